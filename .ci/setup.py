@@ -1,0 +1,375 @@
+#!/usr/bin/env python3
+"""Set cnnviz up, as far as that is still to be done, and start one of its commands.
+
+    python3 .ci/setup.py run [LESSON or FILE]    the program
+    python3 .ci/setup.py test [ARGS]             pytest
+    python3 .ci/setup.py check                   ruff, mypy, import-linter
+    python3 .ci/setup.py bench [ARGS]            the benchmark
+    python3 .ci/setup.py dev                     everything a developer needs, then stop
+
+The project's own environment is .venv, beside pyproject.toml. It is made when it is missing, was moved or
+belongs to another Python, and brought up to date when pyproject.toml has changed. System libraries that Qt
+loads and that are missing are installed with apt-get where that is allowed, and named otherwise (status 2).
+
+Only the standard library is used here, and no syntax that an old Python could not read.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
+STAMP = VENV / "cnnviz.json"
+
+OLDEST_PYTHON = (3, 11)
+
+# What Qt loads from the system, and the Debian package that holds it. A wheel of PySide6 brings the rest.
+LIBRARIES = {
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libX11.so.6": "libx11-6",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libfreetype.so.6": "libfreetype6",
+}
+# A window on X11 needs these, too.
+WINDOW_LIBRARIES = {
+    "libX11-xcb.so.1": "libx11-xcb1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-randr.so.0": "libxcb-randr0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-render.so.0": "libxcb-render0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-shm.so.0": "libxcb-shm0",
+    "libxcb-sync.so.1": "libxcb-sync1",
+    "libxcb-util.so.1": "libxcb-util1",
+    "libxcb-xfixes.so.0": "libxcb-xfixes0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+}
+
+# Words of pip that mean: nothing answered.
+NO_NETWORK = (
+    "NewConnectionError",
+    "NameResolutionError",
+    "Temporary failure in name resolution",
+    "Timeout",
+    "ProxyError",
+)
+
+
+class SetupError(Exception):
+    """Something that only the user can mend; its message is one sentence that says how."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    command, *rest = arguments or ["help"]
+    if command not in COMMANDS:
+        print(__doc__)
+        return 0 if command in ("help", "-h", "--help") else 2
+    extras, libraries, start = COMMANDS[command]
+    try:
+        need_python()
+        need_libraries(libraries)
+        need_environment(extras)
+    except SetupError as error:
+        say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        say("stopped before the set-up was complete; the same command goes on with it.")
+        return 130
+    return start(rest)
+
+
+def say(sentence: str) -> None:
+    print(f"cnnviz: {sentence}", file=sys.stderr, flush=True)
+
+
+# ----------------------------------------------------------------------------------------------------- Python
+
+
+def need_python() -> None:
+    if sys.version_info < OLDEST_PYTHON:
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        raise SetupError(
+            f"this is Python {sys.version.split()[0]}, and cnnviz needs {oldest} or newer: "
+            f"name a newer one, as in `make run PYTHON=python{oldest}`."
+        )
+
+
+# ------------------------------------------------------------------------------------------- system libraries
+
+
+def need_libraries(libraries: dict[str, str]) -> None:
+    if not sys.platform.startswith("linux"):
+        return  # elsewhere the wheels bring all of it
+    lacking = missing(libraries)
+    if not lacking:
+        return
+    install_packages(packages_of(lacking, libraries), f"Qt needs {', '.join(lacking)}")
+    lacking = missing(libraries)
+    if lacking:
+        raise SetupError(
+            f"Qt still cannot load {', '.join(lacking)} after apt-get's installation: install it by hand."
+        )
+
+
+def missing(names: Iterable[str], load: Callable[[str], object] = ctypes.CDLL) -> list[str]:
+    """The libraries that cannot be loaded; trying is the only test that Qt's own loader agrees with."""
+    lacking = []
+    for name in names:
+        try:
+            load(name)
+        except OSError:
+            lacking.append(name)
+    return lacking
+
+
+def packages_of(lacking: Iterable[str], libraries: dict[str, str]) -> list[str]:
+    return sorted({libraries[name] for name in lacking})
+
+
+def install_packages(packages: Sequence[str], reason: str) -> None:
+    apt = shutil.which("apt-get")
+    if apt is None:
+        raise SetupError(
+            f"{reason}, which this system lacks: install it with the system's own package manager "
+            f"(Debian calls it {' '.join(packages)}) and start again."
+        )
+    rights = root_rights()
+    if rights is None:
+        raise SetupError(f"{reason}, which this system lacks: run `{command_for(packages)}` and start again.")
+    say(f"{reason}: installing {' '.join(packages)} with apt-get …")
+    # A list that cannot be fetched may not matter to the packages wanted: so update's status does not count.
+    quietly([*rights, apt, "-qq", "update"])
+    status, words = quietly([*rights, apt, *APT_INSTALL, *packages])
+    if status != 0:
+        raise SetupError(
+            f"apt-get could not install {' '.join(packages)} ({last_line(words)}): "
+            f"run `{command_for(packages)}` and start again."
+        )
+
+
+# The lock may be held by the system's own upgrade for a while.
+APT_INSTALL = ["-qq", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", "install"]
+
+
+def root_rights() -> list[str] | None:
+    """What to put before a command so that it runs as root without asking; None where it cannot."""
+    unasked = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    if os.geteuid() == 0:
+        return unasked
+    if shutil.which("sudo") and quietly(["sudo", "-n", "true"])[0] == 0:
+        return ["sudo", "-n", *unasked]
+    return None
+
+
+def command_for(packages: Sequence[str]) -> str:
+    """The one command that a person types to install them."""
+    command = shlex.join(["apt-get", "install", "--no-install-recommends", *packages])
+    if os.geteuid() == 0:
+        return command
+    return f"sudo {command}" if shutil.which("sudo") else f"su -c '{command}'"
+
+
+# ------------------------------------------------------------------------------------------------------ .venv
+
+
+def need_environment(extras: Sequence[str]) -> None:
+    wanted = stamp(extras)
+    held = read_stamp()
+    todo = plan(held, wanted) if PYTHON.exists() else "make"
+    if todo == "nothing":
+        return
+    if todo == "make":
+        make_environment()
+    elif held is not None:
+        wanted["extras"] = sorted({*held["extras"], *extras})
+    # Without a stamp the environment counts as unmade: so an interrupted installation is never believed.
+    STAMP.unlink(missing_ok=True)
+    install_project(wanted["extras"])
+    write_stamp(wanted)
+
+
+def stamp(extras: Sequence[str]) -> dict:
+    """What an environment is good for: this Python, this place, this pyproject.toml, these extras."""
+    return {
+        "python": "{}.{}".format(*sys.version_info),
+        "place": str(VENV),
+        "pyproject": hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
+        "extras": sorted(extras),
+    }
+
+
+def read_stamp() -> dict | None:
+    try:
+        held = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return held if isinstance(held, dict) and isinstance(held.get("extras"), list) else None
+
+
+def write_stamp(content: dict) -> None:
+    new = STAMP.with_suffix(".new")
+    new.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(new, STAMP)
+
+
+def plan(held: dict | None, wanted: dict) -> str:
+    """What is to be done with the environment: "make" it anew, "update" it, or "nothing"."""
+    if held is None or any(held.get(key) != wanted[key] for key in ("python", "place")):
+        return "make"
+    if held.get("pyproject") != wanted["pyproject"] or not set(wanted["extras"]) <= set(held["extras"]):
+        return "update"
+    return "nothing"
+
+
+def make_environment() -> None:
+    if not (find_spec("venv") and find_spec("ensurepip")):
+        # Debian packs this part of Python by itself.
+        install_packages(
+            ["python{}.{}-venv".format(*sys.version_info)], "making .venv needs Python's venv module"
+        )
+    say(f"making .venv with Python {sys.version.split()[0]} …")
+    try:
+        remove(VENV)
+    except OSError as error:
+        raise SetupError(
+            f"the old .venv cannot be removed ({error}): remove it by hand and start again."
+        ) from error
+    # Not sys.executable: that may be the very environment just removed.
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    status, words = quietly([python, "-m", "venv", str(VENV)])
+    if status != 0:
+        raise SetupError(f"Python could not make .venv ({last_line(words)}): mend that and start again.")
+
+
+def remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def install_project(extras: Sequence[str]) -> None:
+    say("installing what cnnviz needs into .venv, which takes a minute or two the first time …")
+    target = ".[{}]".format(",".join(extras)) if extras else "."
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
+    if not sys.stdout.isatty():
+        pip.append("--quiet")  # progress is for people
+    done = subprocess.run(
+        [*pip, "--editable", target], cwd=ROOT, stderr=subprocess.PIPE, text=True, errors="replace"
+    )
+    if done.returncode == 0:
+        return
+    if any(word in done.stderr for word in NO_NETWORK):
+        raise SetupError(
+            "the packages cannot be fetched, because nothing answers: go online and start again."
+        )
+    sys.stderr.write(done.stderr)
+    raise SetupError(
+        "pip could not install what cnnviz needs, for the reason above: mend that and start again."
+    )
+
+
+# --------------------------------------------------------------------------------------------------- commands
+
+
+def run(rest: Sequence[str]) -> int:
+    return become([str(PYTHON), str(ROOT / "main.py"), *rest])
+
+
+def test(rest: Sequence[str]) -> int:
+    os.chdir(ROOT)
+    return become([str(PYTHON), "-m", "pytest", *rest])
+
+
+def bench(rest: Sequence[str]) -> int:
+    os.chdir(ROOT)
+    return become([str(PYTHON), "-m", "tests.benchmark", *rest])
+
+
+def check(rest: Sequence[str]) -> int:
+    """Run every check, also after one has failed."""
+    python = str(PYTHON)
+    checks = {
+        "ruff check": [python, "-m", "ruff", "check", "."],
+        "ruff format": [python, "-m", "ruff", "format", "--check", "."],
+        "mypy": [python, "-m", "mypy"],
+        "lint-imports": [str(SCRIPTS / "lint-imports")],
+    }
+    failed = []
+    for name, command in checks.items():
+        say(f"{name} …")
+        if subprocess.call(command, cwd=ROOT) != 0:
+            failed.append(name)
+    say(f"not in order: {', '.join(failed)}." if failed else "everything is in order.")
+    return 1 if failed else 0
+
+
+def dev(rest: Sequence[str]) -> int:
+    say(f"all is ready; its Python is {PYTHON}.")
+    return 0
+
+
+# command: (extras of pyproject.toml, system libraries, what then starts)
+WINDOW = {**LIBRARIES, **WINDOW_LIBRARIES}
+TOOLS = ("check", "test")
+COMMANDS: dict[str, tuple[Sequence[str], dict[str, str], Callable[[Sequence[str]], int]]] = {
+    "run": ((), WINDOW, run),
+    "test": (TOOLS, LIBRARIES, test),
+    "check": (TOOLS, {}, check),
+    "bench": (TOOLS, LIBRARIES, bench),
+    "dev": ((*TOOLS, "train"), WINDOW, dev),
+}
+
+
+# -------------------------------------------------------------------------------------------------- processes
+
+
+def become(command: list[str]) -> int:
+    """Go on as that process, so that signals and the status are its own."""
+    if os.name == "nt":  # where exec would return to the shell at once
+        return subprocess.call(command)
+    os.execv(command[0], command)
+
+
+def quietly(command: Sequence[str]) -> tuple[int, str]:
+    """Run a command that asks nothing; its status and all it said."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    return done.returncode, done.stdout
+
+
+def last_line(words: str) -> str:
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    return lines[-1] if lines else "it did not say why"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

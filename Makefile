@@ -1,0 +1,31 @@
+# Every target goes through .ci/setup.py, which makes .venv when it has to. With no make at hand, call it yourself:
+# python3 .ci/setup.py run
+
+PYTHON ?= python3
+ARGS ?=
+SETUP := $(PYTHON) .ci/setup.py
+
+.PHONY: help run test check bench dev clean
+
+help:  ## show this list
+	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
+	@sed -n 's/^\([a-z]*\):  ## /  \1\t/p' Makefile | expand -t 10
+
+run:  ## start the program; ARGS: a lesson or a file
+	@$(SETUP) run $(ARGS)
+
+test:  ## run the tests; ARGS: what pytest takes, as in ARGS="-k conv"
+	@$(SETUP) test $(ARGS)
+
+check:  ## ruff, mypy and import-linter
+	@$(SETUP) check
+
+bench:  ## run the benchmark
+	@$(SETUP) bench $(ARGS)
+
+dev:  ## install everything a developer needs into .venv
+	@$(SETUP) dev
+
+clean:  ## remove .venv, caches and builds
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What a network computes: layers, losses and optimisers in plain NumPy, and their listings."""

@@ -1,0 +1,253 @@
+"""What every layer owes: its maths on batches, and a listing of each thing it computes.
+
+A *listing* is a short plain-Python function of nested ``for`` loops that computes, for one sample,
+exactly what the vectorised maths computes. It is what the program shows and steps through.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.errors import CnnvizError, ShapeError
+from cnnviz.text import tr
+
+Array = NDArray[np.floating]
+Shape = tuple[int, ...]
+Value = Array | NDArray[np.integer] | float | int
+Listing = Callable[..., None]
+
+
+@dataclass
+class Parameter:
+    """Numbers that training moves, and the gradient of the loss with respect to them.
+
+    Attributes
+    ----------
+    value : Array
+        The numbers themselves.
+    grad : Array
+        ∂E/∂value, summed over the last batch; of the same shape.
+    """
+
+    value: Array
+    grad: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.grad = np.zeros_like(self.value)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One listing with what it is called with and what it will have written.
+
+    Attributes
+    ----------
+    name : str
+        Unique in a program: ``conv1`` going forward, ``conv1.dw`` for a gradient, ``conv1.w`` for an update.
+    layer : str
+        The layer it belongs to, or ``loss``.
+    phase : str
+        ``forward``, ``loss``, ``backward`` or ``update``.
+    listing : Listing
+        The function; its parameters are the names in `given` and `writes`.
+    given : Mapping[str, Value]
+        Arrays it reads only, and sizes.
+    writes : Mapping[str, Array]
+        Arrays it writes, as they are when it is through: computed by the vectorised maths.
+    before : Mapping[str, Array]
+        The same arrays before it starts; zeros where not named.
+    linear_in : str
+        For a listing that accumulates into an array (``dx[…] += …``): the array in `given` that the
+        result is linear in, and whose cells the outer loops visit in order.
+    linear : Callable
+        The vectorised maths as a function of that array, returning what `writes` would then be.
+    """
+
+    name: str
+    layer: str
+    phase: str
+    listing: Listing
+    given: Mapping[str, Value]
+    writes: Mapping[str, Array]
+    before: Mapping[str, Array] = field(default_factory=dict)
+    linear_in: str = ""
+    linear: Callable[[Array], Mapping[str, Array]] | None = None
+
+    def initial(self, name: str) -> Array:
+        """Return a fresh copy of a written array as it is before the first step."""
+        if name in self.before:
+            return self.before[name].copy()
+        return np.zeros_like(self.writes[name])
+
+
+class Layer(ABC):
+    """A layer of a network: ``forward`` and ``backward`` on batches, and its listings.
+
+    Attributes
+    ----------
+    name : str
+        What the network calls it, ``conv1`` for instance; every error names it.
+    parameters : dict[str, Parameter]
+        ``w`` and ``b`` of the layers that learn; empty otherwise.
+    extras : dict[str, Array]
+        What ``forward`` also computed and the listings show: the switches of a max-pool, say.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self) -> None:
+        self.name: str = self.kind
+        self.parameters: dict[str, Parameter] = {}
+        self.extras: dict[str, Array] = {}
+
+    @abstractmethod
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of one output sample for one input sample of a shape.
+
+        Raises
+        ------
+        ShapeError
+            If the input does not fit; the sentence says what would.
+        """
+
+    @abstractmethod
+    def forward(self, x: Array) -> Array:
+        """Compute the outputs of a batch, ``(N, …)`` to ``(N, …)``, and keep what ``backward`` needs."""
+
+    @abstractmethod
+    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+        """Return ∂E/∂x of the last batch from ∂E/∂y, and set the gradients of the parameters.
+
+        Where `needs_dx` is false (the first layer in training) the result may be empty.
+        """
+
+    @abstractmethod
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing with its arguments, from this layer's arrays of one iteration."""
+
+    @abstractmethod
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the gradients' listings with their arguments, in the order they run."""
+
+    def initialise(self, rng: np.random.Generator) -> None:
+        """Draw the parameters anew; a layer without any does nothing."""
+
+    def call(
+        self,
+        result: str,
+        listing: Listing,
+        given: Mapping[str, Value],
+        writes: Mapping[str, Array],
+        linear: Callable[[Array], Mapping[str, Array]] | None = None,
+    ) -> Call:
+        """Return a Call of this layer whose main result is `result`, ``y`` or one of the gradients."""
+        forward = result == "y"
+        return Call(
+            name=self.name if forward else f"{self.name}.{result}",
+            layer=self.name,
+            phase="forward" if forward else "backward",
+            listing=listing,
+            given=given,
+            writes=writes,
+            linear_in="dy" if linear else "",
+            linear=linear,
+        )
+
+
+def require_maps(layer: str, shape: Shape) -> tuple[int, int, int]:
+    """Return (channels, height, width), or raise ShapeError because a layer needs all three."""
+    require_some(layer, shape)
+    if len(shape) != 3:
+        raise ShapeError(
+            tr(
+                "{layer}: needs maps of shape (channels, height, width), but its input has shape {shape}; "
+                "put it before the flatten layer.",
+                layer=layer,
+                shape=shape_text(shape),
+            )
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def require_column(layer: str, shape: Shape) -> int:
+    """Return the length of a column of numbers, or raise ShapeError because a layer needs one."""
+    require_some(layer, shape)
+    if len(shape) != 1:
+        raise ShapeError(
+            tr(
+                "{layer}: needs one column of numbers, but its input has shape {shape}; "
+                "put a flatten layer before it, which makes {count} numbers of them.",
+                layer=layer,
+                shape=shape_text(shape),
+                count=prod(shape),
+            )
+        )
+    return shape[0]
+
+
+def require_some(layer: str, shape: Shape) -> None:
+    """Raise ShapeError if an input holds no numbers at all."""
+    if not shape or min(shape) < 1:
+        raise ShapeError(
+            tr(
+                "{layer}: its input is empty (shape {shape}); every axis needs at least one number.",
+                layer=layer,
+                shape=shape_text(shape),
+            )
+        )
+
+
+def require_finite(layer: str, name: str, values: Array) -> None:
+    """Raise CnnvizError if weights hold NaN or infinity, naming the first place."""
+    if np.isfinite(values).all():
+        return
+    place = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
+    raise CnnvizError(
+        tr(
+            "{layer}: {name}{place} is {value}, not a number to compute with; load weights that are all finite.",
+            layer=layer,
+            name=name,
+            place=list(place),
+            value=float(values[place]),
+        )
+    )
+
+
+def require_shape(layer: str, name: str, values: Array, shape: Shape) -> None:
+    """Raise ShapeError if an array does not have the shape that the layer needs."""
+    if values.shape != shape:
+        raise ShapeError(
+            tr(
+                "{layer}: {name} has shape {found}, but the layer needs {needed}.",
+                layer=layer,
+                name=name,
+                found=shape_text(values.shape),
+                needed=shape_text(shape),
+            )
+        )
+
+
+def shape_text(shape: Shape) -> str:
+    """Write a shape as it is read aloud: ``3 × 8 × 8``."""
+    return " × ".join(str(size) for size in shape) or tr("none")
+
+
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """Return (height, width) of a size given as one number or as two."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def positive(layer: str, name: str, *values: int) -> None:
+    """Raise CnnvizError unless all sizes are whole numbers of at least 1."""
+    for value in values:
+        if value < 1:
+            raise CnnvizError(
+                tr("{layer}: {name} is {value}; it must be at least 1.", layer=layer, name=name, value=value)
+            )

@@ -1,0 +1,1 @@
+"""One file per layer: its vectorised maths first, then its listings."""

@@ -1,0 +1,289 @@
+"""Convolution of maps with kernels, as deep-learning libraries mean it: cross-correlation.
+
+Source of the formulas: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import sqrt
+
+import numpy as np
+
+from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, pair, positive, require_maps
+from cnnviz.errors import CnnvizError, ShapeError
+from cnnviz.text import tr
+
+# The columns of a block of samples should stay in the second-level cache while GEMM reads them.
+_BLOCK_BYTES = 1 << 20
+
+
+class Conv2d(Layer):
+    """Slides C_out kernels of shape (C_in, K_h, K_w) over maps of shape (C_in, H, W).
+
+    y[o, i, j] = b[o] + Σ w[o, c, u, v] · x[c, i·S + u, j·S + v], with x padded by P zeros on each side,
+    and H_out = ⌊(H − K_h + 2P) / S⌋ + 1.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        C_in and C_out.
+    kernel : int or (int, int)
+        K_h and K_w.
+    stride, padding : int
+        S and P, the same in both directions.
+    """
+
+    kind = "conv2d"
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        padding: int = 0,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel, self.stride, self.padding = pair(kernel), stride, padding
+        positive(self.name, "in_channels", in_channels)
+        positive(self.name, "out_channels", out_channels)
+        positive(self.name, "kernel", *self.kernel)
+        positive(self.name, "stride", stride)
+        if padding < 0:
+            raise CnnvizError(tr("{layer}: padding is {value}; it must be 0 or more.", layer=self.name, value=padding))
+        self.parameters = {
+            "w": Parameter(np.zeros((out_channels, in_channels, *self.kernel))),
+            "b": Parameter(np.zeros(out_channels)),
+        }
+        self._padded: Array = np.zeros(0)
+        self._columns: Array = np.zeros(0)
+
+    def initialise(self, rng: np.random.Generator) -> None:
+        """Draw the kernels as He et al. (2015) propose for ReLU, and set the biases to 0."""
+        w = self.parameters["w"].value
+        w[:] = rng.normal(0, sqrt(2 / w[0].size), w.shape)
+        self.parameters["b"].value[:] = 0
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (C_out, H_out, W_out)."""
+        channels, height, width = require_maps(self.name, shape)
+        (kernel_h, kernel_w), padding = self.kernel, self.padding
+        if channels != self.in_channels:
+            raise ShapeError(
+                tr(
+                    "{layer}: its kernels are {depth} deep, but its input has {channels} channels; "
+                    "kernels must be as deep as their input.",
+                    layer=self.name,
+                    depth=self.in_channels,
+                    channels=channels,
+                )
+            )
+        if kernel_h > height + 2 * padding or kernel_w > width + 2 * padding:
+            raise ShapeError(
+                tr(
+                    "{layer}: a kernel of {kernel_h} × {kernel_w} does not fit an input of {height} × {width} "
+                    "with padding {padding}; use a kernel of at most {most_h} × {most_w}, or more padding.",
+                    layer=self.name,
+                    kernel_h=kernel_h,
+                    kernel_w=kernel_w,
+                    height=height,
+                    width=width,
+                    padding=padding,
+                    most_h=height + 2 * padding,
+                    most_w=width + 2 * padding,
+                )
+            )
+        return (
+            self.out_channels,
+            (height - kernel_h + 2 * padding) // self.stride + 1,
+            (width - kernel_w + 2 * padding) // self.stride + 1,
+        )
+
+    def forward(self, x: Array) -> Array:
+        """Convolve a batch (N, C_in, H, W) to (N, C_out, H_out, W_out)."""
+        self._padded = _pad(x, self.padding)
+        out = self.output_shape(x.shape[1:])
+        w, b = (self.parameters[name].value for name in "wb")
+        kernels = w.reshape(self.out_channels, -1)
+        y = np.empty((len(x), out[0], out[1] * out[2]), dtype=np.result_type(x, w))
+        for block, columns in self._blocks(out):
+            np.matmul(kernels, columns, out=y[block])
+        y += b[:, None]
+        return y.reshape(len(x), *out)
+
+    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+        """Return ∂E/∂x, and set ∂E/∂w (the output gradient slid over the input) and ∂E/∂b."""
+        samples, _, height, width = dy.shape
+        w, b = self.parameters["w"], self.parameters["b"]
+        kernels = w.value.reshape(self.out_channels, -1)
+        flat_dy = dy.reshape(samples, self.out_channels, height * width)
+        dw = np.zeros_like(kernels)
+        dx = np.zeros_like(self._padded if needs_dx else self._padded[:0])
+        for block, columns in self._blocks(dy.shape[1:]):
+            dw += np.matmul(flat_dy[block], columns.transpose(0, 2, 1)).sum(axis=0)
+            if needs_dx:
+                np.matmul(kernels.T, flat_dy[block], out=columns)
+                self._scatter(columns, dx[block], height, width)
+        w.grad = dw.reshape(w.value.shape)
+        b.grad = flat_dy.sum(axis=(0, 2))
+        return _crop(dx, self.padding)
+
+    def _blocks(self, out: Shape) -> Iterator[tuple[slice, Array]]:
+        """Yield blocks of samples with their columns (n, C_in·K_h·K_w, H_out·W_out), in one reused buffer."""
+        samples = len(self._padded)
+        (kernel_h, kernel_w), stride = self.kernel, self.stride
+        height, width = out[1], out[2]
+        windows = (self.in_channels, kernel_h, kernel_w, height, width)
+        size = int(np.prod(windows))
+        length = max(1, min(samples, _BLOCK_BYTES // (size * self._padded.itemsize)))
+        if self._columns.size < length * size or self._columns.dtype != self._padded.dtype:
+            self._columns = np.empty(length * size, self._padded.dtype)
+        for start in range(0, samples, length):
+            block = slice(start, min(start + length, samples))
+            padded = self._padded[block]
+            columns = self._columns[: len(padded) * size].reshape(len(padded), *windows)
+            for u in range(kernel_h):
+                for v in range(kernel_w):
+                    columns[:, :, u, v] = padded[:, :, u : u + stride * height : stride, v : v + stride * width : stride]
+            yield block, columns.reshape(len(padded), -1, height * width)
+
+    def _scatter(self, columns: Array, dx: Array, height: int, width: int) -> None:
+        """Add each column's gradients to the places of the padded input that it was read from."""
+        (kernel_h, kernel_w), stride = self.kernel, self.stride
+        windows = columns.reshape(len(dx), self.in_channels, kernel_h, kernel_w, height, width)
+        for u in range(kernel_h):
+            for v in range(kernel_w):
+                dx[:, :, u : u + stride * height : stride, v : v + stride * width : stride] += windows[:, :, u, v]
+
+    def _sizes(self, y: Array) -> dict[str, int]:
+        return {
+            "C_out": self.out_channels,
+            "H_out": y.shape[1],
+            "W_out": y.shape[2],
+            "C_in": self.in_channels,
+            "K_h": self.kernel[0],
+            "K_w": self.kernel[1],
+        }
+
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing; its ``x`` is the padded input."""
+        given = {"x": _pad(arrays["x"], self.padding), "w": arrays["w"], "b": arrays["b"]}
+        sizes = {**self._sizes(arrays["y"]), "S": self.stride}
+        return self.call("y", conv2d, {**given, **sizes}, {"y": arrays["y"]})
+
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the gradients of bias, kernels and input; the last gathers from the spread-out ``dy``."""
+        dy, w = arrays["dy"], arrays["w"]
+        sizes = self._sizes(dy)
+        x = _pad(arrays["x"], self.padding)
+        outputs = {name: sizes[name] for name in ("C_out", "H_out", "W_out")}
+        gathered = {name: sizes[name] for name in ("C_in", "C_out", "K_h", "K_w")}
+        gathered |= {"H": arrays["x"].shape[1], "W": arrays["x"].shape[2]}
+        return [
+            self.call("db", conv2d_db, {"dy": dy, **outputs}, {"db": arrays["db"]}),
+            self.call("dw", conv2d_dw, {"x": x, "dy": dy, **sizes, "S": self.stride}, {"dw": arrays["dw"]}),
+            self.call("dx", conv2d_dx, {"w": w, "dy": self.spread(dy, arrays["x"].shape), **gathered}, {"dx": arrays["dx"]}),
+        ]
+
+    def scatter_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the other view of ∂E/∂x: each output gradient times the kernel, added where it was read."""
+        dy, w = arrays["dy"], arrays["w"]
+        padded_shape = _pad(arrays["x"], self.padding).shape
+
+        def scatter(masked: Array) -> dict[str, Array]:
+            columns = w.reshape(self.out_channels, -1).T @ masked.reshape(self.out_channels, -1)
+            dx = np.zeros((1, *padded_shape))
+            self._scatter(columns[None], dx, dy.shape[1], dy.shape[2])
+            return {"dx": dx[0]}
+
+        given = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
+        return self.call("dx", conv2d_dx_scatter, given, scatter(dy), scatter)
+
+    def spread(self, dy: Array, shape: Shape) -> Array:
+        """Return ∂E/∂y with S − 1 zeros between its values and enough around it to gather ∂E/∂x from.
+
+        A kernel slid over the result, turned by 180°, meets each value of ∂E/∂y exactly where the
+        kernel going forward met the input. The result has shape (C_out, H + K_h − 1, W + K_w − 1).
+        """
+        (kernel_h, kernel_w), stride, padding = self.kernel, self.stride, self.padding
+        height, width = shape[1] + 2 * padding, shape[2] + 2 * padding
+        full = np.zeros((len(dy), height + kernel_h - 1, width + kernel_w - 1), dy.dtype)
+        rows = slice(kernel_h - 1, kernel_h - 1 + stride * dy.shape[1], stride)
+        columns = slice(kernel_w - 1, kernel_w - 1 + stride * dy.shape[2], stride)
+        full[:, rows, columns] = dy
+        return _crop(full, padding)
+
+
+def _pad(x: Array, padding: int) -> Array:
+    """Put zeros around the last two axes."""
+    if padding == 0:
+        return x
+    height, width = x.shape[-2:]
+    padded = np.zeros((*x.shape[:-2], height + 2 * padding, width + 2 * padding), x.dtype)
+    padded[..., padding : padding + height, padding : padding + width] = x
+    return padded
+
+
+def _crop(x: Array, padding: int) -> Array:
+    """Take off what `_pad` put around."""
+    return x[..., padding : x.shape[-2] - padding, padding : x.shape[-1] - padding]
+
+
+# The listings, set as they are shown.
+# fmt: off
+
+def conv2d(x, w, b, y, C_out, H_out, W_out, C_in, K_h, K_w, S):
+    for o in range(C_out):
+        for i in range(H_out):
+            for j in range(W_out):
+                acc = b[o]
+                for c in range(C_in):
+                    for u in range(K_h):
+                        for v in range(K_w):
+                            acc += w[o, c, u, v] * x[c, i*S + u, j*S + v]
+                y[o, i, j] = acc
+
+
+def conv2d_db(dy, db, C_out, H_out, W_out):
+    for o in range(C_out):
+        acc = 0.0
+        for i in range(H_out):
+            for j in range(W_out):
+                acc += dy[o, i, j]
+        db[o] = acc
+
+
+def conv2d_dw(x, dy, dw, C_out, C_in, K_h, K_w, H_out, W_out, S):
+    for o in range(C_out):
+        for c in range(C_in):
+            for u in range(K_h):
+                for v in range(K_w):
+                    acc = 0.0
+                    for i in range(H_out):
+                        for j in range(W_out):
+                            acc += dy[o, i, j] * x[c, i*S + u, j*S + v]
+                    dw[o, c, u, v] = acc
+
+
+def conv2d_dx(w, dy, dx, C_in, H, W, C_out, K_h, K_w):
+    for c in range(C_in):
+        for p in range(H):
+            for q in range(W):
+                acc = 0.0
+                for o in range(C_out):
+                    for u in range(K_h):
+                        for v in range(K_w):
+                            acc += w[o, c, K_h-1 - u, K_w-1 - v] * dy[o, p + u, q + v]
+                dx[c, p, q] = acc
+
+
+def conv2d_dx_scatter(w, dy, dx, C_out, H_out, W_out, C_in, K_h, K_w, S):
+    for o in range(C_out):
+        for i in range(H_out):
+            for j in range(W_out):
+                for c in range(C_in):
+                    for u in range(K_h):
+                        for v in range(K_w):
+                            dx[c, i*S + u, j*S + v] += dy[o, i, j] * w[o, c, u, v]

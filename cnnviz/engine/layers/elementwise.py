@@ -1,0 +1,84 @@
+"""What the activations share: each number by itself, in maps or in one column."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_some, shape_text
+from cnnviz.errors import ShapeError
+from cnnviz.text import tr
+
+
+class Elementwise(Layer):
+    """An activation y = f(x), one number at a time.
+
+    A subclass says f, its derivative, and four listings: forward and backward, for maps
+    (channels, height, width) and for a column. Its derivative may use x, y or both.
+    """
+
+    listings: ClassVar[tuple[Listing, Listing]]
+    column_listings: ClassVar[tuple[Listing, Listing]]
+    backward_reads: ClassVar[str] = "x"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._x: Array = np.zeros(0)
+        self._y: Array = np.zeros(0)
+
+    @abstractmethod
+    def function(self, x: Array) -> Array:
+        """Return f(x)."""
+
+    @abstractmethod
+    def slope(self, x: Array, y: Array) -> Array:
+        """Return f′(x), given y = f(x)."""
+
+    def constants(self) -> dict[str, Value]:
+        """Return what the listings take besides arrays and sizes."""
+        return {}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the input's own shape."""
+        require_some(self.name, shape)
+        if len(shape) not in (1, 3):
+            raise ShapeError(
+                tr(
+                    "{layer}: needs maps (channels, height, width) or one column, but its input has shape {shape}.",
+                    layer=self.name,
+                    shape=shape_text(shape),
+                )
+            )
+        return shape
+
+    def forward(self, x: Array) -> Array:
+        """Apply f to every number of a batch."""
+        self._x = x
+        with np.errstate(all="ignore"):
+            self._y = self.function(x)
+        return self._y
+
+    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+        """Return ∂E/∂x = ∂E/∂y · f′(x)."""
+        with np.errstate(all="ignore"):
+            return dy * self.slope(self._x, self._y)
+
+    def _sizes(self, x: Array) -> dict[str, int]:
+        return dict(zip(("C", "H", "W") if x.ndim == 3 else ("N",), x.shape, strict=True))
+
+    def _listings(self, x: Array) -> tuple[Listing, Listing]:
+        return self.listings if x.ndim == 3 else self.column_listings
+
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing for maps or for a column."""
+        x, y = arrays["x"], arrays["y"]
+        return self.call("y", self._listings(x)[0], {"x": x, **self.constants(), **self._sizes(x)}, {"y": y})
+
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the backward listing for maps or for a column."""
+        x, dy, read = arrays["x"], arrays["dy"], self.backward_reads
+        given = {read: arrays[read], "dy": dy, **self.constants(), **self._sizes(x)}
+        return [self.call("dx", self._listings(x)[1], given, {"dx": arrays["dx"]})]

@@ -1,0 +1,61 @@
+"""Flatten: maps become one column, channel after channel, row after row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+from cnnviz.engine.layer import Array, Call, Layer, Shape, require_maps
+
+
+class Flatten(Layer):
+    """Writes maps (C, H, W) as one column: y[(c·H + i)·W + j] = x[c, i, j]."""
+
+    kind = "flatten"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._in_shape: Shape = ()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (C · H · W,)."""
+        return (prod(require_maps(self.name, shape)),)
+
+    def forward(self, x: Array) -> Array:
+        """Reshape a batch (N, C, H, W) to (N, C · H · W)."""
+        self._in_shape = x.shape[1:]
+        return x.reshape(len(x), -1)
+
+    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+        """Reshape ∂E/∂y back to maps."""
+        return dy.reshape(len(dy), *self._in_shape)
+
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing."""
+        x = arrays["x"]
+        return self.call("y", flatten, {"x": x, **_sizes(x)}, {"y": arrays["y"]})
+
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the listing that puts each gradient back in its place."""
+        return [self.call("dx", flatten_dx, {"dy": arrays["dy"], **_sizes(arrays["x"])}, {"dx": arrays["dx"]})]
+
+
+def _sizes(x: Array) -> dict[str, int]:
+    return dict(zip("CHW", x.shape, strict=True))
+
+
+# The listings, set as they are shown.
+# fmt: off
+
+def flatten(x, y, C, H, W):
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                y[(c*H + i)*W + j] = x[c, i, j]
+
+
+def flatten_dx(dy, dx, C, H, W):
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                dx[c, i, j] = dy[(c*H + i)*W + j]

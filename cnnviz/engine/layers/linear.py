@@ -1,0 +1,112 @@
+"""The fully connected layer: every neuron weighs every input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+
+import numpy as np
+
+from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, positive, require_column
+from cnnviz.errors import ShapeError
+from cnnviz.text import tr
+
+
+class Linear(Layer):
+    """Computes Z = Wᵀ X + b, with W of shape (inputs, neurons): column n of W belongs to neuron n.
+
+    Parameters
+    ----------
+    inputs, neurons : int
+        The lengths of X and of Z.
+    """
+
+    kind = "linear"
+
+    def __init__(self, inputs: int, neurons: int) -> None:
+        super().__init__()
+        positive(self.name, "inputs", inputs)
+        positive(self.name, "neurons", neurons)
+        self.inputs, self.neurons = inputs, neurons
+        self.parameters = {"w": Parameter(np.zeros((inputs, neurons))), "b": Parameter(np.zeros(neurons))}
+        self._x: Array = np.zeros(0)
+
+    def initialise(self, rng: np.random.Generator) -> None:
+        """Draw the weights as He et al. (2015) propose, and set the biases to 0."""
+        w = self.parameters["w"].value
+        w[:] = rng.normal(0, sqrt(2 / self.inputs), w.shape)
+        self.parameters["b"].value[:] = 0
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (neurons,)."""
+        found = require_column(self.name, shape)
+        if found != self.inputs:
+            raise ShapeError(
+                tr(
+                    "{layer}: its weights have shape {inputs} × {neurons} and take {inputs} inputs, but {found} "
+                    "come in; set its inputs to {found}.",
+                    layer=self.name,
+                    inputs=self.inputs,
+                    neurons=self.neurons,
+                    found=found,
+                )
+            )
+        return (self.neurons,)
+
+    def forward(self, x: Array) -> Array:
+        """Compute Z of a batch (N, inputs) to (N, neurons)."""
+        self._x = x
+        return np.asarray(x @ self.parameters["w"].value + self.parameters["b"].value)
+
+    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+        """Return ∂E/∂x = W ∂E/∂y, and set ∂E/∂W = x ⊗ ∂E/∂y and ∂E/∂b = ∂E/∂y."""
+        self.parameters["w"].grad = self._x.T @ dy
+        self.parameters["b"].grad = dy.sum(axis=0)
+        return np.asarray(dy @ self.parameters["w"].value.T)
+
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing."""
+        given = {"x": arrays["x"], "w": arrays["w"], "b": arrays["b"], **self._sizes()}
+        return self.call("y", linear, given, {"y": arrays["y"]})
+
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the gradients of bias, weights and input."""
+        dy, sizes = arrays["dy"], self._sizes()
+        return [
+            self.call("db", linear_db, {"dy": dy, "N_out": self.neurons}, {"db": arrays["db"]}),
+            self.call("dw", linear_dw, {"x": arrays["x"], "dy": dy, **sizes}, {"dw": arrays["dw"]}),
+            self.call("dx", linear_dx, {"w": arrays["w"], "dy": dy, **sizes}, {"dx": arrays["dx"]}),
+        ]
+
+    def _sizes(self) -> dict[str, int]:
+        return {"N_out": self.neurons, "N_in": self.inputs}
+
+
+# The listings, set as they are shown.
+# fmt: off
+
+def linear(x, w, b, y, N_out, N_in):
+    for n in range(N_out):
+        acc = b[n]
+        for m in range(N_in):
+            acc += w[m, n] * x[m]
+        y[n] = acc
+
+
+def linear_db(dy, db, N_out):
+    for n in range(N_out):
+        db[n] = dy[n]
+
+
+def linear_dw(x, dy, dw, N_in, N_out):
+    for m in range(N_in):
+        for n in range(N_out):
+            dw[m, n] = x[m] * dy[n]
+
+
+def linear_dx(w, dy, dx, N_in, N_out):
+    for m in range(N_in):
+        acc = 0.0
+        for n in range(N_out):
+            acc += w[m, n] * dy[n]
+        dx[m] = acc

@@ -1,0 +1,87 @@
+"""Max-pooling: the largest number of each window goes on, and the gradient comes back to it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy import inf
+
+from cnnviz.engine.layer import Array, Call
+from cnnviz.engine.layers.pooling import Pool2d
+
+
+class MaxPool2d(Pool2d):
+    """Keeps the largest number of each window, and remembers in ``switch`` which one it was.
+
+    y[c, i, j] = max over u, v of x[c, i·S + u, j·S + v]; switch[c, i, j] = u·K_w + v of the first
+    maximum in row order, as PyTorch has it.
+    """
+
+    kind = "max_pool2d"
+
+    def forward(self, x: Array) -> Array:
+        """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
+        self._in_shape = x.shape[1:]
+        out = self.output_shape(x.shape[1:])
+        y = self._cells(x, 0, 0, out).copy()
+        switch = np.zeros(y.shape, np.int16 if self.kernel[0] * self.kernel[1] < 2**15 else np.int64)
+        for k in range(1, self.kernel[0] * self.kernel[1]):
+            cell = self._cells(x, *divmod(k, self.kernel[1]), out)
+            np.copyto(switch, k, where=cell > y)
+            np.maximum(y, cell, out=y)
+        self.extras = {"switch": switch}
+        return y
+
+    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+        """Return ∂E/∂x: each output's gradient at its window's winner, added where windows overlap."""
+        dx = self._zeros_like_input(dy)
+        for k in range(self.kernel[0] * self.kernel[1]):
+            cell = self._cells(dx, *divmod(k, self.kernel[1]), dy.shape)
+            cell += np.where(self.extras["switch"] == k, dy, 0)
+        return dx
+
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing, which writes the maxima and the switches."""
+        y, switch = arrays["y"], arrays["switch"]
+        return self.call("y", max_pool2d, {"x": arrays["x"], **self._sizes(y)}, {"y": y, "switch": switch})
+
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the listing that routes each gradient to its winner."""
+        dy, switch, shape = arrays["dy"], arrays["switch"], arrays["x"].shape
+
+        def route(masked: Array) -> dict[str, Array]:
+            dx = np.zeros((1, *shape))
+            for k in range(self.kernel[0] * self.kernel[1]):
+                cell = self._cells(dx, *divmod(k, self.kernel[1]), dy.shape)
+                cell += np.where(switch == k, masked, 0)
+            return {"dx": dx[0]}
+
+        given = {"dy": dy, "switch": switch, **self._sizes(dy)}
+        return [self.call("dx", max_pool2d_dx, given, {"dx": arrays["dx"]}, route)]
+
+
+# The listings, set as they are shown.
+# fmt: off
+
+def max_pool2d(x, y, switch, C, H_out, W_out, K_h, K_w, S):
+    for c in range(C):
+        for i in range(H_out):
+            for j in range(W_out):
+                best = -inf
+                k = 0
+                for u in range(K_h):
+                    for v in range(K_w):
+                        k = u*K_w + v if x[c, i*S + u, j*S + v] > best else k
+                        best = max(best, x[c, i*S + u, j*S + v])
+                y[c, i, j] = best
+                switch[c, i, j] = k
+
+
+def max_pool2d_dx(dy, switch, dx, C, H_out, W_out, K_h, K_w, S):
+    for c in range(C):
+        for i in range(H_out):
+            for j in range(W_out):
+                for u in range(K_h):
+                    for v in range(K_w):
+                        dx[c, i*S + u, j*S + v] += dy[c, i, j] if switch[c, i, j] == u*K_w + v else 0.0

@@ -1,0 +1,60 @@
+"""What max-pooling and average-pooling share: windows of one channel, slid by a stride."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnviz.engine.layer import Array, Layer, Shape, pair, positive, require_maps
+from cnnviz.errors import ShapeError
+from cnnviz.text import tr
+
+
+class Pool2d(Layer):
+    """Makes one number of each K_h × K_w window of each channel; windows may overlap.
+
+    Parameters
+    ----------
+    kernel : int or (int, int)
+        K_h and K_w, the window's size.
+    stride : int, optional
+        S; the window's height where it is not given, so that windows do not overlap.
+    """
+
+    def __init__(self, kernel: int | tuple[int, int], stride: int | None = None) -> None:
+        super().__init__()
+        self.kernel = pair(kernel)
+        self.stride = self.kernel[0] if stride is None else stride
+        positive(self.name, "kernel", *self.kernel)
+        positive(self.name, "stride", self.stride)
+        self._in_shape: Shape = ()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (C, ⌊(H − K_h) / S⌋ + 1, ⌊(W − K_w) / S⌋ + 1)."""
+        channels, height, width = require_maps(self.name, shape)
+        kernel_h, kernel_w = self.kernel
+        if kernel_h > height or kernel_w > width:
+            raise ShapeError(
+                tr(
+                    "{layer}: a window of {kernel_h} × {kernel_w} does not fit maps of {height} × {width}; "
+                    "use a window of at most {height} × {width}.",
+                    layer=self.name,
+                    kernel_h=kernel_h,
+                    kernel_w=kernel_w,
+                    height=height,
+                    width=width,
+                )
+            )
+        return channels, (height - kernel_h) // self.stride + 1, (width - kernel_w) // self.stride + 1
+
+    def _cells(self, maps: Array, u: int, v: int, out: Shape) -> Array:
+        """Return the view (N, C, H_out, W_out) of the cell at row u, column v of every window."""
+        stride = self.stride
+        return maps[:, :, u : u + stride * out[-2] : stride, v : v + stride * out[-1] : stride]
+
+    def _sizes(self, y: Array) -> dict[str, int]:
+        channels, height, width = y.shape
+        sizes = {"C": channels, "H_out": height, "W_out": width}
+        return {**sizes, "K_h": self.kernel[0], "K_w": self.kernel[1], "S": self.stride}
+
+    def _zeros_like_input(self, dy: Array) -> Array:
+        return np.zeros((len(dy), *self._in_shape), dy.dtype)

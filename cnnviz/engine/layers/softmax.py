@@ -1,0 +1,73 @@
+"""Softmax: scores become probabilities that sum to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy import exp
+
+from cnnviz.engine.layer import Array, Call, Layer, Shape, require_column
+
+
+class Softmax(Layer):
+    """Computes y[n] = eˣⁿ / Σ eˣ, with the largest score taken off first so that nothing overflows.
+
+    The gradient is dx[n] = y[n] (dy[n] − Σ dy · y). Source: Goodfellow, Bengio and Courville,
+    "Deep Learning" (2016), sections 4.1 and 6.2.
+    """
+
+    kind = "softmax"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._y: Array = np.zeros(0)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the input's own length."""
+        return (require_column(self.name, shape),)
+
+    def forward(self, x: Array) -> Array:
+        """Turn a batch of scores (N, classes) into probabilities."""
+        with np.errstate(all="ignore"):
+            e = np.exp(x - x.max(axis=1, keepdims=True))
+            self._y = e / e.sum(axis=1, keepdims=True)
+        self.extras = {"e": e}
+        return self._y
+
+    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+        """Return ∂E/∂x; every score moves every probability."""
+        return self._y * (dy - (dy * self._y).sum(axis=1, keepdims=True))
+
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing, which writes the exponentials and the probabilities."""
+        x = arrays["x"]
+        return self.call("y", softmax, {"x": x, "N": len(x)}, {"e": arrays["e"], "y": arrays["y"]})
+
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the backward listing."""
+        y, dy = arrays["y"], arrays["dy"]
+        return [self.call("dx", softmax_dx, {"y": y, "dy": dy, "N": len(y)}, {"dx": arrays["dx"]})]
+
+
+# The listings, set as they are shown.
+# fmt: off
+
+def softmax(x, e, y, N):
+    m = x[0]
+    for n in range(N):
+        m = max(m, x[n])
+    total = 0.0
+    for n in range(N):
+        e[n] = exp(x[n] - m)
+        total += e[n]
+    for n in range(N):
+        y[n] = e[n] / total
+
+
+def softmax_dx(y, dy, dx, N):
+    dot = 0.0
+    for n in range(N):
+        dot += dy[n] * y[n]
+    for n in range(N):
+        dx[n] = y[n] * (dy[n] - dot)

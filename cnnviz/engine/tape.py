@@ -1,0 +1,36 @@
+"""Every array of one iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from cnnviz.engine.layer import Array
+
+
+class Tape(Mapping[str, Array]):
+    """The arrays of one iteration by name, read-only: ``conv1.x``, ``conv1.w``, ``conv1.y``, ``conv1.dw``, ….
+
+    A parameter after the update is ``conv1.w_new``; the loss is ``loss.value``, its target ``loss.t``.
+    Arrays of one sample have no batch axis.
+    """
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays: dict[str, Array] = {}
+        for name, values in arrays.items():
+            frozen = values.view()
+            frozen.flags.writeable = False
+            self._arrays[name] = frozen
+
+    def __getitem__(self, name: str) -> Array:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def of(self, layer: str) -> dict[str, Array]:
+        """Return one layer's arrays by their short names, ``x``, ``w``, ``y`` and so on."""
+        prefix = f"{layer}."
+        return {name.removeprefix(prefix): values for name, values in self.items() if name.startswith(prefix)}

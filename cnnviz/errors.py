@@ -1,0 +1,13 @@
+"""The one kind of error that is a user's to mend."""
+
+
+class CnnvizError(Exception):
+    """A mistake that the user can mend; its message is one sentence.
+
+    The sentence names the file, layer or word at fault, says what is wrong with it, and what would
+    be right. It is shown as it stands, in the window's bar or on stderr, never with a traceback.
+    """
+
+
+class ShapeError(CnnvizError):
+    """Two shapes that do not fit; the sentence names the layer, both shapes and what would fit."""

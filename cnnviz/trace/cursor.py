@@ -1,0 +1,125 @@
+"""A place in a program, and the moves from it: all values, nothing that changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnviz.trace.program import Program, Step
+from cnnviz.trace.stops import Level, next_run, next_stop, previous_run, previous_stop
+
+LEVELS = tuple(Level)
+
+
+@dataclass(frozen=True)
+class Breakpoint:
+    """A line of an operation's listing at which a run stops, at one place or each time.
+
+    Attributes
+    ----------
+    operation : str
+        The operation's name.
+    line : int
+        The line in its listing.
+    offset : int or None
+        The one step of the operation, or None for every run of the line.
+    """
+
+    operation: str
+    line: int
+    offset: int | None = None
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """One step of a program, with the level that Next and Previous move by.
+
+    Every move returns a new cursor; at the program's end and start it returns that last place.
+    """
+
+    program: Program
+    index: int = 0
+    level: Level = Level.CELL
+
+    @property
+    def step(self) -> Step:
+        """The step it stands at."""
+        return self.program[self.index]
+
+    def to(self, index: int) -> Cursor:
+        """Go to a step, or to the nearest one that there is."""
+        return Cursor(self.program, max(0, min(index, len(self.program) - 1)), self.level)
+
+    def at(self, level: Level) -> Cursor:
+        """Stay, and move by another level from now on."""
+        return Cursor(self.program, self.index, level)
+
+    def next(self, level: Level | None = None) -> Cursor:
+        """Go to the next stop of a level; the last step of all is always one."""
+        level = level or self.level
+        program, step = self.program, self.step
+        offset = step.offset
+        for k in range(program.number(step.operation.name), len(program.operations)):
+            operation = program.operations[k]
+            if level is not Level.PASS or _ends_pass(program, k):
+                found = next_stop(operation, offset, level)
+                if found is not None:
+                    return self.to(program.starts[k] + found)
+            offset = -1
+        return self.to(len(program) - 1)
+
+    def previous(self, level: Level | None = None) -> Cursor:
+        """Go to the previous stop of a level; the first step of all is always one."""
+        level = level or self.level
+        program, step = self.program, self.step
+        offset = step.offset
+        for k in range(program.number(step.operation.name), -1, -1):
+            operation = program.operations[k]
+            if k < program.number(step.operation.name):
+                offset = len(operation)
+            if level is not Level.PASS or _ends_pass(program, k):
+                found = previous_stop(operation, offset, level)
+                if found is not None:
+                    return self.to(program.starts[k] + found)
+        return self.to(0)
+
+    def into(self) -> Cursor:
+        """Go on by the next finer level, and stay with it."""
+        finer = LEVELS[max(0, LEVELS.index(self.level) - 1)]
+        return self.at(finer).next()
+
+    def over(self) -> Cursor:
+        """Go on by the level at hand."""
+        return self.next()
+
+    def out(self) -> Cursor:
+        """Go to the end of what is in work at the next coarser level, and stay with that level."""
+        coarser = LEVELS[min(len(LEVELS) - 1, LEVELS.index(self.level) + 1)]
+        return self.at(coarser).next()
+
+    def run_to(self, breakpoints: tuple[Breakpoint, ...], backwards: bool = False) -> Cursor:
+        """Go to the next (or previous) breakpoint; where there is none, to the end (or start)."""
+        hits = [hit for point in breakpoints for hit in [self._hit(point, backwards)] if hit is not None]
+        if backwards:
+            return self.to(max(hits, default=0))
+        return self.to(min(hits, default=len(self.program) - 1))
+
+    def _hit(self, point: Breakpoint, backwards: bool) -> int | None:
+        program = self.program
+        start, operation = program.start(point.operation), program.operation(point.operation)
+        offset = max(-1, min(self.index - start, len(operation)))
+        found: int | None
+        if point.offset is not None:
+            found = point.offset
+        elif backwards:
+            found = previous_run(operation, offset, point.line)
+        else:
+            found = next_run(operation, offset, point.line)
+        if found is None or (found >= offset if backwards else found <= offset):
+            return None
+        return start + found
+
+
+def _ends_pass(program: Program, k: int) -> bool:
+    """Return whether an operation is the last of its phase."""
+    operations = program.operations
+    return k + 1 == len(operations) or operations[k + 1].phase != operations[k].phase

@@ -1,0 +1,291 @@
+"""Reads a listing's source into a tree of loops, so that steps can be counted instead of run.
+
+A *step* is what Python's tracing calls a line event: one run of one line. A loop's header runs once
+for each value of its variable and once more to find that there is none left, so
+
+    steps(line) = 1,   steps(block) = Σ steps(statement),   steps(loop) = n · (1 + steps(body)) + 1.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import accumulate
+from types import CodeType
+
+from cnnviz.engine.layer import Listing
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One assignment.
+
+    Attributes
+    ----------
+    number : int
+        Its line in the listing; the ``def`` line is 1.
+    code : CodeType
+        The line by itself, ready to run.
+    target : str
+        The name it assigns to: an array's or a scalar's.
+    index : tuple[CodeType, ...]
+        The subscripts it writes at, ready to be evaluated; empty for a scalar.
+    plain_index : tuple[str, ...]
+        The same as names, where every subscript is just a variable; empty otherwise.
+    accumulates : bool
+        Whether it adds to what is there (``+=``, ``-=``).
+    is_term, is_cell : bool
+        Whether stepping by term or by cell stops here.
+    """
+
+    number: int
+    code: CodeType
+    target: str
+    index: tuple[CodeType, ...]
+    plain_index: tuple[str, ...]
+    accumulates: bool
+    is_term: bool
+    is_cell: bool
+    steps: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """``for variable in range(size): body``.
+
+    Attributes
+    ----------
+    period : int
+        Steps from one header to the next.
+    code : CodeType
+        The whole loop, with its size read from the name ``_stop``: so it can be run in part.
+    count, steps : int
+        Values of its variable, and steps; 0 until `bind` puts the sizes in.
+    left : Mapping[str, int]
+        The values that it and the loops in it leave their variables with.
+    """
+
+    number: int
+    variable: str
+    size: str
+    body: Block
+    code: CodeType
+    count: int = 0
+    steps: int = 0
+    period: int = 0
+    left: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Statements in a row.
+
+    Attributes
+    ----------
+    starts : tuple[int, ...]
+        The step at which each statement starts, counted from the block's first.
+    left : Mapping[str, int]
+        The values that the loops in it leave their variables with.
+    """
+
+    statements: tuple[Line | Loop, ...]
+    starts: tuple[int, ...] = ()
+    steps: int = 0
+    left: Mapping[str, int] = field(default_factory=dict)
+
+    def find(self, offset: int) -> int:
+        """Return which statement the step at `offset` belongs to."""
+        return bisect_right(self.starts, offset) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class LoopTree:
+    """A listing as a tree.
+
+    Attributes
+    ----------
+    name : str
+        The function's name.
+    source : tuple[str, ...]
+        Its lines, the ``def`` line first.
+    parameters : tuple[str, ...]
+        Its parameters in order.
+    arrays : frozenset[str]
+        Those that it subscripts.
+    """
+
+    name: str
+    source: tuple[str, ...]
+    parameters: tuple[str, ...]
+    arrays: frozenset[str]
+    body: Block
+    variables: tuple[str, ...] = field(default=())
+
+    def bind(self, sizes: Mapping[str, int]) -> Block:
+        """Return the body with every loop's count, and so all numbers of steps, filled in."""
+        return _bind(self.body, sizes)
+
+
+def walk(node: Line | Loop | Block) -> Iterator[Line | Loop | Block]:
+    """Yield a node and everything in it, in the order of the listing."""
+    yield node
+    children = node.statements if isinstance(node, Block) else (node.body,) if isinstance(node, Loop) else ()
+    for child in children:
+        yield from walk(child)
+
+
+def _bind(block: Block, sizes: Mapping[str, int]) -> Block:
+    bound: list[Line | Loop] = []
+    left: dict[str, int] = {}
+    for statement in block.statements:
+        if isinstance(statement, Loop):
+            body, count = _bind(statement.body, sizes), sizes[statement.size]
+            statement = replace(
+                statement,
+                body=body,
+                count=count,
+                period=body.steps + 1,
+                steps=count * (body.steps + 1) + 1,
+                left={**body.left, statement.variable: count - 1},
+            )
+            left |= statement.left
+        bound.append(statement)
+    ends = tuple(accumulate(statement.steps for statement in bound))
+    return Block(tuple(bound), (0, *ends[:-1]), ends[-1], left)
+
+
+@lru_cache(maxsize=None)
+def read_listing(listing: Listing) -> LoopTree:
+    """Read a listing's source.
+
+    Raises
+    ------
+    CnnvizError
+        If a line is anything else than ``for … in range(name):`` or one assignment; the sentence
+        names the line and the reason.
+    """
+    source = textwrap.dedent(inspect.getsource(listing)).rstrip().split("\n")
+    return _Reader(listing.__name__, source).read()
+
+
+class _Reader:
+    """Turns the syntax tree of one listing into a LoopTree, refusing what has no place in it."""
+
+    def __init__(self, name: str, source: list[str]) -> None:
+        self.name, self.source = name, source
+        self.arrays: set[str] = set()
+        self.lines: set[int] = set()
+        self.variables: list[str] = []
+
+    def read(self) -> LoopTree:
+        function = ast.parse("\n".join(self.source)).body[0]
+        if not isinstance(function, ast.FunctionDef) or function.decorator_list:
+            raise self._refuse(function, tr("a listing is one plain function"))
+        parameters = tuple(argument.arg for argument in function.args.args)
+        body = self._block(function.body, depth=0)
+        unknown = self.arrays - set(parameters)
+        if unknown:
+            raise self._refuse(function, tr("{names} must be parameters", names=", ".join(sorted(unknown))))
+        return LoopTree(
+            self.name, tuple(self.source), parameters, frozenset(self.arrays), body, tuple(dict.fromkeys(self.variables))
+        )
+
+    def _block(self, statements: list[ast.stmt], depth: int) -> Block:
+        innermost = depth > 0 and not any(isinstance(statement, ast.For) for statement in statements)
+        writes = [statement for statement in statements if _writes_array(statement)]
+        read: list[Line | Loop] = []
+        for statement in statements:
+            if statement.lineno in self.lines:
+                raise self._refuse(statement, tr("there is more than one statement in it"))
+            self.lines.add(statement.lineno)
+            if isinstance(statement, ast.For):
+                read.append(self._loop(statement, depth))
+            else:
+                is_cell = bool(writes) and statement is writes[-1]
+                is_term = is_cell or (innermost and statement is statements[-1])
+                read.append(self._line(statement, is_term, is_cell))
+        return Block(tuple(read))
+
+    def _loop(self, loop: ast.For, depth: int) -> Loop:
+        call = loop.iter
+        plain = (
+            isinstance(loop.target, ast.Name)
+            and isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and call.func.id == "range"
+            and len(call.args) == 1
+            and isinstance(call.args[0], ast.Name)
+            and not loop.orelse
+        )
+        if not plain:
+            raise self._refuse(loop, tr("a loop must read “for name in range(name):”"))
+        assert isinstance(loop.target, ast.Name)
+        assert isinstance(call, ast.Call)
+        assert isinstance(call.args[0], ast.Name)
+        self.variables.append(loop.target.id)
+        body = self._block(loop.body, depth + 1)
+        part = ast.For(loop.target, ast.Call(call.func, [ast.Name("_stop", ast.Load())], []), loop.body, [])
+        code = self._compile(ast.Module([ast.copy_location(part, loop)], []), "exec")
+        return Loop(loop.lineno, loop.target.id, call.args[0].id, body, code)
+
+    def _line(self, statement: ast.stmt, is_term: bool, is_cell: bool) -> Line:
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target = statement.targets[0]
+        elif isinstance(statement, ast.AugAssign):
+            target = statement.target
+        else:
+            raise self._refuse(statement, tr("only loops and single assignments are allowed"))
+        if statement.end_lineno != statement.lineno:
+            raise self._refuse(statement, tr("a statement must fit on one line"))
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+                self.arrays.add(node.value.id)
+        indices: list[ast.expr] = []
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            name = target.value.id
+            indices = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
+        elif isinstance(target, ast.Name):
+            name = target.id
+        else:
+            raise self._refuse(statement, tr("it must assign to a name or to one cell of an array"))
+        plain = tuple(index.id for index in indices if isinstance(index, ast.Name))
+        return Line(
+            number=statement.lineno,
+            code=self._compile(ast.Module([statement], []), "exec"),
+            target=name,
+            index=tuple(self._compile(ast.Expression(index), "eval") for index in indices),
+            plain_index=plain if len(plain) == len(indices) else (),
+            accumulates=isinstance(statement, ast.AugAssign),
+            is_term=is_term,
+            is_cell=is_cell,
+        )
+
+    def _compile(self, tree: ast.Module | ast.Expression, mode: str) -> CodeType:
+        code = compile(ast.fix_missing_locations(tree), f"<listing {self.name}>", mode)
+        assert isinstance(code, CodeType)
+        return code
+
+    def _refuse(self, node: ast.stmt, reason: str) -> CnnvizError:
+        return CnnvizError(
+            tr(
+                "{listing}, line {line}: {reason} — “{text}”.",
+                listing=self.name,
+                line=node.lineno,
+                reason=reason,
+                text=self.source[node.lineno - 1].strip(),
+            )
+        )
+
+
+def _writes_array(statement: ast.stmt) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    if isinstance(statement, ast.AugAssign):
+        targets = [statement.target]
+    return any(isinstance(target, ast.Subscript) for target in targets)

@@ -1,0 +1,337 @@
+"""One listing at work, with its steps counted: which line and which loop variables at which step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.engine.layer import Call, Value
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+from cnnviz.trace.looptree import Block, Line, Loop, LoopTree, read_listing, walk
+
+
+class Operation:
+    """One listing at work: a layer going forward, one of its gradients, the loss, or an update.
+
+    Its steps are counted from its own first one here; a `Program` counts on from one to the next.
+
+    Attributes
+    ----------
+    name, layer, phase : str
+        As in `Call`.
+    tree : LoopTree
+        The listing as read.
+    body : Block
+        The same with the sizes of this call.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.name, self.layer, self.phase = call.name, call.layer, call.phase
+        self.tree: LoopTree = read_listing(call.listing)
+        sizes = {name: value for name, value in call.given.items() if isinstance(value, int)}
+        self.body: Block = self.tree.bind(sizes)
+        self._orders: dict[int, NDArray[np.intp]] = {}
+
+    def __len__(self) -> int:
+        return self.body.steps
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.name}, {self.phase}, {len(self):,} steps>"
+
+    @property
+    def function(self) -> Callable[..., None]:
+        """The listing itself."""
+        return self.call.listing
+
+    def arguments(self) -> dict[str, Value]:
+        """Return fresh arguments to call the listing with; it then fills the arrays it writes."""
+        given = {name: value.copy() if hasattr(value, "copy") else value for name, value in self.call.given.items()}
+        fresh = {name: self.call.initial(name) for name in self.call.writes}
+        return {name: {**given, **fresh}[name] for name in self.tree.parameters}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes that the loops run to, by name."""
+        return {node.size: node.count for node in walk(self.body) if isinstance(node, Loop)}
+
+    def line_at(self, offset: int) -> int:
+        """Return the line of the step at `offset`."""
+        node: Line | Loop | Block = self.body
+        while not isinstance(node, Line):
+            if isinstance(node, Block):
+                k = node.find(offset)
+                node, offset = node.statements[k], offset - node.starts[k]
+            else:
+                _, inner = divmod(offset, node.period)
+                if inner == 0:
+                    break
+                node, offset = node.body, inner - 1
+        return node.number
+
+    def variables_at(self, offset: int) -> dict[str, int]:
+        """Return the loop variables that Python holds just after the step at `offset`, left-over ones too."""
+        values: dict[str, int] = {}
+        node: Line | Loop | Block = self.body
+        while not isinstance(node, Line):
+            if isinstance(node, Block):
+                k = node.find(offset)
+                for statement in node.statements[:k]:
+                    if isinstance(statement, Loop):
+                        values.update(statement.left)
+                node, offset = node.statements[k], offset - node.starts[k]
+            else:
+                iteration, inner = divmod(offset, node.period)
+                if iteration > 0:
+                    values.update(node.left)
+                values[node.variable] = min(iteration, node.count - 1)
+                if inner == 0:
+                    break
+                node, offset = node.body, inner - 1
+        return {name: values[name] for name in self.tree.variables if name in values}
+
+    def loops_at(self, offset: int) -> tuple[Loop, ...]:
+        """Return the loops that the step at `offset` is in or at the header of, outermost first."""
+        loops: list[Loop] = []
+        node: Line | Loop | Block = self.body
+        while not isinstance(node, Line):
+            if isinstance(node, Block):
+                k = node.find(offset)
+                node, offset = node.statements[k], offset - node.starts[k]
+            else:
+                loops.append(node)
+                _, inner = divmod(offset, node.period)
+                if inner == 0:
+                    break
+                node, offset = node.body, inner - 1
+        return tuple(loops)
+
+    def path_to(self, line: int) -> tuple[tuple[Loop, ...], Line | Loop]:
+        """Return the loops around a line, outermost first, and the line's node; a loop stands for its header."""
+
+        def search(block: Block, loops: tuple[Loop, ...]) -> tuple[tuple[Loop, ...], Line | Loop] | None:
+            for statement in block.statements:
+                if statement.number == line:
+                    return loops, statement
+                if isinstance(statement, Loop):
+                    found = search(statement.body, (*loops, statement))
+                    if found:
+                        return found
+            return None
+
+        found = search(self.body, ())
+        if found is None:
+            raise CnnvizError(
+                tr(
+                    "{operation}: line {line} does nothing; its listing has lines 2 to {last}.",
+                    operation=self.name,
+                    line=line,
+                    last=len(self.tree.source),
+                )
+            )
+        return found
+
+    def offset_of(self, loops: Sequence[Loop], node: Line | Loop, iterations: Sequence[int], header: int = 0) -> int:
+        """Return the step at which `node` inside `loops` runs, at these iterations of them.
+
+        For a loop, `header` says which run of its header is meant.
+        """
+        offset, block = 0, self.body
+        for loop, iteration in zip(loops, iterations, strict=True):
+            offset += block.starts[block.statements.index(loop)] + iteration * loop.period + 1
+            block = loop.body
+        offset += block.starts[block.statements.index(node)]
+        return offset + header * node.period if isinstance(node, Loop) else offset
+
+    def find(self, line: int | None = None, **variables: int) -> int:
+        """Return the first step at which loop variables have given values, on a given line if one is named.
+
+        Variables that are not named are 0.
+
+        Raises
+        ------
+        CnnvizError
+            If the listing has no such line or variable, or a value is out of its range.
+        """
+        if line is not None:
+            loops, node = self.path_to(line)
+        else:
+            loops, node = self._loops_for(variables)
+        own = (*loops, node) if isinstance(node, Loop) else loops
+        by_name = {loop.variable: loop for loop in own}
+        for name, value in variables.items():
+            if name not in by_name:
+                names = ", ".join(loop.variable for loop in own) or tr("none")
+                raise CnnvizError(
+                    tr("{operation}: no loop over {name} there; there is {names}.", operation=self.name, name=name, names=names)
+                )
+            if not 0 <= value < by_name[name].count:
+                raise CnnvizError(
+                    tr(
+                        "{operation}: {name} = {value} is out of range; it runs from 0 to {last}.",
+                        operation=self.name,
+                        name=name,
+                        value=value,
+                        last=by_name[name].count - 1,
+                    )
+                )
+        header = variables.get(node.variable, 0) if isinstance(node, Loop) else 0
+        return self.offset_of(loops, node, [variables.get(loop.variable, 0) for loop in loops], header)
+
+    def _loops_for(self, variables: dict[str, int]) -> tuple[tuple[Loop, ...], Line | Loop]:
+        """Return the first place in the listing where all of these variables are bound."""
+        if not variables:
+            return (), self.body.statements[0]
+        for node in walk(self.body):
+            if isinstance(node, Loop):
+                loops, _ = self.path_to(node.number)
+                if set(variables) <= {loop.variable for loop in (*loops, node)}:
+                    return loops, node
+        known = ", ".join(self.tree.variables) or tr("none")
+        raise CnnvizError(
+            tr(
+                "{operation}: its listing has no loop over {names}; its loops run over {known}.",
+                operation=self.name,
+                names=", ".join(variables),
+                known=known,
+            )
+        )
+
+    @cached_property
+    def cells(self) -> Cells:
+        """How the steps are cut into cells."""
+        deepest = np.ndim(self.call.given[self.call.linear_in]) if self.call.linear else None
+        nest: list[Loop] = []
+        block = self.body
+        while len(nest) != deepest and len(block.statements) == 1 and isinstance(block.statements[0], Loop):
+            nest.append(block.statements[0])
+            block = block.statements[0].body
+        if not self.call.linear and any(self._writes_within(statement) for statement in block.statements):
+            nest, block = [], self.body
+        return Cells(tuple(nest), block, self._settled(block))
+
+    def _writes_within(self, statement: Line | Loop) -> bool:
+        return isinstance(statement, Loop) and any(isinstance(node, Line) and node.index for node in walk(statement))
+
+    def _settled(self, block: Block) -> int:
+        settled = 0
+        seen = set(self.tree.parameters)
+        for start, statement in zip(block.starts, block.statements, strict=True):
+            targets = {node.target for node in walk(statement) if isinstance(node, Line)}
+            if targets - seen:
+                settled = start + statement.steps
+            seen |= targets
+        return settled
+
+    def header_at(self, offset: int) -> bool:
+        """Return whether a step runs a loop's header."""
+        return isinstance(self.path_to(self.line_at(offset))[1], Loop)
+
+    def writers(self, name: str) -> list[Line]:
+        """Return the lines that write cells of an array."""
+        return [node for node in walk(self.body) if isinstance(node, Line) and node.index and node.target == name]
+
+    def runs_until(self, line: Line, offset: int) -> int:
+        """Return how often a line has run by a step, that step included."""
+        node: Line | Loop | Block = self.body
+        runs = 0
+        while not isinstance(node, Line):
+            if isinstance(node, Block):
+                k = node.find(offset)
+                runs += sum(_runs(statement, line) for statement in node.statements[:k])
+                node, offset = node.statements[k], offset - node.starts[k]
+            else:
+                iteration, inner = divmod(offset, node.period)
+                runs += min(iteration, node.count) * _runs(node.body, line)
+                if inner == 0:
+                    return runs
+                node, offset = node.body, inner - 1
+        return runs + (node is line)
+
+    def write_order(self, line: Line) -> NDArray[np.intp]:
+        """Return the flat index of the cell that each run of a writing line writes, in the order of its runs."""
+        if line.number not in self._orders:
+            self._orders[line.number] = self._write_order(line)
+        return self._orders[line.number]
+
+    def _write_order(self, line: Line) -> NDArray[np.intp]:
+        loops, _ = self.path_to(line.number)
+        counts = tuple(loop.count for loop in loops)
+        shape = self.call.writes[line.target].shape
+        variables = tuple(loop.variable for loop in loops)
+        if line.plain_index == variables and counts == shape:
+            return np.arange(prod(shape))
+        grids = dict(zip(variables, np.indices(counts, sparse=True) if counts else (), strict=True))
+        scope = {**self.call.given, **grids}
+        index = [np.broadcast_to(eval(code, {"__builtins__": {}}, scope), counts) for code in line.index]
+        return np.asarray(np.ravel_multi_index(index, shape)).reshape(-1)
+
+    def step_writing(self, name: str, index: tuple[int, ...]) -> int | None:
+        """Return the last step at which a cell of an array is written, or None if it never is."""
+        array = self.call.writes.get(name)
+        if array is None or len(index) != array.ndim or any(not 0 <= k < n for k, n in zip(index, array.shape, strict=True)):
+            return None
+        flat = np.ravel_multi_index(index, array.shape) if array.ndim else 0
+        found: list[int] = []
+        for line in self.writers(name):
+            runs = np.flatnonzero(self.write_order(line) == flat)
+            if len(runs):
+                loops, _ = self.path_to(line.number)
+                iterations = np.unravel_index(runs[-1], [loop.count for loop in loops]) if loops else ()
+                found.append(self.offset_of(loops, line, [int(k) for k in iterations]))
+        return max(found, default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """How an operation's steps are cut into cells: a nest of loops around a block.
+
+    Attributes
+    ----------
+    nest : tuple[Loop, ...]
+        The loops around the block, outermost first, each the only statement in the one before.
+    block : Block
+        What runs once for each of their values.
+    settled : int
+        The steps of the block after which it has assigned every scalar that it uses.
+    """
+
+    nest: tuple[Loop, ...]
+    block: Block
+    settled: int
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """Return which cell the step at `offset` is in, and how many of its steps have run.
+
+        Between two cells, at a header of the nest, it is the earlier one, run to its end; before the
+        first it is cell 0 with nothing run.
+        """
+        cell = 0
+        for depth, loop in enumerate(self.nest):
+            iteration, inner = divmod(offset, loop.period)
+            cell = cell * loop.count + iteration
+            if inner == 0:
+                done = cell * prod(other.count for other in self.nest[depth + 1 :])
+                return (done - 1, self.block.steps) if done else (0, 0)
+            offset = inner - 1
+        return cell, offset + 1
+
+    def enter(self, cell: int, scope: dict[str, Any]) -> None:
+        """Set the variables of the nest for a cell."""
+        for loop in reversed(self.nest):
+            cell, scope[loop.variable] = divmod(cell, loop.count)
+
+
+def _runs(node: Line | Loop | Block, line: Line) -> int:
+    if isinstance(node, Line):
+        return int(node is line)
+    if isinstance(node, Loop):
+        return node.count * _runs(node.body, line)
+    return sum(_runs(statement, line) for statement in node.statements)

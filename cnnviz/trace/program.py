@@ -1,0 +1,122 @@
+"""The whole iteration as one long list of steps, any of which is found by division and remainder."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import SupportsIndex
+
+from cnnviz.engine.layer import Array, Call
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.state import State, state
+
+PHASES = ("forward", "loss", "backward", "update")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One run of one line.
+
+    Attributes
+    ----------
+    index : int
+        Its number in the program, from 0.
+    operation : Operation
+        What is being computed.
+    offset : int
+        Its number in the operation, from 0.
+    """
+
+    index: int
+    operation: Operation
+    offset: int
+
+    @property
+    def line(self) -> int:
+        """The line in the listing, from 1: the ``def`` line is 1."""
+        return self.operation.line_at(self.offset)
+
+    @property
+    def variables(self) -> dict[str, int]:
+        """The loop variables that Python holds just after this step."""
+        return self.operation.variables_at(self.offset)
+
+
+class Program(Sequence[Step]):
+    """All steps of one iteration: forward, loss, backward, update.
+
+    Parameters
+    ----------
+    calls : Sequence[Call]
+        What is computed, in order; `Network.calls` makes them.
+    """
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.operations: tuple[Operation, ...] = tuple(Operation(call) for call in calls)
+        if not self.operations:
+            raise CnnvizError(tr("There is nothing to step: no operation was given."))
+        self.starts: tuple[int, ...] = (0, *accumulate(len(operation) for operation in self.operations))
+        self._number = {operation.name: k for k, operation in reversed(list(enumerate(self.operations)))}
+
+    def __len__(self) -> int:
+        return self.starts[-1]
+
+    def __getitem__(self, index: SupportsIndex) -> Step:  # type: ignore[override]
+        i = index.__index__()
+        if i < 0:
+            i += len(self)
+        if not 0 <= i < len(self):
+            raise IndexError(tr("step {index} is out of range; the program has {count} steps", index=i, count=len(self)))
+        k = bisect_right(self.starts, i) - 1
+        return Step(i, self.operations[k], i - self.starts[k])
+
+    def __iter__(self) -> Iterator[Step]:
+        for start, operation in zip(self.starts, self.operations, strict=False):
+            for offset in range(len(operation)):
+                yield Step(start + offset, operation, offset)
+
+    def number(self, name: str) -> int:
+        """Return which operation has this name.
+
+        Raises
+        ------
+        CnnvizError
+            If none has; the sentence lists the names.
+        """
+        if name not in self._number:
+            known = ", ".join(operation.name for operation in self.operations)
+            raise CnnvizError(tr("There is no operation {name}; there are {known}.", name=name, known=known))
+        return self._number[name]
+
+    def operation(self, name: str) -> Operation:
+        """Return the operation of this name."""
+        return self.operations[self.number(name)]
+
+    def start(self, name: str) -> int:
+        """Return the first step of an operation."""
+        return self.starts[self.number(name)]
+
+    def find(self, name: str, line: int | None = None, **variables: int) -> int:
+        """Return the first step of an operation at which its loop variables have given values.
+
+        ``find("conv1", i=2, j=3)`` is the step at which `j` becomes 3 in row 2 of the first map.
+        """
+        return self.start(name) + self.operation(name).find(line, **variables)
+
+    def state(self, index: int) -> State:
+        """Return what Python holds just after a step."""
+        step = self[index]
+        return state(step.operation, step.offset)
+
+    def arrays_done(self, index: int) -> dict[str, Array]:
+        """Return the results of all operations that have ended by a step, keyed ``conv1.y`` or ``conv1.dw``."""
+        done: dict[str, Array] = {}
+        for k, operation in enumerate(self.operations):
+            if self.starts[k + 1] > index + 1:
+                break
+            done |= {f"{operation.layer}.{name}": array for name, array in operation.call.writes.items()}
+        return done

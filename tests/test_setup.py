@@ -1,0 +1,174 @@
+"""The set-up script's decisions, and what it promises of the environment that it makes."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def setup():
+    spec = importlib.util.spec_from_file_location("cnnviz_setup", ROOT / ".ci" / "setup.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def user(setup, monkeypatch):
+    """Make the script believe in a certain user: user(root=…, has=(…), sudo_asks=…)."""
+
+    def become(root=False, has=("apt-get",), sudo_asks=True):
+        ran = []
+
+        def quietly(command):
+            ran.append(list(command))
+            return (1 if sudo_asks and command[0] == "sudo" else 0), ""
+
+        monkeypatch.setattr(setup.os, "geteuid", lambda: 0 if root else 1000)
+        monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}" if name in has else None)
+        monkeypatch.setattr(setup, "quietly", quietly)
+        return ran
+
+    return become
+
+
+def test_only_what_cannot_be_loaded_is_missing(setup):
+    def load(name):
+        if name in ("libEGL.so.1", "libglib-2.0.so.0", "libgthread-2.0.so.0"):
+            raise OSError(name)
+
+    lacking = setup.missing(setup.LIBRARIES, load)
+
+    assert lacking == ["libglib-2.0.so.0", "libgthread-2.0.so.0", "libEGL.so.1"]
+    assert setup.packages_of(lacking, setup.LIBRARIES) == ["libegl1", "libglib2.0-0"]
+
+
+def test_root_installs_unasked(setup, user):
+    ran = user(root=True)
+
+    setup.install_packages(["libegl1"], "Qt needs it")
+
+    assert ran[-1][:3] == ["env", "DEBIAN_FRONTEND=noninteractive", "/usr/bin/apt-get"]
+    assert ran[-1][-2:] == ["install", "libegl1"]
+
+
+def test_sudo_that_asks_nothing_installs(setup, user):
+    ran = user(has=("apt-get", "sudo"), sudo_asks=False)
+
+    setup.install_packages(["libegl1"], "Qt needs it")
+
+    assert ran[-1][:2] == ["sudo", "-n"]
+    assert ran[-1][-1] == "libegl1"
+
+
+@pytest.mark.parametrize(
+    "has, command",
+    [
+        (("apt-get", "sudo"), "`sudo apt-get install --no-install-recommends libegl1 libgl1`"),
+        (("apt-get",), "`su -c 'apt-get install --no-install-recommends libegl1 libgl1'`"),
+    ],
+)
+def test_others_are_told_the_one_command(setup, user, has, command):
+    user(has=has)
+
+    with pytest.raises(setup.SetupError) as error:
+        setup.install_packages(["libegl1", "libgl1"], "Qt needs libEGL.so.1")
+
+    assert command in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_without_apt_the_libraries_are_named(setup, user):
+    user(root=True, has=())
+
+    with pytest.raises(setup.SetupError, match=r"libEGL\.so\.1.* own package manager .*libegl1"):
+        setup.install_packages(["libegl1"], "Qt needs libEGL.so.1")
+
+
+HELD = {"python": "3.11", "place": "/a/.venv", "pyproject": "1", "extras": ["check", "test"]}
+
+
+@pytest.mark.parametrize(
+    "held, wanted, todo",
+    [
+        (HELD, {}, "nothing"),
+        (HELD, {"extras": []}, "nothing"),
+        (HELD, {"extras": ["check", "test", "train"]}, "update"),
+        (HELD, {"pyproject": "2"}, "update"),
+        (HELD, {"python": "3.12"}, "make"),
+        (HELD, {"place": "/b/.venv"}, "make"),
+        (None, {}, "make"),
+    ],
+)
+def test_plan(setup, held, wanted, todo):
+    assert setup.plan(held, {**HELD, **wanted}) == todo
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
+def test_a_spoilt_stamp_counts_as_none(setup, monkeypatch, tmp_path, content):
+    monkeypatch.setattr(setup, "STAMP", tmp_path / "stamp")
+    (tmp_path / "stamp").write_text(content)
+
+    assert setup.read_stamp() is None
+
+
+def test_an_interrupted_installation_is_not_believed(setup, monkeypatch, tmp_path):
+    monkeypatch.setattr(setup, "STAMP", tmp_path / "cnnviz.json")
+    monkeypatch.setattr(setup, "PYTHON", Path(sys.executable))
+    setup.write_stamp({**setup.stamp([]), "pyproject": "an older one"})
+
+    def interrupted(extras):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(setup, "install_project", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        setup.need_environment(["test"])
+
+    assert setup.plan(setup.read_stamp(), setup.stamp(["test"])) == "make"
+
+
+def test_no_network_is_one_sentence(setup, monkeypatch):
+    words = (
+        "WARNING: Retrying … NewConnectionError … Temporary failure in name resolution\nERROR: No matching"
+    )
+    monkeypatch.setattr(
+        setup.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 1, stdout="", stderr=words)
+    )
+
+    with pytest.raises(setup.SetupError, match=r"^the packages cannot be fetched[^\n]*\.$"):
+        setup.install_project([])
+
+
+def test_an_unknown_command_shows_the_known_ones(setup, capsys):
+    assert setup.main(["dance"]) == 2
+    assert "setup.py run" in capsys.readouterr().out
+
+
+def test_void_qt_calls_keep_their_references_to_none():
+    # PySide6 6.12.0 loses one at every such call under Python 3.11, which aborts the program after 5,000.
+    from PySide6.QtCore import QObject, QPoint
+
+    thing, point = QObject(), QPoint()
+    before = sys.getrefcount(None)
+    for number in range(10_000):
+        thing.setObjectName("name")
+        point.setX(number)
+
+    assert abs(sys.getrefcount(None) - before) < 100
+
+
+def test_importing_cnnviz_imports_no_qt():
+    program = (
+        "import sys, cnnviz; print(*{name.partition('.')[0] for name in sys.modules}"
+        " & {'PySide6', 'shiboken6', 'pyqtgraph'})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == ""
