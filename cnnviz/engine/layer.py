@@ -68,6 +68,9 @@ class Call:
         result is linear in, and whose cells the outer loops visit in order.
     linear : Callable
         The vectorised maths as a function of that array, returning what `writes` would then be.
+    filler : Mapping[str, NDArray[np.bool_]]
+        For arrays that had zeros put into them (padding, or between the gradients of a strided
+        convolution): which places (H, W) hold such zeros.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Call:
     before: Mapping[str, Array] = field(default_factory=dict)
     linear_in: str = ""
     linear: Callable[[Array], Mapping[str, Array]] | None = None
+    filler: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def initial(self, name: str) -> Array:
         """Return a fresh copy of a written array as it is before the first step."""
@@ -146,6 +150,7 @@ class Layer(ABC):
         given: Mapping[str, Value],
         writes: Mapping[str, Array],
         linear: Callable[[Array], Mapping[str, Array]] | None = None,
+        filler: Mapping[str, NDArray[np.bool_]] | None = None,
     ) -> Call:
         """Return a Call of this layer whose main result is `result`, ``y`` or one of the gradients."""
         forward = result == "y"
@@ -158,6 +163,7 @@ class Layer(ABC):
             writes=writes,
             linear_in="dy" if linear else "",
             linear=linear,
+            filler=filler or {},
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, pair, positive, require_maps
 from cnnviz.errors import CnnvizError, ShapeError
@@ -171,7 +172,8 @@ class Conv2d(Layer):
         """Return the forward listing; its ``x`` is the padded input."""
         given = {"x": _pad(arrays["x"], self.padding), "w": arrays["w"], "b": arrays["b"]}
         sizes = {**self._sizes(arrays["y"]), "S": self.stride}
-        return self.call("y", conv2d, {**given, **sizes}, {"y": arrays["y"]})
+        filler = {"x": self._padding_of(arrays["x"])}
+        return self.call("y", conv2d, {**given, **sizes}, {"y": arrays["y"]}, filler=filler)
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of bias, kernels and input; the last gathers from the spread-out ``dy``."""
@@ -181,11 +183,19 @@ class Conv2d(Layer):
         outputs = {name: sizes[name] for name in ("C_out", "H_out", "W_out")}
         gathered = {name: sizes[name] for name in ("C_in", "C_out", "K_h", "K_w")}
         gathered |= {"H": arrays["x"].shape[1], "W": arrays["x"].shape[2]}
+        for_dw = {"x": x, "dy": dy, **sizes, "S": self.stride}
+        for_dx = {"w": w, "dy": self.spread(dy, arrays["x"].shape), **gathered}
+        padding = {"x": self._padding_of(arrays["x"])}
+        spread = {"dy": self.spread(np.ones((1, *dy.shape[1:])), arrays["x"].shape)[0] == 0}
         return [
             self.call("db", conv2d_db, {"dy": dy, **outputs}, {"db": arrays["db"]}),
-            self.call("dw", conv2d_dw, {"x": x, "dy": dy, **sizes, "S": self.stride}, {"dw": arrays["dw"]}),
-            self.call("dx", conv2d_dx, {"w": w, "dy": self.spread(dy, arrays["x"].shape), **gathered}, {"dx": arrays["dx"]}),
+            self.call("dw", conv2d_dw, for_dw, {"dw": arrays["dw"]}, filler=padding),
+            self.call("dx", conv2d_dx, for_dx, {"dx": arrays["dx"]}, filler=spread),
         ]
+
+    def _padding_of(self, x: Array) -> NDArray[np.bool_]:
+        """Return which places of the padded input hold padding."""
+        return _pad(np.ones(x.shape[-2:]), self.padding) == 0
 
     def scatter_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the other view of ∂E/∂x: each output gradient times the kernel, added where it was read."""
