@@ -140,7 +140,7 @@ class Layer(ABC):
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients' listings with their arguments, in the order they run."""
 
-    def initialise(self, rng: np.random.Generator) -> None:
+    def initialise(self, rng: np.random.Generator) -> None:  # noqa: B027 - most layers have nothing to draw
         """Draw the parameters anew; a layer without any does nothing."""
 
     def call(
@@ -217,7 +217,7 @@ def require_finite(layer: str, name: str, values: Array) -> None:
     place = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
     raise CnnvizError(
         tr(
-            "{layer}: {name}{place} is {value}, not a number to compute with; load weights that are all finite.",
+            "{layer}: {name}{place} is {value}, not a number to compute with; all must be finite.",
             layer=layer,
             name=name,
             place=list(place),

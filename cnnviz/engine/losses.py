@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy import log
 
-from cnnviz.engine.layer import Array, Call, Layer, Listing
+from cnnviz.engine.layer import Array, Call, Layer, Listing, Value
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 
@@ -37,19 +37,21 @@ class Loss(ABC):
         """Return the loss of each sample, (N,), for outputs and targets (N, outputs)."""
 
     def gradient(self, y: Array, t: Array) -> Array:
-        """Return ∂E/∂y, or the gradient at the input of the layer named in `follows`: y − t for all of these."""
+        """Return ∂E/∂y, or ∂E/∂x of the layer named in `follows`: y − t for all of these."""
         return y - t
 
     def value_call(self, y: Array, t: Array, value: Array) -> Call:
         """Return the listing of the loss, which writes one number, ``E[0]``."""
-        given = {"y": y, "t": t, "N": len(y)}
+        given: dict[str, Value] = {"y": y, "t": t, "N": len(y)}
         return Call("loss", "loss", "loss", type(self).listing, given, {"E": value.reshape(1)})
 
     def gradient_call(self, y: Array, t: Array, gradient: Array, last_layer: str) -> Call:
-        """Return the listing of the gradient; it belongs to the last layer where the loss is joined with it."""
+        """Return the listing of the gradient: the last layer's, where the loss is joined with it."""
         layer, result = (last_layer, "dx") if self.follows else ("loss", "dy")
-        given = {"y": y, "t": t, "N": len(y)}
-        return Call(f"{layer}.{result}", layer, "backward", type(self).gradient_listing, given, {result: gradient})
+        given: dict[str, Value] = {"y": y, "t": t, "N": len(y)}
+        return Call(
+            f"{layer}.{result}", layer, "backward", type(self).gradient_listing, given, {result: gradient}
+        )
 
 
 # The listings, set as they are shown.
@@ -116,7 +118,7 @@ class CrossEntropy(Loss):
 
     def value(self, y: Array, t: Array) -> Array:
         """Return the surprise at the targets, in nats."""
-        return -_times_log(t, y).sum(axis=1)
+        return np.asarray(-_times_log(t, y).sum(axis=1))
 
 
 class BinaryCrossEntropy(Loss):
@@ -129,7 +131,7 @@ class BinaryCrossEntropy(Loss):
 
     def value(self, y: Array, t: Array) -> Array:
         """Return the surprise at the targets, in nats, each output being a yes or no of its own."""
-        return -(_times_log(t, y) + _times_log(1 - t, 1 - y)).sum(axis=1)
+        return np.asarray(-(_times_log(t, y) + _times_log(1 - t, 1 - y)).sum(axis=1))
 
 
 def _times_log(weight: Array, y: Array) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -12,15 +13,17 @@ from cnnviz.engine.layer import (
     Layer,
     Parameter,
     Shape,
+    Value,
     require_column,
     require_finite,
     require_shape,
     require_some,
+    shape_text,
 )
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.optim import Memory, Optimiser
 from cnnviz.engine.tape import Tape
-from cnnviz.errors import CnnvizError
+from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
 
@@ -72,10 +75,15 @@ class Network:
             raise CnnvizError(tr("The network has no layers; give it at least one."))
         for layer in self.layers:
             if layer.name in seen or layer.name in ("loss", "input"):
-                raise CnnvizError(tr("{layer}: this name is taken; every layer needs its own.", layer=layer.name))
+                raise CnnvizError(
+                    tr("{layer}: this name is taken; every layer needs its own.", layer=layer.name)
+                )
             if not layer.name.isidentifier():
                 raise CnnvizError(
-                    tr("{layer}: not a name for a layer; use letters, digits and _, as in conv1.", layer=layer.name)
+                    tr(
+                        "{layer}: not a name for a layer; use letters, digits and _, as in conv1.",
+                        layer=layer.name,
+                    )
                 )
             seen.add(layer.name)
 
@@ -109,37 +117,55 @@ class Network:
             layer.initialise(rng)
         self.iteration, self.memory = 1, {}
 
-    def load(self, arrays: dict[str, Array], source: str) -> None:
+    def load(self, arrays: Mapping[str, Array], source: str) -> None:
         """Take parameters from arrays named ``conv1.w`` and so on, in the arrays' own precision.
+
+        What the optimiser remembers and the number of the iteration stay as they are.
 
         Raises
         ------
         CnnvizError
             If one is missing, has another shape, or holds NaN; nothing is changed then.
         """
+        new: list[tuple[Layer, str, Parameter]] = []
         for layer, name, parameter in self.parameters():
             key = f"{layer.name}.{name}"
             if key not in arrays:
                 raise CnnvizError(
                     tr("{source}: {key} is missing; the network needs it.", source=source, key=key)
                 )
-            require_shape(layer.name, name, arrays[key], parameter.value.shape)
-            require_finite(layer.name, name, arrays[key])
-        for layer, name, parameter in self.parameters():
-            layer.parameters[name] = Parameter(np.array(arrays[f"{layer.name}.{name}"]))
+            values = np.array(arrays[key])
+            if values.dtype.kind not in "fiu":
+                raise CnnvizError(tr("{source}: {key} does not hold real numbers.", source=source, key=key))
+            require_shape(layer.name, name, values, parameter.value.shape)
+            require_finite(layer.name, name, values)
+            new.append((layer, name, Parameter(values if values.dtype.kind == "f" else values.astype(float))))
+        for layer, name, parameter in new:
+            layer.parameters[name] = parameter
 
     def astype(self, dtype: type[np.floating]) -> None:
         """Turn all parameters into another precision, float32 for instance to train faster."""
-        for layer, name, parameter in self.parameters():
-            layer.parameters[name] = Parameter(parameter.value.astype(dtype))
+        for layer in self.layers:
+            layer.parameters = _in_precision(layer.parameters, dtype)
 
     def check_sample(self, x: Array) -> None:
         """Raise ShapeError or CnnvizError unless `x` is one sample, whole and finite."""
-        require_shape(tr("input"), "x", x, self.input_shape)
+        self._check_shape(x.shape)
         require_finite(tr("input"), "x", x)
+
+    def _check_shape(self, shape: Shape) -> None:
+        if shape != self.input_shape:
+            raise ShapeError(
+                tr(
+                    "input: its shape is {found}, but the network takes {needed}.",
+                    found=shape_text(shape),
+                    needed=shape_text(self.input_shape),
+                )
+            )
 
     def forward(self, x: Array) -> Array:
         """Compute the outputs of a batch, ``(N, …)``."""
+        self._check_shape(x.shape[1:])
         for layer in self.layers:
             x = layer.forward(x)
         return x
@@ -153,11 +179,14 @@ class Network:
         """Move the parameters by one step on a batch, and return its mean loss."""
         if self.loss is None or self.optimiser is None:
             raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
+        require_some(tr("input"), x.shape)
         y = self.forward(x)
+        t = np.asarray(t, y.dtype)
+        require_shape("loss", "t", t, y.shape)
         self.backward(self.loss.gradient(y, t) / len(x))
         for layer, name, parameter in self.parameters():
             key = f"{layer.name}.{name}"
-            memory = self.memory.get(key) or self.optimiser.start(parameter.value)
+            memory = self._memory_of(key, parameter.value)
             parameter.value, self.memory[key] = self.optimiser.step(
                 parameter.value, parameter.grad, memory, self.iteration
             )
@@ -167,29 +196,56 @@ class Network:
     def run(self, x: Array, t: Array | None = None) -> Tape:
         """Run one iteration on one sample: forward, loss, backward, update; nothing in the network moves.
 
+        All of it is computed in float64, whatever the precision of the parameters, so that the numbers
+        are those that the listings give.
+
         Parameters
         ----------
         x : Array
             One sample of `input_shape`.
         t : Array, optional
             Its target, of the output's shape; without it only the forward pass is run.
+
+        Raises
+        ------
+        CnnvizError
+            If the sample, the target or a parameter has another shape or is not finite.
         """
-        x = np.asarray(x, dtype=np.float64)
+        x = np.array(x, dtype=np.float64)
         self.check_sample(x)
-        arrays: dict[str, Array] = {}
         for layer, name, parameter in self.parameters():
             require_finite(layer.name, name, parameter.value)
-            arrays[f"{layer.name}.{name}"] = parameter.value
-        batch = x[None]
+        arrays: dict[str, Array] = {}
+        with self._copied():
+            y = self._run_forward(arrays, x[None])
+            if self.loss is not None and t is not None:
+                t = np.array(t, dtype=np.float64)
+                require_shape("loss", "t", t, self.shapes[-1])
+                require_finite("loss", "t", t)
+                self._run_back(arrays, y, t)
+                self._run_update(arrays)
+        return Tape(arrays, self.iteration)
+
+    @contextmanager
+    def _copied(self) -> Iterator[None]:
+        """Let all layers compute with copies of their parameters in float64, and give them back their own."""
+        own = [layer.parameters for layer in self.layers]
+        try:
+            for layer in self.layers:
+                layer.parameters = _in_precision(layer.parameters, np.float64)
+            yield
+        finally:
+            for layer, parameters in zip(self.layers, own, strict=True):
+                layer.parameters = parameters
+
+    def _run_forward(self, arrays: dict[str, Array], batch: Array) -> Array:
         for layer in self.layers:
+            arrays |= {f"{layer.name}.{name}": values.value for name, values in layer.parameters.items()}
             arrays[f"{layer.name}.x"] = batch[0]
             batch = layer.forward(batch)
             arrays[f"{layer.name}.y"] = batch[0]
             arrays |= {f"{layer.name}.{name}": values[0] for name, values in layer.extras.items()}
-        if self.loss is not None and t is not None:
-            require_shape("loss", "t", np.asarray(t), self.shapes[-1])
-            self._run_back(arrays, batch, np.asarray(t, dtype=np.float64))
-        return Tape(arrays)
+        return batch
 
     def _run_back(self, arrays: dict[str, Array], y: Array, t: Array) -> None:
         assert self.loss is not None
@@ -200,13 +256,18 @@ class Network:
             arrays[f"{layer.name}.dy"] = dy[0]
             dy = layer.backward(dy)
             arrays[f"{layer.name}.dx"] = dy[0]
-            arrays |= {f"{layer.name}.d{name}": parameter.grad for name, parameter in layer.parameters.items()}
+            arrays |= {
+                f"{layer.name}.d{name}": parameter.grad for name, parameter in layer.parameters.items()
+            }
+
+    def _run_update(self, arrays: dict[str, Array]) -> None:
         if self.optimiser is None:
             return
         for layer, name, parameter in self.parameters():
             key = f"{layer.name}.{name}"
-            old = self._memory_of(key, parameter)
-            arrays[f"{key}_new"], new = self.optimiser.step(parameter.value, parameter.grad, old, self.iteration)
+            old = self._memory_of(key, parameter.value)
+            w, new = self.optimiser.step(parameter.value, parameter.grad, old, self.iteration)
+            arrays[f"{key}_new"] = w
             arrays |= {f"{key}_{part}": values for part, values in old.items()}
             arrays |= {f"{key}_{part}_new": values for part, values in new.items()}
 
@@ -223,31 +284,40 @@ class Network:
         for layer in reversed(self._layers_below_loss()):
             calls += layer.backward_calls(tape.of(layer.name))
         if self.optimiser is not None:
-            calls += [self._update_call(layer.name, name, tape, self.optimiser) for layer, name, _ in self.parameters()]
+            calls += [
+                self._update_call(layer.name, name, tape, self.optimiser)
+                for layer, name, _ in self.parameters()
+            ]
         return calls
 
     def _update_call(self, layer: str, name: str, tape: Tape, optimiser: Optimiser) -> Call:
         key = f"{layer}.{name}"
-        kept = [part for part in ("m", "v") if f"{key}_{part}_new" in tape]
+        kept = list(optimiser.start(tape[key]))
+        given: dict[str, Value] = {"dw": tape[f"{layer}.d{name}"].reshape(-1), "N": tape[key].size}
         return Call(
             name=key,
             layer=layer,
             phase="update",
             listing=optimiser.listing,
-            given={
-                "dw": tape[f"{layer}.d{name}"].reshape(-1),
-                **optimiser.constants(self.iteration),
-                "N": tape[key].size,
-            },
+            given=given | optimiser.constants(tape.iteration),
             writes={part: tape[f"{key}_{part}_new"].reshape(-1) for part in kept}
             | {"w": tape[f"{key}_new"].reshape(-1)},
             before={part: tape[f"{key}_{part}"].reshape(-1) for part in kept} | {"w": tape[key].reshape(-1)},
         )
 
-    def _memory_of(self, key: str, parameter: Parameter) -> Memory:
+    def _memory_of(self, key: str, w: Array) -> Memory:
+        """Return what the optimiser remembers of a parameter; nothing yet, if that is another optimiser's."""
         assert self.optimiser is not None
-        return self.memory.get(key) or self.optimiser.start(parameter.value)
+        start = self.optimiser.start(w)
+        kept = self.memory.get(key, start)
+        if kept.keys() != start.keys():
+            return start
+        return {part: values.astype(w.dtype, copy=False) for part, values in kept.items()}
 
     def _layers_below_loss(self) -> list[Layer]:
         return self.layers[:-1] if self.loss and self.loss.follows else self.layers
 
+
+def _in_precision(parameters: Mapping[str, Parameter], dtype: type[np.floating]) -> dict[str, Parameter]:
+    """Return copies in a precision, with no gradients yet."""
+    return {name: Parameter(parameter.value.astype(dtype)) for name, parameter in parameters.items()}

@@ -12,9 +12,15 @@ class Tape(Mapping[str, Array]):
 
     A parameter after the update is ``conv1.w_new``; the loss is ``loss.value``, its target ``loss.t``.
     Arrays of one sample have no batch axis.
+
+    Attributes
+    ----------
+    iteration : int
+        The number of the iteration, from 1; Adam's update needs it.
     """
 
-    def __init__(self, arrays: Mapping[str, Array]) -> None:
+    def __init__(self, arrays: Mapping[str, Array], iteration: int = 1) -> None:
+        self.iteration = iteration
         self._arrays: dict[str, Array] = {}
         for name, values in arrays.items():
             frozen = values.view()

@@ -11,7 +11,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, pair, positive, require_maps
+from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, Value, pair, positive, require_maps
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
@@ -53,7 +53,9 @@ class Conv2d(Layer):
         positive(self.name, "kernel", *self.kernel)
         positive(self.name, "stride", stride)
         if padding < 0:
-            raise CnnvizError(tr("{layer}: padding is {value}; it must be 0 or more.", layer=self.name, value=padding))
+            raise CnnvizError(
+                tr("{layer}: padding is {value}; it must be 0 or more.", layer=self.name, value=padding)
+            )
         self.parameters = {
             "w": Parameter(np.zeros((out_channels, in_channels, *self.kernel))),
             "b": Parameter(np.zeros(out_channels)),
@@ -63,9 +65,9 @@ class Conv2d(Layer):
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the kernels as He et al. (2015) propose for ReLU, and set the biases to 0."""
-        w = self.parameters["w"].value
-        w[:] = rng.normal(0, sqrt(2 / w[0].size), w.shape)
-        self.parameters["b"].value[:] = 0
+        w, b = self.parameters["w"], self.parameters["b"]
+        w.value = rng.normal(0, sqrt(2 / w.value[0].size), w.value.shape).astype(w.value.dtype)
+        b.value = np.zeros_like(b.value)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (C_out, H_out, W_out)."""
@@ -84,8 +86,9 @@ class Conv2d(Layer):
         if kernel_h > height + 2 * padding or kernel_w > width + 2 * padding:
             raise ShapeError(
                 tr(
-                    "{layer}: a kernel of {kernel_h} × {kernel_w} does not fit an input of {height} × {width} "
-                    "with padding {padding}; use a kernel of at most {most_h} × {most_w}, or more padding.",
+                    "{layer}: a kernel of {kernel_h} × {kernel_w} does not fit an input of "
+                    "{height} × {width} with padding {padding}; "
+                    "use a kernel of at most {most_h} × {most_w}, or more padding.",
                     layer=self.name,
                     kernel_h=kernel_h,
                     kernel_w=kernel_w,
@@ -147,7 +150,9 @@ class Conv2d(Layer):
             columns = self._columns[: len(padded) * size].reshape(len(padded), *windows)
             for u in range(kernel_h):
                 for v in range(kernel_w):
-                    columns[:, :, u, v] = padded[:, :, u : u + stride * height : stride, v : v + stride * width : stride]
+                    columns[:, :, u, v] = padded[
+                        :, :, u : u + stride * height : stride, v : v + stride * width : stride
+                    ]
             yield block, columns.reshape(len(padded), -1, height * width)
 
     def _scatter(self, columns: Array, dx: Array, height: int, width: int) -> None:
@@ -156,7 +161,9 @@ class Conv2d(Layer):
         windows = columns.reshape(len(dx), self.in_channels, kernel_h, kernel_w, height, width)
         for u in range(kernel_h):
             for v in range(kernel_w):
-                dx[:, :, u : u + stride * height : stride, v : v + stride * width : stride] += windows[:, :, u, v]
+                dx[:, :, u : u + stride * height : stride, v : v + stride * width : stride] += windows[
+                    :, :, u, v
+                ]
 
     def _sizes(self, y: Array) -> dict[str, int]:
         return {
@@ -170,10 +177,10 @@ class Conv2d(Layer):
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing; its ``x`` is the padded input."""
-        given = {"x": _pad(arrays["x"], self.padding), "w": arrays["w"], "b": arrays["b"]}
-        sizes = {**self._sizes(arrays["y"]), "S": self.stride}
+        given: dict[str, Value] = {"x": _pad(arrays["x"], self.padding), "w": arrays["w"], "b": arrays["b"]}
+        given |= {**self._sizes(arrays["y"]), "S": self.stride}
         filler = {"x": self._padding_of(arrays["x"])}
-        return self.call("y", conv2d, {**given, **sizes}, {"y": arrays["y"]}, filler=filler)
+        return self.call("y", conv2d, given, {"y": arrays["y"]}, filler=filler)
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of bias, kernels and input; the last gathers from the spread-out ``dy``."""
@@ -183,8 +190,8 @@ class Conv2d(Layer):
         outputs = {name: sizes[name] for name in ("C_out", "H_out", "W_out")}
         gathered = {name: sizes[name] for name in ("C_in", "C_out", "K_h", "K_w")}
         gathered |= {"H": arrays["x"].shape[1], "W": arrays["x"].shape[2]}
-        for_dw = {"x": x, "dy": dy, **sizes, "S": self.stride}
-        for_dx = {"w": w, "dy": self.spread(dy, arrays["x"].shape), **gathered}
+        for_dw: dict[str, Value] = {"x": x, "dy": dy, **sizes, "S": self.stride}
+        for_dx: dict[str, Value] = {"w": w, "dy": self.spread(dy, arrays["x"].shape), **gathered}
         padding = {"x": self._padding_of(arrays["x"])}
         spread = {"dy": self.spread(np.ones((1, *dy.shape[1:])), arrays["x"].shape)[0] == 0}
         return [
@@ -195,7 +202,7 @@ class Conv2d(Layer):
 
     def _padding_of(self, x: Array) -> NDArray[np.bool_]:
         """Return which places of the padded input hold padding."""
-        return _pad(np.ones(x.shape[-2:]), self.padding) == 0
+        return np.asarray(_pad(np.ones(x.shape[-2:]), self.padding) == 0)
 
     def scatter_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the other view of ∂E/∂x: each output gradient times the kernel, added where it was read."""
@@ -208,7 +215,7 @@ class Conv2d(Layer):
             self._scatter(columns[None], dx, dy.shape[1], dy.shape[2])
             return {"dx": dx[0]}
 
-        given = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
+        given: dict[str, Value] = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
         return self.call("dx", conv2d_dx_scatter, given, scatter(dy), scatter)
 
     def spread(self, dy: Array, shape: Shape) -> Array:

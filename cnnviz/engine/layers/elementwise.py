@@ -47,7 +47,8 @@ class Elementwise(Layer):
         if len(shape) not in (1, 3):
             raise ShapeError(
                 tr(
-                    "{layer}: needs maps (channels, height, width) or one column, but its input has shape {shape}.",
+                    "{layer}: needs maps (channels, height, width) or one column, "
+                    "but its input has shape {shape}.",
                     layer=self.name,
                     shape=shape_text(shape),
                 )

@@ -37,7 +37,9 @@ class Flatten(Layer):
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listing that puts each gradient back in its place."""
-        return [self.call("dx", flatten_dx, {"dy": arrays["dy"], **_sizes(arrays["x"])}, {"dx": arrays["dx"]})]
+        return [
+            self.call("dx", flatten_dx, {"dy": arrays["dy"], **_sizes(arrays["x"])}, {"dx": arrays["dx"]})
+        ]
 
 
 def _sizes(x: Array) -> dict[str, int]:

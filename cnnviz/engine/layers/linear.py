@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, positive, require_column
+from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, Value, positive, require_column
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
@@ -33,9 +33,9 @@ class Linear(Layer):
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the weights as He et al. (2015) propose, and set the biases to 0."""
-        w = self.parameters["w"].value
-        w[:] = rng.normal(0, sqrt(2 / self.inputs), w.shape)
-        self.parameters["b"].value[:] = 0
+        w, b = self.parameters["w"], self.parameters["b"]
+        w.value = rng.normal(0, sqrt(2 / self.inputs), w.value.shape).astype(w.value.dtype)
+        b.value = np.zeros_like(b.value)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (neurons,)."""
@@ -43,8 +43,8 @@ class Linear(Layer):
         if found != self.inputs:
             raise ShapeError(
                 tr(
-                    "{layer}: its weights have shape {inputs} × {neurons} and take {inputs} inputs, but {found} "
-                    "come in; set its inputs to {found}.",
+                    "{layer}: its weights have shape {inputs} × {neurons} and take {inputs} inputs, "
+                    "but {found} come in; set its inputs to {found}.",
                     layer=self.name,
                     inputs=self.inputs,
                     neurons=self.neurons,
@@ -66,7 +66,7 @@ class Linear(Layer):
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
-        given = {"x": arrays["x"], "w": arrays["w"], "b": arrays["b"], **self._sizes()}
+        given: dict[str, Value] = {"x": arrays["x"], "w": arrays["w"], "b": arrays["b"], **self._sizes()}
         return self.call("y", linear, given, {"y": arrays["y"]})
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:

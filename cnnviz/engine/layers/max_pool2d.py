@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy import inf
 
-from cnnviz.engine.layer import Array, Call
+from cnnviz.engine.layer import Array, Call, Value
 from cnnviz.engine.layers.pooling import Pool2d
 
 
@@ -57,7 +57,7 @@ class MaxPool2d(Pool2d):
                 cell += np.where(switch == k, masked, 0)
             return {"dx": dx[0]}
 
-        given = {"dy": dy, "switch": switch, **self._sizes(dy)}
+        given: dict[str, Value] = {"dy": dy, "switch": switch, **self._sizes(dy)}
         return [self.call("dx", max_pool2d_dx, given, {"dx": arrays["dx"]}, route)]
 
 

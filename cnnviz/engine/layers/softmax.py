@@ -37,7 +37,7 @@ class Softmax(Layer):
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
         """Return ∂E/∂x; every score moves every probability."""
-        return self._y * (dy - (dy * self._y).sum(axis=1, keepdims=True))
+        return np.asarray(self._y * (dy - (dy * self._y).sum(axis=1, keepdims=True)))
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing, which writes the exponentials and the probabilities."""
