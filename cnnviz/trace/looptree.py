@@ -14,7 +14,7 @@ import textwrap
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from itertools import accumulate
 from types import CodeType
 
@@ -93,12 +93,15 @@ class Block:
         The step at which each statement starts, counted from the block's first.
     left : Mapping[str, int]
         The values that the loops in it leave their variables with.
+    left_before : tuple[Mapping[str, int], ...]
+        The same before each statement starts.
     """
 
     statements: tuple[Line | Loop, ...]
     starts: tuple[int, ...] = ()
     steps: int = 0
     left: Mapping[str, int] = field(default_factory=dict)
+    left_before: tuple[Mapping[str, int], ...] = ()
 
     def find(self, offset: int) -> int:
         """Return which statement the step at `offset` belongs to."""
@@ -119,6 +122,10 @@ class LoopTree:
         Its parameters in order.
     arrays : frozenset[str]
         Those that it subscripts.
+    variables : tuple[str, ...]
+        The variables of its loops, in the order of the listing.
+    loops_differ : bool
+        Whether each loop has a variable of its own.
     """
 
     name: str
@@ -126,7 +133,8 @@ class LoopTree:
     parameters: tuple[str, ...]
     arrays: frozenset[str]
     body: Block
-    variables: tuple[str, ...] = field(default=())
+    variables: tuple[str, ...] = ()
+    loops_differ: bool = False
 
     def bind(self, sizes: Mapping[str, int]) -> Block:
         """Return the body with every loop's count, and so all numbers of steps, filled in."""
@@ -143,25 +151,31 @@ def walk(node: Line | Loop | Block) -> Iterator[Line | Loop | Block]:
 
 def _bind(block: Block, sizes: Mapping[str, int]) -> Block:
     bound: list[Line | Loop] = []
-    left: dict[str, int] = {}
+    left: list[dict[str, int]] = [{}]
     for statement in block.statements:
         if isinstance(statement, Loop):
-            body, count = _bind(statement.body, sizes), sizes[statement.size]
-            statement = replace(
-                statement,
-                body=body,
-                count=count,
-                period=body.steps + 1,
-                steps=count * (body.steps + 1) + 1,
-                left={**body.left, statement.variable: count - 1},
-            )
-            left |= statement.left
+            statement = _bind_loop(statement, sizes)
+            left.append({**left[-1], **statement.left})
+        else:
+            left.append(left[-1])
         bound.append(statement)
     ends = tuple(accumulate(statement.steps for statement in bound))
-    return Block(tuple(bound), (0, *ends[:-1]), ends[-1], left)
+    return Block(tuple(bound), (0, *ends[:-1]), ends[-1], left[-1], tuple(left[:-1]))
 
 
-@lru_cache(maxsize=None)
+def _bind_loop(loop: Loop, sizes: Mapping[str, int]) -> Loop:
+    body, count = _bind(loop.body, sizes), sizes[loop.size]
+    return replace(
+        loop,
+        body=body,
+        count=count,
+        period=body.steps + 1,
+        steps=count * (body.steps + 1) + 1,
+        left={**body.left, loop.variable: count - 1} if count > 0 else {},
+    )
+
+
+@cache
 def read_listing(listing: Listing) -> LoopTree:
     """Read a listing's source.
 
@@ -193,8 +207,15 @@ class _Reader:
         unknown = self.arrays - set(parameters)
         if unknown:
             raise self._refuse(function, tr("{names} must be parameters", names=", ".join(sorted(unknown))))
+        variables = tuple(dict.fromkeys(self.variables))
         return LoopTree(
-            self.name, tuple(self.source), parameters, frozenset(self.arrays), body, tuple(dict.fromkeys(self.variables))
+            name=self.name,
+            source=tuple(self.source),
+            parameters=parameters,
+            arrays=frozenset(self.arrays),
+            body=body,
+            variables=variables,
+            loops_differ=len(variables) == len(self.variables),
         )
 
     def _block(self, statements: list[ast.stmt], depth: int) -> Block:

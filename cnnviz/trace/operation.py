@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from cnnviz.engine.layer import Call, Value
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Block, Line, Loop, LoopTree, read_listing, walk
+
+Visit = tuple[Block, int, int]
 
 
 class Operation:
@@ -53,7 +56,9 @@ class Operation:
 
     def arguments(self) -> dict[str, Value]:
         """Return fresh arguments to call the listing with; it then fills the arrays it writes."""
-        given = {name: value.copy() if hasattr(value, "copy") else value for name, value in self.call.given.items()}
+        given = {
+            name: value.copy() if hasattr(value, "copy") else value for name, value in self.call.given.items()
+        }
         fresh = {name: self.call.initial(name) for name in self.call.writes}
         return {name: {**given, **fresh}[name] for name in self.tree.parameters}
 
@@ -62,59 +67,55 @@ class Operation:
         """The sizes that the loops run to, by name."""
         return {node.size: node.count for node in walk(self.body) if isinstance(node, Loop)}
 
+    def locate(self, offset: int) -> tuple[list[Visit], Line | Loop]:
+        """Return the way down to the step at `offset`, and the line or the loop's header that it runs.
+
+        Each part of the way is a block, the number of the statement in it, and the run of that statement:
+        the iteration, for a loop. All else about a step follows from it.
+        """
+        way: list[Visit] = []
+        block = self.body
+        while True:
+            k = bisect_right(block.starts, offset) - 1
+            statement = block.statements[k]
+            offset -= block.starts[k]
+            if isinstance(statement, Line):
+                way.append((block, k, 0))
+                return way, statement
+            iteration, inner = divmod(offset, statement.period)
+            way.append((block, k, iteration))
+            if inner == 0:
+                return way, statement
+            block, offset = statement.body, inner - 1
+
     def line_at(self, offset: int) -> int:
         """Return the line of the step at `offset`."""
-        node: Line | Loop | Block = self.body
-        while not isinstance(node, Line):
-            if isinstance(node, Block):
-                k = node.find(offset)
-                node, offset = node.statements[k], offset - node.starts[k]
-            else:
-                _, inner = divmod(offset, node.period)
-                if inner == 0:
-                    break
-                node, offset = node.body, inner - 1
-        return node.number
+        return self.locate(offset)[1].number
 
     def variables_at(self, offset: int) -> dict[str, int]:
         """Return the loop variables that Python holds just after the step at `offset`, left-over ones too."""
         values: dict[str, int] = {}
-        node: Line | Loop | Block = self.body
-        while not isinstance(node, Line):
-            if isinstance(node, Block):
-                k = node.find(offset)
-                for statement in node.statements[:k]:
-                    if isinstance(statement, Loop):
-                        values.update(statement.left)
-                node, offset = node.statements[k], offset - node.starts[k]
-            else:
-                iteration, inner = divmod(offset, node.period)
-                if iteration > 0:
-                    values.update(node.left)
-                values[node.variable] = min(iteration, node.count - 1)
-                if inner == 0:
-                    break
-                node, offset = node.body, inner - 1
+        all_left = False
+        for block, k, iteration in self.locate(offset)[0]:
+            statement = block.statements[k]
+            if not all_left and k > 0:
+                values.update(block.left_before[k])
+            if isinstance(statement, Loop) and statement.count > 0:
+                if not all_left and iteration > 0:
+                    values.update(statement.left)
+                    # Those of all loops further in: nothing to add there, unless two loops share a variable.
+                    all_left = self.tree.loops_differ
+                ended = iteration == statement.count
+                values[statement.variable] = iteration - 1 if ended else iteration
         return {name: values[name] for name in self.tree.variables if name in values}
 
     def loops_at(self, offset: int) -> tuple[Loop, ...]:
         """Return the loops that the step at `offset` is in or at the header of, outermost first."""
-        loops: list[Loop] = []
-        node: Line | Loop | Block = self.body
-        while not isinstance(node, Line):
-            if isinstance(node, Block):
-                k = node.find(offset)
-                node, offset = node.statements[k], offset - node.starts[k]
-            else:
-                loops.append(node)
-                _, inner = divmod(offset, node.period)
-                if inner == 0:
-                    break
-                node, offset = node.body, inner - 1
-        return tuple(loops)
+        statements = (block.statements[k] for block, k, _ in self.locate(offset)[0])
+        return tuple(statement for statement in statements if isinstance(statement, Loop))
 
     def path_to(self, line: int) -> tuple[tuple[Loop, ...], Line | Loop]:
-        """Return the loops around a line, outermost first, and the line's node; a loop stands for its header."""
+        """Return the loops around a line, outermost first, and its node; a loop stands for its header."""
 
         def search(block: Block, loops: tuple[Loop, ...]) -> tuple[tuple[Loop, ...], Line | Loop] | None:
             for statement in block.statements:
@@ -138,7 +139,9 @@ class Operation:
             )
         return found
 
-    def offset_of(self, loops: Sequence[Loop], node: Line | Loop, iterations: Sequence[int], header: int = 0) -> int:
+    def offset_of(
+        self, loops: Sequence[Loop], node: Line | Loop, iterations: Sequence[int], header: int = 0
+    ) -> int:
         """Return the step at which `node` inside `loops` runs, at these iterations of them.
 
         For a loop, `header` says which run of its header is meant.
@@ -170,7 +173,12 @@ class Operation:
             if name not in by_name:
                 names = ", ".join(loop.variable for loop in own) or tr("none")
                 raise CnnvizError(
-                    tr("{operation}: no loop over {name} there; there is {names}.", operation=self.name, name=name, names=names)
+                    tr(
+                        "{operation}: no loop over {name} there; there is {names}.",
+                        operation=self.name,
+                        name=name,
+                        names=names,
+                    )
                 )
             if not 0 <= value < by_name[name].count:
                 raise CnnvizError(
@@ -218,7 +226,9 @@ class Operation:
         return Cells(tuple(nest), block, self._settled(block))
 
     def _writes_within(self, statement: Line | Loop) -> bool:
-        return isinstance(statement, Loop) and any(isinstance(node, Line) and node.index for node in walk(statement))
+        return isinstance(statement, Loop) and any(
+            isinstance(node, Line) and node.index for node in walk(statement)
+        )
 
     def _settled(self, block: Block) -> int:
         settled = 0
@@ -232,31 +242,27 @@ class Operation:
 
     def header_at(self, offset: int) -> bool:
         """Return whether a step runs a loop's header."""
-        return isinstance(self.path_to(self.line_at(offset))[1], Loop)
+        return isinstance(self.locate(offset)[1], Loop)
 
     def writers(self, name: str) -> list[Line]:
         """Return the lines that write cells of an array."""
-        return [node for node in walk(self.body) if isinstance(node, Line) and node.index and node.target == name]
+        return [
+            node for node in walk(self.body) if isinstance(node, Line) and node.index and node.target == name
+        ]
 
     def runs_until(self, line: Line, offset: int) -> int:
         """Return how often a line has run by a step, that step included."""
-        node: Line | Loop | Block = self.body
         runs = 0
-        while not isinstance(node, Line):
-            if isinstance(node, Block):
-                k = node.find(offset)
-                runs += sum(_runs(statement, line) for statement in node.statements[:k])
-                node, offset = node.statements[k], offset - node.starts[k]
-            else:
-                iteration, inner = divmod(offset, node.period)
-                runs += min(iteration, node.count) * _runs(node.body, line)
-                if inner == 0:
-                    return runs
-                node, offset = node.body, inner - 1
-        return runs + (node is line)
+        way, last = self.locate(offset)
+        for block, k, iteration in way:
+            runs += sum(_runs(statement, line) for statement in block.statements[:k])
+            statement = block.statements[k]
+            if isinstance(statement, Loop):
+                runs += min(iteration, statement.count) * _runs(statement.body, line)
+        return runs + (last is line)
 
     def write_order(self, line: Line) -> NDArray[np.intp]:
-        """Return the flat index of the cell that each run of a writing line writes, in the order of its runs."""
+        """Return the flat index of the cell that each run of a line writes, in the order of its runs."""
         if line.number not in self._orders:
             self._orders[line.number] = self._write_order(line)
         return self._orders[line.number]
@@ -276,7 +282,11 @@ class Operation:
     def step_writing(self, name: str, index: tuple[int, ...]) -> int | None:
         """Return the last step at which a cell of an array is written, or None if it never is."""
         array = self.call.writes.get(name)
-        if array is None or len(index) != array.ndim or any(not 0 <= k < n for k, n in zip(index, array.shape, strict=True)):
+        if (
+            array is None
+            or len(index) != array.ndim
+            or any(not 0 <= k < n for k, n in zip(index, array.shape, strict=True))
+        ):
             return None
         flat = np.ravel_multi_index(index, array.shape) if array.ndim else 0
         found: list[int] = []

@@ -66,11 +66,13 @@ class Program(Sequence[Step]):
         return self.starts[-1]
 
     def __getitem__(self, index: SupportsIndex) -> Step:  # type: ignore[override]
-        i = index.__index__()
+        i, count = index.__index__(), self.starts[-1]
         if i < 0:
-            i += len(self)
-        if not 0 <= i < len(self):
-            raise IndexError(tr("step {index} is out of range; the program has {count} steps", index=i, count=len(self)))
+            i += count
+        if not 0 <= i < count:
+            raise IndexError(
+                tr("step {index} is out of range; the program has {count} steps", index=i, count=count)
+            )
         k = bisect_right(self.starts, i) - 1
         return Step(i, self.operations[k], i - self.starts[k])
 
@@ -113,7 +115,7 @@ class Program(Sequence[Step]):
         return state(step.operation, step.offset)
 
     def arrays_done(self, index: int) -> dict[str, Array]:
-        """Return the results of all operations that have ended by a step, keyed ``conv1.y`` or ``conv1.dw``."""
+        """Return the results of all operations that have ended by a step, keyed as in a tape."""
         done: dict[str, Array] = {}
         for k, operation in enumerate(self.operations):
             if self.starts[k + 1] > index + 1:

@@ -134,7 +134,9 @@ def _arrays_before(operation: Operation, cells: int) -> dict[str, Array]:
     return arrays
 
 
-def _run(operation: Operation, block: Block, steps: int, scope: dict[str, Any], log: _Log | None = None) -> None:
+def _run(
+    operation: Operation, block: Block, steps: int, scope: dict[str, Any], log: _Log | None = None
+) -> None:
     """Run the first steps of a block for real; what the last of them reads and writes goes into the log."""
     namespace = operation.function.__globals__
     for start, statement in zip(block.starts, block.statements, strict=True):
