@@ -58,7 +58,7 @@ class Cursor:
         level = level or self.level
         program, step = self.program, self.step
         offset = step.offset
-        for k in range(program.number(step.operation.name), len(program.operations)):
+        for k in range(program.number_at(self.index), len(program.operations)):
             operation = program.operations[k]
             if level is not Level.PASS or _ends_pass(program, k):
                 found = next_stop(operation, offset, level)
@@ -72,9 +72,10 @@ class Cursor:
         level = level or self.level
         program, step = self.program, self.step
         offset = step.offset
-        for k in range(program.number(step.operation.name), -1, -1):
+        here = program.number_at(self.index)
+        for k in range(here, -1, -1):
             operation = program.operations[k]
-            if k < program.number(step.operation.name):
+            if k < here:
                 offset = len(operation)
             if level is not Level.PASS or _ends_pass(program, k):
                 found = previous_stop(operation, offset, level)

@@ -43,6 +43,8 @@ class Line:
         Whether it adds to what is there (``+=``, ``-=``).
     is_term, is_cell : bool
         Whether stepping by term or by cell stops here.
+    uses : frozenset[str]
+        The names that it reads.
     """
 
     number: int
@@ -53,6 +55,7 @@ class Line:
     accumulates: bool
     is_term: bool
     is_cell: bool
+    uses: frozenset[str] = frozenset()
     steps: int = 1
 
 
@@ -126,6 +129,8 @@ class LoopTree:
         The variables of its loops, in the order of the listing.
     loops_differ : bool
         Whether each loop has a variable of its own.
+    sizes : frozenset[str]
+        The parameters that its loops run to.
     """
 
     name: str
@@ -135,6 +140,7 @@ class LoopTree:
     body: Block
     variables: tuple[str, ...] = ()
     loops_differ: bool = False
+    sizes: frozenset[str] = frozenset()
 
     def bind(self, sizes: Mapping[str, int]) -> Block:
         """Return the body with every loop's count, and so all numbers of steps, filled in."""
@@ -182,8 +188,8 @@ def read_listing(listing: Listing) -> LoopTree:
     Raises
     ------
     CnnvizError
-        If a line is anything else than ``for … in range(name):`` or one assignment; the sentence
-        names the line and the reason.
+        If a line is anything else than ``for … in range(name):`` or one assignment, or if steps could
+        not be told from the text alone; the sentence names the line and the reason.
     """
     source = textwrap.dedent(inspect.getsource(listing)).rstrip().split("\n")
     return _Reader(listing.__name__, source).read()
@@ -194,28 +200,36 @@ class _Reader:
 
     def __init__(self, name: str, source: list[str]) -> None:
         self.name, self.source = name, source
+        self.parameters: tuple[str, ...] = ()
         self.arrays: set[str] = set()
         self.lines: set[int] = set()
         self.variables: list[str] = []
+        self.around: list[str] = []
 
     def read(self) -> LoopTree:
         function = ast.parse("\n".join(self.source)).body[0]
         if not isinstance(function, ast.FunctionDef) or function.decorator_list:
             raise self._refuse(function, tr("a listing is one plain function"))
-        parameters = tuple(argument.arg for argument in function.args.args)
-        body = self._block(function.body, depth=0)
-        unknown = self.arrays - set(parameters)
+        self.parameters = tuple(argument.arg for argument in function.args.args)
+        if len(self.parameters) != len(
+            [node for node in ast.walk(function.args) if isinstance(node, ast.arg)]
+        ):
+            raise self._refuse(function, tr("its parameters must be plain names"))
+        self.arrays = {node.id for node in map(_array, ast.walk(function)) if node}
+        unknown = self.arrays - set(self.parameters)
         if unknown:
             raise self._refuse(function, tr("{names} must be parameters", names=", ".join(sorted(unknown))))
+        body = self._block(function.body, depth=0)
         variables = tuple(dict.fromkeys(self.variables))
         return LoopTree(
             name=self.name,
             source=tuple(self.source),
-            parameters=parameters,
+            parameters=self.parameters,
             arrays=frozenset(self.arrays),
             body=body,
             variables=variables,
             loops_differ=len(variables) == len(self.variables),
+            sizes=frozenset(node.size for node in walk(body) if isinstance(node, Loop)),
         )
 
     def _block(self, statements: list[ast.stmt], depth: int) -> Block:
@@ -250,8 +264,15 @@ class _Reader:
         assert isinstance(loop.target, ast.Name)
         assert isinstance(call, ast.Call)
         assert isinstance(call.args[0], ast.Name)
-        self.variables.append(loop.target.id)
+        variable, size = loop.target.id, call.args[0].id
+        if variable in (*self.around, *self.parameters):
+            raise self._refuse(loop, tr("{name} is in use already", name=variable))
+        if size not in self.parameters or size in self.arrays:
+            raise self._refuse(loop, tr("{name} must be a parameter, a whole number", name=size))
+        self.variables.append(variable)
+        self.around.append(variable)
         body = self._block(loop.body, depth + 1)
+        self.around.pop()
         part = ast.For(loop.target, ast.Call(call.func, [ast.Name("_stop", ast.Load())], []), loop.body, [])
         code = self._compile(ast.Module([ast.copy_location(part, loop)], []), "exec")
         return Loop(loop.lineno, loop.target.id, call.args[0].id, body, code)
@@ -265,17 +286,18 @@ class _Reader:
             raise self._refuse(statement, tr("only loops and single assignments are allowed"))
         if statement.end_lineno != statement.lineno:
             raise self._refuse(statement, tr("a statement must fit on one line"))
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
-                self.arrays.add(node.value.id)
+        self._check_expressions(statement)
         indices: list[ast.expr] = []
         if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
             name = target.value.id
             indices = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
         elif isinstance(target, ast.Name):
             name = target.id
+            if name in (*self.around, *self.variables, *self.parameters):
+                raise self._refuse(statement, tr("it must not assign to a parameter or a loop's variable"))
         else:
             raise self._refuse(statement, tr("it must assign to a name or to one cell of an array"))
+        self._check_place(statement, indices)
         plain = tuple(index.id for index in indices if isinstance(index, ast.Name))
         return Line(
             number=statement.lineno,
@@ -286,7 +308,26 @@ class _Reader:
             accumulates=isinstance(statement, ast.AugAssign),
             is_term=is_term,
             is_cell=is_cell,
+            uses=frozenset(_names_read(statement)),
         )
+
+    def _check_expressions(self, statement: ast.stmt) -> None:
+        for node in ast.walk(statement):
+            if isinstance(node, _TRICKS):
+                raise self._refuse(statement, tr("it holds more than plain arithmetic"))
+            if isinstance(node, ast.Slice) or (isinstance(node, ast.Subscript) and not _array(node)):
+                raise self._refuse(statement, tr("it must name single cells, as in x[i, j]"))
+
+    def _check_place(self, statement: ast.stmt, indices: list[ast.expr]) -> None:
+        """Refuse a cell to be written that does not follow from the loops around it."""
+        known = {*self.around, *self.parameters}
+        for node in (part for index in indices for part in ast.walk(index)):
+            if isinstance(node, ast.Call | ast.IfExp) or (
+                isinstance(node, ast.Name) and node.id not in known
+            ):
+                raise self._refuse(
+                    statement, tr("where it writes must follow from sizes and the loops around it alone")
+                )
 
     def _compile(self, tree: ast.Module | ast.Expression, mode: str) -> CodeType:
         code = compile(ast.fix_missing_locations(tree), f"<listing {self.name}>", mode)
@@ -303,6 +344,32 @@ class _Reader:
                 text=self.source[node.lineno - 1].strip(),
             )
         )
+
+
+def _names_read(statement: ast.stmt) -> set[str]:
+    names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    adds = isinstance(statement, ast.AugAssign)
+    return {node.id for node in names if adds or isinstance(node.ctx, ast.Load)}
+
+
+# What would hide steps or names from the reader of a listing.
+_TRICKS = (
+    ast.Await,
+    ast.DictComp,
+    ast.GeneratorExp,
+    ast.Lambda,
+    ast.ListComp,
+    ast.NamedExpr,
+    ast.SetComp,
+    ast.Starred,
+    ast.Yield,
+    ast.YieldFrom,
+)
+
+
+def _array(node: ast.AST) -> ast.Name | None:
+    """Return the array's name if a node is a cell of one."""
+    return node.value if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) else None
 
 
 def _writes_array(statement: ast.stmt) -> bool:

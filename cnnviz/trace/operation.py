@@ -39,9 +39,23 @@ class Operation:
         self.call = call
         self.name, self.layer, self.phase = call.name, call.layer, call.phase
         self.tree: LoopTree = read_listing(call.listing)
-        sizes = {name: value for name, value in call.given.items() if isinstance(value, int)}
-        self.body: Block = self.tree.bind(sizes)
+        self._check_arguments()
+        self.body: Block = self.tree.bind({name: _size(call.given[name]) for name in self.tree.sizes})
         self._orders: dict[int, NDArray[np.intp]] = {}
+
+    def _check_arguments(self) -> None:
+        given, needed = self.call.given, self.tree.parameters
+        lacking = [name for name in needed if name not in given and name not in self.call.writes]
+        lacking += [name for name in self.tree.sizes if name in given and _size(given[name]) < 0]
+        if lacking:
+            raise CnnvizError(
+                tr(
+                    "{operation}: its listing {listing} was not given {names}.",
+                    operation=self.name,
+                    listing=self.tree.name,
+                    names=", ".join(lacking),
+                )
+            )
 
     def __len__(self) -> int:
         return self.body.steps
@@ -60,7 +74,8 @@ class Operation:
             name: value.copy() if hasattr(value, "copy") else value for name, value in self.call.given.items()
         }
         fresh = {name: self.call.initial(name) for name in self.call.writes}
-        return {name: {**given, **fresh}[name] for name in self.tree.parameters}
+        both = {**given, **fresh}
+        return {name: both[name] for name in self.tree.parameters}
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -214,21 +229,49 @@ class Operation:
 
     @cached_property
     def cells(self) -> Cells:
-        """How the steps are cut into cells."""
+        """How the steps are cut into cells.
+
+        A cell is run for real when a step in it is asked for, after the cells before it were taken from
+        the results. So where one cell needs another's scalars, or changes what another wrote, all is one.
+        """
         deepest = np.ndim(self.call.given[self.call.linear_in]) if self.call.linear else None
         nest: list[Loop] = []
         block = self.body
         while len(nest) != deepest and len(block.statements) == 1 and isinstance(block.statements[0], Loop):
             nest.append(block.statements[0])
             block = block.statements[0].body
-        if not self.call.linear and any(self._writes_within(statement) for statement in block.statements):
+        if not self.call.linear and self._entangled(block):
             nest, block = [], self.body
         return Cells(tuple(nest), block, self._settled(block))
 
-    def _writes_within(self, statement: Line | Loop) -> bool:
-        return isinstance(statement, Loop) and any(
-            isinstance(node, Line) and node.index for node in walk(statement)
+    def _entangled(self, block: Block) -> bool:
+        writers = [node for node in walk(block) if isinstance(node, Line) and node.index]
+        return (
+            any(writer not in block.statements for writer in writers)
+            or self._carries(block)
+            or any(self._repeats(writer) for writer in writers)
         )
+
+    def _carries(self, block: Block) -> bool:
+        """Return whether a block reads a scalar that only its last run can have assigned."""
+        lines = [node for node in walk(block) if isinstance(node, Line)]
+        scalars = {line.target for line in lines if not line.index}
+        for line in lines:
+            if line.uses & scalars:
+                return True
+            scalars.discard(line.target)
+        return False
+
+    def _repeats(self, line: Line) -> bool:
+        """Return whether a line writes any cell more than once."""
+        loops, _ = self.path_to(line.number)
+        named = {name for code in line.index for name in code.co_names}
+        if any(loop.variable not in named and loop.count > 1 for loop in loops):
+            return True
+        if len(line.plain_index) == len(loops):
+            return False
+        order = self.write_order(line)
+        return len(np.unique(order)) < len(order)
 
     def _settled(self, block: Block) -> int:
         settled = 0
@@ -337,6 +380,11 @@ class Cells:
         """Set the variables of the nest for a cell."""
         for loop in reversed(self.nest):
             cell, scope[loop.variable] = divmod(cell, loop.count)
+
+
+def _size(value: Value) -> int:
+    """Return a whole number as Python's own, which never overflows; −1 for anything else."""
+    return int(value) if isinstance(value, int | np.integer) else -1
 
 
 def _runs(node: Line | Loop | Block, line: Line) -> int:

@@ -73,13 +73,17 @@ class Program(Sequence[Step]):
             raise IndexError(
                 tr("step {index} is out of range; the program has {count} steps", index=i, count=count)
             )
-        k = bisect_right(self.starts, i) - 1
+        k = self.number_at(i)
         return Step(i, self.operations[k], i - self.starts[k])
 
     def __iter__(self) -> Iterator[Step]:
         for start, operation in zip(self.starts, self.operations, strict=False):
             for offset in range(len(operation)):
                 yield Step(start + offset, operation, offset)
+
+    def number_at(self, index: int) -> int:
+        """Return which operation a step belongs to."""
+        return bisect_right(self.starts, index) - 1
 
     def number(self, name: str) -> int:
         """Return which operation has this name.
@@ -115,10 +119,20 @@ class Program(Sequence[Step]):
         return state(step.operation, step.offset)
 
     def arrays_done(self, index: int) -> dict[str, Array]:
-        """Return the results of all operations that have ended by a step, keyed as in a tape."""
+        """Return the results of all operations that have ended by a step.
+
+        They are keyed as in a tape, ``conv1.y``, ``conv1.dw`` or ``conv1.w_new``, but for the loss, which
+        is ``loss.E``; what an update has written is one row of numbers.
+        """
         done: dict[str, Array] = {}
         for k, operation in enumerate(self.operations):
             if self.starts[k + 1] > index + 1:
                 break
-            done |= {f"{operation.layer}.{name}": array for name, array in operation.call.writes.items()}
+            done |= {_tape_key(operation, name): array for name, array in operation.call.writes.items()}
         return done
+
+
+def _tape_key(operation: Operation, name: str) -> str:
+    if operation.phase != "update":
+        return f"{operation.layer}.{name}"
+    return f"{operation.name}_new" if name == "w" else f"{operation.name}_{name}_new"
