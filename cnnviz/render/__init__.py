@@ -1,0 +1,1 @@
+"""QPainter. The only room that draws a frame, on screen and in files."""

@@ -1,0 +1,28 @@
+"""Frames as images, for files."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QImage, QPainter
+
+from cnnviz.render.painter import paint
+from cnnviz.scene.marks import Frame
+from cnnviz.scene.theme import THEMES
+
+
+def to_image(frame: Frame, theme: str = "light", scale: float = 1.0) -> QImage:
+    """Paint a frame into an image.
+
+    Parameters
+    ----------
+    theme : str
+        ``light`` or ``dark``.
+    scale : float
+        Pixels of the image per pixel of the frame.
+    """
+    image = QImage(round(frame.width * scale), round(frame.height * scale), QImage.Format.Format_RGB32)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.scale(scale, scale)
+    paint(painter, frame, THEMES[theme])
+    painter.end()
+    return image

@@ -1,0 +1,90 @@
+"""Composes the whole picture of a step from its panes, all of them data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnviz.scene import arithmetic, panels
+from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, label
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.pictures.generic import subtitle
+from cnnviz.scene.pictures.table import picture_of
+from cnnviz.scene.words import words
+from cnnviz.text import tr
+from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.program import Program
+
+
+@dataclass(frozen=True)
+class View:
+    """How a picture is wanted.
+
+    Attributes
+    ----------
+    width, height : float
+        In pixels.
+    title : str
+        The lesson's.
+    classes : tuple[str, ...]
+        What the network's outputs are called.
+    breakpoints : tuple[Breakpoint, ...]
+        Shown on the timeline.
+    """
+
+    width: float = 1920
+    height: float = 1080
+    title: str = ""
+    classes: tuple[str, ...] = ()
+    breakpoints: tuple[Breakpoint, ...] = ()
+
+    @property
+    def unit(self) -> float:
+        """How large one pixel of a picture of 1920 × 1080 is drawn."""
+        return min(self.width / 1920, self.height / 1080)
+
+
+def moment(program: Program, index: int, classes: tuple[str, ...] = ()) -> Moment:
+    """Return a step with its state."""
+    return Moment(program, program[index], program.state(index), classes)
+
+
+def compose(program: Program, index: int, view: View) -> Frame:
+    """Return the whole picture of a step: title, network, stage, listing, timeline."""
+    at, unit = moment(program, index, view.classes), view.unit
+    whole = Box(0, 0, view.width, view.height)
+    head, low = 56 * unit, 146 * unit
+    middle = Box(0, head, whole.w, whole.h - head - low)
+    left, right = 330 * unit, 450 * unit
+    stage_box = Box(left, middle.y, whole.w - left - right, middle.h)
+    marks: list[Mark] = [Rect(whole, fill="ground"), *_head(whole.top(head), view, unit)]
+    marks += panels.network(at, Box(0, middle.y, left, middle.h), unit)
+    marks += stage(at, stage_box, unit)
+    marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), unit)
+    marks += panels.timeline(at, Box(0, middle.bottom, whole.w, low), unit, view.breakpoints)
+    return Frame(view.width, view.height, tuple(marks))
+
+
+def _head(box: Box, view: View, unit: float) -> list[Mark]:
+    return [
+        Rect(box, fill="panel"),
+        Rect(Box(box.x, box.bottom - 1, box.w, 1), fill="panel_line"),
+        label(box.inset(24 * unit, 0), view.title, 21 * unit, bold=True),
+    ]
+
+
+def stage(at: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the operation in hand: its name, a sentence, its picture, the arithmetic."""
+    inner = box.inset(34 * unit, 14 * unit)
+    said = words(at.operation.tree.name)
+    detail = subtitle(at)
+    text = ": ".join(part for part in (tr(said.title) if said.title else "", detail) if part)
+    head = (Run(at.operation.layer, "ink", True), Run("   " + text, "muted"))
+    panel_height = 176 * unit
+    area = Box(inner.x, inner.y + 108 * unit, inner.w, inner.h - 108 * unit - panel_height - 18 * unit)
+    marks: list[Mark] = [
+        Label(inner.top(44 * unit), head, 29 * unit),
+        label(Box(inner.x, inner.y + 50 * unit, inner.w, 32 * unit), tr(said.sentence), 20 * unit),
+    ]
+    marks += picture_of(at.operation.tree.name)(at, area, unit)
+    marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
+    return marks

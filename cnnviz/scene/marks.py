@@ -1,0 +1,237 @@
+"""What a picture is made of: frozen marks in pixels, each knowing which numbers it stands for.
+
+Colours are named by role (``source``, ``written`` …); a theme turns roles into colours when painting.
+A mark that holds text says the box it must fit; the painter fits it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.engine.layer import Array
+
+Role = str
+Align = Literal["left", "center", "right"]
+Family = Literal["sans", "mono", "math"]
+Palette = Literal["value", "gradient", "pixel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle: its left, top, width and height in pixels."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+    @property
+    def right(self) -> float:
+        """The right edge."""
+        return self.x + self.w
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge."""
+        return self.y + self.h
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The middle."""
+        return self.x + self.w / 2, self.y + self.h / 2
+
+    def inset(self, dx: float, dy: float | None = None) -> Box:
+        """Return the box with this much taken off each side."""
+        dy = dx if dy is None else dy
+        return Box(self.x + dx, self.y + dy, max(0.0, self.w - 2 * dx), max(0.0, self.h - 2 * dy))
+
+    def top(self, height: float) -> Box:
+        """Return the uppermost strip."""
+        return Box(self.x, self.y, self.w, height)
+
+    def below(self, height: float) -> Box:
+        """Return what is left under the uppermost strip."""
+        return Box(self.x, self.y + height, self.w, max(0.0, self.h - height))
+
+    def columns(self, weights: list[float], gap: float = 0.0) -> list[Box]:
+        """Cut into columns whose widths are as these weights."""
+        free = max(0.0, self.w - gap * (len(weights) - 1))
+        x, boxes = self.x, []
+        for weight in weights:
+            width = free * weight / sum(weights)
+            boxes.append(Box(x, self.y, width, self.h))
+            x += width + gap
+        return boxes
+
+    def contains(self, x: float, y: float) -> bool:
+        """Return whether a point lies inside."""
+        return self.x <= x < self.right and self.y <= y < self.bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A piece of text in one style."""
+
+    text: str
+    role: Role = "ink"
+    bold: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Label:
+    """Text on one line in a box, made smaller and at last elided where it does not fit."""
+
+    box: Box
+    runs: tuple[Run, ...]
+    size: float
+    align: Align = "left"
+    family: Family = "sans"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Rect:
+    """A rectangle, filled or outlined or both."""
+
+    box: Box
+    fill: Role | None = None
+    stroke: Role | None = None
+    width: float = 1.0
+    radius: float = 0.0
+    hatched: bool = False
+    dashed: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Path:
+    """A line through points, with an arrow head at its end if wanted."""
+
+    points: tuple[tuple[float, float], ...]
+    role: Role = "line"
+    width: float = 1.5
+    arrow: bool = False
+    dashed: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Dot:
+    """A filled circle."""
+
+    center: tuple[float, float]
+    radius: float
+    role: Role
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """A grid of cells coloured by their values, with the numbers written in if they are given.
+
+    Attributes
+    ----------
+    box : Box
+        The whole grid; cells are of equal size.
+    values : Array
+        (rows, columns).
+    array, prefix, origin, axes : str, tuple, (int, int), str
+        What the cells are: cell (r, c) is ``array[(*prefix, r + origin[0], c + origin[1])]``; `axes`
+        says which of row and column are part of the index: ``rc``, ``cr`` (transposed), ``r``, ``c`` or none.
+    palette : Palette
+        ``value`` and ``gradient`` are centred at zero and symmetric; ``pixel`` goes from 0 to the limit.
+    limit : float
+        The value at the palette's end.
+    texts : tuple[tuple[str, ...], ...]
+        The numbers as written, row by row; empty for a heatmap.
+    size : float
+        Text size in pixels.
+    missing : NDArray[np.bool_] or None
+        Cells that hold no value yet: hatched.
+    faint : NDArray[np.bool_] or None
+        Cells drawn lighter: padding.
+    lines : bool
+        Whether the cells are ruled.
+    """
+
+    box: Box
+    values: Array
+    array: str = ""
+    prefix: tuple[int, ...] = ()
+    origin: tuple[int, int] = (0, 0)
+    axes: str = "rc"
+    palette: Palette = "value"
+    limit: float = 1.0
+    texts: tuple[tuple[str, ...], ...] = ()
+    size: float = 12.0
+    missing: NDArray[np.bool_] | None = None
+    faint: NDArray[np.bool_] | None = None
+    lines: bool = True
+
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Width and height of one cell."""
+        rows, columns = self.values.shape
+        return self.box.w / columns, self.box.h / rows
+
+    def box_of(self, row: int, column: int, rows: int = 1, columns: int = 1) -> Box:
+        """Return the box of a cell, or of a window of cells."""
+        width, height = self.cell
+        return Box(self.box.x + column * width, self.box.y + row * height, columns * width, rows * height)
+
+    def index_of(self, row: int, column: int) -> tuple[int, ...]:
+        """Return the array's index that a cell shows."""
+        r, c = row + self.origin[0], column + self.origin[1]
+        parts = {"rc": (r, c), "cr": (c, r), "r": (r,), "c": (c,), "": ()}[self.axes]
+        return (*self.prefix, *parts)
+
+    def cell_of(self, index: tuple[int, ...]) -> tuple[int, int] | None:
+        """Return the row and column that show an index, or None if this grid does not show it."""
+        count = len(self.axes)
+        if len(index) != len(self.prefix) + count or index[: len(self.prefix)] != self.prefix:
+            return None
+        tail = index[len(self.prefix) :]
+        r, c = {
+            "rc": lambda: tail,
+            "cr": lambda: (tail[1], tail[0]),
+            "r": lambda: (tail[0], self.origin[1]),
+            "c": lambda: (self.origin[0], tail[0]),
+            "": lambda: self.origin,
+        }[self.axes]()
+        row, column = r - self.origin[0], c - self.origin[1]
+        rows, columns = self.values.shape
+        return (row, column) if 0 <= row < rows and 0 <= column < columns else None
+
+
+Mark = Label | Rect | Path | Dot | Cells
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A whole picture."""
+
+    width: float
+    height: float
+    marks: tuple[Mark, ...] = field(default=())
+
+    def at(self, x: float, y: float) -> tuple[Cells, tuple[int, ...]] | None:
+        """Return the topmost grid at a point, and the index of the cell there."""
+        for mark in reversed(self.marks):
+            if isinstance(mark, Cells) and mark.array and mark.box.contains(x, y):
+                width, height = mark.cell
+                return mark, mark.index_of(int((y - mark.box.y) / height), int((x - mark.box.x) / width))
+        return None
+
+
+def label(
+    box: Box,
+    text: str,
+    size: float,
+    role: Role = "ink",
+    *,
+    bold: bool = False,
+    align: Align = "left",
+    family: Family = "sans",
+) -> Label:
+    """Return text in one style."""
+    return Label(box, (Run(text, role, bold),), size, align, family)

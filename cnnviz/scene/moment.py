@@ -1,0 +1,154 @@
+"""One step with all that a picture may ask about it: looks of arrays, roles of names, neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from cnnviz.engine.layer import Array
+from cnnviz.scene.marks import Palette, Role
+from cnnviz.scene.numbers import decimals, number
+from cnnviz.trace.looptree import Line, Loop
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program, Step
+from cnnviz.trace.state import State
+
+# Variables that Python writes as letters, and the symbols a lecturer writes for gradients.
+SYMBOLS = {"dx": "∂E/∂x", "dy": "∂E/∂y", "dw": "∂E/∂w", "db": "∂E/∂b"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an array is drawn, fixed for all steps of an operation so that nothing jumps.
+
+    Attributes
+    ----------
+    palette : Palette
+        Its colour map.
+    limit : float
+        The value at the colour map's end.
+    places : int
+        Decimals.
+    width : int
+        The most characters that one of its numbers takes.
+    """
+
+    palette: Palette
+    limit: float
+    places: int
+    width: int
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A step of a program and its state.
+
+    Attributes
+    ----------
+    program : Program
+        The whole iteration.
+    step : Step
+        The step that was last run.
+    state : State
+        What Python holds just after it.
+    classes : tuple[str, ...]
+        What the network's outputs are called; empty where they have no names.
+    """
+
+    program: Program
+    step: Step
+    state: State
+    classes: tuple[str, ...] = ()
+
+    @property
+    def operation(self) -> Operation:
+        """What is being computed."""
+        return self.step.operation
+
+    @cached_property
+    def node(self) -> Line | Loop:
+        """The line that was run; a loop stands for its header."""
+        return self.operation.path_to(self.state.line)[1]
+
+    @cached_property
+    def cell(self) -> dict[str, int]:
+        """The variables of the cell in work: those of the loops around it that are bound and running."""
+        nest = self.operation.cells.nest
+        inside = {loop.number for loop in self.state.loops}
+        return {loop.variable: self.step.variables[loop.variable] for loop in nest if loop.number in inside}
+
+    @cached_property
+    def terms_begun(self) -> bool:
+        """Whether the step is inside the cell's block, not at a header of the loops around it."""
+        nest = self.operation.cells.nest
+        return not nest or (len(self.state.loops) >= len(nest) and self.node not in nest)
+
+    def variable(self, name: str, default: int = 0) -> int:
+        """Return a loop variable, or a default while Python does not hold it."""
+        return int(self.state.variables.get(name, default))
+
+    def look(self, name: str) -> Look:
+        """Return how an array of this operation is drawn."""
+        return look(self.operation, name, self.is_pixels(name))
+
+    def is_pixels(self, name: str) -> bool:
+        """Return whether an array is the picture that goes into the network."""
+        first = self.program.operations[0]
+        return name == "x" and self.operation.layer == first.layer and bool(np.min(self.state.arrays[name]) >= 0)
+
+    def text(self, name: str, value: float) -> str:
+        """Write a number of an array with the array's decimals."""
+        return number(value, self.look(name).places)
+
+    def previous_layer(self) -> str:
+        """Return the name of the layer that feeds this one, ``input`` for the first."""
+        layers = self.layers
+        k = layers.index(self.operation.layer) if self.operation.layer in layers else len(layers)
+        return layers[k - 1] if k > 0 else "input"
+
+    def next_layer(self) -> str:
+        """Return the name of the layer that this one feeds, ``loss`` for the last."""
+        layers = self.layers
+        k = layers.index(self.operation.layer) if self.operation.layer in layers else len(layers)
+        return layers[k + 1] if k + 1 < len(layers) else "loss"
+
+    @cached_property
+    def layers(self) -> list[str]:
+        """The names of the layers in the order they compute."""
+        return [operation.layer for operation in self.program.operations if operation.phase == "forward"]
+
+
+def role(operation: Operation, name: str) -> Role:
+    """Return what an array is to an operation: ``written``, ``parameter`` or ``source``."""
+    if name in operation.call.writes:
+        return "written"
+    if name in ("w", "b", "t") or (name == "dy" and "x" in operation.call.given):
+        return "parameter"
+    return "source"
+
+
+def symbol(name: str) -> str:
+    """Return how an array's name is written for readers: ∂E/∂w for ``dw``."""
+    return SYMBOLS.get(name, name)
+
+
+@lru_cache(maxsize=2048)
+def look(operation: Operation, name: str, pixels: bool = False) -> Look:
+    """Return how an array of an operation is drawn: from its final values, so the same at every step."""
+    values = final(operation, name)
+    finite = np.abs(values[np.isfinite(values)])
+    limit = float(finite.max()) if finite.size else 1.0
+    places = decimals(values)
+    largest = [float(values.min()), float(values.max())] if finite.size == values.size else [-limit, limit]
+    width = max(len(number(value, places)) for value in largest)
+    if pixels:
+        return Look("pixel", max(limit, 1.0), places, width)
+    return Look("gradient" if name.startswith("d") else "value", limit or 1.0, places, width)
+
+
+def final(operation: Operation, name: str) -> Array:
+    """Return an array of an operation as it is when the operation is through."""
+    call = operation.call
+    return np.asarray(call.writes[name] if name in call.writes else call.given[name])

@@ -1,0 +1,1 @@
+"""One picture per kind of operation: (moment, area, unit) to marks."""

@@ -1,0 +1,135 @@
+"""Convolution: the kernel over the input, and its three gradients."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from cnnviz.scene import grid
+from cnnviz.scene.arithmetic import terms
+from cnnviz.scene.marks import Box, Cells, Mark, Path, label
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.pictures.layout import between, side_by_side, titled
+from cnnviz.text import tr
+
+
+def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the window on the input, the kernel, their products, and the output map filling up."""
+    v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
+    o, i, j, c = v("o"), v("i"), v("j"), (v("c") if moment.terms_begun else 0)
+    stride = int(given["S"])  # type: ignore[arg-type]
+    window = (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
+    x, w, y = np.asarray(given["x"]), np.asarray(given["w"]), moment.state.arrays["y"]
+    left, middle, right = side_by_side(box, x.shape[2], w.shape[3], y.shape[2], unit=unit)
+    padded = moment.operation.call.filler["x"].any()
+    text = tr("input, padded with zeros") if padded else tr("input from {layer}", layer=moment.previous_layer())
+    marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
+    kernel, on_w = titled(moment, grid.plane(moment, "w", (o, c)), middle.top(middle.h * 0.5), unit, tr("kernel"))
+    out, on_y = titled(moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0])
+    marks += [*kernel, *out]
+    if moment.terms_begun:
+        marks.append(grid.window_outline(on_x, window, "source_line", unit))
+        marks.append(grid.outline(on_w.box, "parameter_line", 3 * unit))
+        at = on_y.cell_of((o, i, j))
+        if at is not None:
+            marks.append(grid.outline(on_y.box_of(*at), "written_line", 4 * unit))
+            marks += _products(moment, on_w, middle, on_y.box_of(*at), unit, (o, c, *window[:2]))
+    return marks
+
+
+def _products(moment: Moment, on_w: Cells, middle: Box, target: Box, unit: float, at: tuple[int, int, int, int]) -> list[Mark]:
+    """Draw x · w for the current channel, as far as it has been computed, and where the sum goes."""
+    o, c, top, left = at
+    x, w = (np.asarray(moment.state.arrays[name]) for name in "xw")
+    rows, columns = w.shape[2:]
+    values = x[c, top : top + rows, left : left + columns] * w[o, c]
+    found = terms(moment)
+    done = (found.done if found else 0) - c * rows * columns
+    missing = (np.arange(rows * columns) >= done).reshape(rows, columns)
+    look = replace(moment.look("y"), limit=moment.look("y").limit)
+    head = Box(middle.x, on_w.box.bottom + 18 * unit, middle.w, 28 * unit)
+    side = min(on_w.cell[0], (middle.bottom - head.bottom - 8 * unit) / rows)
+    place = Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows)
+    size = grid.text_size(side, side, look, unit)
+    marks: list[Mark] = [
+        label(head, tr("x · w  products"), 17 * unit, "ink", bold=True),
+        Cells(place, values, palette="value", limit=look.limit, texts=grid.texts(values, look, missing), size=size, missing=missing),
+    ]
+    if found and found.current and 0 < done <= rows * columns:
+        r, q = divmod(done - 1, columns)
+        cell = Box(place.x + q * side, place.y + r * side, side, side)
+        marks.append(grid.outline(cell, "source_line", 3 * unit))
+    if side > 0:
+        x_to, y_to = target.center
+        marks.append(
+            Path(((place.right + 8 * unit, place.center[1]), (x_to, place.center[1]), (x_to, target.bottom + 3 * unit)), "line", 2 * unit, arrow=True)
+            if target.bottom < place.center[1]
+            else Path(((place.right + 8 * unit, place.center[1]), (target.x - 3 * unit, target.center[1])), "line", 2 * unit, arrow=True)
+        )
+    return marks
+
+
+def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the output gradient lying on the input, and the kernel gradient filling up."""
+    v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
+    o, c, u, w = v("o"), v("c"), v("u"), v("v")
+    stride = int(given["S"])  # type: ignore[arg-type]
+    window = (u, w, (sizes["H_out"] - 1) * stride + 1, (sizes["W_out"] - 1) * stride + 1)
+    reads = {name: index for name, index in moment.state.reads}
+    on_dy_focus = (*reads["dy"][1:], 1, 1) if "dy" in reads else (0, 0, 1, 1)
+    on_x_focus = (*reads["x"][1:], 1, 1) if "x" in reads else window
+    x, dy, dw = np.asarray(given["x"]), np.asarray(given["dy"]), moment.state.arrays["dw"]
+    left, middle, right = side_by_side(box, x.shape[2], dy.shape[2], dw.shape[3], unit=unit)
+    marks, on_x = titled(moment, grid.plane(moment, "x", (c,), on_x_focus), left, unit, tr("input"), depth=x.shape[0])
+    slid, on_dy = titled(
+        moment, grid.plane(moment, "dy", (o,), on_dy_focus), middle, unit, tr("from {layer}", layer=moment.next_layer())
+    )
+    out, on_dw = titled(moment, grid.plane(moment, "dw", (o, c)), right, unit, tr("kernel gradient"))
+    marks += [*slid, *out, *between(on_x, on_dy, on_dw, unit)]
+    if moment.terms_begun:
+        marks.append(grid.window_outline(on_x, window, "source_line", unit))
+        marks.append(grid.outline(on_dy.box, "parameter_line", 3 * unit))
+        marks.append(grid.outline(on_dw.box_of(u, w), "written_line", 4 * unit))
+    return marks
+
+
+def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the turned kernel lying on the spread-out gradient, and the input gradient filling up."""
+    v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
+    c, p, q, o = v("c"), v("p"), v("q"), (v("o") if moment.terms_begun else 0)
+    window = (p, q, sizes["K_h"], sizes["K_w"])
+    dy, w, dx = np.asarray(given["dy"]), np.asarray(given["w"]), moment.state.arrays["dx"]
+    left, middle, right = side_by_side(box, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
+    text = tr("from {layer}, zeros around", layer=moment.next_layer())
+    marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), window), left, unit, text, depth=dy.shape[0])
+    kernel, on_w = titled(moment, grid.plane(moment, "w", (o, c)), middle, unit, tr("kernel, read from its end"))
+    out, on_dx = titled(moment, grid.plane(moment, "dx", (c,), (p, q, 1, 1)), right, unit, tr("input gradient"), depth=dx.shape[0])
+    marks += [*kernel, *out, *between(on_dy, on_w, on_dx, unit)]
+    if moment.terms_begun:
+        marks.append(grid.window_outline(on_dy, window, "source_line", unit))
+        marks.append(grid.outline(on_w.box, "parameter_line", 3 * unit))
+        at = on_dx.cell_of((c, p, q))
+        if at is not None:
+            marks.append(grid.outline(on_dx.box_of(*at), "written_line", 4 * unit))
+    return marks
+
+
+def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw one map of the output gradient being added up, and the bias gradient."""
+    v = moment.variable
+    o = v("o")
+    dy = moment.state.arrays["dy"]
+    reads = {name: index for name, index in moment.state.reads}
+    focus = (*reads["dy"][1:], 1, 1) if "dy" in reads else (0, 0, 1, 1)
+    left, right = box.columns([max(3.0, min(dy.shape[2], 14)), 3.0], gap=60 * unit)
+    text = tr("from {layer}", layer=moment.next_layer())
+    marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), focus), left, unit, text, depth=dy.shape[0])
+    out, on_db = titled(moment, grid.plane(moment, "db", (), (o, 0, 1, 1)), right, unit, tr("bias gradient"))
+    marks += out
+    if moment.terms_begun:
+        marks.append(grid.outline(on_dy.box, "source_line", 3 * unit))
+        at = on_db.cell_of((o,))
+        if at is not None:
+            marks.append(grid.outline(on_db.box_of(*at), "written_line", 4 * unit))
+    return marks

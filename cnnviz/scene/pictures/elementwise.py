@@ -1,0 +1,134 @@
+"""Activations: what goes in, what comes out, and the function's graph with the point in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.engine.layer import Array
+from cnnviz.scene import grid
+from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, label
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import number
+from cnnviz.scene.pictures.layout import side_by_side, titled
+from cnnviz.text import tr
+
+Function = Callable[[Array, float], Array]
+
+# f and f′ as drawn in the graph; the second argument is the leaky slope.
+FUNCTIONS: dict[str, tuple[Function, Function]] = {
+    "relu": (lambda x, _: np.maximum(x, 0), lambda x, _: (x > 0).astype(float)),
+    "leaky_relu": (lambda x, a: np.where(x > 0, x, a * x), lambda x, a: np.where(x > 0, 1.0, a)),
+    "sigmoid": (lambda x, _: 1 / (1 + np.exp(-x)), lambda x, _: np.exp(-x) / (1 + np.exp(-x)) ** 2),
+    "tanh": (lambda x, _: np.tanh(x), lambda x, _: 1 - np.tanh(x) ** 2),
+}
+
+
+def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw input and output maps, what is clipped struck through, and the graph of the function."""
+    prefix, focus = _place(moment, "x")
+    shown = grid.plane(moment, "x", prefix, focus)
+    left, right, side = side_by_side(box, *_widths(shown), 8, unit=unit)
+    depth = _depth(moment, "x")
+    marks, on_x = titled(moment, shown, left, unit, tr("input from {layer}", layer=moment.previous_layer()), depth)
+    out, _ = titled(moment, grid.plane(moment, "y", prefix, focus), right, unit, tr("output"), depth)
+    kind = _kind(moment)
+    if kind == "relu":
+        marks += _struck(on_x, moment.state.written("y")[prefix], unit)
+    return [*marks, *out, *_graph(moment, kind, "x", "y", side, unit)]
+
+
+def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the gate (input or output of the forward pass), the gradient that comes, and the one that leaves."""
+    gate = "x" if "x" in moment.operation.call.given else "y"
+    prefix, focus = _place(moment, gate)
+    shown = grid.plane(moment, gate, prefix, focus)
+    width = _widths(shown)[0]
+    one, two, three = side_by_side(box, width, width, width, unit=unit)
+    depth = _depth(moment, gate)
+    said = tr("input, forward") if gate == "x" else tr("output, forward")
+    marks, on_gate = titled(moment, shown, one, unit, said, depth)
+    come = tr("from {layer}", layer=moment.next_layer())
+    two_marks, on_dy = titled(moment, grid.plane(moment, "dy", prefix, focus), two, unit, come, depth)
+    three_marks, on_dx = titled(moment, grid.plane(moment, "dx", prefix, focus), three, unit, tr("input gradient"), depth)
+    if _kind(moment) == "relu":
+        x = on_gate.values
+        done = _window(moment.state.written("dx")[prefix], on_dy)
+        marks += _strikes(on_dy, (x <= 0) & done if x.shape == on_dy.values.shape else np.zeros_like(done), unit)
+    return [*marks, *two_marks, *three_marks]
+
+
+def _kind(moment: Moment) -> str:
+    return moment.operation.tree.name.removesuffix("_dx").removesuffix("_column")
+
+
+def _place(moment: Moment, name: str) -> tuple[tuple[int, ...], tuple[int, int, int, int]]:
+    """Return which map is in work and which of its cells; a column is one map."""
+    v = moment.variable
+    if np.ndim(moment.operation.call.given[name]) == 3:
+        return (v("c"),), (v("i"), v("j"), 1, 1)
+    return (), (v("n"), 0, 1, 1)
+
+
+def _widths(shown: grid.Plane) -> tuple[int, int]:
+    columns = shown.values.shape[1]
+    return (columns, columns) if columns > 1 else (3, 3)
+
+
+def _depth(moment: Moment, name: str) -> int:
+    values = np.asarray(moment.operation.call.given[name])
+    return len(values) if values.ndim == 3 else 1
+
+
+def _window(mask: NDArray[np.bool_], on: Cells) -> NDArray[np.bool_]:
+    rows, columns = on.values.shape
+    r, c = on.origin
+    return mask.reshape(len(mask), -1)[r : r + rows, c : c + columns]
+
+
+def _struck(on_x: Cells, done: NDArray[np.bool_], unit: float) -> list[Mark]:
+    """Strike through what has been clipped so far."""
+    return _strikes(on_x, (on_x.values < 0) & _window(done, on_x), unit)
+
+
+def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
+    marks: list[Mark] = []
+    if not on.texts:
+        return marks
+    for r, c in np.argwhere(which):
+        cell = on.box_of(int(r), int(c)).inset(3 * unit)
+        marks.append(Path(((cell.x, cell.bottom), (cell.right, cell.y)), "line", 1.6 * unit))
+    return marks
+
+
+def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: float) -> list[Mark]:
+    """Draw the function with the point (x, y) in hand."""
+    alpha = float(moment.operation.call.given.get("alpha", 0.01))  # type: ignore[arg-type]
+    function = FUNCTIONS[kind][0]
+    reach = max(1.0, moment.look(source).limit) if kind in ("relu", "leaky_relu") else max(4.0, moment.look(source).limit)
+    marks: list[Mark] = [label(box.top(28 * unit), tr("{kind}, the function", kind=moment.operation.layer), 17 * unit, bold=True)]
+    side = min(box.w, box.h - 40 * unit, 330 * unit)
+    place = Box(box.x, box.y + 36 * unit, side, side)
+    low, high = (-0.35 * reach, reach) if kind in ("relu", "leaky_relu") else (-1.25 if kind == "tanh" else -0.25, 1.25)
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return place.x + (x + reach) / (2 * reach) * place.w, place.bottom - (y - low) / (high - low) * place.h
+
+    xs = np.linspace(-reach, reach, 81)
+    ys = function(xs, alpha)
+    marks.append(Rect(place, "panel", "panel_line"))
+    marks.append(Path((at(-reach, 0), at(reach, 0)), "line", 1.2))
+    marks.append(Path((at(0, low), at(0, high)), "line", 1.2))
+    marks.append(Path(tuple(at(float(x), float(y)) for x, y in zip(xs, ys, strict=True)), "accent", 3 * unit))
+    if moment.state.writes:
+        index = moment.state.writes[0][1]
+        x, y = float(moment.state.arrays[source][index]), float(moment.state.arrays[target][index])
+        px, py = at(min(max(x, -reach), reach), min(max(y, low), high))
+        zero = at(0, 0)
+        marks.append(Path(((px, zero[1]), (px, py), (zero[0], py)), "written_line", 1.5 * unit, dashed=True))
+        marks.append(Dot((px, py), 7 * unit, "written_line"))
+        text = f"({number(x, moment.look(source).places)}, {number(y, moment.look(target).places)})"
+        marks.append(Label(Box(place.x + 10 * unit, place.y + 8 * unit, place.w - 20 * unit, 26 * unit), (Run(text, "written", True),), 18 * unit))
+    return marks

@@ -1,0 +1,58 @@
+"""The picture for any listing: its arrays side by side, the current slice of each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnviz.scene import grid
+from cnnviz.scene.marks import Box, Mark
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.words import words
+from cnnviz.text import tr
+
+
+def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw every array that the listing names, sources first, what is written last."""
+    arrays = list(moment.operation.tree.arrays)
+    names = [name for name in moment.operation.tree.parameters if name in arrays]
+    planes = [_slice(moment, name) for name in names]
+    marks: list[Mark] = []
+    weights = [float(min(plane.values.shape[1], 14) + 1.5) for plane in planes]
+    for shown, column in zip(planes, box.columns(weights, gap=28 * unit), strict=True):
+        text = grid_title(moment, shown.name)
+        marks.append(grid.heading(moment, shown, column.top(28 * unit), unit, text))
+        marks += grid.draw(moment, shown, column.below(34 * unit), unit)[0]
+    return marks
+
+
+def grid_title(moment: Moment, name: str) -> str:
+    """Return what an array is, in a word."""
+    if name in moment.operation.call.writes:
+        return tr("result")
+    return {"x": tr("input"), "y": tr("output"), "t": tr("target"), "dy": tr("from above")}.get(name, "")
+
+
+def _slice(moment: Moment, name: str) -> grid.Plane:
+    """Return the slice of an array that the step is in: the last two axes at the index read or written."""
+    array = np.asarray(moment.state.arrays[name])
+    index = next((i for n, i in (*moment.state.writes, *moment.state.reads) if n == name), None)
+    if index is None:
+        index = _by_variables(moment, array.ndim)
+    if array.ndim <= 2:
+        focus = (index[0], index[1] if array.ndim == 2 else 0, 1, 1) if index else (0, 0, 1, 1)
+        return grid.plane(moment, name, (), focus)
+    return grid.plane(moment, name, index[:-2], (*index[-2:], 1, 1))
+
+
+def _by_variables(moment: Moment, axes: int) -> tuple[int, ...]:
+    """Guess an index from the loops: the outermost variables count the first axes."""
+    values = [moment.variable(loop.variable) for loop in moment.operation.cells.nest]
+    return tuple((values + [0] * axes)[:axes])
+
+
+def subtitle(moment: Moment) -> str:
+    """Return where in the operation the step is: ``output map 1, row 2, column 3``."""
+    said = words(moment.operation.tree.name)
+    return ", ".join(
+        f"{tr(said.variables.get(variable, variable))} {value}" for variable, value in moment.cell.items()
+    )

@@ -1,0 +1,240 @@
+"""The fully connected layer: Wᵀ on X plus b, and its gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnviz.engine.layer import Array
+from cnnviz.scene import grid
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
+from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.text import tr
+
+
+def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw Wᵀ · X + b = Z whole if its numbers can be read, else an overview and the page of inputs in hand."""
+    sizes = moment.operation.sizes
+    if sizes["N_in"] <= 8 and sizes["N_out"] <= 8:
+        return _whole(moment, box, unit)
+    return _paged(moment, box, unit)
+
+
+def _whole(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    sizes = moment.operation.sizes
+    inputs, neurons = sizes["N_in"], sizes["N_out"]
+    n = moment.variable("n")
+    head = 34 * unit
+    side = min((box.h - head) / max(inputs, neurons), box.w / (inputs + 3 + 3.2), 84 * unit)
+    planes = (
+        (grid.row_plane(moment, "w"), "Wᵀ", inputs, neurons),
+        (grid.plane(moment, "x"), "X", 1, inputs),
+        (grid.plane(moment, "b"), "b", 1, neurons),
+        (grid.plane(moment, "y"), "Z", 1, neurons),
+    )
+    marks: list[Mark] = []
+    middle = box.y + head + (box.h - head) / 2
+    x = box.x
+    for (shown, name, columns, rows), sign in zip(planes, ("·", "+", "=", ""), strict=True):
+        top = middle - rows * side / 2
+        place = Box(x, top, columns * side, rows * side)
+        shape = f"{shown.values.shape[0]} × {shown.values.shape[1]}"
+        colour = role(moment.operation, shown.name)
+        runs = (Run(name, colour, True), Run(f"  {shape}", colour))
+        marks.append(Label(Box(x, top - head, max(place.w, 110 * unit), head - 6 * unit), runs, 19 * unit))
+        drawn = grid.cells(moment, shown, place, unit)
+        marks += [drawn, *grid.outlines(moment, drawn, unit)]
+        if shown.name in ("w", "b", "y") and moment.terms_begun:
+            line = "written_line" if shown.name == "y" else "parameter_line"
+            marks.append(grid.outline(drawn.box_of(n, 0, 1, columns), line, 4 * unit))
+        x += place.w
+        if sign:
+            marks.append(label(Box(x, middle - 26 * unit, side, 52 * unit), sign, 36 * unit, "muted", align="center"))
+            x += side
+    return marks
+
+
+def _paged(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """An overview of W with the page in hand marked, and the page's weights, inputs and products in numbers."""
+    sizes = moment.operation.sizes
+    inputs, neurons = sizes["N_in"], sizes["N_out"]
+    n, m = moment.variable("n"), (moment.variable("m") if moment.terms_begun else 0)
+    left, right = box.columns([7.0, 2.0], gap=60 * unit)
+    shown = grid.row_plane(moment, "w")
+    head = 28 * unit
+    overview = left.top(left.h * 0.42)
+    side = min(overview.w / inputs, (overview.h - head) / neurons)
+    place = Box(overview.x, overview.y + head + 4 * unit, side * inputs, side * neurons)
+    runs = (Run("Wᵀ", "parameter", True), Run("  " + tr("{n} neurons × {m} inputs", n=neurons, m=inputs), "muted"))
+    drawn = grid.cells(moment, shown, place, unit, numbers=False)
+    marks: list[Mark] = [Label(overview.top(head), runs, 17 * unit), drawn]
+    page = page_of(m, inputs)
+    if moment.terms_begun:
+        marks.append(grid.outline(drawn.box_of(n, 0, 1, inputs), "parameter_line", 3 * unit))
+        marks.append(grid.outline(drawn.box_of(n, page.start, 1, len(page)), "source_line", 3 * unit))
+    detail = Box(left.x, place.bottom + 30 * unit, left.w, left.bottom - place.bottom - 30 * unit)
+    done = moment.variable("m", -1) if moment.terms_begun else -1
+    w, x = (np.asarray(moment.state.arrays[name]) for name in "wx")
+    marks += pages(
+        moment,
+        detail,
+        unit,
+        page,
+        [("w", w[:, n], "cr", (), n), ("x", x, "c", (), 0)],
+        products=w[:, n] * x,
+        done=done if any(name == "x" for name, _ in moment.state.reads) or moment.state.writes else done - 1,
+    )
+    marks += column(moment, right, unit, "y", n, tr("Z, the output"))
+    return marks
+
+
+def page_of(k: int, count: int, length: int = 8) -> range:
+    """Return the page of a long row that holds a place: pages stand still while one walks along them."""
+    start = k // length * length
+    return range(start, min(start + length, count))
+
+
+def pages(
+    moment: Moment,
+    box: Box,
+    unit: float,
+    page: range,
+    rows: list[tuple[str, Array, str, tuple[int, ...], int]],
+    products: Array | None = None,
+    done: int = -1,
+) -> list[Mark]:
+    """Draw pieces of long rows under each other, and the products of the first two.
+
+    Parameters
+    ----------
+    rows : list
+        (array, its numbers along the row, axes, index prefix, the row's own index) as in `Cells`.
+    done : int
+        The last product that has been computed.
+    """
+    marks: list[Mark] = []
+    lines = len(rows) + (products is not None)
+    name_width = 120 * unit
+    side = min((box.w - name_width) / 8, (box.h / lines) * 0.92, 80 * unit)
+    height = box.h / lines
+    for k, (name, values, axes, prefix, own) in enumerate(rows):
+        place = Box(box.x + name_width, box.y + k * height, side * len(page), side)
+        look = moment.look(name)
+        part = values[None, page.start : page.stop]
+        origin = (own, page.start) if axes == "cr" else (0, page.start)
+        missing = None
+        if name in moment.operation.call.writes:
+            missing = ~moment.state.written(name)[None, page.start : page.stop]
+        drawn = Cells(
+            place, part, name, prefix, origin, axes, look.palette, look.limit,
+            grid.texts(part, look, missing), grid.text_size(side, side, look, unit), missing,
+        )  # fmt: skip
+        text = f"{symbol(name)}[{page.start}…{page.stop - 1}]"
+        if axes == "cr":
+            text = f"{symbol(name)}[{page.start}…{page.stop - 1}, {own}]"
+        head = Box(box.x, place.y, name_width - 10 * unit, side)
+        marks += [label(head, text, 17 * unit, role(moment.operation, name), bold=True), drawn]
+        marks += grid.outlines(moment, drawn, unit)
+    if products is not None:
+        place = Box(box.x + name_width, box.y + len(rows) * height, side * len(page), side)
+        part = products[None, page.start : page.stop]
+        missing = np.arange(page.start, page.stop)[None] > done
+        look = moment.look("y" if "y" in moment.operation.call.writes else rows[0][0])
+        marks.append(label(Box(box.x, place.y, name_width - 10 * unit, side), tr("products"), 17 * unit, bold=True))
+        marks.append(
+            Cells(place, part, palette="value", limit=look.limit, texts=grid.texts(part, look, missing),
+                  size=grid.text_size(side, side, look, unit), missing=missing)
+        )  # fmt: skip
+        if page.start <= done < page.stop:
+            marks.append(grid.outline(Box(place.x + (done - page.start) * side, place.y, side, side), "source_line", 3 * unit))
+    return marks
+
+
+def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) -> list[Mark]:
+    """Draw a vector as a column with its indices, the k-th cell outlined; long ones by pages."""
+    values = np.asarray(moment.state.arrays[name])
+    look = moment.look(name)
+    head = box.top(28 * unit)
+    body = box.below(34 * unit)
+    rows = min(len(values), max(4, int(body.h / (30 * unit))))
+    page = page_of(k, len(values), rows)
+    height = min(body.h / rows, 60 * unit)
+    index_width, width = 44 * unit, min(120 * unit, body.w - 44 * unit)
+    written = role(moment.operation, name)
+    marks: list[Mark] = [Label(head, (Run(symbol(name), written, True), Run("  " + text, "muted")), 17 * unit)]
+    part = values[page.start : page.stop, None]
+    missing = ~moment.state.written(name)[page.start : page.stop, None]
+    place = Box(body.x + index_width, body.y, width, height * len(page))
+    drawn = Cells(
+        place, part, name, (), (page.start, 0), "r", look.palette, look.limit, grid.texts(part, look, missing),
+        min(grid.text_size(width, height, look, unit), 0.55 * height), missing if missing.any() else None,
+    )  # fmt: skip
+    marks += [drawn, *grid.outlines(moment, drawn, unit)]
+    for r, index in enumerate(page):
+        marks.append(label(Box(body.x, place.y + r * height, index_width - 8 * unit, height), str(index), min(16 * unit, height * 0.7), "muted", align="right"))
+    if moment.terms_begun and k in page:
+        line = "written_line" if written == "written" else "source_line"
+        marks.append(grid.outline(drawn.box_of(k - page.start, 0), line, 4 * unit))
+    return marks
+
+
+def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the outer product: the input as a column, the gradient as a row, their products as a table."""
+    sizes = moment.operation.sizes
+    inputs, neurons = sizes["N_in"], sizes["N_out"]
+    m, n = moment.variable("m"), moment.variable("n")
+    head = 34 * unit
+    side = max(min((box.h - head) / (min(inputs, 10) + 1.4), box.w / (neurons + 3), 62 * unit), 22 * unit)
+    rows = page_of(m, inputs, max(1, min(inputs, int((box.h - head) / side - 1.2))))
+    left = box.x + 2.4 * side
+    top = box.y + head
+    row = grid.row_plane(moment, "dy")
+    dy = grid.cells(moment, row, Box(left, top, side * neurons, side), unit)
+    x_plane, dw_plane = grid.plane(moment, "x"), grid.plane(moment, "dw")
+    lower = top + 1.3 * side
+    x = grid.cells(moment, x_plane, Box(box.x, lower, side * 1.2, side * len(rows)), unit, window=(rows.start, 0, len(rows), 1))
+    dw = grid.cells(moment, dw_plane, Box(left, lower, side * neurons, side * len(rows)), unit, window=(rows.start, 0, len(rows), neurons))
+    marks: list[Mark] = [
+        Label(Box(left, box.y, side * neurons, head - 6 * unit), (Run("∂E/∂y", "parameter", True), Run("  " + tr("from {layer}", layer=moment.next_layer()), "muted")), 17 * unit),
+        Label(Box(box.x, top, side * 2.3, side), (Run("x", "source", True), Run("  " + tr("{first}…{last} of {count}", first=rows.start, last=rows.stop - 1, count=inputs), "muted")), 17 * unit),
+        dy, x, dw,
+    ]  # fmt: skip
+    for drawn in (dy, x, dw):
+        marks += grid.outlines(moment, drawn, unit)
+    side_box = Box(dw.box.right + 50 * unit, box.y, max(0.0, box.right - dw.box.right - 50 * unit), box.h)
+    if side_box.w > 120 * unit:
+        fit = min(side_box.w / neurons, (side_box.h - head) / inputs)
+        place = Box(side_box.x, top, fit * neurons, fit * inputs)
+        overview = grid.cells(moment, dw_plane, place, unit, numbers=False)
+        marks += [
+            Label(side_box.top(head - 6 * unit), (Run("∂E/∂W", "written", True), Run("  " + tr("whole: {m} × {n}", m=inputs, n=neurons), "muted")), 17 * unit),
+            overview,
+            Rect(overview.box_of(rows.start, 0, len(rows), neurons), stroke="written_line", width=2.5 * unit),
+        ]  # fmt: skip
+    if moment.terms_begun:
+        marks.append(grid.outline(dw.box_of(m - rows.start, n), "written_line", 4 * unit))
+    return marks
+
+
+def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw one input's weights on the neurons' gradients, and the input gradient filling up."""
+    neurons = moment.operation.sizes["N_out"]
+    m, n = moment.variable("m"), (moment.variable("n") if moment.terms_begun else 0)
+    left, right = box.columns([7.0, 2.0], gap=60 * unit)
+    page = page_of(n, neurons, 10 if neurons <= 10 else 8)
+    w, dy = (np.asarray(moment.state.arrays[name]) for name in ("w", "dy"))
+    weights = ("w", w[m], "c", (m,), 0)
+    reading = bool(moment.state.reads) or bool(moment.state.writes)
+    done = (moment.variable("n", -1) if reading else moment.variable("n", 0) - 1) if moment.terms_begun else -1
+    detail = left.below(34 * unit)
+    head = (Run("w", "parameter", True), Run("  " + tr("weights of input {m}, to every neuron", m=m), "muted"))
+    marks: list[Mark] = [Label(left.top(28 * unit), head, 17 * unit)]
+    marks += pages(moment, detail, unit, page, [weights, ("dy", dy, "c", (), 0)], products=w[m] * dy, done=done)
+    return [*marks, *column(moment, right, unit, "dx", m, tr("input gradient"))]
+
+
+def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the output gradient beside the bias gradient."""
+    n = moment.variable("n")
+    left, right = box.columns([1.0, 1.0], gap=60 * unit)
+    marks = column(moment, left, unit, "dy", n, tr("from {layer}", layer=moment.next_layer()))
+    return [*marks, *column(moment, right, unit, "db", n, tr("bias gradient"))]

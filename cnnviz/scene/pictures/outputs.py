@@ -1,0 +1,95 @@
+"""Softmax and the losses: scores, exponentials, probabilities and targets, class by class, with bars."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnviz.scene import grid
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
+from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.pictures.linear import page_of
+from cnnviz.text import tr
+
+_HEADS = {
+    "x": "score",
+    "e": "e to the score",
+    "y": "probability",
+    "t": "target",
+    "dx": "gradient",
+    "dy": "gradient",
+}
+
+
+def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw every vector of the operation as a column, a row per class, and bars of the last one."""
+    operation, arrays = moment.operation, moment.state.arrays
+    names = [name for name in operation.tree.parameters if name in arrays and len(arrays[name]) > 1]
+    count = max((len(arrays[name]) for name in names), default=1)
+    if not names:
+        names = [name for name in operation.tree.parameters if name in arrays and name != "E"]
+    n = moment.variable("n")
+    head, body = box.top(34 * unit), box.below(40 * unit)
+    rows = page_of(n, count, min(count, 10))
+    height = min(body.h / max(len(rows), 1), 64 * unit)
+    classes = moment.classes if len(moment.classes) == count else tuple(str(k) for k in range(count))
+    class_width = 110 * unit
+    columns = Box(box.x + class_width, body.y, box.w - class_width, height * len(rows))
+    width = min(170 * unit, columns.w / (len(names) + 2))
+    marks: list[Mark] = [label(Box(box.x, head.y, class_width, head.h), tr("class"), 17 * unit, "muted")]
+    for r, k in enumerate(rows):
+        marks.append(label(Box(box.x, columns.y + r * height, class_width, height), classes[k], min(20 * unit, height * 0.6), bold=True))
+    for c, name in enumerate(names):
+        place = Box(columns.x + c * (width + 24 * unit), columns.y, width, columns.h)
+        runs = (Run(symbol(name), role(operation, name), True), Run("  " + tr(_heading(moment, name)), "muted"))
+        marks.append(Label(Box(place.x, head.y, width + 20 * unit, head.h), runs, 17 * unit))
+        marks += _column(moment, name, place, rows, height, unit)
+    bars = Box(columns.x + len(names) * (width + 24 * unit) + 10 * unit, columns.y, 0, columns.h)
+    bars = Box(bars.x, bars.y, max(0.0, box.right - bars.x), bars.h)
+    if bars.w > 60 * unit:
+        marks += _bars(moment, names[-1], bars, rows, height, unit)
+    if "E" in arrays:
+        marks += _loss(moment, Box(bars.x, box.bottom - 60 * unit, bars.w, 60 * unit), unit)
+    return marks
+
+
+def _heading(moment: Moment, name: str) -> str:
+    if name == "y" and moment.operation.tree.name.startswith("half"):
+        return "output"
+    return _HEADS.get(name, "")
+
+
+def _column(moment: Moment, name: str, place: Box, rows: range, height: float, unit: float) -> list[Mark]:
+    values = np.asarray(moment.state.arrays[name])[rows.start : rows.stop, None]
+    missing = ~moment.state.written(name)[rows.start : rows.stop, None]
+    look = moment.look(name)
+    drawn = Cells(
+        place, values, name, (), (rows.start, 0), "r", look.palette, look.limit, grid.texts(values, look, missing),
+        min(24 * unit, height * 0.55, place.w / (0.62 * max(look.width, 4))), missing if missing.any() else None,
+    )  # fmt: skip
+    return [drawn, *grid.outlines(moment, drawn, unit)]
+
+
+def _bars(moment: Moment, name: str, box: Box, rows: range, height: float, unit: float) -> list[Mark]:
+    """Draw the numbers of a column as bars; negative ones to the left."""
+    values = np.asarray(moment.state.arrays[name], float)
+    there = moment.state.written(name)
+    look = moment.look(name)
+    signed = bool((np.asarray(moment.operation.call.writes.get(name, values)) < 0).any())
+    zero = box.x + box.w / 2 if signed else box.x
+    scale = (box.w / 2 if signed else box.w) * 0.95 / (look.limit or 1.0)
+    colour = f"{role(moment.operation, name)}_line"
+    marks: list[Mark] = []
+    for r, k in enumerate(rows):
+        length = float(values[k]) * scale if there[k] and np.isfinite(values[k]) else 0.0
+        bar = Box(min(zero, zero + length), box.y + r * height + height * 0.2, abs(length), height * 0.6)
+        marks.append(Rect(bar, fill=colour, radius=2 * unit))
+    marks.append(Rect(Box(zero - 1, box.y, 2, box.h), fill="line"))
+    return marks
+
+
+def _loss(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    done = bool(moment.state.written("E")[0])
+    text = moment.text("E", float(moment.state.arrays["E"][0])) if done else "…"
+    runs = (Run("E  " + tr("loss") + " = ", "muted"), Run(text, "written", True))
+    marks: list[Mark] = [Label(box, runs, 34 * unit, "right")]
+    return marks

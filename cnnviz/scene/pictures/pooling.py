@@ -1,0 +1,74 @@
+"""Pooling: the window on the input, the winner ringed, and its way to the output."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnviz.scene import grid
+from cnnviz.scene.marks import Box, Mark, Path, Rect
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.pictures.layout import side_by_side, titled
+from cnnviz.text import tr
+
+
+def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the window on the input and the output map filling up."""
+    v = moment.variable
+    c, i, j, window = _window(moment)
+    x, y = moment.state.arrays["x"], moment.state.arrays["y"]
+    left, right = side_by_side(box, max(x.shape[2], 5), max(y.shape[2], 4), unit=unit)
+    marks, on_x = titled(
+        moment, grid.plane(moment, "x", (c,), window), left, unit, tr("input from {layer}", layer=moment.previous_layer()), len(x)
+    )
+    out, on_y = titled(moment, grid.plane(moment, "y", (c,), (i, j, 1, 1)), right, unit, tr("output"), len(y))
+    marks += out
+    target = on_y.cell_of((c, i, j))
+    if not moment.terms_begun or target is None:
+        return marks
+    marks.append(grid.window_outline(on_x, window, "source_line", unit))
+    marks.append(grid.outline(on_y.box_of(*target), "written_line", 4 * unit))
+    if "switch" in moment.state.arrays and "k" in moment.state.variables:
+        winner = divmod(int(moment.state.variables["k"]), window[3])
+        if np.isfinite(float(moment.state.variables.get("best", -np.inf))) or v("u") or v("v"):
+            at = on_x.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
+            if at is not None:
+                marks += _winner(on_x.box_of(*at), on_y.box_of(*target), "written_line", unit)
+    return marks
+
+
+def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the gradient of the output and its way back into the input's window."""
+    c, i, j, window = _window(moment)
+    dy, dx = moment.state.arrays["dy"], moment.state.arrays["dx"]
+    left, right = side_by_side(box, max(dy.shape[2], 4), max(dx.shape[2], 5), unit=unit)
+    come = tr("from {layer}", layer=moment.next_layer())
+    marks, on_dy = titled(moment, grid.plane(moment, "dy", (c,), (i, j, 1, 1)), left, unit, come, len(dy))
+    out, on_dx = titled(moment, grid.plane(moment, "dx", (c,), window), right, unit, tr("input gradient"), len(dx))
+    marks += out
+    source = on_dy.cell_of((c, i, j))
+    if not moment.terms_begun or source is None:
+        return marks
+    marks.append(grid.outline(on_dy.box_of(*source), "source_line", 4 * unit))
+    marks.append(grid.window_outline(on_dx, window, "written_line", unit))
+    if "switch" in moment.state.arrays:
+        winner = divmod(int(moment.state.arrays["switch"][c, i, j]), window[3])
+        at = on_dx.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
+        if at is not None:
+            marks += _winner(on_dy.box_of(*source), on_dx.box_of(*at), "source_line", unit)
+    return marks
+
+
+def _window(moment: Moment) -> tuple[int, int, int, tuple[int, int, int, int]]:
+    v, sizes = moment.variable, moment.operation.sizes
+    stride = int(moment.operation.call.given["S"])  # type: ignore[arg-type]
+    i, j = v("i"), v("j")
+    return v("c"), i, j, (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
+
+
+def _winner(start: Box, end: Box, colour: str, unit: float) -> list[Mark]:
+    """Ring one cell and draw a line from it to another."""
+    ring = start.inset(start.w * 0.08)
+    return [
+        Rect(ring, stroke=colour, width=3 * unit, radius=ring.w / 2),
+        Path(((start.right, start.center[1]), (end.x, end.center[1])), colour, 2.5 * unit, arrow=True),
+    ]

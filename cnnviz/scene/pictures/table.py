@@ -1,0 +1,44 @@
+"""Which picture shows which listing; the generic one shows any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from cnnviz.scene.marks import Box, Mark
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.pictures import conv2d, elementwise, generic, linear, outputs, pooling, update
+
+Picture = Callable[[Moment, Box, float], list[Mark]]
+
+PICTURES: Mapping[str, Picture] = {
+    "conv2d": conv2d.forward,
+    "conv2d_dw": conv2d.kernel_gradient,
+    "conv2d_db": conv2d.bias_gradient,
+    "conv2d_dx": conv2d.input_gradient,
+    "max_pool2d": pooling.forward,
+    "max_pool2d_dx": pooling.backward,
+    "avg_pool2d": pooling.forward,
+    "avg_pool2d_dx": pooling.backward,
+    "linear": linear.forward,
+    "linear_dw": linear.weight_gradient,
+    "linear_db": linear.bias_gradient,
+    "linear_dx": linear.input_gradient,
+    **{f"{kind}{shape}": elementwise.forward for kind in elementwise.FUNCTIONS for shape in ("", "_column")},
+    **{f"{kind}{shape}_dx": elementwise.backward for kind in elementwise.FUNCTIONS for shape in ("", "_column")},
+    "softmax": outputs.picture,
+    "softmax_dx": outputs.picture,
+    "half_squared_error": outputs.picture,
+    "half_squared_error_dy": outputs.picture,
+    "cross_entropy": outputs.picture,
+    "cross_entropy_dx": outputs.picture,
+    "binary_cross_entropy": outputs.picture,
+    "binary_cross_entropy_dx": outputs.picture,
+    "sgd": update.picture,
+    "sgd_momentum": update.picture,
+    "adam": update.picture,
+}
+
+
+def picture_of(listing: str) -> Picture:
+    """Return the picture of a listing, by its function's name."""
+    return PICTURES.get(listing, generic.picture)

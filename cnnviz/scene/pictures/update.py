@@ -1,0 +1,59 @@
+"""The update: old weight, its gradient, new weight, a page of the parameter at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnviz.scene import grid
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
+from cnnviz.scene.moment import Moment, look, symbol
+from cnnviz.scene.pictures.linear import page_of
+from cnnviz.text import tr
+
+
+def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw what each weight was, its gradient, what is remembered of it, and what it becomes."""
+    operation = moment.operation
+    call, arrays = operation.call, moment.state.arrays
+    count = len(arrays["w"])
+    n = moment.variable("n")
+    written = np.arange(count) < operation.runs_until(operation.writers("w")[-1], moment.step.offset)
+    rows: list[tuple[str, str, np.ndarray, np.ndarray | None]] = [
+        ("before", "w", np.asarray(call.before["w"]), None),
+        ("dw", "dw", np.asarray(arrays["dw"]), None),
+    ]
+    rows += [(name, name, np.asarray(arrays[name]), None) for name in call.writes if name != "w"]
+    rows.append(("w", "w", np.asarray(arrays["w"]), ~written))
+    page = page_of(n, count, 10)
+    name_width = 190 * unit
+    side = min((box.w - name_width) / 10, box.h / len(rows) * 0.72, 92 * unit)
+    height = min(box.h / len(rows), side * 1.6)
+    places = max(look(operation, "w").places, 3)
+    titles = {"before": tr("w  before"), "dw": tr("∂E/∂w  gradient"), "w": tr("w  after")}
+    colours = {"before": "parameter", "dw": "source", "w": "written"}
+    marks: list[Mark] = []
+    for k, (key, name, values, gone) in enumerate(rows):
+        style = look(operation, name)
+        style = type(style)(style.palette, style.limit, places, style.width + places - style.places)
+        place = Box(box.x + name_width, box.y + k * height + 26 * unit, side * len(page), side)
+        part = values[None, page.start : page.stop]
+        missing = gone[None, page.start : page.stop] if gone is not None else None
+        drawn = Cells(
+            place, part, "" if key == "before" else name, (), (0, page.start), "c", style.palette, style.limit,
+            grid.texts(part, style, missing), grid.text_size(side, side, style, unit), missing,
+        )  # fmt: skip
+        head = Box(box.x, place.y, name_width - 12 * unit, side)
+        marks += [Label(head, (Run(titles.get(key, symbol(name)), colours.get(key, "ink"), True),), 18 * unit), drawn]
+        if key != "before":
+            marks += grid.outlines(moment, drawn, unit)
+        elif moment.terms_begun and n in page:
+            marks.append(grid.outline(drawn.box_of(0, n - page.start), "parameter_line", 3 * unit))
+        if k == 0:
+            for c, index in enumerate(page):
+                at = Box(place.x + c * side, place.y - 24 * unit, side, 22 * unit)
+                marks.append(label(at, _index_text(moment, index), 14 * unit, "muted", align="center"))
+    return marks
+
+
+def _index_text(moment: Moment, flat: int) -> str:
+    return str(flat)

@@ -1,0 +1,142 @@
+"""The cells and scalars that a line names, found in its text: so that numbers can be put in their place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.trace.looptree import Loop, LoopTree
+from cnnviz.trace.operation import Operation
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A name in a line of a listing, with the subscripts behind it if it is an array.
+
+    Attributes
+    ----------
+    name : str
+        The array's or the scalar's name.
+    index : tuple[CodeType, ...]
+        Its subscripts, ready to be evaluated; empty for a scalar.
+    subscripts : tuple[str, ...]
+        The same as text.
+    start, end : int
+        Where it stands in the line's text, its indentation left off.
+    """
+
+    name: str
+    index: tuple[CodeType, ...]
+    subscripts: tuple[str, ...]
+    start: int
+    end: int
+
+    def place(self, scope: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the index it stands for, given the variables and arrays."""
+        return tuple(int(eval(code, {"__builtins__": {}}, scope)) for code in self.index)
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One assignment, taken apart.
+
+    Attributes
+    ----------
+    text : str
+        The line without its indentation.
+    target : Operand
+        What it assigns to.
+    operands : tuple[Operand, ...]
+        What its right-hand side names, from left to right; a cell's subscripts are part of the cell.
+    right : int
+        Where the right-hand side begins in the text.
+    """
+
+    text: str
+    target: Operand
+    operands: tuple[Operand, ...]
+    right: int
+
+
+@lru_cache(maxsize=None)
+def anatomy(tree: LoopTree, line: int) -> Anatomy | None:
+    """Take a line of a listing apart; None if it is no assignment."""
+    text = tree.source[line - 1].strip()
+    if text.endswith(":"):
+        return None
+    statement = ast.parse(text).body[0]
+    assert isinstance(statement, ast.Assign | ast.AugAssign)
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+    found = [_operand(node, text) for node in _outermost(statement.value)]
+    return Anatomy(text, _operand(target, text), tuple(found), statement.value.col_offset)
+
+
+def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dict[str, NDArray[np.intp]]:
+    """Return the cells of each array that a line reads for all values of the loops not among `variables`.
+
+    Returns
+    -------
+    dict[str, NDArray]
+        By array name: indices (n, ndim), in the order the listing reads them.
+    """
+    parts = anatomy(operation.tree, line)
+    loops, _ = operation.path_to(line)
+    free = [loop for loop in loops if loop.variable not in variables]
+    if parts is None:
+        return {}
+    counts = tuple(loop.count for loop in free)
+    grids = dict(zip((loop.variable for loop in free), np.indices(counts, sparse=True) if counts else (), strict=True))
+    scope = {**operation.call.given, **variables, **grids}
+    cells: dict[str, NDArray[np.intp]] = {}
+    for operand in parts.operands:
+        if operand.index:
+            index = [
+                np.broadcast_to(eval(code, {"__builtins__": {}}, scope), counts).reshape(-1) for code in operand.index
+            ]
+            cells[operand.name] = np.stack(index, axis=1)
+    return cells
+
+
+def accumulating_line(operation: Operation) -> tuple[int, tuple[Loop, ...]] | None:
+    """Return the line that adds up a cell's terms, with the loops inside the cell around it; None if none does."""
+    nest = operation.cells.nest
+    for number in range(2, len(operation.tree.source) + 1):
+        parts = anatomy(operation.tree, number)
+        if parts is None or "+=" not in parts.text and "-=" not in parts.text:
+            continue
+        loops, _ = operation.path_to(number)
+        if len(loops) > len(nest):
+            return number, loops[len(nest) :]
+    return None
+
+
+def _outermost(node: ast.AST) -> list[ast.Subscript | ast.Name]:
+    """Return the cells and names in an expression, leaving out what stands inside subscripts and called names."""
+    if isinstance(node, ast.Subscript | ast.Name):
+        return [node]
+    children = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.Call):
+        children = list(node.args)
+    if isinstance(node, ast.IfExp):
+        children = [node.body, node.test, node.orelse]
+    return [found for child in children for found in _outermost(child)]
+
+
+def _operand(node: ast.AST, text: str) -> Operand:
+    assert isinstance(node, ast.Subscript | ast.Name)
+    assert node.end_col_offset is not None
+    if isinstance(node, ast.Name):
+        return Operand(node.id, (), (), node.col_offset, node.end_col_offset)
+    assert isinstance(node.value, ast.Name)
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    codes = tuple(
+        compile(ast.fix_missing_locations(ast.Expression(part)), f"<{text}>", "eval") for part in parts
+    )
+    return Operand(node.value.id, codes, tuple(ast.unparse(part) for part in parts), node.col_offset, node.end_col_offset)
