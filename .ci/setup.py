@@ -48,8 +48,9 @@ LIBRARIES = {
     "libfontconfig.so.1": "libfontconfig1",
     "libfreetype.so.6": "libfreetype6",
 }
-# A window on X11 needs these, too.
+# A window needs these, too, on X11; the first on Wayland.
 WINDOW_LIBRARIES = {
+    "libwayland-cursor.so.0": "libwayland-cursor0",
     "libX11-xcb.so.1": "libx11-xcb1",
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
     "libxcb-cursor.so.0": "libxcb-cursor0",
@@ -67,14 +68,15 @@ WINDOW_LIBRARIES = {
     "libxcb-xkb.so.1": "libxcb-xkb1",
 }
 
-# Words of pip that mean: nothing answered.
-NO_NETWORK = (
-    "NewConnectionError",
-    "NameResolutionError",
-    "Temporary failure in name resolution",
-    "Timeout",
-    "ProxyError",
-)
+# What pip says when nothing can be fetched, and what that means. The first that fits counts.
+NO_PACKAGES = {
+    "SSLError": "the package index's certificate is not trusted here: name the right ones in PIP_CERT",
+    "NewConnectionError": "nothing answers: go online",
+    "NameResolutionError": "nothing answers: go online",
+    "ProxyError": "the proxy does not let them through: see to HTTPS_PROXY",
+    "Timeout": "nothing answers in time: see to the connection",
+    "No space left on device": "the disk is full: make room, about 700 MB",
+}
 
 
 class SetupError(Exception):
@@ -89,8 +91,9 @@ def main(arguments: Sequence[str]) -> int:
     extras, libraries, start = COMMANDS[command]
     try:
         need_python()
-        need_libraries(libraries)
-        need_environment(extras)
+        todo = plan(read_stamp(), stamp(extras)) if PYTHON.exists() else "make"
+        need_system(libraries, venv=todo == "make")
+        need_environment(extras, todo)
     except SetupError as error:
         say(str(error))
         return 2
@@ -116,21 +119,25 @@ def need_python() -> None:
         )
 
 
-# ------------------------------------------------------------------------------------------- system libraries
+# ----------------------------------------------------------------------------------------------------- system
 
 
-def need_libraries(libraries: dict[str, str]) -> None:
-    if not sys.platform.startswith("linux"):
-        return  # elsewhere the wheels bring all of it
-    lacking = missing(libraries)
-    if not lacking:
+def need_system(libraries: dict[str, str], venv: bool) -> None:
+    """See to all that lies outside of .venv at once: then a person has one command to type."""
+    lacking = (
+        missing(libraries) if sys.platform.startswith("linux") else []
+    )  # elsewhere the wheels bring them
+    packages = packages_of(lacking, libraries)
+    if venv and not (find_spec("venv") and find_spec("ensurepip")):  # Debian packs them apart from Python
+        lacking.insert(0, "Python's venv module")
+        packages.append("python{}.{}-venv".format(*sys.version_info))
+    if not packages:
         return
-    install_packages(packages_of(lacking, libraries), f"Qt needs {', '.join(lacking)}")
+    others = f" and {len(lacking) - 1} more are" if len(lacking) > 1 else " is"
+    install_packages(packages, f"{lacking[0]}{others} missing here")
     lacking = missing(libraries)
     if lacking:
-        raise SetupError(
-            f"Qt still cannot load {', '.join(lacking)} after apt-get's installation: install it by hand."
-        )
+        raise SetupError(f"Qt still cannot load {lacking[0]}, though apt-get has run: install it by hand.")
 
 
 def missing(names: Iterable[str], load: Callable[[str], object] = ctypes.CDLL) -> list[str]:
@@ -152,20 +159,20 @@ def install_packages(packages: Sequence[str], reason: str) -> None:
     apt = shutil.which("apt-get")
     if apt is None:
         raise SetupError(
-            f"{reason}, which this system lacks: install it with the system's own package manager "
-            f"(Debian calls it {' '.join(packages)}) and start again."
+            f"{reason}, and there is no apt-get: install with the system's own package manager "
+            f"what Debian calls {' '.join(packages)}, and start again."
         )
     rights = root_rights()
     if rights is None:
-        raise SetupError(f"{reason}, which this system lacks: run `{command_for(packages)}` and start again.")
+        raise SetupError(f"{reason}: run `{command_for(packages)}` and start again.")
     say(f"{reason}: installing {' '.join(packages)} with apt-get …")
     # A list that cannot be fetched may not matter to the packages wanted: so update's status does not count.
     quietly([*rights, apt, "-qq", "update"])
     status, words = quietly([*rights, apt, *APT_INSTALL, *packages])
     if status != 0:
         raise SetupError(
-            f"apt-get could not install {' '.join(packages)} ({last_line(words)}): "
-            f"run `{command_for(packages)}` and start again."
+            f"apt-get could not install what cnnviz needs ({last_line(words)}): mend that, "
+            f"or run `{command_for(packages)}` yourself, and start again."
         )
 
 
@@ -194,12 +201,11 @@ def command_for(packages: Sequence[str]) -> str:
 # ------------------------------------------------------------------------------------------------------ .venv
 
 
-def need_environment(extras: Sequence[str]) -> None:
-    wanted = stamp(extras)
-    held = read_stamp()
-    todo = plan(held, wanted) if PYTHON.exists() else "make"
+def need_environment(extras: Sequence[str], todo: str) -> None:
     if todo == "nothing":
         return
+    wanted = stamp(extras)
+    held = read_stamp()
     if todo == "make":
         make_environment()
     elif held is not None:
@@ -244,11 +250,6 @@ def plan(held: dict | None, wanted: dict) -> str:
 
 
 def make_environment() -> None:
-    if not (find_spec("venv") and find_spec("ensurepip")):
-        # Debian packs this part of Python by itself.
-        install_packages(
-            ["python{}.{}-venv".format(*sys.version_info)], "making .venv needs Python's venv module"
-        )
     say(f"making .venv with Python {sys.version.split()[0]} …")
     try:
         remove(VENV)
@@ -273,18 +274,19 @@ def remove(folder: Path) -> None:
 def install_project(extras: Sequence[str]) -> None:
     say("installing what cnnviz needs into .venv, which takes a minute or two the first time …")
     target = ".[{}]".format(",".join(extras)) if extras else "."
-    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
+    pip = [str(PYTHON), "-m", "pip", "install", "--editable", target]
     if not sys.stdout.isatty():
         pip.append("--quiet")  # progress is for people
+    # As variables, since the pip that pip starts to build the project must take them, too.
+    settings = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_RETRIES": "2"}
     done = subprocess.run(
-        [*pip, "--editable", target], cwd=ROOT, stderr=subprocess.PIPE, text=True, errors="replace"
+        pip, cwd=ROOT, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True, errors="replace"
     )
     if done.returncode == 0:
         return
-    if any(word in done.stderr for word in NO_NETWORK):
-        raise SetupError(
-            "the packages cannot be fetched, because nothing answers: go online and start again."
-        )
+    for words, meaning in NO_PACKAGES.items():
+        if words in done.stderr:
+            raise SetupError(f"the packages cannot be fetched, because {meaning}, and start again.")
     sys.stderr.write(done.stderr)
     raise SetupError(
         "pip could not install what cnnviz needs, for the reason above: mend that and start again."
@@ -312,7 +314,7 @@ def check(rest: Sequence[str]) -> int:
     """Run every check, also after one has failed."""
     python = str(PYTHON)
     checks = {
-        "ruff check": [python, "-m", "ruff", "check", "."],
+        "ruff check": [python, "-m", "ruff", "check", "--output-format=concise", "."],
         "ruff format": [python, "-m", "ruff", "format", "--check", "."],
         "mypy": [python, "-m", "mypy"],
         "lint-imports": [str(SCRIPTS / "lint-imports")],

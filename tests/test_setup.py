@@ -51,7 +51,7 @@ def test_only_what_cannot_be_loaded_is_missing(setup):
 def test_root_installs_unasked(setup, user):
     ran = user(root=True)
 
-    setup.install_packages(["libegl1"], "Qt needs it")
+    setup.install_packages(["libegl1"], "libEGL.so.1 is missing here")
 
     assert ran[-1][:3] == ["env", "DEBIAN_FRONTEND=noninteractive", "/usr/bin/apt-get"]
     assert ran[-1][-2:] == ["install", "libegl1"]
@@ -60,7 +60,7 @@ def test_root_installs_unasked(setup, user):
 def test_sudo_that_asks_nothing_installs(setup, user):
     ran = user(has=("apt-get", "sudo"), sudo_asks=False)
 
-    setup.install_packages(["libegl1"], "Qt needs it")
+    setup.install_packages(["libegl1"], "libEGL.so.1 is missing here")
 
     assert ran[-1][:2] == ["sudo", "-n"]
     assert ran[-1][-1] == "libegl1"
@@ -77,17 +77,30 @@ def test_others_are_told_the_one_command(setup, user, has, command):
     user(has=has)
 
     with pytest.raises(setup.SetupError) as error:
-        setup.install_packages(["libegl1", "libgl1"], "Qt needs libEGL.so.1")
+        setup.install_packages(["libegl1", "libgl1"], "libEGL.so.1 is missing here")
 
     assert command in str(error.value)
     assert "\n" not in str(error.value)
 
 
+def test_all_that_is_missing_is_one_command(setup, user, monkeypatch):
+    user(has=("apt-get", "sudo"))
+    monkeypatch.setattr(setup.sys, "platform", "linux")
+    monkeypatch.setattr(setup, "find_spec", lambda name: None if name == "ensurepip" else name)
+    monkeypatch.setattr(setup, "missing", lambda libraries: ["libEGL.so.1", "libGL.so.1"])
+
+    with pytest.raises(setup.SetupError) as error:
+        setup.need_system(setup.LIBRARIES, venv=True)
+
+    assert "Python's venv module and 2 more are missing here: run `sudo apt-get install" in str(error.value)
+    assert f"libegl1 libgl1 python3.{sys.version_info.minor}-venv`" in str(error.value)
+
+
 def test_without_apt_the_libraries_are_named(setup, user):
     user(root=True, has=())
 
-    with pytest.raises(setup.SetupError, match=r"libEGL\.so\.1.* own package manager .*libegl1"):
-        setup.install_packages(["libegl1"], "Qt needs libEGL.so.1")
+    with pytest.raises(setup.SetupError, match=r"libEGL\.so\.1.* own package manager .*libegl1,"):
+        setup.install_packages(["libegl1"], "libEGL.so.1 is missing here")
 
 
 HELD = {"python": "3.11", "place": "/a/.venv", "pyproject": "1", "extras": ["check", "test"]}
@@ -127,20 +140,24 @@ def test_an_interrupted_installation_is_not_believed(setup, monkeypatch, tmp_pat
 
     monkeypatch.setattr(setup, "install_project", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        setup.need_environment(["test"])
+        setup.need_environment(["test"], "update")
 
     assert setup.plan(setup.read_stamp(), setup.stamp(["test"])) == "make"
 
 
-def test_no_network_is_one_sentence(setup, monkeypatch):
-    words = (
-        "WARNING: Retrying … NewConnectionError … Temporary failure in name resolution\nERROR: No matching"
-    )
-    monkeypatch.setattr(
-        setup.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 1, stdout="", stderr=words)
-    )
+@pytest.mark.parametrize(
+    "words, remedy",
+    [
+        ("Retrying … NewConnectionError … Temporary failure in name resolution", "go online"),
+        ("Retrying … SSLError(SSLCertVerificationError(1, … certificate verify failed", "PIP_CERT"),
+        ("OSError: [Errno 28] No space left on device", "make room"),
+    ],
+)
+def test_no_packages_is_one_sentence(setup, monkeypatch, words, remedy):
+    failed = subprocess.CompletedProcess([], 1, stdout="", stderr=f"WARNING: {words}\nERROR: No matching …")
+    monkeypatch.setattr(setup.subprocess, "run", lambda *args, **options: failed)
 
-    with pytest.raises(setup.SetupError, match=r"^the packages cannot be fetched[^\n]*\.$"):
+    with pytest.raises(setup.SetupError, match=rf"^the packages cannot be fetched[^\n]*{remedy}[^\n]*\.$"):
         setup.install_project([])
 
 
