@@ -1,0 +1,112 @@
+"""The one list of what there is: layers, losses and optimisers, with the names shown in menus.
+
+A lesson file names them by their kind, and takes their arguments by the names and types that the
+constructors declare; the ranges of those arguments stand here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import inf
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from cnnviz.engine.layer import Layer
+from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.leaky_relu import LeakyReLU
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss
+from cnnviz.engine.optim import SGD, Adam, Optimiser
+
+Made = TypeVar("Made", Layer, Loss, Optimiser)
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values that an argument may have.
+
+    Attributes
+    ----------
+    least, most : float
+        The smallest and the largest.
+    open_least, open_most : bool
+        Whether the value must be above `least`, or below `most`, rather than equal to it.
+    """
+
+    least: float = -inf
+    most: float = inf
+    open_least: bool = False
+    open_most: bool = False
+
+
+SIZE = Range(1, 65_536)
+"""What a whole number may be where nothing else is said."""
+
+
+@dataclass(frozen=True)
+class Entry(Generic[Made]):
+    """One thing a network is made of.
+
+    Attributes
+    ----------
+    make : type
+        Its class; the constructor's parameters are what a lesson file may say of it.
+    name : str
+        What menus call it, in English.
+    filled : str
+        The parameter that may be left out, because the shape before says it: the number of channels of
+        maps, or the length of a column.
+    ranges : Mapping[str, Range]
+        The values that parameters may have, where `SIZE` for whole numbers and any for others is not right.
+    """
+
+    make: type[Made]
+    name: str
+    filled: str = ""
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+
+
+def _by_kind(entries: Iterable[Entry[Made]]) -> Mapping[str, Entry[Made]]:
+    return MappingProxyType({entry.make.kind: entry for entry in entries})
+
+
+_POSITIVE = Range(0, open_least=True)
+_PART = Range(0, 1, open_most=True)
+
+LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
+    [
+        Entry(Conv2d, "Convolution", filled="in_channels", ranges={"padding": Range(0, SIZE.most)}),
+        Entry(MaxPool2d, "Max-pooling"),
+        Entry(AvgPool2d, "Average-pooling"),
+        Entry(Flatten, "Flatten"),
+        Entry(Linear, "Fully connected", filled="inputs"),
+        Entry(ReLU, "ReLU"),
+        Entry(LeakyReLU, "Leaky ReLU", ranges={"alpha": Range(0, 1)}),
+        Entry(Sigmoid, "Sigmoid"),
+        Entry(Tanh, "Tanh"),
+        Entry(Softmax, "Softmax"),
+    ]
+)
+
+LOSSES: Mapping[str, Entry[Loss]] = _by_kind(
+    [
+        Entry(CrossEntropy, "Cross-entropy"),
+        Entry(BinaryCrossEntropy, "Binary cross-entropy"),
+        Entry(HalfSquaredError, "Half squared error"),
+    ]
+)
+
+OPTIMISERS: Mapping[str, Entry[Optimiser]] = _by_kind(
+    [
+        Entry(SGD, "Gradient descent", ranges={"lr": _POSITIVE, "momentum": _PART}),
+        Entry(Adam, "Adam", ranges={"lr": _POSITIVE, "beta1": _PART, "beta2": _PART, "eps": _POSITIVE}),
+    ]
+)
