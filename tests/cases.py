@@ -1,0 +1,245 @@
+"""One table of layers, losses and optimisers, which the tests of engine and trace all go through.
+
+A new one needs one entry here; `tests/engine/test_cases.py` says so when it is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from cnnviz.engine.layer import Array, Call, Layer, Shape
+from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.leaky_relu import LeakyReLU
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss
+from cnnviz.engine.network import Network
+from cnnviz.engine.optim import SGD, Adam, Optimiser
+
+Rng = np.random.Generator
+Made = tuple[Layer, Shape]
+
+DRAWS = 6  # random layers of each kind
+
+
+# ------------------------------------------------------------------------------------------------ the table
+
+
+def conv2d(rng: Rng) -> Made:
+    channels, kernels, padding, stride = rng.integers(1, 4), rng.integers(1, 4), *rng.integers((0, 1), (3, 4))
+    kernel = rng.integers(1, 4, 2)
+    shape = channels, *(np.maximum(kernel - 2 * padding, 1) + rng.integers(0, 4, 2))
+    return Conv2d(int(channels), int(kernels), whole(kernel), int(stride), int(padding)), whole(shape)
+
+
+def pooling(kind: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[Rng], Made]:
+    def make(rng: Rng) -> Made:
+        kernel = rng.integers(1, 4, 2)
+        shape = rng.integers(1, 4), *(kernel + rng.integers(0, 5, 2))
+        return kind(whole(kernel), int(rng.integers(1, 4))), whole(shape)
+
+    return make
+
+
+def elementwise(make: Callable[[], Layer]) -> Callable[[Rng], Made]:
+    return lambda rng: (make(), whole(rng.integers(1, 5, 3 if rng.random() < 0.6 else 1)))
+
+
+def linear(rng: Rng) -> Made:
+    inputs, neurons = whole(rng.integers(1, 6, 2))
+    return Linear(inputs, neurons), (inputs,)
+
+
+# How to draw a layer of each kind, with a shape that fits it.
+LAYERS: dict[str, Callable[[Rng], Made]] = {
+    "conv2d": conv2d,
+    "max_pool2d": pooling(MaxPool2d),
+    "avg_pool2d": pooling(AvgPool2d),
+    "relu": elementwise(ReLU),
+    "leaky_relu": elementwise(lambda: LeakyReLU(0.1)),
+    "sigmoid": elementwise(Sigmoid),
+    "tanh": elementwise(Tanh),
+    "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, 3))),
+    "linear": linear,
+    "softmax": lambda rng: (Softmax(), whole(rng.integers(1, 6, 1))),
+}
+
+# Layers that must be among them, whatever is drawn.
+CORNERS: dict[str, Callable[[], Made]] = {
+    "conv2d-strided-padded-oblong": lambda: (Conv2d(2, 3, (3, 2), stride=2, padding=1), (2, 5, 4)),
+    "conv2d-remainder": lambda: (Conv2d(1, 2, 2, stride=3), (1, 7, 6)),
+    "conv2d-only-padding-left-over": lambda: (Conv2d(1, 1, 1, padding=2), (1, 2, 2)),
+    "max_pool2d-apart": lambda: (MaxPool2d(2), (2, 4, 5)),
+    "max_pool2d-overlapping": lambda: (MaxPool2d((3, 2), 1), (2, 4, 4)),
+    "max_pool2d-gaps": lambda: (MaxPool2d(1, 2), (1, 4, 3)),
+    "avg_pool2d-apart": lambda: (AvgPool2d(2), (2, 4, 5)),
+    "avg_pool2d-overlapping": lambda: (AvgPool2d((2, 3), 1), (2, 4, 4)),
+    "relu-maps": lambda: (ReLU(), (2, 2, 3)),
+    "relu-column": lambda: (ReLU(), (5,)),
+    "leaky_relu-maps": lambda: (LeakyReLU(), (2, 2, 3)),
+    "leaky_relu-column": lambda: (LeakyReLU(), (5,)),
+    "sigmoid-maps": lambda: (Sigmoid(), (2, 2, 3)),
+    "sigmoid-column": lambda: (Sigmoid(), (5,)),
+    "tanh-maps": lambda: (Tanh(), (2, 2, 3)),
+    "tanh-column": lambda: (Tanh(), (5,)),
+}
+
+
+def one_hot(rng: Rng, n: int) -> Array:
+    return np.eye(n)[rng.integers(n)]
+
+
+# How to draw a target for each loss, of n numbers.
+LOSSES: dict[str, tuple[type[Loss], Callable[[Rng, int], Array]]] = {
+    "half_squared_error": (HalfSquaredError, lambda rng, n: rng.normal(size=n)),
+    "cross_entropy": (CrossEntropy, one_hot),
+    "cross_entropy-soft": (CrossEntropy, lambda rng, n: rng.dirichlet(np.ones(n))),
+    "binary_cross_entropy": (BinaryCrossEntropy, lambda rng, n: rng.integers(0, 2, n).astype(float)),
+    "binary_cross_entropy-soft": (BinaryCrossEntropy, lambda rng, n: rng.random(n)),
+}
+
+OPTIMISERS: dict[str, Callable[[], Optimiser]] = {
+    "sgd": lambda: SGD(0.1),
+    "sgd-momentum": lambda: SGD(0.1, momentum=0.9),
+    "adam": lambda: Adam(0.01, beta1=0.8, beta2=0.95),
+}
+
+
+# ------------------------------------------------------------------------------------- what tests make of it
+
+
+def whole(sizes: object) -> tuple[int, ...]:
+    return tuple(int(size) for size in sizes)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """A layer with random parameters, made anew for each test that asks."""
+
+    label: str
+    make: Callable[[], Made]
+
+    def layer(self) -> Layer:
+        layer, shape = self.make()
+        layer.output_shape(shape)
+        rng = np.random.default_rng(1)
+        for parameter in layer.parameters.values():
+            parameter.value = rng.normal(size=parameter.value.shape)
+        return layer
+
+    def batch(self, size: int, dtype: type[np.floating] = np.float64) -> tuple[Array, Array]:
+        """Inputs and gradients of the outputs."""
+        layer, shape = self.make()
+        rng = np.random.default_rng(2)
+        x, dy = rng.normal(size=(size, *shape)), rng.normal(size=(size, *layer.output_shape(shape)))
+        return x.astype(dtype), dy.astype(dtype)
+
+    def arrays(self) -> dict[str, Array]:
+        """All arrays of one sample, as a tape would hold them."""
+        layer, (x, dy) = self.layer(), self.batch(1)
+        arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
+        arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0]}
+        arrays |= {name: values[0] for name, values in layer.extras.items()}
+        return arrays | {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
+
+    def calls(self) -> list[Call]:
+        layer, arrays = self.layer(), self.arrays()
+        calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
+        return [*calls, layer.scatter_call(arrays)] if isinstance(layer, Conv2d) else calls
+
+
+def drawn(kind: str, seed: int) -> LayerCase:
+    return LayerCase(f"{kind}-{seed}", lambda: LAYERS[kind](np.random.default_rng(seed)))
+
+
+LAYER_CASES = [LayerCase(label, make) for label, make in CORNERS.items()]
+LAYER_CASES += [drawn(kind, seed) for kind in LAYERS for seed in range(DRAWS)]
+
+each_layer = pytest.mark.parametrize("case", LAYER_CASES, ids=lambda case: case.label)
+each_loss = pytest.mark.parametrize("label", LOSSES)
+each_optimiser = pytest.mark.parametrize("label", OPTIMISERS)
+
+
+def network_for(loss: Loss, optimiser: Optimiser | None = None) -> Network:
+    """The smallest network that ends as a loss needs it."""
+    layers: list[tuple[str, Layer]] = [("fc", Linear(3, 4))]
+    if loss.follows:
+        layers.append(("last", loss.follows()))
+    network = Network(layers, (3,), loss, optimiser)
+    network.initialise(3)
+    return network
+
+
+def loss_calls(label: str) -> list[Call]:
+    """The loss's listing and that of its gradient."""
+    kind, target = LOSSES[label]
+    network, rng = network_for(kind()), np.random.default_rng(4)
+    tape = network.run(rng.normal(size=3), target(rng, 4))
+    calls = network.calls(tape)
+    at = next(k for k, call in enumerate(calls) if call.phase == "loss")
+    return calls[at : at + 2]
+
+
+def optimiser_calls(label: str) -> list[Call]:
+    """The updates of the third iteration, when all that is remembered has become something."""
+    network, rng = network_for(HalfSquaredError(), OPTIMISERS[label]()), np.random.default_rng(5)
+    for _ in range(2):
+        network.train_step(rng.normal(size=(2, 3)), rng.normal(size=(2, 4)))
+    tape = network.run(rng.normal(size=3), rng.normal(size=4))
+    return [call for call in network.calls(tape) if call.phase == "update"]
+
+
+def all_calls() -> list[tuple[str, Call]]:
+    """Every listing there is, at work on some arrays."""
+    groups = [(case.label, case.calls()) for case in LAYER_CASES]
+    groups += [(label, loss_calls(label)) for label in LOSSES]
+    groups += [(label, optimiser_calls(label)) for label in OPTIMISERS]
+    return [(f"{label}-{call.listing.__name__}", call) for label, calls in groups for call in calls]
+
+
+ALL_CALLS = all_calls()
+each_call = pytest.mark.parametrize(
+    "call", [call for _, call in ALL_CALLS], ids=[label for label, _ in ALL_CALLS]
+)
+
+
+def small_network(optimiser: Optimiser | None = None) -> Network:
+    """A network of every phase, small enough to walk through step by step."""
+    network = Network(
+        [
+            ("conv1", Conv2d(1, 2, 2, padding=1)),
+            ("relu1", ReLU()),
+            ("pool1", MaxPool2d(2, 1)),
+            ("flatten", Flatten()),
+            ("fc", Linear(18, 3)),
+            ("softmax", Softmax()),
+        ],
+        (1, 3, 3),
+        CrossEntropy(),
+        optimiser or SGD(0.1, momentum=0.5),
+    )
+    network.initialise(6)
+    return network
+
+
+def sample(network: Network) -> tuple[Array, Array]:
+    """A sample and a target."""
+    rng = np.random.default_rng(7)
+    return rng.normal(size=network.input_shape), np.eye(network.shapes[-1][0])[1]
+
+
+def assert_same(found: Array, wanted: Array, relative: float = 1e-12) -> None:
+    """Equal up to a part of the largest number."""
+    assert found.shape == wanted.shape
+    scale = np.abs(wanted).max(initial=0)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=relative * scale)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.errors import CnnvizError, ShapeError
+
+X = np.array([[[[1.0, 2, 5, 3], [4, 0, 1, 1], [7, 7, 0, -1], [7, 7, -2, -3]]]])
+
+
+def test_max_pool_keeps_the_largest():
+    assert MaxPool2d(2).forward(X).tolist() == [[[[4, 5], [7, 0]]]]
+
+
+def test_average_pool_keeps_the_mean():
+    assert AvgPool2d(2).forward(X).tolist() == [[[[1.75, 2.5], [7, -1.5]]]]
+
+
+def test_tie_goes_to_the_first_in_row_order():
+    layer = MaxPool2d(2)
+    layer.forward(X)
+    dx = layer.backward(np.ones((1, 1, 2, 2)))
+    assert layer.extras["switch"][0, 0].tolist() == [[2, 0], [0, 0]]
+    assert dx[0, 0].tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def test_winner_of_two_windows_gets_both_gradients():
+    layer = MaxPool2d((1, 2), 1)
+    layer.forward(np.array([[[[0.0, 9, 1]]]]))
+    assert layer.backward(np.array([[[[2.0, 3]]]])).tolist() == [[[[0, 5, 0]]]]
+
+
+def test_window_below_zero_keeps_its_largest():
+    assert MaxPool2d(2).forward(np.full((1, 1, 2, 2), -3.0)).item() == -3
+
+
+@pytest.mark.parametrize("kind", [MaxPool2d, AvgPool2d])
+def test_output_shape(kind):
+    assert kind(2).output_shape((32, 26, 26)) == (32, 13, 13)
+    assert kind(2).output_shape((1, 5, 5)) == (1, 2, 2)
+    assert kind((3, 2), 1).output_shape((1, 5, 5)) == (1, 3, 4)
+
+
+@pytest.mark.parametrize("kind", [MaxPool2d, AvgPool2d])
+def test_window_that_does_not_fit_is_refused_with_both_sizes(kind):
+    layer = kind((3, 2))
+    layer.name = "pool2"
+    with pytest.raises(ShapeError, match=r"^pool2: a window of 3 × 2 does not fit maps of 2 × 5"):
+        layer.output_shape((4, 2, 5))
+
+
+@pytest.mark.parametrize("kind", [MaxPool2d, AvgPool2d])
+@pytest.mark.parametrize("sizes", [{"kernel": 0}, {"kernel": 2, "stride": 0}])
+def test_sizes_that_make_no_sense_are_refused(kind, sizes):
+    with pytest.raises(CnnvizError, match=r"is 0; it must be at least 1"):
+        kind(**sizes)
+
+
+def test_windows_of_more_cells_than_a_small_integer_counts():
+    layer = MaxPool2d((1, 2**15 + 1))
+    x = np.zeros((1, 1, 1, 2**15 + 1))
+    x[..., -1] = 1
+    layer.forward(x)
+    assert layer.extras["switch"].item() == 2**15

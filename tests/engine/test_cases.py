@@ -1,0 +1,47 @@
+"""That nothing is left out of the table that the other tests go through."""
+
+import pkgutil
+from importlib import import_module
+from inspect import getmembers, isabstract, isclass
+
+import pytest
+
+from cnnviz.engine import layers, losses, optim
+from cnnviz.engine.layer import Layer
+from cnnviz.engine.layers.conv2d import Conv2d
+from tests.cases import LAYER_CASES, LAYERS, LOSSES, OPTIMISERS
+
+
+def kinds_of(base, *modules):
+    found = (member for module in modules for _, member in getmembers(module, isclass))
+    return {kind.kind for kind in found if issubclass(kind, base) and not isabstract(kind)}
+
+
+def test_every_layer_is_in_the_table():
+    modules = [
+        import_module(f"{layers.__name__}.{entry.name}") for entry in pkgutil.iter_modules(layers.__path__)
+    ]
+    assert kinds_of(Layer, *modules) == set(LAYERS)
+
+
+def test_every_loss_is_in_the_table():
+    assert kinds_of(losses.Loss, losses) == {kind.kind for kind, _ in LOSSES.values()}
+
+
+def test_every_optimiser_is_in_the_table():
+    assert kinds_of(optim.Optimiser, optim) == {make().kind for make in OPTIMISERS.values()}
+
+
+@pytest.mark.parametrize(
+    "trait",
+    [
+        lambda layer: layer.stride > 1 and layer.padding > 0,
+        lambda layer: layer.kernel[0] > layer.kernel[1],
+        lambda layer: layer.kernel[0] < layer.kernel[1],
+        lambda layer: layer.padding >= layer.kernel[0],
+        lambda layer: layer.stride > layer.kernel[0],
+        lambda layer: layer.in_channels > 1 and layer.out_channels > 1,
+    ],
+)
+def test_convolutions_of_every_sort_are_drawn(trait):
+    assert any(trait(layer) for case in LAYER_CASES if isinstance(layer := case.layer(), Conv2d))

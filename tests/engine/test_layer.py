@@ -1,0 +1,153 @@
+"""What every layer owes: its listings, its batches, its gradients, its precision."""
+
+import numpy as np
+import pytest
+
+from cnnviz.engine.layer import Parameter, require_finite, require_maps, shape_text
+from cnnviz.errors import CnnvizError, ShapeError
+from cnnviz.trace.operation import Operation
+from tests.cases import assert_same, each_call, each_layer
+
+STEP = 1e-6
+
+
+@each_call
+def test_listing_run_as_plain_python_gives_the_vectorised_result(call):
+    arguments = Operation(call).arguments()
+    call.listing(**arguments)
+    for name, result in call.writes.items():
+        assert_same(arguments[name], result)
+
+
+@each_layer
+def test_batch_is_its_samples_one_by_one(case):
+    layer, (x, dy) = case.layer(), case.batch(5)
+    y, dx = layer.forward(x), layer.backward(dy)
+    grads = {name: parameter.grad for name, parameter in layer.parameters.items()}
+    sums = {name: np.zeros_like(grad) for name, grad in grads.items()}
+    for k in range(5):
+        assert_same(y[k], layer.forward(x[k : k + 1])[0])
+        assert_same(dx[k], layer.backward(dy[k : k + 1])[0])
+        for name, parameter in layer.parameters.items():
+            sums[name] += parameter.grad
+    for name, grad in grads.items():
+        assert_same(grad, sums[name])
+
+
+def slopes(energy, numbers):
+    """The central differences of an energy for each of some numbers, and how many of them are at a kink."""
+    found, kinks = np.zeros(numbers.shape), np.zeros(numbers.shape, bool)
+    here = energy()
+    for place in np.ndindex(numbers.shape):
+        old = numbers[place]
+        numbers[place] = old + STEP
+        above = energy()
+        numbers[place] = old - STEP
+        below = energy()
+        numbers[place] = old
+        found[place] = (above - below) / (2 * STEP)
+        kinks[place] = not np.isclose(above - here, here - below, rtol=1e-3, atol=1e-3 * STEP)
+    return found, kinks
+
+
+@each_layer
+def test_gradients_are_the_slopes(case):
+    layer, (x, dy) = case.layer(), case.batch(2)
+
+    def energy():
+        return float((layer.forward(x) * dy).sum())
+
+    layer.forward(x)
+    gradients = [(x, layer.backward(dy))]
+    gradients += [(parameter.value, parameter.grad) for parameter in layer.parameters.values()]
+    kinks = 0
+    for numbers, gradient in gradients:
+        measured, bent = slopes(energy, numbers)
+        np.testing.assert_allclose(gradient[~bent], measured[~bent], rtol=1e-5, atol=1e-7)
+        kinks += bent.sum()
+    assert kinks <= 0.01 * sum(numbers.size for numbers, _ in gradients)
+
+
+@each_layer
+def test_gradients_of_parameters_need_no_dx(case):
+    layer, (x, dy) = case.layer(), case.batch(3)
+    layer.forward(x)
+    layer.backward(dy)
+    whole = {name: parameter.grad for name, parameter in layer.parameters.items()}
+    layer.backward(dy, needs_dx=False)
+    for name, parameter in layer.parameters.items():
+        np.testing.assert_array_equal(parameter.grad, whole[name])
+
+
+@each_layer
+def test_nothing_given_or_returned_is_overwritten(case):
+    layer, (x, dy) = case.layer(), case.batch(3)
+    given = x.copy(), dy.copy()
+    y, dx = layer.forward(x), layer.backward(dy)
+    returned = y.copy(), dx.copy()
+    layer.forward(-x)
+    layer.backward(2 * dy)
+    np.testing.assert_array_equal((x, dy)[0], given[0])
+    np.testing.assert_array_equal((x, dy)[1], given[1])
+    np.testing.assert_array_equal(y, returned[0])
+    np.testing.assert_array_equal(dx, returned[1])
+
+
+@each_layer
+def test_float32_stays_float32(case):
+    layer, (x, dy) = case.layer(), case.batch(2, np.float32)
+    layer.parameters = {
+        name: Parameter(parameter.value.astype(np.float32)) for name, parameter in layer.parameters.items()
+    }
+    assert layer.forward(x).dtype == np.float32
+    assert layer.backward(dy).dtype == np.float32
+    assert all(parameter.grad.dtype == np.float32 for parameter in layer.parameters.values())
+
+
+@each_layer
+def test_changing_precision_midway_leaves_no_trace(case):
+    layer, (x, dy) = case.layer(), case.batch(2)
+    layer.forward(x.astype(np.float32))
+    y, dx = layer.forward(x), layer.backward(dy)
+    fresh = case.layer()
+    np.testing.assert_array_equal(y, fresh.forward(x))
+    np.testing.assert_array_equal(dx, fresh.backward(dy))
+
+
+@each_layer
+def test_output_shape_is_that_of_the_output(case):
+    layer, shape = case.make()
+    assert layer.forward(np.zeros((2, *shape))).shape == (2, *layer.output_shape(shape))
+
+
+@each_layer
+def test_empty_input_is_refused_by_name(case):
+    layer, shape = case.make()
+    layer.name = "layer7"
+    for empty in [(), (0, *shape[1:])]:
+        with pytest.raises(ShapeError, match=r"^layer7: its input is empty"):
+            layer.output_shape(empty)
+
+
+@each_layer
+def test_input_of_two_axes_is_refused_with_its_shape(case):
+    layer, _ = case.make()
+    layer.name = "layer7"
+    with pytest.raises(ShapeError, match=r"^layer7: .* shape 4 × 6"):
+        layer.output_shape((4, 6))
+
+
+def test_numbers_that_are_none_are_named_with_their_place():
+    values = np.zeros((2, 3))
+    values[1, 2] = np.inf
+    with pytest.raises(CnnvizError, match=r"^conv1: w\[1, 2\] is inf"):
+        require_finite("conv1", "w", values)
+
+
+def test_column_where_maps_are_needed_says_where_to_put_the_layer():
+    with pytest.raises(ShapeError, match=r"^pool1: needs maps .* shape 12; put it before the flatten layer"):
+        require_maps("pool1", (12,))
+
+
+def test_shapes_are_written_as_they_are_read():
+    assert shape_text((3, 8, 8)) == "3 × 8 × 8"
