@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF, QStaticText, QTransform
 
 from cnnviz.render.fonts import font
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Label, Mark, Path, Rect, Run
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Label, Mark, Path, Rect, Run, Spot
 from cnnviz.scene.theme import Theme, contrast, rgb
 
 _SMALLEST_TEXT = 8.0
@@ -76,6 +76,11 @@ def _(mark: Dot, painter: QPainter, theme: Theme) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(_brush(theme, mark.role))
     painter.drawEllipse(QPointF(*mark.center), mark.radius, mark.radius)
+
+
+@_paint.register
+def _(mark: Spot, painter: QPainter, theme: Theme) -> None:
+    pass
 
 
 # ------------------------------------------------------------------------------------------- text

@@ -203,7 +203,29 @@ class Cells:
         return (row, column) if 0 <= row < rows and 0 <= column < columns else None
 
 
-Mark = Label | Rect | Path | Dot | Cells
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place that leads somewhere when it is clicked; nothing is drawn.
+
+    Attributes
+    ----------
+    box : Box
+        Where it is.
+    kind : {"layer", "gradient", "gutter", "line"}
+        A layer's row in the network, its gradient there, a line's number in the listing, its text.
+    name : str
+        The layer's name.
+    line : int
+        The line in the listing.
+    """
+
+    box: Box
+    kind: Literal["layer", "gradient", "gutter", "line"]
+    name: str = ""
+    line: int = 0
+
+
+Mark = Label | Rect | Path | Dot | Cells | Spot
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +243,11 @@ class Frame:
                 width, height = mark.cell
                 return mark, mark.index_of(int((y - mark.box.y) / height), int((x - mark.box.x) / width))
         return None
+
+    def spot_at(self, x: float, y: float) -> Spot | None:
+        """Return the topmost spot at a point."""
+        spots = (mark for mark in reversed(self.marks) if isinstance(mark, Spot))
+        return next((spot for spot in spots if spot.box.contains(x, y)), None)
 
 
 def label(
