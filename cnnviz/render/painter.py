@@ -10,7 +10,17 @@ from functools import lru_cache, singledispatch
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF, QStaticText, QTransform
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFontMetricsF,
+    QImage,
+    QPainter,
+    QPen,
+    QPolygonF,
+    QStaticText,
+    QTransform,
+)
 
 from cnnviz.render.fonts import font
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Label, Mark, Path, Rect, Run, Spot
@@ -51,8 +61,12 @@ def _(mark: Rect, painter: QPainter, theme: Theme) -> None:
 
 @_paint.register
 def _(mark: Path, painter: QPainter, theme: Theme) -> None:
-    painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(_pen(theme, mark.role, mark.width, mark.dashed))
+    if mark.filled:
+        painter.setBrush(_brush(theme, mark.role))
+        painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in mark.points]))
+        return
+    painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in mark.points]))
     if mark.arrow and len(mark.points) > 1:
         _arrow_head(mark, painter, theme)
@@ -102,7 +116,9 @@ def _(mark: Label, painter: QPainter, theme: Theme) -> None:
 
 
 @lru_cache(maxsize=8192)
-def _fitted(runs: tuple[Run, ...], size: float, family: str, room: float) -> tuple[float, tuple[float, ...], tuple[Run, ...]]:
+def _fitted(
+    runs: tuple[Run, ...], size: float, family: str, room: float
+) -> tuple[float, tuple[float, ...], tuple[Run, ...]]:
     """Return the size at which text fits, the widths of its runs, and the runs, elided if they must be."""
     while True:
         widths = tuple(_metrics(family, size, run.bold).horizontalAdvance(run.text) for run in runs)

@@ -15,13 +15,11 @@ import numpy as np
 
 from cnnviz.scene.marks import Box, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
-from cnnviz.scene.numbers import decimals, number
+from cnnviz.scene.numbers import full, number
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operands import Anatomy, Operand, anatomy
 from cnnviz.trace.operation import Operation
-
-_SHOWN_TERMS = 10
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,12 @@ def terms(moment: Moment) -> Terms | None:
         if not isinstance(statement, Loop):
             continue
         line = next(
-            (n for n in walk(statement) if isinstance(n, Line) and n.is_term and (n.accumulates or not n.index)), None
+            (
+                n
+                for n in walk(statement)
+                if isinstance(n, Line) and n.is_term and (n.accumulates or not n.index)
+            ),
+            None,
         )
         if line is None:
             if k == here:
@@ -93,22 +96,38 @@ def term_variables(moment: Moment, found: Terms, k: int) -> dict[str, int]:
     return {loop.variable: int(value) for loop, value in zip(found.loops, values, strict=True)}
 
 
-def with_numbers(moment: Moment, parts: Anatomy, scope: dict[str, Any], *, skip: str = "") -> tuple[Run, ...]:
+def with_numbers(
+    moment: Moment, parts: Anatomy, scope: dict[str, Any], span: tuple[int, int] | None = None, skip: str = ""
+) -> tuple[Run, ...]:
     """Return a line's right-hand side with the values put in place of the names, each in its colour.
 
     Parameters
     ----------
+    span : (int, int), optional
+        Write only this piece of the line's text.
     skip : str
         A scalar to leave as it is.
     """
+    at, end = span or (parts.right, len(parts.text))
     runs: list[Run] = []
-    at = parts.right
     for operand in parts.operands:
+        if operand.start < at or operand.end > end:
+            continue
         runs.append(Run(_signs(parts.text[at : operand.start])))
         runs.append(_value(moment, operand, scope) if operand.name != skip else Run(operand.name))
         at = operand.end
-    runs.append(Run(_signs(parts.text[at:])))
+    runs.append(Run(_signs(parts.text[at:end])))
     return tuple(run for run in runs if run.text)
+
+
+def _term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+    """Return one term with its numbers: of a choice only what is chosen, of a maximum only what is compared."""
+    if parts.choice is not None:
+        return with_numbers(moment, parts, scope, parts.choice.taken(scope))
+    compared = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
+    if compared:
+        return with_numbers(moment, parts, scope, compared.span(1))
+    return with_numbers(moment, parts, scope, skip=parts.target.name)
 
 
 def with_places(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
@@ -138,29 +157,29 @@ def _value(moment: Moment, operand: Operand, scope: dict[str, Any]) -> Run:
     operation = moment.operation
     if operand.index:
         value = scope[operand.name][operand.place(scope)]
-        return Run(_bracketed(number(value, moment.look(operand.name).places)), role(operation, operand.name))
+        return Run(number(value, moment.look(operand.name).places), role(operation, operand.name))
     if operand.name not in scope:
         return Run(operand.name)
     value = scope[operand.name]
     if isinstance(value, int | np.integer):
         return Run(number(int(value), 0))
-    return Run(_bracketed(number(value, scalar_places(moment, operand.name))))
+    if operand.name in moment.operation.call.given:
+        return Run(full(value))
+    return Run(number(value, scalar_places(moment, operand.name)))
 
 
 def scalar_places(moment: Moment, name: str) -> int:
-    """Return how many decimals to write a scalar with: as many as the array that it goes into, or one more."""
-    if name in moment.operation.call.given:
-        return max(decimals(np.asarray(moment.operation.call.given[name])), 2)
+    """Return how many decimals to write a scalar with: one more than the array that it goes into."""
     places = [moment.look(array).places for array in moment.operation.call.writes]
-    floats = [p for p in places if p > 0]
-    return max(floats, default=2)
+    return max((count for count in places if count > 0), default=1) + 1
 
 
-def _bracketed(text: str) -> str:
-    return text
-
-
-_SIGNS = ((re.compile(r"\s*\*\*\s*2"), "²"), (re.compile(r"\*\*"), "^"), (re.compile(r"\s*\*\s*"), " · "), (re.compile("-"), "−"))
+_SIGNS = (
+    (re.compile(r"\s*\*\*\s*2"), "²"),
+    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"\s*\*\s*"), "·"),
+    (re.compile("-"), "−"),
+)
 
 
 def _signs(text: str) -> str:
@@ -184,6 +203,8 @@ def draw(moment: Moment, box: Box, unit: float) -> list[Mark]:
         marks += _sum(moment, found, second, third, unit, scope)
     elif parts is not None:
         marks += _single(moment, parts, second, third, unit, scope)
+    else:
+        marks += _coming(moment, second, unit, scope)
     return marks
 
 
@@ -196,7 +217,17 @@ def _headline(moment: Moment, parts: Anatomy | None, scope: dict[str, Any]) -> t
     if _exhausted(moment, node):
         return (Run(tr("for {name}: all {count} done", name=variable, count=node.count), "muted"),)
     value = moment.state.variables[variable]
-    return (Run(tr("for {name}: now {name} = {value}, of 0 to {last}", name=variable, value=value, last=node.count - 1), "muted"),)
+    return (
+        Run(
+            tr(
+                "for {name}: now {name} = {value}, of 0 to {last}",
+                name=variable,
+                value=value,
+                last=node.count - 1,
+            ),
+            "muted",
+        ),
+    )
 
 
 def _exhausted(moment: Moment, loop: Loop) -> bool:
@@ -211,12 +242,27 @@ def _exhausted(moment: Moment, loop: Loop) -> bool:
     return False
 
 
-def _single(moment: Moment, parts: Anatomy, second: Box, third: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
+def _coming(moment: Moment, second: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
+    """At a loop's header, say what the next line will do; nothing of its result is shown before its step."""
+    node = moment.node
+    assert isinstance(node, Loop)
+    following = node.body.statements[0]
+    if _exhausted(moment, node) or isinstance(following, Loop):
+        return []
+    parts = anatomy(moment.operation.tree, following.number)
+    assert parts is not None
+    runs = (Run(tr("next:") + "  ", "muted"), *(Run(run.text, "muted") for run in with_places(moment, parts, scope)))
+    return [Label(second, runs, 20 * unit, family="mono")]
+
+
+def _single(
+    moment: Moment, parts: Anatomy, second: Box, third: Box, unit: float, scope: dict[str, Any]
+) -> list[Mark]:
     """One assignment: its numbers, then its result."""
     before = _scope_before(moment, parts, scope)
     runs = (Run("= ", "muted"), *with_numbers(moment, parts, before))
     return [
-        Label(second, runs, 24 * unit, family="mono"),
+        Label(second, runs, 24 * unit),
         Label(third, (Run("= ", "muted"), Run(_result(moment, parts, scope), "written", True)), 32 * unit),
     ]
 
@@ -248,44 +294,51 @@ def _sum(moment: Moment, found: Terms, second: Box, third: Box, unit: float, sco
     parts = anatomy(moment.operation.tree, found.line)
     assert parts is not None
     page = _page(found)
-    # A fixed width for each term, so that nothing moves from one term to the next.
-    slots = min(_SHOWN_TERMS, found.count)
-    gap = 8 * unit
-    width = min((second.w - 60 * unit) / slots, 230 * unit)
+    written = [_term(moment, parts, {**scope, **term_variables(moment, found, k)}) for k in page]
+    # One width and one size for all, so that nothing moves from one term to the next.
+    gap, dots = 20 * unit, (0.0 if len(page) == found.count else 26 * unit)
+    width = min((second.w - 2 * dots + gap) / len(page), 230 * unit)
+    longest = max(sum(len(run.text) for run in runs) for runs in written)
+    size = min(20 * unit, (width - gap) / (0.56 * max(longest, _usual_length(moment, parts))))
     marks: list[Mark] = []
-    x = second.x
     if page.start > 0:
-        marks.append(label(Box(x, second.y, 40 * unit, second.h), "…", 22 * unit, "muted"))
-        x += 40 * unit
-    for k in page:
-        box = Box(x, second.y, width - gap, second.h)
-        in_hand = found.current and k == found.done - 1
-        if in_hand:
-            marks.append(Rect(box.inset(-3 * unit, 1 * unit), "source_fill", "source_line", 1.5 * unit, 5 * unit))
-        local = {**scope, **term_variables(moment, found, k)}
-        runs = with_numbers(moment, parts, local, skip=parts.target.name)
+        marks.append(label(Box(second.x, second.y, dots, second.h), "…", 22 * unit, "muted"))
+    for k, runs in zip(page, written, strict=True):
+        box = Box(second.x + dots + (k - page.start) * width, second.y, width - gap, second.h)
+        if found.current and k == found.done - 1:
+            marks.append(Rect(box.inset(-4 * unit, 2 * unit), "source_fill", "source_line", 1.5 * unit, 5 * unit))
         if k >= found.done:
             runs = tuple(Run(run.text, "muted") for run in runs)
-        marks.append(Label(box, runs, 19 * unit, "center", "mono"))
+        marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
             sign = "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
-            marks.append(label(Box(box.right - gap * 0.25, second.y, gap * 1.5, second.h), sign, 18 * unit, "muted", align="center"))
-        x += width
+            marks.append(label(Box(box.right, second.y, gap, second.h), sign, 18 * unit, "muted", align="center"))
     if page.stop < found.count:
-        marks.append(label(Box(x, second.y, 40 * unit, second.h), "…", 22 * unit, "muted"))
+        dots_box = Box(second.x + dots + len(page) * width, second.y, dots, second.h)
+        marks.append(label(dots_box, "…", 22 * unit, "muted"))
     return marks + _sum_so_far(moment, found, parts, third, unit, scope)
+
+
+def _usual_length(moment: Moment, parts: Anatomy) -> int:
+    """Return how many characters a product's term can take, whatever its numbers."""
+    cells = [operand for operand in parts.operands if operand.index]
+    if parts.choice is not None or len(cells) != 2:
+        return 1
+    return sum(moment.look(operand.name).width for operand in cells) + 1
 
 
 def _page(found: Terms) -> range:
     """Return which terms are written out: pages of a fixed length, so that they stand still."""
     in_hand = max(0, found.done - 1) if found.current or found.done == found.count else min(found.done, found.count - 1)
     inner = found.loops[-1].count
-    length = max(inner, _SHOWN_TERMS // inner * inner) if inner <= _SHOWN_TERMS else _SHOWN_TERMS
+    length = inner * max(1, 9 // inner) if inner <= 10 else 8
     start = in_hand // length * length
     return range(start, min(start + length, found.count))
 
 
-def _sum_so_far(moment: Moment, found: Terms, parts: Anatomy, box: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
+def _sum_so_far(
+    moment: Moment, found: Terms, parts: Anatomy, box: Box, unit: float, scope: dict[str, Any]
+) -> list[Mark]:
     name = parts.target.name
     marks: list[Mark] = []
     if parts.target.index:  # the terms are added into cells, each to its own
@@ -296,7 +349,10 @@ def _sum_so_far(moment: Moment, found: Terms, parts: Anatomy, box: Box, unit: fl
             marks.append(Label(box, (Run(f"{place} = ", "muted"), Run(text, "written", True)), 30 * unit))
     elif name in scope:
         text = _result(moment, parts, scope)
-        runs = (Run(f"{name} = ", "muted"), Run(text, "written" if found.done == found.count else "ink", True))
+        runs = (
+            Run(f"{name} = ", "muted"),
+            Run(text, "written" if found.done == found.count else "ink", True),
+        )
         marks.append(Label(box, runs, 30 * unit))
     progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
     marks.append(label(box, progress, 18 * unit, "muted", align="right"))

@@ -59,7 +59,7 @@ def compose(program: Program, index: int, view: View) -> Frame:
     marks: list[Mark] = [Rect(whole, fill="ground"), *_head(whole.top(head), view, unit)]
     marks += panels.network(at, Box(0, middle.y, left, middle.h), unit)
     marks += stage(at, stage_box, unit)
-    marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), unit)
+    marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), unit, view.breakpoints)
     marks += panels.timeline(at, Box(0, middle.bottom, whole.w, low), unit, view.breakpoints)
     return Frame(view.width, view.height, tuple(marks))
 

@@ -107,13 +107,14 @@ class Rect:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Path:
-    """A line through points, with an arrow head at its end if wanted."""
+    """A line through points, with an arrow head at its end or its inside filled if wanted."""
 
     points: tuple[tuple[float, float], ...]
     role: Role = "line"
     width: float = 1.5
     arrow: bool = False
     dashed: bool = False
+    filled: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -75,7 +75,7 @@ class Moment:
     @cached_property
     def cell(self) -> dict[str, int]:
         """The variables of the cell in work: those of the loops around it that are bound and running."""
-        nest = self.operation.cells.nest
+        nest = self.operation.cells.nest or self.state.loops
         inside = {loop.number for loop in self.state.loops}
         return {loop.variable: self.step.variables[loop.variable] for loop in nest if loop.number in inside}
 
@@ -141,6 +141,8 @@ def look(operation: Operation, name: str, pixels: bool = False) -> Look:
     finite = np.abs(values[np.isfinite(values)])
     limit = float(finite.max()) if finite.size else 1.0
     places = decimals(values)
+    if operation.phase == "update" and places >= 0:
+        places = max(places, 3)  # a step of the update is small beside the weight
     largest = [float(values.min()), float(values.max())] if finite.size == values.size else [-limit, limit]
     width = max(len(number(value, places)) for value in largest)
     if pixels:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.arithmetic import scalar_places
-from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Role, Run, label
+from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Role, Run, Spot, label
 from cnnviz.scene.moment import Moment, look, role, symbol
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.words import words
@@ -35,9 +35,10 @@ def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
     rows = network_rows(moment.program)
     height = min((inner.h - head.h) / len(rows), 84 * unit)
     columns = _network_columns(inner, unit)
-    marks.append(label(columns[0], tr("Network"), 15 * unit, "muted", bold=True).__class__(Box(columns[0].x, head.y, columns[0].w, head.h), (Run(tr("Network"), "muted", True),), 15 * unit))
-    for column, text in zip(columns[1:], (tr("values"), tr("gradients")), strict=True):
-        marks.append(label(Box(column.x, head.y, column.w, head.h), text, 13 * unit, "muted"))
+    titles = (tr("Network"), tr("values"), tr("gradients"))
+    for column, text, size in zip(columns, titles, (15, 13, 13), strict=True):
+        place = Box(column.x, head.y, column.w, head.h)
+        marks.append(label(place, text, size * unit, "muted", bold=column is columns[0]))
     for k, name in enumerate(rows):
         row = Box(inner.x, head.bottom + k * height, inner.w, height)
         marks += _network_row(moment, name, row, columns, unit)
@@ -61,12 +62,14 @@ def network_row_at(program: Program, box: Box, unit: float, y: float) -> str | N
 
 
 def _network_columns(inner: Box, unit: float) -> list[Box]:
-    return Box(inner.x + 12 * unit, inner.y, inner.w - 24 * unit, inner.h).columns([1.0, 1.3, 1.0], gap=12 * unit)
+    return Box(inner.x + 12 * unit, inner.y, inner.w - 24 * unit, inner.h).columns(
+        [1.0, 1.3, 1.0], gap=12 * unit
+    )
 
 
 def _network_row(moment: Moment, name: str, row: Box, columns: list[Box], unit: float) -> list[Mark]:
     operation, program = moment.operation, moment.program
-    marks: list[Mark] = []
+    marks: list[Mark] = [Spot(row, "layer", name)]
     here = operation.layer == name
     if here:
         fill = f"{operation.phase}_fill"
@@ -81,11 +84,15 @@ def _network_row(moment: Moment, name: str, row: Box, columns: list[Box], unit: 
         if source is not None:
             place = Box(column.x, row.y + 6 * unit, column.w, row.h - 12 * unit)
             marks.append(_thumbnail(moment, source, place))
+            if source is gradients:
+                marks.append(Spot(Box(column.x, row.y, column.w, row.h), "gradient", name))
     return marks
 
 
 @lru_cache(maxsize=512)
-def _arrays_of(program: Program, name: str) -> tuple[tuple[Operation | None, Array, str] | None, tuple[Operation, Array, str] | None]:
+def _arrays_of(
+    program: Program, name: str
+) -> tuple[tuple[Operation | None, Array, str] | None, tuple[Operation, Array, str] | None]:
     """Return what a layer puts out and the gradient of that: (operation that writes it, array, its name)."""
     operations = program.operations
     if name == "input":
@@ -102,11 +109,17 @@ def _arrays_of(program: Program, name: str) -> tuple[tuple[Operation | None, Arr
     layers = [operation.layer for operation in operations if operation.phase == "forward"]
     forward = next(op for op in operations if op.phase == "forward" and op.layer == name)
     k = layers.index(name)
-    gradient = _written_by(operations, layers[k + 1], "dx") if k + 1 < len(layers) else _written_by(operations, "loss", "dy")
+    gradient = (
+        _written_by(operations, layers[k + 1], "dx")
+        if k + 1 < len(layers)
+        else _written_by(operations, "loss", "dy")
+    )
     return (forward, forward.call.writes["y"], "y"), gradient
 
 
-def _written_by(operations: Sequence[Operation], layer: str, name: str) -> tuple[Operation, Array, str] | None:
+def _written_by(
+    operations: Sequence[Operation], layer: str, name: str
+) -> tuple[Operation, Array, str] | None:
     for operation in operations:
         if operation.layer == layer and operation.phase == "backward" and name in operation.call.writes:
             return operation, operation.call.writes[name], name
@@ -132,12 +145,21 @@ def _tiles(program: Program, operation: Operation | None, name: str, box: Box, t
     if operation is None:
         found = _arrays_of(program, "input")[0]
         assert found is not None
-        return _tile(program.operations[0], "x", found[1], np.ones(found[1].shape, bool), box, pixels=bool(found[1].min() >= 0))
+        return _tile(
+            program.operations[0],
+            "x",
+            found[1],
+            np.ones(found[1].shape, bool),
+            box,
+            pixels=bool(found[1].min() >= 0),
+        )
     values = operation.call.writes[name]
     return _tile(operation, name, values, np.full(values.shape, there), box)
 
 
-def _tile(operation: Operation, name: str, values: Array, there: np.ndarray, box: Box, pixels: bool = False) -> Cells:
+def _tile(
+    operation: Operation, name: str, values: Array, there: np.ndarray, box: Box, pixels: bool = False
+) -> Cells:
     style = look(operation, name, pixels)
     if values.ndim != 3:
         strip, known = values.reshape(1, -1), there.reshape(1, -1)
@@ -145,11 +167,29 @@ def _tile(operation: Operation, name: str, values: Array, there: np.ndarray, box
         height = min(box.h * 0.5, 22.0, max(box.w / columns, box.h * 0.3))
         width = min(box.w, columns * height)
         place = Box(box.x, box.y + (box.h - height) / 2, width, height)
-        return Cells(place, strip, "", (), (0, 0), "c", style.palette, style.limit, (), 0, ~known if not known.all() else None, None, columns <= 16)
+        return Cells(
+            place,
+            strip,
+            "",
+            (),
+            (0, 0),
+            "c",
+            style.palette,
+            style.limit,
+            (),
+            0,
+            ~known if not known.all() else None,
+            None,
+            columns <= 16,
+        )
     shown = min(len(values), _MAPS_SHOWN)
     rows, columns = values.shape[1:]
     gap = max(1, round(columns / 8))
-    per_row = shown if shown * (columns + gap) / (rows or 1) < 1.2 * box.w / box.h or shown <= 2 else (shown + 1) // 2
+    per_row = (
+        shown
+        if shown * (columns + gap) / (rows or 1) < 1.2 * box.w / box.h or shown <= 2
+        else (shown + 1) // 2
+    )
     lines = -(-shown // per_row)
     total = (lines * (rows + gap) - gap, per_row * (columns + gap) - gap)
     sheet = np.full(total, np.nan)
@@ -160,17 +200,33 @@ def _tile(operation: Operation, name: str, values: Array, there: np.ndarray, box
         known[r : r + rows, c : c + columns] = there[k]
     side = min(box.w / total[1], box.h / total[0])
     place = Box(box.x, box.y + (box.h - side * total[0]) / 2, side * total[1], side * total[0])
-    return Cells(place, sheet, "", (), (0, 0), "", style.palette, style.limit, (), 0, ~known if not known.all() else None, None, False)
+    return Cells(
+        place,
+        sheet,
+        "",
+        (),
+        (0, 0),
+        "",
+        style.palette,
+        style.limit,
+        (),
+        0,
+        ~known if not known.all() else None,
+        None,
+        False,
+    )
 
 
 # ---------------------------------------------------------------------------------------- debugger
 
 
-def debugger(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw the listing with the executing line, the variables, and the formula."""
+def debugger(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakpoint] = ()) -> list[Mark]:
+    """Draw the listing with the executing line and its breakpoints, the variables, and the formula."""
     marks: list[Mark] = [Rect(box, fill="panel")]
     inner = box.inset(18 * unit, 10 * unit)
-    used = _listing(moment, inner, unit, marks)
+    here = moment.operation.name
+    stops = {point.line: point.offset is None for point in breakpoints if point.operation == here}
+    used = _listing(moment, inner, unit, marks, stops)
     below = inner.below(used + 14 * unit)
     marks.append(Rect(below.top(1), fill="panel_line"))
     formula = words(moment.operation.tree.name).formula
@@ -198,13 +254,27 @@ def listing_lines(operation: Operation, width: float, size: float) -> list[tuple
         if k == 1:
             text = _short_signature(operation, room)
         while len(text) + indent > room:
-            cut = max((m.start() for m in re.finditer(r" (?=[*+] |if |else )", text[: room - indent]) if m.start() > 8), default=0)
+            cut = _break_in(text[: room - indent + 1])
             if cut == 0:
                 break
             shown.append((k, indent, text[:cut]))
-            text, indent = text[cut + 1 :], (len(source) - len(source.lstrip())) // 2 + 4
+            text, indent = text[cut + 1 :], (len(source) - len(source.lstrip())) // 2 + 2
         shown.append((k, indent, text))
     return shown
+
+
+def _break_in(text: str) -> int:
+    """Return at which blank a line is best broken: at an operator outside brackets, else after a comma; 0 if nowhere."""
+    depth, best, comma = 0, 0, 0
+    for k, sign in enumerate(text):
+        depth += (sign in "([") - (sign in ")]")
+        if sign != " " or k < 3:
+            continue
+        if depth == 0 and (text[k - 1] == "=" or re.match(r" (?:[*+] |if |else )", text[k : k + 6])):
+            best = k
+        elif text[k - 1] == ",":
+            comma = k
+    return best or comma
 
 
 def _short_signature(operation: Operation, room: int) -> str:
@@ -216,10 +286,19 @@ def _short_signature(operation: Operation, room: int) -> str:
     return f"def {operation.tree.name}({', '.join(arrays)}, …):"
 
 
-def _listing(moment: Moment, box: Box, unit: float, marks: list[Mark]) -> float:
+def _listing(moment: Moment, box: Box, unit: float, marks: list[Mark], stops: Mapping[int, bool]) -> float:
     marks.append(label(box.top(24 * unit), tr("Listing"), 15 * unit, "muted", bold=True))
-    marks.append(label(box.top(24 * unit), f"{moment.operation.tree.name}()", 13 * unit, "muted", align="right", family="mono"))
-    size, gutter, step = 15 * unit, 46 * unit, 27 * unit
+    marks.append(
+        label(
+            box.top(24 * unit),
+            f"{moment.operation.tree.name}()",
+            13 * unit,
+            "muted",
+            align="right",
+            family="mono",
+        )
+    )
+    size, gutter, step = 14.5 * unit, 42 * unit, 27 * unit
     lines = listing_lines(moment.operation, box.w - gutter, size)
     here = moment.state.line
     top = box.y + 32 * unit
@@ -231,10 +310,28 @@ def _listing(moment: Moment, box: Box, unit: float, marks: list[Mark]) -> float:
         if line == here and first:
             y = row.center[1]
             tip = ((box.x - 4 * unit, y - 6 * unit), (box.x + 5 * unit, y), (box.x - 4 * unit, y + 6 * unit))
-            marks.append(Path((*tip, tip[0]), "source_line", 2.5 * unit))
+            marks.append(Path(tip, "source_line", 1.5 * unit, filled=True))
+        marks.append(Spot(Box(box.x - 8 * unit, row.y, gutter, step), "gutter", line=line))
+        marks.append(Spot(Box(box.x - 8 * unit + gutter, row.y, box.w + 16 * unit - gutter, step), "line", line=line))
+        if first and line in stops:
+            marks.append(Dot((box.x + 3 * unit, row.center[1]), (6 if stops[line] else 4) * unit, "stop"))
         if first:
-            marks.append(label(Box(box.x, row.y, gutter - 16 * unit, step), str(line), 13 * unit, "muted", align="right", family="mono"))
-        place = Box(box.x + gutter + indent * _MONO * size, row.y, box.w - gutter - indent * _MONO * size + 10 * unit, step)
+            marks.append(
+                label(
+                    Box(box.x, row.y, gutter - 16 * unit, step),
+                    str(line),
+                    13 * unit,
+                    "muted",
+                    align="right",
+                    family="mono",
+                )
+            )
+        place = Box(
+            box.x + gutter + indent * _MONO * size,
+            row.y,
+            box.w - gutter - indent * _MONO * size + 10 * unit,
+            step,
+        )
         marks.append(Label(place, _coloured(moment.operation, text), size, family="mono"))
     return (32 * unit) + step * len(lines)
 
@@ -258,8 +355,24 @@ def _variables(moment: Moment, box: Box, unit: float, marks: list[Mark]) -> floa
             marks.append(Rect(row, fill="ground"))
         inner = row.inset(8 * unit, 0)
         size = min(15 * unit, step * 0.75)
-        marks.append(Label(Box(inner.x, row.y, inner.w * 0.68, step), (Run(name, colour, True), Run("  " + said, "muted")), size, family="mono"))
-        marks.append(label(Box(inner.x + inner.w * 0.6, row.y, inner.w * 0.4, step), value, size, "ink", align="right", family="mono"))
+        marks.append(
+            Label(
+                Box(inner.x, row.y, inner.w * 0.68, step),
+                (Run(name, colour, True), Run("  " + said, "muted")),
+                size,
+                family="mono",
+            )
+        )
+        marks.append(
+            label(
+                Box(inner.x + inner.w * 0.6, row.y, inner.w * 0.4, step),
+                value,
+                size,
+                "ink",
+                align="right",
+                family="mono",
+            )
+        )
     return 30 * unit + step * len(rows)
 
 
@@ -289,7 +402,13 @@ def _variable_rows(moment: Moment) -> list[tuple[str, str, str, Role]]:
 # ---------------------------------------------------------------------------------------- timeline
 
 
-def timeline(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakpoint] = (), span: tuple[float, float] = (0.0, 1.0)) -> list[Mark]:
+def timeline(
+    moment: Moment,
+    box: Box,
+    unit: float,
+    breakpoints: Sequence[Breakpoint] = (),
+    span: tuple[float, float] = (0.0, 1.0),
+) -> list[Mark]:
     """Draw the whole program as a bar of operations, the playhead, breakpoints, and where we are in words."""
     marks: list[Mark] = [Rect(box, fill="panel"), Rect(box.top(1), fill="panel_line")]
     bar = timeline_bar(box, unit)
@@ -302,17 +421,18 @@ def timeline(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakp
             phase = operation.phase
             if bar.x <= edges[k] < bar.right:
                 last = max(j for j, other in enumerate(program.operations) if other.phase == phase)
-                room = Box(edges[k], bar.y - 26 * unit, max(edges[last + 1] - edges[k], 90 * unit), 22 * unit)
-                aligned = "right" if room.right > bar.right else "left"
-                room = Box(min(room.x, bar.right - room.w), room.y, room.w, room.h)
-                marks.append(label(room, tr(phase), 14 * unit, phase, bold=True, align=aligned))
+                marks.append(_phase_name(phase, bar, edges[k], edges[last + 1], unit))
         if right - left < 0.5:
             continue
         segment = Box(left + 1, bar.y, max(1.0, right - left - 2), bar.h)
         here = operation is moment.operation
-        marks.append(Rect(segment, f"{operation.phase}_fill", operation.phase if here else None, 1.5 * unit, 3 * unit))
+        marks.append(
+            Rect(segment, f"{operation.phase}_fill", operation.phase if here else None, 1.5 * unit, 3 * unit)
+        )
         if segment.w > 9.5 * unit * len(operation.name) * 0.9 + 8 * unit:
-            marks.append(label(segment.inset(3 * unit, 0), operation.name, 14 * unit, "ink", align="center", bold=here))
+            marks.append(
+                label(segment.inset(3 * unit, 0), operation.name, 14 * unit, "ink", align="center", bold=here)
+            )
     for point in breakpoints:
         x = _on_bar(bar, _breakpoint_at(program, point), span)
         if bar.x - 1 <= x <= bar.right + 1:
@@ -321,8 +441,23 @@ def timeline(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakp
     if bar.x - 1 <= head <= bar.right + 1:
         marks.append(Path(((head, bar.y - 6 * unit), (head, bar.bottom + 7 * unit)), "ink", 3 * unit))
         marks.append(Dot((head, bar.y - 8 * unit), 7 * unit, "ink"))
-    marks += _where(moment, Box(bar.x, bar.bottom + 16 * unit, bar.w, box.bottom - bar.bottom - 22 * unit), unit, len(breakpoints))
+    marks += _where(
+        moment,
+        Box(bar.x, bar.bottom + 16 * unit, bar.w, box.bottom - bar.bottom - 22 * unit),
+        unit,
+        len(breakpoints),
+    )
     return marks
+
+
+def _phase_name(phase: str, bar: Box, left: float, right: float, unit: float) -> Label:
+    """Write a phase's name over its operations; where they are too narrow for it, ending with them."""
+    width = 90 * unit
+    if right - left >= width:
+        room = Box(left + 2 * unit, bar.y - 27 * unit, width, 22 * unit)
+        return label(room, tr(phase), 14 * unit, phase, bold=True)
+    room = Box(max(bar.x, right - width), bar.y - 27 * unit, width, 22 * unit)
+    return label(room, tr(phase), 14 * unit, phase, bold=True, align="right")
 
 
 def timeline_bar(box: Box, unit: float) -> Box:
@@ -382,7 +517,15 @@ def _where(moment: Moment, box: Box, unit: float, breakpoints: int) -> list[Mark
     ]
     if breakpoints:
         text = tr("breakpoints: {count}", count=breakpoints)
-        marks.append(label(Box(box.right - 220 * unit, box.y, 220 * unit, 26 * unit), text, 16 * unit, "muted", align="right"))
+        marks.append(
+            label(
+                Box(box.right - 220 * unit, box.y, 220 * unit, 26 * unit),
+                text,
+                16 * unit,
+                "muted",
+                align="right",
+            )
+        )
     return marks
 
 

@@ -44,6 +44,27 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A conditional expression: which of two pieces of text counts.
+
+    Attributes
+    ----------
+    test : CodeType
+        The condition, ready to be evaluated.
+    then, otherwise : (int, int)
+        Where the two values stand in the line's text.
+    """
+
+    test: CodeType
+    then: tuple[int, int]
+    otherwise: tuple[int, int]
+
+    def taken(self, scope: Mapping[str, Any]) -> tuple[int, int]:
+        """Return where the value stands that the condition picks."""
+        return self.then if eval(self.test, {"__builtins__": {}}, dict(scope)) else self.otherwise
+
+
+@dataclass(frozen=True)
 class Anatomy:
     """One assignment, taken apart.
 
@@ -57,12 +78,15 @@ class Anatomy:
         What its right-hand side names, from left to right; a cell's subscripts are part of the cell.
     right : int
         Where the right-hand side begins in the text.
+    choice : Choice or None
+        What it is if the right-hand side is a conditional expression.
     """
 
     text: str
     target: Operand
     operands: tuple[Operand, ...]
     right: int
+    choice: Choice | None = None
 
 
 @lru_cache(maxsize=None)
@@ -75,7 +99,7 @@ def anatomy(tree: LoopTree, line: int) -> Anatomy | None:
     assert isinstance(statement, ast.Assign | ast.AugAssign)
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
     found = [_operand(node, text) for node in _outermost(statement.value)]
-    return Anatomy(text, _operand(target, text), tuple(found), statement.value.col_offset)
+    return Anatomy(text, _operand(target, text), tuple(found), statement.value.col_offset, _choice(statement.value))
 
 
 def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dict[str, NDArray[np.intp]]:
@@ -115,6 +139,14 @@ def accumulating_line(operation: Operation) -> tuple[int, tuple[Loop, ...]] | No
         if len(loops) > len(nest):
             return number, loops[len(nest) :]
     return None
+
+
+def _choice(node: ast.expr) -> Choice | None:
+    if not isinstance(node, ast.IfExp):
+        return None
+    test = compile(ast.fix_missing_locations(ast.Expression(node.test)), "<condition>", "eval")
+    spans = [(part.col_offset, part.end_col_offset or 0) for part in (node.body, node.orelse)]
+    return Choice(test, spans[0], spans[1])
 
 
 def _outermost(node: ast.AST) -> list[ast.Subscript | ast.Name]:

@@ -64,7 +64,7 @@ def avg_pool2d(x, y, C, H_out, W_out, K_h, K_w, S):
                 acc = 0.0
                 for u in range(K_h):
                     for v in range(K_w):
-                        acc += x[c, i*S + u, j*S + v]
+                        acc += x[c, i*S+u, j*S+v]
                 y[c, i, j] = acc / (K_h * K_w)
 
 
@@ -74,4 +74,4 @@ def avg_pool2d_dx(dy, dx, C, H_out, W_out, K_h, K_w, S):
             for j in range(W_out):
                 for u in range(K_h):
                     for v in range(K_w):
-                        dx[c, i*S + u, j*S + v] += dy[c, i, j] / (K_h * K_w)
+                        dx[c, i*S+u, j*S+v] += dy[c, i, j] / (K_h * K_w)

@@ -259,7 +259,7 @@ def conv2d(x, w, b, y, C_out, H_out, W_out, C_in, K_h, K_w, S):
                 for c in range(C_in):
                     for u in range(K_h):
                         for v in range(K_w):
-                            acc += w[o, c, u, v] * x[c, i*S + u, j*S + v]
+                            acc += w[o, c, u, v] * x[c, i*S+u, j*S+v]
                 y[o, i, j] = acc
 
 
@@ -280,7 +280,7 @@ def conv2d_dw(x, dy, dw, C_out, C_in, K_h, K_w, H_out, W_out, S):
                     acc = 0.0
                     for i in range(H_out):
                         for j in range(W_out):
-                            acc += dy[o, i, j] * x[c, i*S + u, j*S + v]
+                            acc += dy[o, i, j] * x[c, i*S+u, j*S+v]
                     dw[o, c, u, v] = acc
 
 
@@ -292,7 +292,7 @@ def conv2d_dx(w, dy, dx, C_in, H, W, C_out, K_h, K_w):
                 for o in range(C_out):
                     for u in range(K_h):
                         for v in range(K_w):
-                            acc += w[o, c, K_h-1 - u, K_w-1 - v] * dy[o, p + u, q + v]
+                            acc += w[o, c, K_h-1-u, K_w-1-v] * dy[o, p+u, q+v]
                 dx[c, p, q] = acc
 
 
@@ -303,4 +303,4 @@ def conv2d_dx_scatter(w, dy, dx, C_out, H_out, W_out, C_in, K_h, K_w, S):
                 for c in range(C_in):
                     for u in range(K_h):
                         for v in range(K_w):
-                            dx[c, i*S + u, j*S + v] += dy[o, i, j] * w[o, c, u, v]
+                            dx[c, i*S+u, j*S+v] += dy[o, i, j] * w[o, c, u, v]

@@ -72,8 +72,8 @@ def max_pool2d(x, y, switch, C, H_out, W_out, K_h, K_w, S):
                 k = 0
                 for u in range(K_h):
                     for v in range(K_w):
-                        k = u*K_w + v if x[c, i*S + u, j*S + v] > best else k
-                        best = max(best, x[c, i*S + u, j*S + v])
+                        k = u*K_w+v if x[c, i*S+u, j*S+v] > best else k
+                        best = max(best, x[c, i*S+u, j*S+v])
                 y[c, i, j] = best
                 switch[c, i, j] = k
 
@@ -84,4 +84,4 @@ def max_pool2d_dx(dy, switch, dx, C, H_out, W_out, K_h, K_w, S):
             for j in range(W_out):
                 for u in range(K_h):
                     for v in range(K_w):
-                        dx[c, i*S + u, j*S + v] += dy[c, i, j] if switch[c, i, j] == u*K_w + v else 0.0
+                        dx[c, i*S+u, j*S+v] += dy[c, i, j] if switch[c, i, j] == u*K_w+v else 0.0

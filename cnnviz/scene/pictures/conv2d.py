@@ -8,8 +8,9 @@ import numpy as np
 
 from cnnviz.scene import grid
 from cnnviz.scene.arithmetic import terms
-from cnnviz.scene.marks import Box, Cells, Mark, Path, label
+from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect, label
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import number
 from cnnviz.scene.pictures.layout import between, side_by_side, titled
 from cnnviz.text import tr
 
@@ -21,12 +22,20 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     stride = int(given["S"])  # type: ignore[arg-type]
     window = (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
     x, w, y = np.asarray(given["x"]), np.asarray(given["w"]), moment.state.arrays["y"]
-    left, middle, right = side_by_side(box, x.shape[2], w.shape[3], y.shape[2], unit=unit)
+    channels = x.shape[0] > 1
+    area = Box(box.x, box.y, box.w, box.h - 64 * unit) if channels else box
+    left, middle, right = side_by_side(area, x.shape[2], w.shape[3], y.shape[2], unit=unit)
     padded = moment.operation.call.filler["x"].any()
-    text = tr("input, padded with zeros") if padded else tr("input from {layer}", layer=moment.previous_layer())
+    text = (
+        tr("input, padded with zeros") if padded else tr("input from {layer}", layer=moment.previous_layer())
+    )
     marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
-    kernel, on_w = titled(moment, grid.plane(moment, "w", (o, c)), middle.top(middle.h * 0.5), unit, tr("kernel"))
-    out, on_y = titled(moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0])
+    kernel, on_w = titled(
+        moment, grid.plane(moment, "w", (o, c)), middle.top(middle.h * 0.5), unit, tr("kernel")
+    )
+    out, on_y = titled(
+        moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0]
+    )
     marks += [*kernel, *out]
     if moment.terms_begun:
         marks.append(grid.window_outline(on_x, window, "source_line", unit))
@@ -35,10 +44,68 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         if at is not None:
             marks.append(grid.outline(on_y.box_of(*at), "written_line", 4 * unit))
             marks += _products(moment, on_w, middle, on_y.box_of(*at), unit, (o, c, *window[:2]))
+    if channels:
+        marks += _channel_sums(
+            moment, Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit), unit, (o, i * stride, j * stride)
+        )
     return marks
 
 
-def _products(moment: Moment, on_w: Cells, middle: Box, target: Box, unit: float, at: tuple[int, int, int, int]) -> list[Mark]:
+def _channel_sums(moment: Moment, box: Box, unit: float, at: tuple[int, int, int]) -> list[Mark]:
+    """Draw the sum as it is made up: the bias, then what each input channel adds, as far as it is computed."""
+    o, top, left = at
+    x, w, b = (np.asarray(moment.state.arrays[name]) for name in "xwb")
+    rows, columns = w.shape[2:]
+    found = terms(moment)
+    begun = moment.terms_begun
+    done = found.done if found and begun else 0
+    look = moment.look("y")
+    shown = min(len(x), 8)
+    current = max(0, done - 1) // (rows * columns)
+    first = current // shown * shown
+    width = min(92 * unit, (box.w - 150 * unit) / (shown + 1) - 26 * unit)
+    marks: list[Mark] = [
+        label(Box(box.x, box.y, 150 * unit, box.h), tr("channel by channel"), 15 * unit, "muted")
+    ]
+    place = Box(box.x + 150 * unit, box.y, width, box.h)
+    marks += _sum_cell(place, tr("b"), moment.text("y", float(b[o])) if begun else "", unit, "parameter")
+    products = (x[:, top : top + rows, left : left + columns] * w[o]).reshape(len(x), -1)
+    for k in range(first, min(first + shown, len(x))):
+        place = Box(place.right + 26 * unit, place.y, width, place.h)
+        marks.append(
+            label(
+                Box(place.x - 26 * unit, place.y, 26 * unit, place.h), "+", 20 * unit, "muted", align="center"
+            )
+        )
+        taken = max(0, min(done - k * rows * columns, rows * columns))
+        text = number(float(products[k, :taken].sum()), look.places) if taken else ""
+        marks += _sum_cell(
+            place, f"x[{k}]", text, unit, "source", current=begun and k == current and taken > 0
+        )
+    return marks
+
+
+def _sum_cell(
+    place: Box, name: str, text: str, unit: float, colour: str, current: bool = False
+) -> list[Mark]:
+    line = f"{colour}_line" if current else "panel_line"
+    return [
+        Rect(place, "panel", line, (2.5 if current else 1.0) * unit, 4 * unit, hatched=not text),
+        label(Box(place.x + 6 * unit, place.y, place.w * 0.4, place.h), name, 13 * unit, colour),
+        label(
+            Box(place.x + place.w * 0.3, place.y, place.w * 0.7 - 6 * unit, place.h),
+            text,
+            17 * unit,
+            "ink",
+            bold=current,
+            align="right",
+        ),
+    ]
+
+
+def _products(
+    moment: Moment, on_w: Cells, middle: Box, target: Box, unit: float, at: tuple[int, int, int, int]
+) -> list[Mark]:
     """Draw x · w for the current channel, as far as it has been computed, and where the sum goes."""
     o, c, top, left = at
     x, w = (np.asarray(moment.state.arrays[name]) for name in "xw")
@@ -48,13 +115,21 @@ def _products(moment: Moment, on_w: Cells, middle: Box, target: Box, unit: float
     done = (found.done if found else 0) - c * rows * columns
     missing = (np.arange(rows * columns) >= done).reshape(rows, columns)
     look = replace(moment.look("y"), limit=moment.look("y").limit)
-    head = Box(middle.x, on_w.box.bottom + 18 * unit, middle.w, 28 * unit)
+    head = Box(middle.x, on_w.box.bottom + 36 * unit, middle.w, 28 * unit)
     side = min(on_w.cell[0], (middle.bottom - head.bottom - 8 * unit) / rows)
     place = Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows)
     size = grid.text_size(side, side, look, unit)
     marks: list[Mark] = [
         label(head, tr("x · w  products"), 17 * unit, "ink", bold=True),
-        Cells(place, values, palette="value", limit=look.limit, texts=grid.texts(values, look, missing), size=size, missing=missing),
+        Cells(
+            place,
+            values,
+            palette="value",
+            limit=look.limit,
+            texts=grid.texts(values, look, missing),
+            size=size,
+            missing=missing,
+        ),
     ]
     if found and found.current and 0 < done <= rows * columns:
         r, q = divmod(done - 1, columns)
@@ -63,9 +138,23 @@ def _products(moment: Moment, on_w: Cells, middle: Box, target: Box, unit: float
     if side > 0:
         x_to, y_to = target.center
         marks.append(
-            Path(((place.right + 8 * unit, place.center[1]), (x_to, place.center[1]), (x_to, target.bottom + 3 * unit)), "line", 2 * unit, arrow=True)
+            Path(
+                (
+                    (place.right + 8 * unit, place.center[1]),
+                    (x_to, place.center[1]),
+                    (x_to, target.bottom + 3 * unit),
+                ),
+                "line",
+                2 * unit,
+                arrow=True,
+            )
             if target.bottom < place.center[1]
-            else Path(((place.right + 8 * unit, place.center[1]), (target.x - 3 * unit, target.center[1])), "line", 2 * unit, arrow=True)
+            else Path(
+                ((place.right + 8 * unit, place.center[1]), (target.x - 3 * unit, target.center[1])),
+                "line",
+                2 * unit,
+                arrow=True,
+            )
         )
     return marks
 
@@ -81,9 +170,15 @@ def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     on_x_focus = (*reads["x"][1:], 1, 1) if "x" in reads else window
     x, dy, dw = np.asarray(given["x"]), np.asarray(given["dy"]), moment.state.arrays["dw"]
     left, middle, right = side_by_side(box, x.shape[2], dy.shape[2], dw.shape[3], unit=unit)
-    marks, on_x = titled(moment, grid.plane(moment, "x", (c,), on_x_focus), left, unit, tr("input"), depth=x.shape[0])
+    marks, on_x = titled(
+        moment, grid.plane(moment, "x", (c,), on_x_focus), left, unit, tr("input"), depth=x.shape[0]
+    )
     slid, on_dy = titled(
-        moment, grid.plane(moment, "dy", (o,), on_dy_focus), middle, unit, tr("from {layer}", layer=moment.next_layer())
+        moment,
+        grid.plane(moment, "dy", (o,), on_dy_focus),
+        middle,
+        unit,
+        tr("from {layer}", layer=moment.next_layer()),
     )
     out, on_dw = titled(moment, grid.plane(moment, "dw", (o, c)), right, unit, tr("kernel gradient"))
     marks += [*slid, *out, *between(on_x, on_dy, on_dw, unit)]
@@ -103,8 +198,17 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     left, middle, right = side_by_side(box, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
     text = tr("from {layer}, zeros around", layer=moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), window), left, unit, text, depth=dy.shape[0])
-    kernel, on_w = titled(moment, grid.plane(moment, "w", (o, c)), middle, unit, tr("kernel, read from its end"))
-    out, on_dx = titled(moment, grid.plane(moment, "dx", (c,), (p, q, 1, 1)), right, unit, tr("input gradient"), depth=dx.shape[0])
+    kernel, on_w = titled(
+        moment, grid.plane(moment, "w", (o, c)), middle, unit, tr("kernel, read from its end")
+    )
+    out, on_dx = titled(
+        moment,
+        grid.plane(moment, "dx", (c,), (p, q, 1, 1)),
+        right,
+        unit,
+        tr("input gradient"),
+        depth=dx.shape[0],
+    )
     marks += [*kernel, *out, *between(on_dy, on_w, on_dx, unit)]
     if moment.terms_begun:
         marks.append(grid.window_outline(on_dy, window, "source_line", unit))

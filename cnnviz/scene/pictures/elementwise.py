@@ -30,7 +30,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw input and output maps, what is clipped struck through, and the graph of the function."""
     prefix, focus = _place(moment, "x")
     shown = grid.plane(moment, "x", prefix, focus)
-    left, right, side = side_by_side(box, *_widths(shown), 8, unit=unit)
+    left, right, side = side_by_side(box, *_widths(shown), 5, unit=unit)
     depth = _depth(moment, "x")
     marks, on_x = titled(moment, shown, left, unit, tr("input from {layer}", layer=moment.previous_layer()), depth)
     out, _ = titled(moment, grid.plane(moment, "y", prefix, focus), right, unit, tr("output"), depth)
@@ -56,7 +56,7 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     if _kind(moment) == "relu":
         x = on_gate.values
         done = _window(moment.state.written("dx")[prefix], on_dy)
-        marks += _strikes(on_dy, (x <= 0) & done if x.shape == on_dy.values.shape else np.zeros_like(done), unit)
+        two_marks += _strikes(on_dy, (x <= 0) & done if x.shape == on_dy.values.shape else np.zeros_like(done), unit)
     return [*marks, *two_marks, *three_marks]
 
 

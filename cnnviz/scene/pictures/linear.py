@@ -58,7 +58,7 @@ def _paged(moment: Moment, box: Box, unit: float) -> list[Mark]:
     sizes = moment.operation.sizes
     inputs, neurons = sizes["N_in"], sizes["N_out"]
     n, m = moment.variable("n"), (moment.variable("m") if moment.terms_begun else 0)
-    left, right = box.columns([7.0, 2.0], gap=60 * unit)
+    left, right = box.columns([7.0, 3.0], gap=44 * unit)
     shown = grid.row_plane(moment, "w")
     head = 28 * unit
     overview = left.top(left.h * 0.42)
@@ -83,7 +83,9 @@ def _paged(moment: Moment, box: Box, unit: float) -> list[Mark]:
         products=w[:, n] * x,
         done=done if any(name == "x" for name, _ in moment.state.reads) or moment.state.writes else done - 1,
     )
-    marks += column(moment, right, unit, "y", n, tr("Z, the output"))
+    biases, outputs = right.columns([1.0, 1.0], gap=20 * unit)
+    marks += column(moment, biases, unit, "b", n, tr("bias"))
+    marks += column(moment, outputs, unit, "y", n, tr("Z, output"))
     return marks
 
 
@@ -114,8 +116,8 @@ def pages(
     marks: list[Mark] = []
     lines = len(rows) + (products is not None)
     name_width = 120 * unit
-    side = min((box.w - name_width) / 8, (box.h / lines) * 0.92, 80 * unit)
-    height = box.h / lines
+    side = min((box.w - name_width) / max(8, len(page)), (box.h / lines) * 0.92, 80 * unit)
+    height = min(box.h / lines, side * 1.35)
     for k, (name, values, axes, prefix, own) in enumerate(rows):
         place = Box(box.x + name_width, box.y + k * height, side * len(page), side)
         look = moment.look(name)
@@ -128,7 +130,7 @@ def pages(
             place, part, name, prefix, origin, axes, look.palette, look.limit,
             grid.texts(part, look, missing), grid.text_size(side, side, look, unit), missing,
         )  # fmt: skip
-        text = f"{symbol(name)}[{page.start}…{page.stop - 1}]"
+        text = f"{symbol(name)}[{', '.join([*map(str, prefix), f'{page.start}…{page.stop - 1}'])}]"
         if axes == "cr":
             text = f"{symbol(name)}[{page.start}…{page.stop - 1}, {own}]"
         head = Box(box.x, place.y, name_width - 10 * unit, side)
@@ -155,7 +157,7 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     look = moment.look(name)
     head = box.top(28 * unit)
     body = box.below(34 * unit)
-    rows = min(len(values), max(4, int(body.h / (30 * unit))))
+    rows = min(len(values), max(4, int(body.h / (37 * unit))))
     page = page_of(k, len(values), rows)
     height = min(body.h / rows, 60 * unit)
     index_width, width = 44 * unit, min(120 * unit, body.w - 44 * unit)

@@ -46,10 +46,16 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     bars = Box(columns.x + len(names) * (width + 24 * unit) + 10 * unit, columns.y, 0, columns.h)
     bars = Box(bars.x, bars.y, max(0.0, box.right - bars.x), bars.h)
     if bars.w > 60 * unit:
-        marks += _bars(moment, names[-1], bars, rows, height, unit)
+        marks += _bars(moment, _in_bars(moment, names), bars, rows, height, unit)
     if "E" in arrays:
         marks += _loss(moment, Box(bars.x, box.bottom - 60 * unit, bars.w, 60 * unit), unit)
     return marks
+
+
+def _in_bars(moment: Moment, names: list[str]) -> str:
+    """Return which column is drawn as bars: the last that is being written, else the network's output."""
+    begun = [name for name in names if name in moment.operation.call.writes and moment.state.written(name).any()]
+    return begun[-1] if begun else "y" if "y" in moment.operation.call.given else names[0]
 
 
 def _heading(moment: Moment, name: str) -> str:

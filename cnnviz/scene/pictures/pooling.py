@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.marks import Box, Mark, Path, Rect
+from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.pictures.layout import side_by_side, titled
 from cnnviz.text import tr
@@ -32,7 +32,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         if np.isfinite(float(moment.state.variables.get("best", -np.inf))) or v("u") or v("v"):
             at = on_x.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
             if at is not None:
-                marks += _winner(on_x.box_of(*at), on_y.box_of(*target), "written_line", unit)
+                marks += _winner(on_x, at, on_y, target, "written_line", unit)
     return marks
 
 
@@ -54,7 +54,8 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         winner = divmod(int(moment.state.arrays["switch"][c, i, j]), window[3])
         at = on_dx.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
         if at is not None:
-            marks += _winner(on_dy.box_of(*source), on_dx.box_of(*at), "source_line", unit)
+            marks += _winner(on_dx, at, on_dx, at, "source_line", unit)
+            marks += _way(on_dy.box, on_dy.box_of(*source), on_dx.box, on_dx.box_of(*at), "source_line", unit)
     return marks
 
 
@@ -65,10 +66,16 @@ def _window(moment: Moment) -> tuple[int, int, int, tuple[int, int, int, int]]:
     return v("c"), i, j, (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
 
 
-def _winner(start: Box, end: Box, colour: str, unit: float) -> list[Mark]:
-    """Ring one cell and draw a line from it to another."""
-    ring = start.inset(start.w * 0.08)
-    return [
-        Rect(ring, stroke=colour, width=3 * unit, radius=ring.w / 2),
-        Path(((start.right, start.center[1]), (end.x, end.center[1])), colour, 2.5 * unit, arrow=True),
-    ]
+def _winner(on: Cells, at: tuple[int, int], to: Cells, target: tuple[int, int], colour: str, unit: float) -> list[Mark]:
+    """Ring the winning cell; draw its way to its output cell if that is in another grid."""
+    ring = on.box_of(*at).inset(on.cell[0] * 0.07)
+    marks: list[Mark] = [Rect(ring, stroke=colour, width=3 * unit, radius=ring.w / 2)]
+    if to is not on:
+        marks += _way(on.box, on.box_of(*at), to.box, to.box_of(*target), colour, unit)
+    return marks
+
+
+def _way(first: Box, start: Box, second: Box, end: Box, colour: str, unit: float) -> list[Mark]:
+    """Draw the way from a cell to one in the next grid, only between the grids: no number is crossed."""
+    x1, x2 = first.right + 30 * unit, second.x - 6 * unit
+    return [Path(((x1, start.center[1]), (x2, end.center[1])), colour, 2.5 * unit, arrow=True)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures import conv2d, elementwise, generic, linear, outputs, pooling, update
+from cnnviz.scene.pictures import conv2d, elementwise, flatten, generic, linear, outputs, pooling, update
 
 Picture = Callable[[Moment, Box, float], list[Mark]]
 
@@ -19,6 +19,8 @@ PICTURES: Mapping[str, Picture] = {
     "max_pool2d_dx": pooling.backward,
     "avg_pool2d": pooling.forward,
     "avg_pool2d_dx": pooling.backward,
+    "flatten": flatten.forward,
+    "flatten_dx": flatten.backward,
     "linear": linear.forward,
     "linear_dw": linear.weight_gradient,
     "linear_db": linear.bias_gradient,

@@ -28,13 +28,11 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     name_width = 190 * unit
     side = min((box.w - name_width) / 10, box.h / len(rows) * 0.72, 92 * unit)
     height = min(box.h / len(rows), side * 1.6)
-    places = max(look(operation, "w").places, 3)
     titles = {"before": tr("w  before"), "dw": tr("∂E/∂w  gradient"), "w": tr("w  after")}
     colours = {"before": "parameter", "dw": "source", "w": "written"}
     marks: list[Mark] = []
     for k, (key, name, values, gone) in enumerate(rows):
         style = look(operation, name)
-        style = type(style)(style.palette, style.limit, places, style.width + places - style.places)
         place = Box(box.x + name_width, box.y + k * height + 26 * unit, side * len(page), side)
         part = values[None, page.start : page.stop]
         missing = gone[None, page.start : page.stop] if gone is not None else None
@@ -51,9 +49,5 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
         if k == 0:
             for c, index in enumerate(page):
                 at = Box(place.x + c * side, place.y - 24 * unit, side, 22 * unit)
-                marks.append(label(at, _index_text(moment, index), 14 * unit, "muted", align="center"))
+                marks.append(label(at, str(index), 14 * unit, "muted", align="center"))
     return marks
-
-
-def _index_text(moment: Moment, flat: int) -> str:
-    return str(flat)
