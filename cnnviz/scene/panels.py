@@ -74,7 +74,7 @@ def _network_row(moment: Moment, name: str, row: Box, columns: list[Box], unit: 
     if here:
         fill = f"{operation.phase}_fill"
         marks.append(Rect(row.inset(0, 2 * unit), fill, operation.phase, 1.5 * unit, 6 * unit))
-    values, gradients = _arrays_of(program, name)
+    values, gradients = arrays_of(program, name)
     text = row.inset(0, max(0.0, (row.h - 44 * unit) / 2))
     half = text.h / 2
     marks.append(label(Box(columns[0].x, text.y, columns[0].w, half), name, 16 * unit, "ink", bold=here))
@@ -90,7 +90,7 @@ def _network_row(moment: Moment, name: str, row: Box, columns: list[Box], unit: 
 
 
 @lru_cache(maxsize=512)
-def _arrays_of(
+def arrays_of(
     program: Program, name: str
 ) -> tuple[tuple[Operation | None, Array, str] | None, tuple[Operation, Array, str] | None]:
     """Return what a layer puts out and the gradient of that: (operation that writes it, array, its name)."""
@@ -143,7 +143,7 @@ def _thumbnail(moment: Moment, source: tuple[Operation | None, Array, str], box:
 def _tiles(program: Program, operation: Operation | None, name: str, box: Box, there: bool) -> Cells:
     """The finished or untouched ones, kept: they are the same from step to step."""
     if operation is None:
-        found = _arrays_of(program, "input")[0]
+        found = arrays_of(program, "input")[0]
         assert found is not None
         return _tile(
             program.operations[0],

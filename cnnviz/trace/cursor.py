@@ -110,7 +110,7 @@ class Cursor:
         offset = max(-1, min(self.index - start, len(operation)))
         found: int | None
         if point.offset is not None:
-            found = point.offset
+            found = point.offset if point.offset < len(operation) else None
         elif backwards:
             found = previous_run(operation, offset, point.line)
         else:

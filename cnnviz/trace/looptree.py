@@ -191,8 +191,14 @@ def read_listing(listing: Listing) -> LoopTree:
         If a line is anything else than ``for … in range(name):`` or one assignment, or if steps could
         not be told from the text alone; the sentence names the line and the reason.
     """
-    source = textwrap.dedent(inspect.getsource(listing)).rstrip().split("\n")
-    return _Reader(listing.__name__, source).read()
+    try:
+        source = inspect.getsource(listing)
+    except (OSError, TypeError) as error:
+        name = getattr(listing, "__name__", str(listing))
+        raise CnnvizError(
+            tr("{listing}: its source is not at hand, so there is nothing to step through.", listing=name)
+        ) from error
+    return _Reader(listing.__name__, textwrap.dedent(source).rstrip().split("\n")).read()
 
 
 class _Reader:

@@ -1,0 +1,136 @@
+"""The state at a step is what Python holds there: locals, arrays, cells read and written."""
+
+import gc
+import tracemalloc
+from math import isclose
+
+import numpy as np
+import pytest
+
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+from cnnviz.trace.state import places, state
+from tests.cases import ALL_CALLS, each_call, sample, small_network
+from tests.trace.listings import ODD_CALLS
+from tests.trace.python import events
+
+each_odd_call = pytest.mark.parametrize("call", ODD_CALLS, ids=lambda call: call.listing.__name__)
+
+
+def check_states(call):
+    """Hold every state of an operation against Python's own."""
+    operation = Operation(call)
+    scale = {name: np.abs(array).max(initial=0) for name, array in call.writes.items()}
+    for offset, event in enumerate(events(call)):
+        found = state(operation, offset)
+        where = f"step {offset}, line {event.line}"
+        assert found.line == event.line, where
+        assert set(found.variables) == set(event.variables), where
+        for name, value in event.variables.items():
+            assert isclose(found.variables[name], value, rel_tol=1e-12, abs_tol=1e-12), (where, name)
+        assert set(found.arrays) == set(event.arrays), where
+        for name, array in event.arrays.items():
+            error = np.abs(found.arrays[name] - array).max(initial=0)
+            assert error <= 1e-12 * scale.get(name, 0), (where, name)
+        assert found.reads == tuple(dict.fromkeys(event.touched.reads)), where
+        assert found.writes == tuple(dict.fromkeys(event.touched.writes)), where
+
+
+def check_written(call):
+    """Hold `written` against the cells that Python has written; what starts with values always has them."""
+    operation = Operation(call)
+    full = set(call.before) if call.linear is None else set(call.writes)
+    done = {name: np.full(array.shape, name in full) for name, array in call.writes.items()}
+    for offset, event in enumerate(events(call)):
+        for name, index in event.touched.writes:
+            done[name][index] = True
+        found = state(operation, offset)
+        for name, cells in done.items():
+            np.testing.assert_array_equal(found.written(name), cells, err_msg=f"step {offset}, {name}")
+
+
+@each_call
+def test_state_is_what_python_holds_at_every_step(call):
+    check_states(call)
+
+
+@each_call
+def test_written_is_what_python_has_written_at_every_step(call):
+    check_written(call)
+
+
+@each_odd_call
+def test_odd_listings_too(call):
+    check_states(call)
+    check_written(call)
+
+
+def test_arrays_that_are_only_read_are_all_written():
+    operation = Operation(ALL_CALLS[0][1])
+    assert state(operation, 0).written("x").all()
+
+
+def test_state_through_the_program_is_that_of_its_operation():
+    network = small_network()
+    program = Program(network.calls(network.run(*sample(network))))
+    index = program.find("conv1", o=1, i=2, j=1, u=1) + 4
+    found = program.state(index)
+    assert found.operation.name == "conv1"
+    assert found.offset == index - program.start("conv1")
+    # A cell's own subscripts, from the listing: w[o, c, u, v] * x[c, i + u, j + v].
+    assert found.reads == (("w", (1, 0, 1, 1)), ("x", (0, 3, 2)))
+    assert [loop.variable for loop in found.loops] == list("oijcuv")
+
+
+def test_first_step_of_an_operation_holds_the_results_of_those_before_and_none_of_its_own():
+    network = small_network()
+    program = Program(network.calls(network.run(*sample(network))))
+    found = program.state(program.start("pool1"))
+    np.testing.assert_array_equal(found.arrays["x"], program.operation("relu1").call.writes["y"])
+    assert not found.arrays["y"].any()
+    assert not found.written("y").any()
+
+
+def test_state_is_new_each_time_and_leaves_the_results_alone():
+    operation = Operation(ALL_CALLS[0][1])
+    before = {name: array.copy() for name, array in operation.call.writes.items()}
+    first = state(operation, len(operation) - 1)
+    first.arrays["y"][:] = 7
+    second = state(operation, len(operation) - 1)
+    assert not (second.arrays["y"] == 7).any()
+    for name, array in operation.call.writes.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_memory_stays_flat_over_many_steps():
+    network = small_network()
+    program = Program(network.calls(network.run(*sample(network))))
+    for index in range(len(program)):
+        program.state(index)  # whatever is made once is made now
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for index in range(len(program)):
+            program.state(index)
+        _, peak = tracemalloc.get_traced_memory()
+        gc.collect()  # empties Python's own lists of objects to use again
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 10_000
+    assert peak - before < 200_000
+
+
+@each_call
+def test_places_of_a_line_are_those_python_touches_and_nothing_is_changed(call):
+    operation = Operation(call)
+    for offset, event in list(enumerate(events(call)))[:: max(1, len(operation) // 50)]:
+        if operation.header_at(offset):
+            assert places(operation, event.line, {}, {}).writes == []
+            continue
+        scope = {**call.given, **event.arrays, **event.variables}
+        before = {name: array.copy() for name, array in event.arrays.items()}
+        log = places(operation, event.line, operation.variables_at(offset), scope)
+        assert log.writes == event.touched.writes
+        for name, array in event.arrays.items():
+            np.testing.assert_array_equal(array, before[name])
