@@ -1,0 +1,17 @@
+"""The panes around the stage: the network, the debugger and the timeline."""
+
+from cnnviz.scene.panels.listing import debugger
+from cnnviz.scene.panels.network_strip import arrays_of, network, network_rows
+from cnnviz.scene.panels.timeline_bar import timeline, timeline_at, timeline_bar, timeline_step, where
+
+__all__ = [
+    "arrays_of",
+    "debugger",
+    "network",
+    "network_rows",
+    "timeline",
+    "timeline_at",
+    "timeline_bar",
+    "timeline_step",
+    "where",
+]

@@ -1,0 +1,172 @@
+"""The timeline: the whole program as one bar, and where on it we are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, label
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import count
+from cnnviz.scene.words import words
+from cnnviz.text import tr
+from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.program import Program
+
+
+def timeline(
+    moment: Moment,
+    box: Box,
+    unit: float,
+    breakpoints: Sequence[Breakpoint] = (),
+    span: tuple[float, float] = (0.0, 1.0),
+) -> list[Mark]:
+    """Draw the whole program as a bar of operations, the playhead, breakpoints, and where we are in words.
+
+    Parameters
+    ----------
+    span : (float, float)
+        The part of the bar that is seen, from 0 to 1: less than all where it is zoomed.
+    """
+    bar, program = timeline_bar(box, unit), moment.program
+    marks: list[Mark] = [_base(program, box, unit, span)]
+    k = program.number(moment.operation.name)
+    marks += _segment(program, k, bar, span, unit, here=True)
+    for point in breakpoints:
+        x = _on_bar(bar, _breakpoint_at(program, point), span)
+        if bar.x - 1 <= x <= bar.right + 1:
+            marks.append(Dot((x, bar.bottom + 9 * unit), 5.5 * unit, "stop"))
+    head = _on_bar(bar, timeline_at(program, moment.step.index), span)
+    if bar.x - 1 <= head <= bar.right + 1:
+        marks.append(Path(((head, bar.y - 6 * unit), (head, bar.bottom + 7 * unit)), "ink", 3 * unit))
+        marks.append(Dot((head, bar.y - 8 * unit), 7 * unit, "ink"))
+    below = Box(bar.x, bar.bottom + 16 * unit, bar.w, box.bottom - bar.bottom - 22 * unit)
+    return marks + _where(moment, below, unit, len(breakpoints))
+
+
+@lru_cache(maxsize=32)
+def _base(program: Program, box: Box, unit: float, span: tuple[float, float]) -> Group:
+    """What the timeline shows at every step: the operations and the names of the passes."""
+    bar = timeline_bar(box, unit)
+    marks: list[Mark] = [Rect(box, fill="panel"), Rect(box.top(1), fill="panel_line")]
+    edges = [_on_bar(bar, at, span) for at in timeline_edges(program)]
+    phase = ""
+    for k, operation in enumerate(program.operations):
+        if operation.phase != phase:
+            phase = operation.phase
+            if bar.x <= edges[k] < bar.right:
+                last = max(j for j, other in enumerate(program.operations) if other.phase == phase)
+                marks.append(_phase_name(phase, bar, edges[k], edges[last + 1], unit))
+        marks += _segment(program, k, bar, span, unit)
+    return Group(box, tuple(marks))
+
+
+def _segment(
+    program: Program, k: int, bar: Box, span: tuple[float, float], unit: float, here: bool = False
+) -> list[Mark]:
+    """Draw one operation on the bar, outlined if it is the one in work."""
+    edges, operation = timeline_edges(program), program.operations[k]
+    left, right = max(_on_bar(bar, edges[k], span), bar.x), min(_on_bar(bar, edges[k + 1], span), bar.right)
+    if right - left < 0.5:
+        return []
+    box = Box(left + 1, bar.y, max(1.0, right - left - 2), bar.h)
+    stroke = operation.phase if here else None
+    marks: list[Mark] = [Rect(box, f"{operation.phase}_fill", stroke, 1.5 * unit, 3 * unit)]
+    if box.w > (8.5 * len(operation.name) + 8) * unit:
+        marks.append(label(box.inset(3 * unit, 0), operation.name, 14 * unit, align="center", bold=here))
+    return marks
+
+
+def _phase_name(phase: str, bar: Box, left: float, right: float, unit: float) -> Label:
+    """Write a phase's name over its operations; where they are too narrow for it, ending with them."""
+    width = 90 * unit
+    if right - left >= width:
+        room = Box(left + 2 * unit, bar.y - 27 * unit, width, 22 * unit)
+        return label(room, tr(phase), 14 * unit, phase, bold=True)
+    room = Box(max(bar.x, right - width), bar.y - 27 * unit, width, 22 * unit)
+    return label(room, tr(phase), 14 * unit, phase, bold=True, align="right")
+
+
+def timeline_bar(box: Box, unit: float) -> Box:
+    """Return where in the timeline's box the bar itself is."""
+    return Box(box.x + 36 * unit, box.y + 46 * unit, box.w - 72 * unit, 34 * unit)
+
+
+@lru_cache(maxsize=64)
+def timeline_edges(program: Program) -> tuple[float, ...]:
+    """Return where the operations begin on the bar, 0 to 1: the longer the wider, but none too thin to see.
+
+    Widths grow as the square root of the steps: a convolution of a million steps leaves room for a ReLU.
+    """
+    weights = [len(operation) ** 0.5 for operation in program.operations]
+    smallest = sum(weights) / 120
+    weights = [max(weight, smallest) for weight in weights]
+    total, edges = sum(weights), [0.0]
+    for weight in weights:
+        edges.append(edges[-1] + weight / total)
+    return tuple(edges)
+
+
+def timeline_at(program: Program, index: int) -> float:
+    """Return where on the bar a step is, 0 to 1."""
+    edges = timeline_edges(program)
+    step = program[index]
+    k = program.number(step.operation.name)
+    return edges[k] + (edges[k + 1] - edges[k]) * (step.offset + 0.5) / len(step.operation)
+
+
+def timeline_step(program: Program, at: float) -> int:
+    """Return the step at a place on the bar, 0 to 1: the inverse of `timeline_at`."""
+    edges = timeline_edges(program)
+    at = min(max(at, 0.0), 1.0)
+    k = min(max(int(np.searchsorted(edges, at, "right")) - 1, 0), len(program.operations) - 1)
+    inside = (at - edges[k]) / (edges[k + 1] - edges[k])
+    length = len(program.operations[k])
+    return program.starts[k] + min(length - 1, max(0, int(inside * length)))
+
+
+def _on_bar(bar: Box, at: float, span: tuple[float, float]) -> float:
+    low, high = span
+    return bar.x + (at - low) / (high - low) * bar.w
+
+
+def _breakpoint_at(program: Program, point: Breakpoint) -> float:
+    if point.offset is not None:
+        return timeline_at(program, program.start(point.operation) + point.offset)
+    return timeline_at(program, program.start(point.operation))
+
+
+def _where(moment: Moment, box: Box, unit: float, breakpoints: int) -> list[Mark]:
+    step = tr("step {index} of {count}", index=count(moment.step.index), count=count(len(moment.program) - 1))
+    marks: list[Mark] = [
+        label(Box(box.x, box.y, 330 * unit, 26 * unit), step, 16 * unit, "muted"),
+        label(Box(box.x + 330 * unit, box.y, box.w - 560 * unit, 26 * unit), where(moment), 16 * unit, "ink"),
+    ]
+    if breakpoints:
+        text = tr("breakpoints: {count}", count=breakpoints)
+        marks.append(
+            label(
+                Box(box.right - 220 * unit, box.y, 220 * unit, 26 * unit),
+                text,
+                16 * unit,
+                "muted",
+                align="right",
+            )
+        )
+    return marks
+
+
+def where(moment: Moment) -> str:
+    """Say in words where we are: ``forward · conv1 · output map 1 · row 2 · column 3``."""
+    operation = moment.operation
+    said = words(operation.tree.name)
+    loops = {loop.variable for loop in moment.state.loops}
+    parts = [tr(operation.phase), operation.layer]
+    if said.title:
+        parts.append(tr(said.title))
+    for variable, value in moment.step.variables.items():
+        if variable in loops:
+            parts.append(f"{tr(said.variables.get(variable, variable))} {value}")
+    return " · ".join(parts)
