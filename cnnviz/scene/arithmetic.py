@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from cnnviz.scene.marks import Box, Label, Mark, Rect, Run, label
+from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import full, number
 from cnnviz.text import tr
@@ -191,7 +192,7 @@ def _signs(text: str) -> str:
 
 def draw(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the arithmetic of a step into its panel."""
-    marks: list[Mark] = [Rect(box, fill="panel", stroke="panel_line", radius=8 * unit)]
+    marks: list[Mark] = [_panel(box, unit)]
     inner = box.inset(22 * unit, 12 * unit)
     row = inner.h / 3
     scope = scope_of(moment)
@@ -206,6 +207,11 @@ def draw(moment: Moment, box: Box, unit: float) -> list[Mark]:
     else:
         marks += _coming(moment, second, unit, scope)
     return marks
+
+
+@lru_cache(maxsize=16)
+def _panel(box: Box, unit: float) -> Group:
+    return Group(box, (Rect(box, "ground"), Rect(box.inset(0.5), "panel", "panel_line", radius=8 * unit)))
 
 
 def _headline(moment: Moment, parts: Anatomy | None, scope: dict[str, Any]) -> tuple[Run, ...]:

@@ -52,11 +52,12 @@ def compose(program: Program, index: int, view: View) -> Frame:
     """Return the whole picture of a step: title, network, stage, listing, timeline."""
     at, unit = moment(program, index, view.classes), view.unit
     whole = Box(0, 0, view.width, view.height)
-    head, low = 56 * unit, 146 * unit
+    # Whole pixels: panes keep pictures of what does not change in them.
+    head, low = round(56 * unit), round(146 * unit)
     middle = Box(0, head, whole.w, whole.h - head - low)
-    left, right = 330 * unit, 450 * unit
+    left, right = round(330 * unit), round(450 * unit)
     stage_box = Box(left, middle.y, whole.w - left - right, middle.h)
-    marks: list[Mark] = [Rect(whole, fill="ground"), *_head(whole.top(head), view, unit)]
+    marks: list[Mark] = [*_head(whole.top(head), view, unit), Rect(stage_box, fill="ground")]
     marks += panels.network(at, Box(0, middle.y, left, middle.h), unit)
     marks += stage(at, stage_box, unit)
     marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), unit, view.breakpoints)
@@ -74,12 +75,12 @@ def _head(box: Box, view: View, unit: float) -> list[Mark]:
 
 def stage(at: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the operation in hand: its name, a sentence, its picture, the arithmetic."""
-    inner = box.inset(34 * unit, 14 * unit)
+    inner = box.inset(round(34 * unit), round(14 * unit))
     said = words(at.operation.tree.name)
     detail = subtitle(at)
     text = ": ".join(part for part in (tr(said.title) if said.title else "", detail) if part)
     head = (Run(at.operation.layer, "ink", True), Run("   " + text, "muted"))
-    panel_height = 176 * unit
+    panel_height = round(176 * unit)
     area = Box(inner.x, inner.y + 108 * unit, inner.w, inner.h - 108 * unit - panel_height - 18 * unit)
     marks: list[Mark] = [
         Label(inner.top(44 * unit), head, 29 * unit),

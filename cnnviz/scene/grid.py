@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Role, Run
 from cnnviz.scene.moment import Look, Moment, role, symbol
 from cnnviz.scene.numbers import number
 from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
 
 # Cells smaller than this (at 1080 lines) cannot hold a readable number.
 _SMALLEST_CELL = 33.0
@@ -34,6 +37,8 @@ class Plane:
         As in `Cells`.
     focus : (int, int, int, int)
         Row, column, rows and columns that must be seen with their numbers in a large map.
+    flipped : bool
+        Whether it is shown turned by 180°.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Plane:
     values: Array
     axes: str = "rc"
     focus: tuple[int, int, int, int] = (0, 0, 1, 1)
+    flipped: bool = False
 
 
 def plane(moment: Moment, name: str, prefix: tuple[int, ...] = (), focus: tuple[int, int, int, int] = (0, 0, 1, 1)) -> Plane:
@@ -94,15 +100,61 @@ def draw(moment: Moment, shown: Plane, box: Box, unit: float, *, align: str = "l
     return _with_close_up(moment, shown, box, unit)
 
 
-def cells(moment: Moment, shown: Plane, box: Box, unit: float, *, window: tuple[int, int, int, int] | None = None, numbers: bool = True) -> Cells:
+def cells(
+    moment: Moment,
+    shown: Plane,
+    box: Box,
+    unit: float,
+    *,
+    window: tuple[int, int, int, int] | None = None,
+    numbers: bool = True,
+) -> Cells:
     """Return the grid of a slice, or of a window (row, column, rows, columns) of it."""
-    look = moment.look(shown.name)
-    r, c, rows, columns = window or (0, 0, *shown.values.shape)
+    window = window or (0, 0, *shown.values.shape)
+    if shown.name not in moment.operation.call.writes:
+        outside = (shown.name, shown.prefix, shown.axes, shown.flipped)
+        return _unchanging(moment.operation, moment.look(shown.name), outside, box, unit, window, numbers)
+    missing = _shaped(~moment.state.written(shown.name)[shown.prefix], shown)
+    return _cells(shown, moment.look(shown.name), missing, None, box, unit, window, numbers)
+
+
+@lru_cache(maxsize=1024)
+def _unchanging(
+    operation: Operation,
+    look: Look,
+    slice_of: tuple[str, tuple[int, ...], str, bool],
+    box: Box,
+    unit: float,
+    window: tuple[int, int, int, int],
+    numbers: bool,
+) -> Cells:
+    """Return the grid of an array that the operation only reads: one object for all its steps."""
+    name, prefix, axes, flipped = slice_of
+    values = np.asarray(operation.call.given[name])[prefix]
+    values = values.T if axes == "cr" else values
+    shape = {"r": (-1, 1), "c": (1, -1), "": (1, 1)}.get(axes, values.shape)
+    shown = Plane(name, prefix, values.reshape(shape), axes, flipped=flipped)
+    filler = operation.call.filler.get(name)
+    nothing = np.zeros(shown.values.shape, bool)
+    made = _cells(shown, look, nothing, filler, box, unit, window, numbers)
+    return replace(made, kept=True)
+
+
+def _cells(
+    shown: Plane,
+    look: Look,
+    missing: NDArray[np.bool_],
+    filler: NDArray[np.bool_] | None,
+    box: Box,
+    unit: float,
+    window: tuple[int, int, int, int],
+    numbers: bool,
+) -> Cells:
+    r, c, rows, columns = window
     part = np.s_[r : r + rows, c : c + columns]
-    values = shown.values[part]
-    missing = _shaped(~moment.state.written(shown.name)[shown.prefix], shown)[part]
-    filler = moment.operation.call.filler.get(shown.name)
-    size = text_size(box.w / columns, box.h / rows, look, unit)
+    values, missing = shown.values[part], missing[part]
+    if shown.flipped:
+        values, missing = values[::-1, ::-1], missing[::-1, ::-1]
     return Cells(
         box=box,
         values=values,
@@ -113,10 +165,11 @@ def cells(moment: Moment, shown: Plane, box: Box, unit: float, *, window: tuple[
         palette=look.palette,
         limit=look.limit,
         texts=texts(values, look, missing) if numbers else (),
-        size=size,
+        size=text_size(box.w / columns, box.h / rows, look, unit),
         missing=missing if missing.any() else None,
-        faint=filler[part] if filler is not None and filler.any() and filler.ndim == 2 else None,
+        faint=filler[part] if filler is not None and filler.any() else None,
         lines=numbers,
+        flipped=shown.flipped,
     )
 
 
@@ -152,7 +205,7 @@ def outlines(moment: Moment, grid: Cells, unit: float) -> list[Mark]:
 
 def outline(box: Box, colour: Role, width: float) -> Rect:
     """Outline cells on top of everything."""
-    return Rect(box, stroke=colour, width=max(1.5, width), radius=1.0)
+    return Rect(box, stroke=colour, width=max(2, round(width)))
 
 
 def window_outline(grid: Cells, window: tuple[int, int, int, int], colour: Role, unit: float) -> Rect:
@@ -166,16 +219,17 @@ def window_outline(grid: Cells, window: tuple[int, int, int, int], colour: Role,
 
 def _placed(box: Box, rows: int, columns: int, side: float, align: str) -> Box:
     """Return where a grid of square cells stands in its box: at the top, left, centred or right."""
+    side = floor(side) if side > 8 else side
     width, height = side * columns, side * rows
     left = {"left": 0.0, "center": (box.w - width) / 2, "right": box.w - width}[align]
-    return Box(box.x + left, box.y, width, height)
+    return Box(round(box.x + left), round(box.y), width, height)
 
 
 def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple[list[Mark], Cells]:
     """Draw the whole map small, and beside or under it the neighbourhood of the focus with numbers."""
     rows, columns = shown.values.shape
     look = moment.look(shown.name)
-    side = max(_SMALLEST_CELL, 7.6 * look.width + 6) * unit
+    side = floor(max(_SMALLEST_CELL, 7.6 * look.width + 6) * unit)
     stacked = box.h > box.w * 1.2
     share = 0.42
     small = box.top(box.h * share) if stacked else Box(box.x, box.y, box.w * share, box.h)
@@ -187,7 +241,7 @@ def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple
     left = min(max(0, c + wide // 2 - seen[1] // 2), columns - seen[1])
     fit = min(small.w / columns, small.h / rows)
     overview = cells(moment, shown, _placed(small, rows, columns, fit, "left"), unit, numbers=False)
-    close = cells(moment, shown, Box(large.x, large.y, side * seen[1], side * seen[0]), unit, window=(top, left, *seen))
+    close = cells(moment, shown, Box(round(large.x), round(large.y), side * seen[1], side * seen[0]), unit, window=(top, left, *seen))
     frame = Rect(overview.box_of(top, left, *seen), stroke="line", width=1.5)
     return [overview, frame, *outlines(moment, overview, unit * 0.6), close, *outlines(moment, close, unit)], close
 

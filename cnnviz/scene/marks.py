@@ -153,6 +153,10 @@ class Cells:
         Cells drawn lighter: padding.
     lines : bool
         Whether the cells are ruled.
+    flipped : bool
+        Whether the slice is shown turned by 180°: the last cell first.
+    kept : bool
+        Whether this very object is shown again at other steps, so that it pays to keep it painted.
     """
 
     box: Box
@@ -168,6 +172,8 @@ class Cells:
     missing: NDArray[np.bool_] | None = None
     faint: NDArray[np.bool_] | None = None
     lines: bool = True
+    flipped: bool = False
+    kept: bool = False
 
     @property
     def cell(self) -> tuple[float, float]:
@@ -182,7 +188,8 @@ class Cells:
 
     def index_of(self, row: int, column: int) -> tuple[int, ...]:
         """Return the array's index that a cell shows."""
-        r, c = row + self.origin[0], column + self.origin[1]
+        r, c = self._turned(row, column)
+        r, c = r + self.origin[0], c + self.origin[1]
         parts = {"rc": (r, c), "cr": (c, r), "r": (r,), "c": (c,), "": ()}[self.axes]
         return (*self.prefix, *parts)
 
@@ -226,7 +233,19 @@ class Spot:
     line: int = 0
 
 
-Mark = Label | Rect | Path | Dot | Cells | Spot
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Marks that are the same from step to step, painted once and kept.
+
+    The first one fills the box, and the box's edges are whole pixels; so a kept picture of it is as good
+    as painting it anew.
+    """
+
+    box: Box
+    marks: tuple[Mark, ...]
+
+
+Mark = Label | Rect | Path | Dot | Cells | Spot | Group
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,6 +104,7 @@ LIGHT = Theme(
         "on_dark": "#ffffff",
         "on_light": "#000000",
         "faint_cell": "#f1f2f4",
+        "odd_cell": "#ffd6d9",
     },
     {
         "value": (
@@ -153,6 +154,7 @@ DARK = Theme(
         "on_dark": "#ffffff",
         "on_light": "#000000",
         "faint_cell": "#20252b",
+        "odd_cell": "#5a1a22",
     },
     {
         "value": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, Spot, label
-from cnnviz.scene.moment import Moment, look
+from cnnviz.scene.moment import Look, Moment, look
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -123,7 +124,7 @@ def _written_by(
 
 def _thumbnail(moment: Moment, source: tuple[Operation | None, Array, str], box: Box) -> Cells:
     """Return the maps of an array side by side; hatched as far as they are not computed."""
-    operation, values, name = source
+    operation, _, name = source
     if operation is None:
         return _tiles(moment.program, operation, name, box, True)
     start = moment.program.start(operation.name)
@@ -131,82 +132,51 @@ def _thumbnail(moment: Moment, source: tuple[Operation | None, Array, str], box:
         return _tiles(moment.program, operation, name, box, True)
     if operation is not moment.operation:
         return _tiles(moment.program, operation, name, box, False)
-    return _tile(operation, name, np.asarray(moment.state.arrays[name]), moment.state.written(name), box)
+    values = np.asarray(moment.state.arrays[name])
+    return _tile(look(operation, name), values, moment.state.written(name), box)
 
 
 @lru_cache(maxsize=512)
 def _tiles(program: Program, operation: Operation | None, name: str, box: Box, there: bool) -> Cells:
-    """The finished or untouched ones, kept: they are the same from step to step."""
+    """The finished or untouched ones: they are the same from step to step."""
     if operation is None:
         found = arrays_of(program, "input")[0]
         assert found is not None
-        return _tile(
-            program.operations[0],
-            "x",
-            found[1],
-            np.ones(found[1].shape, bool),
-            box,
-            pixels=bool(found[1].min() >= 0),
-        )
+        x = found[1]
+        style = look(program.operations[0], "x", pixels=bool(x.min() >= 0))
+        return replace(_tile(style, x, np.ones(x.shape, bool), box), kept=True)
     values = operation.call.writes[name]
-    return _tile(operation, name, values, np.full(values.shape, there), box)
+    return replace(_tile(look(operation, name), values, np.full(values.shape, there), box), kept=True)
 
 
-def _tile(
-    operation: Operation, name: str, values: Array, there: np.ndarray, box: Box, pixels: bool = False
-) -> Cells:
-    style = look(operation, name, pixels)
-    if values.ndim != 3:
-        strip, known = values.reshape(1, -1), there.reshape(1, -1)
-        columns = strip.shape[1]
-        height = min(box.h * 0.5, 22.0, max(box.w / columns, box.h * 0.3))
-        width = min(box.w, columns * height)
-        place = Box(box.x, box.y + (box.h - height) / 2, width, height)
-        return Cells(
-            place,
-            strip,
-            "",
-            (),
-            (0, 0),
-            "c",
-            style.palette,
-            style.limit,
-            (),
-            0,
-            ~known if not known.all() else None,
-            None,
-            columns <= 16,
-        )
+def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box) -> Cells:
+    """Return a heatmap of an array: its first maps as tiles, or its numbers in a row."""
+    if values.ndim == 3:
+        sheet, known = _sheet(values, there, box)
+        side = min(box.w / sheet.shape[1], box.h / sheet.shape[0])
+        width, height = side * sheet.shape[1], side * sheet.shape[0]
+    else:
+        sheet, known = values.reshape(1, -1), there.reshape(1, -1)
+        height = min(box.h * 0.5, 22.0)
+        width = min(box.w, sheet.shape[1] * height)
+    place = Box(box.x, round(box.y + (box.h - height) / 2), width, height)
+    missing = None if known.all() else ~known
+    ruled = values.ndim != 3 and values.size <= 16
+    return Cells(place, sheet, palette=style.palette, limit=style.limit, missing=missing, lines=ruled)
+
+
+def _sheet(values: Array, there: NDArray[np.bool_], box: Box) -> tuple[Array, NDArray[np.bool_]]:
+    """Lay maps out beside each other, in two lines if that makes them larger, with gaps that hold no number."""
     shown = min(len(values), _MAPS_SHOWN)
     rows, columns = values.shape[1:]
     gap = max(1, round(columns / 8))
-    per_row = (
-        shown
-        if shown * (columns + gap) / (rows or 1) < 1.2 * box.w / box.h or shown <= 2
-        else (shown + 1) // 2
-    )
-    lines = -(-shown // per_row)
-    total = (lines * (rows + gap) - gap, per_row * (columns + gap) - gap)
-    sheet = np.full(total, np.nan)
-    known = np.ones(total, bool)
+    one_line = shown <= 2 or shown * (columns + gap) / rows < 1.2 * box.w / box.h
+    per_line = shown if one_line else (shown + 1) // 2
+    lines = -(-shown // per_line)
+    sheet = np.full((lines * (rows + gap) - gap, per_line * (columns + gap) - gap), np.nan)
+    known = np.ones(sheet.shape, bool)
     for k in range(shown):
-        r, c = (k // per_row) * (rows + gap), (k % per_row) * (columns + gap)
+        r, c = (k // per_line) * (rows + gap), (k % per_line) * (columns + gap)
         sheet[r : r + rows, c : c + columns] = values[k]
         known[r : r + rows, c : c + columns] = there[k]
-    side = min(box.w / total[1], box.h / total[0])
-    place = Box(box.x, box.y + (box.h - side * total[0]) / 2, side * total[1], side * total[0])
-    return Cells(
-        place,
-        sheet,
-        "",
-        (),
-        (0, 0),
-        "",
-        style.palette,
-        style.limit,
-        (),
-        0,
-        ~known if not known.all() else None,
-        None,
-        False,
-    )
+    return sheet, known

@@ -48,7 +48,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     if bars.w > 60 * unit:
         marks += _bars(moment, _in_bars(moment, names), bars, rows, height, unit)
     if "E" in arrays:
-        marks += _loss(moment, Box(bars.x, box.bottom - 60 * unit, bars.w, 60 * unit), unit)
+        marks += _loss(moment, Box(bars.x, head.y, bars.w, head.h), unit)
     return marks
 
 
@@ -97,5 +97,5 @@ def _loss(moment: Moment, box: Box, unit: float) -> list[Mark]:
     done = bool(moment.state.written("E")[0])
     text = moment.text("E", float(moment.state.arrays["E"][0])) if done else "…"
     runs = (Run("E  " + tr("loss") + " = ", "muted"), Run(text, "written", True))
-    marks: list[Mark] = [Label(box, runs, 34 * unit, "right")]
+    marks: list[Mark] = [Label(box, runs, 26 * unit)]
     return marks

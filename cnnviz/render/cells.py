@@ -1,0 +1,121 @@
+"""Grids: colours from the values, the hatch where there are none yet, rules, numbers."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QLineF, QPointF
+from PySide6.QtGui import QImage, QPainter
+
+from cnnviz.render.text import SMALLEST, lay_out
+from cnnviz.render.tools import color, hatch_rect, pen, rectangle
+from cnnviz.scene.marks import Cells
+from cnnviz.scene.theme import Theme, contrast, rgb
+
+
+def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
+    """Paint a grid."""
+    indices = colour_indices(mark)
+    pixels = np.ascontiguousarray(theme.tables[mark.palette][indices])
+    if mark.faint is not None and mark.palette != "pixel":
+        pixels[mark.faint] = _opaque(theme, "faint_cell")
+    odd = None if np.isfinite(mark.values).all() else ~np.isfinite(mark.values)
+    if odd is not None:
+        pixels[odd] = _opaque(theme, "odd_cell") if mark.texts else 0
+    if mark.missing is not None:
+        pixels[mark.missing] = 0
+        _paint_hatch(mark, painter, theme)
+    rows, columns = pixels.shape
+    image = QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)
+    painter.drawImage(rectangle(mark.box), image)
+    if mark.lines:
+        _paint_rules(mark, painter, theme)
+    if mark.texts:
+        _paint_numbers(mark, painter, theme, indices, odd)
+
+
+def colour_indices(mark: Cells) -> NDArray[np.uint8]:
+    """Return each cell's place in its colour map, 0 to 255; 128 where the value is no number."""
+    scale, middle = (255 / mark.limit, 0.5) if mark.palette == "pixel" else (127.5 / mark.limit, 128.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        places = np.clip(mark.values * scale + middle, 0, 255)
+    if np.isnan(places).any():
+        places = np.nan_to_num(places, nan=128)
+    return places.astype(np.uint8)
+
+
+def _paint_hatch(mark: Cells, painter: QPainter, theme: Theme) -> None:
+    """Hatch the missing cells, in as few and as large pieces as whole rows and rests of rows allow."""
+    assert mark.missing is not None
+    if mark.missing.all():
+        hatch_rect(painter, rectangle(mark.box), theme)
+        return
+    columns = mark.missing.shape[1]
+    whole = mark.missing.all(axis=1)
+    for start, end in _pieces(whole):
+        hatch_rect(painter, rectangle(mark.box_of(start, 0, end - start, columns)), theme)
+    for r in np.flatnonzero(mark.missing.any(axis=1) & ~whole):
+        for start, end in _pieces(mark.missing[r]):
+            hatch_rect(painter, rectangle(mark.box_of(int(r), start, 1, end - start)), theme)
+
+
+def _pieces(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return where runs of True start and end."""
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False)).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _paint_rules(mark: Cells, painter: QPainter, theme: Theme) -> None:
+    rows, columns = mark.values.shape
+    width, height = mark.cell
+    box = mark.box
+    painter.setPen(pen(theme, "grid", 1.0))
+    # Rules lie on whole pixels; smoothing them would take fifty times as long.
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    lines = [QLineF(box.x, y, box.right, y) for y in (box.y + r * height for r in range(rows + 1))]
+    lines += [QLineF(x, box.y, x, box.bottom) for x in (box.x + c * width for c in range(columns + 1))]
+    painter.drawLines(lines)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+
+
+def _paint_numbers(
+    mark: Cells, painter: QPainter, theme: Theme, indices: NDArray[np.uint8], odd: NDArray[np.bool_] | None
+) -> None:
+    size = max(SMALLEST, float(round(mark.size)))
+    roles = np.where(_black_reads_better(theme, mark.palette)[indices], 1, 0)
+    if mark.faint is not None and mark.palette != "pixel":
+        roles[mark.faint] = 2
+    if odd is not None:
+        roles[odd] = 3
+    pens = [color(theme, role) for role in ("on_dark", "on_light", "muted", "alert")]
+    first = lay_out("0", "sans", size)
+    painter.setFont(first.font)
+    width, height = mark.cell
+    y = mark.box.y + (height - first.height) / 2
+    draw, last = painter.drawStaticText, -1
+    for row, row_roles in zip(mark.texts, roles.tolist(), strict=True):
+        x = mark.box.x + width / 2
+        for text, role in zip(row, row_roles, strict=True):
+            if text:
+                if role != last:
+                    painter.setPen(pens[role])
+                    last = role
+                laid = lay_out(text, "sans", size)
+                draw(QPointF(x - laid.width / 2, y), laid.text)
+            x += width
+        y += height
+
+
+@lru_cache(maxsize=16)
+def _black_reads_better(theme: Theme, palette: str) -> NDArray[np.bool_]:
+    """Return for each colour of a map whether black is read better on it than white."""
+    colours = [(int(c) >> 16 & 255, int(c) >> 8 & 255, int(c) & 255) for c in theme.tables[palette]]
+    black, white = rgb(theme.color("on_light")), rgb(theme.color("on_dark"))
+    return np.array([contrast(colour, black) >= contrast(colour, white) for colour in colours])
+
+
+@lru_cache(maxsize=16)
+def _opaque(theme: Theme, role: str) -> int:
+    return 0xFF000000 | int(theme.color(role)[1:], 16)

@@ -1,0 +1,75 @@
+"""Keeps pictures of marks that come again unchanged, within a fixed number of bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from math import ceil, floor
+
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QImage, QPainter
+
+from cnnviz.scene.marks import Box, Cells, Group
+from cnnviz.scene.theme import Theme
+
+_MOST_BYTES = 96 << 20
+
+# The mark is kept beside its picture, so that its id cannot come to mean another one.
+_pictures: OrderedDict[tuple[int, str, float], tuple[Group | Cells, QImage, QPointF]] = OrderedDict()
+_bytes = 0
+
+
+def draw(
+    mark: Group | Cells,
+    box: Box,
+    painter: QPainter,
+    theme: Theme,
+    paint: Callable[[QPainter], None],
+    opaque: bool = False,
+) -> None:
+    """Draw a mark from its kept picture, or paint it and keep that.
+
+    Parameters
+    ----------
+    box : Box
+        What the mark fills; it paints nothing outside.
+    paint : Callable
+        Paints the mark anew.
+    opaque : bool
+        Whether the mark fills its box, so that nothing under it shows.
+    """
+    scale = painter.transform().m11()
+    key = (id(mark), theme.name, scale)
+    found = _pictures.get(key)
+    if found is None:
+        found = (mark, *_picture(box, scale, paint, opaque))
+        _keep(key, found)
+    else:
+        _pictures.move_to_end(key)
+    painter.drawImage(found[2], found[1])
+
+
+def _picture(box: Box, scale: float, paint: Callable[[QPainter], None], opaque: bool) -> tuple[QImage, QPointF]:
+    # One pixel more on each side: the outer rule of a grid straddles its edge.
+    rim = 0 if opaque else 1
+    left, top = floor(box.x * scale) - rim, floor(box.y * scale) - rim
+    width, height = ceil(box.right * scale) + rim - left, ceil(box.bottom * scale) + rim - top
+    image_format = QImage.Format.Format_RGB32 if opaque else QImage.Format.Format_ARGB32_Premultiplied
+    image = QImage(max(1, width), max(1, height), image_format)
+    image.setDevicePixelRatio(scale)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+    painter.translate(-left / scale, -top / scale)
+    paint(painter)
+    painter.end()
+    return image, QPointF(left / scale, top / scale)
+
+
+def _keep(key: tuple[int, str, float], entry: tuple[Group | Cells, QImage, QPointF]) -> None:
+    global _bytes
+    _pictures[key] = entry
+    _bytes += entry[1].sizeInBytes()
+    while _bytes > _MOST_BYTES and len(_pictures) > 1:
+        _, (_, image, _) = _pictures.popitem(last=False)
+        _bytes -= image.sizeInBytes()

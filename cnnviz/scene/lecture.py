@@ -1,0 +1,34 @@
+"""The strip under the stage in the lecture view: how far we are, and where, in letters for the last row."""
+
+from __future__ import annotations
+
+from cnnviz.scene.marks import Box, Mark, Rect, label
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import count
+from cnnviz.scene.panels import timeline_at, where
+from cnnviz.scene.panels.timeline_bar import timeline_edges
+
+
+def progress_bar(box: Box, unit: float) -> Box:
+    """Return where in the strip's box the bar itself is."""
+    return Box(box.x + 34 * unit, box.y + 8 * unit, box.w - 68 * unit, 9 * unit)
+
+
+def progress(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the program as a thin bar, its phases in their colours, filled as far as it has run."""
+    bar = progress_bar(box, unit)
+    program = moment.program
+    edges = timeline_edges(program)
+    head = timeline_at(program, moment.step.index)
+    marks: list[Mark] = [Rect(box, fill="ground")]
+    for k, operation in enumerate(program.operations):
+        left, right = bar.x + edges[k] * bar.w, bar.x + edges[k + 1] * bar.w
+        marks.append(Rect(Box(left, bar.y, right - left - 1, bar.h), f"{operation.phase}_fill"))
+        done = bar.x + min(head, edges[k + 1]) * bar.w
+        if done > left:
+            marks.append(Rect(Box(left, bar.y, done - left - (done >= right), bar.h), operation.phase))
+    line = Box(bar.x, bar.bottom + 6 * unit, bar.w, box.bottom - bar.bottom - 10 * unit)
+    step = f"{count(moment.step.index)} / {count(len(program) - 1)}"
+    marks.append(label(Box(line.x, line.y, line.w * 0.8, line.h), where(moment), 18 * unit, "muted"))
+    marks.append(label(line, step, 18 * unit, "muted", align="right"))
+    return marks

@@ -1,0 +1,212 @@
+"""Where a number comes from: the step that writes it, and the cells it is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, label
+from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.numbers import count, full
+from cnnviz.text import tr
+from cnnviz.trace.looptree import Line, walk
+from cnnviz.trace.operands import window
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+Index = tuple[int, ...]
+
+_MOST_OUTLINED = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What is known about one cell of an array of the operation in hand.
+
+    Attributes
+    ----------
+    name : str
+        The cell as in ``y[1, 2, 3]``.
+    value : str
+        Its value in full.
+    said : str
+        Who wrote it and when, or what else it is.
+    step : int or None
+        The step that writes it; None for what comes from outside: pixels, parameters, padding.
+    sources : Mapping[str, NDArray]
+        The cells it is computed from, where this operation computes it: by array, indices (n, ndim).
+    """
+
+    name: str
+    value: str
+    said: str
+    step: int | None
+    sources: Mapping[str, NDArray[np.intp]]
+
+
+def origin(moment: Moment, array: str, index: Index) -> Origin:
+    """Return where a cell comes from."""
+    name = f"{symbol(array)}[{', '.join(str(k) for k in index)}]"
+    value = full(float(moment.state.arrays[array][index]))
+    operation = moment.operation
+    if array in operation.call.writes:
+        offset = operation.step_writing(array, index)
+        if offset is None:
+            return Origin(name, value, tr("nothing writes it"), None, {})
+        there = bool(moment.state.written(array)[index])
+        step = moment.program.start(operation.name) + offset
+        return Origin(
+            name,
+            value if there else tr("not computed yet"),
+            _written(operation, step, moment.step.index),
+            step,
+            sources(operation, offset),
+        )
+    made = producer(moment.program, operation, array, index)
+    if made is None:
+        return Origin(name, value, _from_outside(operation, array, index), None, {})
+    maker, result, place = made
+    offset = maker.step_writing(result, place)
+    if offset is None:
+        return Origin(name, value, tr("computed by {operation}", operation=maker.name), None, {})
+    step = moment.program.start(maker.name) + offset
+    return Origin(name, value, _written(maker, step, moment.step.index), step, {})
+
+
+def sources(operation: Operation, offset: int) -> dict[str, NDArray[np.intp]]:
+    """Return the cells that an operation reads for the cell written at one of its steps."""
+    nest, block = operation.cells.nest, operation.cells.block
+    variables = operation.variables_at(offset)
+    _, writing = operation.locate(offset)
+    lines = [writing]
+    if nest and operation.call.linear is None:
+        inside = {loop.variable for loop in nest}
+        variables = {name: value for name, value in variables.items() if name in inside}
+        lines = [node for node in walk(block) if isinstance(node, Line)]  # type: ignore[misc]
+    found: dict[str, NDArray[np.intp]] = {}
+    for line in lines:
+        for name, cells in window(operation, line.number, variables).items():
+            known = found.get(name)
+            found[name] = cells if known is None else np.unique(np.concatenate([known, cells]), axis=0)
+    return found
+
+
+def producer(
+    program: Program, operation: Operation, array: str, index: Index
+) -> tuple[Operation, str, Index] | None:
+    """Return which operation computed a cell that another one is given, under which name and index.
+
+    None for what comes from outside: the input, parameters, the target, zeros that were put in.
+    """
+    place = _without_filler(operation, array, index)
+    made = _maker(program, operation, array)
+    if place is None or made is None:
+        return None
+    maker, result = made
+    values = maker.call.writes[result]
+    if len(place) != values.ndim:  # an update sees parameters of any shape as one row
+        flat = int(np.ravel_multi_index(place, np.shape(operation.call.given[array])))
+        place = tuple(int(k) for k in np.unravel_index(flat, values.shape))
+    return maker, result, place
+
+
+def _without_filler(operation: Operation, array: str, index: Index) -> Index | None:
+    filler = operation.call.filler.get(array)
+    if filler is None or len(index) < 2:
+        return index
+    row, column = index[-2:]
+    if filler[row, column]:
+        return None
+    above, before = (~filler.all(1))[:row], (~filler.all(0))[:column]
+    return (*index[:-2], int(above.sum()), int(before.sum()))
+
+
+def _maker(program: Program, operation: Operation, array: str) -> tuple[Operation, str] | None:
+    forward = [other for other in program.operations if other.phase == "forward"]
+    layers = [other.layer for other in forward]
+    k = layers.index(operation.layer) if operation.layer in layers else len(layers)
+    if array == "x":
+        return (forward[k - 1], "y") if k > 0 else None
+    if array in ("y", "switch", "e"):
+        own = forward[min(k, len(layers) - 1)]
+        return (own, array) if array in own.call.writes and own is not operation else None
+    if array == "dy":
+        above = layers[k + 1] if k + 1 < len(layers) else "loss"
+        return _writing(program, above, "dx" if above != "loss" else "dy")
+    if array == "dw" and operation.phase == "update":
+        return _writing(program, operation.layer, "d" + operation.name.rpartition(".")[2])
+    return None
+
+
+def _writing(program: Program, layer: str, array: str) -> tuple[Operation, str] | None:
+    for operation in program.operations:
+        if operation.layer == layer and operation.phase == "backward" and array in operation.call.writes:
+            return operation, array
+    return None
+
+
+def _written(operation: Operation, step: int, now: int) -> str:
+    if step <= now:
+        return tr("written by {operation} at step {step}", operation=operation.name, step=count(step))
+    return tr("{operation} will write it at step {step}", operation=operation.name, step=count(step))
+
+
+def _from_outside(operation: Operation, array: str, index: Index) -> str:
+    if _without_filler(operation, array, index) is None:
+        return tr("a zero that was put in")
+    if array == "t":
+        return tr("what the network should put out")
+    if role(operation, array) == "parameter":
+        return tr("a parameter: training moves it")
+    return tr("given from outside")
+
+
+# ------------------------------------------------------------------------------------------- as marks
+
+
+def explain(frame: Frame, shown: Origin, colours: Mapping[str, str], x: float, y: float, unit: float) -> list[Mark]:
+    """Return a bubble beside a point that says where a cell comes from, and outlines of what it is from.
+
+    Parameters
+    ----------
+    colours : Mapping[str, str]
+        The role of each array's outline.
+    """
+    marks: list[Mark] = []
+    for mark in frame.marks:
+        if isinstance(mark, Cells) and mark.array in shown.sources:
+            marks += _outlined(mark, shown.sources[mark.array], colours[mark.array], unit)
+    return marks + _bubble(frame, shown, x, y, unit)
+
+
+def _outlined(grid: Cells, cells: NDArray[np.intp], colour: str, unit: float) -> list[Mark]:
+    """Outline cells of a grid: one window where they are one, else each."""
+    places = [place for cell in cells[:_MOST_OUTLINED] if (place := grid.cell_of(tuple(cell.tolist())))]
+    if not places:
+        return []
+    (top, left), (bottom, right) = np.min(places, 0).tolist(), np.max(places, 0).tolist()
+    rows, columns = bottom - top + 1, right - left + 1
+    boxes = [grid.box_of(*place) for place in places]
+    if len(set(places)) == rows * columns:
+        boxes = [grid.box_of(top, left, rows, columns)]
+    return [Rect(box, stroke=colour, width=max(1.5, 3 * unit), dashed=True) for box in boxes]
+
+
+def _bubble(frame: Frame, shown: Origin, x: float, y: float, unit: float) -> list[Mark]:
+    lines = (
+        (f"{shown.name} = {shown.value}", 17 * unit, "ink", True),
+        (shown.said, 15 * unit, "muted", False),
+    )
+    width = max(len(text) * size * 0.58 for text, size, _, _ in lines) + 28 * unit
+    height = 64 * unit
+    left = min(max(x + 16 * unit, 4), frame.width - width - 4)
+    top = y + 22 * unit if y + 26 * unit + height < frame.height else y - height - 12 * unit
+    box = Box(left, top, width, height)
+    marks: list[Mark] = [Rect(box, "panel", "line", 1.0, 7 * unit)]
+    for k, (text, size, colour, bold) in enumerate(lines):
+        row = Box(box.x + 14 * unit, box.y + (6 + 26 * k) * unit, width - 20 * unit, 26 * unit)
+        marks.append(label(row, text, size, colour, bold=bold))
+    return marks
