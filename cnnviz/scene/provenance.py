@@ -85,7 +85,7 @@ def sources(operation: Operation, offset: int) -> dict[str, NDArray[np.intp]]:
     if nest and operation.call.linear is None:
         inside = {loop.variable for loop in nest}
         variables = {name: value for name, value in variables.items() if name in inside}
-        lines = [node for node in walk(block) if isinstance(node, Line)]  # type: ignore[misc]
+        lines = [node for node in walk(block) if isinstance(node, Line)]
     found: dict[str, NDArray[np.intp]] = {}
     for line in lines:
         for name, cells in window(operation, line.number, variables).items():
@@ -120,8 +120,8 @@ def _without_filler(operation: Operation, array: str, index: Index) -> Index | N
     row, column = index[-2:]
     if filler[row, column]:
         return None
-    above, before = (~filler.all(1))[:row], (~filler.all(0))[:column]
-    return (*index[:-2], int(above.sum()), int(before.sum()))
+    above, before = np.any(~filler, axis=1), np.any(~filler, axis=0)
+    return (*index[:-2], int(above[:row].sum()), int(before[:column].sum()))
 
 
 def _maker(program: Program, operation: Operation, array: str) -> tuple[Operation, str] | None:
@@ -167,7 +167,9 @@ def _from_outside(operation: Operation, array: str, index: Index) -> str:
 # ------------------------------------------------------------------------------------------- as marks
 
 
-def explain(frame: Frame, shown: Origin, colours: Mapping[str, str], x: float, y: float, unit: float) -> list[Mark]:
+def explain(
+    frame: Frame, shown: Origin, colours: Mapping[str, str], x: float, y: float, unit: float
+) -> list[Mark]:
     """Return a bubble beside a point that says where a cell comes from, and outlines of what it is from.
 
     Parameters

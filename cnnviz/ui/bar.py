@@ -1,0 +1,217 @@
+"""The bar on top: title, transport, what to step by, speed, image, theme, export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtGui import QAction, QFontMetrics, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QWidget
+
+from cnnviz.scene.theme import Theme
+from cnnviz.text import tr
+from cnnviz.trace.stops import Level
+from cnnviz.ui.keys import KEYS, tip
+from cnnviz.ui.look import icon
+from cnnviz.ui.player import SPEEDS, Player
+
+_TRANSPORT = ("start", "back_layer", "back", "play", "next", "next_layer", "end")
+
+
+class TopBar(QWidget):
+    """Everything that a mouse needs to step, play and choose.
+
+    Parameters
+    ----------
+    player : Player
+        What it shows and moves.
+    actions : Mapping[str, QAction]
+        The window's actions by name; buttons trigger them.
+    """
+
+    def __init__(self, player: Player, actions: Mapping[str, QAction]) -> None:
+        super().__init__()
+        self.setObjectName("bar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._player, self._actions = player, actions
+        self._theme: Theme | None = None
+        self.title = Title()
+        self.transport = {name: self._button(name) for name in _TRANSPORT}
+        self.transport["play"].setProperty("kind", "play")
+        self.levels = self._segments()
+        self.speed = QSlider(Qt.Orientation.Horizontal)
+        self.speed_text = QLabel()
+        self.image, self.theme_button, self.save = (self._button(name) for name in ("image", "theme", "save"))
+        self.save.setText(tr("Export…"))
+        for button in (self.image, self.save):
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._set_speed_up()
+        self._lay_out()
+        player.moved.connect(self.refresh)
+        player.changed.connect(self.refresh)
+
+    def _button(self, name: str) -> QToolButton:
+        """Return a button for an action; a click leaves the focus where it is, Tab reaches it."""
+        button = QToolButton()
+        button.setObjectName("tool")
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setAccessibleName(tr(KEYS[name].text))
+        button.setToolTip(tip(name))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        button.clicked.connect(self._actions[name].trigger)
+        return button
+
+    def _segments(self) -> dict[Level, QToolButton]:
+        made: dict[Level, QToolButton] = {}
+        group = QButtonGroup(self)
+        for level in Level:
+            button = self._button(level.value)
+            button.setText(tr(level.value))
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+            button.setCheckable(True)
+            button.setProperty("kind", "segment")
+            place = {Level.LINE: "first", Level.PASS: "last"}.get(level, "")
+            button.setProperty("place", place)
+            group.addButton(button)
+            made[level] = button
+        return made
+
+    def _set_speed_up(self) -> None:
+        self.speed.setRange(0, len(SPEEDS) - 1)
+        self.speed.setPageStep(1)
+        self.speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.speed.setAccessibleName(tr("Speed, steps a second"))
+        self.speed.setToolTip(tr("Steps a second while playing (+, −)"))
+        self.speed.valueChanged.connect(lambda gear: self._player.set_speed(SPEEDS[gear]))
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(18, 7, 14, 7)
+        row.setSpacing(8)
+        row.addWidget(self.title)
+        row.addStretch(1)
+        transport = QHBoxLayout()
+        transport.setSpacing(5)
+        for button in self.transport.values():
+            transport.addWidget(button)
+        row.addLayout(transport)
+        row.addSpacing(10)
+        step_by, speed = _quiet(tr("Step by")), _quiet(tr("Speed"))
+        row.addWidget(step_by)
+        segments = QHBoxLayout()
+        segments.setSpacing(0)
+        for button in self.levels.values():
+            segments.addWidget(button)
+        row.addLayout(segments)
+        row.addSpacing(10)
+        row.addWidget(speed)
+        row.addWidget(self.speed)
+        row.addWidget(self.speed_text)
+        row.addStretch(1)
+        for button in (self.image, self.theme_button, self.save):
+            row.addWidget(button)
+        # What a narrow window can do without, first to go first.
+        self._spare = (step_by, speed, self.title, self.theme_button, self.speed_text, self.speed, self.save)
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for what cannot be spared; the rest comes and goes with the width."""
+        hint = super().minimumSizeHint()
+        return QSize(400, hint.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out what has no room."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        for widget in self._spare:
+            widget.show()
+        row = self.layout()
+        assert row is not None
+        for widget in self._spare:
+            row.activate()
+            if row.minimumSize().width() <= self.width():
+                return
+            widget.hide()
+
+    def set_look(self, theme: Theme, zoom: float) -> None:
+        """Take colours and sizes."""
+        self._theme = theme
+        side = round(20 * zoom)
+        for name, button in self.transport.items():
+            if name != "play":
+                button.setIcon(icon(name.replace("_", "-"), theme.color("ink")))
+            button.setIconSize(QSize(side, side))
+        self.theme_button.setIcon(icon("light" if theme.name == "dark" else "dark", theme.color("ink")))
+        self.save.setIcon(icon("save", theme.color("ink")))
+        for button in (self.theme_button, self.save, self.image):
+            button.setIconSize(QSize(side, side))
+        self.speed.setFixedWidth(round(96 * zoom))
+        widest = self.speed_text.fontMetrics().horizontalAdvance(_speed_text(SPEEDS[-1]))
+        self.speed_text.setFixedWidth(widest + 6)
+        self.refresh()
+        self._fit()
+
+    def set_image(self, thumbnail: QPixmap | None, text: str) -> None:
+        """Show which image goes through the network; nothing where there is no choice."""
+        self.image.setVisible(thumbnail is not None)
+        if thumbnail is not None:
+            self.image.setIcon(thumbnail)
+            self.image.setText(text)
+            self.image.setAccessibleName(tr("Choose image; now {text}", text=text))
+
+    def refresh(self) -> None:
+        """Show the player's state."""
+        player = self._player
+        if self._theme is not None:
+            sign = "pause" if player.playing else "play"
+            self.transport["play"].setIcon(icon(sign, self._theme.color("ground")))
+        self.levels[player.cursor.level].setChecked(True)
+        with QSignalBlocker(self.speed):
+            self.speed.setValue(player.gear)
+        self.speed_text.setText(_speed_text(player.speed))
+
+
+class Title(QLabel):
+    """A bold line that gives way: elided where there is no room, whole in its tooltip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whole = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+
+    def set_whole(self, text: str, tooltip: str) -> None:
+        """Show a title; its sentence is the tooltip."""
+        self._whole = text
+        self.setAccessibleName(text)
+        self.setToolTip(f"{text}\n{tooltip}" if tooltip else text)
+        self.updateGeometry()
+        self._elide()
+
+    def sizeHint(self) -> QSize:
+        """Ask for the whole title."""
+        return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Do with a few letters."""
+        return QSize(self.fontMetrics().horizontalAdvance("mmmm…"), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Elide for the new width."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        metrics = QFontMetrics(self.font())
+        self.setText(metrics.elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width()))
+
+
+def _quiet(text: str) -> QLabel:
+    made = QLabel(text)
+    made.setObjectName("quiet")
+    return made
+
+
+def _speed_text(speed: int) -> str:
+    return tr("{speed} / s", speed=speed)

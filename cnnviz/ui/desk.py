@@ -1,0 +1,101 @@
+"""The lesson on the desk: opening one, choosing its image, and coming back to where one was."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import Lesson, load_lesson
+from cnnviz.trace.cursor import LEVELS
+from cnnviz.ui.player import Player
+from cnnviz.ui.settings import Settings, lesson_key
+
+_LAST = 2**62
+
+
+class Desk(QObject):
+    """Holds the lesson and the player that steps through it.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        What lies there first.
+    source : str
+        What it was loaded by, a name or a path.
+
+    Attributes
+    ----------
+    changed : Signal()
+        There is another lesson, or another image of it.
+    failed : Signal(str)
+        Something could not be opened; the sentence says why.
+    """
+
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(
+        self, lesson: Lesson, source: str, settings: Settings, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.lesson, self._key = lesson, _key(source)
+        self.player = Player(lesson.program, lesson.samples.classes, parent=self)
+        self.player.set_speed(settings.number("player/speed", 4, 1, 60))
+        self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
+        self._restore()
+
+    def open(self, source: str) -> None:
+        """Put another lesson on the desk, at the place where it was left; on an error all stays."""
+        try:
+            lesson = load_lesson(source)
+        except CnnvizError as error:
+            self.failed.emit(str(error))
+            return
+        self.remember()
+        self.lesson, self._key = lesson, _key(source)
+        self.player.clear_breakpoints()
+        self.player.load(lesson.program, 0, lesson.samples.classes)
+        self._restore()
+        self.changed.emit()
+
+    def choose(self, image: int) -> None:
+        """Let another image through the network, and stay at the same step."""
+        try:
+            self.lesson = self.lesson.choose(image)
+        except CnnvizError as error:
+            self.failed.emit(str(error))
+            return
+        self.player.load(self.lesson.program, self.player.cursor.index, self.lesson.samples.classes)
+        self.changed.emit()
+
+    def label(self, image: int) -> str:
+        """Return what an image shows: the name of its class, or its number."""
+        samples = self.lesson.samples
+        if samples.labels is None:
+            return str(image)
+        label = int(samples.labels[image])
+        return samples.classes[label] if label < len(samples.classes) else str(label)
+
+    def remember(self) -> None:
+        """Note where we are in this lesson."""
+        self.settings.put(f"{self._key}/step", self.player.cursor.index)
+        self.settings.put(f"{self._key}/image", self.lesson.image)
+        self.settings.put("player/speed", self.player.speed)
+        self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
+
+    def _restore(self) -> None:
+        settings, lesson = self.settings, self.lesson
+        image = settings.number(f"{self._key}/image", lesson.image, 0, len(lesson.samples) - 1)
+        if image != lesson.image:
+            self.lesson = lesson.choose(image)
+        step = settings.number(f"{self._key}/step", 0, 0, _LAST)
+        self.player.load(self.lesson.program, step, self.lesson.samples.classes)
+
+
+def _key(source: str) -> str:
+    path = Path(source)
+    return lesson_key(os.path.abspath(path) if path.suffix else source)

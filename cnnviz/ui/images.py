@@ -1,0 +1,79 @@
+"""The popup grid of a lesson's images, and their thumbnails."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPixmap
+from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from cnnviz.engine.layer import Array
+from cnnviz.text import tr
+
+_MOST_SHOWN = 500
+
+
+def thumbnail(image: Array, side: int) -> QPixmap:
+    """Return an image of a lesson in grey, black its least number and white its greatest."""
+    values = np.atleast_2d(image.mean(0) if image.ndim == 3 else image)
+    low, high = float(values.min()), float(values.max())
+    grey = np.ascontiguousarray((values - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
+    rows, columns = grey.shape
+    made = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+    keep = Qt.AspectRatioMode.KeepAspectRatio
+    return QPixmap.fromImage(made.scaled(side, side, keep, Qt.TransformationMode.FastTransformation))
+
+
+class ImageChooser(QFrame):
+    """A grid of thumbnails with labels; arrows and Enter choose, Esc leaves."""
+
+    chosen = Signal(int)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.grid = QListWidget()
+        self.grid.setAccessibleName(tr("Images of the lesson"))
+        self.grid.setViewMode(QListWidget.ViewMode.IconMode)
+        self.grid.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.grid.setMovement(QListWidget.Movement.Static)
+        self.grid.setUniformItemSizes(True)
+        self.grid.setIconSize(QSize(48, 48))
+        self.grid.setGridSize(QSize(64, 78))
+        self.grid.setFrameShape(QFrame.Shape.NoFrame)
+        self.grid.itemActivated.connect(self._take)
+        self.grid.itemClicked.connect(self._take)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 6, 6, 6)
+        column.addWidget(self.grid)
+
+    def fill(self, images: Array, labels: list[str], shown: int) -> None:
+        """Show images; the first few hundred, and the one at hand."""
+        self.grid.clear()
+        numbers = sorted({*range(min(len(images), _MOST_SHOWN)), shown})
+        for k in numbers:
+            item = QListWidgetItem(QIcon(thumbnail(images[k], 48)), labels[k])
+            item.setData(Qt.ItemDataRole.UserRole, k)
+            item.setToolTip(tr("image {number}: {label}", number=k, label=labels[k]))
+            self.grid.addItem(item)
+        self.grid.setCurrentRow(numbers.index(shown))
+
+    def open_at(self, corner: QPoint, room: QSize) -> None:
+        """Show the grid with its upper right corner somewhere, and give it the keyboard."""
+        size = QSize(min(560, room.width() - 40), min(440, room.height() - 80))
+        self.resize(size)
+        self.move(corner.x() - size.width(), corner.y())
+        self.show()
+        self.grid.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.grid.scrollToItem(self.grid.currentItem())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Choose by Enter."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.grid.currentItem():
+            self._take(self.grid.currentItem())
+        else:
+            super().keyPressEvent(event)
+
+    def _take(self, item: QListWidgetItem) -> None:
+        self.hide()
+        self.chosen.emit(int(item.data(Qt.ItemDataRole.UserRole)))

@@ -1,0 +1,191 @@
+"""Every action of the window with its words and keys: one table for menus, tooltips and the keys sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QAbstractSlider, QLineEdit
+
+from cnnviz.text import tr
+from cnnviz.ui.player import Player
+
+
+@dataclass(frozen=True)
+class Key:
+    """One thing that can be done.
+
+    Attributes
+    ----------
+    name : str
+        What the program calls it.
+    text : str
+        What menus and tooltips call it.
+    keys : tuple[str, ...]
+        Its keys, the one to be shown first.
+    checkable : bool
+        Whether it is on or off.
+    """
+
+    name: str
+    text: str
+    keys: tuple[str, ...] = ()
+    checkable: bool = False
+
+
+SEPARATOR = Key("", "")
+
+FILE = (
+    Key("open", "Open lesson…", ("Ctrl+O",)),
+    Key("lessons", "Lessons"),
+    SEPARATOR,
+    Key("image", "Choose image…", ("I",)),
+    SEPARATOR,
+    Key("save", "Save frame as picture…", ("Ctrl+E",)),
+    Key("copy", "Copy frame", ("Ctrl+C",)),
+    SEPARATOR,
+    Key("quit", "Quit", ("Ctrl+Q",)),
+)
+VIEW = (
+    Key("network", "Network", checkable=True),
+    Key("debugger", "Listing and variables", checkable=True),
+    Key("timeline", "Timeline", checkable=True),
+    SEPARATOR,
+    Key("theme", "Light or dark", ("T",)),
+    SEPARATOR,
+    Key("bigger", "Bigger", ("Ctrl++", "Ctrl+=")),
+    Key("smaller", "Smaller", ("Ctrl+-",)),
+    Key("usual", "Usual size", ("Ctrl+0",)),
+    SEPARATOR,
+    Key("full", "Full screen", ("F",), checkable=True),
+    Key("lecture", "Lecture view", ("Ctrl+L",), checkable=True),
+    Key("black", "Black screen", ("B", ".")),
+    Key("white", "White screen", ("W",)),
+)
+STEP = (
+    Key("next", "Step", ("PgDown", "Right")),
+    Key("back", "Step back", ("PgUp", "Left")),
+    Key("play", "Play, pause", ("F5", "K", "Space")),
+    Key("stop", "Pause; twice: leave the lecture view", ("Esc",)),
+    SEPARATOR,
+    Key("into", "Into: step finer", ("F11",)),
+    Key("over", "Over: step on", ("F10",)),
+    Key("out", "Out: step coarser", ("Shift+F11",)),
+    SEPARATOR,
+    Key("next_layer", "Next layer", ("Shift+Right",)),
+    Key("back_layer", "Previous layer", ("Shift+Left",)),
+    Key("next_pass", "Next pass", ("Ctrl+Right",)),
+    Key("back_pass", "Previous pass", ("Ctrl+Left",)),
+    SEPARATOR,
+    Key("breakpoint", "Breakpoint here", ("F9",)),
+    Key("run", "Run to the next breakpoint", ("L",)),
+    Key("run_back", "Run back to the previous breakpoint", ("J",)),
+    Key("clear", "Clear all breakpoints"),
+    SEPARATOR,
+    Key("start", "Go to the start", ("Home",)),
+    Key("end", "Go to the end", ("End",)),
+    Key("go", "Go to a step or cell…", ("Ctrl+G",)),
+    SEPARATOR,
+    Key("line", "Step by line", ("1",), checkable=True),
+    Key("term", "Step by term", ("2",), checkable=True),
+    Key("cell", "Step by cell", ("3",), checkable=True),
+    Key("map", "Step by map", ("4",), checkable=True),
+    Key("layer", "Step by layer", ("5",), checkable=True),
+    Key("pass", "Step by pass", ("6",), checkable=True),
+    SEPARATOR,
+    Key("faster", "Play faster", ("+", "=")),
+    Key("slower", "Play slower", ("-",)),
+)
+HELP = (
+    Key("keys", "Keys", ("F1",)),
+    Key("about", "About cnnviz"),
+)
+MENUS = (("File", FILE), ("View", VIEW), ("Step", STEP), ("Help", HELP))
+KEYS = {key.name: key for _, keys in MENUS for key in keys if key.name}
+
+STEPPING = ("next", "back", "into", "over", "out", "next_layer", "back_layer", "next_pass", "back_pass")
+"""What a held key does over and over."""
+
+
+def said(name: str) -> str:
+    """Return an action's keys as a person reads them: ``PgDown, →``."""
+    return ", ".join(_readable(key) for key in KEYS[name].keys)
+
+
+def tip(name: str) -> str:
+    """Return an action's tooltip: what it does, and its key."""
+    keys = said(name)
+    return f"{tr(KEYS[name].text)} ({keys})" if keys else tr(KEYS[name].text)
+
+
+def _readable(key: str) -> str:
+    signs = {"Right": "→", "Left": "←", "PgDown": tr("Page down"), "PgUp": tr("Page up")}
+    *before, last = key.split("+") if not key.endswith("+") else [*key[:-1].split("+")[:-1], "+"]
+    if last == "-":
+        last = "−"
+    return "+".join([*(tr(part) for part in before), signs.get(last, tr(last))])
+
+
+class Gate(QObject):
+    """Decides whose a key is: the control's that has the focus, or the window's.
+
+    Shortcuts of a window would take Space and the arrows from the buttons and sliders that use them. And
+    while a key is held, its repetitions are dropped until the last step has been painted.
+    """
+
+    def __init__(self, player: Player, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._player = player
+        self._stepping = {QKeySequence(key) for name in STEPPING for key in KEYS[name].keys}
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Answer before the window's shortcuts do."""
+        kind = event.type()
+        if kind not in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
+            return False
+        assert isinstance(event, QKeyEvent)
+        if belongs_to(watched, event):
+            if kind == QEvent.Type.ShortcutOverride:
+                event.accept()
+                return True
+            return False
+        late = (
+            event.isAutoRepeat()
+            and not self._player.shown
+            and QKeySequence(event.keyCombination()) in self._stepping
+        )
+        if late:
+            event.accept()
+        return late
+
+
+def belongs_to(widget: QObject, event: QKeyEvent) -> bool:
+    """Return whether a control itself uses a key, so that no shortcut may take it."""
+    key, plain = event.key(), event.modifiers() in (_NONE, Qt.KeyboardModifier.KeypadModifier)
+    if isinstance(widget, QLineEdit):
+        return (bool(event.text().strip()) or key in _EDITING) and not _is_command(event)
+    if isinstance(widget, QAbstractSlider):
+        return plain and key in (*_ARROWS, Qt.Key.Key_Home, Qt.Key.Key_End)
+    if isinstance(widget, QAbstractButton):
+        return plain and key in (*_ARROWS, Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+    return isinstance(widget, QAbstractItemView) and plain and key not in _PAGES
+
+
+def _is_command(event: QKeyEvent) -> bool:
+    command = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+    editing = (Qt.Key.Key_A, Qt.Key.Key_C, Qt.Key.Key_V, Qt.Key.Key_X, Qt.Key.Key_Z)
+    return bool(event.modifiers() & command) and event.key() not in (*editing, *_EDITING)
+
+
+_NONE = Qt.KeyboardModifier.NoModifier
+_ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+_PAGES = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+_EDITING = (
+    *_ARROWS,
+    Qt.Key.Key_Home,
+    Qt.Key.Key_End,
+    Qt.Key.Key_Space,
+    Qt.Key.Key_Backspace,
+    Qt.Key.Key_Delete,
+)

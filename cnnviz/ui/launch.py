@@ -1,0 +1,58 @@
+"""Opens the window: the application, its fonts, a lesson."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QApplication
+
+from cnnviz.lesson.lesson import DEFAULT, load_lesson
+from cnnviz.render import fonts
+from cnnviz.ui.settings import Settings
+from cnnviz.ui.window import Window
+
+
+def open_window(lesson: str | None = None, painted: Callable[[], None] | None = None) -> int:
+    """Open the window on a lesson and stay until it is closed.
+
+    Parameters
+    ----------
+    lesson : str, optional
+        A built-in lesson's name or a file; the usual one where it is not given.
+    painted : Callable[[], None], optional
+        Called once, when the window has been painted for the first time.
+
+    Returns
+    -------
+    int
+        The status to exit with.
+
+    Raises
+    ------
+    CnnvizError
+        If there is no such lesson, or its file is wrong.
+    """
+    source = lesson or DEFAULT
+    application = application_of_cnnviz()
+    window = Window(load_lesson(source), source, Settings())
+    if painted is not None:
+        window.stage.painted.connect(painted, Qt.ConnectionType.SingleShotConnection)
+    window.show()
+    # What is loaded by now stays: a full collection over it would take as long as many frames.
+    gc.collect()
+    gc.freeze()
+    return application.exec()
+
+
+def application_of_cnnviz() -> QApplication:
+    """Return the one QApplication, with the program's fonts and style."""
+    QCoreApplication.setApplicationName("cnnviz")
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setApplicationDisplayName("cnnviz")
+    application.setStyle("Fusion")
+    application.setFont(fonts.font("sans", 13, False))
+    return application

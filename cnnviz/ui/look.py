@@ -1,0 +1,107 @@
+"""Turns a theme of the scene into Qt's palette, style sheet and icons."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
+
+from cnnviz.resources import resource
+from cnnviz.scene.theme import Theme
+
+_ROLES = {
+    QPalette.ColorRole.Window: "panel",
+    QPalette.ColorRole.WindowText: "ink",
+    QPalette.ColorRole.Base: "ground",
+    QPalette.ColorRole.AlternateBase: "panel",
+    QPalette.ColorRole.Text: "ink",
+    QPalette.ColorRole.PlaceholderText: "muted",
+    QPalette.ColorRole.Button: "panel",
+    QPalette.ColorRole.ButtonText: "ink",
+    QPalette.ColorRole.BrightText: "alert",
+    QPalette.ColorRole.ToolTipBase: "ground",
+    QPalette.ColorRole.ToolTipText: "ink",
+    QPalette.ColorRole.Light: "ground",
+    QPalette.ColorRole.Midlight: "panel_line",
+    QPalette.ColorRole.Mid: "line",
+    QPalette.ColorRole.Dark: "line",
+    QPalette.ColorRole.Shadow: "line",
+    QPalette.ColorRole.Highlight: "accent",
+    QPalette.ColorRole.HighlightedText: "ground",
+    QPalette.ColorRole.Link: "accent",
+    QPalette.ColorRole.LinkVisited: "accent",
+    QPalette.ColorRole.Accent: "accent",
+}
+
+
+def palette(theme: Theme) -> QPalette:
+    """Return Qt's colours for a theme."""
+    made = QPalette()
+    for role, name in _ROLES.items():
+        made.setColor(role, QColor(theme.color(name)))
+    for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
+        made.setColor(QPalette.ColorGroup.Disabled, role, QColor(theme.color("line")))
+    return made
+
+
+def style_sheet(theme: Theme, zoom: float) -> str:
+    """Return what Fusion does not know: the shapes of the bars and of their buttons."""
+    colours = dict(theme.roles)
+    sizes = {"radius": round(6 * zoom), "pad": round(4 * zoom), "wide": round(10 * zoom)}
+    return _SHEET % {**colours, **sizes}
+
+
+_SHEET = """
+QWidget#bar, QWidget#strip { background: %(panel)s; border: 0; border-bottom: 1px solid %(panel_line)s; }
+QWidget#strip[kind="error"] { background: %(source_fill)s; }
+QMenuBar { background: %(panel)s; }
+QSplitter::handle { background: %(panel_line)s; }
+QSplitter::handle:hover { background: %(accent)s; }
+QToolTip { color: %(ink)s; background: %(ground)s; border: 1px solid %(line)s; padding: 3px; }
+QLabel#quiet { color: %(muted)s; }
+QAbstractButton#tool {
+  color: %(ink)s; background: %(ground)s; border: 1px solid %(panel_line)s; border-radius: %(radius)dpx;
+  padding: %(pad)dpx;
+}
+QAbstractButton#tool[text=""] { padding: %(pad)dpx; }
+QAbstractButton#tool:hover { border-color: %(accent)s; }
+QAbstractButton#tool:pressed { background: %(accent_fill)s; }
+QAbstractButton#tool:checked { color: %(accent)s; background: %(accent_fill)s; border-color: %(accent)s; }
+QAbstractButton#tool:focus { border: 2px solid %(accent)s; padding: %(inner)dpx; }
+QAbstractButton#tool[kind="play"] { background: %(accent)s; border-color: %(accent)s; }
+QAbstractButton#tool[kind="play"]:focus { border: 2px solid %(ink)s; }
+QAbstractButton#tool[kind="segment"] { 
+  border-radius: 0; padding: %(pad)dpx %(wide)dpx; border-right-width: 0;
+}
+QAbstractButton#tool[kind="segment"]:checked { border: 1px solid %(accent)s; }
+QAbstractButton#tool[kind="segment"]:focus { border: 2px solid %(accent)s; }
+QAbstractButton#tool[place="first"] {
+  border-top-left-radius: %(radius)dpx; border-bottom-left-radius: %(radius)dpx;
+}
+QAbstractButton#tool[place="last"] {
+  border-top-right-radius: %(radius)dpx; border-bottom-right-radius: %(radius)dpx; border-right-width: 1px;
+}
+QLineEdit {
+  border: 1px solid %(line)s; border-radius: %(radius)dpx; padding: 3px 6px; background: %(ground)s;
+}
+QLineEdit:focus { border: 2px solid %(accent)s; padding: 2px 5px; }
+""".replace("%(inner)dpx", "3px")
+
+
+@lru_cache(maxsize=64)
+def icon(name: str, colour: str) -> QIcon:
+    """Return one of the program's icons in a colour, ``#rrggbb``."""
+    from PySide6.QtSvg import QSvgRenderer
+
+    text = resource("icons", f"{name}.svg").read_text("utf-8").replace("currentColor", colour)
+    renderer = QSvgRenderer(QByteArray(text.encode()))
+    made = QIcon()
+    for size in (24, 48, 72):
+        pixmap = QPixmap(QSize(size, size))
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        renderer.render(painter)
+        painter.end()
+        made.addPixmap(pixmap)
+    return made

@@ -1,0 +1,122 @@
+"""A widget that shows a Frame composed for its own size; drawing is the painter's alone."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from cnnviz.render.painter import paint
+from cnnviz.scene.marks import Box, Frame, Mark, Rect
+from cnnviz.scene.theme import THEMES, Theme
+from cnnviz.ui.player import Player
+
+_BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+
+
+class FramePane(QWidget):
+    """Shows marks that a subclass composes; composed when it is painted, so hidden panes cost nothing.
+
+    Parameters
+    ----------
+    player : Player
+        Whose moment is shown.
+    name : str
+        What screen readers call it.
+
+    Attributes
+    ----------
+    painted : Signal()
+        The last move is on the screen.
+    """
+
+    painted = Signal()
+
+    def __init__(self, player: Player, name: str) -> None:
+        super().__init__()
+        self.player = player
+        self.theme: Theme = THEMES["light"]
+        self.zoom = 1.0
+        self._frame: Frame | None = None
+        self._ring = False
+        self.setAccessibleName(name)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        player.moved.connect(self.refresh)
+        player.changed.connect(self.refresh)
+
+    # ------------------------------------------------------------------------------------- to be written
+
+    def unit(self, width: float, height: float) -> float:
+        """Return how large one pixel of a picture of 1920 × 1080 is drawn."""
+        raise NotImplementedError
+
+    def compose(self, box: Box, unit: float) -> list[Mark]:
+        """Return the marks of the moment for a box."""
+        raise NotImplementedError
+
+    def over(self, frame: Frame) -> list[Mark]:
+        """Return marks on top of the frame, for what the pointer is at."""
+        return []
+
+    # ------------------------------------------------------------------------------------------- the frame
+
+    @property
+    def frame(self) -> Frame:
+        """What is shown, or will be at the next painting."""
+        if self._frame is None:
+            width, height = self.width(), self.height()
+            box = Box(0, 0, width, height)
+            self._frame = Frame(width, height, tuple(self.compose(box, self.unit(width, height))))
+        return self._frame
+
+    def refresh(self) -> None:
+        """Compose anew at the next painting; several moves before it give one."""
+        self._frame = None
+        self.update()
+
+    def set_look(self, theme: Theme, zoom: float) -> None:
+        """Take colours and a size of text."""
+        self.theme, self.zoom = theme, zoom
+        self.refresh()
+
+    # -------------------------------------------------------------------------------------------- Qt's own
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the frame, what is over it, and a ring if the keyboard's focus came here."""
+        frame = self.frame
+        marks = self.over(frame)
+        if self._ring:
+            marks.append(Rect(Box(1, 1, frame.width - 2, frame.height - 2), stroke="accent", width=2))
+        painter = QPainter(self)
+        paint(painter, frame, self.theme)
+        if marks:
+            paint(painter, Frame(frame.width, frame.height, tuple(marks)), self.theme)
+        painter.end()
+        self.painted.emit()
+
+    def resizeEvent(self, event: QEvent) -> None:
+        """Compose for the new size."""
+        self._frame = None
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the ring if Tab led here: whoever uses the mouse sees where he has clicked."""
+        self._ring = event.reason() in _BY_KEYBOARD
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the ring away."""
+        self._ring = False
+        self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Say by the pointer's form what can be clicked."""
+        at = event.position()
+        hand = self.clickable(at.x(), at.y())
+        self.setCursor(Qt.CursorShape.PointingHandCursor if hand else Qt.CursorShape.ArrowCursor)
+
+    def clickable(self, x: float, y: float) -> bool:
+        """Return whether a click at a point leads somewhere."""
+        return self.frame.spot_at(x, y) is not None

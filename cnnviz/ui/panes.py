@@ -1,0 +1,272 @@
+"""The four panes: network, stage, listing, timeline. All read the player's moment; none knows another."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy
+
+from cnnviz.scene import lecture, panels
+from cnnviz.scene.frame import stage
+from cnnviz.scene.marks import Box, Frame, Mark, Rect
+from cnnviz.scene.moment import role
+from cnnviz.scene.provenance import Origin, explain, origin
+from cnnviz.scene.theme import Theme
+from cnnviz.text import tr
+from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.program import Program
+from cnnviz.trace.stops import Level, next_stop
+from cnnviz.ui.pane import FramePane
+from cnnviz.ui.player import Player
+
+NETWORK, STAGE, DEBUGGER, TIMELINE = (330, 878), (1140, 878), (450, 760), (1920, 146)
+"""The sizes that the panes are made for, at unit 1."""
+
+STRIP = 52
+"""The height of what stands for the timeline in the lecture view, at unit 1."""
+
+
+def fitting(width: float, height: float, made_for: tuple[int, int], zoom: float) -> float:
+    """Return the unit at which a pane's picture fits its size."""
+    return max(0.4, min(width / made_for[0], height / made_for[1])) * zoom
+
+
+class NetworkPane(FramePane):
+    """The layers with their maps and gradients; a click goes to where one is computed."""
+
+    def __init__(self, player: Player) -> None:
+        super().__init__(player, tr("Network: click a layer to go to where it is computed"))
+        self.setMinimumWidth(150)
+
+    def unit(self, width: float, height: float) -> float:
+        """Fit the width; rows take what height there is."""
+        return fitting(width, height * 1.25, NETWORK, self.zoom)
+
+    def compose(self, box: Box, unit: float) -> list[Mark]:
+        """Draw the network."""
+        return panels.network(self.player.moment, box, unit)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go to the last cell of what was clicked."""
+        spot = self.frame.spot_at(event.position().x(), event.position().y())
+        if spot and event.button() == Qt.MouseButton.LeftButton:
+            self.player.pause()
+            self.player.go_to(computed_at(self.player.cursor.program, spot.name, spot.kind == "gradient"))
+
+
+def computed_at(program: Program, layer: str, gradient: bool) -> int:
+    """Return the step that completes a layer's output, or the gradient of it."""
+    source = panels.arrays_of(program, layer)[int(gradient)]
+    if source is None or source[0] is None:
+        return 0
+    operation = source[0]
+    last = next_stop(operation, -1, Level.LAYER)
+    return program.start(operation.name) + (last or 0)
+
+
+class StagePane(FramePane):
+    """The operation in hand; hovering a number says where it comes from, a click goes there."""
+
+    def __init__(self, player: Player) -> None:
+        super().__init__(player, tr("Stage: the operation in hand"))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(360, 240)
+        self.smallest_unit = 0.0
+        self._pointer: tuple[float, float] | None = None
+        player.moved.connect(self._forget_pointer)
+
+    def unit(self, width: float, height: float) -> float:
+        """Fit both ways, but never go under what the lecture view asks for."""
+        return max(fitting(width, height, STAGE, self.zoom), self.smallest_unit * self.zoom)
+
+    def compose(self, box: Box, unit: float) -> list[Mark]:
+        """Draw the stage on its ground."""
+        return [Rect(box, fill="ground"), *stage(self.player.moment, box, unit)]
+
+    def origin_at(self, x: float, y: float) -> Origin | None:
+        """Return where the number at a point comes from."""
+        found = self.frame.at(x, y)
+        return origin(self.player.moment, found[0].array, found[1]) if found else None
+
+    def over(self, frame: Frame) -> list[Mark]:
+        """Say where the number under the pointer comes from."""
+        shown = self.origin_at(*self._pointer) if self._pointer else None
+        if shown is None or self._pointer is None:
+            return []
+        operation = self.player.moment.operation
+        colours = {name: f"{role(operation, name)}_line" for name in shown.sources}
+        return explain(frame, shown, colours, *self._pointer, self.unit(frame.width, frame.height))
+
+    def clickable(self, x: float, y: float) -> bool:
+        """Return whether the number at a point was written by a step."""
+        shown = self.origin_at(x, y)
+        return shown is not None and shown.step is not None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Look at what is under the pointer."""
+        super().mouseMoveEvent(event)
+        before = self._pointer
+        at = event.position().x(), event.position().y()
+        self._pointer = at if self.frame.at(*at) else None
+        if before or self._pointer:
+            self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Look at nothing."""
+        self._forget_pointer()
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go to the step that writes the number clicked."""
+        shown = self.origin_at(event.position().x(), event.position().y())
+        if shown and shown.step is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.player.pause()
+            self.player.go_to(shown.step)
+
+    def _forget_pointer(self) -> None:
+        self._pointer = None
+
+
+class DebuggerPane(FramePane):
+    """Listing, variables, formula; a line's number is for breakpoints, its text to run to it."""
+
+    def __init__(self, player: Player) -> None:
+        super().__init__(player, tr("Listing, variables and formula"))
+        self.setMinimumWidth(200)
+
+    def unit(self, width: float, height: float) -> float:
+        """Fit both ways."""
+        return fitting(width, height, DEBUGGER, self.zoom)
+
+    def compose(self, box: Box, unit: float) -> list[Mark]:
+        """Draw the listing and what is under it."""
+        return panels.debugger(self.player.moment, box, unit, self.player.breakpoints)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Toggle a breakpoint at a line's number, run to its text."""
+        spot = self.frame.spot_at(event.position().x(), event.position().y())
+        if spot is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if spot.kind == "gutter":
+            self.player.toggle_line(spot.line)
+        else:
+            self.player.run_to_line(spot.line)
+
+
+class TimelinePane(FramePane):
+    """The whole program as a bar: drag to any step, zoom with the wheel, breakpoints by the right button.
+
+    Attributes
+    ----------
+    span : (float, float)
+        Which part of the bar is shown, of 0 to 1.
+    lecture : bool
+        Whether it is only a strip that says how far we are.
+    """
+
+    def __init__(self, player: Player) -> None:
+        super().__init__(player, tr("Timeline: drag to any step"))
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.span = (0.0, 1.0)
+        self.lecture = False
+        self._before_press = 0
+        player.moved.connect(self._follow)
+
+    def unit(self, width: float, height: float) -> float:
+        """Fit the height, which the window gives."""
+        return height / (STRIP if self.lecture else TIMELINE[1])
+
+    def set_look(self, theme: Theme, zoom: float) -> None:
+        """Take colours; the height says the size."""
+        super().set_look(theme, 1.0)
+
+    def compose(self, box: Box, unit: float) -> list[Mark]:
+        """Draw the bar."""
+        if self.lecture:
+            return lecture.progress(self.player.moment, box, unit)
+        return panels.timeline(self.player.moment, box, unit, self.player.breakpoints, self.span)
+
+    def bar(self) -> Box:
+        """Return where the bar is."""
+        box, unit = Box(0, 0, self.width(), self.height()), self.unit(self.width(), self.height())
+        return lecture.progress_bar(box, unit) if self.lecture else panels.timeline_bar(box, unit)
+
+    def step_at(self, x: float) -> int:
+        """Return the step at a place in the pane."""
+        return panels.timeline_step(self.player.cursor.program, self._part_at(x))
+
+    def x_of(self, index: int) -> float:
+        """Return where in the pane a step is."""
+        low, high = self.span
+        bar = self.bar()
+        return bar.x + (panels.timeline_at(self.player.cursor.program, index) - low) / (high - low) * bar.w
+
+    def clickable(self, x: float, y: float) -> bool:
+        """Return whether a point is on the bar."""
+        bar = self.bar()
+        return Box(bar.x, bar.y - bar.h / 2, bar.w, bar.h * 2).contains(x, y)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go to the step clicked; by the right button, toggle a breakpoint."""
+        at = event.position()
+        if not self.clickable(at.x(), at.y()):
+            return
+        if event.button() == Qt.MouseButton.RightButton:
+            self._toggle_breakpoint(at.x())
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self._before_press = self.player.cursor.index
+            self.player.pause()
+            self.player.go_to(self.step_at(at.x()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on to the step at the pointer while the button is held."""
+        super().mouseMoveEvent(event)
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self.player.go_to(self.step_at(event.position().x()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Show the whole program again, and stay where the first click was made."""
+        self.span = (0.0, 1.0)
+        self.player.go_to(self._before_press)
+        self.refresh()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom around the pointer; a wheel turned sideways moves what is shown."""
+        turned, aside = event.angleDelta().y(), event.angleDelta().x()
+        low, high = self.span
+        size = high - low
+        if turned:
+            wider = min(1.0, max(1e-6, size * 0.8 ** (turned / 120)))
+            at = self._part_at(event.position().x())
+            low = at - (at - low) / size * wider
+            size = wider
+        low = min(max(0.0, low - aside / 1200 * size), 1.0 - size)
+        self.span = (low, low + size)
+        self.refresh()
+        event.accept()
+
+    def _part_at(self, x: float) -> float:
+        low, high = self.span
+        bar = self.bar()
+        return low + min(1.0, max(0.0, (x - bar.x) / bar.w)) * (high - low)
+
+    def _toggle_breakpoint(self, x: float) -> None:
+        player = self.player
+        program = player.cursor.program
+        near = [point for point in player.breakpoints if abs(self.x_of(_place(program, point)) - x) < 7]
+        if near:
+            player.remove_breakpoint(near[0])
+        else:
+            player.toggle_at(self.step_at(x))
+
+    def _follow(self) -> None:
+        """Keep the playhead in sight when only a part of the program is shown."""
+        low, high = self.span
+        at = panels.timeline_at(self.player.cursor.program, self.player.cursor.index)
+        if not low <= at <= high:
+            low = min(max(0.0, at - (high - low) / 2), 1.0 - (high - low))
+            self.span = (low, low + self.span[1] - self.span[0])
+
+
+def _place(program: Program, point: Breakpoint) -> int:
+    return program.start(point.operation) + (point.offset or 0)

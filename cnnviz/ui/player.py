@@ -1,0 +1,216 @@
+"""Where we are: the one thing in the window that changes, and the timer that presses Next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from cnnviz.scene.frame import moment
+from cnnviz.scene.moment import Moment
+from cnnviz.trace.cursor import Breakpoint, Cursor
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+from cnnviz.trace.stops import Level, next_run, previous_run
+
+SLOWEST, FASTEST = 1, 60
+SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 60)
+"""What the slider and its keys choose from."""
+
+
+class Player(QObject):
+    """Holds the cursor; every move goes through `go`, and everything else hears of it by `moved`.
+
+    Parameters
+    ----------
+    program : Program
+        What is stepped through.
+    classes : tuple[str, ...]
+        What the network's outputs are called.
+    speed : int
+        Steps a second while playing, 1 to 60.
+
+    Attributes
+    ----------
+    moved : Signal(Cursor)
+        The cursor is another now.
+    changed : Signal()
+        Something else is: playing or not, the speed, the breakpoints.
+    """
+
+    moved = Signal(object)
+    changed = Signal()
+
+    def __init__(
+        self,
+        program: Program,
+        classes: tuple[str, ...] = (),
+        speed: int = 4,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.cursor = Cursor(program)
+        self.classes = classes
+        self.breakpoints: tuple[Breakpoint, ...] = ()
+        self._shown = True
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._tick)
+        self._speed = 0
+        self.set_speed(speed)
+
+    # --------------------------------------------------------------------------------------------- place
+
+    @cached_property
+    def moment(self) -> Moment:
+        """The step with its state: computed once for every move, and only if somebody looks."""
+        return moment(self.cursor.program, self.cursor.index, self.classes)
+
+    def go(self, cursor: Cursor) -> None:
+        """Go to a place; the one way there is."""
+        if cursor == self.cursor:
+            return
+        self.cursor = cursor
+        self.__dict__.pop("moment", None)
+        self._shown = False
+        self.moved.emit(cursor)
+
+    def go_to(self, index: int) -> None:
+        """Go to a step of the program at hand, or to the nearest one that there is."""
+        self.go(self.cursor.to(index))
+
+    def load(self, program: Program, index: int = 0, classes: tuple[str, ...] = ()) -> None:
+        """Step through another program; breakpoints at operations that it lacks are dropped."""
+        self.pause()
+        self.classes = classes
+        names = {operation.name: operation for operation in program.operations}
+        self.breakpoints = tuple(point for point in self.breakpoints if _fits(point, names))
+        self.go(Cursor(program, 0, self.cursor.level).to(index))
+        self.changed.emit()
+
+    def set_level(self, level: Level) -> None:
+        """Step by another level from now on."""
+        self.go(self.cursor.at(level))
+
+    # ------------------------------------------------------------------------------------------- playing
+
+    @property
+    def playing(self) -> bool:
+        """Whether the timer presses Next."""
+        return self._timer.isActive()
+
+    @property
+    def speed(self) -> int:
+        """Steps a second while playing."""
+        return self._speed
+
+    def set_speed(self, speed: int) -> None:
+        """Play with so many steps a second, 1 to 60."""
+        speed = max(SLOWEST, min(speed, FASTEST))
+        if speed != self._speed:
+            self._speed = speed
+            self._timer.setInterval(round(1000 / speed))
+            self.changed.emit()
+
+    @property
+    def gear(self) -> int:
+        """Which of `SPEEDS` is the nearest to the speed at hand."""
+        return min(range(len(SPEEDS)), key=lambda k: abs(SPEEDS[k] - self._speed))
+
+    def shift(self, gears: int) -> None:
+        """Play faster or slower by so many of `SPEEDS`."""
+        self.set_speed(SPEEDS[max(0, min(self.gear + gears, len(SPEEDS) - 1))])
+
+    def play(self) -> None:
+        """Press Next again and again; from the start, if the program is at its end."""
+        if self.playing:
+            return
+        if self.cursor.index == len(self.cursor.program) - 1:
+            self.go_to(0)
+        self._timer.start()
+        self.changed.emit()
+
+    def pause(self) -> None:
+        """Stay here."""
+        if self.playing:
+            self._timer.stop()
+            self.changed.emit()
+
+    def toggle(self) -> None:
+        """Play or pause."""
+        if self.playing:
+            self.pause()
+        else:
+            self.play()
+
+    def _tick(self) -> None:
+        if not self._shown:  # a slow picture makes playing slower, it does not pile steps up
+            return
+        here, following = self.cursor, self.cursor.next()
+        stop = here.run_to(self.breakpoints) if self.breakpoints else following
+        hit = self.breakpoints and stop.index <= following.index
+        self.go(stop if hit else following)
+        if hit or following.index == len(here.program) - 1:
+            self.pause()
+
+    # ------------------------------------------------------------------------------------ what was shown
+
+    @property
+    def shown(self) -> bool:
+        """Whether the last move has been painted."""
+        return self._shown
+
+    def set_shown(self) -> None:
+        """Note that the last move has been painted."""
+        self._shown = True
+
+    # --------------------------------------------------------------------------------------- breakpoints
+
+    def toggle_here(self) -> None:
+        """Set a breakpoint at this very step, or take it away."""
+        self.toggle_at(self.cursor.index)
+
+    def toggle_at(self, index: int) -> None:
+        """Set a breakpoint at a step, or take it away."""
+        step = self.cursor.program[index]
+        self._toggle(Breakpoint(step.operation.name, step.line, step.offset))
+
+    def toggle_line(self, line: int) -> None:
+        """Set a breakpoint at every run of a line of the listing at hand, or take it away."""
+        self._toggle(Breakpoint(self.cursor.step.operation.name, line))
+
+    def remove_breakpoint(self, point: Breakpoint) -> None:
+        """Take one breakpoint away."""
+        if point in self.breakpoints:
+            self._toggle(point)
+
+    def clear_breakpoints(self) -> None:
+        """Take all breakpoints away."""
+        self.breakpoints = ()
+        self.changed.emit()
+
+    def _toggle(self, point: Breakpoint) -> None:
+        kept = tuple(other for other in self.breakpoints if other != point)
+        self.breakpoints = kept if len(kept) < len(self.breakpoints) else (*kept, point)
+        self.changed.emit()
+
+    def run(self, backwards: bool = False) -> None:
+        """Go to the next or previous breakpoint, or to the end or start; at once, by arithmetic."""
+        self.pause()
+        self.go(self.cursor.run_to(self.breakpoints, backwards))
+
+    def run_to_line(self, line: int) -> None:
+        """Go to the next run of a line of the listing at hand; to its last one, if none is left."""
+        step = self.cursor.step
+        found = next_run(step.operation, step.offset, line)
+        if found is None:
+            found = previous_run(step.operation, step.offset, line)
+        if found is not None:
+            self.pause()
+            self.go_to(step.index - step.offset + found)
+
+
+def _fits(point: Breakpoint, operations: Mapping[str, Operation]) -> bool:
+    operation = operations.get(point.operation)
+    return operation is not None and (point.offset or 0) < len(operation)

@@ -1,0 +1,118 @@
+"""What lies over the window: the blank screen, the keys sheet, and what the program is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+import cnnviz
+from cnnviz.text import tr
+from cnnviz.ui.keys import MENUS, Key, said
+
+
+class Blank(QWidget):
+    """Covers the window in one colour, so that the class looks at the lecturer; a click takes it away."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.colour = "#000000"
+        self.setAccessibleName(tr("Blank screen"))
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setCursor(Qt.CursorShape.BlankCursor)
+        self.hide()
+
+    def toggle(self, colour: str) -> None:
+        """Cover everything, or take the cover of this colour away."""
+        if self.isVisible() and self.colour == colour:
+            self.hide()
+            return
+        self.colour = colour
+        self.setGeometry(self.window().rect())
+        self.show()
+        self.raise_()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Fill with the colour."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self.colour))
+        painter.end()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Show the window again."""
+        self.hide()
+
+
+class KeysSheet(QDialog):
+    """Lists every action with its keys, from the same table as the menus."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("Keys"))
+        inside = QWidget()
+        grid = QGridLayout(inside)
+        grid.setHorizontalSpacing(28)
+        grid.setVerticalSpacing(5)
+        halves = (MENUS[2:3], (*MENUS[:2], *MENUS[3:]))
+        for side, menus in enumerate(halves):
+            _fill(grid, 2 * side, menus)
+        grid.setRowStretch(grid.rowCount(), 1)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setAccessibleName(tr("Keys"))
+        column = QVBoxLayout(self)
+        column.addWidget(area)
+        column.addWidget(_close_button(self))
+        self.resize(min(inside.sizeHint().width() + 60, 1100), min(inside.sizeHint().height() + 80, 820))
+
+
+def _fill(grid: QGridLayout, column: int, menus: Sequence[tuple[str, tuple[Key, ...]]]) -> None:
+    row = 0
+    for title, keys in menus:
+        head = QLabel(f"<b>{tr(title)}</b>")
+        grid.addWidget(head, row, column, 1, 2)
+        row += 1
+        for key in keys:
+            if key.keys:
+                grid.addWidget(QLabel(tr(key.text)), row, column)
+                grid.addWidget(QLabel(said(key.name)), row, column + 1)
+                row += 1
+
+
+class About(QDialog):
+    """Says what this is."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("About cnnviz"))
+        text = tr(
+            "cnnviz {version}\n\nSteps through a convolutional network, forwards and backwards, "
+            "line by line of its own loops.\n\n"
+            "MIT licence. Fonts: Inter and JetBrains Mono (OFL), DejaVu Sans.",
+            version=cnnviz.__version__,
+        )
+        label = QLabel(text)
+        label.setWordWrap(True)
+        label.setMinimumWidth(420)
+        column = QVBoxLayout(self)
+        column.addWidget(label)
+        column.addWidget(_close_button(self))
+
+
+def _close_button(dialog: QDialog) -> QDialogButtonBox:
+    box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    box.rejected.connect(dialog.reject)
+    return box

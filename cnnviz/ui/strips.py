@@ -1,0 +1,139 @@
+"""The strips under the top bar: what went wrong, and where to go. Neither takes the window away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
+
+from cnnviz.errors import CnnvizError
+from cnnviz.scene.theme import Theme
+from cnnviz.text import tr
+from cnnviz.ui.look import icon
+
+
+class Strip(QWidget):
+    """A line across the window that can be closed; hidden until it has something to say."""
+
+    closed = Signal()
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName("strip")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName(name)
+        self.row = QHBoxLayout(self)
+        self.row.setContentsMargins(18, 5, 10, 5)
+        self.row.setSpacing(10)
+        self.sentence = QLabel()
+        self.sentence.setWordWrap(True)
+        self.sentence.setTextFormat(Qt.TextFormat.PlainText)
+        self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.sentence.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.close_button = QToolButton()
+        self.close_button.setObjectName("tool")
+        self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.close_button.setAccessibleName(tr("Close"))
+        self.close_button.setToolTip(tr("Close (Esc)"))
+        self.close_button.clicked.connect(self.shut)
+        self.hide()
+
+    def _finish(self) -> None:
+        self.row.addWidget(self.sentence, 1)
+        self.row.addWidget(self.close_button)
+
+    def shut(self) -> None:
+        """Close it; whoever owns it takes the focus back."""
+        if not self.isHidden():
+            self.hide()
+            self.closed.emit()
+
+    def set_look(self, theme: Theme) -> None:
+        """Take colours."""
+        self.close_button.setIcon(icon("close", theme.color("ink")))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Close by Esc."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.shut()
+        else:
+            super().keyPressEvent(event)
+
+
+class MessageStrip(Strip):
+    """Says what happened and what to do."""
+
+    def __init__(self) -> None:
+        super().__init__(tr("Message"))
+        self.sign = QLabel()
+        self.row.addWidget(self.sign)
+        self._finish()
+
+    def say(self, sentence: str, error: bool = True) -> None:
+        """Show a sentence until it is closed or another one comes."""
+        self.setProperty("kind", "error" if error else "note")
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self.sign.setVisible(error)
+        self.sentence.setText(sentence)
+        self.sentence.setAccessibleName(sentence)
+        self.show()
+
+    def set_look(self, theme: Theme) -> None:
+        """Take colours."""
+        super().set_look(theme)
+        self.sign.setPixmap(icon("alert", theme.color("alert")).pixmap(20, 20))
+
+
+class GoStrip(Strip):
+    """A field for a step's number or a cell; what is wrong with it is said beside it.
+
+    Parameters
+    ----------
+    go : Callable[[str], None]
+        Goes to what a text names, or raises CnnvizError.
+    """
+
+    def __init__(self, go: Callable[[str], None]) -> None:
+        super().__init__(tr("Go to"))
+        self._go = go
+        self.field = QLineEdit()
+        self.field.setMinimumWidth(220)
+        self.field.setAccessibleName(tr("Step or cell to go to"))
+        self.field.setPlaceholderText("1034, conv1[2,3,4]")
+        self.field.setToolTip(tr("A step's number, or the cell whose step to go to (Enter)"))
+        self.field.returnPressed.connect(self._accept)
+        self.field.textEdited.connect(lambda: self._hint())
+        self.field.installEventFilter(self)
+        self.row.addWidget(QLabel(tr("Go to")))
+        self.row.addWidget(self.field)
+        self._finish()
+
+    def ask(self) -> None:
+        """Show the field and give it the keyboard."""
+        self._hint()
+        self.show()
+        self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.field.selectAll()
+
+    def eventFilter(self, watched: object, event: QEvent) -> bool:
+        """Let Esc close the strip before the window's own Esc sees it."""
+        if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
+            return False
+        if event.key() == Qt.Key.Key_Escape:
+            event.accept()
+        return event.key() == Qt.Key.Key_Escape
+
+    def _hint(self) -> None:
+        self.sentence.setText(tr("a step's number, or a cell as in conv1[2,3,4] or conv1.dw[0,0,1,2]"))
+
+    def _accept(self) -> None:
+        try:
+            self._go(self.field.text())
+        except CnnvizError as error:
+            self.sentence.setText(str(error))
+            self.field.selectAll()
+        else:
+            self.shut()

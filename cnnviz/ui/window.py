@@ -1,0 +1,338 @@
+"""The window: it only assembles the bar, the panes and the player, and says which action does what."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QResizeEvent
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QSplitter, QVBoxLayout, QWidget
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import Lesson
+from cnnviz.render.fonts import font
+from cnnviz.render.image import to_image
+from cnnviz.scene.frame import View, compose
+from cnnviz.scene.theme import THEMES
+from cnnviz.text import tr
+from cnnviz.ui.bar import TopBar
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.images import ImageChooser, thumbnail
+from cnnviz.ui.keys import Gate
+from cnnviz.ui.look import palette, style_sheet
+from cnnviz.ui.menus import connect, fill_menu_bar, make_actions, moves
+from cnnviz.ui.panes import (
+    DEBUGGER,
+    NETWORK,
+    STAGE,
+    STRIP,
+    TIMELINE,
+    DebuggerPane,
+    NetworkPane,
+    StagePane,
+    TimelinePane,
+)
+from cnnviz.ui.places import find_place
+from cnnviz.ui.saving import save_picture
+from cnnviz.ui.settings import Settings
+from cnnviz.ui.sheets import About, Blank, KeysSheet
+from cnnviz.ui.strips import GoStrip, MessageStrip
+
+_LEAVES_WITHIN = 2.0
+"""Seconds between two presses of Esc that leave the lecture view."""
+
+_SMALLEST_ZOOM, _LARGEST_ZOOM = 70, 200
+_PICTURE = (1920, 1080)
+
+
+class Window(QMainWindow):
+    """Network, stage, listing and timeline of one lesson.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        What is opened.
+    source : str
+        What it was loaded by, a name or a path.
+    settings : Settings
+        Where places and sizes are remembered.
+    """
+
+    def __init__(self, lesson: Lesson, source: str, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.desk = Desk(lesson, source, settings, self)
+        self.player = self.desk.player
+        self.theme = THEMES["dark" if settings.text("window/theme") == "dark" else "light"]
+        self.zoom = settings.number("window/zoom", 100, _SMALLEST_ZOOM, _LARGEST_ZOOM)
+        self._lecture = False
+        self._last_escape = -_LEAVES_WITHIN
+        self._font_size = 0
+        self.actions_by_name = make_actions(self)
+        self._assemble()
+        connect(self.actions_by_name, self._handlers())
+        fill_menu_bar(self, self.actions_by_name, self.desk.open)
+        self._gate = Gate(self.player, self)
+        for widget in (self, *self.findChildren(QWidget)):
+            if widget is self or widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
+                widget.installEventFilter(self._gate)
+        self._connect()
+        self._restore()
+        self._show_lesson()
+
+    # ------------------------------------------------------------------------------------------ assembling
+
+    def _assemble(self) -> None:
+        self.bar = TopBar(self.player, self.actions_by_name)
+        self.message, self.go_strip = MessageStrip(), GoStrip(self._go_to)
+        self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
+        self.debugger, self.timeline = DebuggerPane(self.player), TimelinePane(self.player)
+        self.panes = (self.network, self.stage, self.debugger, self.timeline)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        for pane in (self.network, self.stage, self.debugger):
+            self.splitter.addWidget(pane)
+        self.splitter.setHandleWidth(3)
+        self.splitter.setChildrenCollapsible(False)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for widget in (self.bar, self.message, self.go_strip):
+            column.addWidget(widget)
+        column.addWidget(self.splitter, 1)
+        column.addWidget(self.timeline)
+        self.setCentralWidget(middle)
+        self.setMinimumSize(1000, 620)
+        self.setAcceptDrops(True)
+        self.blank = Blank(self)
+        self.chooser = ImageChooser(self)
+
+    def _connect(self) -> None:
+        self.desk.changed.connect(self._show_lesson)
+        self.desk.failed.connect(self.message.say)
+        self.chooser.chosen.connect(self.desk.choose)
+        self.stage.painted.connect(self.player.set_shown)
+        for strip in (self.message, self.go_strip):
+            strip.closed.connect(self.stage.setFocus)
+        self.player.moved.connect(
+            lambda: self.actions_by_name[self.player.cursor.level.value].setChecked(True)
+        )
+
+    def _handlers(self) -> dict[str, Callable[[], object]]:
+        return {
+            **moves(self.player),
+            "open": self._ask_for_lesson,
+            "image": self._show_images,
+            "save": self._ask_where_to_save,
+            "copy": lambda: QApplication.clipboard().setImage(self.picture()),
+            "quit": self.close,
+            "network": self._show_panes,
+            "debugger": self._show_panes,
+            "timeline": self._show_panes,
+            "theme": self.toggle_theme,
+            "bigger": lambda: self.set_zoom(self.zoom + 10),
+            "smaller": lambda: self.set_zoom(self.zoom - 10),
+            "usual": lambda: self.set_zoom(100),
+            "full": lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen),
+            "lecture": lambda: self.set_lecture(not self._lecture),
+            "black": lambda: self.blank.toggle("#000000"),
+            "white": lambda: self.blank.toggle("#ffffff"),
+            "stop": self._escape,
+            "go": self._ask_where_to_go,
+            "keys": lambda: KeysSheet(self).open(),
+            "about": lambda: About(self).open(),
+        }
+
+    # --------------------------------------------------------------------------------------------- lesson
+
+    def _show_lesson(self) -> None:
+        lesson = self.desk.lesson
+        self.setWindowTitle(f"{lesson.title} – cnnviz")
+        self.bar.title.set_whole(lesson.title, lesson.sentence)
+        many = len(lesson.samples) > 1
+        self.actions_by_name["image"].setEnabled(many)
+        picture = thumbnail(lesson.samples.image(lesson.image), 64) if many else None
+        self.bar.set_image(picture, self.desk.label(lesson.image))
+        self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_images(self) -> None:
+        lesson = self.desk.lesson
+        labels = [self.desk.label(k) for k in range(len(lesson.samples))]
+        self.chooser.fill(lesson.samples.images, labels, lesson.image)
+        button = self.bar.image
+        corner = button.mapToGlobal(QPoint(button.width(), button.height() + 4))
+        if not button.isVisible():
+            corner = self.mapToGlobal(QPoint(self.width() // 2 + 280, 60))
+        self.chooser.open_at(corner, self.size())
+
+    def _ask_for_lesson(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, tr("Open lesson"), "", tr("Lessons (*.toml)"))
+        if path:
+            self.desk.open(path)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the lesson dropped."""
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.open_file(paths[0])
+
+    def open_file(self, path: str) -> None:
+        """Open a lesson file; what is none is said in the bar."""
+        if Path(path).suffix.lower() == ".toml":
+            self.desk.open(path)
+        else:
+            name = Path(path).name
+            self.message.say(tr("{file} is not a lesson: drop a file that ends in .toml.", file=name))
+
+    # -------------------------------------------------------------------------------------------- picture
+
+    def picture(self) -> QImage:
+        """Return the whole frame at 1920 × 1080, as the command line exports it."""
+        lesson, cursor = self.desk.lesson, self.player.cursor
+        view = View(*_PICTURE, lesson.title, lesson.samples.classes, self.player.breakpoints)
+        return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
+
+    def _ask_where_to_save(self) -> None:
+        usual = f"{self.desk.lesson.name}-{self.player.cursor.index}.png"
+        path, _ = QFileDialog.getSaveFileName(self, tr("Save frame"), usual, tr("Pictures (*.png)"))
+        if path:
+            self.save_picture(Path(path))
+
+    def save_picture(self, path: Path) -> None:
+        """Write the frame as PNG, and say where it is, or why it is not."""
+        path = path if path.suffix else path.with_suffix(".png")
+        try:
+            save_picture(self.picture(), path)
+        except CnnvizError as error:
+            self.message.say(str(error))
+        else:
+            self.message.say(tr("Saved as {file}.", file=path), error=False)
+
+    # ---------------------------------------------------------------------------------------------- places
+
+    def _ask_where_to_go(self) -> None:
+        self.player.pause()
+        self.go_strip.ask()
+
+    def _go_to(self, text: str) -> None:
+        self.player.go_to(find_place(self.player.cursor.program, text))
+
+    def _escape(self) -> None:
+        now = time.monotonic()
+        if self.blank.isVisible():
+            self.blank.hide()
+        elif self._lecture and now - self._last_escape <= _LEAVES_WITHIN:
+            self.set_lecture(False)
+        self.player.pause()
+        self._last_escape = now
+
+    # ---------------------------------------------------------------------------------------------- looks
+
+    def toggle_theme(self) -> None:
+        """Change between light and dark."""
+        self.theme = THEMES["dark" if self.theme.name == "light" else "light"]
+        self._take_look()
+
+    def set_zoom(self, zoom: int) -> None:
+        """Make everything bigger or smaller, in percent."""
+        self.zoom = max(_SMALLEST_ZOOM, min(zoom, _LARGEST_ZOOM))
+        self._take_look()
+
+    def set_lecture(self, on: bool) -> None:
+        """Show the stage alone, large, with a strip that says how far we are; or everything again."""
+        self._lecture = on
+        self.actions_by_name["lecture"].setChecked(on)
+        self.timeline.lecture = on
+        self._show_panes()
+        self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_panes(self) -> None:
+        lecture, actions = self._lecture, self.actions_by_name
+        self.menuBar().setVisible(not lecture)
+        self.bar.setVisible(not lecture)
+        self.network.setVisible(not lecture and actions["network"].isChecked())
+        self.debugger.setVisible(not lecture and actions["debugger"].isChecked())
+        self.timeline.setVisible(lecture or actions["timeline"].isChecked())
+        self._fit()
+        for pane in self.panes:
+            pane.refresh()
+
+    def _take_look(self) -> None:
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.setPalette(palette(self.theme))
+        zoom = self.zoom / 100
+        self._fit()
+        self.setStyleSheet(style_sheet(self.theme, zoom))
+        self.bar.set_look(self.theme, zoom * self._font_size / 15)
+        for strip in (self.message, self.go_strip):
+            strip.set_look(self.theme)
+        for pane in self.panes:
+            pane.set_look(self.theme, zoom)
+
+    def _fit(self) -> None:
+        """Give sizes that follow from the window's: the bar's text, the timeline, the lecture's text."""
+        unit = max(0.62, min(self.width() / _PICTURE[0], self.height() / _PICTURE[1])) * self.zoom / 100
+        lecture = self.height() / _PICTURE[1] * 1.3
+        self.stage.smallest_unit = lecture if self._lecture else 0.0
+        height = lecture * STRIP if self._lecture else unit * TIMELINE[1]
+        self.timeline.setFixedHeight(round(height))
+        size = 13 if self.height() < 900 or self.width() < 1600 else 15
+        if size != self._font_size:
+            self._font_size = size
+            self.bar.set_look(self.theme, self.zoom / 100 * size / 15)
+        self.setFont(font("sans", size * self.zoom / 100, False))
+        title = font("sans", (size + 4) * self.zoom / 100, True)
+        self.bar.title.setFont(title)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Follow the window's size."""
+        super().resizeEvent(event)
+        self._fit()
+        if self.blank.isVisible():
+            self.blank.setGeometry(self.rect())
+
+    # ------------------------------------------------------------------------------------------ remembering
+
+    def _restore(self) -> None:
+        settings = self.settings
+        for name in ("network", "debugger", "timeline"):
+            self.actions_by_name[name].setChecked(settings.flag(f"window/{name}", True))
+        if not self.restoreGeometry(settings.data("window/geometry")):
+            self.resize(_first_size())
+        self._take_look()
+        if not self.splitter.restoreState(settings.data("window/splitter")):
+            unit = self.width() / _PICTURE[0]
+            self.splitter.setSizes([round(made_for[0] * unit) for made_for in (NETWORK, STAGE, DEBUGGER)])
+        self._show_panes()
+        self.actions_by_name[self.player.cursor.level.value].setChecked(True)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember the place, sizes and looks."""
+        self.player.pause()
+        self.set_lecture(False)
+        self.desk.remember()
+        settings = self.settings
+        for name in ("network", "debugger", "timeline"):
+            settings.put(f"window/{name}", int(self.actions_by_name[name].isChecked()))
+        settings.put("window/geometry", self.saveGeometry())
+        settings.put("window/splitter", self.splitter.saveState())
+        settings.put("window/theme", self.theme.name)
+        settings.put("window/zoom", self.zoom)
+        with suppress(OSError):
+            settings.save()
+        super().closeEvent(event)
+
+
+def _first_size() -> QSize:
+    room = QGuiApplication.primaryScreen().availableSize()
+    return QSize(min(1600, room.width()), min(900, room.height()))
