@@ -11,7 +11,6 @@ from cnnviz.scene.frame import stage
 from cnnviz.scene.marks import Box, Frame, Mark, Rect
 from cnnviz.scene.moment import role
 from cnnviz.scene.provenance import Origin, explain, origin
-from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.program import Program
@@ -19,16 +18,16 @@ from cnnviz.trace.stops import Level, next_stop
 from cnnviz.ui.pane import FramePane
 from cnnviz.ui.player import Player
 
-NETWORK, STAGE, DEBUGGER, TIMELINE = (330, 878), (1140, 878), (450, 760), (1920, 146)
+NETWORK, STAGE, DEBUGGER, TIMELINE = (330, 600), (1140, 878), (450, 680), (1920, 146)
 """The sizes that the panes are made for, at unit 1."""
 
 STRIP = 52
 """The height of what stands for the timeline in the lecture view, at unit 1."""
 
 
-def fitting(width: float, height: float, made_for: tuple[int, int], zoom: float) -> float:
+def fitting(width: float, height: float, made_for: tuple[int, int]) -> float:
     """Return the unit at which a pane's picture fits its size."""
-    return max(0.4, min(width / made_for[0], height / made_for[1])) * zoom
+    return max(0.4, min(width / made_for[0], height / made_for[1]))
 
 
 class NetworkPane(FramePane):
@@ -39,8 +38,8 @@ class NetworkPane(FramePane):
         self.setMinimumWidth(150)
 
     def unit(self, width: float, height: float) -> float:
-        """Fit the width; rows take what height there is."""
-        return fitting(width, height * 1.25, NETWORK, self.zoom)
+        """Fit both ways; zooming is making it wider."""
+        return fitting(width, height, NETWORK)
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the network."""
@@ -77,7 +76,7 @@ class StagePane(FramePane):
 
     def unit(self, width: float, height: float) -> float:
         """Fit both ways, but never go under what the lecture view asks for."""
-        return max(fitting(width, height, STAGE, self.zoom), self.smallest_unit * self.zoom)
+        return max(fitting(width, height, STAGE), self.smallest_unit) * self.zoom
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the stage on its ground."""
@@ -135,8 +134,8 @@ class DebuggerPane(FramePane):
         self.setMinimumWidth(200)
 
     def unit(self, width: float, height: float) -> float:
-        """Fit both ways."""
-        return fitting(width, height, DEBUGGER, self.zoom)
+        """Fit both ways; zooming is making it wider."""
+        return fitting(width, height, DEBUGGER)
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the listing and what is under it."""
@@ -175,10 +174,6 @@ class TimelinePane(FramePane):
     def unit(self, width: float, height: float) -> float:
         """Fit the height, which the window gives."""
         return height / (STRIP if self.lecture else TIMELINE[1])
-
-    def set_look(self, theme: Theme, zoom: float) -> None:
-        """Take colours; the height says the size."""
-        super().set_look(theme, 1.0)
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the bar."""

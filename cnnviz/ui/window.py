@@ -44,7 +44,7 @@ from cnnviz.ui.strips import GoStrip, MessageStrip
 _LEAVES_WITHIN = 2.0
 """Seconds between two presses of Esc that leave the lecture view."""
 
-_SMALLEST_ZOOM, _LARGEST_ZOOM = 70, 200
+_SMALLEST_ZOOM, _LARGEST_ZOOM = 70, 150
 _PICTURE = (1920, 1080)
 
 
@@ -244,7 +244,11 @@ class Window(QMainWindow):
 
     def set_zoom(self, zoom: int) -> None:
         """Make everything bigger or smaller, in percent."""
-        self.zoom = max(_SMALLEST_ZOOM, min(zoom, _LARGEST_ZOOM))
+        zoom = max(_SMALLEST_ZOOM, min(zoom, _LARGEST_ZOOM))
+        left, middle, right = self.splitter.sizes()
+        grown = [min(size * zoom // self.zoom, self.width() * 2 // 5) for size in (left, right)]
+        self.zoom = zoom
+        self.splitter.setSizes([grown[0], left + middle + right - sum(grown), grown[1]])
         self._take_look()
 
     def set_lecture(self, on: bool) -> None:

@@ -1,0 +1,67 @@
+"""What is remembered; files that are damaged."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QByteArray
+
+from cnnviz.ui.settings import VARIABLE, Settings, lesson_key
+
+
+def test_what_is_put_is_there_at_the_next_start(settings_file):
+    settings = Settings(settings_file)
+    settings.put("a/text", "dark")
+    settings.put("a/number", 12)
+    settings.put("a/data", QByteArray(b"\x00\xff;,"))
+    settings.save()
+    again = Settings(settings_file)
+    assert again.text("a/text") == "dark"
+    assert again.number("a/number", 0, 0, 20) == 12
+    assert again.data("a/data").data() == b"\x00\xff;,"
+
+
+def test_a_number_out_of_range_is_not_believed(settings_file):
+    settings = Settings(settings_file)
+    settings.put("n", 99)
+    assert settings.number("n", 4, 1, 60) == 4
+
+
+def test_the_file_can_be_named_by_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "other.ini"))
+    settings = Settings()
+    settings.put("x", 1)
+    settings.save()
+    assert (tmp_path / "other.ini").exists()
+
+
+def test_keys_of_lessons_differ_and_hold_no_slash():
+    keys = {lesson_key(name) for name in ("digits", "/home/a/digits.toml", "/home/b/digits.toml")}
+    assert len(keys) == 3
+    assert not any("/" in key for key in keys)
+
+
+DAMAGED = [
+    b"",
+    b"\x00" * 500,
+    b"\xff\xfe\x00[window]\n",
+    b"[window\ngeometry=@ByteArray(\\x1)\nzoom=@Variant(\\0\\0)\n",
+    b"[window]\ngeometry=AAAA\nsplitter=!!!\nzoom=1e9\ntheme=blue\nnetwork=maybe\n"
+    b"[player]\nspeed=-5\nlevel=nine\n",
+    b"[player]\nspeed=1, 2, 3\n",
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_file_does_no_harm(make_window, settings_file, content):
+    settings_file.write_bytes(content)
+    window = make_window()
+    assert window.player.cursor.index == 0
+    assert window.player.speed == 4
+    assert window.zoom == 100
+
+
+def test_a_folder_in_its_place_does_no_harm(make_window, settings_file):
+    settings_file.mkdir()
+    window = make_window()
+    window.player.go_to(9)
+    window.close()
