@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage, QPainter
 from cnnviz.scene.marks import Box, Cells, Group
 from cnnviz.scene.theme import Theme
 
-_MOST_BYTES = 96 << 20
+_MOST_BYTES = 192 << 20
 
 # The mark is kept beside its picture, so that its id cannot come to mean another one.
 _pictures: OrderedDict[tuple[int, str, float], tuple[Group | Cells, QImage, QPointF]] = OrderedDict()

@@ -29,7 +29,9 @@ def paint(painter: QPainter, frame: Frame, theme: Theme) -> None:
 def _paint_group(mark: Group, painter: QPainter, theme: Theme) -> None:
     def anew(on: QPainter) -> None:
         for inner in mark.marks:
-            _PAINT[type(inner)](inner, on, theme)
+            # A grid in a group is kept with the group, not by itself.
+            paint_inner = cells.paint if type(inner) is Cells else _PAINT[type(inner)]
+            paint_inner(inner, on, theme)
 
     kept.draw(mark, mark.box, painter, theme, anew, opaque=True)
 

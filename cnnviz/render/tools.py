@@ -48,8 +48,8 @@ def hatch_rect(painter: QPainter, area: QRectF, theme: Theme) -> None:
 @lru_cache(maxsize=4)
 def _hatch(theme: Theme) -> QBrush:
     # A tile of pixels: Qt's own line patterns take several times as long to fill.
-    tile = QImage(_HATCH_PERIOD, _HATCH_PERIOD, QImage.Format.Format_ARGB32_Premultiplied)
-    tile.fill(0)
+    tile = QImage(_HATCH_PERIOD, _HATCH_PERIOD, QImage.Format.Format_RGB32)
+    tile.fill(color(theme, "ground"))
     for k in range(_HATCH_PERIOD):
         tile.setPixelColor(k, _HATCH_PERIOD - 1 - k, color(theme, "hatch"))
     return QBrush(tile)

@@ -16,7 +16,7 @@ import numpy as np
 
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
-from cnnviz.scene.numbers import full, number
+from cnnviz.scene.numbers import full, number, power_of_ten, scaled
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operands import Anatomy, Operand, anatomy
@@ -98,7 +98,12 @@ def term_variables(moment: Moment, found: Terms, k: int) -> dict[str, int]:
 
 
 def with_numbers(
-    moment: Moment, parts: Anatomy, scope: dict[str, Any], span: tuple[int, int] | None = None, skip: str = ""
+    moment: Moment,
+    parts: Anatomy,
+    scope: dict[str, Any],
+    span: tuple[int, int] | None = None,
+    skip: str = "",
+    bare: bool = False,
 ) -> tuple[Run, ...]:
     """Return a line's right-hand side with the values put in place of the names, each in its colour.
 
@@ -108,6 +113,8 @@ def with_numbers(
         Write only this piece of the line's text.
     skip : str
         A scalar to leave as it is.
+    bare : bool
+        Leave off the arrays' powers of ten; they are said once, beside the sum.
     """
     at, end = span or (parts.right, len(parts.text))
     runs: list[Run] = []
@@ -115,7 +122,7 @@ def with_numbers(
         if operand.start < at or operand.end > end:
             continue
         runs.append(Run(_signs(parts.text[at : operand.start])))
-        runs.append(_value(moment, operand, scope) if operand.name != skip else Run(operand.name))
+        runs.append(_value(moment, operand, scope, bare) if operand.name != skip else Run(operand.name))
         at = operand.end
     runs.append(Run(_signs(parts.text[at:end])))
     return tuple(run for run in runs if run.text)
@@ -124,11 +131,11 @@ def with_numbers(
 def _term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
     """Return one term with its numbers: of a choice only what is chosen, of a maximum only what is compared."""
     if parts.choice is not None:
-        return with_numbers(moment, parts, scope, parts.choice.taken(scope))
+        return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=True)
     compared = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
     if compared:
-        return with_numbers(moment, parts, scope, compared.span(1))
-    return with_numbers(moment, parts, scope, skip=parts.target.name)
+        return with_numbers(moment, parts, scope, compared.span(1), bare=True)
+    return with_numbers(moment, parts, scope, skip=parts.target.name, bare=True)
 
 
 def with_places(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
@@ -154,11 +161,14 @@ def _role(operation: Operation, name: str) -> str:
     return role(operation, name) if name in operation.tree.arrays else "ink"
 
 
-def _value(moment: Moment, operand: Operand, scope: dict[str, Any]) -> Run:
+def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
     operation = moment.operation
     if operand.index:
         value = scope[operand.name][operand.place(scope)]
-        return Run(number(value, moment.look(operand.name).places), role(operation, operand.name))
+        if bare:
+            look = moment.look(operand.name)
+            return Run(number(value * 10.0**-look.power, look.places), role(operation, operand.name))
+        return Run(moment.text(operand.name, value), role(operation, operand.name))
     if operand.name not in scope:
         return Run(operand.name)
     value = scope[operand.name]
@@ -166,13 +176,17 @@ def _value(moment: Moment, operand: Operand, scope: dict[str, Any]) -> Run:
         return Run(number(int(value), 0))
     if operand.name in moment.operation.call.given:
         return Run(full(value))
-    return Run(number(value, scalar_places(moment, operand.name)))
+    return Run(scalar_text(moment, value))
 
 
-def scalar_places(moment: Moment, name: str) -> int:
-    """Return how many decimals to write a scalar with: one more than the array that it goes into."""
-    places = [moment.look(array).places for array in moment.operation.call.writes]
-    return max((count for count in places if count > 0), default=1) + 1
+def scalar_text(moment: Moment, value: float) -> str:
+    """Write a scalar of the listing: with one decimal more than the array that it goes into."""
+    looks = [moment.look(array) for array in moment.operation.call.writes]
+    exact = [look for look in looks if look.places > 0]
+    if not exact:
+        return scaled(value, 2, 0)
+    finest = max(exact, key=lambda look: look.places - look.power)
+    return scaled(value, finest.places + 1, finest.power)
 
 
 _SIGNS = (
@@ -288,11 +302,11 @@ def _scope_before(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> dict
 def _result(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> str:
     target = parts.target
     if target.index:
-        return number(scope[target.name][target.place(scope)], moment.look(target.name).places)
+        return moment.text(target.name, scope[target.name][target.place(scope)])
     value = scope[target.name]
     if isinstance(value, int | np.integer):
         return number(int(value), 0)
-    return number(value, scalar_places(moment, target.name))
+    return scalar_text(moment, value)
 
 
 def _sum(moment: Moment, found: Terms, second: Box, third: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
@@ -361,5 +375,8 @@ def _sum_so_far(
         )
         marks.append(Label(box, runs, 30 * unit))
     progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
+    power = sum(moment.look(operand.name).power for operand in parts.operands if operand.index)
+    if power:
+        progress = tr("each · {power}, {progress}", power=power_of_ten(power), progress=progress)
     marks.append(label(box, progress, 18 * unit, "muted", align="right"))
     return marks

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import floor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Role, Run
-from cnnviz.scene.moment import Look, Moment, role, symbol
-from cnnviz.scene.numbers import number
+from cnnviz.scene.moment import Look, Moment, final, role, symbol
+from cnnviz.scene.numbers import number, power_of_ten
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 
@@ -22,49 +23,94 @@ _LARGEST_CELL = 72.0
 
 
 @dataclass(frozen=True)
-class Plane:
-    """A two-dimensional slice of an array, as it is to be shown.
+class Slice:
+    """Which part of an array is shown, and how.
 
     Attributes
     ----------
+    operation : Operation
+        Whose array it is.
     name : str
         The array in the listing.
     prefix : tuple[int, ...]
         The indices before the two shown; for a 4-D kernel the map and the channel.
-    values : Array
-        (rows, columns).
     axes : str
         As in `Cells`.
-    focus : (int, int, int, int)
-        Row, column, rows and columns that must be seen with their numbers in a large map.
     flipped : bool
         Whether it is shown turned by 180°.
+    look : Look
+        How its numbers are written and coloured.
     """
 
+    operation: Operation
     name: str
     prefix: tuple[int, ...]
+    axes: str
+    flipped: bool
+    look: Look
+
+    def shaped(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return the slice of an array (or of a mask of it) as rows and columns."""
+        part = array[self.prefix]
+        if self.axes == "cr":
+            return part.T
+        return part.reshape({"r": (-1, 1), "c": (1, -1), "": (1, 1)}.get(self.axes, part.shape))
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A slice of an array at one step.
+
+    Attributes
+    ----------
+    of : Slice
+        What is shown.
+    values : Array
+        (rows, columns), as far as they are computed.
+    fill : {"full", "empty", "partly"}
+        Whether it holds all of its final values by now, none, or some. Full and empty ones look the same
+        at every step, so that their pictures are kept.
+    missing : NDArray[np.bool_] or None
+        Which cells hold no value yet, if it is partly filled.
+    focus : (int, int, int, int)
+        Row, column, rows and columns that must be seen with their numbers in a large map.
+    """
+
+    of: Slice
     values: Array
-    axes: str = "rc"
+    fill: str
+    missing: NDArray[np.bool_] | None = None
     focus: tuple[int, int, int, int] = (0, 0, 1, 1)
-    flipped: bool = False
 
 
-def plane(moment: Moment, name: str, prefix: tuple[int, ...] = (), focus: tuple[int, int, int, int] = (0, 0, 1, 1)) -> Plane:
+def plane(
+    moment: Moment,
+    name: str,
+    prefix: tuple[int, ...] = (),
+    focus: tuple[int, int, int, int] = (0, 0, 1, 1),
+    *,
+    axes: str | None = None,
+    flipped: bool = False,
+) -> Plane:
     """Return a slice of an array of the state: the last two axes, or a vector as a column."""
-    values = np.asarray(moment.state.arrays[name])[prefix]
-    if values.ndim == 1:
-        return Plane(name, prefix, values[:, None], "r", focus)
-    if values.ndim == 0:
-        return Plane(name, prefix, values.reshape(1, 1), "", focus)
-    return Plane(name, prefix, values, "rc", focus)
+    array = np.asarray(moment.state.arrays[name])
+    axes = {0: "", 1: "r"}.get(array.ndim - len(prefix), "rc") if axes is None else axes
+    of = Slice(moment.operation, name, prefix, axes, flipped, moment.look(name))
+    call = moment.operation.call
+    if name not in call.writes:
+        return Plane(of, of.shaped(array), "full", None, focus)
+    values = of.shaped(array)
+    if name in call.before or call.linear is not None:
+        return Plane(of, values, "partly", np.zeros(values.shape, bool), focus)
+    missing = ~of.shaped(moment.state.written(name))
+    fill = "empty" if missing.all() else "partly" if missing.any() else "full"
+    return Plane(of, values, fill, missing, focus)
 
 
 def row_plane(moment: Moment, name: str, focus: int = 0) -> Plane:
     """Return a vector as a row, or a matrix transposed."""
-    values = np.asarray(moment.state.arrays[name])
-    if values.ndim == 2:
-        return Plane(name, (), values.T, "cr", (0, focus, 1, 1))
-    return Plane(name, (), values[None, :], "c", (0, focus, 1, 1))
+    axes = "cr" if np.ndim(moment.state.arrays[name]) == 2 else "c"
+    return plane(moment, name, (), (0, focus, 1, 1), axes=axes)
 
 
 def fitted_cell(box: Box, rows: int, columns: int, unit: float) -> float:
@@ -72,17 +118,19 @@ def fitted_cell(box: Box, rows: int, columns: int, unit: float) -> float:
     return min(box.w / columns, box.h / rows, _LARGEST_CELL * unit)
 
 
-def heading(moment: Moment, shown: Plane, box: Box, unit: float, text: str, depth: int = 0) -> Label:
-    """Return the line over a grid: the array's name in its colour, its index, and what it is."""
-    index = "".join(f"[{', '.join(str(k) for k in shown.prefix)}]" if shown.prefix else "")
-    name = symbol(shown.name) + index
+def heading(of: Slice, box: Box, unit: float, text: str, depth: int = 1) -> Label:
+    """Return the line over a grid: the array's name in its colour, its index, its power of ten, what it is."""
+    name = symbol(of.name)
+    if of.prefix:
+        name += f"[{', '.join(str(k) for k in of.prefix)}]"
+    if of.look.power:
+        name += f" · {power_of_ten(of.look.power)}"
     if depth > 1:
         text = tr("{text}, {depth} channels", text=text, depth=depth)
-    runs = (Run(name, role(moment.operation, shown.name), True), Run("  " + text, "muted"))
-    return Label(box, runs, 17 * unit)
+    return Label(box, (Run(name, role(of.operation, of.name), True), Run("  " + text, "muted")), 17 * unit)
 
 
-def draw(moment: Moment, shown: Plane, box: Box, unit: float, *, align: str = "left", cell: float | None = None) -> tuple[list[Mark], Cells]:
+def draw(moment: Moment, shown: Plane, box: Box, unit: float, *, align: str = "left") -> tuple[list[Mark], Cells]:
     """Draw a slice into a box: with its numbers if they can be read, else as a heatmap with a close-up.
 
     Returns
@@ -92,16 +140,23 @@ def draw(moment: Moment, shown: Plane, box: Box, unit: float, *, align: str = "l
     Cells
         The grid that shows the focus with its numbers.
     """
+    place = readable(shown, box, unit, align)
+    if place is None:
+        return _with_close_up(moment, shown, box, unit)
+    grid = cells(shown, place, unit)
+    return [grid, *outlines(moment, grid, unit)], grid
+
+
+def readable(shown: Plane, box: Box, unit: float, align: str = "left") -> Box | None:
+    """Return where a slice stands in a box with its numbers; None where they could not be read."""
     rows, columns = shown.values.shape
-    side = fitted_cell(box, rows, columns, unit) if cell is None else cell
-    if side >= _SMALLEST_CELL * unit or (rows * columns <= 4):
-        grid = cells(moment, shown, _placed(box, rows, columns, side, align), unit)
-        return [grid, *outlines(moment, grid, unit)], grid
-    return _with_close_up(moment, shown, box, unit)
+    side = fitted_cell(box, rows, columns, unit)
+    if side < _SMALLEST_CELL * unit and rows * columns > 4:
+        return None
+    return _placed(box, rows, columns, side, align)
 
 
 def cells(
-    moment: Moment,
     shown: Plane,
     box: Box,
     unit: float,
@@ -111,71 +166,53 @@ def cells(
 ) -> Cells:
     """Return the grid of a slice, or of a window (row, column, rows, columns) of it."""
     window = window or (0, 0, *shown.values.shape)
-    if shown.name not in moment.operation.call.writes:
-        outside = (shown.name, shown.prefix, shown.axes, shown.flipped)
-        return _unchanging(moment.operation, moment.look(shown.name), outside, box, unit, window, numbers)
-    missing = _shaped(~moment.state.written(shown.name)[shown.prefix], shown)
-    return _cells(shown, moment.look(shown.name), missing, None, box, unit, window, numbers)
+    if shown.fill == "partly":
+        return _cells(shown, box, unit, window, numbers)
+    return unchanging(shown.of, shown.fill, box, unit, window, numbers)
 
 
-@lru_cache(maxsize=1024)
-def _unchanging(
-    operation: Operation,
-    look: Look,
-    slice_of: tuple[str, tuple[int, ...], str, bool],
-    box: Box,
-    unit: float,
-    window: tuple[int, int, int, int],
-    numbers: bool,
+@lru_cache(maxsize=2048)
+def unchanging(
+    of: Slice, fill: str, box: Box, unit: float, window: tuple[int, int, int, int] | None = None, numbers: bool = True
 ) -> Cells:
-    """Return the grid of an array that the operation only reads: one object for all its steps."""
-    name, prefix, axes, flipped = slice_of
-    values = np.asarray(operation.call.given[name])[prefix]
-    values = values.T if axes == "cr" else values
-    shape = {"r": (-1, 1), "c": (1, -1), "": (1, 1)}.get(axes, values.shape)
-    shown = Plane(name, prefix, values.reshape(shape), axes, flipped=flipped)
-    filler = operation.call.filler.get(name)
-    nothing = np.zeros(shown.values.shape, bool)
-    made = _cells(shown, look, nothing, filler, box, unit, window, numbers)
-    return replace(made, kept=True)
+    """Return the grid of a slice that is full or empty: one object for all steps at which it is."""
+    values = of.shaped(final(of.operation, of.name))
+    shown = Plane(of, values, fill, np.full(values.shape, fill == "empty"))
+    return replace(_cells(shown, box, unit, window or (0, 0, *values.shape), numbers), kept=True)
 
 
-def _cells(
-    shown: Plane,
-    look: Look,
-    missing: NDArray[np.bool_],
-    filler: NDArray[np.bool_] | None,
-    box: Box,
-    unit: float,
-    window: tuple[int, int, int, int],
-    numbers: bool,
-) -> Cells:
+def _cells(shown: Plane, box: Box, unit: float, window: tuple[int, int, int, int], numbers: bool) -> Cells:
+    of = shown.of
     r, c, rows, columns = window
     part = np.s_[r : r + rows, c : c + columns]
-    values, missing = shown.values[part], missing[part]
-    if shown.flipped:
+    values = shown.values[part]
+    missing = np.zeros(values.shape, bool) if shown.missing is None else shown.missing[part]
+    filler = of.operation.call.filler.get(of.name)
+    if of.flipped:
         values, missing = values[::-1, ::-1], missing[::-1, ::-1]
     return Cells(
         box=box,
         values=values,
-        array=shown.name,
-        prefix=shown.prefix,
+        array=of.name,
+        prefix=of.prefix,
         origin=(r, c),
-        axes=shown.axes,
-        palette=look.palette,
-        limit=look.limit,
-        texts=texts(values, look, missing) if numbers else (),
-        size=text_size(box.w / columns, box.h / rows, look, unit),
+        axes=of.axes,
+        palette=of.look.palette,
+        limit=of.look.limit,
+        texts=texts(values, of.look, missing) if numbers else (),
+        size=text_size(box.w / columns, box.h / rows, of.look, unit),
         missing=missing if missing.any() else None,
         faint=filler[part] if filler is not None and filler.any() else None,
         lines=numbers,
-        flipped=shown.flipped,
+        flipped=of.flipped,
     )
 
 
 def texts(values: Array, look: Look, missing: NDArray[np.bool_] | None = None) -> tuple[tuple[str, ...], ...]:
     """Write the numbers of a grid; nothing where there is none yet."""
     places = look.places
+    if look.power:
+        values = values * 10.0**-look.power
     if missing is None or not missing.any():
         return tuple(tuple(number(value, places) for value in row) for row in values.tolist())
     return tuple(
@@ -228,8 +265,7 @@ def _placed(box: Box, rows: int, columns: int, side: float, align: str) -> Box:
 def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple[list[Mark], Cells]:
     """Draw the whole map small, and beside or under it the neighbourhood of the focus with numbers."""
     rows, columns = shown.values.shape
-    look = moment.look(shown.name)
-    side = floor(max(_SMALLEST_CELL, 7.6 * look.width + 6) * unit)
+    side = floor(max(_SMALLEST_CELL, 7.6 * shown.of.look.width + 6) * unit)
     stacked = box.h > box.w * 1.2
     share = 0.42
     small = box.top(box.h * share) if stacked else Box(box.x, box.y, box.w * share, box.h)
@@ -240,12 +276,7 @@ def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple
     top = min(max(0, r + high // 2 - seen[0] // 2), rows - seen[0])
     left = min(max(0, c + wide // 2 - seen[1] // 2), columns - seen[1])
     fit = min(small.w / columns, small.h / rows)
-    overview = cells(moment, shown, _placed(small, rows, columns, fit, "left"), unit, numbers=False)
-    close = cells(moment, shown, Box(round(large.x), round(large.y), side * seen[1], side * seen[0]), unit, window=(top, left, *seen))
+    overview = cells(shown, _placed(small, rows, columns, fit, "left"), unit, numbers=False)
+    close = cells(shown, Box(round(large.x), round(large.y), side * seen[1], side * seen[0]), unit, window=(top, left, *seen))
     frame = Rect(overview.box_of(top, left, *seen), stroke="line", width=1.5)
     return [overview, frame, *outlines(moment, overview, unit * 0.6), close, *outlines(moment, close, unit)], close
-
-
-def _shaped(mask: NDArray[np.bool_], shown: Plane) -> NDArray[np.bool_]:
-    """Bring a mask of an array's slice into the shape in which the slice is shown."""
-    return mask.T if shown.axes == "cr" else mask.reshape(shown.values.shape)

@@ -6,7 +6,9 @@ A mark that holds text says the box it must fit; the painter fits it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import ceil, floor
 from typing import Literal
 
 import numpy as np
@@ -59,13 +61,17 @@ class Box:
 
     def columns(self, weights: list[float], gap: float = 0.0) -> list[Box]:
         """Cut into columns whose widths are as these weights."""
-        free = max(0.0, self.w - gap * (len(weights) - 1))
+        share = max(0.0, self.w - gap * (len(weights) - 1)) / sum(weights)
         x, boxes = self.x, []
         for weight in weights:
-            width = free * weight / sum(weights)
-            boxes.append(Box(x, self.y, width, self.h))
-            x += width + gap
+            boxes.append(Box(x, self.y, share * weight, self.h))
+            x += share * weight + gap
         return boxes
+
+    def whole(self) -> Box:
+        """Return the smallest box of whole pixels around this one."""
+        x, y = floor(self.x), floor(self.y)
+        return Box(x, y, ceil(self.right) - x, ceil(self.bottom) - y)
 
     def contains(self, x: float, y: float) -> bool:
         """Return whether a point lies inside."""
@@ -258,7 +264,7 @@ class Frame:
 
     def at(self, x: float, y: float) -> tuple[Cells, tuple[int, ...]] | None:
         """Return the topmost grid at a point, and the index of the cell there."""
-        for mark in reversed(self.marks):
+        for mark in flat(reversed(self.marks)):
             if isinstance(mark, Cells) and mark.array and mark.box.contains(x, y):
                 width, height = mark.cell
                 return mark, mark.index_of(int((y - mark.box.y) / height), int((x - mark.box.x) / width))
@@ -268,6 +274,15 @@ class Frame:
         """Return the topmost spot at a point."""
         spots = (mark for mark in reversed(self.marks) if isinstance(mark, Spot))
         return next((spot for spot in spots if spot.box.contains(x, y)), None)
+
+
+def flat(marks: Iterable[Mark]) -> Iterator[Mark]:
+    """Yield marks with those of groups among them."""
+    for mark in marks:
+        if isinstance(mark, Group):
+            yield from reversed(mark.marks)
+        else:
+            yield mark
 
 
 def label(

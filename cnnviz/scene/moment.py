@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Palette, Role
-from cnnviz.scene.numbers import decimals, number
+from cnnviz.scene.numbers import decimals, number, scaled
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program, Step
@@ -31,6 +31,8 @@ class Look:
         The value at the colour map's end.
     places : int
         Decimals.
+    power : int
+        The power of ten that its numbers are written in; 0 for plain numbers.
     width : int
         The most characters that one of its numbers takes.
     """
@@ -38,7 +40,12 @@ class Look:
     palette: Palette
     limit: float
     places: int
+    power: int
     width: int
+
+    def text(self, value: float) -> str:
+        """Write a number as it stands alone."""
+        return scaled(value, self.places, self.power)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +107,7 @@ class Moment:
 
     def text(self, name: str, value: float) -> str:
         """Write a number of an array with the array's decimals."""
-        return number(value, self.look(name).places)
+        return self.look(name).text(value)
 
     def previous_layer(self) -> str:
         """Return the name of the layer that feeds this one, ``input`` for the first."""
@@ -140,14 +147,13 @@ def look(operation: Operation, name: str, pixels: bool = False) -> Look:
     values = final(operation, name)
     finite = np.abs(values[np.isfinite(values)])
     limit = float(finite.max()) if finite.size else 1.0
-    places = decimals(values)
-    if operation.phase == "update" and places >= 0:
+    places, power = decimals(values)
+    if operation.phase == "update" and places and not power:
         places = max(places, 3)  # a step of the update is small beside the weight
-    largest = [float(values.min()), float(values.max())] if finite.size == values.size else [-limit, limit]
-    width = max(len(number(value, places)) for value in largest)
-    if pixels:
-        return Look("pixel", max(limit, 1.0), places, width)
-    return Look("gradient" if name.startswith("d") else "value", limit or 1.0, places, width)
+    ends = (-limit, limit) if finite.size != values.size or values.min() < 0 else (limit,)
+    width = max(len(number(value * 10.0**-power, places)) for value in ends)
+    palette: Palette = "pixel" if pixels else "gradient" if name.startswith("d") else "value"
+    return Look(palette, max(limit, 1.0) if pixels else limit or 1.0, places, power, width)
 
 
 def final(operation: Operation, name: str) -> Array:

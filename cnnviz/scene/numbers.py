@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import floor, log10
+
 import numpy as np
 
 from cnnviz.engine.layer import Array, Value
@@ -9,19 +11,27 @@ from cnnviz.engine.layer import Array, Value
 MINUS = "−"
 
 
-def decimals(values: Array) -> int:
-    """Return how many decimals to write the numbers of one array with; −1 means powers of ten.
+def decimals(values: Array) -> tuple[int, int]:
+    """Return with how many decimals the numbers of one array are written, and in which power of ten.
 
-    Few enough to read from the last row, and enough to tell the array's larger numbers apart.
+    Few enough to read from the last row, and enough to tell the array's larger numbers apart: an array
+    of very small or very large numbers is written in a power of ten that is said once, in its heading.
+
+    Returns
+    -------
+    (int, int)
+        (2, 0) for 0.12; (1, −5) for numbers written as 3.8, meaning 3.8 · 10⁻⁵.
     """
     finite = np.abs(values[np.isfinite(values)])
     largest = float(finite.max()) if finite.size else 0.0
     if largest == 0 or (largest < 1e6 and finite.size < 5000 and np.array_equal(finite, np.round(finite))):
-        return 0
-    for bound, places in ((1000, 0), (10, 1), (0.095, 2), (0.0095, 3), (0.00095, 4)):
+        return 0, 0
+    if largest < 1e-3 or largest >= 1e5:
+        return 2, floor(log10(largest))
+    for bound, places in ((1000, 0), (100, 1), (0.095, 2), (0.0095, 3)):
         if largest >= bound:
-            return places
-    return -1
+            return places, 0
+    return 4, 0
 
 
 def number(value: Value, places: int) -> str:
@@ -32,15 +42,15 @@ def number(value: Value, places: int) -> str:
     value : float
         The number; NaN and infinity have signs of their own.
     places : int
-        Decimals, or −1 for powers of ten, as `decimals` returns them.
+        Decimals.
     """
     value = float(value)  # type: ignore[arg-type]
     if value != value:
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else MINUS + "∞"
-    if places < 0 or abs(value) >= 1e7:
-        return _power(value)
+    if abs(value) >= 1e7:
+        return _scientific(value, 1)
     text = f"{value:.{places}f}"
     if text[0] == "-":
         return MINUS + text[1:] if text.strip("-0.") else text[1:]
@@ -54,8 +64,20 @@ def full(value: Value) -> str:
         return number(value, 0)
     text = f"{value:.7g}"
     if "e" in text:
-        return _power(value, 6)
+        return _scientific(value, 6)
     return text.replace("-", MINUS)
+
+
+def scaled(value: Value, places: int, power: int) -> str:
+    """Write a number of an array whose heading does not say the power of ten: ``3.80·10⁻⁵``."""
+    if power == 0 or value == 0:
+        return number(value, places)
+    return f"{number(value * 10.0**-power, places)}·{power_of_ten(power)}"
+
+
+def power_of_ten(power: int) -> str:
+    """Write a power of ten: ``10⁻⁵``."""
+    return "10" + str(power).translate(_SUPERSCRIPT)
 
 
 def count(value: int) -> str:
@@ -66,8 +88,6 @@ def count(value: int) -> str:
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
-def _power(value: float, digits: int = 1) -> str:
-    if value == 0:
-        return "0"
+def _scientific(value: float, digits: int) -> str:
     mantissa, exponent = f"{value:.{digits}e}".split("e")
-    return f"{mantissa.replace('-', MINUS)}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return f"{mantissa.replace('-', MINUS)}·{power_of_ten(int(exponent))}"

@@ -42,6 +42,7 @@ class Operation:
         self._check_arguments()
         self.body: Block = self.tree.bind({name: _size(call.given[name]) for name in self.tree.sizes})
         self._orders: dict[int, NDArray[np.intp]] = {}
+        self._runs: dict[tuple[Line | Loop | Block, Line], int] = {}
 
     def _check_arguments(self) -> None:
         given, needed = self.call.given, self.tree.parameters
@@ -289,20 +290,29 @@ class Operation:
 
     def writers(self, name: str) -> list[Line]:
         """Return the lines that write cells of an array."""
-        return [
-            node for node in walk(self.body) if isinstance(node, Line) and node.index and node.target == name
-        ]
+        return [line for line in self._writing_lines if line.target == name]
+
+    @cached_property
+    def _writing_lines(self) -> tuple[Line, ...]:
+        return tuple(node for node in walk(self.body) if isinstance(node, Line) and node.index)
 
     def runs_until(self, line: Line, offset: int) -> int:
         """Return how often a line has run by a step, that step included."""
         runs = 0
         way, last = self.locate(offset)
         for block, k, iteration in way:
-            runs += sum(_runs(statement, line) for statement in block.statements[:k])
+            runs += sum(self._runs_in(statement, line) for statement in block.statements[:k])
             statement = block.statements[k]
             if isinstance(statement, Loop):
-                runs += min(iteration, statement.count) * _runs(statement.body, line)
+                runs += min(iteration, statement.count) * self._runs_in(statement.body, line)
         return runs + (last is line)
+
+    def _runs_in(self, node: Line | Loop | Block, line: Line) -> int:
+        """Return how often a line runs each time that a node is run to its end."""
+        key = (node, line)
+        if key not in self._runs:
+            self._runs[key] = _runs(node, line)
+        return self._runs[key]
 
     def write_order(self, line: Line) -> NDArray[np.intp]:
         """Return the flat index of the cell that each run of a line writes, in the order of its runs."""

@@ -9,10 +9,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from cnnviz.scene.arithmetic import scalar_places
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Role, Run, Spot, label
 from cnnviz.scene.moment import Moment, role, symbol
-from cnnviz.scene.numbers import number
+from cnnviz.scene.numbers import full, number
 from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
@@ -215,9 +214,14 @@ def _variable_rows(moment: Moment) -> list[tuple[str, str, str, Role]]:
         elif isinstance(value, int | np.integer):
             rows.append((name, "", str(value), "ink"))
         else:
-            rows.append((name, "", number(value, max(scalar_places(moment, name), 4)), "ink"))
+            rows.append((name, "", _exact(value), "ink"))
     for name, index in dict.fromkeys((*state.reads, *state.writes)):
         place = f"{symbol(name)}[{', '.join(str(k) for k in index)}]"
         value = float(state.arrays[name][index])
-        rows.append((place, "", number(value, max(moment.look(name).places, 4)), role(operation, name)))
+        rows.append((place, "", _exact(value), role(operation, name)))
     return rows
+
+
+def _exact(value: float) -> str:
+    """Write a number with four decimals, or with seven digits where four decimals say too little."""
+    return full(value) if 0 < abs(value) < 0.01 or abs(value) >= 1e5 else number(value, 4)

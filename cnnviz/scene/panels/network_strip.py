@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,27 +17,67 @@ from cnnviz.trace.program import Program
 
 _MAPS_SHOWN = 8
 
+# What is shown of a layer: the operation that writes it (none for the input), the array, its name.
+Source = tuple[Operation | None, Array, str]
+
 
 def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the layers from the input to the loss, their maps and gradients as far as they are computed."""
-    program = moment.program
-    marks: list[Mark] = [_network_base(program, box, unit)]
-    for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
-        marks += _network_row(moment, name, row, _network_columns(box, unit), unit)
-    return marks
+    program, operation = moment.program, moment.operation
+    marks: list[Mark] = [_resting(program, operation, box, unit)]
+    for source, place in _places(program, box, unit):
+        if source[0] is operation:
+            values, there = np.asarray(moment.state.arrays[source[2]]), moment.state.written(source[2])
+            marks.append(_tile(look(operation, source[2]), values, there, place))
+    return [*marks, *_spots(program, box, unit)]
 
 
-@lru_cache(maxsize=16)
-def _network_base(program: Program, box: Box, unit: float) -> Group:
-    """What the network pane shows at every step: headings, names and shapes."""
+@lru_cache(maxsize=256)
+def _resting(program: Program, working: Operation, box: Box, unit: float) -> Group:
+    """What the network pane shows at every step of an operation: all but the array that it writes."""
     columns = _network_columns(box, unit)
     marks: list[Mark] = [Rect(box, fill="panel")]
     titles = (tr("Network"), tr("values"), tr("gradients"))
     for column, text, size in zip(columns, titles, (15, 13, 13), strict=True):
         marks.append(label(column.top(26 * unit), text, size * unit, "muted", bold=column is columns[0]))
     for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
-        marks += _network_name(program, name, row, columns[0], unit)
+        here = working.layer == name
+        if here:
+            stroke = working.phase
+            marks.append(Rect(row.inset(0, 2 * unit), f"{stroke}_fill", stroke, 1.5 * unit, 6 * unit))
+        marks += _network_name(program, name, row, columns[0], unit, bold=here)
+    now = program.number(working.name)
+    for (operation, values, name), place in _places(program, box, unit):
+        if operation is working:
+            continue
+        done = operation is None or program.number(operation.name) < now
+        style = look(operation or program.operations[0], name, pixels=operation is None and bool(values.min() >= 0))
+        marks.append(_tile(style, values, np.full(values.shape, done), place))
     return Group(box, tuple(marks))
+
+
+@lru_cache(maxsize=32)
+def _places(program: Program, box: Box, unit: float) -> tuple[tuple[Source, Box], ...]:
+    """Return every array that the pane shows, with its place."""
+    found: list[tuple[Source, Box]] = []
+    columns = _network_columns(box, unit)[1:]
+    for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
+        for source, column in zip(arrays_of(program, name), columns, strict=True):
+            if source is not None:
+                found.append((source, Box(column.x, row.y + 6 * unit, column.w, row.h - 12 * unit)))
+    return tuple(found)
+
+
+@lru_cache(maxsize=32)
+def _spots(program: Program, box: Box, unit: float) -> tuple[Spot, ...]:
+    """Where a click leads to a layer, or to its gradient."""
+    spots: list[Spot] = []
+    column = _network_columns(box, unit)[2]
+    for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
+        spots.append(Spot(row, "layer", name))
+        if arrays_of(program, name)[1] is not None:
+            spots.append(Spot(Box(column.x, row.y, column.w, row.h), "gradient", name))
+    return tuple(spots)
 
 
 def _network_name(program: Program, name: str, row: Box, column: Box, unit: float, bold: bool = False) -> list[Mark]:
@@ -70,25 +109,8 @@ def _network_columns(box: Box, unit: float) -> list[Box]:
     return box.inset(20 * unit, 10 * unit).columns([1.0, 1.3, 1.0], gap=12 * unit)
 
 
-def _network_row(moment: Moment, name: str, row: Box, columns: list[Box], unit: float) -> list[Mark]:
-    operation, program = moment.operation, moment.program
-    marks: list[Mark] = [Spot(row, "layer", name)]
-    if operation.layer == name:
-        fill = f"{operation.phase}_fill"
-        marks.append(Rect(row.inset(0, 2 * unit), fill, operation.phase, 1.5 * unit, 6 * unit))
-        marks += _network_name(program, name, row, columns[0], unit, bold=True)
-    for source, column in zip(arrays_of(program, name), columns[1:], strict=True):
-        if source is not None:
-            marks.append(_thumbnail(moment, source, Box(column.x, row.y + 6 * unit, column.w, row.h - 12 * unit)))
-            if column is columns[2]:
-                marks.append(Spot(Box(column.x, row.y, column.w, row.h), "gradient", name))
-    return marks
-
-
 @lru_cache(maxsize=512)
-def arrays_of(
-    program: Program, name: str
-) -> tuple[tuple[Operation | None, Array, str] | None, tuple[Operation, Array, str] | None]:
+def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None]:
     """Return what a layer puts out and the gradient of that: (operation that writes it, array, its name)."""
     operations = program.operations
     if name == "input":
@@ -115,38 +137,11 @@ def arrays_of(
 
 def _written_by(
     operations: Sequence[Operation], layer: str, name: str
-) -> tuple[Operation, Array, str] | None:
+) -> Source | None:
     for operation in operations:
         if operation.layer == layer and operation.phase == "backward" and name in operation.call.writes:
             return operation, operation.call.writes[name], name
     return None
-
-
-def _thumbnail(moment: Moment, source: tuple[Operation | None, Array, str], box: Box) -> Cells:
-    """Return the maps of an array side by side; hatched as far as they are not computed."""
-    operation, _, name = source
-    if operation is None:
-        return _tiles(moment.program, operation, name, box, True)
-    start = moment.program.start(operation.name)
-    if moment.step.index >= start + len(operation) - 1:
-        return _tiles(moment.program, operation, name, box, True)
-    if operation is not moment.operation:
-        return _tiles(moment.program, operation, name, box, False)
-    values = np.asarray(moment.state.arrays[name])
-    return _tile(look(operation, name), values, moment.state.written(name), box)
-
-
-@lru_cache(maxsize=512)
-def _tiles(program: Program, operation: Operation | None, name: str, box: Box, there: bool) -> Cells:
-    """The finished or untouched ones: they are the same from step to step."""
-    if operation is None:
-        found = arrays_of(program, "input")[0]
-        assert found is not None
-        x = found[1]
-        style = look(program.operations[0], "x", pixels=bool(x.min() >= 0))
-        return replace(_tile(style, x, np.ones(x.shape, bool), box), kept=True)
-    values = operation.call.writes[name]
-    return replace(_tile(look(operation, name), values, np.full(values.shape, there), box), kept=True)
 
 
 def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box) -> Cells:

@@ -10,7 +10,6 @@ from cnnviz.scene import grid
 from cnnviz.scene.arithmetic import terms
 from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect, label
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbers import number
 from cnnviz.scene.pictures.layout import between, side_by_side, titled
 from cnnviz.text import tr
 
@@ -78,7 +77,7 @@ def _channel_sums(moment: Moment, box: Box, unit: float, at: tuple[int, int, int
             )
         )
         taken = max(0, min(done - k * rows * columns, rows * columns))
-        text = number(float(products[k, :taken].sum()), look.places) if taken else ""
+        text = look.text(float(products[k, :taken].sum())) if taken else ""
         marks += _sum_cell(
             place, f"x[{k}]", text, unit, "source", current=begun and k == current and taken > 0
         )
@@ -199,7 +198,7 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     text = tr("from {layer}, zeros around", layer=moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), window), left, unit, text, depth=dy.shape[0])
     kernel, on_w = titled(
-        moment, grid.plane(moment, "w", (o, c)), middle, unit, tr("kernel, read from its end")
+        moment, grid.plane(moment, "w", (o, c), flipped=True), middle, unit, tr("kernel, turned 180°")
     )
     out, on_dx = titled(
         moment,

@@ -11,7 +11,6 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, label
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbers import number
 from cnnviz.scene.pictures.layout import side_by_side, titled
 from cnnviz.text import tr
 
@@ -129,6 +128,6 @@ def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: 
         zero = at(0, 0)
         marks.append(Path(((px, zero[1]), (px, py), (zero[0], py)), "written_line", 1.5 * unit, dashed=True))
         marks.append(Dot((px, py), 7 * unit, "written_line"))
-        text = f"({number(x, moment.look(source).places)}, {number(y, moment.look(target).places)})"
+        text = f"({moment.text(source, x)}, {moment.text(target, y)})"
         marks.append(Label(Box(place.x + 10 * unit, place.y + 8 * unit, place.w - 20 * unit, 26 * unit), (Run(text, "written", True),), 18 * unit))
     return marks

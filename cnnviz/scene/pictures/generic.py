@@ -19,8 +19,8 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     marks: list[Mark] = []
     weights = [float(min(plane.values.shape[1], 14) + 1.5) for plane in planes]
     for shown, column in zip(planes, box.columns(weights, gap=28 * unit), strict=True):
-        text = grid_title(moment, shown.name)
-        marks.append(grid.heading(moment, shown, column.top(28 * unit), unit, text))
+        text = grid_title(moment, shown.of.name)
+        marks.append(grid.heading(shown.of, column.top(28 * unit), unit, text))
         marks += grid.draw(moment, shown, column.below(34 * unit), unit)[0]
     return marks
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.marks import Box, Cells, Mark, Rect, label
-from cnnviz.scene.moment import Moment
+from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, label
+from cnnviz.scene.moment import Look, Moment
 from cnnviz.scene.numbers import number
+
+# How far the channels of a stack are shifted against each other, at 1080 lines.
+_STACK = 7
 
 
 def titled(
@@ -22,42 +26,67 @@ def titled(
     depth : int
         How many channels the array has; the first index of the slice is the one in front.
     """
-    marks: list[Mark] = [grid.heading(moment, shown, box.top(28 * unit), unit, text, depth)]
-    behind, step = min(depth - 1, 3), 7 * unit
+    behind = _behind(moment, shown.of, depth)
+    body = _body(box, len(behind), unit)
+    place = grid.readable(shown, body, unit)
+    if place is None or "partly" in behind:
+        head = grid.heading(shown.of, box.top(28 * unit), unit, text, depth)
+        drawn, main = grid.draw(moment, shown, body, unit)
+        first = next(mark for mark in drawn if isinstance(mark, Cells))
+        return [head, Rect(first.box, "ground"), *drawn, *scale(shown.of.look, first.box, unit)], main
+    main = grid.cells(shown, place, unit)
+    setting = _setting(shown.of, shown.fill, behind, place, box, unit, text, depth)
+    front = [main] if shown.fill == "partly" else []
+    return [setting, *front, *grid.outlines(moment, main, unit)], main
+
+
+def _behind(moment: Moment, of: grid.Slice, depth: int) -> tuple[str, ...]:
+    """Return how far the channels behind a slice are filled, the nearest first."""
+    channels = [(of.prefix[0] + k) % depth for k in range(1, min(depth, 4))]
+    return tuple(grid.plane(moment, of.name, (channel, *of.prefix[1:])).fill for channel in channels)
+
+
+def _body(box: Box, behind: int, unit: float) -> Box:
+    """Return where the grid in front stands: under the heading, with room for the stack and the scale."""
+    shift = behind * _STACK * unit
     body = box.below(34 * unit)
-    body = Box(body.x, body.y + behind * step, body.w - behind * step, body.h - behind * step - 26 * unit)
-    drawn, main = grid.draw(moment, shown, body, unit)
-    first = next(mark for mark in drawn if isinstance(mark, Cells))
-    for k in range(behind, 0, -1):
-        channel = (shown.prefix[0] + k) % depth
-        other = grid.plane(moment, shown.name, (channel, *shown.prefix[1:]))
-        place = Box(first.box.x + k * step, first.box.y - k * step, first.box.w, first.box.h)
-        back = grid.cells(moment, other, place, unit, numbers=False)
+    return Box(body.x, body.y + shift, body.w - shift, body.h - shift - 26 * unit)
+
+
+@lru_cache(maxsize=1024)
+def _setting(
+    of: grid.Slice, fill: str, behind: tuple[str, ...], place: Box, box: Box, unit: float, text: str, depth: int
+) -> Group:
+    """Return what stays the same around a grid, and the grid itself unless it is being filled."""
+    marks: list[Mark] = [grid.heading(of, box.top(28 * unit), unit, text, depth)]
+    step = round(_STACK * unit)
+    for k in range(len(behind), 0, -1):
+        other = replace(of, prefix=((of.prefix[0] + k) % depth, *of.prefix[1:]))
+        back = Box(place.x + k * step, place.y - k * step, place.w, place.h)
         # Only for the eye: a click on the stack means the channel in front.
-        marks += [Rect(place, "ground"), replace(back, array=""), Rect(place, stroke="line", width=1.0)]
-    marks.append(Rect(first.box, "ground"))
-    return [*marks, *drawn, *scale(moment, shown.name, first.box, unit)], main
+        heatmap = replace(grid.unchanging(other, behind[k - 1], back, unit, None, False), array="")
+        marks += [Rect(back, "ground"), heatmap, Rect(back, stroke="line", width=1.0)]
+    marks.append(Rect(place, "ground"))
+    if fill != "partly":
+        marks.append(grid.unchanging(of, fill, place, unit))
+    marks += scale(of.look, place, unit)
+    rim = Box(box.x, box.y, max(box.w, place.w) + 2, max(box.h, place.bottom - box.y + 28 * unit)).whole()
+    return Group(rim, (Rect(rim, "ground"), *marks))
 
 
-def scale(moment: Moment, name: str, over: Box, unit: float) -> list[Mark]:
+def scale(look: Look, over: Box, unit: float) -> list[Mark]:
     """Draw the colours' scale under a grid: the values at both ends."""
-    look = moment.look(name)
     if over.w < 90 * unit:
         return []
     low = 0.0 if look.palette == "pixel" else -look.limit
-    y, side = over.bottom + 7 * unit, 62 * unit
-    bar = Box(over.x + side, y + 5 * unit, min(over.w - 2 * side, 110 * unit), 9 * unit)
-    row = Box(over.x, y, side - 7 * unit, 19 * unit)
+    ends = (number(low * 10.0**-look.power, look.places if low else 0), number(look.limit * 10.0**-look.power, look.places))
+    y, side = over.bottom + 7 * unit, 56 * unit
+    bar = Box(round(over.x + side), round(y + 5 * unit), min(over.w - 2 * side, 110 * unit), round(9 * unit))
     if bar.w < 20 * unit:
-        return [
-            label(
-                Box(over.x, y, over.w, 19 * unit), f"±{number(look.limit, look.places)}", 13 * unit, "muted"
-            )
-        ]
+        return [label(Box(over.x, y, over.w, 19 * unit), f"±{ends[1]}", 13 * unit, "muted")]
     colours = np.linspace(low, look.limit, 32)[None]
-    ends = (number(low, look.places if low else 0), number(look.limit, look.places))
     return [
-        label(row, ends[0], 13 * unit, "muted", align="right"),
+        label(Box(over.x, y, side - 7 * unit, 19 * unit), ends[0], 13 * unit, "muted", align="right"),
         Cells(bar, colours, palette=look.palette, limit=look.limit, lines=False),
         label(Box(bar.right + 7 * unit, y, side, 19 * unit), ends[1], 13 * unit, "muted"),
     ]

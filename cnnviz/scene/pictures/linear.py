@@ -38,13 +38,13 @@ def _whole(moment: Moment, box: Box, unit: float) -> list[Mark]:
         top = middle - rows * side / 2
         place = Box(x, top, columns * side, rows * side)
         shape = f"{shown.values.shape[0]} × {shown.values.shape[1]}"
-        colour = role(moment.operation, shown.name)
+        colour = role(moment.operation, shown.of.name)
         runs = (Run(name, colour, True), Run(f"  {shape}", colour))
         marks.append(Label(Box(x, top - head, max(place.w, 110 * unit), head - 6 * unit), runs, 19 * unit))
-        drawn = grid.cells(moment, shown, place, unit)
+        drawn = grid.cells(shown, place, unit)
         marks += [drawn, *grid.outlines(moment, drawn, unit)]
-        if shown.name in ("w", "b", "y") and moment.terms_begun:
-            line = "written_line" if shown.name == "y" else "parameter_line"
+        if shown.of.name in ("w", "b", "y") and moment.terms_begun:
+            line = "written_line" if shown.of.name == "y" else "parameter_line"
             marks.append(grid.outline(drawn.box_of(n, 0, 1, columns), line, 4 * unit))
         x += place.w
         if sign:
@@ -65,7 +65,7 @@ def _paged(moment: Moment, box: Box, unit: float) -> list[Mark]:
     side = min(overview.w / inputs, (overview.h - head) / neurons)
     place = Box(overview.x, overview.y + head + 4 * unit, side * inputs, side * neurons)
     runs = (Run("Wᵀ", "parameter", True), Run("  " + tr("{n} neurons × {m} inputs", n=neurons, m=inputs), "muted"))
-    drawn = grid.cells(moment, shown, place, unit, numbers=False)
+    drawn = grid.cells(shown, place, unit, numbers=False)
     marks: list[Mark] = [Label(overview.top(head), runs, 17 * unit), drawn]
     page = page_of(m, inputs)
     if moment.terms_begun:
@@ -190,11 +190,11 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     left = box.x + 2.4 * side
     top = box.y + head
     row = grid.row_plane(moment, "dy")
-    dy = grid.cells(moment, row, Box(left, top, side * neurons, side), unit)
+    dy = grid.cells(row, Box(left, top, side * neurons, side), unit)
     x_plane, dw_plane = grid.plane(moment, "x"), grid.plane(moment, "dw")
     lower = top + 1.3 * side
-    x = grid.cells(moment, x_plane, Box(box.x, lower, side * 1.2, side * len(rows)), unit, window=(rows.start, 0, len(rows), 1))
-    dw = grid.cells(moment, dw_plane, Box(left, lower, side * neurons, side * len(rows)), unit, window=(rows.start, 0, len(rows), neurons))
+    x = grid.cells(x_plane, Box(box.x, lower, side * 1.2, side * len(rows)), unit, window=(rows.start, 0, len(rows), 1))
+    dw = grid.cells(dw_plane, Box(left, lower, side * neurons, side * len(rows)), unit, window=(rows.start, 0, len(rows), neurons))
     marks: list[Mark] = [
         Label(Box(left, box.y, side * neurons, head - 6 * unit), (Run("∂E/∂y", "parameter", True), Run("  " + tr("from {layer}", layer=moment.next_layer()), "muted")), 17 * unit),
         Label(Box(box.x, top, side * 2.3, side), (Run("x", "source", True), Run("  " + tr("{first}…{last} of {count}", first=rows.start, last=rows.stop - 1, count=inputs), "muted")), 17 * unit),
@@ -206,7 +206,7 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     if side_box.w > 120 * unit:
         fit = min(side_box.w / neurons, (side_box.h - head) / inputs)
         place = Box(side_box.x, top, fit * neurons, fit * inputs)
-        overview = grid.cells(moment, dw_plane, place, unit, numbers=False)
+        overview = grid.cells(dw_plane, place, unit, numbers=False)
         marks += [
             Label(side_box.top(head - 6 * unit), (Run("∂E/∂W", "written", True), Run("  " + tr("whole: {m} × {n}", m=inputs, n=neurons), "muted")), 17 * unit),
             overview,

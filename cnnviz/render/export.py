@@ -1,0 +1,446 @@
+"""Writes frames into a folder of numbered pictures: whole files only, and never two settings mixed.
+
+A picture takes some 40 ms to paint, and painting holds Python's lock: many pictures are painted by
+several processes. Nothing here knows of windows; whoever asks for frames counts them as they come.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import signal
+import struct
+import sys
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+from cnnviz.trace.cursor import Cursor
+from cnnviz.trace.program import Program
+from cnnviz.trace.stops import Level
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QGuiApplication, QImage
+
+MANIFEST = "cnnviz-export.json"
+"""The file that says what a folder's frames were made with."""
+
+MOST_FRAMES = 1_000_000
+SMALLEST, LARGEST = (320, 180), (7680, 4320)
+
+_FRAMES_PER_PROCESS = 25  # a process takes a second to start
+_BAND = 16  # rows
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is shown in the frames.
+
+    Attributes
+    ----------
+    program : Program
+        Whose steps.
+    title : str
+        The lesson's.
+    classes : tuple[str, ...]
+        What the network's outputs are called.
+    """
+
+    program: Program
+    title: str = ""
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """How frames are drawn.
+
+    Attributes
+    ----------
+    width, height : int
+        In pixels.
+    theme : str
+        ``light`` or ``dark``.
+    """
+
+    width: int = 1920
+    height: int = 1080
+    theme: str = "light"
+
+    def __post_init__(self) -> None:
+        if not (SMALLEST[0] <= self.width <= LARGEST[0] and SMALLEST[1] <= self.height <= LARGEST[1]):
+            raise CnnvizError(
+                tr(
+                    "A picture of {width} × {height} cannot be made; take one from {small} to {large} pixels.",
+                    width=self.width,
+                    height=self.height,
+                    small=" × ".join(map(str, SMALLEST)),
+                    large=" × ".join(map(str, LARGEST)),
+                )
+            )
+
+
+def stops(program: Program, every: Level, first: int = 0, last: int | None = None) -> list[int]:
+    """Return the steps to be shown: the first, and each stop of a level after it up to the last.
+
+    Raises
+    ------
+    CnnvizError
+        If the last is before the first, or there are more than `MOST_FRAMES`.
+    """
+    last = len(program) - 1 if last is None else last
+    if last < first:
+        raise CnnvizError(
+            tr("The last step ({last}) is before the first ({first}); swap them.", last=last, first=first)
+        )
+
+    def walk() -> Iterator[int]:
+        cursor = Cursor(program, first, every)
+        yield first
+        while cursor.index < len(program) - 1:
+            cursor = cursor.next()
+            if cursor.index > last:
+                return
+            yield cursor.index
+
+    found = list(islice(walk(), MOST_FRAMES + 1))
+    if len(found) > MOST_FRAMES:
+        raise CnnvizError(
+            tr(
+                "There would be more than {most:,} frames; take fewer steps, or a coarser level than {every}.",
+                most=MOST_FRAMES,
+                every=every.value,
+            )
+        )
+    return found
+
+
+def frame_name(program: Program, index: int) -> str:
+    """Name a frame's file after its step: ``0012345-conv1-o0-i2-j3.png``. Names sort as the steps do."""
+    step = program[index]
+    places = [f"{name}{value}" for name, value in step.variables.items()]
+    number = str(index).zfill(len(str(len(program) - 1)))
+    return "-".join([number, step.operation.name, *places]) + ".png"
+
+
+def export(
+    make: Callable[[], Subject],
+    folder: Path,
+    steps: Sequence[int],
+    look: Look,
+    settings: Mapping[str, str],
+    processes: int | None = None,
+) -> Iterator[int]:
+    """Write the frames of steps into a folder, and yield how many are there, as they get there.
+
+    Frames that are there already are kept, so an export that was broken off goes on where it was. Closing
+    the iterator breaks it off; what is written by then is whole.
+
+    Parameters
+    ----------
+    make : Callable
+        Returns what to show; every process calls it once, so it must be one that can be pickled.
+    settings : Mapping[str, str]
+        What else the frames were made by, to be kept in the folder's manifest.
+    processes : int, optional
+        How many paint; as many as there are cores and work for where it is not given.
+
+    Raises
+    ------
+    CnnvizError
+        If the folder holds frames that were made otherwise, or something cannot be written.
+    """
+    subject = make()
+    names = {frame_name(subject.program, index): index for index in steps}
+    prepare(folder, names, manifest(subject, look, settings))
+    missing = [index for name, index in names.items() if not (folder / name).exists()]
+    done = len(names) - len(missing)
+    yield done
+    processes = min(processes or _cores(), max(1, len(missing) // _FRAMES_PER_PROCESS))
+    written = (
+        _one_by_one(subject, folder, missing, look)
+        if processes == 1
+        else _side_by_side(make, folder, missing, look, processes)
+    )
+    for count in written:
+        done += count
+        yield done
+
+
+# ---------------------------------------------------------------------------------------------- the folder
+
+
+def manifest(subject: Subject, look: Look, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return all that decides what the frames of a folder look like."""
+    return {
+        **settings,
+        "size": f"{look.width}x{look.height}",
+        "theme": look.theme,
+        "content": _fingerprint(subject),
+    }
+
+
+def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str]) -> None:
+    """Make the folder ready to take frames: with its manifest, and without what a killed export left.
+
+    Raises
+    ------
+    CnnvizError
+        If it holds frames that were made otherwise, or is none.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = set(os.listdir(folder))
+        for name in there:
+            if name.startswith(".") and name.endswith(".part"):
+                (folder / name).unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise CnnvizError(tr("{folder} is not a folder; name another.", folder=folder)) from error
+    except OSError as error:
+        raise CnnvizError(
+            tr("{folder} cannot be used as a folder ({reason}).", folder=folder, reason=error.strerror)
+        ) from error
+    if MANIFEST in there:
+        _check_manifest(folder, wanted)
+    elif not there.isdisjoint(names):
+        raise CnnvizError(
+            tr(
+                "{folder} holds pictures of the same names, but not {manifest}, which would say what they are; "
+                "name another folder, or empty this one.",
+                folder=folder,
+                manifest=MANIFEST,
+            )
+        )
+    else:
+        write_whole(folder / MANIFEST, (json.dumps(wanted, indent=2) + "\n").encode())
+
+
+def _check_manifest(folder: Path, wanted: Mapping[str, str]) -> None:
+    try:
+        held = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        held = None
+    if not isinstance(held, dict):
+        raise CnnvizError(
+            tr(
+                "{folder}: {manifest} cannot be read; name another folder, or empty this one.",
+                folder=folder,
+                manifest=MANIFEST,
+            )
+        )
+    other = [key for key in wanted if held.get(key) != wanted[key]]
+    if other:
+        told = [f"{key} {held.get(key)}" for key in other if key != "content"] or [tr("another lesson")]
+        raise CnnvizError(
+            tr(
+                "{folder} holds frames that were made otherwise ({other}), and they would be mixed; "
+                "name another folder, or empty this one.",
+                folder=folder,
+                other=", ".join(told),
+            )
+        )
+
+
+def _fingerprint(subject: Subject) -> str:
+    """Return a digest of all that is computed, so that a lesson that was changed is noticed."""
+    digest = hashlib.sha256(repr((subject.title, subject.classes)).encode())
+    for operation in subject.program.operations:
+        call = operation.call
+        digest.update(f"{operation.name} {operation.tree.source}".encode())
+        for name, value in (*call.given.items(), *call.writes.items()):
+            array = np.ascontiguousarray(value)
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file so that at every moment there is the old one or the new one, whole.
+
+    Raises
+    ------
+    CnnvizError
+        If it cannot be written; then nothing of it is left, and an old file is as it was.
+    """
+    path = Path(os.path.realpath(path))  # a link is kept, and what it leads to is replaced
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        if path.exists() and not path.is_file():
+            raise CnnvizError(tr("{file} is not a file; name another.", file=path))
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(13, os.strerror(13))
+        try:
+            with part.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise CnnvizError(
+            tr("{file} could not be written ({reason}).", file=path, reason=error.strerror)
+        ) from error
+
+
+# --------------------------------------------------------------------------------------------- the painting
+
+
+def _one_by_one(subject: Subject, folder: Path, steps: Sequence[int], look: Look) -> Iterator[int]:
+    _screenless()
+    encode = Png()
+    for index in steps:
+        write_whole(folder / frame_name(subject.program, index), encode(picture(subject, index, look)))
+        yield 1
+
+
+def picture(subject: Subject, index: int, look: Look) -> QImage:
+    """Paint the frame of a step."""
+    from cnnviz.render.image import to_image
+    from cnnviz.scene.frame import View, compose
+
+    view = View(look.width, look.height, title=subject.title, classes=subject.classes)
+    return to_image(compose(subject.program, index, view), look.theme)
+
+
+@cache
+def _screenless() -> QGuiApplication | None:
+    """Start Qt without a screen, unless the program has started it already; text needs it."""
+    from PySide6.QtGui import QGuiApplication
+
+    return None if QGuiApplication.instance() else QGuiApplication([sys.argv[0], "-platform", "offscreen"])
+
+
+class Png:
+    """Turns images into PNG files; of an image like the one before, only the rows that changed are packed.
+
+    Bands of rows are packed each by itself (a full flush between them), so those of the last image can be
+    used again where their pixels are the same. Any reader of PNG takes the whole for one stream.
+    """
+
+    def __init__(self) -> None:
+        self._packed: dict[bytes, bytes] = {}
+
+    def __call__(self, image: QImage) -> bytes:
+        """Return the bytes of a PNG file."""
+        rows = self._rows(image)
+        packed: dict[bytes, bytes] = {}
+        stream = [b"\x78\x9c"]  # zlib's header: a window of 32 KB, packed as usual
+        for start in range(0, len(rows), _BAND):
+            band = rows[start : start + _BAND].tobytes()
+            if band not in packed:
+                packed[band] = self._packed.get(band) or _pack(band)
+            stream.append(packed[band])
+        self._packed = packed
+        stream.append(b"\x03\x00" + struct.pack(">I", zlib.adler32(rows)))  # an empty last block
+        size = struct.pack(">IIBBBBB", image.width(), image.height(), 8, 2, 0, 0, 0)  # 8 bits, RGB
+        chunks = ((b"IHDR", size), (b"IDAT", b"".join(stream)), (b"IEND", b""))
+        return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+
+    def _rows(self, image: QImage) -> np.ndarray:
+        """Return the image's rows as PNG has them: red, green and blue after a byte that says no filter."""
+        height, width = image.height(), image.width()
+        pixels = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine() // 4, 4)
+        rows = np.zeros((height, 1 + 3 * width), np.uint8)
+        rows[:, 1:] = pixels[:, :width, 2::-1].reshape(height, -1)
+        return rows
+
+
+def _pack(band: bytes) -> bytes:
+    # Qt leaves the processor in a state in which zlib is two to three times slower, until NumPy has computed.
+    np.add(np.zeros(16), 1)
+    packer = zlib.compressobj(4, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(band) + packer.flush(zlib.Z_FULL_FLUSH)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+# -------------------------------------------------------------------------------------------- the processes
+
+
+def _side_by_side(
+    make: Callable[[], Subject], folder: Path, steps: Sequence[int], look: Look, processes: int
+) -> Iterator[int]:
+    pool = ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=_start, initargs=(make, folder, look)
+    )
+    try:
+        waiting: set[Future[None]] = set()
+        for index in steps:
+            waiting.add(pool.submit(_write, index))
+            if len(waiting) >= 4 * processes:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield _finished(done)
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield _finished(done)
+    except BrokenProcessPool as error:
+        raise CnnvizError(
+            tr("A process that painted frames was ended from outside; the same command goes on from there.")
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)  # and waits for the frames in work
+
+
+def _finished(done: set[Future[None]]) -> int:
+    for future in done:
+        future.result()
+    return len(done)
+
+
+@dataclass(frozen=True, eq=False)
+class _Worker:
+    subject: Subject
+    folder: Path
+    look: Look
+    encode: Png
+
+
+_worker: _Worker
+
+
+def _start(make: Callable[[], Subject], folder: Path, look: Look) -> None:
+    """Make this process ready to paint."""
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches every process; only the first one answers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threadpool_limits(1)
+    _screenless()
+    _worker = _Worker(make(), folder, look, Png())
+
+
+def _end_with_parent() -> None:
+    """End when the process that started this one was killed, which would else be waited for in vain."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _write(index: int) -> None:
+    path = _worker.folder / frame_name(_worker.subject.program, index)
+    write_whole(path, _worker.encode(picture(_worker.subject, index, _worker.look)))
+
+
+def _cores() -> int:
+    """Return how many processes can run at once."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
