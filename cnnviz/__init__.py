@@ -1,0 +1,23 @@
+"""Step through a convolutional network, forwards and backwards, line by line of its own loops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnnviz.errors import CnnvizError
+
+if TYPE_CHECKING:
+    from cnnviz.lesson.lesson import Lesson, lesson_names, load_lesson
+
+__version__ = "0.1.0"
+
+__all__ = ["CnnvizError", "Lesson", "__version__", "lesson_names", "load_lesson"]
+
+
+def __getattr__(name: str) -> Any:
+    # NumPy and cattrs take some 100 ms, which `cnnviz --help` should not.
+    if name in ("Lesson", "lesson_names", "load_lesson"):
+        from cnnviz.lesson import lesson
+
+        return getattr(lesson, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,133 @@
+"""Finds every fault of a lesson file at once, and says each with its path: ``layers[2].kernel: …``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from cattrs import (
+    AttributeValidationNote,
+    BaseValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationNote,
+)
+
+from cnnviz.lesson.tables import LessonFile, converter
+from cnnviz.lesson.values import Fault, hint, shown
+from cnnviz.text import tr
+
+
+def check(content: Mapping[str, Any]) -> tuple[LessonFile | None, list[str]]:
+    """Return what a parsed lesson file says, or None and all that is wrong with it."""
+    across = list(_across(content))
+    try:
+        lesson = converter().structure(content, LessonFile)
+    except BaseValidationError as error:
+        return None, [*_faults(error, ""), *across]
+    return (None, across) if across else (lesson, [])
+
+
+# ---------------------------------------------------------------------------------------- what cattrs found
+
+
+def _faults(error: BaseException, path: str) -> Iterator[str]:
+    """Walk the tree of errors that cattrs gathered."""
+    if isinstance(error, BaseValidationError):
+        for inner in error.exceptions:
+            yield from _faults(inner, path + _step(inner))
+    elif isinstance(error, ForbiddenExtraKeysError):
+        known = [column.name for column in fields(error.cl)]
+        for key in sorted(error.extra_fields):
+            yield tr("{path}: is not known", path=f"{path}.{_key(key)}".removeprefix(".")) + hint(key, known)
+    elif isinstance(error, KeyError):
+        yield tr("{path}: must be given", path=path.removeprefix("."))
+    elif isinstance(error, Fault):
+        yield f"{(path + error.path).removeprefix('.')}: {error}"
+    else:
+        raise error
+
+
+def _step(error: BaseException) -> str:
+    """Return the part of the path that cattrs noted on an error."""
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            return f".{note.name}"
+        if isinstance(note, IterableValidationNote):
+            return f"[{note.index}]" if isinstance(note.index, int) else f".{_key(str(note.index))}"
+    return ""
+
+
+def _key(key: str) -> str:
+    """Write a key as the file may have it: bare if it can be, and never more than a line of it."""
+    return key if key.isidentifier() and len(key) <= 60 else shown(key)
+
+
+# --------------------------------------------------------------------------- what tables say of one another
+
+
+def _across(content: Mapping[str, Any]) -> Iterator[str]:
+    """Find what is wrong between tables; a value of a wrong type is left to the tables' own check."""
+    yield from _names_used_twice(content)
+    yield from _unknown_layers(content)
+    given = _table(content, "input")
+    if given:
+        yield from _one_of(given, "input.", ("images", "values"))
+    if {"weights", "parameters", "seed"} & set(content):
+        yield from _one_of(content, "", ("weights", "parameters", "seed"))
+    if "images" not in given:
+        for key in ("scale", "show", "classes"):
+            if key in given:
+                yield tr("{path}: goes with input.images, which is not given", path=f"input.{key}")
+    yield from _target(given, "loss" in content)
+    if "optimiser" in content and "loss" not in content:
+        yield tr("optimiser: has nothing to go by without a [loss]; add one, or leave it out")
+
+
+def _target(given: Mapping[str, Any], loss: bool) -> Iterator[str]:
+    if "target" in given and "images" in given:
+        yield tr("input.target: the labels of the images say it already; leave it out")
+    elif "target" in given and not loss:
+        yield tr("input.target: there is no [loss] to compare it with; add one, or leave it out")
+    elif "values" in given and loss and "target" not in given:
+        yield tr("input.target: must be given, because there is a [loss]")
+
+
+def _table(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    table = content.get(key)
+    return table if isinstance(table, dict) else {}
+
+
+def _layer_names(content: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    layers = content.get("layers")
+    for k, layer in enumerate(layers if isinstance(layers, list) else []):
+        if isinstance(layer, dict) and isinstance(layer.get("name"), str):
+            yield k, layer["name"]
+
+
+def _names_used_twice(content: Mapping[str, Any]) -> Iterator[str]:
+    seen: dict[str, int] = {}
+    for k, name in _layer_names(content):
+        if name in seen:
+            yield tr(
+                "layers[{k}].name: {name} is the name of layers[{other}] already; every layer needs its own",
+                k=k,
+                name=shown(name),
+                other=seen[name],
+            )
+        seen.setdefault(name, k)
+
+
+def _unknown_layers(content: Mapping[str, Any]) -> Iterator[str]:
+    names = [name for _, name in _layer_names(content)]
+    for name in _table(content, "parameters"):
+        if name not in names:
+            yield tr("parameters.{name}: there is no such layer", name=_key(name)) + hint(name, names)
+
+
+def _one_of(table: Mapping[str, Any], path: str, keys: Sequence[str]) -> Iterator[str]:
+    given = [f"{path}{key}" for key in keys if key in table]
+    if len(given) > 1:
+        yield tr("{first}: cannot be given together with {second}", first=given[1], second=given[0])
+    if not given:
+        yield tr("{keys}: one of them must be given", keys=" or ".join(f"{path}{key}" for key in keys))

@@ -1,0 +1,96 @@
+"""Finds the step that a person means by a number or by a place such as ``conv1[2,3,4]``."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from cnnviz.engine.layer import Shape, shape_text
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+_NUMBER = re.compile(r"[+-]?\d{1,30}")
+_PLACE = re.compile(r"([^\[\]\s]+)\s*(?:\[([\d\s,]*)\])?")
+
+
+def step_at(program: Program, words: str) -> int:
+    """Return the step that words name.
+
+    Parameters
+    ----------
+    words : str
+        A step's number, from 0; an operation, for its first step; or an operation with a cell of what it
+        computes, ``conv1[2,3,4]``, for the step that writes it.
+
+    Raises
+    ------
+    CnnvizError
+        If there is no such step; the sentence says what there is.
+    """
+    words = words.strip()
+    if _NUMBER.fullmatch(words):
+        return _numbered(program, int(words))
+    found = _PLACE.fullmatch(words)
+    if found is None:
+        raise CnnvizError(
+            tr(
+                "{words} names no step; write its number, or a place such as conv1[0,0,0].",
+                words=repr(words[:60]),
+            )
+        )
+    name, index = found.groups()
+    if index is None:
+        return program.start(name)
+    return program.start(name) + _writing(program, program.operation(name), words, index)
+
+
+def _numbered(program: Program, index: int) -> int:
+    if not 0 <= index < len(program):
+        raise CnnvizError(
+            tr(
+                "There is no step {index}; steps are numbered 0 to {last}.",
+                index=index,
+                last=len(program) - 1,
+            )
+        )
+    return index
+
+
+def _writing(program: Program, operation: Operation, words: str, index: str) -> int:
+    """Return the step of an operation at which a cell of its result is written."""
+    result, shape = result_of(program, operation)
+    cell = tuple(int(k) for k in index.split(",") if k.strip() and len(k) < 20)
+    if len(cell) != len(shape) or any(k >= size for k, size in zip(cell, shape, strict=True)):
+        raise CnnvizError(
+            tr(
+                "{words} is not a cell: {operation} has shape {shape}, so its last one is {operation}{last}.",
+                words=words,
+                operation=operation.name,
+                shape=shape_text(shape),
+                last=str([size - 1 for size in shape]).replace(" ", ""),
+            )
+        )
+    if operation.call.writes[result].shape != shape:
+        cell = (int(np.ravel_multi_index(cell, shape)),)
+    offset = operation.step_writing(result, cell)
+    if offset is None:
+        raise CnnvizError(
+            tr("{words}: {operation} never writes that cell.", words=words, operation=operation.name)
+        )
+    return offset
+
+
+def result_of(program: Program, operation: Operation) -> tuple[str, Shape]:
+    """Return which of the arrays that an operation writes is its result, and the result's shape.
+
+    An update sees its parameter as one row; the shape is the parameter's own.
+    """
+    last = operation.name.rpartition(".")[2]
+    if operation.phase == "update":
+        return "w", np.shape(program.operation(operation.layer).call.given[last])
+    writes = operation.call.writes
+    name = next((name for name in (last, "y") if name in writes), next(iter(writes)))
+    return name, writes[name].shape

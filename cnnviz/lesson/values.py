@@ -1,0 +1,180 @@
+"""What the single values of a lesson file may be, each checked by one function that says what is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NewType
+
+import numpy as np
+
+from cnnviz.catalogue import Range
+from cnnviz.text import tr
+
+RESERVED = ("at", "input", "loss")
+"""Names that no layer may have: in a file of arrays, others begin with them."""
+
+_LONGEST_NAME = 40
+_LONGEST_TEXT = 500
+_MOST_AXES = 4
+
+Text = NewType("Text", str)
+Name = NewType("Name", str)
+DataFile = NewType("DataFile", str)
+Numbers = NewType("Numbers", np.ndarray)
+
+
+class Fault(ValueError):  # noqa: N818 (it is what a user did, and is shown as such)
+    """One thing that is wrong, said without its path; `path` is what to add to it."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def whole(value: Any, _: Any = None) -> int:
+    """Take a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Fault(tr("must be a whole number, is {value}", value=shown(value)))
+    return value
+
+
+def number(value: Any, _: Any = None) -> float:
+    """Take a finite number, whole or not."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Fault(tr("must be a number, is {value}", value=shown(value)))
+    try:
+        result = float(value)
+    except OverflowError:  # whole numbers in TOML have no largest
+        result = math.inf
+    if not math.isfinite(result):
+        raise Fault(tr("must be a finite number, is {value}", value=shown(value)))
+    return result
+
+
+def string(value: Any, _: Any = None) -> str:
+    """Take a text."""
+    if not isinstance(value, str):
+        raise Fault(tr("must be a text, is {value}", value=shown(value)))
+    return value
+
+
+def text(value: Any, _: Any = None) -> Text:
+    """Take one line to be shown."""
+    line = string(value)
+    if not line.strip():
+        raise Fault(tr("must not be empty"))
+    if len(line) > _LONGEST_TEXT:
+        raise Fault(
+            tr("must have at most {most} characters, has {count}", most=_LONGEST_TEXT, count=len(line))
+        )
+    if not line.isprintable():
+        raise Fault(tr("must be one line without control characters, is {value}", value=shown(line)))
+    return Text(line)
+
+
+def name(value: Any, _: Any = None) -> Name:
+    """Take a name for a layer."""
+    word = string(value)
+    if not word.isidentifier() or len(word) > _LONGEST_NAME:
+        raise Fault(
+            tr(
+                "must be a name of at most {most} letters, digits and _, as in conv1, is {value}",
+                most=_LONGEST_NAME,
+                value=shown(word),
+            )
+        )
+    if word in RESERVED:
+        raise Fault(tr("must not be {value}, which has a meaning of its own", value=shown(word)))
+    return Name(word)
+
+
+def data_file(value: Any, _: Any = None) -> DataFile:
+    """Take the bare name of a file in the lesson's own folder."""
+    word = string(value)
+    if (
+        not word.endswith(".npz")
+        or word.startswith(".")
+        or not word.isprintable()
+        or set(word) & set('/\\:*?"<>|')
+    ):
+        raise Fault(
+            tr("must be the name of an .npz file in the lesson's own folder, is {value}", value=shown(word))
+        )
+    return DataFile(word)
+
+
+def numbers(value: Any, _: Any = None) -> Numbers:
+    """Take nested lists of finite numbers that make an array."""
+    _shape_of(value, "")
+    return Numbers(np.array(value, dtype=np.float64))
+
+
+def _shape_of(value: Any, path: str) -> tuple[int, ...]:
+    """Return the shape of nested lists of numbers, or raise the first fault."""
+    if not isinstance(value, list):
+        if not path:
+            raise Fault(tr("must be a list of numbers, is {value}", value=shown(value)))
+        try:
+            number(value)
+        except Fault as fault:
+            raise Fault(str(fault), path) from None
+        return ()
+    if not value:
+        raise Fault(tr("must not be empty"), path)
+    if path.count("[") >= _MOST_AXES:
+        raise Fault(tr("must be a number, is a list: {most} axes are the most", most=_MOST_AXES), path)
+    shapes = [_shape_of(item, f"{path}[{k}]") for k, item in enumerate(value)]
+    for k, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise Fault(
+                tr(
+                    "must have the shape {wanted}, as the first beside it has, but has {found}",
+                    wanted=shape_words(shapes[0]),
+                    found=shape_words(shape),
+                ),
+                f"{path}[{k}]",
+            )
+    return (len(value), *shapes[0])
+
+
+def check_range(value: float, allowed: Range) -> None:
+    """Raise a Fault if a number is out of its range."""
+    low = value <= allowed.least if allowed.open_least else value < allowed.least
+    high = value >= allowed.most if allowed.open_most else value > allowed.most
+    if low:
+        words = tr("must be more than {bound}, is {value}")
+        words = words if allowed.open_least else tr("must be at least {bound}, is {value}")
+        raise Fault(words.format(bound=f"{allowed.least:g}", value=shown(value)))
+    if high:
+        words = tr("must be less than {bound}, is {value}")
+        words = words if allowed.open_most else tr("must be at most {bound}, is {value}")
+        raise Fault(words.format(bound=f"{allowed.most:.20g}", value=shown(value)))
+
+
+def shown(value: Any) -> str:
+    """Write what was found much as the file has it, but short."""
+    if isinstance(value, list):
+        return tr("a list")
+    if isinstance(value, dict):
+        return tr("a table")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return tr("a number of over 30 digits")
+    words = repr(value) if isinstance(value, str) else str(value)
+    return words if len(words) <= 60 else f"{words[:58]}…{words[-1]}"
+
+
+def shape_words(shape: Sequence[int]) -> str:
+    """Write a shape, of which a single number has none."""
+    return " × ".join(map(str, shape)) if shape else tr("one number")
+
+
+def hint(word: str, known: Sequence[str]) -> str:
+    """Return what to put after a word that is not known: the nearest one that is, or all of them."""
+    near = get_close_matches(word, known, n=1)
+    if near:
+        return tr("; did you mean {word}?", word=near[0])
+    return tr("; there is {words}", words=", ".join(known)) if known else ""
