@@ -41,10 +41,14 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
     if painted is not None:
         window.stage.painted.connect(painted, Qt.ConnectionType.SingleShotConnection)
     window.show()
-    # What is loaded by now stays: a full collection over it would take as long as many frames.
+    settle()
+    return application.exec()
+
+
+def settle() -> None:
+    """Let the collector forget what is loaded and stays: going over it would take as long as many frames."""
     gc.collect()
     gc.freeze()
-    return application.exec()
 
 
 def application_of_cnnviz() -> QApplication:

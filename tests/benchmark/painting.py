@@ -1,0 +1,216 @@
+"""How long the window takes: a jump to any step, the same picture by matplotlib, the start.
+
+Run by ``python -m tests.benchmark``, or by itself: ``python -m tests.benchmark.painting``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+SIZE = (1920, 1080)
+JUMPS = 2000
+STARTS = 7
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"Painting at {SIZE[0]} × {SIZE[1]}, offscreen")
+    window = _window()
+    times = jumps(window, JUMPS)
+    print(f"  key to painted frame, {JUMPS:,} random jumps   {_told(times)}")
+    parts = [("compose only", _compose_only), ("one step on (Page down)", _steps_on)]
+    for text, measure in parts:
+        print(f"  {text:<42} {_told(measure(window))}")
+    print(f"  {'the same frames by matplotlib (Agg)':<42} {against_matplotlib(window, statistics.median(times))}")
+    window.close()
+    print(f"  {f'process start to first painting, {STARTS} starts':<42} {_told(starts(STARTS))}")
+
+
+def jumps(window, count: int) -> list[float]:  # type: ignore[no-untyped-def]
+    """Return the seconds from `go` until all four panes have been painted, for random steps."""
+    rng = random.Random(1)
+    last = len(window.player.cursor.program) - 1
+    targets = [rng.randint(0, last) for _ in range(count + 50)]
+    return [_timed(window, lambda k=k: window.player.go_to(k)) for k in targets][50:]
+
+
+def _timed(window, move: Callable[[], None]) -> float:  # type: ignore[no-untyped-def]
+    from PySide6.QtWidgets import QApplication
+
+    begun = time.perf_counter()
+    move()
+    QApplication.processEvents()
+    taken = time.perf_counter() - begun
+    assert window.player.shown
+    return taken
+
+
+def _compose_only(window) -> list[float]:  # type: ignore[no-untyped-def]
+    rng = random.Random(2)
+    last = len(window.player.cursor.program) - 1
+    times = []
+    for _ in range(500):
+        window.player.go_to(rng.randint(0, last))
+        begun = time.perf_counter()
+        for pane in window.panes:
+            assert pane.frame.marks
+        times.append(time.perf_counter() - begun)
+    return times
+
+
+def _steps_on(window) -> list[float]:  # type: ignore[no-untyped-def]
+    window.player.go_to(0)
+    return [_timed(window, lambda: window.player.go(window.player.cursor.next())) for _ in range(500)]
+
+
+def starts(count: int) -> list[float]:
+    """Return the seconds from a process's start to its first painting; the first start only warms up."""
+    code = (
+        "import sys, time\n"
+        "from PySide6.QtWidgets import QApplication\n"
+        "from cnnviz.ui.launch import open_window\n"
+        "def painted():\n"
+        "    print(time.time())\n"
+        "    QApplication.quit()\n"
+        "open_window('digits', painted)\n"
+    )
+    times = []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "CNNVIZ_SETTINGS": str(Path(folder) / "settings.ini")}
+        for _ in range(count + 1):
+            begun = time.time()
+            run = subprocess.run(
+                [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+            )
+            times.append(float(run.stdout) - begun)
+    return times[1:]
+
+
+# ----------------------------------------------------------------------------------------- matplotlib
+
+
+def against_matplotlib(window, ours: float) -> str:  # type: ignore[no-untyped-def]
+    """Return how long matplotlib takes for the same marks, and how many times ours that is."""
+    if find_spec("matplotlib") is None:
+        return "skipped: matplotlib is not installed"
+    from cnnviz.scene.frame import View, compose
+
+    rng = random.Random(3)
+    program, times = window.player.cursor.program, []
+    figure = _figure()
+    for _ in range(8):
+        frame = compose(program, rng.randint(0, len(program) - 1), View(*SIZE, "digits"))
+        begun = time.perf_counter()
+        _draw(figure, frame)
+        times.append(time.perf_counter() - begun)
+    theirs = statistics.median(times[1:])
+    return f"median {theirs * 1000:7.1f} ms, {theirs / ours:.0f} times ours"
+
+
+def _figure():  # type: ignore[no-untyped-def]
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(SIZE[0] / 100, SIZE[1] / 100), dpi=100)
+
+
+def _draw(figure, frame) -> None:  # type: ignore[no-untyped-def]
+    """Draw a frame's grids, numbers, rectangles, lines and texts."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.clear()
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, frame.width)
+    axes.set_ylim(frame.height, 0)
+    axes.set_axis_off()
+    for mark in _flat(frame.marks):
+        _draw_mark(axes, mark)
+    FigureCanvasAgg(figure).draw()
+
+
+def _flat(marks):  # type: ignore[no-untyped-def]
+    from cnnviz.scene.marks import Group
+
+    for mark in marks:
+        if isinstance(mark, Group):
+            yield from _flat(mark.marks)
+        else:
+            yield mark
+
+
+def _draw_mark(axes, mark) -> None:  # type: ignore[no-untyped-def]
+    from matplotlib.patches import Circle, Rectangle
+
+    from cnnviz.scene.marks import Cells, Dot, Label, Path, Rect
+    from cnnviz.scene.theme import LIGHT
+
+    if isinstance(mark, Cells):
+        box, (wide, high) = mark.box, mark.cell
+        axes.imshow(
+            mark.values,
+            extent=(box.x, box.right, box.bottom, box.y),
+            cmap="coolwarm",
+            vmin=-mark.limit,
+            vmax=mark.limit,
+            aspect="auto",
+        )
+        for r, row in enumerate(mark.texts):
+            for c, text in enumerate(row):
+                place = (box.x + (c + 0.5) * wide, box.y + (r + 0.5) * high)
+                axes.text(*place, text, size=mark.size * 0.72, ha="center", va="center")
+    elif isinstance(mark, Label):
+        text = "".join(run.text for run in mark.runs).replace("$", "")
+        axes.text(mark.box.x, mark.box.center[1], text, size=mark.size * 0.72, va="center")
+    elif isinstance(mark, Rect):
+        fill = LIGHT.color(mark.fill) if mark.fill else "none"
+        edge = LIGHT.color(mark.stroke) if mark.stroke else "none"
+        corner, box = (mark.box.x, mark.box.y), mark.box
+        axes.add_patch(Rectangle(corner, box.w, box.h, facecolor=fill, edgecolor=edge, linewidth=mark.width))
+    elif isinstance(mark, Path):
+        axes.plot(*zip(*mark.points, strict=True), color=LIGHT.color(mark.role), linewidth=mark.width)
+    elif isinstance(mark, Dot):
+        axes.add_patch(Circle(mark.center, mark.radius, color=LIGHT.color(mark.role)))
+
+
+# ---------------------------------------------------------------------------------------------- tools
+
+
+def _window():  # type: ignore[no-untyped-def]
+    from PySide6.QtWidgets import QApplication
+
+    from cnnviz.lesson.lesson import load_lesson
+    from cnnviz.ui.launch import application_of_cnnviz, settle
+    from cnnviz.ui.settings import Settings
+    from cnnviz.ui.window import Window
+
+    application_of_cnnviz()
+    folder = tempfile.mkdtemp()
+    window = Window(load_lesson("digits"), "digits", Settings(Path(folder) / "settings.ini"))
+    window.resize(*SIZE)
+    window.show()
+    QApplication.processEvents()
+    settle()
+    return window
+
+
+def _told(times: list[float]) -> str:
+    ordered = sorted(times)
+    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    return f"median {statistics.median(ordered) * 1000:7.1f} ms, 99 in 100 within {p99 * 1000:7.1f} ms"
+
+
+if __name__ == "__main__":
+    main()

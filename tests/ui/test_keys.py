@@ -1,0 +1,284 @@
+"""Keys do what LOOK says, by real key events, and never take what a control needs."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtGui import QKeyEvent
+
+from cnnviz.trace.stops import Level
+from cnnviz.ui.keys import KEYS, MENUS, said, tip
+from cnnviz.ui.sheets import KeysSheet
+
+K, NONE = Qt.Key, Qt.KeyboardModifier.NoModifier
+SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def press(window, qtbot):
+    def press(key, modifier=NONE, widget=None):
+        qtbot.keyClick(widget or window.stage, key, modifier)
+        return window.player.cursor
+
+    return press
+
+
+FORWARD = [(K.Key_PageDown, NONE), (K.Key_Right, NONE), (K.Key_F10, NONE)]
+BACK = [(K.Key_PageUp, NONE), (K.Key_Left, NONE)]
+
+
+@pytest.mark.parametrize(("key", "modifier"), FORWARD)
+def test_forward(window, press, key, modifier):
+    expected = window.player.cursor.next()
+    assert press(key, modifier) == expected
+
+
+@pytest.mark.parametrize(("key", "modifier"), BACK)
+def test_back(window, press, key, modifier):
+    window.player.go_to(5000)
+    expected = window.player.cursor.previous()
+    assert press(key, modifier) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "modifier", "expected"),
+    [
+        (K.Key_F11, NONE, lambda cursor: cursor.into()),
+        (K.Key_F11, SHIFT, lambda cursor: cursor.out()),
+        (K.Key_Right, SHIFT, lambda cursor: cursor.next(Level.LAYER)),
+        (K.Key_Left, SHIFT, lambda cursor: cursor.previous(Level.LAYER)),
+        (K.Key_Right, CONTROL, lambda cursor: cursor.next(Level.PASS)),
+        (K.Key_Left, CONTROL, lambda cursor: cursor.previous(Level.PASS)),
+        (K.Key_Home, NONE, lambda cursor: cursor.to(0)),
+        (K.Key_End, NONE, lambda cursor: cursor.to(10**9)),
+    ],
+)
+def test_other_moves(window, press, key, modifier, expected):
+    window.player.go_to(30_000)
+    wanted = expected(window.player.cursor)
+    assert press(key, modifier) == wanted
+
+
+@pytest.mark.parametrize(("key", "level"), list(zip("123456", Level, strict=True)))
+def test_levels(window, press, key, level):
+    press(getattr(K, f"Key_{key}"))
+    assert window.player.cursor.level is level
+    assert window.bar.levels[level].isChecked()
+    assert window.actions_by_name[level.value].isChecked()
+
+
+@pytest.mark.parametrize("key", [K.Key_F5, K.Key_K, K.Key_Space])
+def test_play_and_pause(window, press, key):
+    press(key)
+    assert window.player.playing
+    press(key)
+    assert not window.player.playing
+
+
+def test_escape_pauses(window, press):
+    window.player.play()
+    press(K.Key_Escape)
+    assert not window.player.playing
+
+
+def test_breakpoints_and_running(window, press):
+    window.player.go_to(100)
+    press(K.Key_F9)
+    window.player.go_to(9000)
+    press(K.Key_F9)
+    press(K.Key_Home)
+    assert [press(K.Key_L).index, press(K.Key_L).index, press(K.Key_J).index] == [100, 9000, 100]
+
+
+def test_speed(window, press):
+    window.player.set_speed(4)
+    press(K.Key_Plus)
+    assert window.player.speed == 6
+    press(K.Key_Minus)
+    press(K.Key_Minus)
+    assert window.player.speed == 3
+
+
+def test_theme_zoom_lecture_and_full_screen(window, press):
+    press(K.Key_T)
+    assert window.theme.name == "dark"
+    press(K.Key_Plus, CONTROL)
+    assert window.zoom == 110
+    press(K.Key_0, CONTROL)
+    assert window.zoom == 100
+    press(K.Key_L, CONTROL)
+    assert not window.network.isVisible() and not window.bar.isVisible()
+    press(K.Key_F)
+    assert window.isFullScreen()
+    press(K.Key_F)
+    assert not window.isFullScreen()
+
+
+def test_escape_twice_leaves_the_lecture_view(window, press):
+    press(K.Key_L, CONTROL)
+    before = window.player.cursor
+    assert press(K.Key_PageDown) == before.next()
+    press(K.Key_Escape)
+    assert not window.bar.isVisible()
+    press(K.Key_Escape)
+    assert window.bar.isVisible()
+
+
+def test_slow_presses_of_escape_do_not_leave_the_lecture_view(window, press, monkeypatch):
+    press(K.Key_L, CONTROL)
+    now = [100.0]
+    monkeypatch.setattr("cnnviz.ui.window.time.monotonic", lambda: now[0])
+    press(K.Key_Escape)
+    now[0] += 2.5
+    press(K.Key_Escape)
+    assert not window.bar.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("key", "colour"), [(K.Key_B, "#000000"), (K.Key_Period, "#000000"), (K.Key_W, "#ffffff")]
+)
+def test_blank_screen(window, press, key, colour):
+    press(key)
+    assert window.blank.isVisible()
+    assert window.blank.geometry() == window.rect()
+    assert window.grab().toImage().pixelColor(640, 360).name() == colour
+    press(key)
+    assert not window.blank.isVisible()
+
+
+def test_go_to_a_cell(window, press, qtbot):
+    press(K.Key_G, CONTROL)
+    field = window.go_strip.field
+    assert field.hasFocus()
+    qtbot.keyClicks(field, "conv1[2,3,4]")
+    qtbot.keyClick(field, K.Key_Return)
+    assert ("y", (2, 3, 4)) in window.player.moment.state.writes
+    assert not window.go_strip.isVisible()
+    assert window.stage.hasFocus()
+
+
+def test_go_to_nowhere_is_said_in_place(window, press, qtbot):
+    press(K.Key_G, CONTROL)
+    qtbot.keyClicks(window.go_strip.field, "conv9")
+    qtbot.keyClick(window.go_strip.field, K.Key_Return)
+    assert "There is no operation conv9" in window.go_strip.sentence.text()
+    assert window.player.cursor.index == 0
+    qtbot.keyClick(window.go_strip.field, K.Key_Escape)
+    assert not window.go_strip.isVisible()
+    assert window.stage.hasFocus()
+
+
+# ----------------------------------------------------------------------------------- whose a key is
+
+
+def test_letters_digits_and_arrows_are_the_text_fields(window, press, qtbot):
+    press(K.Key_G, CONTROL)
+    field = window.go_strip.field
+    before = window.player.cursor, window.theme, window.blank.isVisible()
+    qtbot.keyClicks(field, "tkb. 1w5l")
+    for key in (K.Key_Left, K.Key_Home, K.Key_End, K.Key_Right):
+        qtbot.keyClick(field, key)
+    assert field.text() == "tkb. 1w5l"
+    assert (window.player.cursor, window.theme, window.blank.isVisible()) == before
+
+
+def test_page_down_steps_even_from_a_text_field(window, press, qtbot):
+    press(K.Key_G, CONTROL)
+    expected = window.player.cursor.next()
+    qtbot.keyClick(window.go_strip.field, K.Key_PageDown)
+    assert window.player.cursor == expected
+
+
+def test_arrows_home_and_end_are_the_sliders(window, qtbot):
+    slider = window.bar.speed
+    slider.setFocus()
+    for key, speed in ((K.Key_Right, 6), (K.Key_Left, 4), (K.Key_End, 60), (K.Key_Home, 1)):
+        qtbot.keyClick(slider, key)
+        assert window.player.speed == speed
+    assert window.player.cursor.index == 0
+
+
+def test_space_is_the_focused_buttons(window, qtbot):
+    button = window.bar.transport["next"]
+    button.setFocus()
+    expected = window.player.cursor.next()
+    qtbot.keyClick(button, K.Key_Space)
+    assert window.player.cursor == expected
+    assert not window.player.playing
+
+
+def test_page_down_steps_from_slider_and_button(window, qtbot):
+    for widget in (window.bar.speed, window.bar.theme_button):
+        widget.setFocus()
+        expected = window.player.cursor.next()
+        qtbot.keyClick(widget, K.Key_PageDown)
+        assert window.player.cursor == expected
+
+
+# ------------------------------------------------------------------------------------- a held key
+
+
+def held(window, key) -> bool:
+    """Send what a held key repeats; return whether the window's shortcuts were kept from seeing it."""
+    event = QKeyEvent(QEvent.Type.ShortcutOverride, key, NONE, "", True)
+    event.ignore()
+    QCoreApplication.sendEvent(window.stage, event)
+    return event.isAccepted()
+
+
+@pytest.mark.parametrize("key", [K.Key_PageDown, K.Key_Right, K.Key_Left, K.Key_F11])
+def test_a_held_key_is_dropped_until_its_step_is_painted(window, press, key):
+    window.player.go_to(3000)
+    assert held(window, key)
+    QCoreApplication.processEvents()
+    assert window.player.shown
+    assert not held(window, key)
+
+
+def test_keys_pressed_one_by_one_all_count(window, press):
+    expected = window.player.cursor
+    for _ in range(5):  # nothing is painted in between
+        expected = expected.next()
+        press(K.Key_PageDown)
+    assert window.player.cursor == expected
+
+
+def test_several_moves_give_one_painting(window, press):
+    painted: list[int] = []
+    window.stage.painted.connect(lambda: painted.append(window.player.cursor.index))
+    for _ in range(5):
+        press(K.Key_PageDown)
+    QCoreApplication.processEvents()
+    assert painted == [window.player.cursor.index]
+
+
+# ---------------------------------------------------------------------------------- the one table
+
+
+def test_no_two_actions_share_a_key():
+    keys = [key for entry in KEYS.values() for key in entry.keys]
+    assert len(keys) == len(set(keys))
+
+
+def test_menus_and_sheet_are_made_from_the_table(window):
+    titles = [action.text() for action in window.menuBar().actions()]
+    assert titles == [title for title, _ in MENUS]
+    for name, entry in KEYS.items():
+        if name != "lessons":
+            action = window.actions_by_name[name]
+            assert [shortcut.toString() for shortcut in action.shortcuts()] == list(entry.keys)
+
+
+def test_keys_are_written_as_people_read_them():
+    assert said("next") == "Page down, →"
+    assert said("bigger") == "Ctrl++, Ctrl+="
+    assert said("back_layer") == "Shift+←"
+    assert tip("theme") == "Light or dark (T)"
+
+
+def test_the_keys_sheet_opens_and_closes(window, press):
+    press(K.Key_F1)
+    (sheet,) = window.findChildren(KeysSheet)
+    assert sheet.isVisible()
+    sheet.reject()
+    assert not sheet.isVisible()
