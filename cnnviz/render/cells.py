@@ -53,7 +53,7 @@ def _paint_hatch(mark: Cells, painter: QPainter, theme: Theme) -> None:
         hatch_rect(painter, rectangle(mark.box), theme)
         return
     columns = mark.missing.shape[1]
-    whole = mark.missing.all(axis=1)
+    whole = np.asarray(mark.missing.all(axis=1))
     for start, end in _pieces(whole):
         hatch_rect(painter, rectangle(mark.box_of(start, 0, end - start, columns)), theme)
     for r in np.flatnonzero(mark.missing.any(axis=1) & ~whole):

@@ -15,9 +15,10 @@ import struct
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cnnviz.errors import CnnvizError
@@ -86,7 +88,7 @@ class Look:
         if not (SMALLEST[0] <= self.width <= LARGEST[0] and SMALLEST[1] <= self.height <= LARGEST[1]):
             raise CnnvizError(
                 tr(
-                    "A picture of {width} × {height} cannot be made; take one from {small} to {large} pixels.",
+                    "A picture of {width} × {height} cannot be made; take a size from {small} to {large}.",
                     width=self.width,
                     height=self.height,
                     small=" × ".join(map(str, SMALLEST)),
@@ -122,7 +124,7 @@ def stops(program: Program, every: Level, first: int = 0, last: int | None = Non
     if len(found) > MOST_FRAMES:
         raise CnnvizError(
             tr(
-                "There would be more than {most:,} frames; take fewer steps, or a coarser level than {every}.",
+                "There would be more than {most:,} frames; take fewer steps, or a level above {every}.",
                 most=MOST_FRAMES,
                 every=every.value,
             )
@@ -145,7 +147,7 @@ def export(
     look: Look,
     settings: Mapping[str, str],
     processes: int | None = None,
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Write the frames of steps into a folder, and yield how many are there, as they get there.
 
     Frames that are there already are kept, so an export that was broken off goes on where it was. Closing
@@ -220,8 +222,8 @@ def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str]) -
     elif not there.isdisjoint(names):
         raise CnnvizError(
             tr(
-                "{folder} holds pictures of the same names, but not {manifest}, which would say what they are; "
-                "name another folder, or empty this one.",
+                "{folder} holds pictures of the same names, but not {manifest}, which would say what they "
+                "are; name another folder, or empty this one.",
                 folder=folder,
                 manifest=MANIFEST,
             )
@@ -347,12 +349,12 @@ class Png:
                 packed[band] = self._packed.get(band) or _pack(band)
             stream.append(packed[band])
         self._packed = packed
-        stream.append(b"\x03\x00" + struct.pack(">I", zlib.adler32(rows)))  # an empty last block
+        stream.append(b"\x03\x00" + struct.pack(">I", zlib.adler32(rows.data)))  # an empty last block
         size = struct.pack(">IIBBBBB", image.width(), image.height(), 8, 2, 0, 0, 0)  # 8 bits, RGB
         chunks = ((b"IHDR", size), (b"IDAT", b"".join(stream)), (b"IEND", b""))
         return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
 
-    def _rows(self, image: QImage) -> np.ndarray:
+    def _rows(self, image: QImage) -> NDArray[np.uint8]:
         """Return the image's rows as PNG has them: red, green and blue after a byte that says no filter."""
         height, width = image.height(), image.width()
         pixels = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine() // 4, 4)
@@ -384,7 +386,8 @@ def _side_by_side(
     try:
         waiting: set[Future[None]] = set()
         for index in steps:
-            waiting.add(pool.submit(_write, index))
+            with _no_interrupt():  # which a process that is being started would inherit
+                waiting.add(pool.submit(_write, index))
             if len(waiting) >= 4 * processes:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield _finished(done)
@@ -396,7 +399,21 @@ def _side_by_side(
             tr("A process that painted frames was ended from outside; the same command goes on from there.")
         ) from error
     finally:
-        pool.shutdown(cancel_futures=True)  # and waits for the frames in work
+        with _no_interrupt():
+            pool.shutdown(cancel_futures=True)  # and waits for the frames in work
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Let Ctrl+C pass unheard for a moment, here and in processes that are started meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _finished(done: set[Future[None]]) -> int:
@@ -405,25 +422,23 @@ def _finished(done: set[Future[None]]) -> int:
     return len(done)
 
 
-@dataclass(frozen=True, eq=False)
-class _Worker:
-    subject: Subject
-    folder: Path
-    look: Look
-    encode: Png
-
-
-_worker: _Worker
+_arguments: tuple[Callable[[], Subject], Path, Look]
 
 
 def _start(make: Callable[[], Subject], folder: Path, look: Look) -> None:
-    """Make this process ready to paint."""
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches every process; only the first one answers
+    """Make this process one that paints. What can fail is left to its first frame, which reports it."""
+    global _arguments
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches every process; the first one answers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)
+    _arguments = make, folder, look
+
+
+@cache
+def _kept() -> tuple[Subject, Png]:
+    """Return what this process has for all of its frames."""
     _screenless()
-    _worker = _Worker(make(), folder, look, Png())
+    return _arguments[0](), Png()
 
 
 def _end_with_parent() -> None:
@@ -435,12 +450,13 @@ def _end_with_parent() -> None:
 
 
 def _write(index: int) -> None:
-    path = _worker.folder / frame_name(_worker.subject.program, index)
-    write_whole(path, _worker.encode(picture(_worker.subject, index, _worker.look)))
+    _, folder, look = _arguments
+    subject, encode = _kept()
+    write_whole(folder / frame_name(subject.program, index), encode(picture(subject, index, look)))
 
 
 def _cores() -> int:
     """Return how many processes can run at once."""
-    if sys.platform == "linux":
+    if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -33,7 +33,13 @@ def font(family: str, size: float, bold: bool) -> QFont:
     load()
     made = QFont([FAMILIES[family], FAMILIES["math"]])
     made.setPixelSize(max(1, round(size)))
-    made.setWeight(QFont.Weight.DemiBold if bold and family == "sans" else QFont.Weight.Bold if bold else QFont.Weight.Normal)
+    made.setWeight(
+        QFont.Weight.DemiBold
+        if bold and family == "sans"
+        else QFont.Weight.Bold
+        if bold
+        else QFont.Weight.Normal
+    )
     made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     if family == "sans":
         made.setFeature(QFont.Tag("tnum"), 1)

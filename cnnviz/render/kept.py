@@ -49,7 +49,9 @@ def draw(
     painter.drawImage(found[2], found[1])
 
 
-def _picture(box: Box, scale: float, paint: Callable[[QPainter], None], opaque: bool) -> tuple[QImage, QPointF]:
+def _picture(
+    box: Box, scale: float, paint: Callable[[QPainter], None], opaque: bool
+) -> tuple[QImage, QPointF]:
     # One pixel more on each side: the outer rule of a grid straddles its edge.
     rim = 0 if opaque else 1
     left, top = floor(box.x * scale) - rim, floor(box.y * scale) - rim

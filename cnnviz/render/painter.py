@@ -29,9 +29,10 @@ def paint(painter: QPainter, frame: Frame, theme: Theme) -> None:
 def _paint_group(mark: Group, painter: QPainter, theme: Theme) -> None:
     def anew(on: QPainter) -> None:
         for inner in mark.marks:
-            # A grid in a group is kept with the group, not by itself.
-            paint_inner = cells.paint if type(inner) is Cells else _PAINT[type(inner)]
-            paint_inner(inner, on, theme)
+            if isinstance(inner, Cells):  # is kept with the group, not by itself
+                cells.paint(inner, on, theme)
+            else:
+                _PAINT[type(inner)](inner, on, theme)
 
     kept.draw(mark, mark.box, painter, theme, anew, opaque=True)
 
@@ -94,7 +95,7 @@ def _paint_dot(mark: Dot, painter: QPainter, theme: Theme) -> None:
 
 
 def _paint_nothing(mark: Spot, painter: QPainter, theme: Theme) -> None:
-    """A spot is only there to be clicked."""
+    """Paint nothing: a spot is only there to be clicked."""
 
 
 _PAINT: dict[type, Callable[[Any, QPainter, Theme], None]] = {

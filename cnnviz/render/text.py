@@ -53,7 +53,9 @@ def lay_out(text: str, family: str, size: float, bold: bool = False) -> Laid:
 
 
 @lru_cache(maxsize=8192)
-def _fitted(runs: tuple[Run, ...], size: float, family: str, room: float) -> tuple[float, tuple[Run, ...], float]:
+def _fitted(
+    runs: tuple[Run, ...], size: float, family: str, room: float
+) -> tuple[float, tuple[Run, ...], float]:
     """Return the size at which text fits, its runs, the last elided if it must be, and their width."""
     while True:
         widths = [_metrics(family, size, run.bold).horizontalAdvance(run.text) for run in runs]

@@ -129,7 +129,7 @@ def with_numbers(
 
 
 def _term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
-    """Return one term with its numbers: of a choice only what is chosen, of a maximum only what is compared."""
+    """Return one term with its numbers: of a choice what is chosen, of a maximum what is compared."""
     if parts.choice is not None:
         return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=True)
     compared = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
@@ -271,7 +271,10 @@ def _coming(moment: Moment, second: Box, unit: float, scope: dict[str, Any]) -> 
         return []
     parts = anatomy(moment.operation.tree, following.number)
     assert parts is not None
-    runs = (Run(tr("next:") + "  ", "muted"), *(Run(run.text, "muted") for run in with_places(moment, parts, scope)))
+    runs = (
+        Run(tr("next:") + "  ", "muted"),
+        *(Run(run.text, "muted") for run in with_places(moment, parts, scope)),
+    )
     return [Label(second, runs, 20 * unit, family="mono")]
 
 
@@ -309,8 +312,10 @@ def _result(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> str:
     return scalar_text(moment, value)
 
 
-def _sum(moment: Moment, found: Terms, second: Box, third: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
-    """The terms of the cell in work with the current one marked, and the sum so far."""
+def _sum(
+    moment: Moment, found: Terms, second: Box, third: Box, unit: float, scope: dict[str, Any]
+) -> list[Mark]:
+    """Draw the terms of the cell in work with the current one marked, and the sum so far."""
     parts = anatomy(moment.operation.tree, found.line)
     assert parts is not None
     page = _page(found)
@@ -326,13 +331,17 @@ def _sum(moment: Moment, found: Terms, second: Box, third: Box, unit: float, sco
     for k, runs in zip(page, written, strict=True):
         box = Box(second.x + dots + (k - page.start) * width, second.y, width - gap, second.h)
         if found.current and k == found.done - 1:
-            marks.append(Rect(box.inset(-4 * unit, 2 * unit), "source_fill", "source_line", 1.5 * unit, 5 * unit))
+            marks.append(
+                Rect(box.inset(-4 * unit, 2 * unit), "source_fill", "source_line", 1.5 * unit, 5 * unit)
+            )
         if k >= found.done:
             runs = tuple(Run(run.text, "muted") for run in runs)
         marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
             sign = "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
-            marks.append(label(Box(box.right, second.y, gap, second.h), sign, 18 * unit, "muted", align="center"))
+            marks.append(
+                label(Box(box.right, second.y, gap, second.h), sign, 18 * unit, "muted", align="center")
+            )
     if page.stop < found.count:
         dots_box = Box(second.x + dots + len(page) * width, second.y, dots, second.h)
         marks.append(label(dots_box, "…", 22 * unit, "muted"))
@@ -349,7 +358,11 @@ def _usual_length(moment: Moment, parts: Anatomy) -> int:
 
 def _page(found: Terms) -> range:
     """Return which terms are written out: pages of a fixed length, so that they stand still."""
-    in_hand = max(0, found.done - 1) if found.current or found.done == found.count else min(found.done, found.count - 1)
+    in_hand = (
+        max(0, found.done - 1)
+        if found.current or found.done == found.count
+        else min(found.done, found.count - 1)
+    )
     inner = found.loops[-1].count
     length = inner * max(1, 9 // inner) if inner <= 10 else 8
     start = in_hand // length * length

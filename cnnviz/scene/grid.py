@@ -53,8 +53,14 @@ class Slice:
         """Return the slice of an array (or of a mask of it) as rows and columns."""
         part = array[self.prefix]
         if self.axes == "cr":
-            return part.T
-        return part.reshape({"r": (-1, 1), "c": (1, -1), "": (1, 1)}.get(self.axes, part.shape))
+            return np.asarray(part.T)
+        return np.asarray(part.reshape({"r": (-1, 1), "c": (1, -1), "": (1, 1)}.get(self.axes, part.shape)))
+
+
+def cell_focus(index: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return the focus on one cell, from the last two of its indices."""
+    row, column = index[-2:] if len(index) > 1 else (index[0] if index else 0, 0)
+    return row, column, 1, 1
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ def fitted_cell(box: Box, rows: int, columns: int, unit: float) -> float:
 
 
 def heading(of: Slice, box: Box, unit: float, text: str, depth: int = 1) -> Label:
-    """Return the line over a grid: the array's name in its colour, its index, its power of ten, what it is."""
+    """Return the line over a grid: the array's name in its colour, index, power of ten, and what it is."""
     name = symbol(of.name)
     if of.prefix:
         name += f"[{', '.join(str(k) for k in of.prefix)}]"
@@ -130,7 +136,9 @@ def heading(of: Slice, box: Box, unit: float, text: str, depth: int = 1) -> Labe
     return Label(box, (Run(name, role(of.operation, of.name), True), Run("  " + text, "muted")), 17 * unit)
 
 
-def draw(moment: Moment, shown: Plane, box: Box, unit: float, *, align: str = "left") -> tuple[list[Mark], Cells]:
+def draw(
+    moment: Moment, shown: Plane, box: Box, unit: float, *, align: str = "left"
+) -> tuple[list[Mark], Cells]:
     """Draw a slice into a box: with its numbers if they can be read, else as a heatmap with a close-up.
 
     Returns
@@ -173,7 +181,12 @@ def cells(
 
 @lru_cache(maxsize=2048)
 def unchanging(
-    of: Slice, fill: str, box: Box, unit: float, window: tuple[int, int, int, int] | None = None, numbers: bool = True
+    of: Slice,
+    fill: str,
+    box: Box,
+    unit: float,
+    window: tuple[int, int, int, int] | None = None,
+    numbers: bool = True,
 ) -> Cells:
     """Return the grid of a slice that is full or empty: one object for all steps at which it is."""
     values = of.shaped(final(of.operation, of.name))
@@ -270,13 +283,28 @@ def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple
     share = 0.42
     small = box.top(box.h * share) if stacked else Box(box.x, box.y, box.w * share, box.h)
     gap = 14 * unit
-    large = box.below(box.h * share + gap) if stacked else Box(small.right + gap, box.y, box.w - small.w - gap, box.h)
+    large = (
+        box.below(box.h * share + gap)
+        if stacked
+        else Box(small.right + gap, box.y, box.w - small.w - gap, box.h)
+    )
     seen = (min(rows, max(1, int(large.h / side))), min(columns, max(1, int(large.w / side))))
     r, c, high, wide = shown.focus
     top = min(max(0, r + high // 2 - seen[0] // 2), rows - seen[0])
     left = min(max(0, c + wide // 2 - seen[1] // 2), columns - seen[1])
     fit = min(small.w / columns, small.h / rows)
     overview = cells(shown, _placed(small, rows, columns, fit, "left"), unit, numbers=False)
-    close = cells(shown, Box(round(large.x), round(large.y), side * seen[1], side * seen[0]), unit, window=(top, left, *seen))
+    close = cells(
+        shown,
+        Box(round(large.x), round(large.y), side * seen[1], side * seen[0]),
+        unit,
+        window=(top, left, *seen),
+    )
     frame = Rect(overview.box_of(top, left, *seen), stroke="line", width=1.5)
-    return [overview, frame, *outlines(moment, overview, unit * 0.6), close, *outlines(moment, close, unit)], close
+    return [
+        overview,
+        frame,
+        *outlines(moment, overview, unit * 0.6),
+        close,
+        *outlines(moment, close, unit),
+    ], close

@@ -205,16 +205,20 @@ class Cells:
         if len(index) != len(self.prefix) + count or index[: len(self.prefix)] != self.prefix:
             return None
         tail = index[len(self.prefix) :]
-        r, c = {
-            "rc": lambda: tail,
-            "cr": lambda: (tail[1], tail[0]),
-            "r": lambda: (tail[0], self.origin[1]),
-            "c": lambda: (self.origin[0], tail[0]),
-            "": lambda: self.origin,
-        }[self.axes]()
+        origin = self.origin
+        if count == 2:
+            r, c = tail if self.axes == "rc" else (tail[1], tail[0])
+        elif count == 1:
+            r, c = (tail[0], origin[1]) if self.axes == "r" else (origin[0], tail[0])
+        else:
+            r, c = origin
         row, column = r - self.origin[0], c - self.origin[1]
         rows, columns = self.values.shape
-        return (row, column) if 0 <= row < rows and 0 <= column < columns else None
+        return self._turned(row, column) if 0 <= row < rows and 0 <= column < columns else None
+
+    def _turned(self, row: int, column: int) -> tuple[int, int]:
+        rows, columns = self.values.shape
+        return (rows - 1 - row, columns - 1 - column) if self.flipped else (row, column)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,9 @@ class Moment:
     def is_pixels(self, name: str) -> bool:
         """Return whether an array is the picture that goes into the network."""
         first = self.program.operations[0]
-        return name == "x" and self.operation.layer == first.layer and bool(np.min(self.state.arrays[name]) >= 0)
+        return (
+            name == "x" and self.operation.layer == first.layer and bool(np.min(self.state.arrays[name]) >= 0)
+        )
 
     def text(self, name: str, value: float) -> str:
         """Write a number of an array with the array's decimals."""

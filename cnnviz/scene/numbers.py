@@ -44,7 +44,7 @@ def number(value: Value, places: int) -> str:
     places : int
         Decimals.
     """
-    value = float(value)  # type: ignore[arg-type]
+    value = float(value)
     if value != value:
         return "NaN"
     if value in (float("inf"), float("-inf")):
@@ -59,7 +59,7 @@ def number(value: Value, places: int) -> str:
 
 def full(value: Value) -> str:
     """Write a number with all the digits worth reading: seven significant ones."""
-    value = float(value)  # type: ignore[arg-type]
+    value = float(value)
     if value != value or value in (float("inf"), float("-inf")):
         return number(value, 0)
     text = f"{value:.7g}"

@@ -65,8 +65,10 @@ def contrast(one: RGB, other: RGB) -> float:
 def _table(colours: tuple[str, ...]) -> NDArray[np.uint32]:
     points = np.array([rgb(colour) for colour in colours], float)
     at = np.linspace(0, len(points) - 1, 256)
-    channels = [np.interp(at, np.arange(len(points)), points[:, k]).round().astype(np.uint32) for k in range(3)]
-    return np.uint32(0xFF000000) | channels[0] << 16 | channels[1] << 8 | channels[2]
+    channels = [
+        np.interp(at, np.arange(len(points)), points[:, k]).round().astype(np.uint32) for k in range(3)
+    ]
+    return np.asarray(channels[0] << 16 | channels[1] << 8 | channels[2] | 0xFF000000, np.uint32)
 
 
 LIGHT = Theme(
@@ -108,16 +110,34 @@ LIGHT = Theme(
     },
     {
         "value": (
-            "#1736c2", "#4e5fd0", "#7687dc", "#9cace5", "#c3cdee", "#f3f3f4", "#f0c6c4", "#e69c98", "#d8716f", "#c54648",
+            "#1736c2",
+            "#4e5fd0",
+            "#7687dc",
+            "#9cace5",
+            "#c3cdee",
+            "#f3f3f4",
+            "#f0c6c4",
+            "#e69c98",
+            "#d8716f",
+            "#c54648",
             "#a80f20",
         ),
         "gradient": (
-            "#00532a", "#2c7a49", "#619f72", "#95c09d", "#c7dfc9", "#f4f3f5", "#e0cde6", "#c5a2d0", "#a877b8", "#894c9e",
+            "#00532a",
+            "#2c7a49",
+            "#619f72",
+            "#95c09d",
+            "#c7dfc9",
+            "#f4f3f5",
+            "#e0cde6",
+            "#c5a2d0",
+            "#a877b8",
+            "#894c9e",
             "#642381",
         ),
         "pixel": ("#101114", "#3d3e40", "#6e6f70", "#a2a3a3", "#d4d4d3", "#ffffff"),
     },
-)  # fmt: skip
+)
 
 DARK = Theme(
     "dark",
@@ -158,15 +178,33 @@ DARK = Theme(
     },
     {
         "value": (
-            "#4ea2ff", "#3d86dc", "#2f6bb8", "#245192", "#1c386a", "#1c2026", "#55262a", "#80302f", "#ac3f38", "#d8564a",
+            "#4ea2ff",
+            "#3d86dc",
+            "#2f6bb8",
+            "#245192",
+            "#1c386a",
+            "#1c2026",
+            "#55262a",
+            "#80302f",
+            "#ac3f38",
+            "#d8564a",
             "#ff7464",
         ),
         "gradient": (
-            "#3fd07f", "#34aa69", "#2b8555", "#226143", "#1f4032", "#1c2026", "#3e2a4c", "#603875", "#8548a0", "#ad5ccb",
+            "#3fd07f",
+            "#34aa69",
+            "#2b8555",
+            "#226143",
+            "#1f4032",
+            "#1c2026",
+            "#3e2a4c",
+            "#603875",
+            "#8548a0",
+            "#ad5ccb",
             "#d67cf2",
         ),
         "pixel": ("#08090b", "#3a3b3d", "#6b6c6e", "#9fa0a1", "#d2d3d3", "#ffffff"),
     },
-)  # fmt: skip
+)
 
 THEMES: Mapping[str, Theme] = {"light": LIGHT, "dark": DARK}

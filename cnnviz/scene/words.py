@@ -40,36 +40,51 @@ _WINDOW = {"u": "window row", "v": "window column"}
 WORDS: Mapping[str, Words] = {
     "conv2d": Words(
         "",
-        "Lay the kernel over the input: multiply what lies on top of each other, add it all up, add the bias.",
+        "Lay the kernel over the input: multiply what lies on top of each other, add it "
+        "all up, add the bias.",
         ("y = b + Σ w · x", "H_out = ⌊(H − K + 2P) / S⌋ + 1"),
         {**_OUTPUT, "c": "input channel", **_KERNEL},
     ),
     "conv2d_db": Words(
         "gradient of the bias",
-        "The bias was added to every cell of its output map, so its gradient is the sum of the map's gradients.",
+        "The bias was added to every cell of its output map, so its gradient is the sum "
+        "of the map's gradients.",
         ("∂E/∂b = Σ ∂E/∂y",),
         {"o": "output map", "i": "row", "j": "column"},
     ),
     "conv2d_dw": Words(
         "gradient of the kernels",
-        "How much does the loss change with this weight? Slide the output's gradient over the input and add up.",
+        "How much does the loss change with this weight? Slide the output's gradient "
+        "over the input and add up.",
         ("∂E/∂w = x ∗ ∂E/∂y",),
-        {"o": "kernel", "c": "channel", "u": "row", "v": "column", "i": "gradient row", "j": "gradient column"},
+        {
+            "o": "kernel",
+            "c": "channel",
+            "u": "row",
+            "v": "column",
+            "i": "gradient row",
+            "j": "gradient column",
+        },
     ),
     "conv2d_dx": Words(
         "gradient of the input",
-        "Each input cell gathers from every output it went into: the kernel, turned by 180°, slides over the gradient.",
+        "Each input cell gathers from every output it went into: the kernel, turned by "
+        "180°, slides over the gradient.",
         ("∂E/∂x = flipped w ∗ ∂E/∂y",),
         {"c": "channel", "p": "row", "q": "column", "o": "output map", **_KERNEL},
     ),
     "conv2d_dx_scatter": Words(
         "gradient of the input, scattered",
-        "Each output gradient, times the kernel, is added to the window of the input that it was computed from.",
+        "Each output gradient, times the kernel, is added to the window of the input "
+        "that it was computed from.",
         ("∂E/∂x += ∂E/∂y · w",),
         {**_OUTPUT, "c": "input channel", **_KERNEL},
     ),
     "relu": Words(
-        "", "Negative numbers become 0; positive numbers pass unchanged.", ("y = max(x, 0)",), _MAP,
+        "",
+        "Negative numbers become 0; positive numbers pass unchanged.",
+        ("y = max(x, 0)",),
+        _MAP,
     ),
     "relu_dx": Words(
         "gradient of the input",
@@ -78,7 +93,10 @@ WORDS: Mapping[str, Words] = {
         _MAP,
     ),
     "leaky_relu": Words(
-        "", "Positive numbers pass unchanged; negative numbers are made small.", ("y = x  if  x > 0  else  α x",), _MAP,
+        "",
+        "Positive numbers pass unchanged; negative numbers are made small.",
+        ("y = x  if  x > 0  else  α x",),
+        _MAP,
     ),
     "leaky_relu_dx": Words(
         "gradient of the input",
@@ -113,21 +131,29 @@ WORDS: Mapping[str, Words] = {
         {**_MAP, **_WINDOW},
     ),
     "avg_pool2d": Words(
-        "", "Each window is replaced by its mean.", ("y = Σ x / (K · K)",), {**_MAP, **_WINDOW},
+        "",
+        "Each window is replaced by its mean.",
+        ("y = Σ x / (K · K)",),
+        {**_MAP, **_WINDOW},
     ),
     "avg_pool2d_dx": Words(
         "gradient of the input",
-        "Every cell of the window had the same share in the mean, so each gets the same share of the gradient.",
+        "Every cell of the window had the same share in the mean, so each gets the same "
+        "share of the gradient.",
         ("∂E/∂x += ∂E/∂y / (K · K)",),
         {**_MAP, **_WINDOW},
     ),
     "flatten": Words(
-        "", "The maps are written as one column: channel after channel, row after row.",
-        ("y[(c·H + i)·W + j] = x[c, i, j]",), _MAP,
+        "",
+        "The maps are written as one column: channel after channel, row after row.",
+        ("y[(c·H + i)·W + j] = x[c, i, j]",),
+        _MAP,
     ),
     "flatten_dx": Words(
-        "gradient of the input", "Each gradient goes back to the place that its number came from.",
-        ("∂E/∂x[c, i, j] = ∂E/∂y[(c·H + i)·W + j]",), _MAP,
+        "gradient of the input",
+        "Each gradient goes back to the place that its number came from.",
+        ("∂E/∂x[c, i, j] = ∂E/∂y[(c·H + i)·W + j]",),
+        _MAP,
     ),
     "linear": Words(
         "",
@@ -136,8 +162,10 @@ WORDS: Mapping[str, Words] = {
         {"n": "neuron", "m": "input"},
     ),
     "linear_db": Words(
-        "gradient of the bias", "A bias moves its neuron's output one for one, so their gradients are the same.",
-        ("∂E/∂b = ∂E/∂y",), {"n": "neuron"},
+        "gradient of the bias",
+        "A bias moves its neuron's output one for one, so their gradients are the same.",
+        ("∂E/∂b = ∂E/∂y",),
+        {"n": "neuron"},
     ),
     "linear_dw": Words(
         "gradient of the weights",
@@ -147,7 +175,8 @@ WORDS: Mapping[str, Words] = {
     ),
     "linear_dx": Words(
         "gradient of the input",
-        "Each input went into every neuron: add up the neurons' gradients, each times the weight between them.",
+        "Each input went into every neuron: add up the neurons' gradients, each times "
+        "the weight between them.",
         ("∂E/∂x = W ∂E/∂y",),
         {"m": "input", "n": "neuron"},
     ),
@@ -164,15 +193,21 @@ WORDS: Mapping[str, Words] = {
         {"n": "class"},
     ),
     "half_squared_error": Words(
-        "", "The loss is half the squared distance between output and target.", ("E = Σ (t − y)² / 2",), {"n": "output"},
+        "",
+        "The loss is half the squared distance between output and target.",
+        ("E = Σ (t − y)² / 2",),
+        {"n": "output"},
     ),
     "half_squared_error_dy": Words(
-        "gradient of the output", "The gradient of the loss is the output minus the target.",
-        ("∂E/∂y = −(t − y)",), {"n": "output"},
+        "gradient of the output",
+        "The gradient of the loss is the output minus the target.",
+        ("∂E/∂y = −(t − y)",),
+        {"n": "output"},
     ),
     "cross_entropy": Words(
         "",
-        "The loss is how surprised the network is by the truth: minus the logarithm of what it gave the right class.",
+        "The loss is how surprised the network is by the truth: minus the logarithm of "
+        "what it gave the right class.",
         ("E = −Σ t log y",),
         {"n": "class"},
     ),
@@ -183,8 +218,10 @@ WORDS: Mapping[str, Words] = {
         {"n": "class"},
     ),
     "binary_cross_entropy": Words(
-        "", "The loss is how surprised the network is by each answer, yes or no.",
-        ("E = −Σ (t log y + (1 − t) log (1 − y))",), {"n": "output"},
+        "",
+        "The loss is how surprised the network is by each answer, yes or no.",
+        ("E = −Σ (t log y + (1 − t) log (1 − y))",),
+        {"n": "output"},
     ),
     "binary_cross_entropy_dx": Words(
         "gradient of the scores",
@@ -193,12 +230,16 @@ WORDS: Mapping[str, Words] = {
         {"n": "output"},
     ),
     "sgd": Words(
-        "update", "The weight takes a small step against its gradient, which is downhill.",
-        ("w ← w − lr · ∂E/∂w",), {"n": "weight"},
+        "update",
+        "The weight takes a small step against its gradient, which is downhill.",
+        ("w ← w − lr · ∂E/∂w",),
+        {"n": "weight"},
     ),
     "sgd_momentum": Words(
-        "update", "The weight keeps some of its last speed and is pushed downhill by its gradient.",
-        ("v ← μ v + ∂E/∂w", "w ← w − lr · v"), {"n": "weight"},
+        "update",
+        "The weight keeps some of its last speed and is pushed downhill by its gradient.",
+        ("v ← μ v + ∂E/∂w", "w ← w − lr · v"),
+        {"n": "weight"},
     ),
     "adam": Words(
         "update",
@@ -206,16 +247,19 @@ WORDS: Mapping[str, Words] = {
         ("w ← w − lr · m̂ / (√v̂ + ε)",),
         {"n": "weight"},
     ),
-}  # fmt: skip
+}
 
 # The same words for one column as for maps.
-WORDS = {**WORDS, **{
-    name.replace("_dx", "_column_dx") if name.endswith("_dx") else f"{name}_column": Words(
-        words.title, words.sentence, words.formula, _COLUMN
-    )
-    for name, words in WORDS.items()
-    if name.removesuffix("_dx") in ("relu", "leaky_relu", "sigmoid", "tanh")
-}}  # fmt: skip
+WORDS = {
+    **WORDS,
+    **{
+        name.replace("_dx", "_column_dx") if name.endswith("_dx") else f"{name}_column": Words(
+            words.title, words.sentence, words.formula, _COLUMN
+        )
+        for name, words in WORDS.items()
+        if name.removesuffix("_dx") in ("relu", "leaky_relu", "sigmoid", "tanh")
+    },
+}
 
 
 def words(listing: str) -> Words:

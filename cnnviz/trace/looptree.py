@@ -177,7 +177,7 @@ def _bind_loop(loop: Loop, sizes: Mapping[str, int]) -> Loop:
         count=count,
         period=body.steps + 1,
         steps=count * (body.steps + 1) + 1,
-        left={**body.left, loop.variable: count - 1} if count > 0 else {},
+        left={loop.variable: count - 1, **body.left} if count > 0 else {},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -89,7 +89,7 @@ class Anatomy:
     choice: Choice | None = None
 
 
-@lru_cache(maxsize=None)
+@cache
 def anatomy(tree: LoopTree, line: int) -> Anatomy | None:
     """Take a line of a listing apart; None if it is no assignment."""
     text = tree.source[line - 1].strip()
@@ -99,7 +99,9 @@ def anatomy(tree: LoopTree, line: int) -> Anatomy | None:
     assert isinstance(statement, ast.Assign | ast.AugAssign)
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
     found = [_operand(node, text) for node in _outermost(statement.value)]
-    return Anatomy(text, _operand(target, text), tuple(found), statement.value.col_offset, _choice(statement.value))
+    return Anatomy(
+        text, _operand(target, text), tuple(found), statement.value.col_offset, _choice(statement.value)
+    )
 
 
 def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dict[str, NDArray[np.intp]]:
@@ -116,24 +118,27 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
     if parts is None:
         return {}
     counts = tuple(loop.count for loop in free)
-    grids = dict(zip((loop.variable for loop in free), np.indices(counts, sparse=True) if counts else (), strict=True))
+    grids = dict(
+        zip((loop.variable for loop in free), np.indices(counts, sparse=True) if counts else (), strict=True)
+    )
     scope = {**operation.call.given, **variables, **grids}
     cells: dict[str, NDArray[np.intp]] = {}
     for operand in parts.operands:
         if operand.index:
             index = [
-                np.broadcast_to(eval(code, {"__builtins__": {}}, scope), counts).reshape(-1) for code in operand.index
+                np.broadcast_to(eval(code, {"__builtins__": {}}, scope), counts).reshape(-1)
+                for code in operand.index
             ]
             cells[operand.name] = np.stack(index, axis=1)
     return cells
 
 
 def accumulating_line(operation: Operation) -> tuple[int, tuple[Loop, ...]] | None:
-    """Return the line that adds up a cell's terms, with the loops inside the cell around it; None if none does."""
+    """Return the line that adds up a cell's terms, with the loops around it inside the cell."""
     nest = operation.cells.nest
     for number in range(2, len(operation.tree.source) + 1):
         parts = anatomy(operation.tree, number)
-        if parts is None or "+=" not in parts.text and "-=" not in parts.text:
+        if parts is None or ("+=" not in parts.text and "-=" not in parts.text):
             continue
         loops, _ = operation.path_to(number)
         if len(loops) > len(nest):
@@ -150,7 +155,7 @@ def _choice(node: ast.expr) -> Choice | None:
 
 
 def _outermost(node: ast.AST) -> list[ast.Subscript | ast.Name]:
-    """Return the cells and names in an expression, leaving out what stands inside subscripts and called names."""
+    """Return the cells and names in an expression, without what stands in subscripts, or is called."""
     if isinstance(node, ast.Subscript | ast.Name):
         return [node]
     children = list(ast.iter_child_nodes(node))
@@ -171,4 +176,6 @@ def _operand(node: ast.AST, text: str) -> Operand:
     codes = tuple(
         compile(ast.fix_missing_locations(ast.Expression(part)), f"<{text}>", "eval") for part in parts
     )
-    return Operand(node.value.id, codes, tuple(ast.unparse(part) for part in parts), node.col_offset, node.end_col_offset)
+    return Operand(
+        node.value.id, codes, tuple(ast.unparse(part) for part in parts), node.col_offset, node.end_col_offset
+    )

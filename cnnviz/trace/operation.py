@@ -42,6 +42,7 @@ class Operation:
         self._check_arguments()
         self.body: Block = self.tree.bind({name: _size(call.given[name]) for name in self.tree.sizes})
         self._orders: dict[int, NDArray[np.intp]] = {}
+        self._located: tuple[int, tuple[Visit, ...], Line | Loop] | None = None
         self._runs: dict[tuple[Line | Loop | Block, Line], int] = {}
 
     def _check_arguments(self) -> None:
@@ -83,12 +84,21 @@ class Operation:
         """The sizes that the loops run to, by name."""
         return {node.size: node.count for node in walk(self.body) if isinstance(node, Loop)}
 
-    def locate(self, offset: int) -> tuple[list[Visit], Line | Loop]:
+    def locate(self, offset: int) -> tuple[tuple[Visit, ...], Line | Loop]:
         """Return the way down to the step at `offset`, and the line or the loop's header that it runs.
 
         Each part of the way is a block, the number of the statement in it, and the run of that statement:
-        the iteration, for a loop. All else about a step follows from it.
+        the iteration, for a loop. All else about a step follows from it; so the last answer is kept, for
+        the next question is mostly about the same step.
         """
+        last = self._located
+        if last is not None and last[0] == offset:
+            return last[1], last[2]
+        way, node = self._descend(offset)
+        self._located = offset, tuple(way), node
+        return self._located[1], node
+
+    def _descend(self, offset: int) -> tuple[list[Visit], Line | Loop]:
         way: list[Visit] = []
         block = self.body
         while True:
@@ -123,6 +133,8 @@ class Operation:
                     all_left = self.tree.loops_differ
                 ended = iteration == statement.count
                 values[statement.variable] = iteration - 1 if ended else iteration
+        if self.tree.loops_differ:
+            return values  # in the order of the listing already
         return {name: values[name] for name in self.tree.variables if name in values}
 
     def loops_at(self, offset: int) -> tuple[Loop, ...]:

@@ -64,14 +64,16 @@ def _rows(operation: Operation, box: Box, unit: float) -> tuple[_Row, ...]:
     lines = listing_lines(operation, inner.w - _GUTTER * unit, _text_size(unit))
     top, step = inner.y + 32 * unit, 27 * unit
     return tuple(
-        _Row(line, k == 0 or lines[k - 1][0] != line, indent, text, Box(inner.x, top + k * step, inner.w, step))
+        _Row(
+            line, k == 0 or lines[k - 1][0] != line, indent, text, Box(inner.x, top + k * step, inner.w, step)
+        )
         for k, (line, indent, text) in enumerate(lines)
     )
 
 
 @lru_cache(maxsize=256)
 def _base(operation: Operation, box: Box, unit: float) -> Group:
-    """What the pane shows at every step of an operation: the listing and the formula."""
+    """Return what the pane shows at every step of an operation: the listing and the formula."""
     inner = box.inset(18 * unit, 10 * unit)
     head, name = inner.top(24 * unit), f"{operation.tree.name}()"
     marks: list[Mark] = [
@@ -86,7 +88,11 @@ def _base(operation: Operation, box: Box, unit: float) -> Group:
     formula = words(operation.tree.name).formula
     below = Box(inner.x, box.bottom - _formula_height(operation, unit), inner.w, 0)
     marks.append(Rect(Box(inner.x, below.y, inner.w, 1), fill="panel_line"))
-    marks.append(label(Box(inner.x, below.y + 8 * unit, inner.w, 24 * unit), tr("Formula"), 15 * unit, "muted", bold=True))
+    marks.append(
+        label(
+            Box(inner.x, below.y + 8 * unit, inner.w, 24 * unit), tr("Formula"), 15 * unit, "muted", bold=True
+        )
+    )
     for k, text in enumerate(formula):
         line = Box(below.x, below.y + (34 + 32 * k) * unit, below.w, 30 * unit)
         marks.append(label(line, text, 20 * unit, "ink", align="center", family="math"))
@@ -110,7 +116,9 @@ def _listing_row(operation: Operation, row: _Row, unit: float) -> list[Mark]:
 def _executing(operation: Operation, row: _Row, unit: float) -> list[Mark]:
     """Mark a row of the line that was just run."""
     x, y = row.box.x, row.box.center[1]
-    marks: list[Mark] = [Rect(Box(x - 8 * unit, row.box.y, row.box.w + 16 * unit, row.box.h), fill="source_fill")]
+    marks: list[Mark] = [
+        Rect(Box(x - 8 * unit, row.box.y, row.box.w + 16 * unit, row.box.h), fill="source_fill")
+    ]
     if row.first:
         tip = ((x - 4 * unit, y - 6 * unit), (x + 5 * unit, y), (x - 4 * unit, y + 6 * unit))
         marks.append(Path(tip, "source_line", 1.5 * unit, filled=True))
@@ -152,7 +160,7 @@ def listing_lines(operation: Operation, width: float, size: float) -> list[tuple
 
 
 def _break_in(text: str) -> int:
-    """Return at which blank a line is best broken: at an operator outside brackets, else after a comma; 0 if nowhere."""
+    """Return at which blank to break a line: before an operator outside brackets, else after a comma."""
     depth, best, comma = 0, 0, 0
     for k, sign in enumerate(text):
         depth += (sign in "([") - (sign in ")]")

@@ -34,7 +34,7 @@ def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 @lru_cache(maxsize=256)
 def _resting(program: Program, working: Operation, box: Box, unit: float) -> Group:
-    """What the network pane shows at every step of an operation: all but the array that it writes."""
+    """Return what the pane shows at every step of an operation: all but the array that it writes."""
     columns = _network_columns(box, unit)
     marks: list[Mark] = [Rect(box, fill="panel")]
     titles = (tr("Network"), tr("values"), tr("gradients"))
@@ -51,7 +51,9 @@ def _resting(program: Program, working: Operation, box: Box, unit: float) -> Gro
         if operation is working:
             continue
         done = operation is None or program.number(operation.name) < now
-        style = look(operation or program.operations[0], name, pixels=operation is None and bool(values.min() >= 0))
+        style = look(
+            operation or program.operations[0], name, pixels=operation is None and bool(values.min() >= 0)
+        )
         marks.append(_tile(style, values, np.full(values.shape, done), place))
     return Group(box, tuple(marks))
 
@@ -80,7 +82,9 @@ def _spots(program: Program, box: Box, unit: float) -> tuple[Spot, ...]:
     return tuple(spots)
 
 
-def _network_name(program: Program, name: str, row: Box, column: Box, unit: float, bold: bool = False) -> list[Mark]:
+def _network_name(
+    program: Program, name: str, row: Box, column: Box, unit: float, bold: bool = False
+) -> list[Mark]:
     values = arrays_of(program, name)[0]
     text = row.inset(0, max(0.0, (row.h - 44 * unit) / 2))
     half = text.h / 2
@@ -135,9 +139,7 @@ def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None
     return (forward, forward.call.writes["y"], "y"), gradient
 
 
-def _written_by(
-    operations: Sequence[Operation], layer: str, name: str
-) -> Source | None:
+def _written_by(operations: Sequence[Operation], layer: str, name: str) -> Source | None:
     for operation in operations:
         if operation.layer == layer and operation.phase == "backward" and name in operation.call.writes:
             return operation, operation.call.writes[name], name
@@ -161,7 +163,7 @@ def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box) -> Cel
 
 
 def _sheet(values: Array, there: NDArray[np.bool_], box: Box) -> tuple[Array, NDArray[np.bool_]]:
-    """Lay maps out beside each other, in two lines if that makes them larger, with gaps that hold no number."""
+    """Lay maps out beside each other, in two lines if that makes them larger, with gaps of NaN."""
     shown = min(len(values), _MAPS_SHOWN)
     rows, columns = values.shape[1:]
     gap = max(1, round(columns / 8))

@@ -48,7 +48,7 @@ def timeline(
 
 @lru_cache(maxsize=32)
 def _base(program: Program, box: Box, unit: float, span: tuple[float, float]) -> Group:
-    """What the timeline shows at every step: the operations and the names of the passes."""
+    """Return what the timeline shows at every step: the operations and the names of the passes."""
     bar = timeline_bar(box, unit)
     marks: list[Mark] = [Rect(box, fill="panel"), Rect(box.top(1), fill="panel_line")]
     edges = [_on_bar(bar, at, span) for at in timeline_edges(program)]

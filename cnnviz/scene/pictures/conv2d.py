@@ -18,7 +18,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the window on the input, the kernel, their products, and the output map filling up."""
     v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
     o, i, j, c = v("o"), v("i"), v("j"), (v("c") if moment.terms_begun else 0)
-    stride = int(given["S"])  # type: ignore[arg-type]
+    stride = int(given["S"])
     window = (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
     x, w, y = np.asarray(given["x"]), np.asarray(given["w"]), moment.state.arrays["y"]
     channels = x.shape[0] > 1
@@ -51,7 +51,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 
 def _channel_sums(moment: Moment, box: Box, unit: float, at: tuple[int, int, int]) -> list[Mark]:
-    """Draw the sum as it is made up: the bias, then what each input channel adds, as far as it is computed."""
+    """Draw what the sum is made of: the bias, then what each channel adds, as far as it is computed."""
     o, top, left = at
     x, w, b = (np.asarray(moment.state.arrays[name]) for name in "xwb")
     rows, columns = w.shape[2:]
@@ -135,7 +135,7 @@ def _products(
         cell = Box(place.x + q * side, place.y + r * side, side, side)
         marks.append(grid.outline(cell, "source_line", 3 * unit))
     if side > 0:
-        x_to, y_to = target.center
+        x_to = target.center[0]
         marks.append(
             Path(
                 (
@@ -162,11 +162,11 @@ def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the output gradient lying on the input, and the kernel gradient filling up."""
     v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
     o, c, u, w = v("o"), v("c"), v("u"), v("v")
-    stride = int(given["S"])  # type: ignore[arg-type]
+    stride = int(given["S"])
     window = (u, w, (sizes["H_out"] - 1) * stride + 1, (sizes["W_out"] - 1) * stride + 1)
     reads = {name: index for name, index in moment.state.reads}
-    on_dy_focus = (*reads["dy"][1:], 1, 1) if "dy" in reads else (0, 0, 1, 1)
-    on_x_focus = (*reads["x"][1:], 1, 1) if "x" in reads else window
+    on_dy_focus = grid.cell_focus(reads["dy"]) if "dy" in reads else (0, 0, 1, 1)
+    on_x_focus = grid.cell_focus(reads["x"]) if "x" in reads else window
     x, dy, dw = np.asarray(given["x"]), np.asarray(given["dy"]), moment.state.arrays["dw"]
     left, middle, right = side_by_side(box, x.shape[2], dy.shape[2], dw.shape[3], unit=unit)
     marks, on_x = titled(
@@ -224,7 +224,7 @@ def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     o = v("o")
     dy = moment.state.arrays["dy"]
     reads = {name: index for name, index in moment.state.reads}
-    focus = (*reads["dy"][1:], 1, 1) if "dy" in reads else (0, 0, 1, 1)
+    focus = grid.cell_focus(reads["dy"]) if "dy" in reads else (0, 0, 1, 1)
     left, right = box.columns([max(3.0, min(dy.shape[2], 14)), 3.0], gap=60 * unit)
     text = tr("from {layer}", layer=moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), focus), left, unit, text, depth=dy.shape[0])

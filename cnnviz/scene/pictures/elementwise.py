@@ -31,7 +31,9 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     shown = grid.plane(moment, "x", prefix, focus)
     left, right, side = side_by_side(box, *_widths(shown), 5, unit=unit)
     depth = _depth(moment, "x")
-    marks, on_x = titled(moment, shown, left, unit, tr("input from {layer}", layer=moment.previous_layer()), depth)
+    marks, on_x = titled(
+        moment, shown, left, unit, tr("input from {layer}", layer=moment.previous_layer()), depth
+    )
     out, _ = titled(moment, grid.plane(moment, "y", prefix, focus), right, unit, tr("output"), depth)
     kind = _kind(moment)
     if kind == "relu":
@@ -40,7 +42,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 
 def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw the gate (input or output of the forward pass), the gradient that comes, and the one that leaves."""
+    """Draw the gate (the forward input or output), the gradient that comes, and the one that leaves."""
     gate = "x" if "x" in moment.operation.call.given else "y"
     prefix, focus = _place(moment, gate)
     shown = grid.plane(moment, gate, prefix, focus)
@@ -51,11 +53,15 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     marks, on_gate = titled(moment, shown, one, unit, said, depth)
     come = tr("from {layer}", layer=moment.next_layer())
     two_marks, on_dy = titled(moment, grid.plane(moment, "dy", prefix, focus), two, unit, come, depth)
-    three_marks, on_dx = titled(moment, grid.plane(moment, "dx", prefix, focus), three, unit, tr("input gradient"), depth)
+    three_marks, _ = titled(
+        moment, grid.plane(moment, "dx", prefix, focus), three, unit, tr("input gradient"), depth
+    )
     if _kind(moment) == "relu":
         x = on_gate.values
         done = _window(moment.state.written("dx")[prefix], on_dy)
-        two_marks += _strikes(on_dy, (x <= 0) & done if x.shape == on_dy.values.shape else np.zeros_like(done), unit)
+        two_marks += _strikes(
+            on_dy, (x <= 0) & done if x.shape == on_dy.values.shape else np.zeros_like(done), unit
+        )
     return [*marks, *two_marks, *three_marks]
 
 
@@ -104,16 +110,30 @@ def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
 
 def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: float) -> list[Mark]:
     """Draw the function with the point (x, y) in hand."""
-    alpha = float(moment.operation.call.given.get("alpha", 0.01))  # type: ignore[arg-type]
+    alpha = float(moment.operation.call.given.get("alpha", 0.01))
     function = FUNCTIONS[kind][0]
-    reach = max(1.0, moment.look(source).limit) if kind in ("relu", "leaky_relu") else max(4.0, moment.look(source).limit)
-    marks: list[Mark] = [label(box.top(28 * unit), tr("{kind}, the function", kind=moment.operation.layer), 17 * unit, bold=True)]
+    reach = (
+        max(1.0, moment.look(source).limit)
+        if kind in ("relu", "leaky_relu")
+        else max(4.0, moment.look(source).limit)
+    )
+    marks: list[Mark] = [
+        label(
+            box.top(28 * unit), tr("{kind}, the function", kind=moment.operation.layer), 17 * unit, bold=True
+        )
+    ]
     side = min(box.w, box.h - 40 * unit, 330 * unit)
     place = Box(box.x, box.y + 36 * unit, side, side)
-    low, high = (-0.35 * reach, reach) if kind in ("relu", "leaky_relu") else (-1.25 if kind == "tanh" else -0.25, 1.25)
+    low, high = (
+        (-0.35 * reach, reach)
+        if kind in ("relu", "leaky_relu")
+        else (-1.25 if kind == "tanh" else -0.25, 1.25)
+    )
 
     def at(x: float, y: float) -> tuple[float, float]:
-        return place.x + (x + reach) / (2 * reach) * place.w, place.bottom - (y - low) / (high - low) * place.h
+        return place.x + (x + reach) / (2 * reach) * place.w, place.bottom - (y - low) / (
+            high - low
+        ) * place.h
 
     xs = np.linspace(-reach, reach, 81)
     ys = function(xs, alpha)
@@ -129,5 +149,11 @@ def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: 
         marks.append(Path(((px, zero[1]), (px, py), (zero[0], py)), "written_line", 1.5 * unit, dashed=True))
         marks.append(Dot((px, py), 7 * unit, "written_line"))
         text = f"({moment.text(source, x)}, {moment.text(target, y)})"
-        marks.append(Label(Box(place.x + 10 * unit, place.y + 8 * unit, place.w - 20 * unit, 26 * unit), (Run(text, "written", True),), 18 * unit))
+        marks.append(
+            Label(
+                Box(place.x + 10 * unit, place.y + 8 * unit, place.w - 20 * unit, 26 * unit),
+                (Run(text, "written", True),),
+                18 * unit,
+            )
+        )
     return marks

@@ -12,15 +12,21 @@ from cnnviz.text import tr
 
 def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the map in work and the column filling up."""
-    return _picture(moment, box, unit, "x", "y", tr("input from {layer}", layer=moment.previous_layer()), tr("output"))
+    return _picture(
+        moment, box, unit, "x", "y", tr("input from {layer}", layer=moment.previous_layer()), tr("output")
+    )
 
 
 def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the gradient's column and the map it is put back into."""
-    return _picture(moment, box, unit, "dx", "dy", tr("input gradient"), tr("from {layer}", layer=moment.next_layer()))
+    return _picture(
+        moment, box, unit, "dx", "dy", tr("input gradient"), tr("from {layer}", layer=moment.next_layer())
+    )
 
 
-def _picture(moment: Moment, box: Box, unit: float, maps: str, line: str, maps_text: str, line_text: str) -> list[Mark]:
+def _picture(
+    moment: Moment, box: Box, unit: float, maps: str, line: str, maps_text: str, line_text: str
+) -> list[Mark]:
     v = moment.variable
     c, i, j = v("c"), v("i"), v("j")
     _, height, width = moment.state.arrays[maps].shape

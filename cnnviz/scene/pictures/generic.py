@@ -38,10 +38,8 @@ def _slice(moment: Moment, name: str) -> grid.Plane:
     index = next((i for n, i in (*moment.state.writes, *moment.state.reads) if n == name), None)
     if index is None:
         index = _by_variables(moment, array.ndim)
-    if array.ndim <= 2:
-        focus = (index[0], index[1] if array.ndim == 2 else 0, 1, 1) if index else (0, 0, 1, 1)
-        return grid.plane(moment, name, (), focus)
-    return grid.plane(moment, name, index[:-2], (*index[-2:], 1, 1))
+    prefix = index[:-2] if array.ndim > 2 else ()
+    return grid.plane(moment, name, prefix, grid.cell_focus(index))
 
 
 def _by_variables(moment: Moment, axes: int) -> tuple[int, ...]:

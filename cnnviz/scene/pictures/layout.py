@@ -55,7 +55,14 @@ def _body(box: Box, behind: int, unit: float) -> Box:
 
 @lru_cache(maxsize=1024)
 def _setting(
-    of: grid.Slice, fill: str, behind: tuple[str, ...], place: Box, box: Box, unit: float, text: str, depth: int
+    of: grid.Slice,
+    fill: str,
+    behind: tuple[str, ...],
+    place: Box,
+    box: Box,
+    unit: float,
+    text: str,
+    depth: int,
 ) -> Group:
     """Return what stays the same around a grid, and the grid itself unless it is being filled."""
     marks: list[Mark] = [grid.heading(of, box.top(28 * unit), unit, text, depth)]
@@ -79,7 +86,10 @@ def scale(look: Look, over: Box, unit: float) -> list[Mark]:
     if over.w < 90 * unit:
         return []
     low = 0.0 if look.palette == "pixel" else -look.limit
-    ends = (number(low * 10.0**-look.power, look.places if low else 0), number(look.limit * 10.0**-look.power, look.places))
+    ends = (
+        number(low * 10.0**-look.power, look.places if low else 0),
+        number(look.limit * 10.0**-look.power, look.places),
+    )
     y, side = over.bottom + 7 * unit, 56 * unit
     bar = Box(round(over.x + side), round(y + 5 * unit), min(over.w - 2 * side, 110 * unit), round(9 * unit))
     if bar.w < 20 * unit:

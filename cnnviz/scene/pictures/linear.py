@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from math import floor
+
 import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.text import tr
 
 
 def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw Wᵀ · X + b = Z whole if its numbers can be read, else an overview and the page of inputs in hand."""
+    """Draw Wᵀ · X + b = Z whole if its numbers can be read, else an overview and the page in hand."""
     sizes = moment.operation.sizes
     if sizes["N_in"] <= 8 and sizes["N_out"] <= 8:
         return _whole(moment, box, unit)
@@ -48,13 +50,15 @@ def _whole(moment: Moment, box: Box, unit: float) -> list[Mark]:
             marks.append(grid.outline(drawn.box_of(n, 0, 1, columns), line, 4 * unit))
         x += place.w
         if sign:
-            marks.append(label(Box(x, middle - 26 * unit, side, 52 * unit), sign, 36 * unit, "muted", align="center"))
+            marks.append(
+                label(Box(x, middle - 26 * unit, side, 52 * unit), sign, 36 * unit, "muted", align="center")
+            )
             x += side
     return marks
 
 
 def _paged(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """An overview of W with the page in hand marked, and the page's weights, inputs and products in numbers."""
+    """Draw W whole with the page in hand marked, and that page's weights, inputs and products as numbers."""
     sizes = moment.operation.sizes
     inputs, neurons = sizes["N_in"], sizes["N_out"]
     n, m = moment.variable("n"), (moment.variable("m") if moment.terms_begun else 0)
@@ -64,7 +68,10 @@ def _paged(moment: Moment, box: Box, unit: float) -> list[Mark]:
     overview = left.top(left.h * 0.42)
     side = min(overview.w / inputs, (overview.h - head) / neurons)
     place = Box(overview.x, overview.y + head + 4 * unit, side * inputs, side * neurons)
-    runs = (Run("Wᵀ", "parameter", True), Run("  " + tr("{n} neurons × {m} inputs", n=neurons, m=inputs), "muted"))
+    runs = (
+        Run("Wᵀ", "parameter", True),
+        Run("  " + tr("{n} neurons × {m} inputs", n=neurons, m=inputs), "muted"),
+    )
     drawn = grid.cells(shown, place, unit, numbers=False)
     marks: list[Mark] = [Label(overview.top(head), runs, 17 * unit), drawn]
     page = page_of(m, inputs)
@@ -127,9 +134,18 @@ def pages(
         if name in moment.operation.call.writes:
             missing = ~moment.state.written(name)[None, page.start : page.stop]
         drawn = Cells(
-            place, part, name, prefix, origin, axes, look.palette, look.limit,
-            grid.texts(part, look, missing), grid.text_size(side, side, look, unit), missing,
-        )  # fmt: skip
+            place,
+            part,
+            name,
+            prefix,
+            origin,
+            axes,
+            look.palette,
+            look.limit,
+            grid.texts(part, look, missing),
+            grid.text_size(side, side, look, unit),
+            missing,
+        )
         text = f"{symbol(name)}[{', '.join([*map(str, prefix), f'{page.start}…{page.stop - 1}'])}]"
         if axes == "cr":
             text = f"{symbol(name)}[{page.start}…{page.stop - 1}, {own}]"
@@ -141,13 +157,26 @@ def pages(
         part = products[None, page.start : page.stop]
         missing = np.arange(page.start, page.stop)[None] > done
         look = moment.look("y" if "y" in moment.operation.call.writes else rows[0][0])
-        marks.append(label(Box(box.x, place.y, name_width - 10 * unit, side), tr("products"), 17 * unit, bold=True))
         marks.append(
-            Cells(place, part, palette="value", limit=look.limit, texts=grid.texts(part, look, missing),
-                  size=grid.text_size(side, side, look, unit), missing=missing)
-        )  # fmt: skip
+            label(Box(box.x, place.y, name_width - 10 * unit, side), tr("products"), 17 * unit, bold=True)
+        )
+        marks.append(
+            Cells(
+                place,
+                part,
+                palette="value",
+                limit=look.limit,
+                texts=grid.texts(part, look, missing),
+                size=grid.text_size(side, side, look, unit),
+                missing=missing,
+            )
+        )
         if page.start <= done < page.stop:
-            marks.append(grid.outline(Box(place.x + (done - page.start) * side, place.y, side, side), "source_line", 3 * unit))
+            marks.append(
+                grid.outline(
+                    Box(place.x + (done - page.start) * side, place.y, side, side), "source_line", 3 * unit
+                )
+            )
     return marks
 
 
@@ -162,17 +191,36 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     height = min(body.h / rows, 60 * unit)
     index_width, width = 44 * unit, min(120 * unit, body.w - 44 * unit)
     written = role(moment.operation, name)
-    marks: list[Mark] = [Label(head, (Run(symbol(name), written, True), Run("  " + text, "muted")), 17 * unit)]
+    marks: list[Mark] = [
+        Label(head, (Run(symbol(name), written, True), Run("  " + text, "muted")), 17 * unit)
+    ]
     part = values[page.start : page.stop, None]
     missing = ~moment.state.written(name)[page.start : page.stop, None]
     place = Box(body.x + index_width, body.y, width, height * len(page))
     drawn = Cells(
-        place, part, name, (), (page.start, 0), "r", look.palette, look.limit, grid.texts(part, look, missing),
-        min(grid.text_size(width, height, look, unit), 0.55 * height), missing if missing.any() else None,
-    )  # fmt: skip
+        place,
+        part,
+        name,
+        (),
+        (page.start, 0),
+        "r",
+        look.palette,
+        look.limit,
+        grid.texts(part, look, missing),
+        min(grid.text_size(width, height, look, unit), 0.55 * height),
+        missing if missing.any() else None,
+    )
     marks += [drawn, *grid.outlines(moment, drawn, unit)]
     for r, index in enumerate(page):
-        marks.append(label(Box(body.x, place.y + r * height, index_width - 8 * unit, height), str(index), min(16 * unit, height * 0.7), "muted", align="right"))
+        marks.append(
+            label(
+                Box(body.x, place.y + r * height, index_width - 8 * unit, height),
+                str(index),
+                min(16 * unit, height * 0.7),
+                "muted",
+                align="right",
+            )
+        )
     if moment.terms_begun and k in page:
         line = "written_line" if written == "written" else "source_line"
         marks.append(grid.outline(drawn.box_of(k - page.start, 0), line, 4 * unit))
@@ -185,36 +233,50 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     inputs, neurons = sizes["N_in"], sizes["N_out"]
     m, n = moment.variable("m"), moment.variable("n")
     head = 34 * unit
-    side = max(min((box.h - head) / (min(inputs, 10) + 1.4), box.w / (neurons + 3), 62 * unit), 22 * unit)
+    side = floor(
+        max(min((box.h - head) / (min(inputs, 10) + 1.4), box.w / (neurons + 3), 62 * unit), 22 * unit)
+    )
     rows = page_of(m, inputs, max(1, min(inputs, int((box.h - head) / side - 1.2))))
-    left = box.x + 2.4 * side
-    top = box.y + head
-    row = grid.row_plane(moment, "dy")
-    dy = grid.cells(row, Box(left, top, side * neurons, side), unit)
-    x_plane, dw_plane = grid.plane(moment, "x"), grid.plane(moment, "dw")
-    lower = top + 1.3 * side
-    x = grid.cells(x_plane, Box(box.x, lower, side * 1.2, side * len(rows)), unit, window=(rows.start, 0, len(rows), 1))
-    dw = grid.cells(dw_plane, Box(left, lower, side * neurons, side * len(rows)), unit, window=(rows.start, 0, len(rows), neurons))
+    left, top = round(box.x + 2.4 * side), round(box.y + head)
+    lower, window = round(top + 1.3 * side), (rows.start, 0, len(rows))
+    dw_plane = grid.plane(moment, "dw")
+    dy = grid.cells(grid.row_plane(moment, "dy"), Box(left, top, side * neurons, side), unit)
+    x_box = Box(round(box.x), lower, round(1.2 * side), side * len(rows))
+    x = grid.cells(grid.plane(moment, "x"), x_box, unit, window=(*window, 1))
+    dw = grid.cells(dw_plane, Box(left, lower, side * neurons, x_box.h), unit, window=(*window, neurons))
+    part = tr("{first}…{last} of {count}", first=rows.start, last=rows.stop - 1, count=inputs)
+    come = tr("from {layer}", layer=moment.next_layer())
     marks: list[Mark] = [
-        Label(Box(left, box.y, side * neurons, head - 6 * unit), (Run("∂E/∂y", "parameter", True), Run("  " + tr("from {layer}", layer=moment.next_layer()), "muted")), 17 * unit),
-        Label(Box(box.x, top, side * 2.3, side), (Run("x", "source", True), Run("  " + tr("{first}…{last} of {count}", first=rows.start, last=rows.stop - 1, count=inputs), "muted")), 17 * unit),
-        dy, x, dw,
-    ]  # fmt: skip
+        _head(moment, "dy", come, Box(left, box.y, side * neurons, head - 6 * unit), unit),
+        _head(moment, "x", part, Box(box.x, top, side * 2.3, side), unit),
+    ]
     for drawn in (dy, x, dw):
-        marks += grid.outlines(moment, drawn, unit)
-    side_box = Box(dw.box.right + 50 * unit, box.y, max(0.0, box.right - dw.box.right - 50 * unit), box.h)
-    if side_box.w > 120 * unit:
-        fit = min(side_box.w / neurons, (side_box.h - head) / inputs)
-        place = Box(side_box.x, top, fit * neurons, fit * inputs)
-        overview = grid.cells(dw_plane, place, unit, numbers=False)
-        marks += [
-            Label(side_box.top(head - 6 * unit), (Run("∂E/∂W", "written", True), Run("  " + tr("whole: {m} × {n}", m=inputs, n=neurons), "muted")), 17 * unit),
-            overview,
-            Rect(overview.box_of(rows.start, 0, len(rows), neurons), stroke="written_line", width=2.5 * unit),
-        ]  # fmt: skip
+        marks += [drawn, *grid.outlines(moment, drawn, unit)]
     if moment.terms_begun:
         marks.append(grid.outline(dw.box_of(m - rows.start, n), "written_line", 4 * unit))
-    return marks
+    beside = dw.box.right + 50 * unit
+    return marks + _whole_gradient(dw_plane, Box(beside, box.y, box.right - beside, box.h), rows, unit)
+
+
+def _whole_gradient(dw: grid.Plane, box: Box, rows: range, unit: float) -> list[Mark]:
+    """Draw the whole weight gradient as a heatmap with the page in hand marked, if there is room."""
+    inputs, neurons = dw.values.shape
+    if box.w < 120 * unit:
+        return []
+    side = min(box.w / neurons, (box.h - 34 * unit) / inputs)
+    place = Box(box.x, box.y + 34 * unit, side * neurons, side * inputs)
+    overview = grid.cells(dw, place, unit, numbers=False)
+    text = tr("whole: {m} × {n}", m=inputs, n=neurons)
+    return [
+        Label(box.top(28 * unit), (Run("∂E/∂W", "written", True), Run("  " + text, "muted")), 17 * unit),
+        overview,
+        grid.outline(overview.box_of(rows.start, 0, len(rows), neurons), "written_line", 2.5 * unit),
+    ]
+
+
+def _head(moment: Moment, name: str, text: str, box: Box, unit: float) -> Label:
+    runs = (Run(symbol(name), role(moment.operation, name), True), Run("  " + text, "muted"))
+    return Label(box, runs, 17 * unit)
 
 
 def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -226,11 +288,18 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     w, dy = (np.asarray(moment.state.arrays[name]) for name in ("w", "dy"))
     weights = ("w", w[m], "c", (m,), 0)
     reading = bool(moment.state.reads) or bool(moment.state.writes)
-    done = (moment.variable("n", -1) if reading else moment.variable("n", 0) - 1) if moment.terms_begun else -1
+    done = (
+        (moment.variable("n", -1) if reading else moment.variable("n", 0) - 1) if moment.terms_begun else -1
+    )
     detail = left.below(34 * unit)
-    head = (Run("w", "parameter", True), Run("  " + tr("weights of input {m}, to every neuron", m=m), "muted"))
+    head = (
+        Run("w", "parameter", True),
+        Run("  " + tr("weights of input {m}, to every neuron", m=m), "muted"),
+    )
     marks: list[Mark] = [Label(left.top(28 * unit), head, 17 * unit)]
-    marks += pages(moment, detail, unit, page, [weights, ("dy", dy, "c", (), 0)], products=w[m] * dy, done=done)
+    marks += pages(
+        moment, detail, unit, page, [weights, ("dy", dy, "c", (), 0)], products=w[m] * dy, done=done
+    )
     return [*marks, *column(moment, right, unit, "dx", m, tr("input gradient"))]
 
 

@@ -37,10 +37,20 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     width = min(170 * unit, columns.w / (len(names) + 2))
     marks: list[Mark] = [label(Box(box.x, head.y, class_width, head.h), tr("class"), 17 * unit, "muted")]
     for r, k in enumerate(rows):
-        marks.append(label(Box(box.x, columns.y + r * height, class_width, height), classes[k], min(20 * unit, height * 0.6), bold=True))
+        marks.append(
+            label(
+                Box(box.x, columns.y + r * height, class_width, height),
+                classes[k],
+                min(20 * unit, height * 0.6),
+                bold=True,
+            )
+        )
     for c, name in enumerate(names):
         place = Box(columns.x + c * (width + 24 * unit), columns.y, width, columns.h)
-        runs = (Run(symbol(name), role(operation, name), True), Run("  " + tr(_heading(moment, name)), "muted"))
+        runs = (
+            Run(symbol(name), role(operation, name), True),
+            Run("  " + tr(_heading(moment, name)), "muted"),
+        )
         marks.append(Label(Box(place.x, head.y, width + 20 * unit, head.h), runs, 17 * unit))
         marks += _column(moment, name, place, rows, height, unit)
     bars = Box(columns.x + len(names) * (width + 24 * unit) + 10 * unit, columns.y, 0, columns.h)
@@ -54,7 +64,9 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 def _in_bars(moment: Moment, names: list[str]) -> str:
     """Return which column is drawn as bars: the last that is being written, else the network's output."""
-    begun = [name for name in names if name in moment.operation.call.writes and moment.state.written(name).any()]
+    begun = [
+        name for name in names if name in moment.operation.call.writes and moment.state.written(name).any()
+    ]
     return begun[-1] if begun else "y" if "y" in moment.operation.call.given else names[0]
 
 
@@ -69,9 +81,18 @@ def _column(moment: Moment, name: str, place: Box, rows: range, height: float, u
     missing = ~moment.state.written(name)[rows.start : rows.stop, None]
     look = moment.look(name)
     drawn = Cells(
-        place, values, name, (), (rows.start, 0), "r", look.palette, look.limit, grid.texts(values, look, missing),
-        min(24 * unit, height * 0.55, place.w / (0.62 * max(look.width, 4))), missing if missing.any() else None,
-    )  # fmt: skip
+        place,
+        values,
+        name,
+        (),
+        (rows.start, 0),
+        "r",
+        look.palette,
+        look.limit,
+        grid.texts(values, look, missing),
+        min(24 * unit, height * 0.55, place.w / (0.62 * max(look.width, 4))),
+        missing if missing.any() else None,
+    )
     return [drawn, *grid.outlines(moment, drawn, unit)]
 
 

@@ -18,7 +18,12 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     x, y = moment.state.arrays["x"], moment.state.arrays["y"]
     left, right = side_by_side(box, max(x.shape[2], 5), max(y.shape[2], 4), unit=unit)
     marks, on_x = titled(
-        moment, grid.plane(moment, "x", (c,), window), left, unit, tr("input from {layer}", layer=moment.previous_layer()), len(x)
+        moment,
+        grid.plane(moment, "x", (c,), window),
+        left,
+        unit,
+        tr("input from {layer}", layer=moment.previous_layer()),
+        len(x),
     )
     out, on_y = titled(moment, grid.plane(moment, "y", (c,), (i, j, 1, 1)), right, unit, tr("output"), len(y))
     marks += out
@@ -43,7 +48,9 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     left, right = side_by_side(box, max(dy.shape[2], 4), max(dx.shape[2], 5), unit=unit)
     come = tr("from {layer}", layer=moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (c,), (i, j, 1, 1)), left, unit, come, len(dy))
-    out, on_dx = titled(moment, grid.plane(moment, "dx", (c,), window), right, unit, tr("input gradient"), len(dx))
+    out, on_dx = titled(
+        moment, grid.plane(moment, "dx", (c,), window), right, unit, tr("input gradient"), len(dx)
+    )
     marks += out
     source = on_dy.cell_of((c, i, j))
     if not moment.terms_begun or source is None:
@@ -61,12 +68,14 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 def _window(moment: Moment) -> tuple[int, int, int, tuple[int, int, int, int]]:
     v, sizes = moment.variable, moment.operation.sizes
-    stride = int(moment.operation.call.given["S"])  # type: ignore[arg-type]
+    stride = int(moment.operation.call.given["S"])
     i, j = v("i"), v("j")
     return v("c"), i, j, (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
 
 
-def _winner(on: Cells, at: tuple[int, int], to: Cells, target: tuple[int, int], colour: str, unit: float) -> list[Mark]:
+def _winner(
+    on: Cells, at: tuple[int, int], to: Cells, target: tuple[int, int], colour: str, unit: float
+) -> list[Mark]:
     """Ring the winning cell; draw its way to its output cell if that is in another grid."""
     ring = on.box_of(*at).inset(on.cell[0] * 0.07)
     marks: list[Mark] = [Rect(ring, stroke=colour, width=3 * unit, radius=ring.w / 2)]

@@ -26,7 +26,11 @@ PICTURES: Mapping[str, Picture] = {
     "linear_db": linear.bias_gradient,
     "linear_dx": linear.input_gradient,
     **{f"{kind}{shape}": elementwise.forward for kind in elementwise.FUNCTIONS for shape in ("", "_column")},
-    **{f"{kind}{shape}_dx": elementwise.backward for kind in elementwise.FUNCTIONS for shape in ("", "_column")},
+    **{
+        f"{kind}{shape}_dx": elementwise.backward
+        for kind in elementwise.FUNCTIONS
+        for shape in ("", "_column")
+    },
     "softmax": outputs.picture,
     "softmax_dx": outputs.picture,
     "half_squared_error": outputs.picture,

@@ -37,11 +37,23 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
         part = values[None, page.start : page.stop]
         missing = gone[None, page.start : page.stop] if gone is not None else None
         drawn = Cells(
-            place, part, "" if key == "before" else name, (), (0, page.start), "c", style.palette, style.limit,
-            grid.texts(part, style, missing), grid.text_size(side, side, style, unit), missing,
-        )  # fmt: skip
+            place,
+            part,
+            "" if key == "before" else name,
+            (),
+            (0, page.start),
+            "c",
+            style.palette,
+            style.limit,
+            grid.texts(part, style, missing),
+            grid.text_size(side, side, style, unit),
+            missing,
+        )
         head = Box(box.x, place.y, name_width - 12 * unit, side)
-        marks += [Label(head, (Run(titles.get(key, symbol(name)), colours.get(key, "ink"), True),), 18 * unit), drawn]
+        marks += [
+            Label(head, (Run(titles.get(key, symbol(name)), colours.get(key, "ink"), True),), 18 * unit),
+            drawn,
+        ]
         if key != "before":
             marks += grid.outlines(moment, drawn, unit)
         elif moment.terms_begun and n in page:
