@@ -320,32 +320,49 @@ def _sum(
     assert parts is not None
     page = _page(found)
     written = [_term(moment, parts, {**scope, **term_variables(moment, found, k)}) for k in page]
+    start = _start(moment, parts, scope) if page.start == 0 else ()
     # One width and one size for all, so that nothing moves from one term to the next.
-    gap, dots = 20 * unit, (0.0 if len(page) == found.count else 26 * unit)
-    width = min((second.w - 2 * dots + gap) / len(page), 230 * unit)
-    longest = max(sum(len(run.text) for run in runs) for runs in written)
-    size = min(20 * unit, (width - gap) / (0.56 * max(longest, _usual_length(moment, parts))))
+    longest = max(max(sum(len(run.text) for run in runs) for runs in written), _usual_length(moment, parts))
+    gap, dots = 18 * unit, (0.0 if len(page) == found.count else 26 * unit)
+    lead = 62 * unit + gap if start else dots
+    width = min((second.w - lead - dots + gap) / len(page), 230 * unit)
+    size = min(20 * unit, (width - gap) / (0.56 * longest))
+    sign = "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
     marks: list[Mark] = []
-    if page.start > 0:
+    if start:
+        marks.append(Label(Box(second.x, second.y, lead - gap, second.h), start, size))
+        marks.append(_between(Box(second.x + lead - gap, second.y, gap, second.h), sign, unit))
+    elif page.start > 0:
         marks.append(label(Box(second.x, second.y, dots, second.h), "…", 22 * unit, "muted"))
     for k, runs in zip(page, written, strict=True):
-        box = Box(second.x + dots + (k - page.start) * width, second.y, width - gap, second.h)
+        box = Box(second.x + lead + (k - page.start) * width, second.y, width - gap, second.h)
         if found.current and k == found.done - 1:
-            marks.append(
-                Rect(box.inset(-4 * unit, 2 * unit), "source_fill", "source_line", 1.5 * unit, 5 * unit)
-            )
+            mark = box.inset(-4 * unit, 2 * unit)
+            marks.append(Rect(mark, "source_fill", "source_line", 1.5 * unit, 5 * unit))
         if k >= found.done:
             runs = tuple(Run(run.text, "muted") for run in runs)
         marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
-            sign = "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
-            marks.append(
-                label(Box(box.right, second.y, gap, second.h), sign, 18 * unit, "muted", align="center")
-            )
+            marks.append(_between(Box(box.right, second.y, gap, second.h), sign, unit))
     if page.stop < found.count:
-        dots_box = Box(second.x + dots + len(page) * width, second.y, dots, second.h)
-        marks.append(label(dots_box, "…", 22 * unit, "muted"))
+        after = Box(second.x + lead + len(page) * width, second.y, dots, second.h)
+        marks.append(label(after, "…", 22 * unit, "muted"))
     return marks + _sum_so_far(moment, found, parts, third, unit, scope)
+
+
+def _between(box: Box, sign: str, unit: float) -> Label:
+    return label(box, sign, 18 * unit, "muted", align="center")
+
+
+def _start(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+    """Return what a sum starts with, if that is a cell of an array: a bias."""
+    for statement in moment.operation.cells.block.statements:
+        if isinstance(statement, Loop):
+            break
+        begun = anatomy(moment.operation.tree, statement.number)
+        if begun and begun.target.name == parts.target.name and any(o.index for o in begun.operands):
+            return with_numbers(moment, begun, scope, bare=True)
+    return ()
 
 
 def _usual_length(moment: Moment, parts: Anatomy) -> int:

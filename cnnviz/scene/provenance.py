@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, label
+from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, flat, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr
@@ -178,7 +178,7 @@ def explain(
         The role of each array's outline.
     """
     marks: list[Mark] = []
-    for mark in frame.marks:
+    for mark in flat(frame.marks):
         if isinstance(mark, Cells) and mark.array in shown.sources:
             marks += _outlined(mark, shown.sources[mark.array], colours[mark.array], unit)
     return marks + _bubble(frame, shown, x, y, unit)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.trace.looptree import Loop, LoopTree
+from cnnviz.trace.looptree import LoopTree
 from cnnviz.trace.operation import Operation
 
 
@@ -131,19 +131,6 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
             ]
             cells[operand.name] = np.stack(index, axis=1)
     return cells
-
-
-def accumulating_line(operation: Operation) -> tuple[int, tuple[Loop, ...]] | None:
-    """Return the line that adds up a cell's terms, with the loops around it inside the cell."""
-    nest = operation.cells.nest
-    for number in range(2, len(operation.tree.source) + 1):
-        parts = anatomy(operation.tree, number)
-        if parts is None or ("+=" not in parts.text and "-=" not in parts.text):
-            continue
-        loops, _ = operation.path_to(number)
-        if len(loops) > len(nest):
-            return number, loops[len(nest) :]
-    return None
 
 
 def _choice(node: ast.expr) -> Choice | None:

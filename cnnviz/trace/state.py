@@ -123,7 +123,7 @@ def _arrays_before(operation: Operation, cells: int) -> dict[str, Array]:
     if call.linear is not None:
         # The result is linear in this array: what is done so far is the result for the part visited so far.
         source = np.asarray(call.given[call.linear_in])
-        visited = np.zeros_like(source)
+        visited = np.zeros_like(source, order="C")
         visited.reshape(-1)[:cells] = source.reshape(-1)[:cells]
         return {name: arrays[name] + part for name, part in call.linear(visited).items()}
     if operation.cells.nest:
