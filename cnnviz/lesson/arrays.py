@@ -75,8 +75,9 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, NDA
 
 
 def _wanted(archive: zipfile.ZipFile, names: Iterable[str] | None) -> list[str]:
-    there = [entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy")]
-    return [name for name in dict.fromkeys(there) if names is None or name in set(names)]
+    there = dict.fromkeys(entry[:-4] for entry in archive.namelist() if entry.endswith(".npy"))
+    wanted = there if names is None else set(names)
+    return [name for name in there if name in wanted]
 
 
 def _check_memory(path: Path, archive: zipfile.ZipFile, names: Iterable[str]) -> None:
@@ -85,6 +86,9 @@ def _check_memory(path: Path, archive: zipfile.ZipFile, names: Iterable[str]) ->
     for name in names:
         with _broken_named(path, name), archive.open(f"{name}.npy") as entry:
             shape, dtype = _header(entry)
+            size = prod(shape) * dtype.itemsize
+            if size > archive.getinfo(f"{name}.npy").file_size:
+                raise EOFError
         if dtype.kind not in "biuf":
             raise CnnvizError(
                 tr(
@@ -94,7 +98,7 @@ def _check_memory(path: Path, archive: zipfile.ZipFile, names: Iterable[str]) ->
                     dtype=dtype,
                 )
             )
-        total += prod(shape) * dtype.itemsize
+        total += size
     if total > MOST_BYTES:
         raise CnnvizError(
             tr(
@@ -120,7 +124,8 @@ def _header(entry: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     with _broken_named(path, name), archive.open(f"{name}.npy") as entry:
         array: NDArray[Any] = npy.read_array(entry, allow_pickle=False)
-        entry.read(1)  # at the end, the checksum is compared
+        if entry.read(1):  # at the end, the checksum is compared
+            raise ValueError("more than the array")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         place = [int(k) for k in np.argwhere(~np.isfinite(array))[0]]
         raise CnnvizError(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
 from cnnviz.engine.layer import Array, Layer, Shape, shape_text
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
@@ -393,6 +394,7 @@ def _with_classes(samples: Samples, described: LessonFile, network: Network) -> 
     if samples.labels is None:
         if samples.target is not None:
             _require("input.target", samples.target.shape, outputs)
+            _check_target(samples.target, network)
         return samples
     # One output is a yes or no; several are a class each.
     count = 2 if outputs == (1,) else outputs[0]
@@ -417,6 +419,18 @@ def _with_classes(samples: Samples, described: LessonFile, network: Network) -> 
             )
         )
     return replace(samples, classes=classes)
+
+
+def _check_target(target: Array, network: Network) -> None:
+    """Refuse what is no probability where the loss takes it for one."""
+    if not isinstance(network.loss, CrossEntropy | BinaryCrossEntropy):
+        return
+    if target.min() < 0 or target.max() > 1:
+        raise CnnvizError(tr("input.target: must hold probabilities, which are from 0 to 1"))
+    if isinstance(network.loss, CrossEntropy) and abs(target.sum() - 1) > 1e-6:
+        raise CnnvizError(
+            tr("input.target: must hold probabilities that add up to 1, not to {sum:g}", sum=target.sum())
+        )
 
 
 def _require(what: str, found: tuple[int, ...], needed: tuple[int, ...]) -> None:

@@ -135,7 +135,8 @@ def stops(program: Program, every: Level, first: int = 0, last: int | None = Non
 def frame_name(program: Program, index: int) -> str:
     """Name a frame's file after its step: ``0012345-conv1-o0-i2-j3.png``. Names sort as the steps do."""
     step = program[index]
-    places = [f"{name}{value}" for name, value in step.variables.items()]
+    variables, loops = step.variables, step.operation.loops_at(step.offset)
+    places = [f"{loop.variable}{variables[loop.variable]}" for loop in loops]
     number = str(index).zfill(len(str(len(program) - 1)))
     return "-".join([number, step.operation.name, *places]) + ".png"
 

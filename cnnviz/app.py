@@ -1,0 +1,67 @@
+"""Starts the program: the command line, and the window where there is a screen to show it on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from multiprocessing import freeze_support
+from pathlib import Path
+
+import numpy  # noqa: F401 (threadpoolctl finds only libraries that are loaded)
+from threadpoolctl import threadpool_limits
+
+from cnnviz import cli
+from cnnviz.text import tr
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program, and return its exit status.
+
+    Parameters
+    ----------
+    argv : Sequence[str], optional
+        The words after the program's name; those of this process where it is not given.
+    """
+    freeze_support()  # in a frozen program, the processes of an export start here
+    # Of small arrays, several threads make a product slower, and on busy cores a hundred times slower.
+    with threadpool_limits(1):
+        return cli.run(argv, _show)
+
+
+def open_window(lesson: str | None) -> int:
+    """Open the window on a lesson, or where it was left if none is named; return when it is closed."""
+    from cnnviz.ui import launch  # Qt is for the window alone
+
+    return launch.open_window(lesson)
+
+
+def _show(lesson: str | None) -> int:
+    if _has_display():
+        return open_window(lesson)
+    return _export_instead(lesson)
+
+
+def _has_display() -> bool:
+    """Return whether a window can be opened; who chooses Qt's platform is taken to know."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def _export_instead(lesson: str | None) -> int:
+    """Do the main job without a window: write the lesson's frames."""
+    from cnnviz.lesson.lesson import DEFAULT, load_lesson
+
+    source = lesson or DEFAULT
+    loaded = load_lesson(source)
+    folder = Path("cnnviz-frames", loaded.name)
+    cli.complain(
+        tr(
+            "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set), so no window can be opened: "
+            "the frames of {lesson} are written to {folder} instead.",
+            lesson=loaded.name,
+            folder=folder,
+        )
+    )
+    return cli.export_frames(loaded, source, folder)
