@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ class Call:
         """Return a fresh copy of a written array as it is before the first step."""
         if name in self.before:
             return self.before[name].copy()
-        return np.zeros_like(self.writes[name])
+        return np.zeros_like(self.writes[name], order="C")  # in the order that listings count cells in
 
 
 class Layer(ABC):
@@ -100,8 +100,6 @@ class Layer(ABC):
         What the network calls it, ``conv1`` for instance; every error names it.
     parameters : dict[str, Parameter]
         ``w`` and ``b`` of the layers that learn; empty otherwise.
-    extras : dict[str, Array]
-        What ``forward`` also computed and the listings show: the switches of a max-pool, say.
     """
 
     kind: ClassVar[str]
@@ -109,7 +107,6 @@ class Layer(ABC):
     def __init__(self) -> None:
         self.name: str = self.kind
         self.parameters: dict[str, Parameter] = {}
-        self.extras: dict[str, Array] = {}
 
     @abstractmethod
     def output_shape(self, shape: Shape) -> Shape:
@@ -124,6 +121,11 @@ class Layer(ABC):
     @abstractmethod
     def forward(self, x: Array) -> Array:
         """Compute the outputs of a batch, ``(N, …)`` to ``(N, …)``, and keep what ``backward`` needs."""
+
+    @property
+    def extras(self) -> dict[str, NDArray[Any]]:
+        """What else the forward listing shows of the last batch: the switches of a max-pool, say."""
+        return {}
 
     @abstractmethod
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:

@@ -31,7 +31,9 @@ def test_loop_variables_are_those_of_python(call):
     loops = set(operation.tree.variables)
     for offset, event in enumerate(events(call)):
         expected = {name: value for name, value in event.variables.items() if name in loops}
-        assert operation.variables_at(offset) == expected, offset
+        found = operation.variables_at(offset)
+        assert found == expected, offset
+        assert list(found) == [name for name in operation.tree.variables if name in found], offset
 
 
 @each_of_both

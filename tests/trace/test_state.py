@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from dataclasses import replace
 from math import isclose
 
 import numpy as np
@@ -63,6 +64,19 @@ def test_written_is_what_python_has_written_at_every_step(call):
 def test_odd_listings_too(call):
     check_states(call)
     check_written(call)
+
+
+@each_call
+def test_arrays_may_lie_in_memory_in_any_order(call):
+    turned = {name: np.asfortranarray(array) for name, array in call.writes.items()}
+    given = {name: np.asfortranarray(v) if isinstance(v, np.ndarray) else v for name, v in call.given.items()}
+    operation, same = Operation(call), Operation(replace(call, writes=turned, given=given))
+    for offset in range(0, len(operation), max(1, len(operation) // 10)):
+        for name, array in state(operation, offset).arrays.items():
+            np.testing.assert_array_equal(state(same, offset).arrays[name], array)
+            np.testing.assert_array_equal(
+                state(same, offset).written(name), state(operation, offset).written(name)
+            )
 
 
 def test_arrays_that_are_only_read_are_all_written():

@@ -17,25 +17,19 @@ class AvgPool2d(Pool2d):
 
     def forward(self, x: Array) -> Array:
         """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
-        self._in_shape = x.shape[1:]
-        out = self.output_shape(x.shape[1:])
-        y = self._cells(x, 0, 0, out).copy()
-        for k in range(1, self.kernel[0] * self.kernel[1]):
-            y += self._cells(x, *divmod(k, self.kernel[1]), out)
-        y /= self.kernel[0] * self.kernel[1]
+        self._in_shape = x.shape
+        cells = self._all_cells(x, self.output_shape(x.shape[1:]))
+        y = cells[0].copy()
+        for cell in cells[1:]:
+            y += cell
+        y /= len(cells)
         return y
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
         """Return ∂E/∂x: each output's gradient divided among the cells of its window."""
-        dx = self._zeros_like_input(dy)
-        self._share(dy, dx)
+        dx = np.zeros(self._in_shape, dy.dtype)
+        _share(dy, self._all_cells(dx, dy.shape))
         return dx
-
-    def _share(self, dy: Array, dx: Array) -> None:
-        share = dy / (self.kernel[0] * self.kernel[1])
-        for k in range(self.kernel[0] * self.kernel[1]):
-            cell = self._cells(dx, *divmod(k, self.kernel[1]), dy.shape)
-            cell += share
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
@@ -48,10 +42,17 @@ class AvgPool2d(Pool2d):
 
         def share(masked: Array) -> dict[str, Array]:
             dx = np.zeros((1, *shape))
-            self._share(masked[None], dx)
+            _share(masked[None], self._all_cells(dx, dy.shape))
             return {"dx": dx[0]}
 
         return [self.call("dx", avg_pool2d_dx, {"dy": dy, **self._sizes(dy)}, {"dx": arrays["dx"]}, share)]
+
+
+def _share(dy: Array, cells: list[Array]) -> None:
+    """Add an equal part of each gradient to every cell of its window."""
+    share = dy / len(cells)
+    for cell in cells:
+        cell += share
 
 
 # The listings, set as they are shown.

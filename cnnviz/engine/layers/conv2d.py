@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from math import sqrt
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, Value, pair, positive, require_maps
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
-# The columns of a block of samples should stay in the second-level cache while GEMM reads them.
-_BLOCK_BYTES = 1 << 20
+# Small enough for the second-level cache, and for the short cut of BLAS for small matrices.
+_BLOCK_BYTES = 1 << 18
 
 
 class Conv2d(Layer):
@@ -108,62 +109,72 @@ class Conv2d(Layer):
     def forward(self, x: Array) -> Array:
         """Convolve a batch (N, C_in, H, W) to (N, C_out, H_out, W_out)."""
         self._padded = _pad(x, self.padding)
-        out = self.output_shape(x.shape[1:])
         w, b = (self.parameters[name].value for name in "wb")
-        kernels = w.reshape(self.out_channels, -1)
-        y = np.empty((len(x), out[0], out[1] * out[2]), dtype=np.result_type(x, w))
-        for block, columns in self._blocks(out):
-            np.matmul(kernels, columns, out=y[block])
-        y += b[:, None]
-        return y.reshape(len(x), *out)
+        return self._slide(
+            w, self._padded, self.stride, self.output_shape(x.shape[1:]), b[:, None, None, None]
+        )
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
         """Return ∂E/∂x, and set ∂E/∂w (the output gradient slid over the input) and ∂E/∂b."""
-        samples, _, height, width = dy.shape
         w, b = self.parameters["w"], self.parameters["b"]
-        kernels = w.value.reshape(self.out_channels, -1)
-        flat_dy = dy.reshape(samples, self.out_channels, height * width)
-        dw = np.zeros_like(kernels)
-        dx = np.zeros_like(self._padded if needs_dx else self._padded[:0])
-        for block, columns in self._blocks(dy.shape[1:]):
-            dw += np.matmul(flat_dy[block], columns.transpose(0, 2, 1)).sum(axis=0)
-            if needs_dx:
-                np.matmul(kernels.T, flat_dy[block], out=columns)
-                self._scatter(columns, dx[block], height, width)
-        w.grad = dw.reshape(w.value.shape)
-        b.grad = flat_dy.sum(axis=(0, 2))
-        return _crop(dx, self.padding)
+        dw = np.zeros((w.value[0].size, self.out_channels), w.value.dtype)
+        db = np.zeros_like(b.value)
+        for samples, rows, columns in self._blocks(self._padded, self.stride, dy.shape[2:]):
+            part = dy[samples, :, rows].swapaxes(0, 1).reshape(self.out_channels, -1)
+            dw += columns @ part.T
+            db += part.sum(axis=1)
+        w.grad, b.grad = np.ascontiguousarray(dw.T).reshape(w.value.shape), db
+        if not needs_dx:
+            return dy[:0]
+        # The kernels, turned by 180°, slide over the gradients with zeros put in.
+        turned = w.value[:, :, ::-1, ::-1].swapaxes(0, 1)
+        height, width = (size - 2 * self.padding for size in self._padded.shape[2:])
+        shape = self.in_channels, height, width
+        return self._slide(turned, self.spread(dy, shape), 1, shape)
 
-    def _blocks(self, out: Shape) -> Iterator[tuple[slice, Array]]:
-        """Yield blocks of samples with their columns (n, C_in·K_h·K_w, H_out·W_out), in one reused buffer."""
-        samples = len(self._padded)
-        (kernel_h, kernel_w), stride = self.kernel, self.stride
-        height, width = out[1], out[2]
-        windows = (self.in_channels, kernel_h, kernel_w, height, width)
-        size = int(np.prod(windows))
-        length = max(1, min(samples, _BLOCK_BYTES // (size * self._padded.itemsize)))
-        if self._columns.size < length * size or self._columns.dtype != self._padded.dtype:
-            self._columns = np.empty(length * size, self._padded.dtype)
-        for start in range(0, samples, length):
-            block = slice(start, min(start + length, samples))
-            padded = self._padded[block]
-            columns = self._columns[: len(padded) * size].reshape(len(padded), *windows)
-            for u in range(kernel_h):
-                for v in range(kernel_w):
-                    columns[:, :, u, v] = padded[
-                        :, :, u : u + stride * height : stride, v : v + stride * width : stride
-                    ]
-            yield block, columns.reshape(len(padded), -1, height * width)
+    def _slide(self, w: Array, maps: Array, stride: int, out: Shape, b: Array | float = 0.0) -> Array:
+        """Return b + Σ w[o, c, u, v] · maps[n, c, i·stride + u, j·stride + v], of shape (N, *out)."""
+        y = np.empty((len(maps), *out), np.result_type(maps, w))
+        kernels = w.reshape(len(w), -1)
+        for samples, rows, columns in self._blocks(maps, stride, out[1:]):
+            part = y[samples, :, rows].swapaxes(0, 1)  # (C_out, n, rows, W_out)
+            np.add((kernels @ columns).reshape(part.shape), b, out=part)
+        return y
+
+    def _blocks(self, maps: Array, stride: int, out: Shape) -> Iterator[tuple[slice, slice, Array]]:
+        """Yield samples and output rows, block by block, with the windows that they look through.
+
+        Each window is one column of a matrix (C · K_h · K_w, windows), so that one matrix product does the
+        sums of all. A block's matrix stays in the cache while it is used, and the next one overwrites it.
+        """
+        (height, width), itemsize = out, maps.itemsize
+        n, c, h, w = maps.strides
+        windows = as_strided(
+            maps,
+            (maps.shape[1], *self.kernel, len(maps), height, width),
+            (c, h, w, n, h * stride, w * stride),
+            writeable=False,
+        )
+        depth = maps.shape[1] * self.kernel[0] * self.kernel[1]
+        most = max(1, _BLOCK_BYTES // (depth * width * itemsize))  # rows of windows
+        samples, rows = (most // height, height) if most >= height else (1, _even(height, most))
+        if self._columns.size < depth * samples * rows * width or self._columns.dtype != maps.dtype:
+            self._columns = np.empty(depth * min(samples, len(maps)) * rows * width, maps.dtype)
+        for k in range(0, len(maps), samples):
+            for i in range(0, height, rows):
+                block = windows[:, :, :, k : k + samples, i : i + rows]
+                columns = self._columns[: block.size].reshape(block.shape)
+                np.copyto(columns, block)
+                yield slice(k, k + samples), slice(i, i + rows), columns.reshape(depth, -1)
 
     def _scatter(self, columns: Array, dx: Array, height: int, width: int) -> None:
         """Add each column's gradients to the places of the padded input that it was read from."""
         (kernel_h, kernel_w), stride = self.kernel, self.stride
-        windows = columns.reshape(len(dx), self.in_channels, kernel_h, kernel_w, height, width)
+        windows = columns.reshape(self.in_channels, kernel_h, kernel_w, height, width)
         for u in range(kernel_h):
             for v in range(kernel_w):
-                dx[:, :, u : u + stride * height : stride, v : v + stride * width : stride] += windows[
-                    :, :, u, v
-                ]
+                cells = dx[:, u : u + stride * height : stride, v : v + stride * width : stride]
+                cells += windows[:, u, v]
 
     def _sizes(self, y: Array) -> dict[str, int]:
         return {
@@ -211,9 +222,9 @@ class Conv2d(Layer):
 
         def scatter(masked: Array) -> dict[str, Array]:
             columns = w.reshape(self.out_channels, -1).T @ masked.reshape(self.out_channels, -1)
-            dx = np.zeros((1, *padded_shape))
-            self._scatter(columns[None], dx, dy.shape[1], dy.shape[2])
-            return {"dx": dx[0]}
+            dx = np.zeros(padded_shape)
+            self._scatter(columns, dx, dy.shape[1], dy.shape[2])
+            return {"dx": dx}
 
         given: dict[str, Value] = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
         return self.call("dx", conv2d_dx_scatter, given, scatter(dy), scatter)
@@ -222,15 +233,21 @@ class Conv2d(Layer):
         """Return ∂E/∂y with S − 1 zeros between its values and enough around it to gather ∂E/∂x from.
 
         A kernel slid over the result, turned by 180°, meets each value of ∂E/∂y exactly where the
-        kernel going forward met the input. The result has shape (C_out, H + K_h − 1, W + K_w − 1).
+        kernel going forward met the input. The result has shape (…, C_out, H + K_h − 1, W + K_w − 1)
+        for an input of shape (C_in, H, W).
         """
         (kernel_h, kernel_w), stride, padding = self.kernel, self.stride, self.padding
         height, width = shape[1] + 2 * padding, shape[2] + 2 * padding
-        full = np.zeros((len(dy), height + kernel_h - 1, width + kernel_w - 1), dy.dtype)
-        rows = slice(kernel_h - 1, kernel_h - 1 + stride * dy.shape[1], stride)
-        columns = slice(kernel_w - 1, kernel_w - 1 + stride * dy.shape[2], stride)
-        full[:, rows, columns] = dy
+        full = np.zeros((*dy.shape[:-2], height + kernel_h - 1, width + kernel_w - 1), dy.dtype)
+        rows = slice(kernel_h - 1, kernel_h - 1 + stride * dy.shape[-2], stride)
+        columns = slice(kernel_w - 1, kernel_w - 1 + stride * dy.shape[-1], stride)
+        full[..., rows, columns] = dy
         return _crop(full, padding)
+
+
+def _even(total: int, most: int) -> int:
+    """Return the size of parts, at most `most`, that a total is cut into as evenly as can be."""
+    return -(-total // -(-total // most))
 
 
 def _pad(x: Array, padding: int) -> Array:

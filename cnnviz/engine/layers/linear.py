@@ -62,6 +62,8 @@ class Linear(Layer):
         """Return ∂E/∂x = W ∂E/∂y, and set ∂E/∂W = x ⊗ ∂E/∂y and ∂E/∂b = ∂E/∂y."""
         self.parameters["w"].grad = self._x.T @ dy
         self.parameters["b"].grad = dy.sum(axis=0)
+        if not needs_dx:
+            return dy[:0]
         return np.asarray(dy @ self.parameters["w"].value.T)
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:

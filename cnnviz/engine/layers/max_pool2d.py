@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy import inf
+from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call, Value
 from cnnviz.engine.layers.pooling import Pool2d
@@ -20,25 +22,35 @@ class MaxPool2d(Pool2d):
 
     kind = "max_pool2d"
 
+    def __init__(self, kernel: int | tuple[int, int], stride: int | None = None) -> None:
+        super().__init__(kernel, stride)
+        self._x: Array = np.zeros(0)
+        self._y: Array = np.zeros(0)
+
     def forward(self, x: Array) -> Array:
         """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
-        self._in_shape = x.shape[1:]
-        out = self.output_shape(x.shape[1:])
-        y = self._cells(x, 0, 0, out).copy()
-        switch = np.zeros(y.shape, np.int16 if self.kernel[0] * self.kernel[1] < 2**15 else np.int64)
-        for k in range(1, self.kernel[0] * self.kernel[1]):
-            cell = self._cells(x, *divmod(k, self.kernel[1]), out)
-            np.copyto(switch, k, where=cell > y)
+        cells = self._all_cells(x, self.output_shape(x.shape[1:]))
+        y = cells[0].copy()
+        for cell in cells[1:]:
             np.maximum(y, cell, out=y)
-        self.extras = {"switch": switch}
+        self._x, self._y = x, y
         return y
+
+    @property
+    def extras(self) -> dict[str, NDArray[Any]]:
+        """The number of each window's winner: how many cells come before the first that is the largest."""
+        cells = self._all_cells(self._x, self._y.shape)
+        switch = np.zeros(self._y.shape, np.int16 if len(cells) <= 2**15 else np.int64)
+        before = np.ones(self._y.shape, bool)
+        for cell in cells[:-1]:
+            before &= cell != self._y
+            switch += before
+        return {"switch": switch}
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
         """Return ∂E/∂x: each output's gradient at its window's winner, added where windows overlap."""
-        dx = self._zeros_like_input(dy)
-        for k in range(self.kernel[0] * self.kernel[1]):
-            cell = self._cells(dx, *divmod(k, self.kernel[1]), dy.shape)
-            cell += np.where(self.extras["switch"] == k, dy, 0)
+        dx = np.zeros(self._x.shape, dy.dtype)
+        _route(dy, self.extras["switch"], self._all_cells(dx, dy.shape))
         return dx
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
@@ -52,13 +64,17 @@ class MaxPool2d(Pool2d):
 
         def route(masked: Array) -> dict[str, Array]:
             dx = np.zeros((1, *shape))
-            for k in range(self.kernel[0] * self.kernel[1]):
-                cell = self._cells(dx, *divmod(k, self.kernel[1]), dy.shape)
-                cell += np.where(switch == k, masked, 0)
+            _route(masked[None], switch[None], self._all_cells(dx, dy.shape))
             return {"dx": dx[0]}
 
         given: dict[str, Value] = {"dy": dy, "switch": switch, **self._sizes(dy)}
         return [self.call("dx", max_pool2d_dx, given, {"dx": arrays["dx"]}, route)]
+
+
+def _route(dy: Array, switch: NDArray[Any], cells: list[Array]) -> None:
+    """Add each gradient to the cell that its switch names."""
+    for k, cell in enumerate(cells):
+        cell += dy * (switch == k)
 
 
 # The listings, set as they are shown.

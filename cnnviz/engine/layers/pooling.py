@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cnnviz.engine.layer import Array, Layer, Shape, pair, positive, require_maps
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
@@ -46,15 +44,17 @@ class Pool2d(Layer):
             )
         return channels, (height - kernel_h) // self.stride + 1, (width - kernel_w) // self.stride + 1
 
-    def _cells(self, maps: Array, u: int, v: int, out: Shape) -> Array:
-        """Return the view (N, C, H_out, W_out) of the cell at row u, column v of every window."""
-        stride = self.stride
-        return maps[:, :, u : u + stride * out[-2] : stride, v : v + stride * out[-1] : stride]
+    def _all_cells(self, maps: Array, out: Shape) -> list[Array]:
+        """Return one view (N, C, H_out, W_out) for each cell of a window, of that cell in every window."""
+        (kernel_h, kernel_w), stride = self.kernel, self.stride
+        height, width = stride * out[-2], stride * out[-1]
+        return [
+            maps[:, :, u : u + height : stride, v : v + width : stride]
+            for u in range(kernel_h)
+            for v in range(kernel_w)
+        ]
 
     def _sizes(self, y: Array) -> dict[str, int]:
         channels, height, width = y.shape
         sizes = {"C": channels, "H_out": height, "W_out": width}
         return {**sizes, "K_h": self.kernel[0], "K_w": self.kernel[1], "S": self.stride}
-
-    def _zeros_like_input(self, dy: Array) -> Array:
-        return np.zeros((len(dy), *self._in_shape), dy.dtype)

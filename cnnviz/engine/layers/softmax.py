@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy import exp
+from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call, Layer, Shape, require_column
 
@@ -21,6 +23,7 @@ class Softmax(Layer):
 
     def __init__(self) -> None:
         super().__init__()
+        self._e: Array = np.zeros(0)
         self._y: Array = np.zeros(0)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -30,10 +33,14 @@ class Softmax(Layer):
     def forward(self, x: Array) -> Array:
         """Turn a batch of scores (N, classes) into probabilities."""
         with np.errstate(all="ignore"):
-            e = np.exp(x - x.max(axis=1, keepdims=True))
-            self._y = e / e.sum(axis=1, keepdims=True)
-        self.extras = {"e": e}
+            self._e = np.exp(x - x.max(axis=1, keepdims=True))
+            self._y = self._e / self._e.sum(axis=1, keepdims=True)
         return self._y
+
+    @property
+    def extras(self) -> dict[str, NDArray[Any]]:
+        """The exponentials, not yet divided by their sum."""
+        return {"e": self._e}
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
         """Return ∂E/∂x; every score moves every probability."""
