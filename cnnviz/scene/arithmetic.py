@@ -184,7 +184,7 @@ def scalar_text(moment: Moment, value: float) -> str:
     looks = [moment.look(array) for array in moment.operation.call.writes]
     exact = [look for look in looks if look.places > 0]
     if not exact:
-        return scaled(value, 2, 0)
+        return number(value, 0 if float(value).is_integer() else 2)
     finest = max(exact, key=lambda look: look.places - look.power)
     return scaled(value, finest.places + 1, finest.power)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment
@@ -86,6 +88,7 @@ def stage(at: Moment, box: Box, unit: float) -> list[Mark]:
         Label(inner.top(44 * unit), head, 29 * unit),
         label(Box(inner.x, inner.y + 50 * unit, inner.w, 32 * unit), tr(said.sentence), 20 * unit),
     ]
-    marks += picture_of(at.operation.tree.name)(at, area, unit)
-    marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
+    with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
+        marks += picture_of(at.operation.tree.name)(at, area, unit)
+        marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
     return marks

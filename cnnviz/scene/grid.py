@@ -19,7 +19,7 @@ from cnnviz.trace.operation import Operation
 
 # Cells smaller than this (at 1080 lines) cannot hold a readable number.
 _SMALLEST_CELL = 33.0
-_LARGEST_CELL = 72.0
+_LARGEST_CELL = 100.0
 
 
 @dataclass(frozen=True)

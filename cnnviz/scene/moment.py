@@ -10,6 +10,7 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Palette, Role
 from cnnviz.scene.numbers import decimals, number, scaled
+from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program, Step
@@ -103,9 +104,12 @@ class Moment:
     def is_pixels(self, name: str) -> bool:
         """Return whether an array is the picture that goes into the network."""
         first = self.program.operations[0]
-        return (
-            name == "x" and self.operation.layer == first.layer and bool(np.min(self.state.arrays[name]) >= 0)
-        )
+        return name == "x" and self.operation.layer == first.layer and are_pixels(self.state.arrays[name])
+
+    def came_from(self) -> str:
+        """Say where a layer's input comes from."""
+        layer = self.previous_layer()
+        return tr("the network's input") if layer == "input" else tr("input from {layer}", layer=layer)
 
     def text(self, name: str, value: float) -> str:
         """Write a number of an array with the array's decimals."""
@@ -127,6 +131,11 @@ class Moment:
     def layers(self) -> list[str]:
         """The names of the layers in the order they compute."""
         return [operation.layer for operation in self.program.operations if operation.phase == "forward"]
+
+
+def are_pixels(values: Array) -> bool:
+    """Return whether an array looks like a picture: maps of values from 0 to 1."""
+    return values.ndim == 3 and bool(values.min() >= 0) and bool(values.max() <= 1)
 
 
 def role(operation: Operation, name: str) -> Role:

@@ -232,4 +232,6 @@ def _variable_rows(moment: Moment) -> list[tuple[str, str, str, Role]]:
 
 def _exact(value: float) -> str:
     """Write a number with four decimals, or with seven digits where four decimals say too little."""
-    return full(value) if 0 < abs(value) < 0.01 or abs(value) >= 1e5 else number(value, 4)
+    if abs(value) < 1e-12 or 0.01 <= abs(value) < 1e5:
+        return number(value, 4)
+    return full(value)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, Spot, label
-from cnnviz.scene.moment import Look, Moment, look
+from cnnviz.scene.moment import Look, Moment, are_pixels, look
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -52,7 +52,7 @@ def _resting(program: Program, working: Operation, box: Box, unit: float) -> Gro
             continue
         done = operation is None or program.number(operation.name) < now
         style = look(
-            operation or program.operations[0], name, pixels=operation is None and bool(values.min() >= 0)
+            operation or program.operations[0], name, pixels=operation is None and are_pixels(values)
         )
         marks.append(_tile(style, values, np.full(values.shape, done), place))
     return Group(box, tuple(marks))

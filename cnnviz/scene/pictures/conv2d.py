@@ -25,9 +25,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     area = Box(box.x, box.y, box.w, box.h - 64 * unit) if channels else box
     left, middle, right = side_by_side(area, x.shape[2], w.shape[3], y.shape[2], unit=unit)
     padded = moment.operation.call.filler["x"].any()
-    text = (
-        tr("input, padded with zeros") if padded else tr("input from {layer}", layer=moment.previous_layer())
-    )
+    text = tr("input, padded with zeros") if padded else moment.came_from()
     marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
     kernel, on_w = titled(
         moment, grid.plane(moment, "w", (o, c)), middle.top(middle.h * 0.5), unit, tr("kernel")

@@ -31,9 +31,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     shown = grid.plane(moment, "x", prefix, focus)
     left, right, side = side_by_side(box, *_widths(shown), 5, unit=unit)
     depth = _depth(moment, "x")
-    marks, on_x = titled(
-        moment, shown, left, unit, tr("input from {layer}", layer=moment.previous_layer()), depth
-    )
+    marks, on_x = titled(moment, shown, left, unit, moment.came_from(), depth)
     out, _ = titled(moment, grid.plane(moment, "y", prefix, focus), right, unit, tr("output"), depth)
     kind = _kind(moment)
     if kind == "relu":

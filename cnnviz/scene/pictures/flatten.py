@@ -12,9 +12,7 @@ from cnnviz.text import tr
 
 def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the map in work and the column filling up."""
-    return _picture(
-        moment, box, unit, "x", "y", tr("input from {layer}", layer=moment.previous_layer()), tr("output")
-    )
+    return _picture(moment, box, unit, "x", "y", moment.came_from(), tr("output"))
 
 
 def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.arithmetic import scope_of
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.words import words
 from cnnviz.text import tr
+from cnnviz.trace.operands import anatomy
 
 
 def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -37,15 +39,21 @@ def _slice(moment: Moment, name: str) -> grid.Plane:
     array = np.asarray(moment.state.arrays[name])
     index = next((i for n, i in (*moment.state.writes, *moment.state.reads) if n == name), None)
     if index is None:
-        index = _by_variables(moment, array.ndim)
+        index = _by_variables(moment, name) or (0,) * array.ndim
     prefix = index[:-2] if array.ndim > 2 else ()
     return grid.plane(moment, name, prefix, grid.cell_focus(index))
 
 
-def _by_variables(moment: Moment, axes: int) -> tuple[int, ...]:
-    """Guess an index from the loops: the outermost variables count the first axes."""
-    values = [moment.variable(loop.variable) for loop in moment.operation.cells.nest]
-    return tuple((values + [0] * axes)[:axes])
+def _by_variables(moment: Moment, name: str) -> tuple[int, ...] | None:
+    """Return the index that the listing's first mention of an array stands for; variables not yet bound are 0."""
+    tree = moment.operation.tree
+    scope = {**scope_of(moment), **{variable: moment.variable(variable) for variable in tree.variables}}
+    for line in range(2, len(tree.source) + 1):
+        parts = anatomy(tree, line)
+        for operand in (parts.target, *parts.operands) if parts else ():
+            if operand.name == name:
+                return operand.place(scope)
+    return None
 
 
 def subtitle(moment: Moment) -> str:

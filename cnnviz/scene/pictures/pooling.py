@@ -22,7 +22,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         grid.plane(moment, "x", (c,), window),
         left,
         unit,
-        tr("input from {layer}", layer=moment.previous_layer()),
+        moment.came_from(),
         len(x),
     )
     out, on_y = titled(moment, grid.plane(moment, "y", (c,), (i, j, 1, 1)), right, unit, tr("output"), len(y))
