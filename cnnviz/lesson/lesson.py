@@ -105,6 +105,9 @@ class Lesson:
     tape: Tape
     program: Program
 
+    def __repr__(self) -> str:
+        return f"<Lesson {self.name}, image {self.image}, {len(self.program):,} steps>"
+
     def choose(self, index: int) -> Lesson:
         """Return the lesson with another of its images.
 
@@ -464,7 +467,8 @@ def _iteration(name: str, network: Network, samples: Samples, index: int) -> dic
                 last=len(samples) - 1,
             )
         )
-    tape = network.run(samples.image(index), _target(network, samples, index))
+    with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
+        tape = network.run(samples.image(index), _target(network, samples, index))
     return {"tape": tape, "program": Program(network.calls(tape))}
 
 

@@ -12,7 +12,7 @@ from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
-_NUMBER = re.compile(r"[+-]?\d{1,30}")
+_NUMBER = re.compile(r"[+-]?\d+")
 _PLACE = re.compile(r"([^\[\]\s]+)\s*(?:\[([\d\s,]*)\])?")
 
 
@@ -32,7 +32,7 @@ def step_at(program: Program, words: str) -> int:
     """
     words = words.strip()
     if _NUMBER.fullmatch(words):
-        return _numbered(program, int(words))
+        return _numbered(program, words)
     found = _PLACE.fullmatch(words)
     if found is None:
         raise CnnvizError(
@@ -47,16 +47,12 @@ def step_at(program: Program, words: str) -> int:
     return program.start(name) + _writing(program, program.operation(name), words, index)
 
 
-def _numbered(program: Program, index: int) -> int:
-    if not 0 <= index < len(program):
-        raise CnnvizError(
-            tr(
-                "There is no step {index}; steps are numbered 0 to {last}.",
-                index=index,
-                last=len(program) - 1,
-            )
-        )
-    return index
+def _numbered(program: Program, words: str) -> int:
+    last = len(program) - 1
+    if len(words) <= 20 and 0 <= int(words) <= last:
+        return int(words)
+    shown = words if len(words) <= 20 else f"{words[:20]}…"
+    raise CnnvizError(tr("There is no step {index}; steps are numbered 0 to {last}.", index=shown, last=last))
 
 
 def _writing(program: Program, operation: Operation, words: str, index: str) -> int:

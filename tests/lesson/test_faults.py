@@ -1,0 +1,262 @@
+"""Whatever is wrong in a lesson file is said in one sentence, all of it at once, each with its place."""
+
+import math
+import os
+import re
+
+import pytest
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson import lesson as lesson_module
+from cnnviz.lesson.lesson import load_lesson
+
+
+def told(path):
+    with pytest.raises(CnnvizError) as error:
+        load_lesson(path)
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    assert re.search(r"[^.][.?]$", sentence)
+    return sentence
+
+
+def set_in(content, place, value):
+    *way, last = place
+    for key in way:
+        content = content[key]
+    content[last] = value
+
+
+@pytest.mark.parametrize(
+    "place, value, fault",
+    [
+        (("title",), 3, "title: must be a text, is 3"),
+        (("title",), " ", "title: must not be empty"),
+        (("title",), "a\nb", r"title: must be one line without control characters, is 'a\nb'"),
+        (("sentence",), "x" * 501, "sentence: must have at most 500 characters, has 501"),
+        (("seed",), -1, "seed: must be at least 0, is -1"),
+        (("seed",), 2**63, f"seed: must be at most {2**63}, is {2**63}"),
+        (("seed",), True, "seed: must be a whole number, is true"),
+        (("input",), 3, "input: must be a table, is 3"),
+        (("input", "shape"), [1, 0, 4], "input.shape[1]: must be at least 1, is 0"),
+        (("input", "shape"), [1, 10**9, 4], "input.shape[1]: must be at most 65536, is 1000000000"),
+        (("input", "shape"), [1, 4.0, 4], "input.shape[1]: must be a whole number, is 4.0"),
+        (("input", "shape"), [], "input.shape: must not be empty"),
+        (("input", "shape"), 4, "input.shape: must be a list, is 4"),
+        (("input", "scale"), 0, "input.scale: must be more than 0, is 0.0"),
+        (("input", "scale"), 10**400, "input.scale: must be a finite number, is a number of over 30 digits"),
+        (("input", "scale"), math.nan, "input.scale: must be a finite number, is nan"),
+        (("input", "scale"), "1", "input.scale: must be a number, is '1'"),
+        (("input", "sacle"), 1, "input.sacle: is not known; did you mean scale?"),
+        (("input", "images"), "../images.npz", "input.images: must be the name of an .npz file in"),
+        (("input", "images"), "/tmp/images.npz", "input.images: must be the name of an .npz file in"),
+        (("input", "images"), "..\\images.npz", "input.images: must be the name of an .npz file in"),
+        (("input", "images"), "\x00.npz", "input.images: must be the name of an .npz file in"),
+        (("input", "images"), "images.toml", "input.images: must be the name of an .npz file in"),
+        (("input", "images"), "nix.npz", "nix.npz: there is no such file beside the lesson"),
+        (("input", "show"), 2, "input.show: must be at most 1, the last of the images, is 2"),
+        (("input", "classes"), ["a", "b"], "input.classes: has 2 names, but the network has 3 classes"),
+        (("input", "classes"), ["a", "b", 3], "input.classes[2]: must be a text, is 3"),
+        (("input", "target"), [1, 0, 0], "input.target: the labels of the images say it already"),
+        (("input", "values"), [[[1]]], "input.values: cannot be given together with input.images"),
+        (("layers",), [], "layers: must not be empty"),
+        (("layers",), {}, "layers: must be a list, is a table"),
+        (("layers", 1), "relu", "layers[1]: must be a table, is 'relu'"),
+        (("layers", 0, "name"), "conv 1", "layers[0].name: must be a name of at most 40 letters"),
+        (("layers", 0, "name"), "c" * 41, "layers[0].name: must be a name of at most 40 letters"),
+        (("layers", 0, "name"), "loss", "layers[0].name: must not be 'loss', which has a meaning of its own"),
+        (("layers", 1, "name"), "conv1", "layers[1].name: 'conv1' is the name of layers[0] already"),
+        (("layers", 0, "kind"), "conf2d", "layers[0].kind: 'conf2d' is not known; did you mean conv2d?"),
+        (("layers", 0, "kind"), "", "layers[0].kind: '' is not known; there is conv2d, max_pool2d, "),
+        (("layers", 0, "kind"), 7, "layers[0].kind: must be a text, is 7"),
+        (("layers", 0, "kernel"), 0, "layers[0].kernel: must be at least 1, is 0"),
+        (("layers", 0, "kernel"), [3, 0], "layers[0].kernel[1]: must be at least 1, is 0"),
+        (("layers", 0, "kernel"), [3, 3, 3], "layers[0].kernel: must be a list of 2, has 3"),
+        (("layers", 0, "padding"), -1, "layers[0].padding: must be at least 0, is -1"),
+        (("layers", 0, "kernal"), 3, "layers[0].kernal: is not known; did you mean kernel?"),
+        (("layers", 2, "neurons"), "3", "layers[2].neurons: must be a whole number, is '3'"),
+        (("layers", 0, "kernel"), 5, "conv1: a kernel of 5 × 5 does not fit an input of 4 × 4"),
+        (("layers", 0, "in_channels"), 2, "conv1: its kernels are 2 deep, but its input has 1 channels"),
+        (("input", "shape"), [1, 65_536, 65_536], "conv1: with it, the network has more than 67,108,864"),
+        (("layers", 2, "inputs"), 9, "fc: its weights have shape 9 × 3 and take 9 inputs, but 8 come in"),
+        (("layers", 1), {"name": "r", "kind": "relu"}, "fc: needs one column of numbers"),
+        (("layers", 3), {"name": "r", "kind": "relu"}, "loss: cross_entropy needs softmax as the last layer"),
+        (("loss",), {}, "loss.kind: must be given"),
+        (("loss", "kind"), "crossentropy", "loss.kind: 'crossentropy' is not known; did you mean cross_"),
+        (("optimiser", "lr"), 0, "optimiser.lr: must be more than 0, is 0.0"),
+        (("optimiser", "momentum"), 1.0, "optimiser.momentum: must be less than 1, is 1.0"),
+        (("weights",), "w.npz", "seed: cannot be given together with weights"),
+        (("parameters",), {"conv1": {"w": [1]}}, "seed: cannot be given together with parameters"),
+        (("parameters",), {"conv2": {}}, "parameters.conv2: there is no such layer; did you mean conv1?"),
+        (("parameters",), {"conv1": {"b": [0, "a"]}}, "parameters.conv1.b[1]: must be a number, is 'a'"),
+        (("parameters",), {"conv1": {"b": [[0], [0, 1]]}}, "conv1.b[1]: must have the shape 1, as"),
+        (("parameters",), {"conv1": {"b": [[[[[0]]]]]}}, "conv1.b[0][0][0][0]: must be a number, is a list"),
+        (("parameters",), {"conv1": {"b": []}}, "parameters.conv1.b: must not be empty"),
+        (("parameters",), {"conv1": {"b": [math.inf]}}, "conv1.b[0]: must be a finite number, is inf"),
+        (("tilte",), "x", "tilte: is not known; did you mean title?"),
+    ],
+)  # fmt: skip
+def test_each_fault_is_named_with_its_place(write, content, place, value, fault):
+    set_in(content, place, value)
+    assert fault in told(write(content))
+
+
+@pytest.mark.parametrize(
+    "place", [("title",), ("sentence",), ("input", "shape"), ("layers", 0, "name"), ("optimiser", "lr")]
+)
+def test_what_is_missing_is_named(write, content, place):
+    *way, last = place
+    table = content
+    for key in way:
+        table = table[key]
+    del table[last]
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place)[1:]
+
+    assert f"{path}: must be given" in told(write(content))
+
+
+def test_all_faults_are_told_at_once(write, content):
+    del content["title"]
+    content["layers"][0]["kernel"] = 0
+    content["layers"][2]["kind"] = "liner"
+    content["layers"][3]["name"] = "conv1"
+    content["optimiser"]["lr"] = "fast"
+    content["input"]["target"] = [1]
+
+    assert told(write(content)) == (
+        "lesson.toml: title: must be given; layers[0].kernel: must be at least 1, is 0; "
+        "layers[2].kind: 'liner' is not known; did you mean linear?; optimiser.lr: "
+        "must be a number, is 'fast'; "
+        "layers[3].name: 'conv1' is the name of layers[0] already; every layer needs its own; "
+        "input.target: the labels of the images say it already; leave it out."
+    )
+
+
+def test_a_flood_of_faults_is_cut_short(write, content):
+    content["layers"] = [{"name": "a", "kind": "x"}] * 60
+    sentence = told(write(content))
+    assert sentence.endswith("; and 99 more.")
+    assert len(sentence) < 3000
+
+
+def test_faults_of_shapes_and_of_data_are_told_together(write, content):
+    content["layers"][0]["kernel"] = 9
+    sentence = told(write(content, labels=(0, 1, 2)))
+    assert "conv1: a kernel of 9 × 9 does not fit" in sentence
+    assert "images.npz: labels: has shape 3, but must have 2" in sentence
+
+
+@pytest.mark.parametrize(
+    "key, fault",
+    [
+        (
+            "seed",
+            "weights or parameters or seed: one of them must be given, for conv1.w, conv1.b, fc.w, fc.b",
+        ),
+        ("loss", "optimiser: has nothing to go by without a [loss]"),
+    ],
+)
+def test_what_else_is_needed_is_said(write, content, key, fault):
+    del content[key]
+    assert fault in told(write(content))
+
+
+def test_a_network_too_large_takes_no_memory(write, content):
+    content["input"] = {"shape": [65_536], "values": [0], "target": [0]}
+    content["layers"] = [{"name": f"fc{k}", "kind": "linear", "neurons": 65_536} for k in range(9)]
+    assert "fc0: with it, the network has more than 67,108,864 numbers" in told(write(content))
+
+
+INLINE = {"shape": [2], "values": [1, 2], "target": [1, 0]}
+
+
+@pytest.mark.parametrize(
+    "change, fault",
+    [
+        ({"values": [1, 2, 3]}, "input.values: has shape 3, but must have 2"),
+        ({"values": 1}, "input.values: must be a list of numbers, is 1"),
+        ({"target": None}, "input.target: must be given, because there is a [loss]"),
+        ({"target": [1]}, "input.target: has shape 1, but must have 2"),
+        ({"target": [1, 1]}, "input.target: must hold probabilities that add up to 1, not to 2"),
+        ({"target": [2, -1]}, "input.target: must hold probabilities, which are from 0 to 1"),
+        ({"show": 0}, "input.show: goes with input.images, which is not given"),
+        ({"values": None}, "input.images or input.values: one of them must be given"),
+    ],
+)
+def test_inline_values(write, content, change, fault):
+    content["input"] = {key: value for key, value in (INLINE | change).items() if value is not None}
+    content["layers"] = [content["layers"][3]]
+    del content["seed"]
+    assert fault in told(write(content))
+
+
+def test_a_target_without_a_loss(write, content):
+    content["input"] = INLINE
+    content["layers"] = [content["layers"][3]]
+    del content["seed"], content["loss"], content["optimiser"]
+    assert "input.target: there is no [loss] to compare it with" in told(write(content))
+
+
+@pytest.mark.parametrize(
+    "parameters, fault",
+    [
+        ({"fc": {"w": [[1, 0], [0, 1]]}}, "parameters: fc.b is missing; the network needs it"),
+        ({"fc": {"w": [[1, 0]], "b": [0, 0]}}, "fc: w has shape 1 × 2, but the layer needs 2 × 2"),
+        ({"fc": {"w": [[1, 0], [0, 1]], "b": [0, 0], "c": [1]}}, "parameters.fc.c: is not known"),
+    ],
+)
+def test_inline_parameters(write, content, parameters, fault):
+    content["input"] = INLINE
+    content["layers"] = [{"name": "fc", "kind": "linear", "neurons": 2}, content["layers"][3]]
+    content["parameters"] = parameters
+    del content["seed"]
+    assert fault in told(write(content))
+
+
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        ("title = ", "lesson.toml is not valid TOML: Invalid value (at "),
+        ("a = " + "[" * 100_000, "lesson.toml: its lists are nested too deeply"),
+        ("a = " + "9" * 5000, "lesson.toml is not valid TOML: Exceeds the limit"),
+        ("", "title: must be given"),
+        ("#" * (4 * 2**20 + 1), "lesson.toml is larger than 4 MB"),
+    ],
+    ids=["broken", "deep", "long number", "empty", "large"],
+)
+def test_broken_text(write, text, fault):
+    assert fault in told(write(text))
+
+
+def test_binary(tmp_path):
+    (tmp_path / "lesson.toml").write_bytes(b"\x80\x00\xff")
+    assert told(tmp_path / "lesson.toml") == "lesson.toml is not a lesson file: it is not text in UTF-8."
+
+
+def test_a_mark_at_the_beginning_is_no_fault(write, content, tmp_path):
+    path = write(content)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert load_lesson(path).title == "A small net"
+
+
+def test_what_is_no_file(tmp_path):
+    assert told(tmp_path / "nix.toml").endswith("nix.toml: there is no such file.")
+    assert told(tmp_path).endswith("is not a file; name a lesson file.")
+    assert "cannot be read (embedded null byte)" in told("a\0b.toml")
+    assert "cannot be read (File name too long)" in told("a" * 5000 + ".toml")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "lesson.toml")
+    assert told(tmp_path / "lesson.toml").endswith("is not a file; name a lesson file.")
+
+
+def test_no_permission(write, content, monkeypatch):
+    path = write(content)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(lesson_module.Path, "open", refuse)
+    assert told(path).endswith("lesson.toml cannot be read (Permission denied).")

@@ -1,0 +1,198 @@
+"""Lessons load, show what they should, and choose among images; the built-in ones keep their promises."""
+
+import numpy as np
+import pytest
+
+from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import build_network, lesson_names, load_lesson, read_file
+from tests.lesson.conftest import IMAGES
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_lesson("digits")
+
+
+def test_every_built_in_lesson_loads_and_its_last_step_has_a_state():
+    for name in lesson_names():
+        lesson = load_lesson(name)
+        assert lesson.name == name
+        assert lesson.program.state(len(lesson.program) - 1).arrays
+
+
+def test_digits_tells_97_of_100_held_out_digits(digits):
+    y = digits.network.forward(digits.samples.images)
+    right = (y.argmax(axis=1) == digits.samples.labels).mean()
+
+    assert len(digits.samples) == 360
+    assert right >= 0.97
+
+
+def test_digits_is_the_network_of_the_course(digits):
+    names = [layer.name for layer in digits.network.layers]
+    assert names == ["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "flatten", "fc", "softmax"]
+    phases = list(dict.fromkeys(operation.phase for operation in digits.program.operations))
+    assert phases == ["forward", "loss", "backward", "update"]
+
+
+def test_the_first_digit_is_a_3_told_rightly_but_not_with_certainty(digits):
+    assert digits.samples.classes[digits.samples.labels[digits.image]] == "3"
+    assert digits.tape["softmax.y"].argmax() == 3
+    assert 0.05 < digits.tape["loss.value"] < 0.5
+    assert digits.tape["conv1.x"].min() == 0
+    assert digits.tape["conv1.x"].max() <= 1
+
+
+def test_choosing_another_image_shares_the_network(digits):
+    other = digits.choose(7)
+
+    assert (other.image, digits.image) == (7, 182)
+    assert other.network is digits.network
+    assert other.samples is digits.samples
+    assert (other.tape["conv1.x"] == digits.samples.image(7)).all()
+    assert other.tape["loss.t"].argmax() == digits.samples.labels[7]
+    assert digits.choose(182) is digits
+
+
+def test_an_earlier_choice_is_not_changed_by_a_later_one():
+    lesson = load_lesson("digits")
+    before = {name: values.copy() for name, values in lesson.tape.items()}
+    states = [lesson.program.state(k).arrays for k in (0, 10_000, 60_000)]
+    lesson.choose(3)
+
+    assert all((lesson.tape[name] == before[name]).all() for name in before)
+    again = [lesson.program.state(k).arrays for k in (0, 10_000, 60_000)]
+    for one, other in zip(states, again, strict=True):
+        assert all((one[name] == other[name]).all() for name in one)
+
+
+@pytest.mark.parametrize("index", [-1, 360, 10**9])
+def test_an_image_that_is_not_there(digits, index):
+    sentence = f"digits has no image {index}; its images are numbered 0 to 359."
+    with pytest.raises(CnnvizError) as error:
+        digits.choose(index)
+    assert str(error.value) == sentence
+    with pytest.raises(CnnvizError) as error:
+        load_lesson("digits", image=index)
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "name, sentence",
+    [
+        ("digit", "There is no lesson digit; did you mean digits?"),
+        ("Digits", "There is no lesson Digits; did you mean digits?"),
+        ("xyz", "There is no lesson xyz; there are "),
+    ],
+)
+def test_an_unknown_name(name, sentence):
+    with pytest.raises(CnnvizError) as error:
+        load_lesson(name)
+    assert str(error.value).startswith(sentence)
+
+
+def test_a_file_is_found_by_its_path(write, content, monkeypatch):
+    path = write(content)
+    monkeypatch.chdir(path.parent)
+    (path.parent / "digits").write_bytes(path.read_bytes())
+
+    for name in (path, str(path), "lesson.toml", "./digits"):
+        assert load_lesson(name).title == "A small net"
+    assert load_lesson("digits").title == "Handwritten digits"
+
+
+def test_images_are_divided_by_the_scale(write, content):
+    lesson = load_lesson(write(content), image=1)
+
+    assert (lesson.tape["conv1.x"] == IMAGES[1] / 32).all()
+    assert (lesson.samples.images == IMAGES / 32).all()
+    assert lesson.samples.classes == ("0", "1", "2")
+    assert not lesson.samples.pixels.flags.writeable
+
+
+def test_a_seed_draws_the_same_each_time(write, content):
+    one, other = load_lesson(write(content)), load_lesson(write(content))
+    assert all((one.tape[name] == other.tape[name]).all() for name in one.tape)
+
+
+def test_one_output_is_a_yes_or_no(write, content):
+    content["layers"][2]["neurons"] = 1
+    content["layers"][3] = {"name": "sigmoid", "kind": "sigmoid"}
+    content["loss"] = {"kind": "binary_cross_entropy"}
+    content["input"]["classes"] = ["no", "yes"]
+    lesson = load_lesson(write(content, labels=(0, 1)))
+
+    assert (lesson.tape["loss.t"], lesson.choose(1).tape["loss.t"]) == (0, 1)
+
+
+def test_inline_values_and_parameters(write, content):
+    said = """
+        title = "One neuron"
+        sentence = "Two numbers, weighed."
+        input = { shape = [2], values = [1, 2], target = [0.5] }
+        layers = [{ name = "fc", kind = "linear", neurons = 1 }]
+        loss = { kind = "half_squared_error" }
+        optimiser = { kind = "adam" }
+        [parameters.fc]
+        w = [[3], [4]]
+        b = [0.25]
+    """
+    lesson = load_lesson(write(said))
+
+    assert lesson.tape["fc.y"] == 11.25
+    assert lesson.tape["loss.value"] == 10.75**2 / 2
+    assert (lesson.image, len(lesson.samples)) == (0, 1)
+
+
+def test_without_a_loss_it_only_goes_forward(write, content):
+    del content["loss"], content["optimiser"]
+    lesson = load_lesson(write(content))
+    assert {operation.phase for operation in lesson.program.operations} == {"forward"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_may_grow_beyond_all_bounds(write, content):
+    content["parameters"] = {"fc": {"w": [[1e300]], "b": [0]}}
+    content["input"] = {"shape": [1], "values": [1e300], "target": [0]}
+    content["layers"] = [{"name": "fc", "kind": "linear", "neurons": 1}]
+    content["loss"] = {"kind": "half_squared_error"}
+    del content["seed"]
+
+    assert np.isinf(load_lesson(write(content)).tape["fc.y"]).all()
+
+
+def test_everything_in_the_catalogue_can_be_said_in_a_file(write, content):
+    """Each kind with nothing but what it must be told; a new one that a file cannot say is noticed here."""
+    needed = {"out_channels": 2, "kernel": 2, "neurons": 3, "lr": 0.1}
+    maps = [{"name": kind, "kind": kind} for kind in LAYERS if kind not in ("flatten", "linear", "softmax")]
+    column = [{"name": kind, "kind": kind} for kind in ("flatten", "linear", "softmax")]
+    content["input"] = {"shape": [1, 9, 9], "values": [[[0.5] * 9] * 9], "target": [1, 0, 0]}
+    for optimiser in OPTIMISERS:
+        content["optimiser"] = {"kind": optimiser}
+        if optimiser == "sgd":
+            content["optimiser"]["lr"] = needed["lr"]
+        content["layers"] = [
+            layer | {key: needed[key] for key in _required(LAYERS[layer["kind"]])} for layer in maps + column
+        ]
+        lesson = load_lesson(write(content))
+        assert [layer.kind for layer in lesson.network.layers] == [layer["kind"] for layer in maps + column]
+    for kind in LOSSES:
+        content["loss"] = {"kind": kind}
+        last = LOSSES[kind].make.follows
+        content["layers"][-1] = {"name": "last", "kind": last.kind if last else "relu"}
+        assert load_lesson(write(content)).network.loss.kind == kind
+
+
+def _required(entry):
+    import inspect
+
+    parameters = inspect.signature(entry.make).parameters.values()
+    return [p.name for p in parameters if p.default is p.empty and p.name != entry.filled]
+
+
+def test_the_training_script_builds_the_network_that_the_file_describes(digits):
+    from cnnviz.resources import resource
+
+    network = build_network(read_file(resource("lessons", "digits.toml")))
+    assert network.shapes == digits.network.shapes

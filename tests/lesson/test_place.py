@@ -1,0 +1,61 @@
+"""A number or a place such as conv1[2,3,4] names one step."""
+
+import pytest
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.place import step_at
+
+
+@pytest.fixture(scope="module")
+def program():
+    return load_lesson("digits").program
+
+
+@pytest.mark.parametrize(
+    "words, operation, write",
+    [
+        ("conv1[2,3,4]", "conv1", ("y", (2, 3, 4))),
+        (" conv1 [ 2, 3,4 ] ", "conv1", ("y", (2, 3, 4))),
+        ("pool1[0,0,0]", "pool1", ("y", (0, 0, 0))),
+        ("conv2.dw[7,3,2,2]", "conv2.dw", ("dw", (7, 3, 2, 2))),
+        ("pool1.dx[0,1,1]", "pool1.dx", ("dx", (0, 1, 1))),
+        ("softmax[9]", "softmax", ("y", (9,))),
+        ("loss[0]", "loss", ("E", (0,))),
+        ("conv1.w[1,0,2,1]", "conv1.w", ("w", (1 * 9 + 2 * 3 + 1,))),
+        ("conv1.b[3]", "conv1.b", ("w", (3,))),
+    ],
+)
+def test_a_place_is_the_step_that_writes_it(program, words, operation, write):
+    index = step_at(program, words)
+
+    assert program[index].operation.name == operation
+    assert write in program.state(index).writes
+
+
+def test_numbers_and_names(program):
+    last = len(program) - 1
+    assert step_at(program, "0") == 0
+    assert step_at(program, f" {last} ") == last
+    assert step_at(program, "conv2.dw") == program.start("conv2.dw")
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        ("-1", "There is no step -1; steps are numbered 0 to 70796."),
+        ("70797", "There is no step 70797; steps are numbered 0 to 70796."),
+        ("9" * 9999, "There is no step 99999999999999999999…; steps are numbered 0 to 70796."),
+        ("", "'' names no step; write its number, or a place such as conv1[0,0,0]."),
+        ("conv1[2", "'conv1[2' names no step"),
+        ("conv1[a]", "'conv1[a]' names no step"),
+        ("conv9[0]", "There is no operation conv9; there are conv1, relu1,"),
+        ("conv1[4,0,0]", "conv1[4,0,0] is not a cell: conv1 has shape 4 × 8 × 8, so its last one is "),
+        ("conv1[0,0]", "conv1[0,0] is not a cell"),
+        ("conv1[]", "conv1[] is not a cell"),
+    ],
+)  # fmt: skip
+def test_what_names_no_step(program, words, sentence):
+    with pytest.raises(CnnvizError) as error:
+        step_at(program, words)
+    assert str(error.value).startswith(sentence)
