@@ -42,7 +42,7 @@ class Desk(QObject):
     ) -> None:
         super().__init__(parent)
         self.settings = settings
-        self.lesson, self._key = lesson, _key(source)
+        self.lesson, self._source = lesson, _whole(source)
         self.player = Player(lesson.program, lesson.samples.classes, parent=self)
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
@@ -56,7 +56,7 @@ class Desk(QObject):
             self.failed.emit(str(error))
             return
         self.remember()
-        self.lesson, self._key = lesson, _key(source)
+        self.lesson, self._source = lesson, _whole(source)
         self.player.clear_breakpoints()
         self.player.load(lesson.program, 0, lesson.samples.classes)
         self._restore()
@@ -82,20 +82,22 @@ class Desk(QObject):
 
     def remember(self) -> None:
         """Note where we are in this lesson."""
-        self.settings.put(f"{self._key}/step", self.player.cursor.index)
-        self.settings.put(f"{self._key}/image", self.lesson.image)
+        key = lesson_key(self._source)
+        self.settings.put(f"{key}/step", self.player.cursor.index)
+        self.settings.put(f"{key}/image", self.lesson.image)
+        self.settings.put("window/lesson", self._source)
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
 
     def _restore(self) -> None:
-        settings, lesson = self.settings, self.lesson
-        image = settings.number(f"{self._key}/image", lesson.image, 0, len(lesson.samples) - 1)
+        settings, lesson, key = self.settings, self.lesson, lesson_key(self._source)
+        image = settings.number(f"{key}/image", lesson.image, 0, len(lesson.samples) - 1)
         if image != lesson.image:
             self.lesson = lesson.choose(image)
-        step = settings.number(f"{self._key}/step", 0, 0, _LAST)
+        step = settings.number(f"{key}/step", 0, 0, _LAST)
         self.player.load(self.lesson.program, step, self.lesson.samples.classes)
 
 
-def _key(source: str) -> str:
-    path = Path(source)
-    return lesson_key(os.path.abspath(path) if path.suffix else source)
+def _whole(source: str) -> str:
+    """Return a built-in lesson's name as it is, and a file's way from the root."""
+    return os.path.abspath(source) if Path(source).suffix or os.sep in source else source

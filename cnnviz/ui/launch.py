@@ -9,6 +9,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QApplication
 
+from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import DEFAULT, load_lesson
 from cnnviz.render import fonts
 from cnnviz.ui.settings import Settings
@@ -21,7 +22,7 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
     Parameters
     ----------
     lesson : str, optional
-        A built-in lesson's name or a file; the usual one where it is not given.
+        A built-in lesson's name or a file; the one that was open last where it is not given.
     painted : Callable[[], None], optional
         Called once, when the window has been painted for the first time.
 
@@ -35,14 +36,27 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
     CnnvizError
         If there is no such lesson, or its file is wrong.
     """
-    source = lesson or DEFAULT
     application = application_of_cnnviz()
-    window = Window(load_lesson(source), source, Settings())
+    settings = Settings()
+    window = Window(load_lesson(lesson), lesson, settings) if lesson else _where_it_was_left(settings)
     if painted is not None:
         window.stage.painted.connect(painted, Qt.ConnectionType.SingleShotConnection)
     window.show()
     settle()
     return application.exec()
+
+
+def _where_it_was_left(settings: Settings) -> Window:
+    """Return the window on the lesson that was open last; where that is gone, it says so, on the usual one."""
+    source = settings.text("window/lesson") or DEFAULT
+    try:
+        return Window(load_lesson(source), source, settings)
+    except CnnvizError as error:
+        if source == DEFAULT:
+            raise
+        window = Window(load_lesson(DEFAULT), DEFAULT, settings)
+        window.message.say(str(error))
+        return window
 
 
 def settle() -> None:

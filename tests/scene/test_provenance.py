@@ -1,0 +1,117 @@
+"""Where numbers come from, over the whole program of digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.frame import moment
+from cnnviz.scene.marks import Box, Cells, Frame, Rect
+from cnnviz.scene.numbers import full
+from cnnviz.scene.provenance import Origin, explain, origin, producer, sources
+
+
+@pytest.fixture(scope="module")
+def program():
+    return load_lesson("digits").program
+
+
+def at_end(program, name):
+    return moment(program, program.start(name) + len(program.operation(name)) - 1)
+
+
+def test_every_cell_given_to_an_operation_is_equal_in_its_producer(program):
+    """Whatever array and place is looked up: the two numbers are the same."""
+    rng = np.random.default_rng(0)
+    found = 0
+    for operation in program.operations:
+        for name in operation.tree.arrays & operation.call.given.keys():
+            array = np.asarray(operation.call.given[name])
+            for flat in rng.integers(0, array.size, 8):
+                index = tuple(int(k) for k in np.unravel_index(flat, array.shape))
+                made = producer(program, operation, name, index)
+                if made:
+                    maker, result, place = made
+                    assert maker.call.writes[result][place] == array[index], (operation.name, name, index)
+                    found += 1
+    assert found > 150
+
+
+def test_arrays_without_a_producer_are_input_parameters_target_and_padding(program):
+    lost = set()
+    for operation in program.operations:
+        for name in operation.tree.arrays & operation.call.given.keys():
+            array = np.asarray(operation.call.given[name])
+            middle = tuple(size // 2 for size in array.shape)
+            if producer(program, operation, name, middle) is None:
+                lost.add((operation.layer if name == "x" else "", name))
+    assert lost <= {("conv1", "x"), ("", "w"), ("", "b"), ("", "t")}
+
+
+def test_a_written_cell_names_its_step(program):
+    now = at_end(program, "conv1")
+    shown = origin(now, "y", (1, 2, 3))
+    assert shown.name == "y[1, 2, 3]"
+    assert shown.value == full(now.state.arrays["y"][1, 2, 3])
+    assert program.state(shown.step).writes == (("y", (1, 2, 3)),)
+    assert "written by conv1" in shown.said
+
+
+def test_a_cell_to_come_shows_no_value(program):
+    shown = origin(moment(program, 100), "y", (3, 7, 7))
+    assert shown.value == "not computed yet"
+    assert "will write it" in shown.said
+
+
+def test_padding_is_called_what_it_is(program):
+    shown = origin(moment(program, 100), "x", (0, 0, 0))
+    assert (shown.step, shown.said) == (None, "a zero that was put in")
+
+
+def test_a_convolution_reads_window_kernel_and_bias(program):
+    conv = program.operation("conv2")
+    offset = conv.step_writing("y", (5, 1, 2))
+    found = sources(conv, offset)
+    assert {name: len(cells) for name, cells in found.items()} == {"b": 1, "w": 4 * 9, "x": 4 * 9}
+    assert found["b"].tolist() == [[5]]
+    assert found["x"].min(0).tolist() == [0, 1, 2]
+    assert found["x"].max(0).tolist() == [3, 3, 4]
+
+
+def test_what_sources_name_is_what_python_reads(program):
+    """For each operation: the reads of all steps of one cell are among its sources, and are all of them."""
+    for operation in program.operations:
+        nest = operation.cells.nest
+        if not nest or operation.call.linear is not None:
+            continue
+        name, array = next(iter(operation.call.writes.items()))
+        index = tuple(size // 2 for size in array.shape)
+        offset = operation.step_writing(name, index)
+        start = program.start(operation.name)
+        read = set()
+        block = operation.cells.block.steps
+        for step in range(offset - block + 1, offset + 1):
+            read |= {place for place in program.state(start + step).reads}
+        found = {(name, tuple(cell)) for name, cells in sources(operation, offset).items() for cell in cells.tolist()}
+        given = {place for place in read if place[0] in operation.call.given}
+        assert given <= found, operation.name
+
+
+def test_a_window_is_outlined_as_one_and_scattered_cells_one_by_one():
+    grid = Cells(Box(0, 0, 50, 50), np.zeros((5, 5)), "x")
+    frame = Frame(200, 200, (grid,))
+    window = np.array([(r, c) for r in (1, 2) for c in (2, 3)])
+    apart = np.array([(0, 0), (4, 4)])
+    for cells, count in ((window, 1), (apart, 2)):
+        marks = explain(frame, Origin("x", "1", "", 0, {"x": cells}), {"x": "source_line"}, 60, 60, 1.0)
+        outlines = [mark for mark in marks if isinstance(mark, Rect) and mark.dashed]
+        assert len(outlines) == count
+    assert outlines[0].box == Box(0, 0, 10, 10)
+
+
+@pytest.mark.parametrize("point", [(1, 1), (499, 399), (499, 1), (1, 399)])
+def test_the_bubble_stays_in_the_frame(point):
+    shown = Origin("y[1, 2, 3]", "0.1234567", "written by conv1 at step 2,558", 2558, {})
+    box = explain(Frame(500, 400), shown, {}, *point, 1.0)[0].box
+    assert box.x >= 0 and box.y >= 0 and box.right <= 500 and box.bottom <= 400

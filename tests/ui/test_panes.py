@@ -1,0 +1,228 @@
+"""What a click, a drag, the wheel and the pointer do in the panes."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent, QWheelEvent
+
+from cnnviz.scene.marks import Cells, Spot, flat
+from cnnviz.ui.panes import computed_at
+
+LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+
+
+def center(box) -> QPoint:
+    return QPoint(round(box.center[0]), round(box.center[1]))
+
+
+def spot(pane, kind, **wanted) -> Spot:
+    spots = [mark for mark in pane.frame.marks if isinstance(mark, Spot) and mark.kind == kind]
+    return next(s for s in spots if all(getattr(s, name) == value for name, value in wanted.items()))
+
+
+# -------------------------------------------------------------------------------------------- network
+
+
+@pytest.mark.parametrize(("layer", "array"), [("conv1", "y"), ("pool2", "y"), ("softmax", "y"), ("loss", "E")])
+def test_a_layer_goes_to_its_last_cell(window, qtbot, layer, array):
+    row = spot(window.network, "layer", name=layer).box
+    qtbot.mouseClick(window.network, LEFT, pos=QPoint(round(row.x + 20), round(row.center[1])))
+    moment = window.player.moment
+    assert (moment.operation.layer, moment.operation.phase) in ((layer, "forward"), (layer, "loss"))
+    assert moment.state.writes[0][0] in moment.operation.call.writes
+    assert moment.state.written(array).all()
+
+
+def test_the_input_goes_to_the_start(window, qtbot):
+    window.player.go_to(9999)
+    qtbot.mouseClick(window.network, LEFT, pos=center(spot(window.network, "layer", name="input").box))
+    assert window.player.cursor.index == 0
+
+
+def test_a_gradient_goes_to_where_it_is_complete(window, qtbot):
+    qtbot.mouseClick(window.network, LEFT, pos=center(spot(window.network, "gradient", name="conv1").box))
+    moment = window.player.moment
+    assert moment.operation.name == "relu1.dx"
+    assert moment.state.writes == (("dx", (3, 7, 7)),)
+
+
+def test_every_row_leads_somewhere(lesson):
+    program = lesson.program
+    for name in ("input", *(op.layer for op in program.operations if op.phase == "forward"), "loss"):
+        for gradient in (False, True):
+            assert 0 <= computed_at(program, name, gradient) < len(program)
+
+
+# -------------------------------------------------------------------------------------------- listing
+
+
+def test_a_lines_number_toggles_a_breakpoint(window, qtbot):
+    place = center(spot(window.debugger, "gutter", line=10).box)
+    qtbot.mouseClick(window.debugger, LEFT, pos=place)
+    assert [(p.operation, p.line, p.offset) for p in window.player.breakpoints] == [("conv1", 10, None)]
+    qtbot.mouseClick(window.debugger, LEFT, pos=place)
+    assert window.player.breakpoints == ()
+
+
+def test_a_lines_text_runs_to_it(window, qtbot):
+    qtbot.mouseClick(window.debugger, LEFT, pos=center(spot(window.debugger, "line", line=10).box))
+    assert window.player.cursor.step.line == 10
+    assert window.player.moment.state.writes == (("y", (0, 0, 0)),)
+
+
+# ------------------------------------------------------------------------------------------- timeline
+
+
+def on_bar(window, part: float) -> QPoint:
+    bar = window.timeline.bar()
+    return QPoint(round(bar.x + part * bar.w), round(bar.center[1]))
+
+
+def test_a_click_goes_there_and_the_playhead_is_under_the_pointer(window, qtbot):
+    place = on_bar(window, 0.6)
+    qtbot.mouseClick(window.timeline, LEFT, pos=place)
+    assert window.timeline.x_of(window.player.cursor.index) == pytest.approx(place.x(), abs=1.5)
+
+
+def drag(widget, place: QPoint) -> None:
+    at = QPointF(place)
+    move = QMouseEvent(
+        QEvent.Type.MouseMove, at, widget.mapToGlobal(at), LEFT, LEFT, Qt.KeyboardModifier.NoModifier
+    )
+    QCoreApplication.sendEvent(widget, move)
+
+
+def test_dragging_reaches_start_and_end(window, qtbot):
+    qtbot.mousePress(window.timeline, LEFT, pos=on_bar(window, 0.4))
+    drag(window.timeline, on_bar(window, 1.2))
+    assert window.player.cursor.index == len(window.player.cursor.program) - 1
+    drag(window.timeline, on_bar(window, -0.1))
+    assert window.player.cursor.index == 0
+
+
+def wheel(widget, place: QPoint, turned: int) -> None:
+    at = QPointF(place)
+    event = QWheelEvent(
+        at,
+        widget.mapToGlobal(at),
+        QPoint(),
+        QPoint(0, turned),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QCoreApplication.sendEvent(widget, event)
+
+
+def test_the_wheel_zooms_around_the_pointer(window):
+    timeline, place = window.timeline, on_bar(window, 0.3)
+    step = timeline.step_at(place.x())
+    for _ in range(5):
+        wheel(timeline, place, 120)
+    low, high = timeline.span
+    assert high - low == pytest.approx(0.8**5)
+    assert timeline.x_of(step) == pytest.approx(place.x(), abs=2)
+    for _ in range(9):
+        wheel(timeline, place, -120)
+    assert timeline.span == (0.0, 1.0)
+
+
+def test_zoomed_in_as_far_as_it_goes_every_step_can_be_hit(window):
+    timeline, place = window.timeline, on_bar(window, 0.05)
+    for _ in range(80):
+        wheel(timeline, place, 120)
+    found = {timeline.step_at(place.x() + k) for k in (-200, -100, 0, 100, 200)}
+    assert max(found) - min(found) <= 4
+
+
+def test_a_double_click_shows_all_and_stays(window, qtbot):
+    wheel(window.timeline, on_bar(window, 0.3), 240)
+    window.player.go_to(1234)
+    place = on_bar(window, 0.5)
+    qtbot.mouseClick(window.timeline, LEFT, pos=place)
+    qtbot.mouseDClick(window.timeline, LEFT, pos=place)
+    assert window.timeline.span == (0.0, 1.0)
+    assert window.player.cursor.index == 1234
+
+
+def test_the_right_button_toggles_a_breakpoint(window, qtbot):
+    place = on_bar(window, 0.45)
+    qtbot.mouseClick(window.timeline, RIGHT, pos=place)
+    assert len(window.player.breakpoints) == 1
+    assert window.player.cursor.index == 0
+    qtbot.mouseClick(window.timeline, RIGHT, pos=QPoint(place.x() + 3, place.y()))
+    assert window.player.breakpoints == ()
+
+
+def test_the_playhead_stays_in_sight_while_zoomed(window):
+    for _ in range(12):
+        wheel(window.timeline, on_bar(window, 0.1), 120)
+    window.player.go_to(60_000)
+    bar = window.timeline.bar()
+    assert bar.x <= window.timeline.x_of(60_000) <= bar.right
+
+
+# ----------------------------------------------------------------------------------------------- stage
+
+
+def grid_of(window, array: str) -> Cells:
+    marks = flat(reversed(window.stage.frame.marks))
+    return next(m for m in marks if isinstance(m, Cells) and m.array == array and m.texts)
+
+
+def test_a_written_cell_goes_to_the_step_that_writes_it(window, qtbot):
+    window.player.go_to(2500)
+    grid = grid_of(window, "y")
+    index = grid.index_of(0, 3)
+    qtbot.mouseClick(window.stage, LEFT, pos=center(grid.box_of(0, 3)))
+    assert window.player.moment.state.writes == (("y", index),)
+
+
+def test_an_input_cell_goes_to_the_layer_that_wrote_it(window, qtbot):
+    program = window.player.cursor.program
+    window.player.go_to(program.start("relu1") + 40)
+    grid = grid_of(window, "x")
+    index = grid.index_of(1, 1)
+    qtbot.mouseClick(window.stage, LEFT, pos=center(grid.box_of(1, 1)))
+    assert window.player.cursor.step.operation.name == "conv1"
+    assert window.player.moment.state.writes == (("y", index),)
+
+
+def test_a_parameter_leads_nowhere(window, qtbot):
+    window.player.go_to(2500)
+    qtbot.mouseClick(window.stage, LEFT, pos=center(grid_of(window, "w").box_of(1, 1)))
+    assert window.player.cursor.index == 2500
+
+
+def test_hovering_explains_and_a_step_ends_it(window, qtbot):
+    window.player.go_to(2500)
+    grid = grid_of(window, "y")
+    qtbot.mouseMove(window.stage, center(grid.box_of(0, 2)))
+    QCoreApplication.processEvents()
+    marks = window.stage.over(window.stage.frame)
+    assert marks
+    assert window.stage.cursor().shape() == Qt.CursorShape.PointingHandCursor
+    window.player.go(window.player.cursor.next())
+    assert window.stage.over(window.stage.frame) == []
+
+
+def test_hidden_panes_compose_nothing(window, monkeypatch):
+    window.set_lecture(True)
+    QCoreApplication.processEvents()
+    composed: list[str] = []
+    for name in ("network", "debugger"):
+        pane = getattr(window, name)
+        monkeypatch.setattr(pane, "compose", lambda box, unit, name=name: composed.append(name) or [])
+    for index in range(0, 900, 100):
+        window.player.go_to(index)
+        QCoreApplication.processEvents()
+    assert composed == []
+
+
+def test_the_keyboards_focus_is_seen(window, qtbot):
+    window.network.setFocus(Qt.FocusReason.TabFocusReason)
+    ringed = window.network.grab().toImage()
+    window.stage.setFocus(Qt.FocusReason.MouseFocusReason)
+    assert window.network.grab().toImage() != ringed

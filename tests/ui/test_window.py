@@ -1,0 +1,351 @@
+"""The window as a whole: sizes, lessons, errors, pictures, what is remembered, memory."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QLineEdit, QWidget
+
+from cnnviz.render.image import to_image
+from cnnviz.scene.frame import View, compose
+from cnnviz.trace.stops import Level
+from cnnviz.ui import launch
+from cnnviz.ui.settings import Settings
+from cnnviz.ui.window import Window
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def in_window(window, widget):
+    return widget.rect().translated(widget.mapTo(window, widget.rect().topLeft()))
+
+
+# ---------------------------------------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (1000, 620)])
+@pytest.mark.parametrize("zoom", [100, 150])
+def test_nothing_overlaps_and_nothing_is_clipped(make_window, size, zoom):
+    window = make_window(*size)
+    window.set_zoom(zoom)
+    QCoreApplication.processEvents()
+    parts = [window.menuBar(), window.bar, *window.panes]
+    places = [in_window(window, part) for part in parts]
+    for k, place in enumerate(places):
+        assert window.rect().contains(place), parts[k]
+        assert all(not place.intersects(other) for other in places[k + 1 :]), parts[k]
+    for widget in window.bar.findChildren(QWidget):
+        if widget.isVisible():
+            assert window.bar.rect().contains(in_window(window.bar, widget)), widget
+            if isinstance(widget, QAbstractButton):
+                assert widget.width() >= widget.minimumSizeHint().width()
+
+
+def test_at_1280_by_720_every_control_is_there(window):
+    for widget in (*window.bar.transport.values(), *window.bar.levels.values(), window.bar.save, window.bar.speed):
+        assert widget.isVisible()
+    assert not window.bar.title.text().endswith("…")
+
+
+@pytest.mark.parametrize("name", ["network", "debugger", "timeline"])
+def test_panes_can_be_hidden_and_come_back(window, name):
+    pane, action = getattr(window, name), window.actions_by_name[name]
+    size = pane.size()
+    action.trigger()
+    assert not pane.isVisible()
+    action.trigger()
+    QCoreApplication.processEvents()
+    assert pane.isVisible()
+    assert abs(pane.width() - size.width()) <= 3
+
+
+def test_the_lecture_view_is_the_stage_and_a_strip(window):
+    window.set_lecture(True)
+    QCoreApplication.processEvents()
+    assert [w.isVisible() for w in (window.bar, window.menuBar(), window.network, window.debugger)] == [False] * 4
+    assert window.stage.width() == window.width()
+    assert window.stage.height() > window.height() * 0.9
+
+
+# ------------------------------------------------------------------------------------------- controls
+
+
+def test_every_control_has_a_name_a_tooltip_and_a_place_in_the_tab_order(window):
+    controls = window.findChildren(QAbstractButton) + window.findChildren(QAbstractSlider)
+    controls = [c for c in controls + window.findChildren(QLineEdit) if c.isVisible()]
+    assert len(controls) >= 17
+    for control in controls:
+        if type(control).__name__ != "QScrollBar":
+            assert control.accessibleName(), control
+            assert control.toolTip(), control
+            assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, control
+
+
+def test_tab_reaches_every_control_and_comes_round(window, qtbot):
+    window.stage.setFocus()
+    seen = []
+    for _ in range(60):
+        qtbot.keyClick(QGuiApplication.focusObject(), Qt.Key.Key_Tab)
+        seen.append(QGuiApplication.focusObject())
+        if seen[-1] is window.stage:
+            break
+    assert seen[-1] is window.stage
+    wanted = [*window.bar.transport.values(), *window.panes, window.bar.speed, window.bar.image, window.bar.save]
+    assert all(widget in seen for widget in wanted)
+
+
+def test_the_buttons_do_what_they_say_and_leave_the_focus(window, qtbot):
+    player, transport = window.player, window.bar.transport
+    start = player.cursor
+    for name, expected in (
+        ("next", lambda c: c.next()),
+        ("next_layer", lambda c: c.next(Level.LAYER)),
+        ("back", lambda c: c.previous()),
+        ("end", lambda c: c.to(10**9)),
+        ("back_layer", lambda c: c.previous(Level.LAYER)),
+        ("start", lambda c: c.to(0)),
+    ):
+        wanted = expected(player.cursor)
+        qtbot.mouseClick(transport[name], LEFT)
+        assert player.cursor == wanted
+        assert window.stage.hasFocus()
+    assert player.cursor == start
+    qtbot.mouseClick(transport["play"], LEFT)
+    assert player.playing
+    qtbot.mouseClick(transport["play"], LEFT)
+    assert not player.playing
+
+
+def test_the_levels_are_chosen_by_a_click(window, qtbot):
+    for level, button in window.bar.levels.items():
+        qtbot.mouseClick(button, LEFT)
+        assert window.player.cursor.level is level
+        assert [other for other, b in window.bar.levels.items() if b.isChecked()] == [level]
+
+
+# -------------------------------------------------------------------------------------------- lessons
+
+
+def test_it_opens_on_the_first_step_with_the_stage_in_focus(window):
+    assert window.player.cursor.index == 0
+    assert window.stage.hasFocus()
+    assert window.desk.lesson.title in window.windowTitle()
+    assert QGuiApplication.modalWindow() is None
+
+
+# The offscreen platform has nothing to raise and no keyboard to grab for a popup.
+popup = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+
+
+@popup
+def test_another_image_keeps_the_place(window, qtbot):
+    window.player.go_to(4321)
+    window.player.set_level(Level.TERM)
+    window.actions_by_name["image"].trigger()
+    assert window.chooser.isVisible()
+    grid = window.chooser.grid
+    qtbot.keyClick(grid, Qt.Key.Key_Home)
+    qtbot.keyClick(grid, Qt.Key.Key_Right)
+    qtbot.keyClick(grid, Qt.Key.Key_Return)
+    assert not window.chooser.isVisible()
+    assert window.desk.lesson.image == 1
+    assert (window.player.cursor.index, window.player.cursor.level) == (4321, Level.TERM)
+    assert window.player.cursor.program is window.desk.lesson.program
+
+
+@popup
+def test_escape_leaves_the_chooser_as_it_was(window, qtbot):
+    shown = window.desk.lesson.image
+    window.actions_by_name["image"].trigger()
+    qtbot.keyClick(window.chooser, Qt.Key.Key_Escape)
+    assert not window.chooser.isVisible()
+    assert window.desk.lesson.image == shown
+
+
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.toml"
+    path.write_text("title = 3\n")
+    return path
+
+
+def drop(window, path: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    copy, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    for kind in (QDragEnterEvent, QDropEvent):
+        place = QPointF(50, 50) if kind is QDropEvent else QPointF(50, 50).toPoint()
+        event = kind(place, copy, data, LEFT, none)
+        QCoreApplication.sendEvent(window, event)
+
+
+def test_a_broken_file_is_told_in_the_bar_and_all_stays(window, tmp_path, qtbot):
+    window.player.go_to(77)
+    drop(window, broken(tmp_path))
+    assert window.message.isVisible()
+    assert "broken.toml" in window.message.sentence.text()
+    assert window.player.cursor.index == 77
+    qtbot.mouseClick(window.message.close_button, LEFT)
+    assert not window.message.isVisible()
+    assert window.stage.hasFocus()
+
+
+@pytest.mark.parametrize("name", ["picture.png", "folder", "nothing.toml"])
+def test_other_things_dropped_are_told_too(window, tmp_path, name):
+    drop(window, tmp_path / name)
+    assert name in window.message.sentence.text()
+
+
+def test_a_file_dropped_is_opened(window, tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    drop(window, path)
+    assert not window.message.isVisible(), window.message.sentence.text()
+    assert window.desk.lesson.title == "Small"
+    assert not window.bar.image.isVisible()  # one sample: nothing to choose
+    QCoreApplication.processEvents()
+    window.actions_by_name["end"].trigger()
+    QCoreApplication.processEvents()
+
+
+SMALL = """
+title = "Small"
+sentence = "Two neurons."
+seed = 1
+
+[input]
+shape = [3]
+values = [1.0, 2.0, 3.0]
+
+[[layers]]
+name = "fc"
+kind = "linear"
+neurons = 2
+"""
+
+# ------------------------------------------------------------------------------------------- pictures
+
+
+def test_the_saved_picture_is_the_composed_frame(window, tmp_path):
+    window.player.go_to(2558)
+    window.player.toggle_here()
+    window.save_picture(tmp_path / "frame")
+    lesson = window.desk.lesson
+    view = View(1920, 1080, lesson.title, lesson.samples.classes, window.player.breakpoints)
+    expected = to_image(compose(lesson.program, 2558, view), "light")
+    assert QImage(str(tmp_path / "frame.png")).convertToFormat(expected.format()) == expected
+    assert "frame.png" in window.message.sentence.text()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_picture_that_cannot_be_written_is_told_and_the_old_one_stays(window, tmp_path, monkeypatch):
+    path = tmp_path / "frame.png"
+    path.write_bytes(b"old")
+    monkeypatch.setattr("cnnviz.ui.saving.os.fsync", full_disk)
+    window.save_picture(path)
+    assert "was not saved" in window.message.sentence.text()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.glob(".frame*")) == []
+    window.save_picture(tmp_path / "no" / "such" / "folder.png")
+    assert "folder.png was not saved" in window.message.sentence.text()
+
+
+def full_disk(_: int) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_copying_puts_the_frame_on_the_clipboard(window):
+    window.actions_by_name["copy"].trigger()
+    image = QGuiApplication.clipboard().image()
+    assert (image.width(), image.height()) == (1920, 1080)
+
+
+# ----------------------------------------------------------------------------------------- remembering
+
+
+def test_place_looks_and_sizes_come_back(make_window):
+    window = make_window(1500, 800)
+    window.desk.choose(7)
+    window.player.go_to(4242)
+    window.player.set_level(Level.MAP)
+    window.player.set_speed(24)
+    window.toggle_theme()
+    window.set_zoom(120)
+    sizes = window.splitter.sizes()
+    window.actions_by_name["debugger"].trigger()
+    QCoreApplication.processEvents()
+    window.close()
+    again = make_window(1500, 800)
+    assert again.desk.lesson.image == 7
+    assert (again.player.cursor.index, again.player.cursor.level) == (4242, Level.MAP)
+    assert (again.player.speed, again.theme.name, again.zoom) == (24, "dark", 120)
+    assert not again.debugger.isVisible()
+    again.actions_by_name["debugger"].trigger()
+    QCoreApplication.processEvents()
+    assert again.splitter.sizes() == pytest.approx(sizes, abs=2)
+
+
+def test_each_lesson_has_its_own_place(window, tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    window.player.go_to(999)
+    window.desk.open(str(path))
+    assert window.player.cursor.index == 0
+    window.player.go_to(5)
+    window.desk.open("digits")
+    assert window.player.cursor.index == 999
+    window.desk.open(str(path))
+    assert window.player.cursor.index == 5
+
+
+def test_without_a_name_the_last_lesson_is_opened_and_a_lost_one_is_told(window, tmp_path, settings_file, qtbot):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    window.desk.open(str(path))
+    window.close()
+    for title, message in (("Small", ""), ("Handwritten digits", "small.toml")):
+        again: Window = launch._where_it_was_left(Settings(settings_file))
+        qtbot.addWidget(again)
+        assert again.desk.lesson.title == title
+        assert message in again.message.sentence.text()
+        path.unlink(missing_ok=True)
+
+
+def test_a_shorter_lesson_than_remembered_opens_at_its_end(make_window, settings_file):
+    window = make_window()
+    window.close()
+    text = settings_file.read_text()
+    settings_file.write_text(text.replace("step=0", "step=99999999"))
+    again = make_window()
+    assert again.player.cursor.index == len(again.player.cursor.program) - 1
+
+
+# --------------------------------------------------------------------------------------------- memory
+
+
+def test_two_thousand_steps_leave_memory_flat(window):
+    """Over places that have been painted before: so that only what is kept by mistake grows."""
+    program = window.player.cursor.program
+    places = range(0, len(program), len(program) // 40)
+
+    def steps(count: int) -> None:
+        for k in range(count):
+            window.player.go_to(places[k % len(places)])
+            if k % 7 == 0:  # 7 and the number of places have no common factor: all are painted
+                QCoreApplication.processEvents()
+        gc.collect()
+
+    steps(7 * len(places))
+    tracemalloc.start()
+    try:
+        steps(7 * len(places))
+        before, _ = tracemalloc.get_traced_memory()
+        steps(2000)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 200_000
