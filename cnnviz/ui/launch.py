@@ -47,7 +47,7 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
 
 
 def _where_it_was_left(settings: Settings) -> Window:
-    """Return the window on the lesson that was open last; where that is gone, it says so, on the usual one."""
+    """Return the window on the lesson that was open last; if it is gone, that is said on the usual one."""
     source = settings.text("window/lesson") or DEFAULT
     try:
         return Window(load_lesson(source), source, settings)

@@ -28,13 +28,16 @@ def main() -> None:
     print(f"Painting at {SIZE[0]} × {SIZE[1]}, offscreen")
     window = _window()
     times = jumps(window, JUMPS)
-    print(f"  key to painted frame, {JUMPS:,} random jumps   {_told(times)}")
-    parts = [("compose only", _compose_only), ("one step on (Page down)", _steps_on)]
-    for text, measure in parts:
-        print(f"  {text:<42} {_told(measure(window))}")
-    print(f"  {'the same frames by matplotlib (Agg)':<42} {against_matplotlib(window, statistics.median(times))}")
+    _row(f"any step, to painted frame ({JUMPS:,} jumps)", _told(times))
+    _row("the same without painting", _told(_compose_only(window)))
+    _row("the next step, to painted frame", _told(_steps_on(window)))
+    _row("the same frames by matplotlib (Agg)", against_matplotlib(window, statistics.median(times)))
     window.close()
-    print(f"  {f'process start to first painting, {STARTS} starts':<42} {_told(starts(STARTS))}")
+    _row(f"process start to first painting ({STARTS} starts)", _told(starts(STARTS)))
+
+
+def _row(text: str, told: str) -> None:
+    print(f"  {text:<48} {told}", flush=True)
 
 
 def jumps(window, count: int) -> list[float]:  # type: ignore[no-untyped-def]

@@ -39,7 +39,9 @@ def settings_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_window(application: QApplication, lesson: Lesson, settings_file: Path, qtbot) -> Iterator[MakeWindow]:
+def make_window(
+    application: QApplication, lesson: Lesson, settings_file: Path, qtbot
+) -> Iterator[MakeWindow]:
     made: list[Window] = []
 
     def make(width: int = 1280, height: int = 720) -> Window:

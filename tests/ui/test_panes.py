@@ -24,7 +24,9 @@ def spot(pane, kind, **wanted) -> Spot:
 # -------------------------------------------------------------------------------------------- network
 
 
-@pytest.mark.parametrize(("layer", "array"), [("conv1", "y"), ("pool2", "y"), ("softmax", "y"), ("loss", "E")])
+@pytest.mark.parametrize(
+    ("layer", "array"), [("conv1", "y"), ("pool2", "y"), ("softmax", "y"), ("loss", "E")]
+)
 def test_a_layer_goes_to_its_last_cell(window, qtbot, layer, array):
     row = spot(window.network, "layer", name=layer).box
     qtbot.mouseClick(window.network, LEFT, pos=QPoint(round(row.x + 20), round(row.center[1])))

@@ -47,7 +47,12 @@ def test_nothing_overlaps_and_nothing_is_clipped(make_window, size, zoom):
 
 
 def test_at_1280_by_720_every_control_is_there(window):
-    for widget in (*window.bar.transport.values(), *window.bar.levels.values(), window.bar.save, window.bar.speed):
+    for widget in (
+        *window.bar.transport.values(),
+        *window.bar.levels.values(),
+        window.bar.save,
+        window.bar.speed,
+    ):
         assert widget.isVisible()
     assert not window.bar.title.text().endswith("…")
 
@@ -67,7 +72,9 @@ def test_panes_can_be_hidden_and_come_back(window, name):
 def test_the_lecture_view_is_the_stage_and_a_strip(window):
     window.set_lecture(True)
     QCoreApplication.processEvents()
-    assert [w.isVisible() for w in (window.bar, window.menuBar(), window.network, window.debugger)] == [False] * 4
+    assert [w.isVisible() for w in (window.bar, window.menuBar(), window.network, window.debugger)] == [
+        False
+    ] * 4
     assert window.stage.width() == window.width()
     assert window.stage.height() > window.height() * 0.9
 
@@ -95,7 +102,13 @@ def test_tab_reaches_every_control_and_comes_round(window, qtbot):
         if seen[-1] is window.stage:
             break
     assert seen[-1] is window.stage
-    wanted = [*window.bar.transport.values(), *window.panes, window.bar.speed, window.bar.image, window.bar.save]
+    wanted = [
+        *window.bar.transport.values(),
+        *window.panes,
+        window.bar.speed,
+        window.bar.image,
+        window.bar.save,
+    ]
     assert all(widget in seen for widget in wanted)
 
 
@@ -302,7 +315,9 @@ def test_each_lesson_has_its_own_place(window, tmp_path):
     assert window.player.cursor.index == 5
 
 
-def test_without_a_name_the_last_lesson_is_opened_and_a_lost_one_is_told(window, tmp_path, settings_file, qtbot):
+def test_without_a_name_the_last_lesson_is_opened_and_a_lost_one_is_told(
+    window, tmp_path, settings_file, qtbot
+):
     path = tmp_path / "small.toml"
     path.write_text(SMALL)
     window.desk.open(str(path))
