@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.trace.looptree import LoopTree
+from cnnviz.trace.looptree import Line, LoopTree, walk
 from cnnviz.trace.operation import Operation
 
 
@@ -93,7 +93,7 @@ class Anatomy:
 def anatomy(tree: LoopTree, line: int) -> Anatomy | None:
     """Take a line of a listing apart; None if it is no assignment."""
     text = tree.source[line - 1].strip()
-    if text.endswith(":"):
+    if not any(isinstance(node, Line) and node.number == line for node in walk(tree.body)):
         return None
     statement = ast.parse(text).body[0]
     assert isinstance(statement, ast.Assign | ast.AugAssign)
@@ -110,7 +110,8 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
     Returns
     -------
     dict[str, NDArray]
-        By array name: indices (n, ndim), in the order the listing reads them.
+        By array name: indices (n, ndim), in the order the listing reads them; where the line names
+        several cells of one array, first all of the first.
     """
     parts = anatomy(operation.tree, line)
     loops, _ = operation.path_to(line)
@@ -122,15 +123,15 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
         zip((loop.variable for loop in free), np.indices(counts, sparse=True) if counts else (), strict=True)
     )
     scope = {**operation.call.given, **variables, **grids}
-    cells: dict[str, NDArray[np.intp]] = {}
-    for operand in parts.operands:
+    cells: dict[str, list[NDArray[np.intp]]] = {}
+    for operand in {(operand.name, operand.subscripts): operand for operand in parts.operands}.values():
         if operand.index:
             index = [
                 np.broadcast_to(eval(code, {"__builtins__": {}}, scope), counts).reshape(-1)
                 for code in operand.index
             ]
-            cells[operand.name] = np.stack(index, axis=1)
-    return cells
+            cells.setdefault(operand.name, []).append(np.stack(index, axis=1))
+    return {name: np.concatenate(indices) for name, indices in cells.items()}
 
 
 def _choice(node: ast.expr) -> Choice | None:

@@ -332,12 +332,27 @@ class Operation:
             self._orders[line.number] = self._write_order(line)
         return self._orders[line.number]
 
+    def cells_written(self, line: Line, runs: int) -> slice | NDArray[np.intp]:
+        """Return the flat index of the cells that the first runs of a line write."""
+        return slice(0, runs) if line in self._in_order else self.write_order(line)[:runs]
+
+    @cached_property
+    def _in_order(self) -> frozenset[Line]:
+        """The lines that write all cells of their arrays, in the order these lie in memory."""
+        return frozenset(line for line in self._writing_lines if self._writes_in_order(line))
+
+    def _writes_in_order(self, line: Line) -> bool:
+        loops, _ = self.path_to(line.number)
+        return line.plain_index == tuple(loop.variable for loop in loops) and (
+            self.call.writes[line.target].shape == tuple(loop.count for loop in loops)
+        )
+
     def _write_order(self, line: Line) -> NDArray[np.intp]:
         loops, _ = self.path_to(line.number)
         counts = tuple(loop.count for loop in loops)
         shape = self.call.writes[line.target].shape
         variables = tuple(loop.variable for loop in loops)
-        if line.plain_index == variables and counts == shape:
+        if line in self._in_order:
             return np.arange(prod(shape))
         grids = dict(zip(variables, np.indices(counts, sparse=True) if counts else (), strict=True))
         scope = {**self.call.given, **grids}

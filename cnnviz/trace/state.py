@@ -66,7 +66,7 @@ class State:
         done = np.zeros(array.shape, bool)
         for line in operation.writers(name):
             runs = operation.runs_until(line, self.offset)
-            done.reshape(-1)[operation.write_order(line)[:runs]] = True
+            done.reshape(-1)[operation.cells_written(line, runs)] = True
         return done
 
 
@@ -129,7 +129,7 @@ def _arrays_before(operation: Operation, cells: int) -> dict[str, Array]:
     if operation.cells.nest:
         for name, array in arrays.items():
             for line in operation.writers(name):
-                done = operation.write_order(line)[:cells]
+                done = operation.cells_written(line, cells)
                 array.reshape(-1)[done] = call.writes[name].reshape(-1)[done]
     return arrays
 
