@@ -134,10 +134,10 @@ class TopBar(QWidget):
                 return
             widget.hide()
 
-    def set_look(self, theme: Theme, zoom: float) -> None:
-        """Take colours and sizes."""
+    def set_look(self, theme: Theme, text: int) -> None:
+        """Take colours, and sizes that go with a size of text in pixels."""
         self._theme = theme
-        side = round(20 * zoom)
+        side = round(1.35 * text)
         for name, button in self.transport.items():
             if name != "play":
                 button.setIcon(icon(name.replace("_", "-"), theme.color("ink")))
@@ -146,7 +146,8 @@ class TopBar(QWidget):
         self.save.setIcon(icon("save", theme.color("ink")))
         for button in (self.theme_button, self.save, self.image):
             button.setIconSize(QSize(side, side))
-        self.speed.setFixedWidth(round(96 * zoom))
+        self.speed.setFixedWidth(round(6.5 * text))
+        self.speed_text.ensurePolished()
         widest = self.speed_text.fontMetrics().horizontalAdvance(_speed_text(SPEEDS[-1]))
         self.speed_text.setFixedWidth(widest + 6)
         self.refresh()
@@ -178,6 +179,7 @@ class Title(QLabel):
     def __init__(self) -> None:
         super().__init__()
         self._whole = ""
+        self.setObjectName("title")
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
 

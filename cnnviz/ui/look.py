@@ -45,14 +45,22 @@ def palette(theme: Theme) -> QPalette:
     return made
 
 
-def style_sheet(theme: Theme, zoom: float) -> str:
-    """Return what Fusion does not know: the shapes of the bars and of their buttons."""
-    colours = dict(theme.roles)
-    sizes = {"radius": round(6 * zoom), "pad": round(4 * zoom), "wide": round(10 * zoom)}
-    return _SHEET % {**colours, **sizes}
+def style_sheet(theme: Theme, text: int) -> str:
+    """Return what Fusion does not know: sizes of text, the shapes of the bars and of their buttons.
+
+    Parameters
+    ----------
+    text : int
+        The size of text in pixels; all else follows from it.
+    """
+    em = text / 14
+    sizes = {"radius": round(6 * em), "pad": round(4 * em), "wide": round(10 * em), "inner": round(4 * em) - 1}
+    return _SHEET % {**theme.roles, **sizes, "text": text, "title": text + round(4 * em)}
 
 
 _SHEET = """
+QWidget { font-size: %(text)dpx; }
+QLabel#title { font-size: %(title)dpx; font-weight: 600; }
 QWidget#bar, QWidget#strip { background: %(panel)s; border: 0; border-bottom: 1px solid %(panel_line)s; }
 QWidget#strip[kind="error"] { background: %(source_fill)s; }
 QMenuBar { background: %(panel)s; }
@@ -86,7 +94,7 @@ QLineEdit {
   border: 1px solid %(line)s; border-radius: %(radius)dpx; padding: 3px 6px; background: %(ground)s;
 }
 QLineEdit:focus { border: 2px solid %(accent)s; padding: 2px 5px; }
-""".replace("%(inner)dpx", "3px")
+"""
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QSplitter,
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import Lesson
-from cnnviz.render.fonts import font
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import View, compose
 from cnnviz.scene.theme import THEMES
@@ -70,7 +69,7 @@ class Window(QMainWindow):
         self.zoom = settings.number("window/zoom", 100, _SMALLEST_ZOOM, _LARGEST_ZOOM)
         self._lecture = False
         self._last_escape = -_LEAVES_WITHIN
-        self._font_size = 0
+        self._text_size = 0
         self.actions_by_name = make_actions(self)
         self._assemble()
         connect(self.actions_by_name, self._handlers())
@@ -271,17 +270,13 @@ class Window(QMainWindow):
             pane.refresh()
 
     def _take_look(self) -> None:
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
-        application.setPalette(palette(self.theme))
-        zoom = self.zoom / 100
+        QApplication.setPalette(palette(self.theme))
+        self._text_size = 0
         self._fit()
-        self.setStyleSheet(style_sheet(self.theme, zoom))
-        self.bar.set_look(self.theme, zoom * self._font_size / 15)
         for strip in (self.message, self.go_strip):
             strip.set_look(self.theme)
         for pane in self.panes:
-            pane.set_look(self.theme, zoom)
+            pane.set_look(self.theme, self.zoom / 100)
 
     def _fit(self) -> None:
         """Give sizes that follow from the window's: the bar's text, the timeline, the lecture's text."""
@@ -290,13 +285,11 @@ class Window(QMainWindow):
         self.stage.smallest_unit = lecture if self._lecture else 0.0
         height = lecture * STRIP if self._lecture else unit * TIMELINE[1]
         self.timeline.setFixedHeight(round(height))
-        size = 13 if self.height() < 900 or self.width() < 1600 else 15
-        if size != self._font_size:
-            self._font_size = size
-            self.bar.set_look(self.theme, self.zoom / 100 * size / 15)
-        self.setFont(font("sans", size * self.zoom / 100, False))
-        title = font("sans", (size + 4) * self.zoom / 100, True)
-        self.bar.title.setFont(title)
+        size = round((13 if self.height() < 900 or self.width() < 1600 else 15) * self.zoom / 100)
+        if size != self._text_size:
+            self._text_size = size
+            self.setStyleSheet(style_sheet(self.theme, size))
+            self.bar.set_look(self.theme, size)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Follow the window's size."""
