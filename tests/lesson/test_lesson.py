@@ -1,11 +1,14 @@
 """Lessons load, show what they should, and choose among images; the built-in ones keep their promises."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.lesson import build_network, lesson_names, load_lesson, read_file
+from cnnviz.lesson.lesson import lesson_names, load_lesson
 from tests.lesson.conftest import IMAGES
 
 
@@ -191,8 +194,9 @@ def _required(entry):
     return [p.name for p in parameters if p.default is p.empty and p.name != entry.filled]
 
 
-def test_the_training_script_builds_the_network_that_the_file_describes(digits):
-    from cnnviz.resources import resource
+def test_the_lesson_in_readme_is_complete(write):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    lesson = load_lesson(write(said))
 
-    network = build_network(read_file(resource("lessons", "digits.toml")))
-    assert network.shapes == digits.network.shapes
+    assert lesson.tape["fc.y"] == pytest.approx(0.5 * 1 - 0.25 * 2 + 0.1)
