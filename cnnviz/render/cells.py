@@ -10,7 +10,7 @@ from PySide6.QtCore import QLineF, QPointF
 from PySide6.QtGui import QImage, QPainter
 
 from cnnviz.render.text import SMALLEST, lay_out
-from cnnviz.render.tools import color, hatch_rect, pen, rectangle
+from cnnviz.render.tools import color, hatch, pen, rectangle
 from cnnviz.scene.marks import Cells
 from cnnviz.scene.theme import Theme, contrast, rgb
 
@@ -23,8 +23,8 @@ def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
         pixels[mark.faint] = _opaque(theme, "faint_cell")
     odd = None if np.isfinite(mark.values).all() else ~np.isfinite(mark.values)
     if odd is not None:
-        pixels[odd] = _opaque(theme, "odd_cell") if mark.texts else 0
-    if mark.missing is not None:
+        pixels[odd] = _opaque(theme, "odd_cell" if mark.gap is None else mark.gap)
+    if mark.missing is not None and mark.missing.any():
         pixels[mark.missing] = 0
         _paint_hatch(mark, painter, theme)
     rows, columns = pixels.shape
@@ -41,30 +41,18 @@ def colour_indices(mark: Cells) -> NDArray[np.uint8]:
     scale, middle = (255 / mark.limit, 0.5) if mark.palette == "pixel" else (127.5 / mark.limit, 128.0)
     with np.errstate(invalid="ignore", over="ignore"):
         places = np.clip(mark.values * scale + middle, 0, 255)
-    if np.isnan(places).any():
-        places = np.nan_to_num(places, nan=128)
+    nothing = np.isnan(places)
+    if nothing.any():
+        places[nothing] = 128
     return places.astype(np.uint8)
 
 
 def _paint_hatch(mark: Cells, painter: QPainter, theme: Theme) -> None:
-    """Hatch the missing cells, in as few and as large pieces as whole rows and rests of rows allow."""
+    """Hatch from the first row with a missing cell to the last; what is there is drawn over it."""
     assert mark.missing is not None
-    if mark.missing.all():
-        hatch_rect(painter, rectangle(mark.box), theme)
-        return
-    columns = mark.missing.shape[1]
-    whole = np.asarray(mark.missing.all(axis=1))
-    for start, end in _pieces(whole):
-        hatch_rect(painter, rectangle(mark.box_of(start, 0, end - start, columns)), theme)
-    for r in np.flatnonzero(mark.missing.any(axis=1) & ~whole):
-        for start, end in _pieces(mark.missing[r]):
-            hatch_rect(painter, rectangle(mark.box_of(int(r), start, 1, end - start)), theme)
-
-
-def _pieces(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return where runs of True start and end."""
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False)).tolist()
-    return list(zip(edges[::2], edges[1::2], strict=True))
+    rows = np.flatnonzero(mark.missing.any(axis=1))
+    first, last = int(rows[0]), int(rows[-1])
+    hatch(painter, mark.box_of(first, 0, last - first + 1, mark.missing.shape[1]), theme)
 
 
 def _paint_rules(mark: Cells, painter: QPainter, theme: Theme) -> None:

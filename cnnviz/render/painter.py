@@ -14,7 +14,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QPolygonF
 
 from cnnviz.render import cells, kept, text
-from cnnviz.render.tools import brush, hatch_rect, pen, rectangle
+from cnnviz.render.tools import brush, hatch, pen, rectangle
 from cnnviz.scene.marks import Cells, Dot, Frame, Group, Label, Path, Rect, Spot
 from cnnviz.scene.theme import Theme
 
@@ -47,7 +47,7 @@ def _paint_cells(mark: Cells, painter: QPainter, theme: Theme) -> None:
 def _paint_rect(mark: Rect, painter: QPainter, theme: Theme) -> None:
     area = rectangle(mark.box)
     if mark.hatched:
-        hatch_rect(painter, area, theme)
+        hatch(painter, mark.box, theme)
     if not mark.stroke and mark.radius == 0:
         if mark.fill:
             painter.fillRect(area, brush(theme, mark.fill))

@@ -50,40 +50,49 @@ class Terms:
 
 def terms(moment: Moment) -> Terms | None:
     """Return the terms of the cell in work, or None where the listing has no inner loop for them."""
-    operation, state = moment.operation, moment.state
+    operation, offset, line_now = moment.operation, moment.step.offset, moment.state.line
+    found = _term_line(operation, line_now)
+    if found is None:
+        return None
+    line, loops, in_block = found
+    count = prod(loop.count for loop in loops)
+    cell, _ = operation.cells.at(offset)
+    done = operation.runs_until(line, offset) - cell * count if in_block else 0
+    return Terms(line.number, loops, count, max(0, min(done, count)), line_now == line.number)
+
+
+@lru_cache(maxsize=1024)
+def _term_line(operation: Operation, line: int) -> tuple[Line, tuple[Loop, ...], bool] | None:
+    """Return the line that takes the terms around a line of a listing.
+
+    Returns
+    -------
+    (Line, tuple[Loop, ...], bool) or None
+        The line; the loops inside the cell around it; whether the line asked for is in the cell's block.
+        Looked for in the statement that holds the line, then before it, then after it.
+    """
     nest, block = operation.cells.nest, operation.cells.block
-    number_of_line = state.line
-    around = [
-        k
-        for k, statement in enumerate(block.statements)
-        if any(isinstance(node, Line | Loop) and node.number == number_of_line for node in walk(statement))
-    ]
-    here = around[0] if around else 0
-    order = [here, *range(here - 1, -1, -1), *range(here + 1, len(block.statements))]
-    for k in order:
+    here = next((k for k, s in enumerate(block.statements) if any(n.number == line for n in _nodes(s))), None)
+    start = here or 0
+    for k in (start, *range(start - 1, -1, -1), *range(start + 1, len(block.statements))):
         statement = block.statements[k]
         if not isinstance(statement, Loop):
             continue
-        line = next(
-            (
-                n
-                for n in walk(statement)
-                if isinstance(n, Line) and n.is_term and (n.accumulates or not n.index)
-            ),
-            None,
-        )
-        if line is None:
-            if k == here:
-                return None
-            continue
-        loops = operation.path_to(line.number)[0][len(nest) :]
-        count = prod(loop.count for loop in loops)
-        cell, _ = operation.cells.at(moment.step.offset)
-        done = operation.runs_until(line, moment.step.offset) - cell * count
-        if not moment.terms_begun and nest:
-            done = 0 if not around else done
-        return Terms(line.number, loops, count, max(0, min(done, count)), number_of_line == line.number)
+        taking = [
+            n
+            for n in _nodes(statement)
+            if isinstance(n, Line) and n.is_term and (n.accumulates or not n.index)
+        ]
+        if taking:
+            loops = operation.path_to(taking[0].number)[0][len(nest) :]
+            return taking[0], loops, here is not None or not nest
+        if k == here:
+            return None
     return None
+
+
+def _nodes(statement: Line | Loop) -> list[Line | Loop]:
+    return [node for node in walk(statement) if isinstance(node, Line | Loop)]
 
 
 def scope_of(moment: Moment) -> dict[str, Any]:

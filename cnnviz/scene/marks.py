@@ -161,6 +161,8 @@ class Cells:
         Whether the cells are ruled.
     flipped : bool
         Whether the slice is shown turned by 180°: the last cell first.
+    gap : Role or None
+        What NaN is painted with where it stands for no cell at all, between maps side by side.
     kept : bool
         Whether this very object is shown again at other steps, so that it pays to keep it painted.
     """
@@ -179,6 +181,7 @@ class Cells:
     faint: NDArray[np.bool_] | None = None
     lines: bool = True
     flipped: bool = False
+    gap: Role | None = None
     kept: bool = False
 
     @property

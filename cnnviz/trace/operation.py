@@ -43,6 +43,7 @@ class Operation:
         self.body: Block = self.tree.bind({name: _size(call.given[name]) for name in self.tree.sizes})
         self._orders: dict[int, NDArray[np.intp]] = {}
         self._located: tuple[int, tuple[Visit, ...], Line | Loop] | None = None
+        self._paths: dict[int, tuple[tuple[Loop, ...], Line | Loop]] = {}
         self._runs: dict[tuple[Line | Loop | Block, Line], int] = {}
 
     def _check_arguments(self) -> None:
@@ -144,7 +145,11 @@ class Operation:
 
     def path_to(self, line: int) -> tuple[tuple[Loop, ...], Line | Loop]:
         """Return the loops around a line, outermost first, and its node; a loop stands for its header."""
+        if line not in self._paths:
+            self._paths[line] = self._path_to(line)
+        return self._paths[line]
 
+    def _path_to(self, line: int) -> tuple[tuple[Loop, ...], Line | Loop]:
         def search(block: Block, loops: tuple[Loop, ...]) -> tuple[tuple[Loop, ...], Line | Loop] | None:
             for statement in block.statements:
                 if statement.number == line:

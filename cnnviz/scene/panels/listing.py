@@ -9,12 +9,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Role, Run, Spot, label
+from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import full, number
 from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.looptree import Line, walk
+from cnnviz.trace.operands import anatomy
 from cnnviz.trace.operation import Operation
 
 # JetBrains Mono's characters are all this wide, in parts of the text size.
@@ -37,10 +39,7 @@ def debugger(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakp
         if row.first and row.line in stops:
             center = (row.box.x + 3 * unit, row.box.center[1])
             marks.append(Dot(center, (6 if stops[row.line] else 4) * unit, "stop"))
-    top = rows[-1].box.bottom + 26 * unit
-    bottom = box.bottom - _formula_height(operation, unit)
-    inner = box.inset(18 * unit, 10 * unit)
-    return marks + _variables(moment, Box(inner.x, top, inner.w, bottom - top - 10 * unit), unit)
+    return marks + _variable_values(moment, box, unit)
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def _rows(operation: Operation, box: Box, unit: float) -> tuple[_Row, ...]:
 
 @lru_cache(maxsize=256)
 def _base(operation: Operation, box: Box, unit: float) -> Group:
-    """Return what the pane shows at every step of an operation: the listing and the formula."""
+    """Return what the pane shows at every step of an operation: listing, names, formula."""
     inner = box.inset(18 * unit, 10 * unit)
     head, name = inner.top(24 * unit), f"{operation.tree.name}()"
     marks: list[Mark] = [
@@ -85,6 +84,7 @@ def _base(operation: Operation, box: Box, unit: float) -> Group:
     for row in rows:
         marks += _listing_row(operation, row, unit)
     marks.append(Rect(Box(inner.x, rows[-1].box.bottom + 13 * unit, inner.w, 1), fill="panel_line"))
+    marks += _variable_names(operation, box, unit)
     formula = words(operation.tree.name).formula
     below = Box(inner.x, box.bottom - _formula_height(operation, unit), inner.w, 0)
     marks.append(Rect(Box(inner.x, below.y, inner.w, 1), fill="panel_line"))
@@ -191,43 +191,88 @@ def _coloured(operation: Operation, text: str) -> tuple[Run, ...]:
     return tuple(run for run in runs if run.text)
 
 
-def _variables(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    marks: list[Mark] = [label(box.top(24 * unit), tr("Variables"), 15 * unit, "muted", bold=True)]
-    rows = _variable_rows(moment)
-    step = min(27 * unit, (box.h - 30 * unit) / max(len(rows), 1))
-    size = min(15 * unit, step * 0.75)
-    for k, (name, said, value, colour) in enumerate(rows):
-        row = Box(box.x, box.y + 30 * unit + k * step, box.w, step)
+@lru_cache(maxsize=256)
+def _names(operation: Operation) -> tuple[str, ...]:
+    """Return every local name: loop variables first, then scalars in the order they are assigned."""
+    tree = operation.tree
+    lines = [node for node in walk(operation.body) if isinstance(node, Line)]
+    scalars = [line.target for line in lines if not line.index and line.target not in tree.parameters]
+    return tuple(dict.fromkeys((*tree.variables, *scalars)))
+
+
+@lru_cache(maxsize=256)
+def _most_cells(operation: Operation) -> int:
+    """Return how many cells a line of a listing reads and writes at most."""
+    parts = [anatomy(operation.tree, k) for k in range(2, len(operation.tree.source) + 1)]
+    return max(sum(bool(o.index) for o in (part.target, *part.operands)) for part in parts if part)
+
+
+@lru_cache(maxsize=256)
+def _variable_boxes(operation: Operation, box: Box, unit: float) -> tuple[Box, ...]:
+    """Return the rows of the variables: as many at every step, so that none of them moves."""
+    inner = box.inset(18 * unit, 10 * unit)
+    top = _rows(operation, box, unit)[-1].box.bottom + 26 * unit
+    bottom = box.bottom - _formula_height(operation, unit) - 10 * unit
+    count = len(_names(operation)) + _most_cells(operation)
+    step = min(27 * unit, (bottom - top - 30 * unit) / count)
+    return tuple(Box(inner.x, top + 30 * unit + k * step, inner.w, step) for k in range(count))
+
+
+def _variable_names(operation: Operation, box: Box, unit: float) -> list[Mark]:
+    """Draw the names of the variables and what they count."""
+    rows = _variable_boxes(operation, box, unit)
+    head = Box(rows[0].x, rows[0].y - 30 * unit, rows[0].w, 24 * unit)
+    marks: list[Mark] = [label(head, tr("Variables"), 15 * unit, "muted", bold=True)]
+    said = words(operation.tree.name).variables
+    outer = {loop.variable for loop in operation.cells.nest}
+    for k, row in enumerate(rows):
         if k % 2 == 0:
             marks.append(Rect(row, fill="ground"))
-        left, right = row.inset(8 * unit, 0).columns([0.64, 0.36])
-        runs = (Run(name, colour, True), Run("  " + said, "muted")) if said else (Run(name, colour, True),)
-        marks.append(Label(left, runs, size, family="mono"))
-        marks.append(label(right, value, size, align="right"))
+    for name, row in zip(_names(operation), rows, strict=False):
+        colour = "ink"
+        if name in operation.tree.variables:
+            colour = "written" if name in outer else "source"
+        runs = [Run(name, colour, True)]
+        if name in said:
+            runs.append(Run("  " + tr(said[name]), "muted"))
+        marks.append(Label(_halves(row, unit)[0], tuple(runs), _row_size(row, unit), family="mono"))
     return marks
 
 
-def _variable_rows(moment: Moment) -> list[tuple[str, str, str, Role]]:
-    """Return (name, what it is, value, colour): loop variables, scalars, then the cells read and written."""
+def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the values that the variables have, and the cells that the line read and wrote."""
     operation, state = moment.operation, moment.state
-    said = words(operation.tree.name).variables
-    loops = {loop.variable: loop.count for loop in state.loops}
-    outer = {loop.variable for loop in operation.cells.nest}
-    rows: list[tuple[str, str, str, Role]] = []
-    for name, value in state.variables.items():
-        if name in operation.tree.variables:
-            last = f"{value} {tr('of')} {loops[name] - 1}" if name in loops else str(value)
-            colour = "muted" if name not in loops else "written" if name in outer else "source"
-            rows.append((name, tr(said.get(name, "")), last, colour))
-        elif isinstance(value, int | np.integer):
-            rows.append((name, "", str(value), "ink"))
-        else:
-            rows.append((name, "", _exact(value), "ink"))
-    for name, index in dict.fromkeys((*state.reads, *state.writes)):
+    rows = _variable_boxes(operation, box, unit)
+    running = {loop.variable: loop.count for loop in state.loops}
+    marks: list[Mark] = []
+    names = _names(operation)
+    for name, row in zip(names, rows, strict=False):
+        if name in state.variables:
+            value = state.variables[name]
+            text = str(value) if isinstance(value, int | np.integer) else _exact(value)
+            if name in running:
+                text = tr("{value} of {last}", value=text, last=running[name] - 1)
+            # A loop that has ended leaves its variable behind: Python still holds it.
+            left_over = name in operation.tree.variables and name not in running
+            colour = "muted" if left_over else "ink"
+            marks.append(label(_halves(row, unit)[1], text, _row_size(row, unit), colour, align="right"))
+    places = dict.fromkeys((*state.reads, *state.writes))
+    for (name, index), row in zip(places, rows[len(names) :], strict=False):
         place = f"{symbol(name)}[{', '.join(str(k) for k in index)}]"
-        value = float(state.arrays[name][index])
-        rows.append((place, "", _exact(value), role(operation, name)))
-    return rows
+        left, right = _halves(row, unit)
+        size = _row_size(row, unit)
+        marks.append(label(left, place, size, role(operation, name), bold=True, family="mono"))
+        marks.append(label(right, _exact(float(state.arrays[name][index])), size, align="right"))
+    return marks
+
+
+def _halves(row: Box, unit: float) -> tuple[Box, Box]:
+    left, right = row.inset(8 * unit, 0).columns([0.64, 0.36])
+    return left, right
+
+
+def _row_size(row: Box, unit: float) -> float:
+    return min(15 * unit, row.h * 0.75)
 
 
 def _exact(value: float) -> str:

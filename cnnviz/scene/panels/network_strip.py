@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
-from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, Spot, label
+from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, Role, Spot, label
 from cnnviz.scene.moment import Look, Moment, are_pixels, look
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
@@ -25,10 +25,10 @@ def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the layers from the input to the loss, their maps and gradients as far as they are computed."""
     program, operation = moment.program, moment.operation
     marks: list[Mark] = [_resting(program, operation, box, unit)]
-    for source, place in _places(program, box, unit):
-        if source[0] is operation:
-            values, there = np.asarray(moment.state.arrays[source[2]]), moment.state.written(source[2])
-            marks.append(_tile(look(operation, source[2]), values, there, place))
+    for (writer, _, name), row, place in _places(program, box, unit):
+        if writer is operation:
+            values, there = np.asarray(moment.state.arrays[name]), moment.state.written(name)
+            marks.append(_tile(look(operation, name), values, there, place, _ground(operation, row)))
     return [*marks, *_spots(program, box, unit)]
 
 
@@ -43,30 +43,30 @@ def _resting(program: Program, working: Operation, box: Box, unit: float) -> Gro
     for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
         here = working.layer == name
         if here:
-            stroke = working.phase
-            marks.append(Rect(row.inset(0, 2 * unit), f"{stroke}_fill", stroke, 1.5 * unit, 6 * unit))
+            marked = row.inset(0, 2 * unit)
+            marks.append(Rect(marked, _ground(working, name), working.phase, 1.5 * unit, 6 * unit))
         marks += _network_name(program, name, row, columns[0], unit, bold=here)
     now = program.number(working.name)
-    for (operation, values, name), place in _places(program, box, unit):
+    for (operation, values, name), row_name, place in _places(program, box, unit):
         if operation is working:
             continue
         done = operation is None or program.number(operation.name) < now
         style = look(
             operation or program.operations[0], name, pixels=operation is None and are_pixels(values)
         )
-        marks.append(_tile(style, values, np.full(values.shape, done), place))
+        marks.append(_tile(style, values, np.full(values.shape, done), place, _ground(working, row_name)))
     return Group(box, tuple(marks))
 
 
 @lru_cache(maxsize=32)
-def _places(program: Program, box: Box, unit: float) -> tuple[tuple[Source, Box], ...]:
-    """Return every array that the pane shows, with its place."""
-    found: list[tuple[Source, Box]] = []
+def _places(program: Program, box: Box, unit: float) -> tuple[tuple[Source, str, Box], ...]:
+    """Return every array that the pane shows, with the name of its row and its place."""
+    found: list[tuple[Source, str, Box]] = []
     columns = _network_columns(box, unit)[1:]
     for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
         for source, column in zip(arrays_of(program, name), columns, strict=True):
             if source is not None:
-                found.append((source, Box(column.x, row.y + 6 * unit, column.w, row.h - 12 * unit)))
+                found.append((source, name, Box(column.x, row.y + 6 * unit, column.w, row.h - 12 * unit)))
     return tuple(found)
 
 
@@ -146,7 +146,12 @@ def _written_by(operations: Sequence[Operation], layer: str, name: str) -> Sourc
     return None
 
 
-def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box) -> Cells:
+def _ground(working: Operation, row: str) -> Role:
+    """Return what a row of the pane is painted with: the layer at work is marked."""
+    return f"{working.phase}_fill" if working.layer == row else "panel"
+
+
+def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground: Role) -> Cells:
     """Return a heatmap of an array: its first maps as tiles, or its numbers in a row."""
     if values.ndim == 3:
         sheet, known = _sheet(values, there, box)
@@ -159,7 +164,9 @@ def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box) -> Cel
     place = Box(box.x, round(box.y + (box.h - height) / 2), width, height)
     missing = None if known.all() else ~known
     ruled = values.ndim != 3 and values.size <= 16
-    return Cells(place, sheet, palette=style.palette, limit=style.limit, missing=missing, lines=ruled)
+    return Cells(
+        place, sheet, palette=style.palette, limit=style.limit, missing=missing, lines=ruled, gap=ground
+    )
 
 
 def _sheet(values: Array, there: NDArray[np.bool_], box: Box) -> tuple[Array, NDArray[np.bool_]]:
