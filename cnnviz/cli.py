@@ -177,7 +177,7 @@ def _lessons_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _lessons(_: argparse.Namespace) -> int:
-    from cnnviz.lesson.lesson import lesson_names, lesson_path, read_file
+    from cnnviz.lesson.files import lesson_names, lesson_path, read_file
 
     for name in lesson_names():
         described = read_file(lesson_path(name))

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson import lesson as lesson_module
+from cnnviz.lesson import files
 from cnnviz.lesson.lesson import load_lesson
 
 
@@ -258,5 +258,5 @@ def test_no_permission(write, content, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(lesson_module.Path, "open", refuse)
+    monkeypatch.setattr(files.Path, "open", refuse)
     assert told(path).endswith("lesson.toml cannot be read (Permission denied).")

@@ -1,0 +1,116 @@
+"""Finds lesson files and reads them: what cannot be read or is wrong is said in one sentence."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.check import check
+from cnnviz.lesson.tables import LessonFile
+from cnnviz.resources import resource
+from cnnviz.text import tr
+
+_LARGEST_FILE = 4 * 2**20
+_MOST_FAULTS = 20
+
+
+def lesson_names() -> list[str]:
+    """Return the names of the built-in lessons."""
+    return sorted(path.stem for path in resource("lessons").glob("*.toml"))
+
+
+def lesson_path(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the file of a built-in lesson, or the file itself if it is one.
+
+    Raises
+    ------
+    CnnvizError
+        If a word names neither; the sentence has the names nearest to it.
+    """
+    word = os.fspath(name_or_path)
+    names = lesson_names()
+    if isinstance(name_or_path, str) and word in names:
+        return resource("lessons", f"{word}.toml")
+    path = Path(word)
+    looks_like_one = not isinstance(name_or_path, str) or path.suffix or len(path.parts) != 1
+    if looks_like_one or os.path.lexists(word.replace("\0", "")):
+        return path
+    near = get_close_matches(word, names, n=3, cutoff=0.5)
+    if near:
+        raise CnnvizError(
+            tr("There is no lesson {name}; did you mean {near}?", name=word, near=" or ".join(near))
+        )
+    raise CnnvizError(
+        tr(
+            "There is no lesson {name}; there are {names}, and a file of your own ends in .toml.",
+            name=word,
+            names=", ".join(names),
+        )
+    )
+
+
+def read_file(path: Path) -> LessonFile:
+    """Read and check a lesson file in itself, without the data files beside it.
+
+    Raises
+    ------
+    CnnvizError
+        If it cannot be read or is wrong; the sentence lists all faults.
+    """
+    try:
+        content = tomllib.loads(_content(path))
+    except RecursionError as error:
+        raise CnnvizError(tr("{file}: its lists are nested too deeply.", file=path.name)) from error
+    except ValueError as error:  # TOMLDecodeError is one, and so is a number of too many digits
+        raise CnnvizError(
+            tr("{file} is not valid TOML: {reason}.", file=path.name, reason=_first_line(error))
+        ) from error
+    described, faults = check(content)
+    if described is None:
+        raise wrong(path, faults)
+    return described
+
+
+def _content(path: Path) -> str:
+    try:
+        if path.exists() and not path.is_file():
+            raise CnnvizError(tr("{file} is not a file; name a lesson file.", file=path))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except FileNotFoundError as error:
+        raise CnnvizError(tr("{file}: there is no such file.", file=path)) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CnnvizError(tr("{file} cannot be read ({reason}).", file=path, reason=reason)) from error
+    if len(content) > _LARGEST_FILE:
+        raise CnnvizError(
+            tr(
+                "{file} is larger than {most} MB, which is the most for a lesson file; "
+                "put its numbers into an .npz file beside it.",
+                file=path.name,
+                most=_LARGEST_FILE >> 20,
+            )
+        )
+    try:
+        return content.decode("utf-8-sig")  # some editors begin a file with a mark
+    except UnicodeDecodeError as error:
+        raise CnnvizError(
+            tr("{file} is not a lesson file: it is not text in UTF-8.", file=path.name)
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0].rstrip(".")
+
+
+def wrong(path: Path, faults: Iterable[str]) -> CnnvizError:
+    """Return the error whose one sentence names a file and all that is wrong with it."""
+    told = [fault.rstrip(".") for fault in faults]
+    more = len(told) - _MOST_FAULTS
+    if more > 0:
+        told[_MOST_FAULTS:] = [tr("and {count} more", count=more)]
+    return CnnvizError(tr("{file}: {faults}.", file=path.name, faults="; ".join(told)).replace("?.", "?"))
