@@ -284,7 +284,7 @@ def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple
     small = box.top(box.h * share) if stacked else Box(box.x, box.y, box.w * share, box.h)
     gap = 14 * unit
     large = (
-        box.below(box.h * share + gap)
+        box.below(box.h * share + 36 * unit)  # the colours' scale stands between them
         if stacked
         else Box(small.right + gap, box.y, box.w - small.w - gap, box.h)
     )
@@ -300,7 +300,8 @@ def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple
         unit,
         window=(top, left, *seen),
     )
-    frame = Rect(overview.box_of(top, left, *seen), stroke="line", width=1.5)
+    corner = (rows - top - seen[0], columns - left - seen[1]) if shown.of.flipped else (top, left)
+    frame = Rect(overview.box_of(*corner, *seen), stroke="line", width=1.5)
     return [
         overview,
         frame,

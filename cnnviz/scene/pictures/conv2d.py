@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from cnnviz.scene import grid
 from cnnviz.scene.arithmetic import terms
 from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect, label
-from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures.layout import between, side_by_side, titled
+from cnnviz.scene.moment import Look, Moment
+from cnnviz.scene.pictures.layout import between, scale, side_by_side, titled
 from cnnviz.text import tr
 
 
@@ -27,9 +25,8 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     padded = moment.operation.call.filler["x"].any()
     text = tr("input, padded with zeros") if padded else moment.came_from()
     marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
-    kernel, on_w = titled(
-        moment, grid.plane(moment, "w", (o, c)), middle.top(middle.h * 0.5), unit, tr("kernel")
-    )
+    shown = grid.plane(moment, "w", (o, c), _in_kernel(moment))
+    kernel, on_w = titled(moment, shown, middle.top(middle.h * 0.5), unit, tr("kernel"))
     out, on_y = titled(
         moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0]
     )
@@ -40,12 +37,23 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         at = on_y.cell_of((o, i, j))
         if at is not None:
             marks.append(grid.outline(on_y.box_of(*at), "written_line", 4 * unit))
-            marks += _products(moment, on_w, middle, on_y.box_of(*at), unit, (o, c, *window[:2]))
+            drawn, start = _products(moment, on_w, middle, unit, (o, c, *window[:2]))
+            marks += [*drawn, *_way_into(on_y, on_y.box_of(*at), start, moment.look("y"), y.shape[1:], unit)]
     if channels:
         marks += _channel_sums(
             moment, Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit), unit, (o, i * stride, j * stride)
         )
     return marks
+
+
+def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
+    """Return the weight that is read, or was read last, as what must be seen of a large kernel."""
+    reads = dict(moment.state.reads)
+    if "w" in reads:
+        return grid.cell_focus(reads["w"])
+    u, v, sizes = moment.variable("u"), moment.variable("v"), moment.operation.sizes
+    turned = moment.operation.tree.name == "conv2d_dx"
+    return (sizes["K_h"] - 1 - u, sizes["K_w"] - 1 - v, 1, 1) if turned else (u, v, 1, 1)
 
 
 def _channel_sums(moment: Moment, box: Box, unit: float, at: tuple[int, int, int]) -> list[Mark]:
@@ -57,7 +65,7 @@ def _channel_sums(moment: Moment, box: Box, unit: float, at: tuple[int, int, int
     begun = moment.terms_begun
     done = found.done if found and begun else 0
     look = moment.look("y")
-    shown = min(len(x), 8)
+    shown = len(x) if len(x) <= 7 else 6
     current = max(0, done - 1) // (rows * columns)
     first = current // shown * shown
     width = min(92 * unit, (box.w - 150 * unit) / (shown + 1) - 26 * unit)
@@ -88,9 +96,9 @@ def _sum_cell(
     line = f"{colour}_line" if current else "panel_line"
     return [
         Rect(place, "panel", line, (2.5 if current else 1.0) * unit, 4 * unit, hatched=not text),
-        label(Box(place.x + 6 * unit, place.y, place.w * 0.4, place.h), name, 13 * unit, colour),
+        label(Box(place.x + 6 * unit, place.y, place.w * 0.36, place.h), name, 13 * unit, colour),
         label(
-            Box(place.x + place.w * 0.3, place.y, place.w * 0.7 - 6 * unit, place.h),
+            Box(place.x + place.w * 0.36 + 8 * unit, place.y, place.w * 0.64 - 14 * unit, place.h),
             text,
             17 * unit,
             "ink",
@@ -101,9 +109,9 @@ def _sum_cell(
 
 
 def _products(
-    moment: Moment, on_w: Cells, middle: Box, target: Box, unit: float, at: tuple[int, int, int, int]
-) -> list[Mark]:
-    """Draw x · w for the current channel, as far as it has been computed, and where the sum goes."""
+    moment: Moment, on_w: Cells, middle: Box, unit: float, at: tuple[int, int, int, int]
+) -> tuple[list[Mark], tuple[float, float]]:
+    """Draw x · w for the channel, as far as it is computed; return where the way of the sum begins, too."""
     o, c, top, left = at
     x, w = (np.asarray(moment.state.arrays[name]) for name in "xw")
     rows, columns = w.shape[2:]
@@ -111,9 +119,9 @@ def _products(
     found = terms(moment)
     done = (found.done if found else 0) - c * rows * columns
     missing = (np.arange(rows * columns) >= done).reshape(rows, columns)
-    look = replace(moment.look("y"), limit=moment.look("y").limit)
+    look = moment.look("y")
     head = Box(middle.x, on_w.box.bottom + 36 * unit, middle.w, 28 * unit)
-    side = min(on_w.cell[0], (middle.bottom - head.bottom - 8 * unit) / rows)
+    side = min(on_w.cell[0], middle.w / columns, (middle.bottom - head.bottom - 8 * unit) / rows)
     place = Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows)
     size = grid.text_size(side, side, look, unit)
     marks: list[Mark] = [
@@ -132,28 +140,24 @@ def _products(
         r, q = divmod(done - 1, columns)
         cell = Box(place.x + q * side, place.y + r * side, side, side)
         marks.append(grid.outline(cell, "source_line", 3 * unit))
-    if side > 0:
-        x_to = target.center[0]
-        marks.append(
-            Path(
-                (
-                    (place.right + 8 * unit, place.center[1]),
-                    (x_to, place.center[1]),
-                    (x_to, target.bottom + 3 * unit),
-                ),
-                "line",
-                2 * unit,
-                arrow=True,
-            )
-            if target.bottom < place.center[1]
-            else Path(
-                ((place.right + 8 * unit, place.center[1]), (target.x - 3 * unit, target.center[1])),
-                "line",
-                2 * unit,
-                arrow=True,
-            )
-        )
-    return marks
+    return marks, (place.right + 8 * unit, place.center[1])
+
+
+def _way_into(
+    on_y: Cells, target: Box, start: tuple[float, float], look: Look, shape: tuple[int, ...], unit: float
+) -> list[Mark]:
+    """Draw the way of the sum into its cell: from below, where no numbers are yet, and behind the scale."""
+    x, tip = target.center[0], (target.center[0], target.bottom + 3 * unit)
+    under = scale(look, on_y.box, unit) if on_y.values.shape == shape else []
+    way = [start, (x, start[1])]
+    if start[1] < target.bottom + 14 * unit:  # level with numbers: around them
+        aside, below = on_y.box.x - 20 * unit, on_y.box.bottom + (34 if under else 15) * unit
+        way = [start, (aside, start[1]), (aside, below), (x, below)]
+    top, bottom = on_y.box.bottom + 13 * unit, on_y.box.bottom + 28 * unit
+    width = 2 * unit
+    if way[-1][1] > bottom and any(mark.box.x < x < mark.box.right for mark in under):
+        return [Path((*way, (x, bottom)), "line", width), Path(((x, top), tip), "line", width, arrow=True)]
+    return [Path((*way, tip), "line", width, arrow=True)]
 
 
 def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -166,7 +170,8 @@ def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     on_dy_focus = grid.cell_focus(reads["dy"]) if "dy" in reads else (0, 0, 1, 1)
     on_x_focus = grid.cell_focus(reads["x"]) if "x" in reads else window
     x, dy, dw = np.asarray(given["x"]), np.asarray(given["dy"]), moment.state.arrays["dw"]
-    left, middle, right = side_by_side(box, x.shape[2], dy.shape[2], dw.shape[3], unit=unit)
+    columns = side_by_side(box, x.shape[2], dy.shape[2], dw.shape[3], unit=unit)
+    left, middle, right = columns
     marks, on_x = titled(
         moment, grid.plane(moment, "x", (c,), on_x_focus), left, unit, tr("input"), depth=x.shape[0]
     )
@@ -177,12 +182,15 @@ def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
         unit,
         tr("from {layer}", layer=moment.next_layer()),
     )
-    out, on_dw = titled(moment, grid.plane(moment, "dw", (o, c)), right, unit, tr("kernel gradient"))
-    marks += [*slid, *out, *between(on_x, on_dy, on_dw, unit)]
+    filling = grid.plane(moment, "dw", (o, c), (u, w, 1, 1))
+    out, on_dw = titled(moment, filling, right, unit, tr("kernel gradient"))
+    marks += [*slid, *out, *between(on_x, on_dy, on_dw, columns, unit)]
     if moment.terms_begun:
         marks.append(grid.window_outline(on_x, window, "source_line", unit))
         marks.append(grid.outline(on_dy.box, "parameter_line", 3 * unit))
-        marks.append(grid.outline(on_dw.box_of(u, w), "written_line", 4 * unit))
+        at = on_dw.cell_of((o, c, u, w))
+        if at is not None:
+            marks.append(grid.outline(on_dw.box_of(*at), "written_line", 4 * unit))
     return marks
 
 
@@ -192,12 +200,12 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     c, p, q, o = v("c"), v("p"), v("q"), (v("o") if moment.terms_begun else 0)
     window = (p, q, sizes["K_h"], sizes["K_w"])
     dy, w, dx = np.asarray(given["dy"]), np.asarray(given["w"]), moment.state.arrays["dx"]
-    left, middle, right = side_by_side(box, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
+    columns = side_by_side(box, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
+    left, middle, right = columns
     text = tr("from {layer}, zeros around", layer=moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), window), left, unit, text, depth=dy.shape[0])
-    kernel, on_w = titled(
-        moment, grid.plane(moment, "w", (o, c), flipped=True), middle, unit, tr("kernel, turned 180°")
-    )
+    shown = grid.plane(moment, "w", (o, c), _in_kernel(moment), flipped=True)
+    kernel, on_w = titled(moment, shown, middle, unit, tr("kernel, turned 180°"))
     out, on_dx = titled(
         moment,
         grid.plane(moment, "dx", (c,), (p, q, 1, 1)),
@@ -206,7 +214,7 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
         tr("input gradient"),
         depth=dx.shape[0],
     )
-    marks += [*kernel, *out, *between(on_dy, on_w, on_dx, unit)]
+    marks += [*kernel, *out, *between(on_dy, on_w, on_dx, columns, unit)]
     if moment.terms_begun:
         marks.append(grid.window_outline(on_dy, window, "source_line", unit))
         marks.append(grid.outline(on_w.box, "parameter_line", 3 * unit))

@@ -120,7 +120,7 @@ def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: 
             box.top(28 * unit), tr("{kind}, the function", kind=moment.operation.layer), 17 * unit, bold=True
         )
     ]
-    side = min(box.w, box.h - 40 * unit, 330 * unit)
+    side = min(box.w, box.h - 70 * unit, 330 * unit)
     place = Box(box.x, box.y + 36 * unit, side, side)
     low, high = (
         (-0.35 * reach, reach)
@@ -149,7 +149,7 @@ def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: 
         text = f"({moment.text(source, x)}, {moment.text(target, y)})"
         marks.append(
             Label(
-                Box(place.x + 10 * unit, place.y + 8 * unit, place.w - 20 * unit, 26 * unit),
+                Box(place.x, place.bottom + 6 * unit, place.w, 26 * unit),
                 (Run(text, "written", True),),
                 18 * unit,
             )

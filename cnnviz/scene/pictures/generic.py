@@ -45,7 +45,7 @@ def _slice(moment: Moment, name: str) -> grid.Plane:
 
 
 def _by_variables(moment: Moment, name: str) -> tuple[int, ...] | None:
-    """Return the index that the listing's first mention of an array stands for; variables not yet bound are 0."""
+    """Return the index at the listing's first mention of an array; variables not yet bound are 0."""
     tree = moment.operation.tree
     scope = {**scope_of(moment), **{variable: moment.variable(variable) for variable in tree.variables}}
     for line in range(2, len(tree.source) + 1):

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, label
+from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Rect, label
 from cnnviz.scene.moment import Look, Moment
 from cnnviz.scene.numbers import number
 
@@ -77,11 +77,11 @@ def _setting(
     if fill != "partly":
         marks.append(grid.unchanging(of, fill, place, unit))
     marks += scale(of.look, place, unit)
-    rim = Box(box.x, box.y, max(box.w, place.w) + 2, max(box.h, place.bottom - box.y + 28 * unit)).whole()
+    rim = Box(box.x, box.y, max(box.w, place.w) + 2, place.bottom - box.y + 28 * unit).whole()
     return Group(rim, (Rect(rim, "ground"), *marks))
 
 
-def scale(look: Look, over: Box, unit: float) -> list[Mark]:
+def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
     """Draw the colours' scale under a grid: the values at both ends."""
     if over.w < 90 * unit:
         return []
@@ -90,7 +90,7 @@ def scale(look: Look, over: Box, unit: float) -> list[Mark]:
         number(low * 10.0**-look.power, look.places if low else 0),
         number(look.limit * 10.0**-look.power, look.places),
     )
-    y, side = over.bottom + 7 * unit, 56 * unit
+    y, side = over.bottom + 9 * unit, 56 * unit
     bar = Box(round(over.x + side), round(y + 5 * unit), min(over.w - 2 * side, 110 * unit), round(9 * unit))
     if bar.w < 20 * unit:
         return [label(Box(over.x, y, over.w, 19 * unit), f"±{ends[1]}", 13 * unit, "muted")]
@@ -104,14 +104,16 @@ def scale(look: Look, over: Box, unit: float) -> list[Mark]:
 
 def side_by_side(box: Box, *columns: int, unit: float) -> list[Box]:
     """Cut the area for grids of so many columns, wide ones getting more, with room for signs between them."""
-    return box.columns([float(max(3.5, min(n, 12))) for n in columns], gap=58 * unit)
+    return box.columns([float(max(3.5, min(n, 10))) for n in columns], gap=58 * unit)
 
 
-def between(first: Cells, second: Cells, third: Cells, unit: float, signs: str = "∗=") -> list[Mark]:
-    """Write a sign between the first and the second of three grids, and one before the third."""
+def between(
+    first: Cells, second: Cells, third: Cells, columns: list[Box], unit: float, signs: str = "∗="
+) -> list[Mark]:
+    """Write signs between three grids: each midway from a grid to the column of the next."""
     marks: list[Mark] = []
-    for sign, before, after in zip(signs, (first, second), (second, third), strict=True):
-        x = (before.box.right + after.box.x) / 2
+    for sign, before, after, column in zip(signs, (first, second), (second, third), columns[1:], strict=True):
+        x = (before.box.right + column.x) / 2
         y = min(before.box.center[1], after.box.center[1])
         marks.append(
             label(
