@@ -38,7 +38,7 @@ def draw(
     opaque : bool
         Whether the mark fills its box, so that nothing under it shows.
     """
-    scale = painter.transform().m11()
+    scale = painter.deviceTransform().m11()  # with the pixels that a screen has for one of ours
     key = (id(mark), theme.name, scale)
     found = _pictures.get(key)
     if found is None:

@@ -35,6 +35,7 @@ class TopBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._player, self._actions = player, actions
         self._theme: Theme | None = None
+        self._sign = ("", "")
         self.title = Title()
         self.transport = {name: self._button(name) for name in _TRANSPORT}
         self.transport["play"].setProperty("kind", "play")
@@ -165,8 +166,10 @@ class TopBar(QWidget):
         """Show the player's state."""
         player = self._player
         if self._theme is not None:
-            sign = "pause" if player.playing else "play"
-            self.transport["play"].setIcon(icon(sign, self._theme.color("ground")))
+            sign = ("pause" if player.playing else "play", self._theme.color("ground"))
+            if sign != self._sign:  # a new icon has the button painted, at every step of a run
+                self._sign = sign
+                self.transport["play"].setIcon(icon(*sign))
         self.levels[player.cursor.level].setChecked(True)
         with QSignalBlocker(self.speed):
             self.speed.setValue(player.gear)

@@ -65,7 +65,7 @@ class ImageChooser(QFrame):
         self.move(corner.x() - size.width(), corner.y())
         self.show()
         self.grid.setFocus(Qt.FocusReason.PopupFocusReason)
-        self.grid.scrollToItem(self.grid.currentItem())
+        self.grid.scrollToItem(self.grid.currentItem(), QListWidget.ScrollHint.PositionAtCenter)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Choose by Enter."""

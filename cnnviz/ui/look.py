@@ -54,8 +54,17 @@ def style_sheet(theme: Theme, text: int) -> str:
         The size of text in pixels; all else follows from it.
     """
     em = text / 14
-    sizes = {"radius": round(6 * em), "pad": round(4 * em), "wide": round(10 * em), "inner": round(4 * em) - 1}
-    return _SHEET % {**theme.roles, **sizes, "text": text, "title": text + round(4 * em)}
+    sizes = {
+        "radius": round(6 * em),
+        "pad": round(4 * em),
+        "wide": round(10 * em),
+        "inner": round(4 * em) - 1,
+    }
+    # A slider's handle is a circle of this radius with a rim, on a groove of twice `thinner`.
+    thinner, radius = max(1, round(1.5 * em)), round(7 * em)
+    slider = {"thin": 2 * thinner, "thinner": thinner, "round": radius, "handle": 2 * radius - 2}
+    slider["out"] = radius - thinner
+    return _SHEET % {**theme.roles, **sizes, **slider, "text": text, "title": text + round(4 * em)}
 
 
 _SHEET = """
@@ -90,6 +99,13 @@ QAbstractButton#tool[place="first"] {
 QAbstractButton#tool[place="last"] {
   border-top-right-radius: %(radius)dpx; border-bottom-right-radius: %(radius)dpx; border-right-width: 1px;
 }
+QSlider::groove:horizontal { height: %(thin)dpx; border-radius: %(thinner)dpx; background: %(line)s; }
+QSlider::sub-page:horizontal { border-radius: %(thinner)dpx; background: %(accent)s; }
+QSlider::handle:horizontal {
+  width: %(handle)dpx; margin: -%(out)dpx 0; border-radius: %(round)dpx;
+  background: %(accent)s; border: 1px solid %(ground)s;
+}
+QSlider::handle:horizontal:focus { border: 2px solid %(ink)s; }
 QLineEdit {
   border: 1px solid %(line)s; border-radius: %(radius)dpx; padding: 3px 6px; background: %(ground)s;
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtGui import QAccessible, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from cnnviz.scene import lecture, panels
@@ -73,6 +73,7 @@ class StagePane(FramePane):
         self.smallest_unit = 0.0
         self._pointer: tuple[float, float] | None = None
         player.moved.connect(self._forget_pointer)
+        player.moved.connect(self._tell)
 
     def unit(self, width: float, height: float) -> float:
         """Fit both ways, but never go under what the lecture view asks for."""
@@ -124,6 +125,11 @@ class StagePane(FramePane):
 
     def _forget_pointer(self) -> None:
         self._pointer = None
+
+    def _tell(self) -> None:
+        """Let a screen reader say where we are."""
+        if QAccessible.isActive():
+            self.setAccessibleDescription(panels.where(self.player.moment))
 
 
 class DebuggerPane(FramePane):

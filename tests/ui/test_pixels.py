@@ -44,3 +44,13 @@ def test_what_is_on_the_screen_is_no_older_than_the_step(window):
         place = window.stage.mapTo(window, window.stage.rect().topLeft())
         part = shown.copy(place.x(), place.y(), window.stage.width(), window.stage.height())
         assert part == to_image(window.stage.frame, "light")
+
+
+def test_a_screen_with_finer_pixels_gets_them(window):
+    window.player.go_to(33_668)
+    for pane in window.panes:
+        image = QImage(pane.size() * 2, QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(2)
+        pane.render(image)
+        image.setDevicePixelRatio(1)
+        assert image == to_image(pane.frame, "light", 2.0), type(pane).__name__
