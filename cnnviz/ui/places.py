@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from cnnviz.errors import CnnvizError
 from cnnviz.scene.numbers import count
@@ -33,12 +34,22 @@ def find_place(program: Program, text: str) -> int:
     match = _CELL.fullmatch(text)
     if not match:
         raise CnnvizError(tr("Type a step's number, or a cell as in conv1[2,3,4]."))
-    operation = program.operation(match[1])
-    start = program.start(match[1])
+    operation = _named(program, match[1])
+    start = program.start(operation.name)
     if match[2] is None:
         return start
     index = tuple(int(part) for part in match[2].split(",") if part.strip())
     return start + _writing(operation, index)
+
+
+def _named(program: Program, name: str) -> Operation:
+    names = [operation.name for operation in program.operations]
+    if name in names:
+        return program.operation(name)
+    near = get_close_matches(name, names, n=3) or names[:3]
+    raise CnnvizError(
+        tr("There is no operation {name}; there is {near}, for instance.", name=name, near=", ".join(near))
+    )
 
 
 def _numbered(program: Program, index: int) -> int:
