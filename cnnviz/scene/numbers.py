@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from math import floor, log10
+from math import floor, isfinite, log10
 
 import numpy as np
 
 from cnnviz.engine.layer import Array, Value
 
 MINUS = "−"
+
+# Further down, the power of ten that undoes it is no float.
+_SMALLEST_POWER = -300
 
 
 def decimals(values: Array) -> tuple[int, int]:
@@ -27,7 +30,7 @@ def decimals(values: Array) -> tuple[int, int]:
     if largest == 0 or (largest < 1e6 and finite.size < 5000 and np.array_equal(finite, np.round(finite))):
         return 0, 0
     if largest < 1e-3 or largest >= 1e5:
-        return 2, floor(log10(largest))
+        return 2, max(floor(log10(largest)), _SMALLEST_POWER)
     for bound, places in ((1000, 0), (100, 1), (0.095, 2), (0.0095, 3)):
         if largest >= bound:
             return places, 0
@@ -62,7 +65,7 @@ def full(value: Value) -> str:
     value = float(value)
     if value != value or value in (float("inf"), float("-inf")):
         return number(value, 0)
-    text = f"{value:.7g}"
+    text = f"{value + 0.0:.7g}"  # −0.0 + 0.0 is 0.0
     if "e" in text:
         return _scientific(value, 6)
     return text.replace("-", MINUS)
@@ -70,7 +73,7 @@ def full(value: Value) -> str:
 
 def scaled(value: Value, places: int, power: int) -> str:
     """Write a number of an array whose heading does not say the power of ten: ``3.80·10⁻⁵``."""
-    if power == 0 or value == 0:
+    if power == 0 or value == 0 or not isfinite(value):
         return number(value, places)
     return f"{number(value * 10.0**-power, places)}·{power_of_ten(power)}"
 

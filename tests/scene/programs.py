@@ -1,0 +1,221 @@
+"""The programs whose frames are looked at: every kind of layer, loss and optimiser, in awkward sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from cnnviz import load_lesson
+from cnnviz.engine.layer import Array, Call, Layer, Shape
+from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.leaky_relu import LeakyReLU
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss
+from cnnviz.engine.network import Network
+from cnnviz.engine.optim import SGD, Adam, Optimiser
+from cnnviz.scene.frame import View, moment
+from cnnviz.scene.moment import Moment
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+from cnnviz.trace.stops import next_run, previous_run
+
+CLASSES = tuple("0123456789")
+
+Layers = list[tuple[str, Layer]]
+
+
+def trained(layers: Layers, shape: Shape, loss: Loss, optimiser: Optimiser, size: float = 1.0) -> Program:
+    """The third iteration of a network, when all that an optimiser remembers has become something."""
+    network = Network(layers, shape, loss, optimiser)
+    network.initialise(3)
+    rng = np.random.default_rng(4)
+    count = network.shapes[-1][0]
+    t: Array = np.eye(count)[[count - 1]]
+    for _ in range(2):
+        network.train_step(rng.normal(size=(1, *shape)), t)
+    for _, _, parameter in network.parameters():
+        parameter.value = parameter.value * size
+    return Program(network.calls(network.run(rng.normal(size=shape) / size, t[0])))
+
+
+def digits() -> Program:
+    return load_lesson("digits").program
+
+
+def every() -> Program:
+    """Odd sizes: strides, padding, oblong kernels and windows, small columns."""
+    layers: Layers = [
+        ("conv", Conv2d(2, 3, (3, 2), stride=2, padding=1)),
+        ("leaky", LeakyReLU(0.1)),
+        ("pool", AvgPool2d((2, 3), 1)),
+        ("sigmoid", Sigmoid()),
+        ("flatten", Flatten()),
+        ("fc1", Linear(18, 4)),
+        ("tanh", Tanh()),
+        ("fc2", Linear(4, 2)),
+        ("softmax", Softmax()),
+    ]
+    return trained(layers, (2, 7, 6), HalfSquaredError(), Adam(0.01))
+
+
+def large() -> Program:
+    """Maps too large for their numbers."""
+    layers: Layers = [
+        ("conv1", Conv2d(1, 2, 5, padding=2)),
+        ("tanh", Tanh()),
+        ("pool", MaxPool2d(3, 2)),
+        ("relu", ReLU()),
+        ("conv2", Conv2d(2, 1, 3, stride=3)),
+        ("flatten", Flatten()),
+        ("fc", Linear(36, 3)),
+        ("softmax", Softmax()),
+    ]
+    return trained(layers, (1, 40, 40), CrossEntropy(), SGD(0.01, momentum=0.9))
+
+
+def one() -> Program:
+    """Maps of a single cell."""
+    layers: Layers = [
+        ("conv", Conv2d(1, 4, 1)),
+        ("relu", ReLU()),
+        ("pool", MaxPool2d(1)),
+        ("flatten", Flatten()),
+        ("fc", Linear(4, 2)),
+        ("sigmoid", Sigmoid()),
+    ]
+    return trained(layers, (1, 1, 1), BinaryCrossEntropy(), SGD(0.1))
+
+
+def columns() -> Program:
+    """Nothing but columns: long into short, short into long."""
+    layers: Layers = [
+        ("fc1", Linear(50, 3)),
+        ("relu", ReLU()),
+        ("fc2", Linear(3, 12)),
+        ("leaky", LeakyReLU()),
+        ("sigmoid", Sigmoid()),
+        ("fc3", Linear(12, 11)),
+    ]
+    return trained(layers, (50,), HalfSquaredError(), SGD(0.1))
+
+
+def deep() -> Program:
+    """Many channels, maps wider than high, windows that overlap."""
+    layers: Layers = [
+        ("conv", Conv2d(12, 10, 3, padding=1)),
+        ("relu", ReLU()),
+        ("pool1", MaxPool2d((3, 2), 1)),
+        ("pool2", AvgPool2d(2)),
+        ("flatten", Flatten()),
+        ("fc", Linear(40, 3)),
+        ("softmax", Softmax()),
+    ]
+    return trained(layers, (12, 5, 9), CrossEntropy(), SGD(0.01))
+
+
+def tiny() -> Program:
+    """Weights that are written in a power of ten, on numbers that are, too."""
+    layers: Layers = [
+        ("conv", Conv2d(1, 2, 3)),
+        ("relu", ReLU()),
+        ("pool", MaxPool2d(2)),
+        ("flatten", Flatten()),
+        ("fc1", Linear(8, 5)),
+        ("fc2", Linear(5, 4)),
+    ]
+    return trained(layers, (1, 6, 6), HalfSquaredError(), SGD(0.1), size=1e-7)
+
+
+def scattered() -> Program:
+    """The other view of the input gradient, for which there are words but no picture."""
+    conv = Conv2d(1, 2, 3, stride=2, padding=1)
+    network = Network([("conv", conv), ("flatten", Flatten())], (1, 5, 5), HalfSquaredError(), SGD(0.1))
+    network.initialise(3)
+    tape = network.run(np.random.default_rng(5).normal(size=(1, 5, 5)), np.zeros(18))
+    other = replace(conv.scatter_call(tape.of("conv")), name="conv.dx_scatter")
+    calls = network.calls(tape)
+    at = next(k for k, call in enumerate(calls) if call.name == "conv.dx") + 1
+    return Program([*calls[:at], other, *calls[at:]])
+
+
+# A listing that the program knows nothing of, set as it is shown.
+# fmt: off
+
+def turned(x, y, C, H, W):
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                y[c, j, i] = 2*x[c, i, j]
+
+
+# fmt: on
+
+
+def unknown() -> Program:
+    x = np.random.default_rng(6).normal(size=(2, 3, 4))
+    given = {"x": x, "C": 2, "H": 3, "W": 4}
+    return Program([Call("turn", "turn", "forward", turned, given, {"y": 2 * x.transpose(0, 2, 1)})])
+
+
+def overflowing() -> Program:
+    """Numbers that grow until they are infinite, and then are none."""
+    layers: Layers = [("conv", Conv2d(1, 2, 2)), ("relu", ReLU()), ("flatten", Flatten()), ("fc", Linear(8, 3))]
+    network = Network(layers, (1, 3, 3), HalfSquaredError(), SGD(0.1))
+    network.initialise(3)
+    for _, _, parameter in network.parameters():
+        parameter.value = parameter.value * 1e160
+    x = np.array([[[1e150, -1e150, 1.0], [0.0, 1e150, 2.0], [-1.0, 0.0, 3.0]]])
+    with np.errstate(all="ignore"):
+        return Program(network.calls(network.run(x, np.zeros(3))))
+
+
+_MAKERS: dict[str, Callable[[], Program]] = {
+    made.__name__: made
+    for made in (digits, every, large, one, columns, deep, tiny, scattered, unknown, overflowing)
+}
+NAMES = tuple(_MAKERS)
+
+
+@cache
+def program(name: str) -> Program:
+    return _MAKERS[name]()
+
+
+def telling_offsets(operation: Operation, runs: int = 3) -> list[int]:
+    """The first and the last step, and of each line and each loop's header the first, a middle and the last."""
+    last = len(operation) - 1
+    found = {0, last}
+    for line in range(2, len(operation.tree.source) + 1):
+        middle = next_run(operation, last // 2, line)
+        found.add(next_run(operation, -1, line) if runs > 1 or middle is None else middle)
+        if runs > 1 and middle is not None:
+            found.add(middle)
+        if runs > 2:
+            found.add(previous_run(operation, last + 1, line))
+    return sorted(found)
+
+
+def moments(name: str, runs: int = 3) -> Iterator[Moment]:
+    """Telling steps of every operation of a program."""
+    made = program(name)
+    for operation in made.operations:
+        for offset in telling_offsets(operation, runs):
+            yield moment(made, made.start(operation.name) + offset, classes(made))
+
+
+def classes(made: Program) -> tuple[str, ...]:
+    return CLASSES if made is program("digits") else ()
+
+
+def view(made: Program, width: float = 1920, height: float = 1080) -> View:
+    return View(width, height, title="A lesson", classes=classes(made))

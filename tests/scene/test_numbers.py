@@ -1,0 +1,127 @@
+"""How numbers are written, over all magnitudes that floats have."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import numpy as np
+import pytest
+
+from cnnviz.scene.numbers import count, decimals, full, number, power_of_ten, scaled
+
+POWERS = range(-12, 13)
+
+
+def random_arrays(power: int):
+    rng = np.random.default_rng(power + 100)
+    for size in (1, 5, 40):
+        yield rng.normal(size=size) * 10.0**power
+        yield rng.uniform(-1, 0, size) * 10.0**power
+
+
+def written(values) -> list[str]:
+    """The numbers of an array as a grid shows them."""
+    places, power = decimals(values)
+    return [number(value * 10.0**-power, places) for value in values]
+
+
+def read(text: str) -> float:
+    assert "-" not in text, "a hyphen is no minus"
+    return float(text.replace("−", "-"))
+
+
+@pytest.mark.parametrize("power", POWERS)
+def test_numbers_of_one_array_have_the_same_decimals(power):
+    for values in random_arrays(power):
+        texts = written(values)
+        assert len({len(text.partition(".")[2]) for text in texts}) == 1, texts
+
+
+@pytest.mark.parametrize("power", POWERS)
+def test_numbers_are_short_and_tell_the_largest_to_5_percent(power):
+    for values in random_arrays(power):
+        places, exponent = decimals(values)
+        texts = written(values)
+        assert max(len(text.lstrip("−")) for text in texts) <= 6, texts
+        largest = np.abs(values).argmax()
+        assert read(texts[largest]) * 10.0**exponent == pytest.approx(values[largest], rel=0.053)
+
+
+@pytest.mark.parametrize("power", POWERS)
+def test_a_written_number_is_the_nearest_with_its_decimals(power):
+    for values in random_arrays(power):
+        places, exponent = decimals(values)
+        for text, value in zip(written(values), values, strict=True):
+            assert abs(read(text) - value * 10.0**-exponent) <= 0.5001 * 10.0**-places
+
+
+@pytest.mark.parametrize("places", range(5))
+def test_zero_has_no_sign_however_small_the_negative_number(places):
+    for value in (-0.0, -1e-300, *(-0.49 * 10.0**-places * np.random.default_rng(places).random(50))):
+        assert number(value, places) == number(0.0, places), value
+    assert number(-0.51 * 10.0**-places, places)[0] == "−"
+
+
+def test_minus_is_a_minus_in_every_way_of_writing():
+    assert number(-1.5, 2) == "−1.50"
+    assert number(-2e7, 2) == "−2.0·10⁷"
+    assert full(-0.25) == "−0.25"
+    assert full(-1.5e-9) == "−1.500000·10⁻⁹"
+    assert scaled(-3.8e-5, 2, -5) == "−3.80·10⁻⁵"
+    assert count(-1234) == "−1,234"
+
+
+def test_negative_zero_in_full_has_no_sign():
+    assert full(-0.0) == "0"
+
+
+@pytest.mark.parametrize("write", [lambda v: number(v, 2), full, lambda v: scaled(v, 2, -7)])
+def test_what_is_no_number_is_named(write):
+    assert [write(nan), write(inf), write(-inf)] == ["NaN", "∞", "−∞"]
+
+
+def test_decimals_do_not_heed_nan_and_infinity():
+    assert decimals(np.array([0.5, nan, inf, -inf])) == decimals(np.array([0.5]))
+    assert decimals(np.array([nan, inf])) == (0, 0)
+
+
+def test_whole_numbers_have_no_decimals():
+    assert written(np.array([0.0, 3.0, -16.0])) == ["0", "3", "−16"]
+    assert written(np.zeros(4)) == ["0"] * 4
+    assert written(np.array([1.0, 2.5])) == ["1.00", "2.50"]
+
+
+def test_very_small_and_very_large_arrays_are_written_in_a_power_of_ten():
+    assert decimals(np.array([3.84e-5])) == (2, -5)
+    assert written(np.array([3.84e-5, -1e-6])) == ["3.84", "−0.10"]
+    assert decimals(np.array([123456.7])) == (2, 5)
+    assert written(np.array([99999.4])) == ["99999"]
+
+
+@pytest.mark.parametrize("largest", [5e-324, 1e-310, 1e-300, 1e300, 1.7e308])
+def test_the_ends_of_what_floats_can_hold_are_written(largest):
+    values = np.array([largest, -largest / 3])
+    assert all(len(text) <= 6 for text in written(values))
+    assert scaled(largest, *decimals(values))
+
+
+def test_powers_of_ten_are_superscripts():
+    assert [power_of_ten(power) for power in (-12, -5, 0, 30)] == ["10⁻¹²", "10⁻⁵", "10⁰", "10³⁰"]
+
+
+def test_a_number_alone_says_its_power_and_zero_needs_none():
+    assert scaled(4.0e-6, 2, -5) == "0.40·10⁻⁵"
+    assert scaled(0.0, 2, -5) == "0.00"
+    assert scaled(0.5, 2, 0) == "0.50"
+
+
+@pytest.mark.parametrize("power", range(-20, 21))
+def test_full_tells_seven_digits(power):
+    value = -1.2345678 * 10.0**power
+    mantissa, _, exponent = full(value).partition("·10")
+    digits = exponent.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
+    assert read(mantissa) * 10.0 ** int(digits or 0) == pytest.approx(value, rel=1e-6)
+
+
+def test_thousands_are_set_apart():
+    assert [count(value) for value in (0, 999, 1000, 5_400_000_000)] == ["0", "999", "1,000", "5,400,000,000"]
