@@ -93,7 +93,11 @@ def test_what_sources_name_is_what_python_reads(program):
         block = operation.cells.block.steps
         for step in range(offset - block + 1, offset + 1):
             read |= {place for place in program.state(start + step).reads}
-        found = {(name, tuple(cell)) for name, cells in sources(operation, offset).items() for cell in cells.tolist()}
+        found = {
+            (name, tuple(cell))
+            for name, cells in sources(operation, offset).items()
+            for cell in cells.tolist()
+        }
         given = {place for place in read if place[0] in operation.call.given}
         assert given <= found, operation.name
 
