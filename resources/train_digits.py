@@ -4,8 +4,8 @@
     python resources/train_digits.py
 
 One digit in five is put aside first, and looked at once, at the end. Of the rest, 300 choose the seed that
-the network is drawn from; then it is trained anew on all of the rest. Everything is seeded: the same NumPy
-gives the same weights.
+the network is drawn from; then it is trained anew on all of the rest. Everything is seeded; another
+version of NumPy or of the engine moves no more than the weights' last digits.
 """
 
 from __future__ import annotations
