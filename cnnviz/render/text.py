@@ -10,7 +10,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QStaticText, QTransfor
 
 from cnnviz.render.fonts import font
 from cnnviz.render.tools import color
-from cnnviz.scene.marks import Label, Run
+from cnnviz.scene.marks import Label, Role, Run
 from cnnviz.scene.theme import Theme
 
 SMALLEST = 8.0
@@ -27,17 +27,15 @@ class Laid(NamedTuple):
 
 def paint(mark: Label, painter: QPainter, theme: Theme) -> None:
     """Paint a label in the middle of its box's height."""
-    box = mark.box
-    size, runs, total = _fitted(mark.runs, mark.size, mark.family, round(box.w, 1))
-    x = box.x
+    x, y, w, h = mark.box
+    pieces, total = _fitted(mark.runs, mark.size, mark.family, int(w))
     if mark.align != "left":
-        x += (box.w - total) * (0.5 if mark.align == "center" else 1.0)
-    for run in runs:
-        laid = lay_out(run.text, mark.family, size, run.bold)
-        painter.setFont(laid.font)
-        painter.setPen(color(theme, run.role))
-        painter.drawStaticText(QPointF(x, box.y + (box.h - laid.height) / 2), laid.text)
-        x += laid.width
+        x += (w - total) * (0.5 if mark.align == "center" else 1.0)
+    for role, (made, text, width, height) in pieces:
+        painter.setFont(made)
+        painter.setPen(color(theme, role))
+        painter.drawStaticText(QPointF(x, y + (h - height) / 2), text)
+        x += width
 
 
 @lru_cache(maxsize=16384)
@@ -52,35 +50,29 @@ def lay_out(text: str, family: str, size: float, bold: bool = False) -> Laid:
     return Laid(made, laid, metrics.horizontalAdvance(text), metrics.height())
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16384)
 def _fitted(
-    runs: tuple[Run, ...], size: float, family: str, room: float
-) -> tuple[float, tuple[Run, ...], float]:
-    """Return the size at which text fits, its runs, the last elided if it must be, and their width."""
+    runs: tuple[Run, ...], size: float, family: str, room: int
+) -> tuple[tuple[tuple[Role, Laid], ...], float]:
+    """Return the runs laid out at the size that fits, the last elided if it must be, and their width."""
     while True:
-        widths = [_metrics(family, size, run.bold).horizontalAdvance(run.text) for run in runs]
-        total = sum(widths)
+        laid = tuple((run.role, lay_out(run.text, family, size, run.bold)) for run in runs)
+        total = sum(piece.width for _, piece in laid)
         if total <= room:
-            return size, runs, total
+            return laid, total
         if size <= SMALLEST:
-            return _elided(runs, widths, size, family, room)
-        size = max(SMALLEST, min(size - 0.5, size * room / total))
-
-
-def _elided(
-    runs: tuple[Run, ...], widths: list[float], size: float, family: str, room: float
-) -> tuple[float, tuple[Run, ...], float]:
-    shown: list[Run] = []
-    left = room
-    for run, width in zip(runs, widths, strict=True):
-        if width > left:
-            text = _metrics(family, size, run.bold).elidedText(run.text, Qt.TextElideMode.ElideRight, left)
-            shown.append(Run(text, run.role, run.bold))
             break
-        shown.append(run)
-        left -= width
-    total = sum(_metrics(family, size, run.bold).horizontalAdvance(run.text) for run in shown)
-    return size, tuple(shown), total
+        size = max(SMALLEST, min(size - 0.5, size * room / total))
+    shown: list[tuple[Role, Laid]] = []
+    left = float(room)
+    for run, piece in zip(runs, laid, strict=True):
+        if piece[1].width > left:
+            text = _metrics(family, size, run.bold).elidedText(run.text, Qt.TextElideMode.ElideRight, left)
+            shown.append((run.role, lay_out(text, family, size, run.bold)))
+            break
+        shown.append(piece)
+        left -= piece[1].width
+    return tuple(shown), sum(piece.width for _, piece in shown)
 
 
 @lru_cache(maxsize=512)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import floor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ _SMALLEST_CELL = 33.0
 _LARGEST_CELL = 100.0
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(NamedTuple):
     """Which part of an array is shown, and how.
 
     Attributes

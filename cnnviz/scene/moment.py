@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +21,7 @@ from cnnviz.trace.state import State
 SYMBOLS = {"dx": "∂E/∂x", "dy": "∂E/∂y", "dw": "∂E/∂w", "db": "∂E/∂b"}
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """How an array is drawn, fixed for all steps of an operation so that nothing jumps.
 
     Attributes

@@ -68,7 +68,7 @@ def _setting(
     marks: list[Mark] = [grid.heading(of, box.top(28 * unit), unit, text, depth)]
     step = round(_STACK * unit)
     for k in range(len(behind), 0, -1):
-        other = replace(of, prefix=((of.prefix[0] + k) % depth, *of.prefix[1:]))
+        other = of._replace(prefix=((of.prefix[0] + k) % depth, *of.prefix[1:]))
         back = Box(place.x + k * step, place.y - k * step, place.w, place.h)
         # Only for the eye: a click on the stack means the channel in front.
         heatmap = replace(grid.unchanging(other, behind[k - 1], back, unit, None, False), array="")
