@@ -95,6 +95,13 @@ def test_initialise_forgets_the_training():
     assert [network.train_step(x[None], t[None]) for _ in range(3)] == losses
 
 
+def test_initialise_keeps_the_precision():
+    network = small_network()
+    network.astype(np.float32)
+    network.initialise(6)
+    assert {values.dtype for values in weights(network).values()} == {np.dtype(np.float32)}
+
+
 def test_load_takes_all_parameters_in_their_precision():
     network, other = small_network(), small_network()
     other.initialise(8)

@@ -78,6 +78,13 @@ def mean_and_spread(x, mean, spread, C, N):
         spread[c] = acc / N
 
 
+def written_twice(x, y, N):
+    for n in range(N):
+        y[n] = x[n]
+    for n in range(N):
+        y[n] = y[n] / 2
+
+
 def no_loop(x, y):
     a = x[0] + x[1]
     y[0] = a * x[2]
@@ -104,6 +111,7 @@ ODD_CALLS = [
     call(transposed, {"y": (4, 3)}, x=X, M=3, N=4),
     call(one_variable_thrice, {"y": (3, 4), "z": (3, 3, 3)}, x=X, M=3, N=4),
     call(mean_and_spread, {"mean": 3, "spread": 3}, x=X, C=3, N=4),
+    call(written_twice, {"y": 4}, x=X[0], N=4),
     call(no_loop, {"y": 1}, x=X[0]),
     call(never, {"y": 4}, x=X[0], N=4, NONE=0),
 ]

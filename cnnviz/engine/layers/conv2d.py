@@ -157,9 +157,10 @@ class Conv2d(Layer):
         )
         depth = maps.shape[1] * self.kernel[0] * self.kernel[1]
         most = max(1, _BLOCK_BYTES // (depth * width * itemsize))  # rows of windows
-        samples, rows = (most // height, height) if most >= height else (1, _even(height, most))
+        samples = max(1, min(most // height, len(maps)))
+        rows = _even(height, most)
         if self._columns.size < depth * samples * rows * width or self._columns.dtype != maps.dtype:
-            self._columns = np.empty(depth * min(samples, len(maps)) * rows * width, maps.dtype)
+            self._columns = np.empty(depth * samples * rows * width, maps.dtype)
         for k in range(0, len(maps), samples):
             for i in range(0, height, rows):
                 block = windows[:, :, :, k : k + samples, i : i + rows]

@@ -73,13 +73,15 @@ def test_batch_of_many_megabytes_is_its_halves(kernel, stride):
     x = rng.normal(size=(24, 3, 40, 40))
     y = layer.forward(x)
     dy = rng.normal(size=y.shape)
-    dx, dw = layer.backward(dy), layer.parameters["w"].grad
-    dw_of_halves = np.zeros_like(dw)
+    dx, dw, db = layer.backward(dy), layer.parameters["w"].grad, layer.parameters["b"].grad
+    dw_of_halves, db_of_halves = np.zeros_like(dw), np.zeros_like(db)
     for half in (slice(0, 11), slice(11, 24)):
         assert_same(layer.forward(x[half]), y[half])
         assert_same(layer.backward(dy[half]), dx[half])
         dw_of_halves += layer.parameters["w"].grad
+        db_of_halves += layer.parameters["b"].grad
     assert_same(dw_of_halves, dw)
+    assert_same(db_of_halves, db)
 
 
 def test_input_need_not_lie_in_one_piece():
