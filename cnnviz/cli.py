@@ -438,7 +438,7 @@ def _subject(source: str, image: int) -> Subject:
     from cnnviz.render.export import Subject
 
     lesson = _load(source, image)
-    return Subject(lesson.program, lesson.title, lesson.samples.classes)
+    return Subject(lesson.program, lesson.title, lesson.samples.classes, lesson.stops)
 
 
 def _load(source: str, image: int | None) -> Lesson:

@@ -14,7 +14,9 @@ from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.build import Samples, build
 from cnnviz.lesson.files import lesson_names, lesson_path, read_file
+from cnnviz.lesson.place import find_stops
 from cnnviz.text import tr
+from cnnviz.trace.cursor import Stop
 from cnnviz.trace.program import Program
 
 __all__ = ["DEFAULT", "Lesson", "Samples", "lesson_names", "load_lesson"]
@@ -43,6 +45,8 @@ class Lesson:
         Every array of its iteration.
     program : Program
         Every step of its iteration.
+    stops : tuple[Stop, ...]
+        Where it has something to say, in the order of the steps.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Lesson:
     image: int
     tape: Tape
     program: Program
+    stops: tuple[Stop, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Lesson {self.name}, image {self.image}, {len(self.program):,} steps>"
@@ -95,7 +100,16 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
     network, samples = build(path, described)
     chosen = described.input.show if image is None else image
     made = _iteration(path.stem, network, samples, chosen)
-    return Lesson(path.stem, described.title, described.sentence, network, samples, image=chosen, **made)
+    return Lesson(
+        name=path.stem,
+        title=described.title,
+        sentence=described.sentence,
+        network=network,
+        samples=samples,
+        image=chosen,
+        stops=find_stops(path, described.stops, made["program"]),
+        **made,
+    )
 
 
 def _iteration(name: str, network: Network, samples: Samples, index: int) -> dict[str, Any]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from cnnviz.engine.layer import Shape, shape_text
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.files import wrong
+from cnnviz.lesson.tables import StopPart
 from cnnviz.text import tr
+from cnnviz.trace.cursor import Stop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
@@ -90,3 +95,29 @@ def result_of(program: Program, operation: Operation) -> tuple[str, Shape]:
     writes = operation.call.writes
     name = next((name for name in (last, "y") if name in writes), next(iter(writes)))
     return name, writes[name].shape
+
+
+def find_stops(path: Path, described: Sequence[StopPart], program: Program) -> tuple[Stop, ...]:
+    """Return the stops that a lesson file describes, in the order of the steps.
+
+    Raises
+    ------
+    CnnvizError
+        If a place does not exist; all such faults are told together.
+    """
+    stops: list[Stop] = []
+    faults: list[str] = []
+    for k, part in enumerate(described):
+        try:
+            stops.append(Stop(_step_of(part, program), tr(part.caption)))
+        except CnnvizError as error:
+            faults.append(f"stops[{k}].at: {error}")
+    if faults:
+        raise wrong(path, faults)
+    return tuple(sorted(stops, key=lambda stop: stop.index))
+
+
+def _step_of(part: StopPart, program: Program) -> int:
+    if part.where or part.line is not None:
+        return program.find(part.at, part.line, **part.where)
+    return step_at(program, part.at)

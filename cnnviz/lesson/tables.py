@@ -85,6 +85,29 @@ class InputPart:
 
 
 @dataclass(frozen=True)
+class StopPart:
+    """One of the tables ``[[stops]]``: a place in the program, and what is said there.
+
+    Attributes
+    ----------
+    at : str
+        An operation, for its first step; or a cell of its result, ``conv1[0,0,0]``, for the step that
+        writes it.
+    caption : str
+        What is said there.
+    where : dict[str, int]
+        Loop variables and their values: the first step of the operation at which they have them.
+    line : int, optional
+        The line of the listing meant.
+    """
+
+    at: Text
+    caption: Text
+    where: dict[str, Count] = field(default_factory=dict)
+    line: Size | None = None
+
+
+@dataclass(frozen=True)
 class LessonFile:
     """A whole lesson file, checked in itself; shapes and data files are yet to be looked at.
 
@@ -98,6 +121,8 @@ class LessonFile:
         The same inline, by layer and parameter.
     seed : int, optional
         What to draw them from instead.
+    stops : tuple[StopPart, ...]
+        Where the lesson has something to say.
     """
 
     title: Text
@@ -109,6 +134,7 @@ class LessonFile:
     weights: DataFile | None = None
     parameters: dict[str, dict[str, Numbers]] = field(default_factory=dict)
     seed: Count | None = None
+    stops: tuple[StopPart, ...] = ()
 
 
 Hook = Callable[[Any, Any], Any]

@@ -32,7 +32,7 @@ from threadpoolctl import threadpool_limits
 
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Cursor
+from cnnviz.trace.cursor import Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 
@@ -61,11 +61,14 @@ class Subject:
         The lesson's.
     classes : tuple[str, ...]
         What the network's outputs are called.
+    stops : tuple[Stop, ...]
+        Where the lesson has something to say.
     """
 
     program: Program
     title: str = ""
     classes: tuple[str, ...] = ()
+    stops: tuple[Stop, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,7 @@ def _check_manifest(folder: Path, wanted: Mapping[str, str]) -> None:
 
 def _fingerprint(subject: Subject) -> str:
     """Return a digest of all that is computed, so that a lesson that was changed is noticed."""
-    digest = hashlib.sha256(repr((subject.title, subject.classes)).encode())
+    digest = hashlib.sha256(repr((subject.title, subject.classes, subject.stops)).encode())
     for operation in subject.program.operations:
         call = operation.call
         digest.update(f"{operation.name} {operation.tree.source}".encode())
@@ -317,7 +320,7 @@ def picture(subject: Subject, index: int, look: Look) -> QImage:
     from cnnviz.render.image import to_image
     from cnnviz.scene.frame import View, compose
 
-    view = View(look.width, look.height, title=subject.title, classes=subject.classes)
+    view = View(look.width, look.height, title=subject.title, classes=subject.classes, stops=subject.stops)
     return to_image(compose(subject.program, index, view), look.theme)
 
 

@@ -175,8 +175,7 @@ def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) 
     if operand.index:
         value = scope[operand.name][operand.place(scope)]
         if bare:
-            look = moment.look(operand.name)
-            return Run(number(value * 10.0**-look.power, look.places), role(operation, operand.name))
+            return Run(moment.look(operand.name).bare(value), role(operation, operand.name))
         return Run(moment.text(operand.name, value), role(operation, operand.name))
     if operand.name not in scope:
         return Run(operand.name)

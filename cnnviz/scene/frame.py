@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from cnnviz.scene.pictures.generic import subtitle
 from cnnviz.scene.pictures.table import picture_of
 from cnnviz.scene.words import words
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.cursor import Breakpoint, Stop
 from cnnviz.trace.program import Program
 
 
@@ -31,6 +32,8 @@ class View:
         What the network's outputs are called.
     breakpoints : tuple[Breakpoint, ...]
         Shown on the timeline.
+    stops : tuple[Stop, ...]
+        Where the lesson has something to say.
     """
 
     width: float = 1920
@@ -38,6 +41,7 @@ class View:
     title: str = ""
     classes: tuple[str, ...] = ()
     breakpoints: tuple[Breakpoint, ...] = ()
+    stops: tuple[Stop, ...] = ()
 
     @property
     def unit(self) -> float:
@@ -45,14 +49,16 @@ class View:
         return min(self.width / 1920, self.height / 1080)
 
 
-def moment(program: Program, index: int, classes: tuple[str, ...] = ()) -> Moment:
+def moment(
+    program: Program, index: int, classes: tuple[str, ...] = (), stops: tuple[Stop, ...] = ()
+) -> Moment:
     """Return a step with its state."""
-    return Moment(program, program[index], program.state(index), classes)
+    return Moment(program, program[index], program.state(index), classes, stops)
 
 
 def compose(program: Program, index: int, view: View) -> Frame:
     """Return the whole picture of a step: title, network, stage, listing, timeline."""
-    at, unit = moment(program, index, view.classes), view.unit
+    at, unit = moment(program, index, view.classes, view.stops), view.unit
     whole = Box(0, 0, view.width, view.height)
     # Whole pixels: panes keep pictures of what does not change in them.
     head, low = round(56 * unit), round(146 * unit)
@@ -86,9 +92,40 @@ def stage(at: Moment, box: Box, unit: float) -> list[Mark]:
     area = Box(inner.x, inner.y + 108 * unit, inner.w, inner.h - 108 * unit - panel_height - 18 * unit)
     marks: list[Mark] = [
         Label(inner.top(44 * unit), head, 29 * unit),
-        label(Box(inner.x, inner.y + 50 * unit, inner.w, 32 * unit), tr(said.sentence), 20 * unit),
+        *_said(at, Box(inner.x, inner.y + 46 * unit, inner.w, 58 * unit), tr(said.sentence), unit),
     ]
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
         marks += picture_of(at.operation.tree.name)(at, area, unit)
         marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
     return marks
+
+
+def _said(at: Moment, box: Box, sentence: str, unit: float) -> list[Mark]:
+    """Say what happens: the lesson's own words at one of its stops, else the operation's sentence."""
+    size = 20 * unit
+    if at.stop is None:
+        return [label(Box(box.x, box.y + 4 * unit, box.w, 32 * unit), sentence, size)]
+    number, stop = at.stop
+    count = f"{number} / {len(at.stops)}"
+    bar = Box(box.x, box.y + 2 * unit, 5 * unit, box.h - 6 * unit)
+    text = Box(box.x + 20 * unit, box.y, box.w - 110 * unit, box.h)
+    lines = _two_lines(stop.caption, int(text.w / (0.5 * size)))
+    height = text.h / max(len(lines), 1)
+    return [
+        Rect(bar, fill="accent"),
+        label(
+            Box(box.right - 80 * unit, box.y, 80 * unit, 28 * unit), count, 16 * unit, "accent", align="right"
+        ),
+        *(
+            label(Box(text.x, text.y + k * height, text.w, height), line, size)
+            for k, line in enumerate(lines)
+        ),
+    ]
+
+
+def _two_lines(caption: str, characters: int) -> list[str]:
+    """Break a caption into at most two lines; where they grow too long, the painter makes them smaller."""
+    characters = max(20, characters)
+    while len(lines := wrap(caption, characters)) > 2:
+        characters += 5
+    return lines

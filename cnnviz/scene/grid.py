@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Role, Run
 from cnnviz.scene.moment import Look, Moment, final, role, symbol
-from cnnviz.scene.numbers import number, power_of_ten
+from cnnviz.scene.numbers import number
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 
@@ -128,8 +128,7 @@ def heading(of: Slice, box: Box, unit: float, text: str, depth: int = 1) -> Labe
     name = symbol(of.name)
     if of.prefix:
         name += f"[{', '.join(str(k) for k in of.prefix)}]"
-    if of.look.power:
-        name += f" · {power_of_ten(of.look.power)}"
+    name += of.look.factor
     if depth > 1:
         text = tr("{text}, {depth} channels", text=text, depth=depth)
     return Label(box, (Run(name, role(of.operation, of.name), True), Run("  " + text, "muted")), 17 * unit)

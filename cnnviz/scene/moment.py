@@ -10,8 +10,9 @@ import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Palette, Role
-from cnnviz.scene.numbers import decimals, number, scaled
+from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled
 from cnnviz.text import tr
+from cnnviz.trace.cursor import Stop
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program, Step
@@ -44,6 +45,15 @@ class Look(NamedTuple):
     power: int
     width: int
 
+    def bare(self, value: float) -> str:
+        """Write a number where a heading says the power of ten."""
+        return number(value * 10.0**-self.power, self.places)
+
+    @property
+    def factor(self) -> str:
+        """What a heading says of the power of ten: ``· 10⁻⁵``; empty for plain numbers."""
+        return f" · {power_of_ten(self.power)}" if self.power else ""
+
     def text(self, value: float) -> str:
         """Write a number as it stands alone."""
         return scaled(value, self.places, self.power)
@@ -63,12 +73,21 @@ class Moment:
         What Python holds just after it.
     classes : tuple[str, ...]
         What the network's outputs are called; empty where they have no names.
+    stops : tuple[Stop, ...]
+        Where the lesson has something to say.
     """
 
     program: Program
     step: Step
     state: State
     classes: tuple[str, ...] = ()
+    stops: tuple[Stop, ...] = ()
+
+    @cached_property
+    def stop(self) -> tuple[int, Stop] | None:
+        """The lesson's stop at this step, with its number from 1; None if there is none."""
+        numbered = enumerate(self.stops, 1)
+        return next(((k, stop) for k, stop in numbered if stop.index == self.step.index), None)
 
     @property
     def operation(self) -> Operation:

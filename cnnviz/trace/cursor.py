@@ -30,6 +30,22 @@ class Breakpoint:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """A step at which a lesson has something to say.
+
+    Attributes
+    ----------
+    index : int
+        The step.
+    caption : str
+        What is said there, in whole sentences.
+    """
+
+    index: int
+    caption: str
+
+
+@dataclass(frozen=True)
 class Cursor:
     """One step of a program, with the level that Next and Previous move by.
 
@@ -96,6 +112,13 @@ class Cursor:
         """Go to the end of what is in work at the next coarser level, and stay with that level."""
         coarser = LEVELS[min(len(LEVELS) - 1, LEVELS.index(self.level) + 1)]
         return self.at(coarser).next()
+
+    def to_stop(self, stops: tuple[Stop, ...], backwards: bool = False) -> Cursor:
+        """Go to a lesson's next (or previous) stop; where there is none, stay."""
+        places = [stop.index for stop in stops]
+        if backwards:
+            return self.to(max((place for place in places if place < self.index), default=self.index))
+        return self.to(min((place for place in places if place > self.index), default=self.index))
 
     def run_to(self, breakpoints: tuple[Breakpoint, ...], backwards: bool = False) -> Cursor:
         """Go to the next (or previous) breakpoint; where there is none, to the end (or start)."""

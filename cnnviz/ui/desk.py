@@ -44,6 +44,7 @@ class Desk(QObject):
         self.settings = settings
         self.lesson, self._source = lesson, _whole(source)
         self.player = Player(lesson.program, lesson.samples.classes, parent=self)
+        self.player.stops = lesson.stops
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
         self._restore()
@@ -58,7 +59,7 @@ class Desk(QObject):
         self.remember()
         self.lesson, self._source = lesson, _whole(source)
         self.player.clear_breakpoints()
-        self.player.load(lesson.program, 0, lesson.samples.classes)
+        self._load(0)
         self._restore()
         self.changed.emit()
 
@@ -69,7 +70,7 @@ class Desk(QObject):
         except CnnvizError as error:
             self.failed.emit(str(error))
             return
-        self.player.load(self.lesson.program, self.player.cursor.index, self.lesson.samples.classes)
+        self._load(self.player.cursor.index)
         self.changed.emit()
 
     def label(self, image: int) -> str:
@@ -89,13 +90,17 @@ class Desk(QObject):
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
 
+    def _load(self, step: int) -> None:
+        lesson = self.lesson
+        self.player.load(lesson.program, step, lesson.samples.classes, lesson.stops)
+
     def _restore(self) -> None:
         settings, lesson, key = self.settings, self.lesson, lesson_key(self._source)
         image = settings.number(f"{key}/image", lesson.image, 0, len(lesson.samples) - 1)
         if image != lesson.image:
             self.lesson = lesson.choose(image)
         step = settings.number(f"{key}/step", 0, 0, _LAST)
-        self.player.load(self.lesson.program, step, self.lesson.samples.classes)
+        self._load(step)
 
 
 def _whole(source: str) -> str:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from cnnviz.scene.frame import moment
 from cnnviz.scene.moment import Moment
-from cnnviz.trace.cursor import Breakpoint, Cursor
+from cnnviz.trace.cursor import Breakpoint, Cursor, Stop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_run, previous_run
@@ -52,6 +52,7 @@ class Player(QObject):
         super().__init__(parent)
         self.cursor = Cursor(program)
         self.classes = classes
+        self.stops: tuple[Stop, ...] = ()
         self.breakpoints: tuple[Breakpoint, ...] = ()
         self._shown = True
         self._timer = QTimer(self)
@@ -65,7 +66,7 @@ class Player(QObject):
     @cached_property
     def moment(self) -> Moment:
         """The step with its state: computed once for every move, and only if somebody looks."""
-        return moment(self.cursor.program, self.cursor.index, self.classes)
+        return moment(self.cursor.program, self.cursor.index, self.classes, self.stops)
 
     def go(self, cursor: Cursor) -> None:
         """Go to a place; the one way there is."""
@@ -80,10 +81,16 @@ class Player(QObject):
         """Go to a step of the program at hand, or to the nearest one that there is."""
         self.go(self.cursor.to(index))
 
-    def load(self, program: Program, index: int = 0, classes: tuple[str, ...] = ()) -> None:
+    def load(
+        self,
+        program: Program,
+        index: int = 0,
+        classes: tuple[str, ...] = (),
+        stops: tuple[Stop, ...] = (),
+    ) -> None:
         """Step through another program; breakpoints at operations that it lacks are dropped."""
         self.pause()
-        self.classes = classes
+        self.classes, self.stops = classes, stops
         names = {operation.name: operation for operation in program.operations}
         self.breakpoints = tuple(point for point in self.breakpoints if _fits(point, names))
         self.go(Cursor(program, 0, self.cursor.level).to(index))
@@ -199,6 +206,11 @@ class Player(QObject):
         """Go to the next or previous breakpoint, or to the end or start; at once, by arithmetic."""
         self.pause()
         self.go(self.cursor.run_to(self.breakpoints, backwards))
+
+    def go_to_stop(self, backwards: bool = False) -> None:
+        """Go to the lesson's next or previous stop."""
+        self.pause()
+        self.go(self.cursor.to_stop(self.stops, backwards))
 
     def run_to_line(self, line: int) -> None:
         """Go to the next run of a line of the listing at hand; to its last one, if none is left."""

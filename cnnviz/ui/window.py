@@ -197,7 +197,7 @@ class Window(QMainWindow):
     def picture(self) -> QImage:
         """Return the whole frame at 1920 × 1080, as the command line exports it."""
         lesson, cursor = self.desk.lesson, self.player.cursor
-        view = View(*_PICTURE, lesson.title, lesson.samples.classes, self.player.breakpoints)
+        view = View(*_PICTURE, lesson.title, lesson.samples.classes, self.player.breakpoints, lesson.stops)
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 
     def _ask_where_to_save(self) -> None:

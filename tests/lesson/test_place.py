@@ -59,3 +59,52 @@ def test_what_names_no_step(program, words, sentence):
     with pytest.raises(CnnvizError) as error:
         step_at(program, words)
     assert str(error.value).startswith(sentence)
+
+
+LESSON = """
+title = "t"
+sentence = "s"
+[input]
+shape = [1, 3, 4]
+values = [[[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]]
+[[layers]]
+name = "conv"
+kind = "conv2d"
+out_channels = 1
+kernel = 2
+[parameters.conv]
+w = [[[[1, 2], [3, 4]]]]
+b = [0]
+"""
+
+
+def with_stops(tmp_path, *stops):
+    path = tmp_path / "t.toml"
+    path.write_text(
+        LESSON + "".join(f"\n[[stops]]\ncaption = 'c{k}'\n{stop}\n" for k, stop in enumerate(stops))
+    )
+    return load_lesson(path)
+
+
+def test_stops_are_places_in_the_order_of_the_steps(tmp_path):
+    lesson = with_stops(
+        tmp_path,
+        'at = "conv[0,1,2]"',
+        'at = "conv"',
+        'at = "conv"\nwhere = { i = 1, j = 0, u = 1, v = 1 }\nline = 9',
+    )
+    program = lesson.program
+
+    assert [stop.caption for stop in lesson.stops] == ["c1", "c2", "c0"]
+    assert lesson.stops[0].index == 0
+    assert program[lesson.stops[1].index].line == 9
+    assert program.state(lesson.stops[1].index).reads == (("w", (0, 0, 1, 1)), ("x", (0, 2, 1)))
+    assert program.state(lesson.stops[2].index).writes == (("y", (0, 1, 2)),)
+
+
+def test_stops_that_are_nowhere_are_all_told_with_their_paths(tmp_path):
+    with pytest.raises(CnnvizError) as raised:
+        with_stops(tmp_path, 'at = "conv9"', 'at = "conv"', 'at = "conv"\nwhere = { i = 7 }')
+
+    assert "stops[0].at: There is no operation conv9" in str(raised.value)
+    assert "stops[2].at: conv: i = 7 is out of range" in str(raised.value)

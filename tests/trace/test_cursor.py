@@ -7,7 +7,7 @@ import pytest
 
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.errors import CnnvizError
-from cnnviz.trace.cursor import Breakpoint, Cursor
+from cnnviz.trace.cursor import Breakpoint, Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 from tests.cases import CORNERS, LayerCase, sample, small_network
@@ -178,3 +178,15 @@ def test_breakpoint_at_the_cursors_own_step_is_left(program):
 def test_breakpoint_in_no_operation_is_refused(program):
     with pytest.raises(CnnvizError, match=r"^There is no operation conv9"):
         Cursor(program).run_to((Breakpoint("conv9", 2),))
+
+
+def test_stops_of_a_lesson_are_gone_to_both_ways(program):
+    stops = (Stop(3, "a"), Stop(10, "b"), Stop(40, "c"))
+    start = Cursor(program)
+
+    forwards = [start.to_stop(stops)]
+    while (following := forwards[-1].to_stop(stops)) != forwards[-1]:
+        forwards.append(following)
+    assert [cursor.index for cursor in forwards] == [3, 10, 40]
+    assert start.to(25).to_stop(stops, backwards=True).index == 10
+    assert start.to(3).to_stop(stops, backwards=True).index == 3

@@ -6,6 +6,8 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QKeyEvent
 
+from cnnviz.scene.marks import Label
+from cnnviz.trace.cursor import Stop
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS, said, tip
 from cnnviz.ui.sheets import KeysSheet
@@ -282,3 +284,19 @@ def test_the_keys_sheet_opens_and_closes(window, press):
     assert sheet.isVisible()
     sheet.reject()
     assert not sheet.isVisible()
+
+
+def test_stops_of_the_lesson_show_their_captions(window, press):
+    stops = (Stop(40, "The first thing to see."), Stop(9000, "The second thing to see."))
+    window.player.load(window.player.cursor.program, 0, stops=stops)
+
+    assert press(K.Key_N).index == 40
+    assert press(K.Key_N).index == 9000
+    assert "The second thing to see." in texts(window.stage.frame)
+    assert press(K.Key_N, SHIFT).index == 40
+    press(K.Key_PageDown)
+    assert not any("thing to see" in text for text in texts(window.stage.frame))
+
+
+def texts(frame):
+    return ["".join(run.text for run in mark.runs) for mark in frame.marks if isinstance(mark, Label)]

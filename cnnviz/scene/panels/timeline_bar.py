@@ -34,6 +34,10 @@ def timeline(
     marks: list[Mark] = [_base(program, box, unit, span)]
     k = program.number(moment.operation.name)
     marks += _segment(program, k, bar, span, unit, here=True)
+    for stop in moment.stops:
+        x = _on_bar(bar, timeline_at(program, stop.index), span)
+        if bar.x - 1 <= x <= bar.right + 1:
+            marks.append(Dot((x, bar.bottom - 6 * unit), 3.5 * unit, "accent"))
     for point in breakpoints:
         x = _on_bar(bar, _breakpoint_at(program, point), span)
         if bar.x - 1 <= x <= bar.right + 1:

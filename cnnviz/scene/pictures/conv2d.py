@@ -69,21 +69,18 @@ def _channel_sums(moment: Moment, box: Box, unit: float, at: tuple[int, int, int
     current = max(0, done - 1) // (rows * columns)
     first = current // shown * shown
     width = min(92 * unit, (box.w - 150 * unit) / (shown + 1) - 26 * unit)
-    marks: list[Mark] = [
-        label(Box(box.x, box.y, 150 * unit, box.h), tr("channel by channel"), 15 * unit, "muted")
-    ]
+    said = tr("channel by channel") + look.factor
+    marks: list[Mark] = [label(Box(box.x, box.y, 145 * unit, box.h), said, 15 * unit, "muted")]
     place = Box(box.x + 150 * unit, box.y, width, box.h)
-    marks += _sum_cell(place, tr("b"), moment.text("y", float(b[o])) if begun else "", unit, "parameter")
+    marks += _sum_cell(place, tr("b"), look.bare(float(b[o])) if begun else "", unit, "parameter")
     products = (x[:, top : top + rows, left : left + columns] * w[o]).reshape(len(x), -1)
     for k in range(first, min(first + shown, len(x))):
         place = Box(place.right + 26 * unit, place.y, width, place.h)
-        marks.append(
-            label(
-                Box(place.x - 26 * unit, place.y, 26 * unit, place.h), "+", 20 * unit, "muted", align="center"
-            )
-        )
+        between = Box(place.x - 26 * unit, place.y, 26 * unit, place.h)
+        sign = "…" if 0 < k == first else "+"
+        marks.append(label(between, sign, 20 * unit, "muted", align="center"))
         taken = max(0, min(done - k * rows * columns, rows * columns))
-        text = look.text(float(products[k, :taken].sum())) if taken else ""
+        text = look.bare(float(products[k, :taken].sum())) if taken else ""
         marks += _sum_cell(
             place, f"x[{k}]", text, unit, "source", current=begun and k == current and taken > 0
         )
@@ -125,7 +122,7 @@ def _products(
     place = Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows)
     size = grid.text_size(side, side, look, unit)
     marks: list[Mark] = [
-        label(head, tr("x · w  products"), 17 * unit, "ink", bold=True),
+        label(head, tr("x · w  products") + look.factor, 17 * unit, "ink", bold=True),
         Cells(
             place,
             values,

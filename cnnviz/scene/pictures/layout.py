@@ -88,7 +88,7 @@ def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
     low = 0.0 if look.palette == "pixel" else -look.limit
     ends = (
         number(low * 10.0**-look.power, look.places if low else 0),
-        number(look.limit * 10.0**-look.power, look.places),
+        look.bare(look.limit),
     )
     y, side = over.bottom + 9 * unit, 56 * unit
     bar = Box(round(over.x + side), round(y + 5 * unit), min(over.w - 2 * side, 110 * unit), round(9 * unit))
@@ -98,7 +98,7 @@ def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
     return [
         label(Box(over.x, y, side - 7 * unit, 19 * unit), ends[0], 13 * unit, "muted", align="right"),
         Cells(bar, colours, palette=look.palette, limit=look.limit, lines=False),
-        label(Box(bar.right + 7 * unit, y, side, 19 * unit), ends[1], 13 * unit, "muted"),
+        label(Box(bar.right + 7 * unit, y, side - 7 * unit, 19 * unit), ends[1], 13 * unit, "muted"),
     ]
 
 

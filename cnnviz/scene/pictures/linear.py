@@ -41,8 +41,9 @@ def _whole(moment: Moment, box: Box, unit: float) -> list[Mark]:
         place = Box(x, top, columns * side, rows * side)
         shape = f"{shown.values.shape[0]} × {shown.values.shape[1]}"
         colour = role(moment.operation, shown.of.name)
-        runs = (Run(name, colour, True), Run(f"  {shape}", colour))
-        marks.append(Label(Box(x, top - head, max(place.w, 110 * unit), head - 6 * unit), runs, 19 * unit))
+        runs = (Run(name + shown.of.look.factor, colour, True), Run(f"  {shape}", colour))
+        room = Box(x, top - head, place.w + side - 8 * unit, head - 6 * unit)
+        marks.append(Label(room, runs, 19 * unit))
         drawn = grid.cells(shown, place, unit)
         marks += [drawn, *grid.outlines(moment, drawn, unit)]
         if shown.of.name in ("w", "b", "y") and moment.terms_begun:
@@ -122,7 +123,7 @@ def pages(
     """
     marks: list[Mark] = []
     lines = len(rows) + (products is not None)
-    name_width = 120 * unit
+    name_width = (165 if any(moment.look(name).power for name, *_ in rows) else 120) * unit
     side = min((box.w - name_width) / max(8, len(page)), (box.h / lines) * 0.92, 80 * unit)
     height = min(box.h / lines, side * 1.35)
     for k, (name, values, axes, prefix, own) in enumerate(rows):
@@ -150,6 +151,7 @@ def pages(
         if axes == "cr":
             text = f"{symbol(name)}[{page.start}…{page.stop - 1}, {own}]"
         head = Box(box.x, place.y, name_width - 10 * unit, side)
+        text += look.factor
         marks += [label(head, text, 17 * unit, role(moment.operation, name), bold=True), drawn]
         marks += grid.outlines(moment, drawn, unit)
     if products is not None:
@@ -157,9 +159,8 @@ def pages(
         part = products[None, page.start : page.stop]
         missing = np.arange(page.start, page.stop)[None] > done
         look = moment.look("y" if "y" in moment.operation.call.writes else rows[0][0])
-        marks.append(
-            label(Box(box.x, place.y, name_width - 10 * unit, side), tr("products"), 17 * unit, bold=True)
-        )
+        head = Box(box.x, place.y, name_width - 10 * unit, side)
+        marks.append(label(head, tr("products") + look.factor, 17 * unit, bold=True))
         marks.append(
             Cells(
                 place,
@@ -192,7 +193,7 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     index_width, width = 44 * unit, min(120 * unit, body.w - 44 * unit)
     written = role(moment.operation, name)
     marks: list[Mark] = [
-        Label(head, (Run(symbol(name), written, True), Run("  " + text, "muted")), 17 * unit)
+        Label(head, (Run(symbol(name) + look.factor, written, True), Run("  " + text, "muted")), 17 * unit)
     ]
     part = values[page.start : page.stop, None]
     missing = ~moment.state.written(name)[page.start : page.stop, None]
@@ -233,32 +234,38 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     inputs, neurons = sizes["N_in"], sizes["N_out"]
     m, n = moment.variable("m"), moment.variable("n")
     head = 34 * unit
-    side = floor(
-        max(min((box.h - head) / (min(inputs, 10) + 1.4), box.w / (neurons + 3), 62 * unit), 22 * unit)
-    )
+    columns = page_of(n, neurons, min(neurons, 12))
+    room = (box.h - head) / (min(inputs, 10) + 1.4), box.w / (len(columns) + 3)
+    side = floor(max(min(*room, 62 * unit), 22 * unit))
     rows = page_of(m, inputs, max(1, min(inputs, int((box.h - head) / side - 1.2))))
     left, top = round(box.x + 2.4 * side), round(box.y + head)
-    lower, window = round(top + 1.3 * side), (rows.start, 0, len(rows))
+    lower, window = round(top + 1.3 * side), (rows.start, columns.start, len(rows), len(columns))
     dw_plane = grid.plane(moment, "dw")
-    dy = grid.cells(grid.row_plane(moment, "dy"), Box(left, top, side * neurons, side), unit)
+    dy_box = Box(left, top, side * len(columns), side)
     x_box = Box(round(box.x), lower, round(1.2 * side), side * len(rows))
-    x = grid.cells(grid.plane(moment, "x"), x_box, unit, window=(*window, 1))
-    dw = grid.cells(dw_plane, Box(left, lower, side * neurons, x_box.h), unit, window=(*window, neurons))
-    part = tr("{first}…{last} of {count}", first=rows.start, last=rows.stop - 1, count=inputs)
+    dy = grid.cells(grid.row_plane(moment, "dy"), dy_box, unit, window=(0, columns.start, 1, len(columns)))
+    x = grid.cells(grid.plane(moment, "x"), x_box, unit, window=(rows.start, 0, len(rows), 1))
+    dw = grid.cells(dw_plane, Box(left, lower, dy_box.w, x_box.h), unit, window=window)
     come = tr("from {layer}", layer=moment.next_layer())
+    if len(columns) < neurons:
+        come += ", " + _part(columns, neurons)
     marks: list[Mark] = [
-        _head(moment, "dy", come, Box(left, box.y, side * neurons, head - 6 * unit), unit),
-        _head(moment, "x", part, Box(box.x, top, side * 2.3, side), unit),
+        _head(moment, "dy", come, Box(left, box.y, dy_box.w, head - 6 * unit), unit),
+        _head(moment, "x", _part(rows, inputs), Box(box.x, top, side * 2.3, side), unit),
     ]
     for drawn in (dy, x, dw):
         marks += [drawn, *grid.outlines(moment, drawn, unit)]
     if moment.terms_begun:
-        marks.append(grid.outline(dw.box_of(m - rows.start, n), "written_line", 4 * unit))
+        marks.append(grid.outline(dw.box_of(m - rows.start, n - columns.start), "written_line", 4 * unit))
     beside = dw.box.right + 50 * unit
-    return marks + _whole_gradient(dw_plane, Box(beside, box.y, box.right - beside, box.h), rows, unit)
+    return marks + _whole_gradient(dw_plane, Box(beside, box.y, box.right - beside, box.h), window, unit)
 
 
-def _whole_gradient(dw: grid.Plane, box: Box, rows: range, unit: float) -> list[Mark]:
+def _part(page: range, count: int) -> str:
+    return tr("{first}…{last} of {count}", first=page.start, last=page.stop - 1, count=count)
+
+
+def _whole_gradient(dw: grid.Plane, box: Box, window: tuple[int, int, int, int], unit: float) -> list[Mark]:
     """Draw the whole weight gradient as a heatmap with the page in hand marked, if there is room."""
     inputs, neurons = dw.values.shape
     if box.w < 120 * unit:
@@ -267,16 +274,17 @@ def _whole_gradient(dw: grid.Plane, box: Box, rows: range, unit: float) -> list[
     place = Box(box.x, box.y + 34 * unit, side * neurons, side * inputs)
     overview = grid.cells(dw, place, unit, numbers=False)
     text = tr("whole: {m} × {n}", m=inputs, n=neurons)
+    head = (Run("∂E/∂W" + dw.of.look.factor, "written", True), Run("  " + text, "muted"))
     return [
-        Label(box.top(28 * unit), (Run("∂E/∂W", "written", True), Run("  " + text, "muted")), 17 * unit),
+        Label(box.top(28 * unit), head, 17 * unit),
         overview,
-        grid.outline(overview.box_of(rows.start, 0, len(rows), neurons), "written_line", 2.5 * unit),
+        grid.outline(overview.box_of(*window), "written_line", 2.5 * unit),
     ]
 
 
 def _head(moment: Moment, name: str, text: str, box: Box, unit: float) -> Label:
-    runs = (Run(symbol(name), role(moment.operation, name), True), Run("  " + text, "muted"))
-    return Label(box, runs, 17 * unit)
+    name_run = Run(symbol(name) + moment.look(name).factor, role(moment.operation, name), True)
+    return Label(box, (name_run, Run("  " + text, "muted")), 17 * unit)
 
 
 def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:

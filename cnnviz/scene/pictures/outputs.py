@@ -48,7 +48,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     for c, name in enumerate(names):
         place = Box(columns.x + c * (width + 24 * unit), columns.y, width, columns.h)
         runs = (
-            Run(symbol(name), role(operation, name), True),
+            Run(symbol(name) + moment.look(name).factor, role(operation, name), True),
             Run("  " + tr(_heading(moment, name)), "muted"),
         )
         marks.append(Label(Box(place.x, head.y, width + 20 * unit, head.h), runs, 17 * unit))

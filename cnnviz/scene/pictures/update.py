@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
+from cnnviz.scene.marks import Box, Cells, Mark, label
 from cnnviz.scene.moment import Moment, look, symbol
 from cnnviz.scene.pictures.linear import page_of
 from cnnviz.text import tr
@@ -50,8 +50,9 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
             missing,
         )
         head = Box(box.x, place.y, name_width - 12 * unit, side)
+        said = titles.get(key, symbol(name)) + style.factor
         marks += [
-            Label(head, (Run(titles.get(key, symbol(name)), colours.get(key, "ink"), True),), 18 * unit),
+            label(head, said, 18 * unit, colours.get(key, "ink"), bold=True),
             drawn,
         ]
         if key != "before":
