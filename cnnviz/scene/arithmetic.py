@@ -345,7 +345,7 @@ def _sum(
     for k, runs in zip(page, written, strict=True):
         box = Box(second.x + lead + (k - page.start) * width, second.y, width - gap, second.h)
         if found.current and k == found.done - 1:
-            mark = box.inset(-4 * unit, 2 * unit)
+            mark = box.inset(-2 * unit, 2 * unit)
             marks.append(Rect(mark, "source_fill", "source_line", 1.5 * unit, 5 * unit))
         if k >= found.done:
             runs = tuple(Run(run.text, "muted") for run in runs)
@@ -369,8 +369,14 @@ def _start(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, 
             break
         begun = anatomy(moment.operation.tree, statement.number)
         if begun and begun.target.name == parts.target.name and any(o.index for o in begun.operands):
-            return with_numbers(moment, begun, scope, bare=True)
+            alike = _power(moment, begun) == _power(moment, parts)
+            return with_numbers(moment, begun, scope, bare=alike)
     return ()
+
+
+def _power(moment: Moment, parts: Anatomy) -> int:
+    """Return the power of ten of a line's product, where its factors are written without theirs."""
+    return sum(moment.look(operand.name).power for operand in parts.operands if operand.index)
 
 
 def _usual_length(moment: Moment, parts: Anatomy) -> int:
@@ -413,7 +419,7 @@ def _sum_so_far(
         )
         marks.append(Label(box, runs, 30 * unit))
     progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
-    power = sum(moment.look(operand.name).power for operand in parts.operands if operand.index)
+    power = _power(moment, parts)
     if power:
         progress = tr("each · {power}, {progress}", power=power_of_ten(power), progress=progress)
     marks.append(label(box, progress, 18 * unit, "muted", align="right"))

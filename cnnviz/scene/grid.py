@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Role, Run
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Role, Run, label
 from cnnviz.scene.moment import Look, Moment, final, role, symbol
 from cnnviz.scene.numbers import number
 from cnnviz.text import tr
@@ -147,6 +147,8 @@ def draw(
         The grid that shows the focus with its numbers.
     """
     place = readable(shown, box, unit, align)
+    if place is None and shown.values.shape[1] == 1:
+        return _column_page(moment, shown, box, unit)
     if place is None:
         return _with_close_up(moment, shown, box, unit)
     grid = cells(shown, place, unit)
@@ -271,6 +273,21 @@ def _placed(box: Box, rows: int, columns: int, side: float, align: str) -> Box:
     width, height = side * columns, side * rows
     left = {"left": 0.0, "center": (box.w - width) / 2, "right": box.w - width}[align]
     return Box(round(box.x + left), round(box.y), width, height)
+
+
+def _column_page(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple[list[Mark], Cells]:
+    """Draw the page of a long column that the focus is on, with its indices: all of it would be a thread."""
+    rows, side, margin = len(shown.values), floor(37 * unit), 44 * unit
+    length = min(rows, max(4, int(box.h / side)))
+    first = shown.focus[0] // length * length
+    count = min(length, rows - first)
+    place = Box(round(box.x + margin), round(box.y), min(120 * unit, box.w - margin), side * count)
+    grid = cells(shown, place, unit, window=(first, 0, count, 1))
+    marks: list[Mark] = [grid, *outlines(moment, grid, unit)]
+    for k in range(count):
+        beside = Box(box.x, place.y + k * side, margin - 8 * unit, side)
+        marks.append(label(beside, str(first + k), 16 * unit, "muted", align="right"))
+    return marks, grid
 
 
 def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple[list[Mark], Cells]:

@@ -101,10 +101,10 @@ def columns() -> Program:
     layers: Layers = [
         ("fc1", Linear(50, 3)),
         ("relu", ReLU()),
-        ("fc2", Linear(3, 12)),
+        ("fc2", Linear(3, 60)),
         ("leaky", LeakyReLU()),
         ("sigmoid", Sigmoid()),
-        ("fc3", Linear(12, 11)),
+        ("fc3", Linear(60, 11)),
     ]
     return trained(layers, (50,), HalfSquaredError(), SGD(0.1))
 
@@ -169,7 +169,7 @@ def unknown() -> Program:
 
 def overflowing() -> Program:
     """Numbers that grow until they are infinite, and then are none."""
-    layers: Layers = [("conv", Conv2d(1, 2, 2)), ("relu", ReLU()), ("flatten", Flatten()), ("fc", Linear(8, 3))]
+    layers: Layers = [("conv", Conv2d(1, 2, 2)), ("flatten", Flatten()), ("fc", Linear(8, 3))]
     network = Network(layers, (1, 3, 3), HalfSquaredError(), SGD(0.1))
     network.initialise(3)
     for _, _, parameter in network.parameters():
@@ -188,6 +188,11 @@ NAMES = tuple(_MAKERS)
 
 @cache
 def program(name: str) -> Program:
+    return fresh(name)
+
+
+def fresh(name: str) -> Program:
+    """The same once more, of which nothing is kept anywhere."""
     return _MAKERS[name]()
 
 

@@ -30,7 +30,7 @@ def titled(
     body = _body(box, len(behind), unit)
     place = grid.readable(shown, body, unit)
     if place is None or "partly" in behind:
-        head = grid.heading(shown.of, box.top(28 * unit), unit, text, depth)
+        head = grid.heading(shown.of, _over(box, unit), unit, text, depth)
         drawn, main = grid.draw(moment, shown, body, unit)
         first = next(mark for mark in drawn if isinstance(mark, Cells))
         return [head, Rect(first.box, "ground"), *drawn, *scale(shown.of.look, first.box, unit)], main
@@ -44,6 +44,11 @@ def _behind(moment: Moment, of: grid.Slice, depth: int) -> tuple[str, ...]:
     """Return how far the channels behind a slice are filled, the nearest first."""
     channels = [(of.prefix[0] + k) % depth for k in range(1, min(depth, 4))]
     return tuple(grid.plane(moment, of.name, (channel, *of.prefix[1:])).fill for channel in channels)
+
+
+def _over(box: Box, unit: float) -> Box:
+    """Return where the heading stands; it may reach into the space beside the column."""
+    return Box(box.x, box.y, box.w + 30 * unit, 28 * unit)
 
 
 def _body(box: Box, behind: int, unit: float) -> Box:
@@ -65,7 +70,7 @@ def _setting(
     depth: int,
 ) -> Group:
     """Return what stays the same around a grid, and the grid itself unless it is being filled."""
-    marks: list[Mark] = [grid.heading(of, box.top(28 * unit), unit, text, depth)]
+    marks: list[Mark] = [grid.heading(of, _over(box, unit), unit, text, depth)]
     step = round(_STACK * unit)
     for k in range(len(behind), 0, -1):
         other = of._replace(prefix=((of.prefix[0] + k) % depth, *of.prefix[1:]))
@@ -77,7 +82,7 @@ def _setting(
     if fill != "partly":
         marks.append(grid.unchanging(of, fill, place, unit))
     marks += scale(of.look, place, unit)
-    rim = Box(box.x, box.y, max(box.w, place.w) + 2, place.bottom - box.y + 28 * unit).whole()
+    rim = Box(box.x, box.y, max(_over(box, unit).w, place.w) + 2, place.bottom - box.y + 28 * unit).whole()
     return Group(rim, (Rect(rim, "ground"), *marks))
 
 

@@ -1,0 +1,291 @@
+"""What every frame owes, at telling steps of every operation of many programs, in three sizes.
+
+Numbers are those of the state, what a step reads and writes is outlined, and nothing leaves its pane.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.marks import Cells, Frame, Group, Rect, Spot
+from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.numbers import number, power_of_ten
+from cnnviz.trace.operation import Operation
+from tests.scene.looking import PANES, all_marks, described, grids, in_pane, inside, overlap, panes, reach, said
+from tests.scene.programs import NAMES, fresh, program, telling_offsets, view
+
+# Arrays that pictures show by other means than a grid: the bias of a convolution among the sums, the
+# switch as the ring around the winner, the loss as one number.
+WITHOUT_GRID = {("conv2d", "b"), ("max_pool2d", "switch"), ("max_pool2d_dx", "switch")}
+LOSS = "E"
+
+SIZES = {(1920, 1080): 2, (1280, 720): 1, (1024, 600): 1}  # and how many runs of each line are looked at
+
+
+class Shown(NamedTuple):
+    """A step and the frame of it."""
+
+    at: Moment
+    frame: Frame
+
+
+EVERY_OPERATION = [(name, operation.name) for name in NAMES for operation in program(name).operations]
+
+
+def composed(name: str, operation: str, size: tuple[int, int]) -> list[Shown]:
+    made = program(name)
+    start = made.start(operation)
+    steps = [start + offset for offset in telling_offsets(made.operation(operation), SIZES[size])]
+    return [Shown(moment(made, step), compose(made, step, view(made, *size))) for step in steps]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(*where, size) for size in SIZES for where in EVERY_OPERATION],
+    ids=lambda p: f"{p[0]}-{p[1]}-{p[2][0]}",
+)
+def shown(request) -> list[Shown]:
+    return composed(*request.param)
+
+
+# -------------------------------------------------------------------------------------------------- numbers
+
+
+def test_every_number_is_that_of_the_state(shown):
+    for at, frame in shown:
+        for grid in grids(frame):
+            look, array = at.look(grid.array), at.state.arrays[grid.array]
+            assert grid.values.shape == (len(grid.texts), len(grid.texts[0]))
+            for row, column in np.ndindex(*grid.values.shape):
+                text, index = grid.texts[row][column], grid.index_of(row, column)
+                if text:
+                    value = float(array[index]) * 10.0**-look.power
+                    assert text == number(value, look.places), (grid.array, index, at.step.offset)
+                    assert np.isclose(grid.values[row, column], array[index], rtol=1e-9, atol=0, equal_nan=True)
+
+
+def test_numbers_are_shown_from_the_step_that_writes_them(shown):
+    for at, frame in shown:
+        call = at.operation.call
+        for grid in grids(frame):
+            name = grid.array
+            if name not in call.writes or call.linear is not None or (name in call.before and name != "w"):
+                continue
+            for row, column in np.ndindex(*grid.values.shape):
+                index = grid.index_of(row, column)
+                written = last_write(at.operation, name, index) <= at.step.offset
+                assert bool(grid.texts[row][column]) == written, (name, index, at.step.offset)
+                if not written:
+                    assert grid.missing is not None and grid.missing[row, column], "hatched"
+
+
+@cache
+def last_write(operation: Operation, name: str, index: tuple[int, ...]) -> float:
+    found = operation.step_writing(name, index)
+    return np.inf if found is None else found
+
+
+def test_heatmaps_show_nothing_that_is_not_computed(shown):
+    for at, frame in shown:
+        call = at.operation.call
+        for mark in all_marks(frame.marks):
+            if not isinstance(mark, Cells) or mark.texts or mark.array not in call.writes:
+                continue
+            if call.linear is not None or mark.array in call.before:
+                continue
+            there = at.state.written(mark.array)
+            hatched = np.zeros(mark.values.shape, bool) if mark.missing is None else mark.missing
+            for row, column in np.ndindex(*mark.values.shape):
+                assert hatched[row, column] != there[mark.index_of(row, column)], (at.step.offset, mark.array)
+
+
+def test_a_power_of_ten_is_said_beside_the_numbers_written_in_it(shown):
+    for at, frame in shown:
+        for name in {grid.array for grid in grids(frame)}:
+            power = at.look(name).power
+            if power:
+                wanted = f"· {power_of_ten(power)}"
+                texts = [text for text in said(in_pane(frame, "stage")) if wanted in text]
+                assert any(named(text, name) for text in texts), (name, wanted, at.step.offset)
+
+
+def named(text: str, name: str) -> bool:
+    titles = (symbol(name), {"w": "Wᵀ", "x": "X", "y": "Z", "dw": "∂E/∂W"}.get(name, name))
+    return text.startswith(titles)
+
+
+# ------------------------------------------------------------------------------------------------- outlines
+
+
+def test_what_a_step_reads_and_writes_is_seen_with_its_number_and_outlined(shown):
+    for at, frame in shown:
+        marks = list(all_marks(frame.marks))
+        for places, is_write in ((at.state.reads, False), (at.state.writes, True)):
+            for name, index in places:
+                on = [(grid, cell) for grid in grids(frame) if grid.array == name and (cell := grid.cell_of(index))]
+                by_other_means = (at.operation.tree.name, name) in WITHOUT_GRID or name == LOSS
+                assert on or by_other_means, (name, index, at.step.offset)
+                colour = "written_line" if is_write else f"{role(at.operation, name)}_line"
+                for grid, cell in on:
+                    over = marks[marks.index(grid) + 1 :]
+                    box = grid.box_of(*cell)
+                    assert any(
+                        isinstance(mark, Rect) and (mark.box, mark.stroke) == (box, colour) for mark in over
+                    ), (name, index, at.step.offset)
+
+
+def test_outlines_lie_on_a_grid(shown):
+    """A window or a cell is outlined where there is one: never beside the grid."""
+    for at, frame in shown:
+        stage = in_pane(frame, "stage")
+        cells = [mark.box for mark in stage if isinstance(mark, Cells)]
+        for mark in stage:
+            if isinstance(mark, Rect) and str(mark.stroke).endswith("_line") and not mark.fill:
+                assert mark.box.w > 0 and mark.box.h > 0, at.step.offset
+                assert any(inside(mark.box, box, 1.0) for box in cells), (at.step.offset, mark)
+
+
+# --------------------------------------------------------------------------------------------------- places
+
+
+def test_panes_make_up_the_frame(shown):
+    for _, frame in shown:
+        boxes = list(panes(frame).values())
+        assert sum(box.w * box.h for box in boxes) == frame.width * frame.height
+        for k, one in enumerate(boxes):
+            assert all(min(overlap(one, other)) <= 0 for other in boxes[k + 1 :])
+
+
+def test_every_mark_stays_in_one_pane(shown):
+    for at, frame in shown:
+        boxes = panes(frame).values()
+        for mark in all_marks(frame.marks):
+            assert any(inside(reach(mark), box, 1.0) for box in boxes), (at.step.offset, mark)
+
+
+def test_what_a_group_holds_stays_in_it(shown):
+    """Its kept picture is cut off at its box."""
+    for at, frame in shown:
+        for group in (mark for mark in frame.marks if isinstance(mark, Group)):
+            assert group.box == group.box.whole()
+            for mark in group.marks:
+                assert inside(reach(mark), group.box, 0.5), (at.step.offset, mark)
+
+
+def test_the_picture_keeps_off_the_arithmetic(shown):
+    for at, frame in shown:
+        top = panel(frame).y
+        for mark in in_pane(frame, "stage"):
+            if isinstance(mark, Cells):
+                assert reach(mark).bottom <= top, (at.step.offset, mark.array)
+            elif reach(mark).y < top and reach(mark).h < frame.height / 2:
+                assert reach(mark).bottom <= top + 0.5, (at.step.offset, mark)
+
+
+def panel(frame: Frame):
+    """The box of the arithmetic."""
+    stage = panes(frame)["stage"]
+    groups = [mark for mark in frame.marks if isinstance(mark, Group) and inside(mark.box, stage)]
+    (found,) = [
+        group.box
+        for group in groups
+        if any(isinstance(mark, Rect) and (mark.fill, mark.stroke) == ("panel", "panel_line") for mark in group.marks)
+    ]
+    return found
+
+
+def test_grids_keep_off_each_other(shown):
+    for at, frame in shown:
+        cells = [mark for mark in in_pane(frame, "stage") if isinstance(mark, Cells) and (mark.array or mark.texts)]
+        for k, one in enumerate(cells):
+            for other in cells[k + 1 :]:
+                assert min(overlap(one.box, other.box)) <= 0.5, (at.step.offset, one.array, other.array)
+
+
+# -------------------------------------------------------------------------------------------------- listing
+
+
+def test_the_listing_is_the_operations_own(shown):
+    for at, frame in shown:
+        source = at.operation.tree.source
+        rows = listing_rows(frame)
+        assert rows.keys() == set(range(1, len(source) + 1))
+        for line, text in rows.items():
+            if line == 1 and text.endswith("…):"):
+                assert text.startswith(f"def {at.operation.tree.name}(")
+            else:
+                assert text == " ".join(source[line - 1].split()), line
+
+
+def listing_rows(frame: Frame) -> dict[int, str]:
+    """The text of each line as shown, the rows of a long one put together."""
+    rows: dict[int, str] = {}
+    labels = {(text, mark.box): mark for mark in in_pane(frame, "debugger") for text in said([mark])}
+    for spot in sorted(spots(frame, "line"), key=lambda spot: spot.box.y):
+        texts = [text for text, box in labels if inside(box, spot.box, 4.0)]
+        rows[spot.line] = " ".join([*filter(None, [rows.get(spot.line)]), *texts])
+    return rows
+
+
+def spots(frame: Frame, kind: str) -> list[Spot]:
+    return [mark for mark in all_marks(frame.marks) if isinstance(mark, Spot) and mark.kind == kind]
+
+
+def test_the_executing_line_is_marked_and_no_other(shown):
+    for at, frame in shown:
+        debugger = panes(frame)["debugger"]
+        bands = [
+            mark.box
+            for mark in all_marks(frame.marks)
+            if isinstance(mark, Rect) and mark.fill == "source_fill" and inside(mark.box, debugger)
+        ]
+        marked = {spot.line for spot in spots(frame, "line") for box in bands if box.contains(*spot.box.center)}
+        assert marked == {at.state.line}
+        assert len(bands) == sum(spot.line == at.state.line for spot in spots(frame, "line"))
+
+
+# -------------------------------------------------------------------------------------------------- purity
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frame_does_not_depend_on_what_was_composed_before(name):
+    """Forwards, backwards, jumped, and anew with nothing kept."""
+    made = program(name)
+    steps = sorted(
+        made.start(operation.name) + offset
+        for operation in made.operations
+        for offset in telling_offsets(operation, 1)
+    )[:150]
+    look = view(made)
+    forwards = {step: described(compose(made, step, look)) for step in steps}
+    jumped = random.Random(1).sample(steps, len(steps))
+    for order in (reversed(steps), jumped):
+        for step in order:
+            assert described(compose(made, step, look)) == forwards[step], step
+    again = fresh(name)
+    for step in jumped[:40]:
+        assert described(compose(again, step, look)) == forwards[step], step
+
+
+def test_sizes_do_not_mix():
+    """What is kept for one size is not shown in another."""
+    made = program("digits")
+    step = made.start("conv2") + 2000
+    sizes = [(1920, 1080), (1280, 720), (1600, 1200), (1024, 600)]
+    first = {size: described(compose(made, step, view(made, *size))) for size in sizes}
+    for size in reversed(sizes):
+        frame = compose(made, step, view(made, *size))
+        assert (frame.width, frame.height) == size
+        assert described(frame) == first[size]
+
+
+def test_every_pane_says_something(shown):
+    for _, frame in shown:
+        for pane in PANES:
+            assert any(said([mark]) != [""] for mark in in_pane(frame, pane) if said([mark])), pane
