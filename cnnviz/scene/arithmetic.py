@@ -205,6 +205,7 @@ _SIGNS = (
 )
 
 
+@lru_cache(maxsize=1024)
 def _signs(text: str) -> str:
     """Write Python's operators as in a formula."""
     for pattern, sign in _SIGNS:

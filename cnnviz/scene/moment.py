@@ -118,7 +118,13 @@ class Moment:
 
     def look(self, name: str) -> Look:
         """Return how an array of this operation is drawn."""
-        return look(self.operation, name, self.is_pixels(name))
+        if name not in self._looks:
+            self._looks[name] = look(self.operation, name, self.is_pixels(name))
+        return self._looks[name]
+
+    @cached_property
+    def _looks(self) -> dict[str, Look]:
+        return {}
 
     def is_pixels(self, name: str) -> bool:
         """Return whether an array is the picture that goes into the network."""

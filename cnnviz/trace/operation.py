@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -80,8 +80,8 @@ class Operation:
         both = {**given, **fresh}
         return {name: both[name] for name in self.tree.parameters}
 
-    @property
-    def sizes(self) -> dict[str, int]:
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
         """The sizes that the loops run to, by name."""
         return {node.size: node.count for node in walk(self.body) if isinstance(node, Loop)}
 

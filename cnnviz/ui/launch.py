@@ -60,9 +60,13 @@ def _where_it_was_left(settings: Settings) -> Window:
 
 
 def settle() -> None:
-    """Let the collector forget what is loaded and stays: going over it would take as long as many frames."""
+    """Let the collector forget what is loaded and stays: going over it would take as long as many frames.
+
+    A frame is made of some thousand small objects, none of them in a cycle; so it also looks less often.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def application_of_cnnviz() -> QApplication:
