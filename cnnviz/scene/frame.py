@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -123,9 +124,16 @@ def _said(at: Moment, box: Box, sentence: str, unit: float) -> list[Mark]:
     ]
 
 
+_SIGN = re.compile(r" ([=+−·×/∗←]) ")
+
+
 def _two_lines(caption: str, characters: int) -> list[str]:
-    """Break a caption into at most two lines; where they grow too long, the painter makes them smaller."""
+    """Break a caption into at most two lines; where they grow too long, the painter makes them smaller.
+
+    No line ends within a term or before a sign, as long as there is room elsewhere.
+    """
     characters = max(20, characters)
-    while len(lines := wrap(caption, characters)) > 2:
+    glued = _SIGN.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", caption)
+    while len(lines := wrap(glued, characters)) > 2:
         characters += 5
-    return lines
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

@@ -151,8 +151,8 @@ def _way_into(
         aside, below = on_y.box.x - 20 * unit, on_y.box.bottom + (34 if under else 15) * unit
         way = [start, (aside, start[1]), (aside, below), (x, below)]
     top, bottom = max(on_y.box.bottom + 6 * unit, tip[1] + 10 * unit), on_y.box.bottom + 28 * unit
-    width = 2 * unit
-    if way[-1][1] > bottom and any(mark.box.x < x < mark.box.right for mark in under):
+    width, near = 2 * unit, 9 * unit  # half an arrowhead and a little air
+    if way[-1][1] > bottom and any(mark.box.x - near < x < mark.box.right + near for mark in under):
         return [Path((*way, (x, bottom)), "line", width), Path(((x, top), tip), "line", width, arrow=True)]
     return [Path((*way, tip), "line", width, arrow=True)]
 

@@ -12,7 +12,7 @@ from cnnviz.text import tr
 
 _HEADS = {
     "x": "score",
-    "e": "e to the score",
+    "e": "e to x − m",
     "y": "probability",
     "t": "target",
     "dx": "gradient",
