@@ -60,7 +60,8 @@ class Call:
     given : Mapping[str, Value]
         Arrays it reads only, and sizes.
     writes : Mapping[str, Array]
-        Arrays it writes, as they are when it is through: computed by the vectorised maths.
+        Arrays it writes, as they are when it is through: computed by the vectorised maths. Of a listing
+        that writes no arrays, the variables it assigns, as arrays of shape ().
     before : Mapping[str, Array]
         The same arrays before it starts; zeros where not named.
     linear_in : str
@@ -71,6 +72,8 @@ class Call:
     filler : Mapping[str, NDArray[np.bool_]]
         For arrays that had zeros put into them (padding, or between the gradients of a strided
         convolution): which places (H, W) hold such zeros.
+    expression : str
+        What the listing was generated from, if it was: an expression as it was typed.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Call:
     linear_in: str = ""
     linear: Callable[[Array], Mapping[str, Array]] | None = None
     filler: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    expression: str = ""
 
     def initial(self, name: str) -> Array:
         """Return a fresh copy of a written array as it is before the first step."""

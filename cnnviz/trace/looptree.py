@@ -42,7 +42,7 @@ class Line:
     accumulates : bool
         Whether it adds to what is there (``+=``, ``-=``).
     is_term, is_cell : bool
-        Whether stepping by term or by cell stops here.
+        Whether stepping by term or by cell stops here; in a listing that writes no arrays, at every line.
     uses : frozenset[str]
         The names that it reads.
     """
@@ -211,6 +211,7 @@ class _Reader:
         self.lines: set[int] = set()
         self.variables: list[str] = []
         self.around: list[str] = []
+        self.writes_arrays = False
 
     def read(self) -> LoopTree:
         function = ast.parse("\n".join(self.source)).body[0]
@@ -225,6 +226,7 @@ class _Reader:
         unknown = self.arrays - set(self.parameters)
         if unknown:
             raise self._refuse(function, tr("{names} must be parameters", names=", ".join(sorted(unknown))))
+        self.writes_arrays = any(_writes_array(node) for node in ast.walk(function))
         body = self._block(function.body, depth=0)
         variables = tuple(dict.fromkeys(self.variables))
         return LoopTree(
@@ -249,7 +251,7 @@ class _Reader:
             if isinstance(statement, ast.For):
                 read.append(self._loop(statement, depth))
             else:
-                is_cell = bool(writes) and statement is writes[-1]
+                is_cell = not self.writes_arrays or (bool(writes) and statement is writes[-1])
                 is_term = is_cell or (innermost and statement is statements[-1])
                 read.append(self._line(statement, is_term, is_cell))
         return Block(tuple(read))
@@ -378,7 +380,7 @@ def _array(node: ast.AST) -> ast.Name | None:
     return node.value if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) else None
 
 
-def _writes_array(statement: ast.stmt) -> bool:
+def _writes_array(statement: ast.AST) -> bool:
     targets = statement.targets if isinstance(statement, ast.Assign) else []
     if isinstance(statement, ast.AugAssign):
         targets = [statement.target]

@@ -306,12 +306,13 @@ class Operation:
         return isinstance(self.locate(offset)[1], Loop)
 
     def writers(self, name: str) -> list[Line]:
-        """Return the lines that write cells of an array."""
+        """Return the lines that write cells of an array, or assign a variable that is a result."""
         return [line for line in self._writing_lines if line.target == name]
 
     @cached_property
     def _writing_lines(self) -> tuple[Line, ...]:
-        return tuple(node for node in walk(self.body) if isinstance(node, Line) and node.index)
+        lines = (node for node in walk(self.body) if isinstance(node, Line))
+        return tuple(line for line in lines if line.index or line.target in self.call.writes)
 
     def runs_until(self, line: Line, offset: int) -> int:
         """Return how often a line has run by a step, that step included."""
@@ -356,6 +357,8 @@ class Operation:
         loops, _ = self.path_to(line.number)
         counts = tuple(loop.count for loop in loops)
         shape = self.call.writes[line.target].shape
+        if not line.index:
+            return np.zeros(prod(counts), np.intp)
         variables = tuple(loop.variable for loop in loops)
         if line in self._in_order:
             return np.arange(prod(shape))

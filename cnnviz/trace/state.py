@@ -52,15 +52,24 @@ class State:
         """The line in the listing, from 1."""
         return self.operation.line_at(self.offset)
 
+    def value(self, name: str) -> Array:
+        """Return an array, or a variable as an array of shape (); NaN while Python does not hold it."""
+        if name in self.arrays:
+            return self.arrays[name]
+        return np.asarray(self.variables.get(name, np.nan), float)
+
     @cached_property
     def loops(self) -> tuple[Loop, ...]:
         """The loops that this step is in or at the header of, outermost first."""
         return self.operation.loops_at(self.offset)
 
     def written(self, name: str) -> NDArray[np.bool_]:
-        """Return which cells of an array hold a value by now; all, unless the listing is still filling it."""
-        operation, array = self.operation, self.arrays[name]
-        call = operation.call
+        """Return which cells of an array hold a value by now; all, unless the listing is still filling it.
+
+        Of a variable that is a result, whether it has been assigned.
+        """
+        operation, call = self.operation, self.operation.call
+        array = self.arrays[name] if name in self.arrays else call.writes[name]
         if name not in call.writes or name in call.before or call.linear is not None:
             return np.ones(array.shape, bool)
         done = np.zeros(array.shape, bool)
@@ -119,7 +128,7 @@ def places(operation: Operation, line: int, variables: Mapping[str, int], scope:
 def _arrays_before(operation: Operation, cells: int) -> dict[str, Array]:
     """Return the written arrays as they are when a number of cells are done."""
     call = operation.call
-    arrays = {name: call.initial(name) for name in call.writes}
+    arrays = {name: call.initial(name) for name in call.writes if name in operation.tree.arrays}
     if call.linear is not None:
         # The result is linear in this array: what is done so far is the result for the part visited so far.
         source = np.asarray(call.given[call.linear_in])

@@ -1,0 +1,352 @@
+"""Expressions: the graph they become, its numbers, and everything that is refused."""
+
+import inspect
+import itertools
+import random
+
+import numpy as np
+import pytest
+
+from cnnviz.engine.expression import (
+    FUNCTIONS,
+    LARGEST_POWER,
+    LONGEST,
+    MOST_NODES,
+    read_expression,
+    read_typed,
+)
+from cnnviz.errors import CnnvizError
+
+
+def sources(text):
+    graph = read_expression(text)
+    return graph.forward_source.split("\n    ")[1:], graph.backward_source.split("\n    ")[1:]
+
+
+def run(text, **values):
+    tape = read_expression(text).run(values)
+    return {name.removeprefix("f."): float(value) for name, value in tape.items()}
+
+
+# -------------------------------------------------------------------------------------------- the graph
+
+
+def test_the_courses_example():
+    values = run("(x + y) * z", x=-2, y=5, z=-4)
+    assert (values["q"], values["f"]) == (3, -12)
+    assert (values["df"], values["dz"], values["dq"], values["dx"], values["dy"]) == (1, 3, -4, -4, -4)
+
+
+def test_listings_of_the_courses_example():
+    graph = read_expression("(x + y) * z")
+    assert graph.forward_source == "def forward(x, y, z):\n    q = x + y\n    f = q * z\n"
+    assert graph.backward_source == (
+        "def backward(z, q):\n    df = 1.0\n    dq = df * z\n    dz = df * q\n    dx = dq\n    dy = dq\n"
+    )
+
+
+def test_gradients_add_where_a_node_is_used_twice():
+    assert sources("x*x + x")[1][1:] == ["dq = df", "dx = df", "dx += dq * x", "dx += dq * x\n"]
+    assert run("x*x + x", x=3)["dx"] == 7
+
+
+def test_a_part_written_twice_is_one_node():
+    forward, backward = sources("(x + y) * (x + y)")
+    assert forward == ["q = x + y", "f = q * q\n"]
+    assert backward[1:3] == ["dq = df * q", "dq += df * q"]
+
+
+@pytest.mark.parametrize(
+    ("text", "forward", "backward"),
+    [
+        ("x - y", "f = x - y", ["dx = df", "dy = -df"]),
+        ("x / y", "f = x / y", ["dx = df / y", "dy = -df * x / y ** 2"]),
+        ("-x", "f = -x", ["dx = -df"]),
+        ("x ** 3", "f = x ** 3", ["dx = df * 3 * x ** 2"]),
+        ("x ** 2", "f = x ** 2", ["dx = df * 2 * x"]),
+        ("x ** 1", "f = x ** 1", ["dx = df"]),
+        ("x ** 0", "f = x ** 0", ["dx = df * 0.0"]),
+        ("x ** -1", "f = x ** (-1)", ["dx = df * (-1) * x ** (-2)"]),
+        ("sigmoid(x)", "f = sigmoid(x)", ["dx = df * f * (1 - f)"]),
+        ("relu(x)", "f = relu(x)", ["dx = df if x > 0 else 0.0"]),
+        ("tanh(x)", "f = tanh(x)", ["dx = df * (1 - f ** 2)"]),
+        ("exp(x)", "f = exp(x)", ["dx = df * f"]),
+        ("log(x)", "f = log(x)", ["dx = df / x"]),
+        ("2 * x", "f = 2 * x", ["dx = df * 2"]),
+        ("x * -4", "f = x * (-4)", ["dx = df * (-4)"]),
+        ("2 * 3 * x", "f = 6 * x", ["dx = df * 6"]),
+        ("x + 0.5", "f = x + 0.5", ["dx = df"]),
+        ("−x × y".replace("×", "·"), "q = -x", ["dq = df * y"]),
+    ],
+)
+def test_each_operation_has_its_lines(text, forward, backward):
+    written = sources(text)
+    assert written[0][0].strip() == forward
+    assert [line.strip() for line in written[1][1:]][: len(backward)] == backward
+
+
+def test_names_of_nodes_keep_clear_of_the_inputs_and_of_their_gradients():
+    assert [node.name for node in read_expression("(q + s) * dr * x").nodes] == ["t", "u", "f"]
+    assert [node.name for node in read_expression("q*r + s").nodes] == ["t", "f"]
+
+
+def test_calls_have_phases_names_and_results():
+    graph = read_expression("(x + y) * z")
+    forward, backward = graph.calls(graph.run({"x": -2, "y": 5, "z": -4}))
+    assert [(call.name, call.layer, call.phase) for call in (forward, backward)] == [
+        ("f", "f", "forward"),
+        ("f.backward", "f", "backward"),
+    ]
+    assert dict(forward.given) == {"x": -2, "y": 5, "z": -4}
+    assert dict(backward.given) == {"z": -4, "q": 3}
+    assert {name: float(value) for name, value in forward.writes.items()} == {"q": 3, "f": -12}
+    assert list(backward.writes) == ["df", "dq", "dz", "dx", "dy"]
+
+
+def test_python_finds_the_source_of_a_listing():
+    graph = read_expression("x * y")
+    for call in graph.calls(graph.run({"x": 1, "y": 2})):
+        assert inspect.getsource(call.listing).startswith(f"def {call.phase}(x, y):\n")
+        assert set(call.listing.__globals__) <= {"__name__", "__builtins__", *FUNCTIONS}
+        assert call.listing.__globals__["__builtins__"] == {}
+
+
+def test_listings_of_one_expression_are_compiled_once():
+    graph = read_expression("x * y + 1")
+    once, again = (graph.calls(graph.run({"x": x, "y": 2.0})) for x in (1.0, 5.0))
+    assert [call.listing for call in once] == [call.listing for call in again]
+
+
+# ------------------------------------------------------------------------------------- against differences
+
+
+def typed(rng, depth):
+    """A random expression whose value and slopes stay small."""
+    if depth == 0 or rng.random() < 0.15:
+        return rng.choice(["x", "y", "z", "x", "y", "z", str(rng.randint(1, 4)), "0.5"])
+    part = lambda: typed(rng, depth - 1)  # noqa: E731
+    return rng.choice(
+        [
+            lambda: f"({part()} + {part()})",
+            lambda: f"({part()} - {part()})",
+            lambda: f"({part()} * {part()})",
+            lambda: f"({part()} / (3 + ({part()}) ** 2))",
+            lambda: f"(-{part()})",
+            lambda: f"(tanh({part()}) ** {rng.randint(0, 3)})",
+            lambda: f"{rng.choice(['sigmoid', 'relu', 'tanh'])}({part()})",
+            lambda: f"exp(tanh({part()}))",
+            lambda: f"log(1 + ({part()}) ** 2)",
+        ]
+    )()
+
+
+def random_graphs():
+    rng = random.Random(5)
+    while True:
+        text = typed(rng, 3)
+        try:
+            yield read_expression(text)
+        except CnnvizError as error:
+            assert "nodes" in str(error) or "operation on" in str(error) or "characters" in str(error), text
+
+
+@pytest.mark.parametrize("graph", list(itertools.islice(random_graphs(), 200)), ids=lambda graph: graph.text)
+def test_gradients_are_central_differences(graph):
+    point = {"x": 0.7312, "y": -1.1931, "z": 1.6131}
+    values = {name: point[name] for name in graph.inputs}
+    tape, eps = graph.run(values), 1e-6
+    for name in graph.inputs:
+        up, down = (graph.run({**values, name: values[name] + h})["f.f"] for h in (eps, -eps))
+        slope = float(tape.get(f"f.d{name}", 0.0))
+        assert slope == pytest.approx(float(up - down) / (2 * eps), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("graph", list(itertools.islice(random_graphs(), 200)), ids=lambda graph: graph.text)
+def test_listings_compute_what_the_maths_does(graph):
+    """Run as a student would run them: with the functions by name, and NumPy's numbers."""
+    point = {"x": np.float64(0.7312), "y": np.float64(-1.1931), "z": np.float64(1.6131)}
+    tape = graph.run({name: point[name] for name in graph.inputs})
+    for call in graph.calls(tape):
+        held = dict(call.given)
+        body = "\n".join(line.strip() for line in inspect.getsource(call.listing).splitlines()[1:])
+        exec(body, dict(call.listing.__globals__), held)
+        for name, value in call.writes.items():
+            assert held[name] == pytest.approx(float(value), rel=1e-12, abs=1e-300)
+
+
+@pytest.mark.parametrize("graph", list(itertools.islice(random_graphs(), 50)), ids=lambda graph: graph.text)
+def test_the_ways_back_are_the_lines_of_the_listing(graph):
+    lines = graph.backward_source.split("\n")
+    for edge in graph.edges:
+        line = lines[edge.line - 1].strip()
+        assert line.startswith(f"d{edge.operand} {'+=' if edge.adds else '='} ")
+        assert f"d{edge.node}" in line.partition("=")[2]
+
+
+# ----------------------------------------------------------------------------------- numbers without end
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("text", "values", "result", "slope"),
+    [
+        ("log(x)", {"x": -1}, np.nan, -1),
+        ("log(x)", {"x": 0}, -np.inf, np.inf),
+        ("1 / x", {"x": 0}, np.inf, -np.inf),
+        ("x / x", {"x": 0}, np.nan, np.nan),
+        ("relu(x) / relu(x)", {"x": -1}, np.nan, 0),
+        ("exp(x)", {"x": 1000}, np.inf, np.inf),
+        ("sigmoid(x)", {"x": -1000}, 0, 0),
+        ("x ** -1", {"x": 0}, np.inf, -np.inf),
+        ("x ** 20 * y", {"x": 1e300, "y": 1}, np.inf, np.inf),
+    ],
+)
+def test_numbers_without_end_stand_for_themselves(text, values, result, slope):
+    computed = run(text, **values)
+    assert computed["f"] == pytest.approx(result, nan_ok=True)
+    assert computed["dx"] == pytest.approx(slope, nan_ok=True)
+
+
+# ------------------------------------------------------------------------------------------- what is refused
+
+REFUSED = [
+    ("x + _y", 5, "a name begins with a letter"),
+    ("x.real * y", 2, "“.” is not allowed"),
+    ("  x.real", 4, "“.” is not allowed"),
+    ("x.__class__.__bases__", 12, "“.” is not allowed"),
+    ("x[0] + 1", 2, "“[” is not allowed"),
+    ("1 + max(x, y)", 5, "there is no function max"),
+    ("__import__(x)", 1, "there is no function __import__"),
+    ("eval(x)", 1, "there is no function eval"),
+    ("exp(x)(y)", 1, "“exp(x)(y)” is not allowed"),
+    ("lambda x: x", 1, "“lambda x: x” is not allowed"),
+    ("[x for x in y]", 1, "“[x for x in y]” is not allowed"),
+    ("x if y else z", 1, "“x if y else z” is not allowed"),
+    ("x and y", 1, "“x and y” is not allowed"),
+    ("not x", 1, "“not x” is not allowed"),
+    ("~x", 1, "“~x” is not allowed"),
+    ("(x, y)", 1, "“(x, y)” is not allowed"),
+    ("{x: y}", 1, "“{x: y}” is not allowed"),
+    ("x < y", 3, "“<” is not allowed"),
+    ("x == y", 3, "“==” is not allowed"),
+    ("x % y", 3, "“%” is not allowed"),
+    ("(x) // y", 5, "“//” is not allowed"),
+    ("x @ y", 3, "“@” is not allowed"),
+    ("x ^ 2", 3, "“^” is not allowed"),
+    ("x << 2", 3, "“<<” is not allowed"),
+    ("x := 3", 3, "“:= 3” is not understood here"),
+    ("y = x", 3, "“= x” is not understood here"),
+    ("x; y", 2, "“; y” is not understood here"),
+    ("x y", 3, "“y” is not understood here"),
+    ("2x", 1, "“2x” is not understood here"),
+    ("'a' * x", 1, "has no meaning here"),
+    ("x # y", 3, "'#' has no meaning here"),
+    ("x\n+ y", 2, r"'\n' has no meaning here"),
+    ("x\0", 2, r"'\x00' has no meaning here"),
+    ("x + ∂", 5, "“∂” is not understood here"),
+    ("ä + ö.x", 6, "“.” is not allowed"),
+    ("(x + y", 1, "this bracket is never closed"),
+    ("(x + y)) * z", 8, "this bracket closes none"),
+    ("x) + (y", 2, "this bracket closes none"),
+    ("x + ", 4, "something is missing at the end"),
+    ("x * * y", 5, "“* y” is not understood here"),
+    ("1j * x", 1, "“1j” is not a real number"),
+    ("True * x", 1, "“True” is not a real number"),
+    ("None * x", 1, "“None” is not a real number"),
+    ("... * x", 1, "“...” is not a real number"),
+    ("1e999 * x", 1, "this number is too large"),
+    (f"1{'0' * 190} * x ** 2 * 1{'0' * 120}"[:LONGEST] + "0", LONGEST + 1, "at most 200 characters"),
+    ("1 / 0 + x", 1, "“1 / 0” is no finite number"),
+    ("x * log(-1)", 5, "“log(-1)” is no finite number"),
+    ("x ** y", 6, "an exponent is a whole number from −20 to 20"),
+    ("x ** 0.5", 6, "an exponent is a whole number"),
+    ("x ** True", 6, "an exponent is a whole number"),
+    (f"x ** {LARGEST_POWER + 1}", 6, "an exponent is a whole number"),
+    (f"x ** -{LARGEST_POWER + 1}", 6, "an exponent is a whole number"),
+    ("x ** 10 ** 10", 6, "an exponent is a whole number"),
+    ("9 ** 9 ** 9 * x", 6, "an exponent is a whole number"),
+    ("exp * x", 1, "exp is a function: write exp(…)"),
+    ("exp(x, y)", 1, "exp takes one operand"),
+    ("exp()", 1, "exp takes one operand"),
+    ("exp(x=y)", 1, "exp takes one operand"),
+    ("exp(*x)", 1, "exp takes one operand"),
+    ("exp(**x)", 1, "exp takes one operand"),
+    ("f * x", 1, "f is what the result is called"),
+    ("x + df", 5, "df is what the gradient of f is called"),
+    ("x * dx", 5, "dx is what the gradient of x is called"),
+    ("temperature * x", 1, "a name has at most 8 letters"),
+    ("x", 1, "there must be an operation on at least one name"),
+    ("3 + 4", 1, "there must be an operation on at least one name"),
+    ("x" * 250, LONGEST + 1, "an expression has at most 200 characters"),
+    ("-" * 60 + "x", 13, "operations are nested at most 12 deep"),
+    ("tanh(" * 30 + "x" + ")" * 30, 61, "operations are nested at most 12 deep"),
+    ("a*b*c*e + g*h*i*j + k*l*m*n", 21, f"a graph has at most {MOST_NODES} nodes"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "reason"), REFUSED, ids=[repr(text)[:30] for text, _, _ in REFUSED]
+)
+def test_anything_else_is_refused_with_its_place(text, place, reason):
+    with pytest.raises(CnnvizError) as refusal:
+        read_expression(text)
+    sentence = str(refusal.value)
+    assert sentence.startswith(f"Character {place}: ")
+    assert reason in sentence
+    assert sentence.endswith("numbers, names, + − * / ** and brackets, and sigmoid, relu, tanh, exp, log.")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\t"])
+def test_nothing_is_refused_with_an_example(text):
+    with pytest.raises(CnnvizError, match=r"is empty; type one such as \(x \+ y\) \* z\.$"):
+        read_expression(text)
+
+
+def test_whatever_is_typed_gives_a_graph_or_a_sentence():
+    rng = random.Random(1)
+    words = "x y ( ) + - * / ** 2 0 exp log( . , = é [ ' 1e if lambda : \\ { not − _"
+    pieces = [*words.split(), " ", "\u00a0", "\ud800"]
+    for _ in range(3000):
+        text = "".join(rng.choice(pieces) for _ in range(rng.randint(1, 12)))
+        try:
+            graph, values = read_typed(text)
+            list(graph.faults(values))
+            graph.calls(graph.run(dict.fromkeys(graph.inputs, 0.0)))
+        except CnnvizError as error:
+            assert str(error).count("\n") == 0
+
+
+# ------------------------------------------------------------------------------------------ with values
+
+
+@pytest.mark.parametrize(
+    ("text", "expression", "values"),
+    [
+        ("(x + y) * z   x=-2 y=5 z=-4", "(x + y) * z", {"x": -2, "y": 5, "z": -4}),
+        ("x*y, x = 1e3, y=.5", "x*y", {"x": 1000, "y": 0.5}),
+        ("f = x*x; x=−2", "x*x", {"x": -2}),
+        ("x*x", "x*x", {}),
+    ],
+)
+def test_values_stand_behind_an_expression(text, expression, values):
+    graph, typed = read_typed(text)
+    assert (graph.text, typed) == (expression, values)
+
+
+@pytest.mark.parametrize("values", ["x=", "x=a", "x=1=2", "x=3 4", "x=1 y"])
+def test_values_that_are_none_are_quoted(values):
+    with pytest.raises(CnnvizError, match=r"“.+” is not understood; write values as in x=-2 y=5\.$"):
+        read_typed(f"x*x {values}")
+
+
+def test_places_are_counted_in_the_whole_line():
+    with pytest.raises(CnnvizError, match=r"^Character 9: "):
+        read_typed("f = x * .y   x=3")
+
+
+def test_values_must_be_those_of_the_inputs():
+    graph = read_expression("x * y")
+    faults = list(graph.faults({"x": np.inf, "z": 1}))
+    assert [name for name, _ in faults] == ["y", "x", "z"]
+    with pytest.raises(CnnvizError, match="y has no value; write y=1, for instance; x must be a finite"):
+        graph.run({"x": np.inf, "z": 1})
