@@ -136,4 +136,10 @@ def _two_lines(caption: str, characters: int) -> list[str]:
     glued = _SIGN.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", caption)
     while len(lines := wrap(glued, characters)) > 2:
         characters += 5
+    while len(lines) == 2 and 3 * len(lines[1]) < len(lines[0]):  # a word alone on its line looks forgotten
+        characters -= 5
+        narrower = wrap(glued, characters)
+        if len(narrower) > 2:
+            break
+        lines = narrower
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

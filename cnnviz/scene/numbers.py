@@ -27,7 +27,7 @@ def decimals(values: Array) -> tuple[int, int]:
     """
     finite = np.abs(values[np.isfinite(values)])
     largest = float(finite.max()) if finite.size else 0.0
-    if largest == 0 or (largest < 1e6 and finite.size < 5000 and np.array_equal(finite, np.round(finite))):
+    if largest == 0 or (largest < 1e6 and finite.size < 100_000 and np.array_equal(finite, np.round(finite))):
         return 0, 0
     if largest < 1e-3 or largest >= 1e5:
         return 2, max(floor(log10(largest)), _SMALLEST_POWER)

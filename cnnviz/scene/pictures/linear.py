@@ -234,10 +234,12 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     inputs, neurons = sizes["N_in"], sizes["N_out"]
     m, n = moment.variable("m"), moment.variable("n")
     head = 34 * unit
+    small = inputs <= 8 and neurons <= 8  # whole, as large as can be, with the shapes written to it
+    height = box.h - (2 if small else 1) * head
     columns = page_of(n, neurons, min(neurons, 12))
-    room = (box.h - head) / (min(inputs, 10) + 1.4), box.w / (len(columns) + 3)
-    side = floor(max(min(*room, 62 * unit), 22 * unit))
-    rows = page_of(m, inputs, max(1, min(inputs, int((box.h - head) / side - 1.2))))
+    room = height / (min(inputs, 10) + 1.4), box.w / (len(columns) + 3)
+    side = floor(max(min(*room, (96 if small else 62) * unit), 22 * unit))
+    rows = page_of(m, inputs, max(1, min(inputs, int(height / side - 1.2))))
     left, top = round(box.x + 2.4 * side), round(box.y + head)
     lower, window = round(top + 1.3 * side), (rows.start, columns.start, len(rows), len(columns))
     dw_plane = grid.plane(moment, "dw")
@@ -249,14 +251,24 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     come = tr("from {layer}", layer=moment.next_layer())
     if len(columns) < neurons:
         come += ", " + _part(columns, neurons)
+    over_dy = Box(left, box.y, box.right - left if small else dy_box.w, head - 6 * unit)
     marks: list[Mark] = [
-        _head(moment, "dy", come, Box(left, box.y, dy_box.w, head - 6 * unit), unit),
-        _head(moment, "x", _part(rows, inputs), Box(box.x, top, side * 2.3, side), unit),
+        _head(moment, "dy", f"1 × {neurons}, {come}" if small else come, over_dy, unit),
+        _head(
+            moment,
+            "x",
+            f"{inputs} × 1" if small else _part(rows, inputs),
+            Box(box.x, top, side * 2.3, side),
+            unit,
+        ),
     ]
     for drawn in (dy, x, dw):
         marks += [drawn, *grid.outlines(moment, drawn, unit)]
     if moment.terms_begun:
         marks.append(grid.outline(dw.box_of(m - rows.start, n - columns.start), "written_line", 4 * unit))
+    if small:
+        under = Box(left, dw.box.bottom + 6 * unit, box.right - left, head - 6 * unit)
+        return [*marks, _head(moment, "dw", f"{inputs} × {neurons}", under, unit)]
     beside = dw.box.right + 50 * unit
     return marks + _whole_gradient(dw_plane, Box(beside, box.y, box.right - beside, box.h), window, unit)
 

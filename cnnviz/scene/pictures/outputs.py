@@ -35,7 +35,8 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     class_width = 110 * unit
     columns = Box(box.x + class_width, body.y, box.w - class_width, height * len(rows))
     width = min(170 * unit, columns.w / (len(names) + 2))
-    marks: list[Mark] = [label(Box(box.x, head.y, class_width, head.h), tr("class"), 17 * unit, "muted")]
+    each = tr("output") if operation.tree.name.startswith("half") else tr("class")
+    marks: list[Mark] = [label(Box(box.x, head.y, class_width, head.h), each, 17 * unit, "muted")]
     for r, k in enumerate(rows):
         marks.append(
             label(
