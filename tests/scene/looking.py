@@ -46,7 +46,9 @@ def inside(inner: Box, outer: Box, slack: float = 0.0) -> bool:
 
 def overlap(one: Box, other: Box) -> tuple[float, float]:
     """How far two boxes lie in one another, across and down; negative where they are apart."""
-    return min(one.right, other.right) - max(one.x, other.x), min(one.bottom, other.bottom) - max(one.y, other.y)
+    return min(one.right, other.right) - max(one.x, other.x), min(one.bottom, other.bottom) - max(
+        one.y, other.y
+    )
 
 
 def panes(frame: Frame) -> dict[str, Box]:

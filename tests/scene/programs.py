@@ -197,7 +197,7 @@ def fresh(name: str) -> Program:
 
 
 def telling_offsets(operation: Operation, runs: int = 3) -> list[int]:
-    """The first and the last step, and of each line and each loop's header the first, a middle and the last."""
+    """The first step and the last, and of each line and loop's header the first, a middle and the last run."""
     last = len(operation) - 1
     found = {0, last}
     for line in range(2, len(operation.tree.source) + 1):

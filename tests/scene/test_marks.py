@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_columns_fill_a_box_by_their_weights(weights):
     columns = box.columns(weights, gap=10)
     assert columns[0].x == box.x
     assert columns[-1].right == pytest.approx(box.right)
-    for one, other in zip(columns, columns[1:], strict=False):
+    for one, other in pairwise(columns):
         assert other.x - one.right == pytest.approx(10)
     assert [column.w / columns[0].w for column in columns] == pytest.approx([w / weights[0] for w in weights])
     assert all((column.y, column.h) == (9, 40) for column in columns)

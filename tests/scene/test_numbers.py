@@ -40,7 +40,7 @@ def test_numbers_of_one_array_have_the_same_decimals(power):
 @pytest.mark.parametrize("power", POWERS)
 def test_numbers_are_short_and_tell_the_largest_to_5_percent(power):
     for values in random_arrays(power):
-        places, exponent = decimals(values)
+        _, exponent = decimals(values)
         texts = written(values)
         assert max(len(text.lstrip("−")) for text in texts) <= 6, texts
         largest = np.abs(values).argmax()

@@ -8,12 +8,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Cells, Dot, Label, Path, Rect
+from cnnviz.scene.frame import View, compose
+from cnnviz.scene.marks import Dot, Label, Path, Rect
 from cnnviz.scene.theme import THEMES
 from cnnviz.trace.cursor import Breakpoint
 from tests.scene.looking import all_marks
-from tests.scene.programs import NAMES, moments, view
+from tests.scene.programs import moments
 
 TEXT, MARK = 7.0, 3.0
 PALETTES = ("value", "gradient", "pixel")
@@ -56,11 +56,10 @@ def lightness(colour) -> float:
 def uses() -> dict[str, dict[tuple[str, str], str]]:
     """Which roles of text and of other marks lie on which grounds in frames, each with a place where."""
     found: dict[str, dict[tuple[str, str], str]] = {"text": {}, "mark": {}}
-    for name in NAMES:
+    for name in ("digits", "every", "columns", "overflowing"):
         for at in moments(name, 1):
             stops = (Breakpoint(at.operation.name, at.state.line),)
-            shape = view(at.program)
-            frame = compose(at.program, at.step.index, type(shape)(title="T", breakpoints=stops))
+            frame = compose(at.program, at.step.index, View(title="T", breakpoints=stops))
             grounds: list[tuple] = []
             for mark in all_marks(frame.marks):
                 for kind, role, ground in _laid(mark, grounds):

@@ -1,0 +1,120 @@
+"""Every listing has words and a picture, and every word can be translated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+import cnnviz.text
+from cnnviz.scene.frame import compose
+from cnnviz.scene.pictures import generic
+from cnnviz.scene.pictures.table import PICTURES, picture_of
+from cnnviz.scene.words import WORDS, words
+from cnnviz.text import use_language
+from cnnviz.trace.looptree import read_listing
+from tests.cases import ALL_CALLS
+from tests.scene.looking import in_pane, said
+from tests.scene.programs import CLASSES, fresh, telling_offsets, view
+
+LISTINGS = {call.listing.__name__: call.listing for _, call in ALL_CALLS}
+# The other view of a gradient, which is stepped by the generic picture.
+WITHOUT_PICTURE = {"conv2d_dx_scatter"}
+# As long as fits its line in the stage.
+LONGEST = 112
+
+each_listing = pytest.mark.parametrize("name", LISTINGS)
+
+
+@each_listing
+def test_a_listing_has_words(name):
+    told = WORDS[name]
+    assert told.formula and all(told.formula)
+    assert told.variables.keys() >= set(read_listing(LISTINGS[name]).variables)
+    assert all(text.strip() for text in told.variables.values())
+    gradient = "_d" in name
+    assert bool(told.title) == (gradient or name in ("sgd", "sgd_momentum", "adam")), "a title says what is computed"
+
+
+@each_listing
+def test_a_sentence_is_whole_and_fits_its_line(name):
+    sentence = WORDS[name].sentence
+    assert sentence[0].isupper() and sentence.endswith(".") and not sentence.endswith("..")
+    assert len(sentence) <= LONGEST
+    assert not WORDS[name].title.endswith(".")
+
+
+def test_words_are_about_listings_that_there_are():
+    assert WORDS.keys() == LISTINGS.keys()
+    assert PICTURES.keys() == LISTINGS.keys() - WITHOUT_PICTURE
+
+
+@each_listing
+def test_a_listing_has_a_picture(name):
+    assert (picture_of(name) is generic.picture) == (name in WITHOUT_PICTURE)
+
+
+def test_an_unknown_listing_has_the_generic_picture_and_a_sentence():
+    assert picture_of("turned") is generic.picture
+    assert words("turned").sentence.endswith(".")
+    made = fresh("unknown")
+    texts = said(compose(made, 3, view(made)).marks)
+    assert words("turned").sentence in texts
+    assert any(text.startswith("x[0]") for text in texts) and any(text.startswith("y[0]") for text in texts)
+
+
+# ---------------------------------------------------------------------------------------------- translation
+
+
+@pytest.fixture
+def german() -> Iterator[dict[str, str]]:
+    told = [text for each in WORDS.values() for text in (each.title, each.sentence, *each.variables.values())]
+    catalogue = {text: f"<{text}>" for text in told if text}
+    catalogue |= {"step {index} of {count}": "Schritt {index} von {count}", "kernel": "Kern"}
+    use_language(catalogue)
+    yield catalogue
+    use_language({})
+
+
+def test_another_language_is_seen_in_the_frame(german):
+    made = fresh("digits")
+    step = made.find("conv2", line=9, o=1, i=2, j=3, c=1)
+    frame = compose(made, step, view(made))
+    stage, debugger, low = (" ".join(said(in_pane(frame, pane))) for pane in ("stage", "debugger", "timeline"))
+    assert f"<{WORDS['conv2d'].sentence}>" in stage
+    assert "w[1, 1]  Kern" in stage
+    assert "<output map> 1, <row> 2, <column> 3" in stage
+    assert "c  <input channel>" in debugger
+    assert "Schritt " in low and "<input channel> 1" in low
+
+
+class Everything:
+    """A language that knows every sentence: it puts it in brackets."""
+
+    def get(self, sentence: str, default: str) -> str:
+        return f"⟨{sentence}⟩"
+
+
+@pytest.mark.parametrize("name", ["digits", "every", "large", "one", "columns", "tiny", "scattered", "unknown"])
+def test_no_word_of_a_frame_is_left_untranslated(name, monkeypatch):
+    """What is not in brackets is a name, a number or code."""
+    monkeypatch.setattr(cnnviz.text, "_catalogue", Everything())
+    made = fresh(name)
+    for operation in made.operations:
+        known = set(re.findall(r"\w+", " ".join([*operation.tree.source, *CLASSES, "A lesson NaN"])))
+        for other in made.operations:
+            known |= set(re.findall(r"\w+", f"{other.name} {other.layer}"))
+        for offset in telling_offsets(operation, 1):
+            frame = compose(made, made.start(operation.name) + offset, view(made))
+            for text in said(frame.marks):
+                plain = set(re.findall(r"\w+", without_brackets(text))) - known
+                assert not any(re.search("[A-Za-z]{2}", word) for word in plain), (text, operation.name, offset)
+
+
+def without_brackets(text: str) -> str:
+    while "⟨" in text:
+        shorter = re.sub(r"⟨[^⟨⟩]*⟩", "", text)
+        assert shorter != text, f"half a bracket: {text}"
+        text = shorter
+    return text
