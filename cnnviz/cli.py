@@ -177,13 +177,11 @@ def _lessons_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _lessons(_: argparse.Namespace) -> int:
-    from cnnviz.lesson.files import lesson_names, lesson_path, read_file
+    from cnnviz.lesson.files import lesson_names, lesson_words
 
     for name in lesson_names():
-        described = read_file(lesson_path(name))
-        said = textwrap.fill(
-            f"{described.title}. {described.sentence}", 92, initial_indent="    ", subsequent_indent="    "
-        )
+        title, sentence = lesson_words(name)
+        said = textwrap.fill(f"{title}. {sentence}", 92, initial_indent="    ", subsequent_indent="    ")
         say(f"{name}\n{said}")
     return 0
 

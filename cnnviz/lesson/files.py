@@ -19,8 +19,16 @@ _MOST_FAULTS = 20
 
 
 def lesson_names() -> list[str]:
-    """Return the names of the built-in lessons."""
-    return sorted(path.stem for path in resource("lessons").glob("*.toml"))
+    """Return the names of the built-in lessons in the order of the course, which ``order.txt`` lists."""
+    there = {path.stem for path in resource("lessons").glob("*.toml")}
+    course = resource("lessons", "order.txt").read_text(encoding="utf-8").split()
+    return [name for name in course if name in there] + sorted(there.difference(course))
+
+
+def lesson_words(name: str) -> tuple[str, str]:
+    """Return the title and the sentence of a built-in lesson; the rest of its file is not looked at."""
+    content = tomllib.loads(_content(lesson_path(name)))
+    return str(content["title"]), str(content["sentence"])
 
 
 def lesson_path(name_or_path: str | os.PathLike[str]) -> Path:

@@ -8,7 +8,7 @@ from functools import partial
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
-from cnnviz.lesson.lesson import lesson_names
+from cnnviz.lesson.files import lesson_names, lesson_words
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS
@@ -89,6 +89,10 @@ def fill_menu_bar(
 
 def _lessons(parent: QMenu, open_lesson: Callable[[str], None]) -> QMenu:
     menu = QMenu(tr(KEYS["lessons"].text), parent)
+    menu.setToolTipsVisible(True)
     for name in lesson_names():
-        menu.addAction(name).triggered.connect(lambda _checked=False, name=name: open_lesson(name))
+        title, sentence = lesson_words(name)
+        action = menu.addAction(title.replace("&", "&&"))
+        action.setToolTip(sentence)
+        action.triggered.connect(lambda _checked=False, name=name: open_lesson(name))
     return menu
