@@ -197,7 +197,7 @@ def fresh(name: str) -> Program:
 
 
 def telling_offsets(operation: Operation, runs: int = 3) -> list[int]:
-    """The first step and the last, and of each line and loop's header the first, a middle and the last run."""
+    """The first step, the last, and of each line and loop's header the first run, a middle one, the last."""
     last = len(operation) - 1
     found = {0, last}
     for line in range(2, len(operation.tree.source) + 1):

@@ -1,0 +1,311 @@
+"""The arithmetic under the picture, against what the listing does when it is walked step by step."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+
+from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.marks import Box, Frame, Label, Rect
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import full, power_of_ten
+from cnnviz.trace.operation import Operation
+from tests.scene.looking import inside, overlap, said
+from tests.scene.programs import program, view
+from tests.scene.test_frame import panel, where
+
+# Operations whose cells are sums of products or of single numbers, and the names of the sums.
+SUMS = [
+    ("digits", "conv1", "acc"),
+    ("digits", "conv2", "acc"),
+    ("digits", "conv2.db", "acc"),
+    ("digits", "conv2.dw", "acc"),
+    ("digits", "conv2.dx", "acc"),
+    ("digits", "fc", "acc"),
+    ("digits", "fc.dx", "acc"),
+    ("every", "conv", "acc"),
+    ("every", "conv.dx", "acc"),
+    ("every", "pool", "acc"),
+    ("every", "fc2", "acc"),
+    ("deep", "conv", "acc"),
+    ("columns", "fc1", "acc"),
+    ("columns", "fc2.dx", "acc"),
+    ("large", "conv1", "acc"),
+    ("tiny", "conv", "acc"),
+    ("tiny", "fc1", "acc"),
+]
+SIGNS = {"+", "−", ",", "…"}
+
+
+def frame_at(name: str, operation: str, offset: int) -> tuple[Moment, Frame]:
+    made = program(name)
+    step = made.start(operation) + offset
+    return moment(made, step), compose(made, step, view(made))
+
+
+def rows(frame: Frame) -> list[list[Label]]:
+    """The labels of the arithmetic in its three rows, from left to right."""
+    box = panel(frame)
+    labels = [mark for mark in frame.marks if isinstance(mark, Label) and inside(mark.box, box, 1.0)]
+    found: list[list[Label]] = [[], [], []]
+    for mark in labels:
+        found[int((mark.box.center[1] - box.y) / (box.h / 3))].append(mark)
+    return [sorted(row, key=lambda mark: mark.box.x) for row in found]
+
+
+def text(mark: Label) -> str:
+    return said([mark])[0]
+
+
+def terms_shown(frame: Frame) -> list[Label]:
+    return [mark for mark in rows(frame)[1] if mark.align == "center" and text(mark) not in SIGNS]
+
+
+def current(frame: Frame) -> Box | None:
+    """The box around the term in hand."""
+    marked = [
+        mark.box
+        for mark in frame.marks
+        if isinstance(mark, Rect) and mark.fill == "source_fill" and inside(mark.box, panel(frame), 1.0)
+    ]
+    assert len(marked) <= 1
+    return marked[0] if marked else None
+
+
+def cell_walked(operation: Operation, sum_name: str, middle: int) -> tuple[list[int], range]:
+    """The steps that add a term to the cell in work at a step, and the cell's steps."""
+    source = operation.tree.source
+    adding = next(k for k, line in enumerate(source, 1) if line.strip().startswith(f"{sum_name} +="))
+    begins = next(k for k, line in enumerate(source, 1) if line.strip().startswith(f"{sum_name} = "))
+    start = next(k for k in range(middle, -1, -1) if operation.line_at(k) == begins)
+    end = start
+    while end + 1 < len(operation) and operation.line_at(end + 1) != begins:
+        end += 1
+    last = max(k for k in range(start, end + 1) if operation.line_at(k) in (adding, adding + 1))
+    found = [k for k in range(start, end + 1) if operation.line_at(k) == adding]
+    return found, range(start, max(last, found[-1]) + 1)
+
+
+def written_term(at: Moment) -> str:
+    """A product as the panel writes it: the numbers read, without their powers of ten."""
+    bare = (at.look(name).bare(at.state.arrays[name][index]) for name, index in at.state.reads)
+    return "·".join(bare)
+
+
+@pytest.mark.parametrize(
+    "name, operation, total", SUMS, ids=[f"{name}-{operation}" for name, operation, _ in SUMS]
+)
+@pytest.mark.parametrize("part", [0.0, 0.45, 0.999])
+def test_terms_are_those_of_the_cell_in_order_the_current_one_marked(name, operation, total, part):
+    made = program(name).operation(operation)
+    adding, steps = cell_walked(made, total, max(first_of(made, total), int(part * (len(made) - 1))))
+    start = program(name).start(operation)
+    every = [written_term(moment(program(name), start + k)) for k in adding]
+    for offset in sorted({*steps[:4], *steps[len(steps) // 2 :][:6], *steps[-3:]}):
+        if offset < adding[0] - 1:
+            continue
+        at, frame = frame_at(name, operation, offset)
+        done = sum(k <= offset for k in adding)
+        shown = terms_shown(frame)
+        texts = [text(mark) for mark in shown]
+        first = page_start(at, done, len(adding))
+        assert texts == every[first : first + len(shown)], where(at)
+        for mark, k in zip(shown, range(first, len(every)), strict=False):
+            roles = {run.role for run in mark.runs}
+            assert (roles == {"muted"}) == (k >= done), "what is still to come is grey"
+        in_hand = current(frame)
+        assert (in_hand is not None) == (offset in adding), where(at)
+        if in_hand is not None:
+            inner = [k for k, mark in enumerate(shown, first) if in_hand.contains(*mark.box.center)]
+            assert inner == [done - 1], where(at)
+        assert f"after {done} of {len(adding)} terms" in text(rows(frame)[2][-1]), where(at)
+
+
+def first_of(operation: Operation, total: str) -> int:
+    begins = next(
+        k for k, line in enumerate(operation.tree.source, 1) if line.strip().startswith(f"{total} = ")
+    )
+    return next(k for k in range(len(operation)) if operation.line_at(k) == begins)
+
+
+def page_start(at: Moment, done: int, count: int) -> int:
+    """The first term of the page: pages hold whole rows of the window, or 8, and stand still."""
+    inner = [loop for loop in at.operation.path_to(adding_line(at.operation))[0]][-1].count
+    length = inner * max(1, 9 // inner) if inner <= 10 else 8
+    in_hand = max(0, done - 1) if at.state.line == adding_line(at.operation) or done == count else done
+    return min(in_hand, count - 1) // length * length
+
+
+def adding_line(operation: Operation) -> int:
+    return next(k for k, line in enumerate(operation.tree.source, 1) if re.match(r"\s*(acc|total) \+=", line))
+
+
+@pytest.mark.parametrize(
+    "name, operation, total", SUMS, ids=[f"{name}-{operation}" for name, operation, _ in SUMS]
+)
+def test_the_sum_so_far_is_the_listings_scalar(name, operation, total):
+    made = program(name).operation(operation)
+    adding, steps = cell_walked(made, total, len(made) // 2)
+    for offset in sorted({adding[0], adding[len(adding) // 2], adding[-1], steps[-1]}):
+        at, frame = frame_at(name, operation, offset)
+        (sum_label,) = (mark for mark in rows(frame)[2] if text(mark).startswith(f"{total} = "))
+        assert number_in(sum_label.runs[-1].text) == pytest.approx(
+            at.state.variables[total], abs=half_a_digit(sum_label.runs[-1].text)
+        ), where(at)
+        complete = offset >= adding[-1]
+        assert sum_label.runs[-1].role == ("written" if complete else "ink")
+
+
+def number_in(said_number: str) -> float:
+    mantissa, _, exponent = said_number.replace("−", "-").partition("·10")
+    return float(mantissa) * 10.0 ** int(exponent.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")) or 0)
+
+
+def half_a_digit(said_number: str) -> float:
+    mantissa, _, exponent = said_number.partition("·10")
+    places = len(mantissa.partition(".")[2])
+    power = int(exponent.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")) or 0)
+    return 0.501 * 10.0 ** (power - places)
+
+
+def test_a_sum_begins_with_the_bias():
+    at, frame = frame_at("digits", "fc", program("digits").operation("fc").find(line=5, n=2))
+    assert text(rows(frame)[1][0]) == at.look("b").bare(at.state.arrays["b"][2])
+    assert text(rows(frame)[1][1]) == "+"
+
+
+def test_numbers_of_unlike_powers_say_theirs():
+    """The bias stands before products of another power: it may not look as if it had the same."""
+    at, frame = frame_at("tiny", "fc1", program("tiny").operation("fc1").find(line=5, n=2))
+    powers = {name: at.look(name).power for name in ("w", "x", "b")}
+    assert powers["b"] != powers["w"] + powers["x"]
+    assert text(rows(frame)[1][0]) == at.text("b", at.state.arrays["b"][2])
+    assert f"each · {power_of_ten(powers['w'] + powers['x'])}" in text(rows(frame)[2][-1])
+
+
+# -------------------------------------------------------------------------------------------------- choices
+
+
+def test_of_a_choice_the_branch_taken_is_shown_among_terms():
+    """Going back through a max-pool, only the winner's term is the gradient."""
+    made = program("digits").operation("pool2.dx")
+    for i, j in ((0, 0), (1, 0), (1, 1)):
+        offset = made.find(line=7, c=3, i=i, j=j, u=1, v=1)
+        at, frame = frame_at("digits", "pool2.dx", offset)
+        winner = int(at.state.arrays["switch"][3, i, j])
+        gradient = at.look("dy").bare(at.state.arrays["dy"][3, i, j])
+        assert [text(mark) for mark in terms_shown(frame)] == [
+            gradient if k == winner else "0.0" for k in range(4)
+        ]
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_line_with_a_choice_shows_its_numbers_and_what_was_taken(sign):
+    made = program("every").operation("leaky")
+    x = made.call.given["x"]
+    c, i, j = next(tuple(map(int, k)) for k in zip(*((x * sign) > 0.2).nonzero(), strict=True))
+    at, frame = frame_at("every", "leaky", made.find(line=5, c=c, i=i, j=j))
+    value = at.text("x", x[c, i, j])
+    assert text(rows(frame)[1][0]) == f"= {value} if {value} > 0 else 0.1·{value}"
+    assert text(rows(frame)[2][0]) == f"= {at.text('y', x[c, i, j] * (1 if sign > 0 else 0.1))}"
+
+
+def test_a_relu_shows_what_is_compared_and_what_is_larger():
+    made = program("digits").operation("relu1")
+    for c, i, j in ((0, 0, 0), (1, 2, 3), (3, 7, 7)):
+        at, frame = frame_at("digits", "relu1", made.find(line=5, c=c, i=i, j=j))
+        x = made.call.given["x"][c, i, j]
+        assert text(rows(frame)[1][0]) == f"= max({at.text('x', x)}, 0.0)"
+        assert text(rows(frame)[2][0]) == f"= {at.text('y', max(x, 0.0))}"
+
+
+def test_of_a_maximum_what_is_compared_is_shown():
+    made = program("digits").operation("pool1")
+    offset = made.find(line=10, c=1, i=1, j=2, u=1, v=0)
+    at, frame = frame_at("digits", "pool1", offset)
+    window = at.state.arrays["x"][1, 2:4, 4:6].ravel()
+    assert [text(mark) for mark in terms_shown(frame)] == [at.look("x").bare(value) for value in window]
+    assert [text(mark) for mark in rows(frame)[1] if text(mark) in SIGNS] == [","] * 3
+    assert number_in(rows(frame)[2][0].runs[-1].text) == pytest.approx(window[:3].max(), abs=0.00051)
+
+
+def test_terms_taken_off_have_their_sign():
+    """The loss of the right class is −log y, whichever place it has."""
+    at, frame = frame_at("digits", "loss", program("digits").operation("loss").find(line=4, n=3))
+    signs = [mark for mark in rows(frame)[1] if text(mark) == "−"]
+    shown = terms_shown(frame)
+    assert len(signs) == len(shown) == 10
+    assert all(sign.box.x < term.box.center[0] for sign, term in zip(signs, shown, strict=True))
+    assert text(shown[3]).endswith(f"log({at.look('y').bare(at.state.arrays['y'][3])})")
+
+
+def test_a_term_of_what_is_not_computed_yet_has_a_name_and_no_number():
+    at, frame = frame_at("digits", "softmax", program("digits").operation("softmax").find(line=7, n=2))
+    shown = [text(mark) for mark in terms_shown(frame)]
+    e = at.state.arrays["e"]
+    assert shown[:3] == [*(at.look("e").bare(e[k]) for k in range(3))]
+    assert shown[3:] == [f"e[{k}]" for k in range(3, 10)]
+    _, frame = frame_at("digits", "softmax", at.step.offset + 1)
+    assert [text(mark) for mark in terms_shown(frame)] == shown
+    assert text(rows(frame)[2][-1]) == "after 3 of 10 terms"
+    assert number_in(rows(frame)[2][0].runs[-1].text) == pytest.approx(e[:3].sum(), abs=0.00051)
+
+
+# ------------------------------------------------------------------------------------------- single lines
+
+
+@pytest.mark.parametrize("operation", ["conv1.w", "conv1.b", "fc.w"])
+def test_an_update_shows_the_weight_before_its_step_and_after(operation):
+    made = program("digits").operation(operation)
+    for n in (0, len(made.call.writes["w"]) - 1):
+        at, frame = frame_at("digits", operation, made.find(line=3, n=n))
+        before, after = made.call.before["w"][n], made.call.writes["w"][n]
+        lr = made.call.given["lr"]
+        gradient = at.text("dw", made.call.given["dw"][n])
+        assert text(rows(frame)[1][0]) == f"= {at.text('w', before)} − {full(lr)}·{gradient}"
+        assert text(rows(frame)[2][0]) == f"= {at.text('w', after)}"
+        if abs(before - after) > 2e-3:
+            assert text(rows(frame)[1][0]).split()[1] != text(rows(frame)[2][0]).split()[1]
+
+
+def test_momentum_shows_the_speed_before_and_after():
+    made = program("large").operation("fc.w")
+    at, frame = frame_at("large", "fc.w", made.find(line=3, n=5))
+    v, dw = made.call.before["v"][5], made.call.given["dw"][5]
+    assert text(rows(frame)[1][0]) == f"= 0.9·{at.text('v', v)} + {at.text('dw', dw)}"
+    assert text(rows(frame)[2][0]) == f"= {at.text('v', made.call.writes['v'][5])}"
+
+
+def test_a_line_is_written_with_its_places_put_in():
+    made = program("digits").operation("conv2")
+    _, frame = frame_at("digits", "conv2", made.find(line=10, o=1, i=2, j=3))
+    assert text(rows(frame)[0][0]) == "y[1, 2, 3] = acc"
+    _, frame = frame_at("digits", "conv2", made.find(line=9, o=1, i=2, j=3, c=1, u=0, v=2))
+    assert text(rows(frame)[0][0]) == "acc += w[1, 1, 0, 2]·x[1, 2, 5]"
+
+
+def test_at_a_header_the_next_line_is_named_without_its_result():
+    made = program("digits").operation("conv2")
+    _, frame = frame_at("digits", "conv2", made.find(j=3, o=1, i=2))
+    assert text(rows(frame)[0][0]) == "for j: now j = 3, of 0 to 3"
+    assert text(rows(frame)[1][0]) == "next:  acc = b[1]"
+    assert not rows(frame)[2]
+    ended = made.find(j=3, o=1, i=2) + made.path_to(4)[1].period
+    _, frame = frame_at("digits", "conv2", ended)
+    assert text(rows(frame)[0][0]) == "for j: all 4 done"
+    assert not rows(frame)[1] and not rows(frame)[2]
+
+
+def test_terms_of_a_row_do_not_overlap_and_stand_still():
+    made = program("digits").operation("conv2")
+    first = made.find(line=9, o=1, i=2, j=3, c=1)
+    boxes = []
+    for offset in range(first, first + 10):
+        _, frame = frame_at("digits", "conv2", offset)
+        shown = terms_shown(frame)
+        assert all(overlap(one.box, other.box)[0] <= 0 for one, other in pairwise(shown))
+        assert len({mark.size for mark in shown}) == 1
+        boxes.append([mark.box for mark in shown])
+    assert all(each == boxes[0] for each in boxes)
