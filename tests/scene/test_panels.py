@@ -1,0 +1,236 @@
+"""The panes around the stage: what is computed, the variables, where we are on the timeline."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from cnnviz.scene import lecture, panels
+from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Path, Spot
+from cnnviz.scene.numbers import count
+from cnnviz.trace.cursor import Breakpoint
+from tests.scene.looking import all_marks, in_pane, inside, overlap, panes, reach, said
+from tests.scene.programs import NAMES, program, view
+
+each_program = pytest.mark.parametrize("name", NAMES)
+
+
+def frame_at(name: str, step: int, **more) -> Frame:
+    return compose(program(name), step, View(**more))
+
+
+# ------------------------------------------------------------------------------------------------- network
+
+
+def tiles(frame: Frame) -> list[Cells]:
+    """Every map of the network, from the top, values before gradients."""
+    found = [mark for mark in in_pane(frame, "network") if isinstance(mark, Cells)]
+    return sorted(found, key=lambda mark: (round(reach(mark).center[1]), mark.box.x))
+
+
+def computed(frame: Frame) -> list[float]:
+    """Which part of each map is not hatched."""
+    return [1.0 if mark.missing is None else 1 - mark.missing.mean() for mark in tiles(frame)]
+
+
+@each_program
+def test_the_network_fills_as_it_is_computed(name):
+    made = program(name)
+    ends = [made.starts[k + 1] - 1 for k in range(len(made.operations))]
+    parts = [computed(frame_at(name, step)) for step in (0, *ends)]
+    assert all(len(part) == len(parts[0]) for part in parts)
+    for before, after in pairwise(parts):
+        assert all(one <= other for one, other in zip(before, after, strict=True)), "nothing is lost"
+    assert parts[-1] == [1.0] * len(parts[-1])
+
+
+def test_before_the_first_step_only_the_input_is_there():
+    first, *others = computed(frame_at("digits", 0))
+    assert first == 1.0
+    # The gaps between the maps of one tile hold nothing to hatch.
+    assert all(part < 0.5 for part in others)
+
+
+def test_a_map_in_work_is_filled_as_far_as_it_is_computed():
+    made = program("digits")
+    at = made.find("conv1", line=10, o=1, i=3, j=7)
+    there = [
+        int((~np.isnan(tile.values) & ~tile.missing).sum())
+        for tile in tiles(frame_at("digits", at))
+        if tile.missing is not None
+    ]
+    assert [count for count in there if count] == [64 + 32]
+
+
+def test_maps_of_a_layer_in_the_network_are_its_outputs():
+    made = program("digits")
+    frame = frame_at("digits", len(made) - 1)
+    pool = made.operation("pool1").call.writes["y"]
+    found = [tile for tile in tiles(frame) if np.isin(pool, tile.values).all() and tile.palette == "value"]
+    assert found
+
+
+def test_a_click_in_the_network_names_layer_and_gradient():
+    made = program("digits")
+    frame = frame_at("digits", 0)
+    rows = {
+        mark.name: mark for mark in all_marks(frame.marks) if isinstance(mark, Spot) and mark.kind == "layer"
+    }
+    assert list(rows) == panels.network_rows(made)
+    for name, spot in rows.items():
+        assert frame.spot_at(spot.box.x + 5, spot.box.center[1]) == spot
+        right = frame.spot_at(spot.box.right - 30, spot.box.center[1])
+        assert right is not None and right.name == name
+        assert (right.kind == "gradient") == (panels.arrays_of(made, name)[1] is not None)
+
+
+# ------------------------------------------------------------------------------------------------ variables
+
+
+@each_program
+def test_variables_are_those_python_holds(name):
+    made = program(name)
+    for operation in made.operations:
+        step = made.start(operation.name) + len(operation) // 2
+        state = made.state(step)
+        texts = said(in_pane(frame_at(name, step), "debugger"))
+        for variable, value in state.variables.items():
+            if variable in operation.tree.variables:
+                at = next(
+                    k for k, text in enumerate(texts) if text == variable or text.startswith(f"{variable}  ")
+                )
+                assert any(text.split(" ")[0] == str(value) for text in texts[at : at + 60]), (
+                    operation.name,
+                    variable,
+                )
+
+
+def test_a_loop_variable_says_how_far_it_goes():
+    made = program("digits")
+    texts = said(in_pane(frame_at("digits", made.find("conv2", line=9, o=3, i=1, j=2, c=1)), "debugger"))
+    assert {"3 of 7", "1 of 3", "2 of 3"} <= set(texts)
+
+
+# ------------------------------------------------------------------------------------------------- timeline
+
+
+@each_program
+def test_a_place_on_the_timeline_and_its_step_lead_to_each_other(name):
+    made = program(name)
+    for step in {0, 1, len(made) - 1, *random.Random(3).choices(range(len(made)), k=300)}:
+        assert panels.timeline_step(made, panels.timeline_at(made, step)) == step
+
+
+@each_program
+def test_the_timeline_goes_forwards_and_has_room_for_every_operation(name):
+    made = program(name)
+    steps = sorted(random.Random(4).choices(range(len(made)), k=200))
+    places = [panels.timeline_at(made, step) for step in steps]
+    assert places == sorted(places) and places[0] > 0 and places[-1] < 1
+    starts = [panels.timeline_at(made, start) for start in made.starts[:-1]]
+    widths = np.diff([*starts, 1.0])
+    assert widths.min() > 0.005
+    assert panels.timeline_step(made, -0.5) == 0 and panels.timeline_step(made, 1.5) == len(made) - 1
+
+
+@pytest.mark.parametrize("name", ["digits", "every", "large"])
+def test_the_playhead_stands_at_the_step_and_in_its_operation(name):
+    made = program(name)
+    for step in (0, len(made) // 3, len(made) - 1):
+        frame = frame_at(name, step)
+        low = panes(frame)["timeline"]
+        bar = panels.timeline_bar(low, 1.0)
+        (head,) = (mark for mark in frame.marks if isinstance(mark, Path) and inside(reach(mark), low, 1.0))
+        x = head.points[0][0]
+        assert x == pytest.approx(bar.x + panels.timeline_at(made, step) * bar.w)
+        assert head.points[0][1] < bar.y and head.points[1][1] > bar.bottom
+        assert f"step {count(step)} of {count(len(made) - 1)}" in said(in_pane(frame, "timeline"))
+
+
+def test_names_of_the_passes_do_not_overlap():
+    for name in NAMES:
+        low = [mark for mark in in_pane(frame_at(name, 0), "timeline") if said([mark])]
+        names = [mark for mark in low if said([mark])[0] in ("forward", "loss", "backward", "update")]
+        for k, one in enumerate(names):
+            for other in names[k + 1 :]:
+                assert min(overlap(drawn(one), drawn(other))) <= 0, name
+
+
+def drawn(mark) -> Box:
+    """Where a short name is within its box: at most 9 pixels a letter."""
+    width = 9 * len(said([mark])[0])
+    x = mark.box.x if mark.align == "left" else mark.box.right - width
+    return Box(x, mark.box.y, width, mark.box.h)
+
+
+def test_breakpoints_are_seen_in_the_listing_and_on_the_timeline():
+    made = program("digits")
+    stops = (Breakpoint("conv2", 9), Breakpoint("conv2", 5, 400), Breakpoint("fc", 4))
+    frame = frame_at("digits", made.start("conv2") + 30, breakpoints=stops)
+    dots = [mark for mark in all_marks(frame.marks) if isinstance(mark, Dot) and mark.role == "stop"]
+    debugger, low = panes(frame)["debugger"], panes(frame)["timeline"]
+    in_listing = [dot for dot in dots if inside(reach(dot), debugger, 1.0)]
+    lines = {
+        spot.line
+        for spot in all_marks(frame.marks)
+        if isinstance(spot, Spot) and spot.kind == "gutter"
+        for dot in in_listing
+        if spot.box.contains(*dot.center)
+    }
+    assert lines == {9, 5}
+    assert in_listing[0].radius != in_listing[1].radius, "one stops every time, the other once"
+    assert len([dot for dot in dots if inside(reach(dot), low, 1.0)]) == 3
+    assert "breakpoints: 3" in said(in_pane(frame, "timeline"))
+
+
+@pytest.mark.parametrize("span", [(0.0, 1.0), (0.2, 0.4), (0.95, 1.0), (0.0, 0.01)])
+def test_a_zoomed_timeline_keeps_to_its_box(span):
+    made = program("digits")
+    box = Box(0, 0, 1920, 146)
+    stops = (Breakpoint("conv1", 9), Breakpoint("fc.b", 3))
+    for step in (0, 20_000, len(made) - 1):
+        marks = panels.timeline(moment(made, step), box, 1.0, stops, span)
+        for mark in all_marks(marks):
+            assert inside(reach(mark), box, 1.0), (span, step, mark)
+
+
+def test_where_we_are_is_said_in_words():
+    made = program("digits")
+    step = made.find("conv1", line=9, o=1, i=2, j=3, c=0, u=1, v=2)
+    assert panels.where(moment(made, step)) == (
+        "forward · conv1 · output map 1 · row 2 · column 3 · input channel 0 · kernel row 1 · kernel column 2"
+    )
+    assert panels.where(moment(made, made.start("fc.dw"))).startswith(
+        "backward · fc · gradient of the weights"
+    )
+
+
+# -------------------------------------------------------------------------------------------------- lecture
+
+
+@each_program
+def test_progress_in_the_lecture_view_fills_with_the_program(name):
+    made = program(name)
+    box = Box(0, 0, 1920, 60)
+    filled = []
+    for step in (0, len(made) // 2, len(made) - 1):
+        marks = lecture.progress(moment(made, step), box, 1.0)
+        assert all(inside(reach(mark), box, 1.0) for mark in all_marks(marks))
+        phases = {"forward", "loss", "backward", "update"}
+        filled.append(sum(mark.box.w for mark in marks if getattr(mark, "fill", None) in phases))
+        assert f"{count(step)} / {count(len(made) - 1)}" in said(marks)
+    assert filled[0] < filled[1] < filled[2]
+    assert filled[2] > 0.9 * lecture.progress_bar(box, 1.0).w
+    assert filled[0] < 0.05 * lecture.progress_bar(box, 1.0).w or name == "unknown"
+
+
+def test_groups_stand_for_what_does_not_change():
+    """The same object from step to step, or there is nothing to gain by keeping its picture."""
+    made = program("digits")
+    one, other = (compose(made, made.start("conv2") + k, view(made)) for k in (100, 101))
+    groups = [{id(mark) for mark in frame.marks if isinstance(mark, Group)} for frame in (one, other)]
+    assert len(groups[0] & groups[1]) >= 6
