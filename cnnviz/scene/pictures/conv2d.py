@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.arithmetic import terms
 from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect, label
-from cnnviz.scene.moment import Look, Moment
+from cnnviz.scene.moment import Look, Moment, symbol
 from cnnviz.scene.pictures.layout import between, scale, side_by_side, titled
 from cnnviz.text import tr
 
@@ -40,9 +41,10 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
             drawn, start = _products(moment, on_w, middle, unit, (o, c, *window[:2]))
             marks += [*drawn, *_way_into(on_y, on_y.box_of(*at), start, moment.look("y"), y.shape[1:], unit)]
     if channels:
-        marks += _channel_sums(
-            moment, Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit), unit, (o, i * stride, j * stride)
-        )
+        over = x[:, window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
+        strip = Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit)
+        bias = float(np.asarray(given["b"])[o])
+        marks += _channel_sums(moment, strip, unit, (over * w[o]).reshape(len(x), -1), "x", bias)
     return marks
 
 
@@ -56,34 +58,42 @@ def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
     return (sizes["K_h"] - 1 - u, sizes["K_w"] - 1 - v, 1, 1) if turned else (u, v, 1, 1)
 
 
-def _channel_sums(moment: Moment, box: Box, unit: float, at: tuple[int, int, int]) -> list[Mark]:
-    """Draw what the sum is made of: the bias, then what each channel adds, as far as it is computed."""
-    o, top, left = at
-    x, w, b = (np.asarray(moment.state.arrays[name]) for name in "xwb")
-    rows, columns = w.shape[2:]
-    found = terms(moment)
-    begun = moment.terms_begun
+def _channel_sums(
+    moment: Moment, box: Box, unit: float, products: Array, name: str, bias: float | None = None
+) -> list[Mark]:
+    """Draw what the sum is made of: the bias, then what each channel adds, as far as it is computed.
+
+    Parameters
+    ----------
+    products : Array
+        The terms of the cell in work, a row for each channel of what is summed over.
+    name : str
+        The array whose channels they are.
+    """
+    found, begun = terms(moment), moment.terms_begun
     done = found.done if found and begun else 0
-    look = moment.look("y")
-    shown = len(x) if len(x) <= 7 else 6
-    current = max(0, done - 1) // (rows * columns)
+    count, each = products.shape
+    look = moment.look(next(iter(moment.operation.call.writes)))
+    shown = count if count <= 7 else 6
+    current = max(0, done - 1) // each
     first = current // shown * shown
     width = min(92 * unit, (box.w - 150 * unit) / (shown + 1) - 26 * unit)
     said = tr("channel by channel") + look.factor
     marks: list[Mark] = [label(Box(box.x, box.y, 145 * unit, box.h), said, 15 * unit, "muted")]
-    place = Box(box.x + 150 * unit, box.y, width, box.h)
-    marks += _sum_cell(place, tr("b"), look.bare(float(b[o])) if begun else "", unit, "parameter")
-    products = (x[:, top : top + rows, left : left + columns] * w[o]).reshape(len(x), -1)
-    for k in range(first, min(first + shown, len(x))):
+    place = Box(box.x + 150 * unit - width - 26 * unit, box.y, width, box.h)
+    if bias is not None:
+        place = place._replace(x=box.x + 150 * unit)
+        marks += _sum_cell(place, tr("b"), look.bare(bias) if begun else "", unit, "parameter")
+    for k in range(first, min(first + shown, count)):
         place = Box(place.right + 26 * unit, place.y, width, place.h)
-        between = Box(place.x - 26 * unit, place.y, 26 * unit, place.h)
-        sign = "…" if 0 < k == first else "+"
-        marks.append(label(between, sign, 20 * unit, "muted", align="center"))
-        taken = max(0, min(done - k * rows * columns, rows * columns))
+        if k > first or bias is not None:
+            sign = "…" if 0 < k == first else "+"
+            between = Box(place.x - 26 * unit, place.y, 26 * unit, place.h)
+            marks.append(label(between, sign, 20 * unit, "muted", align="center"))
+        taken = max(0, min(done - k * each, each))
         text = look.bare(float(products[k, :taken].sum())) if taken else ""
-        marks += _sum_cell(
-            place, f"x[{k}]", text, unit, "source", current=begun and k == current and taken > 0
-        )
+        here = begun and k == current and taken > 0
+        marks += _sum_cell(place, f"{symbol(name)}[{k}]", text, unit, "source", current=here)
     return marks
 
 
@@ -93,7 +103,7 @@ def _sum_cell(
     line = f"{colour}_line" if current else "panel_line"
     return [
         Rect(place, "panel", line, (2.5 if current else 1.0) * unit, 4 * unit, hatched=not text),
-        label(Box(place.x + 6 * unit, place.y, place.w * 0.36, place.h), name, 13 * unit, colour),
+        label(Box(place.x + 6 * unit, place.y, place.w * 0.4, place.h), name, 13 * unit, colour),
         label(
             Box(place.x + place.w * 0.36 + 8 * unit, place.y, place.w * 0.64 - 14 * unit, place.h),
             text,
@@ -197,7 +207,8 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     c, p, q, o = v("c"), v("p"), v("q"), (v("o") if moment.terms_begun else 0)
     window = (p, q, sizes["K_h"], sizes["K_w"])
     dy, w, dx = np.asarray(given["dy"]), np.asarray(given["w"]), moment.state.arrays["dx"]
-    columns = side_by_side(box, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
+    area = Box(box.x, box.y, box.w, box.h - 64 * unit) if len(dy) > 1 else box
+    columns = side_by_side(area, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
     left, middle, right = columns
     text = tr("from {layer}, zeros around", layer=moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), window), left, unit, text, depth=dy.shape[0])
@@ -218,6 +229,10 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
         at = on_dx.cell_of((c, p, q))
         if at is not None:
             marks.append(grid.outline(on_dx.box_of(*at), "written_line", 4 * unit))
+    if len(dy) > 1:
+        over = dy[:, p : p + window[2], q : q + window[3]] * w[:, c, ::-1, ::-1]
+        strip = Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit)
+        marks += _channel_sums(moment, strip, unit, over.reshape(len(dy), -1), "dy")
     return marks
 
 

@@ -57,8 +57,14 @@ def _by_variables(moment: Moment, name: str) -> tuple[int, ...] | None:
 
 
 def subtitle(moment: Moment) -> str:
-    """Return where in the operation the step is: ``output map 1, row 2, column 3``."""
-    said = words(moment.operation.tree.name)
+    """Return where in the operation the step is: ``output map 1, row 2, column 3``, or which weight moves."""
+    operation = moment.operation
+    if operation.phase == "update" and moment.cell:
+        letter = operation.name.rpartition(".")[2]
+        shape = np.shape(moment.program.operation(operation.layer).call.given[letter])
+        index = np.unravel_index(moment.variable("n"), shape)
+        return f"{letter}[{', '.join(str(k) for k in index)}]"
+    said = words(operation.tree.name)
     return ", ".join(
         f"{tr(said.variables.get(variable, variable))} {value}" for variable, value in moment.cell.items()
     )

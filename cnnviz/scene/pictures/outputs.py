@@ -48,19 +48,24 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
         )
     for c, name in enumerate(names):
         place = Box(columns.x + c * (width + 24 * unit), columns.y, width, columns.h)
-        runs = (
-            Run(symbol(name) + moment.look(name).factor, role(operation, name), True),
-            Run("  " + tr(_heading(moment, name)), "muted"),
-        )
-        marks.append(Label(Box(place.x, head.y, width + 20 * unit, head.h), runs, 17 * unit))
+        marks.append(_head(moment, name, Box(place.x, head.y, width + 20 * unit, head.h), unit))
         marks += _column(moment, name, place, rows, height, unit)
     bars = Box(columns.x + len(names) * (width + 24 * unit) + 10 * unit, columns.y, 0, columns.h)
     bars = Box(bars.x, bars.y, max(0.0, box.right - bars.x), bars.h)
     if bars.w > 60 * unit:
-        marks += _bars(moment, _in_bars(moment, names), bars, rows, height, unit)
+        drawn = _in_bars(moment, names)
+        marks.append(_head(moment, drawn, Box(bars.x, head.y, bars.w * 0.5, head.h), unit))
+        marks += _bars(moment, drawn, bars, rows, height, unit)
     if "E" in arrays:
-        marks += _loss(moment, Box(bars.x, head.y, bars.w, head.h), unit)
+        marks += _loss(moment, Box(bars.x + bars.w * 0.5, head.y, bars.w * 0.5, head.h), unit)
     return marks
+
+
+def _head(moment: Moment, name: str, box: Box, unit: float) -> Label:
+    """Return the line over a column or over its bars."""
+    colour, factor = role(moment.operation, name), moment.look(name).factor
+    said = Run("  " + tr(_heading(moment, name)), "muted")
+    return Label(box, (Run(symbol(name) + factor, colour, True), said), 17 * unit)
 
 
 def _in_bars(moment: Moment, names: list[str]) -> str:

@@ -28,7 +28,13 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     name_width = 190 * unit
     side = min((box.w - name_width) / 10, box.h / len(rows) * 0.72, 92 * unit)
     height = min(box.h / len(rows), side * 1.6)
-    titles = {"before": tr("w  before"), "dw": tr("∂E/∂w  gradient"), "w": tr("w  after")}
+    # The listing calls every parameter w; here it is called what it is in its layer.
+    letter = operation.name.rpartition(".")[2]
+    titles = {
+        "before": tr("{name}  before", name=letter),
+        "dw": tr("{name}  gradient", name=symbol(f"d{letter}")),
+        "w": tr("{name}  after", name=letter),
+    }
     colours = {"before": "parameter", "dw": "source", "w": "written"}
     marks: list[Mark] = []
     for k, (key, name, values, gone) in enumerate(rows):
