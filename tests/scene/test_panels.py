@@ -97,16 +97,20 @@ def test_variables_are_those_python_holds(name):
     for operation in made.operations:
         step = made.start(operation.name) + len(operation) // 2
         state = made.state(step)
-        texts = said(in_pane(frame_at(name, step), "debugger"))
+        labels = {mark: said([mark])[0] for mark in in_pane(frame_at(name, step), "debugger") if said([mark])}
         for variable, value in state.variables.items():
-            if variable in operation.tree.variables:
-                at = next(
-                    k for k, text in enumerate(texts) if text == variable or text.startswith(f"{variable}  ")
-                )
-                assert any(text.split(" ")[0] == str(value) for text in texts[at : at + 60]), (
-                    operation.name,
-                    variable,
-                )
+            if variable not in operation.tree.variables:
+                continue
+            names = [
+                mark for mark, text in labels.items() if text == variable or text.startswith(f"{variable}  ")
+            ]
+            beside = [
+                text
+                for mark, text in labels.items()
+                for name_mark in names
+                if mark.align == "right" and abs(mark.box.center[1] - name_mark.box.center[1]) < 1
+            ]
+            assert [text.split()[0] for text in beside] == [str(value)], (operation.name, variable)
 
 
 def test_a_loop_variable_says_how_far_it_goes():
