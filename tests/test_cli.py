@@ -272,22 +272,28 @@ def test_a_device_is_not_replaced(mistake, lesson):
     assert Path("/dev/full").is_char_device()
 
 
-@pytest.fixture
-def nearly_full():
-    """Let no file grow beyond 100 bytes: a disk that is full in the middle of a write."""
-    limits = pytest.importorskip("resource")
-    before = limits.getrlimit(limits.RLIMIT_FSIZE)
-    limits.setrlimit(limits.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    limits.setrlimit(limits.RLIMIT_FSIZE, before)
+# No file may grow beyond 100 bytes: a disk that is full in the middle of a write. In a process of its own, since
+# the limit would hold for pytest's own output, too, where that goes to a file.
+NEARLY_FULL = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+from cnnviz.app import main
+sys.exit(main())
+"""
 
 
-def test_a_full_disk_leaves_the_old_file(run, lesson, tmp_path, nearly_full):
+def test_a_full_disk_leaves_the_old_file(lesson, tmp_path):
+    pytest.importorskip("resource")
     (tmp_path / "d.npz").write_text("old")
-    status, out, err = run("dump", lesson, "-o", tmp_path / "d.npz")
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", NEARLY_FULL, "dump", lesson, "-o", tmp_path / "d.npz"],
+        cwd=MAIN.parent,
+        capture_output=True,
+        text=True,
+    )
 
-    assert (status, out) == (2, "")
-    assert err == f"cnnviz: {tmp_path / 'd.npz'} could not be written (File too large).\n"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"cnnviz: {tmp_path / 'd.npz'} could not be written (File too large).\n"
     assert (tmp_path / "d.npz").read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["d.npz", "lesson.toml"]
 
@@ -529,23 +535,35 @@ def test_what_goes_wrong_in_another_process_is_told(tmp_path):
         list(export(fails_elsewhere, tmp_path / "f", steps, Look(320, 180), {}, processes=2))
 
 
+@pytest.fixture
+def ctrl_c_is_heard():
+    """Let processes started here hear Ctrl+C, also where a script in the background started the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C cannot be sent to another process there")
-def test_ctrl_c_ends_all_processes_cleanly(tmp_path):
+def test_ctrl_c_ends_all_processes_cleanly(tmp_path, ctrl_c_is_heard):
     folder = tmp_path / "f"
     command = [sys.executable, MAIN, "export", "digits", "-o", folder, "--every", "cell", *SMALL]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        waited = time.monotonic() + 60
-        while len(list(folder.glob("*.png"))) < 5 and time.monotonic() < waited:
-            time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
-        out, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            waited = time.monotonic() + 60
+            while len(list(folder.glob("*.png"))) < 5 and time.monotonic() < waited:
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (130, "")
-    assert err == f"cnnviz: Stopped; what is in {folder} is whole, and the same command goes on from there.\n"
+    *progress, stopped = err.splitlines()
+    assert (
+        stopped == f"cnnviz: Stopped; what is in {folder} is whole, and the same command goes on from there."
+    )
+    assert all(re.fullmatch(r"cnnviz: [\d,]+ of [\d,]+ frames …", line) for line in progress)
     for name in frames_in(folder):
         assert not QImage(str(folder / name)).isNull()
 
