@@ -23,7 +23,9 @@ def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
         pixels[mark.faint] = _opaque(theme, "faint_cell")
     odd = None if np.isfinite(mark.values).all() else ~np.isfinite(mark.values)
     if odd is not None:
-        pixels[odd] = _opaque(theme, "odd_cell" if mark.gap is None else mark.gap)
+        pixels[odd] = _opaque(theme, "odd_cell")
+        if mark.gap is not None:
+            pixels[np.isnan(mark.values)] = _opaque(theme, mark.gap)
     if mark.missing is not None and mark.missing.any():
         pixels[mark.missing] = 0
         _paint_hatch(mark, painter, theme)
@@ -77,7 +79,7 @@ def _paint_numbers(
         roles[mark.faint] = 2
     if odd is not None:
         roles[odd] = 3
-    pens = [color(theme, role) for role in ("on_dark", "on_light", "muted", "alert")]
+    pens = [color(theme, role) for role in ("on_dark", "on_light", "muted", "odd")]
     first = lay_out("0", "sans", size)
     painter.setFont(first.font)
     width, height = mark.cell

@@ -105,7 +105,8 @@ LIGHT = Theme(
         "on_dark": "#ffffff",
         "on_light": "#000000",
         "faint_cell": "#f1f2f4",
-        "odd_cell": "#ffdfe1",
+        "odd": "#860a15",
+        "odd_cell": "#ffe14d",
     },
     {
         "value": (
@@ -171,7 +172,8 @@ DARK = Theme(
         "on_dark": "#ffffff",
         "on_light": "#000000",
         "faint_cell": "#20252b",
-        "odd_cell": "#521820",
+        "odd": "#860a15",
+        "odd_cell": "#ffe14d",
     },
     {
         "value": (

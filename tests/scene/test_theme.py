@@ -124,7 +124,7 @@ def test_text_of_the_window_is_read_too(theme):
 @each_theme
 def test_roles_in_a_grid_of_numbers_are_read(theme):
     assert contrast(rgb(theme, "muted"), rgb(theme, "faint_cell")) >= TEXT
-    assert contrast(rgb(theme, "alert"), rgb(theme, "odd_cell")) >= TEXT
+    assert contrast(rgb(theme, "odd"), rgb(theme, "odd_cell")) >= TEXT
 
 
 @each_theme
@@ -159,6 +159,13 @@ def test_a_gradient_is_not_taken_for_a_value(theme):
     for k in (0, 40, 215, 255):
         nearest = np.abs(value - gradient[k]).max(axis=1).min()
         assert nearest > 25, (k, gradient[k])
+
+
+@each_theme
+@each_palette
+def test_what_is_no_number_is_not_taken_for_one(theme, palette):
+    odd = np.array(rgb(theme, "odd_cell"))
+    assert np.abs(colours(theme, palette) - odd).max(axis=1).min() > 60
 
 
 @each_theme
