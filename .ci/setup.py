@@ -24,7 +24,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -91,9 +92,10 @@ def main(arguments: Sequence[str]) -> int:
     extras, libraries, start = COMMANDS[command]
     try:
         need_python()
-        todo = plan(read_stamp(), stamp(extras)) if PYTHON.exists() else "make"
-        need_system(libraries, venv=todo == "make")
-        need_environment(extras, todo)
+        with alone():
+            todo = plan(read_stamp(), stamp(extras)) if PYTHON.exists() else "make"
+            need_system(libraries, venv=todo == "make")
+            need_environment(extras, todo)
     except SetupError as error:
         say(str(error))
         return 2
@@ -105,6 +107,29 @@ def main(arguments: Sequence[str]) -> int:
 
 def say(sentence: str) -> None:
     print(f"cnnviz: {sentence}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one set-up of this checkout work at a time: a second one waits, then sees what is left to do.
+
+    The lock is on this very file, so that none is left behind; the system drops it with its process. Where
+    there are no such locks, as on Windows, nothing is waited for.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with open(__file__, "rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another set-up is at work here; waiting until it is done …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:  # some network file systems have no locks
+            pass
+        yield
 
 
 # ----------------------------------------------------------------------------------------------------- Python

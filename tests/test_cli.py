@@ -272,8 +272,8 @@ def test_a_device_is_not_replaced(mistake, lesson):
     assert Path("/dev/full").is_char_device()
 
 
-# No file may grow beyond 100 bytes: a disk that is full in the middle of a write. In a process of its own, since
-# the limit would hold for pytest's own output, too, where that goes to a file.
+# No file may grow beyond 100 bytes: a disk that is full in the middle of a write. In a process of its own,
+# since the limit would hold for pytest's own output, too, where that goes to a file.
 NEARLY_FULL = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))

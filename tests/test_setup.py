@@ -1,8 +1,10 @@
 """The set-up script's decisions, and what it promises of the environment that it makes."""
 
 import importlib.util
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -143,6 +145,26 @@ def test_an_interrupted_installation_is_not_believed(setup, monkeypatch, tmp_pat
         setup.need_environment(["test"], "update")
 
     assert setup.plan(setup.read_stamp(), setup.stamp(["test"])) == "make"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_a_second_set_up_waits_for_the_first(setup, capsys):
+    done = []
+
+    def second():
+        with setup.alone():
+            done.append("second")
+
+    waiting = threading.Thread(target=second)
+    with setup.alone():
+        assert capsys.readouterr().err == ""
+        waiting.start()
+        waiting.join(0.3)
+        done.append("first")
+    waiting.join(10)
+
+    assert done == ["first", "second"]
+    assert capsys.readouterr().err == "cnnviz: another set-up is at work here; waiting until it is done …\n"
 
 
 @pytest.mark.parametrize(

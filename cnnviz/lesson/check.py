@@ -20,7 +20,8 @@ from cnnviz.text import tr
 
 def check(content: Mapping[str, Any]) -> tuple[LessonFile | None, list[str]]:
     """Return what a parsed lesson file says, or None and all that is wrong with it."""
-    across = list(_across(content))
+    content, misplaced = _without_misplaced(content)
+    across = [*misplaced, *_across(content)]
     try:
         lesson = converter().structure(content, LessonFile)
     except BaseValidationError as error:
@@ -39,7 +40,11 @@ def _faults(error: BaseException, path: str) -> Iterator[str]:
     elif isinstance(error, ForbiddenExtraKeysError):
         known = [column.name for column in fields(error.cl)]
         for key in sorted(error.extra_fields):
-            yield tr("{path}: is not known", path=f"{path}.{_key(key)}".removeprefix(".")) + hint(key, known)
+            place = f"{path}.{_key(key)}".removeprefix(".")
+            if path and key in _AT_THE_TOP:
+                yield _misplaced(place, key)
+            else:
+                yield tr("{path}: is not known", path=place) + hint(key, known)
     elif isinstance(error, KeyError):
         yield tr("{path}: must be given", path=path.removeprefix("."))
     elif isinstance(error, Fault):
@@ -61,6 +66,34 @@ def _step(error: BaseException) -> str:
 def _key(key: str) -> str:
     """Write a key as the file may have it: bare if it can be, and never more than a line of it."""
     return key if key.isidentifier() and len(key) <= 60 else shown(key)
+
+
+# ------------------------------------------------------------------------------- what stands in another table
+
+_AT_THE_TOP = ("title", "sentence", "seed", "weights")
+"""What is no table in a lesson file; written below a table's name, TOML takes it for a part of that table."""
+
+
+def _without_misplaced(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+    """Take out of the parameters, where any name may stand, what belongs to the top of the file."""
+    faults = []
+
+    def cleared(table: Mapping[str, Any], path: str) -> dict[str, Any]:
+        kept = {}
+        for key, value in table.items():
+            if key in _AT_THE_TOP and isinstance(value, int | str):
+                faults.append(_misplaced(f"{path}.{key}", key))
+            else:
+                kept[key] = cleared(value, f"{path}.{_key(key)}") if isinstance(value, dict) else value
+        return kept
+
+    if not isinstance(content.get("parameters"), dict):
+        return content, faults
+    return {**content, "parameters": cleared(content["parameters"], "parameters")}, faults
+
+
+def _misplaced(path: str, key: str) -> str:
+    return tr("{path}: {key} stands at the top of the file, before the first table", path=path, key=key)
 
 
 # --------------------------------------------------------------------------- what tables say of one another

@@ -20,9 +20,13 @@ _MOST_FAULTS = 20
 
 def lesson_names() -> list[str]:
     """Return the names of the built-in lessons in the order of the course, which ``order.txt`` lists."""
-    there = {path.stem for path in resource("lessons").glob("*.toml")}
-    course = resource("lessons", "order.txt").read_text(encoding="utf-8").split()
+    there = _built_in()
+    course = _content(resource("lessons", "order.txt")).split()
     return [name for name in course if name in there] + sorted(there.difference(course))
+
+
+def _built_in() -> set[str]:
+    return {path.stem for path in resource("lessons").glob("*.toml")}
 
 
 def lesson_words(name: str) -> tuple[str, str]:
@@ -40,13 +44,15 @@ def lesson_path(name_or_path: str | os.PathLike[str]) -> Path:
         If a word names neither; the sentence has the names nearest to it.
     """
     word = os.fspath(name_or_path)
-    names = lesson_names()
-    if isinstance(name_or_path, str) and word in names:
+    if not word.strip():
+        raise CnnvizError(tr("The name of the lesson is empty; name one, or a lesson file."))
+    if isinstance(name_or_path, str) and word in _built_in():
         return resource("lessons", f"{word}.toml")
     path = Path(word)
     looks_like_one = not isinstance(name_or_path, str) or path.suffix or len(path.parts) != 1
     if looks_like_one or os.path.lexists(word.replace("\0", "")):
         return path
+    names = lesson_names()
     near = get_close_matches(word, names, n=3, cutoff=0.5)
     if near:
         raise CnnvizError(

@@ -139,6 +139,19 @@ def test_a_flood_of_faults_is_cut_short(write, content):
     assert len(sentence) < 3000
 
 
+@pytest.mark.parametrize("table", ["parameters", "parameters.fc", "loss", "optimiser"])
+def test_a_seed_below_a_table_is_one_fault_that_names_the_remedy(write, content, table):
+    del content["seed"]
+    content["optimiser"] = {"kind": "sgd", "lr": 0.5}
+    within = content
+    for key in table.split("."):
+        within = within.setdefault(key, {})
+    within["seed"] = 1
+    assert told(write(content)) == (
+        f"lesson.toml: {table}.seed: seed stands at the top of the file, before the first table."
+    )
+
+
 def test_faults_of_shapes_and_of_data_are_told_together(write, content):
     content["layers"][0]["kernel"] = 9
     sentence = told(write(content, labels=(0, 1, 2)))
@@ -254,9 +267,12 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 
 def test_no_permission(write, content, monkeypatch):
     path = write(content)
+    really_open = files.Path.open
 
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
+    def refuse(opened, *rest, **options):
+        if opened == path:
+            raise PermissionError(13, "Permission denied")
+        return really_open(opened, *rest, **options)
 
     monkeypatch.setattr(files.Path, "open", refuse)
     assert told(path).endswith("lesson.toml cannot be read (Permission denied).")
