@@ -1,0 +1,404 @@
+"""The lessons of the course: every number that is taught, every caption, every step both ways."""
+
+import re
+import tomllib
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.files import lesson_path, lesson_words
+from cnnviz.lesson.lesson import lesson_names, load_lesson
+from cnnviz.resources import resource
+from cnnviz.scene.frame import View, compose
+from cnnviz.trace.cursor import LEVELS, Cursor
+from cnnviz.trace.stops import Level
+from tests.lesson.conftest import toml
+from tests.scene.looking import described, said
+
+lesson = cache(load_lesson)
+
+EXACTLY = {"rtol": 1e-14, "atol": 0}
+
+every_lesson = pytest.mark.parametrize("name", lesson_names())
+
+
+def tape(name):
+    return lesson(name).tape
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def correlated(x, f):
+    """Each window of a map times the kernel, added up; the kernel is not turned."""
+    height, width = x.shape[0] - f.shape[0] + 1, x.shape[1] - f.shape[1] + 1
+    return np.array(
+        [[(x[i : i + f.shape[0], j : j + f.shape[1]] * f).sum() for j in range(width)] for i in range(height)]
+    )
+
+
+# -------------------------------------------------------------------------------------------- the order
+
+
+def test_lessons_come_in_the_order_of_the_course():
+    course = [
+        *("image", "convolution", "depth", "stride-padding", "relu", "pooling", "fully-connected"),
+        *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
+        *("digits", "training"),
+    ]
+    names = lesson_names()
+
+    assert names == [name for name in course if name in names]
+    assert resource("lessons", "order.txt").read_text(encoding="utf-8").split() == course
+
+
+def test_a_lesson_that_the_course_does_not_know_comes_last(tmp_path, monkeypatch):
+    for name in ("zebra", "ant", "relu", "convolution"):
+        (tmp_path / f"{name}.toml").touch()
+    (tmp_path / "order.txt").write_text("convolution\nimage\nrelu\n")
+    monkeypatch.setattr(
+        "cnnviz.lesson.files.resource", lambda *parts: tmp_path.joinpath(*parts[1:]), raising=True
+    )
+    assert lesson_names() == ["convolution", "relu", "ant", "zebra"]
+
+
+@every_lesson
+def test_title_and_sentence_are_those_of_the_lesson(name):
+    title, sentence = lesson_words(name)
+    assert (title, sentence) == (lesson(name).title, lesson(name).sentence)
+    assert sentence.endswith(".") and len(sentence) < 160
+
+
+# ----------------------------------------------------------------------------------- the taught numbers
+
+
+def test_convolution():
+    x, f, y = (tape("convolution")[f"conv.{name}"] for name in "xwy")
+    cells = {letter: number for number, letter in enumerate("abcdefghijkl", 1)}
+    weights = {letter: number for number, letter in enumerate("wxyz", 1)}
+
+    def sums(*products):
+        return [sum(cells[k] * weights[v] for k, v in product.split("+")) for product in products]
+
+    assert x[0].tolist() == np.reshape(list(cells.values()), (3, 4)).tolist()
+    assert f[0, 0].tolist() == np.reshape(list(weights.values()), (2, 2)).tolist()
+    assert y[0].tolist() == [
+        sums("aw+bx+ey+fz", "bw+cx+fy+gz", "cw+dx+gy+hz"),
+        sums("ew+fx+iy+jz", "fw+gx+jy+kz", "gw+hx+ky+lz"),
+    ]
+    assert y[0, 0, 0] == 44
+
+
+def test_depth():
+    x, w, b, y = (tape("depth")[f"conv.{name}"] for name in "xwby")
+    assert (x.shape, w.shape, b.shape, y.shape) == ((3, 4, 4), (2, 3, 3, 3), (2,), (2, 2, 2))
+
+    for o in range(2):
+        parts = np.array([correlated(x[c], w[o, c]) for c in range(3)])
+        assert (y[o] == parts.sum(axis=0) + b[o]).all()
+    assert [(x[c, :3, :3] * w[0, c]).sum() for c in range(3)] == [5, 7, 3]
+    assert (b[0], y[0, 0, 0]) == (1, 16)
+
+
+def test_stride_and_padding():
+    found = []
+    for layer in lesson("stride-padding").network.layers:
+        x, y = (tape("stride-padding")[f"{layer.name}.{name}"] for name in "xy")
+        W, F, P, S = x.shape[2], layer.kernel[1], layer.padding, layer.stride
+        assert y.shape == (1, *[(W - F + 2 * P) // S + 1] * 2)
+        around = np.pad(x[0], P)
+        assert (y[0] == correlated(around, layer.parameters["w"].value[0, 0])[::S, ::S]).all()
+        found.append((W, F, P, S, (W - F + 2 * P) / S + 1))
+
+    assert found == [(7, 3, 0, 1, 5), (5, 3, 1, 1, 5), (5, 3, 1, 2, 3), (3, 2, 0, 2, 1.5)]
+
+
+def test_a_kernel_that_does_not_fit_is_told(tmp_path):
+    said = tomllib.loads(lesson_path("stride-padding").read_text(encoding="utf-8"))
+    said["layers"][0]["kernel"] = 8
+    del said["stops"]
+    path = tmp_path / "t.toml"
+    path.write_text(toml(said), encoding="utf-8")
+
+    with pytest.raises(CnnvizError, match="plain: a kernel of 8 × 8 does not fit an input of 7 × 7 with pad"):
+        load_lesson(path)
+
+
+def test_relu():
+    x, y = (tape("relu")[f"relu.{name}"] for name in "xy")
+    assert x.tolist() == [[[-478, 494], [460, -477]]]
+    assert y.tolist() == np.maximum(x, 0).tolist() == [[[0, 494], [460, 0]]]
+
+
+def test_pooling():
+    arrays = tape("pooling")
+    x, y, switch, mean = (arrays[key] for key in ("max.x", "max.y", "max.switch", "mean.y"))
+    assert (x.shape, y.shape, mean.shape) == ((32, 26, 26), (32, 13, 13), (32, 6, 6))
+
+    windows = x.reshape(32, 13, 2, 13, 2).swapaxes(2, 3).reshape(32, 13, 13, 4)
+    assert (y == windows.max(axis=3)).all()
+    assert (switch == windows.argmax(axis=3)).all()  # of several, NumPy takes the first
+    assert (mean == y[:, :12, :12].reshape(32, 6, 2, 6, 2).mean(axis=(2, 4))).all()
+    assert windows[0, 0, 0].tolist() == [0, 1, 1, 3]
+    assert windows[0, 1, 0].tolist() == [3, 3, 4, 4]
+    assert (y[0, 1, 0], switch[0, 1, 0], mean[0, 0, 0]) == (4, 2, (3 + 5 + 4 + 2) / 4)
+
+
+def test_maps_for_pooling_are_written_by_the_script_beside_them(tmp_path, monkeypatch):
+    sources = resource("lessons", "SOURCES.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", sources, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(script, {})
+
+    with np.load("pooling-maps.npz") as maps:
+        assert (maps["images"][0] == tape("pooling")["max.x"]).all()
+
+
+def test_fully_connected():
+    arrays = tape("fully-connected")
+    x, w, b, z = (arrays[f"fc.{name}"] for name in "xwby")
+    assert (x.shape, w.shape, b.shape, z.shape) == ((4,), (4, 2), (2,), (2,))
+    assert (x == arrays["flatten.x"].reshape(-1)).all()
+
+    for n in range(2):
+        assert z[n] == w[0, n] * x[0] + w[1, n] * x[1] + w[2, n] * x[2] + w[3, n] * x[3] + b[n]
+    assert (w.T @ x[:, None] + b[:, None]).shape == (2, 1)
+    assert z.tolist() == [12, 9]
+
+
+def test_sigmoid_and_softmax():
+    arrays = tape("sigmoid-softmax")
+    scores, p = arrays["sigmoid.x"], arrays["sigmoid.y"]
+    assert p == pytest.approx(1 / (1 + np.exp(-scores)), rel=1e-15)
+    assert ((p > 0) & (p < 1)).all()
+
+    x, e, y = (arrays[f"softmax.{name}"] for name in "xey")
+    assert x == pytest.approx(arrays["fc.w"].T @ p + arrays["fc.b"], rel=1e-15)
+    assert e == pytest.approx(np.exp(x - x.max()), rel=1e-15)
+    assert y == pytest.approx(np.exp(x) / np.exp(x).sum(), rel=1e-14)
+    assert ((y > 0) & (y < 1)).all()
+    assert y.sum() == pytest.approx(1, abs=1e-15)
+    assert np.round(y, 2).sum() == pytest.approx(1)  # as they are shown, too
+
+
+def test_softmax_is_stable_and_of_two_scores_a_sigmoid():
+    softmax = lesson("sigmoid-softmax").network.layers[-1].forward
+    x = tape("sigmoid-softmax")["softmax.x"]
+    assert softmax(x[None] + 1000)[0] == pytest.approx(tape("sigmoid-softmax")["softmax.y"], rel=1e-9)
+    assert softmax(np.array([[2.0, 0.0]]))[0, 0] == pytest.approx(sigmoid(2.0), rel=1e-15)
+
+
+def small_network(name):
+    """The arrays of the small network by the names that the course gives them."""
+    arrays = tape(name)
+    return (
+        arrays["conv.x"][0],
+        arrays["conv.w"][0, 0],
+        arrays["conv.y"][0],
+        arrays["fc.x"],
+        arrays["fc.w"],
+        arrays["fc.b"],
+        arrays["fc.y"],
+        arrays["sigma2.y"],
+    )
+
+
+def test_the_five_steps_forward():
+    X, f, Z1, A1, W, b, Z2, out = small_network("forward")
+    assert (X.shape, f.shape, Z1.shape, A1.shape, W.shape) == ((3, 3), (2, 2), (2, 2), (4,), (4, 2))
+
+    assert np.allclose(Z1, correlated(X, f), **EXACTLY)
+    assert np.allclose(A1, sigmoid(Z1).reshape(-1), **EXACTLY)
+    assert np.allclose(Z2, W.T @ A1 + b, **EXACTLY)
+    assert np.allclose(out, sigmoid(Z2), **EXACTLY)
+
+
+@pytest.mark.parametrize("name", ["backward-fc", "backward-conv"])
+def test_the_lessons_backward_are_the_network_of_forward(name):
+    for one, other in zip(small_network(name), small_network("forward"), strict=True):
+        assert (one == other).all()
+
+
+def test_backward_through_the_fully_connected_layer():
+    arrays = tape("backward-fc")
+    *_, A1, W, b, _, out = small_network("backward-fc")
+    t, lr = arrays["loss.t"], lesson("backward-fc").network.optimiser.lr
+
+    assert arrays["loss.value"] == pytest.approx(((t - out) ** 2 / 2).sum(), rel=1e-14)
+    dO = -(t - out)
+    assert arrays["loss.dy"] == pytest.approx(dO, rel=1e-14)
+    dZ2 = dO * out * (1 - out)
+    assert arrays["sigma2.dx"] == pytest.approx(dZ2, rel=1e-14)
+    dW = A1[:, None] @ dZ2[None]
+    assert arrays["fc.dw"].shape == dW.shape == W.shape == (4, 2)
+    assert arrays["fc.dw"] == pytest.approx(dW, rel=1e-14)
+    assert arrays["fc.db"] == pytest.approx(dZ2, rel=1e-14)
+    assert arrays["fc.w_new"] == pytest.approx(W - lr * dW, rel=1e-14)
+    assert arrays["fc.b_new"] == pytest.approx(b - lr * dZ2, rel=1e-14)
+
+
+def test_with_the_new_numbers_the_error_is_smaller():
+    fresh = load_lesson("backward-fc")
+    old = fresh.tape
+    fresh.network.load({key: old[f"{key}_new"] for key in ("conv.w", "conv.b", "fc.w", "fc.b")}, "new")
+    assert fresh.network.run(old["conv.x"], old["loss.t"])["loss.value"] < old["loss.value"]
+
+
+def test_backward_through_the_convolution():
+    arrays = tape("backward-conv")
+    X, f, _, A1, W, *_ = small_network("backward-conv")
+    dA1 = W @ arrays["sigma2.dx"]
+    assert arrays["fc.dx"] == pytest.approx(dA1, rel=1e-14)
+    dZ1 = (dA1 * A1 * (1 - A1)).reshape(2, 2)
+    assert arrays["sigma1.dx"][0] == pytest.approx(dZ1, rel=1e-14)
+
+    df = correlated(X, dZ1)
+    assert df.shape == f.shape
+    assert arrays["conv.dw"][0, 0] == pytest.approx(df, rel=1e-13)
+    lr = lesson("backward-conv").network.optimiser.lr
+    assert arrays["conv.w_new"][0, 0] == pytest.approx(f - lr * df, rel=1e-14)
+
+
+def test_the_gradient_of_the_input_is_the_same_gathered_and_scattered():
+    arrays = tape("backward-conv")
+    _, f, *_ = small_network("backward-conv")
+    dZ1 = arrays["conv.dy"][0]
+    gathered = correlated(np.pad(dZ1, 1), f[::-1, ::-1])
+    scattered = np.zeros((3, 3))
+    for i in range(2):
+        for j in range(2):
+            scattered[i : i + 2, j : j + 2] += dZ1[i, j] * f
+
+    assert arrays["conv.dx"][0] == pytest.approx(gathered, abs=1e-16)
+    assert arrays["conv.dx"][0] == pytest.approx(scattered, abs=1e-16)
+    call = lesson("backward-conv").network.layers[0].scatter_call(arrays.of("conv"))
+    assert call.writes["dx"][0] == pytest.approx(scattered, abs=1e-16)
+
+
+# --------------------------------------------------------------------------------------------- captions
+
+
+@every_lesson
+def test_a_lesson_has_stops_in_short_whole_sentences(name):
+    stops = lesson(name).stops
+    assert 4 <= len(stops) <= 10
+    assert len({stop.index for stop in stops}) == len(stops)
+    for stop in stops:
+        assert len(stop.caption) <= 200
+        assert stop.caption.endswith(".")
+        assert "  " not in stop.caption
+
+
+@every_lesson
+def test_stops_are_places_and_no_numbers_of_steps(name):
+    described = tomllib.loads(lesson_path(name).read_text(encoding="utf-8"))
+    assert not [stop for stop in described["stops"] if stop["at"].strip("+- ").isdigit()]
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
+@every_lesson
+def test_every_caption_is_shown_at_its_step(name, size):
+    shown = lesson(name)
+    view = View(*size, title=shown.title, stops=shown.stops)
+    for stop in shown.stops:
+        frame = compose(shown.program, stop.index, view)
+        assert stop.caption in " ".join(said(frame.marks))
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("convolution", "cross-correlation"),
+        ("convolution", "if the pattern is turned or enlarged, the output does not follow"),
+        ("fully-connected", "Z has shape 2 × 1, not 2 × 2"),
+        ("fully-connected", "Row 0 of Wᵀ is column 0 of W"),
+        ("backward-fc", "4 × 2: the shape of W"),
+        ("backward-conv", "Now it is flipped"),
+        ("pooling", "The first one in row order counts as the winner"),
+        ("digits", "At exactly 0 it is taken as 0"),
+        ("stride-padding", "rounded down to 1, as PyTorch does"),
+    ],
+)
+def test_where_common_texts_are_wrong_it_is_said(name, words):
+    assert any(words in stop.caption for stop in lesson(name).stops)
+
+
+def test_what_captions_reckon_is_right():
+    reckoned = 0
+    for name in lesson_names():
+        for stop in lesson(name).stops:
+            sides = stop.caption.split(" = ")
+            for left, right in pairwise(sides):
+                before, after = numeric(left.split(), backwards=True), numeric(right.split())
+                if len(before) < 3 or before[0] in OPERATORS or not after:
+                    continue
+                result = after[0].rstrip(".,:") if len(after) < 3 else " ".join(after)
+                places = len(result.partition(".")[2]) if len(after) < 3 else 9
+                expected = pytest.approx(value(result), abs=0.5001 * 10.0**-places)
+                assert value(" ".join(before)) == expected, stop.caption
+                reckoned += 1
+    assert reckoned >= 20
+
+
+OPERATORS = ("+", "−", "·", "×", "/")
+
+
+def numeric(parts, backwards=False):
+    """The words at one end of a caption's side that are numbers, brackets and signs."""
+    found = []
+    for word in reversed(parts) if backwards else parts:
+        if not re.fullmatch(r"[−(]*\d+(\.\d+)?²?\)?[.,:]?|[+−·×/]", word):
+            break
+        ends = word[-1] in ".,:"
+        if not (ends and backwards):
+            found.append(word)
+        if ends:
+            break
+    return found[::-1] if backwards else found
+
+
+def value(written):
+    for sign, operator in {"−": "-", "·": "*", "×": "*", "²": "**2"}.items():
+        written = written.replace(sign, operator)
+    return eval(written, {"__builtins__": {}})
+
+
+# ----------------------------------------------------------------------------------------- step by step
+
+
+@every_lesson
+def test_a_lesson_is_walked_both_ways_over_the_same_stops(name):
+    program = lesson(name).program
+    for level in LEVELS:
+        if level is Level.LINE and len(program) > 3000:
+            continue
+        forwards = walk(program, Cursor(program, 0, level), "next")
+        backwards = walk(program, Cursor(program, len(program) - 1, level), "previous")
+        assert forwards[-1] == len(program) - 1
+        assert backwards[-1] == 0
+        assert forwards == backwards[::-1]
+
+
+def walk(program, cursor, move):
+    places = [cursor.index]
+    while (cursor := getattr(cursor, move)()).index != places[-1]:
+        places.append(cursor.index)
+    return places
+
+
+@every_lesson
+def test_frames_are_the_same_both_ways(name):
+    shown = lesson(name)
+    program = shown.program
+    view = View(1280, 720, title=shown.title, classes=shown.samples.classes, stops=shown.stops)
+    sample = {*np.linspace(0, len(program) - 1, 20).astype(int), *(stop.index for stop in shown.stops)}
+    sample |= {start for start in program.starts[:-1]}
+    order = sorted(int(index) for index in sample)
+    forwards = [described(compose(program, index, view)) for index in order]
+    backwards = [described(compose(program, index, view)) for index in reversed(order)]
+
+    assert forwards == backwards[::-1]
