@@ -38,6 +38,8 @@ class Origin:
         The step that writes it; None for what comes from outside: pixels, parameters, padding.
     sources : Mapping[str, NDArray]
         The cells it is computed from, where this operation computes it: by array, indices (n, ndim).
+    known : bool
+        Whether it has its value yet; if not, `value` says so in words.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Origin:
     said: str
     step: int | None
     sources: Mapping[str, NDArray[np.intp]]
+    known: bool = True
 
 
 def origin(moment: Moment, array: str, index: Index) -> Origin:
@@ -64,6 +67,7 @@ def origin(moment: Moment, array: str, index: Index) -> Origin:
             _written(operation, step, moment.step.index),
             step,
             sources(operation, offset),
+            known=there,
         )
     made = producer(moment.program, operation, array, index)
     if made is None:
@@ -199,7 +203,12 @@ def _outlined(grid: Cells, cells: NDArray[np.intp], colour: str, unit: float) ->
 
 def _bubble(frame: Frame, shown: Origin, x: float, y: float, unit: float) -> list[Mark]:
     lines = (
-        (f"{shown.name} = {shown.value}", 17 * unit, "ink", True),
+        (
+            f"{shown.name} = {shown.value}" if shown.known else f"{shown.name}: {shown.value}",
+            17 * unit,
+            "ink",
+            True,
+        ),
         (shown.said, 15 * unit, "muted", False),
     )
     width = max(len(text) * size * 0.58 for text, size, _, _ in lines) + 28 * unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
 
@@ -12,6 +12,10 @@ from cnnviz.errors import CnnvizError
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.ui.look import icon
+
+_NOTE_STAYS = 5_000
+_FAULT_STAYS = 12_000
+"""Milliseconds: of a note, and of a fault in the lecture view, where a message must not keep its room."""
 
 
 class Strip(QWidget):
@@ -63,23 +67,54 @@ class Strip(QWidget):
 
 
 class MessageStrip(Strip):
-    """Says what happened and what to do."""
+    """Says what happened and what to do: a note for some seconds, a fault until it is closed."""
 
     def __init__(self) -> None:
         super().__init__(tr("Message"))
+        self._lecture = False
+        self._end = QTimer(self)
+        self._end.setSingleShot(True)
+        self._end.timeout.connect(self._fade)
         self.sign = QLabel()
         self.row.addWidget(self.sign)
         self._finish()
 
     def say(self, sentence: str, error: bool = True) -> None:
-        """Show a sentence until it is closed or another one comes."""
-        self.setProperty("kind", "error" if error else "note")
+        """Show a sentence until it is closed or another one comes; a note goes by itself."""
+        kind = "error" if error else "note"
+        if not self.isHidden() and (self.property("kind"), self.sentence.text()) == (kind, sentence):
+            self._time()
+            return
+        self.setProperty("kind", kind)
         self.style().unpolish(self)
         self.style().polish(self)
         self.sign.setVisible(error)
         self.sentence.setText(sentence)
         self.sentence.setAccessibleName(sentence)
         self.show()
+        self._time()
+
+    def set_lecture(self, on: bool) -> None:
+        """Let faults go by themselves, too, while the lecture view is on."""
+        self._lecture = on
+        if not self.isHidden():
+            self._time()
+
+    def _time(self) -> None:
+        """Begin to count how long the sentence stays."""
+        if self.property("kind") == "note":
+            self._end.start(_NOTE_STAYS)
+        elif self._lecture:
+            self._end.start(_FAULT_STAYS)
+        else:
+            self._end.stop()
+
+    def _fade(self) -> None:
+        """Go without taking the focus from where it is, unless it is here."""
+        if self.close_button.hasFocus():
+            self.shut()
+        else:
+            self.hide()
 
     def set_look(self, theme: Theme) -> None:
         """Take colours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QSplitter,
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import Lesson
+from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import View, compose
 from cnnviz.scene.theme import THEMES
@@ -34,7 +36,6 @@ from cnnviz.ui.panes import (
     StagePane,
     TimelinePane,
 )
-from cnnviz.ui.places import find_place
 from cnnviz.ui.saving import save_picture
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
@@ -111,6 +112,7 @@ class Window(QMainWindow):
 
     def _connect(self) -> None:
         self.desk.changed.connect(self._show_lesson)
+        self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
         self.chooser.chosen.connect(self.desk.choose)
         self.stage.painted.connect(self.player.set_shown)
@@ -126,7 +128,7 @@ class Window(QMainWindow):
             "open": self._ask_for_lesson,
             "image": self._show_images,
             "save": self._ask_where_to_save,
-            "copy": lambda: QApplication.clipboard().setImage(self.picture()),
+            "copy": self._copy,
             "quit": self.close,
             "network": self._show_panes,
             "debugger": self._show_panes,
@@ -149,7 +151,7 @@ class Window(QMainWindow):
 
     def _show_lesson(self) -> None:
         lesson = self.desk.lesson
-        self.setWindowTitle(f"{lesson.title} – cnnviz")
+        self.setWindowTitle(f"{lesson.title} — cnnviz")  # as Qt joins the two for dialogs
         self.bar.title.set_whole(lesson.title, lesson.sentence)
         many = len(lesson.samples) > 1
         self.actions_by_name["image"].setEnabled(many)
@@ -200,9 +202,17 @@ class Window(QMainWindow):
         view = View(*_PICTURE, lesson.title, lesson.samples.classes, self.player.breakpoints, lesson.stops)
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 
+    def _copy(self) -> None:
+        QApplication.clipboard().setImage(self.picture())
+        width, height = _PICTURE
+        said = tr("Frame copied ({width} × {height}).", width=width, height=height)
+        self.message.say(said, error=False)
+
     def _ask_where_to_save(self) -> None:
         usual = f"{self.desk.lesson.name}-{self.player.cursor.index}.png"
-        path, _ = QFileDialog.getSaveFileName(self, tr("Save frame"), usual, tr("Pictures (*.png)"))
+        path, _ = QFileDialog.getSaveFileName(
+            self, tr("Save frame as picture"), usual, tr("Pictures (*.png)")
+        )
         if path:
             self.save_picture(Path(path))
 
@@ -223,12 +233,16 @@ class Window(QMainWindow):
         self.go_strip.ask()
 
     def _go_to(self, text: str) -> None:
-        self.player.go_to(find_place(self.player.cursor.program, text))
+        number = re.sub(r"[\s,]", "", text)  # as numbers are shown, 70,796, and copied
+        self.player.go_to(step_at(self.player.cursor.program, number if number.isdigit() else text))
 
     def _escape(self) -> None:
         now = time.monotonic()
         if self.blank.isVisible():
             self.blank.hide()
+        elif self.message.isVisible():
+            self.message.shut()
+            now = -_LEAVES_WITHIN  # this press was the message's: two more leave the lecture view
         elif self._lecture and now - self._last_escape <= _LEAVES_WITHIN:
             self.set_lecture(False)
         self.player.pause()
@@ -253,6 +267,7 @@ class Window(QMainWindow):
     def set_lecture(self, on: bool) -> None:
         """Show the stage alone, large, with a strip that says how far we are; or everything again."""
         self._lecture = on
+        self.message.set_lecture(on)
         self.actions_by_name["lecture"].setChecked(on)
         self.timeline.lecture = on
         self._show_panes()

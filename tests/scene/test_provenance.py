@@ -7,7 +7,7 @@ import pytest
 
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import moment
-from cnnviz.scene.marks import Box, Cells, Frame, Rect
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import Origin, explain, origin, producer, sources
 
@@ -56,12 +56,19 @@ def test_a_written_cell_names_its_step(program):
     assert shown.value == full(now.state.arrays["y"][1, 2, 3])
     assert program.state(shown.step).writes == (("y", (1, 2, 3)),)
     assert "written by conv1" in shown.said
+    assert bubble(shown) == f"y[1, 2, 3] = {shown.value}"
 
 
 def test_a_cell_to_come_shows_no_value(program):
     shown = origin(moment(program, 100), "y", (3, 7, 7))
     assert shown.value == "not computed yet"
     assert "will write it" in shown.said
+    assert bubble(shown) == "y[3, 7, 7]: not computed yet"
+
+
+def bubble(shown: Origin) -> str:
+    marks = explain(Frame(500, 400), shown, {}, 10, 10, 1.0)
+    return next("".join(run.text for run in mark.runs) for mark in marks if isinstance(mark, Label))
 
 
 def test_padding_is_called_what_it_is(program):

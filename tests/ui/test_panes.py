@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 
-from cnnviz.scene.marks import Cells, Spot, flat
+from cnnviz.scene.marks import Cells, Label, Spot, flat
 from cnnviz.ui.panes import computed_at
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -65,6 +65,16 @@ def test_a_lines_number_toggles_a_breakpoint(window, qtbot):
     assert [(p.operation, p.line, p.offset) for p in window.player.breakpoints] == [("conv1", 10, None)]
     qtbot.mouseClick(window.debugger, LEFT, pos=place)
     assert window.player.breakpoints == ()
+
+
+def test_whole_numbers_of_whole_arrays_have_no_decimals(window):
+    program = window.player.cursor.program
+    pool = program.operation("pool1")
+    window.player.go_to(program.start("pool1") + pool.step_writing("switch", (0, 0, 0)))
+    marks = flat(window.debugger.frame.marks)
+    texts = ["".join(run.text for run in mark.runs) for mark in marks if isinstance(mark, Label)]
+    switch = int(pool.call.writes["switch"][0, 0, 0])
+    assert texts[texts.index("switch[0, 0, 0]") + 1] == str(switch)
 
 
 def test_a_lines_text_runs_to_it(window, qtbot):

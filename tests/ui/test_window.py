@@ -207,6 +207,35 @@ def test_a_broken_file_is_told_in_the_bar_and_all_stays(window, tmp_path, qtbot)
     assert window.stage.hasFocus()
 
 
+def test_a_fault_goes_with_the_next_lesson_that_opens(window, tmp_path):
+    window.desk.open(str(broken(tmp_path)))
+    assert window.message.isVisible()
+    window.desk.open("digits")
+    assert not window.message.isVisible()
+
+
+def test_escape_closes_a_fault_and_does_not_yet_leave_the_lecture_view(window, tmp_path, qtbot):
+    window.set_lecture(True)
+    window.desk.open(str(broken(tmp_path)))
+    for visible, lecture in ((False, True), (False, True), (False, False)):
+        qtbot.keyClick(window.stage, Qt.Key.Key_Escape)
+        assert (window.message.isVisible(), not window.bar.isVisible()) == (visible, lecture)
+
+
+def test_notes_go_by_themselves_and_faults_only_in_the_lecture_view(window, qtbot, monkeypatch):
+    for name in ("_NOTE_STAYS", "_FAULT_STAYS"):
+        monkeypatch.setattr(f"cnnviz.ui.strips.{name}", 30)
+    window.message.say("A note.", error=False)
+    qtbot.waitUntil(lambda: not window.message.isVisible())
+    window.message.say("A note.", error=False)
+    window.message.say("A fault.")
+    qtbot.wait(80)
+    assert window.message.isVisible()
+    window.set_lecture(True)
+    qtbot.waitUntil(lambda: not window.message.isVisible())
+    assert window.stage.hasFocus()
+
+
 @pytest.mark.parametrize("name", ["picture.png", "folder", "nothing.toml"])
 def test_other_things_dropped_are_told_too(window, tmp_path, name):
     drop(window, tmp_path / name)
@@ -248,7 +277,8 @@ def test_the_saved_picture_is_the_composed_frame(window, tmp_path):
     window.player.toggle_here()
     window.save_picture(tmp_path / "frame")
     lesson = window.desk.lesson
-    view = View(1920, 1080, lesson.title, lesson.samples.classes, window.player.breakpoints)
+    shown = window.player.breakpoints, lesson.stops
+    view = View(1920, 1080, lesson.title, lesson.samples.classes, *shown)
     expected = to_image(compose(lesson.program, 2558, view), "light")
     assert QImage(str(tmp_path / "frame.png")).convertToFormat(expected.format()) == expected
     assert "frame.png" in window.message.sentence.text()
@@ -275,6 +305,13 @@ def test_copying_puts_the_frame_on_the_clipboard(window):
     window.actions_by_name["copy"].trigger()
     image = QGuiApplication.clipboard().image()
     assert (image.width(), image.height()) == (1920, 1080)
+    assert window.message.isVisible()
+    assert window.message.sentence.text() == "Frame copied (1920 × 1080)."
+
+
+def test_titles_are_joined_as_qt_joins_them(window):
+    """Qt puts " — cnnviz" after every dialog's title, and after none that ends in cnnviz already."""
+    assert window.windowTitle() == f"{window.desk.lesson.title} — cnnviz"
 
 
 # ----------------------------------------------------------------------------------------- remembering

@@ -262,7 +262,7 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
         left, right = _halves(row, unit)
         size = _row_size(row, unit)
         marks.append(label(left, place, size, role(operation, name), bold=True, family="mono"))
-        marks.append(label(right, _exact(float(state.arrays[name][index])), size, align="right"))
+        marks.append(label(right, _exact(state.arrays[name][index]), size, align="right"))
     return marks
 
 
@@ -275,8 +275,11 @@ def _row_size(row: Box, unit: float) -> float:
     return min(15 * unit, row.h * 0.75)
 
 
-def _exact(value: float) -> str:
-    """Write a number with four decimals, or with seven digits where four decimals say too little."""
+def _exact(value: float | np.number) -> str:
+    """Write a number with four decimals, with seven digits where four say too little; whole ones as such."""
+    if isinstance(value, int | np.integer):
+        return number(int(value), 0)
+    value = float(value)
     if abs(value) < 1e-12 or 0.01 <= abs(value) < 1e5:
         return number(value, 4)
     return full(value)
