@@ -9,8 +9,10 @@ import re
 import signal
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from cnnviz.trace.program import Program
 
 MISTAKE, INTERRUPTED, TERMINATED = 2, 130, 143
+
+PROGRESS_SECONDS = 4.0
+"""How often an export says how far it is where there is no terminal for a bar."""
 
 OpenWindow = Callable[[str | None], int]
 
@@ -56,6 +61,7 @@ def run(argv: Sequence[str] | None, open_window: OpenWindow) -> int:
             parser = _Parser(prog=f"cnnviz {words[0]}")
             add_arguments(parser)
             return command(parser.parse_args(words[1:]))
+        _refuse_misspelt_command(words)
         return open_window(_window_parser().parse_args(words).lesson)
     except CnnvizError as error:
         complain(str(error))
@@ -68,6 +74,16 @@ def run(argv: Sequence[str] | None, open_window: OpenWindow) -> int:
         return 0
     except SystemExit as leaving:  # --help, --version
         return leaving.code if isinstance(leaving.code, int) else 0
+
+
+def _refuse_misspelt_command(words: Sequence[str]) -> None:
+    """Name the nearest command where a first word before others is none: a lesson would stand alone."""
+    if len(words) > 1:
+        near = get_close_matches(words[0], COMMANDS, n=1)
+        if near:
+            raise CnnvizError(
+                tr("There is no command {name}; did you mean {near}?", name=words[0], near=near[0])
+            )
 
 
 def say(words: str) -> None:
@@ -155,7 +171,9 @@ def _lesson_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _number(words: str) -> int:
     if not re.fullmatch(r"\d{1,18}", words):
-        raise argparse.ArgumentTypeError(tr("must be a whole number, is {words}", words=repr(words[:40])))
+        raise argparse.ArgumentTypeError(
+            tr("must be a whole number, 0 or more, is {words}", words=repr(words[:40]))
+        )
     return int(words)
 
 
@@ -295,7 +313,8 @@ def _dump(arguments: argparse.Namespace) -> int:
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Write pictures of a lesson's steps into a folder, numbered by step: 0001234-conv1-o0-i2-j3.png.\n\n"
+        "Write pictures of a lesson's steps into a folder. Each is named after its step, with its operation\n"
+        "and where its loops stand: 00060-conv1-o0-i0-j1-c0.png is step 60 of digits.\n\n"
         "An export that was broken off goes on where it was when it is started again. Frames that were\n"
         "made otherwise are never mixed with new ones: a folder that holds some is refused."
     )
@@ -303,8 +322,8 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
         ("cnnviz export digits -o frames", "a picture of every map that is done"),
         ("cnnviz export digits -o frames --every layer --theme dark", "of every layer, dark"),
         (
-            "cnnviz export digits -o frames --every line --from 'conv1[0,0,0]' --to 'conv1[0,0,3]'",
-            "of four cells",
+            "cnnviz export digits -o frames --every line --from conv1 --to 'conv1[0,0,3]'",
+            "of every line, until conv1's first four cells are written",
         ),
         ("cnnviz export digits -o frames --size 3840x2160 --image 7", "large, of another image"),
     )
@@ -319,7 +338,12 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to make a picture of (default: map)",
     )
     step = "a step's number, from 0, or a place such as conv1[2,3,4]"
-    parser.add_argument("--from", dest="first", metavar="STEP", help=f"{step} (default: the first)")
+    parser.add_argument(
+        "--from",
+        dest="first",
+        metavar="STEP",
+        help=f"{step}, which is where that cell is written (default: the first)",
+    )
     parser.add_argument("--to", dest="last", metavar="STEP", help=f"{step} (default: the last)")
     parser.add_argument(
         "--size",
@@ -353,6 +377,8 @@ def export_frames(
     last: str | None = None,
 ) -> int:
     """Write a lesson's frames into a folder, with progress on stderr, and name the folder at the end.
+
+    Progress is a bar on a terminal, and a line every few seconds anywhere else.
 
     Parameters
     ----------
@@ -388,14 +414,19 @@ def export_frames(
     frames = export(make, folder, steps, look or Look(), settings)
     done = before = 0
     try:
+        terminal = sys.stderr.isatty()
         with (
             _ended_politely(),
-            tqdm(total=len(steps), unit="frame", disable=not sys.stderr.isatty(), leave=False) as bar,
+            tqdm(total=len(steps), unit="frame", disable=not terminal, leave=False) as bar,
         ):
+            told = time.monotonic()
             before = next(frames)
             bar.update(before)
             for done in frames:
                 bar.update(done - bar.n)
+                if not terminal and time.monotonic() - told >= PROGRESS_SECONDS:
+                    complain(tr("{done:,} of {count:,} frames …", done=done, count=len(steps)))
+                    told = time.monotonic()
     except (KeyboardInterrupt, _Terminated) as stopped:
         frames.close()
         complain(

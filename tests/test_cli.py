@@ -19,6 +19,7 @@ from PySide6.QtGui import QImage
 from cnnviz import __version__, app, cli
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.place import step_at
 from cnnviz.render import export as exporting
 from cnnviz.render.export import Look, Png, Subject, export, frame_name, stops
 from cnnviz.trace.stops import Level
@@ -114,7 +115,12 @@ def test_info_shows_listings(run, lesson):
         (("digts",), "There is no lesson digts; did you mean digits?"),
         (("info", "nix.toml"), "nix.toml: there is no such file."),
         (("info", "digits", "--image", "360"), "digits has no image 360; its images are numbered 0 to 359."),
-        (("info", "digits", "--image", "x"), "argument --image: must be a whole number, is 'x'; "),
+        (("info", "digits", "--image", "x"), "argument --image: must be a whole number, 0 or more, is 'x'; "),
+        (("info", "digits", "--image", "-1"), "argument --image: must be a whole number, 0 or more, is '-1'"),
+        (("infos", "digits"), "There is no command infos; did you mean info?"),
+        (("digits", "backward"), "unrecognized arguments: backward; `cnnviz --help` says more."),
+        (("info", ""), "The name of the lesson is empty; name one, or a lesson file."),
+        (("",), "The name of the lesson is empty; name one, or a lesson file."),
         (("info",), "the following arguments are required: LESSON; `cnnviz info --help` says more."),
         (("--nonsense",), "unrecognized arguments: --nonsense; `cnnviz --help` says more."),
         (("dump", "digits", "-o", "x.npz", "--at", "conv1[9,9,9]"), "conv1[9,9,9] is not a cell"),
@@ -400,10 +406,10 @@ def test_an_interrupted_export_goes_on(run, painted, lesson, tmp_path, monkeypat
 @pytest.mark.parametrize(
     "changed, named",
     [
-        (("--theme", "dark"), "(theme light)"),
-        (("--size", "640x360"), "(size 320x180)"),
-        (("--every", "map"), "(every layer)"),
-        (("--from", "3"), "(from 0)"),
+        (("--theme", "dark"), "they are light, not dark;"),
+        (("--size", "640x360"), "they are 320x180 pixels large, not 640x360;"),
+        (("--every", "map"), "there is one for every layer, not for every map;"),
+        (("--from", "3"), "they begin at step 0, not at 3; name another folder, or empty this one."),
     ],
 )
 def test_frames_made_otherwise_are_not_mixed(run, mistake, painted, lesson, tmp_path, changed, named):
@@ -420,7 +426,7 @@ def test_a_lesson_that_was_changed_is_noticed(run, mistake, painted, lesson, tmp
     run(*command)
     Path(lesson).write_text(LESSON.replace("seed = 1", "seed = 2"))
 
-    assert "made otherwise (another lesson)" in mistake(*command)
+    assert "mixed: the lesson has been changed since;" in mistake(*command)
 
 
 def test_strange_pictures_are_not_taken_for_frames(mistake, painted, lesson, tmp_path):
@@ -458,6 +464,52 @@ def test_what_a_killed_export_left_is_cleared_away(run, painted, lesson, tmp_pat
     (tmp_path / "f" / ".000-conv1-o0.png.1234abcd.part").write_text("half")
     run("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
     assert len(frames_in(tmp_path / "f")) == 4
+
+
+def test_two_exports_do_not_share_a_folder(mistake, painted, lesson, tmp_path):
+    pytest.importorskip("fcntl")
+    words = ("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    (tmp_path / "f").mkdir()
+    with exporting._alone(tmp_path / "f") as alone:
+        (tmp_path / "f" / ".000-conv1-o0.png.1234abcd.part").write_text("half")
+        sentence = mistake(*words)
+
+    assert alone
+    assert sentence == (
+        f"Another export is writing to {tmp_path / 'f'}; wait until it is done, or name another folder."
+    )
+    assert os.listdir(tmp_path / "f") == [".000-conv1-o0.png.1234abcd.part"]
+
+
+def test_without_locks_only_what_is_stale_is_cleared_away(tmp_path):
+    old, new = tmp_path / ".a.png.1234abcd.part", tmp_path / ".b.png.1234abcd.part"
+    old.write_text("half")
+    new.write_text("half")
+    os.utime(old, (0, 0))
+    exporting.prepare(tmp_path, {}, {}, alone=False)
+
+    assert sorted(os.listdir(tmp_path)) == [new.name, exporting.MANIFEST]
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(run, painted, lesson, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "PROGRESS_SECONDS", 0)
+    _, _, err = run("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    assert err == "".join(f"cnnviz: {done} of 4 frames …\n" for done in range(1, 5))
+
+
+def test_the_example_in_the_help_is_four_cells():
+    program = load_lesson("digits").program
+    steps = stops(program, Level.LINE, step_at(program, "conv1"), step_at(program, "conv1[0,0,3]"))
+    written = [place for index in steps for name, place in program.state(index).writes if name == "y"]
+    assert written == [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 0, 3)]
+
+
+def test_the_help_names_files_as_they_are(run):
+    words = run("export", "--help")[1]
+    (name,) = re.findall(r"\S+\.png", words)
+    program = load_lesson("digits").program
+    assert f"{name} is step {int(name.partition('-')[0])} of digits" in words
+    assert frame_name(program, int(name.partition("-")[0])) == name
 
 
 def test_no_folder(mistake, painted, lesson, tmp_path):

@@ -14,6 +14,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -47,6 +48,7 @@ SMALLEST, LARGEST = (320, 180), (7680, 4320)
 
 _FRAMES_PER_PROCESS = 25  # a process takes a second to start
 _BAND = 16  # rows
+_STALE_SECONDS = 600
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,19 +175,21 @@ def export(
     """
     subject = make()
     names = {frame_name(subject.program, index): index for index in steps}
-    prepare(folder, names, manifest(subject, look, settings))
-    missing = [index for name, index in names.items() if not (folder / name).exists()]
-    done = len(names) - len(missing)
-    yield done
-    processes = min(processes or _cores(), max(1, len(missing) // _FRAMES_PER_PROCESS))
-    written = (
-        _one_by_one(subject, folder, missing, look)
-        if processes == 1
-        else _side_by_side(make, folder, missing, look, processes)
-    )
-    for count in written:
-        done += count
+    _make_folder(folder)
+    with _alone(folder) as alone:
+        prepare(folder, names, manifest(subject, look, settings), alone)
+        missing = [index for name, index in names.items() if not (folder / name).exists()]
+        done = len(names) - len(missing)
         yield done
+        processes = min(processes or _cores(), max(1, len(missing) // _FRAMES_PER_PROCESS))
+        written = (
+            _one_by_one(subject, folder, missing, look)
+            if processes == 1
+            else _side_by_side(make, folder, missing, look, processes)
+        )
+        for count in written:
+            done += count
+            yield done
 
 
 # ---------------------------------------------------------------------------------------------- the folder
@@ -201,26 +205,77 @@ def manifest(subject: Subject, look: Look, settings: Mapping[str, str]) -> dict[
     }
 
 
-def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str]) -> None:
-    """Make the folder ready to take frames: with its manifest, and without what a killed export left.
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise CnnvizError(tr("{folder} is not a folder; name another.", folder=folder)) from error
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> CnnvizError:
+    return CnnvizError(
+        tr("{folder} cannot be used as a folder ({reason}).", folder=folder, reason=error.strerror)
+    )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Keep other exports out of a folder, and return whether that is known to hold.
+
+    The lock is on the folder itself, so that none is left in it; the system drops it with its process.
+    Windows and some network file systems have no such locks.
 
     Raises
     ------
     CnnvizError
-        If it holds frames that were made otherwise, or is none.
+        If another export is writing there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        import fcntl
+    except ImportError:
+        yield False
+        return
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except BlockingIOError as error:
+            raise CnnvizError(
+                tr(
+                    "Another export is writing to {folder}; wait until it is done, or name another folder.",
+                    folder=folder,
+                )
+            ) from error
+        except OSError:
+            alone = False
+        yield alone
+    finally:
+        os.close(lock)
+
+
+def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str], alone: bool) -> None:
+    """Make a folder ready to take frames: with its manifest, and without what a killed export left.
+
+    Where another export may be at work, what it may be writing is left alone.
+
+    Raises
+    ------
+    CnnvizError
+        If it holds frames that were made otherwise, or cannot be read.
+    """
+    try:
         there = set(os.listdir(folder))
         for name in there:
-            if name.startswith(".") and name.endswith(".part"):
+            if name.startswith(".") and name.endswith(".part") and (alone or _stale(folder / name)):
                 (folder / name).unlink(missing_ok=True)
-    except FileExistsError as error:
-        raise CnnvizError(tr("{folder} is not a folder; name another.", folder=folder)) from error
     except OSError as error:
-        raise CnnvizError(
-            tr("{folder} cannot be used as a folder ({reason}).", folder=folder, reason=error.strerror)
-        ) from error
+        raise _unusable(folder, error) from error
     if MANIFEST in there:
         _check_manifest(folder, wanted)
     elif not there.isdisjoint(names):
@@ -234,6 +289,14 @@ def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str]) -
         )
     else:
         write_whole(folder / MANIFEST, (json.dumps(wanted, indent=2) + "\n").encode())
+
+
+def _stale(part: Path) -> bool:
+    """Return whether nobody can still be writing a file, which takes a moment."""
+    try:
+        return time.time() - part.stat().st_mtime > _STALE_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def _check_manifest(folder: Path, wanted: Mapping[str, str]) -> None:
@@ -251,15 +314,31 @@ def _check_manifest(folder: Path, wanted: Mapping[str, str]) -> None:
         )
     other = [key for key in wanted if held.get(key) != wanted[key]]
     if other:
-        told = [f"{key} {held.get(key)}" for key in other if key != "content"] or [tr("another lesson")]
+        # A digest tells nobody anything, and with another lesson or image it differs anyway.
+        told = [_difference(key, held.get(key), wanted[key]) for key in other if key != "content"]
         raise CnnvizError(
             tr(
-                "{folder} holds frames that were made otherwise ({other}), and they would be mixed; "
+                "{folder} holds frames that were made otherwise, and they would be mixed: {other}; "
                 "name another folder, or empty this one.",
                 folder=folder,
-                other=", ".join(told),
+                other=", ".join(told) or tr("the lesson has been changed since"),
             )
         )
+
+
+def _difference(key: str, held: object, wanted: str) -> str:
+    """Say what a manifest holds under a key, and what is wanted now."""
+    said = {
+        "cnnviz": tr("they were made by cnnviz {held}, and this is {wanted}", held=held, wanted=wanted),
+        "lesson": tr("they show the lesson {held}, not {wanted}", held=held, wanted=wanted),
+        "image": tr("they show image {held}, not {wanted}", held=held, wanted=wanted),
+        "every": tr("there is one for every {held}, not for every {wanted}", held=held, wanted=wanted),
+        "from": tr("they begin at step {held}, not at {wanted}", held=held, wanted=wanted),
+        "to": tr("they end at step {held}, not at {wanted}", held=held, wanted=wanted),
+        "size": tr("they are {held} pixels large, not {wanted}", held=held, wanted=wanted),
+        "theme": tr("they are {held}, not {wanted}", held=held, wanted=wanted),
+    }
+    return said.get(key) or f"{key}: {held}, {wanted}"
 
 
 def _fingerprint(subject: Subject) -> str:
