@@ -261,13 +261,13 @@ class Graph:
         with np.errstate(all="ignore"):
             return float(node.rule.partials[edge.slot](a, b, np.float64(values[node.name])))
 
-    def _back(self, edge: Edge, values: Values, gradient: Number) -> Number:
+    def back(self, edge: Edge, values: Values, gradient: float) -> float:
         """Return what goes back over an edge; at a ReLU that is shut nothing, not 0 times something."""
         local = self.local(edge, values)
         node = self.node(edge.node)
         if node is not None and node.sign == "relu":
-            return gradient if local else np.float64(0.0)
-        return np.float64(gradient * local)
+            return gradient if local else 0.0
+        return np.float64(gradient) * local
 
     @property
     def forward_source(self) -> str:
@@ -324,7 +324,7 @@ class Graph:
             for node in self.nodes:
                 forward[node.name] = np.float64(node.rule.value(*_arguments(node, forward)))
             for edge in self.edges:
-                part = self._back(edge, forward, gradients[edge.node])
+                part = np.float64(self.back(edge, forward, gradients[edge.node]))
                 gradients[edge.operand] = gradients[edge.operand] + part if edge.adds else part
         arrays = {name: forward[name] for name in self.names}
         arrays |= {f"d{name}": gradients[name] for name in reversed(self.names) if name in gradients}

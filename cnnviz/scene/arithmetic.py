@@ -7,6 +7,7 @@ with the one in hand marked and the sum so far.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -16,7 +17,7 @@ import numpy as np
 
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
-from cnnviz.scene.numbers import full, number, power_of_ten, scaled
+from cnnviz.scene.numbers import MINUS, brief, full, number, power_of_ten, scaled, superscript
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operands import Anatomy, Operand, anatomy
@@ -132,9 +133,18 @@ def with_numbers(
             continue
         runs.append(Run(_signs(parts.text[at : operand.start])))
         runs.append(_value(moment, operand, scope, bare) if operand.name != skip else Run(operand.name))
+        if not moment.operation.tree.arrays:
+            before, after = parts.text[parts.right : operand.start], parts.text[operand.end :]
+            runs[-1] = _in_brackets(runs[-1], before, after)
         at = operand.end
     runs.append(Run(_signs(parts.text[at:end])))
     return tuple(run for run in runs if run.text)
+
+
+def _in_brackets(run: Run, before: str, after: str) -> Run:
+    """Put a negative number into brackets behind a sign, and before a power."""
+    signed = before.rstrip()[-1:] in tuple("+-*/") or after.lstrip().startswith("**")
+    return run._replace(text=f"({run.text})") if signed and run.text.startswith(MINUS) else run
 
 
 def _term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
@@ -167,7 +177,8 @@ def name_of(operation: Operation, operand: Operand, scope: dict[str, Any]) -> st
 
 
 def _role(operation: Operation, name: str) -> str:
-    return role(operation, name) if name in operation.tree.arrays else "ink"
+    arrays = operation.tree.arrays or {*operation.call.given, *operation.call.writes}
+    return role(operation, name) if name in arrays else "ink"
 
 
 def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
@@ -182,6 +193,8 @@ def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) 
     value = scope[operand.name]
     if isinstance(value, int | np.integer):
         return Run(number(int(value), 0))
+    if not operation.tree.arrays:
+        return Run(brief(value), _role(operation, operand.name))
     if operand.name in moment.operation.call.given:
         return Run(full(value))
     return Run(scalar_text(moment, value))
@@ -189,7 +202,9 @@ def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) 
 
 def scalar_text(moment: Moment, value: float) -> str:
     """Write a scalar of the listing: with one decimal more than the array that it goes into."""
-    looks = [moment.look(array) for array in moment.operation.call.writes]
+    looks = [moment.look(array) for array in moment.operation.call.writes if array in moment.state.arrays]
+    if not looks:
+        return brief(value)
     exact = [look for look in looks if look.places > 0]
     if not exact:
         return number(value, 0 if float(value).is_integer() else 2)
@@ -197,8 +212,8 @@ def scalar_text(moment: Moment, value: float) -> str:
     return scaled(value, finest.places + 1, finest.power)
 
 
-_SIGNS = (
-    (re.compile(r"\s*\*\*\s*2"), "²"),
+_SIGNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(r"\s*\*\*\s*(\(-\d+\)|\d+)"), lambda found: superscript(found[1].strip("()"))),
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"\s*\*\s*"), "·"),
     (re.compile("-"), "−"),
@@ -292,17 +307,30 @@ def _single(
 ) -> list[Mark]:
     """One assignment: its numbers, then its result."""
     before = _scope_before(moment, parts, scope)
-    runs = (Run("= ", "muted"), *with_numbers(moment, parts, before))
+    runs = (Run("= ", "muted"), *_added_to(moment, parts, before), *with_numbers(moment, parts, before))
     return [
         Label(second, runs, 24 * unit),
         Label(third, (Run("= ", "muted"), Run(_result(moment, parts, scope), "written", True)), 32 * unit),
     ]
 
 
+def _added_to(moment: Moment, parts: Anatomy, before: dict[str, Any]) -> tuple[Run, ...]:
+    """Return what a line that adds to a variable adds to."""
+    if not _adds(moment, parts):
+        return ()
+    name = parts.target.name
+    return Run(brief(before[name]), _role(moment.operation, name)), Run(" + ", "muted")
+
+
+def _adds(moment: Moment, parts: Anatomy) -> bool:
+    """Return whether a line of a listing without arrays adds to a variable."""
+    return "+=" in parts.text and not moment.operation.tree.arrays
+
+
 def _scope_before(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> dict[str, Any]:
     """Return what the line found: a line that changes what it reads shows what was there before it."""
     offset = moment.step.offset
-    changed = {operand.name for operand in parts.operands} & {parts.target.name}
+    changed = parts.target.name in {operand.name for operand in parts.operands} or _adds(moment, parts)
     if not changed or offset == 0:
         return scope
     from cnnviz.trace.state import state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import floor, isfinite, log10
 
 import numpy as np
@@ -71,6 +72,17 @@ def full(value: Value) -> str:
     return text.replace("-", MINUS)
 
 
+def brief(value: Value) -> str:
+    """Write a number that stands for itself, in no array: whole as it is, others with four digits."""
+    value = float(value)
+    if not isfinite(value) or (value == round(value) and abs(value) < 1e6):
+        return number(value, 0)
+    if not 1e-3 <= abs(value) < 1e6:
+        return _scientific(value, 2)
+    text = f"{value:.{max(0, 3 - floor(log10(abs(value))))}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", MINUS)
+
+
 def scaled(value: Value, places: int, power: int) -> str:
     """Write a number of an array whose heading does not say the power of ten: ``3.80·10⁻⁵``."""
     if power == 0 or value == 0 or not isfinite(value):
@@ -80,7 +92,18 @@ def scaled(value: Value, places: int, power: int) -> str:
 
 def power_of_ten(power: int) -> str:
     """Write a power of ten: ``10⁻⁵``."""
-    return "10" + str(power).translate(_SUPERSCRIPT)
+    return "10" + superscript(str(power))
+
+
+def as_formula(text: str) -> str:
+    """Write Python's arithmetic as in a book: ``2 * x ** 3`` as 2 · x³."""
+    text = re.sub(r"\s*\*\*\s*(\(-\d+\)|-?\d+)", lambda found: superscript(found[1].strip("()")), text)
+    return re.sub(r"\s*\*\s*", " · ", text).replace("-", MINUS)
+
+
+def superscript(digits: str) -> str:
+    """Write a whole number small and raised."""
+    return digits.translate(_SUPERSCRIPT)
 
 
 def count(value: int) -> str:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cnnviz.engine.layer import Call
+from cnnviz.scene.numbers import as_formula
+
 
 @dataclass(frozen=True)
 class Words:
@@ -241,10 +244,20 @@ WORDS: Mapping[str, Words] = {
         ("v ← μ v + ∂E/∂w", "w ← w − lr · v"),
         {"n": "weight"},
     ),
+    # Of an expression; its own formula is the expression.
+    "forward": Words(
+        "values go forward",
+        "Each node takes the values that come in from its left, and hands its own on to the right.",
+    ),
+    "backward": Words(
+        "gradients come back",
+        "The chain rule: the gradient that comes back to a node, times its local derivative, goes on back.",
+        ("∂f/∂a = Σ ∂f/∂n · ∂n/∂a",),
+    ),
     "adam": Words(
         "update",
         "The weight steps by the running mean of its gradient, divided by the gradient's usual size.",
-        ("w ← w − lr · m̂ / (√v̂ + ε)",),
+        ("w ← w − lr · mean / (spread + ε)",),
         {"n": "weight"},
     ),
 }
@@ -260,6 +273,12 @@ WORDS = {
         if name.removesuffix("_dx") in ("relu", "leaky_relu", "sigmoid", "tanh")
     },
 }
+
+
+def formulas(call: Call) -> tuple[str, ...]:
+    """Return what a listing computes as formulas; of an expression, itself first."""
+    own = (f"f = {as_formula(call.expression)}",) if call.expression else ()
+    return (*own, *words(call.listing.__name__).formula)
 
 
 def words(listing: str) -> Words:

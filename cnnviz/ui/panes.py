@@ -56,10 +56,12 @@ class NetworkPane(FramePane):
 def computed_at(program: Program, layer: str, gradient: bool) -> int:
     """Return the step that completes a layer's output, or the gradient of it."""
     source = panels.arrays_of(program, layer)[int(gradient)]
-    if source is None or source[0] is None:
+    if source is None:
         return 0
-    operation = source[0]
-    last = next_stop(operation, -1, Level.LAYER)
+    operation, array, name = source
+    if operation is None:
+        return 0
+    last = operation.step_writing(name, ()) if array.ndim == 0 else next_stop(operation, -1, Level.LAYER)
     return program.start(operation.name) + (last or 0)
 
 

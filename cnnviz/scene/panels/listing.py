@@ -12,7 +12,7 @@ import numpy as np
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import full, number
-from cnnviz.scene.words import words
+from cnnviz.scene.words import formulas, words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.looptree import Line, walk
@@ -85,7 +85,7 @@ def _base(operation: Operation, box: Box, unit: float) -> Group:
         marks += _listing_row(operation, row, unit)
     marks.append(Rect(Box(inner.x, rows[-1].box.bottom + 13 * unit, inner.w, 1), fill="panel_line"))
     marks += _variable_names(operation, box, unit)
-    formula = words(operation.tree.name).formula
+    formula = formulas(operation.call)
     below = Box(inner.x, box.bottom - _formula_height(operation, unit), inner.w, 0)
     marks.append(Rect(Box(inner.x, below.y, inner.w, 1), fill="panel_line"))
     marks.append(
@@ -95,12 +95,12 @@ def _base(operation: Operation, box: Box, unit: float) -> Group:
     )
     for k, text in enumerate(formula):
         line = Box(below.x, below.y + (34 + 32 * k) * unit, below.w, 30 * unit)
-        marks.append(label(line, text, 20 * unit, "ink", align="center", family="math"))
+        marks.append(label(line, tr(text), 20 * unit, "ink", align="center", family="math"))
     return Group(box, tuple(marks))
 
 
 def _formula_height(operation: Operation, unit: float) -> float:
-    return (52 + 32 * len(words(operation.tree.name).formula)) * unit
+    return (52 + 32 * len(formulas(operation.call))) * unit
 
 
 def _listing_row(operation: Operation, row: _Row, unit: float) -> list[Mark]:
@@ -178,16 +178,19 @@ def _short_signature(operation: Operation, room: int) -> str:
     whole = operation.tree.source[0].strip()
     if len(whole) <= room:
         return whole
-    arrays = [name for name in operation.tree.parameters if name in operation.tree.arrays]
-    return f"def {operation.tree.name}({', '.join(arrays)}, …):"
+    shown = [name for name in operation.tree.parameters if name in operation.tree.arrays]
+    if not shown:
+        shown = list(operation.tree.parameters[: (room - len(operation.tree.name) - 10) // 4])
+    return f"def {operation.tree.name}({', '.join(shown)}, …):"
 
 
 @lru_cache(maxsize=1024)
 def _coloured(operation: Operation, text: str) -> tuple[Run, ...]:
-    """Colour the arrays in a line by what they are: read, parameter or written."""
+    """Colour the arrays in a line by what they are: read, parameter or written; without any, variables."""
+    coloured = operation.tree.arrays or {*operation.call.given, *operation.call.writes}
     runs: list[Run] = []
-    for part in re.split(r"(\b[A-Za-z_]\w*\b(?=\[))", text):
-        runs.append(Run(part, role(operation, part) if part in operation.tree.arrays else "ink"))
+    for part in re.split(r"(\b[^\W\d]\w*\b(?=\[))" if operation.tree.arrays else r"(\b[^\W\d]\w*\b)", text):
+        runs.append(Run(part, role(operation, part) if part in coloured else "ink"))
     return tuple(run for run in runs if run.text)
 
 
@@ -225,9 +228,8 @@ def _variable_names(operation: Operation, box: Box, unit: float) -> list[Mark]:
     marks: list[Mark] = [label(head, tr("Variables"), 15 * unit, "muted", bold=True)]
     said = words(operation.tree.name).variables
     outer = {loop.variable for loop in operation.cells.nest}
-    for k, row in enumerate(rows):
-        if k % 2 == 0:
-            marks.append(Rect(row, fill="ground"))
+    for row in rows[: len(_names(operation)) : 2]:
+        marks.append(Rect(row, fill="ground"))
     for name, row in zip(_names(operation), rows, strict=False):
         colour = "ink"
         if name in operation.tree.variables:

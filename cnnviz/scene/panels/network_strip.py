@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
-from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, Role, Spot, label
+from cnnviz.scene.marks import Box, Cells, Group, Mark, Palette, Rect, Role, Spot, label
 from cnnviz.scene.moment import Look, Moment, are_pixels, look
+from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
+from cnnviz.trace.looptree import Line
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
@@ -23,38 +25,40 @@ Source = tuple[Operation | None, Array, str]
 
 def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the layers from the input to the loss, their maps and gradients as far as they are computed."""
-    program, operation = moment.program, moment.operation
-    marks: list[Mark] = [_resting(program, operation, box, unit)]
+    program, operation, at_work = moment.program, moment.operation, _row_at_work(moment)
+    marks: list[Mark] = [_resting(program, operation, at_work, box, unit)]
     for (writer, _, name), row, place in _places(program, box, unit):
         if writer is operation:
-            values, there = np.asarray(moment.state.arrays[name]), moment.state.written(name)
-            marks.append(_tile(look(operation, name), values, there, place, _ground(operation, row)))
+            values, there = moment.state.value(name), moment.state.written(name)
+            ground = _ground(operation, row == at_work)
+            marks.append(_tile(_look(program, operation, name), values, there, place, ground))
     return [*marks, *_spots(program, box, unit)]
 
 
 @lru_cache(maxsize=256)
-def _resting(program: Program, working: Operation, box: Box, unit: float) -> Group:
-    """Return what the pane shows at every step of an operation: all but the array that it writes."""
+def _resting(program: Program, working: Operation, at_work: str, box: Box, unit: float) -> Group:
+    """Return what the pane shows while a row is at work: all but what the operation writes."""
     columns = _network_columns(box, unit)
     marks: list[Mark] = [Rect(box, fill="panel")]
-    titles = (tr("Network"), tr("values"), tr("gradients"))
+    titles = (tr("Graph") if _variables(program) else tr("Network"), tr("values"), tr("gradients"))
     for column, text, size in zip(columns, titles, (15, 13, 13), strict=True):
         marks.append(label(column.top(26 * unit), text, size * unit, "muted", bold=column is columns[0]))
     for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
-        here = working.layer == name
+        here = at_work == name
         if here:
             marked = row.inset(0, 2 * unit)
-            marks.append(Rect(marked, _ground(working, name), working.phase, 1.5 * unit, 6 * unit))
+            marks.append(Rect(marked, _ground(working, here), working.phase, 1.5 * unit, 6 * unit))
         marks += _network_name(program, name, row, columns[0], unit, bold=here)
     now = program.number(working.name)
     for (operation, values, name), row_name, place in _places(program, box, unit):
         if operation is working:
             continue
         done = operation is None or program.number(operation.name) < now
-        style = look(
-            operation or program.operations[0], name, pixels=operation is None and are_pixels(values)
-        )
-        marks.append(_tile(style, values, np.full(values.shape, done), place, _ground(working, row_name)))
+        style = _look(program, operation or program.operations[0], name)
+        if operation is None and are_pixels(values):
+            style = look(program.operations[0], name, pixels=True)
+        ground = _ground(working, row_name == at_work)
+        marks.append(_tile(style, values, np.full(values.shape, done), place, ground))
     return Group(box, tuple(marks))
 
 
@@ -86,11 +90,14 @@ def _network_name(
     program: Program, name: str, row: Box, column: Box, unit: float, bold: bool = False
 ) -> list[Mark]:
     values = arrays_of(program, name)[0]
+    said = tr(name) if name in ("input", "loss") else name
     text = row.inset(0, max(0.0, (row.h - 44 * unit) / 2))
     half = text.h / 2
     shape = shape_text(values[1].shape) if values and name != "loss" else tr("one number")
+    if values and values[1].ndim == 0:
+        shape = _assigned(values)
     return [
-        label(Box(column.x, text.y, column.w, half), name, 16 * unit, "ink", bold=bold),
+        label(Box(column.x, text.y, column.w, half), said, 16 * unit, "ink", bold=bold),
         label(Box(column.x, text.y + half, column.w, half), shape, 13 * unit, "muted"),
     ]
 
@@ -102,8 +109,51 @@ def _network_row_boxes(program: Program, box: Box, unit: float) -> list[Box]:
     return [Box(inner.x, inner.y + head + k * height, inner.w, height) for k in range(rows)]
 
 
+def _assigned(values: Source) -> str:
+    """Return what a listing assigns to a variable: the right-hand side of its line."""
+    operation, _, name = values
+    if operation is None:
+        return tr("input")
+    line = operation.writers(name)[0].number
+    return operation.tree.source[line - 1].partition(" = ")[2]
+
+
+def _variables(program: Program) -> tuple[str, ...]:
+    """Return what goes into and comes out of a program that has no arrays; nothing for a network."""
+    first = program.operations[0]
+    return () if first.tree.arrays else (*first.call.given, *first.call.writes)
+
+
+def _look(program: Program, operation: Operation, name: str) -> Look:
+    """Return how an array is drawn; variables have one scale together, so that they compare."""
+    style = look(operation, name)
+    return style._replace(limit=_limit(program, style.palette)) if _variables(program) else style
+
+
+@lru_cache(maxsize=64)
+def _limit(program: Program, palette: Palette) -> float:
+    """Return the largest of all values, or of all gradients, of a program that has no arrays."""
+    limits = [
+        look(operation, name).limit
+        for operation in program.operations
+        for name in (*operation.call.given, *operation.call.writes)
+        if look(operation, name).palette == palette
+    ]
+    return max(limits, default=1.0)
+
+
+def _row_at_work(moment: Moment) -> str:
+    """Return the row of what is computed: a layer's, or a variable's whose value or gradient it is."""
+    rows, node = _variables(moment.program), moment.node
+    if not rows or not isinstance(node, Line):
+        return moment.operation.layer
+    return node.target if moment.operation.phase == "forward" else node.target.removeprefix("d")
+
+
 def network_rows(program: Program) -> list[str]:
-    """Return the names in the network pane, top to bottom."""
+    """Return the names in the network pane, top to bottom: layers, or the variables of an expression."""
+    if _variables(program):
+        return list(_variables(program))
     layers = [operation.layer for operation in program.operations if operation.phase == "forward"]
     has_loss = any(operation.phase == "loss" for operation in program.operations)
     return ["input", *layers, *(["loss"] if has_loss else [])]
@@ -115,8 +165,19 @@ def _network_columns(box: Box, unit: float) -> list[Box]:
 
 @lru_cache(maxsize=512)
 def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None]:
-    """Return what a layer puts out and the gradient of that: (operation that writes it, array, its name)."""
+    """Return what a row of the pane stands for and the gradient of it.
+
+    Each is (operation that writes it, array, its name); a variable is an array of shape ().
+    """
     operations = program.operations
+    if _variables(program):
+        first = operations[0]
+        return (
+            (first, first.call.writes[name], name)
+            if name in first.call.writes
+            else (None, np.asarray(first.call.given[name]), name),
+            _written_by(operations, first.layer, f"d{name}"),
+        )
     if name == "input":
         x = np.asarray(operations[0].call.given["x"])
         filler = operations[0].call.filler.get("x")
@@ -146,13 +207,14 @@ def _written_by(operations: Sequence[Operation], layer: str, name: str) -> Sourc
     return None
 
 
-def _ground(working: Operation, row: str) -> Role:
-    """Return what a row of the pane is painted with: the layer at work is marked."""
-    return f"{working.phase}_fill" if working.layer == row else "panel"
+def _ground(working: Operation, at_work: bool) -> Role:
+    """Return what a row of the pane is painted with: the one at work is marked."""
+    return f"{working.phase}_fill" if at_work else "panel"
 
 
 def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground: Role) -> Cells:
-    """Return a heatmap of an array: its first maps as tiles, or its numbers in a row."""
+    """Return a heatmap of an array: its first maps as tiles, or its numbers in a row; one number as text."""
+    texts: tuple[tuple[str, ...], ...] = ()
     if values.ndim == 3:
         sheet, known = _sheet(values, there, box)
         side = min(box.w / sheet.shape[1], box.h / sheet.shape[0])
@@ -161,16 +223,29 @@ def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground
         sheet, known = values.reshape(1, -1), there.reshape(1, -1)
         height = min(box.h * 0.5, 22.0)
         width = min(box.w, sheet.shape[1] * height)
+    if values.ndim == 0:
+        width, texts = box.w, ((brief(float(values)) if there else "",),)
     place = Box(box.x, round(box.y + (box.h - height) / 2), width, height)
     missing = None if known.all() else ~known
     ruled = values.ndim != 3 and values.size <= 16
     return Cells(
-        place, sheet, palette=style.palette, limit=style.limit, missing=missing, lines=ruled, gap=ground
+        place,
+        sheet,
+        palette=style.palette,
+        limit=style.limit,
+        texts=texts,
+        size=min(height * 0.62, 2 * width / max(4, len(texts[0][0]))) if texts else 12.0,
+        missing=missing,
+        lines=ruled,
+        gap=ground if values.ndim == 3 else None,
     )
 
 
 def _sheet(values: Array, there: NDArray[np.bool_], box: Box) -> tuple[Array, NDArray[np.bool_]]:
-    """Lay maps out beside each other, in two lines if that makes them larger, with gaps of NaN."""
+    """Lay maps out beside each other, in two lines if that makes them larger, with gaps of NaN.
+
+    What is no number is infinite there, so that it is not taken for a gap.
+    """
     shown = min(len(values), _MAPS_SHOWN)
     rows, columns = values.shape[1:]
     gap = max(1, round(columns / 8))
@@ -181,6 +256,6 @@ def _sheet(values: Array, there: NDArray[np.bool_], box: Box) -> tuple[Array, ND
     known = np.ones(sheet.shape, bool)
     for k in range(shown):
         r, c = (k // per_line) * (rows + gap), (k % per_line) * (columns + gap)
-        sheet[r : r + rows, c : c + columns] = values[k]
+        sheet[r : r + rows, c : c + columns] = np.where(np.isnan(values[k]), np.inf, values[k])
         known[r : r + rows, c : c + columns] = there[k]
     return sheet, known

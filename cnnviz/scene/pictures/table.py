@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures import conv2d, elementwise, flatten, generic, linear, outputs, pooling, update
+from cnnviz.scene.pictures import (
+    conv2d,
+    elementwise,
+    flatten,
+    generic,
+    graph,
+    linear,
+    outputs,
+    pooling,
+    update,
+)
 
 Picture = Callable[[Moment, Box, float], list[Mark]]
 
@@ -42,6 +52,8 @@ PICTURES: Mapping[str, Picture] = {
     "sgd": update.picture,
     "sgd_momentum": update.picture,
     "adam": update.picture,
+    "forward": graph.picture,
+    "backward": graph.picture,
 }
 
 

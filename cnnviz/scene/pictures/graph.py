@@ -1,0 +1,241 @@
+"""An expression as a graph: values go forward under its nodes, gradients come back above them.
+
+On each edge stands the local derivative, once the way back has used it. What is not computed yet is not
+shown; the node in work is outlined in the colour of what is written, what it reads in that of sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from cnnviz.engine.expression import Edge, Graph, Node, read_expression
+from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import brief
+from cnnviz.scene.pictures.graph_setting import LINE, LOCAL, NAME, NUMBER, PARTS, Numbers, Setting, setting
+from cnnviz.text import tr
+from cnnviz.trace.operands import anatomy
+
+_RULE = 46
+"""The height of the chain rule's line under the graph, at 1080 lines."""
+
+
+def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the graph as far as it is computed, and under it the step as the chain rule has it."""
+    graph = read_expression(moment.operation.call.expression)
+    area = Box(box.x, box.y, box.w, box.h - _RULE * unit)
+    known = _Known(moment, graph)
+    drawing = _Drawing(known, setting(graph, known.final, area, unit))
+    marks: list[Mark] = []
+    for node in graph.nodes:
+        for slot in range(len(node.operands)):
+            marks.append(drawing.edge(node, slot))
+    for name in drawing.at.layout.spots:
+        marks += drawing.node(name)
+    for edge in known.used:
+        marks += drawing.local(edge)
+    return marks + _chain_rule(known, Box(box.x, area.bottom, box.w, _RULE * unit), unit)
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is known at a moment, and what its step does."""
+
+    moment: Moment
+    graph: Graph
+
+    @property
+    def back(self) -> bool:
+        """Whether gradients are coming back."""
+        return self.moment.operation.phase == "backward"
+
+    @cached_property
+    def final(self) -> Numbers:
+        """Every value and gradient as it will be."""
+        first, layer = self.moment.program.operations[0], self.moment.operation.layer
+        found = {name: float(value) for name, value in first.call.given.items()}
+        for operation in self.moment.program.operations:
+            if operation.layer == layer:
+                found |= {name: float(value) for name, value in operation.call.writes.items()}
+        return tuple(found.items())
+
+    @cached_property
+    def values(self) -> Mapping[str, float]:
+        """The values that have gone forward so far."""
+        held = {**self.moment.operation.call.given, **self.moment.state.variables}
+        known = dict(self.final) if self.back else held
+        return {name: float(known[name]) for name in self.graph.names if name in known}
+
+    @cached_property
+    def gradients(self) -> Mapping[str, float]:
+        """The gradients that have come back so far, in part or whole."""
+        held = self.moment.state.variables if self.back else {}
+        return {name: float(held[f"d{name}"]) for name in self.graph.names if f"d{name}" in held}
+
+    @cached_property
+    def used(self) -> tuple[Edge, ...]:
+        """The edges that gradients have come back over."""
+        line = self.moment.state.line if self.back else 0
+        return tuple(edge for edge in self.graph.edges if edge.line <= line)
+
+    @cached_property
+    def in_hand(self) -> Edge | None:
+        """The edge that the step comes back over."""
+        return self.used[-1] if self.used else None
+
+    @cached_property
+    def written(self) -> str:
+        """What the step computes, as the listing calls it."""
+        parts = anatomy(self.moment.operation.tree, self.moment.state.line)
+        assert parts is not None
+        return parts.target.name
+
+    @cached_property
+    def read(self) -> frozenset[str]:
+        """What the step reads, as the listing calls it."""
+        parts = anatomy(self.moment.operation.tree, self.moment.state.line)
+        assert parts is not None
+        return frozenset(operand.name for operand in parts.operands)
+
+    def part(self, edge: Edge) -> float:
+        """Return what came back over an edge."""
+        return float(self.graph.back(edge, self.values, self.gradients[edge.node]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """Draws what is known where it is set."""
+
+    known: _Known
+    at: Setting
+
+    def edge(self, node: Node, slot: int) -> Path:
+        """Draw the way from an operand to a node: an arrow forward, and back once a gradient took it."""
+        known, scale = self.known, self.at.scale
+        points = self.at.curves[node.name, slot]
+        passed = next((edge for edge in known.used if (edge.node, edge.slot) == (node.name, slot)), None)
+        if passed is not None:
+            bold = 6.0 if passed is known.in_hand else 3.2
+            return Path(points[::-1], "backward", max(bold * scale, 1.4), arrow=True)
+        if node.name == known.written:
+            return Path(points, "forward", max(5.0 * scale, 1.4), arrow=True)
+        if node.name in known.values:
+            return Path(points, "line", max(2.4 * scale, 1.0), arrow=True)
+        return Path(points, "line", max(1.6 * scale, 1.0), dashed=True)
+
+    def local(self, edge: Edge) -> list[Mark]:
+        """Write the local derivative on an edge."""
+        box, lines = self.at.labels[edge.line]
+        size, scale = LOCAL * self.at.text, self.at.scale
+        outline = "backward" if edge is self.known.in_hand else None
+        marks: list[Mark] = [Rect(box, "ground", outline, 1.5 * scale, 5 * scale)]
+        for k, line in enumerate(lines):
+            row = Box(box.x + 3 * scale, box.y + k * LINE * size, box.w - 6 * scale, LINE * size)
+            *before, last = line
+            number = Run(last, "ink", k == len(lines) - 1 or bool(before))
+            marks.append(Label(row, (*(Run(text, "ink") for text in before), number), size, "center"))
+        return marks
+
+    def node(self, name: str) -> list[Mark]:
+        """Draw a node, its value under it and its gradient over it."""
+        known, scale, box = self.known, self.at.scale, self.at.node_box(name)
+        number, operation = "#" in name, self.at.graph.node(name) is not None
+        there = number or name in known.values
+        radius = box.h / 2 if operation else 10 * scale
+        fill = "backward_fill" if name in known.gradients else "forward_fill" if there else "ground"
+        rim = (2.2 if there else 1.4) * scale
+        marks: list[Mark] = [
+            Rect(box, "panel" if number else fill, "line", rim, radius, dashed=not there),
+            *self._outline(name, box, radius),
+            self._sign(name, box),
+        ]
+        return marks if number else [*marks, *self._value(name), *self._gradient(name)]
+
+    def _sign(self, name: str, box: Box) -> Label:
+        sign, number = self.at.sign(name), "#" in name
+        alone = self.at.graph.node(name) is not None and len(sign) == 1
+        part = 0.72 if number else 1.25 if alone else 1.0 if len(sign) <= 2 else 0.8
+        bold = not number and self.at.graph.node(name) is None
+        family: Family = "math" if alone else "sans"
+        return Label(box.inset(2), (Run(sign, "ink", bold),), NAME * part * self.at.scale, "center", family)
+
+    def _outline(self, name: str, box: Box, radius: float) -> list[Mark]:
+        known, scale = self.known, self.at.scale
+        colour: Role = "source_line"
+        if known.written == (f"d{name}" if known.back else name):
+            colour = "written_line"
+        elif not known.read & {name, f"d{name}"}:
+            return []
+        around = box.inset(-3.5 * scale)
+        return [Rect(around, None, colour, max(5 * scale, 1.5), radius + 3.5 * scale)]
+
+    def _value(self, name: str) -> list[Mark]:
+        """Write a node's value under it; its name alone before it has one."""
+        box, known = self.at.value_box(name), self.known
+        if name not in known.values:
+            return [Label(box, (Run(name, "muted"),), NUMBER * self.at.text, "center")]
+        runs = [Run(brief(known.values[name]), "forward", True)]
+        if self.at.graph.node(name) is not None:
+            runs.insert(0, Run(f"{name} = ", "forward"))
+        return self._number(box, name, runs)
+
+    def _gradient(self, name: str) -> list[Mark]:
+        """Write ∂f/∂… over a node; of a sum, its parts, and the whole when there is no more to come."""
+        known = self.known
+        if name not in known.gradients:
+            return []
+        edges = [edge for edge in known.graph.edges if edge.operand == name]
+        parts = [brief(known.part(edge)) for edge in edges if edge in known.used]
+        parts = [part if k == 0 else _in_brackets(part) for k, part in enumerate(parts)]
+        whole = len(parts) == len(edges)
+        text = brief(known.gradients[name]) if whole else "…"
+        runs = [Run(f"∂f/∂{name} = ", "backward"), Run(text, "backward", True)]
+        marks = self._number(self.at.gradient_box(name), f"d{name}", runs)
+        if len(edges) > 1:
+            said = " + ".join(parts if whole else [*parts, "…"])
+            box, size = self.at.parts_box(name, said), PARTS * self.at.text
+            marks.append(Label(box, (Run(said, "backward", not whole),), size, "center"))
+        return marks
+
+    def _number(self, box: Box, name: str, runs: list[Run]) -> list[Mark]:
+        """Write a number, framed if it is the one that is written, or one of those that are read."""
+        known, scale = self.known, self.at.scale
+        marks: list[Mark] = [Label(box, tuple(runs), NUMBER * self.at.text, "center")]
+        if name == known.written:
+            marks.insert(0, Rect(box, "ground", "written_line", 2.5 * scale, 6 * scale))
+        elif name in known.read:
+            marks.insert(0, Rect(box, "source_fill", "source_line", 2.5 * scale, 6 * scale))
+        return marks
+
+
+def _chain_rule(known: _Known, box: Box, unit: float) -> list[Mark]:
+    """Write a step back as the chain rule, with its numbers."""
+    edge = known.in_hand
+    if not known.back:
+        return []
+    if edge is None:
+        why = Run(tr(", for f changes just as f does"), "muted")
+        return [Label(box, (Run("∂f/∂f = ", "backward"), Run("1", "backward", True), why), 25 * unit)]
+    alone = sum(other.operand == edge.operand for other in known.graph.edges) == 1
+    head = Run(f"∂f/∂{edge.operand} = ", "backward")
+    if not alone:
+        head = Run(tr("to ∂f/∂{name} goes", name=edge.operand) + "  ", "muted")
+    runs = (
+        head,
+        Run(f"∂f/∂{edge.node}", "backward"),
+        Run(" · ", "muted"),
+        Run(f"∂{edge.node}/∂{edge.operand}"),
+        Run("  =  ", "muted"),
+        Run(brief(known.gradients[edge.node]), "backward"),
+        Run(" · ", "muted"),
+        Run(_in_brackets(brief(known.graph.local(edge, known.values)))),
+        Run("  =  ", "muted"),
+        Run(brief(known.part(edge)), "backward", True),
+    )
+    return [Label(box, runs, 25 * unit)]
+
+
+def _in_brackets(number: str) -> str:
+    return f"({number})" if number.startswith("−") else number

@@ -1,0 +1,282 @@
+"""A computational graph in pixels: what stands where, and how large, the same at every step.
+
+Sizes and places follow from the numbers as they will be when all is computed, so that nothing moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from math import sqrt
+
+from cnnviz.engine.expression import Edge, Graph, Node
+from cnnviz.scene.marks import Box
+from cnnviz.scene.numbers import as_formula, brief, superscript
+from cnnviz.scene.pictures.graph_layout import Layout, lay_out, number_name
+
+Point = tuple[float, float]
+Lines = tuple[tuple[str, ...], ...]
+Numbers = tuple[tuple[str, float], ...]
+
+_SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷", "neg": "−", "sigmoid": "σ", "relu": "ReLU"}
+
+# At 1080 lines, for a graph of few nodes: a node's half height; the sizes of its name, of its numbers, of
+# the parts of a sum, of what stands on an edge.
+RADIUS, NAME, NUMBER, PARTS, LOCAL = 38, 34, 29, 22, 23
+LINE = 1.24
+_GAP = 10
+_WIDE = 0.56  # how wide a letter is, in parts of its size
+
+# Where on an edge its derivative may stand, the best first.
+_ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """A graph set in a box.
+
+    Attributes
+    ----------
+    numbers : Mapping[str, float]
+        Every value and gradient when all is computed, by its name in the listings.
+    """
+
+    graph: Graph
+    numbers: Mapping[str, float]
+    layout: Layout
+    box: Box
+    unit: float
+
+    # ------------------------------------------------------------------------------------------- sizes
+
+    @cached_property
+    def pitch(self) -> float:
+        """From one column to the next."""
+        gaps, aside = self.layout.columns - 1, 125 * self.unit
+        return min(max(self.box.w / (gaps + 0.9), (self.box.w - 2 * aside) / gaps), 480 * self.unit)
+
+    @cached_property
+    def scale(self) -> float:
+        """How large nodes are, in pixels per pixel of the largest."""
+        return min(1.2 * self.unit, self.pitch / 215, self._rows_scale)
+
+    @cached_property
+    def text(self) -> float:
+        """How large numbers are, in the same way."""
+        longest = max(width((self.gradient_text(name),)) for name in self.graph.names)
+        fits = (self.pitch - 6 * self.unit) / (longest * NUMBER)
+        return max(min(1.15 * self.unit, fits, self._rows_scale), 0.45 * self.unit)
+
+    @property
+    def _rows_scale(self) -> float:
+        sums = any(self.uses(name) > 1 for name in self.graph.names)
+        row = 2 * RADIUS + 2 * (_GAP + LINE * NUMBER) + (1.3 * PARTS if sums else 0) + 4
+        return self.box.h / (self.layout.rows * row)
+
+    def uses(self, name: str) -> int:
+        """Return over how many edges gradients come back to a node."""
+        return sum(edge.operand == name for edge in self.graph.edges)
+
+    # ------------------------------------------------------------------------------------------- nodes
+
+    @cached_property
+    def centers(self) -> Mapping[str, Point]:
+        """The middle of every node, and of every plain number."""
+        return {name: self._at(*spot) for name, spot in self.layout.spots.items()}
+
+    def _at(self, column: int, row: float) -> Point:
+        left = self.box.x + (self.box.w - self.pitch * (self.layout.columns - 1)) / 2
+        most = (2 * RADIUS + 6 * NUMBER) * self.scale
+        step = min(self.box.h / self.layout.rows, most)
+        # Over a node there may be more to write than under it.
+        top = self.box.center[1] - step * (self.layout.rows - 1) / 2
+        sums = any(self.uses(name) > 1 for name in self.graph.names)
+        return left + column * self.pitch, top + row * step + (0.6 * PARTS * self.text if sums else 0)
+
+    def sign(self, name: str) -> str:
+        """Return what stands in a node: the name of an input, the sign of an operation, a number."""
+        if "#" in name:
+            owner, _, slot = name.partition("#")
+            operand = self.operation(owner).operands[int(slot)]
+            assert not isinstance(operand, str)
+            return brief(operand)
+        node = self.graph.node(name)
+        if node is None:
+            return name
+        if node.sign == "**":
+            return "( )" + superscript(str(node.exponent))
+        return _SIGNS.get(node.sign, node.sign)
+
+    def operation(self, name: str) -> Node:
+        """Return the operation of a name that is one."""
+        node = self.graph.node(name)
+        assert node is not None
+        return node
+
+    def node_box(self, name: str) -> Box:
+        """Return where a node is: as wide as what stands in it."""
+        high = RADIUS * self.scale * (0.6 if "#" in name else 1)
+        wide = max(high, (0.3 * len(self.sign(name)) * NAME * 0.8 + 9) * self.scale)
+        x, y = self.centers[name]
+        return Box(x - wide, y - high, 2 * wide, 2 * high)
+
+    def value_text(self, name: str) -> str:
+        """Return a node's value when it is computed."""
+        text = brief(self.numbers[name])
+        return text if self.graph.node(name) is None else f"{name} = {text}"
+
+    def gradient_text(self, name: str) -> str:
+        """Return a node's gradient when it is computed."""
+        number = brief(self.numbers[f"d{name}"]) if f"d{name}" in self.numbers else ""
+        return f"∂f/∂{name} = {number}"
+
+    def value_box(self, name: str) -> Box:
+        """Return where a node's value stands."""
+        node, height = self.node_box(name), LINE * NUMBER * self.text
+        return self._centred(node.center[0], node.bottom + _GAP * self.scale, self.value_text(name), height)
+
+    def gradient_box(self, name: str) -> Box:
+        """Return where a node's gradient stands."""
+        node, height = self.node_box(name), LINE * NUMBER * self.text
+        return self._centred(
+            node.center[0], node.y - _GAP * self.scale - height, self.gradient_text(name), height
+        )
+
+    def parts_box(self, name: str, text: str) -> Box:
+        """Return where the parts of a gradient stand that is a sum."""
+        under, height = self.gradient_box(name), LINE * PARTS * self.text
+        wide = min(width((text,)) * PARTS * self.text + 8 * self.scale, self.pitch)
+        return Box(under.center[0] - wide / 2, under.y - height, wide, height)
+
+    def _centred(self, x: float, y: float, text: str, height: float) -> Box:
+        wide = min((width((text,)) + 0.35) * NUMBER * self.text, self.pitch - 4 * self.scale)
+        return Box(x - wide / 2, y, wide, height)
+
+    # ------------------------------------------------------------------------------------------- edges
+
+    @cached_property
+    def curves(self) -> Mapping[tuple[str, int], tuple[Point, ...]]:
+        """The points of every edge, from the rim of the operand to the rim of the operation."""
+        return {
+            (node.name, slot): self._curve(node, slot)
+            for node in self.graph.nodes
+            for slot in range(len(node.operands))
+        }
+
+    def _curve(self, node: Node, slot: int) -> tuple[Point, ...]:
+        operand = node.operands[slot]
+        start = self.node_box(operand if isinstance(operand, str) else number_name(node.name, slot))
+        end, port, bow = self.node_box(node.name), self._port(node, slot), self._bow(node, slot)
+        places = [self._at(*spot) for spot in self.layout.ways[node.name, slot]]
+        round_off = end.h / 2 * (1 - sqrt(max(0.0, 1 - (2 * port / end.h) ** 2)))
+        places[0] = (start.right + 2 * self.scale, start.center[1] + 0.4 * bow)
+        places[-1] = (end.x + round_off - 3 * self.scale, end.center[1] + port)
+        points: list[Point] = []
+        for (ax, ay), (bx, by) in pairwise(places):
+            reach = (bx - ax) * 0.45
+            corners = ((ax, ay), (ax + reach, ay + bow), (bx - reach, by + bow), (bx, by))
+            points += [_bezier(corners, k / 20) for k in range(20)]
+        return (*points, places[-1])
+
+    def _port(self, node: Node, slot: int) -> float:
+        """Return how far over or under its middle an edge comes to a node, so that two do not meet."""
+        if len(node.operands) < 2:
+            return 0.0
+        rows = [self.layout.ways[node.name, k][-2][1] for k in range(2)]
+        above = (rows[slot], slot) < (rows[1 - slot], 1 - slot)
+        return (-0.5 if above else 0.5) * RADIUS * self.scale
+
+    def _bow(self, node: Node, slot: int) -> float:
+        """Return how far an edge bends aside: only where two go the same way."""
+        if len(node.operands) < 2 or node.operands[0] != node.operands[1]:
+            return 0.0
+        return (-36 if slot == 0 else 36) * self.scale
+
+    # ------------------------------------------------------------------------------- local derivatives
+
+    @cached_property
+    def labels(self) -> Mapping[int, tuple[Box, Lines]]:
+        """Where the local derivatives stand on the edges, by line of the backward listing, and what they say.
+
+        One after the other each takes the place where it covers the least of nodes, numbers and others.
+        """
+        taken = [self.node_box(name) for name in self.layout.spots]
+        for name in self.graph.names:
+            taken += [self.value_box(name), self.gradient_box(name)]
+            if self.uses(name) > 1:
+                taken.append(self.parts_box(name, " + ".join(["0.000"] * self.uses(name))))
+        found: dict[int, tuple[Box, Lines]] = {}
+        for edge in self.graph.edges:
+            choices = list(self._choices(edge))
+            place = min(choices, key=lambda choice: _cost(choice, taken))
+            taken.append(place[0])
+            found[edge.line] = place[0], place[1]
+        return found
+
+    def _choices(self, edge: Edge) -> list[tuple[Box, Lines, float]]:
+        """Return where an edge's derivative may stand, what it then says, and how little that is liked."""
+        points = self.curves[edge.node, edge.slot][-21:]
+        room = points[-1][0] - points[0][0]
+        size = LOCAL * self.text
+        number = brief(self.graph.local(edge, self.numbers))
+        choices: list[tuple[Box, Lines, float]] = []
+        wordings = _wordings(edge, number)
+        for wordy, lines in enumerate(wordings):
+            wide = (max(map(width, lines)) + 0.5) * size
+            if wide > room and lines is not wordings[-1]:
+                continue
+            wide, height = min(wide, room - 14 * self.scale), LINE * size * len(lines)
+            for k, t in enumerate(_ALONG):
+                x, y = points[round(20 * t)]
+                dislike = 0.04 * k + 0.1 * wordy
+                choices.append((Box(x - wide / 2, y - height / 2, wide, height), lines, dislike))
+        return choices
+
+
+@lru_cache(maxsize=64)
+def setting(graph: Graph, numbers: Numbers, box: Box, unit: float) -> Setting:
+    """Set a graph in a box: with all inputs at the left, unless it would be much smaller so."""
+    left, spread = (
+        Setting(graph, dict(numbers), lay_out(graph, inputs_left), box, unit) for inputs_left in (True, False)
+    )
+    return left if left.text >= 0.8 * spread.text and left.scale >= 0.8 * spread.scale else spread
+
+
+def width(texts: tuple[str, ...]) -> float:
+    """Return about how wide texts are, in parts of their size."""
+    return _WIDE * sum(map(len, texts))
+
+
+def _bezier(corners: tuple[Point, ...], t: float) -> Point:
+    weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+    x, y = (sum(w * corner[k] for w, corner in zip(weights, corners, strict=True)) for k in range(2))
+    return x, y
+
+
+def _cost(choice: tuple[Box, Lines, float], taken: list[Box]) -> float:
+    """Return how much of others a label would cover, in parts of itself, and how little it is liked there."""
+    box, _, dislike = choice
+    covered = sum(_common(box, other) for other in taken)
+    return 4 * covered / (box.w * box.h or 1.0) + dislike
+
+
+def _common(one: Box, other: Box) -> float:
+    wide = min(one.right, other.right) - max(one.x, other.x)
+    high = min(one.bottom, other.bottom) - max(one.y, other.y)
+    return wide * high if wide > 0 and high > 0 else 0.0
+
+
+def _wordings(edge: Edge, number: str) -> list[Lines]:
+    """Return what may be written on an edge: ∂f/∂q = z = −4, in one line or in two."""
+    head = f"∂{edge.node}/∂{edge.operand}"
+    symbol, _, condition = edge.local.partition(" if ")
+    if condition:  # of a ReLU
+        operand = condition.partition(" > ")[0]
+        why = f"{operand} > 0" if number == "1" else f"{operand} ≤ 0"
+        return [((f"{head} = ", number), (why,))]
+    symbol = as_formula(symbol)
+    if symbol == number:
+        return [((f"{head} = ", number),)]
+    return [((f"{head} = {symbol} = ", number),), ((f"{head} = {symbol}",), ("= ", number))]
