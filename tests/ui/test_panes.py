@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 
-from cnnviz.scene.marks import Cells, Label, Spot, flat
+from cnnviz.scene.marks import Cells, Label, Path, Spot, flat
+from cnnviz.scene.panels.timeline_bar import timeline_edges
 from cnnviz.ui.panes import computed_at
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -166,6 +170,73 @@ def test_the_right_button_toggles_a_breakpoint(window, qtbot):
     assert window.player.cursor.index == 0
     qtbot.mouseClick(window.timeline, RIGHT, pos=QPoint(place.x() + 3, place.y()))
     assert window.player.breakpoints == ()
+
+
+def phases_shown(window) -> dict[str, Label]:
+    """Return the names over the bar, and see that none is over another or outside."""
+    timeline = window.timeline
+    bar, above = timeline.bar(), []
+    for mark in flat(timeline.frame.marks):
+        if isinstance(mark, Label) and mark.box.bottom < bar.y:
+            above.append(mark)
+    above.sort(key=lambda mark: mark.box.x)
+    assert all(bar.x <= mark.box.x and mark.box.right <= bar.right + 3 for mark in above)
+    assert all(one.box.right <= two.box.x + 0.01 for one, two in pairwise(above))
+    return {"".join(run.text for run in mark.runs): mark for mark in above}
+
+
+def test_a_phase_of_which_a_part_is_seen_has_its_name_there(window):
+    timeline = window.timeline
+    assert list(phases_shown(window)) == ["forward", "loss", "backward", "update"]
+    for low, high, wanted in ((0.1, 0.3, "forward"), (0.55, 0.6, "backward"), (0.97, 0.99, "update")):
+        timeline.span = (low, high)
+        timeline.refresh()
+        shown = phases_shown(window)
+        assert list(shown) == [wanted]
+        assert shown[wanted].box.x == pytest.approx(timeline.bar().x, abs=3)
+    for low in np.linspace(0, 0.95, 400):
+        for size in (0.01, 0.05, 0.3):
+            timeline.span = (low, min(1.0, low + size))
+            timeline.refresh()
+            phases_shown(window)
+
+
+def test_a_cut_segment_keeps_its_name_in_its_seen_part(window):
+    timeline, program = window.timeline, window.player.cursor.program
+    edges = timeline_edges(program)
+    k = program.number("conv1")
+    cut = edges[k] + 0.6 * (edges[k + 1] - edges[k])
+    timeline.span = (cut, cut + 0.2)
+    timeline.refresh()
+    bar = timeline.bar()
+    end = bar.x + (edges[k + 1] - cut) / 0.2 * bar.w
+    (name,) = [
+        mark
+        for mark in flat(timeline.frame.marks)
+        if isinstance(mark, Label) and mark.runs[0].text == "conv1" and bar.contains(*mark.box.center)
+    ][:1]
+    assert bar.x <= name.box.x < name.box.right <= end
+
+
+@pytest.mark.parametrize(("span", "side"), [((0.4, 0.6), -1), ((0.0, 0.1), 1)])
+def test_an_arrow_says_where_the_playhead_is_beyond_the_edge(window, qtbot, span, side):
+    timeline = window.timeline
+    window.player.go_to(0 if side < 0 else 60_000)
+    timeline.span = span
+    timeline.refresh()
+    bar = timeline.bar()
+    arrows = [
+        m for m in flat(timeline.frame.marks) if isinstance(m, Path) and m.filled and len(m.points) == 3
+    ]
+    (arrow,) = arrows
+    tip = arrow.points[1][0]
+    assert tip < bar.x if side < 0 else tip > bar.right
+    assert 0 < tip < timeline.width()
+    qtbot.mouseClick(timeline, LEFT, pos=on_bar(window, 0.5))
+    assert bar.x < timeline.x_of(window.player.cursor.index) < bar.right
+    assert not [
+        m for m in flat(timeline.frame.marks) if isinstance(m, Path) and m.filled and len(m.points) == 3
+    ]
 
 
 def test_the_playhead_stays_in_sight_while_zoomed(window):

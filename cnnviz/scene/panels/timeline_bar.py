@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, label
+from cnnviz.scene.marks import Align, Box, Dot, Group, Label, Mark, Path, Rect, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
 from cnnviz.scene.words import words
@@ -46,6 +46,8 @@ def timeline(
     if bar.x - 1 <= head <= bar.right + 1:
         marks.append(Path(((head, bar.y - 6 * unit), (head, bar.bottom + 7 * unit)), "ink", 3 * unit))
         marks.append(Dot((head, bar.y - 8 * unit), 7 * unit, "ink"))
+    else:
+        marks.append(_aside(bar, head < bar.x, unit))
     below = Box(bar.x, bar.bottom + 16 * unit, bar.w, box.bottom - bar.bottom - 22 * unit)
     return marks + _where(moment, below, unit, len(breakpoints))
 
@@ -56,13 +58,8 @@ def _base(program: Program, box: Box, unit: float, span: tuple[float, float]) ->
     bar = timeline_bar(box, unit)
     marks: list[Mark] = [Rect(box, fill="panel"), Rect(box.top(1), fill="panel_line")]
     edges = [_on_bar(bar, at, span) for at in timeline_edges(program)]
-    phase = ""
-    for k, operation in enumerate(program.operations):
-        if operation.phase != phase:
-            phase = operation.phase
-            if bar.x <= edges[k] < bar.right:
-                last = max(j for j, other in enumerate(program.operations) if other.phase == phase)
-                marks.append(_phase_name(phase, bar, edges[k], edges[last + 1], unit))
+    marks += _phase_names(program, bar, edges, unit)
+    for k in range(len(program.operations)):
         marks += _segment(program, k, bar, span, unit)
     return Group(box, tuple(marks))
 
@@ -83,14 +80,38 @@ def _segment(
     return marks
 
 
-def _phase_name(phase: str, bar: Box, left: float, right: float, unit: float) -> Label:
-    """Write a phase's name over its operations; where they are too narrow for it, ending with them."""
-    width = 90 * unit
-    if right - left >= width:
-        room = Box(left + 2 * unit, bar.y - 27 * unit, width, 22 * unit)
-        return label(room, tr(phase), 14 * unit, phase, bold=True)
-    room = Box(max(bar.x, right - width), bar.y - 27 * unit, width, 22 * unit)
-    return label(room, tr(phase), 14 * unit, phase, bold=True, align="right")
+def _phase_names(program: Program, bar: Box, edges: Sequence[float], unit: float) -> list[Label]:
+    """Write each phase's name over those of its operations that are seen, none over another.
+
+    A name stands where the seen part begins; where that is too narrow for it, it ends with the phase, or
+    begins at the bar's own edge if the phase is cut there.
+    """
+    names: list[Label] = []
+    width, free = 90 * unit, bar.x
+    for phase in dict.fromkeys(operation.phase for operation in program.operations):
+        own = [k for k, operation in enumerate(program.operations) if operation.phase == phase]
+        begin, end = edges[own[0]], edges[own[-1] + 1]
+        left, right = max(begin, bar.x), min(end, bar.right)
+        if right - left < 1:
+            continue
+        written = (9 * len(tr(phase)) + 4) * unit
+        ends = right - left < width and begin >= bar.x
+        at = max(right - written if ends else left + 2 * unit, free)
+        if at + written > bar.right + 2 * unit:
+            continue
+        room = Box(at, bar.y - 27 * unit, written, 22 * unit)
+        align: Align = "right" if ends and at > free else "left"
+        names.append(label(room, tr(phase), 14 * unit, phase, bold=True, align=align))
+        free = at + written
+    return names
+
+
+def _aside(bar: Box, before: bool, unit: float) -> Path:
+    """Return an arrow at the edge beyond which the playhead is."""
+    edge, way = (bar.x, -1) if before else (bar.right, 1)
+    x, y = edge + 8 * way * unit, bar.center[1]
+    corners = ((x, y - 9 * unit), (x + 12 * way * unit, y), (x, y + 9 * unit))
+    return Path(corners, "ink", 1.5 * unit, filled=True)
 
 
 def timeline_bar(box: Box, unit: float) -> Box:
