@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import sys
+import traceback
 from collections.abc import Callable
+from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import DEFAULT, load_lesson
 from cnnviz.render import fonts
+from cnnviz.text import tr
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
 
@@ -41,6 +44,7 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
     window = Window(load_lesson(lesson), lesson, settings) if lesson else _where_it_was_left(settings)
     if painted is not None:
         window.stage.painted.connect(painted, Qt.ConnectionType.SingleShotConnection)
+    report_to(window)
     window.show()
     settle()
     return application.exec()
@@ -57,6 +61,32 @@ def _where_it_was_left(settings: Settings) -> Window:
         window = Window(load_lesson(DEFAULT), DEFAULT, settings)
         window.message.say(str(error))
         return window
+
+
+def report_to(window: Window) -> None:
+    """Say in the window's bar that something unforeseen went wrong, besides the traceback on stderr.
+
+    Qt goes on after an exception in what it called, and so does the lesson.
+    """
+    before = sys.excepthook
+
+    def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        before(kind, error, trace)
+        if issubclass(kind, Exception):
+            said = tr(
+                "Something went wrong in {where}; the lesson goes on. Please report it.", where=_where(trace)
+            )
+            # Later, for this may be in the middle of painting; not at all, if the window is gone by then.
+            QTimer.singleShot(0, window, lambda: window.message.say(said))
+
+    sys.excepthook = report
+
+
+def _where(trace: TracebackType | None) -> str:
+    """Return the innermost function of this program in a traceback: ``cnnviz.scene.frame.compose``."""
+    frames = [frame for frame, _ in traceback.walk_tb(trace)]
+    names = [f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_name}" for frame in frames]
+    return next((name for name in reversed(names) if name.startswith("cnnviz.")), "cnnviz")
 
 
 def settle() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -234,6 +235,21 @@ def test_notes_go_by_themselves_and_faults_only_in_the_lecture_view(window, qtbo
     window.set_lecture(True)
     qtbot.waitUntil(lambda: not window.message.isVisible())
     assert window.stage.hasFocus()
+
+
+def test_what_nobody_foresaw_is_told_in_the_bar_and_on_stderr(window, qtbot, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    launch.report_to(window)
+    monkeypatch.setattr("cnnviz.ui.panes.stage", lambda *_: 1 / 0)
+    qtbot.keyClick(window.stage, Qt.Key.Key_PageDown)
+    qtbot.waitUntil(window.message.isVisible)
+    monkeypatch.undo()
+    assert "wrong in cnnviz.ui.panes.compose; the lesson goes on" in window.message.sentence.text()
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    here = window.player.cursor
+    qtbot.keyClick(window.stage, Qt.Key.Key_PageDown)
+    QCoreApplication.processEvents()
+    assert window.player.cursor == here.next()
 
 
 @pytest.mark.parametrize("name", ["picture.png", "folder", "nothing.toml"])
