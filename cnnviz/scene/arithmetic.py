@@ -126,16 +126,15 @@ def with_numbers(
     bare : bool
         Leave off the arrays' powers of ten; they are said once, beside the sum.
     """
-    at, end = span or (parts.right, len(parts.text))
+    begun, end = span or (parts.right, len(parts.text))
+    at = begun
     runs: list[Run] = []
     for operand in parts.operands:
         if operand.start < at or operand.end > end:
             continue
         runs.append(Run(_signs(parts.text[at : operand.start])))
         runs.append(_value(moment, operand, scope, bare) if operand.name != skip else Run(operand.name))
-        if not moment.operation.tree.arrays:
-            before, after = parts.text[parts.right : operand.start], parts.text[operand.end :]
-            runs[-1] = _in_brackets(runs[-1], before, after)
+        runs[-1] = _in_brackets(runs[-1], parts.text[begun : operand.start], parts.text[operand.end : end])
         at = operand.end
     runs.append(Run(_signs(parts.text[at:end])))
     return tuple(run for run in runs if run.text)
@@ -184,7 +183,10 @@ def _role(operation: Operation, name: str) -> str:
 def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
     operation = moment.operation
     if operand.index:
-        value = scope[operand.name][operand.place(scope)]
+        place = operand.place(scope)
+        if operand.name in operation.call.writes and not moment.state.written(operand.name)[place]:
+            return Run(name_of(operation, operand, scope), role(operation, operand.name))
+        value = scope[operand.name][place]
         if bare:
             return Run(moment.look(operand.name).bare(value), role(operation, operand.name))
         return Run(moment.text(operand.name, value), role(operation, operand.name))
@@ -361,14 +363,17 @@ def _sum(
     # One width and one size for all, so that nothing moves from one term to the next.
     longest = max(max(sum(len(run.text) for run in runs) for runs in written), _usual_length(moment, parts))
     gap, dots = 18 * unit, (0.0 if len(page) == found.count else 26 * unit)
-    lead = 62 * unit + gap if start else dots
+    sign = "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
+    taken_off = sign == "−" and page.start == 0 and not start
+    lead = 62 * unit + gap if start else gap if taken_off else dots
     width = min((second.w - lead - dots + gap) / len(page), 230 * unit)
     size = min(20 * unit, (width - gap) / (0.56 * longest))
-    sign = "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
     marks: list[Mark] = []
     if start:
         marks.append(Label(Box(second.x, second.y, lead - gap, second.h), start, size))
         marks.append(_between(Box(second.x + lead - gap, second.y, gap, second.h), sign, unit))
+    elif taken_off:
+        marks.append(_between(Box(second.x, second.y, gap, second.h), sign, unit))
     elif page.start > 0:
         marks.append(label(Box(second.x, second.y, dots, second.h), "…", 22 * unit, "muted"))
     for k, runs in zip(page, written, strict=True):
@@ -413,7 +418,7 @@ def _usual_length(moment: Moment, parts: Anatomy) -> int:
     cells = [operand for operand in parts.operands if operand.index]
     if parts.choice is not None or len(cells) != 2:
         return 1
-    return sum(moment.look(operand.name).width for operand in cells) + 1
+    return sum(moment.look(operand.name).width for operand in cells) + 3
 
 
 def _page(found: Terms) -> range:
@@ -434,13 +439,14 @@ def _sum_so_far(
 ) -> list[Mark]:
     name = parts.target.name
     marks: list[Mark] = []
-    if parts.target.index:  # the terms are added into cells, each to its own
-        target = anatomy(moment.operation.tree, moment.state.line)
-        if target is not None:
-            text = _result(moment, target, scope)
-            place = name_of(moment.operation, target.target, scope)
-            marks.append(Label(box, (Run(f"{place} = ", "muted"), Run(text, "written", True)), 30 * unit))
-    elif name in scope:
+    now = anatomy(moment.operation.tree, moment.state.line)
+    if now is not None and now.target.index:  # a cell is written: what was summed, or something made of it
+        place = name_of(moment.operation, now.target, scope)
+        runs: tuple[Run, ...] = (Run(f"{place} = ", "muted"),)
+        if not parts.target.index and now.text[now.right :] != name:
+            runs += (*with_numbers(moment, now, scope), Run(" = ", "muted"))
+        marks.append(Label(box, (*runs, Run(_result(moment, now, scope), "written", True)), 30 * unit))
+    elif not parts.target.index and name in scope:
         text = _result(moment, parts, scope)
         runs = (
             Run(f"{name} = ", "muted"),

@@ -9,7 +9,7 @@ import pytest
 
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.marks import Box, Frame, Label, Rect
-from cnnviz.scene.moment import Moment
+from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbers import full, power_of_ten
 from cnnviz.trace.operation import Operation
 from tests.scene.looking import inside, overlap, said
@@ -90,8 +90,13 @@ def cell_walked(operation: Operation, sum_name: str, middle: int) -> tuple[list[
 
 def written_term(at: Moment) -> str:
     """A product as the panel writes it: the numbers read, without their powers of ten."""
-    bare = (at.look(name).bare(at.state.arrays[name][index]) for name, index in at.state.reads)
-    return "·".join(bare)
+    first, *others = (at.look(name).bare(at.state.arrays[name][index]) for name, index in at.state.reads)
+    return "·".join([first, *map(behind_a_sign, others)])
+
+
+def behind_a_sign(said_number: str) -> str:
+    """A number as it is written behind a sign: a negative one in brackets, as on the board."""
+    return f"({said_number})" if said_number.startswith("−") else said_number
 
 
 @pytest.mark.parametrize(
@@ -150,9 +155,15 @@ def test_the_sum_so_far_is_the_listings_scalar(name, operation, total):
     adding, steps = cell_walked(made, total, len(made) // 2)
     for offset in sorted({adding[0], adding[len(adding) // 2], adding[-1], steps[-1]}):
         at, frame = frame_at(name, operation, offset)
-        (sum_label,) = (mark for mark in rows(frame)[2] if text(mark).startswith(f"{total} = "))
+        sum_label = rows(frame)[2][0]
+        value, shown_as = at.state.variables[total], f"{total} = "
+        if at.state.writes:  # the sum's own cell, or what is made of the sum
+            ((array, index),) = at.state.writes
+            value = at.state.arrays[array][index]
+            shown_as = f"{symbol(array)}[{', '.join(map(str, index))}] = "
+        assert text(sum_label).startswith(shown_as), where(at)
         assert number_in(sum_label.runs[-1].text) == pytest.approx(
-            at.state.variables[total], abs=half_a_digit(sum_label.runs[-1].text)
+            value, abs=half_a_digit(sum_label.runs[-1].text)
         ), where(at)
         complete = offset >= adding[-1]
         assert sum_label.runs[-1].role == ("written" if complete else "ink")
@@ -208,7 +219,7 @@ def test_a_line_with_a_choice_shows_its_numbers_and_what_was_taken(sign):
     c, i, j = next(tuple(map(int, k)) for k in zip(*((x * sign) > 0.2).nonzero(), strict=True))
     at, frame = frame_at("every", "leaky", made.find(line=5, c=c, i=i, j=j))
     value = at.text("x", x[c, i, j])
-    assert text(rows(frame)[1][0]) == f"= {value} if {value} > 0 else 0.1·{value}"
+    assert text(rows(frame)[1][0]) == f"= {value} if {value} > 0 else 0.1·{behind_a_sign(value)}"
     assert text(rows(frame)[2][0]) == f"= {at.text('y', x[c, i, j] * (1 if sign > 0 else 0.1))}"
 
 
@@ -264,7 +275,7 @@ def test_an_update_shows_the_weight_before_its_step_and_after(operation):
         before, after = made.call.before["w"][n], made.call.writes["w"][n]
         lr = made.call.given["lr"]
         gradient = at.text("dw", made.call.given["dw"][n])
-        assert text(rows(frame)[1][0]) == f"= {at.text('w', before)} − {full(lr)}·{gradient}"
+        assert text(rows(frame)[1][0]) == f"= {at.text('w', before)} − {full(lr)}·{behind_a_sign(gradient)}"
         assert text(rows(frame)[2][0]) == f"= {at.text('w', after)}"
         if abs(before - after) > 2e-3:
             assert text(rows(frame)[1][0]).split()[1] != text(rows(frame)[2][0]).split()[1]
@@ -274,7 +285,8 @@ def test_momentum_shows_the_speed_before_and_after():
     made = program("large").operation("fc.w")
     at, frame = frame_at("large", "fc.w", made.find(line=3, n=5))
     v, dw = made.call.before["v"][5], made.call.given["dw"][5]
-    assert text(rows(frame)[1][0]) == f"= 0.9·{at.text('v', v)} + {at.text('dw', dw)}"
+    moved = f"{behind_a_sign(at.text('v', v))} + {behind_a_sign(at.text('dw', dw))}"
+    assert text(rows(frame)[1][0]) == f"= 0.9·{moved}"
     assert text(rows(frame)[2][0]) == f"= {at.text('v', made.call.writes['v'][5])}"
 
 

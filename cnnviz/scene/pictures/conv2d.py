@@ -78,7 +78,7 @@ def _channel_sums(
     current = max(0, done - 1) // each
     first = current // shown * shown
     width = min(92 * unit, (box.w - 150 * unit) / (shown + 1) - 26 * unit)
-    said = tr("channel by channel") + look.factor
+    said = tr("{name} by channel", name=symbol(name)) + look.factor
     marks: list[Mark] = [label(Box(box.x, box.y, 145 * unit, box.h), said, 15 * unit, "muted")]
     place = Box(box.x + 150 * unit - width - 26 * unit, box.y, width, box.h)
     if bias is not None:
@@ -93,7 +93,7 @@ def _channel_sums(
         taken = max(0, min(done - k * each, each))
         text = look.bare(float(products[k, :taken].sum())) if taken else ""
         here = begun and k == current and taken > 0
-        marks += _sum_cell(place, f"{symbol(name)}[{k}]", text, unit, "source", current=here)
+        marks += _sum_cell(place, f"[{k}]", text, unit, "source", current=here)
     return marks
 
 
