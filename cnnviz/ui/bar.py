@@ -6,7 +6,16 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QAction, QFontMetrics, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QWidget,
+)
 
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
@@ -43,13 +52,25 @@ class TopBar(QWidget):
         self.speed = QSlider(Qt.Orientation.Horizontal)
         self.speed_text = QLabel()
         self.image, self.theme_button, self.save = (self._button(name) for name in ("image", "theme", "save"))
-        self.save.setText(tr("Export…"))
+        self._make_export_menu()
         for button in (self.image, self.save):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._set_speed_up()
         self._lay_out()
         player.moved.connect(self.refresh)
         player.changed.connect(self.refresh)
+
+    def _make_export_menu(self) -> None:
+        """Let the button that saves offer both: this frame as a picture, or many frames."""
+        self.save.clicked.disconnect()
+        self.save.setText(tr("Export…"))
+        self.save.setAccessibleName(tr("Export"))
+        self.save.setToolTip(tr("Export this frame or many"))
+        menu = QMenu(self.save)
+        for name in ("save", "export"):
+            menu.addAction(self._actions[name])
+        self.save.setMenu(menu)
+        self.save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
     def _button(self, name: str) -> QToolButton:
         """Return a button for an action; a click leaves the focus where it is, Tab reaches it."""

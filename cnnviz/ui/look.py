@@ -81,6 +81,7 @@ QAbstractButton#tool {
   color: %(ink)s; background: %(ground)s; border: 1px solid %(panel_line)s; border-radius: %(radius)dpx;
   padding: %(pad)dpx;
 }
+QToolButton#tool::menu-indicator { image: none; }
 QAbstractButton#tool[text=""] { padding: %(pad)dpx; }
 QAbstractButton#tool:hover { border-color: %(accent)s; }
 QAbstractButton#tool:pressed { background: %(accent_fill)s; }

@@ -21,6 +21,7 @@ from cnnviz.scene.theme import THEMES
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
 from cnnviz.ui.desk import Desk
+from cnnviz.ui.exporting import ExportDialog, Exporter, ExportStrip, Order
 from cnnviz.ui.images import ImageChooser, thumbnail
 from cnnviz.ui.keys import Gate
 from cnnviz.ui.look import palette, style_sheet
@@ -88,6 +89,8 @@ class Window(QMainWindow):
     def _assemble(self) -> None:
         self.bar = TopBar(self.player, self.actions_by_name)
         self.message, self.go_strip = MessageStrip(), GoStrip(self._go_to)
+        self.exporter = Exporter(self)
+        self.export_strip = ExportStrip(self.exporter)
         self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
         self.debugger, self.timeline = DebuggerPane(self.player), TimelinePane(self.player)
         self.panes = (self.network, self.stage, self.debugger, self.timeline)
@@ -100,7 +103,7 @@ class Window(QMainWindow):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.bar, self.message, self.go_strip):
+        for widget in (self.bar, self.message, self.export_strip, self.go_strip):
             column.addWidget(widget)
         column.addWidget(self.splitter, 1)
         column.addWidget(self.timeline)
@@ -115,8 +118,9 @@ class Window(QMainWindow):
         self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
         self.chooser.chosen.connect(self.desk.choose)
+        self.exporter.ended.connect(self._tell_export_ended)
         self.stage.painted.connect(self.player.set_shown)
-        for strip in (self.message, self.go_strip):
+        for strip in (self.message, self.export_strip, self.go_strip):
             strip.closed.connect(self.stage.setFocus)
         self.player.moved.connect(
             lambda: self.actions_by_name[self.player.cursor.level.value].setChecked(True)
@@ -128,6 +132,7 @@ class Window(QMainWindow):
             "open": self._ask_for_lesson,
             "image": self._show_images,
             "save": self._ask_where_to_save,
+            "export": self._ask_what_to_export,
             "copy": self._copy,
             "quit": self.close,
             "network": self._show_panes,
@@ -226,6 +231,25 @@ class Window(QMainWindow):
         else:
             self.message.say(tr("Saved as {file}.", file=path), error=False)
 
+    def _ask_what_to_export(self) -> None:
+        self.player.pause()
+        lesson, index = self.desk.lesson, self.player.cursor.index
+        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.ordered.connect(self.export)
+        dialog.open()
+
+    def export(self, order: Order) -> None:
+        """Write frames in the background; how far it is, and how it ends, is said in strips."""
+        self.actions_by_name["export"].setEnabled(False)
+        self.message.hide()
+        self.exporter.start(order)
+        self.export_strip.begin()
+
+    def _tell_export_ended(self, sentence: str, error: bool) -> None:
+        self.actions_by_name["export"].setEnabled(True)
+        self.message.say(sentence, error)
+
     # ---------------------------------------------------------------------------------------------- places
 
     def _ask_where_to_go(self) -> None:
@@ -277,6 +301,7 @@ class Window(QMainWindow):
         lecture, actions = self._lecture, self.actions_by_name
         self.menuBar().setVisible(not lecture)
         self.bar.setVisible(not lecture)
+        self.export_strip.setVisible(not lecture and self.exporter.running)
         self.network.setVisible(not lecture and actions["network"].isChecked())
         self.debugger.setVisible(not lecture and actions["debugger"].isChecked())
         self.timeline.setVisible(lecture or actions["timeline"].isChecked())
@@ -331,6 +356,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, sizes and looks."""
         self.player.pause()
+        self.exporter.close()
         self.set_lecture(False)
         self.desk.remember()
         settings = self.settings

@@ -1,0 +1,139 @@
+"""Exporting frames from the window: the button's menu, the dialog, and the process in the background."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QImage
+
+from cnnviz.render.export import MANIFEST, Look, frame_name, stops
+from cnnviz.trace.stops import Level
+from cnnviz.ui.exporting import ExportDialog, Order, about_frames
+
+LEFT = Qt.MouseButton.LeftButton
+SOON = 60_000  # milliseconds; two interpreters start
+
+
+@pytest.fixture
+def order(lesson, tmp_path) -> Order:
+    start = lesson.program.start("fc")
+    look = Look(640, 360, "dark")
+    return Order("digits", lesson.image, tmp_path / "frames", Level.LINE, start, start + 4, look)
+
+
+def dialog_of(window) -> ExportDialog:
+    window.actions_by_name["export"].trigger()
+    return window.findChildren(ExportDialog)[-1]
+
+
+def test_the_button_offers_what_its_menu_says(window):
+    texts = [action.text() for action in window.bar.save.menu().actions()]
+    assert texts == ["Save frame as picture…", "Export frames…"]
+    assert window.bar.save.text() == "Export…"
+
+
+@pytest.mark.parametrize("every", list(Level))
+def test_the_number_of_frames_is_about_right(lesson, every):
+    program = lesson.program
+    last = len(program) - 1
+    start = program.start("conv2")
+    for begin, end in ((0, last), (start, start + len(program.operation("conv2")) - 1), (77, 4000)):
+        exact = len(stops(program, every, begin, end))
+        assert abs(about_frames(program, every, begin, end) - exact) <= 2 + exact * 0.02, (begin, end)
+
+
+def test_the_dialog_asks_for_the_whole_program_or_the_operation_in_hand(window):
+    program = window.player.cursor.program
+    start = program.start("conv2")
+    window.player.go_to(start + 99)
+    dialog = dialog_of(window)
+    order = dialog.order()
+    assert (order.first, order.last, order.every) == (0, len(program) - 1, Level.MAP)
+    assert (order.source, order.image) == ("digits", window.desk.lesson.image)
+    assert (order.look.width, order.look.height, order.look.theme) == (1920, 1080, "light")
+    dialog.span.setCurrentIndex(1)
+    order = dialog.order()
+    assert (order.first, order.last) == (start, start + len(program.operation("conv2")) - 1)
+    assert dialog.said.text() == f"About {about_frames(program, Level.MAP, order.first, order.last)} frames."
+    dialog.reject()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [("nothere", "9", "There is no operation nothere"), ("9", "3", "before the first"), ("0", "", "no step")],
+)
+def test_what_is_wrong_in_a_field_is_said_there(window, first, last, said):
+    dialog = dialog_of(window)
+    dialog.first.setText(first)
+    dialog.last.setText(last)
+    assert said in dialog.said.text()
+    assert not dialog.start_button.isEnabled()
+    dialog.reject()
+
+
+def test_frames_are_written_in_the_background(window, qtbot, lesson, order):
+    dialog = dialog_of(window)
+    dialog.folder.setText(str(order.folder))
+    dialog.every.setCurrentIndex(0)
+    dialog.first.setText(str(order.first))
+    dialog.last.setText(str(order.last))
+    dialog.size_choice.setCurrentIndex(0)
+    qtbot.mouseClick(dialog.start_button, LEFT)
+    assert window.exporter.running and window.export_strip.isVisible()
+    assert not window.actions_by_name["export"].isEnabled()
+    qtbot.keyClick(window.stage, Qt.Key.Key_PageDown)  # the lesson goes on meanwhile
+    assert window.player.cursor.index > 0
+    qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    assert window.message.sentence.text() == f"{order.folder} holds 5 frames."
+    names = {frame_name(lesson.program, order.first + k) for k in range(5)}
+    assert {path.name for path in order.folder.iterdir()} == {*names, MANIFEST}
+    assert all(QImage(str(order.folder / name)).width() == 1280 for name in names)
+    assert not window.export_strip.isVisible()
+    assert window.actions_by_name["export"].isEnabled()
+
+
+def pictures(folder: Path) -> list[Path]:
+    return list(folder.glob("*.png"))
+
+
+def test_cancelling_keeps_what_is_done_and_the_window_answers(window, qtbot, order):
+    window.export(replace(order, last=order.first + 2000))
+    longest = [0.0]
+
+    def some() -> bool:
+        before = time.perf_counter()
+        QCoreApplication.processEvents()
+        longest[0] = max(longest[0], time.perf_counter() - before)
+        return len(pictures(order.folder)) >= 3
+
+    qtbot.waitUntil(some, timeout=SOON)
+    assert longest[0] < 0.5
+    qtbot.mouseClick(window.export_strip.close_button, LEFT)
+    assert window.export_strip.isVisible()  # until the frames in work are whole
+    qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    kept = pictures(order.folder)
+    assert 3 <= len(kept) < 2000
+    assert f"keeps {len(kept)} of 2,001 frames" in window.message.sentence.text()
+    assert not any(QImage(str(path)).isNull() for path in kept)
+    assert not list(order.folder.glob(".*.part"))
+
+
+def test_closing_the_window_ends_the_export(window, qtbot, order):
+    window.export(replace(order, last=order.first + 2000))
+    process = window.exporter._process
+    window.close()
+    assert not process.is_alive()
+    assert not list(order.folder.glob(".*.part"))
+
+
+def test_a_folder_that_will_not_do_is_said_in_the_bar(window, qtbot, order):
+    order.folder.write_text("a file")
+    window.export(order)
+    qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    assert "is not a folder" in window.message.sentence.text()
+    assert window.message.property("kind") == "error"
+    assert order.folder.read_text() == "a file"
