@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtGui import QImage, QPainter
 
 from cnnviz.render.painter import paint
+from cnnviz.render.tools import color
 from cnnviz.scene.marks import Frame
 from cnnviz.scene.theme import THEMES
 
@@ -20,7 +21,8 @@ def to_image(frame: Frame, theme: str = "light", scale: float = 1.0) -> QImage:
         Pixels of the image per pixel of the frame.
     """
     image = QImage(round(frame.width * scale), round(frame.height * scale), QImage.Format.Format_RGB32)
-    image.fill(0)
+    # Between panes whose edges are no whole pixels something of this is seen.
+    image.fill(color(THEMES[theme], "panel"))
     painter = QPainter(image)
     painter.scale(scale, scale)
     paint(painter, frame, THEMES[theme])

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from math import ceil, floor
 
 from PySide6.QtCore import QPointF
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QColor, QImage, QPainter
 
 from cnnviz.scene.marks import Box, Cells, Group
 from cnnviz.scene.theme import Theme
 
-_MOST_BYTES = 192 << 20
+_MOST_BYTES = 256 << 20
 
 # The mark is kept beside its picture, so that its id cannot come to mean another one.
 _pictures: OrderedDict[tuple[int, str, float], tuple[Group | Cells, QImage, QPointF]] = OrderedDict()
@@ -25,7 +25,7 @@ def draw(
     painter: QPainter,
     theme: Theme,
     paint: Callable[[QPainter], None],
-    opaque: bool = False,
+    ground: QColor | None = None,
 ) -> None:
     """Draw a mark from its kept picture, or paint it and keep that.
 
@@ -35,31 +35,44 @@ def draw(
         What the mark fills; it paints nothing outside.
     paint : Callable
         Paints the mark anew.
-    opaque : bool
-        Whether the mark fills its box, so that nothing under it shows.
+    ground : QColor, optional
+        What the mark fills its box with, if it does, so that nothing under it shows.
     """
     scale = painter.deviceTransform().m11()  # with the pixels that a screen has for one of ours
     key = (id(mark), theme.name, scale)
     found = _pictures.get(key)
     if found is None:
-        found = (mark, *_picture(box, scale, paint, opaque))
+        found = (mark, *_picture(box, scale, paint, ground))
         _keep(key, found)
     else:
         _pictures.move_to_end(key)
     painter.drawImage(found[2], found[1])
 
 
+def clear() -> None:
+    """Forget all pictures."""
+    global _bytes
+    _pictures.clear()
+    _bytes = 0
+
+
+def size() -> int:
+    """Return how many bytes the kept pictures take."""
+    return _bytes
+
+
 def _picture(
-    box: Box, scale: float, paint: Callable[[QPainter], None], opaque: bool
+    box: Box, scale: float, paint: Callable[[QPainter], None], ground: QColor | None
 ) -> tuple[QImage, QPointF]:
     # One pixel more on each side: the outer rule of a grid straddles its edge.
-    rim = 0 if opaque else 1
+    rim = 0 if ground else 1
     left, top = floor(box.x * scale) - rim, floor(box.y * scale) - rim
     width, height = ceil(box.right * scale) + rim - left, ceil(box.bottom * scale) + rim - top
-    image_format = QImage.Format.Format_RGB32 if opaque else QImage.Format.Format_ARGB32_Premultiplied
+    image_format = QImage.Format.Format_RGB32 if ground else QImage.Format.Format_ARGB32_Premultiplied
     image = QImage(max(1, width), max(1, height), image_format)
     image.setDevicePixelRatio(scale)
-    image.fill(0)
+    # Where the edges of the box are no whole pixels, the ground reaches out to them.
+    image.fill(ground if ground else QColor(0, 0, 0, 0))
     painter = QPainter(image)
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
     painter.translate(-left / scale, -top / scale)

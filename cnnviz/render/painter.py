@@ -11,19 +11,39 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QPainter, QPolygonF
+from PySide6.QtGui import QPainter, QPolygonF, QRegion
 
 from cnnviz.render import cells, kept, text
-from cnnviz.render.tools import brush, hatch, pen, rectangle
-from cnnviz.scene.marks import Cells, Dot, Frame, Group, Label, Path, Rect, Spot
+from cnnviz.render.tools import brush, color, hatch, pen, rectangle
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Path, Rect, Spot
 from cnnviz.scene.theme import Theme
+
+# Grounds of this many pixels are filled around what is painted over them.
+_LARGE = 100_000
 
 
 def paint(painter: QPainter, frame: Frame, theme: Theme) -> None:
     """Paint all marks of a frame, in order."""
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
-    for mark in frame.marks:
-        _PAINT[type(mark)](mark, painter, theme)
+    groups = {k: mark.box for k, mark in enumerate(frame.marks) if type(mark) is Group}
+    for k, mark in enumerate(frame.marks):
+        if type(mark) is Rect and _is_large_ground(mark):
+            _fill_around(mark, [box for j, box in groups.items() if j > k], painter, theme)
+        else:
+            _PAINT[type(mark)](mark, painter, theme)
+
+
+def _is_large_ground(mark: Rect) -> bool:
+    return bool(mark.fill) and not mark.stroke and not mark.radius and mark.box.w * mark.box.h > _LARGE
+
+
+def _fill_around(mark: Rect, covered: list[Box], painter: QPainter, theme: Theme) -> None:
+    """Fill a large area but for what groups will cover anyway: each pixel painted twice is time lost."""
+    left = QRegion(rectangle(mark.box).toAlignedRect())
+    for box in covered:
+        left -= QRegion(rectangle(box).toRect())
+    for part in left:
+        painter.fillRect(part, brush(theme, mark.fill or "ground"))
 
 
 def _paint_group(mark: Group, painter: QPainter, theme: Theme) -> None:
@@ -34,7 +54,9 @@ def _paint_group(mark: Group, painter: QPainter, theme: Theme) -> None:
             else:
                 _PAINT[type(inner)](inner, on, theme)
 
-    kept.draw(mark, mark.box, painter, theme, anew, opaque=True)
+    first = mark.marks[0]
+    assert isinstance(first, Rect) and first.fill
+    kept.draw(mark, mark.box, painter, theme, anew, color(theme, first.fill))
 
 
 def _paint_cells(mark: Cells, painter: QPainter, theme: Theme) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import floor
+from math import ceil, floor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from cnnviz.trace.operation import Operation
 
 # Cells smaller than this (at 1080 lines) cannot hold a readable number.
 _SMALLEST_CELL = 33.0
+# Text is never made smaller than 8 pixels, at any size of the picture; its characters are this wide then.
+_SMALLEST_CHARACTER = 4.7
 _LARGEST_CELL = 100.0
 
 
@@ -159,9 +161,14 @@ def readable(shown: Plane, box: Box, unit: float, align: str = "left") -> Box | 
     """Return where a slice stands in a box with its numbers; None where they could not be read."""
     rows, columns = shown.values.shape
     side = fitted_cell(box, rows, columns, unit)
-    if side < _SMALLEST_CELL * unit and rows * columns > 4:
+    if side < least_cell(shown.of.look, unit) and rows * columns > 4:
         return None
     return _placed(box, rows, columns, side, align)
+
+
+def least_cell(look: Look, unit: float) -> float:
+    """Return the side of the smallest cell in which the numbers of an array can be read."""
+    return max(_SMALLEST_CELL * unit, _SMALLEST_CHARACTER * max(look.width, 3))
 
 
 def cells(
@@ -293,7 +300,8 @@ def _column_page(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple[l
 def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple[list[Mark], Cells]:
     """Draw the whole map small, and beside or under it the neighbourhood of the focus with numbers."""
     rows, columns = shown.values.shape
-    side = floor(max(_SMALLEST_CELL, 7.6 * shown.of.look.width + 6) * unit)
+    look = shown.of.look
+    side = max(floor((7.6 * look.width + 6) * unit), ceil(least_cell(look, unit)))
     stacked = box.h > box.w * 1.2
     share = 0.42
     small = box.top(box.h * share) if stacked else Box(box.x, box.y, box.w * share, box.h)

@@ -138,7 +138,7 @@ def _products(
             values,
             palette="value",
             limit=look.limit,
-            texts=grid.texts(values, look, missing),
+            texts=grid.texts(values, look, missing) if side >= grid.least_cell(look, unit) else (),
             size=size,
             missing=missing,
         ),

@@ -82,7 +82,9 @@ def _setting(
     if fill != "partly":
         marks.append(grid.unchanging(of, fill, place, unit))
     marks += scale(of.look, place, unit)
-    rim = Box(box.x, box.y, max(_over(box, unit).w, place.w) + 2, place.bottom - box.y + 28 * unit).whole()
+    # One more pixel at the left and the right: a grid's outer rule straddles its edge.
+    width = max(_over(box, unit).w, place.w + 1)
+    rim = Box(box.x - 1, box.y, width + 2, place.bottom - box.y + 28 * unit).whole()
     return Group(rim, (Rect(rim, "ground"), *marks))
 
 

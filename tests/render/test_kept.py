@@ -1,0 +1,148 @@
+"""Kept pictures look as if painted anew, and take no more room than they may."""
+
+from __future__ import annotations
+
+import gc
+import random
+import sys
+import tracemalloc
+from functools import cache
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QImage, QPainter
+
+from cnnviz.render import kept, painter
+from cnnviz.render.image import to_image
+from cnnviz.scene.frame import compose
+from cnnviz.scene.marks import Frame
+from cnnviz.scene.theme import THEMES
+from tests.render.ink import pixels
+from tests.scene.programs import program, view
+
+# A frame of every kind of picture, and each with something kept.
+PLACES = {
+    "convolution": ("digits", "conv2", 0.41),
+    "its turned kernel": ("digits", "conv2.dx", 0.41),
+    "the way of a winner": ("digits", "pool2.dx", 0.4),
+    "a graph": ("every", "leaky", 0.5),
+    "a whole matrix": ("every", "fc2", 0.5),
+    "pages of one": ("digits", "fc", 0.6),
+    "bars": ("digits", "softmax", 0.6),
+    "an update": ("digits", "conv2.w", 0.5),
+    "large maps": ("large", "conv1", 0.4),
+    "no numbers": ("overflowing", "fc", 0.5),
+}
+
+each_place = pytest.mark.parametrize("place", PLACES)
+
+
+@cache
+def frame_at(place: str, width: float = 1920, height: float = 1080) -> Frame:
+    name, operation, part = PLACES[place]
+    made = program(name)
+    step = made.start(operation) + int(part * len(made.operation(operation)))
+    return compose(made, step, view(made, width, height))
+
+
+def painted_anew(frame: Frame, theme: str, scale: float, monkeypatch) -> np.ndarray:
+    """The frame painted with nothing kept at all."""
+    with monkeypatch.context() as patch:
+        patch.setattr(painter.kept, "draw", lambda mark, box, on, theme, paint, ground=None: paint(on))
+        return pixels(to_image(frame, theme, scale))
+
+
+@each_place
+@pytest.mark.parametrize("theme, size, scale", [("light", 1920, 1), ("dark", 1920, 1), ("light", 1280, 2)])
+def test_a_kept_picture_has_the_pixels_of_one_painted_anew(place, theme, size, scale, monkeypatch):
+    frame = frame_at(place, size, size * 9 / 16)
+    first = pixels(to_image(frame, theme, scale))
+    assert kept.size() > 0, "something is kept"
+    again = pixels(to_image(frame, theme, scale))
+    anew = painted_anew(frame, theme, scale, monkeypatch)
+    assert np.count_nonzero((first != anew).any(axis=2)) == 0
+    assert np.count_nonzero((again != anew).any(axis=2)) == 0
+
+
+@pytest.mark.parametrize("ratio", [1.25, 1.5, 1.75])
+def test_on_a_screen_with_more_pixels_nothing_frays(ratio, monkeypatch):
+    """At ratios where a pane's edges are no whole pixels, no dark or pale line is left along them."""
+    frame = frame_at("convolution")
+    kept_pixels, anew = on_screen(frame, ratio), None
+    with monkeypatch.context() as patch:
+        patch.setattr(painter.kept, "draw", lambda mark, box, on, theme, paint, ground=None: paint(on))
+        anew = on_screen(frame, ratio)
+    worst = np.abs(kept_pixels.astype(int) - anew.astype(int)).max(axis=2)
+    assert np.count_nonzero(worst > 64) < 0.002 * worst.size
+
+
+def on_screen(frame: Frame, ratio: float) -> np.ndarray:
+    image = QImage(round(frame.width * ratio), round(frame.height * ratio), QImage.Format.Format_RGB32)
+    image.setDevicePixelRatio(ratio)
+    image.fill(0)
+    on = QPainter(image)
+    painter.paint(on, frame, THEMES["light"])
+    on.end()
+    return pixels(image)
+
+
+def test_themes_and_scales_are_kept_apart():
+    frame = frame_at("convolution")
+    alone = {}
+    for theme in THEMES:
+        for scale in (1.0, 0.5):
+            kept.clear()
+            alone[theme, scale] = pixels(to_image(frame, theme, scale))
+    for (theme, scale), wanted in (*alone.items(), *alone.items()):
+        assert np.array_equal(pixels(to_image(frame, theme, scale)), wanted)
+
+
+def steps_of(name: str, count: int) -> list[int]:
+    return random.Random(5).choices(range(len(program(name))), k=count)
+
+
+def test_the_store_stays_within_its_bytes(monkeypatch):
+    most = 6 << 20
+    monkeypatch.setattr(kept, "_MOST_BYTES", most)
+    made = program("digits")
+    for step in steps_of("digits", 60):
+        to_image(compose(made, step, view(made)), scale=0.5)
+        assert kept.size() <= most
+    assert kept.size() > most / 3, "it is used"
+
+
+def test_a_picture_pushed_out_is_painted_anew_and_never_another_shown(monkeypatch):
+    """A new mark may get the place in memory of one that is gone."""
+    made = program("digits")
+    monkeypatch.setattr(kept, "_MOST_BYTES", 1 << 20)
+    for step in steps_of("digits", 25):
+        frame = compose(made, step, view(made, 960, 540))
+        found = pixels(to_image(frame))
+        assert np.array_equal(found, painted_anew(frame, "light", 1.0, monkeypatch)), step
+
+
+def test_memory_is_flat_over_thousands_of_steps():
+    """What grows with every step would fill the memory in a lecture; what is kept of places seen does not."""
+    made = program("digits")
+    look = view(made, 960, 540)
+    steps = steps_of("digits", 200)
+    blocks, sizes = [], []
+
+    def walk() -> None:
+        for step in steps:
+            to_image(compose(made, step, look), scale=0.25)
+        gc.collect()
+        blocks.append(sys.getallocatedblocks())
+        sizes.append(kept.size())
+
+    for _ in range(9):
+        walk()
+    tracemalloc.start()
+    try:
+        walk()
+        grown = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert blocks[8] < 1.01 * blocks[1], blocks
+    assert grown < 1 << 20, f"{grown / 2**20:.1f} MB in one more round"
+    assert sizes[0] == sizes[-1] <= kept._MOST_BYTES
