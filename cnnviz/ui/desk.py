@@ -7,17 +7,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from cnnviz.engine.expression import read_typed
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.expressions import Example, Expressions
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.trace.cursor import LEVELS
 from cnnviz.ui.player import Player
 from cnnviz.ui.settings import Settings, lesson_key
 
 _LAST = 2**62
-_EXPRESSIONS = "chain-rule"
-"""The lesson that an expression is added to when it is typed in a lesson about something else."""
 
 
 class Desk(QObject):
@@ -82,44 +78,9 @@ class Desk(QObject):
         self._load(self.player.cursor.index)
         self.changed.emit()
 
-    @property
-    def typed(self) -> str:
-        """The expression at hand with its values, as it is typed; empty if the lesson has a network."""
-        lesson = self.lesson
-        return lesson.samples.examples[lesson.image].typed if isinstance(lesson.samples, Expressions) else ""
-
-    def take_expression(self, text: str) -> None:
-        """Step through an expression that was typed, with values behind it.
-
-        A lesson of expressions has one more then; where there is a network on the desk, the lesson that
-        is about expressions takes its place. Values that are not given stay as they are.
-
-        Raises
-        ------
-        CnnvizError
-            If the text is not understood, or a value is missing; all stays as it is.
-        """
-        graph, values = read_typed(text)
-        lesson = self.lesson
-        if isinstance(lesson.samples, Expressions):
-            known = lesson.samples.examples[lesson.image].values
-            values = {name: known[name] for name in graph.inputs if name in known} | values
-        faults = [fault for _, fault in graph.faults(values)]
-        if faults:
-            raise CnnvizError("; ".join(faults) + ".")
-        other = not isinstance(lesson.samples, Expressions)
-        lesson = (load_lesson(_EXPRESSIONS) if other else lesson).also(Example(graph, values))
-        self.remember()
-        self.lesson, self._source = lesson, _EXPRESSIONS if other else self._source
-        self.player.clear_breakpoints()
-        self._load(0)
-        self.changed.emit()
-
     def label(self, image: int) -> str:
-        """Return what an image shows, the name of its class or its number; of an expression, its text."""
+        """Return what an image shows: the name of its class, or its number."""
         samples = self.lesson.samples
-        if isinstance(samples, Expressions):
-            return samples.label(image)
         if samples.labels is None:
             return str(image)
         label = int(samples.labels[image])
