@@ -27,6 +27,8 @@ class Laid(NamedTuple):
 
 def paint(mark: Label, painter: QPainter, theme: Theme) -> None:
     """Paint a label in the middle of its box's height."""
+    if mark.once and _paint_once(mark, painter, theme):
+        return
     x, y, w, h = mark.box
     pieces, total = _fitted(mark.runs, mark.size, mark.family, int(w))
     if mark.align != "left":
@@ -36,6 +38,24 @@ def paint(mark: Label, painter: QPainter, theme: Theme) -> None:
         painter.setPen(color(theme, role))
         painter.drawStaticText(QPointF(x, y + (h - height) / 2), text)
         x += width
+
+
+def _paint_once(mark: Label, painter: QPainter, theme: Theme) -> bool:
+    """Paint a label without keeping anything of it; return False if it does not fit and must be fitted."""
+    x, y, w, h = mark.box
+    metrics = [_metrics(mark.family, mark.size, run.bold) for run in mark.runs]
+    widths = [measure.horizontalAdvance(run.text) for measure, run in zip(metrics, mark.runs, strict=True)]
+    total = sum(widths)
+    if total > int(w):
+        return False
+    if mark.align != "left":
+        x += (w - total) * (0.5 if mark.align == "center" else 1.0)
+    for run, measure, width in zip(mark.runs, metrics, widths, strict=True):
+        painter.setFont(font(mark.family, mark.size, run.bold))
+        painter.setPen(color(theme, run.role))
+        painter.drawText(QPointF(x, y + (h - measure.height()) / 2 + measure.ascent()), run.text)
+        x += width
+    return True
 
 
 @lru_cache(maxsize=16384)

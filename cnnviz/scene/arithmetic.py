@@ -418,7 +418,7 @@ def _usual_length(moment: Moment, parts: Anatomy) -> int:
     cells = [operand for operand in parts.operands if operand.index]
     if parts.choice is not None or len(cells) != 2:
         return 1
-    return sum(moment.look(operand.name).width for operand in cells) + 3
+    return sum(moment.look(operand.name).width for operand in cells) + 1
 
 
 def _page(found: Terms) -> range:
@@ -445,14 +445,16 @@ def _sum_so_far(
         runs: tuple[Run, ...] = (Run(f"{place} = ", "muted"),)
         if not parts.target.index and now.text[now.right :] != name:
             runs += (*with_numbers(moment, now, scope), Run(" = ", "muted"))
-        marks.append(Label(box, (*runs, Run(_result(moment, now, scope), "written", True)), 30 * unit))
+        marks.append(
+            Label(box, (*runs, Run(_result(moment, now, scope), "written", True)), 30 * unit, once=True)
+        )
     elif not parts.target.index and name in scope:
         text = _result(moment, parts, scope)
         runs = (
             Run(f"{name} = ", "muted"),
             Run(text, "written" if found.done == found.count else "ink", True),
         )
-        marks.append(Label(box, runs, 30 * unit))
+        marks.append(Label(box, runs, 30 * unit, once=True))
     progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
     power = _power(moment, parts)
     if power:

@@ -90,13 +90,20 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Label:
-    """Text on one line in a box, made smaller and at last elided where it does not fit."""
+    """Text on one line in a box, made smaller and at last elided where it does not fit.
+
+    Attributes
+    ----------
+    once : bool
+        Whether hardly ever the same text comes again, so that it does not pay to keep it laid out.
+    """
 
     box: Box
     runs: tuple[Run, ...]
     size: float
     align: Align = "left"
     family: Family = "sans"
+    once: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -303,6 +310,7 @@ def label(
     bold: bool = False,
     align: Align = "left",
     family: Family = "sans",
+    once: bool = False,
 ) -> Label:
     """Return text in one style."""
-    return Label(box, (Run(text, role, bold),), size, align, family)
+    return Label(box, (Run(text, role, bold),), size, align, family, once)

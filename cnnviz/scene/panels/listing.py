@@ -264,7 +264,7 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
         left, right = _halves(row, unit)
         size = _row_size(row, unit)
         marks.append(label(left, place, size, role(operation, name), bold=True, family="mono"))
-        marks.append(label(right, _exact(state.arrays[name][index]), size, align="right"))
+        marks.append(label(right, _exact(state.arrays[name][index]), size, align="right", once=True))
     return marks
 
 

@@ -166,8 +166,10 @@ def _breakpoint_at(program: Program, point: Breakpoint) -> float:
 def _where(moment: Moment, box: Box, unit: float, breakpoints: int) -> list[Mark]:
     step = tr("step {index} of {count}", index=count(moment.step.index), count=count(len(moment.program) - 1))
     marks: list[Mark] = [
-        label(Box(box.x, box.y, 330 * unit, 26 * unit), step, 16 * unit, "muted"),
-        label(Box(box.x + 330 * unit, box.y, box.w - 560 * unit, 26 * unit), where(moment), 16 * unit, "ink"),
+        label(Box(box.x, box.y, 330 * unit, 26 * unit), step, 16 * unit, "muted", once=True),
+        label(
+            Box(box.x + 330 * unit, box.y, box.w - 560 * unit, 26 * unit), where(moment), 16 * unit, once=True
+        ),
     ]
     if breakpoints:
         text = tr("breakpoints: {count}", count=breakpoints)
