@@ -19,8 +19,8 @@ from cnnviz.trace.operation import Operation
 
 # Cells smaller than this (at 1080 lines) cannot hold a readable number.
 _SMALLEST_CELL = 33.0
-# Text is never made smaller than 8 pixels, at any size of the picture; its characters are this wide then.
-_SMALLEST_CHARACTER = 4.7
+# Text is never made smaller than 8 pixels, at any size of the picture; its figures are this wide then.
+_SMALLEST_FIGURE = 5.2
 _LARGEST_CELL = 100.0
 
 
@@ -168,7 +168,8 @@ def readable(shown: Plane, box: Box, unit: float, align: str = "left") -> Box | 
 
 def least_cell(look: Look, unit: float) -> float:
     """Return the side of the smallest cell in which the numbers of an array can be read."""
-    return max(_SMALLEST_CELL * unit, _SMALLEST_CHARACTER * max(look.width, 3))
+    figures = max(look.width, 3) - (0.5 if look.places else 0.0)  # a point is half as wide
+    return max(_SMALLEST_CELL * unit, _SMALLEST_FIGURE * figures)
 
 
 def cells(

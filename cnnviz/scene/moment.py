@@ -190,6 +190,8 @@ def look(operation: Operation, name: str, pixels: bool = False) -> Look:
         places = max(places, 3)  # a step of the update is small beside the weight
     ends = (-limit, limit) if finite.size != values.size or values.min() < 0 else (limit,)
     width = max(len(number(value * 10.0**-power, places)) for value in ends)
+    if finite.size != values.size:
+        width = max(width, 4)  # as wide as NaN is written
     palette: Palette = "pixel" if pixels else "gradient" if name.startswith("d") else "value"
     return Look(palette, max(limit, 1.0) if pixels else limit or 1.0, places, power, width)
 

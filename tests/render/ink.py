@@ -40,7 +40,7 @@ def _ink(
     mark = Label(Box(RIM, RIM, width, height), black, size, align, family)
     paint(painter, Frame(image.width(), image.height(), (mark,)), THEMES["light"])
     painter.end()
-    dark = pixels(image)[:, :, :3].min(axis=2) < 160
+    dark = pixels(image)[:, :, 1] < 160
     if not dark.any():
         return None
     rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))

@@ -111,7 +111,7 @@ def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
 
 def side_by_side(box: Box, *columns: int, unit: float) -> list[Box]:
     """Cut the area for grids of so many columns, wide ones getting more, with room for signs between them."""
-    return box.columns([float(max(3.5, min(n, 10))) for n in columns], gap=58 * unit)
+    return box.columns([float(max(4.1, min(n, 10))) for n in columns], gap=58 * unit)
 
 
 def between(
