@@ -23,6 +23,8 @@ from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
+    from cnnviz.lesson.build import Samples
+    from cnnviz.lesson.expressions import Expressions
     from cnnviz.lesson.lesson import Lesson
     from cnnviz.render.export import Look, Subject
     from cnnviz.trace.program import Program
@@ -223,10 +225,18 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _info(arguments: argparse.Namespace) -> int:
     from cnnviz.engine.layer import shape_text
+    from cnnviz.lesson.expressions import Expressions
 
     lesson = _load(arguments.lesson, arguments.image)
     say(f"{lesson.title} ({lesson.name})\n{textwrap.fill(lesson.sentence, 92)}\n")
-    say(tr("Input: {shape}", shape=shape_text(lesson.network.input_shape)) + _image_text(lesson) + "\n")
+    if isinstance(lesson.samples, Expressions):
+        say(_expression_text(lesson.samples, lesson.image) + "\n")
+    else:
+        say(
+            tr("Input: {shape}", shape=shape_text(lesson.network.input_shape))
+            + _image_text(lesson.samples, lesson.image)
+            + "\n"
+        )
     say(_table(lesson.program))
     if arguments.listings:
         for source in dict.fromkeys(operation.tree.source for operation in lesson.program.operations):
@@ -234,15 +244,22 @@ def _info(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _image_text(lesson: Lesson) -> str:
-    samples = lesson.samples
+def _image_text(samples: Samples, image: int) -> str:
     if samples.labels is None:
         return ""
     return tr(
         "; image {index} of {count}, numbered from 0, whose class is {label}",
-        index=lesson.image,
+        index=image,
         count=len(samples),
-        label=samples.classes[samples.labels[lesson.image]],
+        label=samples.classes[samples.labels[image]],
+    )
+
+
+def _expression_text(expressions: Expressions, chosen: int) -> str:
+    """Return the expressions of a lesson with their values, the one chosen marked."""
+    return "\n".join(
+        f"{'→' if k == chosen else ' '} {k}  {example.typed}"
+        for k, example in enumerate(expressions.examples)
     )
 
 
@@ -253,7 +270,7 @@ def _table(program: Program) -> str:
     rows = [(tr("Operation"), tr("Phase"), tr("Result"), tr("Listing"), tr("Steps"))]
     for operation in program.operations:
         name, shape = result_of(program, operation)
-        result = f"{name}  {shape_text(shape)}"
+        result = f"{name}  {shape_text(shape)}" if shape else ", ".join(operation.call.writes)
         rows.append((operation.name, operation.phase, result, operation.tree.name, f"{len(operation):,}"))
     rows.append((tr("all"), "", "", "", f"{len(program):,}"))
     widths = [max(len(row[k]) for row in rows) for k in range(5)]

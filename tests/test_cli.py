@@ -624,3 +624,46 @@ def test_the_subject_of_other_processes_is_the_lesson_chosen(lesson):
     assert cli._subject("digits", 7).program.operations[0].call.given["x"].shape == (1, 10, 10)
     make = partial(cli._subject, lesson, 0)
     assert make().title == "Two layers"
+
+
+# ----------------------------------------------------------------------------------------------- expressions
+
+TYPED = "f = (x + y) * z   x=-2 y=5 z=-4"
+
+
+@pytest.mark.parametrize("source", ["chain-rule", TYPED])
+def test_info_lists_expressions_and_what_they_compute(run, source):
+    status, said, complained = run("info", source, "--listings")
+    assert (status, complained) == (0, "")
+    assert "→ 0  (x + y) * z   x=-2 y=5 z=-4" in said
+    assert "f.backward  backward  df, dq, dz, dx, dy  backward      5" in said
+    assert "def backward(z, q):\n    df = 1.0\n    dq = df * z\n    dz = df * q\n    dx = dq\n" in said
+
+
+def test_dump_of_an_expression(run, tmp_path):
+    assert run("dump", "chain-rule", "-o", tmp_path / "a.npz", "--at", "3")[0] == 0
+    with np.load(tmp_path / "a.npz") as file:
+        arrays = {name: float(file[name]) for name in file}
+    assert {name: arrays[f"f.{name}"] for name in ("x", "y", "z", "q", "f")} == {
+        **{"x": -2, "y": 5, "z": -4},
+        **{"q": 3, "f": -12},
+    }
+    assert [arrays[f"f.d{name}"] for name in "fqzxy"] == [1, -4, 3, -4, -4]
+    assert (arrays["at"], arrays["at.df"], arrays["at.dq"]) == (3, 1, -4)
+    assert "at.dz" not in arrays
+
+
+def test_frames_of_an_expression(run, painted, tmp_path):
+    assert run("export", "chain-rule", "-o", tmp_path / "a", "--image", 1, "--every", "line")[0] == 0
+    frames = [name.split("-")[1] for name in frames_in(tmp_path / "a")]
+    assert frames == ["f.png"] * 2 + ["f.backward.png"] * 5
+
+
+def test_frames_of_two_expressions_are_not_mixed(run, mistake, painted, tmp_path):
+    assert run("export", TYPED, "-o", tmp_path / "a")[0] == 0
+    mistake("export", TYPED.replace("x=-2", "x=7"), "-o", tmp_path / "a")
+    assert len(frames_in(tmp_path / "a")) == 7
+
+
+def test_an_expression_that_is_none_is_a_mistake(mistake):
+    assert "Character 11: “y” is not understood here" in mistake("info", "f = x + y y")

@@ -653,6 +653,11 @@ def _edges(nodes: Sequence[Node]) -> Iterator[Edge]:
 _VALUES = re.compile(r"(?:^|[\s,;])([^\W\d]\w*)\s*=(?!=)")
 
 
+def is_expression(text: str) -> bool:
+    """Return whether a text is meant as an expression: ``f = …``."""
+    return re.match(rf"\s*{RESULT}\s*=(?!=)", text) is not None
+
+
 def read_typed(text: str) -> tuple[Graph, dict[str, float]]:
     """Read an expression with values behind it: ``(x + y) * z   x=-2 y=5 z=-4``.
 

@@ -13,13 +13,23 @@ from cattrs import (
     IterableValidationNote,
 )
 
-from cnnviz.lesson.tables import LessonFile, converter
+from cnnviz.engine.expression import read_expression
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.tables import ExpressionFile, LessonFile, converter
 from cnnviz.lesson.values import Fault, hint, shown
 from cnnviz.text import tr
 
 
-def check(content: Mapping[str, Any]) -> tuple[LessonFile | None, list[str]]:
+def check(content: Mapping[str, Any]) -> tuple[LessonFile | ExpressionFile | None, list[str]]:
     """Return what a parsed lesson file says, or None and all that is wrong with it."""
+    lesson: LessonFile | ExpressionFile
+    if "expressions" in content:
+        across = list(_values_and_names(content))
+        try:
+            lesson = converter().structure(content, ExpressionFile)
+        except BaseValidationError as error:
+            return None, [*_faults(error, ""), *across]
+        return (None, across) if across else (lesson, [])
     content, misplaced = _without_misplaced(content)
     across = [*misplaced, *_across(content)]
     try:
@@ -39,6 +49,8 @@ def _faults(error: BaseException, path: str) -> Iterator[str]:
             yield from _faults(inner, path + _step(inner))
     elif isinstance(error, ForbiddenExtraKeysError):
         known = [column.name for column in fields(error.cl)]
+        if error.cl is LessonFile:
+            known.append("expressions")
         for key in sorted(error.extra_fields):
             place = f"{path}.{_key(key)}".removeprefix(".")
             if path and key in _AT_THE_TOP:
@@ -69,6 +81,8 @@ def _key(key: str) -> str:
 
 
 # ------------------------------------------------------------------------------- what stands in another table
+
+_MOST_EXPRESSIONS = 50
 
 _AT_THE_TOP = ("title", "sentence", "seed", "weights")
 """What is no table in a lesson file; written below a table's name, TOML takes it for a part of that table."""
@@ -115,6 +129,30 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     yield from _target(given, "loss" in content)
     if "optimiser" in content and "loss" not in content:
         yield tr("optimiser: has nothing to go by without a [loss]; add one, or leave it out")
+
+
+def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:
+    """Find inputs of expressions without a value, and values for what is no input."""
+    parts = content["expressions"]
+    if not isinstance(parts, list):
+        return
+    if len(parts) > _MOST_EXPRESSIONS:
+        yield tr("expressions: must be at most {most}, are {count}", most=_MOST_EXPRESSIONS, count=len(parts))
+    for k, part in enumerate(parts[:_MOST_EXPRESSIONS]):
+        text, values = (part.get("text"), part.get("values")) if isinstance(part, dict) else (None, None)
+        if not isinstance(text, str) or not isinstance(values, dict):
+            continue
+        try:
+            inputs = read_expression(text).inputs
+        except CnnvizError:  # the tables' own check says it
+            continue
+        for name in inputs:
+            if name not in values:
+                yield tr("expressions[{k}].values.{name}: must be given", k=k, name=name)
+        for name in values:
+            if name not in inputs:
+                path = tr("expressions[{k}].values.{name}: is not in the expression", k=k, name=_key(name))
+                yield path + hint(name, inputs)
 
 
 def _target(given: Mapping[str, Any], loss: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A lesson: a network with its samples, one of which is stepped through."""
+"""A lesson: a network with its samples, or expressions; one of these is stepped through."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from cnnviz.engine.expression import Graph, is_expression, read_typed
 from cnnviz.engine.layer import Array
 from cnnviz.engine.network import Network
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.build import Samples, build
+from cnnviz.lesson.expressions import Example, Expressions, build_expressions
 from cnnviz.lesson.files import lesson_names, lesson_path, read_file
 from cnnviz.lesson.place import find_stops
+from cnnviz.lesson.tables import ExpressionFile
+from cnnviz.scene.numbers import as_formula
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.program import Program
@@ -29,15 +33,17 @@ DEFAULT = "digits"
 class Lesson:
     """A network, a sample that has gone through it, and the program of all that was computed.
 
+    Of an expression lesson the network is a graph, and each sample an expression with its values.
+
     Attributes
     ----------
     name : str
         What the lesson is asked for by.
     title, sentence : str
         Its name for people, and what it shows.
-    network : Network
-        Shared by the lessons that `choose` returns.
-    samples : Samples
+    network : Network or Graph
+        A network is shared by the lessons that `choose` returns; every expression is a graph of its own.
+    samples : Samples or Expressions
         What can be chosen from.
     image : int
         The one that is shown.
@@ -52,8 +58,8 @@ class Lesson:
     name: str
     title: str
     sentence: str
-    network: Network
-    samples: Samples
+    network: Network | Graph
+    samples: Samples | Expressions
     image: int
     tape: Tape
     program: Program
@@ -81,7 +87,7 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
     Parameters
     ----------
     name_or_path : str or PathLike
-        A name out of `lesson_names`, or a file.
+        A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``.
     image : int, optional
         Which of its images to step through; the one that the file says where it is not given.
 
@@ -95,8 +101,16 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
     CnnvizError
         If there is no such lesson, or something is wrong in its file: the sentence says all of it.
     """
+    if isinstance(name_or_path, str) and is_expression(name_or_path):
+        return _typed(name_or_path, image or 0)
     path = lesson_path(name_or_path)
     described = read_file(path)
+    if isinstance(described, ExpressionFile):
+        expressions, chosen = build_expressions(path, described), image or 0
+        made = _iteration(path.stem, None, expressions, chosen)
+        return Lesson(
+            path.stem, described.title, described.sentence, samples=expressions, image=chosen, **made
+        )
     network, samples = build(path, described)
     chosen = described.input.show if image is None else image
     made = _iteration(path.stem, network, samples, chosen)
@@ -104,7 +118,6 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
         name=path.stem,
         title=described.title,
         sentence=described.sentence,
-        network=network,
         samples=samples,
         image=chosen,
         stops=find_stops(path, described.stops, made["program"]),
@@ -112,20 +125,33 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
     )
 
 
-def _iteration(name: str, network: Network, samples: Samples, index: int) -> dict[str, Any]:
-    """Run the network on one sample; return the tape and the program."""
+def _typed(text: str, index: int) -> Lesson:
+    """Return the lesson of one expression that was typed."""
+    graph, values = read_typed(text)
+    samples = Expressions((Example(graph, values),))
+    made = _iteration("expression", None, samples, index)
+    title = f"f = {as_formula(graph.text)}"
+    sentence = tr("An expression that was typed: values go forward, gradients come back.")
+    return Lesson("expression", title, sentence, samples=samples, image=index, **made)
+
+
+def _iteration(
+    name: str, network: Network | Graph | None, samples: Samples | Expressions, index: int
+) -> dict[str, Any]:
+    """Run one sample; return what ran it, the tape and the program, and of an expression its stops."""
     if not 0 <= index < len(samples):
-        raise CnnvizError(
-            tr(
-                "{lesson} has no image {index}; its images are numbered 0 to {last}.",
-                lesson=name,
-                index=index,
-                last=len(samples) - 1,
-            )
-        )
+        said = tr("{lesson} has no image {index}; its images are numbered 0 to {last}.")
+        if isinstance(samples, Expressions):
+            said = tr("{lesson} has no expression {index}; they are numbered 0 to {last}.")
+        raise CnnvizError(said.format(lesson=name, index=index, last=len(samples) - 1))
+    if isinstance(samples, Expressions):
+        example = samples.examples[index]
+        tape, graph = example.graph.run(example.values), example.graph
+        return {"network": graph, "tape": tape, "program": Program(graph.calls(tape)), "stops": example.stops}
+    assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
         tape = network.run(samples.image(index), _target(network, samples, index))
-    return {"tape": tape, "program": Program(network.calls(tape))}
+    return {"network": network, "tape": tape, "program": Program(network.calls(tape))}
 
 
 def _target(network: Network, samples: Samples, index: int) -> Array | None:

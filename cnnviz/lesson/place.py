@@ -105,15 +105,29 @@ def find_stops(path: Path, described: Sequence[StopPart], program: Program) -> t
     CnnvizError
         If a place does not exist; all such faults are told together.
     """
-    stops: list[Stop] = []
     faults: list[str] = []
+    stops = stops_of(described, program, faults)
+    if faults:
+        raise wrong(path, faults)
+    return stops
+
+
+def stops_of(
+    described: Sequence[StopPart], program: Program, faults: list[str], under: str = ""
+) -> tuple[Stop, ...]:
+    """Return the stops that are described, in the order of the steps, and add to the faults found so far.
+
+    Parameters
+    ----------
+    under : str
+        The path of the table that they stand in, with a dot.
+    """
+    stops: list[Stop] = []
     for k, part in enumerate(described):
         try:
             stops.append(Stop(_step_of(part, program), tr(part.caption)))
         except CnnvizError as error:
-            faults.append(f"stops[{k}].at: {error}")
-    if faults:
-        raise wrong(path, faults)
+            faults.append(f"{under}stops[{k}].at: {error}")
     return tuple(sorted(stops, key=lambda stop: stop.index))
 
 

@@ -18,7 +18,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
 from cnnviz.lesson import values
-from cnnviz.lesson.values import DataFile, Fault, Name, Numbers, Text, shown
+from cnnviz.lesson.values import DataFile, Expression, Fault, Name, Numbers, Text, shown
 from cnnviz.text import tr
 
 Size = Annotated[int, SIZE]
@@ -108,8 +108,44 @@ class StopPart:
 
 
 @dataclass(frozen=True)
+class ExpressionPart:
+    """One of the tables ``[[expressions]]``.
+
+    Attributes
+    ----------
+    text : str
+        The expression.
+    values : dict[str, float]
+        A number for each of its inputs.
+    stops : tuple[StopPart, ...]
+        Where the lesson has something to say about it.
+    """
+
+    text: Expression
+    values: dict[str, float]
+    stops: tuple[StopPart, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExpressionFile:
+    """A whole lesson file about expressions instead of a network, checked.
+
+    Attributes
+    ----------
+    title, sentence : str
+        Its name for people, and what it shows.
+    expressions : tuple[ExpressionPart, ...]
+        What can be chosen from; the first is shown first.
+    """
+
+    title: Text
+    sentence: Text
+    expressions: tuple[ExpressionPart, ...]
+
+
+@dataclass(frozen=True)
 class LessonFile:
-    """A whole lesson file, checked in itself; shapes and data files are yet to be looked at.
+    """A whole lesson file about a network, checked in itself; shapes and data files are yet to be looked at.
 
     Attributes
     ----------
@@ -160,6 +196,7 @@ def converter() -> Converter:
         Text: values.text,
         Name: values.name,
         DataFile: values.data_file,
+        Expression: values.expression,
         Numbers: values.numbers,
         LayerPart: lambda value, _: _layer(made, value),
         LossPart: lambda value, _: LossPart(*_part(made, value, "loss")),

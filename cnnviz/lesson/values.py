@@ -10,6 +10,8 @@ from typing import Any, NewType
 import numpy as np
 
 from cnnviz.catalogue import Range
+from cnnviz.engine.expression import read_expression
+from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
 RESERVED = ("at", "input", "loss")
@@ -22,6 +24,7 @@ _MOST_AXES = 4
 Text = NewType("Text", str)
 Name = NewType("Name", str)
 DataFile = NewType("DataFile", str)
+Expression = NewType("Expression", str)
 Numbers = NewType("Numbers", np.ndarray)
 
 
@@ -88,6 +91,16 @@ def name(value: Any, _: Any = None) -> Name:
     if word in RESERVED:
         raise Fault(tr("must not be {value}, which has a meaning of its own", value=shown(word)))
     return Name(word)
+
+
+def expression(value: Any, _: Any = None) -> Expression:
+    """Take an expression such as ``(x + y) * z``."""
+    word = string(value)
+    try:
+        read_expression(word)
+    except CnnvizError as error:
+        raise Fault(str(error).rstrip(".")) from error
+    return Expression(word)
 
 
 def data_file(value: Any, _: Any = None) -> DataFile:

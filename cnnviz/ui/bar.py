@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
-from PySide6.QtGui import QAction, QFontMetrics, QPixmap, QResizeEvent
+from PySide6.QtGui import QAction, QFontMetrics, QIcon, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
-from cnnviz.ui.keys import KEYS, tip
+from cnnviz.ui.keys import KEYS, said, tip
 from cnnviz.ui.look import icon
 from cnnviz.ui.player import SPEEDS, Player
 
@@ -52,6 +52,10 @@ class TopBar(QWidget):
         self.speed = QSlider(Qt.Orientation.Horizontal)
         self.speed_text = QLabel()
         self.image, self.theme_button, self.save = (self._button(name) for name in ("image", "theme", "save"))
+        self.expression = self._button("expression")
+        self.expression.setText("f = …")
+        self.expression.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self.expression.hide()
         self._make_export_menu()
         for button in (self.image, self.save):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -130,7 +134,7 @@ class TopBar(QWidget):
         row.addWidget(self.speed)
         row.addWidget(self.speed_text)
         row.addStretch(1)
-        for button in (self.image, self.theme_button, self.save):
+        for button in (self.image, self.expression, self.theme_button, self.save):
             row.addWidget(button)
         # What a narrow window can do without, first to go first.
         self._spare = (step_by, speed, self.title, self.theme_button, self.speed_text, self.speed, self.save)
@@ -175,13 +179,18 @@ class TopBar(QWidget):
         self.refresh()
         self._fit()
 
-    def set_image(self, thumbnail: QPixmap | None, text: str) -> None:
-        """Show which image goes through the network; nothing where there is no choice."""
-        self.image.setVisible(thumbnail is not None)
-        if thumbnail is not None:
-            self.image.setIcon(thumbnail)
-            self.image.setText(text)
-            self.image.setAccessibleName(tr("Choose image; now {text}", text=text))
+    def set_image(
+        self, thumbnail: QPixmap | None, text: str, many: bool = True, expressions: bool = False
+    ) -> None:
+        """Show which image goes through the network, or which expression it is; nothing without a choice."""
+        self.image.setVisible(many)
+        self.image.setIcon(QIcon() if thumbnail is None else thumbnail)
+        self.image.setText(_short(text))
+        what = tr("Choose expression") if expressions else tr("Choose image")
+        self.image.setAccessibleName(tr("{what}; now {text}", what=what, text=text))
+        self.image.setToolTip(f"{what} ({said('image')})")
+        self.expression.setVisible(expressions)
+        self._fit()
 
     def refresh(self) -> None:
         """Show the player's state."""
@@ -231,6 +240,11 @@ class Title(QLabel):
     def _elide(self) -> None:
         metrics = QFontMetrics(self.font())
         self.setText(metrics.elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width()))
+
+
+def _short(text: str) -> str:
+    """Cut a long expression."""
+    return text if len(text) <= 22 else f"{text[:21]}…"
 
 
 def _quiet(text: str) -> QLabel:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.expressions import Example, Expressions
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.trace.cursor import LEVELS
 from cnnviz.ui.player import Player
@@ -57,10 +59,12 @@ class Desk(QObject):
     def open(self, source: str) -> None:
         """Put another lesson on the desk, at the place where it was left; on an error all stays."""
         try:
-            lesson = load_lesson(source)
+            self._put(source)
         except CnnvizError as error:
             self.failed.emit(str(error))
-            return
+
+    def _put(self, source: str) -> None:
+        lesson = load_lesson(source)
         self.remember()
         self.lesson, self._source = lesson, _whole(source)
         self.player.clear_breakpoints()
@@ -78,9 +82,33 @@ class Desk(QObject):
         self._load(self.player.cursor.index)
         self.changed.emit()
 
-    def label(self, image: int) -> str:
-        """Return what an image shows: the name of its class, or its number."""
+    @property
+    def typed(self) -> str:
+        """The expression at hand with its values, as it is typed; empty if the lesson has a network."""
+        lesson = self.lesson
+        return lesson.samples.examples[lesson.image].typed if isinstance(lesson.samples, Expressions) else ""
+
+    def take_expression(self, text: str) -> None:
+        """Step through an expression that was typed, with values behind it.
+
+        Values that are not given stay as they are in the expression at hand.
+
+        Raises
+        ------
+        CnnvizError
+            If the text is not understood, or a value is missing; all stays as it is.
+        """
+        graph, values = read_typed(text)
         samples = self.lesson.samples
+        known = samples.examples[self.lesson.image].values if isinstance(samples, Expressions) else {}
+        kept = {name: known[name] for name in graph.inputs if name in known and name not in values}
+        self._put(f"f = {Example(graph, {**kept, **values}).typed}")
+
+    def label(self, image: int) -> str:
+        """Return what an image shows, the name of its class or its number; of an expression, its text."""
+        samples = self.lesson.samples
+        if isinstance(samples, Expressions):
+            return samples.label(image)
         if samples.labels is None:
             return str(image)
         label = int(samples.labels[image])
@@ -109,5 +137,7 @@ class Desk(QObject):
 
 
 def _whole(source: str) -> str:
-    """Return a built-in lesson's name as it is, and a file's way from the root."""
+    """Return a built-in lesson's name or an expression as it is, and a file's way from the root."""
+    if is_expression(source):
+        return source
     return os.path.abspath(source) if Path(source).suffix or os.sep in source else source

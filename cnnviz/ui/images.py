@@ -33,6 +33,7 @@ class ImageChooser(QFrame):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.grid = QListWidget()
+        self._listed = False
         self.grid.setAccessibleName(tr("Images of the lesson"))
         self.grid.setViewMode(QListWidget.ViewMode.IconMode)
         self.grid.setResizeMode(QListWidget.ResizeMode.Adjust)
@@ -47,20 +48,35 @@ class ImageChooser(QFrame):
         column.setContentsMargins(6, 6, 6, 6)
         column.addWidget(self.grid)
 
-    def fill(self, images: Array, labels: list[str], shown: int) -> None:
-        """Show images; the first few hundred, and the one at hand."""
+    def fill(self, images: Array | None, labels: list[str], shown: int) -> None:
+        """Show images, the first few hundred and the one at hand; where there are none, a list."""
         self.grid.clear()
-        numbers = sorted({*range(min(len(images), _MOST_SHOWN)), shown})
+        self._listed = images is None
+        mode = QListWidget.ViewMode.ListMode if self._listed else QListWidget.ViewMode.IconMode
+        self.grid.setViewMode(mode)
+        self.grid.setMovement(QListWidget.Movement.Static)
+        self.grid.setGridSize(QSize() if self._listed else QSize(64, 78))
+        self.grid.setAccessibleName(
+            tr("Expressions of the lesson") if self._listed else tr("Images of the lesson")
+        )
+        numbers = sorted({*range(min(len(labels), _MOST_SHOWN)), shown})
         for k in numbers:
-            item = QListWidgetItem(QIcon(thumbnail(images[k], 48)), labels[k])
+            item = QListWidgetItem(labels[k])
             item.setData(Qt.ItemDataRole.UserRole, k)
-            item.setToolTip(tr("image {number}: {label}", number=k, label=labels[k]))
+            if images is None:
+                item.setSizeHint(QSize(0, round(1.9 * self.fontMetrics().height())))
+            else:
+                item.setIcon(QIcon(thumbnail(images[k], 48)))
+                item.setToolTip(tr("image {number}: {label}", number=k, label=labels[k]))
             self.grid.addItem(item)
         self.grid.setCurrentRow(numbers.index(shown))
 
     def open_at(self, corner: QPoint, room: QSize) -> None:
         """Show the grid with its upper right corner somewhere, and give it the keyboard."""
         size = QSize(min(560, room.width() - 40), min(440, room.height() - 80))
+        if self._listed:
+            rows = self.grid.count() * max(1, self.grid.sizeHintForRow(0))
+            size = QSize(min(320, size.width()), min(rows + 20, size.height()))
         self.resize(size)
         self.move(corner.x() - size.width(), corner.y())
         self.show()

@@ -41,6 +41,7 @@ FILE = (
     Key("lessons", "Lessons"),
     SEPARATOR,
     Key("image", "Choose image…", ("I",)),
+    Key("expression", "Type an expression…", ("E",)),
     SEPARATOR,
     Key("save", "Save frame as picture…", ("Ctrl+E",)),
     Key("export", "Export frames…"),

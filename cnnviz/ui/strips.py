@@ -122,32 +122,34 @@ class MessageStrip(Strip):
         self.sign.setPixmap(icon("alert", theme.color("alert")).pixmap(20, 20))
 
 
-class GoStrip(Strip):
-    """A field for a step's number or a cell; what is wrong with it is said beside it.
+class FieldStrip(Strip):
+    """A field to type into; what is wrong with the text is said beside it.
 
     Parameters
     ----------
-    go : Callable[[str], None]
-        Goes to what a text names, or raises CnnvizError.
+    name : str
+        What stands before the field.
+    hint : str
+        What stands behind it while nothing is wrong.
+    take : Callable[[str], None]
+        Does what a text says, or raises CnnvizError.
     """
 
-    def __init__(self, go: Callable[[str], None]) -> None:
-        super().__init__(tr("Go to"))
-        self._go = go
+    def __init__(self, name: str, hint: str, take: Callable[[str], None]) -> None:
+        super().__init__(name)
+        self._take, self._hint_text = take, hint
         self.field = QLineEdit()
-        self.field.setMinimumWidth(220)
-        self.field.setAccessibleName(tr("Step or cell to go to"))
-        self.field.setPlaceholderText("1034, conv1[2,3,4]")
-        self.field.setToolTip(tr("A step's number, or the cell whose step to go to (Enter)"))
         self.field.returnPressed.connect(self._accept)
         self.field.textEdited.connect(lambda: self._hint())
         self.field.installEventFilter(self)
-        self.row.addWidget(QLabel(tr("Go to")))
+        self.row.addWidget(QLabel(name))
         self.row.addWidget(self.field)
         self._finish()
 
-    def ask(self) -> None:
-        """Show the field and give it the keyboard."""
+    def ask(self, text: str | None = None) -> None:
+        """Show the field, with a text if one is given, and give it the keyboard."""
+        if text is not None:
+            self.field.setText(text)
         self._hint()
         self.show()
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -162,13 +164,54 @@ class GoStrip(Strip):
         return event.key() == Qt.Key.Key_Escape
 
     def _hint(self) -> None:
-        self.sentence.setText(tr("a step's number, or a cell as in conv1[2,3,4] or conv1.dw[0,0,1,2]"))
+        self.sentence.setText(self._hint_text)
 
     def _accept(self) -> None:
         try:
-            self._go(self.field.text())
+            self._take(self.field.text())
         except CnnvizError as error:
             self.sentence.setText(str(error))
             self.field.selectAll()
         else:
             self.shut()
+
+
+class GoStrip(FieldStrip):
+    """A field for a step's number or a cell.
+
+    Parameters
+    ----------
+    go : Callable[[str], None]
+        Goes to what a text names, or raises CnnvizError.
+    """
+
+    def __init__(self, go: Callable[[str], None]) -> None:
+        hint = tr("a step's number, or a cell as in conv1[2,3,4] or conv1.dw[0,0,1,2]")
+        super().__init__(tr("Go to"), hint, go)
+        self.field.setMinimumWidth(220)
+        self.field.setAccessibleName(tr("Step or cell to go to"))
+        self.field.setPlaceholderText("1034, conv1[2,3,4]")
+        self.field.setToolTip(tr("A step's number, or the cell whose step to go to (Enter)"))
+
+
+class ExpressionStrip(FieldStrip):
+    """A field for an expression with its values.
+
+    Parameters
+    ----------
+    take : Callable[[str], None]
+        Steps through it, or raises CnnvizError.
+    """
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        hint = tr("+ − * / **, sigmoid, relu, tanh, exp, log; then a value for each name")
+        super().__init__("f =", hint, take)
+        self.setAccessibleName(tr("Type an expression"))
+        self.field.setMinimumWidth(380)
+        self.field.setMaxLength(400)
+        self.field.setAccessibleName(tr("Expression, and the values of its names"))
+        self.field.setPlaceholderText(EXAMPLE)
+        self.field.setToolTip(tr("An expression, then its values (Enter)"))
+
+
+EXAMPLE = "(x + y) * z   x=-2 y=5 z=-4"

@@ -13,7 +13,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.lesson import Lesson
+from cnnviz.lesson.lesson import Lesson, Samples
 from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import View, compose
@@ -40,7 +40,7 @@ from cnnviz.ui.panes import (
 from cnnviz.ui.saving import save_picture
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
-from cnnviz.ui.strips import GoStrip, MessageStrip
+from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
 
 _LEAVES_WITHIN = 2.0
 """Seconds between two presses of Esc that leave the lecture view."""
@@ -89,6 +89,7 @@ class Window(QMainWindow):
     def _assemble(self) -> None:
         self.bar = TopBar(self.player, self.actions_by_name)
         self.message, self.go_strip = MessageStrip(), GoStrip(self._go_to)
+        self.expression_strip = ExpressionStrip(self.desk.take_expression)
         self.exporter = Exporter(self)
         self.export_strip = ExportStrip(self.exporter)
         self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
@@ -103,7 +104,7 @@ class Window(QMainWindow):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.bar, self.message, self.export_strip, self.go_strip):
+        for widget in (self.bar, self.message, self.export_strip, self.go_strip, self.expression_strip):
             column.addWidget(widget)
         column.addWidget(self.splitter, 1)
         column.addWidget(self.timeline)
@@ -120,7 +121,7 @@ class Window(QMainWindow):
         self.chooser.chosen.connect(self.desk.choose)
         self.exporter.ended.connect(self._tell_export_ended)
         self.stage.painted.connect(self.player.set_shown)
-        for strip in (self.message, self.export_strip, self.go_strip):
+        for strip in (self.message, self.export_strip, self.go_strip, self.expression_strip):
             strip.closed.connect(self.stage.setFocus)
         self.player.moved.connect(
             lambda: self.actions_by_name[self.player.cursor.level.value].setChecked(True)
@@ -131,6 +132,7 @@ class Window(QMainWindow):
             **moves(self.player),
             "open": self._ask_for_lesson,
             "image": self._show_images,
+            "expression": self._ask_for_expression,
             "save": self._ask_where_to_save,
             "export": self._ask_what_to_export,
             "copy": self._copy,
@@ -160,14 +162,17 @@ class Window(QMainWindow):
         self.bar.title.set_whole(lesson.title, lesson.sentence)
         many = len(lesson.samples) > 1
         self.actions_by_name["image"].setEnabled(many)
-        picture = thumbnail(lesson.samples.image(lesson.image), 64) if many else None
-        self.bar.set_image(picture, self.desk.label(lesson.image))
+        images = lesson.samples if isinstance(lesson.samples, Samples) else None
+        picture = thumbnail(images.image(lesson.image), 64) if images and many else None
+        self.actions_by_name["image"].setText(tr("Choose image…") if images else tr("Choose expression…"))
+        self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=images is None)
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_images(self) -> None:
         lesson = self.desk.lesson
         labels = [self.desk.label(k) for k in range(len(lesson.samples))]
-        self.chooser.fill(lesson.samples.images, labels, lesson.image)
+        images = lesson.samples.images if isinstance(lesson.samples, Samples) else None
+        self.chooser.fill(images, labels, lesson.image)
         button = self.bar.image
         corner = button.mapToGlobal(QPoint(button.width(), button.height() + 4))
         if not button.isVisible():
@@ -252,8 +257,14 @@ class Window(QMainWindow):
 
     # ---------------------------------------------------------------------------------------------- places
 
+    def _ask_for_expression(self) -> None:
+        self.player.pause()
+        self.go_strip.hide()
+        self.expression_strip.ask(self.desk.typed or None)
+
     def _ask_where_to_go(self) -> None:
         self.player.pause()
+        self.expression_strip.hide()
         self.go_strip.ask()
 
     def _go_to(self, text: str) -> None:
@@ -313,7 +324,7 @@ class Window(QMainWindow):
         QApplication.setPalette(palette(self.theme))
         self._text_size = 0
         self._fit()
-        for strip in (self.message, self.go_strip):
+        for strip in (self.message, self.go_strip, self.expression_strip):
             strip.set_look(self.theme)
         for pane in self.panes:
             pane.set_look(self.theme, self.zoom / 100)

@@ -14,7 +14,7 @@ from cnnviz.engine.expression import Edge, Graph, Node, read_expression
 from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief
-from cnnviz.scene.pictures.graph_setting import LINE, LOCAL, NAME, NUMBER, PARTS, Numbers, Setting, setting
+from cnnviz.scene.pictures.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
 
@@ -127,12 +127,12 @@ class _Drawing:
 
     def local(self, edge: Edge) -> list[Mark]:
         """Write the local derivative on an edge."""
-        box, lines = self.at.labels[edge.line]
-        size, scale = LOCAL * self.at.text, self.at.scale
+        place, scale = self.at.labels[edge.line], self.at.scale
+        box, lines, size = place.box, place.lines, place.size
         outline = "backward" if edge is self.known.in_hand else None
         marks: list[Mark] = [Rect(box, "ground", outline, 1.5 * scale, 5 * scale)]
         for k, line in enumerate(lines):
-            row = Box(box.x + 3 * scale, box.y + k * LINE * size, box.w - 6 * scale, LINE * size)
+            row = Box(box.x + 2, box.y + k * box.h / len(lines), box.w - 4, box.h / len(lines))
             *before, last = line
             number = Run(last, "ink", k == len(lines) - 1 or bool(before))
             marks.append(Label(row, (*(Run(text, "ink") for text in before), number), size, "center"))

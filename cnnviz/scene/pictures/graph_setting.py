@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
-from math import sqrt
+from itertools import pairwise, product
+from math import inf, sqrt
+from operator import itemgetter
 
 from cnnviz.engine.expression import Edge, Graph, Node
 from cnnviz.scene.marks import Box
@@ -27,10 +28,22 @@ _SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷", "neg": "−", "sigmoid": "
 RADIUS, NAME, NUMBER, PARTS, LOCAL = 38, 34, 29, 22, 23
 LINE = 1.24
 _GAP = 10
-_WIDE = 0.56  # how wide a letter is, in parts of its size
+# How wide letters are, in parts of their size; others are like digits.
+_NARROW = {**dict.fromkeys(" .,·", 0.29), **dict.fromkeys("/()−-", 0.42), "f": 0.36, "r": 0.38, "t": 0.36}
 
 # Where on an edge its derivative may stand, the best first.
 _ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8)
+# And how much smaller it may get where there is little room.
+_SIZES = (1.0, 0.85, 0.7)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a local derivative stands, what it says line by line, and the size of its text."""
+
+    box: Box
+    lines: Lines
+    size: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,42 +210,40 @@ class Setting:
     # ------------------------------------------------------------------------------- local derivatives
 
     @cached_property
-    def labels(self) -> Mapping[int, tuple[Box, Lines]]:
-        """Where the local derivatives stand on the edges, by line of the backward listing, and what they say.
+    def labels(self) -> Mapping[int, Place]:
+        """Where the local derivatives stand, by line of the backward listing.
 
         One after the other each takes the place where it covers the least of nodes, numbers and others.
         """
-        taken = [self.node_box(name) for name in self.layout.spots]
+        taken = [self.node_box(name).inset(-14 * self.scale, 0) for name in self.layout.spots]  # and arrows
         for name in self.graph.names:
             taken += [self.value_box(name), self.gradient_box(name)]
             if self.uses(name) > 1:
                 taken.append(self.parts_box(name, " + ".join(["0.000"] * self.uses(name))))
-        found: dict[int, tuple[Box, Lines]] = {}
+        found: dict[int, Place] = {}
         for edge in self.graph.edges:
-            choices = list(self._choices(edge))
-            place = min(choices, key=lambda choice: _cost(choice, taken))
-            taken.append(place[0])
-            found[edge.line] = place[0], place[1]
+            found[edge.line] = _best(self._choices(edge), taken)
+            taken.append(found[edge.line].box)
         return found
 
-    def _choices(self, edge: Edge) -> list[tuple[Box, Lines, float]]:
+    def _choices(self, edge: Edge) -> list[tuple[float, Place]]:
         """Return where an edge's derivative may stand, what it then says, and how little that is liked."""
         points = self.curves[edge.node, edge.slot][-21:]
         room = points[-1][0] - points[0][0]
-        size = LOCAL * self.text
-        number = brief(self.graph.local(edge, self.numbers))
-        choices: list[tuple[Box, Lines, float]] = []
-        wordings = _wordings(edge, number)
-        for wordy, lines in enumerate(wordings):
-            wide = (max(map(width, lines)) + 0.5) * size
-            if wide > room and lines is not wordings[-1]:
+        wordings = _wordings(edge, brief(self.graph.local(edge, self.numbers)))
+        choices: list[tuple[float, Place]] = []
+        for (wordy, lines), (small, part) in product(enumerate(wordings), enumerate(_SIZES)):
+            size = LOCAL * self.text * part
+            wide, height = (max(map(width, lines)) + 0.5) * size, LINE * size * len(lines)
+            if wide > room and not (lines is wordings[-1] and part == _SIZES[-1]):
                 continue
-            wide, height = min(wide, room - 14 * self.scale), LINE * size * len(lines)
-            for k, t in enumerate(_ALONG):
+            wide = min(wide, room)
+            for (far, t), aside in product(enumerate(_ALONG), (0.0, -0.62, 0.62)):
                 x, y = points[round(20 * t)]
-                dislike = 0.04 * k + 0.1 * wordy
-                choices.append((Box(x - wide / 2, y - height / 2, wide, height), lines, dislike))
-        return choices
+                box = Box(x - wide / 2, y + aside * height - height / 2, wide, height)
+                dislike = 0.04 * far + 0.1 * wordy + 0.3 * small + 0.2 * abs(aside)
+                choices.append((dislike, Place(box, lines, size)))
+        return sorted(choices, key=itemgetter(0))
 
 
 @lru_cache(maxsize=64)
@@ -246,7 +257,7 @@ def setting(graph: Graph, numbers: Numbers, box: Box, unit: float) -> Setting:
 
 def width(texts: tuple[str, ...]) -> float:
     """Return about how wide texts are, in parts of their size."""
-    return _WIDE * sum(map(len, texts))
+    return sum(_NARROW.get(letter, 0.6) for text in texts for letter in text)
 
 
 def _bezier(corners: tuple[Point, ...], t: float) -> Point:
@@ -255,11 +266,18 @@ def _bezier(corners: tuple[Point, ...], t: float) -> Point:
     return x, y
 
 
-def _cost(choice: tuple[Box, Lines, float], taken: list[Box]) -> float:
-    """Return how much of others a label would cover, in parts of itself, and how little it is liked there."""
-    box, _, dislike = choice
-    covered = sum(_common(box, other) for other in taken)
-    return 4 * covered / (box.w * box.h or 1.0) + dislike
+def _best(choices: list[tuple[float, Place]], taken: list[Box]) -> Place:
+    """Return the place, of those in the order of liking, that covers none of others, or the least."""
+    best, least = choices[0][1], inf
+    for dislike, place in choices:
+        box = place.box
+        covered = sum(_common(box, other) for other in taken)
+        cost = 4 * covered / (box.w * box.h or 1.0) + dislike
+        if cost < least:
+            best, least = place, cost
+        if covered == 0:
+            break
+    return best
 
 
 def _common(one: Box, other: Box) -> float:
