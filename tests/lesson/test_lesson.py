@@ -195,9 +195,9 @@ def _required(entry):
     return [p.name for p in parameters if p.default is p.empty and p.name != entry.filled]
 
 
-def test_the_lesson_in_readme_is_complete(write):
+def test_the_lessons_in_readme_are_complete(write):
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-    (said,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
-    lesson = load_lesson(write(said))
+    network, expressions = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
 
-    assert lesson.tape["fc.y"] == pytest.approx(0.5 * 1 - 0.25 * 2 + 0.1)
+    assert load_lesson(write(network)).tape["fc.y"] == pytest.approx(0.5 * 1 - 0.25 * 2 + 0.1)
+    assert load_lesson(write(expressions)).tape["f.f"] == -12

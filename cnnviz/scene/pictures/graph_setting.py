@@ -35,6 +35,8 @@ _NARROW = {**dict.fromkeys(" .,·", 0.29), **dict.fromkeys("/()−-", 0.42), "f"
 _ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8)
 # And how much smaller it may get where there is little room.
 _SIZES = (1.0, 0.85, 0.7)
+# How little each wording is liked: in one line, in two, the number alone.
+_WORDY = (0.0, 0.1, 0.55)
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class Setting:
         end, port, bow = self.node_box(node.name), self._port(node, slot), self._bow(node, slot)
         places = [self._at(*spot) for spot in self.layout.ways[node.name, slot]]
         round_off = end.h / 2 * (1 - sqrt(max(0.0, 1 - (2 * port / end.h) ** 2)))
-        places[0] = (start.right + 2 * self.scale, start.center[1] + 0.4 * bow)
+        places[0] = (start.right + 2 * self.scale, start.center[1] + self._start(node, slot))
         places[-1] = (end.x + round_off - 3 * self.scale, end.center[1] + port)
         points: list[Point] = []
         for (ax, ay), (bx, by) in pairwise(places):
@@ -200,6 +202,15 @@ class Setting:
         rows = [self.layout.ways[node.name, k][-2][1] for k in range(2)]
         above = (rows[slot], slot) < (rows[1 - slot], 1 - slot)
         return (-0.5 if above else 0.5) * RADIUS * self.scale
+
+    def _start(self, node: Node, slot: int) -> float:
+        """Return how far over or under its middle an edge leaves a node, in the order of where they go."""
+        ways = self.layout.ways
+        here = ways[node.name, slot][0]
+        beside = [key for key, way in ways.items() if way[0] == here]
+        beside.sort(key=lambda key: (ways[key][1][1], key[1]))
+        step = min(0.6, 1.1 / len(beside)) * RADIUS * self.scale
+        return (beside.index((node.name, slot)) - (len(beside) - 1) / 2) * step
 
     def _bow(self, node: Node, slot: int) -> float:
         """Return how far an edge bends aside: only where two go the same way."""
@@ -241,7 +252,7 @@ class Setting:
             for (far, t), aside in product(enumerate(_ALONG), (0.0, -0.62, 0.62)):
                 x, y = points[round(20 * t)]
                 box = Box(x - wide / 2, y + aside * height - height / 2, wide, height)
-                dislike = 0.04 * far + 0.1 * wordy + 0.3 * small + 0.2 * abs(aside)
+                dislike = 0.04 * far + _WORDY[wordy] + 0.3 * small + 0.2 * abs(aside)
                 choices.append((dislike, Place(box, lines, size)))
         return sorted(choices, key=itemgetter(0))
 
@@ -287,14 +298,14 @@ def _common(one: Box, other: Box) -> float:
 
 
 def _wordings(edge: Edge, number: str) -> list[Lines]:
-    """Return what may be written on an edge: ∂f/∂q = z = −4, in one line or in two."""
+    """Return what may be written on an edge: ∂f/∂q = z = −4, in one line or in two, or the number alone."""
     head = f"∂{edge.node}/∂{edge.operand}"
     symbol, _, condition = edge.local.partition(" if ")
     if condition:  # of a ReLU
         operand = condition.partition(" > ")[0]
         why = f"{operand} > 0" if number == "1" else f"{operand} ≤ 0"
-        return [((f"{head} = ", number), (why,))]
+        return [((f"{head} = {number}  ({why})",),), ((f"{head} = ", number), (f"{why}",)), ((number,),)]
     symbol = as_formula(symbol)
     if symbol == number:
-        return [((f"{head} = ", number),)]
-    return [((f"{head} = {symbol} = ", number),), ((f"{head} = {symbol}",), ("= ", number))]
+        return [((f"{head} = ", number),), ((f"{head} =",), (number,)), ((number,),)]
+    return [((f"{head} = {symbol} = ", number),), ((f"{head} = {symbol}",), ("= ", number)), ((number,),)]
