@@ -42,8 +42,10 @@ def _fill_around(mark: Rect, covered: list[Box], painter: QPainter, theme: Theme
     left = QRegion(rectangle(mark.box).toAlignedRect())
     for box in covered:
         left -= QRegion(rectangle(box).toRect())
-    for part in left:
-        painter.fillRect(part, brush(theme, mark.fill or "ground"))
+    painter.save()
+    painter.setClipRegion(left, Qt.ClipOperation.IntersectClip)
+    painter.fillRect(rectangle(mark.box), brush(theme, mark.fill or "ground"))
+    painter.restore()
 
 
 def _paint_group(mark: Group, painter: QPainter, theme: Theme) -> None:
