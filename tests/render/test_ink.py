@@ -100,7 +100,10 @@ def test_labels_and_grids_do_not_overlap(shown):
 
 
 def test_no_line_crosses_a_text(shown):
+    """But the names of a graph's edges, which stand on a ground of their own."""
     for at, _, marks in shown:
+        if at.operation.call.expression:
+            continue
         labels = texts(marks["stage"])
         lines = [mark for mark in marks["stage"] if isinstance(mark, Path) and not mark.filled]
         for line in lines:

@@ -167,6 +167,11 @@ def unknown() -> Program:
     return Program([Call("turn", "turn", "forward", turned, given, {"y": 2 * x.transpose(0, 2, 1)})])
 
 
+def chain() -> Program:
+    """An expression: its graph, forwards and backwards; listings without arrays."""
+    return load_lesson("chain-rule").program
+
+
 def overflowing() -> Program:
     """Numbers that grow until they are infinite, and then are none."""
     layers: Layers = [("conv", Conv2d(1, 2, 2)), ("flatten", Flatten()), ("fc", Linear(8, 3))]
@@ -181,7 +186,7 @@ def overflowing() -> Program:
 
 _MAKERS: dict[str, Callable[[], Program]] = {
     made.__name__: made
-    for made in (digits, every, large, one, columns, deep, tiny, scattered, unknown, overflowing)
+    for made in (digits, every, large, one, columns, deep, tiny, scattered, unknown, chain, overflowing)
 }
 NAMES = tuple(_MAKERS)
 

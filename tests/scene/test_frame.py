@@ -167,8 +167,10 @@ def test_what_a_step_reads_and_writes_is_seen_with_its_number_and_outlined(shown
 
 
 def test_outlines_lie_on_a_grid(placed):
-    """A window or a cell is outlined where there is one: never beside the grid."""
+    """A window or a cell is outlined where there is one: never beside the grid. (A graph has nodes.)"""
     for at, frame in placed:
+        if at.operation.call.expression:
+            continue
         stage = in_pane(frame, "stage")
         cells = [mark.box for mark in stage if isinstance(mark, Cells)]
         for mark in stage:

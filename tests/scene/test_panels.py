@@ -229,7 +229,8 @@ def test_progress_in_the_lecture_view_fills_with_the_program(name):
         assert f"{count(step)} / {count(len(made) - 1)}" in said(marks)
     assert filled[0] < filled[1] < filled[2]
     assert filled[2] > 0.9 * lecture.progress_bar(box, 1.0).w
-    assert filled[0] < 0.05 * lecture.progress_bar(box, 1.0).w or name == "unknown"
+    if len(made) > 100:
+        assert filled[0] < 0.05 * lecture.progress_bar(box, 1.0).w
 
 
 def test_groups_stand_for_what_does_not_change():

@@ -1,0 +1,89 @@
+"""The frames that are held: a telling step of every kind of picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from PySide6.QtGui import QImage
+
+from cnnviz.render.image import to_image
+from cnnviz.scene.frame import compose
+from cnnviz.scene.marks import Frame
+from cnnviz.trace.cursor import Breakpoint
+from tests.scene.programs import program, view
+
+SCALE = 0.5  # of frames of 1920 × 1080
+FOLDER = Path(__file__).parent
+
+
+class Held(NamedTuple):
+    """A step: program, operation, line of the listing, loop variables."""
+
+    program: str
+    operation: str
+    line: int
+    variables: dict[str, int]
+    theme: str = "light"
+
+
+FRAMES = {
+    "conv2d-pixels": Held("digits", "conv1", 9, {"o": 1, "i": 2, "j": 4, "u": 1, "v": 1}),
+    "conv2d-channels": Held("digits", "conv2", 9, {"o": 3, "i": 1, "j": 1, "c": 2, "u": 1, "v": 2}),
+    "conv2d-large": Held("large", "conv1", 9, {"o": 1, "i": 17, "j": 23, "u": 2, "v": 1}),
+    "conv2d-dw": Held("digits", "conv2.dw", 9, {"o": 2, "c": 1, "u": 1, "v": 2, "i": 2, "j": 1}),
+    "conv2d-dx": Held("digits", "conv2.dx", 9, {"c": 1, "p": 2, "q": 2, "o": 1, "u": 2, "v": 1}),
+    "conv2d-dx-strided": Held("every", "conv.dx", 9, {"c": 1, "p": 4, "q": 2, "o": 2, "u": 1}),
+    "conv2d-db": Held("digits", "conv2.db", 6, {"o": 4, "i": 2, "j": 1}),
+    "max-pool": Held("digits", "pool1", 10, {"c": 1, "i": 1, "j": 2, "u": 1}),
+    "max-pool-dx": Held("digits", "pool2.dx", 7, {"c": 3, "i": 1, "j": 0, "u": 1, "v": 1}),
+    "avg-pool": Held("every", "pool", 8, {"c": 1, "i": 1, "j": 1, "u": 1, "v": 2}),
+    "relu": Held("digits", "relu1", 5, {"c": 1, "i": 4, "j": 3}),
+    "relu-dx": Held("digits", "relu2.dx", 5, {"c": 3, "i": 2, "j": 1}),
+    "leaky-relu-column": Held("columns", "leaky", 3, {"n": 30}),
+    "sigmoid": Held("every", "sigmoid", 5, {"c": 1, "i": 1, "j": 1}),
+    "tanh-large": Held("large", "tanh", 5, {"c": 1, "i": 20, "j": 11}),
+    "flatten": Held("digits", "flatten", 5, {"c": 3, "i": 1, "j": 0}),
+    "linear-whole": Held("every", "fc2", 5, {"n": 1, "m": 2}),
+    "linear-pages": Held("digits", "fc", 5, {"n": 5, "m": 13}),
+    "linear-dw": Held("digits", "fc.dw", 4, {"m": 6, "n": 4}),
+    "linear-dx": Held("digits", "fc.dx", 5, {"m": 19, "n": 3}),
+    "linear-db": Held("digits", "fc.db", 3, {"n": 4}),
+    "softmax": Held("digits", "softmax", 10, {"n": 4}),
+    "softmax-dx": Held("every", "softmax.dx", 4, {"n": 1}),
+    "cross-entropy": Held("digits", "loss", 4, {"n": 3}),
+    "half-squared-error-dy": Held("every", "loss.dy", 3, {"n": 1}),
+    "sgd": Held("digits", "conv2.w", 3, {"n": 104}),
+    "adam": Held("every", "fc1.w", 7, {"n": 31}),
+    "graph": Held("chain", "f", 2, {}),
+    "graph-back": Held("chain", "f.backward", 4, {}),
+    "generic": Held("unknown", "turn", 5, {"c": 1, "i": 1, "j": 2}),
+    "no-numbers": Held("overflowing", "fc", 5, {"n": 1, "m": 3}),
+    "powers-of-ten": Held("tiny", "fc1", 5, {"n": 2, "m": 3}),
+    "conv2d-channels-dark": Held(
+        "digits", "conv2", 9, {"o": 3, "i": 1, "j": 1, "c": 2, "u": 1, "v": 2}, "dark"
+    ),
+    "max-pool-dx-dark": Held("digits", "pool2.dx", 7, {"c": 3, "i": 1, "j": 0, "u": 1, "v": 1}, "dark"),
+    "relu-dark": Held("digits", "relu1", 5, {"c": 1, "i": 4, "j": 3}, "dark"),
+    "linear-pages-dark": Held("digits", "fc", 5, {"n": 5, "m": 13}, "dark"),
+}
+
+
+def frame(name: str) -> Frame:
+    """Compose a held frame."""
+    held = FRAMES[name]
+    made = program(held.program)
+    step = made.find(held.operation, line=held.line, **held.variables)
+    stop = Breakpoint(held.operation, held.line)
+    return compose(made, step, replace(view(made), breakpoints=(stop,)))
+
+
+def picture(name: str) -> QImage:
+    """Paint a held frame as it is stored."""
+    return to_image(frame(name), FRAMES[name].theme, SCALE)
+
+
+def stored(name: str) -> Path:
+    """Where the picture is kept."""
+    return FOLDER / f"{name}.png"
