@@ -17,7 +17,7 @@ import numpy as np
 
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
-from cnnviz.scene.numbers import MINUS, brief, full, number, power_of_ten, scaled, superscript
+from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, power_of_ten, scaled, superscript
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operands import Anatomy, Operand, anatomy
@@ -211,6 +211,9 @@ def scalar_text(moment: Moment, value: float) -> str:
     if not exact:
         return number(value, 0 if float(value).is_integer() else 2)
     finest = max(exact, key=lambda look: look.places - look.power)
+    if finest.power and not abs(value) * 10.0**-finest.power < 100:  # it is of another size than the array
+        places, power = decimals(np.array([value]))
+        return scaled(value, places + 1, power)
     return scaled(value, finest.places + 1, finest.power)
 
 

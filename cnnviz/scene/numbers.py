@@ -68,7 +68,8 @@ def full(value: Value) -> str:
         return number(value, 0)
     text = f"{value + 0.0:.7g}"  # −0.0 + 0.0 is 0.0
     if "e" in text:
-        return _scientific(value, 6)
+        mantissa, ten = _scientific(value, 6).split("·")
+        return f"{mantissa.rstrip('0').rstrip('.')}·{ten}"
     return text.replace("-", MINUS)
 
 

@@ -321,3 +321,16 @@ def test_terms_of_a_row_do_not_overlap_and_stand_still():
         assert len({mark.size for mark in shown}) == 1
         boxes.append([mark.box for mark in shown])
     assert all(each == boxes[0] for each in boxes)
+
+
+def test_scalars_of_another_size_than_the_array_are_written_plainly():
+    """Adam's mean is no number of 10⁻⁴, though the speeds beside it are."""
+    made = program("every").operation("fc1.w")
+    assert made.call.writes["v"].max() < 1e-3
+    at, frame = frame_at("every", "fc1.w", made.find(line=7, n=31))
+    mean, spread = (at.state.variables[name] for name in ("mean", "spread"))
+    line = text(rows(frame)[1][0])
+    assert line.endswith("+ 1·10⁻⁸)")
+    parts = [part for part in re.findall(r"−?\d+\.\d+(?:·10[⁻⁰-⁹]+)?", line)][2:4]
+    assert [number_in(part) for part in parts] == pytest.approx([mean, spread], rel=2e-3)
+    assert all(len(part) <= 8 for part in parts), parts

@@ -66,7 +66,8 @@ def test_minus_is_a_minus_in_every_way_of_writing():
     assert number(-1.5, 2) == "−1.50"
     assert number(-2e7, 2) == "−2.0·10⁷"
     assert full(-0.25) == "−0.25"
-    assert full(-1.5e-9) == "−1.500000·10⁻⁹"
+    assert full(-1.5e-9) == "−1.5·10⁻⁹"
+    assert full(1e-8) == "1·10⁻⁸"
     assert scaled(-3.8e-5, 2, -5) == "−3.80·10⁻⁵"
     assert count(-1234) == "−1,234"
 

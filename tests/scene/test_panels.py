@@ -148,11 +148,24 @@ def test_the_playhead_stands_at_the_step_and_in_its_operation(name):
         frame = frame_at(name, step)
         low = panes(frame)["timeline"]
         bar = panels.timeline_bar(low, 1.0)
-        (head,) = (mark for mark in frame.marks if isinstance(mark, Path) and inside(reach(mark), low, 1.0))
-        x = head.points[0][0]
-        assert x == pytest.approx(bar.x + panels.timeline_at(made, step) * bar.w)
-        assert head.points[0][1] < bar.y and head.points[1][1] > bar.bottom
+        heads = [mark for mark in frame.marks if isinstance(mark, Path) and inside(reach(mark), low, 1.0)]
+        points = [point for head in heads for point in head.points]
+        place = bar.x + panels.timeline_at(made, step) * bar.w
+        assert points and [x for x, _ in points] == pytest.approx([place] * len(points))
+        assert min(y for _, y in points) < bar.y and max(y for _, y in points) > bar.bottom
         assert f"step {count(step)} of {count(len(made) - 1)}" in said(in_pane(frame, "timeline"))
+
+
+def test_the_playhead_leaves_the_operations_name_to_be_read():
+    made = program("digits")
+    for step in range(made.start("conv2"), made.start("relu2"), 900):
+        frame = frame_at("digits", step)
+        low = panes(frame)["timeline"]
+        (name,) = {mark.box for mark in in_pane(frame, "timeline") if said([mark]) == ["conv2"]}
+        letters = name.inset(0, name.h / 2 - 6)
+        for mark in frame.marks:
+            if isinstance(mark, Path) and inside(reach(mark), low, 1.0):
+                assert overlap(reach(mark).inset(-1, 0), letters)[1] <= 0
 
 
 def test_names_of_the_passes_do_not_overlap():

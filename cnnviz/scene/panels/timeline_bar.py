@@ -33,7 +33,8 @@ def timeline(
     bar, program = timeline_bar(box, unit), moment.program
     marks: list[Mark] = [_base(program, box, unit, span)]
     k = program.number(moment.operation.name)
-    marks += _segment(program, k, bar, span, unit, here=True)
+    here = _segment(program, k, bar, span, unit, here=True)
+    marks += here
     for stop in moment.stops:
         x = _on_bar(bar, timeline_at(program, stop.index), span)
         if bar.x - 1 <= x <= bar.right + 1:
@@ -44,12 +45,19 @@ def timeline(
             marks.append(Dot((x, bar.bottom + 9 * unit), 5.5 * unit, "stop"))
     head = _on_bar(bar, timeline_at(program, moment.step.index), span)
     if bar.x - 1 <= head <= bar.right + 1:
-        marks.append(Path(((head, bar.y - 6 * unit), (head, bar.bottom + 7 * unit)), "ink", 3 * unit))
-        marks.append(Dot((head, bar.y - 8 * unit), 7 * unit, "ink"))
+        marks += _playhead(bar, head, unit, any(isinstance(mark, Label) for mark in here))
     else:
         marks.append(_aside(bar, head < bar.x, unit))
     below = Box(bar.x, bar.bottom + 16 * unit, bar.w, box.bottom - bar.bottom - 22 * unit)
     return marks + _where(moment, below, unit, len(breakpoints))
+
+
+def _playhead(bar: Box, x: float, unit: float, named: bool) -> list[Mark]:
+    """Draw where the step is: a line across the bar, which leaves the operation's name to be read."""
+    middle, room = bar.center[1], 9 * unit if named else 0.0
+    pieces = ((bar.y - 6 * unit, middle - room), (middle + room, bar.bottom + 7 * unit))
+    line: list[Mark] = [Path(((x, top), (x, bottom)), "ink", 3 * unit) for top, bottom in pieces]
+    return [*line, Dot((x, bar.y - 8 * unit), 7 * unit, "ink")]
 
 
 @lru_cache(maxsize=32)
@@ -96,10 +104,10 @@ def _phase_names(program: Program, bar: Box, edges: Sequence[float], unit: float
             continue
         written = (9 * len(tr(phase)) + 4) * unit
         ends = right - left < width and begin >= bar.x
-        at = max(right - written if ends else left + 2 * unit, free)
+        at = max(right - written - 5 * unit if ends else left + 2 * unit, free)
         if at + written > bar.right + 2 * unit:
             continue
-        room = Box(at, bar.y - 27 * unit, written, 22 * unit)
+        room = Box(at, bar.y - 32 * unit, written, 22 * unit)
         align: Align = "right" if ends and at > free else "left"
         names.append(label(room, tr(phase), 14 * unit, phase, bold=True, align=align))
         free = at + written
