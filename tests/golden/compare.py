@@ -70,5 +70,6 @@ def _nearest(colours: NDArray[np.float64], table: NDArray[np.float64]) -> NDArra
 def _means(image: QImage) -> NDArray[np.float64]:
     parts = pixels(image)[:, :, :3]
     rows, columns = parts.shape[0] // BLOCK, parts.shape[1] // BLOCK
-    blocks = parts[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK, 3)
-    return np.asarray(blocks.mean(axis=(1, 3)))
+    blocks = parts[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns * BLOCK, 3)
+    lines = blocks.sum(axis=1, dtype=np.uint16).reshape(rows, columns, BLOCK, 3)
+    return np.asarray(lines.sum(axis=2, dtype=np.uint16) / BLOCK**2)

@@ -46,7 +46,7 @@ def test_no_picture_is_held_of_what_is_not_looked_at():
 
 
 @pytest.mark.parametrize("name", ["conv2d-channels", "linear-whole", "max-pool-dx-dark"])
-@pytest.mark.parametrize("way", [(3, 0), (0, 3), (-3, 0)])
+@pytest.mark.parametrize("way", [(3, 0), (0, 3)])
 def test_a_grid_that_has_moved_by_three_pixels_is_found(name, way):
     """Each of a frame's grids by itself, down to columns of two cells."""
     held = frame(name)

@@ -16,7 +16,7 @@ from cnnviz.trace.stops import next_run
 from tests.render.ink import ink
 from tests.scene.looking import PANES, all_marks, in_pane, inside, panes, said
 from tests.scene.programs import NAMES, program, view
-from tests.scene.test_frame import where
+from tests.scene.test_frame import TELLING, where
 
 FULL, SMALL = (1920, 1080), (1280, 720)
 
@@ -31,7 +31,7 @@ class Shown(NamedTuple):
 
 @pytest.fixture(
     scope="module",
-    params=[(name, size) for size in (FULL, SMALL) for name in NAMES],
+    params=[*((name, FULL) for name in NAMES), *((name, SMALL) for name in TELLING)],
     ids=lambda p: f"{p[0]}-{p[1][0]}",
 )
 def shown(request) -> list[Shown]:
