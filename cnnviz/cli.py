@@ -169,6 +169,11 @@ def _lesson_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="which of its images, from 0 (default: the one the lesson shows)",
     )
+    parser.add_argument(
+        "--input-gradient",
+        choices=("gathered", "scattered"),
+        help="how convolutions compute ∂E/∂x (default: as the lesson begins)",
+    )
 
 
 def _number(words: str) -> int:
@@ -227,7 +232,7 @@ def _info(arguments: argparse.Namespace) -> int:
     from cnnviz.engine.layer import shape_text
     from cnnviz.lesson.expressions import Expressions
 
-    lesson = _load(arguments.lesson, arguments.image)
+    lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient)
     say(f"{lesson.title} ({lesson.name})\n{textwrap.fill(lesson.sentence, 92)}\n")
     if isinstance(lesson.samples, Expressions):
         say(_expression_text(lesson.samples, lesson.image) + "\n")
@@ -309,7 +314,7 @@ def _dump(arguments: argparse.Namespace) -> int:
     from cnnviz.lesson.place import step_at
     from cnnviz.render.export import write_whole
 
-    lesson = _load(arguments.lesson, arguments.image)
+    lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient)
     arrays = dict(lesson.tape)
     if arguments.at is not None:
         index = step_at(lesson.program, arguments.at)
@@ -378,7 +383,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from cnnviz.render.export import Look
 
     look = Look(arguments.size[0], arguments.size[1], arguments.theme)
-    lesson = _load(arguments.lesson, arguments.image)
+    lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient)
     return export_frames(
         lesson, arguments.lesson, arguments.output, arguments.every, look, arguments.first, arguments.last
     )
@@ -427,7 +432,9 @@ def export_frames(
         "from": str(begin),
         "to": str(end),
     }
-    make = partial(_subject, source, lesson.image)
+    if program.view:
+        settings["input gradient"] = program.view
+    make = partial(_subject, source, lesson.image, program.view or None)
     frames = export(make, folder, steps, look or Look(), settings)
     done = before = 0
     try:
@@ -480,17 +487,18 @@ def _ended_politely() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _subject(source: str, image: int) -> Subject:
+def _subject(source: str, image: int, input_gradient: str | None = None) -> Subject:
     from cnnviz.render.export import Subject
 
-    lesson = _load(source, image)
+    lesson = _load(source, image, input_gradient)
     return Subject(lesson.program, lesson.title, lesson.samples.classes, lesson.stops)
 
 
-def _load(source: str, image: int | None) -> Lesson:
+def _load(source: str, image: int | None, input_gradient: str | None = None) -> Lesson:
     from cnnviz.lesson.lesson import load_lesson
 
-    return load_lesson(source, image)
+    lesson = load_lesson(source, image)
+    return lesson.in_view(input_gradient) if input_gradient else lesson
 
 
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]

@@ -667,3 +667,29 @@ def test_frames_of_two_expressions_are_not_mixed(run, mistake, painted, tmp_path
 
 def test_an_expression_that_is_none_is_a_mistake(mistake):
     assert "Character 11: “y” is not understood here" in mistake("info", "f = x + y y")
+
+
+# --------------------------------------------------------------------------------------- input gradient
+
+
+def test_the_view_of_the_input_gradient_is_chosen_for_info_dump_and_export(run, tmp_path):
+    view = ("--input-gradient", "scattered")
+    assert "conv2d_dx_scatter" in run("info", "backward-conv", *view)[1]
+    assert "conv2d_dx_scatter" not in run("info", "backward-conv")[1]
+    assert run("dump", "backward-conv", "-o", tmp_path / "a.npz", "--at", "conv.dx[0,1,1]", *view)[0] == 0
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["at.dx"].shape == (1, 3, 3) and arrays["at.u"] == arrays["at.v"] == 0
+    folder = tmp_path / "frames"
+    export = ("export", "backward-conv", "-o", folder, "--every", "layer", "--size", "320x180")
+    assert run(*export, *view)[0] == 0
+    status, _, error = run(*export)
+    assert status == 2 and "their input gradient is scattered, not gathered" in error
+
+
+def test_a_view_of_an_input_gradient_that_nobody_computes_is_refused(run):
+    status, _, error = run("info", "relu", "--input-gradient", "scattered")
+    assert status == 2
+    assert (
+        error
+        == "cnnviz: relu has no convolution whose input gradient is computed, so none can be scattered.\n"
+    )

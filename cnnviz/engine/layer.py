@@ -23,6 +23,9 @@ Shape = tuple[int, ...]
 Value = Array | NDArray[np.integer] | float | int
 Listing = Callable[..., None]
 
+VIEWS = ("gathered", "scattered")
+"""The two ways in which a convolution's input gradient can be computed; both give the same numbers."""
+
 
 @dataclass
 class Parameter:
@@ -74,6 +77,8 @@ class Call:
         convolution): which places (H, W) hold such zeros.
     expression : str
         What the listing was generated from, if it was: an expression as it was typed.
+    view : str
+        One of `VIEWS`, where the same result can be computed in both; else empty.
     """
 
     name: str
@@ -87,12 +92,21 @@ class Call:
     linear: Callable[[Array], Mapping[str, Array]] | None = None
     filler: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     expression: str = ""
+    view: str = ""
 
     def initial(self, name: str) -> Array:
         """Return a fresh copy of a written array as it is before the first step."""
         if name in self.before:
             return self.before[name].copy()
         return np.zeros_like(self.writes[name], order="C")  # in the order that listings count cells in
+
+    def unpadded(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        """Return one of the arrays, or a mask of it, without the padding around it: as a tape holds it."""
+        filler = self.filler.get(name)
+        if filler is None or not filler.any():
+            return array
+        rows, columns = np.flatnonzero(~filler.all(1)), np.flatnonzero(~filler.all(0))
+        return array[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 class Layer(ABC):
@@ -146,6 +160,10 @@ class Layer(ABC):
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients' listings with their arguments, in the order they run."""
 
+    def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the same with the input gradient scattered, where a layer can show both views of it."""
+        return self.backward_calls(arrays)
+
     def initialise(self, rng: np.random.Generator) -> None:  # noqa: B027 - most layers have nothing to draw
         """Draw the parameters anew; a layer without any does nothing."""
 
@@ -157,6 +175,7 @@ class Layer(ABC):
         writes: Mapping[str, Array],
         linear: Callable[[Array], Mapping[str, Array]] | None = None,
         filler: Mapping[str, NDArray[np.bool_]] | None = None,
+        view: str = "",
     ) -> Call:
         """Return a Call of this layer whose main result is `result`, ``y`` or one of the gradients."""
         forward = result == "y"
@@ -170,6 +189,7 @@ class Layer(ABC):
             linear_in="dy" if linear else "",
             linear=linear,
             filler=filler or {},
+            view=view,
         )
 
 

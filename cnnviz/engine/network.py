@@ -271,8 +271,14 @@ class Network:
             arrays |= {f"{key}_{part}": values for part, values in old.items()}
             arrays |= {f"{key}_{part}_new": values for part, values in new.items()}
 
-    def calls(self, tape: Tape) -> list[Call]:
-        """Return everything that one iteration computes, in order, as listings with their arguments."""
+    def calls(self, tape: Tape, input_gradient: str = "gathered") -> list[Call]:
+        """Return everything that one iteration computes, in order, as listings with their arguments.
+
+        Parameters
+        ----------
+        input_gradient : {"gathered", "scattered"}
+            In which of the two views convolutions compute ∂E/∂x.
+        """
         calls = [layer.forward_call(tape.of(layer.name)) for layer in self.layers]
         if self.loss is None or "loss.value" not in tape:
             return calls
@@ -282,7 +288,9 @@ class Network:
         calls.append(self.loss.value_call(y, t, tape["loss.value"]))
         calls.append(self.loss.gradient_call(y, t, gradient, last))
         for layer in reversed(self._layers_below_loss()):
-            calls += layer.backward_calls(tape.of(layer.name))
+            arrays = tape.of(layer.name)
+            scattered = input_gradient == "scattered"
+            calls += layer.scattered_calls(arrays) if scattered else layer.backward_calls(arrays)
         if self.optimiser is not None:
             calls += [
                 self._update_call(layer.name, name, tape, self.optimiser)

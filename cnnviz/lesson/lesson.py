@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnnviz.engine.expression import Graph, is_expression, read_typed
-from cnnviz.engine.layer import Array
+from cnnviz.engine.layer import VIEWS, Array
 from cnnviz.engine.network import Network
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
@@ -22,6 +22,7 @@ from cnnviz.scene.numbers import as_formula
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.program import Program
+from cnnviz.trace.views import stops_in
 
 __all__ = ["DEFAULT", "Lesson", "Samples", "lesson_names", "load_lesson"]
 
@@ -78,7 +79,30 @@ class Lesson:
         """
         if index == self.image:
             return self
-        return replace(self, image=index, **_iteration(self.name, self.network, self.samples, index))
+        made = _iteration(self.name, self.network, self.samples, index, self.program.view)
+        return replace(self, image=index, **made)
+
+    def in_view(self, input_gradient: str) -> Lesson:
+        """Return the lesson with the input gradients of its convolutions gathered, or scattered.
+
+        Raises
+        ------
+        CnnvizError
+            If it has no convolution whose input gradient is computed.
+        """
+        if input_gradient == self.program.view:
+            return self
+        if not self.program.view:
+            raise CnnvizError(
+                tr(
+                    "{lesson} has no convolution whose input gradient is computed, so none can be {view}.",
+                    lesson=self.name,
+                    view=tr(input_gradient),
+                )
+            )
+        assert isinstance(self.network, Network)
+        program = Program(self.network.calls(self.tape, input_gradient))
+        return replace(self, program=program, stops=stops_in(self.stops, self.program, program))
 
 
 def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | None = None) -> Lesson:
@@ -113,14 +137,18 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
         )
     network, samples = build(path, described)
     chosen = described.input.show if image is None else image
-    made = _iteration(path.stem, network, samples, chosen)
+    made = _iteration(path.stem, network, samples, chosen, described.input_gradient)
+    program, tape = made["program"], made["tape"]
+    asked = [view for view in VIEWS if any(stop.input_gradient == view for stop in described.stops)]
+    views = [view for view in asked if program.view not in ("", view)]
+    other = Program(network.calls(tape, views[0])) if views else None
     return Lesson(
         name=path.stem,
         title=described.title,
         sentence=described.sentence,
         samples=samples,
         image=chosen,
-        stops=find_stops(path, described.stops, made["program"]),
+        stops=find_stops(path, described.stops, program, other),
         **made,
     )
 
@@ -136,7 +164,11 @@ def _typed(text: str, index: int) -> Lesson:
 
 
 def _iteration(
-    name: str, network: Network | Graph | None, samples: Samples | Expressions, index: int
+    name: str,
+    network: Network | Graph | None,
+    samples: Samples | Expressions,
+    index: int,
+    input_gradient: str = "gathered",
 ) -> dict[str, Any]:
     """Run one sample; return what ran it, the tape and the program, and of an expression its stops."""
     if not 0 <= index < len(samples):
@@ -151,7 +183,7 @@ def _iteration(
     assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
         tape = network.run(samples.image(index), _target(network, samples, index))
-    return {"network": network, "tape": tape, "program": Program(network.calls(tape))}
+    return {"network": network, "tape": tape, "program": Program(network.calls(tape, input_gradient))}
 
 
 def _target(network: Network, samples: Samples, index: int) -> Array | None:

@@ -16,6 +16,7 @@ from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.views import stops_in
 
 _NUMBER = re.compile(r"[+-]?\d+")
 _PLACE = re.compile(r"([^\[\]\s]+)\s*(?:\[([\d\s,]*)\])?")
@@ -97,8 +98,16 @@ def result_of(program: Program, operation: Operation) -> tuple[str, Shape]:
     return name, writes[name].shape
 
 
-def find_stops(path: Path, described: Sequence[StopPart], program: Program) -> tuple[Stop, ...]:
+def find_stops(
+    path: Path, described: Sequence[StopPart], program: Program, other: Program | None = None
+) -> tuple[Stop, ...]:
     """Return the stops that a lesson file describes, in the order of the steps.
+
+    Parameters
+    ----------
+    other : Program, optional
+        The program in the other view of the input gradient; the stops that speak of it come after those of
+        the same operation that do not.
 
     Raises
     ------
@@ -106,14 +115,18 @@ def find_stops(path: Path, described: Sequence[StopPart], program: Program) -> t
         If a place does not exist; all such faults are told together.
     """
     faults: list[str] = []
-    stops = stops_of(described, program, faults)
+    stops = stops_of(described, program, faults, other=other)
     if faults:
         raise wrong(path, faults)
     return stops
 
 
 def stops_of(
-    described: Sequence[StopPart], program: Program, faults: list[str], under: str = ""
+    described: Sequence[StopPart],
+    program: Program,
+    faults: list[str],
+    under: str = "",
+    other: Program | None = None,
 ) -> tuple[Stop, ...]:
     """Return the stops that are described, in the order of the steps, and add to the faults found so far.
 
@@ -121,14 +134,30 @@ def stops_of(
     ----------
     under : str
         The path of the table that they stand in, with a dot.
+    other : Program, optional
+        As in `find_stops`.
     """
-    stops: list[Stop] = []
+    own: list[Stop] = []
+    others: list[Stop] = []
     for k, part in enumerate(described):
+        elsewhere = other is not None and part.input_gradient == other.view
+        if part.input_gradient and not program.view:
+            said = tr("the network has no convolution whose input gradient is computed")
+            faults.append(f"{under}stops[{k}].input_gradient: {said}")
         try:
-            stops.append(Stop(_step_of(part, program), tr(part.caption)))
+            stop = _stop(part, other if other and elsewhere else program)
+            (others if elsewhere else own).append(stop)
         except CnnvizError as error:
             faults.append(f"{under}stops[{k}].at: {error}")
-    return tuple(sorted(stops, key=lambda stop: stop.index))
+    others.sort(key=lambda stop: stop.index)
+    placed = stops_in(others, other, program) if other else ()
+    return tuple(sorted((*own, *placed), key=lambda stop: stop.index))
+
+
+def _stop(part: StopPart, program: Program) -> Stop:
+    index = _step_of(part, program)
+    step = program[index]
+    return Stop(index, tr(part.caption), step.operation.call.view, step.offset)
 
 
 def _step_of(part: StopPart, program: Program) -> int:

@@ -17,6 +17,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
+from cnnviz.engine.layer import VIEWS
 from cnnviz.lesson import values
 from cnnviz.lesson.values import DataFile, Expression, Fault, Name, Numbers, Text, shown
 from cnnviz.text import tr
@@ -30,6 +31,9 @@ class OneOf:
     """The words that a text may be."""
 
     words: tuple[str, ...]
+
+
+View = Annotated[str, OneOf(VIEWS)]
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,15 @@ class StopPart:
         Loop variables and their values: the first step of the operation at which they have them.
     line : int, optional
         The line of the listing meant.
+    input_gradient : str, optional
+        The view of a convolution's input gradient that it speaks of; the lesson's where it is not given.
     """
 
     at: Text
     caption: Text
     where: dict[str, Count] = field(default_factory=dict)
     line: Size | None = None
+    input_gradient: View | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +166,8 @@ class LessonFile:
         What to draw them from instead.
     stops : tuple[StopPart, ...]
         Where the lesson has something to say.
+    input_gradient : str
+        The view of convolutions' input gradients that it begins with: ``gathered`` or ``scattered``.
     """
 
     title: Text
@@ -171,6 +180,7 @@ class LessonFile:
     parameters: dict[str, dict[str, Numbers]] = field(default_factory=dict)
     seed: Count | None = None
     stops: tuple[StopPart, ...] = ()
+    input_gradient: View = VIEWS[0]
 
 
 Hook = Callable[[Any, Any], Any]

@@ -19,6 +19,7 @@ from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, power_of_ten, scaled, superscript
 from cnnviz.text import tr
+from cnnviz.trace.additions import additions
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operands import Anatomy, Operand, anatomy
 from cnnviz.trace.operation import Operation
@@ -366,7 +367,7 @@ def _sum(
     # One width and one size for all, so that nothing moves from one term to the next.
     longest = max(max(sum(len(run.text) for run in runs) for runs in written), _usual_length(moment, parts))
     gap, dots = 18 * unit, (0.0 if len(page) == found.count else 26 * unit)
-    sign = "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
+    sign = "," if _apart(found, parts) else "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
     taken_off = sign == "−" and page.start == 0 and not start
     lead = 62 * unit + gap if start else gap if taken_off else dots
     width = min((second.w - lead - dots + gap) / len(page), 230 * unit)
@@ -393,6 +394,12 @@ def _sum(
         after = Box(second.x + lead + len(page) * width, second.y, dots, second.h)
         marks.append(label(after, "…", 22 * unit, "muted"))
     return marks + _sum_so_far(moment, found, parts, third, unit, scope)
+
+
+def _apart(found: Terms, parts: Anatomy) -> bool:
+    """Return whether the terms do not make one sum, because each is added to a cell of its own."""
+    taken = {loop.variable for loop in found.loops}
+    return any(name in taken for code in parts.target.index for name in code.co_names)
 
 
 def _between(box: Box, sign: str, unit: float) -> Label:
@@ -437,6 +444,16 @@ def _page(found: Terms) -> range:
     return range(start, min(start + length, found.count))
 
 
+def _what_was_there(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+    """Return what a line that adds to a cell found there, and what it adds: ``0.51 + 0.20 = ``."""
+    array, place = parts.target.name, parts.target.place(scope)
+    (added,) = additions(moment.operation, array, (moment.step.offset,))
+    before = moment.text(array, float(scope[array][place]) - added.value)
+    more = moment.text(array, added.value)
+    more = f"({more})" if more.startswith(MINUS) else more
+    return Run(before, "ink"), Run(" + ", "muted"), Run(more, "ink"), Run(" = ", "muted")
+
+
 def _sum_so_far(
     moment: Moment, found: Terms, parts: Anatomy, box: Box, unit: float, scope: dict[str, Any]
 ) -> list[Mark]:
@@ -446,7 +463,9 @@ def _sum_so_far(
     if now is not None and now.target.index:  # a cell is written: what was summed, or something made of it
         place = name_of(moment.operation, now.target, scope)
         runs: tuple[Run, ...] = (Run(f"{place} = ", "muted"),)
-        if not parts.target.index and now.text[now.right :] != name:
+        if _apart(found, parts):
+            runs += _what_was_there(moment, now, scope)
+        elif not parts.target.index and now.text[now.right :] != name:
             runs += (*with_numbers(moment, now, scope), Run(" = ", "muted"))
         marks.append(
             Label(box, (*runs, Run(_result(moment, now, scope), "written", True)), 30 * unit, once=True)

@@ -209,6 +209,8 @@ def _cells(shown: Plane, box: Box, unit: float, window: tuple[int, int, int, int
     values = shown.values[part]
     missing = np.zeros(values.shape, bool) if shown.missing is None else shown.missing[part]
     filler = of.operation.call.filler.get(of.name)
+    filler = filler[part] if filler is not None and filler.any() else None
+    put_in = None if of.name in of.operation.call.writes else filler
     if of.flipped:
         values, missing = values[::-1, ::-1], missing[::-1, ::-1]
     return Cells(
@@ -220,10 +222,10 @@ def _cells(shown: Plane, box: Box, unit: float, window: tuple[int, int, int, int
         axes=of.axes,
         palette=of.look.palette,
         limit=of.look.limit,
-        texts=texts(values, of.look, missing) if numbers else (),
+        texts=_with_plain_zeros(texts(values, of.look, missing), put_in) if numbers else (),
         size=text_size(box.w / columns, box.h / rows, of.look, unit),
         missing=missing if missing.any() else None,
-        faint=filler[part] if filler is not None and filler.any() else None,
+        faint=filler,
         lines=numbers,
         flipped=of.flipped,
     )
@@ -239,6 +241,18 @@ def texts(values: Array, look: Look, missing: NDArray[np.bool_] | None = None) -
     return tuple(
         tuple("" if gone else number(value, places) for value, gone in zip(row, out, strict=True))
         for row, out in zip(values.tolist(), missing.tolist(), strict=True)
+    )
+
+
+def _with_plain_zeros(
+    written: tuple[tuple[str, ...], ...], put_in: NDArray[np.bool_] | None
+) -> tuple[tuple[str, ...], ...]:
+    """Write zeros that were put in as a bare 0, so that nobody takes them for numbers that were computed."""
+    if put_in is None or not written:
+        return written
+    return tuple(
+        tuple("0" if zero else text for text, zero in zip(row, zeros, strict=True))
+        for row, zeros in zip(written, put_in.tolist(), strict=True)
     )
 
 

@@ -86,8 +86,10 @@ class Moment:
     @cached_property
     def stop(self) -> tuple[int, Stop] | None:
         """The lesson's stop at this step, with its number from 1; None if there is none."""
-        numbered = enumerate(self.stops, 1)
-        return next(((k, stop) for k, stop in numbered if stop.index == self.step.index), None)
+        for k, stop in enumerate(self.stops, 1):
+            if stop.index == self.step.index and stop.view == self.operation.call.view:
+                return k, stop
+        return None
 
     @property
     def operation(self) -> Operation:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnviz.scene.arithmetic import scope_of, with_numbers
 from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, flat, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr
+from cnnviz.trace.additions import Addition, accumulates, additions, offsets_writing
 from cnnviz.trace.looptree import Line, walk
-from cnnviz.trace.operands import window
+from cnnviz.trace.operands import anatomy, window
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
 Index = tuple[int, ...]
 
 _MOST_OUTLINED = 400
+_MOST_TERMS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,8 @@ class Origin:
         The cells it is computed from, where this operation computes it: by array, indices (n, ndim).
     known : bool
         Whether it has its value yet; if not, `value` says so in words.
+    terms : tuple[str, ...]
+        Of a cell that is added to again and again: what was added by now, the last few of it.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Origin:
     step: int | None
     sources: Mapping[str, NDArray[np.intp]]
     known: bool = True
+    terms: tuple[str, ...] = ()
 
 
 def origin(moment: Moment, array: str, index: Index) -> Origin:
@@ -55,6 +62,8 @@ def origin(moment: Moment, array: str, index: Index) -> Origin:
     name = f"{symbol(array)}[{', '.join(str(k) for k in index)}]"
     value = full(float(moment.state.arrays[array][index]))
     operation = moment.operation
+    if array in operation.call.writes and accumulates(operation, array):
+        return _added_up(moment, array, index, name, value)
     if array in operation.call.writes:
         offset = operation.step_writing(array, index)
         if offset is None:
@@ -73,11 +82,83 @@ def origin(moment: Moment, array: str, index: Index) -> Origin:
     if made is None:
         return Origin(name, value, _from_outside(operation, array, index), None, {})
     maker, result, place = made
-    offset = maker.step_writing(result, place)
+    offset = _last_written(maker, result, place)
     if offset is None:
         return Origin(name, value, tr("computed by {operation}", operation=maker.name), None, {})
     step = moment.program.start(maker.name) + offset
     return Origin(name, value, _written(maker, step, moment.step.index), step, {})
+
+
+def _last_written(operation: Operation, array: str, index: Index) -> int | None:
+    """Return the last step at which a cell is written, or None if it never is."""
+    if not accumulates(operation, array):
+        return operation.step_writing(array, index)
+    offsets = offsets_writing(operation, array, index)
+    return int(offsets[-1]) if len(offsets) else None
+
+
+def _added_up(moment: Moment, array: str, index: Index, name: str, value: str) -> Origin:
+    """Return where a cell comes from that is added to again and again: from all additions by now."""
+    operation = moment.operation
+    offsets = offsets_writing(operation, array, index)
+    done = offsets[offsets <= moment.step.offset]
+    if not len(offsets):
+        return Origin(name, value, tr("nothing is added to it"), None, {})
+    step = moment.program.start(operation.name) + int(done[-1] if len(done) else offsets[0])
+    if not len(done):
+        said = tr(
+            "nothing is added yet; {operation} does at step {step}",
+            operation=operation.name,
+            step=count(step),
+        )
+    else:
+        said = tr(
+            "the sum of {done} of {count} additions by {operation}",
+            done=count(len(done)),
+            count=count(len(offsets)),
+            operation=operation.name,
+        )
+    terms = [
+        _term(moment, array, addition)
+        for addition in additions(operation, array, done[-_MOST_TERMS:].tolist())
+    ]
+    if len(done) > _MOST_TERMS:
+        terms.insert(0, tr("… and {count} before", count=count(len(done) - _MOST_TERMS)))
+    return Origin(
+        name,
+        value,
+        said,
+        step,
+        _read_by(operation, tuple(done[-_MOST_OUTLINED:].tolist())),
+        terms=tuple(terms),
+    )
+
+
+def _term(moment: Moment, array: str, addition: Addition) -> str:
+    """Return one addition with its step and its numbers: ``step 3,010:  −1.58·0.11 = −0.17``."""
+    parts = anatomy(moment.operation.tree, addition.line)
+    assert parts is not None
+    scope = {**scope_of(moment), **addition.variables}
+    span = parts.choice.taken(scope) if parts.choice else None
+    numbers = "".join(run.text for run in with_numbers(moment, parts, scope, span))
+    step = moment.program.start(moment.operation.name) + addition.offset
+    text = tr("step {step}:  {numbers}", step=count(step), numbers=numbers)
+    return (
+        text
+        if numbers.count("·") + numbers.count("/") == 0
+        else f"{text} = {moment.text(array, addition.value)}"
+    )
+
+
+@lru_cache(maxsize=64)
+def _read_by(operation: Operation, offsets: tuple[int, ...]) -> Mapping[str, NDArray[np.intp]]:
+    """Return the cells that are read at some steps, by array."""
+    found: dict[str, list[NDArray[np.intp]]] = {}
+    for offset in offsets:
+        _, line = operation.locate(offset)
+        for name, cells in window(operation, line.number, operation.variables_at(offset)).items():
+            found.setdefault(name, []).append(cells)
+    return {name: np.unique(np.concatenate(cells), axis=0) for name, cells in found.items()}
 
 
 def sources(operation: Operation, offset: int) -> dict[str, NDArray[np.intp]]:
@@ -114,7 +195,7 @@ def producer(
     if len(place) != values.ndim:  # an update sees parameters of any shape as one row
         flat = int(np.ravel_multi_index(place, np.shape(operation.call.given[array])))
         place = tuple(int(k) for k in np.unravel_index(flat, values.shape))
-    return maker, result, place
+    return maker, result, _with_filler(maker, result, place)
 
 
 def _without_filler(operation: Operation, array: str, index: Index) -> Index | None:
@@ -126,6 +207,15 @@ def _without_filler(operation: Operation, array: str, index: Index) -> Index | N
         return None
     above, before = np.any(~filler, axis=1), np.any(~filler, axis=0)
     return (*index[:-2], int(above[:row].sum()), int(before[:column].sum()))
+
+
+def _with_filler(operation: Operation, array: str, index: Index) -> Index:
+    """Return the index in an array with padding of a cell that is named without it."""
+    filler = operation.call.filler.get(array)
+    if filler is None or len(index) < 2:
+        return index
+    row, column = index[-2:]
+    return (*index[:-2], row + int((~filler).any(1).argmax()), column + int((~filler).any(0).argmax()))
 
 
 def _maker(program: Program, operation: Operation, array: str) -> tuple[Operation, str] | None:
@@ -202,19 +292,14 @@ def _outlined(grid: Cells, cells: NDArray[np.intp], colour: str, unit: float) ->
 
 
 def _bubble(frame: Frame, shown: Origin, x: float, y: float, unit: float) -> list[Mark]:
-    lines = (
-        (
-            f"{shown.name} = {shown.value}" if shown.known else f"{shown.name}: {shown.value}",
-            17 * unit,
-            "ink",
-            True,
-        ),
-        (shown.said, 15 * unit, "muted", False),
-    )
+    head = f"{shown.name} = {shown.value}" if shown.known else f"{shown.name}: {shown.value}"
+    lines = [(head, 17 * unit, "ink", True)]
+    lines += [(text, 15 * unit, "muted", False) for text in (shown.said, *shown.terms)]
     width = max(len(text) * size * 0.58 for text, size, _, _ in lines) + 28 * unit
-    height = 64 * unit
+    height = (12 + 26 * len(lines)) * unit
     left = min(max(x + 16 * unit, 4), frame.width - width - 4)
-    top = y + 22 * unit if y + 26 * unit + height < frame.height else y - height - 12 * unit
+    above = max(4, y - height - 12 * unit)
+    top = y + 22 * unit if y + 26 * unit + height < frame.height else above
     box = Box(left, top, width, height)
     marks: list[Mark] = [Rect(box, "panel", "line", 1.0, 7 * unit)]
     for k, (text, size, colour, bold) in enumerate(lines):

@@ -70,7 +70,7 @@ WORDS: Mapping[str, Words] = {
         },
     ),
     "conv2d_dx": Words(
-        "gradient of the input",
+        "gradient of the input, gathered",
         "Each input cell gathers from every output it went into: the kernel, turned by "
         "180°, slides over the gradient.",
         ("∂E/∂x = flipped w ∗ ∂E/∂y",),

@@ -36,13 +36,23 @@ class Stop:
     Attributes
     ----------
     index : int
-        The step.
+        The step; of one that speaks of a view that is not shown, the edge of its operation.
     caption : str
         What is said there, in whole sentences.
+    view : str
+        The view of the input gradient that it speaks of; empty where there is only one.
+    offset : int
+        The step, counted from its operation's first.
     """
 
     index: int
     caption: str
+    view: str = ""
+    offset: int = 0
+
+    def shown_in(self, program: Program) -> bool:
+        """Return whether a program has the step that is meant, in the view that is meant."""
+        return self.view in ("", program.view)
 
 
 @dataclass(frozen=True)
@@ -115,10 +125,22 @@ class Cursor:
 
     def to_stop(self, stops: tuple[Stop, ...], backwards: bool = False) -> Cursor:
         """Go to a lesson's next (or previous) stop; where there is none, stay."""
-        places = [stop.index for stop in stops]
-        if backwards:
-            return self.to(max((place for place in places if place < self.index), default=self.index))
-        return self.to(min((place for place in places if place > self.index), default=self.index))
+        number = self.stop_number(stops, backwards)
+        return self if number is None else self.to(stops[number].index)
+
+    def stop_number(self, stops: tuple[Stop, ...], backwards: bool = False) -> int | None:
+        """Return which stop of a lesson is the next (or previous) one, or None.
+
+        Of stops in the view that is not shown, those at an operation's end are still to come there, and
+        those at its start have been.
+        """
+        elsewhere_counts = backwards == (self.step.offset == 0)
+        for number in range(len(stops))[:: -1 if backwards else 1]:
+            stop = stops[number]
+            ahead = self.index - stop.index if backwards else stop.index - self.index
+            if ahead > 0 or (ahead == 0 and elsewhere_counts and not stop.shown_in(self.program)):
+                return number
+        return None
 
     def run_to(self, breakpoints: tuple[Breakpoint, ...], backwards: bool = False) -> Cursor:
         """Go to the next (or previous) breakpoint; where there is none, to the end (or start)."""

@@ -81,6 +81,11 @@ class Program(Sequence[Step]):
             for offset in range(len(operation)):
                 yield Step(start + offset, operation, offset)
 
+    @property
+    def view(self) -> str:
+        """In which view convolutions compute the input's gradient; empty if none does."""
+        return next((operation.call.view for operation in self.operations if operation.call.view), "")
+
     def number_at(self, index: int) -> int:
         """Return which operation a step belongs to."""
         return bisect_right(self.starts, index) - 1
@@ -128,7 +133,10 @@ class Program(Sequence[Step]):
         for k, operation in enumerate(self.operations):
             if self.starts[k + 1] > index + 1:
                 break
-            done |= {_tape_key(operation, name): array for name, array in operation.call.writes.items()}
+            call = operation.call
+            done |= {
+                _tape_key(operation, name): call.unpadded(name, call.writes[name]) for name in call.writes
+            }
         return done
 
 

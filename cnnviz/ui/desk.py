@@ -8,10 +8,12 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from cnnviz.engine.expression import is_expression, read_typed
+from cnnviz.engine.layer import VIEWS
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.expressions import Example, Expressions
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.trace.cursor import LEVELS
+from cnnviz.trace.views import counterpart
 from cnnviz.ui.player import Player
 from cnnviz.ui.settings import Settings, lesson_key
 
@@ -82,6 +84,25 @@ class Desk(QObject):
         self._load(self.player.cursor.index)
         self.changed.emit()
 
+    def switch_input_gradient(self) -> None:
+        """Show convolutions' input gradients in the other of the two views, and stay at the same place."""
+        lesson, cursor = self.lesson, self.player.cursor
+        if not lesson.program.view:
+            return
+        self.lesson = lesson.in_view(next(view for view in VIEWS if view != lesson.program.view))
+        index = counterpart(cursor.program, cursor.index, self.lesson.program)
+        self.player.switch(self.lesson.program, index, self.lesson.stops)
+
+    def go_to_stop(self, backwards: bool = False) -> None:
+        """Go to the lesson's next or previous stop, in the view that it speaks of."""
+        self.player.pause()
+        number = self.player.cursor.stop_number(self.player.stops, backwards)
+        if number is None:
+            return
+        if not self.player.stops[number].shown_in(self.player.cursor.program):
+            self.switch_input_gradient()
+        self.player.go_to(self.player.stops[number].index)
+
     @property
     def typed(self) -> str:
         """The expression at hand with its values, as it is typed; empty if the lesson has a network."""
@@ -119,6 +140,7 @@ class Desk(QObject):
         key = lesson_key(self._source)
         self.settings.put(f"{key}/step", self.player.cursor.index)
         self.settings.put(f"{key}/image", self.lesson.image)
+        self.settings.put(f"{key}/input_gradient", self.lesson.program.view)
         self.settings.put("window/lesson", self._source)
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
@@ -132,6 +154,9 @@ class Desk(QObject):
         image = settings.number(f"{key}/image", lesson.image, 0, len(lesson.samples) - 1)
         if image != lesson.image:
             self.lesson = lesson.choose(image)
+        view = settings.text(f"{key}/input_gradient")
+        if view in VIEWS and lesson.program.view:
+            self.lesson = self.lesson.in_view(view)
         step = settings.number(f"{key}/step", 0, 0, _LAST)
         self._load(step)
 

@@ -56,6 +56,7 @@ class Order:
     first: int
     last: int
     look: Look
+    input_gradient: str = ""
 
 
 # ---------------------------------------------------------------------------------- the other process
@@ -76,8 +77,8 @@ def write_frames(order: Order, link: Connection) -> None:
 
 
 def _written(order: Order, link: Connection) -> tuple[str, bool]:
-    make = partial(_subject, order.source, order.image)
-    lesson = load_lesson(order.source, order.image)
+    make = partial(_subject, order.source, order.image, order.input_gradient)
+    lesson = _lesson(order.source, order.image, order.input_gradient)
     steps = stops(lesson.program, order.every, order.first, order.last)
     settings = {
         "cnnviz": cnnviz.__version__,
@@ -87,6 +88,8 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
         "from": str(order.first),
         "to": str(order.last),
     }
+    if lesson.program.view:
+        settings["input gradient"] = lesson.program.view
     frames = export(make, order.folder, steps, order.look, settings)
     for done in frames:
         link.send((done, len(steps)))
@@ -104,9 +107,14 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
     return tr("{folder} holds {count} frames.", folder=order.folder, count=count(len(steps))), False
 
 
-def _subject(source: str, image: int) -> Subject:
-    lesson = load_lesson(source, image)
+def _subject(source: str, image: int, input_gradient: str) -> Subject:
+    lesson = _lesson(source, image, input_gradient)
     return Subject(lesson.program, lesson.title, lesson.samples.classes, lesson.stops)
+
+
+def _lesson(source: str, image: int, input_gradient: str) -> Lesson:
+    lesson = load_lesson(source, image)
+    return lesson.in_view(input_gradient) if input_gradient else lesson
 
 
 # ---------------------------------------------------------------------------------------- this process
@@ -362,6 +370,7 @@ class ExportDialog(QDialog):
             first,
             last,
             Look(width, height, ("light", "dark")[self.theme.currentIndex()]),
+            program.view,
         )
 
     def _choose_folder(self) -> None:

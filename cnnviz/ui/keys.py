@@ -88,6 +88,8 @@ STEP = (
     Key("next_stop", "Next stop of the lesson", ("N",)),
     Key("back_stop", "Previous stop of the lesson", ("Shift+N",)),
     SEPARATOR,
+    Key("input_gradient", "Input gradient: gathered or scattered", ("V",)),
+    SEPARATOR,
     Key("start", "Go to the start", ("Home",)),
     Key("end", "Go to the end", ("End",)),
     Key("go", "Go to a step or cell…", ("Ctrl+G",)),

@@ -56,8 +56,6 @@ def moves(player: Player) -> dict[str, Callable[[], object]]:
         "breakpoint": player.toggle_here,
         "run": player.run,
         "run_back": partial(player.run, backwards=True),
-        "next_stop": player.go_to_stop,
-        "back_stop": partial(player.go_to_stop, backwards=True),
         "clear": player.clear_breakpoints,
         "start": lambda: player.go_to(0),
         "end": lambda: player.go_to(len(player.cursor.program) - 1),

@@ -54,6 +54,7 @@ class Player(QObject):
         self.classes = classes
         self.stops: tuple[Stop, ...] = ()
         self.breakpoints: tuple[Breakpoint, ...] = ()
+        self._waiting: tuple[Breakpoint, ...] = ()
         self._shown = True
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -95,6 +96,14 @@ class Player(QObject):
         self.breakpoints = tuple(point for point in self.breakpoints if _fits(point, names))
         self.go(Cursor(program, 0, self.cursor.level).to(index))
         self.changed.emit()
+
+    def switch(self, program: Program, index: int, stops: tuple[Stop, ...]) -> None:
+        """Step through another view of the same program; breakpoints in what differs wait for its return."""
+        differing = {operation.name for operation in self.cursor.program.operations if operation.call.view}
+        waiting = tuple(point for point in self.breakpoints if point.operation in differing)
+        kept = tuple(point for point in self.breakpoints if point not in waiting)
+        self.breakpoints, self._waiting = (*kept, *self._waiting), waiting
+        self.load(program, index, self.classes, stops)
 
     def set_level(self, level: Level) -> None:
         """Step by another level from now on."""
@@ -194,7 +203,7 @@ class Player(QObject):
 
     def clear_breakpoints(self) -> None:
         """Take all breakpoints away."""
-        self.breakpoints = ()
+        self.breakpoints = self._waiting = ()
         self.changed.emit()
 
     def _toggle(self, point: Breakpoint) -> None:
@@ -206,11 +215,6 @@ class Player(QObject):
         """Go to the next or previous breakpoint, or to the end or start; at once, by arithmetic."""
         self.pause()
         self.go(self.cursor.run_to(self.breakpoints, backwards))
-
-    def go_to_stop(self, backwards: bool = False) -> None:
-        """Go to the lesson's next or previous stop."""
-        self.pause()
-        self.go(self.cursor.to_stop(self.stops, backwards))
 
     def run_to_line(self, line: int) -> None:
         """Go to the next run of a line of the listing at hand; to its last one, if none is left."""

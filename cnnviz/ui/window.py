@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt
@@ -130,6 +131,9 @@ class Window(QMainWindow):
     def _handlers(self) -> dict[str, Callable[[], object]]:
         return {
             **moves(self.player),
+            "input_gradient": self._switch_input_gradient,
+            "next_stop": self.desk.go_to_stop,
+            "back_stop": partial(self.desk.go_to_stop, backwards=True),
             "open": self._ask_for_lesson,
             "image": self._show_images,
             "expression": self._ask_for_expression,
@@ -162,11 +166,19 @@ class Window(QMainWindow):
         self.bar.title.set_whole(lesson.title, lesson.sentence)
         many = len(lesson.samples) > 1
         self.actions_by_name["image"].setEnabled(many)
+        self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.view))
         images = lesson.samples if isinstance(lesson.samples, Samples) else None
         picture = thumbnail(images.image(lesson.image), 64) if images and many else None
         self.actions_by_name["image"].setText(tr("Choose image…") if images else tr("Choose expression…"))
         self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=images is None)
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _switch_input_gradient(self) -> None:
+        self.desk.switch_input_gradient()
+        if not self.player.cursor.step.operation.call.view:  # or the stage says it
+            view = tr(self.desk.lesson.program.view)
+            said = tr("The input gradients of convolutions are {view} now.", view=view)
+            self.message.say(said, error=False)
 
     def _show_images(self) -> None:
         lesson = self.desk.lesson

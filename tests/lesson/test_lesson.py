@@ -201,3 +201,42 @@ def test_the_lessons_in_readme_are_complete(write):
 
     assert load_lesson(write(network)).tape["fc.y"] == pytest.approx(0.5 * 1 - 0.25 * 2 + 0.1)
     assert load_lesson(write(expressions)).tape["f.f"] == -12
+
+
+# ---------------------------------------------------------------------------- views of the input gradient
+
+
+def test_a_lesson_begins_with_the_view_that_its_file_says(write, content):
+    content["layers"].insert(0, {"name": "conv0", "kind": "conv2d", "out_channels": 1, "kernel": 1})
+    assert load_lesson(write(content)).program.view == "gathered"
+    content["input_gradient"] = "scattered"
+    content["stops"] = [
+        {"at": "conv1.dx", "caption": "As the lesson begins."},
+        {"at": "conv1.dx", "caption": "The other way.", "input_gradient": "gathered"},
+        {"at": "fc.dw", "caption": "The same in both.", "input_gradient": "gathered"},
+    ]
+    made = load_lesson(write(content))
+    assert made.program.view == "scattered"
+    assert made.choose(1).program.view == "scattered"
+    assert [(stop.caption, stop.view) for stop in made.stops] == [
+        ("The same in both.", ""),
+        ("As the lesson begins.", "scattered"),
+        ("The other way.", "gathered"),
+    ]
+    gathered = made.in_view("gathered")
+    assert [stop.caption for stop in gathered.stops if stop.shown_in(gathered.program)] == [
+        "The same in both.",
+        "The other way.",
+    ]
+    assert gathered.program[gathered.stops[2].index].operation.name == "conv1.dx"
+    assert gathered.in_view("scattered").stops == made.stops
+
+
+def test_stops_in_a_view_that_the_network_has_not_are_faults(write, content):
+    del content["loss"], content["optimiser"]
+    content["stops"] = [{"at": "fc", "caption": "Here.", "input_gradient": "scattered"}]
+    with pytest.raises(CnnvizError, match=r"stops\[0\].input_gradient: the network has no convolution"):
+        load_lesson(write(content))
+    content["stops"][0]["input_gradient"] = "sideways"
+    with pytest.raises(CnnvizError, match=r"stops\[0\].input_gradient: 'sideways' is not known"):
+        load_lesson(write(content))

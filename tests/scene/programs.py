@@ -137,7 +137,7 @@ def tiny() -> Program:
 
 
 def scattered() -> Program:
-    """The other view of the input gradient, for which there are words but no picture."""
+    """The input gradient in both views, one after the other."""
     conv = Conv2d(1, 2, 3, stride=2, padding=1)
     network = Network([("conv", conv), ("flatten", Flatten())], (1, 5, 5), HalfSquaredError(), SGD(0.1))
     network.initialise(3)

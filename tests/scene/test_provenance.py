@@ -5,11 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.losses import HalfSquaredError
+from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import moment
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import Origin, explain, origin, producer, sources
+from cnnviz.trace.additions import offsets_writing
+from cnnviz.trace.program import Program
+from tests.scene import programs
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +126,67 @@ def test_a_window_is_outlined_as_one_and_scattered_cells_one_by_one():
         outlines = [mark for mark in marks if isinstance(mark, Rect) and mark.dashed]
         assert len(outlines) == count
     assert outlines[0].box == Box(0, 0, 10, 10)
+
+
+# ------------------------------------------------------------- cells that are added to again and again
+
+
+def test_every_addition_so_far_is_listed_and_the_cells_they_were_made_of_are_outlined():
+    lesson = load_lesson("backward-conv").in_view("scattered")
+    program, index = lesson.program, (0, 1, 1)  # the middle of X, which all four windows hold
+    start = program.start("conv.dx")
+    steps = [start + int(offset) for offset in offsets_writing(program.operation("conv.dx"), "dx", index)]
+    before = origin(moment(program, steps[0] - 1), "dx", index)
+    assert before.terms == () and before.step == steps[0] and "nothing is added yet" in before.said
+    for count, step in enumerate(steps, 1):
+        shown = origin(moment(program, step), "dx", index)
+        assert f"the sum of {count} of 4 additions by conv.dx" in shown.said
+        assert [term.partition(":")[0] for term in shown.terms] == [f"step {step}" for step in steps[:count]]
+        assert shown.step == step
+        assert shown.value == full(program.state(step).arrays["dx"][index])
+        assert {name: len(cells) for name, cells in shown.sources.items()} == {
+            "dy": count,
+            "w": count,
+        }
+    added = [float(term.rpartition("= ")[2].replace("−", "-")) for term in shown.terms]
+    assert sum(added) == pytest.approx(lesson.tape["conv.dx"][index], abs=0.002)
+    said = [
+        text
+        for mark in explain(Frame(900, 700), shown, {}, 10, 10, 1.0)
+        if isinstance(mark, Label)
+        for text in ["".join(run.text for run in mark.runs)]
+    ]
+    assert said[2:] == list(shown.terms)
+
+
+def test_where_pooling_windows_overlap_every_addition_is_listed():
+    made = programs.program("large")  # 3 × 3 windows, two cells apart
+    at = moment(made, made.start("pool.dx") + len(made.operation("pool.dx")) - 1)
+    shown = origin(at, "dx", (1, 2, 2))
+    assert "the sum of 4 of 4 additions by pool.dx" in shown.said
+    assert len(shown.terms) == 4
+    assert origin(at, "dx", (1, 1, 1)).said == "the sum of 1 of 1 additions by pool.dx"
+    assert origin(at, "dx", (0, 39, 39)).said == "nothing is added to it"
+
+
+def test_of_many_additions_the_last_are_listed_and_the_others_counted():
+    conv = Conv2d(1, 10, 3, padding=1)
+    network = Network([("conv", conv), ("flatten", Flatten())], (1, 5, 9), HalfSquaredError())
+    network.initialise(1)
+    tape = network.run(np.ones((1, 5, 9)), np.zeros(450))
+    made = Program(network.calls(tape, "scattered"))
+    at = moment(made, made.start("conv.dx") + len(made.operation("conv.dx")) - 1)
+    shown = origin(at, "dx", (0, 3, 4))
+    assert "the sum of 90 of 90 additions" in shown.said  # ten kernels of 3 × 3
+    assert shown.terms[0] == "… and 82 before" and len(shown.terms) == 9
+
+
+def test_a_gradient_made_in_the_scattered_view_is_found_past_its_padding():
+    program = load_lesson("digits").in_view("scattered").program
+    after = program.operation("pool1.dx")
+    maker, result, place = producer(program, after, "dy", (2, 0, 3))
+    assert (maker.name, result, place) == ("conv2.dx", "dx", (2, 1, 4))
+    assert maker.call.writes[result][place] == pytest.approx(after.call.given["dy"][2, 0, 3], abs=1e-15)
 
 
 @pytest.mark.parametrize("point", [(1, 1), (499, 399), (499, 1), (1, 399)])

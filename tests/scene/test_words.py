@@ -19,8 +19,6 @@ from tests.scene.looking import in_pane, said
 from tests.scene.programs import CLASSES, fresh, telling_offsets, view
 
 LISTINGS = {call.listing.__name__: call.listing for _, call in ALL_CALLS}
-# The other view of a gradient, which is stepped by the generic picture.
-WITHOUT_PICTURE = {"conv2d_dx_scatter"}
 # What is said of an expression: its listings are made of it.
 OF_EXPRESSIONS = {"forward", "backward"}
 # As long as fits its line in the stage.
@@ -51,12 +49,12 @@ def test_a_sentence_is_whole_and_fits_its_line(name):
 
 def test_words_are_about_listings_that_there_are():
     assert WORDS.keys() - OF_EXPRESSIONS == LISTINGS.keys()
-    assert PICTURES.keys() - OF_EXPRESSIONS == LISTINGS.keys() - WITHOUT_PICTURE
+    assert PICTURES.keys() - OF_EXPRESSIONS == LISTINGS.keys()
 
 
 @each_listing
 def test_a_listing_has_a_picture(name):
-    assert (picture_of(name) is generic.picture) == (name in WITHOUT_PICTURE)
+    assert picture_of(name) is not generic.picture
 
 
 def test_an_unknown_listing_has_the_generic_picture_and_a_sentence():

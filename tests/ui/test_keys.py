@@ -298,5 +298,50 @@ def test_stops_of_the_lesson_show_their_captions(window, press):
     assert not any("thing to see" in text for text in texts(window.stage.frame))
 
 
+def test_v_switches_the_view_of_the_input_gradient_and_keeps_the_cell(window, press):
+    window.player.go_to(window.player.cursor.program.find("conv2.dx", line=10, c=1, p=2, q=3))
+    there = press(K.Key_V)
+    assert there.program.view == window.desk.lesson.program.view == "scattered"
+    assert there.program.state(there.index).writes == (("dx", (1, 3, 4)),)
+    assert any("scattered" in text for text in texts(window.stage.frame))
+    back = press(K.Key_V)
+    assert back.program.view == "gathered"
+    assert back.program.state(back.index).writes == (("dx", (1, 2, 3)),)
+
+
+def test_far_from_an_input_gradient_the_switch_is_said(window, press):
+    before = press(K.Key_PageDown)
+    assert press(K.Key_V).index == before.index
+    assert window.message.sentence.text() == "The input gradients of convolutions are scattered now."
+
+
+def test_without_an_input_gradient_there_is_no_switch(window, press):
+    window.desk.open("relu")
+    assert not window.actions_by_name["input_gradient"].isEnabled()
+    window.desk.open("backward-conv")
+    assert window.actions_by_name["input_gradient"].isEnabled()
+
+
+def test_stops_lead_through_both_views_and_back(window, press):
+    window.desk.open("backward-conv")
+    forwards = [press(K.Key_N) for _ in window.desk.lesson.stops[1:]]
+    views = [cursor.program.view for cursor in forwards if cursor.step.operation.call.view]
+    assert views == ["gathered", "gathered", "scattered", "scattered"]
+    assert forwards[-1].step.operation.name == "conv.w"
+    backwards = [press(K.Key_N, SHIFT) for _ in forwards]
+    assert [(c.program.view, c.index) for c in backwards if c.step.operation.call.view] == [
+        (c.program.view, c.index) for c in reversed(forwards) if c.step.operation.call.view
+    ]
+
+
+def test_the_view_is_remembered_with_the_place(window, make_window, press):
+    window.player.go_to(window.player.cursor.program.start("conv1.dx") + 40)
+    here = press(K.Key_V)
+    window.close()
+    again = make_window()
+    assert again.player.cursor.program.view == "scattered"
+    assert again.player.cursor.index == here.index
+
+
 def texts(frame):
     return ["".join(run.text for run in mark.runs) for mark in frame.marks if isinstance(mark, Label)]

@@ -143,3 +143,19 @@ def test_another_program_keeps_the_place_and_drops_breakpoints_it_cannot_have(pl
     player.load(lesson.choose(5).program, player.cursor.index)
     assert (player.cursor.index, player.cursor.level) == (1000, Level.TERM)
     assert [point.operation for point in player.breakpoints] == ["conv1"]
+
+
+def test_breakpoints_in_what_another_view_computes_otherwise_come_back_with_it(player, lesson):
+    other = lesson.in_view("scattered")
+    of_dx, elsewhere = Breakpoint("conv2.dx", 9), Breakpoint("conv1", 9)
+    player.breakpoints = (of_dx, elsewhere)
+    player.switch(other.program, 5, other.stops)
+    assert player.breakpoints == (elsewhere,)
+    player.toggle_at(other.program.find("conv1.dx", line=8))
+    player.switch(lesson.program, 5, lesson.stops)
+    assert player.breakpoints == (elsewhere, of_dx)
+    player.switch(other.program, 5, other.stops)
+    assert [point.operation for point in player.breakpoints] == ["conv1", "conv1.dx"]
+    player.clear_breakpoints()
+    player.switch(lesson.program, 5, lesson.stops)
+    assert player.breakpoints == ()

@@ -209,15 +209,22 @@ class Conv2d(Layer):
         return [
             self.call("db", conv2d_db, {"dy": dy, **outputs}, {"db": arrays["db"]}),
             self.call("dw", conv2d_dw, for_dw, {"dw": arrays["dw"]}, filler=padding),
-            self.call("dx", conv2d_dx, for_dx, {"dx": arrays["dx"]}, filler=spread),
+            self.call("dx", conv2d_dx, for_dx, {"dx": arrays["dx"]}, filler=spread, view="gathered"),
         ]
+
+    def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the gradients of bias and kernels as they are, and that of the input scattered."""
+        return [*self.backward_calls(arrays)[:-1], self.scatter_call(arrays)]
 
     def _padding_of(self, x: Array) -> NDArray[np.bool_]:
         """Return which places of the padded input hold padding."""
         return np.asarray(_pad(np.ones(x.shape[-2:]), self.padding) == 0)
 
     def scatter_call(self, arrays: Mapping[str, Array]) -> Call:
-        """Return the other view of ∂E/∂x: each output gradient times the kernel, added where it was read."""
+        """Return the other view of ∂E/∂x: each output gradient times the kernel, added where it was read.
+
+        Its ``dx`` is that of the padded input: what comes back to the padding is no part of ∂E/∂x.
+        """
         dy, w = arrays["dy"], arrays["w"]
         padded_shape = _pad(arrays["x"], self.padding).shape
 
@@ -228,7 +235,8 @@ class Conv2d(Layer):
             return {"dx": dx}
 
         given: dict[str, Value] = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
-        return self.call("dx", conv2d_dx_scatter, given, scatter(dy), scatter)
+        filler = {"dx": self._padding_of(arrays["x"])}
+        return self.call("dx", conv2d_dx_scatter, given, scatter(dy), scatter, filler, "scattered")
 
     def spread(self, dy: Array, shape: Shape) -> Array:
         """Return ∂E/∂y with S − 1 zeros between its values and enough around it to gather ∂E/∂x from.

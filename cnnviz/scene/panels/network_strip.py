@@ -29,7 +29,8 @@ def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
     marks: list[Mark] = [_resting(program, operation, at_work, box, unit)]
     for (writer, _, name), row, place in _places(program, box, unit):
         if writer is operation:
-            values, there = moment.state.value(name), moment.state.written(name)
+            whole = writer.call.unpadded
+            values, there = whole(name, moment.state.value(name)), whole(name, moment.state.written(name))
             ground = _ground(operation, row == at_work)
             marks.append(_tile(_look(program, operation, name), values, there, place, ground))
     return [*marks, *_spots(program, box, unit)]
@@ -180,10 +181,7 @@ def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None
         )
     if name == "input":
         x = np.asarray(operations[0].call.given["x"])
-        filler = operations[0].call.filler.get("x")
-        if filler is not None and filler.any():
-            rows, columns = np.flatnonzero(~filler.all(1)), np.flatnonzero(~filler.all(0))
-            x = x[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        x = operations[0].call.unpadded("x", x)
         below = operations[0].layer
         return (None, x, "x"), _written_by(operations, below, "dx")
     if name == "loss":
@@ -203,7 +201,7 @@ def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None
 def _written_by(operations: Sequence[Operation], layer: str, name: str) -> Source | None:
     for operation in operations:
         if operation.layer == layer and operation.phase == "backward" and name in operation.call.writes:
-            return operation, operation.call.writes[name], name
+            return operation, operation.call.unpadded(name, operation.call.writes[name]), name
     return None
 
 

@@ -37,7 +37,7 @@ def timeline(
     marks += here
     for stop in moment.stops:
         x = _on_bar(bar, timeline_at(program, stop.index), span)
-        if bar.x - 1 <= x <= bar.right + 1:
+        if bar.x - 1 <= x <= bar.right + 1 and stop.shown_in(program):
             marks.append(Dot((x, bar.bottom - 6 * unit), 3.5 * unit, "accent"))
     for point in breakpoints:
         x = _on_bar(bar, _breakpoint_at(program, point), span)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
@@ -210,10 +211,10 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     area = Box(box.x, box.y, box.w, box.h - 64 * unit) if len(dy) > 1 else box
     columns = side_by_side(area, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
     left, middle, right = columns
-    text = tr("from {layer}, zeros around", layer=moment.next_layer())
+    text = _spread_text(moment.operation.call.filler["dy"], moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), window), left, unit, text, depth=dy.shape[0])
     shown = grid.plane(moment, "w", (o, c), _in_kernel(moment), flipped=True)
-    kernel, on_w = titled(moment, shown, middle, unit, tr("kernel, turned 180°"))
+    kernel, on_w = titled(moment, shown, middle, unit, tr("kernel, turned by 180°"))
     out, on_dx = titled(
         moment,
         grid.plane(moment, "dx", (c,), (p, q, 1, 1)),
@@ -234,6 +235,18 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
         strip = Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit)
         marks += _channel_sums(moment, strip, unit, over.reshape(len(dy), -1), "dy")
     return marks
+
+
+def _spread_text(filler: NDArray[np.bool_], layer: str) -> str:
+    """Say where zeros were put into the output gradient: around it, between its values, or both."""
+    rows, columns = np.flatnonzero(~filler.all(1)), np.flatnonzero(~filler.all(0))
+    inside = filler[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    around, between = inside.shape != filler.shape, bool(inside.any())
+    if around and between:
+        return tr("from {layer}, zeros around and between", layer=layer)
+    if between:
+        return tr("from {layer}, zeros between", layer=layer)
+    return tr("from {layer}, zeros around", layer=layer) if around else tr("from {layer}", layer=layer)
 
 
 def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:

@@ -8,6 +8,7 @@ from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.pictures import (
     conv2d,
+    conv2d_scatter,
     elementwise,
     flatten,
     generic,
@@ -25,6 +26,7 @@ PICTURES: Mapping[str, Picture] = {
     "conv2d_dw": conv2d.kernel_gradient,
     "conv2d_db": conv2d.bias_gradient,
     "conv2d_dx": conv2d.input_gradient,
+    "conv2d_dx_scatter": conv2d_scatter.picture,
     "max_pool2d": pooling.forward,
     "max_pool2d_dx": pooling.backward,
     "avg_pool2d": pooling.forward,

@@ -101,6 +101,19 @@ def test_scattered_and_gathered_gradient_of_the_input_agree(label):
     assert_same(scattered[:, p : p + height, p : p + width], arrays["dx"])
 
 
+def test_only_the_input_gradient_has_two_views_and_the_scattered_one_shows_the_padding():
+    case = LayerCase("", lambda: (Conv2d(2, 3, 2, stride=2, padding=1), (2, 4, 5)))
+    layer, arrays = case.layer(), case.arrays()
+    gathered, scattered = layer.backward_calls(arrays), layer.scattered_calls(arrays)
+    assert [call.name for call in gathered] == [call.name for call in scattered]
+    assert [call.view for call in gathered] == ["", "", "gathered"]
+    assert [call.view for call in scattered] == ["", "", "scattered"]
+    dx = scattered[-1].writes["dx"]
+    assert dx.shape == (2, 6, 7)
+    assert_same(scattered[-1].unpadded("dx", dx), arrays["dx"])
+    assert scattered[-1].filler["dx"].sum() == 6 * 7 - 4 * 5
+
+
 def test_filler_marks_the_padding_and_the_zeros_between_gradients():
     layer = Conv2d(1, 1, 2, stride=2, padding=1)
     case = LayerCase("", lambda: (layer, (1, 3, 3)))

@@ -1,0 +1,93 @@
+"""The same place in both views of the input gradient: gathered and scattered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cnnviz.trace.cursor import Stop
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program, Step
+
+
+def counterpart(here: Program, index: int, there: Program) -> int:
+    """Return the step of another view of a program that is at the same place as a step of this one.
+
+    In an operation that both views share it is the same step of it. A cell of ∂E/∂x that is gathered goes
+    with the step that first adds to it when it is scattered; a cell that is added to goes with the step
+    that writes it when it is gathered, one of the padding with the cell nearest to it. The first and the
+    last step of the operation go with the first and the last.
+    """
+    step = here[index]
+    k = here.number_at(index)
+    one, other = step.operation, there.operations[k]
+    if one.call.view == other.call.view:
+        return there.starts[k] + step.offset
+    if step.offset == 0:
+        return there.starts[k]
+    if step.offset == len(one) - 1:
+        return there.starts[k + 1] - 1
+    found = (
+        _scattered(one, step.offset, other) if one.call.view == "gathered" else _gathered(one, step, other)
+    )
+    return there.starts[k] + found
+
+
+def _scattered(one: Operation, offset: int, other: Operation) -> int:
+    """Return the step that first adds to the cell in work, of those that add to any near it."""
+    at, sizes, stride = one.variables_at(offset), other.sizes, int(other.call.given["S"])
+    top, left = _padding(other)
+    i, u = _first_window(at.get("p", 0) + top, sizes["H_out"], sizes["K_h"], stride)
+    j, v = _first_window(at.get("q", 0) + left, sizes["W_out"], sizes["K_w"], stride)
+    (line,) = other.writers("dx")
+    return other.find(line.number, o=0, i=i, j=j, c=at.get("c", 0), u=u, v=v)
+
+
+def _first_window(cell: int, windows: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Return the first window along one axis that holds a cell, and the cell's place in it.
+
+    A cell in no window, left over at the end or between windows that lie apart, is taken for one beside it.
+    """
+    window = min(max(0, -(-(cell - kernel + 1) // stride)), windows - 1)
+    return window, min(max(0, cell - window * stride), kernel - 1)
+
+
+def _gathered(one: Operation, step: Step, other: Operation) -> int:
+    """Return the step that writes the cell that is added to."""
+    at, sizes, stride = step.variables, other.sizes, int(one.call.given["S"])
+    top, left = _padding(one)
+    row = at.get("i", 0) * stride + at.get("u", 0) - top
+    column = at.get("j", 0) * stride + at.get("v", 0) - left
+    (line,) = other.writers("dx")
+    return other.find(
+        line.number,
+        c=at.get("c", 0),
+        p=min(max(0, row), sizes["H"] - 1),
+        q=min(max(0, column), sizes["W"] - 1),
+    )
+
+
+def _padding(scattered: Operation) -> tuple[int, int]:
+    """Return how many rows and columns of padding lie before the input's own."""
+    inside = ~scattered.call.filler["dx"]
+    return int(inside.any(1).argmax()), int(inside.any(0).argmax())
+
+
+def stops_in(stops: Sequence[Stop], here: Program, there: Program) -> tuple[Stop, ...]:
+    """Return a lesson's stops for another view of its program, in the same order.
+
+    One that speaks of the view that is not shown stands at the edge of the operation, on the side where
+    the lesson comes to it.
+    """
+    placed: list[Stop] = []
+    for number, stop in enumerate(stops):
+        k = here.number_at(stop.index)
+        start, end = there.starts[k], there.starts[k + 1]
+        if stop.view == there.operations[k].call.view:
+            placed.append(replace(stop, index=start + stop.offset))
+            continue
+        before = any(
+            other.view == there.view and here.number_at(other.index) == k for other in stops[number + 1 :]
+        )
+        placed.append(replace(stop, index=start if before else end - 1))
+    return tuple(placed)
