@@ -68,6 +68,7 @@ def build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
     network = samples = None
     try:
         network = build_network(described)
+        _check_symbols(described, network)
         _load_parameters(path, described, network)
     except CnnvizError as error:
         faults.append(str(error))
@@ -156,6 +157,14 @@ def _load_parameters(path: Path, described: LessonFile, network: Network) -> Non
                 names=", ".join(known),
             )
         )
+
+
+def _check_symbols(described: LessonFile, network: Network) -> None:
+    known = ["input", *(layer.name for layer in network.layers)]
+    known += [f"{layer.name}.{name}" for layer, name, _ in network.parameters()]
+    for key in described.symbols:
+        if key not in known:
+            raise CnnvizError(tr("symbols.{key}: is not known", key=key) + hint(key, known))
 
 
 def _beside(path: Path, name: str) -> Path:

@@ -84,7 +84,7 @@ def _key(key: str) -> str:
 
 _MOST_EXPRESSIONS = 50
 
-_AT_THE_TOP = ("title", "sentence", "seed", "weights")
+_AT_THE_TOP = ("title", "sentence", "seed", "weights", "input_gradient")
 """What is no table in a lesson file; written below a table's name, TOML takes it for a part of that table."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,7 +80,9 @@ class Lesson:
         """
         if index == self.image:
             return self
-        made = _iteration(self.name, self.network, self.samples, index, self.program.view)
+        made = _iteration(
+            self.name, self.network, self.samples, index, self.program.view, self.program.symbols
+        )
         return replace(self, image=index, **made)
 
     def in_view(self, input_gradient: str) -> Lesson:
@@ -101,7 +104,7 @@ class Lesson:
                 )
             )
         assert isinstance(self.network, Network)
-        program = Program(self.network.calls(self.tape, input_gradient))
+        program = Program(self.network.calls(self.tape, input_gradient), self.program.symbols)
         return replace(self, program=program, stops=stops_in(self.stops, self.program, program))
 
 
@@ -137,7 +140,7 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
         )
     network, samples = build(path, described)
     chosen = described.input.show if image is None else image
-    made = _iteration(path.stem, network, samples, chosen, described.input_gradient)
+    made = _iteration(path.stem, network, samples, chosen, described.input_gradient, described.symbols)
     program, tape = made["program"], made["tape"]
     asked = [view for view in VIEWS if any(stop.input_gradient == view for stop in described.stops)]
     views = [view for view in asked if program.view not in ("", view)]
@@ -169,6 +172,7 @@ def _iteration(
     samples: Samples | Expressions,
     index: int,
     input_gradient: str = "gathered",
+    symbols: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run one sample; return what ran it, the tape and the program, and of an expression its stops."""
     if not 0 <= index < len(samples):
@@ -183,7 +187,8 @@ def _iteration(
     assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
         tape = network.run(samples.image(index), _target(network, samples, index))
-    return {"network": network, "tape": tape, "program": Program(network.calls(tape, input_gradient))}
+    program = Program(network.calls(tape, input_gradient), symbols)
+    return {"network": network, "tape": tape, "program": program}
 
 
 def _target(network: Network, samples: Samples, index: int) -> Array | None:

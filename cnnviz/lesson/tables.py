@@ -168,6 +168,8 @@ class LessonFile:
         Where the lesson has something to say.
     input_gradient : str
         The view of convolutions' input gradients that it begins with: ``gathered`` or ``scattered``.
+    symbols : dict[str, str]
+        What formulas call arrays: ``input``, a layer's name for its output, ``conv.w`` for a parameter.
     """
 
     title: Text
@@ -181,6 +183,7 @@ class LessonFile:
     seed: Count | None = None
     stops: tuple[StopPart, ...] = ()
     input_gradient: View = VIEWS[0]
+    symbols: dict[str, Text] = field(default_factory=dict)
 
 
 Hook = Callable[[Any, Any], Any]

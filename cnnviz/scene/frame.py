@@ -9,8 +9,10 @@ from textwrap import wrap
 import numpy as np
 
 from cnnviz.scene import arithmetic, panels
+from cnnviz.scene.chain import has_chain
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.scene.pictures.generic import subtitle
 from cnnviz.scene.pictures.table import picture_of
 from cnnviz.scene.words import words
@@ -90,10 +92,16 @@ def stage(at: Moment, box: Box, unit: float) -> list[Mark]:
     text = ": ".join(part for part in (tr(said.title) if said.title else "", detail) if part)
     head = (Run(at.operation.layer, "ink", True), Run("   " + text, "muted"))
     panel_height = round(176 * unit)
-    area = Box(inner.x, inner.y + 108 * unit, inner.w, inner.h - 108 * unit - panel_height - 18 * unit)
+    top = 108 * unit
+    strip: list[Mark] = []
+    if has_chain(at.operation):
+        strip = chain_strip(at, Box(inner.x, inner.y + top, inner.w, round(STRIP * unit)), unit)
+        top += round(STRIP * unit) + 12 * unit
+    area = Box(inner.x, inner.y + top, inner.w, inner.h - top - panel_height - 18 * unit)
     marks: list[Mark] = [
         Label(inner.top(44 * unit), head, 29 * unit),
         *_said(at, Box(inner.x, inner.y + 46 * unit, inner.w, 58 * unit), tr(said.sentence), unit),
+        *strip,
     ]
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
         marks += picture_of(at.operation.tree.name)(at, area, unit)

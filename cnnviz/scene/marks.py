@@ -240,16 +240,17 @@ class Spot:
     ----------
     box : Box
         Where it is.
-    kind : {"layer", "gradient", "gutter", "line"}
-        A layer's row in the network, its gradient there, a line's number in the listing, its text.
+    kind : {"layer", "gradient", "gutter", "line", "operation"}
+        A layer's row in the network, its gradient there, a line's number in the listing, its text; what an
+        operation computes.
     name : str
-        The layer's name.
+        The layer's name, or the operation's.
     line : int
         The line in the listing.
     """
 
     box: Box
-    kind: Literal["layer", "gradient", "gutter", "line"]
+    kind: Literal["layer", "gradient", "gutter", "line", "operation"]
     name: str = ""
     line: int = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import SupportsIndex
@@ -53,9 +53,13 @@ class Program(Sequence[Step]):
     ----------
     calls : Sequence[Call]
         What is computed, in order; `Network.calls` makes them.
+    symbols : Mapping[str, str], optional
+        What a lesson calls arrays: the network's ``input``, the output of a layer by the layer's name, a
+        parameter as in ``conv1.w``.
     """
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    def __init__(self, calls: Sequence[Call], symbols: Mapping[str, str] | None = None) -> None:
+        self.symbols: Mapping[str, str] = symbols or {}
         self.operations: tuple[Operation, ...] = tuple(Operation(call) for call in calls)
         if not self.operations:
             raise CnnvizError(tr("There is nothing to step: no operation was given."))

@@ -100,7 +100,9 @@ class StagePane(FramePane):
         return explain(frame, shown, colours, *self._pointer, self.unit(frame.width, frame.height))
 
     def clickable(self, x: float, y: float) -> bool:
-        """Return whether the number at a point was written by a step."""
+        """Return whether the number at a point was written by a step, or a factor is there."""
+        if self.frame.spot_at(x, y):
+            return True
         shown = self.origin_at(x, y)
         return shown is not None and shown.step is not None
 
@@ -119,7 +121,14 @@ class StagePane(FramePane):
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the step that writes the number clicked."""
+        """Go to the step that writes the number clicked, or to where a factor has been multiplied."""
+        spot = self.frame.spot_at(event.position().x(), event.position().y())
+        if spot and event.button() == Qt.MouseButton.LeftButton:
+            program = self.player.cursor.program
+            last = next_stop(program.operation(spot.name), -1, Level.LAYER)
+            self.player.pause()
+            self.player.go_to(program.start(spot.name) + (last or 0))
+            return
         shown = self.origin_at(event.position().x(), event.position().y())
         if shown and shown.step is not None and event.button() == Qt.MouseButton.LeftButton:
             self.player.pause()

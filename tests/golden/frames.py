@@ -35,6 +35,7 @@ FRAMES = {
     "conv2d-dw": Held("digits", "conv2.dw", 9, {"o": 2, "c": 1, "u": 1, "v": 2, "i": 2, "j": 1}),
     "conv2d-dx": Held("digits", "conv2.dx", 9, {"c": 1, "p": 2, "q": 2, "o": 1, "u": 2, "v": 1}),
     "conv2d-dx-strided": Held("every", "conv.dx", 9, {"c": 1, "p": 4, "q": 2, "o": 2, "u": 1}),
+    "conv2d-dx-scattered": Held("scattered", "conv.dx_scatter", 8, {"o": 1, "i": 1, "j": 1, "u": 1, "v": 1}),
     "conv2d-db": Held("digits", "conv2.db", 6, {"o": 4, "i": 2, "j": 1}),
     "max-pool": Held("digits", "pool1", 10, {"c": 1, "i": 1, "j": 2, "u": 1}),
     "max-pool-dx": Held("digits", "pool2.dx", 7, {"c": 3, "i": 1, "j": 0, "u": 1, "v": 1}),

@@ -12,6 +12,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.files import lesson_path, lesson_words
 from cnnviz.lesson.lesson import lesson_names, load_lesson
 from cnnviz.resources import resource
+from cnnviz.scene.chain import chain
 from cnnviz.scene.frame import View, compose
 from cnnviz.trace.cursor import LEVELS, Cursor
 from cnnviz.trace.stops import Level
@@ -276,6 +277,32 @@ def test_backward_through_the_convolution():
     assert arrays["conv.dw"][0, 0] == pytest.approx(df, rel=1e-13)
     lr = lesson("backward-conv").network.optimiser.lr
     assert arrays["conv.w_new"][0, 0] == pytest.approx(f - lr * df, rel=1e-14)
+
+
+def test_the_strip_shows_the_factors_of_the_course():
+    arrays = tape("backward-conv")
+    X, f, _, A1, W, *_ = small_network("backward-conv")
+    output, target = arrays["sigma2.y"], arrays["loss.t"]
+    program = lesson("backward-conv").program
+    factors = chain(program, program.operation("conv.dw"))
+    wanted = {
+        "∂E/∂O": -(target - output),
+        "∂O/∂Z₂": output * (1 - output),
+        "∂Z₂/∂A₁": W,
+        "∂A₁/∂Z₁": (A1 * (1 - A1)).reshape(1, 2, 2),
+        "∂Z₁/∂f": X[None],
+    }
+    assert [factor.name for factor in factors if factor.name] == list(wanted)
+    for factor in factors:
+        if factor.name:
+            assert factor.values == pytest.approx(wanted[factor.name], rel=1e-14)
+    kernel = chain(program, program.operation("conv.dx"))[-1]
+    assert kernel.values[0, 0] == pytest.approx(f[::-1, ::-1])
+
+    program = lesson("backward-fc").program
+    column = chain(program, program.operation("fc.dw"))[-1]
+    assert (column.sign, column.name, column.note) == ("⊗", "∂Z₂/∂W", "A₁")
+    assert column.values == pytest.approx(A1, rel=1e-14)
 
 
 def test_the_gradient_of_the_input_is_the_same_gathered_and_scattered():

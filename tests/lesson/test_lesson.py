@@ -240,3 +240,21 @@ def test_stops_in_a_view_that_the_network_has_not_are_faults(write, content):
     content["stops"][0]["input_gradient"] = "sideways"
     with pytest.raises(CnnvizError, match=r"stops\[0\].input_gradient: 'sideways' is not known"):
         load_lesson(write(content))
+
+
+# ----------------------------------------------------------------------------------------------- symbols
+
+
+def test_what_a_lesson_calls_its_arrays_goes_with_its_programs(write, content):
+    content["symbols"] = {"input": "X", "conv1": "Z", "conv1.w": "f", "fc.b": "β"}
+    content["layers"].insert(0, {"name": "conv0", "kind": "conv2d", "out_channels": 1, "kernel": 1})
+    made = load_lesson(write(content))
+    for lesson in (made, made.choose(1), made.in_view("scattered")):
+        assert lesson.program.symbols == content["symbols"]
+
+
+@pytest.mark.parametrize("key", ["conv2", "conv1.q", "relu.w"])
+def test_a_symbol_for_nothing_is_a_fault(write, content, key):
+    content["symbols"] = {key: "Z"}
+    with pytest.raises(CnnvizError, match=rf"symbols.{key}: is not known"):
+        load_lesson(write(content))

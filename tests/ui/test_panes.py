@@ -309,3 +309,20 @@ def test_the_keyboards_focus_is_seen(window, qtbot):
     ringed = window.network.grab().toImage()
     window.stage.setFocus(Qt.FocusReason.MouseFocusReason)
     assert window.network.grab().toImage() != ringed
+
+
+def test_a_click_on_a_factor_goes_to_where_it_was_multiplied(window, qtbot):
+    window.desk.open("backward-conv")
+    program = window.player.cursor.program
+    window.player.go_to(program.find("conv.dw", line=9))
+    spots = [mark for mark in window.stage.frame.marks if isinstance(mark, Spot)]
+    assert [spot.name for spot in spots] == [
+        *("loss.dy", "sigma2.dx", "fc.dx", "flatten.dx", "sigma1.dx"),
+        *("conv.dw", "conv.dw"),
+    ]
+    slope = spots[1].box.center
+    assert window.stage.clickable(*slope)
+    qtbot.mouseClick(window.stage, Qt.MouseButton.LeftButton, pos=QPoint(*(round(k) for k in slope)))
+    step = window.player.cursor.step
+    assert step.operation.name == "sigma2.dx"
+    assert program.state(step.index).writes == (("dx", (1,)),)

@@ -214,7 +214,7 @@ def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground
     """Return a heatmap of an array: its first maps as tiles, or its numbers in a row; one number as text."""
     texts: tuple[tuple[str, ...], ...] = ()
     if values.ndim == 3:
-        sheet, known = _sheet(values, there, box)
+        sheet, known = map_sheet(values, there, box)
         side = min(box.w / sheet.shape[1], box.h / sheet.shape[0])
         width, height = side * sheet.shape[1], side * sheet.shape[0]
     else:
@@ -239,7 +239,7 @@ def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground
     )
 
 
-def _sheet(values: Array, there: NDArray[np.bool_], box: Box) -> tuple[Array, NDArray[np.bool_]]:
+def map_sheet(values: Array, there: NDArray[np.bool_], box: Box) -> tuple[Array, NDArray[np.bool_]]:
     """Lay maps out beside each other, in two lines if that makes them larger, with gaps of NaN.
 
     What is no number is infinite there, so that it is not taken for a gap.

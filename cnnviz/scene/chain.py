@@ -1,0 +1,233 @@
+"""The chain rule at work: the factors that a gradient is the product of, from the loss back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnviz.engine.layer import Array, Shape
+from cnnviz.scene.marks import Palette
+from cnnviz.scene.moment import are_pixels
+from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """One factor of a gradient, or their product.
+
+    Attributes
+    ----------
+    sign : str
+        What stands before it: ``·`` for numbers that are multiplied cell by cell or as matrices, ``⊗`` for
+        the outer product, ``∗`` for sliding over each other, ``→`` where numbers only change places.
+    name : str
+        ``∂E/∂O`` or ``∂O/∂Z₂``.
+    values : Array
+        The numbers of a local derivative that can be told so: the slopes of an activation, the weights that
+        an input is multiplied by, the input that a weight is multiplied by, where a maximum came from. Empty
+        where nothing is multiplied, or nothing is known of the layer.
+    shape : Shape
+        Its shape.
+    note : str
+        What these numbers are: ``W``, or ``O (1 − O)``.
+    palette : Palette
+        Gradients of the loss have colours of their own.
+    operation : str
+        The operation that takes it into the product.
+    """
+
+    sign: str
+    name: str
+    values: Array
+    shape: Shape
+    note: str
+    palette: Palette
+    operation: str
+
+
+# The numbers of a local derivative, what stands before them, and what they are.
+Local = tuple[str, Array, str]
+
+
+def has_chain(operation: Operation) -> bool:
+    """Return whether an operation is one of a network's gradients: those of an expression have a graph."""
+    return operation.phase == "backward" and bool(operation.tree.arrays)
+
+
+def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
+    """Return the factors of the gradient that an operation computes, from the loss on; its own is the last.
+
+    The first operation going backward has none: it computes the first factor itself.
+    """
+    forward = [other for other in program.operations if other.phase == "forward"]
+    backward = [other for other in program.operations if other.phase == "backward"]
+    first = backward[0]
+    if operation is first:
+        return ()
+    layers = [other.layer for other in forward]
+    # Where the loss and the last layer are taken together, the first factor is that layer's input gradient.
+    top = len(forward) - (1 if first.layer == "loss" else 2)
+    here = layers.index(operation.layer)
+    values = next(iter(first.call.writes.values()))
+    name = f"∂E/∂{_output(program, layers, top)}"
+    factors = [Factor("", name, values, values.shape, "", "gradient", first.name)]
+    for k in range(top, here - 1, -1):
+        taken = operation if k == here else _input_gradient(backward, layers[k])
+        array = next(iter(taken.call.writes))
+        sign, values, note = _local(program, forward[k], taken, array)
+        below = _named(program, layers, k, array)
+        name = f"∂{_output(program, layers, k)}/∂{below}" if sign != "→" else ""
+        pixels = k == 0 and array == "dw" and are_pixels(values)
+        shape = np.shape(_array(forward[k], "x")) if sign == "→" else values.shape
+        factors.append(Factor(sign, name, values, shape, note, "pixel" if pixels else "value", taken.name))
+    return tuple(factors)
+
+
+def result(program: Program, operation: Operation) -> tuple[str, str]:
+    """Return the name of the gradient that an operation computes, ``∂E/∂f``, and its array."""
+    layers = [other.layer for other in program.operations if other.phase == "forward"]
+    array = next(iter(operation.call.writes))
+    if operation.layer == "loss":
+        return f"∂E/∂{_output(program, layers, len(layers) - 1)}", array
+    return f"∂E/∂{_named(program, layers, layers.index(operation.layer), array)}", array
+
+
+def _output(program: Program, layers: Sequence[str], k: int) -> str:
+    """Return what a layer's output is called: the network's input, if there is no such layer."""
+    if k < 0:
+        return program.symbols.get("input", tr("input"))
+    return program.symbols.get(layers[k], layers[k])
+
+
+def _named(program: Program, layers: Sequence[str], k: int, gradient: str) -> str:
+    """Return what the gradient of a layer is taken of: its input, or one of its parameters."""
+    if gradient == "dx":
+        return _output(program, layers, k - 1)
+    parameter = gradient.removeprefix("d")
+    return program.symbols.get(f"{layers[k]}.{parameter}", parameter)
+
+
+def _input_gradient(backward: Sequence[Operation], layer: str) -> Operation:
+    return next(other for other in backward if other.layer == layer and "dx" in other.call.writes)
+
+
+def _local(program: Program, forward: Operation, gradient: Operation, array: str) -> Local:
+    """Return the local derivative of a layer with respect to its input or one of its parameters."""
+    kind = forward.tree.name.removesuffix("_column")
+    if (kind, array) in _LOCALS:
+        return _LOCALS[kind, array](program, forward, gradient)
+    return "·", np.zeros(0), ""  # of a kind that is not known here: only its name and the sign
+
+
+def _array(operation: Operation, name: str) -> Array:
+    call = operation.call
+    return np.asarray(call.writes[name] if name in call.writes else call.given[name])
+
+
+def _symbols(program: Program, forward: Operation) -> tuple[str, str, str]:
+    """Return what a layer's input, weights and output are called in a note."""
+    layers = [other.layer for other in program.operations if other.phase == "forward"]
+    k = layers.index(forward.layer)
+    return (
+        program.symbols.get(layers[k - 1] if k else "input", "x"),
+        program.symbols.get(f"{forward.layer}.w", "w"),
+        program.symbols.get(forward.layer, "y"),
+    )
+
+
+def _sigmoid(program: Program, forward: Operation, _: Operation) -> Local:
+    y, name = _array(forward, "y"), _symbols(program, forward)[2]
+    return "·", y * (1 - y), f"{name} (1 − {name})"
+
+
+def _tanh(program: Program, forward: Operation, _: Operation) -> Local:
+    y, name = _array(forward, "y"), _symbols(program, forward)[2]
+    return "·", 1 - y * y, f"1 − {name}²"
+
+
+def _relu(_: Program, forward: Operation, __: Operation) -> Local:
+    return "·", (_array(forward, "x") > 0).astype(float), tr("1 or 0")
+
+
+def _leaky_relu(_: Program, forward: Operation, __: Operation) -> Local:
+    return "·", np.where(_array(forward, "x") > 0, 1.0, _array(forward, "alpha")), tr("1 or α")
+
+
+def _softmax(program: Program, forward: Operation, _: Operation) -> Local:
+    y = _array(forward, "y")
+    return "·", np.diag(y) - np.outer(y, y), tr("matrix")
+
+
+def _weights(program: Program, forward: Operation, _: Operation) -> Local:
+    return "·", _array(forward, "w"), _symbols(program, forward)[1]
+
+
+def _column(program: Program, forward: Operation, _: Operation) -> Local:
+    return "⊗", _array(forward, "x"), _symbols(program, forward)[0]
+
+
+def _ones(_: Program, forward: Operation, __: Operation) -> Local:
+    return "·", np.ones_like(_array(forward, "y")), "1"
+
+
+def _ones_added_up(_: Program, forward: Operation, __: Operation) -> Local:
+    return "·", np.ones_like(_array(forward, "y")), tr("1, added up")
+
+
+def _kernels(program: Program, forward: Operation, gradient: Operation) -> Local:
+    w, name = _array(forward, "w"), _symbols(program, forward)[1]
+    if gradient.call.view == "scattered":
+        return "∗", w, tr("{name}, scattered", name=name)
+    return "∗", w[:, :, ::-1, ::-1], tr("{name}, turned", name=name)
+
+
+def _maps(program: Program, forward: Operation, _: Operation) -> Local:
+    return "∗", _array(forward, "x"), _symbols(program, forward)[0]
+
+
+def _windows(forward: Operation, share: Callable[[int], Array | float]) -> Array:
+    """Return an array of the input's shape into which each window has put its share of each of its cells."""
+    x, y, sizes = _array(forward, "x"), _array(forward, "y"), forward.sizes
+    stride = int(_array(forward, "S"))
+    made = np.zeros(x.shape)
+    for u in range(sizes["K_h"]):
+        for v in range(sizes["K_w"]):
+            cells = made[:, u : u + stride * y.shape[1] : stride, v : v + stride * y.shape[2] : stride]
+            np.maximum(cells, share(u * sizes["K_w"] + v), out=cells)
+    return made
+
+
+def _max_pool2d(_: Program, forward: Operation, __: Operation) -> Local:
+    switch = _array(forward, "switch")
+    return "·", _windows(forward, lambda k: (switch == k).astype(float)), tr("1 at the winners")
+
+
+def _avg_pool2d(_: Program, forward: Operation, __: Operation) -> Local:
+    count = forward.sizes["K_h"] * forward.sizes["K_w"]
+    return "·", _windows(forward, lambda _: 1 / count), f"1 / {count}"
+
+
+def _flatten(_: Program, __: Operation, ___: Operation) -> Local:
+    return "→", np.zeros(0), tr("as maps")
+
+
+_LOCALS: Mapping[tuple[str, str], Callable[[Program, Operation, Operation], Local]] = {
+    ("sigmoid", "dx"): _sigmoid,
+    ("tanh", "dx"): _tanh,
+    ("relu", "dx"): _relu,
+    ("leaky_relu", "dx"): _leaky_relu,
+    ("softmax", "dx"): _softmax,
+    ("linear", "dx"): _weights,
+    ("linear", "dw"): _column,
+    ("linear", "db"): _ones,
+    ("conv2d", "dx"): _kernels,
+    ("conv2d", "dw"): _maps,
+    ("conv2d", "db"): _ones_added_up,
+    ("max_pool2d", "dx"): _max_pool2d,
+    ("avg_pool2d", "dx"): _avg_pool2d,
+    ("flatten", "dx"): _flatten,
+}

@@ -1,0 +1,191 @@
+"""The chain strip: every factor of a gradient as a small heatmap, from the loss on, and their product."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.engine.layer import Array, shape_text
+from cnnviz.scene.chain import Factor, chain, result
+from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Spot, label
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.panels.network_strip import map_sheet
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+STRIP = 102
+"""Its height at unit 1."""
+
+_NAME, _SMALL = 17, 14
+_TOP, _MAP = 30, 37  # where a heatmap begins, and its height
+_SIGN = 30  # the width of a sign
+_MOST_SHOWN = 6  # maps of one array
+_MOST_ROWS = 128  # of a matrix: more than its heatmap has pixels
+
+
+class _Laid(NamedTuple):
+    """The strip of an operation: what stays, and where the product's heatmap goes."""
+
+    group: Group
+    product: Box
+    limit: float
+    ground: Role
+    spots: tuple[Spot, ...]
+
+
+def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the factors with the current one marked, and the product as far as it is computed."""
+    operation, (_, array) = moment.operation, result(moment.program, moment.operation)
+    laid = _laid(moment.program, operation, box, unit)
+    whole = operation.call.unpadded
+    values, there = whole(array, moment.state.value(array)), whole(array, moment.state.written(array))
+    product = _heatmap(values, there, laid.product, "gradient", laid.limit, laid.ground)
+    return [laid.group, product, *laid.spots]
+
+
+@lru_cache(maxsize=64)
+def _laid(program: Program, operation: Operation, box: Box, unit: float) -> _Laid:
+    """Return what the strip shows at every step of an operation."""
+    factors = list(chain(program, operation))
+    name, array = result(program, operation)
+    made = operation.call.unpadded(array, operation.call.writes[array])
+    product = Factor("=" if factors else "", name, made, made.shape, "", "gradient", operation.name)
+    shown, left_out = _fitting(factors, product, box.w, unit)
+    rim = box.whole()
+    marks: list[Mark] = [Rect(rim, "ground")]
+    spots: list[Spot] = []
+    x, place, ground = box.x, box, "ground"
+    for factor in (*shown, product):
+        if _has_sign(factor):
+            marks.append(_sign(factor.sign, Box(x, box.y, _SIGN * unit, box.h), unit))
+            x += _SIGN * unit
+        item = Box(x, box.y, _width(factor, unit), box.h)
+        here = factor.operation == operation.name and factor is not product
+        here |= factor is product and not factors
+        ground = "accent_fill" if here else "ground"
+        marks += _item(factor, item, unit, here, "written" if factor is product else "ink")
+        spots.append(Spot(item, "operation", factor.operation))
+        place = _place(factor, item, unit)
+        if factor.sign == "→":
+            marks.append(_sign("→", item, unit))
+        elif factor is not product and factor.values.size:
+            limit = max(_limit(factor.values), 1.0 if factor.palette == "pixel" else 0.0)
+            there = np.ones(factor.values.shape, bool)
+            marks.append(_heatmap(factor.values, there, place, factor.palette, limit, ground))
+        x = item.right
+        if left_out and factor is shown[0]:
+            marks.append(_sign("…", Box(x, box.y, _SIGN * unit, box.h), unit))
+            x += _SIGN * unit
+    return _Laid(Group(rim, tuple(marks)), place, _limit(made), ground, tuple(spots))
+
+
+def _fitting(factors: list[Factor], product: Factor, width: float, unit: float) -> tuple[list[Factor], bool]:
+    """Return the factors that fit beside each other, and whether some after the first are left out."""
+    shown = list(factors)
+    while len(shown) > 2:
+        left_out = len(shown) < len(factors)
+        signs = sum(_has_sign(factor) for factor in (*shown, product)) + left_out
+        if sum(_width(factor, unit) for factor in (*shown, product)) + signs * _SIGN * unit <= width:
+            break
+        del shown[1]
+    return shown, len(shown) < len(factors)
+
+
+def _has_sign(factor: Factor) -> bool:
+    """Return whether a sign stands before a factor: an arrow stands in a heatmap's place."""
+    return factor.sign not in ("", "→")
+
+
+def _width(factor: Factor, unit: float) -> float:
+    """Return how wide a factor is: as its texts, and its heatmap at least."""
+    texts = (
+        (factor.name, 0.6 * _NAME),
+        (factor.note, 0.53 * _SMALL),
+        (_shape(factor), 0.5 * _SMALL),
+    )
+    return (max(56.0, *(len(text) * wide for text, wide in texts)) + 10) * unit
+
+
+def _sign(sign: str, box: Box, unit: float) -> Label:
+    """Write a sign level with the middle of the heatmaps."""
+    level = Box(box.x, box.y + (_TOP - 6) * unit, box.w, (_MAP + 8) * unit)
+    size = 40 if sign == "·" else 24
+    return label(level, sign, size * unit, "muted", align="center", family="math")
+
+
+def _item(factor: Factor, box: Box, unit: float, here: bool, name: Role) -> list[Mark]:
+    """Write a factor's name over its heatmap, what it is and its shape under it; mark the current one."""
+    marks: list[Mark] = []
+    if here:
+        around = box.inset(0.5, 2)  # its outline stays in the group
+        marks.append(Rect(around, "accent_fill", "accent", 1.5 * unit, 5 * unit))
+        x, half = box.center[0], 7 * unit
+        marks.append(
+            Path(
+                ((x - half, around.y), (x + half, around.y), (x, around.y + half)), "accent", 1.0, filled=True
+            )
+        )
+    under = _TOP + _MAP + 2
+    rows = (
+        (factor.name, 9, 21, _NAME, name, True),
+        (factor.note, under, 15, _SMALL, "ink", False),
+        (_shape(factor), under + (15 if factor.note else 0), 15, _SMALL, "muted", False),
+    )
+    for text, down, height, size, role, bold in rows:
+        if text:
+            place = Box(box.x, box.y + down * unit, box.w, height * unit)
+            marks.append(label(place, text, size * unit, role, bold=bold, align="center"))
+    return marks
+
+
+def _shape(factor: Factor) -> str:
+    """Write a factor's shape; a row of numbers is a column, as everywhere on the stage."""
+    return shape_text(factor.shape if len(factor.shape) > 1 else (*factor.shape, 1))
+
+
+def _place(factor: Factor, item: Box, unit: float) -> Box:
+    """Return where a factor's heatmap goes."""
+    return Box(item.x + 4 * unit, item.y + _TOP * unit, item.w - 8 * unit, _MAP * unit)
+
+
+def _limit(values: Array) -> float:
+    """Return the value at the end of an array's colours."""
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+
+
+def _picked(size: int) -> NDArray[np.intp]:
+    """Return which rows or columns are shown: all, or evenly spaced ones where there are more than pixels."""
+    return np.unique(np.linspace(0, size - 1, min(size, _MOST_ROWS)).astype(np.intp))
+
+
+def _heatmap(
+    values: Array, there: NDArray[np.bool_], box: Box, palette: Palette, limit: float, ground: Role
+) -> Cells:
+    """Return a small heatmap in the middle of its box: a column, a matrix, or the first maps side by side."""
+    if values.ndim >= 3:
+        maps = values.reshape(-1, *values.shape[-2:])[:_MOST_SHOWN]
+        sheet, known = map_sheet(maps, there.reshape(-1, *there.shape[-2:])[:_MOST_SHOWN], box)
+    else:
+        picked = np.ix_(*(_picked(size) for size in (len(values), values.size // len(values))))
+        sheet = values.reshape(len(values), -1)[picked]
+        known = there.reshape(len(values), -1)[picked]
+    rows, columns = sheet.shape
+    side = min(box.w / columns, box.h / rows)
+    height = side * rows
+    # Columns, and matrices much higher than wide, are made wide enough to be seen.
+    least = 0.0 if values.ndim >= 3 else height * (0.5 if values.ndim == 1 else 0.9)
+    width = min(box.w, max(side * columns, least))
+    place = Box(box.x + (box.w - width) / 2, box.y + (box.h - height) / 2, width, height)
+    return Cells(
+        place,
+        sheet,
+        palette=palette,
+        limit=limit,
+        missing=None if known.all() else ~known,
+        lines=False,
+        gap=ground if values.ndim >= 3 else None,
+    )
