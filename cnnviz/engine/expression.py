@@ -410,6 +410,11 @@ def _compiled(text: str, source: str) -> Listing:
 # ------------------------------------------------------------------------------------------- reading it
 
 
+def syntax_of(text: str) -> ast.expr:
+    """Return the syntax tree of an expression that was read before, or of one of a graph's own texts."""
+    return ast.parse(text.translate(_TYPED).strip(), mode="eval").body
+
+
 @lru_cache(maxsize=256)
 def read_expression(text: str) -> Graph:
     """Read an expression such as ``(x + y) * z`` into a graph.

@@ -13,9 +13,9 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QPolygonF, QRegion
 
-from cnnviz.render import cells, kept, text
+from cnnviz.render import cells, formula, kept, text
 from cnnviz.render.tools import brush, color, hatch, pen, rectangle
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Path, Rect, Spot
+from cnnviz.scene.marks import Box, Cells, Dot, Formula, Frame, Group, Label, Path, Rect, Spot
 from cnnviz.scene.theme import Theme
 
 # Grounds of this many pixels are filled around what is painted over them.
@@ -129,5 +129,6 @@ _PAINT: dict[type, Callable[[Any, QPainter, Theme], None]] = {
     Path: _paint_path,
     Dot: _paint_dot,
     Label: text.paint,
+    Formula: formula.paint,
     Spot: _paint_nothing,
 }

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
+from cnnviz.scene.outline import Outline
 
 Role = str
 Align = Literal["left", "center", "right"]
@@ -104,6 +105,24 @@ class Label:
     align: Align = "left"
     family: Family = "sans"
     once: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Formula:
+    """A typeset formula in the middle of a box, made smaller where it does not fit.
+
+    Attributes
+    ----------
+    size : float
+        Text size in pixels.
+    roles : tuple[tuple[str, Role], ...]
+        The colours of its parts by name; what lies in none of them is ink.
+    """
+
+    box: Box
+    outline: Outline
+    size: float
+    roles: tuple[tuple[str, Role], ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -267,7 +286,7 @@ class Group:
     marks: tuple[Mark, ...]
 
 
-Mark = Label | Rect | Path | Dot | Cells | Spot | Group
+Mark = Label | Formula | Rect | Path | Dot | Cells | Spot | Group
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cnnviz.engine.layer import Call
-from cnnviz.scene.numbers import as_formula
+from cnnviz.scene.expression_formula import expression_formulas
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Words:
     sentence : str
         What happens, in one sentence.
     formula : tuple[str, ...]
-        The same as formulas.
+        The same as formulas, written as `cnnviz.scene.typesetting` says, with the listing's own indices.
     variables : Mapping[str, str]
         What the loop variables count.
     """
@@ -45,21 +45,24 @@ WORDS: Mapping[str, Words] = {
         "",
         "Lay the kernel over the input: multiply what lies on top of each other, add it "
         "all up, add the bias.",
-        ("y = b + Σ w · x", "H_out = ⌊(H − K + 2P) / S⌋ + 1"),
+        (
+            r"\y{o,i,j} = \b{o} + \sum_{c,u,v} \,\w{o,c,u,v}\, \x{c,\,iS+u,\,jS+v}",
+            r"H_{\mathrm{out}} = \left\lfloor\frac{H - K_h + 2P}{S}\right\rfloor + 1",
+        ),
         {**_OUTPUT, "c": "input channel", **_KERNEL},
     ),
     "conv2d_db": Words(
         "gradient of the bias",
         "The bias was added to every cell of its output map, so its gradient is the sum "
         "of the map's gradients.",
-        ("∂E/∂b = Σ ∂E/∂y",),
+        (r"\db{o} = \sum_{i,j} \dy{o,i,j}",),
         {"o": "output map", "i": "row", "j": "column"},
     ),
     "conv2d_dw": Words(
         "gradient of the kernels",
         "How much does the loss change with this weight? Slide the output's gradient "
         "over the input and add up.",
-        ("∂E/∂w = x ∗ ∂E/∂y",),
+        (r"\dw{o,c,u,v} = \sum_{i,j} \,\dy{o,i,j}\; \x{c,\,iS+u,\,jS+v}",),
         {
             "o": "kernel",
             "c": "channel",
@@ -73,175 +76,214 @@ WORDS: Mapping[str, Words] = {
         "gradient of the input, gathered",
         "Each input cell gathers from every output it went into: the kernel, turned by "
         "180°, slides over the gradient.",
-        ("∂E/∂x = flipped w ∗ ∂E/∂y",),
+        (
+            r"\dx{c,p,q} = \sum_{o,u,v} \;\part{w}{w^\circlearrowleft_{o,c,u,v}}\, \dy{o,\,p+u,\,q+v}",
+            r"\part{w}{w^\circlearrowleft_{o,c,u,v}} = \w{o,c,\,K_h-1-u,\,K_w-1-v}",
+        ),
         {"c": "channel", "p": "row", "q": "column", "o": "output map", **_KERNEL},
     ),
     "conv2d_dx_scatter": Words(
         "gradient of the input, scattered",
         "Each output gradient, times the kernel, is added to the window of the input "
         "that it was computed from.",
-        ("∂E/∂x += ∂E/∂y · w",),
+        (r"\dx{c,\,iS+u,\,jS+v} \add \dy{o,i,j}\; \w{o,c,u,v}",),
         {**_OUTPUT, "c": "input channel", **_KERNEL},
     ),
     "relu": Words(
         "",
         "Negative numbers become 0; positive numbers pass unchanged.",
-        ("y = max(x, 0)",),
+        (r"\y{c,i,j} = \mathrm{max}(\x{c,i,j}, 0)",),
         _MAP,
     ),
     "relu_dx": Words(
         "gradient of the input",
         "The gradient passes where the input was positive; where it was clipped, nothing comes back.",
-        ("∂E/∂x = ∂E/∂y  if  x > 0  else  0",),
+        (r"\dx{c,i,j} = \begin{cases} \dy{c,i,j} & \x{c,i,j} > 0 \\ 0 & \x{c,i,j} \le 0 \end{cases}",),
         _MAP,
     ),
     "leaky_relu": Words(
         "",
         "Positive numbers pass unchanged; negative numbers are made small.",
-        ("y = x  if  x > 0  else  α x",),
+        (
+            r"\y{c,i,j} = \begin{cases} \x{c,i,j} & \x{c,i,j} > 0"
+            r" \\ \alpha\, \x{c,i,j} & \x{c,i,j} \le 0 \end{cases}",
+        ),
         _MAP,
     ),
     "leaky_relu_dx": Words(
         "gradient of the input",
         "The gradient passes where the input was positive, and is made small elsewhere.",
-        ("∂E/∂x = ∂E/∂y  if  x > 0  else  α ∂E/∂y",),
+        (
+            r"\dx{c,i,j} = \begin{cases} \dy{c,i,j} & \x{c,i,j} > 0"
+            r" \\ \alpha\, \dy{c,i,j} & \x{c,i,j} \le 0 \end{cases}",
+        ),
         _MAP,
     ),
-    "sigmoid": Words("", "Every number is squashed to one between 0 and 1.", ("y = 1 / (1 + e⁻ˣ)",), _MAP),
+    "sigmoid": Words(
+        "",
+        "Every number is squashed to one between 0 and 1.",
+        (r"\y{c,i,j} = \sigma(\x{c,i,j})", r"\sigma(a) = \frac{1}{1 + e^{-a}}"),
+        _MAP,
+    ),
     "sigmoid_dx": Words(
         "gradient of the input",
         "The gradient is multiplied by the slope of the sigmoid, which its output tells: y (1 − y).",
-        ("∂E/∂x = ∂E/∂y · y (1 − y)",),
+        (r"\dx{c,i,j} = \dy{c,i,j}\; \y{c,i,j}\, (1 - \y{c,i,j})",),
         _MAP,
     ),
-    "tanh": Words("", "Every number is squashed to one between −1 and 1.", ("y = tanh x",), _MAP),
+    "tanh": Words(
+        "",
+        "Every number is squashed to one between −1 and 1.",
+        (r"\y{c,i,j} = \tanh \x{c,i,j}", r"\tanh a = \frac{e^a - e^{-a}}{e^a + e^{-a}}"),
+        _MAP,
+    ),
     "tanh_dx": Words(
         "gradient of the input",
         "The gradient is multiplied by the slope of tanh, which its output tells: 1 − y².",
-        ("∂E/∂x = ∂E/∂y · (1 − y²)",),
+        (r"\dx{c,i,j} = \dy{c,i,j}\; (1 - \part{y}{y_{c,i,j}^2})",),
         _MAP,
     ),
     "max_pool2d": Words(
         "",
         "Of each window only the largest number goes on; its place is remembered as the window's switch.",
-        ("y = max over the window of x",),
+        (
+            r"\y{c,i,j} = \max_{u,v}\, \x{c,\,iS+u,\,jS+v}",
+            r"\part{switch}{\mathrm{switch}_{c,i,j}} = \arg\max_{u,v}\, \x{c,\,iS+u,\,jS+v}",
+        ),
         {**_MAP, **_WINDOW},
     ),
     "max_pool2d_dx": Words(
         "gradient of the input",
         "The gradient goes back to the cell that won; the others did not matter and get 0.",
-        ("∂E/∂x += ∂E/∂y  at the winner",),
+        (
+            r"\dx{c,\,iS+u,\,jS+v} \add \dy{c,i,j}",
+            r"(u K_w + v = \part{switch}{\mathrm{switch}_{c,i,j}})",
+        ),
         {**_MAP, **_WINDOW},
     ),
     "avg_pool2d": Words(
         "",
         "Each window is replaced by its mean.",
-        ("y = Σ x / (K · K)",),
+        (r"\y{c,i,j} = \frac{1}{K_h K_w} \sum_{u,v} \,\x{c,\,iS+u,\,jS+v}",),
         {**_MAP, **_WINDOW},
     ),
     "avg_pool2d_dx": Words(
         "gradient of the input",
         "Every cell of the window had the same share in the mean, so each gets the same "
         "share of the gradient.",
-        ("∂E/∂x += ∂E/∂y / (K · K)",),
+        (r"\dx{c,\,iS+u,\,jS+v} \add \frac{1}{K_h K_w}\, \dy{c,i,j}",),
         {**_MAP, **_WINDOW},
     ),
     "flatten": Words(
         "",
         "The maps are written as one column: channel after channel, row after row.",
-        ("y[(c·H + i)·W + j] = x[c, i, j]",),
+        (r"\y{(cH+i)W+j} = \x{c,i,j}",),
         _MAP,
     ),
     "flatten_dx": Words(
         "gradient of the input",
         "Each gradient goes back to the place that its number came from.",
-        ("∂E/∂x[c, i, j] = ∂E/∂y[(c·H + i)·W + j]",),
+        (r"\dx{c,i,j} = \dy{(cH+i)W+j}",),
         _MAP,
     ),
     "linear": Words(
         "",
         "Each neuron weighs every input, adds it all up and adds its bias.",
-        ("Z = Wᵀ X + b",),
+        (
+            r"\part{y}{Z} = \part{w}{W^{\!\mathrm T}} \part{x}{X} + \b{}",
+            r"\part{y}{z_n} = \sum_m \,\w{m,n}\, \x{m} + \b{n}",
+        ),
         {"n": "neuron", "m": "input"},
     ),
     "linear_db": Words(
         "gradient of the bias",
         "A bias moves its neuron's output one for one, so their gradients are the same.",
-        ("∂E/∂b = ∂E/∂y",),
+        (r"\db{n} = \dy{n}",),
         {"n": "neuron"},
     ),
     "linear_dw": Words(
         "gradient of the weights",
         "A weight matters as much as the input it multiplies: input times gradient, one product per weight.",
-        ("∂E/∂W = x ⊗ ∂E/∂y",),
+        (
+            r"\dw{} = \x{} \part{dy}{\left(\frac{\partial E}{\partial y}\!\right)^{\mathrm T}}",
+            r"\dw{m,n} = \x{m}\; \dy{n}",
+        ),
         {"m": "input", "n": "neuron"},
     ),
     "linear_dx": Words(
         "gradient of the input",
         "Each input went into every neuron: add up the neurons' gradients, each times "
         "the weight between them.",
-        ("∂E/∂x = W ∂E/∂y",),
+        (r"\dx{} = \w{}\; \dy{}", r"\dx{m} = \sum_n \,\w{m,n}\; \dy{n}"),
         {"m": "input", "n": "neuron"},
     ),
     "softmax": Words(
         "",
         "Scores become probabilities: take e to the power of each, then divide by the sum of them all.",
-        ("y = eˣ⁻ᵐ / Σ eˣ⁻ᵐ", "m = max x"),
+        (
+            r"\y{n} = \frac{\part{e}{e^{\x{n} - m}}}"
+            r"{\sum_k \part{e}{e^{\x{k} - m}}}",
+            r"m = \max_k\, \x{k}",
+        ),
         {"n": "class"},
     ),
     "softmax_dx": Words(
         "gradient of the scores",
         "Raising one score lowers the other probabilities, so each gradient has the weighted mean taken off.",
-        ("∂E/∂x = y (∂E/∂y − Σ ∂E/∂y · y)",),
+        (r"\dx{n} = \y{n} \left(\dy{n} - \sum_k \dy{k}\; \y{k}\right)",),
         {"n": "class"},
     ),
     "half_squared_error": Words(
         "",
         "The loss is half the squared distance between output and target.",
-        ("E = Σ (t − y)² / 2",),
+        (r"\E{} = \frac{1}{2} \sum_n (\t{n} - \y{n})^2",),
         {"n": "output"},
     ),
     "half_squared_error_dy": Words(
         "gradient of the output",
         "The gradient of the loss is the output minus the target.",
-        ("∂E/∂y = −(t − y)",),
+        (r"\dy{n} = {-}(\t{n} - \y{n})",),
         {"n": "output"},
     ),
     "cross_entropy": Words(
         "",
         "The loss is how surprised the network is by the truth: minus the logarithm of "
         "what it gave the right class.",
-        ("E = −Σ t log y",),
+        (r"\E{} = {-}\sum_n \,\t{n} \log \y{n}",),
         {"n": "class"},
     ),
     "cross_entropy_dx": Words(
         "gradient of the scores",
         "Softmax and cross-entropy together have the simplest gradient there is: probability minus target.",
-        ("∂E/∂x = y − t",),
+        (r"\dx{n} = \y{n} - \t{n}",),
         {"n": "class"},
     ),
     "binary_cross_entropy": Words(
         "",
         "The loss is how surprised the network is by each answer, yes or no.",
-        ("E = −Σ (t log y + (1 − t) log (1 − y))",),
+        (r"\E{} = {-}\sum_n \bigl(\t{n} \log \y{n} + (1 - \t{n}) \log (1 - \y{n})\bigr)",),
         {"n": "output"},
     ),
     "binary_cross_entropy_dx": Words(
         "gradient of the scores",
         "Sigmoid and cross-entropy together have the simplest gradient there is: output minus target.",
-        ("∂E/∂x = y − t",),
+        (r"\dx{n} = \y{n} - \t{n}",),
         {"n": "output"},
     ),
     "sgd": Words(
         "update",
         "The weight takes a small step against its gradient, which is downhill.",
-        ("w ← w − lr · ∂E/∂w",),
+        (r"\w{n} \leftarrow \w{n} - \eta\, \dw{n}", r"\eta = \mathrm{lr}"),
         {"n": "weight"},
     ),
     "sgd_momentum": Words(
         "update",
         "The weight keeps some of its last speed and is pushed downhill by its gradient.",
-        ("v ← μ v + ∂E/∂w", "w ← w − lr · v"),
+        (
+            r"\v{n} \leftarrow \mu\, \v{n} + \dw{n}",
+            r"\w{n} \leftarrow \w{n} - \eta\, \v{n}",
+            r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
+        ),
         {"n": "weight"},
     ),
     # Of an expression; its own formula is the expression.
@@ -252,12 +294,16 @@ WORDS: Mapping[str, Words] = {
     "backward": Words(
         "gradients come back",
         "The chain rule: the gradient that comes back to a node, times its local derivative, goes on back.",
-        ("∂f/∂a = Σ ∂f/∂n · ∂n/∂a",),
     ),
     "adam": Words(
         "update",
         "The weight steps by the running mean of its gradient, divided by the gradient's usual size.",
-        ("w ← w − lr · mean / (spread + ε)",),
+        (
+            r"\m{n} \leftarrow \beta_1 \m{n} + (1 - \beta_1)\, \dw{n}",
+            r"\v{n} \leftarrow \beta_2 \v{n} + (1 - \beta_2) \left(\dw{n}\right)^2",
+            r"\w{n} \leftarrow \w{n}"
+            r" - \eta\, \frac{\m{n} / (1 - \beta_1^t)}{\sqrt{\v{n} / (1 - \beta_2^t)} + \varepsilon}",
+        ),
         {"n": "weight"},
     ),
 }
@@ -267,7 +313,10 @@ WORDS = {
     **WORDS,
     **{
         name.replace("_dx", "_column_dx") if name.endswith("_dx") else f"{name}_column": Words(
-            words.title, words.sentence, words.formula, _COLUMN
+            words.title,
+            words.sentence,
+            tuple(formula.replace("{c,i,j}", "{n}").replace("_{c,i,j}", "_n") for formula in words.formula),
+            _COLUMN,
         )
         for name, words in WORDS.items()
         if name.removesuffix("_dx") in ("relu", "leaky_relu", "sigmoid", "tanh")
@@ -275,10 +324,11 @@ WORDS = {
 }
 
 
-def formulas(call: Call) -> tuple[str, ...]:
-    """Return what a listing computes as formulas; of an expression, itself first."""
-    own = (f"f = {as_formula(call.expression)}",) if call.expression else ()
-    return (*own, *words(call.listing.__name__).formula)
+def formulas(call: Call, line: int) -> tuple[str, ...]:
+    """Return what a listing computes as formulas; of an expression, itself and what the line does."""
+    if call.expression:
+        return expression_formulas(call, line)
+    return words(call.listing.__name__).formula
 
 
 def words(listing: str) -> Words:

@@ -140,7 +140,7 @@ def test_every_character_shown_is_in_a_shipped_font():
         for path in resource("fonts").iterdir()
         if path.suffix in (".ttf", ".otf")
     }
-    spoken = " ".join(f"{w.title} {w.sentence} {' '.join(w.formula)}" for w in WORDS.values())
+    spoken = " ".join(f"{w.title} {w.sentence}" for w in WORDS.values())
     by_family: dict[str, set[str]] = {
         "sans": set(spoken) | set("0123456789−∞NaN…·⁰¹²³⁴⁵⁶⁷⁸⁹⁻"),
         "mono": set(),

@@ -61,7 +61,9 @@ def panes(frame: Frame) -> dict[str, Box]:
         for mark in marks
         if isinstance(mark, Group) and isinstance(mark.marks[0], Rect) and mark.marks[0].fill == "panel"
     ]
-    network, debugger, timeline = grounds
+    network, debugger, timeline = (
+        box for k, box in enumerate(grounds) if not any(inside(box, other) for other in grounds[:k])
+    )
     return dict(zip(PANES, (head, network, stage, debugger, timeline), strict=True))
 
 

@@ -15,7 +15,6 @@ from cnnviz.scene.numbers import as_formula, brief
 from cnnviz.scene.pictures.graph import picture
 from cnnviz.scene.pictures.graph_layout import lay_out
 from cnnviz.scene.pictures.graph_setting import setting
-from cnnviz.scene.words import formulas
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, inside, overlap, reach, said
 
@@ -248,12 +247,6 @@ def test_arithmetic_has_the_numbers_in_brackets():
     assert last_lines(TYPED[0], 0) == ["q = x + y", "= −2 + 5", "= 3"]
     assert last_lines(TYPED[0], 3) == ["dq = df·z", "= 1·(−4)", "= −4"]
     assert last_lines(TYPED[1], 6) == ["dx += dq·x", "= 4 + 1·3", "= 7"]
-
-
-def test_the_formula_is_the_expression():
-    forward, backward = (operation.call for operation in program(TYPED[3]).operations)
-    assert formulas(forward) == ("f = (x + y) · (x + y) − 2 · y³",)
-    assert formulas(backward)[0] == formulas(forward)[0]
 
 
 @pytest.mark.parametrize("typed", TYPED)

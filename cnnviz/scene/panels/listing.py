@@ -12,7 +12,8 @@ import numpy as np
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import full, number
-from cnnviz.scene.words import formulas, words
+from cnnviz.scene.panels.formula import formula_section, formula_setting
+from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.looptree import Line, walk
@@ -39,7 +40,8 @@ def debugger(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakp
         if row.first and row.line in stops:
             center = (row.box.x + 3 * unit, row.box.center[1])
             marks.append(Dot(center, (6 if stops[row.line] else 4) * unit, "stop"))
-    return marks + _variable_values(moment, box, unit)
+    formula = formula_section(moment, box, _formula_room(operation, box, unit), unit)
+    return [*marks, *_variable_values(moment, box, unit), *([formula] if formula else [])]
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def _rows(operation: Operation, box: Box, unit: float) -> tuple[_Row, ...]:
 
 @lru_cache(maxsize=256)
 def _base(operation: Operation, box: Box, unit: float) -> Group:
-    """Return what the pane shows at every step of an operation: listing, names, formula."""
+    """Return what the pane shows at every step of an operation: listing and names of variables."""
     inner = box.inset(18 * unit, 10 * unit)
     head, name = inner.top(24 * unit), f"{operation.tree.name}()"
     marks: list[Mark] = [
@@ -85,22 +87,17 @@ def _base(operation: Operation, box: Box, unit: float) -> Group:
         marks += _listing_row(operation, row, unit)
     marks.append(Rect(Box(inner.x, rows[-1].box.bottom + 13 * unit, inner.w, 1), fill="panel_line"))
     marks += _variable_names(operation, box, unit)
-    formula = formulas(operation.call)
-    below = Box(inner.x, box.bottom - _formula_height(operation, unit), inner.w, 0)
-    marks.append(Rect(Box(inner.x, below.y, inner.w, 1), fill="panel_line"))
-    marks.append(
-        label(
-            Box(inner.x, below.y + 8 * unit, inner.w, 24 * unit), tr("Formula"), 15 * unit, "muted", bold=True
-        )
-    )
-    for k, text in enumerate(formula):
-        line = Box(below.x, below.y + (34 + 32 * k) * unit, below.w, 30 * unit)
-        marks.append(label(line, tr(text), 20 * unit, "ink", align="center", family="math"))
     return Group(box, tuple(marks))
 
 
-def _formula_height(operation: Operation, unit: float) -> float:
-    return (52 + 32 * len(formulas(operation.call))) * unit
+def _formula_room(operation: Operation, box: Box, unit: float) -> float:
+    """Return how high the formulas may be, so that the variables above them can be read."""
+    rows = len(_names(operation)) + _most_cells(operation)
+    return box.bottom - _variables_top(operation, box, unit) - (10 + 30 + 21 * rows) * unit
+
+
+def _variables_top(operation: Operation, box: Box, unit: float) -> float:
+    return _rows(operation, box, unit)[-1].box.bottom + 26 * unit
 
 
 def _listing_row(operation: Operation, row: _Row, unit: float) -> list[Mark]:
@@ -214,8 +211,9 @@ def _most_cells(operation: Operation) -> int:
 def _variable_boxes(operation: Operation, box: Box, unit: float) -> tuple[Box, ...]:
     """Return the rows of the variables: as many at every step, so that none of them moves."""
     inner = box.inset(18 * unit, 10 * unit)
-    top = _rows(operation, box, unit)[-1].box.bottom + 26 * unit
-    bottom = box.bottom - _formula_height(operation, unit) - 10 * unit
+    top = _variables_top(operation, box, unit)
+    formula = formula_setting(operation, inner.w, _formula_room(operation, box, unit), unit)
+    bottom = box.bottom - formula.height - 10 * unit
     count = len(_names(operation)) + _most_cells(operation)
     step = min(27 * unit, (bottom - top - 30 * unit) / count)
     return tuple(Box(inner.x, top + 30 * unit + k * step, inner.w, step) for k in range(count))

@@ -1,0 +1,115 @@
+"""The formula under the listing: typeset, with the arrays that the step touches in their colours."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import floor
+from typing import NamedTuple
+
+from cnnviz.scene.marks import Box, Formula, Group, Mark, Rect, Role, label
+from cnnviz.scene.moment import Moment, role
+from cnnviz.scene.outline import EM, Outline, typeset
+from cnnviz.scene.words import formulas
+from cnnviz.text import tr
+from cnnviz.trace.operands import anatomy
+from cnnviz.trace.operation import Operation
+
+# At 1080 lines: the size of the letters, between two lines, above them with the heading, and below.
+_LARGEST, _SMALLEST, _GAP, _HEAD, _FOOT = 27, 15, 11, 38, 16
+
+
+class Setting(NamedTuple):
+    """How large the formulas of an operation are set: the same at all its steps.
+
+    Attributes
+    ----------
+    size : float
+        Of the letters, in pixels.
+    rows : tuple[float, ...]
+        How high each line is.
+    height : float
+        Of the whole section.
+    """
+
+    size: float
+    rows: tuple[float, ...]
+    height: float
+
+
+@lru_cache(maxsize=256)
+def formula_setting(operation: Operation, width: float, room: float, unit: float) -> Setting:
+    """Return how the formulas of an operation are set.
+
+    Parameters
+    ----------
+    width : float
+        Of the pane without its margins; formulas are made small enough for it.
+    room : float
+        How high the section should be at most; letters are made smaller for it, up to a point.
+    """
+    # Those of the first line: typesetting what an expression says at each of its lines would take too long.
+    # One that is larger is made smaller when it is painted.
+    outlines = _outlines(operation, 1)
+    if not outlines:
+        return Setting(0.0, (), 0.0)
+    rows = [outline.height / EM for outline in outlines]
+    around = (_HEAD + _FOOT + _GAP * (len(rows) - 1)) * unit
+    fits = width * EM / max(outline.width for outline in outlines)
+    size = min(_LARGEST * unit, fits, max(_SMALLEST * unit, (room - around) / sum(rows)))
+    heights = tuple(row * size for row in rows)
+    return Setting(size, heights, around + sum(heights))
+
+
+def formula_section(moment: Moment, box: Box, room: float, unit: float) -> Group | None:
+    """Draw the formulas at the foot of the pane; None if nothing is known of the operation."""
+    operation = moment.operation
+    outlines = _outlines(operation, moment.state.line)
+    if not outlines:
+        return None
+    setting = formula_setting(operation, box.inset(18 * unit, 0).w, room, unit)
+    roles = tuple(sorted(touched(moment).items()))
+    return _section(operation, outlines, roles, setting, box, unit)
+
+
+def touched(moment: Moment) -> dict[str, Role]:
+    """Return the arrays that the step reads and writes, and what they are to it; of scalars, the same."""
+    operation, state = moment.operation, moment.state
+    if operation.tree.arrays:
+        return {name: role(operation, name) for name, _ in (*state.reads, *state.writes)}
+    parts = anatomy(operation.tree, state.line)
+    if parts is None:
+        return {}
+    # What an expression has computed by now is a source of what comes next.
+    read = {operand.name: role(operation, operand.name) for operand in parts.operands}
+    read = {name: "source" if found == "written" else found for name, found in read.items()}
+    return {**read, parts.target.name: "written"}
+
+
+@lru_cache(maxsize=1024)
+def _outlines(operation: Operation, line: int) -> tuple[Outline, ...]:
+    return tuple(typeset(formula) for formula in formulas(operation.call, line))
+
+
+@lru_cache(maxsize=256)
+def _section(
+    operation: Operation,
+    outlines: tuple[Outline, ...],
+    roles: tuple[tuple[str, Role], ...],
+    setting: Setting,
+    box: Box,
+    unit: float,
+) -> Group:
+    top = floor(box.bottom - setting.height)
+    whole = Box(box.x, top, box.w, box.bottom - top)
+    inner = whole.inset(18 * unit, 0)
+    head = Box(inner.x, top + 8 * unit, inner.w, 24 * unit)
+    marks: list[Mark] = [
+        Rect(whole, fill="panel"),
+        Rect(inner.top(1), fill="panel_line"),
+        label(head, tr("Formula"), 15 * unit, "muted", bold=True),
+    ]
+    y = top + _HEAD * unit
+    for outline, height in zip(outlines, setting.rows, strict=False):
+        marks.append(Formula(Box(inner.x, y, inner.w, height), outline, setting.size, roles))
+        y += height + _GAP * unit
+    return Group(whole, tuple(marks))

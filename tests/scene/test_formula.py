@@ -1,0 +1,154 @@
+"""The formula in the debugger: it says what the listing says, and colours what the step touches."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.marks import Formula
+from cnnviz.scene.outline import typeset
+from cnnviz.scene.panels.formula import formula_setting, touched
+from cnnviz.scene.words import WORDS
+from cnnviz.trace.looptree import read_listing
+from cnnviz.trace.operands import anatomy
+from tests.cases import ALL_CALLS
+from tests.scene.looking import all_marks, in_pane, inside, panes, reach, said
+from tests.scene.programs import NAMES, program, telling_offsets, view
+
+LISTINGS = {call.listing.__name__: call.listing for _, call in ALL_CALLS}
+SIZES = [(1280, 720), (1920, 1080)]
+
+each_listing = pytest.mark.parametrize("name", LISTINGS)
+each_program = pytest.mark.parametrize("name", NAMES)
+each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size[0]))
+
+
+def shown(frame) -> list[Formula]:
+    return [mark for mark in all_marks(frame.marks) if isinstance(mark, Formula)]
+
+
+# ------------------------------------------------------------------------------------------ what it says
+
+
+def cells_of(listing) -> set[tuple[str, str]]:
+    """The cells that a listing names, with subscripts written as in a formula: i·S + u as iS+u."""
+    tree = read_listing(listing)
+    parts = [anatomy(tree, line) for line in range(2, len(tree.source) + 1)]
+    operands = [operand for part in parts if part for operand in (part.target, *part.operands)]
+    return {(operand.name, plain(",".join(operand.subscripts))) for operand in operands if operand.index}
+
+
+def plain(index: str) -> str:
+    return re.sub(r"\\,|[ *]", "", index)
+
+
+@each_listing
+def test_indices_are_the_listings(name):
+    known = cells_of(LISTINGS[name])
+    for formula in WORDS[name].formula:
+        for array, index in re.findall(r"\\(d?[a-zA-Z])\{([^{}]*)\}", formula):
+            # Of a sum over all n, the number in it is k.
+            index = plain(index).replace("k", "n")
+            assert not index or (array, index) in known or (array, index) == ("E", "0"), formula
+
+
+@each_listing
+def test_parts_are_arrays_of_the_listing_and_what_it_writes_is_among_them(name):
+    arrays = read_listing(LISTINGS[name]).arrays
+    parts = set().union(*(typeset(formula).parts for formula in WORDS[name].formula))
+    assert parts <= set(arrays)
+    assert parts == set(arrays), f"{set(arrays) - parts} is in no formula"
+
+
+@each_listing
+def test_formulas_are_short_enough_to_be_read_in_a_narrow_pane(name):
+    assert len(WORDS[name].formula) <= 3
+    # 276 pixels at 1280 × 720: letters of 15 pixels at least.
+    assert max(typeset(formula).width for formula in WORDS[name].formula) <= 18_500
+
+
+# ---------------------------------------------------------------------------------------- what is coloured
+
+
+@each_program
+def test_what_the_step_touches_is_coloured_as_in_the_listing(name):
+    made = program(name)
+    for operation in made.operations:
+        for offset in telling_offsets(operation, 1):
+            at = moment(made, made.start(operation.name) + offset)
+            wanted = {array for array, _ in (*at.state.reads, *at.state.writes)}
+            for mark in shown(compose(made, at.step.index, view(made))):
+                roles = dict(mark.roles)
+                assert wanted <= set(roles)
+                if not isinstance(at.node, type(None)) and operation.header_at(offset):
+                    assert not roles
+                for written, _ in at.state.writes:
+                    assert roles[written] == "written"
+
+
+def test_a_convolutions_step():
+    made = program("digits")
+
+    def roles(line: int) -> dict[str, str]:
+        return touched(moment(made, made.find("conv2", line=line)))
+
+    assert roles(4) == {}
+    assert roles(5) == {"b": "parameter"}
+    assert roles(9) == {"w": "parameter", "x": "source"}
+    assert roles(10) == {"y": "written"}
+
+
+def test_in_an_expression_what_was_computed_is_a_source():
+    made = program("chain")
+    assert touched(moment(made, made.find("f", line=3))) == {"q": "source", "z": "source", "f": "written"}
+    assert touched(moment(made, made.find("f.backward", line=5))) == {"dq": "source", "dx": "written"}
+
+
+# ---------------------------------------------------------------------------------------- where it stands
+
+
+@each_size
+@each_program
+def test_it_stands_still_at_the_foot_of_the_pane(name, size):
+    made = program(name)
+    for operation in made.operations:
+        places = set()
+        for offset in telling_offsets(operation, 1):
+            frame = compose(made, made.start(operation.name) + offset, view(made, *size))
+            pane = panes(frame)["debugger"]
+            found = shown(frame)
+            assert all(inside(mark.box, pane) for mark in found)
+            places.add(tuple((mark.box, mark.size) for mark in found))
+            if found:
+                assert "Formula" in said(in_pane(frame, "debugger"))
+                above = [mark for mark in in_pane(frame, "debugger") if getattr(mark, "runs", None)]
+                lowest = max(reach(mark).bottom for mark in above if mark.box.y < found[0].box.y - 40)
+                assert lowest <= found[0].box.y + 1
+        assert len(places) == 1, operation.name
+
+
+def test_an_unknown_listing_has_no_formula():
+    made = program("unknown")
+    frame = compose(made, 3, View())
+    assert not shown(frame) and "Formula" not in said(frame.marks)
+
+
+@each_size
+def test_letters_are_large_unless_the_listing_needs_the_room(size):
+    made = program("digits")
+    unit = size[1] / 1080
+    for operation in made.operations:
+        frame = compose(made, made.start(operation.name), view(made, *size))
+        for mark in shown(frame):
+            assert mark.size >= 20 * unit, operation.name
+
+
+def test_where_there_is_little_room_letters_get_smaller_but_not_too_small():
+    operation = program("digits").operation("conv2")
+    sizes = [formula_setting(operation, 414, room, 1.0).size for room in (400, 200, 150, 100, 0)]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] > sizes[2] and sizes[-1] == 15
+    narrow = formula_setting(operation, 207, 400, 1.0)
+    widest = max(typeset(formula).width for formula in WORDS["conv2d"].formula)
+    assert narrow.size * widest / 1000 == pytest.approx(207)
