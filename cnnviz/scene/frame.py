@@ -84,9 +84,18 @@ def _head(box: Box, view: View, unit: float) -> list[Mark]:
     ]
 
 
-def stage(at: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw the operation in hand: its name, a sentence, its picture, the arithmetic."""
+def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list[Mark]:
+    """Draw the operation in hand: its name, a sentence, its picture, the arithmetic.
+
+    Parameters
+    ----------
+    with_formula : bool
+        Whether its formula stands beside name and sentence, for want of the pane that shows it.
+    """
     inner = box.inset(round(34 * unit), round(14 * unit))
+    words_box, formula_box = inner, None
+    if with_formula:
+        words_box, formula_box = inner.top(102 * unit).columns([0.7, 0.3], gap=30 * unit)
     said = words(at.operation.tree.name)
     detail = subtitle(at)
     text = ": ".join(part for part in (tr(said.title) if said.title else "", detail) if part)
@@ -99,10 +108,12 @@ def stage(at: Moment, box: Box, unit: float) -> list[Mark]:
         top += round(STRIP * unit) + 12 * unit
     area = Box(inner.x, inner.y + top, inner.w, inner.h - top - panel_height - 18 * unit)
     marks: list[Mark] = [
-        Label(inner.top(44 * unit), head, 29 * unit),
-        *_said(at, Box(inner.x, inner.y + 46 * unit, inner.w, 58 * unit), tr(said.sentence), unit),
+        Label(words_box.top(44 * unit), head, 29 * unit),
+        *_said(at, Box(inner.x, inner.y + 46 * unit, words_box.w, 58 * unit), tr(said.sentence), unit),
         *strip,
     ]
+    if formula_box:
+        marks += panels.headline(at, formula_box, unit)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
         marks += picture_of(at.operation.tree.name)(at, area, unit)
         marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)

@@ -82,8 +82,9 @@ class StagePane(FramePane):
         return max(fitting(width, height, STAGE), self.smallest_unit) * self.zoom
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
-        """Draw the stage on its ground."""
-        return [Rect(box, fill="ground"), *stage(self.player.moment, box, unit)]
+        """Draw the stage on its ground, in the lecture view with the formula."""
+        lecture = self.smallest_unit > 0
+        return [Rect(box, fill="ground"), *stage(self.player.moment, box, unit, with_formula=lecture)]
 
     def origin_at(self, x: float, y: float) -> Origin | None:
         """Return where the number at a point comes from."""

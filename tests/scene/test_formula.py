@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-from cnnviz.scene.frame import View, compose, moment
-from cnnviz.scene.marks import Formula
+from cnnviz.scene.frame import View, compose, moment, stage
+from cnnviz.scene.marks import Box, Formula, Spot
 from cnnviz.scene.outline import typeset
 from cnnviz.scene.panels.formula import formula_setting, touched
-from cnnviz.scene.words import WORDS
+from cnnviz.scene.words import WORDS, formulas
 from cnnviz.trace.looptree import read_listing
 from cnnviz.trace.operands import anatomy
 from tests.cases import ALL_CALLS
-from tests.scene.looking import all_marks, in_pane, inside, panes, reach, said
+from tests.scene.looking import all_marks, in_pane, inside, overlap, panes, reach, said
 from tests.scene.programs import NAMES, program, telling_offsets, view
 
 LISTINGS = {call.listing.__name__: call.listing for _, call in ALL_CALLS}
@@ -82,7 +82,7 @@ def test_what_the_step_touches_is_coloured_as_in_the_listing(name):
             for mark in shown(compose(made, at.step.index, view(made))):
                 roles = dict(mark.roles)
                 assert wanted <= set(roles)
-                if not isinstance(at.node, type(None)) and operation.header_at(offset):
+                if operation.header_at(offset):
                     assert not roles
                 for written, _ in at.state.writes:
                     assert roles[written] == "written"
@@ -152,3 +152,33 @@ def test_where_there_is_little_room_letters_get_smaller_but_not_too_small():
     narrow = formula_setting(operation, 207, 400, 1.0)
     widest = max(typeset(formula).width for formula in WORDS["conv2d"].formula)
     assert narrow.size * widest / 1000 == pytest.approx(207)
+
+
+# --------------------------------------------------------------------------------------- the lecture view
+
+
+@each_program
+def test_beside_name_and_sentence_it_covers_nothing_and_is_large(name):
+    made = program(name)
+    box, unit = Box(0, 0, 1920, 1012), 1.3
+    for operation in made.operations:
+        for offset in telling_offsets(operation, 1):
+            at = moment(made, made.start(operation.name) + offset)
+            marks = list(all_marks(stage(at, box, unit, with_formula=True)))
+            found = [mark for mark in marks if isinstance(mark, Formula)]
+            assert len(found) == bool(formulas(operation.call, at.state.line))
+            for mark in found:
+                assert mark.size >= 1080 / 50
+                assert inside(mark.box, box)
+                for other in marks:
+                    if not isinstance(other, Spot) and reach(other) != mark.box:
+                        assert min(overlap(mark.box, reach(other))) <= 0, (operation.name, other)
+
+
+def test_it_is_the_formula_of_the_whole_layer():
+    made = program("digits")
+    at = moment(made, made.find("fc", line=5))
+    marks = stage(at, Box(0, 0, 1920, 1012), 1.3, with_formula=True)
+    (mark,) = (mark for mark in all_marks(marks) if isinstance(mark, Formula))
+    assert mark.outline is typeset(WORDS["linear"].formula[0])
+    assert not [mark for mark in all_marks(stage(at, Box(0, 0, 1140, 878), 1.0)) if isinstance(mark, Formula)]

@@ -14,10 +14,12 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QLineEdit, QWidg
 
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import View, compose
+from cnnviz.scene.marks import Formula
 from cnnviz.trace.stops import Level
 from cnnviz.ui import launch
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
+from tests.scene.looking import all_marks
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -78,6 +80,19 @@ def test_the_lecture_view_is_the_stage_and_a_strip(window):
     ] * 4
     assert window.stage.width() == window.width()
     assert window.stage.height() > window.height() * 0.9
+
+
+def test_the_formula_is_on_the_stage_in_the_lecture_view_alone(window):
+    def formulas_on_stage() -> int:
+        QCoreApplication.processEvents()
+        window.stage.grab()
+        return sum(isinstance(mark, Formula) for mark in all_marks(window.stage.frame.marks))
+
+    assert formulas_on_stage() == 0
+    window.set_lecture(True)
+    assert formulas_on_stage() == 1
+    window.set_lecture(False)
+    assert formulas_on_stage() == 0
 
 
 # ------------------------------------------------------------------------------------------- controls

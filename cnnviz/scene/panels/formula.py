@@ -14,7 +14,9 @@ from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
 from cnnviz.trace.operation import Operation
 
-# At 1080 lines: the size of the letters, between two lines, above them with the heading, and below.
+# At 1080 lines: the size of letters in the lecture view.
+_HEADLINE = 34
+# And in the pane: the size of the letters, between two lines, above them with the heading, and below.
 _LARGEST, _SMALLEST, _GAP, _HEAD, _FOOT = 27, 15, 11, 38, 16
 
 
@@ -68,7 +70,15 @@ def formula_section(moment: Moment, box: Box, room: float, unit: float) -> Group
         return None
     setting = formula_setting(operation, box.inset(18 * unit, 0).w, room, unit)
     roles = tuple(sorted(touched(moment).items()))
-    return _section(operation, outlines, roles, setting, box, unit)
+    return _section(tr("Formula"), outlines, roles, setting, box, unit)
+
+
+def headline(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    """Draw the first formula large at the right end of a box: that of the whole, where there are several."""
+    outlines = _outlines(moment.operation, moment.state.line)
+    if not outlines:
+        return []
+    return [_large(outlines[0], tuple(sorted(touched(moment).items())), box, unit)]
 
 
 def touched(moment: Moment) -> dict[str, Role]:
@@ -91,8 +101,16 @@ def _outlines(operation: Operation, line: int) -> tuple[Outline, ...]:
 
 
 @lru_cache(maxsize=256)
+def _large(outline: Outline, roles: tuple[tuple[str, Role], ...], box: Box, unit: float) -> Group:
+    size = min(_HEADLINE * unit, box.w * EM / outline.width, box.h * EM / outline.height)
+    width = outline.width * size / EM
+    ground = Box(box.right - width, box.y, width, box.h).whole()
+    return Group(ground, (Rect(ground, fill="ground"), Formula(ground, outline, size, roles)))
+
+
+@lru_cache(maxsize=256)
 def _section(
-    operation: Operation,
+    heading: str,
     outlines: tuple[Outline, ...],
     roles: tuple[tuple[str, Role], ...],
     setting: Setting,
@@ -106,7 +124,7 @@ def _section(
     marks: list[Mark] = [
         Rect(whole, fill="panel"),
         Rect(inner.top(1), fill="panel_line"),
-        label(head, tr("Formula"), 15 * unit, "muted", bold=True),
+        label(head, heading, 15 * unit, "muted", bold=True),
     ]
     y = top + _HEAD * unit
     for outline, height in zip(outlines, setting.rows, strict=False):
