@@ -10,24 +10,17 @@ from PySide6.QtGui import QPainter, QPainterPath, QTransform
 
 from cnnviz.render.tools import brush
 from cnnviz.scene.marks import Formula
-from cnnviz.scene.outline import EM, Outline
+from cnnviz.scene.outline import Outline
 from cnnviz.scene.theme import Theme
 
 
 def paint(mark: Formula, painter: QPainter, theme: Theme) -> None:
     """Paint a formula in the middle of its box."""
-    outline, (x, y, w, h) = mark.outline, mark.box
-    if not outline.pieces:
-        return
-    scale = min(mark.size / EM, w / outline.width, h / outline.height)
     roles = dict(mark.roles)
     painter.save()
-    painter.translate(
-        x + (w - scale * outline.width) / 2, y + (h - scale * outline.height) / 2 + scale * outline.ascent
-    )
-    painter.scale(scale, scale)
-    painter.setPen(Qt.PenStyle.NoPen)
-    for parts, path in _paths(outline):
+    painter.translate(*mark.origin)
+    painter.scale(mark.scale, mark.scale)
+    for parts, path in _paths(mark.outline):
         role = next((roles[part] for part in parts if part in roles), "ink")
         painter.fillPath(path, brush(theme, role))
     painter.restore()

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
-from cnnviz.scene.outline import Outline
+from cnnviz.scene.outline import EM, Outline
 
 Role = str
 Align = Literal["left", "center", "right"]
@@ -123,6 +123,27 @@ class Formula:
     outline: Outline
     size: float
     roles: tuple[tuple[str, Role], ...] = ()
+
+    @property
+    def scale(self) -> float:
+        """Pixels for one unit of the outline."""
+        return min(self.size / EM, self.box.w / self.outline.width, self.box.h / self.outline.height)
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """Where the outline's left edge and its base line are."""
+        (x, y), whole, scale = self.box.center, self.outline, self.scale
+        return x - scale * whole.width / 2, y + scale * (whole.ascent - whole.height / 2)
+
+    def part_at(self, x: float, y: float) -> str:
+        """Return the innermost part at a point, or close to it; empty where there is none."""
+        left, base = self.origin
+        right, down, close = (x - left) / self.scale, (y - base) / self.scale, EM // 8
+        for piece in self.outline.pieces:
+            x0, y0, x1, y1 = piece.reach
+            if piece.parts and x0 - close <= right < x1 + close and y0 - close <= down < y1 + close:
+                return piece.parts[0]
+        return ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -305,6 +326,11 @@ class Frame:
                 row, column = int((y - mark.box.y) / height), int((x - mark.box.x) / width)
                 return mark, mark.index_of(min(row, rows - 1), min(column, columns - 1))
         return None
+
+    def part_at(self, x: float, y: float) -> str:
+        """Return the part of a formula at a point; empty where there is none."""
+        formulas = (mark for mark in flat(reversed(self.marks)) if isinstance(mark, Formula))
+        return next((part for mark in formulas if (part := mark.part_at(x, y))), "")
 
     def spot_at(self, x: float, y: float) -> Spot | None:
         """Return the topmost spot at a point."""

@@ -41,10 +41,12 @@ class Piece(NamedTuple):
     scale: float
 
     @property
-    def reach(self) -> tuple[int, int]:
-        """The left and the right end."""
-        xs = [float(word) for word in self.path.split() if not word.isalpha()][::2]
-        return round(self.x + self.scale * min(xs)), round(self.x + self.scale * max(xs))
+    def reach(self) -> tuple[int, int, int, int]:
+        """How far it reaches: left, top, right, bottom."""
+        numbers = [float(word) for word in self.path.split() if not word.isalpha()]
+        xs = [round(self.x + self.scale * x) for x in numbers[::2]]
+        ys = [round(self.y + self.scale * y) for y in numbers[1::2]]
+        return min(xs), min(ys), max(xs), max(ys)
 
 
 @dataclass(frozen=True, eq=False)

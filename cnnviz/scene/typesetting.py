@@ -60,7 +60,7 @@ def typeset_anew(formula: str) -> Outline:
     pieces = list(_pieces(drawing, parts))
     # Without the room that ziamath leaves on both sides, a formula stands exactly in the middle.
     left = min((piece.reach[0] for piece in pieces), default=0)
-    right = max((piece.reach[1] for piece in pieces), default=0)
+    right = max((piece.reach[2] for piece in pieces), default=0)
     moved = tuple(piece._replace(x=piece.x - left) for piece in pieces)
     return Outline(right - left, round(-top), round(top + height), moved)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QAccessible, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QSizePolicy
+from PySide6.QtGui import QAccessible, QHelpEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip
 
 from cnnviz.scene import lecture, panels
 from cnnviz.scene.frame import stage
@@ -158,6 +158,14 @@ class DebuggerPane(FramePane):
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the listing and what is under it."""
         return panels.debugger(self.player.moment, box, unit, self.player.breakpoints)
+
+    def event(self, event: QEvent) -> bool:
+        """Say what a part of the formula stands for when the pointer rests on it."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            part = self.frame.part_at(event.pos().x(), event.pos().y())
+            QToolTip.showText(event.globalPos(), panels.part_said(self.player.moment, part) if part else "")
+            return True
+        return super().event(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Toggle a breakpoint at a line's number, run to its text."""

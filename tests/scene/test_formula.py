@@ -9,7 +9,7 @@ import pytest
 from cnnviz.scene.frame import View, compose, moment, stage
 from cnnviz.scene.marks import Box, Formula, Spot
 from cnnviz.scene.outline import typeset
-from cnnviz.scene.panels.formula import formula_setting, touched
+from cnnviz.scene.panels.formula import formula_setting, part_said, touched
 from cnnviz.scene.words import WORDS, formulas
 from cnnviz.trace.looptree import read_listing
 from cnnviz.trace.operands import anatomy
@@ -182,3 +182,31 @@ def test_it_is_the_formula_of_the_whole_layer():
     (mark,) = (mark for mark in all_marks(marks) if isinstance(mark, Formula))
     assert mark.outline is typeset(WORDS["linear"].formula[0])
     assert not [mark for mark in all_marks(stage(at, Box(0, 0, 1140, 878), 1.0)) if isinstance(mark, Formula)]
+
+
+# ------------------------------------------------------------------------------------------ pointing at it
+
+
+def test_pointing_at_a_letter_says_what_it_stands_for():
+    made = program("digits")
+    frame = compose(made, made.find("conv2", line=9), View())
+    mark = shown(frame)[0]
+    (left, base), scale = mark.origin, mark.scale
+    found = []
+    for piece in mark.outline.pieces:
+        x0, y0, x1, y1 = piece.reach
+        part = frame.part_at(left + scale * (x0 + x1) / 2, base + scale * (y0 + y1) / 2)
+        assert part == "".join(piece.parts)
+        found.append(part)
+    assert list(dict.fromkeys(found)) == ["y", "", "b", "w", "x"]
+    assert frame.part_at(left - 20, base) == ""
+
+
+def test_what_is_said_of_a_part():
+    made = program("digits")
+    at = moment(made, made.find("conv2.dw", line=9))
+    assert part_said(at, "dy") == "∂E/∂y: an array of shape 8 × 4 × 4"
+    made = program("chain")
+    assert part_said(moment(made, made.find("f", line=2)), "x") == "x = −2"
+    assert part_said(moment(made, made.find("f", line=2)), "q") == "q = 3"
+    assert part_said(moment(made, made.find("f", line=2)), "f") == "f"

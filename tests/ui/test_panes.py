@@ -7,9 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtGui import QHelpEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QToolTip
 
-from cnnviz.scene.marks import Cells, Label, Path, Spot, flat
+from cnnviz.scene.marks import Cells, Formula, Label, Path, Spot, flat
 from cnnviz.scene.panels.timeline_bar import timeline_edges
 from cnnviz.ui.panes import computed_at
 
@@ -85,6 +86,21 @@ def test_a_lines_text_runs_to_it(window, qtbot):
     qtbot.mouseClick(window.debugger, LEFT, pos=center(spot(window.debugger, "line", line=10).box))
     assert window.player.cursor.step.line == 10
     assert window.player.moment.state.writes == (("y", (0, 0, 0)),)
+
+
+def test_a_letter_of_the_formula_says_what_it_stands_for(window, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(QToolTip, "showText", lambda at, text: said.append(text))
+    window.player.go_to(window.player.cursor.program.find("conv2", line=9))
+    shown = [mark for mark in flat(window.debugger.frame.marks) if isinstance(mark, Formula)]
+    mark = next(mark for mark in shown if "w" in mark.outline.parts)
+    (left, base), scale = mark.origin, mark.scale
+    letter = next(piece.reach for piece in mark.outline.pieces if piece.parts == ("w",))
+
+    for place in (QPoint(round(left + scale * letter[0] + 2), round(base - 2)), QPoint(5, 5)):
+        event = QHelpEvent(QEvent.Type.ToolTip, place, window.debugger.mapToGlobal(place))
+        QCoreApplication.sendEvent(window.debugger, event)
+    assert said == ["w: an array of shape 8 × 4 × 3 × 3", ""]
 
 
 # ------------------------------------------------------------------------------------------- timeline

@@ -1,6 +1,6 @@
 """The panes around the stage: the network, the debugger and the timeline."""
 
-from cnnviz.scene.panels.formula import headline
+from cnnviz.scene.panels.formula import headline, part_said
 from cnnviz.scene.panels.listing import debugger
 from cnnviz.scene.panels.network_strip import arrays_of, network, network_rows
 from cnnviz.scene.panels.timeline_bar import timeline, timeline_at, timeline_bar, timeline_step, where
@@ -11,6 +11,7 @@ __all__ = [
     "headline",
     "network",
     "network_rows",
+    "part_said",
     "timeline",
     "timeline_at",
     "timeline_bar",

@@ -7,7 +7,8 @@ from math import floor
 from typing import NamedTuple
 
 from cnnviz.scene.marks import Box, Formula, Group, Mark, Rect, Role, label
-from cnnviz.scene.moment import Moment, role
+from cnnviz.scene.moment import Moment, final, role, symbol
+from cnnviz.scene.numbers import brief
 from cnnviz.scene.outline import EM, Outline, typeset
 from cnnviz.scene.words import formulas
 from cnnviz.text import tr
@@ -93,6 +94,16 @@ def touched(moment: Moment) -> dict[str, Role]:
     read = {operand.name: role(operation, operand.name) for operand in parts.operands}
     read = {name: "source" if found == "written" else found for name, found in read.items()}
     return {**read, parts.target.name: "written"}
+
+
+def part_said(moment: Moment, name: str) -> str:
+    """Say what a part of the formula stands for: an array with its shape, or a number with its value."""
+    values = final(moment.operation, name)
+    if moment.operation.call.expression:
+        held = {**moment.operation.call.given, **moment.state.variables}
+        return f"{name} = {brief(float(held[name]))}" if name in held else name
+    shape = " × ".join(str(size) for size in values.shape)
+    return tr("{name}: an array of shape {shape}", name=symbol(name), shape=shape)
 
 
 @lru_cache(maxsize=1024)
