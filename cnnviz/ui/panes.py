@@ -84,7 +84,7 @@ class StagePane(FramePane):
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the stage on its ground, in the lecture view with the formula."""
         lecture = self.smallest_unit > 0
-        return [Rect(box, fill="ground"), *stage(self.player.moment, box, unit, with_formula=lecture)]
+        return [Rect(box, fill="ground"), *stage(self.player.moment, box, unit, lecture)]
 
     def origin_at(self, x: float, y: float) -> Origin | None:
         """Return where the number at a point comes from."""

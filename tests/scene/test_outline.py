@@ -34,9 +34,9 @@ def test_what_is_kept_is_what_ziamath_gives():
     assert to_keep(KEPT["formulas"]) == KEPT, AGAIN
 
 
-@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("name", ["conv2d", "softmax", "relu_dx"])
 def test_a_kept_formula_is_the_same_as_one_typeset_anew(name):
-    for formula in WORDS[name].formula[:1]:
+    for formula in WORDS[name].formula:
         assert described(typeset(formula)) == described(typeset_anew(formula))
 
 
