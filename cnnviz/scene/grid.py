@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil, floor
+from math import floor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Role, Run, label
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Role, Run
 from cnnviz.scene.moment import Look, Moment, final, role, symbol
 from cnnviz.scene.numbers import number
 from cnnviz.text import tr
@@ -134,27 +134,6 @@ def heading(of: Slice, box: Box, unit: float, text: str, depth: int = 1) -> Labe
     if depth > 1:
         text = tr("{text}, {depth} channels", text=text, depth=depth)
     return Label(box, (Run(name, role(of.operation, of.name), True), Run("  " + text, "muted")), 17 * unit)
-
-
-def draw(
-    moment: Moment, shown: Plane, box: Box, unit: float, *, align: str = "left"
-) -> tuple[list[Mark], Cells]:
-    """Draw a slice into a box: with its numbers if they can be read, else as a heatmap with a close-up.
-
-    Returns
-    -------
-    list[Mark]
-        Grid, outlines and, for a large map, the close-up.
-    Cells
-        The grid that shows the focus with its numbers.
-    """
-    place = readable(shown, box, unit, align)
-    if place is None and shown.values.shape[1] == 1:
-        return _column_page(moment, shown, box, unit)
-    if place is None:
-        return _with_close_up(moment, shown, box, unit)
-    grid = cells(shown, place, unit)
-    return [grid, *outlines(moment, grid, unit)], grid
 
 
 def readable(shown: Plane, box: Box, unit: float, align: str = "left") -> Box | None:
@@ -295,55 +274,3 @@ def _placed(box: Box, rows: int, columns: int, side: float, align: str) -> Box:
     width, height = side * columns, side * rows
     left = {"left": 0.0, "center": (box.w - width) / 2, "right": box.w - width}[align]
     return Box(round(box.x + left), round(box.y), width, height)
-
-
-def _column_page(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple[list[Mark], Cells]:
-    """Draw the page of a long column that the focus is on, with its indices: all of it would be a thread."""
-    rows, side, margin = len(shown.values), floor(37 * unit), 44 * unit
-    length = min(rows, max(4, int(box.h / side)))
-    first = shown.focus[0] // length * length
-    count = min(length, rows - first)
-    place = Box(round(box.x + margin), round(box.y), min(120 * unit, box.w - margin), side * count)
-    grid = cells(shown, place, unit, window=(first, 0, count, 1))
-    marks: list[Mark] = [grid, *outlines(moment, grid, unit)]
-    for k in range(count):
-        beside = Box(box.x, place.y + k * side, margin - 8 * unit, side)
-        marks.append(label(beside, str(first + k), 16 * unit, "muted", align="right"))
-    return marks, grid
-
-
-def _with_close_up(moment: Moment, shown: Plane, box: Box, unit: float) -> tuple[list[Mark], Cells]:
-    """Draw the whole map small, and beside or under it the neighbourhood of the focus with numbers."""
-    rows, columns = shown.values.shape
-    look = shown.of.look
-    side = max(floor((7.6 * look.width + 6) * unit), ceil(least_cell(look, unit)))
-    stacked = box.h > box.w * 1.2
-    share = 0.42
-    small = box.top(box.h * share) if stacked else Box(box.x, box.y, box.w * share, box.h)
-    gap = 14 * unit
-    large = (
-        box.below(box.h * share + 36 * unit)  # the colours' scale stands between them
-        if stacked
-        else Box(small.right + gap, box.y, box.w - small.w - gap, box.h)
-    )
-    seen = (min(rows, max(1, int(large.h / side))), min(columns, max(1, int(large.w / side))))
-    r, c, high, wide = shown.focus
-    top = min(max(0, r + high // 2 - seen[0] // 2), rows - seen[0])
-    left = min(max(0, c + wide // 2 - seen[1] // 2), columns - seen[1])
-    fit = min(small.w / columns, small.h / rows)
-    overview = cells(shown, _placed(small, rows, columns, fit, "left"), unit, numbers=False)
-    close = cells(
-        shown,
-        Box(round(large.x), round(large.y), side * seen[1], side * seen[0]),
-        unit,
-        window=(top, left, *seen),
-    )
-    corner = (rows - top - seen[0], columns - left - seen[1]) if shown.of.flipped else (top, left)
-    frame = Rect(overview.box_of(*corner, *seen), stroke="line", width=1.5)
-    return [
-        overview,
-        frame,
-        *outlines(moment, overview, unit * 0.6),
-        close,
-        *outlines(moment, close, unit),
-    ], close

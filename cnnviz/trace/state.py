@@ -66,8 +66,18 @@ class State:
     def written(self, name: str) -> NDArray[np.bool_]:
         """Return which cells of an array hold a value by now; all, unless the listing is still filling it.
 
-        Of a variable that is a result, whether it has been assigned.
+        Of a variable that is a result, whether it has been assigned. Not to be changed: it is kept.
         """
+        if name not in self._written:
+            self._written[name] = self._written_by_now(name)
+            self._written[name].flags.writeable = False
+        return self._written[name]
+
+    @cached_property
+    def _written(self) -> dict[str, NDArray[np.bool_]]:
+        return {}
+
+    def _written_by_now(self, name: str) -> NDArray[np.bool_]:
         operation, call = self.operation, self.operation.call
         array = self.arrays[name] if name in self.arrays else call.writes[name]
         if name not in call.writes or name in call.before or call.linear is not None:

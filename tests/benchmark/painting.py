@@ -21,6 +21,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 SIZE = (1920, 1080)
 JUMPS = 2000
 STARTS = 7
+TINY_VGG = Path(__file__).parents[1] / "lesson" / "files" / "tiny-vgg.toml"
 
 
 def main() -> None:
@@ -32,6 +33,10 @@ def main() -> None:
     _row("the same without painting", _told(_compose_only(window)))
     _row("the next step, to painted frame", _told(_steps_on(window)))
     _row("the same frames by matplotlib (Agg)", against_matplotlib(window, statistics.median(times)))
+    window.close()
+    window = _window(str(TINY_VGG))
+    _row("any step of Tiny VGG, maps of 64 × 64", _told(jumps(window, JUMPS)))
+    _row("the next step of it", _told(_steps_on(window)))
     window.close()
     _row(f"process start to first painting ({STARTS} starts)", _told(starts(STARTS)))
 
@@ -193,7 +198,7 @@ def _draw_mark(axes, mark) -> None:  # type: ignore[no-untyped-def]
 # ---------------------------------------------------------------------------------------------- tools
 
 
-def _window():  # type: ignore[no-untyped-def]
+def _window(lesson: str = "digits"):  # type: ignore[no-untyped-def]
     from PySide6.QtWidgets import QApplication
 
     from cnnviz.lesson.lesson import load_lesson
@@ -203,7 +208,7 @@ def _window():  # type: ignore[no-untyped-def]
 
     application_of_cnnviz()
     folder = tempfile.mkdtemp()
-    window = Window(load_lesson("digits"), "digits", Settings(Path(folder) / "settings.ini"))
+    window = Window(load_lesson(lesson), lesson, Settings(Path(folder) / "settings.ini"))
     window.resize(*SIZE)
     window.show()
     QApplication.processEvents()

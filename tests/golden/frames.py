@@ -32,6 +32,13 @@ FRAMES = {
     "conv2d-pixels": Held("digits", "conv1", 9, {"o": 1, "i": 2, "j": 4, "u": 1, "v": 1}),
     "conv2d-channels": Held("digits", "conv2", 9, {"o": 3, "i": 1, "j": 1, "c": 2, "u": 1, "v": 2}),
     "conv2d-large": Held("large", "conv1", 9, {"o": 1, "i": 17, "j": 23, "u": 2, "v": 1}),
+    "conv2d-channels-large": Held(
+        "tiny_vgg", "conv1_2", 9, {"o": 3, "i": 20, "j": 30, "c": 2, "u": 1, "v": 2}
+    ),
+    "max-pool-dx-large-dark": Held(
+        "tiny_vgg", "pool1.dx", 7, {"c": 3, "i": 15, "j": 10, "u": 1, "v": 1}, "dark"
+    ),
+    "linear-thousands": Held("tiny_vgg", "fc", 5, {"n": 5, "m": 1013}),
     "conv2d-dw": Held("digits", "conv2.dw", 9, {"o": 2, "c": 1, "u": 1, "v": 2, "i": 2, "j": 1}),
     "conv2d-dx": Held("digits", "conv2.dx", 9, {"c": 1, "p": 2, "q": 2, "o": 1, "u": 2, "v": 1}),
     "conv2d-dx-strided": Held("every", "conv.dx", 9, {"c": 1, "p": 4, "q": 2, "o": 2, "u": 1}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -81,6 +82,11 @@ def large() -> Program:
         ("softmax", Softmax()),
     ]
     return trained(layers, (1, 40, 40), CrossEntropy(), SGD(0.01, momentum=0.9))
+
+
+def tiny_vgg() -> Program:
+    """Ten maps of 62 × 62, and a column of 1690 features."""
+    return load_lesson(Path(__file__).parents[1] / "lesson" / "files" / "tiny-vgg.toml").program
 
 
 def one() -> Program:
@@ -186,7 +192,20 @@ def overflowing() -> Program:
 
 _MAKERS: dict[str, Callable[[], Program]] = {
     made.__name__: made
-    for made in (digits, every, large, one, columns, deep, tiny, scattered, unknown, chain, overflowing)
+    for made in (
+        digits,
+        every,
+        large,
+        tiny_vgg,
+        one,
+        columns,
+        deep,
+        tiny,
+        scattered,
+        unknown,
+        chain,
+        overflowing,
+    )
 }
 NAMES = tuple(_MAKERS)
 

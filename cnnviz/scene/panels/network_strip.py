@@ -250,6 +250,12 @@ def map_sheet(values: Array, there: NDArray[np.bool_], box: Box) -> tuple[Array,
     one_line = shown <= 2 or shown * (columns + gap) / rows < 1.2 * box.w / box.h
     per_line = shown if one_line else (shown + 1) // 2
     lines = -(-shown // per_line)
+    side = min(box.w / (per_line * (columns + gap)), box.h / (lines * (rows + gap)))
+    if side < 0.5:  # of several cells on a pixel one would be seen anyway
+        every = int(1 / side)
+        values, there = values[:, ::every, ::every], there[:, ::every, ::every]
+        rows, columns = values.shape[1:]
+        gap = max(1, round(columns / 8))
     sheet = np.full((lines * (rows + gap) - gap, per_line * (columns + gap) - gap), np.nan)
     known = np.ones(sheet.shape, bool)
     for k in range(shown):

@@ -174,9 +174,8 @@ def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     o, c, u, w = v("o"), v("c"), v("u"), v("v")
     stride = int(given["S"])
     window = (u, w, (sizes["H_out"] - 1) * stride + 1, (sizes["W_out"] - 1) * stride + 1)
-    reads = {name: index for name, index in moment.state.reads}
-    on_dy_focus = grid.cell_focus(reads["dy"]) if "dy" in reads else (0, 0, 1, 1)
-    on_x_focus = grid.cell_focus(reads["x"]) if "x" in reads else window
+    i, j = (v("i"), v("j")) if moment.terms_begun else (0, 0)
+    on_dy_focus, on_x_focus = (i, j, 1, 1), (i * stride + u, j * stride + w, 1, 1)
     x, dy, dw = np.asarray(given["x"]), np.asarray(given["dy"]), moment.state.arrays["dw"]
     columns = side_by_side(box, x.shape[2], dy.shape[2], dw.shape[3], unit=unit)
     left, middle, right = columns
@@ -254,8 +253,7 @@ def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     v = moment.variable
     o = v("o")
     dy = moment.state.arrays["dy"]
-    reads = {name: index for name, index in moment.state.reads}
-    focus = grid.cell_focus(reads["dy"]) if "dy" in reads else (0, 0, 1, 1)
+    focus = (v("i"), v("j"), 1, 1) if moment.terms_begun else (0, 0, 1, 1)
     left, right = box.columns([max(3.0, min(dy.shape[2], 14)), 3.0], gap=60 * unit)
     text = tr("from {layer}", layer=moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), focus), left, unit, text, depth=dy.shape[0])

@@ -8,6 +8,7 @@ from cnnviz.scene import grid
 from cnnviz.scene.arithmetic import scope_of
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.pictures.layout import titled
 from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
@@ -21,9 +22,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     marks: list[Mark] = []
     weights = [float(min(plane.values.shape[1], 14) + 1.5) for plane in planes]
     for shown, column in zip(planes, box.columns(weights, gap=28 * unit), strict=True):
-        text = grid_title(moment, shown.of.name)
-        marks.append(grid.heading(shown.of, column.top(28 * unit), unit, text))
-        marks += grid.draw(moment, shown, column.below(34 * unit), unit)[0]
+        marks += titled(moment, shown, column, unit, grid_title(moment, shown.of.name))[0]
     return marks
 
 

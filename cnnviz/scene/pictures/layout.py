@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cnnviz.scene import grid
+from cnnviz.scene import close_up, grid
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Rect, label
 from cnnviz.scene.moment import Look, Moment
 from cnnviz.scene.numbers import number
@@ -28,16 +28,24 @@ def titled(
     """
     behind = _behind(moment, shown.of, depth)
     body = _body(box, len(behind), unit)
+    if "partly" in behind:
+        behind = ()
     place = grid.readable(shown, body, unit)
-    if place is None or "partly" in behind:
+    rows, columns = shown.values.shape
+    if place is None and columns == 1:
         head = grid.heading(shown.of, _over(box, unit), unit, text, depth)
-        drawn, main = grid.draw(moment, shown, body, unit)
-        first = next(mark for mark in drawn if isinstance(mark, Cells))
-        return [head, Rect(first.box, "ground"), *drawn, *scale(shown.of.look, first.box, unit)], main
-    main = grid.cells(shown, place, unit)
-    setting = _setting(shown.of, shown.fill, behind, place, box, unit, text, depth)
-    front = [main] if shown.fill == "partly" else []
-    return [setting, *front, *grid.outlines(moment, main, unit)], main
+        drawn, main = close_up.column_page(moment, shown, body, unit)
+        return [head, *drawn, *scale(shown.of.look, main.box, unit)], main
+    large = close_up.places(rows, columns, body, unit) if place is None else None
+    at = large.whole if large else place
+    assert at is not None
+    main = grid.cells(shown, at, unit, numbers=not large)
+    setting = _setting(shown.of, shown.fill, behind, at, box, unit, text, depth, not large)
+    marks: list[Mark] = [setting, main] if shown.fill == "partly" else [setting]
+    if large is None:
+        return [*marks, *grid.outlines(moment, main, unit)], main
+    enlarged, close = close_up.enlarged(moment, shown, main, large, unit)
+    return [*marks, *enlarged], close
 
 
 def _behind(moment: Moment, of: grid.Slice, depth: int) -> tuple[str, ...]:
@@ -68,6 +76,7 @@ def _setting(
     unit: float,
     text: str,
     depth: int,
+    numbers: bool,
 ) -> Group:
     """Return what stays the same around a grid, and the grid itself unless it is being filled."""
     marks: list[Mark] = [grid.heading(of, _over(box, unit), unit, text, depth)]
@@ -80,7 +89,7 @@ def _setting(
         marks += [Rect(back, "ground"), heatmap, Rect(back, stroke="line", width=1.0)]
     marks.append(Rect(place, "ground"))
     if fill != "partly":
-        marks.append(grid.unchanging(of, fill, place, unit))
+        marks.append(grid.unchanging(of, fill, place, unit, None, numbers))
     marks += scale(of.look, place, unit)
     # One more pixel at the left and the right: a grid's outer rule straddles its edge.
     width = max(_over(box, unit).w, place.w + 1)

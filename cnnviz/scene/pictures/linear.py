@@ -12,6 +12,9 @@ from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.text import tr
 
+# What a neuron gets of the heatmap of all weights at least, at 1080 lines.
+_THINNEST = 13
+
 
 def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw Wᵀ · X + b = Z whole if its numbers can be read, else an overview and the page in hand."""
@@ -68,7 +71,8 @@ def _paged(moment: Moment, box: Box, unit: float) -> list[Mark]:
     head = 28 * unit
     overview = left.top(left.h * 0.42)
     side = min(overview.w / inputs, (overview.h - head) / neurons)
-    place = Box(overview.x, overview.y + head + 4 * unit, side * inputs, side * neurons)
+    high = max(side, min(_THINNEST * unit, (overview.h - head) / neurons))  # of thousands of inputs, too
+    place = Box(overview.x, overview.y + head + 4 * unit, side * inputs, high * neurons)
     runs = (
         Run("Wᵀ", "parameter", True),
         Run("  " + tr("{n} neurons × {m} inputs", n=neurons, m=inputs), "muted"),
@@ -257,7 +261,7 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
         _head(
             moment,
             "x",
-            f"{inputs} × 1" if small else _part(rows, inputs),
+            f"{inputs} × 1" if small else f"{rows.start}…{rows.stop - 1}",
             Box(box.x, top, side * 2.3, side),
             unit,
         ),
@@ -283,7 +287,8 @@ def _whole_gradient(dw: grid.Plane, box: Box, window: tuple[int, int, int, int],
     if box.w < 120 * unit:
         return []
     side = min(box.w / neurons, (box.h - 34 * unit) / inputs)
-    place = Box(box.x, box.y + 34 * unit, side * neurons, side * inputs)
+    wide = max(side, min(_THINNEST * unit, box.w / neurons))
+    place = Box(box.x, box.y + 34 * unit, wide * neurons, side * inputs)
     overview = grid.cells(dw, place, unit, numbers=False)
     text = tr("whole: {m} × {n}", m=inputs, n=neurons)
     head = (Run("∂E/∂W" + dw.of.look.factor, "written", True), Run("  " + text, "muted"))
