@@ -14,8 +14,11 @@ from cnnviz.scene.theme import Theme
 
 _MOST_BYTES = 256 << 20
 
+# Whose picture, in which theme, at which scale, and how far right and down of whole pixels.
+Key = tuple[int, str, float, float, float]
+
 # The mark is kept beside its picture, so that its id cannot come to mean another one.
-_pictures: OrderedDict[tuple[int, str, float], tuple[Group | Cells, QImage, QPointF]] = OrderedDict()
+_pictures: OrderedDict[Key, tuple[Group | Cells, QImage, QPointF]] = OrderedDict()
 _bytes = 0
 
 
@@ -38,11 +41,13 @@ def draw(
     ground : QColor, optional
         What the mark fills its box with, if it does, so that nothing under it shows.
     """
-    scale = painter.deviceTransform().m11()  # with the pixels that a screen has for one of ours
-    key = (id(mark), theme.name, scale)
+    # With the pixels that a screen has for one of ours; at odd ratios a pane may begin within a pixel.
+    at = painter.deviceTransform()
+    scale, dx, dy = at.m11(), round(at.dx() % 1, 3) % 1, round(at.dy() % 1, 3) % 1
+    key = (id(mark), theme.name, scale, dx, dy)
     found = _pictures.get(key)
     if found is None:
-        found = (mark, *_picture(box, scale, paint, ground))
+        found = (mark, *_picture(box, scale, (dx, dy), paint, ground))
         _keep(key, found)
     else:
         _pictures.move_to_end(key)
@@ -62,12 +67,18 @@ def size() -> int:
 
 
 def _picture(
-    box: Box, scale: float, paint: Callable[[QPainter], None], ground: QColor | None
+    box: Box,
+    scale: float,
+    offset: tuple[float, float],
+    paint: Callable[[QPainter], None],
+    ground: QColor | None,
 ) -> tuple[QImage, QPointF]:
     # One pixel more on each side: the outer rule of a grid straddles its edge.
     rim = 0 if ground else 1
-    left, top = floor(box.x * scale) - rim, floor(box.y * scale) - rim
-    width, height = ceil(box.right * scale) + rim - left, ceil(box.bottom * scale) + rim - top
+    dx, dy = offset
+    left, top = floor(box.x * scale + dx) - rim, floor(box.y * scale + dy) - rim
+    width = ceil(box.right * scale + dx) + rim - left
+    height = ceil(box.bottom * scale + dy) + rim - top
     image_format = QImage.Format.Format_RGB32 if ground else QImage.Format.Format_ARGB32_Premultiplied
     image = QImage(max(1, width), max(1, height), image_format)
     image.setDevicePixelRatio(scale)
@@ -75,13 +86,14 @@ def _picture(
     image.fill(ground if ground else QColor(0, 0, 0, 0))
     painter = QPainter(image)
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
-    painter.translate(-left / scale, -top / scale)
+    corner = QPointF((left - dx) / scale, (top - dy) / scale)
+    painter.translate(-corner)
     paint(painter)
     painter.end()
-    return image, QPointF(left / scale, top / scale)
+    return image, corner
 
 
-def _keep(key: tuple[int, str, float], entry: tuple[Group | Cells, QImage, QPointF]) -> None:
+def _keep(key: Key, entry: tuple[Group | Cells, QImage, QPointF]) -> None:
     global _bytes
     _pictures[key] = entry
     _bytes += entry[1].sizeInBytes()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run, label
+from cnnviz.scene.marks import Align, Box, Group, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, power_of_ten, scaled, superscript
 from cnnviz.text import tr
@@ -370,7 +370,9 @@ def _sum(
     sign = "," if _apart(found, parts) else "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
     taken_off = sign == "−" and page.start == 0 and not start
     lead = 62 * unit + gap if start else gap if taken_off else dots
-    width = min((second.w - lead - dots + gap) / len(page), 230 * unit)
+    # What is only listed stands close together; so a comma follows its number.
+    widest = 230 * unit if sign != "," else 13 * unit * longest + gap
+    width = min((second.w - lead - dots + gap) / len(page), widest)
     size = min(20 * unit, (width - gap) / (0.56 * longest))
     marks: list[Mark] = []
     if start:
@@ -389,7 +391,8 @@ def _sum(
             runs = tuple(Run(run.text, "muted") for run in runs)
         marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
-            marks.append(_between(Box(box.right, second.y, gap, second.h), sign, unit))
+            after = Box(box.right, second.y, gap, second.h)
+            marks.append(_between(after, sign, unit, "left" if sign == "," else "center"))
     if page.stop < found.count:
         after = Box(second.x + lead + len(page) * width, second.y, dots, second.h)
         marks.append(label(after, "…", 22 * unit, "muted"))
@@ -402,8 +405,8 @@ def _apart(found: Terms, parts: Anatomy) -> bool:
     return any(name in taken for code in parts.target.index for name in code.co_names)
 
 
-def _between(box: Box, sign: str, unit: float) -> Label:
-    return label(box, sign, 18 * unit, "muted", align="center")
+def _between(box: Box, sign: str, unit: float, align: Align = "center") -> Label:
+    return label(box, sign, 18 * unit, "muted", align=align)
 
 
 def _start(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:

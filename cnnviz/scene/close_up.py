@@ -139,14 +139,14 @@ def _said(window: tuple[int, int, int, int], box: Box, unit: float) -> list[Mark
     )
     step = 22 * unit
     return [
-        label(Box(box.x, box.y + k * step, box.w, step), line, 16 * unit, "muted")
+        label(Box(box.x, box.y + k * step, box.w, step), line, 17 * unit, "muted")
         for k, line in enumerate(lines)
     ]
 
 
 def column_page(moment: Moment, shown: grid.Plane, box: Box, unit: float) -> tuple[list[Mark], Cells]:
     """Draw the page of a long column that the focus is on, with its indices: all of it would be a thread."""
-    rows, side, margin = len(shown.values), floor(37 * unit), 44 * unit
+    rows, side, margin = len(shown.values), floor(37 * unit), 50 * unit
     length = min(rows, max(4, int(box.h / side)))
     first = shown.focus[0] // length * length
     count = min(length, rows - first)
@@ -155,5 +155,5 @@ def column_page(moment: Moment, shown: grid.Plane, box: Box, unit: float) -> tup
     marks: list[Mark] = [close, *grid.outlines(moment, close, unit)]
     for k in range(count):
         beside = Box(box.x, place.y + k * side, margin - 8 * unit, side)
-        marks.append(label(beside, str(first + k), 16 * unit, "muted", align="right"))
+        marks.append(label(beside, str(first + k), 17 * unit, "muted", align="right"))
     return marks, close

@@ -134,7 +134,7 @@ def _said(at: Moment, box: Box, sentence: str, unit: float) -> list[Mark]:
     return [
         Rect(bar, fill="accent"),
         label(
-            Box(box.right - 80 * unit, box.y, 80 * unit, 28 * unit), count, 16 * unit, "accent", align="right"
+            Box(box.right - 80 * unit, box.y, 80 * unit, 28 * unit), count, 17 * unit, "accent", align="right"
         ),
         *(
             label(Box(text.x, text.y + k * height, text.w, height), line, size)

@@ -21,7 +21,7 @@ from cnnviz.trace.operation import Operation
 _SMALLEST_CELL = 33.0
 # Text is never made smaller than 8 pixels, at any size of the picture; its figures are this wide then.
 _SMALLEST_FIGURE = 5.2
-_LARGEST_CELL = 100.0
+_LARGEST_CELL = 130.0
 
 
 class Slice(NamedTuple):
@@ -237,7 +237,7 @@ def _with_plain_zeros(
 
 def text_size(width: float, height: float, look: Look, unit: float) -> float:
     """Return the text size at which the widest number of an array fits its cell."""
-    return min(width * 0.9 / (0.62 * max(look.width, 3)), height * 0.46, 26 * unit)
+    return min(width * 0.9 / (0.62 * max(look.width, 3)), height * 0.46, max(26 * unit, height * 0.3))
 
 
 def outlines(moment: Moment, grid: Cells, unit: float) -> list[Mark]:

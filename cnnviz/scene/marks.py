@@ -280,17 +280,17 @@ class Spot:
     ----------
     box : Box
         Where it is.
-    kind : {"layer", "gradient", "gutter", "line", "operation"}
+    kind : {"layer", "gradient", "gutter", "line", "operation", "value"}
         A layer's row in the network, its gradient there, a line's number in the listing, its text; what an
-        operation computes.
+        operation computes; a variable's number in the graph of an expression.
     name : str
-        The layer's name, or the operation's.
+        The layer's name, the operation's, or the variable's in the listing.
     line : int
         The line in the listing.
     """
 
     box: Box
-    kind: Literal["layer", "gradient", "gutter", "line", "operation"]
+    kind: Literal["layer", "gradient", "gutter", "line", "operation", "value"]
     name: str = ""
     line: int = 0
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Palette, Role
-from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled
+from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.looptree import Line, Loop
@@ -47,7 +47,7 @@ class Look(NamedTuple):
 
     def bare(self, value: float) -> str:
         """Write a number where a heading says the power of ten."""
-        return number(value * 10.0**-self.power, self.places)
+        return telling(value * 10.0**-self.power, self.places)
 
     @property
     def factor(self) -> str:

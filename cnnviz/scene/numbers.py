@@ -14,6 +14,8 @@ MINUS = "−"
 # Further down, the power of ten that undoes it is no float.
 _SMALLEST_POWER = -300
 
+_ROUNDING = 1e-9
+
 
 def decimals(values: Array) -> tuple[int, int]:
     """Return with how many decimals the numbers of one array are written, and in which power of ten.
@@ -61,6 +63,17 @@ def number(value: Value, places: int) -> str:
     return text
 
 
+def telling(value: Value, places: int) -> str:
+    """Write one number with fixed decimals, or with two digits that count where it would read as 0.
+
+    What is not even 10⁻⁹ is rounding, and does read as 0.
+    """
+    text, size = number(value, places), abs(float(value))
+    if text.strip("0.") or not size > _ROUNDING:
+        return text
+    return number(value, 1 - floor(log10(size))) if size >= 1e-4 else _scientific(float(value), 1)
+
+
 def full(value: Value) -> str:
     """Write a number with all the digits worth reading: seven significant ones."""
     value = float(value)
@@ -87,8 +100,8 @@ def brief(value: Value) -> str:
 def scaled(value: Value, places: int, power: int) -> str:
     """Write a number of an array whose heading does not say the power of ten: ``3.80·10⁻⁵``."""
     if power == 0 or value == 0 or not isfinite(value):
-        return number(value, places)
-    return f"{number(value * 10.0**-power, places)}·{power_of_ten(power)}"
+        return telling(value, places)
+    return f"{telling(value * 10.0**-power, places)}·{power_of_ten(power)}"
 
 
 def power_of_ten(power: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.scene.arithmetic import scope_of, with_numbers
-from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, flat, label
+from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, Spot, flat, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr
@@ -161,6 +161,30 @@ def _read_by(operation: Operation, offsets: tuple[int, ...]) -> Mapping[str, NDA
     return {name: np.unique(np.concatenate(cells), axis=0) for name, cells in found.items()}
 
 
+def origin_of_variable(moment: Moment, name: str) -> Origin:
+    """Return where a variable of an expression comes from, a value or a gradient as the listings call it."""
+    own = [other for other in moment.program.operations if other.layer == moment.operation.layer]
+    maker = next((other for other in own if name in other.call.writes), None)
+    if maker is None:
+        value = next(other.call.given[name] for other in own if name in other.call.given)
+        return Origin(name, full(float(value)), tr("given from outside"), None, {})
+    said = f"∂f/∂{name[1:]}" if maker.phase == "backward" else name
+    here = moment.state.variables if maker is moment.operation else maker.call.writes
+    offset = maker.step_writing(name, ())
+    assert offset is not None  # a result is written by some line
+    step = moment.program.start(maker.name) + offset
+    anatomies = [anatomy(maker.tree, line.number) for line in maker.writers(name)]
+    read = {operand.name for parts in anatomies if parts for operand in parts.operands}
+    one = np.zeros((1, 0), np.intp)  # a variable is an array of one cell, which needs no index
+    return Origin(
+        said,
+        full(float(here[name])),
+        _written(maker, step, moment.step.index),
+        step,
+        dict.fromkeys(sorted(read), one),
+    )
+
+
 def sources(operation: Operation, offset: int) -> dict[str, NDArray[np.intp]]:
     """Return the cells that an operation reads for the cell written at one of its steps."""
     nest, block = operation.cells.nest, operation.cells.block
@@ -275,6 +299,8 @@ def explain(
     for mark in flat(frame.marks):
         if isinstance(mark, Cells) and mark.array in shown.sources:
             marks += _outlined(mark, shown.sources[mark.array], colours[mark.array], unit)
+        elif isinstance(mark, Spot) and mark.kind == "value" and mark.name in shown.sources:
+            marks.append(_dashed(mark.box, colours[mark.name], unit))
     return marks + _bubble(frame, shown, x, y, unit)
 
 
@@ -288,7 +314,11 @@ def _outlined(grid: Cells, cells: NDArray[np.intp], colour: str, unit: float) ->
     boxes = [grid.box_of(*place) for place in places]
     if len(set(places)) == rows * columns:
         boxes = [grid.box_of(top, left, rows, columns)]
-    return [Rect(box, stroke=colour, width=max(1.5, 3 * unit), dashed=True) for box in boxes]
+    return [_dashed(box, colour, unit) for box in boxes]
+
+
+def _dashed(box: Box, colour: str, unit: float) -> Rect:
+    return Rect(box, stroke=colour, width=max(1.5, 3 * unit), dashed=True)
 
 
 def _bubble(frame: Frame, shown: Origin, x: float, y: float, unit: float) -> list[Mark]:

@@ -272,19 +272,19 @@ WORDS: Mapping[str, Words] = {
     ),
     "sgd": Words(
         "update",
-        "The weight takes a small step against its gradient, which is downhill.",
+        "Every parameter takes a small step against its gradient, which is downhill.",
         (r"\w{n} \leftarrow \w{n} - \eta\, \dw{n}", r"\eta = \mathrm{lr}"),
-        {"n": "weight"},
+        {"n": "parameter"},
     ),
     "sgd_momentum": Words(
         "update",
-        "The weight keeps some of its last speed and is pushed downhill by its gradient.",
+        "Every parameter keeps some of its last speed and is pushed downhill by its gradient.",
         (
             r"\v{n} \leftarrow \mu\, \v{n} + \dw{n}",
             r"\w{n} \leftarrow \w{n} - \eta\, \v{n}",
             r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
         ),
-        {"n": "weight"},
+        {"n": "parameter"},
     ),
     # Of an expression; its own formula is the expression.
     "forward": Words(
@@ -297,14 +297,14 @@ WORDS: Mapping[str, Words] = {
     ),
     "adam": Words(
         "update",
-        "The weight steps by the running mean of its gradient, divided by the gradient's usual size.",
+        "Every parameter steps by the running mean of its gradient, divided by the gradient's usual size.",
         (
             r"\m{n} \leftarrow \beta_1 \m{n} + (1 - \beta_1)\, \dw{n}",
             r"\v{n} \leftarrow \beta_2 \v{n} + (1 - \beta_2) \left(\dw{n}\right)^2",
             r"\w{n} \leftarrow \w{n}"
             r" - \eta\, \frac{\m{n} / (1 - \beta_1^t)}{\sqrt{\v{n} / (1 - \beta_2^t)} + \varepsilon}",
         ),
-        {"n": "weight"},
+        {"n": "parameter"},
     ),
 }
 

@@ -10,7 +10,7 @@ from cnnviz.scene import lecture, panels
 from cnnviz.scene.frame import stage
 from cnnviz.scene.marks import Box, Frame, Mark, Rect
 from cnnviz.scene.moment import role
-from cnnviz.scene.provenance import Origin, explain, origin
+from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.program import Program
@@ -88,8 +88,12 @@ class StagePane(FramePane):
 
     def origin_at(self, x: float, y: float) -> Origin | None:
         """Return where the number at a point comes from."""
-        found = self.frame.at(x, y)
-        return origin(self.player.moment, found[0].array, found[1]) if found else None
+        found, spot = self.frame.at(x, y), self.frame.spot_at(x, y)
+        if found:
+            return origin(self.player.moment, found[0].array, found[1])
+        if spot and spot.kind == "value":
+            return origin_of_variable(self.player.moment, spot.name)
+        return None
 
     def over(self, frame: Frame) -> list[Mark]:
         """Say where the number under the pointer comes from."""
@@ -102,7 +106,8 @@ class StagePane(FramePane):
 
     def clickable(self, x: float, y: float) -> bool:
         """Return whether the number at a point was written by a step, or a factor is there."""
-        if self.frame.spot_at(x, y):
+        spot = self.frame.spot_at(x, y)
+        if spot and spot.kind == "operation":
             return True
         shown = self.origin_at(x, y)
         return shown is not None and shown.step is not None
@@ -112,7 +117,7 @@ class StagePane(FramePane):
         super().mouseMoveEvent(event)
         before = self._pointer
         at = event.position().x(), event.position().y()
-        self._pointer = at if self.frame.at(*at) else None
+        self._pointer = at if self.frame.at(*at) or self.frame.spot_at(*at) else None
         if before or self._pointer:
             self.update()
 
@@ -124,7 +129,7 @@ class StagePane(FramePane):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go to the step that writes the number clicked, or to where a factor has been multiplied."""
         spot = self.frame.spot_at(event.position().x(), event.position().y())
-        if spot and event.button() == Qt.MouseButton.LeftButton:
+        if spot and spot.kind == "operation" and event.button() == Qt.MouseButton.LeftButton:
             program = self.player.cursor.program
             last = next_stop(program.operation(spot.name), -1, Level.LAYER)
             self.player.pause()

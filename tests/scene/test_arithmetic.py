@@ -12,7 +12,7 @@ from cnnviz.scene.marks import Box, Frame, Label, Rect
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbers import full, power_of_ten
 from cnnviz.trace.operation import Operation
-from tests.scene.looking import inside, overlap, said
+from tests.scene.looking import in_pane, inside, overlap, said
 from tests.scene.programs import program, view
 from tests.scene.test_frame import panel, where
 
@@ -334,3 +334,24 @@ def test_scalars_of_another_size_than_the_array_are_written_plainly():
     parts = [part for part in re.findall(r"−?\d+\.\d+(?:·10[⁻⁰-⁹]+)?", line)][2:4]
     assert [number_in(part) for part in parts] == pytest.approx([mean, spread], rel=2e-3)
     assert all(len(part) <= 8 for part in parts), parts
+
+
+def test_a_small_bias_is_not_written_as_0():
+    made = program("digits")
+    assert round(float(made.operation("conv1").call.given["b"][0]), 4) == 0.0014
+    frame = compose(made, made.find("conv1", 9), view(made))
+    texts = said(in_pane(frame, "stage"))
+    assert "0.0014" in texts
+
+
+def test_what_is_compared_is_listed_with_commas_close_by():
+    made = program("digits")
+    frame = compose(made, made.find("pool1", 10, c=1, i=1, j=2, u=1, v=1), view(made))
+    labels = [mark for mark in in_pane(frame, "stage") if isinstance(mark, Label)]
+    commas = [mark for mark in labels if mark.runs[0].text == ","]
+    assert len(commas) == 3
+    for comma in commas:
+        numbers = [
+            mark.box for mark in labels if mark.box.y == comma.box.y and abs(mark.box.right - comma.box.x) < 1
+        ]
+        assert len(numbers) == 1 and numbers[0].w < 120

@@ -7,7 +7,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from cnnviz.scene.numbers import count, decimals, full, number, power_of_ten, scaled
+from cnnviz.scene.numbers import count, decimals, full, number, power_of_ten, scaled, telling
 
 POWERS = range(-12, 13)
 
@@ -126,3 +126,25 @@ def test_full_tells_seven_digits(power):
 
 def test_thousands_are_set_apart():
     assert [count(value) for value in (0, 999, 1000, 5_400_000_000)] == ["0", "999", "1,000", "5,400,000,000"]
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [
+        (0.0014, 2, "0.0014"),
+        (-0.0014, 2, "−0.0014"),
+        (0.14, 2, "0.14"),
+        (0.014, 2, "0.01"),
+        (0.0, 2, "0.00"),
+        (-0.0, 2, "0.00"),
+        (0.3, 0, "0.30"),
+        (3.2e-6, 3, "3.2·10⁻⁶"),
+        (5.6e-17, 2, "0.00"),
+        (-5.6e-17, 2, "0.00"),
+        (nan, 2, "NaN"),
+        (-inf, 2, "−∞"),
+    ],
+)
+def test_in_arithmetic_only_what_is_0_reads_as_0(value, places, text):
+    """Rounding of the sixteenth digit aside."""
+    assert telling(value, places) == text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, Qt
 from PySide6.QtTest import QTest
 
 from cnnviz.lesson.expressions import Expressions
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.marks import Rect, Spot
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.panes import computed_at
 from cnnviz.ui.settings import Settings
@@ -150,3 +151,25 @@ def test_a_click_in_the_pane_does_it(make_window):
     at = QPoint(*(round(part) for part in spot.box.center))
     QTest.mouseClick(window.network, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
     assert window.player.cursor.index == 4
+
+
+def test_hovering_a_number_of_the_graph_says_where_it_comes_from(make_window, qtbot):
+    window = make_window()
+    type_in(window, "(x + y) * z   x=-2 y=5 z=-4")
+    player, stage = window.player, window.stage
+    player.go_to(player.cursor.program.start("f.backward") + 1)
+    QCoreApplication.processEvents()  # the strip has left its place to the stage
+    boxes = {mark.name: mark.box for mark in stage.frame.marks if isinstance(mark, Spot)}
+    assert boxes.keys() == {"x", "y", "z", "q", "f", "df", "dq"}, "what is computed so far"
+    told = {name: stage.origin_at(*box.center) for name, box in boxes.items()}
+    assert told["x"].said == "given from outside" and told["x"].step is None
+    assert (told["q"].name, told["q"].value, told["q"].step) == ("q", "3", 0)
+    assert (told["dq"].name, told["dq"].value) == ("∂f/∂q", "−4")
+    assert "f.backward" in told["dq"].said
+    qtbot.mouseMove(stage, QPoint(*map(round, boxes["q"].center)))
+    QCoreApplication.processEvents()
+    dashed = [mark.box for mark in stage.over(stage.frame) if isinstance(mark, Rect) and mark.dashed]
+    assert sorted(dashed) == sorted([boxes["x"], boxes["y"]])
+    assert stage.cursor().shape() == Qt.CursorShape.PointingHandCursor
+    qtbot.mouseClick(stage, Qt.MouseButton.LeftButton, pos=QPoint(*map(round, boxes["q"].center)))
+    assert player.cursor.index == 0

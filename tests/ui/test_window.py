@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QCoreApplication, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QLineEdit, QWidget
 
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import View, compose
-from cnnviz.scene.marks import Formula
+from cnnviz.scene.marks import Formula, Label, flat
 from cnnviz.trace.stops import Level
 from cnnviz.ui import launch
 from cnnviz.ui.settings import Settings
@@ -228,6 +228,17 @@ def test_a_fault_goes_with_the_next_lesson_that_opens(window, tmp_path):
     assert window.message.isVisible()
     window.desk.open("digits")
     assert not window.message.isVisible()
+
+
+def test_in_the_lecture_view_no_word_on_the_stage_is_under_a_fiftieth_of_the_height(make_window):
+    window = make_window(1920, 1080)
+    window.set_lecture(True)
+    QApplication.processEvents()
+    program = window.player.cursor.program
+    for operation in program.operations:
+        window.player.go_to(program.start(operation.name) + len(operation) // 2)
+        sizes = {mark.size for mark in flat(window.stage.frame.marks) if isinstance(mark, Label)}
+        assert min(sizes) >= 22, operation.name
 
 
 def test_escape_closes_a_fault_and_does_not_yet_leave_the_lecture_view(window, tmp_path, qtbot):

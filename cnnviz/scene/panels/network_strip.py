@@ -18,6 +18,8 @@ from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
 _MAPS_SHOWN = 8
+# A shape of more characters is written closely.
+_WIDE = 11
 
 # What is shown of a layer: the operation that writes it (none for the input), the array, its name.
 Source = tuple[Operation | None, Array, str]
@@ -97,6 +99,8 @@ def _network_name(
     shape = shape_text(values[1].shape) if values and name != "loss" else tr("one number")
     if values and values[1].ndim == 0:
         shape = _assigned(values)
+    elif len(shape) > _WIDE:
+        shape = shape.replace(" × ", "×")
     return [
         label(Box(column.x, text.y, column.w, half), said, 16 * unit, "ink", bold=bold),
         label(Box(column.x, text.y + half, column.w, half), shape, 13 * unit, "muted"),

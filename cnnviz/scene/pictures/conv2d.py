@@ -78,9 +78,9 @@ def _channel_sums(
     shown = count if count <= 7 else 6
     current = max(0, done - 1) // each
     first = current // shown * shown
-    width = min(92 * unit, (box.w - 150 * unit) / (shown + 1) - 26 * unit)
+    width = min(112 * unit, (box.w - 150 * unit) / (shown + 1) - 26 * unit)
     said = tr("{name} by channel", name=symbol(name)) + look.factor
-    marks: list[Mark] = [label(Box(box.x, box.y, 145 * unit, box.h), said, 15 * unit, "muted")]
+    marks: list[Mark] = [label(Box(box.x, box.y, 145 * unit, box.h), said, 17 * unit, "muted")]
     place = Box(box.x + 150 * unit - width - 26 * unit, box.y, width, box.h)
     if bias is not None:
         place = place._replace(x=box.x + 150 * unit)
@@ -104,9 +104,9 @@ def _sum_cell(
     line = f"{colour}_line" if current else "panel_line"
     return [
         Rect(place, "panel", line, (2.5 if current else 1.0) * unit, 4 * unit, hatched=not text),
-        label(Box(place.x + 6 * unit, place.y, place.w * 0.4, place.h), name, 13 * unit, colour),
+        label(Box(place.x + 6 * unit, place.y, place.w * 0.31, place.h), name, 17 * unit, colour),
         label(
-            Box(place.x + place.w * 0.36 + 8 * unit, place.y, place.w * 0.64 - 14 * unit, place.h),
+            Box(place.x + place.w * 0.31 + 6 * unit, place.y, place.w * 0.69 - 12 * unit, place.h),
             text,
             17 * unit,
             "ink",

@@ -11,7 +11,7 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, label
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures.layout import side_by_side, titled
+from cnnviz.scene.pictures.layout import lowered, side_by_side, titled
 from cnnviz.text import tr
 
 Function = Callable[[Array, float], Array]
@@ -30,6 +30,8 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     prefix, focus = _place(moment, "x")
     shown = grid.plane(moment, "x", prefix, focus)
     left, right, side = side_by_side(box, *_widths(shown), 5, unit=unit)
+    graph = min(side.w, 330 * unit) + 68 * unit
+    left, right, side = lowered(box, shown, [left, right, side], unit, graph)
     depth = _depth(moment, "x")
     marks, on_x = titled(moment, shown, left, unit, moment.came_from(), depth)
     out, _ = titled(moment, grid.plane(moment, "y", prefix, focus), right, unit, tr("output"), depth)
@@ -45,7 +47,7 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     prefix, focus = _place(moment, gate)
     shown = grid.plane(moment, gate, prefix, focus)
     width = _widths(shown)[0]
-    one, two, three = side_by_side(box, width, width, width, unit=unit)
+    one, two, three = lowered(box, shown, side_by_side(box, width, width, width, unit=unit), unit)
     depth = _depth(moment, gate)
     said = tr("input, forward") if gate == "x" else tr("output, forward")
     marks, on_gate = titled(moment, shown, one, unit, said, depth)

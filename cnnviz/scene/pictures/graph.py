@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cnnviz.engine.expression import Edge, Graph, Node, read_expression
-from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run
+from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run, Spot
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.pictures.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
@@ -202,7 +202,10 @@ class _Drawing:
     def _number(self, box: Box, name: str, runs: list[Run]) -> list[Mark]:
         """Write a number, framed if it is the one that is written, or one of those that are read."""
         known, scale = self.known, self.at.scale
-        marks: list[Mark] = [Label(box, tuple(runs), NUMBER * self.at.text, "center")]
+        marks: list[Mark] = [
+            Label(box, tuple(runs), NUMBER * self.at.text, "center"),
+            Spot(box, "value", name),
+        ]
         if name == known.written:
             marks.insert(0, Rect(box, "ground", "written_line", 2.5 * scale, 6 * scale))
         elif name in known.read:

@@ -106,16 +106,31 @@ def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
         number(low * 10.0**-look.power, look.places if low else 0),
         look.bare(look.limit),
     )
-    y, side = over.bottom + 9 * unit, 56 * unit
-    bar = Box(round(over.x + side), round(y + 5 * unit), min(over.w - 2 * side, 110 * unit), round(9 * unit))
+    y, side, size = over.bottom + 6 * unit, 64 * unit, 17 * unit
+    bar = Box(round(over.x + side), round(y + 6 * unit), min(over.w - 2 * side, 110 * unit), round(9 * unit))
     if bar.w < 20 * unit:
-        return [label(Box(over.x, y, over.w, 19 * unit), f"±{ends[1]}", 13 * unit, "muted")]
+        return [label(Box(over.x, y, over.w, 21 * unit), f"±{ends[1]}", size, "muted")]
     colours = np.linspace(low, look.limit, 32)[None]
     return [
-        label(Box(over.x, y, side - 7 * unit, 19 * unit), ends[0], 13 * unit, "muted", align="right"),
+        label(Box(over.x, y, side - 7 * unit, 21 * unit), ends[0], size, "muted", align="right"),
         Cells(bar, colours, palette=look.palette, limit=look.limit, lines=False),
-        label(Box(bar.right + 7 * unit, y, side - 7 * unit, 19 * unit), ends[1], 13 * unit, "muted"),
+        label(Box(bar.right + 7 * unit, y, side - 7 * unit, 21 * unit), ends[1], size, "muted"),
     ]
+
+
+def lowered(box: Box, shown: grid.Plane, columns: list[Box], unit: float, least: float = 0.0) -> list[Box]:
+    """Return the columns lowered to the middle of the room where grids like this one leave much of it free.
+
+    Parameters
+    ----------
+    least : float
+        How high the picture is whatever its grids are.
+    """
+    rows, count = shown.values.shape
+    side = min(grid.fitted_cell(_body(column, 0, unit), rows, count, unit) for column in columns)
+    free = box.h - max(62 * unit + side * rows, least)
+    down = round(0.4 * free) if free > 0.2 * box.h else 0
+    return [column.below(down) for column in columns]
 
 
 def side_by_side(box: Box, *columns: int, unit: float) -> list[Box]:

@@ -29,7 +29,7 @@ def _whole(moment: Moment, box: Box, unit: float) -> list[Mark]:
     inputs, neurons = sizes["N_in"], sizes["N_out"]
     n = moment.variable("n")
     head = 34 * unit
-    side = min((box.h - head) / max(inputs, neurons), box.w / (inputs + 3 + 3.2), 84 * unit)
+    side = min((box.h - head) / max(inputs, neurons), box.w / (inputs + 3 + 3.4), 112 * unit)
     planes = (
         (grid.row_plane(moment, "w"), "Wᵀ", inputs, neurons),
         (grid.plane(moment, "x"), "X", 1, inputs),
@@ -45,7 +45,7 @@ def _whole(moment: Moment, box: Box, unit: float) -> list[Mark]:
         shape = f"{shown.values.shape[0]} × {shown.values.shape[1]}"
         colour = role(moment.operation, shown.of.name)
         runs = (Run(name + shown.of.look.factor, colour, True), Run(f"  {shape}", colour))
-        room = Box(x, top - head, place.w + side - 8 * unit, head - 6 * unit)
+        room = Box(x, top - head, min(place.w + side - 8 * unit, box.right + 30 * unit - x), head - 6 * unit)
         marks.append(Label(room, runs, 19 * unit))
         drawn = grid.cells(shown, place, unit)
         marks += [drawn, *grid.outlines(moment, drawn, unit)]
@@ -193,8 +193,8 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     body = box.below(34 * unit)
     rows = min(len(values), max(4, int(body.h / (37 * unit))))
     page = page_of(k, len(values), rows)
-    height = min(body.h / rows, 60 * unit)
-    index_width, width = 44 * unit, min(120 * unit, body.w - 44 * unit)
+    height = min(body.h / rows, 84 * unit)
+    index_width, width = 50 * unit, min(120 * unit, body.w - 50 * unit)
     written = role(moment.operation, name)
     marks: list[Mark] = [
         Label(head, (Run(symbol(name) + look.factor, written, True), Run("  " + text, "muted")), 17 * unit)
@@ -221,7 +221,7 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
             label(
                 Box(body.x, place.y + r * height, index_width - 8 * unit, height),
                 str(index),
-                min(16 * unit, height * 0.7),
+                min(17 * unit, height * 0.7),
                 "muted",
                 align="right",
             )

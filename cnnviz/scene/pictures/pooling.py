@@ -7,7 +7,7 @@ import numpy as np
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures.layout import side_by_side, titled
+from cnnviz.scene.pictures.layout import lowered, side_by_side, titled
 from cnnviz.text import tr
 
 
@@ -16,10 +16,12 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     v = moment.variable
     c, i, j, window = _window(moment)
     x, y = moment.state.arrays["x"], moment.state.arrays["y"]
-    left, right = side_by_side(box, max(x.shape[2], 5), max(y.shape[2], 4), unit=unit)
+    shown = grid.plane(moment, "x", (c,), window)
+    columns = side_by_side(box, max(x.shape[2], 5), max(y.shape[2], 4), unit=unit)
+    left, right = lowered(box, shown, columns, unit)
     marks, on_x = titled(
         moment,
-        grid.plane(moment, "x", (c,), window),
+        shown,
         left,
         unit,
         moment.came_from(),
@@ -45,12 +47,12 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the gradient of the output and its way back into the input's window."""
     c, i, j, window = _window(moment)
     dy, dx = moment.state.arrays["dy"], moment.state.arrays["dx"]
-    left, right = side_by_side(box, max(dy.shape[2], 4), max(dx.shape[2], 5), unit=unit)
+    shown = grid.plane(moment, "dx", (c,), window)
+    columns = side_by_side(box, max(dy.shape[2], 4), max(dx.shape[2], 5), unit=unit)
+    left, right = lowered(box, shown, columns, unit)
     come = tr("from {layer}", layer=moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (c,), (i, j, 1, 1)), left, unit, come, len(dy))
-    out, on_dx = titled(
-        moment, grid.plane(moment, "dx", (c,), window), right, unit, tr("input gradient"), len(dx)
-    )
+    out, on_dx = titled(moment, shown, right, unit, tr("input gradient"), len(dx))
     marks += out
     source = on_dy.cell_of((c, i, j))
     if not moment.terms_begun or source is None:

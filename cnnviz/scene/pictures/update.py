@@ -68,5 +68,5 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
         if k == 0:
             for c, index in enumerate(page):
                 at = Box(place.x + c * side, place.y - 24 * unit, side, 22 * unit)
-                marks.append(label(at, str(index), 14 * unit, "muted", align="center"))
+                marks.append(label(at, str(index), 17 * unit, "muted", align="center"))
     return marks
