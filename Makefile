@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 SETUP := $(PYTHON) .ci/setup.py
 
-.PHONY: help run test check bench dev clean
+.PHONY: help run test check bench gallery dev clean
 
 help:  ## show this list
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -22,6 +22,9 @@ check:  ## ruff, mypy and import-linter
 
 bench:  ## run the benchmark
 	@$(SETUP) bench $(ARGS)
+
+gallery:  ## write telling frames of all lessons to build/gallery; ARGS: lessons, or --every
+	@$(SETUP) gallery $(ARGS)
 
 dev:  ## install everything a developer needs into .venv
 	@$(SETUP) dev

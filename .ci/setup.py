@@ -5,6 +5,7 @@
     python3 .ci/setup.py test [ARGS]             pytest
     python3 .ci/setup.py check                   ruff, mypy, import-linter
     python3 .ci/setup.py bench [ARGS]            the benchmark
+    python3 .ci/setup.py gallery [ARGS]          frames of all lessons, to be looked at
     python3 .ci/setup.py dev                     everything a developer needs, then stop
 
 The project's own environment is .venv, beside pyproject.toml. It is made when it is missing, was moved or
@@ -335,6 +336,11 @@ def bench(rest: Sequence[str]) -> int:
     return become([str(PYTHON), "-m", "tests.benchmark", *rest])
 
 
+def gallery(rest: Sequence[str]) -> int:
+    os.chdir(ROOT)
+    return become([str(PYTHON), "-m", "tests.gallery", *rest])
+
+
 def check(rest: Sequence[str]) -> int:
     """Run every check, also after one has failed."""
     python = str(PYTHON)
@@ -366,6 +372,7 @@ COMMANDS: dict[str, tuple[Sequence[str], dict[str, str], Callable[[Sequence[str]
     "test": (TOOLS, LIBRARIES, test),
     "check": (TOOLS, {}, check),
     "bench": (TOOLS, LIBRARIES, bench),
+    "gallery": (TOOLS, LIBRARIES, gallery),
     "dev": ((*TOOLS, "train"), WINDOW, dev),
 }
 

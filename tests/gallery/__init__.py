@@ -1,0 +1,1 @@
+"""A gallery of all lessons, to be looked at: `make gallery`."""
