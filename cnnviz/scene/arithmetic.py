@@ -466,13 +466,16 @@ def _sum_so_far(
     if now is not None and now.target.index:  # a cell is written: what was summed, or something made of it
         place = name_of(moment.operation, now.target, scope)
         runs: tuple[Run, ...] = (Run(f"{place} = ", "muted"),)
+        result, made = _result(moment, now, scope), with_numbers(moment, now, scope)
         if _apart(found, parts):
             runs += _what_was_there(moment, now, scope)
-        elif not parts.target.index and now.text[now.right :] != name:
-            runs += (*with_numbers(moment, now, scope), Run(" = ", "muted"))
-        marks.append(
-            Label(box, (*runs, Run(_result(moment, now, scope), "written", True)), 30 * unit, once=True)
-        )
+        elif (
+            not parts.target.index
+            and now.text[now.right :] != name
+            and [run.text for run in made] != [result]
+        ):
+            runs += (*made, Run(" = ", "muted"))
+        marks.append(Label(box, (*runs, Run(result, "written", True)), 30 * unit, once=True))
     elif not parts.target.index and name in scope:
         text = _result(moment, parts, scope)
         runs = (

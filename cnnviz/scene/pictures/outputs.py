@@ -30,7 +30,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     n = moment.variable("n")
     head, body = box.top(34 * unit), box.below(40 * unit)
     rows = page_of(n, count, min(count, 10))
-    height = min(body.h / max(len(rows), 1), 64 * unit)
+    height = min(body.h / max(len(rows), 1), 96 * unit)
     classes = moment.classes if len(moment.classes) == count else tuple(str(k) for k in range(count))
     class_width = 110 * unit
     columns = Box(box.x + class_width, body.y, box.w - class_width, height * len(rows))
@@ -96,7 +96,7 @@ def _column(moment: Moment, name: str, place: Box, rows: range, height: float, u
         look.palette,
         look.limit,
         grid.texts(values, look, missing),
-        min(24 * unit, height * 0.55, place.w / (0.62 * max(look.width, 4))),
+        min(max(24 * unit, height * 0.34), height * 0.55, place.w / (0.62 * max(look.width, 4))),
         missing if missing.any() else None,
     )
     return [drawn, *grid.outlines(moment, drawn, unit)]
