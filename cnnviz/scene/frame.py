@@ -76,6 +76,15 @@ def compose(program: Program, index: int, view: View) -> Frame:
     return Frame(view.width, view.height, tuple(marks))
 
 
+def sketch(program: Program, index: int, classes: tuple[str, ...] = ()) -> Frame:
+    """Return the picture of a step alone, without words around it: what a thumbnail shows."""
+    at, area, rim = moment(program, index, classes), Box(0, 0, 1072, 548), 24.0
+    with np.errstate(all="ignore"):
+        marks = picture_of(at.operation.tree.name)(at, Box(rim, rim, area.w, area.h), 1.0)
+    whole = Box(0, 0, area.w + 2 * rim, area.h + 2 * rim)
+    return Frame(whole.w, whole.h, (Rect(whole, fill="ground"), *marks))
+
+
 def _head(box: Box, view: View, unit: float) -> list[Mark]:
     return [
         Rect(box, fill="panel"),

@@ -38,7 +38,7 @@ SEPARATOR = Key("", "")
 
 FILE = (
     Key("open", "Open lesson…", ("Ctrl+O",)),
-    Key("lessons", "Lessons"),
+    Key("lessons", "Lessons…", ("O",)),
     SEPARATOR,
     Key("image", "Choose image…", ("I",)),
     Key("expression", "Type an expression…", ("E",)),

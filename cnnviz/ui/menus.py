@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QMenu
+from PySide6.QtWidgets import QMainWindow
 
-from cnnviz.lesson.files import lesson_names, lesson_words
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS
@@ -19,8 +18,6 @@ def make_actions(window: QMainWindow) -> dict[str, QAction]:
     """Return every action with its words and keys; they work while the menu bar is hidden, too."""
     actions: dict[str, QAction] = {}
     for name, key in KEYS.items():
-        if name == "lessons":
-            continue
         action = QAction(tr(key.text), window)
         action.setShortcuts([QKeySequence(text) for text in key.keys])
         action.setCheckable(key.checkable)
@@ -70,27 +67,12 @@ def connect(actions: Mapping[str, QAction], handlers: Mapping[str, Callable[[], 
         action.triggered.connect(lambda _checked=False, name=name: handlers[name]())
 
 
-def fill_menu_bar(
-    window: QMainWindow, actions: Mapping[str, QAction], open_lesson: Callable[[str], None]
-) -> None:
-    """Put the actions into the menu bar; built-in lessons into a menu of their own."""
+def fill_menu_bar(window: QMainWindow, actions: Mapping[str, QAction]) -> None:
+    """Put the actions into the menu bar."""
     for title, keys in MENUS:
         menu = window.menuBar().addMenu(tr(title))
         for key in keys:
-            if key.name == "lessons":
-                menu.addMenu(_lessons(menu, open_lesson))
-            elif key.name:
+            if key.name:
                 menu.addAction(actions[key.name])
             else:
                 menu.addSeparator()
-
-
-def _lessons(parent: QMenu, open_lesson: Callable[[str], None]) -> QMenu:
-    menu = QMenu(tr(KEYS["lessons"].text), parent)
-    menu.setToolTipsVisible(True)
-    for name in lesson_names():
-        title, sentence = lesson_words(name)
-        action = menu.addAction(title.replace("&", "&&"))
-        action.setToolTip(sentence)
-        action.triggered.connect(lambda _checked=False, name=name: open_lesson(name))
-    return menu

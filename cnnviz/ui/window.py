@@ -25,6 +25,7 @@ from cnnviz.ui.desk import Desk
 from cnnviz.ui.exporting import ExportDialog, Exporter, ExportStrip, Order
 from cnnviz.ui.images import ImageChooser, thumbnail
 from cnnviz.ui.keys import Gate
+from cnnviz.ui.lessons import LessonChooser
 from cnnviz.ui.look import palette, style_sheet
 from cnnviz.ui.menus import connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.panes import (
@@ -76,7 +77,7 @@ class Window(QMainWindow):
         self.actions_by_name = make_actions(self)
         self._assemble()
         connect(self.actions_by_name, self._handlers())
-        fill_menu_bar(self, self.actions_by_name, self.desk.open)
+        fill_menu_bar(self, self.actions_by_name)
         self._gate = Gate(self.player, self)
         for widget in (self, *self.findChildren(QWidget)):
             if widget is self or widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
@@ -114,12 +115,14 @@ class Window(QMainWindow):
         self.setAcceptDrops(True)
         self.blank = Blank(self)
         self.chooser = ImageChooser(self)
+        self.lessons = LessonChooser(self)
 
     def _connect(self) -> None:
         self.desk.changed.connect(self._show_lesson)
         self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
         self.chooser.chosen.connect(self.desk.choose)
+        self.lessons.chosen.connect(self.desk.open)
         self.exporter.ended.connect(self._tell_export_ended)
         self.stage.painted.connect(self.player.set_shown)
         for strip in (self.message, self.export_strip, self.go_strip, self.expression_strip):
@@ -135,6 +138,7 @@ class Window(QMainWindow):
             "next_stop": self.desk.go_to_stop,
             "back_stop": partial(self.desk.go_to_stop, backwards=True),
             "open": self._ask_for_lesson,
+            "lessons": self._show_lessons,
             "image": self._show_images,
             "expression": self._ask_for_expression,
             "save": self._ask_where_to_save,
@@ -190,6 +194,10 @@ class Window(QMainWindow):
         if not button.isVisible():
             corner = self.mapToGlobal(QPoint(self.width() // 2 + 280, 60))
         self.chooser.open_at(corner, self.size())
+
+    def _show_lessons(self) -> None:
+        self.player.pause()
+        self.lessons.open_in(self.geometry(), self.desk.source, self.theme)
 
     def _ask_for_lesson(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, tr("Open lesson"), "", tr("Lessons (*.toml)"))

@@ -266,9 +266,8 @@ def test_menus_and_sheet_are_made_from_the_table(window):
     titles = [action.text() for action in window.menuBar().actions()]
     assert titles == [title for title, _ in MENUS]
     for name, entry in KEYS.items():
-        if name != "lessons":
-            action = window.actions_by_name[name]
-            assert [shortcut.toString() for shortcut in action.shortcuts()] == list(entry.keys)
+        action = window.actions_by_name[name]
+        assert [shortcut.toString() for shortcut in action.shortcuts()] == list(entry.keys)
 
 
 def test_keys_are_written_as_people_read_them():

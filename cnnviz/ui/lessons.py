@@ -1,0 +1,233 @@
+"""The panel of built-in lessons: a picture, the title and a sentence of each.
+
+The pictures are painted by the scene as it stands, one at each turn of the event loop while the panel is
+open, and kept; so they are never out of date, and the panel is there at once.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFont, QHideEvent, QKeyEvent, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import (
+    QFrame,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.files import lesson_names, lesson_words
+from cnnviz.lesson.lesson import Lesson, load_lesson
+from cnnviz.render.image import to_image
+from cnnviz.scene.frame import sketch
+from cnnviz.scene.marks import Cells, Frame, flat
+from cnnviz.scene.theme import THEMES, Theme
+from cnnviz.text import tr
+
+# For text whose lines are 16 pixels high; all grows with the text.
+_LINE = 16
+_PICTURE, _ENTRY = QSize(176, 92), QSize(452, 122)
+_COLUMNS = 2
+_NAME = Qt.ItemDataRole.UserRole
+
+
+@lru_cache(maxsize=64)
+def thumbnail(name: str, theme: str, size: QSize, ratio: float) -> QPixmap:
+    """Return the picture of the stop of a lesson at which most is seen; nothing where it cannot be loaded.
+
+    Parameters
+    ----------
+    size : QSize
+        The most room for it.
+    ratio : float
+        The screen's pixels for one of ours.
+    """
+    try:
+        lesson = load_lesson(name)
+    except CnnvizError:  # it is said when the lesson is chosen
+        return QPixmap()
+    frame = max((sketch(lesson.program, step, lesson.samples.classes) for step in _steps(lesson)), key=_seen)
+    room = size * ratio
+    twice = max(2 * room.width() / frame.width, 2 * room.height() / frame.height)
+    image = to_image(frame, theme, twice).scaled(
+        room, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )
+    image.setDevicePixelRatio(ratio)
+    return QPixmap.fromImage(image)
+
+
+def _steps(lesson: Lesson) -> list[int]:
+    """Return the steps of the stops in the phase that the lesson says most about."""
+    steps = [stop.index for stop in lesson.stops] or [len(lesson.program) // 2]
+    phases = [lesson.program[step].operation.phase for step in steps]
+    most = max(phases, key=phases.count)
+    return [step for step, phase in zip(steps, phases, strict=True) if phase == most]
+
+
+def _seen(frame: Frame) -> tuple[float, int]:
+    """Return how much of a picture shows values, then how many marks it has."""
+    grids = [mark for mark in flat(frame.marks) if isinstance(mark, Cells)]
+    shares = (1.0 if mark.missing is None else 1 - float(mark.missing.mean()) for mark in grids)
+    area = sum(share * mark.box.w * mark.box.h for share, mark in zip(shares, grids, strict=True))
+    return area, len(frame.marks)
+
+
+class LessonChooser(QFrame):
+    """The lessons in the order of the course; arrows and Enter choose, Esc leaves.
+
+    Attributes
+    ----------
+    chosen : Signal(str)
+        A lesson's name.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.list = QListWidget()
+        self.list.setAccessibleName(tr("Lessons"))
+        self.list.setFlow(QListWidget.Flow.LeftToRight)
+        self.list.setWrapping(True)
+        self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.list.setMovement(QListWidget.Movement.Static)
+        self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setUniformItemSizes(True)
+        self.list.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.setMouseTracking(True)
+        self.list.itemActivated.connect(self._take)
+        self.list.itemClicked.connect(self._take)
+        self._delegate = _Entry(self.list)
+        self.list.setItemDelegate(self._delegate)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.addWidget(self.list)
+        self._unpainted: list[QListWidgetItem] = []
+        self._turn = QTimer(self)
+        self._turn.timeout.connect(self._paint_one)
+
+    def open_in(self, window: QRect, shown: str, theme: Theme) -> None:
+        """Show the panel in the middle of a window, the lesson at hand marked, and give it the keyboard."""
+        self._delegate.theme = theme
+        if self.list.count() == 0:
+            self._fill()
+        entry = self._delegate.grown(_ENTRY)
+        self.list.setGridSize(entry)
+        names = [self.list.item(k).data(_NAME) for k in range(self.list.count())]
+        self.list.setCurrentRow(names.index(shown) if shown in names else 0)
+        self._unpainted = [self.list.item(k) for k in range(self.list.count())]
+        rows = -(-self.list.count() // _COLUMNS)
+        bar = self.list.verticalScrollBar().sizeHint().width()
+        width = min(_COLUMNS * entry.width() + bar + 22, window.width() - 20)
+        height = min(rows * entry.height() + 22, window.height() - 90)
+        self.resize(width, height)
+        self.move(window.x() + (window.width() - width) // 2, window.y() + 70)
+        self.show()
+        self.list.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.list.scrollToItem(self.list.currentItem(), QListWidget.ScrollHint.PositionAtCenter)
+        self._turn.start(0)
+
+    def _fill(self) -> None:
+        for name in lesson_names():
+            title, sentence = lesson_words(name)
+            item = QListWidgetItem(title)
+            item.setData(_NAME, name)
+            item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, sentence)
+            item.setToolTip(sentence)
+            self.list.addItem(item)
+
+    def _paint_one(self) -> None:
+        """Paint the next picture; one at a turn, so that keys and mouse are heard in between."""
+        if not self._unpainted:
+            self._turn.stop()
+            return
+        item = self._unpainted.pop(0)
+        size, ratio = self._delegate.grown(_PICTURE), self.devicePixelRatioF()
+        made = thumbnail(item.data(_NAME), self._delegate.theme.name, size, ratio)
+        item.setData(Qt.ItemDataRole.DecorationRole, made)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Leave the rest of the pictures for the next time."""
+        self._turn.stop()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Choose by Enter."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.list.currentItem():
+            self._take(self.list.currentItem())
+        else:
+            super().keyPressEvent(event)
+
+    def _take(self, item: QListWidgetItem) -> None:
+        self.hide()
+        self.chosen.emit(item.data(_NAME))
+
+
+class _Entry(QStyledItemDelegate):
+    """Draws a lesson: its picture at the left, its title and its sentence beside it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.theme = THEMES["light"]
+        self._view = parent
+
+    def grown(self, size: QSize) -> QSize:
+        """Return a size as large as the text at hand asks for."""
+        return size * (self._view.fontMetrics().height() / _LINE)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """Return the size of every entry."""
+        return self.grown(_ENTRY)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Draw the entry; the one chosen has a rim, the one under the pointer a ground."""
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = option.rect.adjusted(3, 3, -4, -4)
+        state = option.state
+        selected = bool(state & QStyle.StateFlag.State_Selected)
+        if selected or state & QStyle.StateFlag.State_MouseOver:
+            painter.setPen(QPen(self._colour("accent" if selected else "panel_line"), 2))
+            painter.setBrush(self._colour("accent_fill"))
+            painter.drawRoundedRect(box, 7, 7)
+        size = self.grown(_PICTURE)
+        place = QRect(QPoint(box.x() + 9, box.y() + (box.height() - size.height()) // 2), size)
+        painter.fillRect(place, self._colour("ground"))
+        picture = index.data(Qt.ItemDataRole.DecorationRole)
+        if picture is not None and not picture.isNull():
+            size = picture.deviceIndependentSize().toSize()
+            painter.drawPixmap(
+                place.topLeft() + (place.center() - QRect(place.topLeft(), size).center()), picture
+            )
+        painter.setPen(QPen(self._colour("panel_line"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(place)
+        left = place.right() + 13
+        room = QRect(left, box.y() + 8, box.right() - 8 - left, box.height() - 12)
+        sentence = index.data(Qt.ItemDataRole.AccessibleDescriptionRole)
+        self._write(painter, option.font, index.data(), sentence, room)
+        painter.restore()
+
+    def _write(self, painter: QPainter, font: QFont, title: str, sentence: str, room: QRect) -> None:
+        flags = Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
+        font.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(self._colour("ink"))
+        painter.drawText(room, flags, title)
+        below = painter.boundingRect(room, flags, title).height() + 2
+        font.setWeight(QFont.Weight.Normal)
+        painter.setFont(font)
+        painter.setPen(self._colour("muted"))
+        painter.drawText(room.adjusted(0, below, 0, 0), flags, sentence)
+
+    def _colour(self, role: str) -> QColor:
+        return QColor(self.theme.color(role))

@@ -1,0 +1,119 @@
+"""The panel of built-in lessons."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtTest import QTest
+
+from cnnviz.lesson.files import lesson_names, lesson_words
+from cnnviz.ui import lessons
+from cnnviz.ui.lessons import thumbnail
+
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+
+
+@pytest.fixture(autouse=True)
+def no_pictures_kept():
+    thumbnail.cache_clear()
+
+
+def open_panel(window):
+    window.actions_by_name["lessons"].trigger()
+    return window.lessons
+
+
+def entries(panel):
+    return [panel.list.item(k) for k in range(panel.list.count())]
+
+
+def test_lessons_stand_in_the_order_of_the_course_with_title_and_sentence(window):
+    panel = open_panel(window)
+    assert panel.isVisible()
+    said = [(item.text(), item.data(Qt.ItemDataRole.AccessibleDescriptionRole)) for item in entries(panel)]
+    assert said == [lesson_words(name) for name in lesson_names()]
+    assert panel.list.currentItem().text() == window.desk.lesson.title, "the lesson at hand is marked"
+
+
+def test_arrows_and_enter_open_a_lesson(window):
+    panel = open_panel(window)
+    panel.list.setCurrentRow(0)
+    QTest.keyClick(panel.list, Qt.Key.Key_Down)
+    QTest.keyClick(panel.list, Qt.Key.Key_Return)
+    assert not panel.isVisible()
+    assert window.desk.lesson.name == lesson_names()[2], "two in a row"
+    assert not window.message.isVisible()
+
+
+def test_a_click_opens_a_lesson(window):
+    panel = open_panel(window)
+    item = entries(panel)[lesson_names().index("relu")]
+    panel.list.scrollToItem(item)
+    QTest.mouseClick(
+        panel.list.viewport(), Qt.MouseButton.LeftButton, pos=panel.list.visualItemRect(item).center()
+    )
+    assert not panel.isVisible()
+    assert window.desk.lesson.name == "relu"
+
+
+def test_esc_leaves_everything_as_it_was(window):
+    panel, before = open_panel(window), window.desk.lesson
+    QTest.keyClick(panel.list, Qt.Key.Key_Escape)
+    assert not panel.isVisible()
+    assert window.desk.lesson is before
+
+
+def test_pictures_come_one_by_one_while_the_panel_is_open(window, qtbot, monkeypatch):
+    painted = []
+    monkeypatch.setattr(
+        lessons, "thumbnail", lambda name, *rest: painted.append(name) or thumbnail("relu", *rest)
+    )
+    panel = open_panel(window)
+    assert painted == [], "the panel is there before its pictures"
+    qtbot.waitUntil(lambda: len(painted) >= 2)
+    panel.hide()
+    count = len(painted)
+    qtbot.wait(30)
+    assert len(painted) == count, "and none are painted for nobody"
+    open_panel(window)
+    qtbot.waitUntil(lambda: painted[count:] == lesson_names())
+    assert all(not item.data(Qt.ItemDataRole.DecorationRole).isNull() for item in entries(panel))
+
+
+@pytest.mark.parametrize("name", lesson_names())
+def test_every_lesson_has_a_picture_of_its_own_in_both_themes(application, name):
+    light, dark = (thumbnail(name, theme, QSize(176, 92), 1.0).toImage() for theme in ("light", "dark"))
+    assert light.width() <= 176 and light.height() <= 92
+    assert max(light.width() / 176, light.height() / 92) > 0.95, "as large as there is room"
+    assert light != dark
+    colours = {light.pixel(x, y) for x in range(0, light.width(), 2) for y in range(0, light.height(), 2)}
+    assert len(colours) > 20, "something is seen"
+
+
+def test_a_lesson_that_cannot_be_loaded_has_no_picture(application):
+    assert thumbnail("no such lesson", "light", QSize(176, 92), 1.0).isNull()
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
+def test_every_entry_shows_its_whole_sentence(make_window, size):
+    from PySide6.QtCore import QRect
+    from PySide6.QtGui import QFontMetrics
+
+    window = make_window(*size)
+    panel = open_panel(window)
+    metrics, flags = QFontMetrics(panel.list.font()), Qt.TextFlag.TextWordWrap
+    entry, picture = (panel._delegate.grown(part) for part in (lessons._ENTRY, lessons._PICTURE))
+    room = QRect(0, 0, entry.width() - picture.width() - 40, 1000)
+    for item in entries(panel):
+        title = metrics.boundingRect(room, flags, item.text() + "mm").height()  # it is bold
+        said = metrics.boundingRect(room, flags, item.data(Qt.ItemDataRole.AccessibleDescriptionRole))
+        assert title + 2 + said.height() <= entry.height() - 14, item.text()
+
+
+def test_a_panel_shows_the_windows_theme(make_window):
+    window = make_window()
+    panel = open_panel(window)
+    light = panel.grab().toImage()
+    panel.hide()
+    window.toggle_theme()
+    assert open_panel(window).grab().toImage() != light
