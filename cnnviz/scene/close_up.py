@@ -42,15 +42,32 @@ class Places(NamedTuple):
     said: Box
 
 
+def places(shown: grid.Plane, box: Box, unit: float) -> Places:
+    """Return where a large array stands in a box: its page under it or beside it."""
+    return _places(*shown.values.shape, shown.focus[2:], shown.of.look, box, unit)
+
+
 @lru_cache(maxsize=256)
-def places(rows: int, columns: int, box: Box, unit: float) -> Places:
-    """Return where an array of so many rows and columns stands in a box: its page under or beside it."""
+def _places(rows: int, columns: int, focus: tuple[int, ...], look: Look, box: Box, unit: float) -> Places:
+    """Return the places at which most of the focus and its neighbours is seen."""
+
+    def share(at: Places) -> float:
+        _, seen = _cells_in(at.page, rows, columns, look, focus, unit)
+        return min(1.0, seen[0] / (focus[0] + 2)) * min(1.0, seen[1] / (focus[1] + 2))
+
+    both = [_under(rows, columns, box, unit), _beside(rows, columns, box, unit)]
+    return max(both if box.w < 1.25 * box.h else both[::-1], key=share)
+
+
+def _under(rows: int, columns: int, box: Box, unit: float) -> Places:
     gap = _GAP * unit
-    if box.w < 1.25 * box.h:
-        whole = _fitted(box.top((box.h - gap) * _SHARE), rows, columns)
-        beside = whole.right + 34 * unit  # of the maps behind it
-        said = Box(beside, whole.y, box.right - beside, 66 * unit)
-        return Places(whole, box.below(whole.h + gap), said)
+    whole = _fitted(box.top((box.h - gap) * _SHARE), rows, columns)
+    beside = whole.right + 34 * unit  # of the maps behind it
+    said = Box(beside, whole.y, box.right - beside, 66 * unit)
+    return Places(whole, box.below(whole.h + gap), said)
+
+
+def _beside(rows: int, columns: int, box: Box, unit: float) -> Places:
     whole = _fitted(Box(box.x, box.y, box.w * _SHARE, box.h - 100 * unit), rows, columns)
     left = whole.right + 30 * unit
     said = Box(box.x, whole.bottom + 34 * unit, whole.w, 66 * unit)

@@ -31,12 +31,11 @@ def titled(
     if "partly" in behind:
         behind = ()
     place = grid.readable(shown, body, unit)
-    rows, columns = shown.values.shape
-    if place is None and columns == 1:
+    if place is None and shown.values.shape[1] == 1:
         head = grid.heading(shown.of, _over(box, unit), unit, text, depth)
         drawn, main = close_up.column_page(moment, shown, body, unit)
         return [head, *drawn, *scale(shown.of.look, main.box, unit)], main
-    large = close_up.places(rows, columns, body, unit) if place is None else None
+    large = close_up.places(shown, body, unit) if place is None else None
     at = large.whole if large else place
     assert at is not None
     main = grid.cells(shown, at, unit, numbers=not large)
