@@ -369,7 +369,8 @@ def _sum(
     gap, dots = 18 * unit, (0.0 if len(page) == found.count else 26 * unit)
     sign = "," if _apart(found, parts) else "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
     taken_off = sign == "−" and page.start == 0 and not start
-    lead = 62 * unit + gap if start else gap if taken_off else dots
+    wide = 62 if sum(len(run.text) for run in start) <= 7 else 104
+    lead = wide * unit + gap if start else gap if taken_off else dots
     # What is only listed stands close together; so a comma follows its number.
     widest = 230 * unit if sign != "," else 13 * unit * longest + gap
     width = min((second.w - lead - dots + gap) / len(page), widest)

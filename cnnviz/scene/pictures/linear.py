@@ -244,7 +244,8 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     room = height / (min(inputs, 10) + 1.4), box.w / (len(columns) + 3)
     side = floor(max(min(*room, (96 if small else 62) * unit), 22 * unit))
     rows = page_of(m, inputs, max(1, min(inputs, int(height / side - 1.2))))
-    left, top = round(box.x + 2.4 * side), round(box.y + head)
+    lead = max(2.4 * side, 116 * unit)  # the heading of x stands there
+    left, top = round(box.x + lead), round(box.y + head)
     lower, window = round(top + 1.3 * side), (rows.start, columns.start, len(rows), len(columns))
     dw_plane = grid.plane(moment, "dw")
     dy_box = Box(left, top, side * len(columns), side)
@@ -255,14 +256,14 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     come = tr("from {layer}", layer=moment.next_layer())
     if len(columns) < neurons:
         come += ", " + _part(columns, neurons)
-    over_dy = Box(left, box.y, box.right - left if small else dy_box.w, head - 6 * unit)
+    over_dy = Box(left, box.y, box.right - left if small else dy_box.w + 44 * unit, head - 6 * unit)
     marks: list[Mark] = [
         _head(moment, "dy", f"1 × {neurons}, {come}" if small else come, over_dy, unit),
         _head(
             moment,
             "x",
             f"{inputs} × 1" if small else f"{rows.start}…{rows.stop - 1}",
-            Box(box.x, top, side * 2.3, side),
+            Box(box.x, top, lead - 4 * unit, side),
             unit,
         ),
     ]
