@@ -56,7 +56,7 @@ def _places(rows: int, columns: int, focus: tuple[int, ...], look: Look, box: Bo
         return min(1.0, seen[0] / (focus[0] + 2)) * min(1.0, seen[1] / (focus[1] + 2))
 
     both = [_under(rows, columns, box, unit), _beside(rows, columns, box, unit)]
-    return max(both if box.w < 1.25 * box.h else both[::-1], key=share)
+    return max(both if box.w < 1.6 * box.h else both[::-1], key=share)
 
 
 def _under(rows: int, columns: int, box: Box, unit: float) -> Places:

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Cells, Frame, Rect
+from cnnviz.scene.frame import compose, moment, stage
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Path, Rect
 from tests.scene.looking import all_marks, grids, in_pane, said
 from tests.scene.programs import program, view
 
@@ -138,3 +138,22 @@ def test_a_thumbnail_of_large_maps_has_no_more_cells_than_can_be_seen():
         if rows > 1:
             assert columns <= 3 * tile.box.w and rows <= 3 * tile.box.h
             assert np.isfinite(tile.values).any()
+
+
+def test_the_way_of_a_sum_goes_around_what_is_said_of_its_page():
+    """In the lecture view the page stands beside the whole."""
+    made = program("tiny_vgg")
+    for i, j in ((7, 23), (20, 59), (59, 0)):
+        at = moment(made, made.find("conv1_2", 9, o=5, i=i, j=j, u=1))
+        marks = list(all_marks(stage(at, Box(0, 0, 1920, 1012), 1.3)))
+        ways = [mark for mark in marks if isinstance(mark, Path) and mark.arrow]
+        texts = [mark.box for mark in marks if isinstance(mark, Label) and mark.runs[0].text]
+        assert len(ways) == 1
+        for one, other in pairwise(ways[0].points):
+            left, right = sorted((one[0], other[0]))
+            top, bottom = sorted((one[1], other[1]))
+            for box in texts:
+                width = min(box.w, 200)
+                assert not (
+                    left < box.x + width and right > box.x and top < box.bottom - 4 and bottom > box.y + 4
+                )

@@ -40,7 +40,10 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         if at is not None:
             marks.append(grid.outline(on_y.box_of(*at), "written_line", 4 * unit))
             drawn, start = _products(moment, on_w, middle, unit, (o, c, *window[:2]))
-            marks += [*drawn, *_way_into(on_y, on_y.box_of(*at), start, moment.look("y"), y.shape[1:], unit)]
+            marks += [
+                *drawn,
+                *_way_into(on_y, on_y.box_of(*at), start, right, moment.look("y"), y.shape[1:], unit),
+            ]
     if channels:
         over = x[:, window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
         strip = Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit)
@@ -152,7 +155,13 @@ def _products(
 
 
 def _way_into(
-    on_y: Cells, target: Box, start: tuple[float, float], look: Look, shape: tuple[int, ...], unit: float
+    on_y: Cells,
+    target: Box,
+    start: tuple[float, float],
+    column: Box,
+    look: Look,
+    shape: tuple[int, ...],
+    unit: float,
 ) -> list[Mark]:
     """Draw the way of the sum into its cell: from below, where no numbers are yet, and behind the scale."""
     x, tip = target.center[0], (target.center[0], target.bottom + 3 * unit)
@@ -160,6 +169,9 @@ def _way_into(
     way = [start, (x, start[1])]
     if start[1] < target.bottom + 14 * unit:  # level with numbers: around them
         aside, below = on_y.box.x - 20 * unit, on_y.box.bottom + (34 if under else 15) * unit
+        way = [start, (aside, start[1]), (aside, below), (x, below)]
+    if on_y.box.x > column.x + 60 * unit:  # the whole map stands before its page: around both
+        aside, below = column.x - 18 * unit, column.bottom + 8 * unit
         way = [start, (aside, start[1]), (aside, below), (x, below)]
     top, bottom = max(on_y.box.bottom + 6 * unit, tip[1] + 10 * unit), on_y.box.bottom + 28 * unit
     width, near = 2 * unit, 9 * unit  # half an arrowhead and a little air
