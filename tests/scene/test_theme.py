@@ -18,7 +18,7 @@ from tests.scene.programs import moments
 TEXT, MARK = 7.0, 3.0
 PALETTES = ("value", "gradient", "pixel")
 # What only sets things off: nothing is told by it alone.
-DECORATION = {"grid", "panel_line"}
+DECORATION = {"grid", "panel_line", "ground"}
 
 each_theme = pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES.keys())
 each_palette = pytest.mark.parametrize("palette", PALETTES)
