@@ -1,0 +1,265 @@
+"""Training: many iterations of one image each, any of which can be computed again.
+
+An iteration is `Network.run` on one image, and the next one begins with what its update wrote: so what is
+stepped is what training did, to the last bit. Stochastic gradient descent in its first form, a batch of
+one; source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 8.1.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
+from math import isfinite, isnan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.engine.layer import Array, Parameter
+from cnnviz.engine.network import Network
+from cnnviz.engine.optim import Memory
+from cnnviz.engine.tape import Tape
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+
+MOST_BYTES = 128 * 2**20
+"""The most memory that the parameters of past iterations may take."""
+
+_ARRAY_BYTES = 600  # what an array takes besides its numbers, with its name in a dictionary
+_AT_ONCE = 64  # held-out images; a part of the work that a window can wait for
+
+Sample = Callable[[int], tuple[Array, Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """All that an iteration begins with besides its image.
+
+    Attributes
+    ----------
+    parameters : Mapping[str, Array]
+        By layer and name, ``conv1.w``; read-only.
+    memory : Mapping[str, Memory]
+        What the optimiser remembers of each.
+    """
+
+    parameters: Mapping[str, Array]
+    memory: Mapping[str, Memory]
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory they take."""
+        kept = [*self.parameters.values(), *(part for of in self.memory.values() for part in of.values())]
+        return sum(values.nbytes + _ARRAY_BYTES for values in kept)
+
+
+class Run:
+    """A network in training: what it has learnt so far, and everything needed to see how.
+
+    Iterations are numbered from 0. Number t begins with the parameters that t − 1 left, sees image
+    `image_of` (t), and leaves new ones. Nothing is drawn at random here: the same network, images and order
+    give the same numbers to the last bit.
+
+    Where the parameters of all iterations would take more than `MOST_BYTES`, those of every k-th are kept,
+    and the ones between are computed again from there.
+
+    Parameters
+    ----------
+    network : Network
+        With a loss and an optimiser; it is not changed.
+    sample : Callable[[int], tuple[Array, Array]]
+        Gives an image and its target by the image's number.
+    order : NDArray of int
+        The images to learn from, in the order in which they come; after the last, the first comes again.
+    held_out : NDArray of int
+        The images that accuracy is measured on.
+    iterations : int
+        How many there are.
+    measure : int
+        Accuracy is measured before every iteration whose number this divides, and after the last.
+
+    Attributes
+    ----------
+    done : int
+        How many iterations have been computed.
+    losses : Array
+        The loss of each iteration, (iterations,); NaN where it is yet to come.
+    accuracies : dict[int, float]
+        The part of the held-out images, 0 to 1, that was told rightly before an iteration.
+    fault : str
+        Why training cannot go on, one sentence; empty as long as it can.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        sample: Sample,
+        order: NDArray[np.integer],
+        held_out: NDArray[np.integer],
+        iterations: int,
+        measure: int = 100,
+    ) -> None:
+        if network.loss is None or network.optimiser is None:
+            raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
+        self._sample, self.order, self.held_out = sample, order, held_out
+        self.iterations, self.measure = iterations, measure
+        first = _weights(network)
+        self.every = 1 + first.nbytes * (iterations + 1) // MOST_BYTES
+        self._kept, self._network = {0: first}, network
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all that was learnt: the same training can begin again."""
+        first = self._kept[0]
+        self._kept, self._network = {0: first}, _holding(self._network, first, 0)
+        self.done, self.fault = 0, ""
+        self.losses = np.full(self.iterations, np.nan)
+        self.accuracies: dict[int, float] = {}
+
+    @property
+    def reached(self) -> int:
+        """The iteration whose parameters are the newest that there are."""
+        return self.done - 1 if self.fault else self.done
+
+    @property
+    def last(self) -> int:
+        """The last iteration that can be stepped: the one to come, if there is one."""
+        return min(self.reached, self.iterations - 1)
+
+    def image_of(self, iteration: int) -> int:
+        """Return the number of the image that an iteration sees."""
+        return int(self.order[iteration % len(self.order)])
+
+    def work(self, until: int | None = None) -> Iterator[None]:
+        """Train until so many iterations are done, or to the end, a few milliseconds at a time.
+
+        It yields after every iteration and every few held-out images. Whoever asks no more has paused it;
+        what is done is kept, and another call goes on from there. When the numbers grow out of bounds, it
+        ends, and `fault` says why.
+        """
+        end = self.iterations if until is None else min(until, self.iterations)
+        while self.done < end and not self.fault:
+            yield from self._measure(self.done)
+            self._iterate()
+            yield
+        if not self.fault:
+            yield from self._measure(self.done)
+
+    def network_at(self, iteration: int) -> Network:
+        """Return the network as it is before an iteration: a copy of its own.
+
+        Raises
+        ------
+        CnnvizError
+            If training has not come so far, or never will.
+        """
+        if not 0 <= iteration <= self.reached:
+            raise CnnvizError(
+                tr(
+                    "Iteration {iteration} has not been reached; there are 0 to {last}.",
+                    iteration=iteration,
+                    last=self.last,
+                )
+            )
+        if iteration == self.reached:
+            return _copy_of(self._network)
+        kept = iteration - iteration % self.every
+        network = _holding(self._network, self._kept[kept], kept)
+        for t in range(kept, iteration):
+            network = _holding(network, _after(network, self._tape(network, t)), t + 1)
+        return network
+
+    def _tape(self, network: Network, iteration: int) -> Tape:
+        with np.errstate(all="ignore"):  # numbers that grow without bound are told as what they become
+            return network.run(*self._sample(self.image_of(iteration)))
+
+    def _iterate(self) -> None:
+        t, network = self.done, self._network
+        tape = self._tape(network, t)
+        after = _after(network, tape)
+        self.losses[t], self.done = float(tape["loss.value"]), t + 1
+        self.fault = self._out_of_bounds(t, after)
+        if not self.fault:
+            self._network = _holding(network, after, t + 1)
+            if (t + 1) % self.every == 0:
+                self._kept[t + 1] = after
+
+    def _out_of_bounds(self, t: int, after: Weights) -> str:
+        """Return what to say if an iteration gave numbers that nothing can be computed with."""
+        assert self._network.optimiser is not None
+        loss = float(self.losses[t])
+        if not isfinite(loss):
+            what = tr("its loss is NaN") if isnan(loss) else tr("its loss is infinite")
+        elif not all(np.isfinite(values).all() for values in after.parameters.values()):
+            what = tr("its update is not finite")
+        else:
+            return ""
+        return tr(
+            "Training has diverged at iteration {t}: {what}; take a learning rate smaller than {lr:g}. "
+            "Iterations 0 to {t} can be stepped.",
+            t=t,
+            what=what,
+            lr=self._network.optimiser.lr,
+        )
+
+    def _measure(self, iteration: int) -> Iterator[None]:
+        """Measure the accuracy before an iteration if its turn has come, a few images at a time."""
+        turn = iteration % self.measure == 0 or iteration == self.iterations
+        if not turn or iteration in self.accuracies:
+            return
+        network, right = self.network_at(iteration), 0
+        for start in range(0, len(self.held_out), _AT_ONCE):
+            samples = [self._sample(int(k)) for k in self.held_out[start : start + _AT_ONCE]]
+            with np.errstate(all="ignore"):
+                y = network.forward(np.stack([x for x, _ in samples]))
+            right += int((_classes(y) == _classes(np.stack([t for _, t in samples]))).sum())
+            yield
+        self.accuracies[iteration] = right / len(self.held_out)
+
+
+def running_mean(values: Array, window: int) -> Array:
+    """Return the mean of each value and those before it, `window` of them where there are so many."""
+    sums = np.concatenate(([0.0], np.cumsum(values)))
+    k = np.arange(1, len(sums))
+    first = np.maximum(k - window, 0)
+    return np.asarray((sums[k] - sums[first]) / (k - first))
+
+
+def _classes(y: Array) -> NDArray[np.integer]:
+    """Return the class that each output or target of a batch stands for; one output is a yes or no."""
+    return np.asarray(y[:, 0] > 0.5, np.intp) if y.shape[1] == 1 else y.argmax(axis=1)
+
+
+def _weights(network: Network) -> Weights:
+    assert network.optimiser is not None
+    parameters = {
+        f"{layer.name}.{name}": p.value.astype(np.float64) for layer, name, p in network.parameters()
+    }
+    return Weights(parameters, {key: network.optimiser.start(w) for key, w in parameters.items()})
+
+
+def _after(network: Network, tape: Tape) -> Weights:
+    """Return what the update of an iteration has written."""
+    keys = [f"{layer.name}.{name}" for layer, name, _ in network.parameters()]
+    assert network.optimiser is not None
+    parts = network.optimiser.start(tape[keys[0]]) if keys else {}
+    memory = {key: {part: tape[f"{key}_{part}_new"] for part in parts} for key in keys}
+    return Weights({key: tape[f"{key}_new"] for key in keys}, memory)
+
+
+def _holding(network: Network, weights: Weights, iteration: int) -> Network:
+    """Return a copy of a network that holds other weights, about to begin an iteration."""
+    made = _copy_of(network)
+    for layer, name, parameter in made.parameters():
+        parameter.value = weights.parameters[f"{layer.name}.{name}"]
+    made.memory, made.iteration = dict(weights.memory), iteration + 1
+    return made
+
+
+def _copy_of(network: Network) -> Network:
+    """Return a network that can be given other parameters, or be trained, without changing the first one."""
+    made = copy(network)
+    made.layers, made.memory = [copy(layer) for layer in network.layers], dict(network.memory)
+    for layer in made.layers:
+        layer.parameters = {name: Parameter(p.value) for name, p in layer.parameters.items()}
+    return made
