@@ -1,5 +1,7 @@
 """Train the network of the lesson ``digits``, and write its weights and its held-out images.
 
+All digits are written, too, for the lesson ``training``, which trains while one looks on.
+
     pip install "cnnviz[train]"
     python resources/train_digits.py
 
@@ -42,6 +44,8 @@ def main() -> None:
     rest, held_out = split(np.arange(len(labels)), labels, HELD_OUT)
     train, validation = split(rest, labels, VALIDATION)
     x = (pixels / 16).astype(np.float32)
+    write_images("training-images.npz", pixels, labels)
+    write_images("digits-images.npz", pixels[held_out], labels[held_out])
 
     def score(seed: int) -> tuple[float, float]:
         network = trained(x[train], labels[train], seed)
@@ -56,9 +60,11 @@ def main() -> None:
         FOLDER / "digits-weights.npz",
         **{f"{layer.name}.{name}": p.value.astype(np.float64) for layer, name, p in network.parameters()},
     )
-    np.savez_compressed(
-        FOLDER / "digits-images.npz", images=pixels[held_out], labels=labels[held_out].astype(np.uint8)
-    )
+
+
+def write_images(name: str, pixels: NDArray[np.uint8], labels: Numbers) -> None:
+    """Write digits as lessons read them."""
+    np.savez_compressed(FOLDER / name, images=pixels, labels=labels.astype(np.uint8))
 
 
 def split(indices: Numbers, labels: Numbers, size: int) -> tuple[Numbers, Numbers]:

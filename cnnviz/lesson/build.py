@@ -14,10 +14,11 @@ from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
 from cnnviz.engine.layer import Array, Layer, Shape, shape_text
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
 from cnnviz.engine.network import Network
+from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.arrays import read_arrays
 from cnnviz.lesson.files import wrong
-from cnnviz.lesson.tables import InputPart, LayerPart, LessonFile
+from cnnviz.lesson.tables import InputPart, LayerPart, LessonFile, TrainingPart
 from cnnviz.lesson.values import hint
 from cnnviz.text import tr
 
@@ -70,12 +71,15 @@ def build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
         network = build_network(described)
         _check_symbols(described, network)
         _load_parameters(path, described, network)
+        if described.training is not None and next(network.parameters(), None) is None:
+            raise CnnvizError(tr("training: no layer has parameters to learn; add one, conv2d or linear"))
     except CnnvizError as error:
         faults.append(str(error))
     try:
         samples = _samples(path, described.input)
         if network is not None:
             samples = _with_classes(samples, described, network)
+        _require_some_to_learn_from(described.training, samples)
     except CnnvizError as error:
         faults.append(str(error))
     if faults or network is None or samples is None:
@@ -207,6 +211,41 @@ def _samples(path: Path, given: InputPart) -> Samples:
             )
         )
     return Samples(_frozen(images), given.scale, _frozen(labels), given.classes or ())
+
+
+def _require_some_to_learn_from(training: TrainingPart | None, samples: Samples) -> None:
+    if training is not None and training.held_out >= len(samples):
+        raise CnnvizError(
+            tr(
+                "training.held_out: must be less than {count}, the number of the images, is {found}",
+                count=len(samples),
+                found=training.held_out,
+            )
+        )
+
+
+def target_of(network: Network, samples: Samples, index: int) -> Array | None:
+    """Return what the network should make of a sample; None if nobody says."""
+    if samples.labels is None or network.loss is None:
+        return samples.target
+    label, outputs = int(samples.labels[index]), network.shapes[-1]
+    return np.full(1, float(label)) if outputs == (1,) else np.eye(outputs[0])[label]
+
+
+def build_run(training: TrainingPart, network: Network, samples: Samples) -> Run:
+    """Make the training of a network that a file describes.
+
+    The images are put in an order that is drawn from its seed; the last ones are held out.
+    """
+
+    def sample(index: int) -> tuple[Array, Array]:
+        target = target_of(network, samples, index)
+        assert target is not None
+        return samples.image(index), target
+
+    order = np.random.default_rng(training.seed).permutation(len(samples))
+    learn = len(samples) - training.held_out
+    return Run(network, sample, order[:learn], order[learn:], training.iterations, training.measure)
 
 
 def _with_classes(samples: Samples, described: LessonFile, network: Network) -> Samples:

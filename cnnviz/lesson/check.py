@@ -129,6 +129,27 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     yield from _target(given, "loss" in content)
     if "optimiser" in content and "loss" not in content:
         yield tr("optimiser: has nothing to go by without a [loss]; add one, or leave it out")
+    yield from _training(content, given)
+
+
+def _training(content: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
+    """Find what a training lacks, and stops at iterations that there are not."""
+    training, stops = _table(content, "training"), content.get("stops")
+    if "training" in content:
+        for key in ("loss", "optimiser"):
+            if key not in content:
+                yield tr("training: needs [{key}]; add it", key=key)
+        if "images" not in given:
+            yield tr("training: needs input.images to learn from")
+        if "show" in given:
+            yield tr("input.show: the order of the training says which image comes first; leave it out")
+    count = training.get("iterations")
+    for k, stop in enumerate(stops if isinstance(stops, list) else []):
+        at = stop.get("iteration") if isinstance(stop, dict) else None
+        if at is not None and "training" not in content:
+            yield tr("stops[{k}].iteration: there is no [training]; leave it out", k=k)
+        elif isinstance(at, int) and isinstance(count, int) and at >= count > 0:
+            yield tr("stops[{k}].iteration: must be at most {last}, is {at}", k=k, last=count - 1, at=at)
 
 
 def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:

@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 
 from cnnviz.engine.expression import Graph, is_expression, read_typed
-from cnnviz.engine.layer import VIEWS, Array
+from cnnviz.engine.layer import VIEWS
 from cnnviz.engine.network import Network
 from cnnviz.engine.tape import Tape
+from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.build import Samples, build
+from cnnviz.lesson.build import Samples, build, build_run, target_of
 from cnnviz.lesson.expressions import Example, Expressions, build_expressions
 from cnnviz.lesson.files import lesson_names, lesson_path, read_file
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.tables import ExpressionFile
-from cnnviz.scene.numbers import as_formula
+from cnnviz.scene.numbers import as_formula, count
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.program import Program
@@ -44,7 +45,8 @@ class Lesson:
     title, sentence : str
         Its name for people, and what it shows.
     network : Network or Graph
-        A network is shared by the lessons that `choose` returns; every expression is a graph of its own.
+        A network is shared by the lessons that `choose` returns; every expression is a graph of its own, and
+        every iteration of a training has a copy of its own.
     samples : Samples or Expressions
         What can be chosen from.
     image : int
@@ -55,6 +57,10 @@ class Lesson:
         Every step of its iteration.
     stops : tuple[Stop, ...]
         Where it has something to say, in the order of the steps.
+    run : Run or None
+        The training, if the lesson has one; shared by the lessons that `at_iteration` returns.
+    iteration : int
+        Which of its iterations this is; 0 without a training.
     """
 
     name: str
@@ -66,9 +72,23 @@ class Lesson:
     tape: Tape
     program: Program
     stops: tuple[Stop, ...] = ()
+    run: Run | None = None
+    iteration: int = 0
+    _said: tuple[Stop, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Lesson {self.name}, image {self.image}, {len(self.program):,} steps>"
+        at = f", iteration {self.iteration}" if self.run else ""
+        return f"<Lesson {self.name}{at}, image {self.image}, {len(self.program):,} steps>"
+
+    @property
+    def heading(self) -> str:
+        """Its title; of a training with the iteration, and with the image if that is not the iteration's."""
+        if self.run is None:
+            return self.title
+        said = tr("{title}, iteration {iteration}", title=self.title, iteration=count(self.iteration))
+        if self.image == self.run.image_of(self.iteration):
+            return said
+        return tr("{heading} with image {image}", heading=said, image=count(self.image))
 
     def choose(self, index: int) -> Lesson:
         """Return the lesson with another of its images.
@@ -80,10 +100,8 @@ class Lesson:
         """
         if index == self.image:
             return self
-        made = _iteration(
-            self.name, self.network, self.samples, index, self.program.view, self.program.symbols
-        )
-        return replace(self, image=index, **made)
+        there = replace(self, image=index, **self._run_through(self.network, index, self.program.iteration))
+        return there._hearing(self._said) if self.run else there
 
     def in_view(self, input_gradient: str) -> Lesson:
         """Return the lesson with the input gradients of its convolutions gathered, or scattered.
@@ -104,11 +122,67 @@ class Lesson:
                 )
             )
         assert isinstance(self.network, Network)
-        program = Program(self.network.calls(self.tape, input_gradient), self.program.symbols)
-        return replace(self, program=program, stops=stops_in(self.stops, self.program, program))
+        program = Program(
+            self.network.calls(self.tape, input_gradient), self.program.symbols, self.program.iteration
+        )
+        return replace(self, program=program)._hearing(stops_in(self._said, self.program, program))
+
+    def at_iteration(self, iteration: int, image: int | None = None) -> Lesson:
+        """Return the lesson at another iteration of its training.
+
+        The network trains up to there first, if it has not yet come so far, and every number is the one
+        that training computed: what this iteration's update writes is what the next one begins with.
+
+        Parameters
+        ----------
+        iteration : int
+            From 0.
+        image : int, optional
+            Another image to let through the network as it is then; training itself is not changed by it.
+
+        Raises
+        ------
+        CnnvizError
+            If the lesson has no training, or it has no such iteration, or diverges before it.
+        """
+        run = self.run
+        if run is None:
+            raise CnnvizError(
+                tr("{lesson} has no training, and so no iterations to choose from.", lesson=self.name)
+            )
+        if not 0 <= iteration < run.iterations:
+            raise CnnvizError(
+                tr(
+                    "{lesson} has no iteration {iteration}; they are numbered 0 to {last}.",
+                    lesson=self.name,
+                    iteration=iteration,
+                    last=run.iterations - 1,
+                )
+            )
+        for _ in run.work(iteration):
+            pass
+        if iteration > run.last:
+            raise CnnvizError(run.fault)
+        own = run.image_of(iteration)
+        made = self._run_through(run.network_at(iteration), own, iteration)
+        there = replace(self, image=own, iteration=iteration, **made)._hearing(self._said)
+        return there if image is None else there.choose(image)
+
+    def _run_through(self, network: Network | Graph, index: int, iteration: int | None) -> dict[str, Any]:
+        """Return what `_iteration` does, shown as this lesson is."""
+        program = self.program
+        return _iteration(self.name, network, self.samples, index, program.view, program.symbols, iteration)
+
+    def _hearing(self, said: tuple[Stop, ...]) -> Lesson:
+        """Return the lesson with those of its stops that speak of its iteration, and of the image shown."""
+        own = self.run is None or self.image == self.run.image_of(self.iteration)
+        here = tuple(s for s in said if s.iteration is None or (own and s.iteration == self.iteration))
+        return replace(self, stops=here, _said=said)
 
 
-def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | None = None) -> Lesson:
+def load_lesson(
+    name_or_path: str | os.PathLike[str] = DEFAULT, image: int | None = None, iteration: int | None = None
+) -> Lesson:
     """Load a built-in lesson or a lesson file.
 
     Parameters
@@ -117,6 +191,8 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
         A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``.
     image : int, optional
         Which of its images to step through; the one that the file says where it is not given.
+    iteration : int, optional
+        Which iteration of its training, from 0; as `Lesson.at_iteration`.
 
     Returns
     -------
@@ -128,6 +204,14 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
     CnnvizError
         If there is no such lesson, or something is wrong in its file: the sentence says all of it.
     """
+    lesson = _loaded(name_or_path, image)
+    if iteration is None and (image is None or lesson.run is None):
+        return lesson
+    return lesson.at_iteration(iteration or 0, image)
+
+
+def _loaded(name_or_path: str | os.PathLike[str], image: int | None) -> Lesson:
+    """Return a lesson at its first image, or at the one asked for; a training has a choice of its own."""
     if isinstance(name_or_path, str) and is_expression(name_or_path):
         return _typed(name_or_path, image or 0)
     path = lesson_path(name_or_path)
@@ -139,21 +223,31 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
             path.stem, described.title, described.sentence, samples=expressions, image=chosen, **made
         )
     network, samples = build(path, described)
-    chosen = described.input.show if image is None else image
-    made = _iteration(path.stem, network, samples, chosen, described.input_gradient, described.symbols)
+    run = build_run(described.training, network, samples) if described.training else None
+    chosen = run.image_of(0) if run else described.input.show if image is None else image
+    made = _iteration(
+        path.stem,
+        network,
+        samples,
+        chosen,
+        described.input_gradient,
+        described.symbols,
+        0 if run else None,
+    )
     program, tape = made["program"], made["tape"]
     asked = [view for view in VIEWS if any(stop.input_gradient == view for stop in described.stops)]
     views = [view for view in asked if program.view not in ("", view)]
     other = Program(network.calls(tape, views[0])) if views else None
-    return Lesson(
+    lesson = Lesson(
         name=path.stem,
         title=described.title,
         sentence=described.sentence,
         samples=samples,
         image=chosen,
-        stops=find_stops(path, described.stops, program, other),
+        run=run,
         **made,
     )
+    return lesson._hearing(find_stops(path, described.stops, program, other))
 
 
 def _typed(text: str, index: int) -> Lesson:
@@ -173,6 +267,7 @@ def _iteration(
     index: int,
     input_gradient: str = "gathered",
     symbols: Mapping[str, str] | None = None,
+    iteration: int | None = None,
 ) -> dict[str, Any]:
     """Run one sample; return what ran it, the tape and the program, and of an expression its stops."""
     if not 0 <= index < len(samples):
@@ -186,13 +281,6 @@ def _iteration(
         return {"network": graph, "tape": tape, "program": Program(graph.calls(tape)), "stops": example.stops}
     assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
-        tape = network.run(samples.image(index), _target(network, samples, index))
-    program = Program(network.calls(tape, input_gradient), symbols)
+        tape = network.run(samples.image(index), target_of(network, samples, index))
+    program = Program(network.calls(tape, input_gradient), symbols, iteration)
     return {"network": network, "tape": tape, "program": program}
-
-
-def _target(network: Network, samples: Samples, index: int) -> Array | None:
-    if samples.labels is None or network.loss is None:
-        return samples.target
-    label, outputs = int(samples.labels[index]), network.shapes[-1]
-    return np.full(1, float(label)) if outputs == (1,) else np.eye(outputs[0])[label]

@@ -157,7 +157,7 @@ def stops_of(
 def _stop(part: StopPart, program: Program) -> Stop:
     index = _step_of(part, program)
     step = program[index]
-    return Stop(index, tr(part.caption), step.operation.call.view, step.offset)
+    return Stop(index, tr(part.caption), step.operation.call.view, step.offset, part.iteration)
 
 
 def _step_of(part: StopPart, program: Program) -> int:

@@ -105,6 +105,8 @@ class StopPart:
         The line of the listing meant.
     input_gradient : str, optional
         The view of a convolution's input gradient that it speaks of; the lesson's where it is not given.
+    iteration : int, optional
+        The one iteration of a training at which it is said; where it is not given, at all of them.
     """
 
     at: Text
@@ -112,6 +114,29 @@ class StopPart:
     where: dict[str, Count] = field(default_factory=dict)
     line: Size | None = None
     input_gradient: View | None = None
+    iteration: Count | None = None
+
+
+@dataclass(frozen=True)
+class TrainingPart:
+    """The table ``[training]``: how the network learns from the images, one in each iteration.
+
+    Attributes
+    ----------
+    iterations : int
+        How many there are.
+    held_out : int
+        How many images are put aside, to measure accuracy on.
+    measure : int
+        Accuracy is measured every so many iterations.
+    seed : int
+        What the order of the images is drawn from, and with it which of them are held out.
+    """
+
+    iterations: Annotated[int, Range(1, 1_000_000)]
+    held_out: Size
+    measure: Size = 100
+    seed: Count = 0
 
 
 @dataclass(frozen=True)
@@ -164,6 +189,8 @@ class LessonFile:
         The same inline, by layer and parameter.
     seed : int, optional
         What to draw them from instead.
+    training : TrainingPart, optional
+        How the network is trained in the lesson.
     stops : tuple[StopPart, ...]
         Where the lesson has something to say.
     input_gradient : str
@@ -181,6 +208,7 @@ class LessonFile:
     weights: DataFile | None = None
     parameters: dict[str, dict[str, Numbers]] = field(default_factory=dict)
     seed: Count | None = None
+    training: TrainingPart | None = None
     stops: tuple[StopPart, ...] = ()
     input_gradient: View = VIEWS[0]
     symbols: dict[str, Text] = field(default_factory=dict)

@@ -43,12 +43,15 @@ class Stop:
         The view of the input gradient that it speaks of; empty where there is only one.
     offset : int
         The step, counted from its operation's first.
+    iteration : int or None
+        The one iteration of a training that it speaks of; None if it speaks of all.
     """
 
     index: int
     caption: str
     view: str = ""
     offset: int = 0
+    iteration: int | None = None
 
     def shown_in(self, program: Program) -> bool:
         """Return whether a program has the step that is meant, in the view that is meant."""

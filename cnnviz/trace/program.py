@@ -56,10 +56,18 @@ class Program(Sequence[Step]):
     symbols : Mapping[str, str], optional
         What a lesson calls arrays: the network's ``input``, the output of a layer by the layer's name, a
         parameter as in ``conv1.w``.
+    iteration : int, optional
+        Which iteration of a training it is, from 0.
     """
 
-    def __init__(self, calls: Sequence[Call], symbols: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        symbols: Mapping[str, str] | None = None,
+        iteration: int | None = None,
+    ) -> None:
         self.symbols: Mapping[str, str] = symbols or {}
+        self.iteration = iteration
         self.operations: tuple[Operation, ...] = tuple(Operation(call) for call in calls)
         if not self.operations:
             raise CnnvizError(tr("There is nothing to step: no operation was given."))

@@ -199,6 +199,8 @@ def where(moment: Moment) -> str:
     said = words(operation.tree.name)
     loops = {loop.variable for loop in moment.state.loops}
     parts = [tr(operation.phase), operation.layer]
+    if moment.program.iteration is not None:
+        parts.insert(0, tr("iteration {t}", t=count(moment.program.iteration)))
     if said.title:
         parts.append(tr(said.title))
     for variable, value in moment.step.variables.items():
