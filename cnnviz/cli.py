@@ -23,6 +23,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
+    from cnnviz.engine.training import Run
     from cnnviz.lesson.build import Samples
     from cnnviz.lesson.expressions import Expressions
     from cnnviz.lesson.lesson import Lesson
@@ -174,6 +175,12 @@ def _lesson_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("gathered", "scattered"),
         help="how convolutions compute ∂E/∂x (default: as the lesson begins)",
     )
+    parser.add_argument(
+        "--iteration",
+        type=_number,
+        metavar="N",
+        help="which iteration of its training, from 0; it is trained up to there first (default: 0)",
+    )
 
 
 def _number(words: str) -> int:
@@ -223,6 +230,7 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
         ("cnnviz info digits", "the operations of the lesson digits"),
         ("cnnviz info digits --listings", "and the listings themselves"),
         ("cnnviz info digits --image 7", "with another of its images"),
+        ("cnnviz info training --iteration 500", "what has been learnt by then"),
     )
     _lesson_arguments(parser)
     parser.add_argument("--listings", action="store_true", help="show every listing")
@@ -232,7 +240,7 @@ def _info(arguments: argparse.Namespace) -> int:
     from cnnviz.engine.layer import shape_text
     from cnnviz.lesson.expressions import Expressions
 
-    lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient)
+    lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
     say(f"{lesson.title} ({lesson.name})\n{textwrap.fill(lesson.sentence, 92)}\n")
     if isinstance(lesson.samples, Expressions):
         say(_expression_text(lesson.samples, lesson.image) + "\n")
@@ -240,6 +248,7 @@ def _info(arguments: argparse.Namespace) -> int:
         say(
             tr("Input: {shape}", shape=shape_text(lesson.network.input_shape))
             + _image_text(lesson.samples, lesson.image)
+            + _run_text(lesson)
             + "\n"
         )
     say(_table(lesson.program))
@@ -258,6 +267,32 @@ def _image_text(samples: Samples, image: int) -> str:
         count=len(samples),
         label=samples.classes[samples.labels[image]],
     )
+
+
+def _run_text(lesson: Lesson) -> str:
+    """Return how long a lesson's training is, and how far the network is at this iteration."""
+    run = lesson.run
+    if run is None:
+        return ""
+    at, measured = lesson.iteration, max((t for t in run.accuracies if t <= lesson.iteration), default=None)
+    lines = [
+        tr(
+            "Training: {count:,} iterations of one image each, out of {learn:,}; {held_out:,} are held out",
+            count=run.iterations,
+            learn=len(run.order),
+            held_out=len(run.held_out),
+        ),
+        tr("Iteration {at:,}: loss {loss:.6g}", at=at, loss=float(lesson.tape["loss.value"])),
+    ]
+    if measured is not None:
+        lines.append(
+            tr(
+                "Before iteration {at:,}, {accuracy:.1%} of the held-out images are told rightly",
+                at=measured,
+                accuracy=run.accuracies[measured],
+            )
+        )
+    return "\n" + "\n".join(lines)
 
 
 def _expression_text(expressions: Expressions, chosen: int) -> str:
@@ -298,6 +333,7 @@ def _dump_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _examples(
         ("cnnviz dump digits -o digits.npz", "every array"),
         ("cnnviz dump digits -o digits.npz --image 7", "of another image"),
+        ("cnnviz dump training -o t.npz --iteration 500", "of an iteration of a training"),
         ("cnnviz dump digits -o digits.npz --at 1234", "and what Python holds at step 1234"),
         ("cnnviz dump digits -o digits.npz --at 'conv1[2,3,4]'", "or where that cell is written"),
     )
@@ -314,7 +350,7 @@ def _dump(arguments: argparse.Namespace) -> int:
     from cnnviz.lesson.place import step_at
     from cnnviz.render.export import write_whole
 
-    lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient)
+    lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
     arrays = dict(lesson.tape)
     if arguments.at is not None:
         index = step_at(lesson.program, arguments.at)
@@ -348,6 +384,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
             "of every line, until conv1's first four cells are written",
         ),
         ("cnnviz export digits -o frames --size 3840x2160 --image 7", "large, of another image"),
+        ("cnnviz export training -o frames --iteration 500", "of an iteration of a training"),
     )
     _lesson_arguments(parser)
     parser.add_argument(
@@ -383,7 +420,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from cnnviz.render.export import Look
 
     look = Look(arguments.size[0], arguments.size[1], arguments.theme)
-    lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient)
+    lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
     return export_frames(
         lesson, arguments.lesson, arguments.output, arguments.every, look, arguments.first, arguments.last
     )
@@ -434,7 +471,10 @@ def export_frames(
     }
     if program.view:
         settings["input gradient"] = program.view
-    make = partial(_subject, source, lesson.image, program.view or None)
+    if lesson.run is not None:
+        settings["iteration"] = str(lesson.iteration)
+    iteration = lesson.iteration if lesson.run else None
+    make = partial(_subject, source, lesson.image, program.view or None, iteration)
     frames = export(make, folder, steps, look or Look(), settings)
     done = before = 0
     try:
@@ -487,18 +527,39 @@ def _ended_politely() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _subject(source: str, image: int, input_gradient: str | None = None) -> Subject:
+def _subject(
+    source: str, image: int, input_gradient: str | None = None, iteration: int | None = None
+) -> Subject:
+    from cnnviz.lesson.lesson import load_lesson
     from cnnviz.render.export import Subject
 
-    lesson = _load(source, image, input_gradient)
-    return Subject(lesson.program, lesson.title, lesson.samples.classes, lesson.stops)
+    lesson = load_lesson(source, image, iteration)
+    lesson = lesson.in_view(input_gradient) if input_gradient else lesson
+    return Subject(lesson.program, lesson.heading, lesson.samples.classes, lesson.stops)
 
 
-def _load(source: str, image: int | None, input_gradient: str | None = None) -> Lesson:
+def _load(source: str, image: int | None, input_gradient: str | None, iteration: int | None) -> Lesson:
     from cnnviz.lesson.lesson import load_lesson
 
     lesson = load_lesson(source, image)
+    if iteration is not None:
+        if lesson.run is not None and iteration < lesson.run.iterations:
+            _train(lesson.run, iteration)
+        lesson = lesson.at_iteration(iteration, image)
     return lesson.in_view(input_gradient) if input_gradient else lesson
+
+
+def _train(run: Run, iteration: int) -> None:
+    """Train up to an iteration, with progress on stderr as that of an export."""
+    from tqdm import tqdm
+
+    terminal, told = sys.stderr.isatty(), time.monotonic()
+    with tqdm(total=iteration, unit="iteration", disable=not terminal, leave=False) as bar:
+        for _ in run.work(iteration):
+            bar.update(run.done - bar.n)
+            if not terminal and time.monotonic() - told >= PROGRESS_SECONDS:
+                complain(tr("{done:,} of {count:,} iterations …", done=run.done, count=iteration))
+                told = time.monotonic()
 
 
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]

@@ -693,3 +693,50 @@ def test_a_view_of_an_input_gradient_that_nobody_computes_is_refused(run):
         error
         == "cnnviz: relu has no convolution whose input gradient is computed, so none can be scattered.\n"
     )
+
+
+# ------------------------------------------------------------------------------------------------ iterations
+
+
+def test_info_of_a_training_says_how_far_it_is(run):
+    status, out, _ = run("info", "training", "--iteration", 100)
+    training = load_lesson("training", iteration=100).run
+    assert status == 0
+    assert "Training: 3,000 iterations of one image each, out of 1,500; 297 are held out" in out
+    training_loss = load_lesson("training", iteration=100).tape["loss.value"]
+    assert f"Iteration 100: loss {training_loss:.6g}" in out
+    assert f"Before iteration 100, {training.accuracies[100]:.1%} of the held-out images" in out
+    assert "image 419 of 1797" in run("info", "training")[1]
+
+
+def test_dump_of_an_iteration_is_what_python_gives(run, tmp_path):
+    assert run("dump", "training", "--iteration", 30, "-o", tmp_path / "t.npz")[0] == 0
+    tape = load_lesson("training").at_iteration(30).tape
+    with np.load(tmp_path / "t.npz") as held:
+        assert set(held) == set(tape)
+        assert all(np.array_equal(held[name], tape[name]) for name in tape)
+
+
+def test_export_of_an_iteration_is_not_mixed_with_another(run, painted, mistake, tmp_path):
+    words = ("export", "training", "-o", tmp_path / "f", "--every", "pass", "--image", 3, *SMALL)
+    assert run(*words, "--iteration", 2)[0] == 0
+    assert json.loads((tmp_path / "f" / "cnnviz-export.json").read_text())["iteration"] == "2"
+    assert "they show iteration 2, not 3" in mistake(*words, "--iteration", 3)
+
+
+def test_progress_of_a_training_without_a_terminal(run, monkeypatch):
+    monkeypatch.setattr(cli, "PROGRESS_SECONDS", 0.0)
+    status, _, err = run("info", "training", "--iteration", 3)
+    assert (status, err.splitlines()[-1]) == (0, "cnnviz: 3 of 3 iterations …")
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (("info", "digits", "--iteration", "0"), "digits has no training, and so no iterations"),
+        (("info", "training", "--iteration", "3000"), "training has no iteration 3000; they are numbered 0"),
+        (("info", "training", "--iteration", "x"), "argument --iteration: must be a whole number"),
+    ],
+)
+def test_an_iteration_that_is_not_there(mistake, words, sentence):
+    assert mistake(*words).startswith(sentence)

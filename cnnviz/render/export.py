@@ -333,6 +333,7 @@ def _difference(key: str, held: object, wanted: str) -> str:
         "lesson": tr("they show the lesson {held}, not {wanted}", held=held, wanted=wanted),
         "image": tr("they show image {held}, not {wanted}", held=held, wanted=wanted),
         "input gradient": tr("their input gradient is {held}, not {wanted}", held=held, wanted=wanted),
+        "iteration": tr("they show iteration {held}, not {wanted}", held=held, wanted=wanted),
         "every": tr("there is one for every {held}, not for every {wanted}", held=held, wanted=wanted),
         "from": tr("they begin at step {held}, not at {wanted}", held=held, wanted=wanted),
         "to": tr("they end at step {held}, not at {wanted}", held=held, wanted=wanted),
