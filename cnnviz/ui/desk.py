@@ -34,11 +34,14 @@ class Desk(QObject):
     ----------
     changed : Signal()
         There is another lesson, or another image of it.
+    iterated : Signal()
+        There is another iteration of the same lesson.
     failed : Signal(str)
         Something could not be opened; the sentence says why.
     """
 
     changed = Signal()
+    iterated = Signal()
     failed = Signal(str)
 
     def __init__(
@@ -83,6 +86,16 @@ class Desk(QObject):
             return
         self._load(self.player.cursor.index)
         self.changed.emit()
+
+    def go_to_iteration(self, iteration: int) -> None:
+        """Go to another iteration of the training, and stay at the same step of it."""
+        try:
+            self.lesson = self.lesson.at_iteration(iteration)
+        except CnnvizError as error:
+            self.failed.emit(str(error))
+            return
+        self._load(self.player.cursor.index)
+        self.iterated.emit()
 
     def switch_input_gradient(self) -> None:
         """Show convolutions' input gradients in the other of the two views, and stay at the same place."""
@@ -139,7 +152,8 @@ class Desk(QObject):
         """Note where we are in this lesson."""
         key = lesson_key(self._source)
         self.settings.put(f"{key}/step", self.player.cursor.index)
-        self.settings.put(f"{key}/image", self.lesson.image)
+        if self.lesson.run is None:  # a training begins anew, and its first iteration has an image of its own
+            self.settings.put(f"{key}/image", self.lesson.image)
         self.settings.put(f"{key}/input_gradient", self.lesson.program.view)
         self.settings.put("window/lesson", self._source)
         self.settings.put("player/speed", self.player.speed)

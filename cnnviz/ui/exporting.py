@@ -57,6 +57,7 @@ class Order:
     last: int
     look: Look
     input_gradient: str = ""
+    iteration: int | None = None
 
 
 # ---------------------------------------------------------------------------------- the other process
@@ -77,8 +78,8 @@ def write_frames(order: Order, link: Connection) -> None:
 
 
 def _written(order: Order, link: Connection) -> tuple[str, bool]:
-    make = partial(_subject, order.source, order.image, order.input_gradient)
-    lesson = _lesson(order.source, order.image, order.input_gradient)
+    make = partial(_subject, order)
+    lesson = _lesson(order)
     steps = stops(lesson.program, order.every, order.first, order.last)
     settings = {
         "cnnviz": cnnviz.__version__,
@@ -90,6 +91,8 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
     }
     if lesson.program.view:
         settings["input gradient"] = lesson.program.view
+    if order.iteration is not None:
+        settings["iteration"] = str(order.iteration)
     frames = export(make, order.folder, steps, order.look, settings)
     for done in frames:
         link.send((done, len(steps)))
@@ -107,14 +110,14 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
     return tr("{folder} holds {count} frames.", folder=order.folder, count=count(len(steps))), False
 
 
-def _subject(source: str, image: int, input_gradient: str) -> Subject:
-    lesson = _lesson(source, image, input_gradient)
-    return Subject(lesson.program, lesson.title, lesson.samples.classes, lesson.stops)
+def _subject(order: Order) -> Subject:
+    lesson = _lesson(order)
+    return Subject(lesson.program, lesson.heading, lesson.samples.classes, lesson.stops)
 
 
-def _lesson(source: str, image: int, input_gradient: str) -> Lesson:
-    lesson = load_lesson(source, image)
-    return lesson.in_view(input_gradient) if input_gradient else lesson
+def _lesson(order: Order) -> Lesson:
+    lesson = load_lesson(order.source, order.image, order.iteration)
+    return lesson.in_view(order.input_gradient) if order.input_gradient else lesson
 
 
 # ---------------------------------------------------------------------------------------- this process
@@ -371,6 +374,7 @@ class ExportDialog(QDialog):
             last,
             Look(width, height, ("light", "dark")[self.theme.currentIndex()]),
             program.view,
+            self._lesson.iteration if self._lesson.run else None,
         )
 
     def _choose_folder(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QAbstractSlider, QLineEdit
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QLineEdit
 
 from cnnviz.text import tr
 from cnnviz.ui.player import Player
@@ -104,11 +104,20 @@ STEP = (
     Key("faster", "Play faster", ("+", "=")),
     Key("slower", "Play slower", ("-",)),
 )
+TRAINING = (
+    Key("train", "Train, pause", ("G",)),
+    Key("cancel_training", "End the training here"),
+    SEPARATOR,
+    Key("next_iteration", "Next iteration", ("Alt+Right",)),
+    Key("back_iteration", "Previous iteration", ("Alt+Left",)),
+    SEPARATOR,
+    Key("curves", "Curves and kernels", ("C",), checkable=True),
+)
 HELP = (
     Key("keys", "Keys", ("F1",)),
     Key("about", "About cnnviz"),
 )
-MENUS = (("File", FILE), ("View", VIEW), ("Step", STEP), ("Help", HELP))
+MENUS = (("File", FILE), ("View", VIEW), ("Step", STEP), ("Training", TRAINING), ("Help", HELP))
 KEYS = {key.name: key for _, keys in MENUS for key in keys if key.name}
 
 STEPPING = ("next", "back", "into", "over", "out", "next_layer", "back_layer", "next_pass", "back_pass")
@@ -170,6 +179,8 @@ class Gate(QObject):
 def belongs_to(widget: QObject, event: QKeyEvent) -> bool:
     """Return whether a control itself uses a key, so that no shortcut may take it."""
     key, plain = event.key(), event.modifiers() in (_NONE, Qt.KeyboardModifier.KeypadModifier)
+    if isinstance(widget, QAbstractSpinBox):
+        return plain and (event.text().isdigit() or key in (*_ARROWS, *_EDITING))
     if isinstance(widget, QLineEdit):
         return (bool(event.text().strip()) or key in _EDITING) and not _is_command(event)
     if isinstance(widget, QAbstractSlider):

@@ -87,7 +87,8 @@ QAbstractButton#tool:hover { border-color: %(accent)s; }
 QAbstractButton#tool:pressed { background: %(accent_fill)s; }
 QAbstractButton#tool:checked { color: %(accent)s; background: %(accent_fill)s; border-color: %(accent)s; }
 QAbstractButton#tool:focus { border: 2px solid %(accent)s; padding: %(inner)dpx; }
-QAbstractButton#tool[kind="play"] { background: %(accent)s; border-color: %(accent)s; }
+QAbstractButton#tool:disabled { color: %(line)s; }
+QAbstractButton#tool[kind="play"] { color: %(ground)s; background: %(accent)s; border-color: %(accent)s; }
 QAbstractButton#tool[kind="play"]:focus { border: 2px solid %(ink)s; }
 QAbstractButton#tool[kind="segment"] { 
   border-radius: 0; padding: %(pad)dpx %(wide)dpx; border-right-width: 0;

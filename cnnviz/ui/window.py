@@ -11,7 +11,15 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QResizeEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QMainWindow,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import Lesson, Samples
@@ -43,6 +51,7 @@ from cnnviz.ui.saving import save_picture
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
+from cnnviz.ui.training import TrainingPane
 
 _LEAVES_WITHIN = 2.0
 """Seconds between two presses of Esc that leave the lecture view."""
@@ -97,8 +106,11 @@ class Window(QMainWindow):
         self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
         self.debugger, self.timeline = DebuggerPane(self.player), TimelinePane(self.player)
         self.panes = (self.network, self.stage, self.debugger, self.timeline)
+        self.middle = QStackedWidget()
+        self.middle.addWidget(self.stage)
+        self.training = TrainingPane(self.middle, self.desk, self.actions_by_name)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        for pane in (self.network, self.stage, self.debugger):
+        for pane in (self.network, self.middle, self.debugger):
             self.splitter.addWidget(pane)
         self.splitter.setHandleWidth(3)
         self.splitter.setChildrenCollapsible(False)
@@ -109,6 +121,7 @@ class Window(QMainWindow):
         for widget in (self.bar, self.message, self.export_strip, self.go_strip, self.expression_strip):
             column.addWidget(widget)
         column.addWidget(self.splitter, 1)
+        column.addWidget(self.training)
         column.addWidget(self.timeline)
         self.setCentralWidget(middle)
         self.setMinimumSize(1000, 620)
@@ -121,6 +134,8 @@ class Window(QMainWindow):
         self.desk.changed.connect(self._show_lesson)
         self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
+        self.desk.iterated.connect(self._name_lesson)
+        self.training.trainer.ended.connect(self.message.say)
         self.chooser.chosen.connect(self.desk.choose)
         self.lessons.chosen.connect(self.desk.open)
         self.exporter.ended.connect(self._tell_export_ended)
@@ -134,6 +149,7 @@ class Window(QMainWindow):
     def _handlers(self) -> dict[str, Callable[[], object]]:
         return {
             **moves(self.player),
+            **self.training.handlers(),
             "input_gradient": self._switch_input_gradient,
             "next_stop": self.desk.go_to_stop,
             "back_stop": partial(self.desk.go_to_stop, backwards=True),
@@ -165,8 +181,13 @@ class Window(QMainWindow):
     # --------------------------------------------------------------------------------------------- lesson
 
     def _show_lesson(self) -> None:
+        self._name_lesson()
+        self.training.take_lesson()
+        self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _name_lesson(self) -> None:
         lesson = self.desk.lesson
-        self.setWindowTitle(f"{lesson.title} — cnnviz")  # as Qt joins the two for dialogs
+        self.setWindowTitle(f"{lesson.heading} — cnnviz")  # as Qt joins the two for dialogs
         self.bar.title.set_whole(lesson.title, lesson.sentence)
         many = len(lesson.samples) > 1
         self.actions_by_name["image"].setEnabled(many)
@@ -175,7 +196,6 @@ class Window(QMainWindow):
         picture = thumbnail(images.image(lesson.image), 64) if images and many else None
         self.actions_by_name["image"].setText(tr("Choose image…") if images else tr("Choose expression…"))
         self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=images is None)
-        self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _switch_input_gradient(self) -> None:
         self.desk.switch_input_gradient()
@@ -229,7 +249,7 @@ class Window(QMainWindow):
     def picture(self) -> QImage:
         """Return the whole frame at 1920 × 1080, as the command line exports it."""
         lesson, cursor = self.desk.lesson, self.player.cursor
-        view = View(*_PICTURE, lesson.title, lesson.samples.classes, self.player.breakpoints, lesson.stops)
+        view = View(*_PICTURE, lesson.heading, lesson.samples.classes, self.player.breakpoints, lesson.stops)
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 
     def _copy(self) -> None:
@@ -301,6 +321,7 @@ class Window(QMainWindow):
         elif self._lecture and now - self._last_escape <= _LEAVES_WITHIN:
             self.set_lecture(False)
         self.player.pause()
+        self.training.trainer.pause()
         self._last_escape = now
 
     # ---------------------------------------------------------------------------------------------- looks
@@ -325,6 +346,7 @@ class Window(QMainWindow):
         self.message.set_lecture(on)
         self.actions_by_name["lecture"].setChecked(on)
         self.timeline.lecture = on
+        self.training.set_lecture(on)
         self._show_panes()
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -361,11 +383,13 @@ class Window(QMainWindow):
             self._text_size = size
             self.setStyleSheet(style_sheet(self.theme, size))
             self.bar.set_look(self.theme, size)
+            self.training.set_look(self.theme, size)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Follow the window's size."""
         super().resizeEvent(event)
         self._fit()
+        self.training.fit()
         if self.blank.isVisible():
             self.blank.setGeometry(self.rect())
 
@@ -387,6 +411,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, sizes and looks."""
         self.player.pause()
+        self.training.trainer.pause()
         self.exporter.close()
         self.set_lecture(False)
         self.desk.remember()
