@@ -348,6 +348,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
             "of every line, until conv1's first four cells are written",
         ),
         ("cnnviz export digits -o frames --size 3840x2160 --image 7", "large, of another image"),
+        ("cnnviz export convolution -o frames --every cell --letters", "with names in place of numbers"),
     )
     _lesson_arguments(parser)
     parser.add_argument(
@@ -377,12 +378,13 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--theme", choices=("light", "dark"), default="light", help="its colours (default: light)"
     )
+    parser.add_argument("--letters", action="store_true", help="names in place of numbers")
 
 
 def _export(arguments: argparse.Namespace) -> int:
     from cnnviz.render.export import Look
 
-    look = Look(arguments.size[0], arguments.size[1], arguments.theme)
+    look = Look(arguments.size[0], arguments.size[1], arguments.theme, arguments.letters)
     lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient)
     return export_frames(
         lesson, arguments.lesson, arguments.output, arguments.every, look, arguments.first, arguments.last

@@ -344,6 +344,16 @@ def test_frames_are_numbered_and_named_by_their_steps(run, painted, lesson, tmp_
     assert [int(name.partition("-")[0]) for name in names] == sorted(painted)
 
 
+def test_frames_in_letters_differ_from_those_in_numbers(run, qapp, lesson, tmp_path):
+    for folder, more in (("numbers", ()), ("letters", ("--letters",))):
+        run("export", lesson, "-o", tmp_path / folder, "--every", "layer", *SMALL, *more)
+    names = frames_in(tmp_path / "letters")
+
+    assert names == frames_in(tmp_path / "numbers")
+    for name in names[1:]:
+        assert (tmp_path / "letters" / name).read_bytes() != (tmp_path / "numbers" / name).read_bytes()
+
+
 def test_from_and_to(run, painted, lesson, tmp_path):
     run(
         "export",
@@ -407,6 +417,7 @@ def test_an_interrupted_export_goes_on(run, painted, lesson, tmp_path, monkeypat
     "changed, named",
     [
         (("--theme", "dark"), "they are light, not dark;"),
+        (("--letters",), "their cells show numbers, not letters;"),
         (("--size", "640x360"), "they are 320x180 pixels large, not 640x360;"),
         (("--every", "map"), "there is one for every layer, not for every map;"),
         (("--from", "3"), "they begin at step 0, not at 3; name another folder, or empty this one."),
@@ -455,6 +466,7 @@ def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
         "to": str(len(load_lesson(lesson).program) - 1),
         "size": "320x180",
         "theme": "dark",
+        "cells": "numbers",
         "content": "",
     }
 

@@ -191,9 +191,11 @@ def _names_used_twice(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _unknown_layers(content: Mapping[str, Any]) -> Iterator[str]:
     names = [name for _, name in _layer_names(content)]
-    for name in _table(content, "parameters"):
-        if name not in names:
-            yield tr("parameters.{name}: there is no such layer", name=_key(name)) + hint(name, names)
+    for table in ("parameters", "letters"):
+        for name in _table(content, table):
+            if name not in names:
+                path = f"{table}.{_key(name)}"
+                yield tr("{path}: there is no such layer", path=path) + hint(name, names)
 
 
 def _one_of(table: Mapping[str, Any], path: str, keys: Sequence[str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.build import Samples, build
 from cnnviz.lesson.expressions import Example, Expressions, build_expressions
 from cnnviz.lesson.files import lesson_names, lesson_path, read_file
+from cnnviz.lesson.letters import read_letters
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.tables import ExpressionFile
 from cnnviz.scene.numbers import as_formula
@@ -80,8 +81,9 @@ class Lesson:
         """
         if index == self.image:
             return self
+        program = self.program
         made = _iteration(
-            self.name, self.network, self.samples, index, self.program.view, self.program.symbols
+            self.name, self.network, self.samples, index, program.view, program.symbols, program.names
         )
         return replace(self, image=index, **made)
 
@@ -104,7 +106,9 @@ class Lesson:
                 )
             )
         assert isinstance(self.network, Network)
-        program = Program(self.network.calls(self.tape, input_gradient), self.program.symbols)
+        program = Program(
+            self.network.calls(self.tape, input_gradient), self.program.symbols, self.program.names
+        )
         return replace(self, program=program, stops=stops_in(self.stops, self.program, program))
 
 
@@ -140,7 +144,10 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
         )
     network, samples = build(path, described)
     chosen = described.input.show if image is None else image
-    made = _iteration(path.stem, network, samples, chosen, described.input_gradient, described.symbols)
+    letters = read_letters(path, described, network)
+    made = _iteration(
+        path.stem, network, samples, chosen, described.input_gradient, described.symbols, letters
+    )
     program, tape = made["program"], made["tape"]
     asked = [view for view in VIEWS if any(stop.input_gradient == view for stop in described.stops)]
     views = [view for view in asked if program.view not in ("", view)]
@@ -173,6 +180,7 @@ def _iteration(
     index: int,
     input_gradient: str = "gathered",
     symbols: Mapping[str, str] | None = None,
+    letters: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, Any]:
     """Run one sample; return what ran it, the tape and the program, and of an expression its stops."""
     if not 0 <= index < len(samples):
@@ -187,7 +195,7 @@ def _iteration(
     assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
         tape = network.run(samples.image(index), _target(network, samples, index))
-    program = Program(network.calls(tape, input_gradient), symbols)
+    program = Program(network.calls(tape, input_gradient), symbols, letters)
     return {"network": network, "tape": tape, "program": program}
 
 

@@ -164,6 +164,8 @@ class LessonFile:
         The same inline, by layer and parameter.
     seed : int, optional
         What to draw them from instead.
+    letters : dict[str, dict[str, str]]
+        What the cells of arrays are called in letters, by layer and array: names with blanks between them.
     stops : tuple[StopPart, ...]
         Where the lesson has something to say.
     input_gradient : str
@@ -181,6 +183,7 @@ class LessonFile:
     weights: DataFile | None = None
     parameters: dict[str, dict[str, Numbers]] = field(default_factory=dict)
     seed: Count | None = None
+    letters: dict[str, dict[str, Text]] = field(default_factory=dict)
     stops: tuple[StopPart, ...] = ()
     input_gradient: View = VIEWS[0]
     symbols: dict[str, Text] = field(default_factory=dict)

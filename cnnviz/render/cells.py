@@ -92,8 +92,11 @@ def _paint_numbers(
                 if role != last:
                     painter.setPen(pens[role])
                     last = role
-                laid = lay_out(text, "sans", size)
-                draw(QPointF(x - laid.width / 2, y), laid.text)
+                lines = text.split("\n")
+                top = y - (len(lines) - 1) * first.height / 2
+                for k, line in enumerate(lines):
+                    laid = lay_out(line, "sans", size)
+                    draw(QPointF(x - laid.width / 2, top + k * first.height), laid.text)
             x += width
         y += height
 

@@ -136,6 +136,7 @@ LIGHT = Theme(
             "#672684",
         ),
         "pixel": ("#101114", "#3d3e40", "#6e6f70", "#a2a3a3", "#d4d4d3", "#ffffff"),
+        "plain": ("#ffffff", "#ffffff"),
     },
 )
 
@@ -203,6 +204,7 @@ DARK = Theme(
             "#e388ff",
         ),
         "pixel": ("#08090b", "#3a3b3d", "#6b6c6e", "#9fa0a1", "#d2d3d3", "#ffffff"),
+        "plain": ("#14171b", "#14171b"),
     },
 )
 

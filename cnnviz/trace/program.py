@@ -56,10 +56,18 @@ class Program(Sequence[Step]):
     symbols : Mapping[str, str], optional
         What a lesson calls arrays: the network's ``input``, the output of a layer by the layer's name, a
         parameter as in ``conv1.w``.
+    names : Mapping[str, tuple[str, ...]], optional
+        What the cells of arrays are called, row by row, keyed as in a tape: ``conv.x``; a lesson may say it.
     """
 
-    def __init__(self, calls: Sequence[Call], symbols: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        symbols: Mapping[str, str] | None = None,
+        names: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self.symbols: Mapping[str, str] = symbols or {}
+        self.names: Mapping[str, tuple[str, ...]] = names or {}
         self.operations: tuple[Operation, ...] = tuple(Operation(call) for call in calls)
         if not self.operations:
             raise CnnvizError(tr("There is nothing to step: no operation was given."))

@@ -145,6 +145,7 @@ class Window(QMainWindow):
             "debugger": self._show_panes,
             "timeline": self._show_panes,
             "theme": self.toggle_theme,
+            "letters": lambda: self.player.set_letters(self.actions_by_name["letters"].isChecked()),
             "bigger": lambda: self.set_zoom(self.zoom + 10),
             "smaller": lambda: self.set_zoom(self.zoom - 10),
             "usual": lambda: self.set_zoom(100),
@@ -221,7 +222,14 @@ class Window(QMainWindow):
     def picture(self) -> QImage:
         """Return the whole frame at 1920 × 1080, as the command line exports it."""
         lesson, cursor = self.desk.lesson, self.player.cursor
-        view = View(*_PICTURE, lesson.title, lesson.samples.classes, self.player.breakpoints, lesson.stops)
+        view = View(
+            *_PICTURE,
+            lesson.title,
+            lesson.samples.classes,
+            self.player.breakpoints,
+            lesson.stops,
+            self.player.letters,
+        )
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 
     def _copy(self) -> None:
@@ -251,7 +259,8 @@ class Window(QMainWindow):
     def _ask_what_to_export(self) -> None:
         self.player.pause()
         lesson, index = self.desk.lesson, self.player.cursor.index
-        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self)
+        letters = self.player.letters
+        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self, letters)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
         dialog.open()

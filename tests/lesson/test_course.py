@@ -17,7 +17,7 @@ from cnnviz.scene.frame import View, compose
 from cnnviz.trace.cursor import LEVELS, Cursor
 from cnnviz.trace.stops import Level
 from tests.lesson.conftest import toml
-from tests.scene.looking import described, said
+from tests.scene.looking import described, grids, said
 
 lesson = cache(load_lesson)
 
@@ -92,6 +92,24 @@ def test_convolution():
         sums("ew+fx+iy+jz", "fw+gx+jy+kz", "gw+hx+ky+lz"),
     ]
     assert y[0, 0, 0] == 44
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
+def test_convolution_in_letters_is_figure_9_1(size):
+    """Goodfellow, Bengio and Courville, "Deep Learning", figure 9.1."""
+    program = lesson("convolution").program
+    frame = compose(program, len(program) - 1, View(*size, letters=True))
+    shown = {
+        mark.array: [[text.replace("\n", " ") for text in row] for row in mark.texts] for mark in grids(frame)
+    }
+    assert shown == {
+        "x": [list("abcd"), list("efgh"), list("ijkl")],
+        "w": [list("wx"), list("yz")],
+        "y": [
+            ["aw + bx + ey + fz", "bw + cx + fy + gz", "cw + dx + gy + hz"],
+            ["ew + fx + iy + jz", "fw + gx + jy + kz", "gw + hx + ky + lz"],
+        ],
+    }
 
 
 def test_depth():

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
+from cnnviz.scene.lettered import without_numbers
 from cnnviz.scene.marks import Box, Cells, Group, Mark, Palette, Rect, Role, Spot, label
 from cnnviz.scene.moment import Look, Moment, are_pixels, look
 from cnnviz.scene.numbers import brief
@@ -33,7 +34,7 @@ def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
             values, there = whole(name, moment.state.value(name)), whole(name, moment.state.written(name))
             ground = _ground(operation, row == at_work)
             marks.append(_tile(_look(program, operation, name), values, there, place, ground))
-    return [*marks, *_spots(program, box, unit)]
+    return [*(without_numbers(marks) if moment.letters else marks), *_spots(program, box, unit)]
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.letters import plain
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Rect, label
 from cnnviz.scene.moment import Look, Moment
 from cnnviz.scene.numbers import number
@@ -77,6 +78,7 @@ def _setting(
         back = Box(place.x + k * step, place.y - k * step, place.w, place.h)
         # Only for the eye: a click on the stack means the channel in front.
         heatmap = replace(grid.unchanging(other, behind[k - 1], back, unit, None, False), array="")
+        heatmap = plain(heatmap) if of.look.letters else heatmap
         marks += [Rect(back, "ground"), heatmap, Rect(back, stroke="line", width=1.0)]
     marks.append(Rect(place, "ground"))
     if fill != "partly":
@@ -89,8 +91,8 @@ def _setting(
 
 
 def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
-    """Draw the colours' scale under a grid: the values at both ends."""
-    if over.w < 90 * unit:
+    """Draw the colours' scale under a grid, the values at both ends; none where names stand in its cells."""
+    if over.w < 90 * unit or look.letters:
         return []
     low = 0.0 if look.palette == "pixel" else -look.limit
     ends = (
