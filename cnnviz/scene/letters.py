@@ -188,6 +188,7 @@ def size_of(grid: Cells, texts: Texts, unit: float) -> float:
     return min(cell_width * 0.88 / max(wide, 1.2), cell_height * 0.74 / (1.25 * high), 26 * unit)
 
 
+@lru_cache(maxsize=16384)
 def name_width(name: str) -> float:
     """Return about how wide a name is, in parts of its size."""
     return sum(_WIDTHS.get(letter, 0.6) for letter in name)
