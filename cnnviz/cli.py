@@ -230,12 +230,16 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _info(arguments: argparse.Namespace) -> int:
     from cnnviz.engine.layer import shape_text
+    from cnnviz.engine.pixels import Album
     from cnnviz.lesson.expressions import Expressions
 
     lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient)
     say(f"{lesson.title} ({lesson.name})\n{textwrap.fill(lesson.sentence, 92)}\n")
     if isinstance(lesson.samples, Expressions):
         say(_expression_text(lesson.samples, lesson.image) + "\n")
+    elif isinstance(lesson.samples, Album):
+        shapes = [f"{shown.name} {shape_text(shown.pixels.shape)}" for shown in lesson.samples.pictures]
+        say(tr("Pictures (height × width × depth): {shapes}", shapes=", ".join(shapes)) + "\n")
     else:
         say(
             tr("Input: {shape}", shape=shape_text(lesson.network.input_shape))

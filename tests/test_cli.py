@@ -705,3 +705,29 @@ def test_a_view_of_an_input_gradient_that_nobody_computes_is_refused(run):
         error
         == "cnnviz: relu has no convolution whose input gradient is computed, so none can be scattered.\n"
     )
+
+
+def test_a_lesson_of_pictures(run, qapp, tmp_path):
+    status, out, _ = run("info", "image", "--listings")
+    assert status == 0
+    assert "Pictures (height × width × depth): rgb 6 × 6 × 3, grey 4 × 4 × 1" in out
+    assert "x[c, i, j] = image[i, j, c] / 255" in out
+
+    assert run("dump", "image", "-o", tmp_path / "image.npz", "--at", "rgb[2,0,0]")[0] == 0
+    with np.load(tmp_path / "image.npz") as dumped:
+        assert dumped["rgb.x"].shape == (3, 6, 6)
+        assert (dumped["at.c"], dumped["at.x"][2, 0, 0], dumped["at.x"][2, 0, 1]) == (2, 1, 0)
+
+    assert run("export", "image", "-o", tmp_path / "f", "--every", "map", *SMALL)[0] == 0
+    assert [name[4:] for name in frames_in(tmp_path / "f")] == [
+        "rgb-c0.png",
+        *(f"rgb-c{channel}-i5-j5.png" for channel in range(3)),
+        "grey-c0-i3-j3.png",
+        "grey-c0.png",
+    ]
+
+
+def test_a_lesson_of_pictures_has_no_other_image(mistake):
+    assert mistake("info", "image", "--image", "1").endswith(
+        "image has no image 1; its images are numbered 0 to 0."
+    )

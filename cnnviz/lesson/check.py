@@ -15,14 +15,19 @@ from cattrs import (
 
 from cnnviz.engine.expression import read_expression
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.tables import ExpressionFile, LessonFile, converter
+from cnnviz.lesson.tables import AnyFile, ExpressionFile, LessonFile, PicturesFile, converter
 from cnnviz.lesson.values import Fault, hint, shown
 from cnnviz.text import tr
 
 
-def check(content: Mapping[str, Any]) -> tuple[LessonFile | ExpressionFile | None, list[str]]:
+def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
     """Return what a parsed lesson file says, or None and all that is wrong with it."""
-    lesson: LessonFile | ExpressionFile
+    lesson: AnyFile
+    if "images" in content:
+        try:
+            return converter().structure(content, PicturesFile), []
+        except BaseValidationError as error:
+            return None, list(_faults(error, ""))
     if "expressions" in content:
         across = list(_values_and_names(content))
         try:
@@ -50,7 +55,7 @@ def _faults(error: BaseException, path: str) -> Iterator[str]:
     elif isinstance(error, ForbiddenExtraKeysError):
         known = [column.name for column in fields(error.cl)]
         if error.cl is LessonFile:
-            known.append("expressions")
+            known += ["expressions", "images"]
         for key in sorted(error.extra_fields):
             place = f"{path}.{_key(key)}".removeprefix(".")
             if path and key in _AT_THE_TOP:

@@ -1,4 +1,4 @@
-"""A lesson: a network with its samples, or expressions; one of these is stepped through."""
+"""A lesson: a network with its samples, or expressions, or pictures; one of these is stepped through."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import numpy as np
 from cnnviz.engine.expression import Graph, is_expression, read_typed
 from cnnviz.engine.layer import VIEWS, Array
 from cnnviz.engine.network import Network
+from cnnviz.engine.pixels import Album
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.build import Samples, build
 from cnnviz.lesson.expressions import Example, Expressions, build_expressions
 from cnnviz.lesson.files import lesson_names, lesson_path, read_file
 from cnnviz.lesson.letters import read_letters
+from cnnviz.lesson.pictures import build_album
 from cnnviz.lesson.place import find_stops
-from cnnviz.lesson.tables import ExpressionFile
+from cnnviz.lesson.tables import ExpressionFile, PicturesFile
 from cnnviz.scene.numbers import as_formula
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
@@ -36,7 +38,8 @@ DEFAULT = "digits"
 class Lesson:
     """A network, a sample that has gone through it, and the program of all that was computed.
 
-    Of an expression lesson the network is a graph, and each sample an expression with its values.
+    Of an expression lesson the network is a graph, and each sample an expression with its values; of a
+    lesson about pictures both are the album of them.
 
     Attributes
     ----------
@@ -44,9 +47,9 @@ class Lesson:
         What the lesson is asked for by.
     title, sentence : str
         Its name for people, and what it shows.
-    network : Network or Graph
+    network : Network, Graph or Album
         A network is shared by the lessons that `choose` returns; every expression is a graph of its own.
-    samples : Samples or Expressions
+    samples : Samples, Expressions or Album
         What can be chosen from.
     image : int
         The one that is shown.
@@ -61,8 +64,8 @@ class Lesson:
     name: str
     title: str
     sentence: str
-    network: Network | Graph
-    samples: Samples | Expressions
+    network: Network | Graph | Album
+    samples: Samples | Expressions | Album
     image: int
     tape: Tape
     program: Program
@@ -142,6 +145,13 @@ def load_lesson(name_or_path: str | os.PathLike[str] = DEFAULT, image: int | Non
         return Lesson(
             path.stem, described.title, described.sentence, samples=expressions, image=chosen, **made
         )
+    if isinstance(described, PicturesFile):
+        album, chosen = build_album(path, described), image or 0
+        made = _iteration(path.stem, album, album, chosen)
+        stops = find_stops(path, described.stops, made["program"])
+        return Lesson(
+            path.stem, described.title, described.sentence, samples=album, image=chosen, stops=stops, **made
+        )
     network, samples = build(path, described)
     chosen = described.input.show if image is None else image
     letters = read_letters(path, described, network)
@@ -175,8 +185,8 @@ def _typed(text: str, index: int) -> Lesson:
 
 def _iteration(
     name: str,
-    network: Network | Graph | None,
-    samples: Samples | Expressions,
+    network: Network | Graph | Album | None,
+    samples: Samples | Expressions | Album,
     index: int,
     input_gradient: str = "gathered",
     symbols: Mapping[str, str] | None = None,
@@ -192,6 +202,9 @@ def _iteration(
         example = samples.examples[index]
         tape, graph = example.graph.run(example.values), example.graph
         return {"network": graph, "tape": tape, "program": Program(graph.calls(tape)), "stops": example.stops}
+    if isinstance(samples, Album):
+        tape = samples.run()
+        return {"network": network, "tape": tape, "program": Program(samples.calls(tape))}
     assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
         tape = network.run(samples.image(index), _target(network, samples, index))

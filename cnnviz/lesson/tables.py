@@ -151,6 +151,42 @@ class ExpressionFile:
 
 
 @dataclass(frozen=True)
+class PicturePart:
+    """One of the tables ``[[images]]``: a picture that is read pixel by pixel.
+
+    Attributes
+    ----------
+    name : str
+        What the program calls it.
+    pixels : Array
+        (height, width, depth), whole numbers from 0 to 255.
+    """
+
+    name: Name
+    pixels: Numbers
+
+
+@dataclass(frozen=True)
+class PicturesFile:
+    """A whole lesson file about pictures instead of a network, checked but for their pixels.
+
+    Attributes
+    ----------
+    title, sentence : str
+        Its name for people, and what it shows.
+    images : tuple[PicturePart, ...]
+        The pictures, in the order they are read.
+    stops : tuple[StopPart, ...]
+        Where the lesson has something to say.
+    """
+
+    title: Text
+    sentence: Text
+    images: tuple[PicturePart, ...]
+    stops: tuple[StopPart, ...] = ()
+
+
+@dataclass(frozen=True)
 class LessonFile:
     """A whole lesson file about a network, checked in itself; shapes and data files are yet to be looked at.
 
@@ -188,6 +224,8 @@ class LessonFile:
     input_gradient: View = VIEWS[0]
     symbols: dict[str, Text] = field(default_factory=dict)
 
+
+AnyFile = LessonFile | ExpressionFile | PicturesFile
 
 Hook = Callable[[Any, Any], Any]
 

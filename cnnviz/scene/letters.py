@@ -20,6 +20,9 @@ from cnnviz.trace.program import Program
 ZERO = "0"
 """What padding is called, and what a lesson calls a cell that is to be left out of sums."""
 
+# Letters of arrays whose names are words.
+_SHORT = {"image": "p"}
+
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 # How wide letters are, in parts of their size; others are like digits.
@@ -71,7 +74,7 @@ class Names:
         letter = array
         if self.operation.phase == "update" and array in ("w", "dw"):
             letter = array.replace("w", self._parameter)
-        return ("∂", letter[1:]) if letter in ("dx", "dy", "dw", "db") else ("", letter)
+        return ("∂", letter[1:]) if letter in ("dx", "dy", "dw", "db") else ("", _SHORT.get(letter, letter))
 
     @cached_property
     def _parameter(self) -> str:

@@ -202,6 +202,7 @@ def symbol(name: str) -> str:
 def look(operation: Operation, name: str, pixels: bool = False) -> Look:
     """Return how an array of an operation is drawn: from its final values, so the same at every step."""
     values = final(operation, name)
+    pixels = pixels or "image" in operation.call.given
     if name in operation.call.before:  # what it was is shown beside what it becomes
         values = np.concatenate([operation.call.before[name].reshape(-1), values.reshape(-1)])
     finite = np.abs(values[np.isfinite(values)])

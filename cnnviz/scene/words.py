@@ -41,6 +41,12 @@ _OUTPUT = {"o": "output map", "i": "row", "j": "column"}
 _WINDOW = {"u": "window row", "v": "window column"}
 
 WORDS: Mapping[str, Words] = {
+    "read_pixels": Words(
+        "",
+        "Every number of a pixel, 0 to 255, is divided by 255; one channel is written after the other.",
+        ("x = image / 255",),
+        _MAP,
+    ),
     "conv2d": Words(
         "",
         "Lay the kernel over the input: multiply what lies on top of each other, add it "

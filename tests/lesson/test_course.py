@@ -77,6 +77,31 @@ def test_title_and_sentence_are_those_of_the_lesson(name):
 # ----------------------------------------------------------------------------------- the taught numbers
 
 
+def test_image():
+    rgb, grey = tape("image").of("rgb"), tape("image").of("grey")
+
+    assert rgb["image"].shape == (6, 6, 3)
+    assert rgb["x"].shape == (3, 6, 6)
+    assert grey["image"].shape == (4, 4, 1)
+    assert grey["x"].shape == (1, 4, 4)
+    for picture in (rgb, grey):
+        assert set(np.ravel(picture["image"]) % 1) == {0}
+        assert picture["image"].min() >= 0 and picture["image"].max() == 255
+        for channel in range(len(picture["x"])):
+            np.testing.assert_allclose(
+                picture["x"][channel] * 255, picture["image"][:, :, channel], **EXACTLY
+            )
+    assert rgb["image"][0, 0].tolist() == [120, 190, 255], "sky, as its caption says"
+    assert rgb["image"][0, 2].tolist() == [230, 40, 60], "a petal"
+
+
+def test_image_is_read_channel_by_channel():
+    program = lesson("image").program
+    writes = [program.state(index).writes for index in range(len(program))]
+    cells = [index for written in writes for _, index in written]
+    assert cells == [*np.ndindex(3, 6, 6), *np.ndindex(1, 4, 4)]
+
+
 def test_convolution():
     x, f, y = (tape("convolution")[f"conv.{name}"] for name in "xwy")
     cells = {letter: number for number, letter in enumerate("abcdefghijkl", 1)}

@@ -172,6 +172,11 @@ def chain() -> Program:
     return load_lesson("chain-rule").program
 
 
+def pictures() -> Program:
+    """Pictures that are read pixel by pixel, in colour and in grey."""
+    return load_lesson("image").program
+
+
 def overflowing() -> Program:
     """Numbers that grow until they are infinite, and then are none."""
     layers: Layers = [("conv", Conv2d(1, 2, 2)), ("flatten", Flatten()), ("fc", Linear(8, 3))]
@@ -186,7 +191,20 @@ def overflowing() -> Program:
 
 _MAKERS: dict[str, Callable[[], Program]] = {
     made.__name__: made
-    for made in (digits, every, large, one, columns, deep, tiny, scattered, unknown, chain, overflowing)
+    for made in (
+        digits,
+        every,
+        large,
+        one,
+        columns,
+        deep,
+        tiny,
+        scattered,
+        unknown,
+        chain,
+        pictures,
+        overflowing,
+    )
 }
 NAMES = tuple(_MAKERS)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnviz.scene import grid
 from cnnviz.scene.letters import plain
-from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Rect, label
+from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Group, Label, Mark, Rect, label
 from cnnviz.scene.moment import Look, Moment
 from cnnviz.scene.numbers import number
 
@@ -94,7 +94,7 @@ def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
     """Draw the colours' scale under a grid, the values at both ends; none where names stand in its cells."""
     if over.w < 90 * unit or look.letters:
         return []
-    low = 0.0 if look.palette == "pixel" else -look.limit
+    low = 0.0 if look.palette in FROM_ZERO else -look.limit
     ends = (
         number(low * 10.0**-look.power, look.places if low else 0),
         look.bare(look.limit),
