@@ -531,10 +531,8 @@ def _sum_so_far(
 
 
 def sum_in_letters(moment: Moment, found: Terms, parts: Anatomy, scope: dict[str, Any]) -> str:
-    """Write the terms taken so far with names, the middle of many left out: ``aw + bx``."""
-    sign = " + " if "+=" in parts.text else " − " if "-=" in parts.text else ""
-    if not sign:
-        return parts.target.name
+    """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
+    sign = " + " if "+=" in parts.text else " − " if "-=" in parts.text else ", "
     taken = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
     texts = [
         "".join(run.text for run in _term(moment, parts, {**scope, **term_variables(moment, found, k)}))
@@ -542,5 +540,8 @@ def sum_in_letters(moment: Moment, found: Terms, parts: Anatomy, scope: dict[str
     ]
     if len(taken) < found.done:
         texts.insert(1, "…")
+    if sign == ", ":
+        return f"max({sign.join(texts)})" if texts and "max(" in parts.text else parts.target.name
     start = "".join(run.text for run in _start(moment, parts, scope))
-    return sign.join([*filter(None, [start]), *texts]) or ZERO
+    whole = sign.join([*filter(None, [start]), *texts]) or ZERO
+    return MINUS + whole if sign == " − " and texts and not start else whole

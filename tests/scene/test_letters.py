@@ -14,10 +14,10 @@ from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.letters import names
 from cnnviz.scene.marks import Cells, Frame, Label, Run
 from cnnviz.scene.provenance import origin
+from cnnviz.scene.words import words
 from cnnviz.trace.program import Program
-from tests.scene.looking import all_marks, described, grids, in_pane, inside, said
+from tests.scene.looking import all_marks, described, grids, in_pane, said
 from tests.scene.programs import NAMES, program, telling_offsets, view
-from tests.scene.test_frame import panel
 
 lesson = cache(load_lesson)
 
@@ -63,19 +63,20 @@ def test_names_are_read_and_fit_their_cells(name):
                 assert max(len(line) for line in lines) * 0.3 * mark.size < mark.cell[0]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_arithmetic_holds_no_number_of_a_value(name):
-    """Whole numbers stay where they are indices, sizes, or literals of the listing."""
-    made = program(name)
+@pytest.mark.parametrize("name", EVERY)
+def test_no_pane_tells_a_value(name):
+    """Numbers with a point are literals of the listing, and whole ones are indices, sizes or steps."""
+    made = program_of(name)
     for step in sample_of(made):
         at, frame = moment(made, step, letters=True), lettered(made, step)
         source = " ".join(at.operation.tree.source)
-        box = panel(frame)
-        inner = [mark for mark in frame.marks if isinstance(mark, Label) and inside(mark.box, box, 1.0)]
-        for text in said(inner):
-            plain = re.sub(r"\[[^\]]*\]|for .*|after .*|[a-z_]+\d+", "", text)
-            for found in re.findall(r"\d+\.\d+", plain):
+        for text in (
+            text for pane in ("network", "stage", "debugger") for text in said(in_pane(frame, pane))
+        ):
+            told = text.replace(words(at.operation.tree.name).sentence, "")
+            for found in re.findall(r"\d+\.\d+", told):
                 assert found in source, (text, step)
+            assert not re.search(r"(?<![\w\]] )−\d|NaN|∞|10[⁰¹²³⁴-⁹⁻]", told), (text, step)
 
 
 def test_names_are_those_of_array_and_index():
@@ -146,6 +147,19 @@ def test_long_sums_keep_their_ends():
     step = made.find("conv2", line=9, o=3, i=1, j=1, c=2, u=1, v=2)
     told = said(in_pane(lettered(made, step), "stage"))
     assert "acc = b₃ + w₃₀₀₀·x₀₀₀ + … + w₃₂₁₂·x₂₁₂" in told
+
+
+def test_the_largest_so_far_is_told_in_letters():
+    made = program("digits")
+    step = made.find("pool1", line=10, c=1, i=1, j=2, u=1)
+    told = said(in_pane(lettered(made, step), "stage"))
+    assert "best = max(x₁₂₄, x₁₂₅, x₁₃₄)" in told
+
+
+def test_what_is_taken_off_is_told_as_taken_off():
+    made = program("digits")
+    told = said(in_pane(lettered(made, made.find("loss", line=4, n=1)), "stage"))
+    assert "total = −t₀·log(y₀) − t₁·log(y₁)" in told
 
 
 def test_an_update_tells_the_old_weight_from_the_new():
