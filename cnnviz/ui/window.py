@@ -14,6 +14,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.expressions import Expressions
 from cnnviz.lesson.lesson import Lesson, Samples
 from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
@@ -170,8 +171,9 @@ class Window(QMainWindow):
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.view))
         images = lesson.samples if isinstance(lesson.samples, Samples) else None
         picture = thumbnail(images.image(lesson.image), 64) if images and many else None
-        self.actions_by_name["image"].setText(tr("Choose image…") if images else tr("Choose expression…"))
-        self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=images is None)
+        typed = isinstance(lesson.samples, Expressions)
+        self.actions_by_name["image"].setText(tr("Choose expression…") if typed else tr("Choose image…"))
+        self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=typed)
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _switch_input_gradient(self) -> None:

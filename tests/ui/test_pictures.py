@@ -15,6 +15,7 @@ def test_it_is_opened_and_walked(opened):
     assert opened.windowTitle().startswith("What a picture is")
     assert not opened.actions_by_name["image"].isEnabled()
     assert not opened.message.isVisible()
+    assert not opened.bar.expression.isVisible()
     for _ in range(20):
         opened.player.go(opened.player.cursor.next())
         assert not opened.grab().isNull()

@@ -132,7 +132,8 @@ def _channels(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 def _outlined(box: Box, colour: Role, unit: float) -> list[Mark]:
     """Outline a cell in front of any colour: with a rim of the ground's."""
-    return [grid.outline(box, "ground", 9 * unit), grid.outline(box, colour, 4 * unit)]
+    rim = min(9 * unit, 0.16 * box.w)
+    return [grid.outline(box, "ground", rim), grid.outline(box, colour, 4 * unit)]
 
 
 def _tinted(moment: Moment, plane: grid.Plane, channel: int) -> grid.Plane:

@@ -102,7 +102,14 @@ def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
     y, side = over.bottom + 9 * unit, 56 * unit
     bar = Box(round(over.x + side), round(y + 5 * unit), min(over.w - 2 * side, 110 * unit), round(9 * unit))
     if bar.w < 20 * unit:
-        return [label(Box(over.x, y, over.w, 19 * unit), f"±{ends[1]}", 13 * unit, "muted")]
+        return [
+            label(
+                Box(over.x, y, over.w, 19 * unit),
+                f"±{ends[1]}" if low else f"0 … {ends[1]}",
+                13 * unit,
+                "muted",
+            )
+        ]
     colours = np.linspace(low, look.limit, 32)[None]
     return [
         label(Box(over.x, y, side - 7 * unit, 19 * unit), ends[0], 13 * unit, "muted", align="right"),
