@@ -108,15 +108,14 @@ def _summed(operation: Operation) -> tuple[str, Anatomy, Anatomy, tuple[Loop, ..
     loops = [loop]
     while isinstance(loops[-1].body.statements[0], Loop):
         loops.append(loops[-1].body.statements[0])
-    begun, added, written = (
-        anatomy(operation.tree, line)
-        for line in (first.number, loops[-1].body.statements[0].number, last.number)
-    )
+    lines = (first, loops[-1].body.statements[0], last)
+    begun, added, written = (anatomy(operation.tree, line.number) for line in lines)
     if begun is None or added is None or written is None or prod(loop.count for loop in loops) > _MOST_TERMS:
         return None
-    plain = written.text[written.right :] == added.target.name and added.text[added.right :].count("*") >= 1
-    factors = added.text[added.right :].split(" * ")
-    if not plain or "+=" not in added.text or len(factors) != 2 or len(added.operands) != 2:
+    adds_a_product = (
+        "+=" in added.text and added.text[added.right :].count(" * ") == len(added.operands) - 1 == 1
+    )
+    if not adds_a_product or written.text[written.right :] != added.target.name:
         return None
     return last.target, begun, added, tuple(loops)
 

@@ -18,7 +18,7 @@ from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
 ZERO = "0"
-"""What padding is called, and what a lesson calls a cell that is to be left out of sums."""
+"""What padding is called, and what a lesson calls a cell that forward sums leave out."""
 
 # Letters of arrays whose names are words.
 _SHORT = {"image": "p"}
@@ -60,13 +60,14 @@ class Names:
         if place is None:
             return ZERO
         sign, letter = self._letter(array)
-        shape = self._shape(array, letter)
+        shape = self._shape(array)
         if len(place) != len(shape):
             place = tuple(int(k) for k in np.unravel_index(place[0], shape))
         given = self.given.get(letter)
         if given is not None:
-            name = given[int(np.ravel_multi_index(place, shape))] if shape else given[0]
-            return sign + name if name != ZERO else ZERO
+            name = given[int(np.ravel_multi_index(place, shape))]
+            if name != ZERO or self.operation.phase == "forward":
+                return sign + name
         return sign + letter + _subscript(place, shape)
 
     def _letter(self, array: str) -> tuple[str, str]:
@@ -80,7 +81,7 @@ class Names:
     def _parameter(self) -> str:
         return self.operation.name.rpartition(".")[2]
 
-    def _shape(self, array: str, letter: str) -> Shape:
+    def _shape(self, array: str) -> Shape:
         call = self.operation.call
         if self.operation.phase == "update":
             return self.shapes[self._parameter]

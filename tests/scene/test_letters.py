@@ -125,6 +125,21 @@ def test_a_lesson_names_cells_and_their_gradients(tmp_path):
     assert "y[0] = c + pu + qv" in said(in_pane(lettered(made, last), "stage"))
 
 
+def test_a_bias_called_zero_is_left_out_of_sums_but_keeps_its_gradient(tmp_path):
+    path = tmp_path / "named.toml"
+    path.write_text(
+        'title = "T"\nsentence = "S."\n'
+        "input = { shape = [2], values = [1, 2], target = [1, 0] }\n"
+        'layers = [{ name = "fc", kind = "linear", neurons = 2 }]\n'
+        'loss = { kind = "half_squared_error" }\nseed = 1\nletters = { fc = { b = "0 0" } }\n'
+    )
+    made = load_lesson(path).program
+    assert names(made, made.operation("fc")).cell("b", (1,)) == "0"
+    assert names(made, made.operation("fc.db")).cell("db", (1,)) == "∂b₁"
+    told = said(in_pane(lettered(made, made.find("fc", line=5, n=1, m=1)), "stage"))
+    assert "acc = w₀₁·x₀ + w₁₁·x₁" in told
+
+
 def test_the_sum_so_far_is_told_in_letters():
     made = lesson("convolution").program
     step = made.find("conv", line=9, u=1)
