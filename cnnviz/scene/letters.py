@@ -57,8 +57,8 @@ class Names:
 
     def _cell(self, array: str, index: tuple[int, ...]) -> str:
         place = own_place(self.operation.call, array, index)
-        if place is None:
-            return ZERO
+        if place is None:  # what is written there is the gradient of padding, which nobody asks for
+            return "∂" + ZERO if array in self.operation.call.writes else ZERO
         sign, letter = self._letter(array)
         shape = self._shape(array)
         if len(place) != len(shape):

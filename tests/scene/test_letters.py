@@ -42,14 +42,17 @@ def lettered(made: Program, step: int, width: float = 1920, height: float = 1080
 @pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
 @pytest.mark.parametrize("name", EVERY)
 def test_no_cell_holds_a_number(name, size):
-    """Padding is the number 0, and the one that is read."""
+    """But for padding, which is 0."""
     made = program_of(name)
     for step in sample_of(made):
         for mark in all_marks(lettered(made, step, *size).marks):
             if isinstance(mark, Cells):
                 for text in (text for row in mark.texts for text in row):
                     pieces = re.split(r"[·\n]+", text)
-                    assert not any(NUMBER.search(piece) for piece in pieces if piece != "0"), (step, text)
+                    assert not any(NUMBER.search(piece) for piece in pieces if piece not in ("0", "∂0")), (
+                        step,
+                        text,
+                    )
 
 
 @pytest.mark.parametrize("name", EVERY)
