@@ -509,14 +509,12 @@ def _sum_so_far(
             runs += (*with_numbers(moment, now, scope), Run(" = ", "muted"))
         text = _result(moment, now, scope)
         if moment.letters and plain:
-            text = sum_in_letters(moment, found, parts, scope)
+            text = sum_in_letters(moment, found)
         elif moment.letters and _apart(found, parts):
             text += " + " + "".join(run.text for run in with_numbers(moment, now, scope))
         marks.append(Label(left, (*runs, Run(text, "written", True)), 30 * unit, once=True))
     elif not parts.target.index and name in scope:
-        text = (
-            sum_in_letters(moment, found, parts, scope) if moment.letters else _result(moment, parts, scope)
-        )
+        text = sum_in_letters(moment, found) if moment.letters else _result(moment, parts, scope)
         runs = (
             Run(f"{name} = ", "muted"),
             Run(text, "written" if found.done == found.count else "ink", True),
@@ -530,8 +528,11 @@ def _sum_so_far(
     return marks
 
 
-def sum_in_letters(moment: Moment, found: Terms, parts: Anatomy, scope: dict[str, Any]) -> str:
+@lru_cache(maxsize=4)  # two panes show it
+def sum_in_letters(moment: Moment, found: Terms) -> str:
     """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
+    parts, scope = anatomy(moment.operation.tree, found.line), scope_of(moment)
+    assert parts is not None
     sign = " + " if "+=" in parts.text else " − " if "-=" in parts.text else ", "
     taken = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
     texts = [

@@ -86,6 +86,9 @@ def _sums(grid: Cells, of: Names, unit: float) -> Texts | None:
     found = _summed(of.operation)
     if found is None or found[0] != grid.array or rows * columns > 100:
         return None
+    middle = sum_of(of, grid.index_of(rows // 2, columns // 2))
+    if size_of(grid, ((middle,),), unit) < _SMALLEST_SUM:
+        return None
     texts = tuple(tuple(sum_of(of, grid.index_of(r, c)) for c in range(columns)) for r in range(rows))
     return texts if size_of(grid, texts, unit) >= _SMALLEST_SUM else None
 

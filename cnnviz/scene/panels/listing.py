@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cnnviz.scene.arithmetic import scope_of, sum_in_letters, terms
+from cnnviz.scene.arithmetic import sum_in_letters, terms
 from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
 from cnnviz.scene.moment import Moment, role, symbol
@@ -279,7 +279,7 @@ def _float_text(moment: Moment, name: str) -> str:
     parts = anatomy(moment.operation.tree, found.line) if found and moment.terms_begun else None
     if found is None or parts is None or parts.target.name != name:
         return name
-    whole = sum_in_letters(moment, found, parts, scope_of(moment))
+    whole = sum_in_letters(moment, found)
     return whole if name_width(whole) <= _MOST_OF_A_SUM else "… + " + whole.rpartition(" + ")[2]
 
 
