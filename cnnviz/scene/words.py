@@ -41,12 +41,6 @@ _OUTPUT = {"o": "output map", "i": "row", "j": "column"}
 _WINDOW = {"u": "window row", "v": "window column"}
 
 WORDS: Mapping[str, Words] = {
-    "read_pixels": Words(
-        "",
-        "Every number of a pixel, 0 to 255, is divided by 255; one channel is written after the other.",
-        ("x = image / 255",),
-        _MAP,
-    ),
     "conv2d": Words(
         "",
         "Lay the kernel over the input: multiply what lies on top of each other, add it "
@@ -311,6 +305,12 @@ WORDS: Mapping[str, Words] = {
             r" - \eta\, \frac{\m{n} / (1 - \beta_1^t)}{\sqrt{\v{n} / (1 - \beta_2^t)} + \varepsilon}",
         ),
         {"n": "weight"},
+    ),
+    "read_pixels": Words(
+        "",
+        "Every number of a pixel, 0 to 255, is divided by 255; one channel is written after the other.",
+        (r"\x{c,i,j} = \frac{\part{image}{\mathrm{image}_{i,j,c}}}{255}",),
+        _MAP,
     ),
 }
 
