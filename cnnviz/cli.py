@@ -238,12 +238,16 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _info(arguments: argparse.Namespace) -> int:
     from cnnviz.engine.layer import shape_text
+    from cnnviz.engine.pixels import Album
     from cnnviz.lesson.expressions import Expressions
 
     lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
     say(f"{lesson.title} ({lesson.name})\n{textwrap.fill(lesson.sentence, 92)}\n")
     if isinstance(lesson.samples, Expressions):
         say(_expression_text(lesson.samples, lesson.image) + "\n")
+    elif isinstance(lesson.samples, Album):
+        shapes = [f"{shown.name} {shape_text(shown.pixels.shape)}" for shown in lesson.samples.pictures]
+        say(tr("Pictures (height × width × depth): {shapes}", shapes=", ".join(shapes)) + "\n")
     else:
         say(
             tr("Input: {shape}", shape=shape_text(lesson.network.input_shape))
@@ -385,6 +389,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
         ),
         ("cnnviz export digits -o frames --size 3840x2160 --image 7", "large, of another image"),
         ("cnnviz export training -o frames --iteration 500", "of an iteration of a training"),
+        ("cnnviz export convolution -o frames --every cell --letters", "with names in place of numbers"),
     )
     _lesson_arguments(parser)
     parser.add_argument(
@@ -414,12 +419,13 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--theme", choices=("light", "dark"), default="light", help="its colours (default: light)"
     )
+    parser.add_argument("--letters", action="store_true", help="names in place of numbers")
 
 
 def _export(arguments: argparse.Namespace) -> int:
     from cnnviz.render.export import Look
 
-    look = Look(arguments.size[0], arguments.size[1], arguments.theme)
+    look = Look(arguments.size[0], arguments.size[1], arguments.theme, arguments.letters)
     lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
     return export_frames(
         lesson, arguments.lesson, arguments.output, arguments.every, look, arguments.first, arguments.last

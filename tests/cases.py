@@ -25,6 +25,7 @@ from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD, Adam, Optimiser
+from cnnviz.engine.pixels import Album, Picture
 
 Rng = np.random.Generator
 Made = tuple[Layer, Shape]
@@ -199,11 +200,22 @@ def optimiser_calls(label: str) -> list[Call]:
     return [call for call in network.calls(tape) if call.phase == "update"]
 
 
+def pixels_calls() -> list[Call]:
+    """The reading of a coloured picture and of a grey one, neither of them square."""
+    rng = np.random.default_rng(8)
+    shapes = {"rgb": (3, 4, 3), "grey": (2, 3, 1)}
+    album = Album(
+        tuple(Picture(name, rng.integers(0, 256, shape).astype(np.float64)) for name, shape in shapes.items())
+    )
+    return album.calls(album.run())
+
+
 def all_calls() -> list[tuple[str, Call]]:
     """Every listing there is, at work on some arrays."""
     groups = [(case.label, case.calls()) for case in LAYER_CASES]
     groups += [(label, loss_calls(label)) for label in LOSSES]
     groups += [(label, optimiser_calls(label)) for label in OPTIMISERS]
+    groups.append(("pixels", pixels_calls()))
     return [(f"{label}-{call.listing.__name__}", call) for label, calls in groups for call in calls]
 
 

@@ -344,6 +344,16 @@ def test_frames_are_numbered_and_named_by_their_steps(run, painted, lesson, tmp_
     assert [int(name.partition("-")[0]) for name in names] == sorted(painted)
 
 
+def test_frames_in_letters_differ_from_those_in_numbers(run, qapp, lesson, tmp_path):
+    for folder, more in (("numbers", ()), ("letters", ("--letters",))):
+        run("export", lesson, "-o", tmp_path / folder, "--every", "layer", *SMALL, *more)
+    names = frames_in(tmp_path / "letters")
+
+    assert names == frames_in(tmp_path / "numbers")
+    for name in names[1:]:
+        assert (tmp_path / "letters" / name).read_bytes() != (tmp_path / "numbers" / name).read_bytes()
+
+
 def test_from_and_to(run, painted, lesson, tmp_path):
     run(
         "export",
@@ -407,6 +417,7 @@ def test_an_interrupted_export_goes_on(run, painted, lesson, tmp_path, monkeypat
     "changed, named",
     [
         (("--theme", "dark"), "they are light, not dark;"),
+        (("--letters",), "their cells show numbers, not letters;"),
         (("--size", "640x360"), "they are 320x180 pixels large, not 640x360;"),
         (("--every", "map"), "there is one for every layer, not for every map;"),
         (("--from", "3"), "they begin at step 0, not at 3; name another folder, or empty this one."),
@@ -455,6 +466,7 @@ def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
         "to": str(len(load_lesson(lesson).program) - 1),
         "size": "320x180",
         "theme": "dark",
+        "cells": "numbers",
         "content": "",
     }
 
@@ -740,3 +752,29 @@ def test_progress_of_a_training_without_a_terminal(run, monkeypatch):
 )
 def test_an_iteration_that_is_not_there(mistake, words, sentence):
     assert mistake(*words).startswith(sentence)
+
+
+def test_a_lesson_of_pictures(run, qapp, tmp_path):
+    status, out, _ = run("info", "image", "--listings")
+    assert status == 0
+    assert "Pictures (height × width × depth): rgb 6 × 6 × 3, grey 4 × 4 × 1" in out
+    assert "x[c, i, j] = image[i, j, c] / 255" in out
+
+    assert run("dump", "image", "-o", tmp_path / "image.npz", "--at", "rgb[2,0,0]")[0] == 0
+    with np.load(tmp_path / "image.npz") as dumped:
+        assert dumped["rgb.x"].shape == (3, 6, 6)
+        assert (dumped["at.c"], dumped["at.x"][2, 0, 0], dumped["at.x"][2, 0, 1]) == (2, 1, 0)
+
+    assert run("export", "image", "-o", tmp_path / "f", "--every", "map", *SMALL)[0] == 0
+    assert [name[4:] for name in frames_in(tmp_path / "f")] == [
+        "rgb-c0.png",
+        *(f"rgb-c{channel}-i5-j5.png" for channel in range(3)),
+        "grey-c0-i3-j3.png",
+        "grey-c0.png",
+    ]
+
+
+def test_a_lesson_of_pictures_has_no_other_image(mistake):
+    assert mistake("info", "image", "--image", "1").endswith(
+        "image has no image 1; its images are numbered 0 to 0."
+    )

@@ -15,14 +15,19 @@ from cattrs import (
 
 from cnnviz.engine.expression import read_expression
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.tables import ExpressionFile, LessonFile, converter
+from cnnviz.lesson.tables import AnyFile, ExpressionFile, LessonFile, PicturesFile, converter
 from cnnviz.lesson.values import Fault, hint, shown
 from cnnviz.text import tr
 
 
-def check(content: Mapping[str, Any]) -> tuple[LessonFile | ExpressionFile | None, list[str]]:
+def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
     """Return what a parsed lesson file says, or None and all that is wrong with it."""
-    lesson: LessonFile | ExpressionFile
+    lesson: AnyFile
+    if "images" in content:
+        try:
+            return converter().structure(content, PicturesFile), []
+        except BaseValidationError as error:
+            return None, list(_faults(error, ""))
     if "expressions" in content:
         across = list(_values_and_names(content))
         try:
@@ -50,7 +55,7 @@ def _faults(error: BaseException, path: str) -> Iterator[str]:
     elif isinstance(error, ForbiddenExtraKeysError):
         known = [column.name for column in fields(error.cl)]
         if error.cl is LessonFile:
-            known.append("expressions")
+            known += ["expressions", "images"]
         for key in sorted(error.extra_fields):
             place = f"{path}.{_key(key)}".removeprefix(".")
             if path and key in _AT_THE_TOP:
@@ -212,9 +217,11 @@ def _names_used_twice(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _unknown_layers(content: Mapping[str, Any]) -> Iterator[str]:
     names = [name for _, name in _layer_names(content)]
-    for name in _table(content, "parameters"):
-        if name not in names:
-            yield tr("parameters.{name}: there is no such layer", name=_key(name)) + hint(name, names)
+    for table in ("parameters", "letters"):
+        for name in _table(content, table):
+            if name not in names:
+                path = f"{table}.{_key(name)}"
+                yield tr("{path}: there is no such layer", path=path) + hint(name, names)
 
 
 def _one_of(table: Mapping[str, Any], path: str, keys: Sequence[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.check import check
-from cnnviz.lesson.tables import ExpressionFile, LessonFile
+from cnnviz.lesson.tables import AnyFile
 from cnnviz.resources import resource
 from cnnviz.text import tr
 
@@ -67,7 +67,7 @@ def lesson_path(name_or_path: str | os.PathLike[str]) -> Path:
     )
 
 
-def read_file(path: Path) -> LessonFile | ExpressionFile:
+def read_file(path: Path) -> AnyFile:
     """Read and check a lesson file in itself, without the data files beside it.
 
     Raises

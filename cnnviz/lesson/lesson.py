@@ -1,4 +1,4 @@
-"""A lesson: a network with its samples, or expressions; one of these is stepped through."""
+"""A lesson: a network with its samples, or expressions, or pictures; one of these is stepped through."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ import numpy as np
 from cnnviz.engine.expression import Graph, is_expression, read_typed
 from cnnviz.engine.layer import VIEWS
 from cnnviz.engine.network import Network
+from cnnviz.engine.pixels import Album
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.build import Samples, build, build_run, target_of
 from cnnviz.lesson.expressions import Example, Expressions, build_expressions
 from cnnviz.lesson.files import lesson_names, lesson_path, read_file
+from cnnviz.lesson.letters import read_letters
+from cnnviz.lesson.pictures import build_album
 from cnnviz.lesson.place import find_stops
-from cnnviz.lesson.tables import ExpressionFile
+from cnnviz.lesson.tables import ExpressionFile, PicturesFile
 from cnnviz.scene.numbers import as_formula, count
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
@@ -36,7 +39,8 @@ DEFAULT = "digits"
 class Lesson:
     """A network, a sample that has gone through it, and the program of all that was computed.
 
-    Of an expression lesson the network is a graph, and each sample an expression with its values.
+    Of an expression lesson the network is a graph, and each sample an expression with its values; of a
+    lesson about pictures both are the album of them.
 
     Attributes
     ----------
@@ -44,10 +48,10 @@ class Lesson:
         What the lesson is asked for by.
     title, sentence : str
         Its name for people, and what it shows.
-    network : Network or Graph
+    network : Network, Graph or Album
         A network is shared by the lessons that `choose` returns; every expression is a graph of its own, and
         every iteration of a training has a copy of its own.
-    samples : Samples or Expressions
+    samples : Samples, Expressions or Album
         What can be chosen from.
     image : int
         The one that is shown.
@@ -66,8 +70,8 @@ class Lesson:
     name: str
     title: str
     sentence: str
-    network: Network | Graph
-    samples: Samples | Expressions
+    network: Network | Graph | Album
+    samples: Samples | Expressions | Album
     image: int
     tape: Tape
     program: Program
@@ -123,7 +127,10 @@ class Lesson:
             )
         assert isinstance(self.network, Network)
         program = Program(
-            self.network.calls(self.tape, input_gradient), self.program.symbols, self.program.iteration
+            self.network.calls(self.tape, input_gradient),
+            self.program.symbols,
+            self.program.names,
+            self.program.iteration,
         )
         return replace(self, program=program)._hearing(stops_in(self._said, self.program, program))
 
@@ -168,10 +175,14 @@ class Lesson:
         there = replace(self, image=own, iteration=iteration, **made)._hearing(self._said)
         return there if image is None else there.choose(image)
 
-    def _run_through(self, network: Network | Graph, index: int, iteration: int | None) -> dict[str, Any]:
+    def _run_through(
+        self, network: Network | Graph | Album, index: int, iteration: int | None
+    ) -> dict[str, Any]:
         """Return what `_iteration` does, shown as this lesson is."""
         program = self.program
-        return _iteration(self.name, network, self.samples, index, program.view, program.symbols, iteration)
+        return _iteration(
+            self.name, network, self.samples, index, program.view, program.symbols, program.names, iteration
+        )
 
     def _hearing(self, said: tuple[Stop, ...]) -> Lesson:
         """Return the lesson with those of its stops that speak of its iteration, and of the image shown."""
@@ -222,6 +233,13 @@ def _loaded(name_or_path: str | os.PathLike[str], image: int | None) -> Lesson:
         return Lesson(
             path.stem, described.title, described.sentence, samples=expressions, image=chosen, **made
         )
+    if isinstance(described, PicturesFile):
+        album, chosen = build_album(path, described), image or 0
+        made = _iteration(path.stem, album, album, chosen)
+        stops = find_stops(path, described.stops, made["program"])
+        return Lesson(
+            path.stem, described.title, described.sentence, samples=album, image=chosen, stops=stops, **made
+        )
     network, samples = build(path, described)
     run = build_run(described.training, network, samples) if described.training else None
     chosen = run.image_of(0) if run else described.input.show if image is None else image
@@ -232,6 +250,7 @@ def _loaded(name_or_path: str | os.PathLike[str], image: int | None) -> Lesson:
         chosen,
         described.input_gradient,
         described.symbols,
+        read_letters(path, described, network),
         0 if run else None,
     )
     program, tape = made["program"], made["tape"]
@@ -262,11 +281,12 @@ def _typed(text: str, index: int) -> Lesson:
 
 def _iteration(
     name: str,
-    network: Network | Graph | None,
-    samples: Samples | Expressions,
+    network: Network | Graph | Album | None,
+    samples: Samples | Expressions | Album,
     index: int,
     input_gradient: str = "gathered",
     symbols: Mapping[str, str] | None = None,
+    letters: Mapping[str, tuple[str, ...]] | None = None,
     iteration: int | None = None,
 ) -> dict[str, Any]:
     """Run one sample; return what ran it, the tape and the program, and of an expression its stops."""
@@ -279,8 +299,11 @@ def _iteration(
         example = samples.examples[index]
         tape, graph = example.graph.run(example.values), example.graph
         return {"network": graph, "tape": tape, "program": Program(graph.calls(tape)), "stops": example.stops}
+    if isinstance(samples, Album):
+        tape = samples.run()
+        return {"network": network, "tape": tape, "program": Program(samples.calls(tape))}
     assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
         tape = network.run(samples.image(index), target_of(network, samples, index))
-    program = Program(network.calls(tape, input_gradient), symbols, iteration)
+    program = Program(network.calls(tape, input_gradient), symbols, letters, iteration)
     return {"network": network, "tape": tape, "program": program}

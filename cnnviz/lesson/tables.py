@@ -176,6 +176,42 @@ class ExpressionFile:
 
 
 @dataclass(frozen=True)
+class PicturePart:
+    """One of the tables ``[[images]]``: a picture that is read pixel by pixel.
+
+    Attributes
+    ----------
+    name : str
+        What the program calls it.
+    pixels : Array
+        (height, width, depth), whole numbers from 0 to 255.
+    """
+
+    name: Name
+    pixels: Numbers
+
+
+@dataclass(frozen=True)
+class PicturesFile:
+    """A whole lesson file about pictures instead of a network, checked but for their pixels.
+
+    Attributes
+    ----------
+    title, sentence : str
+        Its name for people, and what it shows.
+    images : tuple[PicturePart, ...]
+        The pictures, in the order they are read.
+    stops : tuple[StopPart, ...]
+        Where the lesson has something to say.
+    """
+
+    title: Text
+    sentence: Text
+    images: tuple[PicturePart, ...]
+    stops: tuple[StopPart, ...] = ()
+
+
+@dataclass(frozen=True)
 class LessonFile:
     """A whole lesson file about a network, checked in itself; shapes and data files are yet to be looked at.
 
@@ -191,6 +227,8 @@ class LessonFile:
         What to draw them from instead.
     training : TrainingPart, optional
         How the network is trained in the lesson.
+    letters : dict[str, dict[str, str]]
+        What the cells of arrays are called in letters, by layer and array: names with blanks between them.
     stops : tuple[StopPart, ...]
         Where the lesson has something to say.
     input_gradient : str
@@ -209,10 +247,13 @@ class LessonFile:
     parameters: dict[str, dict[str, Numbers]] = field(default_factory=dict)
     seed: Count | None = None
     training: TrainingPart | None = None
+    letters: dict[str, dict[str, Text]] = field(default_factory=dict)
     stops: tuple[StopPart, ...] = ()
     input_gradient: View = VIEWS[0]
     symbols: dict[str, Text] = field(default_factory=dict)
 
+
+AnyFile = LessonFile | ExpressionFile | PicturesFile
 
 Hook = Callable[[Any, Any], Any]
 

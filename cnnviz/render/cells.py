@@ -11,14 +11,17 @@ from PySide6.QtGui import QImage, QPainter
 
 from cnnviz.render.text import SMALLEST, lay_out
 from cnnviz.render.tools import color, hatch, pen, rectangle
-from cnnviz.scene.marks import Cells
+from cnnviz.scene.marks import FROM_ZERO, Cells
 from cnnviz.scene.theme import Theme, contrast, rgb
 
 
 def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
     """Paint a grid."""
     indices = colour_indices(mark)
-    pixels = np.ascontiguousarray(theme.tables[mark.palette][indices])
+    if mark.palette == "rgb":
+        pixels = np.ascontiguousarray(mark.values.astype(np.uint32) | 0xFF000000)
+    else:
+        pixels = np.ascontiguousarray(theme.tables[mark.palette][indices])
     if mark.faint is not None and mark.palette != "pixel":
         pixels[mark.faint] = _opaque(theme, "faint_cell")
     odd = None if np.isfinite(mark.values).all() else ~np.isfinite(mark.values)
@@ -40,7 +43,7 @@ def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
 
 def colour_indices(mark: Cells) -> NDArray[np.uint8]:
     """Return each cell's place in its colour map, 0 to 255; 128 where the value is no number."""
-    scale, middle = (255 / mark.limit, 0.5) if mark.palette == "pixel" else (127.5 / mark.limit, 128.0)
+    scale, middle = (255 / mark.limit, 0.5) if mark.palette in FROM_ZERO else (127.5 / mark.limit, 128.0)
     with np.errstate(invalid="ignore", over="ignore"):
         places = np.clip(mark.values * scale + middle, 0, 255)
     nothing = np.isnan(places)
@@ -92,8 +95,11 @@ def _paint_numbers(
                 if role != last:
                     painter.setPen(pens[role])
                     last = role
-                laid = lay_out(text, "sans", size)
-                draw(QPointF(x - laid.width / 2, y), laid.text)
+                lines = text.split("\n")
+                top = y - (len(lines) - 1) * first.height / 2
+                for k, line in enumerate(lines):
+                    laid = lay_out(line, "sans", size)
+                    draw(QPointF(x - laid.width / 2, top + k * first.height), laid.text)
             x += width
         y += height
 

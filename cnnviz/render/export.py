@@ -83,11 +83,14 @@ class Look:
         In pixels.
     theme : str
         ``light`` or ``dark``.
+    letters : bool
+        Whether names stand in place of numbers.
     """
 
     width: int = 1920
     height: int = 1080
     theme: str = "light"
+    letters: bool = False
 
     def __post_init__(self) -> None:
         if not (SMALLEST[0] <= self.width <= LARGEST[0] and SMALLEST[1] <= self.height <= LARGEST[1]):
@@ -201,6 +204,7 @@ def manifest(subject: Subject, look: Look, settings: Mapping[str, str]) -> dict[
         **settings,
         "size": f"{look.width}x{look.height}",
         "theme": look.theme,
+        "cells": "letters" if look.letters else "numbers",
         "content": _fingerprint(subject),
     }
 
@@ -339,13 +343,15 @@ def _difference(key: str, held: object, wanted: str) -> str:
         "to": tr("they end at step {held}, not at {wanted}", held=held, wanted=wanted),
         "size": tr("they are {held} pixels large, not {wanted}", held=held, wanted=wanted),
         "theme": tr("they are {held}, not {wanted}", held=held, wanted=wanted),
+        "cells": tr("their cells show {held}, not {wanted}", held=held, wanted=wanted),
     }
     return said.get(key) or f"{key}: {held}, {wanted}"
 
 
 def _fingerprint(subject: Subject) -> str:
     """Return a digest of all that is computed, so that a lesson that was changed is noticed."""
-    digest = hashlib.sha256(repr((subject.title, subject.classes, subject.stops)).encode())
+    told = subject.title, subject.classes, subject.stops, sorted(subject.program.names.items())
+    digest = hashlib.sha256(repr(told).encode())
     for operation in subject.program.operations:
         call = operation.call
         digest.update(f"{operation.name} {operation.tree.source}".encode())
@@ -401,7 +407,14 @@ def picture(subject: Subject, index: int, look: Look) -> QImage:
     from cnnviz.render.image import to_image
     from cnnviz.scene.frame import View, compose
 
-    view = View(look.width, look.height, title=subject.title, classes=subject.classes, stops=subject.stops)
+    view = View(
+        look.width,
+        look.height,
+        title=subject.title,
+        classes=subject.classes,
+        stops=subject.stops,
+        letters=look.letters,
+    )
     return to_image(compose(subject.program, index, view), look.theme)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnviz.scene.letters import ZERO, as_product, name_width
 from cnnviz.scene.marks import Align, Box, Group, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, power_of_ten, scaled, superscript
@@ -23,6 +24,9 @@ from cnnviz.trace.additions import additions
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operands import Anatomy, Operand, anatomy
 from cnnviz.trace.operation import Operation
+
+# So many terms are written out where a sum is told in letters; of more, the first and the last.
+_MOST_WRITTEN = 6
 
 
 @dataclass(frozen=True)
@@ -134,11 +138,26 @@ def with_numbers(
         if operand.start < at or operand.end > end:
             continue
         runs.append(Run(_signs(parts.text[at : operand.start])))
-        runs.append(_value(moment, operand, scope, bare) if operand.name != skip else Run(operand.name))
+        runs.append(
+            _put_in(moment, parts, operand, scope, bare) if operand.name != skip else Run(operand.name)
+        )
         runs[-1] = _in_brackets(runs[-1], parts.text[begun : operand.start], parts.text[operand.end : end])
         at = operand.end
     runs.append(Run(_signs(parts.text[at:end])))
-    return tuple(run for run in runs if run.text)
+    shown = tuple(run for run in runs if run.text)
+    return as_product(shown) if moment.letters else shown
+
+
+def _put_in(moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
+    """Return what stands in place of a cell or a scalar: its number, or in letters its name."""
+    value = scope.get(operand.name)
+    if not moment.letters or (not operand.index and isinstance(value, int | np.integer)):
+        return _value(moment, operand, scope, bare)
+    if not operand.index:
+        return Run(operand.name, _role(moment.operation, operand.name))
+    name = moment.names.cell(operand.name, operand.place(scope))
+    is_new = operand.name in moment.operation.call.before and operand.name != parts.target.name
+    return Run(name + "′" * is_new, role(moment.operation, operand.name))
 
 
 def _in_brackets(run: Run, before: str, after: str) -> Run:
@@ -148,7 +167,12 @@ def _in_brackets(run: Run, before: str, after: str) -> Run:
 
 
 def _term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
-    """Return one term with its numbers: of a choice what is chosen, of a maximum what is compared."""
+    """Return one term with its numbers: of a choice what is chosen, of a maximum what is compared.
+
+    In letters nothing is known by which to choose; the first is what a choice is about.
+    """
+    if parts.choice is not None and moment.letters:
+        return with_numbers(moment, parts, scope, parts.choice.then)
     if parts.choice is not None:
         return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=True)
     compared = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
@@ -325,7 +349,8 @@ def _added_to(moment: Moment, parts: Anatomy, before: dict[str, Any]) -> tuple[R
     if not _adds(moment, parts):
         return ()
     name = parts.target.name
-    return Run(brief(before[name]), _role(moment.operation, name)), Run(" + ", "muted")
+    text = name if moment.letters else brief(before[name])
+    return Run(text, _role(moment.operation, name)), Run(" + ", "muted")
 
 
 def _adds(moment: Moment, parts: Anatomy) -> bool:
@@ -347,6 +372,11 @@ def _scope_before(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> dict
 
 def _result(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> str:
     target = parts.target
+    if moment.letters and not isinstance(scope[target.name], int | np.integer):
+        if not target.index:
+            return target.name
+        prime = "′" if target.name in moment.operation.call.before else ""
+        return moment.names.cell(target.name, target.place(scope)) + prime
     if target.index:
         return moment.text(target.name, scope[target.name][target.place(scope)])
     value = scope[target.name]
@@ -365,7 +395,7 @@ def _sum(
     written = [_term(moment, parts, {**scope, **term_variables(moment, found, k)}) for k in page]
     start = _start(moment, parts, scope) if page.start == 0 else ()
     # One width and one size for all, so that nothing moves from one term to the next.
-    longest = max(max(sum(len(run.text) for run in runs) for runs in written), _usual_length(moment, parts))
+    longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, parts))
     gap, dots = 18 * unit, (0.0 if len(page) == found.count else 26 * unit)
     sign = "," if _apart(found, parts) else "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
     taken_off = sign == "−" and page.start == 0 and not start
@@ -418,19 +448,27 @@ def _start(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, 
         begun = anatomy(moment.operation.tree, statement.number)
         if begun and begun.target.name == parts.target.name and any(o.index for o in begun.operands):
             alike = _power(moment, begun) == _power(moment, parts)
-            return with_numbers(moment, begun, scope, bare=alike)
+            start = with_numbers(moment, begun, scope, bare=alike)
+            return start if start[0].text != ZERO or not moment.letters else ()
     return ()
 
 
 def _power(moment: Moment, parts: Anatomy) -> int:
     """Return the power of ten of a line's product, where its factors are written without theirs."""
+    if moment.letters:
+        return 0
     return sum(moment.look(operand.name).power for operand in parts.operands if operand.index)
+
+
+def _length(moment: Moment, runs: tuple[Run, ...]) -> float:
+    """Return how many characters a term takes; of names, about how many as wide as a digit."""
+    return sum(name_width(run.text) / 0.6 if moment.letters else len(run.text) for run in runs)
 
 
 def _usual_length(moment: Moment, parts: Anatomy) -> int:
     """Return how many characters a product's term can take, whatever its numbers."""
     cells = [operand for operand in parts.operands if operand.index]
-    if parts.choice is not None or len(cells) != 2:
+    if parts.choice is not None or len(cells) != 2 or moment.letters:
         return 1
     return sum(moment.look(operand.name).width for operand in cells) + 1
 
@@ -463,30 +501,52 @@ def _sum_so_far(
 ) -> list[Mark]:
     name = parts.target.name
     marks: list[Mark] = []
+    left = box._replace(w=box.w - 210 * unit) if moment.letters else box  # beside what is said at the right
     now = anatomy(moment.operation.tree, moment.state.line)
     if now is not None and now.target.index:  # a cell is written: what was summed, or something made of it
         place = name_of(moment.operation, now.target, scope)
         runs: tuple[Run, ...] = (Run(f"{place} = ", "muted"),)
         result, made = _result(moment, now, scope), with_numbers(moment, now, scope)
+        plain = now.text[now.right :] == name
         if _apart(found, parts):
-            runs += _what_was_there(moment, now, scope)
-        elif (
-            not parts.target.index
-            and now.text[now.right :] != name
-            and [run.text for run in made] != [result]
-        ):
+            runs += () if moment.letters else _what_was_there(moment, now, scope)
+        elif not parts.target.index and not plain and [run.text for run in made] != [result]:
             runs += (*made, Run(" = ", "muted"))
-        marks.append(Label(box, (*runs, Run(result, "written", True)), 30 * unit, once=True))
+        if moment.letters and plain:
+            result = sum_in_letters(moment, found)
+        elif moment.letters and _apart(found, parts):
+            result += " + " + "".join(run.text for run in made)
+        marks.append(Label(left, (*runs, Run(result, "written", True)), 30 * unit, once=True))
     elif not parts.target.index and name in scope:
-        text = _result(moment, parts, scope)
+        text = sum_in_letters(moment, found) if moment.letters else _result(moment, parts, scope)
         runs = (
             Run(f"{name} = ", "muted"),
             Run(text, "written" if found.done == found.count else "ink", True),
         )
-        marks.append(Label(box, runs, 30 * unit, once=True))
+        marks.append(Label(left, runs, 30 * unit, once=True))
     progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
     power = _power(moment, parts)
     if power:
         progress = tr("each · {power}, {progress}", power=power_of_ten(power), progress=progress)
     marks.append(label(box, progress, 18 * unit, "muted", align="right"))
     return marks
+
+
+@lru_cache(maxsize=4)  # two panes show it
+def sum_in_letters(moment: Moment, found: Terms) -> str:
+    """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
+    parts, scope = anatomy(moment.operation.tree, found.line), scope_of(moment)
+    assert parts is not None
+    sign = " + " if "+=" in parts.text else " − " if "-=" in parts.text else ", "
+    taken = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
+    texts = [
+        "".join(run.text for run in _term(moment, parts, {**scope, **term_variables(moment, found, k)}))
+        for k in taken
+    ]
+    if len(taken) < found.done:
+        texts.insert(1, "…")
+    if sign == ", ":
+        return f"max({sign.join(texts)})" if texts and "max(" in parts.text else parts.target.name
+    start = "".join(run.text for run in _start(moment, parts, scope))
+    whole = sign.join([*filter(None, [start]), *texts]) or ZERO
+    return MINUS + whole if sign == " − " and texts and not start else whole

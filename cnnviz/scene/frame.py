@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.chain import has_chain
+from cnnviz.scene.lettered import lettered
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
@@ -37,6 +38,8 @@ class View:
         Shown on the timeline.
     stops : tuple[Stop, ...]
         Where the lesson has something to say.
+    letters : bool
+        Whether names stand in place of numbers.
     """
 
     width: float = 1920
@@ -45,6 +48,7 @@ class View:
     classes: tuple[str, ...] = ()
     breakpoints: tuple[Breakpoint, ...] = ()
     stops: tuple[Stop, ...] = ()
+    letters: bool = False
 
     @property
     def unit(self) -> float:
@@ -53,15 +57,19 @@ class View:
 
 
 def moment(
-    program: Program, index: int, classes: tuple[str, ...] = (), stops: tuple[Stop, ...] = ()
+    program: Program,
+    index: int,
+    classes: tuple[str, ...] = (),
+    stops: tuple[Stop, ...] = (),
+    letters: bool = False,
 ) -> Moment:
     """Return a step with its state."""
-    return Moment(program, program[index], program.state(index), classes, stops)
+    return Moment(program, program[index], program.state(index), classes, stops, letters)
 
 
 def compose(program: Program, index: int, view: View) -> Frame:
     """Return the whole picture of a step: title, network, stage, listing, timeline."""
-    at, unit = moment(program, index, view.classes, view.stops), view.unit
+    at, unit = moment(program, index, view.classes, view.stops, view.letters), view.unit
     whole = Box(0, 0, view.width, view.height)
     # Whole pixels: panes keep pictures of what does not change in them.
     head, low = round(56 * unit), round(146 * unit)
@@ -124,7 +132,8 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     if formula_box:
         marks += panels.headline(at, formula_box, unit)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
-        marks += picture_of(at.operation.tree.name)(at, area, unit)
+        picture = picture_of(at.operation.tree.name)(at, area, unit)
+        marks += lettered(at, picture, unit) if at.letters else picture
         marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
     return marks
 

@@ -23,7 +23,10 @@ from cnnviz.scene.outline import EM, Outline
 Role = str
 Align = Literal["left", "center", "right"]
 Family = Literal["sans", "mono", "math"]
-Palette = Literal["value", "gradient", "pixel"]
+Palette = Literal["value", "gradient", "pixel", "red", "green", "blue", "plain", "rgb"]
+
+FROM_ZERO: tuple[Palette, ...] = ("pixel", "red", "green", "blue")
+"""The palettes that begin at zero; the others are centred at it, but for those without a scale."""
 
 
 class Box(NamedTuple):
@@ -194,11 +197,13 @@ class Cells:
         What the cells are: cell (r, c) is ``array[(*prefix, r + origin[0], c + origin[1])]``; `axes`
         says which of row and column are part of the index: ``rc``, ``cr`` (transposed), ``r``, ``c`` or none.
     palette : Palette
-        ``value`` and ``gradient`` are centred at zero and symmetric; ``pixel`` goes from 0 to the limit.
+        ``value`` and ``gradient`` are centred at zero and symmetric; those in `FROM_ZERO` go from 0 to the
+        limit; ``plain`` is one colour, for cells that hold names; of ``rgb`` the values are the colours
+        themselves, red · 65536 + green · 256 + blue.
     limit : float
         The value at the palette's end.
     texts : tuple[tuple[str, ...], ...]
-        The numbers as written, row by row; empty for a heatmap.
+        The numbers or names as written, row by row; empty for a heatmap. One may have several lines.
     size : float
         Text size in pixels.
     missing : NDArray[np.bool_] or None

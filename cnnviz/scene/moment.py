@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnviz.engine.layer import Array
+from cnnviz.scene.letters import Names, names
 from cnnviz.scene.marks import Palette, Role
 from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
 from cnnviz.text import tr
@@ -37,6 +38,8 @@ class Look(NamedTuple):
         The power of ten that its numbers are written in; 0 for plain numbers.
     width : int
         The most characters that one of its numbers takes.
+    letters : bool
+        Whether names stand in place of its numbers.
     """
 
     palette: Palette
@@ -44,6 +47,7 @@ class Look(NamedTuple):
     places: int
     power: int
     width: int
+    letters: bool = False
 
     def bare(self, value: float) -> str:
         """Write a number where a heading says the power of ten."""
@@ -52,7 +56,7 @@ class Look(NamedTuple):
     @property
     def factor(self) -> str:
         """What a heading says of the power of ten: ``· 10⁻⁵``; empty for plain numbers."""
-        return f" · {power_of_ten(self.power)}" if self.power else ""
+        return f" · {power_of_ten(self.power)}" if self.power and not self.letters else ""
 
     def text(self, value: float) -> str:
         """Write a number as it stands alone."""
@@ -75,6 +79,8 @@ class Moment:
         What the network's outputs are called; empty where they have no names.
     stops : tuple[Stop, ...]
         Where the lesson has something to say.
+    letters : bool
+        Whether names stand in place of numbers.
     """
 
     program: Program
@@ -82,6 +88,7 @@ class Moment:
     state: State
     classes: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
+    letters: bool = False
 
     @cached_property
     def stop(self) -> tuple[int, Stop] | None:
@@ -121,7 +128,8 @@ class Moment:
     def look(self, name: str) -> Look:
         """Return how an array of this operation is drawn."""
         if name not in self._looks:
-            self._looks[name] = look(self.operation, name, self.is_pixels(name))
+            drawn = look(self.operation, name, self.is_pixels(name))
+            self._looks[name] = drawn._replace(letters=True) if self.letters else drawn
         return self._looks[name]
 
     @cached_property
@@ -141,6 +149,17 @@ class Moment:
     def text(self, name: str, value: float) -> str:
         """Write a number of an array with the array's decimals."""
         return self.look(name).text(value)
+
+    @property
+    def names(self) -> Names:
+        """What the cells of the operation's arrays are called."""
+        return names(self.program, self.operation)
+
+    def cell_text(self, name: str, index: tuple[int, ...]) -> str:
+        """Write a cell of an array: its number, or in letters its name."""
+        if self.letters:
+            return self.names.cell(name, index)
+        return self.text(name, float(self.state.arrays[name][index]))
 
     def previous_layer(self) -> str:
         """Return the name of the layer that feeds this one, ``input`` for the first."""
@@ -183,6 +202,7 @@ def symbol(name: str) -> str:
 def look(operation: Operation, name: str, pixels: bool = False) -> Look:
     """Return how an array of an operation is drawn: from its final values, so the same at every step."""
     values = final(operation, name)
+    pixels = pixels or "image" in operation.call.given
     if name in operation.call.before:  # what it was is shown beside what it becomes
         values = np.concatenate([operation.call.before[name].reshape(-1), values.reshape(-1)])
     finite = np.abs(values[np.isfinite(values)])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.scene.arithmetic import scope_of, with_numbers
+from cnnviz.scene.letters import own_place
 from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, Spot, flat, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import count, full
@@ -33,7 +34,7 @@ class Origin:
     Attributes
     ----------
     name : str
-        The cell as in ``y[1, 2, 3]``.
+        The cell as in ``y[1, 2, 3]``; in letters, what it is called before that.
     value : str
         Its value in full.
     said : str
@@ -60,6 +61,8 @@ class Origin:
 def origin(moment: Moment, array: str, index: Index) -> Origin:
     """Return where a cell comes from."""
     name = f"{symbol(array)}[{', '.join(str(k) for k in index)}]"
+    if moment.letters:
+        name = f"{moment.names.cell(array, index)} = {name}"
     value = full(float(moment.state.arrays[array][index]))
     operation = moment.operation
     if array in operation.call.writes and accumulates(operation, array):
@@ -210,7 +213,7 @@ def producer(
 
     None for what comes from outside: the input, parameters, the target, zeros that were put in.
     """
-    place = _without_filler(operation, array, index)
+    place = own_place(operation.call, array, index)
     made = _maker(program, operation, array)
     if place is None or made is None:
         return None
@@ -220,17 +223,6 @@ def producer(
         flat = int(np.ravel_multi_index(place, np.shape(operation.call.given[array])))
         place = tuple(int(k) for k in np.unravel_index(flat, values.shape))
     return maker, result, _with_filler(maker, result, place)
-
-
-def _without_filler(operation: Operation, array: str, index: Index) -> Index | None:
-    filler = operation.call.filler.get(array)
-    if filler is None or len(index) < 2:
-        return index
-    row, column = index[-2:]
-    if filler[row, column]:
-        return None
-    above, before = np.any(~filler, axis=1), np.any(~filler, axis=0)
-    return (*index[:-2], int(above[:row].sum()), int(before[:column].sum()))
 
 
 def _with_filler(operation: Operation, array: str, index: Index) -> Index:
@@ -273,7 +265,7 @@ def _written(operation: Operation, step: int, now: int) -> str:
 
 
 def _from_outside(operation: Operation, array: str, index: Index) -> str:
-    if _without_filler(operation, array, index) is None:
+    if own_place(operation.call, array, index) is None:
         return tr("a zero that was put in")
     if array == "t":
         return tr("what the network should put out")

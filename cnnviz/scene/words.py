@@ -306,6 +306,12 @@ WORDS: Mapping[str, Words] = {
         ),
         {"n": "parameter"},
     ),
+    "read_pixels": Words(
+        "",
+        "Every number of a pixel, 0 to 255, is divided by 255; one channel is written after the other.",
+        (r"\x{c,i,j} = \frac{\part{image}{\mathrm{image}_{i,j,c}}}{255}",),
+        _MAP,
+    ),
 }
 
 # The same words for one column as for maps.

@@ -58,15 +58,19 @@ class Program(Sequence[Step]):
         parameter as in ``conv1.w``.
     iteration : int, optional
         Which iteration of a training it is, from 0.
+    names : Mapping[str, tuple[str, ...]], optional
+        What the cells of arrays are called, row by row, keyed as in a tape: ``conv.x``; a lesson may say it.
     """
 
     def __init__(
         self,
         calls: Sequence[Call],
         symbols: Mapping[str, str] | None = None,
+        names: Mapping[str, tuple[str, ...]] | None = None,
         iteration: int | None = None,
     ) -> None:
         self.symbols: Mapping[str, str] = symbols or {}
+        self.names: Mapping[str, tuple[str, ...]] = names or {}
         self.iteration = iteration
         self.operations: tuple[Operation, ...] = tuple(Operation(call) for call in calls)
         if not self.operations:

@@ -297,7 +297,9 @@ class ExportDialog(QDialog):
 
     ordered = Signal(object)
 
-    def __init__(self, lesson: Lesson, source: str, index: int, theme: str, parent: QWidget) -> None:
+    def __init__(
+        self, lesson: Lesson, source: str, index: int, theme: str, parent: QWidget, letters: bool = False
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Export frames"))
         self._lesson, self._source = lesson, source
@@ -314,6 +316,7 @@ class ExportDialog(QDialog):
         self.first, self.last = QLineEdit(), QLineEdit()
         self.size_choice = _choice([f"{width} × {height}" for width, height in _SIZES], 1)
         self.theme = _choice([tr("light"), tr("dark")], int(theme == "dark"))
+        self.cells = _choice([tr("numbers"), tr("letters")], int(letters))
         self.said = QLabel()
         self.said.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -345,6 +348,7 @@ class ExportDialog(QDialog):
         form.addRow(tr("From"), _side_by_side(self.first, QLabel(tr("to")), self.last))
         form.addRow(tr("Size"), self.size_choice)
         form.addRow(tr("Colours"), self.theme)
+        form.addRow(tr("Cells show"), self.cells)
         form.addRow(self.said)
         form.addRow(self.buttons)
 
@@ -372,7 +376,12 @@ class ExportDialog(QDialog):
             list(Level)[self.every.currentIndex()],
             first,
             last,
-            Look(width, height, ("light", "dark")[self.theme.currentIndex()]),
+            Look(
+                width,
+                height,
+                ("light", "dark")[self.theme.currentIndex()],
+                letters=self.cells.currentIndex() == 1,
+            ),
             program.view,
             self._lesson.iteration if self._lesson.run else None,
         )

@@ -55,6 +55,7 @@ VIEW = (
     Key("timeline", "Timeline", checkable=True),
     SEPARATOR,
     Key("theme", "Light or dark", ("T",)),
+    Key("letters", "Letters instead of numbers", ("A",), checkable=True),
     SEPARATOR,
     Key("bigger", "Bigger", ("Ctrl++", "Ctrl+=")),
     Key("smaller", "Smaller", ("Ctrl+-",)),

@@ -36,7 +36,9 @@ class Player(QObject):
     moved : Signal(Cursor)
         The cursor is another now.
     changed : Signal()
-        Something else is: playing or not, the speed, the breakpoints.
+        Something else is: playing or not, the speed, the breakpoints, letters or numbers.
+    letters : bool
+        Whether names stand in place of numbers.
     """
 
     moved = Signal(object)
@@ -55,6 +57,7 @@ class Player(QObject):
         self.stops: tuple[Stop, ...] = ()
         self.breakpoints: tuple[Breakpoint, ...] = ()
         self._waiting: tuple[Breakpoint, ...] = ()
+        self.letters = False
         self._shown = True
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -67,7 +70,7 @@ class Player(QObject):
     @cached_property
     def moment(self) -> Moment:
         """The step with its state: computed once for every move, and only if somebody looks."""
-        return moment(self.cursor.program, self.cursor.index, self.classes, self.stops)
+        return moment(self.cursor.program, self.cursor.index, self.classes, self.stops, self.letters)
 
     def go(self, cursor: Cursor) -> None:
         """Go to a place; the one way there is."""
@@ -108,6 +111,12 @@ class Player(QObject):
     def set_level(self, level: Level) -> None:
         """Step by another level from now on."""
         self.go(self.cursor.at(level))
+
+    def set_letters(self, on: bool) -> None:
+        """Show names in place of numbers, or numbers again."""
+        self.letters = on
+        self.__dict__.pop("moment", None)
+        self.changed.emit()
 
     # ------------------------------------------------------------------------------------------- playing
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.expressions import Expressions
 from cnnviz.lesson.lesson import Lesson, Samples
 from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
@@ -165,6 +166,7 @@ class Window(QMainWindow):
             "debugger": self._show_panes,
             "timeline": self._show_panes,
             "theme": self.toggle_theme,
+            "letters": lambda: self.player.set_letters(self.actions_by_name["letters"].isChecked()),
             "bigger": lambda: self.set_zoom(self.zoom + 10),
             "smaller": lambda: self.set_zoom(self.zoom - 10),
             "usual": lambda: self.set_zoom(100),
@@ -194,8 +196,9 @@ class Window(QMainWindow):
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.view))
         images = lesson.samples if isinstance(lesson.samples, Samples) else None
         picture = thumbnail(images.image(lesson.image), 64) if images and many else None
-        self.actions_by_name["image"].setText(tr("Choose image…") if images else tr("Choose expression…"))
-        self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=images is None)
+        typed = isinstance(lesson.samples, Expressions)
+        self.actions_by_name["image"].setText(tr("Choose expression…") if typed else tr("Choose image…"))
+        self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=typed)
 
     def _switch_input_gradient(self) -> None:
         self.desk.switch_input_gradient()
@@ -249,7 +252,14 @@ class Window(QMainWindow):
     def picture(self) -> QImage:
         """Return the whole frame at 1920 × 1080, as the command line exports it."""
         lesson, cursor = self.desk.lesson, self.player.cursor
-        view = View(*_PICTURE, lesson.heading, lesson.samples.classes, self.player.breakpoints, lesson.stops)
+        view = View(
+            *_PICTURE,
+            lesson.heading,
+            lesson.samples.classes,
+            self.player.breakpoints,
+            lesson.stops,
+            self.player.letters,
+        )
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 
     def _copy(self) -> None:
@@ -279,7 +289,8 @@ class Window(QMainWindow):
     def _ask_what_to_export(self) -> None:
         self.player.pause()
         lesson, index = self.desk.lesson, self.player.cursor.index
-        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self)
+        letters = self.player.letters
+        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self, letters)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
         dialog.open()

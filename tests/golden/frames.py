@@ -19,13 +19,14 @@ FOLDER = Path(__file__).parent
 
 
 class Held(NamedTuple):
-    """A step: program, operation, line of the listing, loop variables."""
+    """A step: program, operation, line of the listing, loop variables; in numbers or letters."""
 
     program: str
     operation: str
     line: int
     variables: dict[str, int]
     theme: str = "light"
+    letters: bool = False
 
 
 FRAMES = {
@@ -66,6 +67,10 @@ FRAMES = {
     "adam": Held("every", "fc1.w", 7, {"n": 31}),
     "graph": Held("chain", "f", 2, {}),
     "graph-back": Held("chain", "f.backward", 4, {}),
+    "pixels": Held("pictures", "rgb", 5, {"c": 1, "i": 2, "j": 3}),
+    "pixels-grey": Held("pictures", "grey", 5, {"i": 1, "j": 2}),
+    "letters": Held("digits", "conv2", 9, {"o": 3, "i": 1, "j": 1, "c": 2, "u": 1, "v": 2}, letters=True),
+    "letters-dark": Held("every", "fc2", 5, {"n": 1, "m": 2}, "dark", letters=True),
     "generic": Held("unknown", "turn", 5, {"c": 1, "i": 1, "j": 2}),
     "no-numbers": Held("overflowing", "fc", 5, {"n": 1, "m": 3}),
     "powers-of-ten": Held("tiny", "fc1", 5, {"n": 2, "m": 3}),
@@ -84,7 +89,7 @@ def frame(name: str) -> Frame:
     made = program(held.program)
     step = made.find(held.operation, line=held.line, **held.variables)
     stop = Breakpoint(held.operation, held.line)
-    return compose(made, step, replace(view(made), breakpoints=(stop,)))
+    return compose(made, step, replace(view(made), breakpoints=(stop,), letters=held.letters))
 
 
 def picture(name: str) -> QImage:

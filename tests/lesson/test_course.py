@@ -17,7 +17,7 @@ from cnnviz.scene.frame import View, compose
 from cnnviz.trace.cursor import LEVELS, Cursor
 from cnnviz.trace.stops import Level
 from tests.lesson.conftest import toml
-from tests.scene.looking import described, said
+from tests.scene.looking import described, grids, said
 
 lesson = cache(load_lesson)
 
@@ -77,6 +77,31 @@ def test_title_and_sentence_are_those_of_the_lesson(name):
 # ----------------------------------------------------------------------------------- the taught numbers
 
 
+def test_image():
+    rgb, grey = tape("image").of("rgb"), tape("image").of("grey")
+
+    assert rgb["image"].shape == (6, 6, 3)
+    assert rgb["x"].shape == (3, 6, 6)
+    assert grey["image"].shape == (4, 4, 1)
+    assert grey["x"].shape == (1, 4, 4)
+    for picture in (rgb, grey):
+        assert set(np.ravel(picture["image"]) % 1) == {0}
+        assert picture["image"].min() >= 0 and picture["image"].max() == 255
+        for channel in range(len(picture["x"])):
+            np.testing.assert_allclose(
+                picture["x"][channel] * 255, picture["image"][:, :, channel], **EXACTLY
+            )
+    assert rgb["image"][0, 0].tolist() == [120, 190, 255], "sky, as its caption says"
+    assert rgb["image"][0, 2].tolist() == [230, 40, 60], "a petal"
+
+
+def test_image_is_read_channel_by_channel():
+    program = lesson("image").program
+    writes = [program.state(index).writes for index in range(len(program))]
+    cells = [index for written in writes for _, index in written]
+    assert cells == [*np.ndindex(3, 6, 6), *np.ndindex(1, 4, 4)]
+
+
 def test_convolution():
     x, f, y = (tape("convolution")[f"conv.{name}"] for name in "xwy")
     cells = {letter: number for number, letter in enumerate("abcdefghijkl", 1)}
@@ -92,6 +117,24 @@ def test_convolution():
         sums("ew+fx+iy+jz", "fw+gx+jy+kz", "gw+hx+ky+lz"),
     ]
     assert y[0, 0, 0] == 44
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
+def test_convolution_in_letters_is_figure_9_1(size):
+    """Goodfellow, Bengio and Courville, "Deep Learning", figure 9.1."""
+    program = lesson("convolution").program
+    frame = compose(program, len(program) - 1, View(*size, letters=True))
+    shown = {
+        mark.array: [[text.replace("\n", " ") for text in row] for row in mark.texts] for mark in grids(frame)
+    }
+    assert shown == {
+        "x": [list("abcd"), list("efgh"), list("ijkl")],
+        "w": [list("wx"), list("yz")],
+        "y": [
+            ["aw + bx + ey + fz", "bw + cx + fy + gz", "cw + dx + gy + hz"],
+            ["ew + fx + iy + jz", "fw + gx + jy + kz", "gw + hx + ky + lz"],
+        ],
+    }
 
 
 def test_depth():

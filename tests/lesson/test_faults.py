@@ -227,6 +227,29 @@ def test_inline_parameters(write, content, parameters, fault):
 
 
 @pytest.mark.parametrize(
+    "letters, fault",
+    [
+        ({"conv": {"x": "a"}}, "letters.conv: there is no such layer; did you mean conv1?"),
+        ({"conv1": {"q": "a"}}, "letters.conv1.q: is not known; there is x, w, b, y"),
+        (
+            {"conv1": {"b": "p q r"}},
+            "letters.conv1.b: must be 2 names with blanks between, one for each cell",
+        ),
+        ({"conv1": {"b": "p p"}}, "letters.conv1.b: p is the name of another cell already, in b"),
+        ({"fc": {"b": "p q r", "y": "s t q"}}, "letters.fc.y: q is the name of another cell already, in b"),
+        (
+            {"conv1": {"b": "p " + 9 * "q"}},
+            "letters.conv1.b: a name has at most 4 letters, unlike 'qqqqqqqqq'",
+        ),
+        ({"conv1": {"b": 3}}, "letters.conv1.b: must be a text, is 3"),
+        ({"conv1": "p q"}, "letters.conv1: must be a table, is 'p q'"),
+    ],
+)
+def test_letters(write, content, letters, fault):
+    assert fault in told(write({**content, "letters": letters}))
+
+
+@pytest.mark.parametrize(
     "text, fault",
     [
         ("title = ", "lesson.toml is not valid TOML: Invalid value (at "),

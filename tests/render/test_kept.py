@@ -6,6 +6,7 @@ import gc
 import random
 import sys
 import tracemalloc
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -112,6 +113,17 @@ def test_themes_and_scales_are_kept_apart():
             alone[theme, scale] = pixels(to_image(frame, theme, scale))
     for (theme, scale), wanted in (*alone.items(), *alone.items()):
         assert np.array_equal(pixels(to_image(frame, theme, scale)), wanted)
+
+
+@each_place
+def test_letters_and_numbers_are_kept_apart(place, monkeypatch):
+    name, operation, part = PLACES[place]
+    made = program(name)
+    step = made.start(operation) + int(part * len(made.operation(operation)))
+    looks = [replace(view(made, 960, 540), letters=letters) for letters in (False, True, False, True)]
+    for look in looks:
+        frame = compose(made, step, look)
+        assert np.array_equal(pixels(to_image(frame)), painted_anew(frame, "light", 1.0, monkeypatch))
 
 
 def steps_of(name: str, count: int) -> list[int]:

@@ -178,6 +178,11 @@ def chain() -> Program:
     return load_lesson("chain-rule").program
 
 
+def pictures() -> Program:
+    """Pictures that are read pixel by pixel, in colour and in grey."""
+    return load_lesson("image").program
+
+
 def overflowing() -> Program:
     """Numbers that grow until they are infinite, and then are none."""
     layers: Layers = [("conv", Conv2d(1, 2, 2)), ("flatten", Flatten()), ("fc", Linear(8, 3))]
@@ -204,6 +209,7 @@ _MAKERS: dict[str, Callable[[], Program]] = {
         scattered,
         unknown,
         chain,
+        pictures,
         overflowing,
     )
 }

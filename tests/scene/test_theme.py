@@ -16,7 +16,7 @@ from tests.scene.looking import all_marks
 from tests.scene.programs import moments
 
 TEXT, MARK = 7.0, 3.0
-PALETTES = ("value", "gradient", "pixel")
+PALETTES = ("value", "gradient", "pixel", "red", "green", "blue", "plain")
 # What only sets things off: nothing is told by it alone.
 DECORATION = {"grid", "panel_line", "ground"}
 

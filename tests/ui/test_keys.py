@@ -11,6 +11,7 @@ from cnnviz.trace.cursor import Stop
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS, said, tip
 from cnnviz.ui.sheets import KeysSheet
+from tests.scene.looking import described
 
 K, NONE = Qt.Key, Qt.KeyboardModifier.NoModifier
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
@@ -344,3 +345,23 @@ def test_the_view_is_remembered_with_the_place(window, make_window, press):
 
 def texts(frame):
     return ["".join(run.text for run in mark.runs) for mark in frame.marks if isinstance(mark, Label)]
+
+
+def test_a_key_puts_letters_in_place_of_numbers_and_back(window, press):
+    """In all panes, at the same place, and nothing of it stays behind."""
+    window.player.go_to(5000)
+    before = [described(pane.frame) for pane in window.panes]
+    press(K.Key_A)
+    assert window.actions_by_name["letters"].isChecked()
+    letters = [described(pane.frame) for pane in window.panes]
+    assert [one != other for one, other in zip(before, letters, strict=True)] == [False, True, True, False]
+    assert window.player.cursor.index == 5000
+    press(K.Key_A)
+    assert [described(pane.frame) for pane in window.panes] == before
+
+
+def test_what_is_copied_is_in_letters_too(window, press):
+    window.player.go_to(5000)
+    before = window.picture()
+    press(K.Key_A)
+    assert window.picture() != before

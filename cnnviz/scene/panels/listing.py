@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from cnnviz.scene.arithmetic import sum_in_letters, terms
+from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import full, number
@@ -22,6 +24,8 @@ from cnnviz.trace.operation import Operation
 
 # JetBrains Mono's characters are all this wide, in parts of the text size.
 _MONO = 0.6
+# How long a sum in letters may be beside its variable's name, in parts of the text size.
+_MOST_OF_A_SUM = 10.5
 # Room for line numbers and breakpoints left of the listing, at 1080 lines.
 _GUTTER = 42
 
@@ -249,7 +253,7 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
     for name, row in zip(names, rows, strict=False):
         if name in state.variables:
             value = state.variables[name]
-            text = str(value) if isinstance(value, int | np.integer) else _exact(value)
+            text = str(value) if isinstance(value, int | np.integer) else _float_text(moment, name)
             if name in running:
                 text = tr("{value} of {last}", value=text, last=running[name] - 1)
             # A loop that has ended leaves its variable behind: Python still holds it.
@@ -262,8 +266,21 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
         left, right = _halves(row, unit)
         size = _row_size(row, unit)
         marks.append(label(left, place, size, role(operation, name), bold=True, family="mono"))
-        marks.append(label(right, _exact(state.arrays[name][index]), size, align="right", once=True))
+        text = moment.names.cell(name, index) if moment.letters else _exact(state.arrays[name][index])
+        marks.append(label(right, text, size, align="right", once=True))
     return marks
+
+
+def _float_text(moment: Moment, name: str) -> str:
+    """Write a variable that is no whole number; in letters the sum that it is so far, or its own name."""
+    if not moment.letters:
+        return _exact(moment.state.variables[name])
+    found = terms(moment)
+    parts = anatomy(moment.operation.tree, found.line) if found and moment.terms_begun else None
+    if found is None or parts is None or parts.target.name != name:
+        return name
+    whole = sum_in_letters(moment, found)
+    return whole if name_width(whole) <= _MOST_OF_A_SUM else "… + " + whole.rpartition(" + ")[2]
 
 
 def _halves(row: Box, unit: float) -> tuple[Box, Box]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
+from cnnviz.scene.lettered import without_numbers
 from cnnviz.scene.marks import Box, Cells, Group, Mark, Palette, Rect, Role, Spot, label
 from cnnviz.scene.moment import Look, Moment, are_pixels, look
 from cnnviz.scene.numbers import brief
@@ -35,7 +36,7 @@ def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
             values, there = whole(name, moment.state.value(name)), whole(name, moment.state.written(name))
             ground = _ground(operation, row == at_work)
             marks.append(_tile(_look(program, operation, name), values, there, place, ground))
-    return [*marks, *_spots(program, box, unit)]
+    return [*(without_numbers(marks) if moment.letters else marks), *_spots(program, box, unit)]
 
 
 @lru_cache(maxsize=256)
@@ -43,7 +44,7 @@ def _resting(program: Program, working: Operation, at_work: str, box: Box, unit:
     """Return what the pane shows while a row is at work: all but what the operation writes."""
     columns = _network_columns(box, unit)
     marks: list[Mark] = [Rect(box, fill="panel")]
-    titles = (tr("Graph") if _variables(program) else tr("Network"), tr("values"), tr("gradients"))
+    titles = (_title(program), tr("values"), "" if _reads_pictures(program) else tr("gradients"))
     for column, text, size in zip(columns, titles, (15, 13, 13), strict=True):
         marks.append(label(column.top(26 * unit), text, size * unit, "muted", bold=column is columns[0]))
     for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
@@ -63,6 +64,17 @@ def _resting(program: Program, working: Operation, at_work: str, box: Box, unit:
         ground = _ground(working, row_name == at_work)
         marks.append(_tile(style, values, np.full(values.shape, done), place, ground))
     return Group(box, tuple(marks))
+
+
+def _title(program: Program) -> str:
+    if _reads_pictures(program):
+        return tr("Pictures")
+    return tr("Graph") if _variables(program) else tr("Network")
+
+
+def _reads_pictures(program: Program) -> bool:
+    """Return whether a program reads pictures, which stand for themselves: nothing goes into them."""
+    return "image" in program.operations[0].call.given
 
 
 @lru_cache(maxsize=32)
@@ -161,7 +173,7 @@ def network_rows(program: Program) -> list[str]:
         return list(_variables(program))
     layers = [operation.layer for operation in program.operations if operation.phase == "forward"]
     has_loss = any(operation.phase == "loss" for operation in program.operations)
-    return ["input", *layers, *(["loss"] if has_loss else [])]
+    return [*([] if _reads_pictures(program) else ["input"]), *layers, *(["loss"] if has_loss else [])]
 
 
 def _network_columns(box: Box, unit: float) -> list[Box]:
@@ -199,7 +211,8 @@ def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None
         if k + 1 < len(layers)
         else _written_by(operations, "loss", "dy")
     )
-    return (forward, forward.call.writes["y"], "y"), gradient
+    result = "y" if "y" in forward.call.writes else next(iter(forward.call.writes))
+    return (forward, forward.call.writes[result], result), gradient
 
 
 def _written_by(operations: Sequence[Operation], layer: str, name: str) -> Source | None:

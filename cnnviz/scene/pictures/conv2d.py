@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.arithmetic import terms
+from cnnviz.scene.letters import products
 from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect, label
 from cnnviz.scene.moment import Look, Moment, symbol
 from cnnviz.scene.pictures.layout import between, scale, side_by_side, titled
@@ -47,7 +48,11 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     if channels:
         over = x[:, window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
         strip = Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit)
-        bias = float(np.asarray(given["b"])[o])
+        bias = (
+            moment.cell_text("b", (o,))
+            if moment.letters
+            else moment.look("y").bare(float(np.asarray(given["b"])[o]))
+        )
         marks += _channel_sums(moment, strip, unit, (over * w[o]).reshape(len(x), -1), "x", bias)
     return marks
 
@@ -63,7 +68,7 @@ def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
 
 
 def _channel_sums(
-    moment: Moment, box: Box, unit: float, products: Array, name: str, bias: float | None = None
+    moment: Moment, box: Box, unit: float, products: Array, name: str, bias: str | None = None
 ) -> list[Mark]:
     """Draw what the sum is made of: the bias, then what each channel adds, as far as it is computed.
 
@@ -73,6 +78,8 @@ def _channel_sums(
         The terms of the cell in work, a row for each channel of what is summed over.
     name : str
         The array whose channels they are.
+    bias : str, optional
+        What the sum begins with, as written.
     """
     found, begun = terms(moment), moment.terms_begun
     done = found.done if found and begun else 0
@@ -87,7 +94,7 @@ def _channel_sums(
     place = Box(box.x + 150 * unit - width - 26 * unit, box.y, width, box.h)
     if bias is not None:
         place = place._replace(x=box.x + 150 * unit)
-        marks += _sum_cell(place, tr("b"), look.bare(bias) if begun else "", unit, "parameter")
+        marks += _sum_cell(place, tr("b"), bias if begun else "", unit, "parameter")
     for k in range(first, min(first + shown, count)):
         place = Box(place.right + 26 * unit, place.y, width, place.h)
         if k > first or bias is not None:
@@ -95,7 +102,8 @@ def _channel_sums(
             between = Box(place.x - 26 * unit, place.y, 26 * unit, place.h)
             marks.append(label(between, sign, 20 * unit, "muted", align="center"))
         taken = max(0, min(done - k * each, each))
-        text = look.bare(float(products[k, :taken].sum())) if taken else ""
+        text = tr("Σ") if moment.letters else look.bare(float(products[k, :taken].sum()))
+        text = text if taken else ""
         here = begun and k == current and taken > 0
         marks += _sum_cell(place, f"[{k}]", text, unit, "source", current=here)
     return marks
@@ -134,19 +142,22 @@ def _products(
     head = Box(middle.x, on_w.box.bottom + 36 * unit, middle.w, 28 * unit)
     side = min(on_w.cell[0], middle.w / columns, (middle.bottom - head.bottom - 8 * unit) / rows)
     place = Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows)
-    size = grid.text_size(side, side, look, unit)
-    marks: list[Mark] = [
-        label(head, tr("x · w  products") + look.factor, 17 * unit, "ink", bold=True),
-        Cells(
-            place,
-            values,
-            palette="value",
-            limit=look.limit,
-            texts=grid.texts(values, look, missing) if side >= grid.least_cell(look, unit) else (),
-            size=size,
-            missing=missing,
-        ),
-    ]
+    drawn = Cells(
+        place,
+        values,
+        palette="value",
+        limit=look.limit,
+        texts=grid.texts(values, look, missing) if side >= grid.least_cell(look, unit) else (),
+        size=grid.text_size(side, side, look, unit),
+        missing=missing,
+    )
+    if moment.letters and drawn.texts:
+        factors = [
+            [(("w", (o, c, u, v)), ("x", (c, top + u, left + v))) for v in range(columns)]
+            for u in range(rows)
+        ]
+        drawn = products(moment.names, drawn, factors, unit)
+    marks: list[Mark] = [label(head, tr("x · w  products") + look.factor, 17 * unit, "ink", bold=True), drawn]
     if found and found.current and 0 < done <= rows * columns:
         r, q = divmod(done - 1, columns)
         cell = Box(place.x + q * side, place.y + r * side, side, side)

@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnviz.scene import grid
 from cnnviz.scene.arithmetic import terms
+from cnnviz.scene.letters import products
 from cnnviz.scene.marks import Box, Cells, Mark, Path, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.pictures.layout import side_by_side, titled
@@ -64,17 +65,21 @@ def _stamp(
     head = Box(middle.x, on_w.box.bottom + 36 * unit, middle.w, 28 * unit)
     side = min(on_w.cell[0], middle.w / columns, (middle.bottom - head.bottom - 8 * unit) / rows)
     place = Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows)
+    drawn = Cells(
+        place,
+        values,
+        palette="gradient",
+        limit=look.limit,
+        texts=grid.texts(values, look, missing) if side >= grid.least_cell(look, unit) else (),
+        size=grid.text_size(side, side, look, unit),
+        missing=missing,
+    )
+    if moment.letters and drawn.texts:
+        factors = [[(("dy", (o, i, j)), ("w", (o, c, u, v))) for v in range(columns)] for u in range(rows)]
+        drawn = products(moment.names, drawn, factors, unit)
     marks: list[Mark] = [
         label(head, tr("∂E/∂y · w  added") + look.factor, 17 * unit, "ink", bold=True),
-        Cells(
-            place,
-            values,
-            palette="gradient",
-            limit=look.limit,
-            texts=grid.texts(values, look, missing) if side >= grid.least_cell(look, unit) else (),
-            size=grid.text_size(side, side, look, unit),
-            missing=missing,
-        ),
+        drawn,
     ]
     if found and found.current and 0 < done <= w.size:
         r, q = divmod(done - 1, columns)

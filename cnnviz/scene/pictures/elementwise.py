@@ -148,7 +148,7 @@ def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: 
         zero = at(0, 0)
         marks.append(Path(((px, zero[1]), (px, py), (zero[0], py)), "written_line", 1.5 * unit, dashed=True))
         marks.append(Dot((px, py), 7 * unit, "written_line"))
-        text = f"({moment.text(source, x)}, {moment.text(target, y)})"
+        text = f"({moment.cell_text(source, index)}, {moment.cell_text(target, index)})"
         marks.append(
             Label(
                 Box(place.x, place.bottom + 6 * unit, place.w, 26 * unit),

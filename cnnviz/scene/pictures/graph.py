@@ -13,7 +13,7 @@ from functools import cached_property
 from cnnviz.engine.expression import Edge, Graph, Node, read_expression
 from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run, Spot
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbers import brief
+from cnnviz.scene.numbers import as_formula, brief
 from cnnviz.scene.pictures.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
@@ -129,6 +129,11 @@ class _Drawing:
         """Write the local derivative on an edge."""
         place, scale = self.at.labels[edge.line], self.at.scale
         box, lines, size = place.box, place.lines, place.size
+        if (
+            self.known.moment.letters
+        ):  # the symbol, where there is room for more than a number behind its name
+            name, symbol = f"∂{edge.node}/∂{edge.operand} = ", as_formula(edge.local)
+            lines = ((symbol,),) if lines == (lines[-1][-1:],) else ((name, symbol),)
         outline = "backward" if edge is self.known.in_hand else None
         marks: list[Mark] = [Rect(box, "ground", outline, 1.5 * scale, 5 * scale)]
         for k, line in enumerate(lines):
@@ -176,8 +181,8 @@ class _Drawing:
         box, known = self.at.value_box(name), self.known
         if name not in known.values:
             return [Label(box, (Run(name, "muted"),), NUMBER * self.at.text, "center")]
-        runs = [Run(brief(known.values[name]), "forward", True)]
-        if self.at.graph.node(name) is not None:
+        runs = [Run(name if known.moment.letters else brief(known.values[name]), "forward", True)]
+        if self.at.graph.node(name) is not None and not known.moment.letters:
             runs.insert(0, Run(f"{name} = ", "forward"))
         return self._number(box, name, runs)
 
@@ -192,8 +197,10 @@ class _Drawing:
         whole = len(parts) == len(edges)
         text = brief(known.gradients[name]) if whole else "…"
         runs = [Run(f"∂f/∂{name} = ", "backward"), Run(text, "backward", True)]
+        if known.moment.letters:
+            runs = [Run(f"∂f/∂{name}" if whole else f"∂f/∂{name} = …", "backward", True)]
         marks = self._number(self.at.gradient_box(name), f"d{name}", runs)
-        if len(edges) > 1:
+        if len(edges) > 1 and not known.moment.letters:
             said = " + ".join(parts if whole else [*parts, "…"])
             box, size = self.at.parts_box(name, said), PARTS * self.at.text
             marks.append(Label(box, (Run(said, "backward", not whole),), size, "center"))
@@ -225,12 +232,19 @@ def _chain_rule(known: _Known, box: Box, unit: float) -> list[Mark]:
     head = Run(f"∂f/∂{edge.operand} = ", "backward")
     if not alone:
         head = Run(tr("to ∂f/∂{name} goes", name=edge.operand) + "  ", "muted")
-    runs = (
+    runs: tuple[Run, ...] = (
         head,
         Run(f"∂f/∂{edge.node}", "backward"),
         Run(" · ", "muted"),
         Run(f"∂{edge.node}/∂{edge.operand}"),
         Run("  =  ", "muted"),
+    )
+    if known.moment.letters:
+        local = Run(f"({as_formula(edge.local)})" if " " in edge.local else edge.local)
+        return [
+            Label(box, (*runs, Run(f"∂f/∂{edge.node}", "backward"), Run(" · ", "muted"), local), 25 * unit)
+        ]
+    runs += (
         Run(brief(known.gradients[edge.node]), "backward"),
         Run(" · ", "muted"),
         Run(_in_brackets(brief(known.graph.local(edge, known.values)))),

@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from cnnviz.scene import close_up, grid
-from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Rect, label
+from cnnviz.scene.letters import plain
+from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Group, Label, Mark, Rect, label
 from cnnviz.scene.moment import Look, Moment
 from cnnviz.scene.numbers import number
 
@@ -85,6 +86,7 @@ def _setting(
         back = Box(place.x + k * step, place.y - k * step, place.w, place.h)
         # Only for the eye: a click on the stack means the channel in front.
         heatmap = replace(grid.unchanging(other, behind[k - 1], back, unit, None, False), array="")
+        heatmap = plain(heatmap) if of.look.letters else heatmap
         marks += [Rect(back, "ground"), heatmap, Rect(back, stroke="line", width=1.0)]
     marks.append(Rect(place, "ground"))
     if fill != "partly":
@@ -97,10 +99,10 @@ def _setting(
 
 
 def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
-    """Draw the colours' scale under a grid: the values at both ends."""
-    if over.w < 90 * unit:
+    """Draw the colours' scale under a grid, the values at both ends; none where names stand in its cells."""
+    if over.w < 90 * unit or look.letters:
         return []
-    low = 0.0 if look.palette == "pixel" else -look.limit
+    low = 0.0 if look.palette in FROM_ZERO else -look.limit
     ends = (
         number(low * 10.0**-look.power, look.places if low else 0),
         look.bare(look.limit),
@@ -108,7 +110,8 @@ def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
     y, side, size = over.bottom + 6 * unit, 64 * unit, 17 * unit
     bar = Box(round(over.x + side), round(y + 6 * unit), min(over.w - 2 * side, 110 * unit), round(9 * unit))
     if bar.w < 20 * unit:
-        return [label(Box(over.x, y, over.w, 21 * unit), f"±{ends[1]}", size, "muted")]
+        told = f"±{ends[1]}" if low else f"0 … {ends[1]}"
+        return [label(Box(over.x, y, over.w, 21 * unit), told, size, "muted")]
     colours = np.linspace(low, look.limit, 32)[None]
     return [
         label(Box(over.x, y, side - 7 * unit, 21 * unit), ends[0], size, "muted", align="right"),

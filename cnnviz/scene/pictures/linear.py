@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.letters import products as in_letters
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.text import tr
@@ -165,17 +166,20 @@ def pages(
         look = moment.look("y" if "y" in moment.operation.call.writes else rows[0][0])
         head = Box(box.x, place.y, name_width - 10 * unit, side)
         marks.append(label(head, tr("products") + look.factor, 17 * unit, bold=True))
-        marks.append(
-            Cells(
-                place,
-                part,
-                palette="value",
-                limit=look.limit,
-                texts=grid.texts(part, look, missing),
-                size=grid.text_size(side, side, look, unit),
-                missing=missing,
-            )
+        drawn = Cells(
+            place,
+            part,
+            palette="value",
+            limit=look.limit,
+            texts=grid.texts(part, look, missing),
+            size=grid.text_size(side, side, look, unit),
+            missing=missing,
         )
+        if moment.letters:
+            grids = [mark for mark in marks if isinstance(mark, Cells)]
+            factors = [[[(on.array, on.index_of(0, k)) for on in grids] for k in range(len(page))]]
+            drawn = in_letters(moment.names, drawn, factors, unit)
+        marks.append(drawn)
         if page.start <= done < page.stop:
             marks.append(
                 grid.outline(

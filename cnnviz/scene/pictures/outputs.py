@@ -122,7 +122,7 @@ def _bars(moment: Moment, name: str, box: Box, rows: range, height: float, unit:
 
 def _loss(moment: Moment, box: Box, unit: float) -> list[Mark]:
     done = bool(moment.state.written("E")[0])
-    text = moment.text("E", float(moment.state.arrays["E"][0])) if done else "…"
+    text = moment.cell_text("E", (0,)) if done else "…"
     runs = (Run("E  " + tr("loss") + " = ", "muted"), Run(text, "written", True))
     marks: list[Mark] = [Label(box, runs, 26 * unit)]
     return marks

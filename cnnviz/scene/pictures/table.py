@@ -13,6 +13,7 @@ from cnnviz.scene.pictures import (
     flatten,
     generic,
     graph,
+    image,
     linear,
     outputs,
     pooling,
@@ -22,6 +23,7 @@ from cnnviz.scene.pictures import (
 Picture = Callable[[Moment, Box, float], list[Mark]]
 
 PICTURES: Mapping[str, Picture] = {
+    "read_pixels": image.picture,
     "conv2d": conv2d.forward,
     "conv2d_dw": conv2d.kernel_gradient,
     "conv2d_db": conv2d.bias_gradient,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.letters import in_cells
 from cnnviz.scene.marks import Box, Cells, Mark, label
 from cnnviz.scene.moment import Moment, look, symbol
 from cnnviz.scene.pictures.linear import page_of
@@ -38,7 +39,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     colours = {"before": "parameter", "dw": "source", "w": "written"}
     marks: list[Mark] = []
     for k, (key, name, values, gone) in enumerate(rows):
-        style = look(operation, name)
+        style = look(operation, name)._replace(letters=moment.letters)
         place = Box(box.x + name_width, box.y + k * height + 26 * unit, side * len(page), side)
         part = values[None, page.start : page.stop]
         missing = gone[None, page.start : page.stop] if gone is not None else None
@@ -55,6 +56,8 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
             grid.text_size(side, side, style, unit),
             missing,
         )
+        if key == "before" and moment.letters:
+            drawn = in_cells(drawn, (tuple(moment.names.cell(name, (index,)) for index in page),), unit)
         head = Box(box.x, place.y, name_width - 12 * unit, side)
         said = titles.get(key, symbol(name)) + style.factor
         marks += [

@@ -1,0 +1,87 @@
+"""Pictures and how they are read: from height × width × depth, as files have them, into channels.
+
+A picture holds whole numbers from 0 to 255, three for each pixel of a coloured one (red, green, blue: RGB)
+and one for each pixel of a grey one. Networks are given the same numbers channel by channel, from 0 to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnviz.engine.layer import Array, Call, Shape
+from cnnviz.engine.tape import Tape
+
+BRIGHTEST = 255
+"""The largest number that a pixel has: one byte holds 0 to 255."""
+
+# The listing, set as it is shown.
+# fmt: off
+
+def read_pixels(image, x, D, H, W):
+    for c in range(D):
+        for i in range(H):
+            for j in range(W):
+                x[c, i, j] = image[i, j, c] / 255
+
+# fmt: on
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture.
+
+    Attributes
+    ----------
+    name : str
+        What the program calls it.
+    pixels : Array
+        (height, width, depth), from 0 to 255; the depth is 3 in colour and 1 in grey.
+    """
+
+    name: str
+    pixels: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Album:
+    """Pictures that are read one after the other: it stands for the network, and for what goes into it.
+
+    Attributes
+    ----------
+    pictures : tuple[Picture, ...]
+        At least one.
+    classes, labels : tuple[str, ...], None
+        Pictures that are only read belong to no class.
+    """
+
+    pictures: tuple[Picture, ...]
+    classes: tuple[str, ...] = ()
+    labels: None = None
+
+    def __len__(self) -> int:
+        return 1  # there is nothing to choose: all of them are in one program
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the first picture."""
+        return self.pictures[0].pixels.shape
+
+    def run(self) -> Tape:
+        """Read all pictures: ``rgb.image`` is (height, width, depth), ``rgb.x`` (depth, height, width)."""
+        arrays: dict[str, Array] = {}
+        for picture in self.pictures:
+            arrays[f"{picture.name}.image"] = picture.pixels
+            arrays[f"{picture.name}.x"] = np.ascontiguousarray(picture.pixels.transpose(2, 0, 1) / BRIGHTEST)
+        return Tape(arrays)
+
+    def calls(self, tape: Tape) -> list[Call]:
+        """Return the listing with its arguments, for each picture."""
+        found: list[Call] = []
+        for picture in self.pictures:
+            arrays, name = tape.of(picture.name), picture.name
+            sizes = dict(zip("HWD", picture.pixels.shape, strict=True))
+            given = {"image": arrays["image"], **sizes}
+            found.append(Call(name, name, "forward", read_pixels, given, {"x": arrays["x"]}))
+        return found

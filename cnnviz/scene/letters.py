@@ -1,0 +1,198 @@
+"""What the cells of arrays are called where names stand in place of numbers: ``a``, or ``x₁₀₂``.
+
+A lesson may name the cells of a layer's arrays itself; all others are called by their array's letter with
+their index. Source of the mode: Goodfellow, Bengio and Courville, "Deep Learning" (2016), figure 9.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from cnnviz.engine.layer import Call, Shape
+from cnnviz.scene.marks import Cells, Run
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+ZERO = "0"
+"""What padding is called, and what a lesson calls a cell that forward sums leave out."""
+
+# Letters of arrays whose names are words.
+_SHORT = {"image": "p"}
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+# How wide letters are, in parts of their size; others are like digits.
+_WIDTHS = {**dict.fromkeys("₀₁₂₃₄₅₆₇₈₉", 0.42), **dict.fromkeys(" ·,′", 0.3), **dict.fromkeys("wm", 0.82)}
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """What the cells of one operation's arrays are called.
+
+    Attributes
+    ----------
+    operation : Operation
+        Whose arrays.
+    given : Mapping[str, tuple[str, ...]]
+        The names that the lesson gives, row by row, by the array's name in its layer: x, w, b or y.
+    shapes : Mapping[str, Shape]
+        The shapes that the layer's arrays have going forward, for an update sees them as one row.
+    """
+
+    operation: Operation
+    given: Mapping[str, tuple[str, ...]]
+    shapes: Mapping[str, Shape]
+    _known: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict, repr=False)
+
+    def cell(self, array: str, index: tuple[int, ...]) -> str:
+        """Return the name of a cell: ``∂w₀₁`` for ``dw[0, 1]``; padding is ``0``."""
+        key = array, index
+        if key not in self._known:
+            self._known[key] = self._cell(array, index)
+        return self._known[key]
+
+    def _cell(self, array: str, index: tuple[int, ...]) -> str:
+        place = own_place(self.operation.call, array, index)
+        if place is None:  # what is written there is the gradient of padding, which nobody asks for
+            return "∂" + ZERO if array in self.operation.call.writes else ZERO
+        sign, letter = self._letter(array)
+        shape = self._shape(array)
+        if len(place) != len(shape):
+            place = tuple(int(k) for k in np.unravel_index(place[0], shape))
+        given = self.given.get(letter)
+        if given is not None:
+            name = given[int(np.ravel_multi_index(place, shape))]
+            if name != ZERO or self.operation.phase == "forward":
+                return sign + name
+        return sign + letter + _subscript(place, shape)
+
+    def _letter(self, array: str) -> tuple[str, str]:
+        """Return the sign and the letter of an array: ∂ and w of ``dw``; of an update, its parameter's."""
+        letter = array
+        if self.operation.phase == "update" and array in ("w", "dw"):
+            letter = array.replace("w", self._parameter)
+        return ("∂", letter[1:]) if letter in ("dx", "dy", "dw", "db") else ("", _SHORT.get(letter, letter))
+
+    @cached_property
+    def _parameter(self) -> str:
+        return self.operation.name.rpartition(".")[2]
+
+    def _shape(self, array: str) -> Shape:
+        call = self.operation.call
+        if self.operation.phase == "update":
+            return self.shapes[self._parameter]
+        filler = call.filler.get(array)
+        values = call.writes[array] if array in call.writes else call.given[array]
+        shape = np.shape(values)
+        if filler is None or len(shape) < 2:
+            return shape
+        return (*shape[:-2], int((~filler).any(1).sum()), int((~filler).any(0).sum()))
+
+
+@lru_cache(maxsize=256)
+def names(program: Program, operation: Operation) -> Names:
+    """Return what the cells of an operation's arrays are called."""
+    own = f"{operation.layer}."
+    given = {key.removeprefix(own): row for key, row in program.names.items() if key.startswith(own)}
+    forward = next((other for other in program.operations if other.layer == operation.layer), operation)
+    arrays = {**forward.call.given, **forward.call.writes}
+    return Names(operation, given, {name: np.shape(values) for name, values in arrays.items()})
+
+
+def own_place(call: Call, array: str, index: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return where a cell stands in an array without the zeros put into it; None for such a zero."""
+    filler = call.filler.get(array)
+    if filler is None or len(index) < 2:
+        return index
+    row, column = index[-2:]
+    if filler[row, column]:
+        return None
+    above, before = np.any(~filler, axis=1), np.any(~filler, axis=0)
+    return (*index[:-2], int(above[:row].sum()), int(before[:column].sum()))
+
+
+def _subscript(place: tuple[int, ...], shape: Shape) -> str:
+    """Write an index small and lowered: digits side by side where each is one, axes of one cell left out."""
+    kept = [(k, size) for k, size in zip(place, shape, strict=True) if size > 1]
+    sign = "" if all(size <= 10 for _, size in kept) else ","
+    return sign.join(str(k).translate(_SUBSCRIPTS) for k, _ in kept)
+
+
+def as_product(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    """Write two single letters that are multiplied side by side, in the order of the alphabet: ``aw``."""
+    done = list(runs)
+    for k in range(len(done) - 2, 0, -1):
+        first, sign, second = done[k - 1 : k + 2]
+        if (
+            sign.text == "·"
+            and len(first.text) == len(second.text) == 1
+            and (first.text + second.text).isalpha()
+        ):
+            done[k - 1 : k + 2] = sorted((first, second), key=lambda run: run.text)
+    return tuple(done)
+
+
+def product(*factors: str) -> str:
+    """Write names that are multiplied: ``aw``, or ``w₀₁·x₀₁``."""
+    runs = [run for factor in factors for run in (Run("·"), Run(factor))][1:]
+    return "".join(run.text for run in as_product(tuple(runs)))
+
+
+# ------------------------------------------------------------------------------------------ names in grids
+
+# The size of the smallest names that can be read, with their indices.
+_SMALLEST = 10.0
+
+Texts = tuple[tuple[str, ...], ...]
+Place = tuple[str, tuple[int, ...]]
+
+
+def in_cells(grid: Cells, texts: Texts, unit: float) -> Cells:
+    """Return a grid with names in its cells, and no colours of values; as a heatmap if none could be read."""
+    size = size_of(grid, texts, unit)
+    if size < _SMALLEST:
+        return replace(grid, texts=())
+    return replace(plain(grid), texts=texts, size=size)
+
+
+def plain(grid: Cells) -> Cells:
+    """Return a grid without the colours of its values."""
+    return replace(grid, values=np.zeros(grid.values.shape), palette="plain", limit=1.0)
+
+
+def products(of: Names, grid: Cells, factors: Sequence[Sequence[Sequence[Place]]], unit: float) -> Cells:
+    """Return a grid of products with names in its cells, but for those that are missing."""
+    texts = tuple(tuple(product(*(of.cell(*place) for place in cell)) for cell in row) for row in factors)
+    if size_of(grid, texts, unit) < _SMALLEST:
+        texts = tuple(tuple(text.replace("·", "·\n") for text in row) for row in texts)
+    drawn = in_cells(grid, texts, unit)
+    return replace(drawn, texts=where_written(drawn.texts, grid))
+
+
+def where_written(texts: Texts, grid: Cells) -> Texts:
+    """Return names, but none for cells in which a grid has no number."""
+    if not texts:
+        return ()
+    return tuple(
+        tuple(name if number else "" for name, number in zip(*rows, strict=True))
+        for rows in zip(texts, grid.texts, strict=True)
+    )
+
+
+def size_of(grid: Cells, texts: Texts, unit: float) -> float:
+    """Return the size at which the longest of names fits its cell; a name may have several lines."""
+    lines = {tuple(text.split("\n")) for row in texts for text in row if text}
+    wide = max((name_width(line) for text in lines for line in text), default=1.0)
+    high = max((len(text) for text in lines), default=1)
+    cell_width, cell_height = grid.cell
+    return min(cell_width * 0.88 / max(wide, 1.2), cell_height * 0.74 / (1.25 * high), 26 * unit)
+
+
+@lru_cache(maxsize=16384)
+def name_width(name: str) -> float:
+    """Return about how wide a name is, in parts of its size."""
+    return sum(_WIDTHS.get(letter, 0.6) for letter in name)

@@ -1,0 +1,74 @@
+"""The picture of pixels being read: true colours, the pixel in hand, the channel filling up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.marks import Cells, Rect
+from tests.scene.looking import all_marks, grids, in_pane, said
+from tests.scene.programs import program, view
+
+
+def frame_at(operation: str, **variables: int):
+    made = program("pictures")
+    step = made.find(operation, line=5, **variables)
+    return moment(made, step), compose(made, step, view(made))
+
+
+def true_colours(frame) -> list[Cells]:
+    return [mark for mark in in_pane(frame, "stage") if isinstance(mark, Cells) and mark.palette == "rgb"]
+
+
+@pytest.mark.parametrize("name", ["rgb", "grey"])
+def test_the_picture_is_shown_in_its_own_colours(name):
+    at, frame = frame_at(name)
+    image = at.operation.call.given["image"]
+    shown = true_colours(frame)[0]
+    packed = shown.values.astype(int)
+    for k in range(3):
+        channel = packed >> (16 - 8 * k) & 255
+        assert np.array_equal(channel, image[..., min(k, image.shape[2] - 1)])
+
+
+def test_the_pixel_in_hand_is_outlined_and_told():
+    at, frame = frame_at("rgb", c=1, i=2, j=3)
+    red, green, blue = at.operation.call.given["image"][2, 3]
+    texts = {mark.prefix: mark.texts for mark in grids(frame) if mark.array == "image"}
+    assert texts == {(2, 3, k): ((f"{v:.0f}",),) for k, v in enumerate((red, green, blue))}
+    outlined = [
+        mark.box for mark in all_marks(frame.marks) if isinstance(mark, Rect) and mark.stroke == "source_line"
+    ]
+    assert true_colours(frame)[0].box_of(2, 3) in outlined
+    (swatch,) = true_colours(frame)[1:]
+    assert swatch.values[0, 0] == red * 65536 + green * 256 + blue
+
+
+def test_channels_stand_behind_the_one_in_hand_in_their_own_colours():
+    at, frame = frame_at("rgb", c=1, i=2, j=3)
+    (front,) = [mark for mark in grids(frame) if mark.array == "x"]
+    stack = [
+        mark
+        for mark in in_pane(frame, "stage")
+        if isinstance(mark, Cells) and mark.box[2:] == front.box[2:] and mark is not front
+    ]
+    assert [(mark.palette, mark.missing is None) for mark in stack] == [("red", True), ("blue", False)]
+    assert front.palette == "green"
+    assert front.missing is not None and np.array_equal(front.missing, ~at.state.written("x")[1])
+    assert all(mark.box.x > front.box.x and mark.box.y < front.box.y for mark in stack)
+
+
+def test_a_grey_picture_has_one_channel():
+    _, frame = frame_at("grey", i=1, j=2)
+    (front,) = [mark for mark in grids(frame) if mark.array == "x"]
+    assert front.palette == "pixel"
+    assert "grey" in said(in_pane(frame, "stage"))
+    assert "image  4 × 4 × 1: rows × columns × depth" in said(in_pane(frame, "stage"))
+
+
+def test_the_pane_at_the_left_has_a_row_for_each_picture_and_none_for_an_input():
+    _, frame = frame_at("grey")
+    told = said(in_pane(frame, "network"))
+    assert {"Pictures", "rgb", "grey", "3 × 6 × 6", "1 × 4 × 4"} <= set(told)
+    assert not {"input", "Network", "gradients"} & set(told)
