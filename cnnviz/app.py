@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import freeze_support
 from pathlib import Path
 
@@ -29,11 +30,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return cli.run(argv, _show)
 
 
-def open_window(lesson: str | None) -> int:
-    """Open the window on a lesson, or where it was left if none is named; return when it is closed."""
+def open_window(lesson: str | None, painted: Callable[[], None] | None = None) -> int:
+    """Open the window on a lesson, or where it was left if none is named; return when it is closed.
+
+    Parameters
+    ----------
+    lesson : str, optional
+        A built-in lesson's name or a file.
+    painted : Callable[[], None], optional
+        Called once, when the window has been painted for the first time.
+    """
+    gc.disable()  # until the window has been painted: all that is loaded stays, and going over it takes time
     from cnnviz.ui import launch  # Qt is for the window alone
 
-    return launch.open_window(lesson)
+    return launch.open_window(lesson, painted)
 
 
 def _show(lesson: str | None) -> int:

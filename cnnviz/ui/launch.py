@@ -44,9 +44,9 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
     window = Window(load_lesson(lesson), lesson, settings) if lesson else _where_it_was_left(settings)
     if painted is not None:
         window.stage.painted.connect(painted, Qt.ConnectionType.SingleShotConnection)
+    window.stage.painted.connect(lambda: QTimer.singleShot(0, settle), Qt.ConnectionType.SingleShotConnection)
     report_to(window)
     window.show()
-    settle()
     return application.exec()
 
 
@@ -94,6 +94,7 @@ def settle() -> None:
 
     A frame is made of some thousand small objects, none of them in a cycle; so it also looks less often.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -87,7 +87,7 @@ def starts(count: int) -> list[float]:
     code = (
         "import sys, time\n"
         "from PySide6.QtWidgets import QApplication\n"
-        "from cnnviz.ui.launch import open_window\n"
+        "from cnnviz.app import open_window\n"
         "def painted():\n"
         "    print(time.time())\n"
         "    QApplication.quit()\n"
