@@ -239,6 +239,7 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
 def _info(arguments: argparse.Namespace) -> int:
     from cnnviz.engine.layer import shape_text
     from cnnviz.engine.pixels import Album
+    from cnnviz.lesson.descents import Descents
     from cnnviz.lesson.expressions import Expressions
 
     lesson = _load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
@@ -248,7 +249,10 @@ def _info(arguments: argparse.Namespace) -> int:
     elif isinstance(lesson.samples, Album):
         shapes = [f"{shown.name} {shape_text(shown.pixels.shape)}" for shown in lesson.samples.pictures]
         say(tr("Pictures (height × width × depth): {shapes}", shapes=", ".join(shapes)) + "\n")
+    elif isinstance(lesson.samples, Descents):
+        say(lesson.samples.text + "\n")
     else:
+        assert lesson.network is not None
         say(
             tr("Input: {shape}", shape=shape_text(lesson.network.input_shape))
             + _image_text(lesson.samples, lesson.image)
@@ -469,7 +473,7 @@ def export_frames(
     steps = stops(program, Level(every), begin, end)
     settings = {
         "cnnviz": __version__,
-        "lesson": lesson.name,
+        "lesson": lesson.identity,
         "image": str(lesson.image),
         "every": every,
         "from": str(begin),

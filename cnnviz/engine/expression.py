@@ -135,6 +135,7 @@ FUNCTIONS = ("sigmoid", "relu", "tanh", "exp", "log")
 _NAMESPACE: dict[str, object] = {
     "__name__": __name__,
     "__builtins__": {},
+    "range": range,
     "sigmoid": _sigmoid,
     "relu": _relu,
     "tanh": np.tanh,
@@ -349,14 +350,14 @@ class Graph:
             (
                 RESULT,
                 "forward",
-                _compiled(self.text, self.forward_source),
+                compiled(self.text, self.forward_source),
                 self.inputs,
                 [node.name for node in self.nodes],
             ),
             (
                 f"{RESULT}.backward",
                 "backward",
-                _compiled(self.text, self.backward_source),
+                compiled(self.text, self.backward_source),
                 self.kept,
                 list(dict.fromkeys([f"d{RESULT}", *(f"d{edge.operand}" for edge in self.edges)])),
             ),
@@ -394,8 +395,8 @@ def _source(name: str, parameters: Sequence[str], lines: Sequence[str]) -> str:
 
 
 @cache
-def _compiled(text: str, source: str) -> Listing:
-    """Compile a listing that this module wrote, so that its source can be found again like any other's."""
+def compiled(text: str, source: str) -> Listing:
+    """Compile a listing written from an expression; its source can be found again like any other's."""
     code = compile(source, f"<{source.partition('(')[0].removeprefix('def ')} of {text}>", "exec")
     linecache.cache[code.co_filename] = (
         len(source),

@@ -57,7 +57,7 @@ class Call:
     layer : str
         The layer it belongs to, or ``loss``.
     phase : str
-        ``forward``, ``loss``, ``backward`` or ``update``.
+        ``forward``, ``loss``, ``backward`` or ``update``; ``descent`` of a walk down a curve.
     listing : Listing
         The function; its parameters are the names in `given` and `writes`.
     given : Mapping[str, Value]
@@ -79,6 +79,8 @@ class Call:
         What the listing was generated from, if it was: an expression as it was typed.
     view : str
         One of `VIEWS`, where the same result can be computed in both; else empty.
+    window : tuple[float, float]
+        Of an expression in one name that is looked at as a curve: from which value to which one.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Call:
     filler: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     expression: str = ""
     view: str = ""
+    window: tuple[float, float] = (0.0, 0.0)
 
     def initial(self, name: str) -> Array:
         """Return a fresh copy of a written array as it is before the first step."""

@@ -15,7 +15,7 @@ from cattrs import (
 
 from cnnviz.engine.expression import read_expression
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.tables import AnyFile, ExpressionFile, LessonFile, PicturesFile, converter
+from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFile, PicturesFile, converter
 from cnnviz.lesson.values import Fault, hint, shown
 from cnnviz.text import tr
 
@@ -28,6 +28,13 @@ def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
             return converter().structure(content, PicturesFile), []
         except BaseValidationError as error:
             return None, list(_faults(error, ""))
+    if "descents" in content:
+        across = list(_names_used_twice(content, "descents"))
+        try:
+            lesson = converter().structure(content, DescentFile)
+        except BaseValidationError as error:
+            return None, [*_faults(error, ""), *across]
+        return (None, across) if across else (lesson, [])
     if "expressions" in content:
         across = list(_values_and_names(content))
         try:
@@ -55,7 +62,7 @@ def _faults(error: BaseException, path: str) -> Iterator[str]:
     elif isinstance(error, ForbiddenExtraKeysError):
         known = [column.name for column in fields(error.cl)]
         if error.cl is LessonFile:
-            known += ["expressions", "images"]
+            known += ["expressions", "descents", "images"]
         for key in sorted(error.extra_fields):
             place = f"{path}.{_key(key)}".removeprefix(".")
             if path and key in _AT_THE_TOP:
@@ -195,28 +202,26 @@ def _table(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def _layer_names(content: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    layers = content.get("layers")
-    for k, layer in enumerate(layers if isinstance(layers, list) else []):
-        if isinstance(layer, dict) and isinstance(layer.get("name"), str):
-            yield k, layer["name"]
+def _names_in(content: Mapping[str, Any], key: str) -> Iterator[tuple[int, str]]:
+    parts = content.get(key)
+    for k, part in enumerate(parts if isinstance(parts, list) else []):
+        if isinstance(part, dict) and isinstance(part.get("name"), str):
+            yield k, part["name"]
 
 
-def _names_used_twice(content: Mapping[str, Any]) -> Iterator[str]:
+def _names_used_twice(content: Mapping[str, Any], key: str = "layers") -> Iterator[str]:
     seen: dict[str, int] = {}
-    for k, name in _layer_names(content):
+    for k, name in _names_in(content, key):
         if name in seen:
-            yield tr(
-                "layers[{k}].name: {name} is the name of layers[{other}] already; every layer needs its own",
-                k=k,
-                name=shown(name),
-                other=seen[name],
+            said = tr(
+                "{key}[{k}].name: {name} is the name of {key}[{other}] already; every {one} needs its own"
             )
+            yield said.format(key=key, k=k, name=shown(name), other=seen[name], one=tr(key.removesuffix("s")))
         seen.setdefault(name, k)
 
 
 def _unknown_layers(content: Mapping[str, Any]) -> Iterator[str]:
-    names = [name for _, name in _layer_names(content)]
+    names = [name for _, name in _names_in(content, "layers")]
     for table in ("parameters", "letters"):
         for name in _table(content, table):
             if name not in names:

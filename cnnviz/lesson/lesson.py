@@ -17,12 +17,13 @@ from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.build import Samples, build, build_run, target_of
+from cnnviz.lesson.descents import Descents, build_descents, changed, without_changes
 from cnnviz.lesson.expressions import Example, Expressions, build_expressions
 from cnnviz.lesson.files import lesson_names, lesson_path, read_file
 from cnnviz.lesson.letters import read_letters
 from cnnviz.lesson.pictures import build_album
 from cnnviz.lesson.place import find_stops
-from cnnviz.lesson.tables import ExpressionFile, PicturesFile
+from cnnviz.lesson.tables import DescentFile, ExpressionFile, PicturesFile
 from cnnviz.scene.numbers import as_formula, count
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
@@ -40,7 +41,8 @@ class Lesson:
     """A network, a sample that has gone through it, and the program of all that was computed.
 
     Of an expression lesson the network is a graph, and each sample an expression with its values; of a
-    lesson about pictures both are the album of them.
+    lesson about pictures both are the album of them. A lesson of descents has no network; all its descents
+    are its one sample.
 
     Attributes
     ----------
@@ -48,10 +50,10 @@ class Lesson:
         What the lesson is asked for by.
     title, sentence : str
         Its name for people, and what it shows.
-    network : Network, Graph or Album
+    network : Network, Graph, Album or None
         A network is shared by the lessons that `choose` returns; every expression is a graph of its own, and
         every iteration of a training has a copy of its own.
-    samples : Samples, Expressions or Album
+    samples : Samples, Expressions, Album or Descents
         What can be chosen from.
     image : int
         The one that is shown.
@@ -70,8 +72,8 @@ class Lesson:
     name: str
     title: str
     sentence: str
-    network: Network | Graph | Album
-    samples: Samples | Expressions | Album
+    network: Network | Graph | Album | None
+    samples: Samples | Expressions | Album | Descents
     image: int
     tape: Tape
     program: Program
@@ -190,6 +192,17 @@ class Lesson:
         here = tuple(s for s in said if s.iteration is None or (own and s.iteration == self.iteration))
         return replace(self, stops=here, _said=said)
 
+    def with_descents(self, descents: Descents) -> Lesson:
+        """Return the lesson with changed descents; as long as the number of steps is, so is its program."""
+        return replace(self, samples=descents, **_iteration(self.name, None, descents, 0))
+
+    @property
+    def identity(self) -> str:
+        """What tells its frames from those of another: its name; its expression; what was changed of it."""
+        if isinstance(self.samples, Expressions):
+            return f"{self.name}: {self.samples.examples[self.image].typed}"
+        return self.name + (self.samples.changes if isinstance(self.samples, Descents) else "")
+
 
 def load_lesson(
     name_or_path: str | os.PathLike[str] = DEFAULT, image: int | None = None, iteration: int | None = None
@@ -199,7 +212,8 @@ def load_lesson(
     Parameters
     ----------
     name_or_path : str or PathLike
-        A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``.
+        A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``. Behind
+        a lesson of descents, learning rates and starts of one's own: ``gradient-descent small.lr=0.2``.
     image : int, optional
         Which of its images to step through; the one that the file says where it is not given.
     iteration : int, optional
@@ -225,8 +239,17 @@ def _loaded(name_or_path: str | os.PathLike[str], image: int | None) -> Lesson:
     """Return a lesson at its first image, or at the one asked for; a training has a choice of its own."""
     if isinstance(name_or_path, str) and is_expression(name_or_path):
         return _typed(name_or_path, image or 0)
-    path = lesson_path(name_or_path)
+    source, changes = without_changes(os.fspath(name_or_path))
+    path = lesson_path(source if changes else name_or_path)
     described = read_file(path)
+    if isinstance(described, DescentFile):
+        descents = changed(build_descents(path, described), changes)
+        made = _iteration(path.stem, None, descents, image or 0)
+        return Lesson(path.stem, described.title, described.sentence, samples=descents, image=0, **made)
+    if changes:
+        raise CnnvizError(
+            tr("{lesson} has no descents that{changes} could change.", lesson=path.stem, changes=changes)
+        )
     if isinstance(described, ExpressionFile):
         expressions, chosen = build_expressions(path, described), image or 0
         made = _iteration(path.stem, None, expressions, chosen)
@@ -282,7 +305,7 @@ def _typed(text: str, index: int) -> Lesson:
 def _iteration(
     name: str,
     network: Network | Graph | Album | None,
-    samples: Samples | Expressions | Album,
+    samples: Samples | Expressions | Album | Descents,
     index: int,
     input_gradient: str = "gathered",
     symbols: Mapping[str, str] | None = None,
@@ -302,6 +325,8 @@ def _iteration(
     if isinstance(samples, Album):
         tape = samples.run()
         return {"network": network, "tape": tape, "program": Program(samples.calls(tape))}
+    if isinstance(samples, Descents):
+        return {"network": None, "tape": samples.tape, "program": samples.program, "stops": samples.stops}
     assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
         tape = network.run(samples.image(index), target_of(network, samples, index))

@@ -17,6 +17,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
+from cnnviz.engine.descent import MOST_STEPS
 from cnnviz.engine.layer import VIEWS
 from cnnviz.lesson import values
 from cnnviz.lesson.values import DataFile, Expression, Fault, Name, Numbers, Text, shown
@@ -212,6 +213,54 @@ class PicturesFile:
 
 
 @dataclass(frozen=True)
+class DescentPart:
+    """One of the tables ``[[descents]]``: a parameter w that walks down the curve of a loss.
+
+    Attributes
+    ----------
+    name : str
+        What its operation is called.
+    loss : str
+        The expression of the loss in w.
+    lr : float
+        The learning rate.
+    starts : tuple[float, ...]
+        Where walks begin, one after the other.
+    steps : int
+        How many steps each walk takes.
+    window : tuple[float, float]
+        From which w to which one the curve is shown.
+    """
+
+    name: Name
+    loss: Expression
+    lr: Annotated[float, Range(0, open_least=True)]
+    starts: tuple[float, ...]
+    steps: Annotated[int, Range(1, MOST_STEPS)]
+    window: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class DescentFile:
+    """A whole lesson file about gradient descent on curves instead of a network, checked.
+
+    Attributes
+    ----------
+    title, sentence : str
+        Its name for people, and what it shows.
+    descents : tuple[DescentPart, ...]
+        One after the other in one program.
+    stops : tuple[StopPart, ...]
+        Where the lesson has something to say.
+    """
+
+    title: Text
+    sentence: Text
+    descents: tuple[DescentPart, ...]
+    stops: tuple[StopPart, ...] = ()
+
+
+@dataclass(frozen=True)
 class LessonFile:
     """A whole lesson file about a network, checked in itself; shapes and data files are yet to be looked at.
 
@@ -253,7 +302,7 @@ class LessonFile:
     symbols: dict[str, Text] = field(default_factory=dict)
 
 
-AnyFile = LessonFile | ExpressionFile | PicturesFile
+AnyFile = LessonFile | ExpressionFile | PicturesFile | DescentFile
 
 Hook = Callable[[Any, Any], Any]
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from cnnviz.engine.derivative import as_line
 from cnnviz.engine.expression import RESULT, Edge, Graph, read_expression, syntax_of
 from cnnviz.engine.layer import Call
 from cnnviz.scene.outline import EM, typeset
@@ -50,6 +51,28 @@ def _whole(graph: Graph) -> tuple[str, ...]:
     return min(broken, key=lambda lines: max(map(_length, lines)), default=(_marked(one),))
 
 
+@lru_cache(maxsize=64)
+def curve_formulas(loss: str) -> tuple[str, ...]:
+    """Return a loss E in its one name w, and the derivative of it, as formulas."""
+    lines = (_sign_first(syntax_of(line)) for line in as_line(loss, "w", "w"))
+    loss_text, slope = (_written(tree, _own_names(tree)) for tree in lines)
+    return rf"\part{{E}}{{E}} = {loss_text}", rf"\part{{dw}}{{\frac{{\partial E}}{{\partial w}}}} = {slope}"
+
+
+def _sign_first(tree: ast.expr) -> ast.expr:
+    """Return a product whose first number is negative as minus a product, which needs no brackets."""
+    if not isinstance(tree, ast.BinOp):
+        return tree
+    left, right = _sign_first(tree.left), _sign_first(tree.right)
+    if isinstance(tree.op, ast.Mult | ast.Div) and isinstance(left, ast.UnaryOp):
+        return ast.UnaryOp(left.op, ast.BinOp(left.operand, tree.op, right))
+    return ast.BinOp(left, tree.op, right)
+
+
+def _own_names(tree: ast.expr) -> dict[ast.expr, str]:
+    return {node: node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
 def _length(formula: str) -> int:
     """Return about how long a formula is; typesetting all that it could be would take too long."""
     return len(re.sub(r"\\part\{\w+\}|\\\w+|[{} ]", "", formula))
@@ -83,7 +106,7 @@ def _step_back(edge: Edge) -> str:
     """Return the chain rule at one edge: ∂f/∂x = ∂f/∂q · ∂q/∂x = ∂f/∂q · z."""
     node, operand = _letters(edge.node), _letters(edge.operand)
     local_text = syntax_of(edge.local)
-    local = _in(local_text, {n: n.id for n in ast.walk(local_text) if isinstance(n, ast.Name)}, _PRODUCT)
+    local = _in(local_text, _own_names(local_text), _PRODUCT)
     back = _part(f"d{edge.operand}", rf"\frac{{\partial {RESULT}}}{{\partial {operand}}}")
     sign = r"\add" if edge.adds else "="
     if edge.node == RESULT:

@@ -186,6 +186,8 @@ def are_pixels(values: Array) -> bool:
 
 def role(operation: Operation, name: str) -> Role:
     """Return what an array is to an operation: ``written``, ``parameter`` or ``source``."""
+    if operation.phase == "descent":  # it writes them all, and reads them again
+        return {"w": "parameter", "E": "written"}.get(name, "source")
     if name in operation.call.writes:
         return "written"
     if name in ("w", "b", "t") or (name == "dy" and "x" in operation.call.given):
@@ -207,8 +209,12 @@ def look(operation: Operation, name: str, pixels: bool = False) -> Look:
         values = np.concatenate([operation.call.before[name].reshape(-1), values.reshape(-1)])
     finite = np.abs(values[np.isfinite(values)])
     limit = float(finite.max()) if finite.size else 1.0
-    places, power = decimals(values)
-    if operation.phase == "update" and places and not power:
+    if operation.phase == "descent":  # a walk that runs away must not take the decimals from where it began
+        bound = 10 * float(np.abs(values.reshape(-1, values.shape[-1])[:, 0]).max())
+        places, power = decimals(np.clip(values, -bound, bound))
+    else:
+        places, power = decimals(values)
+    if operation.phase in ("update", "descent") and places and not power:
         places = max(places, 3)  # a step of the update is small beside the weight
     ends = (-limit, limit) if finite.size != values.size or values.min() < 0 else (limit,)
     width = max(len(number(value * 10.0**-power, places)) for value in ends)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cnnviz.engine.layer import Call
-from cnnviz.scene.expression_formula import expression_formulas
+from cnnviz.scene.expression_formula import curve_formulas, expression_formulas
 
 
 @dataclass(frozen=True)
@@ -295,6 +295,14 @@ WORDS: Mapping[str, Words] = {
         "gradients come back",
         "The chain rule: the gradient that comes back to a node, times its local derivative, goes on back.",
     ),
+    # Of a loss that was typed; the loss and its derivative come before what is the same for all.
+    "descent": Words(
+        "gradient descent",
+        "Look at the slope of the loss, and take a step against it: where the slope is positive to the left, "
+        "where it is negative to the right.",
+        (r"\w{s,t+1} = \w{s,t} - \mathrm{lr} \cdot \dw{s,t}",),
+        {"s": "start", "t": "step"},
+    ),
     "adam": Words(
         "update",
         "Every parameter steps by the running mean of its gradient, divided by the gradient's usual size.",
@@ -332,6 +340,8 @@ WORDS = {
 
 def formulas(call: Call, line: int) -> tuple[str, ...]:
     """Return what a listing computes as formulas; of an expression, itself and what the line does."""
+    if call.phase == "descent":
+        return *curve_formulas(call.expression), *words(call.listing.__name__).formula
     if call.expression:
         return expression_formulas(call, line)
     return words(call.listing.__name__).formula

@@ -10,8 +10,9 @@ from PySide6.QtCore import QObject, Signal
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import VIEWS
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.descents import Descents, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
-from cnnviz.lesson.lesson import Lesson, load_lesson
+from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
 from cnnviz.trace.cursor import LEVELS
 from cnnviz.trace.views import counterpart
 from cnnviz.ui.player import Player
@@ -141,7 +142,7 @@ class Desk(QObject):
     def label(self, image: int) -> str:
         """Return what an image shows, the name of its class or its number; of an expression, its text."""
         samples = self.lesson.samples
-        if isinstance(samples, Expressions):
+        if not isinstance(samples, Samples):
             return samples.label(image)
         if samples.labels is None:
             return str(image)

@@ -83,7 +83,7 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
     steps = stops(lesson.program, order.every, order.first, order.last)
     settings = {
         "cnnviz": cnnviz.__version__,
-        "lesson": lesson.name,
+        "lesson": lesson.identity,
         "image": str(lesson.image),
         "every": order.every.value,
         "from": str(order.first),

@@ -193,6 +193,42 @@ def test_gradients_of_a_node_used_twice_add():
     assert any("1 + 3 + 3 = 7" in stop.caption for stop in twice.stops)
 
 
+def test_gradient_descent():
+    walk = tape("gradient-descent").of("walk")
+    assert walk["w"][:, :3] == pytest.approx(np.array([[5, 4.6, 4.28], [-1, -0.2, 0.44]]), rel=1e-15)
+    assert walk["dw"][:, 0].tolist() == [4, -8]
+    for s, start in enumerate((5, -1)):
+        w = start
+        for t in range(8):
+            assert walk["w"][s, t] == pytest.approx(w, rel=1e-14)
+            assert walk["E"][s, t] == pytest.approx((w - 3) ** 2, rel=1e-13)
+            assert walk["dw"][s, t] == pytest.approx(2 * (w - 3), rel=1e-13)
+            w = w - 0.1 * 2 * (w - 3)
+    assert (np.sign(np.diff(walk["w"])) == -np.sign(walk["dw"])).all(), "against the slope"
+    assert (np.diff(abs(np.diff(walk["w"]))) < 0).all(), "ever shorter steps"
+
+
+def test_the_learning_rate_decides_whether_it_arrives():
+    away = {
+        name: abs(tape("gradient-descent")[f"{name}.w"][0] - 3) for name in ("slow", "large", "too_large")
+    }
+    # Each step multiplies the distance from the bottom by |1 − 2 lr|.
+    for name, part in (("slow", 0.98), ("large", 0.8), ("too_large", 1.1)):
+        assert away[name][1:] / away[name][:-1] == pytest.approx(part, rel=1e-12)
+    assert away["slow"][-1] > 3 and away["large"][-1] < 0.4 and away["too_large"][-1] > 6
+    assert (np.diff(np.sign(tape("gradient-descent")["large.w"][0] - 3)) != 0).all(), "from side to side"
+
+
+def test_two_starts_end_in_two_valleys():
+    w = tape("gradient-descent")["valleys.w"]
+    assert w[:, 0].tolist() == [0.3, -0.1]
+    for end, near in zip(w[:, -1], (1, -1), strict=True):
+        assert end**3 - end + 0.1 == pytest.approx(0, abs=1e-3)
+        assert abs(end - near) < 0.1
+    loss = tape("gradient-descent")["valleys.E"]
+    assert loss[1, -1] < loss[0, -1], "the left one is deeper"
+
+
 def test_pooling():
     arrays = tape("pooling")
     x, y, switch, mean = (arrays[key] for key in ("max.x", "max.y", "max.switch", "mean.y"))
@@ -387,7 +423,7 @@ def test_the_lesson_walks_through_both_views_of_the_gradient_of_the_input():
 @every_lesson
 def test_a_lesson_has_stops_in_short_whole_sentences(name):
     stops = lesson(name).stops
-    assert 4 <= len(stops) <= 12
+    assert 4 <= len(stops) <= 14
     places = {(lesson(name).program.number_at(stop.index), stop.view, stop.offset) for stop in stops}
     assert len(places) == len(stops)
     for stop in stops:

@@ -99,7 +99,7 @@ def touched(moment: Moment) -> dict[str, Role]:
 def part_said(moment: Moment, name: str) -> str:
     """Say what a part of the formula stands for: an array with its shape, or a number with its value."""
     values = final(moment.operation, name)
-    if moment.operation.call.expression:
+    if not moment.operation.tree.arrays:
         held = {**moment.operation.call.given, **moment.state.variables}
         return f"{name} = {brief(float(held[name]))}" if name in held else name
     shape = " × ".join(str(size) for size in values.shape)

@@ -167,7 +167,7 @@ def _break_in(text: str) -> int:
         depth += (sign in "([") - (sign in ")]")
         if sign != " " or k < 3:
             continue
-        if depth == 0 and (text[k - 1] == "=" or re.match(r" (?:[*+] |if |else )", text[k : k + 6])):
+        if depth == 0 and (text[k - 1] == "=" or re.match(r" (?:[-*+/] |if |else )", text[k : k + 6])):
             best = k
         elif text[k - 1] == ",":
             comma = k

@@ -12,7 +12,7 @@ from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.lettered import without_numbers
 from cnnviz.scene.marks import Box, Cells, Group, Mark, Palette, Rect, Role, Spot, label
 from cnnviz.scene.moment import Look, Moment, are_pixels, look
-from cnnviz.scene.numbers import brief
+from cnnviz.scene.numbers import brief, full
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line
 from cnnviz.trace.operation import Operation
@@ -113,6 +113,8 @@ def _network_name(
         shape = _assigned(values)
     elif len(shape) > _WIDE:
         shape = shape.replace(" × ", "×")
+    if _descends(program) and values and values[0]:
+        shape = f"lr = {full(float(values[0].call.given['lr']))}"
     return [
         label(Box(column.x, text.y, column.w, half), said, 16 * unit, "ink", bold=bold),
         label(Box(column.x, text.y + half, column.w, half), shape, 13 * unit, "muted"),
@@ -139,6 +141,15 @@ def _variables(program: Program) -> tuple[str, ...]:
     """Return what goes into and comes out of a program that has no arrays; nothing for a network."""
     first = program.operations[0]
     return () if first.tree.arrays else (*first.call.given, *first.call.writes)
+
+
+def _descends(program: Program) -> bool:
+    """Return whether a program walks down curves; its rows are the descents."""
+    return program.operations[0].phase == "descent"
+
+
+def _title(program: Program) -> str:
+    return tr("Graph") if _variables(program) else tr("Descents") if _descends(program) else tr("Network")
 
 
 def _look(program: Program, operation: Operation, name: str) -> Look:
@@ -171,6 +182,8 @@ def network_rows(program: Program) -> list[str]:
     """Return the names in the network pane, top to bottom: layers, or the variables of an expression."""
     if _variables(program):
         return list(_variables(program))
+    if _descends(program):
+        return [operation.name for operation in program.operations]
     layers = [operation.layer for operation in program.operations if operation.phase == "forward"]
     has_loss = any(operation.phase == "loss" for operation in program.operations)
     return [*([] if _reads_pictures(program) else ["input"]), *layers, *(["loss"] if has_loss else [])]
@@ -195,6 +208,9 @@ def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None
             else (None, np.asarray(first.call.given[name]), name),
             _written_by(operations, first.layer, f"d{name}"),
         )
+    if _descends(program):
+        operation = program.operation(name)
+        return (operation, operation.call.writes["w"], "w"), (operation, operation.call.writes["dw"], "dw")
     if name == "input":
         x = np.asarray(operations[0].call.given["x"])
         x = operations[0].call.unpadded("x", x)
@@ -234,10 +250,11 @@ def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground
         sheet, known = map_sheet(values, there, box)
         side = min(box.w / sheet.shape[1], box.h / sheet.shape[0])
         width, height = side * sheet.shape[1], side * sheet.shape[0]
-    else:
-        sheet, known = values.reshape(1, -1), there.reshape(1, -1)
-        height = min(box.h * 0.5, 22.0)
-        width = min(box.w, sheet.shape[1] * height)
+    else:  # walks under each other; anything else in one row
+        rows = len(values) if values.ndim == 2 else 1
+        sheet, known = values.reshape(rows, -1), there.reshape(rows, -1)
+        height = min(box.h * (0.5 if rows == 1 else 0.8), 22.0 * rows)
+        width = min(box.w, sheet.shape[1] * height / rows)
     if values.ndim == 0:
         width, texts = box.w, ((brief(float(values)) if there else "",),)
     place = Box(box.x, round(box.y + (box.h - height) / 2), width, height)

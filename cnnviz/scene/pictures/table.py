@@ -9,6 +9,7 @@ from cnnviz.scene.moment import Moment
 from cnnviz.scene.pictures import (
     conv2d,
     conv2d_scatter,
+    descent,
     elementwise,
     flatten,
     generic,
@@ -58,6 +59,7 @@ PICTURES: Mapping[str, Picture] = {
     "adam": update.picture,
     "forward": graph.picture,
     "backward": graph.picture,
+    "descent": descent.picture,
 }
 
 

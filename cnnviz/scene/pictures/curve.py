@@ -1,0 +1,201 @@
+"""A curve in its axes: what stands where in pixels, and the part of it that is the same at every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import groupby
+from math import ceil, floor, hypot, isfinite, log10
+
+import numpy as np
+
+from cnnviz.engine.descent import curve
+from cnnviz.scene.marks import Box, Group, Mark, Path, Rect, label
+from cnnviz.scene.numbers import as_formula, number
+from cnnviz.text import tr
+
+Point = tuple[float, float]
+
+_SAMPLES = 241
+# At 1080 lines: room for the axes' numbers at the left and under the curve, and its names; over the axis
+# of w for the arrow of a step.
+_LEFT, _BELOW, _ABOVE, _LANE = 92, 58, 72, 56
+_TICK = 17
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The curve of a loss E over its parameter w, set in a box.
+
+    Attributes
+    ----------
+    loss : str
+        The expression of the loss.
+    window : tuple[float, float]
+        From which w to which one.
+    """
+
+    loss: str
+    window: tuple[float, float]
+    box: Box
+    unit: float
+
+    @cached_property
+    def area(self) -> Box:
+        """Where the curve itself is, inside its axes."""
+        unit, box = self.unit, self.box
+        return Box(
+            round(box.x + _LEFT * unit),
+            round(box.y + _ABOVE * unit),
+            max(20.0, round(box.w - (_LEFT + 12) * unit)),
+            max(20.0, round(box.h - (_ABOVE + _BELOW) * unit)),
+        )
+
+    @property
+    def readings(self) -> Box:
+        """The row over the area, for what is read off the curve."""
+        return Box(self.box.x, self.box.y + 34 * self.unit, self.box.w - 12 * self.unit, 32 * self.unit)
+
+    @cached_property
+    def parameter_labels(self) -> tuple[Box, ...]:
+        """Where the numbers at the axis of w stand."""
+        unit, y, height = self.unit, self.area.bottom + 5 * self.unit, 24 * self.unit
+        texts = [(w, tick_text(w, *self.window)) for w in ticks(*self.window)]
+        widths = [(self.x(w), (0.62 * len(text) + 0.4) * _TICK * unit) for w, text in texts]
+        return tuple(Box(x - width / 2, y, width, height) for x, width in widths)
+
+    @cached_property
+    def loss_labels(self) -> tuple[Box, ...]:
+        """Where the numbers at the axis of E stand."""
+        unit, width = self.unit, self.area.x - self.box.x - 8 * self.unit
+        return tuple(Box(self.box.x, self.y(e) - 12 * unit, width, 24 * unit) for e in ticks(*self.range))
+
+    @cached_property
+    def samples(self) -> tuple[tuple[float, float], ...]:
+        """The curve as pairs (w, E), from left to right."""
+        w = np.linspace(*self.window, _SAMPLES)
+        return tuple(zip(w.tolist(), curve(self.loss, w).tolist(), strict=True))
+
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """From which E to which one the area reaches: the whole curve, and a lane for the arrow under it."""
+        found = [e for _, e in self.samples if isfinite(e)] or [0.0]
+        low, high = min(found), max(found)
+        span = (high - low) or max(abs(high), 1.0)
+        lane = _LANE * self.unit / self.area.h
+        return low - span * lane / (1 - lane - 0.05), high + span * 0.05 / (1 - lane - 0.05)
+
+    def x(self, w: float) -> float:
+        """Return where a value of the parameter is; at the nearer edge if it is outside."""
+        low, high = self.window
+        return self.area.x + (min(max(w, low), high) - low) / (high - low) * self.area.w
+
+    def y(self, e: float) -> float:
+        """Return where a value of the loss is; at the nearer edge if it is outside."""
+        low, high = self.range
+        return self.area.bottom - (min(max(e, low), high) - low) / (high - low) * self.area.h
+
+    def on(self, w: float) -> Point:
+        """Return the point of the curve over a value of the parameter, or over the edge nearest to it."""
+        inside = min(max(w, self.window[0]), self.window[1])
+        return self.x(inside), self.y(float(curve(self.loss, np.array([inside]))[0]))
+
+    def side(self, w: float) -> int:
+        """Return −1 or 1 for a value left or right of the window; 0 for one inside, and for NaN."""
+        return (w > self.window[1]) - (w < self.window[0])
+
+    def shows(self, w: float) -> bool:
+        """Return whether a value of the parameter lies in the window."""
+        return self.window[0] <= w <= self.window[1]
+
+    def tangent(self, w: float, slope: float) -> tuple[Point, Point] | None:
+        """Return the ends of the tangent at a point, cut to the area; None where there is none."""
+        (x, y), area, (low, high) = self.on(w), self.area, self.range
+        across = area.w / (self.window[1] - self.window[0])
+        down = -slope * area.h / (high - low)
+        length = hypot(across, down)
+        if not isfinite(length):
+            return None
+        dx, dy = across / length, down / length
+        reach = 170 * self.unit
+        ends = [
+            min(reach, (area.right - x) / dx if way > 0 else (x - area.x) / dx, _to_edge(y, way * dy, area))
+            for way in (-1, 1)
+        ]
+        return (x - ends[0] * dx, y - ends[0] * dy), (x + ends[1] * dx, y + ends[1] * dy)
+
+    def value_at(self, x: float) -> float:
+        """Return the value of the parameter at a place, rounded to what a hand can aim at."""
+        low, high = self.window
+        value = low + (x - self.area.x) / self.area.w * (high - low)
+        places = max(0, ceil(-log10((high - low) / 100)))
+        return round(min(max(value, low), high), places)
+
+
+def _to_edge(y: float, dy: float, area: Box) -> float:
+    """Return how far a line goes from y before it leaves the area at the top or the bottom."""
+    if dy == 0:
+        return float("inf")
+    return max(0.0, ((area.bottom - y) if dy > 0 else (area.y - y)) / dy)
+
+
+@lru_cache(maxsize=32)
+def set_curve(loss: str, window: tuple[float, float], box: Box, unit: float) -> Curve:
+    """Return a curve set in a box: one object for all steps."""
+    return Curve(loss, window, box, unit)
+
+
+@lru_cache(maxsize=32)
+def axes(at: Curve, lr: str) -> Group:
+    """Return what is the same at every step: axes with numbers and names, and the curve."""
+    area, unit, box = at.area, at.unit, at.box.whole()
+    marks: list[Mark] = [Rect(box, "ground"), Rect(area, "panel", "panel_line", 1.0)]
+    for w, place in zip(ticks(*at.window), at.parameter_labels, strict=True):
+        x = at.x(w)
+        marks.append(Path(((x, area.y), (x, area.bottom)), "grid", 1.0))
+        marks.append(label(place, tick_text(w, *at.window), _TICK * unit, "muted", align="center"))
+    for e, place in zip(ticks(*at.range), at.loss_labels, strict=True):
+        y = at.y(e)
+        marks.append(Path(((area.x, y), (area.right, y)), "grid", 1.0))
+        marks.append(label(place, tick_text(e, *at.range), _TICK * unit, "muted", align="right"))
+    marks.append(Path(((area.x, area.y), (area.x, area.bottom), (area.right, area.bottom)), "line", 1.5))
+    for inside, part in groupby(at.samples, lambda pair: isfinite(pair[1])):
+        points = tuple((at.x(w), at.y(e)) for w, e in part)
+        if inside and len(points) > 1:
+            marks.append(Path(points, "accent", 3.5 * unit))
+    return Group(box, (*marks, *_names(at, lr)))
+
+
+def _names(at: Curve, lr: str) -> list[Mark]:
+    area, unit = at.area, at.unit
+    head = Box(at.box.x, at.box.y, at.box.w - 12 * unit, 28 * unit)
+    foot = Box(area.x, area.bottom + 29 * unit, area.w, 26 * unit)
+    rate = tr("learning rate lr = {lr}", lr=lr)
+    loss = f"E = {as_formula(at.loss)}"
+    return [
+        label(head._replace(w=head.w * 0.58), tr("loss {loss}", loss=loss), 19 * unit, "accent", bold=True),
+        label(
+            Box(head.x + head.w * 0.6, head.y, head.w * 0.4, head.h),
+            rate,
+            19 * unit,
+            "ink",
+            bold=True,
+            align="right",
+        ),
+        label(foot, tr("parameter w"), 18 * unit, "parameter", bold=True, align="center"),
+    ]
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return round numbers between two others, about seven of them."""
+    raw = (high - low) / 7
+    power = 10.0 ** floor(log10(raw))
+    step = next(power * part for part in (1, 2, 5, 10) if power * part >= raw * 0.999)
+    first = ceil(low / step - 1e-9)
+    return [k * step for k in range(first, floor(high / step + 1e-9) + 1)]
+
+
+def tick_text(value: float, low: float, high: float) -> str:
+    """Write a number at an axis, with as many decimals as its neighbours need."""
+    raw = (high - low) / 7
+    return number(value, max(0, ceil(-log10(raw) - 1e-9)) if raw < 1 else 0)
