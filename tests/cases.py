@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array, Call, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
@@ -115,6 +116,14 @@ OPTIMISERS: dict[str, Callable[[], Optimiser]] = {
     "adam": lambda: Adam(0.01, beta1=0.8, beta2=0.95),
 }
 
+# Walks down curves: one that arrives, one with two starts, one whose numbers grow, one of many functions.
+DESCENTS: dict[str, Descent] = {
+    "parabola": Descent("walk", "(w - 3) ** 2", 0.1, (5.0,), 4, (-2, 8)),
+    "valleys": Descent("walk", "w ** 4 / 4 - w ** 2 / 2 + w / 10", 0.5, (0.3, -0.1), 3, (-2, 2)),
+    "diverges": Descent("walk", "(w - 3) ** 2", 1.05, (5.0, -1.0, 3.0), 2, (-2, 8)),
+    "functions": Descent("walk", "relu(w) / 2 + log(w ** 2 + 1)", 0.3, (1.0, -1.0), 2, (-2, 2)),
+}
+
 
 # ------------------------------------------------------------------------------------- what tests make of it
 
@@ -216,6 +225,7 @@ def all_calls() -> list[tuple[str, Call]]:
     groups += [(label, loss_calls(label)) for label in LOSSES]
     groups += [(label, optimiser_calls(label)) for label in OPTIMISERS]
     groups.append(("pixels", pixels_calls()))
+    groups += [(label, [descent.call()]) for label, descent in DESCENTS.items()]
     return [(f"{label}-{call.listing.__name__}", call) for label, calls in groups for call in calls]
 
 

@@ -144,10 +144,12 @@ def _scaled(number: float, tree: ast.expr) -> ast.expr:
         return _number(number * float(_value(tree) or 0))
     if number == 1:
         return tree
+    if isinstance(tree, ast.BinOp) and isinstance(
+        tree.op, ast.Mult | ast.Div
+    ):  # (2 * a) * b needs no brackets
+        return ast.BinOp(_scaled(number, tree.left), tree.op, tree.right)
     if number == -1:
         return ast.UnaryOp(ast.USub(), tree)
-    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult):  # (2 * a) * b needs no brackets
-        return ast.BinOp(_scaled(number, tree.left), ast.Mult(), tree.right)
     return ast.BinOp(_number(number), ast.Mult(), tree)
 
 
@@ -162,6 +164,9 @@ def _factored(tree: ast.expr) -> tuple[float, ast.expr]:
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult):
         number, rest = _factored(tree.left)
         return number, tree.right if _value(rest) == 1 else ast.BinOp(rest, ast.Mult(), tree.right)
+    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Div):
+        number, rest = _factored(tree.left)
+        return number, ast.BinOp(rest, ast.Div(), tree.right)
     return 1.0, tree
 
 

@@ -19,7 +19,7 @@ from cnnviz.text import tr
 PARAMETER = "w"
 """The one name that the loss may have."""
 
-MOST_STEPS, MOST_STARTS, LONGEST_LINE = 100, 8, 110
+MOST_STEPS, MOST_STARTS, LONGEST_LINE = 100, 8, 86
 
 PHASE = "descent"
 

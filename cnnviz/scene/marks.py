@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from math import ceil, floor
+from math import ceil, floor, log10
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -303,6 +303,12 @@ class Spot:
     line: int = 0
     low: float = 0.0
     high: float = 0.0
+
+    def value_at(self, x: float) -> float:
+        """Return the value that a place stands for, rounded to what a hand can aim at."""
+        value = self.low + (x - self.box.x) / self.box.w * (self.high - self.low)
+        places = max(0, ceil(-log10((self.high - self.low) / 100)))
+        return round(min(max(value, self.low), self.high), places)
 
 
 @dataclass(frozen=True, eq=False)

@@ -209,11 +209,9 @@ def look(operation: Operation, name: str, pixels: bool = False) -> Look:
         values = np.concatenate([operation.call.before[name].reshape(-1), values.reshape(-1)])
     finite = np.abs(values[np.isfinite(values)])
     limit = float(finite.max()) if finite.size else 1.0
-    if operation.phase == "descent":  # a walk that runs away must not take the decimals from where it began
-        bound = 10 * float(np.abs(values.reshape(-1, values.shape[-1])[:, 0]).max())
-        places, power = decimals(np.clip(values, -bound, bound))
-    else:
-        places, power = decimals(values)
+    bound = 10 * _first_size(values) if operation.phase == "descent" else limit
+    # A walk that runs away must not take decimals and colours from where it began.
+    places, power = decimals(np.clip(values, -bound, bound) if bound < limit else values)
     if operation.phase in ("update", "descent") and places and not power:
         places = max(places, 3)  # a step of the update is small beside the weight
     ends = (-limit, limit) if finite.size != values.size or values.min() < 0 else (limit,)
@@ -221,7 +219,13 @@ def look(operation: Operation, name: str, pixels: bool = False) -> Look:
     if finite.size != values.size:
         width = max(width, 4)  # as wide as NaN is written
     palette: Palette = "pixel" if pixels else "gradient" if name.startswith("d") else "value"
-    return Look(palette, max(limit, 1.0) if pixels else limit or 1.0, places, power, width)
+    return Look(palette, max(limit, 1.0) if pixels else min(limit, bound) or 1.0, places, power, width)
+
+
+def _first_size(values: Array) -> float:
+    """Return how large the numbers of walks, (starts, steps), are where they begin: the first not all 0."""
+    sizes = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
+    return float(next((size for size in sizes if size > 0), 0.0))
 
 
 def final(operation: Operation, name: str) -> Array:

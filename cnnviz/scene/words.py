@@ -298,8 +298,8 @@ WORDS: Mapping[str, Words] = {
     # Of a loss that was typed; the loss and its derivative come before what is the same for all.
     "descent": Words(
         "gradient descent",
-        "Look at the slope of the loss, and take a step against it: where the slope is positive to the left, "
-        "where it is negative to the right.",
+        "Take a step against the slope of the loss: left where the slope is positive, right where it is "
+        "negative.",
         (r"\w{s,t+1} = \w{s,t} - \mathrm{lr} \cdot \dw{s,t}",),
         {"s": "start", "t": "step"},
     ),

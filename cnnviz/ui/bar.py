@@ -137,7 +137,22 @@ class TopBar(QWidget):
         for button in (self.image, self.expression, self.theme_button, self.save):
             row.addWidget(button)
         # What a narrow window can do without, first to go first.
-        self._spare = (step_by, speed, self.title, self.theme_button, self.speed_text, self.speed, self.save)
+        self._spare: tuple[QWidget, ...] = (
+            step_by,
+            speed,
+            self.title,
+            self.theme_button,
+            self.speed_text,
+            self.speed,
+            self.save,
+        )
+
+    def put(self, widget: QWidget, spare: tuple[QWidget, ...]) -> None:
+        """Put a control of the lesson's own before the buttons at the right; the last to go is part of it."""
+        row = self.layout()
+        assert isinstance(row, QHBoxLayout)
+        row.insertWidget(row.indexOf(self.image), widget)
+        self._spare = (*self._spare, *spare)
 
     def minimumSizeHint(self) -> QSize:
         """Ask for what cannot be spared; the rest comes and goes with the width."""

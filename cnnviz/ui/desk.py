@@ -7,10 +7,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from cnnviz.engine.descent import Descent
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import VIEWS
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.descents import Descents, without_changes
+from cnnviz.lesson.descents import Descents, rate_beside, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
 from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
 from cnnviz.trace.cursor import LEVELS
@@ -59,7 +60,10 @@ class Desk(QObject):
 
     @property
     def source(self) -> str:
-        """What the lesson was loaded by: a name, or a file's whole path."""
+        """What the lesson as it is now would be loaded by: a name, or a file's whole path."""
+        samples = self.lesson.samples
+        if isinstance(samples, Descents):
+            return without_changes(self._source)[0] + samples.changes
         return self._source
 
     def open(self, source: str) -> None:
@@ -139,6 +143,47 @@ class Desk(QObject):
         kept = {name: known[name] for name in graph.inputs if name in known and name not in values}
         self._put(f"f = {Example(graph, {**kept, **values}).typed}")
 
+    # ------------------------------------------------------------------------------------------ descents
+
+    @property
+    def descent(self) -> Descent | None:
+        """The descent that the player is in; None if the lesson has none."""
+        samples = self.lesson.samples
+        if not isinstance(samples, Descents):
+            return None
+        return samples.part(self.player.cursor.step.operation.name)
+
+    @property
+    def descent_is_changed(self) -> bool:
+        """Whether the descent in hand is not as the lesson has it."""
+        samples = self.lesson.samples
+        return isinstance(samples, Descents) and self.descent not in samples.described
+
+    def shift_rate(self, gears: int) -> None:
+        """Take the next larger learning rate (1), or the next smaller one (−1), and stay at the same step."""
+        if self.descent is not None:
+            self.set_rate(rate_beside(self.descent.lr, gears))
+
+    def set_rate(self, lr: float) -> None:
+        """Walk the descent in hand with another learning rate, and stay at the same step."""
+        if self.descent is not None and isinstance(self.lesson.samples, Descents):
+            self._take(self.lesson.samples.with_rate(self.descent.name, lr), self.player.cursor.index)
+
+    def set_start(self, name: str, s: int, w: float) -> None:
+        """Let a walk begin elsewhere, and go to where it begins."""
+        if isinstance(self.lesson.samples, Descents):
+            start = self.player.cursor.program.find(name, line=3, s=s)
+            self._take(self.lesson.samples.with_start(name, s, w), start)
+
+    def reset_descent(self) -> None:
+        """Walk the descent in hand as the lesson has it, and stay at the same step."""
+        if self.descent is not None and isinstance(self.lesson.samples, Descents):
+            self._take(self.lesson.samples.as_described(self.descent.name), self.player.cursor.index)
+
+    def _take(self, descents: Descents, step: int) -> None:
+        self.lesson = self.lesson.with_descents(descents)
+        self._load(step)
+
     def label(self, image: int) -> str:
         """Return what an image shows, the name of its class or its number; of an expression, its text."""
         samples = self.lesson.samples
@@ -180,4 +225,6 @@ def _whole(source: str) -> str:
     """Return a built-in lesson's name or an expression as it is, and a file's way from the root."""
     if is_expression(source):
         return source
-    return os.path.abspath(source) if Path(source).suffix or os.sep in source else source
+    source, changes = without_changes(source)
+    whole = os.path.abspath(source) if Path(source).suffix or os.sep in source else source
+    return whole + changes

@@ -104,6 +104,9 @@ STEP = (
     SEPARATOR,
     Key("faster", "Play faster", ("+", "=")),
     Key("slower", "Play slower", ("-",)),
+    SEPARATOR,
+    Key("rate_down", "Smaller learning rate", ("[",)),
+    Key("rate_up", "Larger learning rate", ("]",)),
 )
 TRAINING = (
     Key("train", "Train, pause", ("G",)),

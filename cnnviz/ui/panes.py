@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAccessible, QHelpEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip
 
@@ -66,7 +66,15 @@ def computed_at(program: Program, layer: str, gradient: bool) -> int:
 
 
 class StagePane(FramePane):
-    """The operation in hand; hovering a number says where it comes from, a click goes there."""
+    """The operation in hand; hovering a number says where it comes from, a click goes there.
+
+    Attributes
+    ----------
+    started : Signal(str, int, float)
+        Of this descent, this start is to be at this value: its axes were clicked there.
+    """
+
+    started = Signal(str, int, float)
 
     def __init__(self, player: Player) -> None:
         super().__init__(player, tr("Stage: the operation in hand"))
@@ -105,9 +113,9 @@ class StagePane(FramePane):
         return explain(frame, shown, colours, *self._pointer, self.unit(frame.width, frame.height))
 
     def clickable(self, x: float, y: float) -> bool:
-        """Return whether the number at a point was written by a step, or a factor is there."""
+        """Return whether a number was written by a step, a factor is there, or a start can be put there."""
         spot = self.frame.spot_at(x, y)
-        if spot and spot.kind == "operation":
+        if spot and spot.kind in ("operation", "start"):
             return True
         shown = self.origin_at(x, y)
         return shown is not None and shown.step is not None
@@ -127,16 +135,22 @@ class StagePane(FramePane):
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the step that writes the number clicked, or to where a factor has been multiplied."""
-        spot = self.frame.spot_at(event.position().x(), event.position().y())
-        if spot and spot.kind == "operation" and event.button() == Qt.MouseButton.LeftButton:
+        """Go to the step that writes the number clicked, or to where a factor has been multiplied.
+
+        In a descent's axes, put its start there.
+        """
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        x, y = event.position().x(), event.position().y()
+        shown, spot = self.origin_at(x, y), self.frame.spot_at(x, y)
+        if spot and spot.kind == "start":
+            self.started.emit(spot.name, spot.line, spot.value_at(x))
+        elif spot and spot.kind == "operation":
             program = self.player.cursor.program
             last = next_stop(program.operation(spot.name), -1, Level.LAYER)
             self.player.pause()
             self.player.go_to(program.start(spot.name) + (last or 0))
-            return
-        shown = self.origin_at(event.position().x(), event.position().y())
-        if shown and shown.step is not None and event.button() == Qt.MouseButton.LeftButton:
+        elif shown and shown.step is not None:
             self.player.pause()
             self.player.go_to(shown.step)
 

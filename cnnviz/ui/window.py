@@ -48,6 +48,7 @@ from cnnviz.ui.panes import (
     StagePane,
     TimelinePane,
 )
+from cnnviz.ui.rate import RateControl
 from cnnviz.ui.saving import save_picture
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
@@ -100,6 +101,8 @@ class Window(QMainWindow):
 
     def _assemble(self) -> None:
         self.bar = TopBar(self.player, self.actions_by_name)
+        self.rate = RateControl(self.desk)
+        self.bar.put(self.rate, self.rate.spare)
         self.message, self.go_strip = MessageStrip(), GoStrip(self._go_to)
         self.expression_strip = ExpressionStrip(self.desk.take_expression)
         self.exporter = Exporter(self)
@@ -141,6 +144,7 @@ class Window(QMainWindow):
         self.lessons.chosen.connect(self.desk.open)
         self.exporter.ended.connect(self._tell_export_ended)
         self.stage.painted.connect(self.player.set_shown)
+        self.stage.started.connect(self.desk.set_start)
         for strip in (self.message, self.export_strip, self.go_strip, self.expression_strip):
             strip.closed.connect(self.stage.setFocus)
         self.player.moved.connect(
@@ -162,6 +166,8 @@ class Window(QMainWindow):
             "export": self._ask_what_to_export,
             "copy": self._copy,
             "quit": self.close,
+            "rate_down": lambda: self.desk.shift_rate(-1),
+            "rate_up": lambda: self.desk.shift_rate(1),
             "network": self._show_panes,
             "debugger": self._show_panes,
             "timeline": self._show_panes,
@@ -199,6 +205,8 @@ class Window(QMainWindow):
         typed = isinstance(lesson.samples, Expressions)
         self.actions_by_name["image"].setText(tr("Choose expression…") if typed else tr("Choose image…"))
         self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=typed)
+        for name in ("rate_down", "rate_up"):
+            self.actions_by_name[name].setEnabled(self.desk.descent is not None)
 
     def _switch_input_gradient(self) -> None:
         self.desk.switch_input_gradient()

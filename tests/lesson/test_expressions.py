@@ -140,3 +140,9 @@ def test_values_come_back_as_they_were(value):
     lesson = load_lesson(f"f = x * x   x={value!r}")
     again = load_lesson(f"f = {lesson.samples.examples[0].typed}")
     assert again.samples.examples[0].values == {"x": value}
+
+
+def test_frames_of_two_expressions_are_told_apart():
+    one, other = (load_lesson(f"f = x * y   x=1 y={y}").identity for y in (2, 3))
+    assert one != other
+    assert load_lesson("relu").identity == "relu"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnviz import load_lesson
+from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array, Call, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
@@ -183,6 +184,18 @@ def pictures() -> Program:
     return load_lesson("image").program
 
 
+def descents() -> Program:
+    """Walks down curves: two that arrive, one that runs away until it is no number, some beside a pole."""
+    steep = Descent("steep", "1 / w + exp(w)", 0.1, (0.5, 2.0, -3.0, 0.0, 1.0), 4, (-1.0, 3.0))
+    return Program(
+        [
+            Descent("valleys", "w ** 4 / 4 - w ** 2 / 2 + w / 10", 0.5, (0.3, -0.1), 14, (-1.7, 1.7)).call(),
+            Descent("away", "(w - 3) ** 4", 2.5, (5.0, 3.0), 9, (-2.0, 8.0)).call(),
+            steep.call(),
+        ]
+    )
+
+
 def overflowing() -> Program:
     """Numbers that grow until they are infinite, and then are none."""
     layers: Layers = [("conv", Conv2d(1, 2, 2)), ("flatten", Flatten()), ("fc", Linear(8, 3))]
@@ -210,6 +223,7 @@ _MAKERS: dict[str, Callable[[], Program]] = {
         unknown,
         chain,
         pictures,
+        descents,
         overflowing,
     )
 }

@@ -39,7 +39,7 @@ LOSS = "E"
 FULL = 1920, 1080
 SMALLER = (1280, 720), (1024, 600)
 # The programs with pictures of all kinds, at which smaller sizes are looked at, too.
-TELLING = ("digits", "every", "large", "columns", "deep", "chain")
+TELLING = ("digits", "every", "large", "columns", "deep", "chain", "descents")
 
 
 class Shown(NamedTuple):
@@ -180,7 +180,7 @@ def test_what_a_step_reads_and_writes_is_seen_with_its_number_and_outlined(shown
 
 
 def test_outlines_lie_on_a_grid(placed):
-    """A window or a cell is outlined where there is one: never beside the grid. (A graph has nodes.)"""
+    """A window or a cell is outlined where there is one: never beside the grid. (Graphs have nodes.)"""
     for at, frame in placed:
         if at.operation.call.expression:
             continue

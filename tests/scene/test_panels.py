@@ -237,7 +237,7 @@ def test_progress_in_the_lecture_view_fills_with_the_program(name):
     for step in (0, len(made) // 2, len(made) - 1):
         marks = lecture.progress(moment(made, step), box, 1.0)
         assert all(inside(reach(mark), box, 1.0) for mark in all_marks(marks))
-        phases = {"forward", "loss", "backward", "update"}
+        phases = {"forward", "loss", "backward", "update", "descent"}
         filled.append(sum(mark.box.w for mark in marks if getattr(mark, "fill", None) in phases))
         assert f"{count(step)} / {count(len(made) - 1)}" in said(marks)
     assert filled[0] < filled[1] < filled[2]

@@ -34,7 +34,7 @@ def test_a_listing_has_words(name):
     assert told.variables.keys() >= set(read_listing(LISTINGS[name]).variables)
     assert all(text.strip() for text in told.variables.values())
     gradient = "_d" in name
-    assert bool(told.title) == (gradient or name in ("sgd", "sgd_momentum", "adam")), (
+    assert bool(told.title) == (gradient or name in ("sgd", "sgd_momentum", "adam", "descent")), (
         "a title says what is computed"
     )
 

@@ -69,6 +69,8 @@ def _resting(program: Program, working: Operation, at_work: str, box: Box, unit:
 def _title(program: Program) -> str:
     if _reads_pictures(program):
         return tr("Pictures")
+    if _descends(program):
+        return tr("Descents")
     return tr("Graph") if _variables(program) else tr("Network")
 
 
@@ -146,10 +148,6 @@ def _variables(program: Program) -> tuple[str, ...]:
 def _descends(program: Program) -> bool:
     """Return whether a program walks down curves; its rows are the descents."""
     return program.operations[0].phase == "descent"
-
-
-def _title(program: Program) -> str:
-    return tr("Graph") if _variables(program) else tr("Descents") if _descends(program) else tr("Network")
 
 
 def _look(program: Program, operation: Operation, name: str) -> Look:

@@ -10,6 +10,7 @@ from math import ceil, floor, hypot, isfinite, log10
 import numpy as np
 
 from cnnviz.engine.descent import curve
+from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Box, Group, Mark, Path, Rect, label
 from cnnviz.scene.numbers import as_formula, number
 from cnnviz.text import tr
@@ -17,9 +18,9 @@ from cnnviz.text import tr
 Point = tuple[float, float]
 
 _SAMPLES = 241
-# At 1080 lines: room for the axes' numbers at the left and under the curve, and its names; over the axis
-# of w for the arrow of a step.
-_LEFT, _BELOW, _ABOVE, _LANE = 92, 58, 72, 56
+# At 1080 lines: room at the left, at the right, under and over the area, for the axes' numbers and names
+# and what is read off; in the area over the axis of w, a lane for the arrow of a step.
+_LEFT, _RIGHT, _BELOW, _ABOVE, _LANE = 92, 24, 58, 72, 56
 _TICK = 17
 
 
@@ -47,14 +48,15 @@ class Curve:
         return Box(
             round(box.x + _LEFT * unit),
             round(box.y + _ABOVE * unit),
-            max(20.0, round(box.w - (_LEFT + 12) * unit)),
+            max(20.0, round(box.w - (_LEFT + _RIGHT) * unit)),
             max(20.0, round(box.h - (_ABOVE + _BELOW) * unit)),
         )
 
     @property
     def readings(self) -> Box:
         """The row over the area, for what is read off the curve."""
-        return Box(self.box.x, self.box.y + 34 * self.unit, self.box.w - 12 * self.unit, 32 * self.unit)
+        width = self.area.right - self.box.x
+        return Box(self.box.x, self.box.y + 34 * self.unit, width, 32 * self.unit)
 
     @cached_property
     def parameter_labels(self) -> tuple[Box, ...]:
@@ -97,8 +99,13 @@ class Curve:
 
     def on(self, w: float) -> Point:
         """Return the point of the curve over a value of the parameter, or over the edge nearest to it."""
-        inside = min(max(w, self.window[0]), self.window[1])
-        return self.x(inside), self.y(float(curve(self.loss, np.array([inside]))[0]))
+        return self.points(np.array([w]))[0]
+
+    def points(self, w: Array) -> list[Point]:
+        """Return the points of the curve over many values, (n,)."""
+        inside = np.clip(w, *self.window)
+        losses = np.clip(np.nan_to_num(curve(self.loss, inside), nan=self.range[1]), *self.range)
+        return [(self.x(at), self.y(e)) for at, e in zip(inside.tolist(), losses.tolist(), strict=True)]
 
     def side(self, w: float) -> int:
         """Return −1 or 1 for a value left or right of the window; 0 for one inside, and for NaN."""
@@ -124,13 +131,6 @@ class Curve:
         ]
         return (x - ends[0] * dx, y - ends[0] * dy), (x + ends[1] * dx, y + ends[1] * dy)
 
-    def value_at(self, x: float) -> float:
-        """Return the value of the parameter at a place, rounded to what a hand can aim at."""
-        low, high = self.window
-        value = low + (x - self.area.x) / self.area.w * (high - low)
-        places = max(0, ceil(-log10((high - low) / 100)))
-        return round(min(max(value, low), high), places)
-
 
 def _to_edge(y: float, dy: float, area: Box) -> float:
     """Return how far a line goes from y before it leaves the area at the top or the bottom."""
@@ -149,7 +149,7 @@ def set_curve(loss: str, window: tuple[float, float], box: Box, unit: float) -> 
 def axes(at: Curve, lr: str) -> Group:
     """Return what is the same at every step: axes with numbers and names, and the curve."""
     area, unit, box = at.area, at.unit, at.box.whole()
-    marks: list[Mark] = [Rect(box, "ground"), Rect(area, "panel", "panel_line", 1.0)]
+    marks: list[Mark] = [Rect(box, "ground"), Rect(area, "panel")]
     for w, place in zip(ticks(*at.window), at.parameter_labels, strict=True):
         x = at.x(w)
         marks.append(Path(((x, area.y), (x, area.bottom)), "grid", 1.0))
@@ -168,7 +168,7 @@ def axes(at: Curve, lr: str) -> Group:
 
 def _names(at: Curve, lr: str) -> list[Mark]:
     area, unit = at.area, at.unit
-    head = Box(at.box.x, at.box.y, at.box.w - 12 * unit, 28 * unit)
+    head = Box(at.box.x, at.box.y, area.right - at.box.x, 28 * unit)
     foot = Box(area.x, area.bottom + 29 * unit, area.w, 26 * unit)
     rate = tr("learning rate lr = {lr}", lr=lr)
     loss = f"E = {as_formula(at.loss)}"
@@ -188,14 +188,17 @@ def _names(at: Curve, lr: str) -> list[Mark]:
 
 def ticks(low: float, high: float) -> list[float]:
     """Return round numbers between two others, about seven of them."""
-    raw = (high - low) / 7
-    power = 10.0 ** floor(log10(raw))
-    step = next(power * part for part in (1, 2, 5, 10) if power * part >= raw * 0.999)
+    step = _tick_step(low, high)
     first = ceil(low / step - 1e-9)
     return [k * step for k in range(first, floor(high / step + 1e-9) + 1)]
 
 
 def tick_text(value: float, low: float, high: float) -> str:
     """Write a number at an axis, with as many decimals as its neighbours need."""
-    raw = (high - low) / 7
-    return number(value, max(0, ceil(-log10(raw) - 1e-9)) if raw < 1 else 0)
+    return number(value, max(0, ceil(-log10(_tick_step(low, high)) - 1e-9)))
+
+
+def _tick_step(low: float, high: float) -> float:
+    least = (high - low) / 7
+    power = 10.0 ** floor(log10(least))
+    return next(power * part for part in (1, 2, 5, 10) if power * part >= least * 0.999)

@@ -6,7 +6,7 @@ Each start has a shape and a number of its own, so that walks are told apart wit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import cos, hypot, isfinite, pi, sin
 
@@ -16,9 +16,10 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Dot, Mark, Path, Rect, Role, Spot, label
 from cnnviz.scene.moment import Moment, look, role, symbol
-from cnnviz.scene.numbers import full
+from cnnviz.scene.numbers import brief, full
 from cnnviz.scene.pictures.curve import Curve, Point, axes, set_curve
 from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
 
 _ROW, _LARGEST_ROW = 40, 48
 """The least and the largest height of a row of the table, at 1080 lines."""
@@ -40,7 +41,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
         Spot(at.area, "start", moment.operation.name, line=walk.s, low=low, high=high),
     ]
     for s in range(walk.s):
-        marks += _trail(at, moment.state.arrays["w"][s], s, "line", "muted")
+        marks += _ended(moment.operation, at, s)
     marks += _trail(at, walk.w[: walk.t + 1], walk.s, "parameter_line", "parameter")
     marks += _in_hand(walk)
     return marks + _table(walk, Box(left.right + 26 * unit, box.y, table_width, box.h), unit)
@@ -89,17 +90,24 @@ _UPDATE = 7
 # -------------------------------------------------------------------------------------------- the curve
 
 
+@lru_cache(maxsize=64)
+def _ended(operation: Operation, at: Curve, s: int) -> tuple[Mark, ...]:
+    """Return the trail of a walk that is over: the same at every step to come."""
+    return tuple(_trail(at, operation.call.writes["w"][s], s, "line", "muted"))
+
+
 def _trail(at: Curve, walk: Array, s: int, line: Role, mark: Role) -> list[Mark]:
     """Draw the points of a walk that lie in the window, joined in their order; the first has its number."""
     unit = at.unit
-    points = [at.on(w) for w in walk.tolist() if isfinite(w)]
+    walk = walk[np.isfinite(walk)]
+    points = at.points(walk)
     marks: list[Mark] = [
         Path((one, other), line, 1.6 * unit)
         for one, other in pairwise(points)
         if hypot(other[0] - one[0], other[1] - one[1]) > 0.5
     ]
-    shown = [(k, at.on(w)) for k, w in enumerate(walk.tolist()) if at.shows(w)]
-    for k, point in reversed(shown):
+    shown = [k for k, w in enumerate(walk.tolist()) if at.shows(w)]
+    for k, point in ((k, points[k]) for k in reversed(shown)):
         marks += _numbered(point, s, unit, mark) if k == 0 else [_shape(point, s, 5.5 * unit, mark)]
     return marks
 
@@ -167,19 +175,24 @@ def _step(at: Curve, w: float, following: float) -> list[Mark]:
 
 def _readings(walk: _Walk, w: float, slope: float | None, following: float | None) -> list[Mark]:
     """Write the slope, what its sign says, and the step, over the curve: always at the same place."""
-    at, unit, text = walk.at, walk.at.unit, walk.moment.text
+    at, unit = walk.at, walk.at.unit
     left, right = at.readings.columns([1.0, 1.0])
     marks: list[Mark] = []
     if slope is not None:
         says = tr("> 0: go left") if slope > 0 else tr("< 0: go right") if slope < 0 else ""
-        said = tr("slope {slope} {says}", slope=text("dw", slope), says=says)
+        said = tr("slope {slope} {says}", slope=_read_off(walk, "dw", slope), says=says)
         marks.append(label(left, said, 22 * unit, "source", bold=True))
     if following is not None:
-        step = text("w", following - w)
-        step = step if step[0] in "−N" else f"+{step}"
-        said = tr("step −lr · ∂E/∂w = {step}", step=step)
+        step, sign = following - w, "+" if following > w else ""
+        said = tr("step −lr · ∂E/∂w = {step}", step=sign + _read_off(walk, "w", step))
         marks.append(label(right, said, 22 * unit, "written", bold=True, align="right"))
     return marks
+
+
+def _read_off(walk: _Walk, name: str, value: float) -> str:
+    """Write a number with the decimals of its array; one that is too small for them, by itself."""
+    text = walk.moment.text(name, value)
+    return text if value == 0 or text.strip("0.") else brief(value)
 
 
 def _loss_tag(walk: _Walk, loss: float, y: float) -> list[Mark]:
@@ -218,7 +231,7 @@ def _parameter_tags(walk: _Walk, w: float, following: float | None) -> list[Mark
 
 def _parameter_text(walk: _Walk, w: float) -> str:
     text = walk.moment.text("w", w)
-    return text if walk.at.shows(w) else tr("outside: w = {w}", w=text)
+    return text if walk.at.shows(w) else tr("outside: w = {w}", w=text) if w == w else f"w = {text}"
 
 
 def _apart(old: Box, new: Box, left: bool, at: Curve, gap: float) -> list[Box]:
@@ -264,9 +277,9 @@ def _table(walk: _Walk, box: Box, unit: float) -> list[Mark]:
     over_t = Box(box.x, box.y + 36 * unit, side - 12 * unit, 28 * unit)
     marks: list[Mark] = [
         _shape((box.x + 15 * unit, begun.center[1]), s, 9 * unit, "parameter"),
-        label(begun, tr("walk from start {s}", s=s), 19 * unit, bold=True),
         label(over_t, "t", 18 * unit, "muted", align="right"),
     ]
+    marks += _begun(moment, s, begun, unit)
     for k in range(length):
         row = Box(box.x, body.y + k * height, side - 12 * unit, height)
         now = first + k == walk.t
@@ -297,3 +310,15 @@ def _table(walk: _Walk, box: Box, unit: float) -> list[Mark]:
         )
         marks += [drawn, *grid.outlines(moment, drawn, unit)]
     return marks
+
+
+def _begun(moment: Moment, s: int, box: Box, unit: float) -> list[Mark]:
+    """Write which start the walk has, and where that is."""
+    style = look(moment.operation, "start")
+    values = np.asarray(moment.operation.call.given["start"])[s : s + 1, None]
+    name, cell = box.columns([1.9, 1.0], gap=8 * unit)
+    size = grid.text_size(cell.w, cell.h * 1.4, style, unit)
+    texts = grid.texts(values, style)
+    shown = Cells(cell, values, "start", (), (s, 0), "r", style.palette, style.limit, texts, size)
+    said = label(name, tr("start {s}", s=s) + style.factor, 19 * unit, bold=True)
+    return [said, shown, *grid.outlines(moment, shown, unit)]

@@ -1,0 +1,81 @@
+"""The learning rate of the descent in hand: a slider over a row of rates, where a lesson has descents."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+
+from cnnviz.lesson.descents import RATES
+from cnnviz.scene.numbers import full
+from cnnviz.text import tr
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.keys import said
+
+
+class RateControl(QWidget):
+    """Shows and changes the learning rate of the descent that the player is in.
+
+    Parameters
+    ----------
+    desk : Desk
+        Whose lesson it changes.
+
+    Attributes
+    ----------
+    spare : tuple[QWidget, ...]
+        What of it a narrow bar can do without, first to go first; the keys do the same.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, len(RATES) - 1)
+        self.slider.setPageStep(1)
+        self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.slider.setFixedWidth(110)
+        self.slider.setAccessibleName(tr("Learning rate"))
+        self.slider.setToolTip(
+            tr("Learning rate ({smaller} and {larger})", smaller=said("rate_down"), larger=said("rate_up"))
+        )
+        self.slider.valueChanged.connect(lambda gear: desk.set_rate(RATES[gear]))
+        self.value = QLabel()
+        self.reset = QToolButton()
+        self.reset.setObjectName("tool")
+        self.reset.setText(tr("Reset"))
+        self.reset.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.reset.setToolTip(
+            tr("Learning rate and starts as the lesson has them; a click on the curve moves a start")
+        )
+        self.reset.setAccessibleName(tr("Learning rate and starts as the lesson has them"))
+        self.reset.clicked.connect(desk.reset_descent)
+        name, inner = QLabel(tr("Learning rate")), QWidget()
+        for row, parts in (
+            (QHBoxLayout(self), (inner,)),
+            (QHBoxLayout(inner), (name, self.slider, self.value, self.reset)),
+        ):
+            row.setContentsMargins(0, 0, 0, 0)
+            row.setSpacing(6)
+            for part in parts:
+                row.addWidget(part)
+        self.spare: tuple[QWidget, ...] = (name, self.reset, inner)
+        desk.player.moved.connect(self.refresh)
+        desk.changed.connect(self.refresh)
+        self.hide()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the rate of the descent in hand; nothing where there is none."""
+        descent = self._desk.descent
+        if (descent is None) != self.isHidden():
+            self.setVisible(descent is not None)
+        if descent is None:
+            return
+        nearest = min(range(len(RATES)), key=lambda k: abs(RATES[k] / descent.lr - 1))
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(nearest)
+        text = full(descent.lr)
+        self.value.setText(text)
+        self.value.setFixedWidth(self.value.fontMetrics().horizontalAdvance("0.0000"))
+        self.slider.setAccessibleName(tr("Learning rate of {name}, now {lr}", name=descent.name, lr=text))
+        self.reset.setEnabled(self._desk.descent_is_changed)

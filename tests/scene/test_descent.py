@@ -1,0 +1,227 @@
+"""The picture of a descent: the curve to scale, the tangent's slope, the step, the numbers, kept apart."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import combinations
+from math import isfinite
+
+import numpy as np
+import pytest
+
+from cnnviz.engine.descent import Descent
+from cnnviz.scene import panels
+from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Label, Path, Rect, Spot
+from cnnviz.scene.pictures.curve import Curve, set_curve, tick_text, ticks
+from cnnviz.scene.pictures.descent import picture
+from cnnviz.scene.words import formulas
+from cnnviz.trace.program import Program
+from tests.scene.looking import all_marks, in_pane, overlap, said
+from tests.scene.programs import program as made
+
+BOX = Box(0, 0, 1072, 548)
+WALK = Descent("walk", "(w - 3) ** 2", 0.1, (5.0, -1.0), 4, (-2.0, 8.0))
+
+
+@cache
+def program(descent: Descent = WALK) -> Program:
+    return Program([descent.call()])
+
+
+def marks_at(line, descent=WALK, box=BOX, unit=1.0, **variables):
+    whole = program(descent)
+    return picture(moment(whole, whole.find("walk", line=line, **variables)), box, unit)
+
+
+def texts(line, descent=WALK, **variables):
+    return said(marks_at(line, descent, **variables))
+
+
+def curve(box=BOX, descent=WALK) -> Curve:
+    left = Box(box.x, box.y, round(box.w - 420 - 26), box.h)
+    return set_curve(descent.loss, descent.window, left, 1.0)
+
+
+# ----------------------------------------------------------------------------------------- what is said
+
+
+def test_what_is_known_comes_line_by_line():
+    loss, slope, step = "4.000", "slope 4.000 > 0: go left", "step −lr · ∂E/∂w = −0.400"
+    begun = texts(3, s=0)
+    assert {"5.000", "loss E = (w − 3)²", "learning rate lr = 0.1", "parameter w"} <= set(begun)
+    assert not {loss, slope, step} & set(begun)
+    assert loss in texts(5, s=0, t=0) and slope not in texts(5, s=0, t=0)
+    assert slope in texts(6, s=0, t=0) and step not in texts(6, s=0, t=0)
+    assert {slope, step, "5.000", "4.600"} <= set(texts(7, s=0, t=0))
+
+
+def test_the_sign_of_the_slope_is_said():
+    assert "slope −8.000 < 0: go right" in texts(6, s=1, t=0)
+    assert "step −lr · ∂E/∂w = +0.800" in texts(7, s=1, t=0)
+    flat = Descent("walk", "(w - 3) ** 2", 0.1, (3.0,), 1, (-2.0, 8.0))
+    assert any(text.strip() == "slope 0" for text in texts(6, flat, s=0, t=0))
+
+
+def test_a_slope_too_small_for_its_decimals_is_written_by_itself():
+    near = Descent("walk", "(w - 3) ** 2", 0.1, (5.0, 3.00001), 1, (-2.0, 8.0))
+    assert "slope 2.00·10⁻⁵ > 0: go left" in texts(6, near, s=1, t=0)
+
+
+def test_the_arithmetic_has_its_numbers():
+    whole = program()
+    frame = compose(whole, whole.find("walk", line=7, s=1, t=1), View())
+    assert said(in_pane(frame, "stage"))[-3:] == [
+        "w[1, 2] = w[1, 1] - lr·∂E/∂w[1, 1]".replace("-", "−"),
+        "= −0.200 − 0.1·(−6.400)",
+        "= 0.440",
+    ]
+
+
+def test_loss_and_derivative_are_the_formulas():
+    assert formulas(WALK.call()) == ("E = (w − 3)²", "∂E/∂w = 2 · (w − 3)", "w ← w − lr · ∂E/∂w")
+
+
+# ---------------------------------------------------------------------------------------- where it is
+
+
+def test_the_curve_is_drawn_to_scale():
+    at = curve()
+    (line,) = [
+        mark for mark in all_marks(marks_at(5, s=0, t=0)) if isinstance(mark, Path) and mark.role == "accent"
+    ]
+    low, high = at.range
+    for x, y in line.points[::20]:
+        w = -2 + (x - at.area.x) / at.area.w * 10
+        e = low + (at.area.bottom - y) / at.area.h * (high - low)
+        assert e == pytest.approx((w - 3) ** 2, abs=1e-9)
+
+
+@pytest.mark.parametrize(("s", "t"), [(0, 0), (0, 3), (1, 0), (1, 2)])
+def test_point_tangent_and_step_are_those_of_the_state(s, t):
+    at, arrays = curve(), WALK.arrays
+    marks = list(all_marks(marks_at(7, s=s, t=t)))
+    w, slope, following = arrays["w"][s, t], arrays["dw"][s, t], arrays["w"][s, t + 1]
+    (tangent,) = [mark for mark in marks if isinstance(mark, Path) and mark.role == "source_line"]
+    (x0, y0), (x1, y1) = tangent.points
+    scale = at.area.w / 10 / (at.area.h / (at.range[1] - at.range[0]))
+    assert -(y1 - y0) / (x1 - x0) * scale == pytest.approx(slope)
+    (arrow,) = [mark for mark in marks if isinstance(mark, Path) and mark.arrow]
+    assert [x for x, _ in arrow.points] == pytest.approx([at.x(w), at.x(following)])
+    shapes = [mark for mark in marks if isinstance(mark, Dot)] if s == 0 else []
+    assert s == 1 or any(mark.center == pytest.approx(at.on(w)) for mark in shapes)
+
+
+def test_walks_are_told_apart_without_colours():
+    many = Descent("walk", "(w - 3) ** 2", 0.1, (5.0, -1.0, 0.0, 7.0), 3, (-2.0, 8.0))
+    marks = list(all_marks(marks_at(7, many, s=3, t=2)))
+    on_curve = [
+        mark
+        for mark in marks
+        if isinstance(mark, Label) and mark.size == 17 and mark.runs[0].role == "ground"
+    ]
+    assert {"".join(run.text for run in mark.runs) for mark in on_curve} == {"0", "1", "2", "3"}
+    corners = {len(mark.points) for mark in marks if isinstance(mark, Path) and mark.filled}
+    assert corners == {3, 4}
+    assert any(isinstance(mark, Dot) for mark in marks)
+
+
+def test_a_point_outside_is_said_with_its_side():
+    far = Descent("walk", "(w - 3) ** 2", 1.05, (7.9,), 4, (-2.0, 8.0))
+    w = far.arrays["w"][0]
+    assert w[1] < -2 and w[2] > 8
+    assert "outside: w = −2.390" in texts(7, far, s=0, t=0)
+    both = set(texts(7, far, s=0, t=1))
+    assert {"outside: w = −2.390", "outside: w = 8.929"} <= both
+    assert any("slope −10.780 < 0" in text for text in both)
+
+
+def test_numbers_that_are_none_are_said_and_nothing_is_drawn_at_them():
+    whole = made("descents")
+    away = whole.operation("away")
+    for t in range(9):
+        for line in (5, 6, 7):
+            index = whole.find("away", line=line, s=0, t=t)
+            marks = list(all_marks(compose(whole, index, View()).marks))
+            points = [
+                part for mark in marks if isinstance(mark, Path) for point in mark.points for part in point
+            ]
+            assert np.isfinite(points).all()
+    assert np.isnan(away.call.writes["w"][0, -1])
+    assert "w = NaN" in said(in_pane(compose(whole, index, View()), "stage"))
+
+
+def is_tag(mark) -> bool:
+    """A number at an axis in a frame of its own; the round marks are no tags."""
+    framed = isinstance(mark, Rect) and mark.fill == "ground" and str(mark.stroke).endswith("_line")
+    return framed and mark.box.w > mark.box.h
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720), (1024, 600)])
+@pytest.mark.parametrize("name", ["valleys", "away", "steep"])
+def test_tags_lie_on_nothing_that_is_written(name, size):
+    whole = made("descents")
+    start, stop = whole.start(name), whole.start(name) + len(whole.operation(name))
+    for index in range(start, stop, 3):
+        stage = in_pane(compose(whole, index, View(*size)), "stage")
+        tags = [k for k, mark in enumerate(stage) if is_tag(mark)]
+        for one, other in combinations((stage[k].box for k in tags), 2):
+            assert min(overlap(one, other)) <= 0
+        for k in tags:
+            hidden = [mark.box for mark in stage[:k] if isinstance(mark, Rect) and mark.fill == "ground"]
+            for mark in stage[:k]:
+                if isinstance(mark, Label) and min(overlap(mark.box, stage[k].box)) > 1 and mark.size > 9:
+                    covered = any(box == mark.box for box in hidden)
+                    assert covered or mark.runs[0].role in ("parameter", "written", "ground"), (index, mark)
+
+
+def test_both_rows_of_a_step_are_on_the_page():
+    long = Descent("walk", "(w - 3) ** 2", 0.05, (5.0,), 60, (-2.0, 8.0))
+    for t in range(60):
+        grids = [
+            mark for mark in marks_at(7, long, s=0, t=t) if isinstance(mark, Cells) and mark.array == "w"
+        ]
+        assert all(grids[0].cell_of((0, k)) for k in (t, t + 1))
+
+
+def test_the_axes_can_be_clicked_for_a_start():
+    (spot,) = [mark for mark in marks_at(5, s=1, t=2) if isinstance(mark, Spot)]
+    at = curve()
+    assert (spot.kind, spot.name, spot.line, spot.box) == ("start", "walk", 1, at.area)
+    assert spot.value_at(at.x(4.2)) == pytest.approx(4.2)
+    assert spot.value_at(at.area.x) == -2 and spot.value_at(at.area.right + 50) == 8
+
+
+# --------------------------------------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [
+        (-2, 8, ["−2", "0", "2", "4", "6", "8"]),
+        (-1.7, 1.7, ["−1.5", "−1.0", "−0.5", "0.0", "0.5", "1.0", "1.5"]),
+        (0, 0.04, ["0.00", "0.01", "0.02", "0.03", "0.04"]),
+        (-600, 100, ["−600", "−500", "−400", "−300", "−200", "−100", "0", "100"]),
+    ],
+)
+def test_axes_have_round_numbers(low, high, wanted):
+    assert [tick_text(value, low, high) for value in ticks(low, high)] == wanted
+
+
+def test_a_walk_that_runs_away_does_not_take_the_decimals_from_where_it_began():
+    far = Descent("walk", "(w - 3) ** 2", 3.0, (4.5,), 30, (-2.0, 8.0))
+    at = moment(program(far), len(program(far)) - 1)
+    assert abs(far.arrays["w"][0, -1]) > 1e15
+    assert (at.look("w").power, at.text("w", 4.5)) == (0, "4.500")
+    from_zero = Descent("walk", "(w - 3) ** 2", 0.1, (0.0,), 4, (-2.0, 8.0))
+    assert moment(program(from_zero), 1).text("w", 0.6) == "0.600"
+
+
+def test_the_pane_at_the_left_has_a_row_for_every_descent():
+    whole = made("descents")
+    assert panels.network_rows(whole) == ["valleys", "away", "steep"]
+    values, gradients = panels.arrays_of(whole, "valleys")
+    assert (values[1].shape, gradients[1].shape) == ((2, 15), (2, 14))
+    frame: Frame = compose(whole, 40, View())
+    assert {"lr = 0.5", "lr = 2.5", "lr = 0.1", "Descents"} <= set(said(in_pane(frame, "network")))
+    assert all(isfinite(mark.box.w) for mark in frame.marks if isinstance(mark, Cells))
