@@ -161,17 +161,22 @@ def listing_lines(operation: Operation, width: float, size: float) -> list[tuple
 
 
 def _break_in(text: str) -> int:
-    """Return at which blank to break a line: before an operator outside brackets, else after a comma."""
-    depth, best, comma = 0, 0, 0
+    """Return at which blank to break a line: before an operator outside brackets, else after a comma.
+
+    A product or a sum is broken rather than a difference.
+    """
+    depth, best, second, comma = 0, 0, 0, 0
     for k, sign in enumerate(text):
         depth += (sign in "([") - (sign in ")]")
         if sign != " " or k < 3:
             continue
-        if depth == 0 and (text[k - 1] == "=" or re.match(r" (?:[-*+/] |if |else )", text[k : k + 6])):
+        if depth == 0 and (text[k - 1] == "=" or re.match(r" (?:[*+] |if |else )", text[k : k + 6])):
             best = k
+        elif depth == 0 and text[k : k + 3] == " - ":
+            second = k
         elif text[k - 1] == ",":
             comma = k
-    return best or comma
+    return best or second or comma
 
 
 def _short_signature(operation: Operation, room: int) -> str:

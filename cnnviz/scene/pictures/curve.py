@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnviz.engine.descent import curve
 from cnnviz.engine.layer import Array
-from cnnviz.scene.marks import Box, Group, Mark, Path, Rect, label
+from cnnviz.scene.marks import Box, Group, Label, Mark, Path, Rect, label
 from cnnviz.scene.numbers import as_formula, number
 from cnnviz.text import tr
 
@@ -59,18 +59,23 @@ class Curve:
         return Box(self.box.x, self.box.y + 34 * self.unit, width, 32 * self.unit)
 
     @cached_property
-    def parameter_labels(self) -> tuple[Box, ...]:
-        """Where the numbers at the axis of w stand."""
-        unit, y, height = self.unit, self.area.bottom + 5 * self.unit, 24 * self.unit
-        texts = [(w, tick_text(w, *self.window)) for w in ticks(*self.window)]
-        widths = [(self.x(w), (0.62 * len(text) + 0.4) * _TICK * unit) for w, text in texts]
-        return tuple(Box(x - width / 2, y, width, height) for x, width in widths)
+    def numbers(self) -> tuple[Label, ...]:
+        """The numbers at both axes."""
+        unit, size = self.unit, _TICK * self.unit
+        labels: list[Label] = []
+        for w in ticks(*self.window):
+            text = tick_text(w, *self.window)
+            width = (0.62 * len(text) + 0.4) * size
+            box = Box(self.x(w) - width / 2, self.area.bottom + 5 * unit, width, 24 * unit)
+            labels.append(label(box, text, size, "muted", align="center"))
+        for e in ticks(*self.range):
+            box = Box(self.box.x, self.y(e) - 12 * unit, self.area.x - self.box.x - 8 * unit, 24 * unit)
+            labels.append(label(box, tick_text(e, *self.range), size, "muted", align="right"))
+        return tuple(labels)
 
-    @cached_property
-    def loss_labels(self) -> tuple[Box, ...]:
-        """Where the numbers at the axis of E stand."""
-        unit, width = self.unit, self.area.x - self.box.x - 8 * self.unit
-        return tuple(Box(self.box.x, self.y(e) - 12 * unit, width, 24 * unit) for e in ticks(*self.range))
+    def numbers_beside(self, tags: list[Box]) -> list[Mark]:
+        """Return the numbers at the axes but for those that tags would cover, if only in part."""
+        return [mark for mark in self.numbers if not any(_touch(mark.box, tag) for tag in tags)]
 
     @cached_property
     def samples(self) -> tuple[tuple[float, float], ...]:
@@ -132,6 +137,11 @@ class Curve:
         return (x - ends[0] * dx, y - ends[0] * dy), (x + ends[1] * dx, y + ends[1] * dy)
 
 
+def _touch(one: Box, other: Box) -> bool:
+    across = min(one.right, other.right) - max(one.x, other.x)
+    return across > 0 and min(one.bottom, other.bottom) - max(one.y, other.y) > 0
+
+
 def _to_edge(y: float, dy: float, area: Box) -> float:
     """Return how far a line goes from y before it leaves the area at the top or the bottom."""
     if dy == 0:
@@ -147,17 +157,13 @@ def set_curve(loss: str, window: tuple[float, float], box: Box, unit: float) -> 
 
 @lru_cache(maxsize=32)
 def axes(at: Curve, lr: str) -> Group:
-    """Return what is the same at every step: axes with numbers and names, and the curve."""
+    """Return what is the same at every step: axes with their names, and the curve."""
     area, unit, box = at.area, at.unit, at.box.whole()
     marks: list[Mark] = [Rect(box, "ground"), Rect(area, "panel")]
-    for w, place in zip(ticks(*at.window), at.parameter_labels, strict=True):
-        x = at.x(w)
+    for x in (at.x(w) for w in ticks(*at.window)):
         marks.append(Path(((x, area.y), (x, area.bottom)), "grid", 1.0))
-        marks.append(label(place, tick_text(w, *at.window), _TICK * unit, "muted", align="center"))
-    for e, place in zip(ticks(*at.range), at.loss_labels, strict=True):
-        y = at.y(e)
+    for y in (at.y(e) for e in ticks(*at.range)):
         marks.append(Path(((area.x, y), (area.right, y)), "grid", 1.0))
-        marks.append(label(place, tick_text(e, *at.range), _TICK * unit, "muted", align="right"))
     marks.append(Path(((area.x, area.y), (area.x, area.bottom), (area.right, area.bottom)), "line", 1.5))
     for inside, part in groupby(at.samples, lambda pair: isfinite(pair[1])):
         points = tuple((at.x(w), at.y(e)) for w, e in part)
@@ -169,7 +175,7 @@ def axes(at: Curve, lr: str) -> Group:
 def _names(at: Curve, lr: str) -> list[Mark]:
     area, unit = at.area, at.unit
     head = Box(at.box.x, at.box.y, area.right - at.box.x, 28 * unit)
-    foot = Box(area.x, area.bottom + 29 * unit, area.w, 26 * unit)
+    foot = Box(area.x, area.bottom + 32 * unit, area.w, 25 * unit)
     rate = tr("learning rate lr = {lr}", lr=lr)
     loss = f"E = {as_formula(at.loss)}"
     return [

@@ -43,7 +43,9 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     for s in range(walk.s):
         marks += _ended(moment.operation, at, s)
     marks += _trail(at, walk.w[: walk.t + 1], walk.s, "parameter_line", "parameter")
-    marks += _in_hand(walk)
+    in_hand = _in_hand(walk)
+    tags = [mark.box for mark in in_hand if isinstance(mark, Rect) and mark.fill == "ground"]
+    marks += [*at.numbers_beside(tags), *in_hand]
     return marks + _table(walk, Box(left.right + 26 * unit, box.y, table_width, box.h), unit)
 
 
@@ -199,7 +201,7 @@ def _loss_tag(walk: _Walk, loss: float, y: float) -> list[Mark]:
     """Write the loss at its axis, over the axis's own numbers."""
     at, unit = walk.at, walk.at.unit
     box = Box(at.box.x + 1, y - 14 * unit, at.area.x - at.box.x - 4 * unit, 28 * unit)
-    return [*_uncovered(box, at.loss_labels), *_tag(box, walk.moment.text("E", loss), "written", unit)]
+    return _tag(box, walk.moment.text("E", loss), "written", unit)
 
 
 def _parameter_tags(walk: _Walk, w: float, following: float | None) -> list[Mark]:
@@ -217,7 +219,7 @@ def _parameter_tags(walk: _Walk, w: float, following: float | None) -> list[Mark
         boxes.append(Box(min(max(x, at.box.x + 1), at.box.right - width - 1), y, width, 28 * unit))
     if len(boxes) == 2:
         boxes = _apart(boxes[0], boxes[1], following is not None and following < w, at, 3 * unit)
-    marks = [mark for box in boxes for mark in _uncovered(box, at.parameter_labels)]
+    marks: list[Mark] = []
     for (value, colour), text, box in zip(found, texts, boxes, strict=True):
         marks += _tag(box, text, colour, unit)
         side = at.side(value)
@@ -248,17 +250,6 @@ def _tag(box: Box, text: str, colour: Role, unit: float) -> list[Mark]:
         Rect(box, "ground", f"{colour}_line", 2 * unit, 4 * unit),
         label(box.inset(3 * unit, 0), text, 19 * unit, colour, bold=True, align="center"),
     ]
-
-
-def _uncovered(tag: Box, labels: tuple[Box, ...]) -> list[Mark]:
-    """Take away the axis's numbers that a tag would cover in part."""
-    near = [box for box in labels if min(_overlap(tag, box)) > 0]
-    return [Rect(box, "ground") for box in near]
-
-
-def _overlap(one: Box, other: Box) -> tuple[float, float]:
-    across = min(one.right, other.right) - max(one.x, other.x)
-    return across, min(one.bottom, other.bottom) - max(one.y, other.y)
 
 
 # -------------------------------------------------------------------------------------------- the table
