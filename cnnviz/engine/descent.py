@@ -21,6 +21,9 @@ PARAMETER = "w"
 
 MOST_STEPS, MOST_STARTS, LONGEST_LINE = 100, 8, 86
 
+LARGEST = 1_000_000
+"""How far from 0 a window may reach; its least width is as small."""
+
 PHASE = "descent"
 
 
@@ -68,8 +71,12 @@ class Descent:
             yield "loss", tr("must have {name} as its only name, has {names}", name=PARAMETER, names=names)
         elif max(map(len, self.lines)) > LONGEST_LINE:
             yield "loss", tr("makes too long a line of its derivative; write a shorter expression")
-        if not self.window[0] < self.window[1]:
+        low, high = self.window
+        if not low < high:
             yield "window", tr("must go from a smaller number to a larger one")
+        elif max(-low, high) > LARGEST or high - low < 1 / LARGEST:
+            words = tr("must be between −{most:,} and {most:,}, and at least {least:.6f} wide")
+            yield "window", words.format(most=LARGEST, least=1 / LARGEST)
         if len(self.starts) > MOST_STARTS:
             yield (
                 "starts",

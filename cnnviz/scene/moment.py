@@ -209,8 +209,8 @@ def look(operation: Operation, name: str, pixels: bool = False) -> Look:
         values = np.concatenate([operation.call.before[name].reshape(-1), values.reshape(-1)])
     finite = np.abs(values[np.isfinite(values)])
     limit = float(finite.max()) if finite.size else 1.0
-    bound = 10 * _first_size(values) if operation.phase == "descent" else limit
     # A walk that runs away must not take decimals and colours from where it began.
+    bound = max(100.0, 10 * _first_size(values)) if operation.phase == "descent" else limit
     places, power = decimals(np.clip(values, -bound, bound) if bound < limit else values)
     if operation.phase in ("update", "descent") and places and not power:
         places = max(places, 3)  # a step of the update is small beside the weight
@@ -223,9 +223,9 @@ def look(operation: Operation, name: str, pixels: bool = False) -> Look:
 
 
 def _first_size(values: Array) -> float:
-    """Return how large the numbers of walks, (starts, steps), are where they begin: the first not all 0."""
-    sizes = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
-    return float(next((size for size in sizes if size > 0), 0.0))
+    """Return how large the finite numbers are with which walks, (starts, steps), begin."""
+    first = np.abs(values).reshape(-1, values.shape[-1])[:, 0]
+    return float(first[np.isfinite(first)].max(initial=0.0))
 
 
 def final(operation: Operation, name: str) -> Array:

@@ -54,6 +54,8 @@ def test_the_curve_is_the_loss():
         ({"loss": "x ** 2"}, "loss", "must have w as its only name, has x"),
         ({"loss": " * ".join(["(w - 1.25)"] * 8)}, "loss", "makes too long a line of its derivative"),
         ({"window": (3.0, 3.0)}, "window", "must go from a smaller number to a larger one"),
+        ({"window": (0.0, 1e7)}, "window", "must be between −1,000,000 and 1,000,000, and at least 0.000001"),
+        ({"window": (1.0, 1.0 + 1e-9)}, "window", "must be between −1,000,000 and 1,000,000"),
         ({"starts": (1.0,) * 9}, "starts", "must be at most 8, are 9"),
     ],
 )

@@ -214,6 +214,32 @@ def test_a_walk_that_runs_away_does_not_take_the_decimals_from_where_it_began():
     assert moment(program(from_zero), 1).text("w", 0.6) == "0.600"
 
 
+@pytest.mark.parametrize(
+    ("loss", "window"),
+    [
+        ("w ** 20", (-1e6, 1e6)),
+        ("exp(w) * (w - 1)", (-1e6, 1e6)),
+        ("w * 0 + 4", (-1.0, 1.0)),
+        ("w - w", (-1.0, 1.0)),
+        ("log(w - 5)", (-1.0, 1.0)),
+        ("w * 1e-300", (-1.0, 1.0)),
+        ("w ** 2", (999_999.0, 999_999.000_001)),
+        ("1 / w ** 20", (-1e-6, 1e-6)),
+    ],
+)
+def test_no_curve_is_too_wild_to_be_drawn(loss, window):
+    wild = Descent("walk", loss, 10.0, (window[0], 0.0, 1.0), 3, window)
+    assert list(wild.faults()) == []
+    whole = program(wild)
+    for index in range(len(whole)):
+        for mark in all_marks(compose(whole, index, View(1280, 720)).marks):
+            if isinstance(mark, Path):
+                assert np.isfinite(mark.points).all()
+            if isinstance(mark, Label):
+                assert all(isfinite(part) for part in mark.box)
+                assert sum(len(run.text) for run in mark.runs) < 150
+
+
 def test_the_pane_at_the_left_has_a_row_for_every_descent():
     whole = made("descents")
     assert panels.network_rows(whole) == ["valleys", "away", "steep"]

@@ -12,7 +12,7 @@ import numpy as np
 from cnnviz.engine.descent import curve
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Box, Group, Label, Mark, Path, Rect, label
-from cnnviz.scene.numbers import as_formula, number
+from cnnviz.scene.numbers import as_formula, brief, number
 from cnnviz.text import tr
 
 Point = tuple[float, float]
@@ -20,7 +20,7 @@ Point = tuple[float, float]
 _SAMPLES = 241
 # At 1080 lines: room at the left, at the right, under and over the area, for the axes' numbers and names
 # and what is read off; in the area over the axis of w, a lane for the arrow of a step.
-_LEFT, _RIGHT, _BELOW, _ABOVE, _LANE = 92, 24, 58, 72, 56
+_LEFT, _RIGHT, _BELOW, _ABOVE, _LANE = 100, 24, 58, 72, 56
 _TICK = 17
 
 
@@ -86,9 +86,10 @@ class Curve:
     @cached_property
     def range(self) -> tuple[float, float]:
         """From which E to which one the area reaches: the whole curve, and a lane for the arrow under it."""
-        found = [e for _, e in self.samples if isfinite(e)] or [0.0]
+        found = [e for _, e in self.samples if abs(e) < 1e300] or [0.0]
         low, high = min(found), max(found)
-        span = (high - low) or max(abs(high), 1.0)
+        size = max(abs(low), abs(high))
+        span = high - low if high - low > 1e-9 * size else size or 1.0
         lane = _LANE * self.unit / self.area.h
         return low - span * lane / (1 - lane - 0.05), high + span * 0.05 / (1 - lane - 0.05)
 
@@ -201,7 +202,8 @@ def ticks(low: float, high: float) -> list[float]:
 
 def tick_text(value: float, low: float, high: float) -> str:
     """Write a number at an axis, with as many decimals as its neighbours need."""
-    return number(value, max(0, ceil(-log10(_tick_step(low, high)) - 1e-9)))
+    step = _tick_step(low, high)
+    return number(value, max(0, ceil(-log10(step) - 1e-9))) if 1e-5 <= step < 1e6 else brief(value)
 
 
 def _tick_step(low: float, high: float) -> float:

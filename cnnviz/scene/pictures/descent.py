@@ -200,7 +200,7 @@ def _read_off(walk: _Walk, name: str, value: float) -> str:
 def _loss_tag(walk: _Walk, loss: float, y: float) -> list[Mark]:
     """Write the loss at its axis, over the axis's own numbers."""
     at, unit = walk.at, walk.at.unit
-    box = Box(at.box.x + 1, y - 14 * unit, at.area.x - at.box.x - 4 * unit, 28 * unit)
+    box = Box(at.box.x + 1, y - 14 * unit, at.area.x - at.box.x - 17 * unit, 28 * unit)
     return _tag(box, walk.moment.text("E", loss), "written", unit)
 
 
