@@ -60,6 +60,11 @@ class Descent:
         return read_expression(self.loss)
 
     @property
+    def formula(self) -> str:
+        """The loss as Python writes it, with its blanks."""
+        return as_line(self.loss, PARAMETER, PARAMETER)[0]
+
+    @property
     def lines(self) -> tuple[str, str]:
         """The loss and its derivative at ``w[s, t]``, as the listing has them."""
         return as_line(self.loss, PARAMETER, f"{PARAMETER}[s, t]")

@@ -120,7 +120,7 @@ class Descents:
             tr(
                 "{name}: E = {loss}, lr = {lr}, {steps} steps from w = {starts}",
                 name=part.name,
-                loss=as_formula(part.loss),
+                loss=as_formula(part.formula),
                 lr=full(part.lr),
                 steps=part.steps,
                 starts=", ".join(map(full, part.starts)),

@@ -9,6 +9,7 @@ from math import ceil, floor, hypot, isfinite, log10
 
 import numpy as np
 
+from cnnviz.engine.derivative import as_line
 from cnnviz.engine.descent import curve
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Box, Group, Label, Mark, Path, Rect, label
@@ -178,7 +179,7 @@ def _names(at: Curve, lr: str) -> list[Mark]:
     head = Box(at.box.x, at.box.y, area.right - at.box.x, 28 * unit)
     foot = Box(area.x, area.bottom + 32 * unit, area.w, 25 * unit)
     rate = tr("learning rate lr = {lr}", lr=lr)
-    loss = f"E = {as_formula(at.loss)}"
+    loss = f"E = {as_formula(as_line(at.loss, 'w', 'w')[0])}"
     return [
         label(head._replace(w=head.w * 0.58), tr("loss {loss}", loss=loss), 19 * unit, "accent", bold=True),
         label(
