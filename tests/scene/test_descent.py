@@ -11,6 +11,7 @@ import pytest
 
 from cnnviz.engine.descent import Descent
 from cnnviz.scene import panels
+from cnnviz.scene.expression_formula import curve_formulas
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Label, Path, Rect, Spot
 from cnnviz.scene.pictures.curve import Curve, set_curve, tick_text, ticks
@@ -79,7 +80,16 @@ def test_the_arithmetic_has_its_numbers():
 
 
 def test_loss_and_derivative_are_the_formulas():
-    assert formulas(WALK.call()) == ("E = (w − 3)²", "∂E/∂w = 2 · (w − 3)", "w ← w − lr · ∂E/∂w")
+    loss, slope, step = formulas(WALK.call(), 7)
+    assert loss == r"\part{E}{E} = (\part{w}{w} - 3)^{2}"
+    assert slope == r"\part{dw}{\frac{\partial E}{\partial w}} = 2 \cdot (\part{w}{w} - 3)"
+    assert step == r"\w{s,t+1} = \w{s,t} - \mathrm{lr} \cdot \dw{s,t}"
+
+
+def test_a_minus_stands_before_its_product():
+    assert curve_formulas("1 / w")[1].endswith(r"= -\frac{1}{\part{w}{w}^{2}}")
+    assert curve_formulas("-3 * w ** 2")[1].endswith(r"= -6 \cdot \part{w}{w}")
+    assert curve_formulas("3 - 2 * w")[1].endswith("= -2")
 
 
 # ---------------------------------------------------------------------------------------- where it is
