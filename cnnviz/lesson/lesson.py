@@ -178,7 +178,7 @@ class Lesson:
         return there if image is None else there.choose(image)
 
     def _run_through(
-        self, network: Network | Graph | Album, index: int, iteration: int | None
+        self, network: Network | Graph | Album | None, index: int, iteration: int | None
     ) -> dict[str, Any]:
         """Return what `_iteration` does, shown as this lesson is."""
         program = self.program
