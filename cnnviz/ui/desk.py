@@ -13,7 +13,7 @@ from cnnviz.engine.layer import VIEWS
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.descents import Descents, rate_beside, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
-from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
+from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.trace.cursor import LEVELS
 from cnnviz.trace.views import counterpart
 from cnnviz.ui.player import Player
@@ -187,7 +187,7 @@ class Desk(QObject):
     def label(self, image: int) -> str:
         """Return what an image shows, the name of its class or its number; of an expression, its text."""
         samples = self.lesson.samples
-        if not isinstance(samples, Samples):
+        if isinstance(samples, Expressions | Descents):
             return samples.label(image)
         if samples.labels is None:
             return str(image)
