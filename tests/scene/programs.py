@@ -186,7 +186,7 @@ def pictures() -> Program:
 
 def descents() -> Program:
     """Walks down curves: two that arrive, one that runs away until it is no number, some beside a pole."""
-    steep = Descent("steep", "1 / w + exp(w)", 0.1, (0.5, 2.0, -3.0, 0.0, 1.0), 4, (-1.0, 3.0))
+    steep = Descent("steep", "exp(w) - 1 / w", 0.1, (0.5, 2.0, -3.0, 0.0, 1.0), 4, (-1.0, 3.0))
     return Program(
         [
             Descent("valleys", "w ** 4 / 4 - w ** 2 / 2 + w / 10", 0.5, (0.3, -0.1), 14, (-1.7, 1.7)).call(),

@@ -257,5 +257,5 @@ def test_the_pane_at_the_left_has_a_row_for_every_descent():
     values, gradients = panels.arrays_of(whole, "valleys")
     assert (values[1].shape, gradients[1].shape) == ((2, 15), (2, 14))
     frame: Frame = compose(whole, 40, View())
-    assert {"lr = 0.5", "lr = 2.5", "lr = 0.1", "Descents"} <= set(said(in_pane(frame, "network")))
+    assert {"2 × 15", "2 × 10", "5 × 5", "Descents"} <= set(said(in_pane(frame, "network")))
     assert all(isfinite(mark.box.w) for mark in frame.marks if isinstance(mark, Cells))

@@ -12,7 +12,7 @@ from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.lettered import without_numbers
 from cnnviz.scene.marks import Box, Cells, Group, Mark, Palette, Rect, Role, Spot, label
 from cnnviz.scene.moment import Look, Moment, are_pixels, look
-from cnnviz.scene.numbers import brief, full
+from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line
 from cnnviz.trace.operation import Operation
@@ -115,8 +115,6 @@ def _network_name(
         shape = _assigned(values)
     elif len(shape) > _WIDE:
         shape = shape.replace(" × ", "×")
-    if _descends(program) and values and values[0]:
-        shape = f"lr = {full(float(values[0].call.given['lr']))}"
     return [
         label(Box(column.x, text.y, column.w, half), said, 16 * unit, "ink", bold=bold),
         label(Box(column.x, text.y + half, column.w, half), shape, 13 * unit, "muted"),

@@ -178,7 +178,7 @@ def _names(at: Curve, lr: str) -> list[Mark]:
     area, unit = at.area, at.unit
     head = Box(at.box.x, at.box.y, area.right - at.box.x, 28 * unit)
     foot = Box(area.x, area.bottom + 32 * unit, area.w, 25 * unit)
-    rate = tr("learning rate lr = {lr}", lr=lr)
+    rate = tr("learning rate lr = {lr}", lr=lr) if lr else tr("learning rate lr")
     loss = f"E = {as_formula(as_line(at.loss, 'w', 'w')[0])}"
     return [
         label(head._replace(w=head.w * 0.58), tr("loss {loss}", loss=loss), 19 * unit, "accent", bold=True),

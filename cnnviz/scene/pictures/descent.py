@@ -15,7 +15,7 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Dot, Mark, Path, Rect, Role, Spot, label
-from cnnviz.scene.moment import Moment, look, role, symbol
+from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import full
 from cnnviz.scene.pictures.curve import Curve, Point, axes, set_curve
 from cnnviz.text import tr
@@ -37,7 +37,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     walk = _Walk(moment, at)
     low, high = at.window
     marks: list[Mark] = [
-        axes(at, full(float(call.given["lr"]))),
+        axes(at, "" if moment.letters else full(float(call.given["lr"]))),
         Spot(at.area, "start", moment.operation.name, line=walk.s, low=low, high=high),
     ]
     for s in range(walk.s):
@@ -45,7 +45,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     marks += _trail(at, walk.w[: walk.t + 1], walk.s, "parameter_line", "parameter")
     in_hand = _in_hand(walk)
     tags = [mark.box for mark in in_hand if isinstance(mark, Rect) and mark.fill == "ground"]
-    marks += [*at.numbers_beside(tags), *in_hand]
+    marks += [*([] if moment.letters else at.numbers_beside(tags)), *in_hand]
     return marks + _table(walk, Box(left.right + 26 * unit, box.y, table_width, box.h), unit)
 
 
@@ -146,7 +146,7 @@ def _in_hand(walk: _Walk) -> list[Mark]:
         marks.append(Path(((x, at.area.bottom), (x, y)), "parameter_line", 1.8 * unit, dashed=True))
         if loss is not None and isfinite(loss):
             marks.append(Path(((x, y), (at.area.x, y)), "written_line", 1.8 * unit, dashed=True))
-            on_top += _loss_tag(walk, loss, y)
+            on_top += _loss_tag(walk, y)
         ends = None if slope is None else at.tangent(w, slope)
         if ends is not None:
             marks.append(Path(ends, "source_line", 4 * unit))
@@ -182,20 +182,23 @@ def _readings(walk: _Walk, w: float, slope: float | None, following: float | Non
     marks: list[Mark] = []
     if slope is not None:
         says = tr("> 0: go left") if slope > 0 else tr("< 0: go right") if slope < 0 else ""
-        said = tr("slope {slope} {says}", slope=walk.moment.text("dw", slope), says=says)
+        told = "∂E/∂w" if walk.moment.letters else walk.moment.text("dw", slope)
+        said = tr("slope {slope} {says}", slope=told, says=says)
         marks.append(label(left, said, 22 * unit, "source", bold=True))
     if following is not None:
         step, sign = following - w, "+" if following > w else ""
-        said = tr("step −lr · ∂E/∂w = {step}", step=sign + walk.moment.text("w", step))
+        said = tr("step −lr · ∂E/∂w")
+        if not walk.moment.letters:
+            said = tr("step −lr · ∂E/∂w = {step}", step=sign + walk.moment.text("w", step))
         marks.append(label(right, said, 22 * unit, "written", bold=True, align="right"))
     return marks
 
 
-def _loss_tag(walk: _Walk, loss: float, y: float) -> list[Mark]:
+def _loss_tag(walk: _Walk, y: float) -> list[Mark]:
     """Write the loss at its axis, over the axis's own numbers."""
     at, unit = walk.at, walk.at.unit
     box = Box(at.box.x + 1, y - 14 * unit, at.area.x - at.box.x - 17 * unit, 28 * unit)
-    return _tag(box, walk.moment.text("E", loss), "written", unit)
+    return _tag(box, walk.moment.cell_text("E", (walk.s, walk.t)), "written", unit)
 
 
 def _parameter_tags(walk: _Walk, w: float, following: float | None) -> list[Mark]:
@@ -204,7 +207,7 @@ def _parameter_tags(walk: _Walk, w: float, following: float | None) -> list[Mark
     found: list[tuple[float, Role]] = [(w, "parameter")]
     if following is not None:
         found.append((following, "written"))
-    texts = [_parameter_text(walk, value) for value, _ in found]
+    texts = [_parameter_text(walk, walk.t + k, value) for k, (value, _) in enumerate(found)]
     size, y = 19 * unit, at.area.bottom + 3 * unit
     boxes: list[Box] = []
     for (value, _), text in zip(found, texts, strict=True):
@@ -225,8 +228,8 @@ def _parameter_tags(walk: _Walk, w: float, following: float | None) -> list[Mark
     return marks
 
 
-def _parameter_text(walk: _Walk, w: float) -> str:
-    text = walk.moment.text("w", w)
+def _parameter_text(walk: _Walk, t: int, w: float) -> str:
+    text = walk.moment.cell_text("w", (walk.s, t))
     return text if walk.at.shows(w) else tr("outside: w = {w}", w=text) if w == w else f"w = {text}"
 
 
@@ -273,7 +276,7 @@ def _table(walk: _Walk, box: Box, unit: float) -> list[Mark]:
         )
     columns = Box(box.x + side, body.y, box.w - side, body.h).columns([1.0, 1.0, 1.0], gap=8 * unit)
     for name, column in zip(("w", "E", "dw"), columns, strict=True):
-        style = look(moment.operation, name)
+        style = moment.look(name)
         head = Box(column.x, box.y + 36 * unit, column.w, 28 * unit)
         named, colour = symbol(name) + style.factor, role(moment.operation, name)
         marks.append(label(head, named, 18 * unit, colour, bold=True, align="center"))
@@ -299,7 +302,7 @@ def _table(walk: _Walk, box: Box, unit: float) -> list[Mark]:
 
 def _begun(moment: Moment, s: int, box: Box, unit: float) -> list[Mark]:
     """Write which start the walk has, and where that is."""
-    style = look(moment.operation, "start")
+    style = moment.look("start")
     values = np.asarray(moment.operation.call.given["start"])[s : s + 1, None]
     name, cell = box.columns([1.9, 1.0], gap=8 * unit)
     size = grid.text_size(cell.w, cell.h * 1.4, style, unit)
