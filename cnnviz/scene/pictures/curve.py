@@ -85,10 +85,15 @@ class Curve:
         return tuple(zip(w.tolist(), curve(self.loss, w).tolist(), strict=True))
 
     @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The least and the largest E of the curve."""
+        found = [e for _, e in self.samples if abs(e) < 1e300] or [0.0]
+        return min(found), max(found)
+
+    @cached_property
     def range(self) -> tuple[float, float]:
         """From which E to which one the area reaches: the whole curve, and a lane for the arrow under it."""
-        found = [e for _, e in self.samples if abs(e) < 1e300] or [0.0]
-        low, high = min(found), max(found)
+        low, high = self.ends
         size = max(abs(low), abs(high))
         span = high - low if high - low > 1e-9 * size else size or 1.0
         lane = _LANE * self.unit / self.area.h
@@ -111,7 +116,7 @@ class Curve:
     def points(self, w: Array) -> list[Point]:
         """Return the points of the curve over many values, (n,)."""
         inside = np.clip(w, *self.window)
-        losses = np.clip(np.nan_to_num(curve(self.loss, inside), nan=self.range[1]), *self.range)
+        losses = np.clip(np.nan_to_num(curve(self.loss, inside), nan=self.ends[1]), *self.ends)
         return [(self.x(at), self.y(e)) for at, e in zip(inside.tolist(), losses.tolist(), strict=True)]
 
     def side(self, w: float) -> int:
