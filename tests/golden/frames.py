@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from PySide6.QtGui import QImage
 
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render.image import to_image
-from cnnviz.scene.frame import compose
+from cnnviz.scene.frame import View, compose
 from cnnviz.scene.marks import Frame
 from cnnviz.trace.cursor import Breakpoint
 from tests.scene.programs import program, view
@@ -74,6 +75,24 @@ FRAMES = {
     "descent": Held("descents", "valleys", 7, {"s": 1, "t": 4}),
     "descent-away": Held("descents", "away", 7, {"s": 0, "t": 1}),
     "descent-dark": Held("descents", "valleys", 7, {"s": 1, "t": 4}, "dark"),
+    "cross-entropy-dx": Held("digits", "softmax.dx", 3, {"n": 6}),
+    "flatten-dx": Held("every", "flatten.dx", 5, {"c": 1, "i": 2, "j": 1}),
+    "leaky-relu": Held("every", "leaky", 5, {"c": 1, "i": 3, "j": 1}),
+    "leaky-relu-dx": Held("every", "leaky.dx", 5, {"c": 1, "i": 3, "j": 1}),
+    "tanh-column": Held("every", "tanh", 3, {"n": 2}),
+    "tanh-column-dx": Held("every", "tanh.dx", 3, {"n": 2}),
+    "tanh-dx-large": Held("large", "tanh.dx", 5, {"c": 1, "i": 8, "j": 0}),
+    "sigmoid-dx": Held("every", "sigmoid.dx", 5, {"c": 1, "i": 2, "j": 1}),
+    "sigmoid-column": Held("columns", "sigmoid", 3, {"n": 36}),
+    "sigmoid-column-dx": Held("columns", "sigmoid.dx", 3, {"n": 36}),
+    "relu-column": Held("columns", "relu", 3, {"n": 2}),
+    "relu-column-dx": Held("columns", "relu.dx", 3, {"n": 2}),
+    "leaky-relu-column-dx": Held("columns", "leaky.dx", 3, {"n": 36}),
+    "avg-pool-dx": Held("every", "pool.dx", 7, {"c": 1, "i": 2, "j": 0, "u": 1, "v": 2}),
+    "half-squared-error": Held("every", "loss", 4, {"n": 1}),
+    "binary-cross-entropy": Held("one", "loss", 4, {"n": 1}),
+    "binary-cross-entropy-dx": Held("one", "sigmoid.dx", 3, {"n": 1}),
+    "sgd-momentum": Held("large", "conv1.w", 3, {"n": 30}),
     "generic": Held("unknown", "turn", 5, {"c": 1, "i": 1, "j": 2}),
     "no-numbers": Held("overflowing", "fc", 5, {"n": 1, "m": 3}),
     "powers-of-ten": Held("tiny", "fc1", 5, {"n": 2, "m": 3}),
@@ -85,9 +104,36 @@ FRAMES = {
     "linear-pages-dark": Held("digits", "fc", 5, {"n": 5, "m": 13}, "dark"),
 }
 
+# And one of each lesson, as the window shows it: the number of a stop at which there is much to be seen.
+STOPS = {
+    "image": 4,
+    "convolution": 3,
+    "depth": 4,
+    "stride-padding": 4,
+    "relu": 1,
+    "pooling": 1,
+    "fully-connected": 4,
+    "sigmoid-softmax": 5,
+    "forward": 6,
+    "gradient-descent": 8,
+    "chain-rule": 4,
+    "backward-fc": 6,
+    "backward-conv": 6,
+    "digits": 7,
+    "training": 4,
+}
+NAMES = (*FRAMES, *(f"lesson-{name}" for name in STOPS))
+
+
+def theme(name: str) -> str:
+    """Return the colours of a held frame."""
+    return FRAMES[name].theme if name in FRAMES else "light"
+
 
 def frame(name: str) -> Frame:
     """Compose a held frame."""
+    if name not in FRAMES:
+        return _lesson(name.removeprefix("lesson-"))
     held = FRAMES[name]
     made = program(held.program)
     step = made.find(held.operation, line=held.line, **held.variables)
@@ -95,9 +141,15 @@ def frame(name: str) -> Frame:
     return compose(made, step, replace(view(made), breakpoints=(stop,), letters=held.letters))
 
 
+def _lesson(name: str) -> Frame:
+    lesson = load_lesson(name)
+    seen = View(title=lesson.heading, classes=lesson.samples.classes, stops=lesson.stops)
+    return compose(lesson.program, lesson.stops[STOPS[name]].index, seen)
+
+
 def picture(name: str) -> QImage:
     """Paint a held frame as it is stored."""
-    return to_image(frame(name), FRAMES[name].theme, SCALE)
+    return to_image(frame(name), theme(name), SCALE)
 
 
 def stored(name: str) -> Path:

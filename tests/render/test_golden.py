@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage, QPainter
 
+from cnnviz.lesson.lesson import lesson_names
 from cnnviz.render import kept
 from cnnviz.render.image import to_image
 from cnnviz.render.painter import paint
 from cnnviz.scene.marks import Box, Cells, Frame, Group, Label, Mark
 from cnnviz.scene.theme import LIGHT, Theme
 from tests.golden.compare import alike, difference_picture, differences, small
-from tests.golden.frames import FOLDER, FRAMES, SCALE, frame, picture, stored
+from tests.golden.frames import FOLDER, NAMES, SCALE, STOPS, frame, picture, stored, theme
 from tests.render.ink import pixels
 from tests.scene.looking import all_marks
 
-each_frame = pytest.mark.parametrize("name", FRAMES)
+each_frame = pytest.mark.parametrize("name", NAMES)
 
 
 @each_frame
@@ -38,8 +39,12 @@ def test_a_frame_looks_as_it_is_held(name, tmp_path):
         )
 
 
+def test_every_lesson_is_held():
+    assert set(STOPS) == set(lesson_names())
+
+
 def test_no_picture_is_held_of_what_is_not_looked_at():
-    assert {path.stem for path in FOLDER.glob("*.png")} == FRAMES.keys()
+    assert {path.stem for path in FOLDER.glob("*.png")} == set(NAMES)
 
 
 # --------------------------------------------------------------------------------- the comparison itself
@@ -50,11 +55,11 @@ def test_no_picture_is_held_of_what_is_not_looked_at():
 def test_a_grid_that_has_moved_by_three_pixels_is_found(name, way):
     """Each of a frame's grids by itself, down to columns of two cells."""
     held = frame(name)
-    wanted = to_image(held, FRAMES[name].theme, SCALE)
+    wanted = to_image(held, theme(name), SCALE)
     grids = [mark for mark in all_marks(held.marks) if isinstance(mark, Cells) and mark.array and mark.texts]
     assert grids
     for grid in grids:
-        moved = to_image(with_moved(held, grid, *way), FRAMES[name].theme, SCALE)
+        moved = to_image(with_moved(held, grid, *way), theme(name), SCALE)
         assert not alike(moved, wanted), (grid.array, way)
 
 
