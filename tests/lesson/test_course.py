@@ -15,7 +15,6 @@ from cnnviz.resources import resource
 from cnnviz.scene.chain import chain
 from cnnviz.scene.frame import View, compose
 from cnnviz.trace.cursor import LEVELS, Cursor
-from cnnviz.trace.stops import Level
 from tests.lesson.conftest import toml
 from tests.scene.looking import described, grids, said
 
@@ -512,16 +511,23 @@ def value(written):
 
 
 @every_lesson
-def test_a_lesson_is_walked_both_ways_over_the_same_stops(name):
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_lesson_is_walked_both_ways_over_the_same_stops_and_frames(name, level):
     program = lesson(name).program
-    for level in LEVELS:
-        if level is Level.LINE and len(program) > 3000:
-            continue
-        forwards = walk(program, Cursor(program, 0, level), "next")
-        backwards = walk(program, Cursor(program, len(program) - 1, level), "previous")
-        assert forwards[-1] == len(program) - 1
-        assert backwards[-1] == 0
-        assert forwards == backwards[::-1]
+    forwards = walk(program, Cursor(program, 0, level), "next")
+    backwards = walk(program, Cursor(program, len(program) - 1, level), "previous")
+    assert forwards[-1] == len(program) - 1
+    assert backwards[-1] == 0
+    assert forwards == backwards[::-1]
+    # Of a long walk, places all along it.
+    seen = [forwards[k] for k in sorted({*np.linspace(0, len(forwards) - 1, 40).astype(int).tolist()})]
+    assert frames(name, seen) == frames(name, seen[::-1])[::-1]
+
+
+def frames(name, steps):
+    shown = lesson(name)
+    view = View(1280, 720, title=shown.title, classes=shown.samples.classes, stops=shown.stops)
+    return [described(compose(shown.program, index, view)) for index in steps]
 
 
 def walk(program, cursor, move):
@@ -532,14 +538,7 @@ def walk(program, cursor, move):
 
 
 @every_lesson
-def test_frames_are_the_same_both_ways(name):
+def test_stops_and_beginnings_of_operations_are_the_same_both_ways(name):
     shown = lesson(name)
-    program = shown.program
-    view = View(1280, 720, title=shown.title, classes=shown.samples.classes, stops=shown.stops)
-    sample = {*np.linspace(0, len(program) - 1, 20).astype(int), *(stop.index for stop in shown.stops)}
-    sample |= {start for start in program.starts[:-1]}
-    order = sorted(int(index) for index in sample)
-    forwards = [described(compose(program, index, view)) for index in order]
-    backwards = [described(compose(program, index, view)) for index in reversed(order)]
-
-    assert forwards == backwards[::-1]
+    order = sorted({*(stop.index for stop in shown.stops), *shown.program.starts[:-1]})
+    assert frames(name, order) == frames(name, order[::-1])[::-1]
