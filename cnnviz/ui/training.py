@@ -177,7 +177,7 @@ class TrainingPane(QWidget):
         self.number.setFixedWidth(7 * text)
         self.train.setFixedWidth(round(8.5 * text))
         self.figures.ensurePolished()
-        widest = self.figures.fontMetrics().horizontalAdvance("loss 0.00000   held out 100.0 % right")
+        widest = self.figures.fontMetrics().horizontalAdvance("loss 0.00000   held out 100.0 % right at 0,000")
         self.figures.setFixedWidth(widest + 6)
         self.arrange()
 
@@ -278,7 +278,9 @@ class TrainingPane(QWidget):
             return tr("{loss} of image {image}", loss=parts[0], image=count(lesson.image))
         measured = max((k for k in run.accuracies if k <= t), default=None)
         if measured is not None:
-            parts.append(tr("held out {accuracy} % right", accuracy=f"{100 * run.accuracies[measured]:.1f}"))
+            # It is measured every so many iterations: this one, or the last at which it was.
+            said = tr("held out {accuracy} % right", accuracy=f"{100 * run.accuracies[measured]:.1f}")
+            parts.append(said if measured == t else tr("{said} at {t}", said=said, t=count(measured)))
         return "   ".join(parts)
 
     def _show_curves(self, curves: Curves, run: Run) -> None:

@@ -262,6 +262,15 @@ def test_the_slider_stops_where_training_is(window):
     assert shown(window) == 2
 
 
+def test_the_accuracy_beside_an_iteration_is_said_with_where_it_was_measured(window, qtbot):
+    train(qtbot, window)
+    pane, run = window.training, window.training.trainer.run
+    pane.choose(40)
+    assert pane.figures.text().endswith(f"held out {100 * run.accuracies[40]:.1f} % right")
+    pane.choose(47)
+    assert pane.figures.text().endswith(f"held out {100 * run.accuracies[40]:.1f} % right at 40")
+
+
 def test_curves_stand_in_the_stages_place_until_a_step_is_taken(window, qtbot):
     train(qtbot, window)
     curves = window.training.curves
