@@ -177,7 +177,8 @@ class TrainingPane(QWidget):
         self.number.setFixedWidth(7 * text)
         self.train.setFixedWidth(round(8.5 * text))
         self.figures.ensurePolished()
-        widest = self.figures.fontMetrics().horizontalAdvance("loss 0.00000   held out 100.0 % right at 0,000")
+        metrics = self.figures.fontMetrics()
+        widest = metrics.horizontalAdvance("loss 0.00000   held out 100.0 % right at 0,000")
         self.figures.setFixedWidth(widest + 6)
         self.arrange()
 
