@@ -9,7 +9,7 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.arithmetic import terms
 from cnnviz.scene.letters import products
-from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect, label
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Rect, label
 from cnnviz.scene.moment import Look, Moment, symbol
 from cnnviz.scene.pictures.layout import between, scale, side_by_side, titled
 from cnnviz.text import tr
@@ -29,11 +29,11 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     text = tr("input, padded with zeros") if padded else moment.came_from()
     marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
     shown = grid.plane(moment, "w", (o, c), _in_kernel(moment))
-    kernel, on_w = titled(moment, shown, middle.top(middle.h * 0.5), unit, tr("kernel"))
+    kernel, on_w = titled(moment, shown, middle.top(middle.h * 0.5), unit, tr("kernel"), len(x), axis=1)
     out, on_y = titled(
         moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0]
     )
-    marks += [*kernel, *out]
+    marks += [*([_unpadded(moment, on_x, unit)] if padded else []), *kernel, *out]
     if moment.terms_begun:
         marks.append(grid.window_outline(on_x, window, "source_line", unit))
         marks.append(grid.outline(on_w.box, "parameter_line", 3 * unit))
@@ -55,6 +55,14 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         )
         marks += _channel_sums(moment, strip, unit, (over * w[o]).reshape(len(x), -1), "x", bias)
     return marks
+
+
+def _unpadded(moment: Moment, on_x: Cells, unit: float) -> Rect:
+    """Outline the input within its padding, thinly, so that its own zeros are not taken for padding."""
+    own = ~moment.operation.call.filler["x"]
+    rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
+    window = int(rows[0]), int(columns[0]), len(rows), len(columns)
+    return grid.window_outline(on_x, window, "line", unit / 2)
 
 
 def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
@@ -88,7 +96,7 @@ def _channel_sums(
     shown = count if count <= 7 else 6
     current = max(0, done - 1) // each
     first = current // shown * shown
-    width = min(112 * unit, (box.w - 150 * unit) / (shown + 1) - 26 * unit)
+    width = min(112 * unit, (box.w - 150 * unit) / (shown + 2) - 26 * unit)
     said = tr("{name} by channel", name=symbol(name)) + look.factor
     marks: list[Mark] = [label(Box(box.x, box.y, 145 * unit, box.h), said, 17 * unit, "muted")]
     place = Box(box.x + 150 * unit - width - 26 * unit, box.y, width, box.h)
@@ -98,15 +106,28 @@ def _channel_sums(
     for k in range(first, min(first + shown, count)):
         place = Box(place.right + 26 * unit, place.y, width, place.h)
         if k > first or bias is not None:
-            sign = "…" if 0 < k == first else "+"
-            between = Box(place.x - 26 * unit, place.y, 26 * unit, place.h)
-            marks.append(label(between, sign, 20 * unit, "muted", align="center"))
+            marks.append(_sign_before(place, "…" if 0 < k == first else "+", unit))
         taken = max(0, min(done - k * each, each))
         text = tr("Σ") if moment.letters else look.bare(float(products[k, :taken].sum()))
         text = text if taken else ""
         here = begun and k == current and taken > 0
         marks += _sum_cell(place, f"[{k}]", text, unit, "source", current=here)
-    return marks
+    last = first + shown >= count
+    place = place._replace(x=place.right + (26 if last else 52) * unit)
+    if not last:
+        marks.append(_sign_before(place._replace(x=place.x - 26 * unit), "…", unit))
+    whole = tr("Σ") if moment.letters else look.bare(float(moment.state.variables.get("acc", 0.0)))
+    complete = done == products.size
+    return [
+        *marks,
+        _sign_before(place, "=", unit),
+        *_sum_cell(place, tr("sum"), whole if complete else "", unit, "written", current=complete),
+    ]
+
+
+def _sign_before(place: Box, sign: str, unit: float) -> Label:
+    between = Box(place.x - 26 * unit, place.y, 26 * unit, place.h)
+    return label(between, sign, 20 * unit, "muted", align="center")
 
 
 def _sum_cell(
@@ -187,6 +208,8 @@ def _way_into(
     top, bottom = max(on_y.box.bottom + 6 * unit, tip[1] + 10 * unit), on_y.box.bottom + 28 * unit
     width, near = 2 * unit, 9 * unit  # half an arrowhead and a little air
     if way[-1][1] > bottom and any(mark.box.x - near < x < mark.box.right + near for mark in under):
+        if tip[1] > on_y.box.bottom:  # right above the scale, where no arrow has room: it points from below
+            return [Path((*way, (x, bottom)), "line", width, arrow=True)]
         return [Path((*way, (x, bottom)), "line", width), Path(((x, top), tip), "line", width, arrow=True)]
     return [Path((*way, tip), "line", width, arrow=True)]
 

@@ -13,22 +13,26 @@ from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Group, Label, Mark, Rect, 
 from cnnviz.scene.moment import Look, Moment
 from cnnviz.scene.numbers import number
 
-# How far the channels of a stack are shifted against each other, at 1080 lines.
-_STACK = 7
+# How far the channels of a stack are shifted against each other, at 1080 lines: more where cells are large.
+_STACK, _WIDE_STACK = 7, 14
+_LARGE_CELL = 56
 
 
 def titled(
-    moment: Moment, shown: grid.Plane, box: Box, unit: float, text: str, depth: int = 1
+    moment: Moment, shown: grid.Plane, box: Box, unit: float, text: str, depth: int = 1, axis: int = 0
 ) -> tuple[list[Mark], Cells]:
     """Draw a grid under its heading, the channels behind it as a stack, and the scale of its colours.
 
     Parameters
     ----------
     depth : int
-        How many channels the array has; the first index of the slice is the one in front.
+        How many channels the array has; the slice's index on `axis` is the one in front.
+    axis : int
+        Which of the array's axes counts the channels.
     """
-    behind = _behind(moment, shown.of, depth)
-    body = _body(box, len(behind), unit)
+    behind = _behind(moment, shown.of, depth, axis)
+    step = _shift(shown, len(behind), box, unit)
+    body = _body(box, len(behind) * step, unit)
     if "partly" in behind:
         behind = ()
     place = grid.readable(shown, body, unit)
@@ -40,7 +44,7 @@ def titled(
     at = large.whole if large else place
     assert at is not None
     main = grid.cells(shown, at, unit, numbers=not large)
-    setting = _setting(shown.of, shown.fill, behind, at, box, unit, text, depth, not large)
+    setting = _setting(shown.of, shown.fill, behind, at, box, unit, text, depth, axis, step, not large)
     marks: list[Mark] = [setting, main] if shown.fill == "partly" else [setting]
     if large is None:
         return [*marks, *grid.outlines(moment, main, unit)], main
@@ -48,10 +52,24 @@ def titled(
     return [*marks, *enlarged], close
 
 
-def _behind(moment: Moment, of: grid.Slice, depth: int) -> tuple[str, ...]:
+def _behind(moment: Moment, of: grid.Slice, depth: int, axis: int) -> tuple[str, ...]:
     """Return how far the channels behind a slice are filled, the nearest first."""
-    channels = [(of.prefix[0] + k) % depth for k in range(1, min(depth, 4))]
-    return tuple(grid.plane(moment, of.name, (channel, *of.prefix[1:])).fill for channel in channels)
+    return tuple(
+        grid.plane(moment, of.name, _deeper(of.prefix, k, depth, axis)).fill for k in range(1, min(depth, 4))
+    )
+
+
+def _deeper(prefix: tuple[int, ...], k: int, depth: int, axis: int) -> tuple[int, ...]:
+    """Return the indices of the k-th channel behind the one in front; after the last comes the first."""
+    return (*prefix[:axis], (prefix[axis] + k) % depth, *prefix[axis + 1 :])
+
+
+def _shift(shown: grid.Plane, behind: int, box: Box, unit: float) -> int:
+    """Return how far the channels of a stack are shifted against each other, in whole pixels."""
+    wide = round(_WIDE_STACK * unit)
+    rows, columns = shown.values.shape
+    side = grid.fitted_cell(_body(box, behind * wide, unit), rows, columns, unit)
+    return wide if side >= _LARGE_CELL * unit else round(_STACK * unit)
 
 
 def _over(box: Box, unit: float) -> Box:
@@ -59,9 +77,8 @@ def _over(box: Box, unit: float) -> Box:
     return Box(box.x, box.y, box.w + 30 * unit, 28 * unit)
 
 
-def _body(box: Box, behind: int, unit: float) -> Box:
+def _body(box: Box, shift: float, unit: float) -> Box:
     """Return where the grid in front stands: under the heading, with room for the stack and the scale."""
-    shift = behind * _STACK * unit
     body = box.below(34 * unit)
     return Box(body.x, body.y + shift, body.w - shift, body.h - shift - 26 * unit)
 
@@ -76,13 +93,14 @@ def _setting(
     unit: float,
     text: str,
     depth: int,
+    axis: int,
+    step: int,
     numbers: bool,
 ) -> Group:
     """Return what stays the same around a grid, and the grid itself unless it is being filled."""
     marks: list[Mark] = [grid.heading(of, _over(box, unit), unit, text, depth)]
-    step = round(_STACK * unit)
     for k in range(len(behind), 0, -1):
-        other = of._replace(prefix=((of.prefix[0] + k) % depth, *of.prefix[1:]))
+        other = of._replace(prefix=_deeper(of.prefix, k, depth, axis))
         back = Box(place.x + k * step, place.y - k * step, place.w, place.h)
         # Only for the eye: a click on the stack means the channel in front.
         heatmap = replace(grid.unchanging(other, behind[k - 1], back, unit, None, False), array="")
