@@ -11,6 +11,7 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, label
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import MINUS, number
 from cnnviz.scene.pictures.layout import lowered, side_by_side, titled
 from cnnviz.text import tr
 
@@ -104,7 +105,43 @@ def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
         return marks
     for r, c in np.argwhere(which):
         cell = on.box_of(int(r), int(c)).inset(3 * unit)
-        marks.append(Path(((cell.x, cell.bottom), (cell.right, cell.y)), "line", 1.6 * unit))
+        line = (cell.x, cell.bottom), (cell.right, cell.y)
+        # Seen on the palest and on the darkest cells.
+        marks += [Path(line, "ground", 4 * unit), Path(line, "ink", 1.6 * unit)]
+    return marks
+
+
+def _axes(
+    moment: Moment,
+    kind: str,
+    source: str,
+    target: str,
+    place: Box,
+    at: Callable[[float, float], tuple[float, float]],
+    reach: float,
+    unit: float,
+) -> list[Mark]:
+    """Name both axes, write where the horizontal one ends, and mark the values that are never reached."""
+    size, high, gap = 16 * unit, 24 * unit, 6 * unit
+    (zero, level), look = at(0.0, 0.0), moment.look(source)
+    above = kind != "sigmoid"  # where the curve leaves room at the left
+    left = Box(place.x + gap, level - high if above else level + 2 * unit, place.w / 2 - 2 * gap, high)
+    right = Box(zero + gap, level + 2 * unit, place.right - zero - 2 * gap, high)
+    marks: list[Mark] = [
+        label(Box(zero - 40 * unit - gap, place.y, 40 * unit, high), target, size, align="right")
+    ]
+    if moment.letters:
+        return [*marks, label(right, source, size, align="right")]
+    end = look.text(reach)
+    marks += [
+        label(left, MINUS + end, size, "muted"),
+        Label(right, (Run(source, "ink"), Run("   " + end, "muted")), size, "right"),
+    ]
+    for bound in {"sigmoid": (1.0,), "tanh": (1.0, -1.0)}.get(kind, ()):
+        y = at(0.0, bound)[1]
+        marks.append(Path(((place.x, y), (place.right, y)), "grid", 1.2, dashed=True))
+        text = Box(zero - 46 * unit, y - high / 2, 40 * unit, high)
+        marks.append(label(text, number(bound, 0), size, "muted", align="right"))
     return marks
 
 
@@ -140,6 +177,7 @@ def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: 
     marks.append(Rect(place, "panel", "panel_line"))
     marks.append(Path((at(-reach, 0), at(reach, 0)), "line", 1.2))
     marks.append(Path((at(0, low), at(0, high)), "line", 1.2))
+    marks += _axes(moment, kind, source, target, place, at, reach, unit)
     marks.append(Path(tuple(at(float(x), float(y)) for x, y in zip(xs, ys, strict=True)), "accent", 3 * unit))
     if moment.state.writes:
         index = moment.state.writes[0][1]
