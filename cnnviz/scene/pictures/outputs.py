@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.arithmetic import scalar_text
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.pictures.linear import page_of
@@ -12,7 +13,7 @@ from cnnviz.text import tr
 
 _HEADS = {
     "x": "score",
-    "e": "e to x − m",
+    "e": "exp(x − m)",
     "y": "probability",
     "t": "target",
     "dx": "gradient",
@@ -28,9 +29,12 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     if not names:
         names = [name for name in operation.tree.parameters if name in arrays and name != "E"]
     n = moment.variable("n")
-    head, body = box.top(34 * unit), box.below(40 * unit)
     rows = page_of(n, count, min(count, 10))
-    height = min(body.h / max(len(rows), 1), 96 * unit)
+    # Under the columns is room for their sums.
+    height = min((box.h - 84 * unit) / max(len(rows), 1), 96 * unit)
+    free = box.h - 84 * unit - height * len(rows)
+    box = box.below(round(0.4 * free) if free > 0.2 * box.h else 0)
+    head, body = box.top(34 * unit), box.below(40 * unit)
     classes = moment.classes if len(moment.classes) == count else tuple(str(k) for k in range(count))
     class_width = 110 * unit
     columns = Box(box.x + class_width, body.y, box.w - class_width, height * len(rows))
@@ -50,6 +54,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
         place = Box(columns.x + c * (width + 24 * unit), columns.y, width, columns.h)
         marks.append(_head(moment, name, Box(place.x, head.y, width + 20 * unit, head.h), unit))
         marks += _column(moment, name, place, rows, height, unit)
+        marks += _sum_under(moment, name, place, unit)
     bars = Box(columns.x + len(names) * (width + 24 * unit) + 10 * unit, columns.y, 0, columns.h)
     bars = Box(bars.x, bars.y, max(0.0, box.right - bars.x), bars.h)
     if bars.w > 60 * unit:
@@ -100,6 +105,19 @@ def _column(moment: Moment, name: str, place: Box, rows: range, height: float, u
         missing if missing.any() else None,
     )
     return [drawn, *grid.outlines(moment, drawn, unit)]
+
+
+def _sum_under(moment: Moment, name: str, place: Box, unit: float) -> list[Mark]:
+    """Say under a column of softmax what its numbers add up to, as soon as that is known."""
+    if moment.operation.tree.name != "softmax" or name not in ("e", "y") or moment.letters:
+        return []
+    values, there = np.asarray(moment.state.arrays[name], float), moment.state.written(name)
+    if (name == "e" and "total" not in moment.state.variables) or (name == "y" and not there.all()):
+        return []
+    total = float(moment.state.variables["total"]) if name == "e" else float(values.sum())
+    written = scalar_text(moment, total) if name == "e" else moment.look(name).text(total)
+    runs = (Run((tr("total") if name == "e" else tr("sum")) + " ", "muted"), Run(written, "ink", True))
+    return [Label(Box(place.x, place.bottom + 6 * unit, place.w, 34 * unit), runs, 22 * unit, "center")]
 
 
 def _bars(moment: Moment, name: str, box: Box, rows: range, height: float, unit: float) -> list[Mark]:
