@@ -224,11 +224,20 @@ def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) 
         return Run(brief(value), _role(operation, operand.name))
     if operand.name in moment.operation.call.given:
         return Run(full(value))
-    return Run(scalar_text(moment, value))
+    return Run(scalar_text(moment, value, operand.name))
 
 
-def scalar_text(moment: Moment, value: float) -> str:
-    """Write a scalar of the listing: with one decimal more than the array that it goes into."""
+def scalar_text(moment: Moment, value: float, name: str = "") -> str:
+    """Write a scalar of the listing: with one decimal more than the array that it goes into.
+
+    Parameters
+    ----------
+    name : str
+        The variable, if it is one; one that is only ever a cell of an array is written as that array is.
+    """
+    chosen = _chosen_from(moment.operation, name)
+    if chosen is not None:
+        return moment.text(chosen, value)
     looks = [moment.look(array) for array in moment.operation.call.writes if array in moment.state.arrays]
     if not looks:
         return brief(value)
@@ -240,6 +249,21 @@ def scalar_text(moment: Moment, value: float) -> str:
         places, power = decimals(np.array([value]))
         return scaled(value, places + 1, power)
     return scaled(value, finest.places + 1, finest.power)
+
+
+@lru_cache(maxsize=1024)
+def _chosen_from(operation: Operation, name: str) -> str | None:
+    """Return the array whose largest cell a variable is, or comes to be; None for any other variable."""
+    arrays: set[str] = set()
+    for node in walk(operation.body):
+        if isinstance(node, Line) and node.target == name and not node.index:
+            text = operation.tree.source[node.number - 1].partition("=")[2].strip()
+            found = re.match(rf"(?:max\({name}, )?(\w+)\[[^][]*\]\)?$", text)
+            if found is None and text != "-inf":
+                return None
+            if found is not None:
+                arrays.add(found[1])
+    return arrays.pop() if len(arrays) == 1 else None
 
 
 _SIGNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
@@ -291,6 +315,10 @@ def _headline(moment: Moment, parts: Anatomy | None, scope: dict[str, Any]) -> t
     if _exhausted(moment, node):
         return (Run(tr("for {name}: all {count} done", name=variable, count=node.count), "muted"),)
     value = moment.state.variables[variable]
+    if node.count == 1:
+        return (
+            Run(tr("for {name}: now {name} = {value}, its only value", name=variable, value=value), "muted"),
+        )
     return (
         Run(
             tr(
@@ -372,7 +400,7 @@ def _scope_before(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> dict
 
 def _result(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> str:
     target = parts.target
-    if moment.letters and not isinstance(scope[target.name], int | np.integer):
+    if moment.letters and np.issubdtype(np.asarray(scope[target.name]).dtype, np.floating):
         if not target.index:
             return target.name
         prime = "′" if target.name in moment.operation.call.before else ""
@@ -382,7 +410,7 @@ def _result(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> str:
     value = scope[target.name]
     if isinstance(value, int | np.integer):
         return number(int(value), 0)
-    return scalar_text(moment, value)
+    return scalar_text(moment, value, target.name)
 
 
 def _sum(
@@ -396,7 +424,7 @@ def _sum(
     start = _start(moment, parts, scope) if page.start == 0 else ()
     # One width and one size for all, so that nothing moves from one term to the next.
     longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, parts))
-    gap, dots = 18 * unit, (0.0 if len(page) == found.count else 26 * unit)
+    gap, dots = 22 * unit, (0.0 if len(page) == found.count else 26 * unit)
     sign = "," if _apart(found, parts) else "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
     taken_off = sign == "−" and page.start == 0 and not start
     wide = 62 if sum(len(run.text) for run in start) <= 7 else 104

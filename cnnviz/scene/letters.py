@@ -167,8 +167,9 @@ def plain(grid: Cells) -> Cells:
 def products(of: Names, grid: Cells, factors: Sequence[Sequence[Sequence[Place]]], unit: float) -> Cells:
     """Return a grid of products with names in its cells, but for those that are missing."""
     texts = tuple(tuple(product(*(of.cell(*place) for place in cell)) for cell in row) for row in factors)
-    if size_of(grid, texts, unit) < _SMALLEST:
-        texts = tuple(tuple(text.replace("·", "·\n") for text in row) for row in texts)
+    broken = tuple(tuple(text.replace("·", "·\n") for text in row) for row in texts)
+    if size_of(grid, broken, unit) > size_of(grid, texts, unit):
+        texts = broken
     drawn = in_cells(grid, texts, unit)
     return replace(drawn, texts=where_written(drawn.texts, grid))
 

@@ -112,7 +112,9 @@ def _channels(moment: Moment, box: Box, unit: float) -> list[Mark]:
     shift = (depth - 1) * round(_STACK * unit)
     body = Box(box.x, box.y + 34 * unit + shift, box.w - shift, box.h - 64 * unit - shift)
     shown = _tinted(moment, grid.plane(moment, "x", (c,), (i, j, 1, 1)), c)
-    head = grid.heading(shown.of, Box(box.x, box.y, box.w, 28 * unit), unit, channel_name(moment, c), depth)
+    name = channel_name(moment, c)
+    said = tr("{name}, one of {depth} channels", name=name, depth=depth) if depth > 1 else name
+    head = grid.heading(shown.of, Box(box.x, box.y, box.w, 28 * unit), unit, said)
     front = grid.readable(shown, body, unit)
     large = close_up.places(shown, body, unit) if front is None else None
     at = large.whole if large else front
