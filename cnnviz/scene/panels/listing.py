@@ -12,7 +12,7 @@ import numpy as np
 from cnnviz.scene.arithmetic import sum_in_letters, terms
 from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
-from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.moment import Moment, final, role, symbol
 from cnnviz.scene.numbers import full, number
 from cnnviz.scene.panels.formula import formula_section, formula_setting
 from cnnviz.scene.words import words
@@ -271,7 +271,7 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
         left, right = _halves(row, unit)
         size = _row_size(row, unit)
         marks.append(label(left, place, size, role(operation, name), bold=True, family="mono"))
-        text = moment.names.cell(name, index) if moment.letters else _exact(state.arrays[name][index])
+        text = moment.names.cell(name, index) if moment.letters else _cell_value(moment, name, index)
         marks.append(label(right, text, size, align="right", once=True))
     return marks
 
@@ -279,13 +279,15 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
 def _float_text(moment: Moment, name: str) -> str:
     """Write a variable that is no whole number; in letters the sum that it is so far, or its own name."""
     if not moment.letters:
-        return _exact(moment.state.variables[name])
+        return _exact(moment.state.variables[name], _all_whole(moment.operation))
     found = terms(moment)
     parts = anatomy(moment.operation.tree, found.line) if found and moment.terms_begun else None
     if found is None or parts is None or parts.target.name != name:
         return name
     whole = sum_in_letters(moment, found)
-    return whole if name_width(whole) <= _MOST_OF_A_SUM else "… + " + whole.rpartition(" + ")[2]
+    if name_width(whole) <= _MOST_OF_A_SUM:
+        return whole
+    return "… + " + whole.rpartition(" + ")[2] if " + " in whole else name
 
 
 def _halves(row: Box, unit: float) -> tuple[Box, Box]:
@@ -297,11 +299,36 @@ def _row_size(row: Box, unit: float) -> float:
     return min(15 * unit, row.h * 0.75)
 
 
-def _exact(value: float | np.number) -> str:
-    """Write a number with four decimals, with seven digits where four say too little; whole ones as such."""
+def _cell_value(moment: Moment, name: str, index: tuple[int, ...]) -> str:
+    return _exact(moment.state.arrays[name][index], _is_whole(moment.operation, name))
+
+
+@lru_cache(maxsize=512)
+def _is_whole(operation: Operation, name: str) -> bool:
+    """Return whether all cells of an array are whole numbers, so that decimals would say nothing."""
+    values = final(operation, name)
+    return values.size < 100_000 and bool((values == np.round(values)).all())
+
+
+@lru_cache(maxsize=256)
+def _all_whole(operation: Operation) -> bool:
+    """Return whether a listing has to do with arrays of whole numbers alone."""
+    return bool(operation.tree.arrays) and all(_is_whole(operation, name) for name in operation.tree.arrays)
+
+
+def _exact(value: float | np.number, whole: bool = False) -> str:
+    """Write a number with four decimals, with seven digits where four say too little; whole ones as such.
+
+    Parameters
+    ----------
+    whole : bool
+        Whether the numbers beside it are all whole.
+    """
     if isinstance(value, int | np.integer):
         return number(int(value), 0)
     value = float(value)
+    if whole and value == round(value, 0) and abs(value) < 1e5:
+        return number(value, 0)
     if abs(value) < 1e-12 or 0.01 <= abs(value) < 1e5:
         return number(value, 4)
     return full(value)
