@@ -167,15 +167,15 @@ _SIGN = re.compile(r" ([=+−·×/∗←]) ")
 def _two_lines(caption: str, characters: int) -> list[str]:
     """Break a caption into at most two lines; where they grow too long, the painter makes them smaller.
 
-    No line ends within a term or before a sign, as long as there is room elsewhere.
+    No line ends within a term or a word or before a sign, as long as there is room elsewhere.
     """
     characters = max(20, characters)
     glued = _SIGN.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", caption)
-    while len(lines := wrap(glued, characters)) > 2:
+    while len(lines := wrap(glued, characters, break_on_hyphens=False)) > 2:
         characters += 5
     while len(lines) == 2 and 3 * len(lines[1]) < len(lines[0]):  # a word alone on its line looks forgotten
         characters -= 5
-        narrower = wrap(glued, characters)
+        narrower = wrap(glued, characters, break_on_hyphens=False)
         if len(narrower) > 2:
             break
         lines = narrower

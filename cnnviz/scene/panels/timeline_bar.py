@@ -107,7 +107,7 @@ def _phase_names(program: Program, bar: Box, edges: Sequence[float], unit: float
         at = max(right - written - 5 * unit if ends else left + 2 * unit, free)
         if at + written > bar.right + 2 * unit:
             continue
-        room = Box(at, bar.y - 32 * unit, written, 22 * unit)
+        room = Box(at, bar.y - 37 * unit, written, 22 * unit)  # clear of the playhead's head
         align: Align = "right" if ends and at > free else "left"
         names.append(label(room, tr(phase), 14 * unit, phase, bold=True, align=align))
         free = at + written
