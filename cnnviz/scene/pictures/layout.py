@@ -77,6 +77,13 @@ def _over(box: Box, unit: float) -> Box:
     return Box(box.x, box.y, box.w + 30 * unit, 28 * unit)
 
 
+def stack_width(shown: grid.Plane, box: Box, unit: float, depth: int) -> float:
+    """Return how far the channels behind a grid reach beyond its right edge; 0 for a page of one."""
+    behind = min(depth, 4) - 1
+    width = behind * _shift(shown, behind, box, unit)
+    return width if grid.readable(shown, _body(box, width, unit), unit) else 0.0
+
+
 def _body(box: Box, shift: float, unit: float) -> Box:
     """Return where the grid in front stands: under the heading, with room for the stack and the scale."""
     body = box.below(34 * unit)

@@ -7,7 +7,7 @@ import numpy as np
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures.layout import lowered, side_by_side, titled
+from cnnviz.scene.pictures.layout import lowered, side_by_side, stack_width, titled
 from cnnviz.text import tr
 
 
@@ -39,7 +39,9 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         if np.isfinite(float(moment.state.variables.get("best", -np.inf))) or v("u") or v("v"):
             at = on_x.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
             if at is not None:
-                marks += _winner(on_x, at, on_y, target, "written_line", unit)
+                marks.append(_ring(on_x, at, "written_line", unit))
+                stack = stack_width(shown, left, unit, len(x))
+                marks.append(_way(on_x, at, on_y, target, stack, "written_line", unit))
     return marks
 
 
@@ -51,7 +53,8 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     columns = side_by_side(box, max(dy.shape[2], 4), max(dx.shape[2], 5), unit=unit)
     left, right = lowered(box, shown, columns, unit)
     come = tr("from {layer}", layer=moment.next_layer())
-    marks, on_dy = titled(moment, grid.plane(moment, "dy", (c,), (i, j, 1, 1)), left, unit, come, len(dy))
+    coming = grid.plane(moment, "dy", (c,), (i, j, 1, 1))
+    marks, on_dy = titled(moment, coming, left, unit, come, len(dy))
     out, on_dx = titled(moment, shown, right, unit, tr("input gradient"), len(dx))
     marks += out
     source = on_dy.cell_of((c, i, j))
@@ -63,8 +66,9 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         winner = divmod(int(moment.state.arrays["switch"][c, i, j]), window[3])
         at = on_dx.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
         if at is not None:
-            marks += _winner(on_dx, at, on_dx, at, "source_line", unit)
-            marks += _way(on_dy.box, on_dy.box_of(*source), on_dx.box, on_dx.box_of(*at), "source_line", unit)
+            marks.append(_ring(on_dx, at, "source_line", unit))
+            stack = stack_width(coming, left, unit, len(dy))
+            marks.append(_way(on_dy, source, on_dx, at, stack, "source_line", unit))
     return marks
 
 
@@ -75,18 +79,28 @@ def _window(moment: Moment) -> tuple[int, int, int, tuple[int, int, int, int]]:
     return v("c"), i, j, (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
 
 
-def _winner(
-    on: Cells, at: tuple[int, int], to: Cells, target: tuple[int, int], colour: str, unit: float
-) -> list[Mark]:
-    """Ring the winning cell; draw its way to its output cell if that is in another grid."""
+def _ring(on: Cells, at: tuple[int, int], colour: str, unit: float) -> Rect:
+    """Ring the winning cell."""
     ring = on.box_of(*at).inset(on.cell[0] * 0.07)
-    marks: list[Mark] = [Rect(ring, stroke=colour, width=3 * unit, radius=ring.w / 2)]
-    if to is not on:
-        marks += _way(on.box, on.box_of(*at), to.box, to.box_of(*target), colour, unit)
-    return marks
+    return Rect(ring, stroke=colour, width=3 * unit, radius=ring.w / 2)
 
 
-def _way(first: Box, start: Box, second: Box, end: Box, colour: str, unit: float) -> list[Mark]:
-    """Draw the way from a cell to one in the next grid, only between the grids: no number is crossed."""
-    x1, x2 = first.right + 30 * unit, second.x - 6 * unit
-    return [Path(((x1, start.center[1]), (x2, end.center[1])), colour, 2.5 * unit, arrow=True)]
+def _way(
+    first: Cells,
+    start: tuple[int, int],
+    second: Cells,
+    end: tuple[int, int],
+    stack: float,
+    colour: str,
+    unit: float,
+) -> Path:
+    """Draw the way from a cell to one in the next grid, only between the grids: no number is crossed.
+
+    Parameters
+    ----------
+    stack : float
+        How far the channels behind the first grid reach beyond it.
+    """
+    x1, x2 = first.box.right + stack + 8 * unit, second.box.x - 6 * unit
+    y1, y2 = first.box_of(*start).center[1], second.box_of(*end).center[1]
+    return Path(((x1, y1), (x2, y2)), colour, 2.5 * unit, arrow=True)
