@@ -1,0 +1,75 @@
+"""What the pictures of the first lessons must show beside their grids."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from cnnviz.lesson.lesson import Lesson, load_lesson
+from cnnviz.scene.frame import View, compose
+from cnnviz.scene.marks import Cells, Frame, Path
+from tests.scene.looking import all_marks, grids, in_pane, said
+
+
+@lru_cache
+def lesson(name: str) -> Lesson:
+    return load_lesson(name)
+
+
+def at_stop(name: str, number: int) -> Frame:
+    """The frame of a lesson's stop, which are counted from 1."""
+    shown = lesson(name)
+    return compose(shown.program, shown.stops[number - 1].index, View(title=shown.title, stops=shown.stops))
+
+
+def test_a_kernel_is_drawn_as_deep_as_its_input():
+    frame = at_stop("depth", 4)
+    kernel = next(grid for grid in grids(frame) if grid.array == "w")
+    behind = [
+        mark
+        for mark in all_marks(frame.marks)
+        if isinstance(mark, Cells)
+        and not mark.array
+        and (mark.box.w, mark.box.h) == (kernel.box.w, kernel.box.h)
+        and mark.box.x > kernel.box.x
+        and mark.box.y < kernel.box.y
+    ]
+    assert len(behind) == 2
+    assert kernel.prefix == (0, 0)
+
+
+def test_the_channels_sums_end_in_their_sum():
+    assert said(in_pane(at_stop("depth", 4), "stage")).count("sum") == 1
+    partly, whole = (said(in_pane(at_stop("depth", number), "stage")) for number in (5, 6))
+    after = [texts[texts.index("sum") + 1] for texts in (partly, whole)]
+    assert after == ["", "16"]
+
+
+def test_no_arrow_lies_on_the_scale_of_the_output():
+    """The last row is right above the scale, so the arrow points to it from below."""
+    frame = at_stop("depth", 7)
+    output = next(grid for grid in grids(frame) if grid.array == "y")
+    arrow = next(mark for mark in all_marks(frame.marks) if isinstance(mark, Path) and mark.arrow)
+    assert all(y > output.box.bottom + 20 for _, y in arrow.points)
+
+
+def test_softmax_says_what_its_columns_add_up_to():
+    running, done = (said(in_pane(at_stop("sigmoid-softmax", number), "stage")) for number in (7, 8))
+    assert "total 1.360" in running
+    assert "sum 1.00" in done
+    assert not any(text.startswith("sum") for text in running)
+
+
+def test_the_largest_score_is_written_as_the_score_that_it_is():
+    stage = said(in_pane(at_stop("sigmoid-softmax", 6), "stage"))
+    assert "e[2] = exp(2.49 − 2.49) = 1.00" in stage
+
+
+def test_variables_of_whole_numbers_have_no_decimals_and_others_do():
+    assert "44" in said(in_pane(at_stop("convolution", 4), "debugger"))
+    brightness = said(in_pane(at_stop("image", 3), "debugger"))
+    assert "120" in brightness
+    assert "0.4706" in brightness
+
+
+def test_no_caption_is_broken_within_a_word():
+    assert not any(text.endswith("cross-") for text in said(at_stop("convolution", 6).marks))
