@@ -129,7 +129,8 @@ def pages(
     marks: list[Mark] = []
     lines = len(rows) + (products is not None)
     name_width = (165 if any(moment.look(name).power for name, *_ in rows) else 120) * unit
-    side = min((box.w - name_width) / max(8, len(page)), (box.h / lines) * 0.92, 80 * unit)
+    usual = max(min(8, len(rows[0][1])), len(page))  # the last page of a long row is as large as the others
+    side = min((box.w - name_width) / usual, (box.h / lines) * 0.92, (80 if usual > 4 else 100) * unit)
     height = min(box.h / lines, side * 1.35)
     for k, (name, values, axes, prefix, own) in enumerate(rows):
         place = Box(box.x + name_width, box.y + k * height, side * len(page), side)
@@ -163,13 +164,13 @@ def pages(
         place = Box(box.x + name_width, box.y + len(rows) * height, side * len(page), side)
         part = products[None, page.start : page.stop]
         missing = np.arange(page.start, page.stop)[None] > done
-        look = moment.look("y" if "y" in moment.operation.call.writes else rows[0][0])
+        look = moment.look(next(iter(moment.operation.call.writes)))  # of what they add up to
         head = Box(box.x, place.y, name_width - 10 * unit, side)
         marks.append(label(head, tr("products") + look.factor, 17 * unit, bold=True))
         drawn = Cells(
             place,
             part,
-            palette="value",
+            palette=look.palette,
             limit=look.limit,
             texts=grid.texts(part, look, missing),
             size=grid.text_size(side, side, look, unit),
@@ -249,11 +250,14 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     side = floor(max(min(*room, (96 if small else 62) * unit), 22 * unit))
     rows = page_of(m, inputs, max(1, min(inputs, int(height / side - 1.2))))
     lead = max(2.4 * side, 116 * unit)  # the heading of x stands there
+    beside = 0.0 if small else 230 * unit  # for the whole of it
+    # Gradients have more figures than inputs: where there is room, wide cells keep them readable.
+    wide = floor(min(max((box.w - lead - beside) / len(columns), side), 2 * side))
     left, top = round(box.x + lead), round(box.y + head)
     lower, window = round(top + 1.3 * side), (rows.start, columns.start, len(rows), len(columns))
     dw_plane = grid.plane(moment, "dw")
-    dy_box = Box(left, top, side * len(columns), side)
-    x_box = Box(round(box.x), lower, round(1.2 * side), side * len(rows))
+    dy_box = Box(left, top, wide * len(columns), side)
+    x_box = Box(round(box.x), lower, min(wide, round(1.6 * side)), side * len(rows))
     dy = grid.cells(grid.row_plane(moment, "dy"), dy_box, unit, window=(0, columns.start, 1, len(columns)))
     x = grid.cells(grid.plane(moment, "x"), x_box, unit, window=(rows.start, 0, len(rows), 1))
     dw = grid.cells(dw_plane, Box(left, lower, dy_box.w, x_box.h), unit, window=window)
