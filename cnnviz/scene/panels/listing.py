@@ -285,7 +285,10 @@ def _float_text(moment: Moment, name: str) -> str:
     if found is None or parts is None or parts.target.name != name:
         return name
     whole = sum_in_letters(moment, found)
-    return whole if name_width(whole) <= _MOST_OF_A_SUM else "… + " + whole.rpartition(" + ")[2]
+    if name_width(whole) <= _MOST_OF_A_SUM:
+        return whole
+    sign = " + " if " + " in whole else " − "
+    return f"…{sign}{whole.rpartition(sign)[2]}"
 
 
 def _halves(row: Box, unit: float) -> tuple[Box, Box]:

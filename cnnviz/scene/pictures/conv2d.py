@@ -9,7 +9,7 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.arithmetic import terms
 from cnnviz.scene.letters import products
-from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect, label
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Rect, label
 from cnnviz.scene.moment import Look, Moment, symbol
 from cnnviz.scene.pictures.layout import between, scale, side_by_side, titled
 from cnnviz.text import tr
@@ -175,8 +175,13 @@ def _way_into(
     unit: float,
 ) -> list[Mark]:
     """Draw the way of the sum into its cell: from below, where no numbers are yet, and behind the scale."""
-    x, tip = target.center[0], (target.center[0], target.bottom + 3 * unit)
     under = scale(look, on_y.box, unit) if on_y.values.shape == shape else []
+    near = 9 * unit  # half an arrowhead and a little air
+    taken = [_filled(mark, near) for mark in under]
+    parts = (target.x + part * target.w for part in (0.5, 0.8, 0.2, 0.9, 0.1))
+    free = (x for x in parts if not any(left < x < right for left, right in taken))
+    x = next(free, target.center[0]) if target.bottom > on_y.box.bottom - near else target.center[0]
+    tip = (x, target.bottom + 3 * unit)
     way = [start, (x, start[1])]
     if start[1] < target.bottom + 14 * unit:  # level with numbers: around them
         aside, below = on_y.box.x - 20 * unit, on_y.box.bottom + (34 if under else 15) * unit
@@ -185,10 +190,21 @@ def _way_into(
         aside, below = column.x - 18 * unit, column.bottom + 8 * unit
         way = [start, (aside, start[1]), (aside, below), (x, below)]
     top, bottom = max(on_y.box.bottom + 6 * unit, tip[1] + 10 * unit), on_y.box.bottom + 28 * unit
-    width, near = 2 * unit, 9 * unit  # half an arrowhead and a little air
-    if way[-1][1] > bottom and any(mark.box.x - near < x < mark.box.right + near for mark in under):
+    width = 2 * unit
+    if way[-1][1] > bottom and any(left < x < right for left, right in taken):
         return [Path((*way, (x, bottom)), "line", width), Path(((x, top), tip), "line", width, arrow=True)]
     return [Path((*way, tip), "line", width, arrow=True)]
+
+
+def _filled(mark: Label | Cells, air: float) -> tuple[float, float]:
+    """Return from where to where a part of a scale reaches, with some air; a text seldom fills its box."""
+    left, right = mark.box.x, mark.box.right
+    if isinstance(mark, Label):
+        wide = 0.6 * mark.size * sum(len(run.text) for run in mark.runs)
+        left, right = (
+            (max(left, right - wide), right) if mark.align == "right" else (left, min(right, left + wide))
+        )
+    return left - air, right + air
 
 
 def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:

@@ -27,6 +27,7 @@ def titled(
     depth : int
         How many channels the array has; the first index of the slice is the one in front.
     """
+    text = moment.titled(shown.of.name, text)
     behind = _behind(moment, shown.of, depth)
     body = _body(box, len(behind), unit)
     if "partly" in behind:

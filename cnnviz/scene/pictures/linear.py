@@ -40,7 +40,9 @@ def _whole(moment: Moment, box: Box, unit: float) -> list[Mark]:
     marks: list[Mark] = []
     middle = box.y + head + (box.h - head) / 2
     x = box.x
-    for (shown, name, columns, rows), sign in zip(planes, ("·", "+", "=", ""), strict=True):
+    for (shown, letter, columns, rows), sign in zip(planes, ("·", "+", "=", ""), strict=True):
+        called = moment.called(shown.of.name) if shown.of.name in "xy" else ""
+        name = f"{letter} = {called}" if called else letter
         top = middle - rows * side / 2
         place = Box(x, top, columns * side, rows * side)
         shape = f"{shown.values.shape[0]} × {shown.values.shape[1]}"
@@ -202,7 +204,11 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     index_width, width = 50 * unit, min(120 * unit, body.w - 50 * unit)
     written = role(moment.operation, name)
     marks: list[Mark] = [
-        Label(head, (Run(symbol(name) + look.factor, written, True), Run("  " + text, "muted")), 17 * unit)
+        Label(
+            head,
+            (Run(symbol(name) + look.factor, written, True), Run("  " + moment.titled(name, text), "muted")),
+            17 * unit,
+        )
     ]
     part = values[page.start : page.stop, None]
     missing = ~moment.state.written(name)[page.start : page.stop, None]
@@ -310,7 +316,7 @@ def _whole_gradient(dw: grid.Plane, box: Box, window: tuple[int, int, int, int],
 
 def _head(moment: Moment, name: str, text: str, box: Box, unit: float) -> Label:
     name_run = Run(symbol(name) + moment.look(name).factor, role(moment.operation, name), True)
-    return Label(box, (name_run, Run("  " + text, "muted")), 17 * unit)
+    return Label(box, (name_run, Run("  " + moment.titled(name, text), "muted")), 17 * unit)
 
 
 def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -328,7 +334,7 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     detail = left.below(34 * unit)
     head = (
         Run("w", "parameter", True),
-        Run("  " + tr("weights of input {m}, to every neuron", m=m), "muted"),
+        Run("  " + moment.titled("w", tr("weights of input {m}, to every neuron", m=m)), "muted"),
     )
     marks: list[Mark] = [Label(left.top(28 * unit), head, 17 * unit)]
     marks += pages(

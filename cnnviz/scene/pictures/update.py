@@ -30,10 +30,12 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     height = min(box.h / len(rows), side * 1.6)
     # The listing calls every parameter w; here it is called what it is in its layer.
     letter = operation.name.rpartition(".")[2]
+    called, gradient = moment.called(letter), moment.called(f"d{letter}") or symbol(f"d{letter}")
+    own = f"{letter} = {called}" if called else letter
     titles = {
-        "before": tr("{name}  before", name=letter),
-        "dw": tr("{name}  gradient", name=symbol(f"d{letter}")),
-        "w": tr("{name}  after", name=letter),
+        "before": tr("{name}  before", name=own),
+        "dw": tr("{name}  gradient", name=gradient),
+        "w": tr("{name}  after", name=own),
     }
     colours = {"before": "parameter", "dw": "source", "w": "written"}
     marks: list[Mark] = []
@@ -75,6 +77,6 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 
 def _page(n: int, count: int, length: int = 10) -> range:
-    """Return the page that holds a weight; the last one begins earlier, so that it is as full as all others."""
+    """Return the page that holds a weight; the last one begins earlier, to be as full as all others."""
     start = max(0, min(n // length * length, count - length))
     return range(start, min(start + length, count))
