@@ -33,7 +33,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     out, on_y = titled(
         moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0]
     )
-    marks += [*kernel, *out]
+    marks += [*_image_rim(moment, on_x, unit), *kernel, *out]
     if moment.terms_begun:
         marks.append(grid.window_outline(on_x, window, "source_line", unit))
         marks.append(grid.outline(on_w.box, "parameter_line", 3 * unit))
@@ -55,6 +55,17 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         )
         marks += _channel_sums(moment, strip, unit, (over * w[o]).reshape(len(x), -1), "x", bias)
     return marks
+
+
+def _image_rim(moment: Moment, on_x: Cells, unit: float) -> list[Mark]:
+    """Draw a line around a picture in its padding, which is as black as its dark pixels are."""
+    filler = moment.operation.call.filler["x"]
+    if not filler.any() or on_x.palette != "pixel" or moment.letters:
+        return []
+    rows, columns = np.flatnonzero(~filler.all(1)), np.flatnonzero(~filler.all(0))
+    top, left = int(rows[0]), int(columns[0])
+    rim = grid.window_outline(on_x, (top, left, len(rows), len(columns)), "on_dark", unit)
+    return [grid.outline(rim.box, "on_dark", 3 * unit)]
 
 
 def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
@@ -230,7 +241,7 @@ def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     )
     filling = grid.plane(moment, "dw", (o, c), (u, w, 1, 1))
     out, on_dw = titled(moment, filling, right, unit, tr("kernel gradient"))
-    marks += [*slid, *out, *between(on_x, on_dy, on_dw, columns, unit)]
+    marks += [*_image_rim(moment, on_x, unit), *slid, *out, *between(on_x, on_dy, on_dw, columns, unit)]
     if moment.terms_begun:
         marks.append(grid.window_outline(on_x, window, "source_line", unit))
         marks.append(grid.outline(on_dy.box, "parameter_line", 3 * unit))
