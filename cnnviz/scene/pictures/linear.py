@@ -259,6 +259,9 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     beside = 0.0 if small else 230 * unit  # for the whole of it
     # Gradients have more figures than inputs: where there is room, wide cells keep them readable.
     wide = floor(min(max((box.w - lead - beside) / len(columns), side), 2 * side))
+    if small:  # it leaves much of the width free: not all of it at one side
+        aside = round(0.3 * max(0.0, box.w - lead - wide * len(columns)))
+        box = Box(box.x + aside, box.y, box.w - aside, box.h)
     left, top = round(box.x + lead), round(box.y + head)
     lower, window = round(top + 1.3 * side), (rows.start, columns.start, len(rows), len(columns))
     dw_plane = grid.plane(moment, "dw")
