@@ -431,8 +431,14 @@ def _sum(
     lead = wide * unit + gap if start else gap if taken_off else dots
     # What is only listed stands close together; so a comma follows its number.
     widest = 230 * unit if sign != "," else 13 * unit * longest + gap
-    width = min((second.w - lead - dots + gap) / len(page), widest)
-    size = min(20 * unit, (width - gap) / (0.56 * longest))
+    room = second.w - lead - dots + gap
+    widths = [min(room / len(page), widest)] * len(page)
+    size = min(20 * unit, (widths[0] - gap) / (0.56 * longest))
+    if parts.choice is not None and sign != ",":  # most are 0: the others get the room
+        lengths = [max(3.0, _length(moment, runs)) for runs in written]
+        size = min(20 * unit, (room / len(page) - gap) * len(page) / (0.56 * sum(lengths)))
+        widths = [gap + 0.56 * size * length for length in lengths]
+    starts = [lead, *(lead + sum(widths[: k + 1]) for k in range(len(page)))]
     marks: list[Mark] = []
     if start:
         marks.append(Label(Box(second.x, second.y, lead - gap, second.h), start, size))
@@ -442,7 +448,8 @@ def _sum(
     elif page.start > 0:
         marks.append(label(Box(second.x, second.y, dots, second.h), "…", 22 * unit, "muted"))
     for k, runs in zip(page, written, strict=True):
-        box = Box(second.x + lead + (k - page.start) * width, second.y, width - gap, second.h)
+        n = k - page.start
+        box = Box(second.x + starts[n], second.y, widths[n] - gap, second.h)
         if found.current and k == found.done - 1:
             mark = box.inset(-2 * unit, 2 * unit)
             marks.append(Rect(mark, "source_fill", "source_line", 1.5 * unit, 5 * unit))
@@ -453,7 +460,7 @@ def _sum(
             after = Box(box.right, second.y, gap, second.h)
             marks.append(_between(after, sign, unit, "left" if sign == "," else "center"))
     if page.stop < found.count:
-        after = Box(second.x + lead + len(page) * width, second.y, dots, second.h)
+        after = Box(second.x + starts[-1], second.y, dots, second.h)
         marks.append(label(after, "…", 22 * unit, "muted"))
     return marks + _sum_so_far(moment, found, parts, third, unit, scope)
 

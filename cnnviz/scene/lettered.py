@@ -22,7 +22,8 @@ from cnnviz.trace.operation import Operation
 
 _MOST_TERMS = 9
 # A sum in a cell is read as a line of text, so it may not be as small as a name.
-_SMALLEST_SUM = 11.0
+# The first is at 1080 lines, the second in pixels.
+_SMALLEST_SUM, _FEWEST_PIXELS = 15.0, 11.0
 
 
 def lettered(moment: Moment, marks: Iterable[Mark], unit: float) -> list[Mark]:
@@ -86,11 +87,12 @@ def _sums(grid: Cells, of: Names, unit: float) -> Texts | None:
     found = _summed(of.operation)
     if found is None or found[0] != grid.array or rows * columns > 100:
         return None
+    least = max(_SMALLEST_SUM * unit, _FEWEST_PIXELS)
     middle = sum_of(of, grid.index_of(rows // 2, columns // 2))
-    if size_of(grid, ((middle,),), unit) < _SMALLEST_SUM:
+    if size_of(grid, ((middle,),), unit) < least:
         return None
     texts = tuple(tuple(sum_of(of, grid.index_of(r, c)) for c in range(columns)) for r in range(rows))
-    return texts if size_of(grid, texts, unit) >= _SMALLEST_SUM else None
+    return texts if size_of(grid, texts, unit) >= least else None
 
 
 @lru_cache(maxsize=256)

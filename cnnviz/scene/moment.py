@@ -146,6 +146,22 @@ class Moment:
         layer = self.previous_layer()
         return tr("the network's input") if layer == "input" else tr("input from {layer}", layer=layer)
 
+    def called(self, name: str) -> str:
+        """Return what the lesson calls an array: ``∂E/∂f`` for ``dw``; empty if it does not say."""
+        own = name.removeprefix("d") if name in SYMBOLS else name
+        if own == "x":
+            key = self.previous_layer()
+        elif own == "y":
+            key = self.operation.layer if self.operation.layer in self.layers else self.layers[-1]
+        else:
+            key = f"{self.operation.layer}.{own}"
+        said = self.program.symbols.get(key, "")
+        return f"∂E/∂{said}" if said and own != name else said
+
+    def titled(self, name: str, text: str) -> str:
+        """Return what stands over an array: the lesson's own name for it, if it has one, and what it is."""
+        return ", ".join(part for part in (self.called(name), text) if part)
+
     def text(self, name: str, value: float) -> str:
         """Write a number of an array with the array's decimals."""
         return self.look(name).text(value)

@@ -20,7 +20,7 @@ STRIP = 102
 """Its height at unit 1."""
 
 _NAME, _SMALL = 17, 14
-_TOP, _MAP = 30, 37  # where a heatmap begins, and its height
+_TOP, _MAP = 30, 35  # where a heatmap begins, and its height
 _SIGN = 30  # the width of a sign
 _MOST_SHOWN = 6  # maps of one array
 _MOST_ROWS = 128  # of a matrix: more than its heatmap has pixels

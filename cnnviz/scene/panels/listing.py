@@ -287,7 +287,8 @@ def _float_text(moment: Moment, name: str) -> str:
     whole = sum_in_letters(moment, found)
     if name_width(whole) <= _MOST_OF_A_SUM:
         return whole
-    return "… + " + whole.rpartition(" + ")[2] if " + " in whole else name
+    sign = " + " if " + " in whole else " − "
+    return f"…{sign}{whole.rpartition(sign)[2]}"
 
 
 def _halves(row: Box, unit: float) -> tuple[Box, Box]:

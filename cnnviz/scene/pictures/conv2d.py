@@ -33,7 +33,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     out, on_y = titled(
         moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0]
     )
-    marks += [*([_unpadded(moment, on_x, unit)] if padded else []), *kernel, *out]
+    marks += [*_unpadded(moment, on_x, unit), *kernel, *out]
     if moment.terms_begun:
         marks.append(grid.window_outline(on_x, window, "source_line", unit))
         marks.append(grid.outline(on_w.box, "parameter_line", 3 * unit))
@@ -57,12 +57,16 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return marks
 
 
-def _unpadded(moment: Moment, on_x: Cells, unit: float) -> Rect:
-    """Outline the input within its padding, thinly, so that its own zeros are not taken for padding."""
-    own = ~moment.operation.call.filler["x"]
-    rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
+def _unpadded(moment: Moment, on_x: Cells, unit: float) -> list[Mark]:
+    """Outline the input within its padding, so that its own zeros and black pixels are not taken for it."""
+    filler = moment.operation.call.filler["x"]
+    if not filler.any():
+        return []
+    rows, columns = np.flatnonzero(~filler.all(1)), np.flatnonzero(~filler.all(0))
     window = int(rows[0]), int(columns[0]), len(rows), len(columns)
-    return grid.window_outline(on_x, window, "line", unit / 2)
+    black = on_x.palette == "pixel" and not moment.letters
+    colour, width = ("on_dark", 0.75) if black else ("line", 0.5)
+    return [grid.window_outline(on_x, window, colour, width * unit)]
 
 
 def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
@@ -196,8 +200,13 @@ def _way_into(
     unit: float,
 ) -> list[Mark]:
     """Draw the way of the sum into its cell: from below, where no numbers are yet, and behind the scale."""
-    x, tip = target.center[0], (target.center[0], target.bottom + 3 * unit)
     under = scale(look, on_y.box, unit) if on_y.values.shape == shape else []
+    near = 9 * unit  # half an arrowhead and a little air
+    taken = [_filled(mark, near) for mark in under]
+    parts = (target.x + part * target.w for part in (0.5, 0.8, 0.2, 0.9, 0.1))
+    free = (x for x in parts if not any(left < x < right for left, right in taken))
+    x = next(free, target.center[0]) if target.bottom > on_y.box.bottom - near else target.center[0]
+    tip = (x, target.bottom + 3 * unit)
     way = [start, (x, start[1])]
     if start[1] < target.bottom + 14 * unit:  # level with numbers: around them
         aside, below = on_y.box.x - 20 * unit, on_y.box.bottom + (34 if under else 15) * unit
@@ -206,12 +215,23 @@ def _way_into(
         aside, below = column.x - 18 * unit, column.bottom + 8 * unit
         way = [start, (aside, start[1]), (aside, below), (x, below)]
     top, bottom = max(on_y.box.bottom + 6 * unit, tip[1] + 10 * unit), on_y.box.bottom + 28 * unit
-    width, near = 2 * unit, 9 * unit  # half an arrowhead and a little air
-    if way[-1][1] > bottom and any(mark.box.x - near < x < mark.box.right + near for mark in under):
+    width = 2 * unit
+    if way[-1][1] > bottom and any(left < x < right for left, right in taken):
         if tip[1] > on_y.box.bottom:  # right above the scale, where no arrow has room: it points from below
             return [Path((*way, (x, bottom)), "line", width, arrow=True)]
         return [Path((*way, (x, bottom)), "line", width), Path(((x, top), tip), "line", width, arrow=True)]
     return [Path((*way, tip), "line", width, arrow=True)]
+
+
+def _filled(mark: Label | Cells, air: float) -> tuple[float, float]:
+    """Return from where to where a part of a scale reaches, with some air; a text seldom fills its box."""
+    left, right = mark.box.x, mark.box.right
+    if isinstance(mark, Label):
+        wide = 0.6 * mark.size * sum(len(run.text) for run in mark.runs)
+        left, right = (
+            (max(left, right - wide), right) if mark.align == "right" else (left, min(right, left + wide))
+        )
+    return left - air, right + air
 
 
 def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -237,7 +257,7 @@ def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     )
     filling = grid.plane(moment, "dw", (o, c), (u, w, 1, 1))
     out, on_dw = titled(moment, filling, right, unit, tr("kernel gradient"))
-    marks += [*slid, *out, *between(on_x, on_dy, on_dw, columns, unit)]
+    marks += [*_unpadded(moment, on_x, unit), *slid, *out, *between(on_x, on_dy, on_dw, columns, unit)]
     if moment.terms_begun:
         marks.append(grid.window_outline(on_x, window, "source_line", unit))
         marks.append(grid.outline(on_dy.box, "parameter_line", 3 * unit))

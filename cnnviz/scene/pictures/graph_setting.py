@@ -37,6 +37,9 @@ _ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8)
 _SIZES = (1.0, 0.85, 0.7)
 # How little each wording is liked: in one line, in two, the number alone.
 _WORDY = (0.0, 0.1, 0.55)
+# So much of an edge may be hidden behind what stands on it: its arrow must be seen to come from somewhere.
+_MOST_HIDDEN = 0.7
+_HIDING = 0.5
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,8 @@ class Setting:
         """
         taken = [self.node_box(name).inset(-14 * self.scale, 0) for name in self.layout.spots]  # and arrows
         for name in self.graph.names:
-            taken += [self.value_box(name), self.gradient_box(name)]
+            around = -4 * self.scale  # an outline, and a little air
+            taken += [self.value_box(name).inset(around), self.gradient_box(name).inset(around)]
             if self.uses(name) > 1:
                 taken.append(self.parts_box(name, " + ".join(["0.000"] * self.uses(name))))
         found: dict[int, Place] = {}
@@ -253,6 +257,8 @@ class Setting:
                 x, y = points[round(20 * t)]
                 box = Box(x - wide / 2, y + aside * height - height / 2, wide, height)
                 dislike = 0.04 * far + _WORDY[wordy] + 0.3 * small + 0.2 * abs(aside)
+                if not aside and wide > _MOST_HIDDEN * room:
+                    dislike += _HIDING
                 choices.append((dislike, Place(box, lines, size)))
         return sorted(choices, key=itemgetter(0))
 

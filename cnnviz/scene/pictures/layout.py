@@ -30,6 +30,7 @@ def titled(
     axis : int
         Which of the array's axes counts the channels.
     """
+    text = moment.titled(shown.of.name, text)
     behind = _behind(moment, shown.of, depth, axis)
     step = _shift(shown, len(behind), box, unit)
     body = _body(box, len(behind) * step, unit)

@@ -40,7 +40,9 @@ def _whole(moment: Moment, box: Box, unit: float) -> list[Mark]:
     marks: list[Mark] = []
     middle = box.y + head + (box.h - head) / 2
     x = box.x
-    for (shown, name, columns, rows), sign in zip(planes, ("·", "+", "=", ""), strict=True):
+    for (shown, letter, columns, rows), sign in zip(planes, ("·", "+", "=", ""), strict=True):
+        called = moment.called(shown.of.name) if shown.of.name in "xy" else ""
+        name = f"{letter} = {called}" if called else letter
         top = middle - rows * side / 2
         place = Box(x, top, columns * side, rows * side)
         shape = f"{shown.values.shape[0]} × {shown.values.shape[1]}"
@@ -129,7 +131,8 @@ def pages(
     marks: list[Mark] = []
     lines = len(rows) + (products is not None)
     name_width = (165 if any(moment.look(name).power for name, *_ in rows) else 120) * unit
-    side = min((box.w - name_width) / max(8, len(page)), (box.h / lines) * 0.92, 80 * unit)
+    usual = max(min(8, len(rows[0][1])), len(page))  # the last page of a long row is as large as the others
+    side = min((box.w - name_width) / usual, (box.h / lines) * 0.92, (80 if usual > 4 else 100) * unit)
     height = min(box.h / lines, side * 1.35)
     for k, (name, values, axes, prefix, own) in enumerate(rows):
         place = Box(box.x + name_width, box.y + k * height, side * len(page), side)
@@ -163,13 +166,13 @@ def pages(
         place = Box(box.x + name_width, box.y + len(rows) * height, side * len(page), side)
         part = products[None, page.start : page.stop]
         missing = np.arange(page.start, page.stop)[None] > done
-        look = moment.look("y" if "y" in moment.operation.call.writes else rows[0][0])
+        look = moment.look(next(iter(moment.operation.call.writes)))  # of what they add up to
         head = Box(box.x, place.y, name_width - 10 * unit, side)
         marks.append(label(head, tr("products") + look.factor, 17 * unit, bold=True))
         drawn = Cells(
             place,
             part,
-            palette="value",
+            palette=look.palette,
             limit=look.limit,
             texts=grid.texts(part, look, missing),
             size=grid.text_size(side, side, look, unit),
@@ -201,7 +204,11 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     index_width, width = 50 * unit, min(120 * unit, body.w - 50 * unit)
     written = role(moment.operation, name)
     marks: list[Mark] = [
-        Label(head, (Run(symbol(name) + look.factor, written, True), Run("  " + text, "muted")), 17 * unit)
+        Label(
+            head,
+            (Run(symbol(name) + look.factor, written, True), Run("  " + moment.titled(name, text), "muted")),
+            17 * unit,
+        )
     ]
     part = values[page.start : page.stop, None]
     missing = ~moment.state.written(name)[page.start : page.stop, None]
@@ -249,11 +256,17 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     side = floor(max(min(*room, (96 if small else 62) * unit), 22 * unit))
     rows = page_of(m, inputs, max(1, min(inputs, int(height / side - 1.2))))
     lead = max(2.4 * side, 116 * unit)  # the heading of x stands there
+    beside = 0.0 if small else 230 * unit  # for the whole of it
+    # Gradients have more figures than inputs: where there is room, wide cells keep them readable.
+    wide = floor(min(max((box.w - lead - beside) / len(columns), side), 2 * side))
+    if small:  # it leaves much of the width free: not all of it at one side
+        aside = round(0.3 * max(0.0, box.w - lead - wide * len(columns)))
+        box = Box(box.x + aside, box.y, box.w - aside, box.h)
     left, top = round(box.x + lead), round(box.y + head)
     lower, window = round(top + 1.3 * side), (rows.start, columns.start, len(rows), len(columns))
     dw_plane = grid.plane(moment, "dw")
-    dy_box = Box(left, top, side * len(columns), side)
-    x_box = Box(round(box.x), lower, round(1.2 * side), side * len(rows))
+    dy_box = Box(left, top, wide * len(columns), side)
+    x_box = Box(round(box.x), lower, min(wide, round(1.6 * side)), side * len(rows))
     dy = grid.cells(grid.row_plane(moment, "dy"), dy_box, unit, window=(0, columns.start, 1, len(columns)))
     x = grid.cells(grid.plane(moment, "x"), x_box, unit, window=(rows.start, 0, len(rows), 1))
     dw = grid.cells(dw_plane, Box(left, lower, dy_box.w, x_box.h), unit, window=window)
@@ -306,7 +319,7 @@ def _whole_gradient(dw: grid.Plane, box: Box, window: tuple[int, int, int, int],
 
 def _head(moment: Moment, name: str, text: str, box: Box, unit: float) -> Label:
     name_run = Run(symbol(name) + moment.look(name).factor, role(moment.operation, name), True)
-    return Label(box, (name_run, Run("  " + text, "muted")), 17 * unit)
+    return Label(box, (name_run, Run("  " + moment.titled(name, text), "muted")), 17 * unit)
 
 
 def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -324,7 +337,7 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     detail = left.below(34 * unit)
     head = (
         Run("w", "parameter", True),
-        Run("  " + tr("weights of input {m}, to every neuron", m=m), "muted"),
+        Run("  " + moment.titled("w", tr("weights of input {m}, to every neuron", m=m)), "muted"),
     )
     marks: list[Mark] = [Label(left.top(28 * unit), head, 17 * unit)]
     marks += pages(

@@ -69,7 +69,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
 def _head(moment: Moment, name: str, box: Box, unit: float) -> Label:
     """Return the line over a column or over its bars."""
     colour, factor = role(moment.operation, name), moment.look(name).factor
-    said = Run("  " + tr(_heading(moment, name)), "muted")
+    said = Run("  " + moment.titled(name, tr(_heading(moment, name))), "muted")
     return Label(box, (Run(symbol(name) + factor, colour, True), said), 17 * unit)
 
 

@@ -8,7 +8,6 @@ from cnnviz.scene import grid
 from cnnviz.scene.letters import in_cells
 from cnnviz.scene.marks import Box, Cells, Mark, label
 from cnnviz.scene.moment import Moment, look, symbol
-from cnnviz.scene.pictures.linear import page_of
 from cnnviz.text import tr
 
 
@@ -25,16 +24,18 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     ]
     rows += [(name, name, np.asarray(arrays[name]), None) for name in call.writes if name != "w"]
     rows.append(("w", "w", np.asarray(arrays["w"]), ~written))
-    page = page_of(n, count, 10)
+    page = _page(n, count)
     name_width = 190 * unit
     side = min((box.w - name_width) / 10, box.h / len(rows) * 0.72, 92 * unit)
     height = min(box.h / len(rows), side * 1.6)
     # The listing calls every parameter w; here it is called what it is in its layer.
     letter = operation.name.rpartition(".")[2]
+    called, gradient = moment.called(letter), moment.called(f"d{letter}") or symbol(f"d{letter}")
+    own = f"{letter} = {called}" if called else letter
     titles = {
-        "before": tr("{name}  before", name=letter),
-        "dw": tr("{name}  gradient", name=symbol(f"d{letter}")),
-        "w": tr("{name}  after", name=letter),
+        "before": tr("{name}  before", name=own),
+        "dw": tr("{name}  gradient", name=gradient),
+        "w": tr("{name}  after", name=own),
     }
     colours = {"before": "parameter", "dw": "source", "w": "written"}
     marks: list[Mark] = []
@@ -73,3 +74,9 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
                 at = Box(place.x + c * side, place.y - 24 * unit, side, 22 * unit)
                 marks.append(label(at, str(index), 17 * unit, "muted", align="center"))
     return marks
+
+
+def _page(n: int, count: int, length: int = 10) -> range:
+    """Return the page that holds a weight; the last one begins earlier, to be as full as all others."""
+    start = max(0, min(n // length * length, count - length))
+    return range(start, min(start + length, count))

@@ -1,0 +1,129 @@
+"""What single pictures owe beyond what every frame does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from cnnviz import load_lesson
+from cnnviz.scene.frame import compose
+from cnnviz.scene.marks import Cells, Frame, Label, Mark, Path, Rect
+from cnnviz.trace.program import Program
+from tests.scene.looking import all_marks, in_pane, overlap
+from tests.scene.programs import program, view
+
+
+@cache
+def lesson(name: str) -> Program:
+    return load_lesson(name).program
+
+
+def frame(made: Program, operation: str, line: int, letters: bool = False, **variables: int) -> Frame:
+    step = made.find(operation, line=line, **variables)
+    return compose(made, step, replace(view(made), letters=letters))
+
+
+def stage(shown: Frame) -> list[Mark]:
+    return list(in_pane(shown, "stage"))
+
+
+def texts(marks: list[Mark]) -> list[str]:
+    return ["".join(run.text for run in mark.runs) for mark in all_marks(marks) if isinstance(mark, Label)]
+
+
+def grid(marks: list[Mark], array: str) -> Cells:
+    found = [m for m in all_marks(marks) if isinstance(m, Cells) and m.array == array and m.texts]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("operation", "line", "headings"),
+    [
+        ("conv", 10, ["x[0]  X, the network's input", "w[0, 0]  f, kernel", "y[0]  Z₁, output map"]),
+        ("conv.dw", 9, ["∂E/∂y[0]  ∂E/∂Z₁, from sigma1", "∂E/∂w[0, 0]  ∂E/∂f, kernel gradient"]),
+        ("fc", 6, ["X = A₁  4 × 1", "Z = Z₂  2 × 1"]),
+        ("fc.dw", 4, ["x  A₁, 4 × 1", "∂E/∂w  ∂E/∂W, 4 × 2"]),
+        ("loss", 4, ["y  O, output"]),
+        ("conv.w", 3, ["w = f  before", "∂E/∂f  gradient"]),
+        ("conv.b", 3, ["b  before", "∂E/∂b  gradient"]),
+    ],
+)
+def test_headings_say_what_the_lesson_calls_an_array(operation, line, headings):
+    said = texts(stage(frame(lesson("backward-conv"), operation, line)))
+    assert [heading for heading in headings if heading not in said] == []
+
+
+def test_products_of_an_input_gradient_have_the_decimals_and_colours_of_their_sum():
+    marks = stage(frame(lesson("backward-conv"), "fc.dx", 6, m=0))
+    products = next(m for m in all_marks(marks) if isinstance(m, Cells) and m.texts and not m.array)
+    assert products.texts == (("−0.034", "−0.038"),)
+    assert products.palette == grid(marks, "dx").palette == "gradient"
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("digits", {"m": 13, "n": 8}), ("backward-fc", {"m": 0, "n": 0})]
+)
+def test_the_numbers_of_a_weight_gradient_are_as_large_as_text(name, place):
+    drawn = grid(stage(frame(lesson(name), "fc.dw", 4, **place)), "dw")
+    assert drawn.size >= 15  # of 1080 lines
+
+
+def test_the_last_page_of_an_update_is_as_full_as_the_others():
+    made = program("digits")
+    first, last = (grid(stage(frame(made, "conv1.w", 3, n=n)), "w") for n in (0, 35))
+    assert first.values.shape == last.values.shape == (1, 10)
+    assert last.index_of(0, 9) == (35,)
+
+
+def test_the_terms_of_a_cross_entropy_are_as_large_as_those_of_other_sums():
+    marks = stage(frame(program("digits"), "loss", 5))
+    (term,) = (
+        m
+        for m in all_marks(marks)
+        if isinstance(m, Label) and m.runs[-1].text == ")" and "log" in str(m.runs)
+    )
+    assert term.size == pytest.approx(20)
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_the_way_into_an_output_cell_ends_on_no_number_of_the_scale(cell):
+    made = lesson("forward")
+    i, j = cell
+    shown = frame(made, "conv", 10, i=i, j=j)
+    marks = [mark for mark in all_marks(stage(shown))]
+    on_y = grid(marks, "y")
+    arrow = next(m for m in marks if isinstance(m, Path) and m.arrow)
+    below = on_y.box._replace(y=on_y.box.bottom, h=30)
+    numbers = [m for m in marks if isinstance(m, Label) and min(overlap(m.box, below)) > 0]
+    assert len(numbers) == 2
+    x, tip = arrow.points[-1]
+    for number in numbers:
+        wide = 0.5 * number.size * sum(len(run.text) for run in number.runs)
+        left = number.box.right - wide if number.align == "right" else number.box.x
+        assert not (left < x < left + wide and tip > on_y.box.bottom - 1), number.runs
+
+
+def test_a_line_tells_a_picture_from_its_padding():
+    marks = [mark for mark in all_marks(stage(frame(program("digits"), "conv1", 10)))]
+    x = grid(marks, "x")
+    (rim,) = (m for m in marks if isinstance(m, Rect) and m.stroke == "on_dark")
+    assert rim.box == x.box_of(1, 1, 8, 8)
+
+
+def test_sums_in_letters_that_are_too_small_to_be_read_give_way_to_names():
+    marks = stage(frame(lesson("backward-conv"), "conv.dw", 10, letters=True, u=1, v=1))
+    assert grid(marks, "dw").texts[1] == ("∂w₁₀", "∂w₁₁")
+
+
+def test_a_derivative_on_an_edge_leaves_the_arrow_to_be_seen():
+    made = load_lesson("chain-rule").choose(2).program
+    marks = [mark for mark in all_marks(stage(compose(made, len(made) - 1, view(made))))]
+    backs = [m for m in marks if isinstance(m, Path) and m.role == "backward" and m.arrow]
+    grounds = [m.box for m in marks if isinstance(m, Rect) and m.fill == "ground" and m.box.h < 100]
+    for back in backs:
+        seen = [
+            p for p in back.points if not any(b.x < p[0] < b.right and b.y < p[1] < b.bottom for b in grounds)
+        ]
+        assert len(seen) >= 0.25 * len(back.points)
