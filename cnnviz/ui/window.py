@@ -85,6 +85,7 @@ class Window(QMainWindow):
         self.theme = THEMES["dark" if settings.text("window/theme") == "dark" else "light"]
         self.zoom = settings.number("window/zoom", 100, _SMALLEST_ZOOM, _LARGEST_ZOOM)
         self._lecture = False
+        self._sides = (0, 0)  # the widths of network and debugger
         self._last_escape = -_LEAVES_WITHIN
         self._text_size = 0
         self.actions_by_name = make_actions(self)
