@@ -184,9 +184,11 @@ def _way_into(
     if on_y.box.x > column.x + 60 * unit:  # the whole map stands before its page: around both
         aside, below = column.x - 18 * unit, column.bottom + 8 * unit
         way = [start, (aside, start[1]), (aside, below), (x, below)]
-    top, bottom = max(on_y.box.bottom + 6 * unit, tip[1] + 10 * unit), on_y.box.bottom + 28 * unit
+    top, bottom = on_y.box.bottom + 6 * unit, on_y.box.bottom + 28 * unit
     width, near = 2 * unit, 9 * unit  # half an arrowhead and a little air
     if way[-1][1] > bottom and any(mark.box.x - near < x < mark.box.right + near for mark in under):
+        if tip[1] + 10 * unit > top:  # no room for an arrowhead above the scale: it points from below
+            return [Path((*way, (x, bottom)), "line", width, arrow=True)]
         return [Path((*way, (x, bottom)), "line", width), Path(((x, top), tip), "line", width, arrow=True)]
     return [Path((*way, tip), "line", width, arrow=True)]
 
