@@ -80,9 +80,13 @@ def run(argv: Sequence[str] | None, open_window: OpenWindow) -> int:
 
 
 def _refuse_misspelt_command(words: Sequence[str]) -> None:
-    """Name the nearest command where a first word before others is none: a lesson would stand alone."""
-    if len(words) > 1:
-        near = get_close_matches(words[0], COMMANDS, n=1)
+    """Name the nearest command where a first word before others is none: a lesson would stand alone.
+
+    So may a command: `cnnviz lesson` means `lessons`, unless there is a file of that name.
+    """
+    alone = len(words) == 1 and words[0].isalpha() and not os.path.lexists(words[0])
+    if len(words) > 1 or alone:
+        near = get_close_matches(words[0], COMMANDS, n=1, cutoff=0.8 if alone else 0.6)
         if near:
             raise CnnvizError(
                 tr("There is no command {name}; did you mean {near}?", name=words[0], near=near[0])

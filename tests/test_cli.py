@@ -118,6 +118,8 @@ def test_info_shows_listings(run, lesson):
         (("info", "digits", "--image", "x"), "argument --image: must be a whole number, 0 or more, is 'x'; "),
         (("info", "digits", "--image", "-1"), "argument --image: must be a whole number, 0 or more, is '-1'"),
         (("infos", "digits"), "There is no command infos; did you mean info?"),
+        (("lesson",), "There is no command lesson; did you mean lessons?"),
+        (("(x + y) * z",), "There is no lesson (x + y) * z; an expression is written f = x * y   x=2 y=3."),
         (("digits", "backward"), "unrecognized arguments: backward; `cnnviz --help` says more."),
         (("info", ""), "The name of the lesson is empty; name one, or a lesson file."),
         (("",), "The name of the lesson is empty; name one, or a lesson file."),
@@ -299,7 +301,8 @@ def test_a_full_disk_leaves_the_old_file(lesson, tmp_path):
     )
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"cnnviz: {tmp_path / 'd.npz'} could not be written (File too large).\n"
+    fault = "could not be written (File too large); name another, or make room."
+    assert done.stderr == f"cnnviz: {tmp_path / 'd.npz'} {fault}\n"
     assert (tmp_path / "d.npz").read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["d.npz", "lesson.toml"]
 
@@ -534,7 +537,8 @@ def test_no_permission(mistake, painted, lesson, tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(exporting.Path, "mkdir", refuse)
-    assert mistake("export", lesson, "-o", tmp_path / "f").endswith("as a folder (Permission denied).")
+    said = mistake("export", lesson, "-o", tmp_path / "f")
+    assert said.endswith("as a folder (Permission denied); name another.")
 
 
 def test_a_full_disk_ends_the_export_and_leaves_whole_frames(run, painted, lesson, tmp_path, monkeypatch):
@@ -547,7 +551,9 @@ def test_a_full_disk_ends_the_export_and_leaves_whole_frames(run, painted, lesso
     monkeypatch.setattr(exporting.os, "fsync", full)
     status, out, err = run(*command)
     assert (status, out) == (2, "")
-    assert re.fullmatch(r"cnnviz: [^\n]*\.png could not be written \(No space left on device\)\.\n", err)
+    assert re.fullmatch(
+        r"cnnviz: [^\n]*\.png could not be written \(No space left on device\)[^\n]*\.\n", err
+    )
     assert len(frames_in(tmp_path / "f")) == 4
 
     monkeypatch.undo()

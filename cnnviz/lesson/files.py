@@ -52,6 +52,9 @@ def lesson_path(name_or_path: str | os.PathLike[str]) -> Path:
     looks_like_one = not isinstance(name_or_path, str) or path.suffix or len(path.parts) != 1
     if looks_like_one or os.path.lexists(word.replace("\0", "")):
         return path
+    if any(sign in word for sign in "+*()="):
+        said = tr("There is no lesson {name}; an expression is written f = x * y   x=2 y=3.", name=word)
+        raise CnnvizError(said)
     names = lesson_names()
     near = get_close_matches(word, names, n=3, cutoff=0.5)
     if near:

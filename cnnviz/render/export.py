@@ -220,7 +220,11 @@ def _make_folder(folder: Path) -> None:
 
 def _unusable(folder: Path, error: OSError) -> CnnvizError:
     return CnnvizError(
-        tr("{folder} cannot be used as a folder ({reason}).", folder=folder, reason=error.strerror)
+        tr(
+            "{folder} cannot be used as a folder ({reason}); name another.",
+            folder=folder,
+            reason=error.strerror,
+        )
     )
 
 
@@ -387,7 +391,11 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise CnnvizError(
-            tr("{file} could not be written ({reason}).", file=path, reason=error.strerror)
+            tr(
+                "{file} could not be written ({reason}); name another, or make room.",
+                file=path,
+                reason=error.strerror,
+            )
         ) from error
 
 

@@ -165,12 +165,11 @@ def column_page(moment: Moment, shown: grid.Plane, box: Box, unit: float) -> tup
     """Draw the page of a long column that the focus is on, with its indices: all of it would be a thread."""
     rows, side, margin = len(shown.values), floor(37 * unit), 50 * unit
     length = min(rows, max(4, int(box.h / side)))
-    first = shown.focus[0] // length * length
-    count = min(length, rows - first)
-    place = Box(round(box.x + margin), round(box.y), min(120 * unit, box.w - margin), side * count)
-    close = grid.cells(shown, place, unit, window=(first, 0, count, 1))
+    first = min(shown.focus[0] // length * length, rows - length)  # the last page is as long as the others
+    place = Box(round(box.x + margin), round(box.y), min(120 * unit, box.w - margin), side * length)
+    close = grid.cells(shown, place, unit, window=(first, 0, length, 1))
     marks: list[Mark] = [close, *grid.outlines(moment, close, unit)]
-    for k in range(count):
+    for k in range(length):
         beside = Box(box.x, place.y + k * side, margin - 8 * unit, side)
         marks.append(label(beside, str(first + k), 17 * unit, "muted", align="right"))
     return marks, close

@@ -214,6 +214,7 @@ class TimelinePane(FramePane):
         self.span = (0.0, 1.0)
         self.lecture = False
         self._before_press = 0
+        self._program = player.cursor.program
         player.moved.connect(self._follow)
 
     def unit(self, width: float, height: float) -> float:
@@ -300,12 +301,21 @@ class TimelinePane(FramePane):
             player.toggle_at(self.step_at(x))
 
     def _follow(self) -> None:
-        """Keep the playhead in sight when only a part of the program is shown."""
+        """Keep the playhead in sight when only a part of the program is shown; show another lesson whole."""
+        program = self.player.cursor.program
+        if program is not self._program:
+            if _names(program) != _names(self._program):
+                self.span = (0.0, 1.0)
+            self._program = program
         low, high = self.span
-        at = panels.timeline_at(self.player.cursor.program, self.player.cursor.index)
+        at = panels.timeline_at(program, self.player.cursor.index)
         if not low <= at <= high:
             low = min(max(0.0, at - (high - low) / 2), 1.0 - (high - low))
             self.span = (low, low + self.span[1] - self.span[0])
+
+
+def _names(program: Program) -> list[str]:
+    return [operation.name for operation in program.operations]
 
 
 def _place(program: Program, point: Breakpoint) -> int:

@@ -60,6 +60,8 @@ _LEAVES_WITHIN = 2.0
 
 _SMALLEST_ZOOM, _LARGEST_ZOOM = 70, 150
 _PICTURE = (1920, 1080)
+_FRAME = (16, 48)
+"""Pixels: what a system's title bar and borders take at most; before a window is shown, Qt does not know."""
 
 
 class Window(QMainWindow):
@@ -83,6 +85,7 @@ class Window(QMainWindow):
         self.theme = THEMES["dark" if settings.text("window/theme") == "dark" else "light"]
         self.zoom = settings.number("window/zoom", 100, _SMALLEST_ZOOM, _LARGEST_ZOOM)
         self._lecture = False
+        self._sides = (0, 0)  # the widths of network and debugger
         self._last_escape = -_LEAVES_WITHIN
         self._text_size = 0
         self.actions_by_name = make_actions(self)
@@ -353,11 +356,17 @@ class Window(QMainWindow):
     def set_zoom(self, zoom: int) -> None:
         """Make everything bigger or smaller, in percent."""
         zoom = max(_SMALLEST_ZOOM, min(zoom, _LARGEST_ZOOM))
-        left, middle, right = self.splitter.sizes()
-        grown = [min(size * zoom // self.zoom, self.width() * 2 // 5) for size in (left, right)]
-        self.zoom = zoom
-        self.splitter.setSizes([grown[0], left + middle + right - sum(grown), grown[1]])
+        room = sum(self.splitter.sizes())
+        self._note_sides()
+        left, right = (min(size * zoom // self.zoom, self.width() * 2 // 5) for size in self._sides)
+        self.zoom, self._sides = zoom, (left, right)
+        self.splitter.setSizes([left, room - left - right, right])
         self._take_look()
+
+    def _note_sides(self) -> None:
+        """Note how wide the panes beside the stage are: of one that is hidden, Qt says 0."""
+        left, _, right = self.splitter.sizes()
+        self._sides = (left or self._sides[0], right or self._sides[1])
 
     def set_lecture(self, on: bool) -> None:
         """Show the stage alone, large, with a strip that says how far we are; or everything again."""
@@ -370,6 +379,7 @@ class Window(QMainWindow):
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_panes(self) -> None:
+        self._note_sides()
         lecture, actions = self._lecture, self.actions_by_name
         self.menuBar().setVisible(not lecture)
         self.bar.setVisible(not lecture)
@@ -421,9 +431,11 @@ class Window(QMainWindow):
         if not self.restoreGeometry(settings.data("window/geometry")):
             self.resize(_first_size())
         self._take_look()
+        unit = self.width() / _PICTURE[0]
+        left, middle, right = (round(made_for[0] * unit) for made_for in (NETWORK, STAGE, DEBUGGER))
+        self._sides = (left, right)
         if not self.splitter.restoreState(settings.data("window/splitter")):
-            unit = self.width() / _PICTURE[0]
-            self.splitter.setSizes([round(made_for[0] * unit) for made_for in (NETWORK, STAGE, DEBUGGER)])
+            self.splitter.setSizes([left, middle, right])
         self._show_panes()
         self.actions_by_name[self.player.cursor.level.value].setChecked(True)
 
@@ -447,5 +459,6 @@ class Window(QMainWindow):
 
 
 def _first_size() -> QSize:
+    """Return the size of a window opened for the first time: its title bar must fit on the screen, too."""
     room = QGuiApplication.primaryScreen().availableSize()
-    return QSize(min(1600, room.width()), min(900, room.height()))
+    return QSize(min(1600, room.width() - _FRAME[0]), min(900, room.height() - _FRAME[1]))

@@ -263,6 +263,17 @@ def test_the_playhead_stays_in_sight_while_zoomed(window):
     assert bar.x <= window.timeline.x_of(60_000) <= bar.right
 
 
+def test_another_image_keeps_the_part_that_is_shown_and_another_lesson_is_shown_whole(window):
+    window.player.go_to(window.timeline.step_at(on_bar(window, 0.1).x()))
+    for _ in range(5):
+        wheel(window.timeline, on_bar(window, 0.1), 120)
+    span = window.timeline.span
+    window.desk.choose(7)
+    assert window.timeline.span == span
+    window.desk.open("relu")
+    assert window.timeline.span == (0.0, 1.0)
+
+
 # ----------------------------------------------------------------------------------------------- stage
 
 

@@ -82,6 +82,32 @@ def test_the_lecture_view_is_the_stage_and_a_strip(window):
     assert window.stage.height() > window.height() * 0.9
 
 
+def test_bigger_and_smaller_in_the_lecture_view_leave_the_panes_their_widths(window):
+    widths = window.splitter.sizes()
+    window.set_lecture(True)
+    QCoreApplication.processEvents()
+    window.set_zoom(120)
+    window.set_zoom(100)
+    window.set_lecture(False)
+    QCoreApplication.processEvents()
+    assert window.splitter.sizes() == pytest.approx(widths, abs=4)
+
+
+def test_a_hidden_pane_has_grown_with_the_others_when_it_comes_back(window):
+    width = window.debugger.width()
+    window.actions_by_name["debugger"].trigger()
+    window.set_zoom(120)
+    window.actions_by_name["debugger"].trigger()
+    QCoreApplication.processEvents()
+    assert window.debugger.width() == pytest.approx(1.2 * width, abs=20)
+
+
+def test_the_first_window_leaves_room_for_its_title_bar(application, lesson, settings_file, qtbot):
+    window = Window(lesson, "digits", Settings(settings_file))
+    qtbot.addWidget(window)
+    assert window.height() + 30 <= application.primaryScreen().availableSize().height()
+
+
 def test_the_formula_is_on_the_stage_in_the_lecture_view_alone(window):
     def formulas_on_stage() -> int:
         QCoreApplication.processEvents()

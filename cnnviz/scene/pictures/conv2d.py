@@ -214,10 +214,10 @@ def _way_into(
     if on_y.box.x > column.x + 60 * unit:  # the whole map stands before its page: around both
         aside, below = column.x - 18 * unit, column.bottom + 8 * unit
         way = [start, (aside, start[1]), (aside, below), (x, below)]
-    top, bottom = max(on_y.box.bottom + 6 * unit, tip[1] + 10 * unit), on_y.box.bottom + 28 * unit
+    top, bottom = on_y.box.bottom + 6 * unit, on_y.box.bottom + 28 * unit
     width = 2 * unit
     if way[-1][1] > bottom and any(left < x < right for left, right in taken):
-        if tip[1] > on_y.box.bottom:  # right above the scale, where no arrow has room: it points from below
+        if tip[1] + 10 * unit > top:  # no room for an arrowhead above the scale: it points from below
             return [Path((*way, (x, bottom)), "line", width, arrow=True)]
         return [Path((*way, (x, bottom)), "line", width), Path(((x, top), tip), "line", width, arrow=True)]
     return [Path((*way, tip), "line", width, arrow=True)]

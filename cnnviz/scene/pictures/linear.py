@@ -105,8 +105,11 @@ def _paged(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 
 def page_of(k: int, count: int, length: int = 8) -> range:
-    """Return the page of a long row that holds a place: pages stand still while one walks along them."""
-    start = k // length * length
+    """Return the page of a long row that holds a place: pages stand still while one walks along them.
+
+    The last one is as long as the others, and so holds the end of the one before it.
+    """
+    start = max(0, min(k // length * length, count - length))
     return range(start, min(start + length, count))
 
 
