@@ -344,7 +344,7 @@ def _table_hook(kind: Any, made: Converter) -> Hook:
 
 
 def _dict_hook(kind: Any, made: Converter) -> Hook:
-    # `made.gen_structure_mapping` would put what it returns in this hook's place, for the next table of a kind.
+    # `made.gen_structure_mapping` would put what it returns in this hook's place for the next such table.
     inner = make_mapping_structure_fn(kind, made, detailed_validation=True)
     return lambda value, kind: inner(_as_table(value), kind)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from cnnviz.scene.letters import ZERO, as_product, name_width
 from cnnviz.scene.marks import Align, Box, Group, Label, Mark, Rect, Run, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, power_of_ten, scaled, superscript
 from cnnviz.text import tr
@@ -67,7 +68,7 @@ def terms(moment: Moment) -> Terms | None:
     return Terms(line.number, loops, count, max(0, min(done, count)), line_now == line.number)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _term_line(operation: Operation, line: int) -> tuple[Line, tuple[Loop, ...], bool] | None:
     """Return the line that takes the terms around a line of a listing.
 
@@ -532,7 +533,7 @@ def _sum_so_far(
     return marks
 
 
-@lru_cache(maxsize=4)  # two panes show it
+@remembered(4)  # two panes show it
 def sum_in_letters(moment: Moment, found: Terms) -> str:
     """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
     parts, scope = anatomy(moment.operation.tree, found.line), scope_of(moment)
