@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import isfinite, isnan, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,9 @@ MOST_BYTES = 128 * 2**20
 """The most memory that the parameters of past iterations may take."""
 
 _ARRAY_BYTES = 600  # what an array takes besides its numbers, with its name in a dictionary
-_AT_ONCE = 64  # held-out images; a part of the work that a window can wait for
+# How many held-out images go through at once, and how many numbers they may make of them: a part of the
+# work that a window can wait for.
+_AT_ONCE, _NUMBERS_AT_ONCE = 64, 2**20
 
 Sample = Callable[[int], tuple[Array, Array]]
 
@@ -139,8 +141,10 @@ class Run:
         """
         end = self.iterations if until is None else min(until, self.iterations)
         while self.done < end and not self.fault:
-            yield from self._measure(self.done)
-            self._iterate()
+            turn = self.done
+            yield from self._measure(turn)
+            if self.done == turn and not self.fault:  # or somebody else went on meanwhile
+                self._iterate()
             yield
         if not self.fault:
             yield from self._measure(self.done)
@@ -208,8 +212,10 @@ class Run:
         if not turn or iteration in self.accuracies:
             return
         network, right = self.network_at(iteration), 0
-        for start in range(0, len(self.held_out), _AT_ONCE):
-            samples = [self._sample(int(k)) for k in self.held_out[start : start + _AT_ONCE]]
+        numbers = sum(prod(shape) for shape in network.shapes)
+        at_once = max(1, min(_AT_ONCE, _NUMBERS_AT_ONCE // numbers))
+        for start in range(0, len(self.held_out), at_once):
+            samples = [self._sample(int(k)) for k in self.held_out[start : start + at_once]]
             with np.errstate(all="ignore"):
                 y = network.forward(np.stack([x for x, _ in samples]))
             right += int((_classes(y) == _classes(np.stack([t for _, t in samples]))).sum())

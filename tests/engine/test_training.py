@@ -105,6 +105,31 @@ def test_broken_off_and_gone_on_with_is_the_same():
     assert whole.accuracies == parts.accuracies
 
 
+def test_gone_on_with_in_the_middle_of_a_measurement_it_takes_no_iteration_twice_or_too_many():
+    run = run_of(SGD(0.05), iterations=1, measure=1)
+    begun = run.work()
+    next(begun)  # it has measured, and is about to take the only iteration
+    finish(run)
+    for _ in begun:
+        pass
+    assert run.done == 1
+    assert sorted(run.accuracies) == [0, 1]
+
+
+def test_of_a_large_network_few_images_are_measured_at_once(monkeypatch):
+    run, seen = run_of(SGD(0.05)), []
+    forward = Network.forward
+    monkeypatch.setattr(Network, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
+    finish(run, 1)
+    at_once = seen.copy()
+    monkeypatch.setattr("cnnviz.engine.training._NUMBERS_AT_ONCE", 60)  # all maps of one image have 44
+    run.reset()
+    finish(run, 1)
+    assert at_once == [4]
+    assert seen[1:] == [1, 1, 1, 1]
+    assert run.accuracies[0] in (0, 0.25, 0.5, 0.75, 1)
+
+
 def test_the_images_come_in_order_again_and_again_and_none_is_held_out():
     run = run_of(SGD(0.05), held_out=4)
     seen = [run.image_of(t) for t in range(16)]

@@ -143,6 +143,8 @@ def _item(factor: Factor, box: Box, unit: float, here: bool, name: Role) -> list
 
 def _shape(factor: Factor) -> str:
     """Write a factor's shape; a row of numbers is a column, as everywhere on the stage."""
+    if 0 in factor.shape:  # its numbers are not known
+        return ""
     return shape_text(factor.shape if len(factor.shape) > 1 else (*factor.shape, 1))
 
 
