@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Parameter
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import Memory
 from cnnviz.engine.tape import Tape
@@ -127,6 +128,11 @@ class Run:
     def last(self) -> int:
         """The last iteration that can be stepped: the one to come, if there is one."""
         return min(self.reached, self.iterations - 1)
+
+    @property
+    def in_nats(self) -> bool:
+        """Whether its loss is a surprise, which has a unit."""
+        return isinstance(self._network.loss, CrossEntropy | BinaryCrossEntropy)
 
     def image_of(self, iteration: int) -> int:
         """Return the number of the image that an iteration sees."""

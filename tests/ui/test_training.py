@@ -30,13 +30,14 @@ COUNT = 60
 def source(tmp_path):
     """Write a lesson that trains in no time."""
 
-    def write(lr=0.1, iterations=COUNT):
+    def write(lr=0.1, iterations=COUNT, loss="cross_entropy"):
         images = np.random.default_rng(0).integers(0, 32, (10, 1, 4, 4)).astype(np.uint8)
         np.savez(tmp_path / "images.npz", images=images, labels=np.arange(10) % 3)
         training = {"iterations": iterations, "held_out": 3, "measure": 20}
         optimiser = {"kind": "sgd", "lr": lr}
         path = tmp_path / "small.toml"
-        path.write_text(toml({**LESSON, "optimiser": optimiser, "training": training}), encoding="utf-8")
+        said = {**LESSON, "loss": {"kind": loss}, "optimiser": optimiser, "training": training}
+        path.write_text(toml(said), encoding="utf-8")
         return str(path)
 
     return write
@@ -269,6 +270,13 @@ def test_the_accuracy_beside_an_iteration_is_said_with_where_it_was_measured(win
     assert pane.figures.text().endswith(f"held out {100 * run.accuracies[40]:.1f} % right")
     pane.choose(47)
     assert pane.figures.text().endswith(f"held out {100 * run.accuracies[40]:.1f} % right at 40")
+
+
+@pytest.mark.parametrize("loss, said", [("cross_entropy", "loss (nats)"), ("half_squared_error", "loss")])
+def test_only_a_loss_that_is_a_surprise_is_in_nats(open_on, source, qtbot, loss, said):
+    window = open_on(source(loss=loss))
+    train(qtbot, window)
+    assert window.training.curves.loss.getAxis("left").labelText == said
 
 
 def test_curves_stand_in_the_stages_place_until_a_step_is_taken(window, qtbot):
