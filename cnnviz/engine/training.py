@@ -63,8 +63,8 @@ class Run:
     `image_of` (t), and leaves new ones. Nothing is drawn at random here: the same network, images and order
     give the same numbers to the last bit.
 
-    Where the parameters of all iterations would take more than `MOST_BYTES`, those of every k-th are kept,
-    and the ones between are computed again from there.
+    As soon as the parameters of all iterations done take more than `MOST_BYTES`, only those of every second
+    are kept, then of every fourth, and so on; the ones between are computed again from there.
 
     Parameters
     ----------
@@ -85,6 +85,8 @@ class Run:
     ----------
     done : int
         How many iterations have been computed.
+    every : int
+        Of every how many of them the parameters are kept.
     losses : Array
         The loss of each iteration, (iterations,); NaN where it is yet to come.
     accuracies : dict[int, float]
@@ -106,16 +108,14 @@ class Run:
             raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
         self._sample, self.order, self.held_out = sample, order, held_out
         self.iterations, self.measure = iterations, measure
-        first = _weights(network)
-        self.every = 1 + first.nbytes * (iterations + 1) // MOST_BYTES
-        self._kept, self._network = {0: first}, network
+        self._kept, self._network = {0: _weights(network)}, network
         self.reset()
 
     def reset(self) -> None:
         """Forget all that was learnt: the same training can begin again."""
         first = self._kept[0]
         self._kept, self._network = {0: first}, _holding(self._network, first, 0)
-        self.done, self.fault = 0, ""
+        self.done, self.fault, self.every = 0, "", 1
         self.losses = np.full(self.iterations, np.nan)
         self.accuracies: dict[int, float] = {}
 
@@ -192,7 +192,13 @@ class Run:
         if not self.fault:
             self._network = _holding(network, after, t + 1)
             if (t + 1) % self.every == 0:
-                self._kept[t + 1] = after
+                self._keep(t + 1, after)
+
+    def _keep(self, iteration: int, weights: Weights) -> None:
+        self._kept[iteration] = weights
+        while len(self._kept) > 1 and len(self._kept) * weights.nbytes > MOST_BYTES:
+            self.every *= 2
+            self._kept = {t: held for t, held in self._kept.items() if t % self.every == 0}
 
     def _out_of_bounds(self, t: int, after: Weights) -> str:
         """Return what to say if an iteration gave numbers that nothing can be computed with."""

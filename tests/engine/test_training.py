@@ -74,6 +74,17 @@ def test_what_an_iteration_writes_is_what_the_next_begins_with(optimiser, most_b
             assert all(np.array_equal(tape[f"{key}_{part}_new"], values) for part, values in memory.items())
 
 
+def test_as_many_parameters_are_kept_as_there_may_be_and_of_a_short_part_all(monkeypatch):
+    run = run_of(SGD(0.05))
+    monkeypatch.setattr(training, "MOST_BYTES", 12 * run._kept[0].nbytes)
+    finish(run, 11)
+    assert run.every == 1 and len(run._kept) == 12
+    finish(run)
+    assert run.every == 4 and list(run._kept) == list(range(0, 41, 4))
+    run.reset()
+    assert run.every == 1 and list(run._kept) == [0]
+
+
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_it_is_what_train_step_does(optimiser):
     run, network = finish(run_of(optimiser)), network_with(optimiser)

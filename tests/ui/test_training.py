@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QToolButton
 
+from cnnviz.engine.training import Run
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Cells
 from cnnviz.ui.keys import KEYS
@@ -88,6 +89,19 @@ def test_it_opens_untrained_at_the_first_step_and_says_what_to_press(window):
     assert pane.progress.text() == "0 / 60"
     assert not pane.cancel.isEnabled()
     assert window.middle.currentWidget() is window.stage
+
+
+def test_without_memory_it_ends_with_one_sentence(window, qtbot, monkeypatch):
+    def run_out(self):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "_iterate", run_out)
+        train(qtbot, window)
+    assert window.message.sentence.text().startswith("There is not enough memory")
+    assert not window.training.trainer.begun
+    train(qtbot, window)
+    assert shown(window) == COUNT - 1
 
 
 def test_other_lessons_have_no_training(make_window, qtbot):
