@@ -277,7 +277,7 @@ def _image_text(samples: Samples, image: int) -> str:
         "; image {index} of {count}, numbered from 0, whose class is {label}",
         index=image,
         count=len(samples),
-        label=samples.classes[samples.labels[image]],
+        label=samples.label(image),
     )
 
 

@@ -435,10 +435,11 @@ def test_frames_made_otherwise_are_not_mixed(run, mistake, painted, lesson, tmp_
     assert frames_in(tmp_path / "f") == before
 
 
-def test_a_lesson_that_was_changed_is_noticed(run, mistake, painted, lesson, tmp_path):
+@pytest.mark.parametrize("changed", ["seed = 2", 'seed = 1\nsymbols = {conv1 = "Z"}'])
+def test_a_lesson_that_was_changed_is_noticed(run, mistake, painted, lesson, tmp_path, changed):
     command = ("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
     run(*command)
-    Path(lesson).write_text(LESSON.replace("seed = 1", "seed = 2"))
+    Path(lesson).write_text(LESSON.replace("seed = 1", changed))
 
     assert "mixed: the lesson has been changed since;" in mistake(*command)
 

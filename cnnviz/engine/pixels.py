@@ -63,6 +63,10 @@ class Album:
     def __len__(self) -> int:
         return 1  # there is nothing to choose: all of them are in one program
 
+    def label(self, index: int) -> str:
+        """Return nothing: there is no choice."""
+        return ""
+
     @property
     def input_shape(self) -> Shape:
         """The shape of the first picture."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import isfinite, isnan, prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Parameter
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import Memory
 from cnnviz.engine.tape import Tape
@@ -26,7 +27,9 @@ MOST_BYTES = 128 * 2**20
 """The most memory that the parameters of past iterations may take."""
 
 _ARRAY_BYTES = 600  # what an array takes besides its numbers, with its name in a dictionary
-_AT_ONCE = 64  # held-out images; a part of the work that a window can wait for
+# How many held-out images go through at once, and how many numbers they may make of them: a part of the
+# work that a window can wait for.
+_AT_ONCE, _NUMBERS_AT_ONCE = 64, 2**20
 
 Sample = Callable[[int], tuple[Array, Array]]
 
@@ -60,8 +63,8 @@ class Run:
     `image_of` (t), and leaves new ones. Nothing is drawn at random here: the same network, images and order
     give the same numbers to the last bit.
 
-    Where the parameters of all iterations would take more than `MOST_BYTES`, those of every k-th are kept,
-    and the ones between are computed again from there.
+    As soon as the parameters of all iterations done take more than `MOST_BYTES`, only those of every second
+    are kept, then of every fourth, and so on; the ones between are computed again from there.
 
     Parameters
     ----------
@@ -82,6 +85,8 @@ class Run:
     ----------
     done : int
         How many iterations have been computed.
+    every : int
+        Of every how many of them the parameters are kept.
     losses : Array
         The loss of each iteration, (iterations,); NaN where it is yet to come.
     accuracies : dict[int, float]
@@ -103,16 +108,14 @@ class Run:
             raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
         self._sample, self.order, self.held_out = sample, order, held_out
         self.iterations, self.measure = iterations, measure
-        first = _weights(network)
-        self.every = 1 + first.nbytes * (iterations + 1) // MOST_BYTES
-        self._kept, self._network = {0: first}, network
+        self._kept, self._network = {0: _weights(network)}, network
         self.reset()
 
     def reset(self) -> None:
         """Forget all that was learnt: the same training can begin again."""
         first = self._kept[0]
         self._kept, self._network = {0: first}, _holding(self._network, first, 0)
-        self.done, self.fault = 0, ""
+        self.done, self.fault, self.every = 0, "", 1
         self.losses = np.full(self.iterations, np.nan)
         self.accuracies: dict[int, float] = {}
 
@@ -125,6 +128,11 @@ class Run:
     def last(self) -> int:
         """The last iteration that can be stepped: the one to come, if there is one."""
         return min(self.reached, self.iterations - 1)
+
+    @property
+    def in_nats(self) -> bool:
+        """Whether its loss is a surprise, which has a unit."""
+        return isinstance(self._network.loss, CrossEntropy | BinaryCrossEntropy)
 
     def image_of(self, iteration: int) -> int:
         """Return the number of the image that an iteration sees."""
@@ -139,8 +147,10 @@ class Run:
         """
         end = self.iterations if until is None else min(until, self.iterations)
         while self.done < end and not self.fault:
-            yield from self._measure(self.done)
-            self._iterate()
+            turn = self.done
+            yield from self._measure(turn)
+            if self.done == turn and not self.fault:  # or somebody else went on meanwhile
+                self._iterate()
             yield
         if not self.fault:
             yield from self._measure(self.done)
@@ -182,7 +192,13 @@ class Run:
         if not self.fault:
             self._network = _holding(network, after, t + 1)
             if (t + 1) % self.every == 0:
-                self._kept[t + 1] = after
+                self._keep(t + 1, after)
+
+    def _keep(self, iteration: int, weights: Weights) -> None:
+        self._kept[iteration] = weights
+        while len(self._kept) > 1 and len(self._kept) * weights.nbytes > MOST_BYTES:
+            self.every *= 2
+            self._kept = {t: held for t, held in self._kept.items() if t % self.every == 0}
 
     def _out_of_bounds(self, t: int, after: Weights) -> str:
         """Return what to say if an iteration gave numbers that nothing can be computed with."""
@@ -208,8 +224,10 @@ class Run:
         if not turn or iteration in self.accuracies:
             return
         network, right = self.network_at(iteration), 0
-        for start in range(0, len(self.held_out), _AT_ONCE):
-            samples = [self._sample(int(k)) for k in self.held_out[start : start + _AT_ONCE]]
+        numbers = sum(prod(shape) for shape in network.shapes)
+        at_once = max(1, min(_AT_ONCE, _NUMBERS_AT_ONCE // numbers))
+        for start in range(0, len(self.held_out), at_once):
+            samples = [self._sample(int(k)) for k in self.held_out[start : start + at_once]]
             with np.errstate(all="ignore"):
                 y = network.forward(np.stack([x for x, _ in samples]))
             right += int((_classes(y) == _classes(np.stack([t for _, t in samples]))).sum())

@@ -57,6 +57,13 @@ class Samples:
         """Return one sample as the network sees it."""
         return np.asarray(self.pixels[index] / self.scale, dtype=np.float64)
 
+    def label(self, index: int) -> str:
+        """Return the name of a sample's class, or its number; without labels, the sample's own number."""
+        if self.labels is None:
+            return str(index)
+        label = int(self.labels[index])
+        return self.classes[label] if 0 <= label < len(self.classes) else str(label)
+
     @property
     def images(self) -> Array:
         """All samples as the network sees them, (N, …): a new array."""

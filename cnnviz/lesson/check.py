@@ -22,30 +22,18 @@ from cnnviz.text import tr
 
 def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
     """Return what a parsed lesson file says, or None and all that is wrong with it."""
-    lesson: AnyFile
+    table: type[AnyFile]
     if "images" in content:
-        try:
-            return converter().structure(content, PicturesFile), []
-        except BaseValidationError as error:
-            return None, list(_faults(error, ""))
-    if "descents" in content:
-        across = list(_names_used_twice(content, "descents"))
-        try:
-            lesson = converter().structure(content, DescentFile)
-        except BaseValidationError as error:
-            return None, [*_faults(error, ""), *across]
-        return (None, across) if across else (lesson, [])
-    if "expressions" in content:
-        across = list(_values_and_names(content))
-        try:
-            lesson = converter().structure(content, ExpressionFile)
-        except BaseValidationError as error:
-            return None, [*_faults(error, ""), *across]
-        return (None, across) if across else (lesson, [])
-    content, misplaced = _without_misplaced(content)
-    across = [*misplaced, *_across(content)]
+        table, across = PicturesFile, list(_iterations(content))
+    elif "descents" in content:
+        table, across = DescentFile, [*_names_used_twice(content, "descents"), *_iterations(content)]
+    elif "expressions" in content:
+        table, across = ExpressionFile, list(_values_and_names(content))
+    else:
+        content, misplaced = _without_misplaced(content)
+        table, across = LessonFile, [*misplaced, *_across(content)]
     try:
-        lesson = converter().structure(content, LessonFile)
+        lesson = converter().structure(content, table)
     except BaseValidationError as error:
         return None, [*_faults(error, ""), *across]
     return (None, across) if across else (lesson, [])
@@ -145,8 +133,7 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _training(content: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
-    """Find what a training lacks, and stops at iterations that there are not."""
-    training, stops = _table(content, "training"), content.get("stops")
+    """Find what a training lacks, and what does not go with one."""
     if "training" in content:
         for key in ("loss", "optimiser"):
             if key not in content:
@@ -155,24 +142,33 @@ def _training(content: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[
             yield tr("training: needs input.images to learn from")
         if "show" in given:
             yield tr("input.show: the order of the training says which image comes first; leave it out")
-    count = training.get("iterations")
+    yield from _iterations(content)
+
+
+def _iterations(content: Mapping[str, Any], under: str = "") -> Iterator[str]:
+    """Find stops at iterations that there are not."""
+    count, stops = _table(content, "training").get("iterations"), content.get("stops")
     for k, stop in enumerate(stops if isinstance(stops, list) else []):
         at = stop.get("iteration") if isinstance(stop, dict) else None
         if at is not None and "training" not in content:
-            yield tr("stops[{k}].iteration: there is no [training]; leave it out", k=k)
+            yield tr("{path}.iteration: there is no [training]; leave it out", path=f"{under}stops[{k}]")
         elif isinstance(at, int) and isinstance(count, int) and at >= count > 0:
-            yield tr("stops[{k}].iteration: must be at most {last}, is {at}", k=k, last=count - 1, at=at)
+            path = f"{under}stops[{k}]"
+            yield tr("{path}.iteration: must be at most {last}, is {at}", path=path, last=count - 1, at=at)
 
 
 def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:
-    """Find inputs of expressions without a value, and values for what is no input."""
+    """Find inputs of expressions without a value, values for what is no input, and stops of a training."""
     parts = content["expressions"]
     if not isinstance(parts, list):
         return
     if len(parts) > _MOST_EXPRESSIONS:
         yield tr("expressions: must be at most {most}, are {count}", most=_MOST_EXPRESSIONS, count=len(parts))
     for k, part in enumerate(parts[:_MOST_EXPRESSIONS]):
-        text, values = (part.get("text"), part.get("values")) if isinstance(part, dict) else (None, None)
+        if not isinstance(part, dict):
+            continue
+        yield from _iterations(part, f"expressions[{k}].")
+        text, values = part.get("text"), part.get("values")
         if not isinstance(text, str) or not isinstance(values, dict):
             continue
         try:

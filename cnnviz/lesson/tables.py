@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, make_mapping_structure_fn
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
 from cnnviz.engine.descent import MOST_STEPS
@@ -344,7 +344,8 @@ def _table_hook(kind: Any, made: Converter) -> Hook:
 
 
 def _dict_hook(kind: Any, made: Converter) -> Hook:
-    inner = made.gen_structure_mapping(kind)
+    # `made.gen_structure_mapping` would put what it returns in this hook's place for the next such table.
+    inner = make_mapping_structure_fn(kind, made, detailed_validation=True)
     return lambda value, kind: inner(_as_table(value), kind)
 
 

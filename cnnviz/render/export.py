@@ -354,7 +354,9 @@ def _difference(key: str, held: object, wanted: str) -> str:
 
 def _fingerprint(subject: Subject) -> str:
     """Return a digest of all that is computed, so that a lesson that was changed is noticed."""
-    told = subject.title, subject.classes, subject.stops, sorted(subject.program.names.items())
+    program = subject.program
+    called = sorted(program.names.items()), sorted(program.symbols.items())
+    told = subject.title, subject.classes, subject.stops, called
     digest = hashlib.sha256(repr(told).encode())
     for operation in subject.program.operations:
         call = operation.call

@@ -49,6 +49,9 @@ class Factor:
     operation: str
 
 
+# Of a larger matrix only the size is told: it has as many numbers as this squared.
+_LARGEST_MATRIX = 1024
+
 # The numbers of a local derivative, what stands before them, and what they are.
 Local = tuple[str, Array, str]
 
@@ -159,6 +162,8 @@ def _leaky_relu(_: Program, forward: Operation, __: Operation) -> Local:
 
 def _softmax(program: Program, forward: Operation, _: Operation) -> Local:
     y = _array(forward, "y")
+    if y.size > _LARGEST_MATRIX:
+        return "·", np.zeros(0), tr("matrix {size} × {size}", size=y.size)
     return "·", np.diag(y) - np.outer(y, y), tr("matrix")
 
 

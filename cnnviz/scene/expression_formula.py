@@ -19,6 +19,7 @@ _GREEK = (
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi"
     "|chi|psi|omega"
 )
+_POWER_OF_TEN = r" \cdot 10^"
 _SIGNS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: r"\cdot"}
 # How tightly parts of a formula hold together: what is looser than its surroundings goes in brackets.
 _SUM, _PRODUCT, _FRACTION, _POWER, _ATOM = range(5)
@@ -163,6 +164,8 @@ def _tightness(node: ast.expr) -> int:
     if isinstance(node, ast.BinOp):
         kinds = {ast.Add: _SUM, ast.Sub: _SUM, ast.Mult: _PRODUCT, ast.Div: _FRACTION, ast.Pow: _POWER}
         return kinds[type(node.op)]
+    if isinstance(node, ast.Constant) and _POWER_OF_TEN in _number(node.value):
+        return _PRODUCT
     return _POWER if isinstance(node, ast.Call) else _ATOM
 
 
@@ -221,4 +224,4 @@ def _number(value: object) -> str:
     assert isinstance(value, int | float)
     text = str(value) if isinstance(value, int) else f"{value:.6g}"
     mantissa, _, power = text.partition("e")
-    return rf"{mantissa} \cdot 10^{{{int(power)}}}" if power else mantissa
+    return f"{mantissa}{_POWER_OF_TEN}{{{int(power)}}}" if power else mantissa

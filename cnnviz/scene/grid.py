@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from math import floor
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Role, Run
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, final, role, symbol
 from cnnviz.scene.numbers import number
 from cnnviz.text import tr
@@ -166,7 +166,7 @@ def cells(
     return unchanging(shown.of, shown.fill, box, unit, window, numbers)
 
 
-@lru_cache(maxsize=2048)
+@remembered(2048)
 def unchanging(
     of: Slice,
     fill: str,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from cnnviz.scene.letters import ZERO, Names, Texts, in_cells, product, size_of, where_written
 from cnnviz.scene.marks import Cells, Group, Mark
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operands import Anatomy, anatomy
@@ -45,12 +45,12 @@ def _lettered(mark: Mark, of: Names, unit: float) -> Mark:
     return _kept(mark, of, unit) if mark.kept else _named(mark, of, unit)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _group(group: Group, of: Names, unit: float) -> Group:
     return replace(group, marks=tuple(_lettered(mark, of, unit) for mark in group.marks))
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _kept(grid: Cells, of: Names, unit: float) -> Cells:
     return _named(grid, of, unit)
 
@@ -67,7 +67,7 @@ def _named(grid: Cells, of: Names, unit: float) -> Cells:
     return replace(made, texts=where_written(made.texts, grid))
 
 
-@lru_cache(maxsize=64)
+@remembered(64)
 def _bare_group(group: Group) -> Group:
     return replace(group, marks=tuple(_bare(mark) for mark in group.marks))
 
@@ -95,7 +95,7 @@ def _sums(grid: Cells, of: Names, unit: float) -> Texts | None:
     return texts if size_of(grid, texts, unit) >= least else None
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _summed(operation: Operation) -> tuple[str, Anatomy, Anatomy, tuple[Loop, ...]] | None:
     """Return how an operation makes each cell as a sum of products, if it does.
 
@@ -125,7 +125,7 @@ def _summed(operation: Operation) -> tuple[str, Anatomy, Anatomy, tuple[Loop, ..
     return last.target, begun, added, tuple(loops)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def sum_of(of: Names, index: tuple[int, ...]) -> str:
     """Write a cell as the sum that it is, a line for each row of the kernel: ``aw + bx +``, ``ey + fz``."""
     operation = of.operation

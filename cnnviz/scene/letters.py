@@ -14,6 +14,7 @@ import numpy as np
 
 from cnnviz.engine.layer import Call, Shape
 from cnnviz.scene.marks import Cells, Run
+from cnnviz.scene.memory import remembered
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
@@ -93,7 +94,7 @@ class Names:
         return (*shape[:-2], int((~filler).any(1).sum()), int((~filler).any(0).sum()))
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def names(program: Program, operation: Operation) -> Names:
     """Return what the cells of an operation's arrays are called."""
     own = f"{operation.layer}."

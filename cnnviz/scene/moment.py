@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.scene.letters import Names, names
 from cnnviz.scene.marks import Palette, Role
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
@@ -216,7 +217,7 @@ def symbol(name: str) -> str:
     return SYMBOLS.get(name, name)
 
 
-@lru_cache(maxsize=2048)
+@remembered(2048)
 def look(operation: Operation, name: str, pixels: bool = False) -> Look:
     """Return how an array of an operation is drawn: from its final values, so the same at every step."""
     values = final(operation, name)

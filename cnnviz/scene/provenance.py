@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from cnnviz.scene.arithmetic import scope_of, with_numbers
 from cnnviz.scene.letters import own_place
 from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, Spot, flat, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr
@@ -153,7 +153,7 @@ def _term(moment: Moment, array: str, addition: Addition) -> str:
     )
 
 
-@lru_cache(maxsize=64)
+@remembered(64)
 def _read_by(operation: Operation, offsets: tuple[int, ...]) -> Mapping[str, NDArray[np.intp]]:
     """Return the cells that are read at some steps, by array."""
     found: dict[str, list[NDArray[np.intp]]] = {}

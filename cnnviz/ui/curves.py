@@ -46,6 +46,7 @@ class Curves(QWidget):
 
         self._pg: Any = pyqtgraph
         self._look: tuple[Theme, int] = (THEMES["light"], 13)
+        self._loss = tr("loss")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(tr("Curves of the training"))
         self.loss, self.accuracy = self._plot(tr("Loss")), self._plot(tr("Accuracy on held-out images"))
@@ -121,7 +122,7 @@ class Curves(QWidget):
         theme, text = self._look
         style = {"color": theme.color("ink"), "font-size": f"{text}px"}
         for plot, left, whole in (
-            (self.loss, tr("loss (nats)"), tr("iteration (line: mean of the last {n})", n=_WINDOW)),
+            (self.loss, self._loss, tr("iteration (line: mean of the last {n})", n=_WINDOW)),
             (self.accuracy, tr("accuracy (%)"), tr("iteration (on images held out)")),
         ):
             plot.setLabel("left", left, **style)
@@ -149,6 +150,10 @@ class Curves(QWidget):
         now : Array
             Its weights at that iteration.
         """
+        loss = tr("loss (nats)") if run.in_nats else tr("loss")
+        if loss != self._loss:
+            self._loss = loss
+            self._label()
         losses = run.losses[: run.done]
         losses = losses[np.isfinite(losses)]
         at, mean = np.arange(len(losses)), running_mean(losses, _WINDOW)

@@ -186,13 +186,7 @@ class Desk(QObject):
 
     def label(self, image: int) -> str:
         """Return what an image shows, the name of its class or its number; of an expression, its text."""
-        samples = self.lesson.samples
-        if isinstance(samples, Expressions | Descents):
-            return samples.label(image)
-        if samples.labels is None:
-            return str(image)
-        label = int(samples.labels[image])
-        return samples.classes[label] if label < len(samples.classes) else str(label)
+        return self.lesson.samples.label(image)
 
     def remember(self) -> None:
         """Note where we are in this lesson."""

@@ -7,7 +7,9 @@ from functools import cached_property
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
+from cnnviz.render.kept import clear as forget_pictures
 from cnnviz.scene.frame import moment
+from cnnviz.scene.memory import forget
 from cnnviz.scene.moment import Moment
 from cnnviz.trace.cursor import Breakpoint, Cursor, Stop
 from cnnviz.trace.operation import Operation
@@ -94,6 +96,9 @@ class Player(QObject):
     ) -> None:
         """Step through another program; breakpoints at operations that it lacks are dropped."""
         self.pause()
+        if program is not self.cursor.program:  # all that was made of the other one is of no use any more
+            forget()
+            forget_pictures()
         self.classes, self.stops = classes, stops
         names = {operation.name: operation for operation in program.operations}
         self.breakpoints = tuple(point for point in self.breakpoints if _fits(point, names))

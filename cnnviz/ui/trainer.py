@@ -94,11 +94,16 @@ class Trainer(QObject):
     def _slice(self) -> None:
         assert self.run is not None and self._work is not None
         end = perf_counter() + _SLICE
-        for _ in self._work:
-            if perf_counter() >= end:
-                break
-        else:
-            self._end(self.run.fault or _result(self.run), bool(self.run.fault))
+        try:
+            for _ in self._work:
+                if perf_counter() >= end:
+                    break
+            else:
+                self._end(self.run.fault or _result(self.run), bool(self.run.fault))
+                return
+        except MemoryError:
+            said = tr("There is not enough memory to train this network; what is done can be stepped.")
+            self._end(said, fault=True)
             return
         self._slices += 1
         if self._slices % _TELLS_EVERY == 0:

@@ -74,6 +74,17 @@ def test_what_an_iteration_writes_is_what_the_next_begins_with(optimiser, most_b
             assert all(np.array_equal(tape[f"{key}_{part}_new"], values) for part, values in memory.items())
 
 
+def test_as_many_parameters_are_kept_as_there_may_be_and_of_a_short_part_all(monkeypatch):
+    run = run_of(SGD(0.05))
+    monkeypatch.setattr(training, "MOST_BYTES", 12 * run._kept[0].nbytes)
+    finish(run, 11)
+    assert run.every == 1 and len(run._kept) == 12
+    finish(run)
+    assert run.every == 4 and list(run._kept) == list(range(0, 41, 4))
+    run.reset()
+    assert run.every == 1 and list(run._kept) == [0]
+
+
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_it_is_what_train_step_does(optimiser):
     run, network = finish(run_of(optimiser)), network_with(optimiser)
@@ -103,6 +114,31 @@ def test_broken_off_and_gone_on_with_is_the_same():
         pass
     assert np.array_equal(whole.losses, parts.losses)
     assert whole.accuracies == parts.accuracies
+
+
+def test_gone_on_with_in_the_middle_of_a_measurement_it_takes_no_iteration_twice_or_too_many():
+    run = run_of(SGD(0.05), iterations=1, measure=1)
+    begun = run.work()
+    next(begun)  # it has measured, and is about to take the only iteration
+    finish(run)
+    for _ in begun:
+        pass
+    assert run.done == 1
+    assert sorted(run.accuracies) == [0, 1]
+
+
+def test_of_a_large_network_few_images_are_measured_at_once(monkeypatch):
+    run, seen = run_of(SGD(0.05)), []
+    forward = Network.forward
+    monkeypatch.setattr(Network, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
+    finish(run, 1)
+    at_once = seen.copy()
+    monkeypatch.setattr("cnnviz.engine.training._NUMBERS_AT_ONCE", 60)  # all maps of one image have 44
+    run.reset()
+    finish(run, 1)
+    assert at_once == [4]
+    assert seen[1:] == [1, 1, 1, 1]
+    assert run.accuracies[0] in (0, 0.25, 0.5, 0.75, 1)
 
 
 def test_the_images_come_in_order_again_and_again_and_none_is_held_out():

@@ -75,6 +75,11 @@ def test_an_expression_that_is_not_there_is_told(content, write):
         (("expressions", 0, "values", "x"), math.nan, "expressions[0].values.x: must be a finite number"),
         (("expressions", 0, "values", "w"), 1, "expressions[0].values.w: is not in the expression; there is"),
         (("expressions", 1, "value"), 1, "expressions[1].value: is not known; did you mean values?"),
+        (
+            ("expressions", 0, "stops"),
+            [{"at": "f", "caption": "Here.", "iteration": 3}],
+            "expressions[0].stops[0].iteration: there is no [training]; leave it out",
+        ),
         (("expressions",), [], "expressions: must not be empty"),
         (("expressions",), {}, "expressions: must be a list, is a table"),
         (("expressions",), [3], "expressions[0]: must be a table, is 3"),

@@ -38,6 +38,7 @@ def set_in(content, place, value):
         (("seed",), 2**63, f"seed: must be at most {2**63}, is {2**63}"),
         (("seed",), True, "seed: must be a whole number, is true"),
         (("input",), 3, "input: must be a table, is 3"),
+        (("symbols",), [1], "symbols: must be a table, is a list"),
         (("input", "shape"), [1, 0, 4], "input.shape[1]: must be at least 1, is 0"),
         (("input", "shape"), [1, 10**9, 4], "input.shape[1]: must be at most 65536, is 1000000000"),
         (("input", "shape"), [1, 4.0, 4], "input.shape[1]: must be a whole number, is 4.0"),

@@ -156,6 +156,12 @@ def test_without_a_loss_it_only_goes_forward(write, content):
 
 
 @pytest.mark.filterwarnings("error")
+def test_without_a_loss_labels_may_be_of_classes_that_the_network_has_not(write, content):
+    del content["loss"], content["optimiser"]
+    samples = load_lesson(write(content, labels=(9, -1))).samples
+    assert [samples.label(k) for k in range(2)] == ["9", "-1"]
+
+
 def test_numbers_may_grow_beyond_all_bounds(write, content):
     content["parameters"] = {"fc": {"w": [[1e300]], "b": [0]}}
     content["input"] = {"shape": [1], "values": [1e300], "target": [0]}

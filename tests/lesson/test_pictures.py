@@ -40,6 +40,7 @@ def test_a_lesson_of_pictures(content, write):
 @pytest.mark.parametrize(
     "place, value, fault",
     [
+        (("stops", 0, "iteration"), 3, "stops[0].iteration: there is no [training]; leave it out"),
         (("images",), [], "images: must not be empty"),
         (("images",), 3, "images: must be a list, is 3"),
         (("images", 0, "name"), "grey", "images[1].name: grey is the name of images[0] already"),

@@ -263,3 +263,14 @@ def test_of_a_matrix_with_more_rows_than_pixels_evenly_spaced_ones_are_shown():
     w = program.operation("l0.dx").call.given["w"]
     assert len(weights.values) <= 128 and weights.values.shape[1] == 3
     np.testing.assert_array_equal(weights.values[[0, -1]], w[[0, -1]])
+
+
+def test_of_a_matrix_too_large_to_be_kept_the_size_is_told():
+    size = 60_000  # its square takes 29 GB
+    layers = [("a", Linear(1, size)), ("b", Softmax())]
+    made = Network(layers, (1,), HalfSquaredError())
+    program = Program(made.calls(made.run(np.ones(1), np.zeros(size))))
+    assert of(program, "a.dw")[1].note == "matrix 60000 × 60000"
+    texts = said(chain_strip(moment(program, program.start("a.dw")), BOX, 1.0))
+    assert "matrix 60000 × 60000" in texts
+    assert not any(text.startswith("0 ×") for text in texts)

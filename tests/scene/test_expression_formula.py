@@ -39,6 +39,7 @@ def without_parts(formula: str) -> str:
         ("tanh(alpha) + relu(rate)   alpha=1 rate=1", r"f = \mathrmtanh(\alpha) + \mathrmReLU(\mathrmrate)"),
         ("exp(-x) * log(y)   x=1 y=1", r"f = e^-x \cdot \mathrmlog(y)"),
         ("x * 0.5 + 1e-9   x=1", r"f = x \cdot 0.5 + 1 \cdot 10^-9"),
+        ("x * 1e-9 ** 2   x=1", r"f = x \cdot (1 \cdot 10^-9)^2"),
     ],
 )
 def test_it_is_written_as_in_a_book(typed, formula):

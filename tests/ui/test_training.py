@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QToolButton
 
+from cnnviz.engine.training import Run
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Cells
 from cnnviz.ui.keys import KEYS
@@ -30,13 +31,14 @@ COUNT = 60
 def source(tmp_path):
     """Write a lesson that trains in no time."""
 
-    def write(lr=0.1, iterations=COUNT):
+    def write(lr=0.1, iterations=COUNT, loss="cross_entropy"):
         images = np.random.default_rng(0).integers(0, 32, (10, 1, 4, 4)).astype(np.uint8)
         np.savez(tmp_path / "images.npz", images=images, labels=np.arange(10) % 3)
         training = {"iterations": iterations, "held_out": 3, "measure": 20}
         optimiser = {"kind": "sgd", "lr": lr}
         path = tmp_path / "small.toml"
-        path.write_text(toml({**LESSON, "optimiser": optimiser, "training": training}), encoding="utf-8")
+        said = {**LESSON, "loss": {"kind": loss}, "optimiser": optimiser, "training": training}
+        path.write_text(toml(said), encoding="utf-8")
         return str(path)
 
     return write
@@ -87,6 +89,19 @@ def test_it_opens_untrained_at_the_first_step_and_says_what_to_press(window):
     assert pane.progress.text() == "0 / 60"
     assert not pane.cancel.isEnabled()
     assert window.middle.currentWidget() is window.stage
+
+
+def test_without_memory_it_ends_with_one_sentence(window, qtbot, monkeypatch):
+    def run_out(self):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "_iterate", run_out)
+        train(qtbot, window)
+    assert window.message.sentence.text().startswith("There is not enough memory")
+    assert not window.training.trainer.begun
+    train(qtbot, window)
+    assert shown(window) == COUNT - 1
 
 
 def test_other_lessons_have_no_training(make_window, qtbot):
@@ -269,6 +284,13 @@ def test_the_accuracy_beside_an_iteration_is_said_with_where_it_was_measured(win
     assert pane.figures.text().endswith(f"held out {100 * run.accuracies[40]:.1f} % right")
     pane.choose(47)
     assert pane.figures.text().endswith(f"held out {100 * run.accuracies[40]:.1f} % right at 40")
+
+
+@pytest.mark.parametrize("loss, said", [("cross_entropy", "loss (nats)"), ("half_squared_error", "loss")])
+def test_only_a_loss_that_is_a_surprise_is_in_nats(open_on, source, qtbot, loss, said):
+    window = open_on(source(loss=loss))
+    train(qtbot, window)
+    assert window.training.curves.loss.getAxis("left").labelText == said
 
 
 def test_curves_stand_in_the_stages_place_until_a_step_is_taken(window, qtbot):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import tracemalloc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -470,3 +471,20 @@ def test_two_thousand_steps_leave_memory_flat(window):
     finally:
         tracemalloc.stop()
     assert after - before < 200_000
+
+
+def test_of_the_images_chosen_before_nothing_stays_in_memory(window, application):
+    programs, maps = [], []
+    for image in (1, 2, 3, 4):
+        window.desk.choose(image)
+        programs.append(weakref.ref(window.player.cursor.program))
+        values = window.desk.lesson.tape["conv1.y"]
+        maps.append(weakref.ref(values if values.base is None else values.base))
+        del values
+        for step in (70, 20_000):
+            window.player.go_to(step)
+            application.processEvents()
+            window.grab()
+    gc.collect()
+    assert [program() is None for program in programs] == [True, True, True, False]
+    assert [values() is None for values in maps] == [True, True, True, False]

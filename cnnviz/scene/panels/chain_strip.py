@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.chain import Factor, chain, result
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Spot, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.panels.network_strip import map_sheet
 from cnnviz.trace.operation import Operation
@@ -46,7 +46,7 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return [laid.group, product, *laid.spots]
 
 
-@lru_cache(maxsize=64)
+@remembered(64)
 def _laid(program: Program, operation: Operation, box: Box, unit: float) -> _Laid:
     """Return what the strip shows at every step of an operation."""
     factors = list(chain(program, operation))
@@ -143,6 +143,8 @@ def _item(factor: Factor, box: Box, unit: float, here: bool, name: Role) -> list
 
 def _shape(factor: Factor) -> str:
     """Write a factor's shape; a row of numbers is a column, as everywhere on the stage."""
+    if 0 in factor.shape:  # its numbers are not known
+        return ""
     return shape_text(factor.shape if len(factor.shape) > 1 else (*factor.shape, 1))
 
 

@@ -7,6 +7,7 @@ from math import floor
 from typing import NamedTuple
 
 from cnnviz.scene.marks import Box, Formula, Group, Mark, Rect, Role, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, final, role, symbol
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.outline import EM, Outline, typeset
@@ -39,7 +40,7 @@ class Setting(NamedTuple):
     height: float
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def formula_setting(operation: Operation, width: float, room: float, unit: float) -> Setting:
     """Return how the formulas of an operation are set.
 
@@ -106,7 +107,7 @@ def part_said(moment: Moment, name: str) -> str:
     return tr("{name}: an array of shape {shape}", name=symbol(name), shape=shape)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _outlines(operation: Operation, line: int) -> tuple[Outline, ...]:
     return tuple(typeset(formula) for formula in formulas(operation.call, line))
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from cnnviz.scene.arithmetic import sum_in_letters, terms
+from cnnviz.scene.arithmetic import sum_in_letters
 from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, final, role, symbol
 from cnnviz.scene.numbers import full, number
 from cnnviz.scene.panels.formula import formula_section, formula_setting
+from cnnviz.scene.terms import terms
 from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
@@ -63,7 +64,7 @@ def _text_size(unit: float) -> float:
     return 14.5 * unit
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _rows(operation: Operation, box: Box, unit: float) -> tuple[_Row, ...]:
     inner = box.inset(18 * unit, 10 * unit)
     lines = listing_lines(operation, inner.w - _GUTTER * unit, _text_size(unit))
@@ -76,7 +77,7 @@ def _rows(operation: Operation, box: Box, unit: float) -> tuple[_Row, ...]:
     )
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _base(operation: Operation, box: Box, unit: float) -> Group:
     """Return what the pane shows at every step of an operation: listing and names of variables."""
     inner = box.inset(18 * unit, 10 * unit)
@@ -126,7 +127,7 @@ def _executing(operation: Operation, row: _Row, unit: float) -> list[Mark]:
     return marks + _listing_row(operation, row, unit)
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _spots(operation: Operation, box: Box, unit: float) -> tuple[Spot, ...]:
     """Where a click sets a breakpoint (the gutter) and where it runs to a line (the text)."""
     spots: list[Spot] = []
@@ -190,7 +191,7 @@ def _short_signature(operation: Operation, room: int) -> str:
     return f"def {operation.tree.name}({', '.join(shown)}, …):"
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _coloured(operation: Operation, text: str) -> tuple[Run, ...]:
     """Colour the arrays in a line by what they are: read, parameter or written; without any, variables."""
     coloured = operation.tree.arrays or {*operation.call.given, *operation.call.writes}
@@ -200,7 +201,7 @@ def _coloured(operation: Operation, text: str) -> tuple[Run, ...]:
     return tuple(run for run in runs if run.text)
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _names(operation: Operation) -> tuple[str, ...]:
     """Return every local name: loop variables first, then scalars in the order they are assigned."""
     tree = operation.tree
@@ -209,14 +210,14 @@ def _names(operation: Operation) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*tree.variables, *scalars)))
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _most_cells(operation: Operation) -> int:
     """Return how many cells a line of a listing reads and writes at most."""
     parts = [anatomy(operation.tree, k) for k in range(2, len(operation.tree.source) + 1)]
     return max(sum(bool(o.index) for o in (part.target, *part.operands)) for part in parts if part)
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _variable_boxes(operation: Operation, box: Box, unit: float) -> tuple[Box, ...]:
     """Return the rows of the variables: as many at every step, so that none of them moves."""
     inner = box.inset(18 * unit, 10 * unit)
@@ -304,14 +305,14 @@ def _cell_value(moment: Moment, name: str, index: tuple[int, ...]) -> str:
     return _exact(moment.state.arrays[name][index], _is_whole(moment.operation, name))
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def _is_whole(operation: Operation, name: str) -> bool:
     """Return whether all cells of an array are whole numbers, so that decimals would say nothing."""
     values = final(operation, name)
     return values.size < 100_000 and bool((values == np.round(values)).all())
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _all_whole(operation: Operation) -> bool:
     """Return whether a listing has to do with arrays of whole numbers alone."""
     return bool(operation.tree.arrays) and all(_is_whole(operation, name) for name in operation.tree.arrays)

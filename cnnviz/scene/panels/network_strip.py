@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.lettered import without_numbers
 from cnnviz.scene.marks import Box, Cells, Group, Mark, Palette, Rect, Role, Spot, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, are_pixels, look
 from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
@@ -39,7 +39,7 @@ def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return [*(without_numbers(marks) if moment.letters else marks), *_spots(program, box, unit)]
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _resting(program: Program, working: Operation, at_work: str, box: Box, unit: float) -> Group:
     """Return what the pane shows while a row is at work: all but what the operation writes."""
     columns = _network_columns(box, unit)
@@ -79,7 +79,7 @@ def _reads_pictures(program: Program) -> bool:
     return "image" in program.operations[0].call.given
 
 
-@lru_cache(maxsize=32)
+@remembered(32)
 def _places(program: Program, box: Box, unit: float) -> tuple[tuple[Source, str, Box], ...]:
     """Return every array that the pane shows, with the name of its row and its place."""
     found: list[tuple[Source, str, Box]] = []
@@ -91,7 +91,7 @@ def _places(program: Program, box: Box, unit: float) -> tuple[tuple[Source, str,
     return tuple(found)
 
 
-@lru_cache(maxsize=32)
+@remembered(32)
 def _spots(program: Program, box: Box, unit: float) -> tuple[Spot, ...]:
     """Where a click leads to a layer, or to its gradient."""
     spots: list[Spot] = []
@@ -154,7 +154,7 @@ def _look(program: Program, operation: Operation, name: str) -> Look:
     return style._replace(limit=_limit(program, style.palette)) if _variables(program) else style
 
 
-@lru_cache(maxsize=64)
+@remembered(64)
 def _limit(program: Program, palette: Palette) -> float:
     """Return the largest of all values, or of all gradients, of a program that has no arrays."""
     limits = [
@@ -189,7 +189,7 @@ def _network_columns(box: Box, unit: float) -> list[Box]:
     return box.inset(20 * unit, 10 * unit).columns([1.0, 1.3, 1.0], gap=12 * unit)
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None]:
     """Return what a row of the pane stands for and the gradient of it.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 
 from cnnviz.scene.marks import Align, Box, Dot, Group, Label, Mark, Path, Rect, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
 from cnnviz.scene.words import words
@@ -60,7 +60,7 @@ def _playhead(bar: Box, x: float, unit: float, named: bool) -> list[Mark]:
     return [*line, Dot((x, bar.y - 8 * unit), 7 * unit, "ink")]
 
 
-@lru_cache(maxsize=32)
+@remembered(32)
 def _base(program: Program, box: Box, unit: float, span: tuple[float, float]) -> Group:
     """Return what the timeline shows at every step: the operations and the names of the passes."""
     bar = timeline_bar(box, unit)
@@ -127,7 +127,7 @@ def timeline_bar(box: Box, unit: float) -> Box:
     return Box(box.x + 36 * unit, box.y + 46 * unit, box.w - 72 * unit, 34 * unit)
 
 
-@lru_cache(maxsize=64)
+@remembered(64)
 def timeline_edges(program: Program) -> tuple[float, ...]:
     """Return where the operations begin on the bar, 0 to 1: the longer the wider, but none too thin to see.
 

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
-from cnnviz.scene.arithmetic import terms
 from cnnviz.scene.letters import products
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Rect, label
 from cnnviz.scene.moment import Look, Moment, symbol
 from cnnviz.scene.pictures.layout import between, scale, side_by_side, titled
+from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 
 

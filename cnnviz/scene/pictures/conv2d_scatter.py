@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.arithmetic import terms
 from cnnviz.scene.letters import products
 from cnnviz.scene.marks import Box, Cells, Mark, Path, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.pictures.layout import side_by_side, titled
+from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 
 

@@ -6,7 +6,7 @@ Each start has a shape and a number of its own, so that walks are told apart wit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from math import cos, hypot, isfinite, pi, sin
 
@@ -15,6 +15,7 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Dot, Mark, Path, Rect, Role, Spot, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import full
 from cnnviz.scene.pictures.curve import Curve, Point, axes, set_curve
@@ -92,7 +93,7 @@ _UPDATE = 7
 # -------------------------------------------------------------------------------------------- the curve
 
 
-@lru_cache(maxsize=64)
+@remembered(64)
 def _ended(operation: Operation, at: Curve, s: int) -> tuple[Mark, ...]:
     """Return the trail of a walk that is over: the same at every step to come."""
     return tuple(_trail(at, operation.call.writes["w"][s], s, "line", "muted"))

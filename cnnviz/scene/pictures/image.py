@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from cnnviz.engine.pixels import BRIGHTEST
 from cnnviz.scene import close_up, grid
 from cnnviz.scene.letters import plain
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Palette, Rect, Role, Run, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.pictures.layout import scale
 from cnnviz.text import tr
@@ -51,7 +51,7 @@ def _shown(moment: Moment, box: Box, unit: float) -> tuple[list[Mark], Box]:
     return marks, place
 
 
-@lru_cache(maxsize=64)
+@remembered(64)
 def true_colours(operation: Operation, place: Box) -> Cells:
     """Return a picture as a grid of its pixels in their own colours; nothing is written on them."""
     image = np.asarray(operation.call.given["image"])
@@ -150,7 +150,7 @@ def _tinted(moment: Moment, plane: grid.Plane, channel: int) -> grid.Plane:
     return replace(plane, of=plane.of._replace(look=look))
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _heatmap(of: grid.Slice, fill: str, box: Box, unit: float) -> Cells:
     """Return a channel behind the one in hand; it is only for the eye."""
     heatmap = replace(grid.unchanging(of, fill, box, unit, None, False), array="")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
 from cnnviz.scene import close_up, grid
 from cnnviz.scene.letters import plain
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Group, Label, Mark, Rect, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment
 from cnnviz.scene.numbers import number
 
@@ -91,7 +91,7 @@ def _body(box: Box, shift: float, unit: float) -> Box:
     return Box(body.x, body.y + shift, body.w - shift, body.h - shift - 26 * unit)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _setting(
     of: grid.Slice,
     fill: str,

@@ -1,0 +1,33 @@
+"""What is remembered of a program is one object at all its steps, and gone when it is forgotten."""
+
+import gc
+import weakref
+
+import pytest
+
+from cnnviz.scene.frame import View, compose
+from cnnviz.scene.memory import forget
+from cnnviz.scene.moment import look
+from tests.scene.programs import NAMES, fresh
+
+
+def test_looks_are_remembered_until_they_are_forgotten():
+    operation = fresh("digits").operation("conv1")
+    first = look(operation, "y")
+    assert look(operation, "y") is first
+    forget()
+    assert look(operation, "y") == first
+    assert look(operation, "y") is not first
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_program_that_is_forgotten_takes_no_memory(name):
+    program = fresh(name)
+    seen = weakref.ref(program)
+    for letters in (False, True):
+        for part in range(8):
+            compose(program, part * len(program) // 8, View(letters=letters))
+    del program
+    forget()
+    gc.collect()
+    assert seen() is None
