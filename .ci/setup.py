@@ -328,7 +328,8 @@ def run(rest: Sequence[str]) -> int:
 
 def test(rest: Sequence[str]) -> int:
     os.chdir(ROOT)
-    return become([str(PYTHON), "-m", "pytest", *rest])
+    processes = min(4, os.cpu_count() or 1)
+    return become([str(PYTHON), "-m", "pytest", "-n", str(processes), "--dist", "worksteal", *rest])
 
 
 def bench(rest: Sequence[str]) -> int:
