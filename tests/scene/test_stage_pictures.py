@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.scene.frame import View, compose
-from cnnviz.scene.marks import Cells, Frame, Path
+from cnnviz.scene.marks import Cells, Frame, Label, Path
 from tests.scene.looking import all_marks, grids, in_pane, said
 
 
@@ -45,11 +45,18 @@ def test_the_channels_sums_end_in_their_sum():
 
 
 def test_no_arrow_lies_on_the_scale_of_the_output():
-    """The last row is right above the scale, so the arrow points to it from below."""
+    """Right under the last row is the scale."""
     frame = at_stop("depth", 7)
     output = next(grid for grid in grids(frame) if grid.array == "y")
     arrow = next(mark for mark in all_marks(frame.marks) if isinstance(mark, Path) and mark.arrow)
-    assert all(y > output.box.bottom + 20 for _, y in arrow.points)
+    end = next(
+        mark
+        for mark in all_marks(frame.marks)
+        if isinstance(mark, Label) and mark.runs[0].text == "16" and mark.box.y > output.box.bottom
+    )
+    written = end.box.x + 0.65 * end.size * len(end.runs[0].text)
+    assert output.box.x < end.box.x < output.box.right
+    assert arrow.points[-1][0] > written or arrow.points[-1][1] > end.box.bottom
 
 
 def test_softmax_says_what_its_columns_add_up_to():

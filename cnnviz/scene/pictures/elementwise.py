@@ -127,9 +127,11 @@ def _axes(
     above = kind != "sigmoid"  # where the curve leaves room at the left
     left = Box(place.x + gap, level - high if above else level + 2 * unit, place.w / 2 - 2 * gap, high)
     right = Box(zero + gap, level + 2 * unit, place.right - zero - 2 * gap, high)
-    marks: list[Mark] = [
-        label(Box(zero - 40 * unit - gap, place.y, 40 * unit, high), target, size, align="right")
-    ]
+    bounds = {"sigmoid": (1.0,), "tanh": (1.0, -1.0)}.get(kind, ())
+    marks: list[Mark] = []
+    if not bounds or at(0.0, bounds[0])[1] - place.y >= high:  # else the dashed line would cross the name
+        name = Box(zero - 40 * unit - gap, place.y, 40 * unit, high)
+        marks.append(label(name, target, size, align="right"))
     if moment.letters:
         return [*marks, label(right, source, size, align="right")]
     end = look.text(reach)
@@ -137,11 +139,14 @@ def _axes(
         label(left, MINUS + end, size, "muted"),
         Label(right, (Run(source, "ink"), Run("   " + end, "muted")), size, "right"),
     ]
-    for bound in {"sigmoid": (1.0,), "tanh": (1.0, -1.0)}.get(kind, ()):
+    for bound in bounds:
         y = at(0.0, bound)[1]
         marks.append(Path(((place.x, y), (place.right, y)), "grid", 1.2, dashed=True))
-        text = Box(zero - 46 * unit, y - high / 2, 40 * unit, high)
-        marks.append(label(text, number(bound, 0), size, "muted", align="right"))
+        # On the side of the vertical axis where the curve is far away.
+        text = Box(zero - 40 * unit - gap, y + 2 * unit, 40 * unit, high)
+        if bound < 0:
+            text = Box(zero + gap, y - high - 2 * unit, 40 * unit, high)
+        marks.append(label(text, number(bound, 0), size, "muted", align="right" if bound > 0 else "left"))
     return marks
 
 
