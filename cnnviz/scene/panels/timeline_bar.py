@@ -198,7 +198,9 @@ def where(moment: Moment) -> str:
     operation = moment.operation
     said = words(operation.tree.name)
     loops = {loop.variable for loop in moment.state.loops}
-    parts = [tr(operation.phase), operation.layer]
+    parts = [tr(operation.phase)]
+    if operation.layer != operation.phase:  # the loss is both
+        parts.append(operation.layer)
     if moment.program.iteration is not None:
         parts.insert(0, tr("iteration {t}", t=count(moment.program.iteration)))
     if said.title:

@@ -122,7 +122,7 @@ def _axes(
     unit: float,
 ) -> list[Mark]:
     """Name both axes, write where the horizontal one ends, and mark the values that are never reached."""
-    size, high, gap = 16 * unit, 24 * unit, 6 * unit
+    size, high, gap = 17 * unit, 24 * unit, 6 * unit
     (zero, level), look = at(0.0, 0.0), moment.look(source)
     above = kind != "sigmoid"  # where the curve leaves room at the left
     left = Box(place.x + gap, level - high if above else level + 2 * unit, place.w / 2 - 2 * gap, high)
