@@ -11,7 +11,6 @@ from cnnviz.render.image import to_image
 from cnnviz.scene.frame import View, compose
 from cnnviz.scene.theme import THEMES
 from cnnviz.trace.cursor import Cursor
-from cnnviz.trace.program import PHASES
 from cnnviz.trace.stops import Level
 
 SIZES = (1920, 1080), (1280, 720)
@@ -26,7 +25,7 @@ def telling(lesson: Lesson, every: bool = False) -> dict[str, int]:
     program = lesson.program
     stops = lesson.stops if every else lesson.stops[:1]
     found = {f"stop {k}": stop.index for k, stop in enumerate(stops, 1)} or {"start": 0}
-    for phase in PHASES:
+    for phase in dict.fromkeys(operation.phase for operation in program.operations):
         operations = [operation for operation in program.operations if operation.phase == phase]
         if not every:
             operations = sorted(operations, key=len)[-1:]
