@@ -19,8 +19,8 @@ from cnnviz.trace.program import Program
 STRIP = 102
 """Its height at unit 1."""
 
-_NAME, _SMALL = 17, 14
-_TOP, _MAP = 30, 35  # where a heatmap begins, and its height
+_TEXT = 17
+_TOP, _MAP = 30, 31  # where a heatmap begins, and its height
 _SIGN = 30  # the width of a sign
 _MOST_SHOWN = 6  # maps of one array
 _MOST_ROWS = 128  # of a matrix: more than its heatmap has pixels
@@ -102,9 +102,9 @@ def _has_sign(factor: Factor) -> bool:
 def _width(factor: Factor, unit: float) -> float:
     """Return how wide a factor is: as its texts, and its heatmap at least."""
     texts = (
-        (factor.name, 0.6 * _NAME),
-        (factor.note, 0.53 * _SMALL),
-        (_shape(factor), 0.5 * _SMALL),
+        (factor.name, 0.6 * _TEXT),
+        (factor.note, 0.53 * _TEXT),
+        (_shape(factor), 0.5 * _TEXT),
     )
     return (max(56.0, *(len(text) * wide for text, wide in texts)) + 10) * unit
 
@@ -128,11 +128,11 @@ def _item(factor: Factor, box: Box, unit: float, here: bool, name: Role) -> list
                 ((x - half, around.y), (x + half, around.y), (x, around.y + half)), "accent", 1.0, filled=True
             )
         )
-    under = _TOP + _MAP + 2
+    under, line = _TOP + _MAP, 18
     rows = (
-        (factor.name, 9, 21, _NAME, name, True),
-        (factor.note, under, 15, _SMALL, "ink", False),
-        (_shape(factor), under + (15 if factor.note else 0), 15, _SMALL, "muted", False),
+        (factor.name, 9, 21, _TEXT, name, True),
+        (factor.note, under, line, _TEXT, "ink", False),
+        (_shape(factor), under + (line if factor.note else 0), line, _TEXT, "muted", False),
     )
     for text, down, height, size, role, bold in rows:
         if text:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from cnnviz.scene.moment import Look, Moment, symbol
 from cnnviz.scene.pictures.layout import between, scale, side_by_side, titled
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
+from cnnviz.trace.state import Place
 
 
 def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -160,34 +163,55 @@ def _products(
     x, w = (np.asarray(moment.state.arrays[name]) for name in "xw")
     rows, columns = w.shape[2:]
     values = x[c, top : top + rows, left : left + columns] * w[o, c]
+    factors = [
+        [(("w", (o, c, u, v)), ("x", (c, top + u, left + v))) for v in range(columns)] for u in range(rows)
+    ]
+    marks, drawn = product_grid(moment, "y", c, values, factors, on_w, middle, unit, tr("x · w  products"))
+    return marks, (drawn.box.right + 8 * unit, drawn.box.center[1])
+
+
+def product_grid(
+    moment: Moment,
+    into: str,
+    channel: int,
+    values: Array,
+    factors: Sequence[Sequence[Sequence[Place]]],
+    above: Cells,
+    middle: Box,
+    unit: float,
+    text: str,
+) -> tuple[list[Mark], Cells]:
+    """Draw the products of a kernel's channel under it, as far as they are computed, the last one outlined.
+
+    Parameters
+    ----------
+    into : str
+        The array that they are added into; they are coloured and written as it is.
+    factors : Sequence[Sequence[Sequence[Place]]]
+        What is multiplied in each cell, for its name in letters.
+    """
+    rows, columns = values.shape
     found = terms(moment)
-    done = (found.done if found else 0) - c * rows * columns
-    missing = (np.arange(rows * columns) >= done).reshape(rows, columns)
-    look = moment.look("y")
-    head = Box(middle.x, on_w.box.bottom + 36 * unit, middle.w, 28 * unit)
-    side = min(on_w.cell[0], middle.w / columns, (middle.bottom - head.bottom - 8 * unit) / rows)
-    place = Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows)
+    done = (found.done if found else 0) - channel * values.size
+    missing = (np.arange(values.size) >= done).reshape(values.shape)
+    look = moment.look(into)
+    head = Box(middle.x, above.box.bottom + 36 * unit, middle.w, 28 * unit)
+    side = min(above.cell[0], middle.w / columns, (middle.bottom - head.bottom - 8 * unit) / rows)
     drawn = Cells(
-        place,
+        Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows),
         values,
-        palette="value",
+        palette=look.palette,
         limit=look.limit,
         texts=grid.texts(values, look, missing) if side >= grid.least_cell(look, unit) else (),
         size=grid.text_size(side, side, look, unit),
         missing=missing,
     )
     if moment.letters and drawn.texts:
-        factors = [
-            [(("w", (o, c, u, v)), ("x", (c, top + u, left + v))) for v in range(columns)]
-            for u in range(rows)
-        ]
         drawn = products(moment.names, drawn, factors, unit)
-    marks: list[Mark] = [label(head, tr("x · w  products") + look.factor, 17 * unit, "ink", bold=True), drawn]
-    if found and found.current and 0 < done <= rows * columns:
-        r, q = divmod(done - 1, columns)
-        cell = Box(place.x + q * side, place.y + r * side, side, side)
-        marks.append(grid.outline(cell, "source_line", 3 * unit))
-    return marks, (place.right + 8 * unit, place.center[1])
+    marks: list[Mark] = [label(head, text + look.factor, 17 * unit, "ink", bold=True), drawn]
+    if found and found.current and 0 < done <= values.size:
+        marks.append(grid.outline(drawn.box_of(*divmod(done - 1, columns)), "source_line", 3 * unit))
+    return marks, drawn
 
 
 def _way_into(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.letters import products
 from cnnviz.scene.marks import Box, Cells, Mark, Path, label
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.pictures.conv2d import product_grid
 from cnnviz.scene.pictures.layout import side_by_side, titled
-from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 
 
@@ -58,35 +57,8 @@ def _stamp(
     w = np.asarray(moment.state.arrays["w"])[o, c]
     values = float(moment.state.arrays["dy"][o, i, j]) * w
     rows, columns = w.shape
-    found = terms(moment)
-    done = (found.done if found else 0) - c * w.size
-    missing = (np.arange(w.size) >= done).reshape(w.shape)
-    look = moment.look("dx")
-    head = Box(middle.x, on_w.box.bottom + 36 * unit, middle.w, 28 * unit)
-    side = min(on_w.cell[0], middle.w / columns, (middle.bottom - head.bottom - 8 * unit) / rows)
-    place = Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows)
-    drawn = Cells(
-        place,
-        values,
-        palette="gradient",
-        limit=look.limit,
-        texts=grid.texts(values, look, missing) if side >= grid.least_cell(look, unit) else (),
-        size=grid.text_size(side, side, look, unit),
-        missing=missing,
-    )
-    if moment.letters and drawn.texts:
-        factors = [[(("dy", (o, i, j)), ("w", (o, c, u, v))) for v in range(columns)] for u in range(rows)]
-        drawn = products(moment.names, drawn, factors, unit)
-    marks: list[Mark] = [
-        label(head, tr("∂E/∂y · w  added") + look.factor, 17 * unit, "ink", bold=True),
-        drawn,
-    ]
-    if found and found.current and 0 < done <= w.size:
-        r, q = divmod(done - 1, columns)
-        marks.append(
-            grid.outline(Box(place.x + q * side, place.y + r * side, side, side), "source_line", 3 * unit)
-        )
-    return marks
+    factors = [[(("dy", (o, i, j)), ("w", (o, c, u, v))) for v in range(columns)] for u in range(rows)]
+    return product_grid(moment, "dx", c, values, factors, on_w, middle, unit, tr("∂E/∂y · w  added"))[0]
 
 
 def _way(stamp: list[Mark], on_dx: Cells, window: tuple[int, int, int, int], unit: float) -> list[Mark]:

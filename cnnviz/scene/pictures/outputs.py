@@ -46,7 +46,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
             label(
                 Box(box.x, columns.y + r * height, class_width, height),
                 classes[k],
-                min(20 * unit, height * 0.6),
+                min(20 * unit, height * 0.7),
                 bold=True,
             )
         )
