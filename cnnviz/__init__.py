@@ -15,7 +15,7 @@ __all__ = ["CnnvizError", "Lesson", "__version__", "lesson_names", "load_lesson"
 
 
 def __getattr__(name: str) -> Any:
-    # NumPy and cattrs take some 100 ms, which `cnnviz --help` should not.
+    # NumPy takes some 100 ms, which `cnnviz --help` should not.
     if name in ("Lesson", "lesson_names", "load_lesson"):
         from cnnviz.lesson import lesson
 

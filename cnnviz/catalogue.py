@@ -7,10 +7,11 @@ constructors declare; the ranges of those arguments stand here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 from cnnviz.engine.layer import Layer
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
@@ -29,8 +30,7 @@ from cnnviz.engine.optim import SGD, Adam, Optimiser
 Made = TypeVar("Made", Layer, Loss, Optimiser)
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(Struct, frozen=True):
     """The values that an argument may have.
 
     Attributes
@@ -51,8 +51,7 @@ SIZE = Range(1, 65_536)
 """What a whole number may be where nothing else is said."""
 
 
-@dataclass(frozen=True)
-class Entry(Generic[Made]):
+class Entry(Struct, Generic[Made], frozen=True):
     """One thing a network is made of.
 
     Attributes

@@ -6,10 +6,10 @@ The listing is written from the expression and its derivative; it is what is run
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.engine.derivative import as_line
 from cnnviz.engine.expression import Graph, compiled, read_expression
@@ -27,8 +27,7 @@ LARGEST = 1_000_000
 PHASE = "descent"
 
 
-@dataclass(frozen=True)
-class Descent:
+class Descent(Struct, frozen=True, dict=True):
     """A parameter that walks down the curve of a loss, from one start after the other.
 
     Attributes

@@ -12,12 +12,12 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import CodeType, FunctionType
 from typing import NoReturn
 
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.engine.layer import Call, Listing, Shape
 from cnnviz.engine.tape import Tape
@@ -49,8 +49,7 @@ def _sigmoid(x: Number) -> Number:
 # --------------------------------------------------------------------------------- what nodes can compute
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """What a node computes from its operands a and b, and its partial derivatives: as maths and as text.
 
     Attributes
@@ -161,8 +160,7 @@ def _power(n: int) -> Rule:
 # ------------------------------------------------------------------------------------------- the graph
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Struct, frozen=True):
     """One operation of a graph.
 
     Attributes
@@ -193,8 +191,7 @@ class Node:
         return text.format(a=a, b=b, y=self.name, d=f"d{self.name}")
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """The way of a gradient back from a node to one of its operands: one line of the backward listing.
 
     Attributes
@@ -219,8 +216,7 @@ class Edge:
     local: str
 
 
-@dataclass(frozen=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """A computational graph.
 
     Attributes

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from cnnviz.errors import CnnvizError, ShapeError
@@ -27,7 +27,6 @@ VIEWS = ("gathered", "scattered")
 """The two ways in which a convolution's input gradient can be computed; both give the same numbers."""
 
 
-@dataclass
 class Parameter:
     """Numbers that training moves, and the gradient of the loss with respect to them.
 
@@ -39,15 +38,12 @@ class Parameter:
         ∂E/∂value, summed over the last batch; of the same shape.
     """
 
-    value: Array
-    grad: Array = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.grad = np.zeros_like(self.value)
+    def __init__(self, value: Array) -> None:
+        self.value = value
+        self.grad: Array = np.zeros_like(value)
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """One listing with what it is called with and what it will have written.
 
     Attributes

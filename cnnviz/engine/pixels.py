@@ -6,9 +6,8 @@ and one for each pixel of a grey one. Networks are given the same numbers channe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.engine.layer import Array, Call, Shape
 from cnnviz.engine.tape import Tape
@@ -28,8 +27,7 @@ def read_pixels(image, x, D, H, W):
 # fmt: on
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
+class Picture(Struct, frozen=True, eq=False):
     """One picture.
 
     Attributes
@@ -44,8 +42,7 @@ class Picture:
     pixels: Array
 
 
-@dataclass(frozen=True, eq=False)
-class Album:
+class Album(Struct, frozen=True, eq=False):
     """Pictures that are read one after the other: it stands for the network, and for what goes into it.
 
     Attributes

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
 from math import isfinite, isnan, prod
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Parameter
@@ -34,8 +34,7 @@ _AT_ONCE, _NUMBERS_AT_ONCE = 64, 2**20
 Sample = Callable[[int], tuple[Array, Array]]
 
 
-@dataclass(frozen=True, eq=False)
-class Weights:
+class Weights(Struct, frozen=True, eq=False):
     """All that an iteration begins with besides its image.
 
     Attributes

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
@@ -26,8 +27,7 @@ from cnnviz.text import tr
 _MOST_NUMBERS = 2**26
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
+class Samples(Struct, frozen=True, eq=False):
     """What a lesson's network can be shown.
 
     Attributes

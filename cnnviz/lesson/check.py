@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
-
-from cattrs import (
-    AttributeValidationNote,
-    BaseValidationError,
-    ForbiddenExtraKeysError,
-    IterableValidationNote,
-)
 
 from cnnviz.engine.expression import read_expression
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFile, PicturesFile, converter
-from cnnviz.lesson.values import Fault, hint, shown
+from cnnviz.lesson.reader import AT_THE_TOP, Reader, misplaced, written
+from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFile, PicturesFile
+from cnnviz.lesson.values import hint, shown
 from cnnviz.text import tr
 
 
@@ -32,60 +25,15 @@ def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
     else:
         content, misplaced = _without_misplaced(content)
         table, across = LessonFile, [*misplaced, *_across(content)]
-    try:
-        lesson = converter().structure(content, table)
-    except BaseValidationError as error:
-        return None, [*_faults(error, ""), *across]
-    return (None, across) if across else (lesson, [])
-
-
-# ---------------------------------------------------------------------------------------- what cattrs found
-
-
-def _faults(error: BaseException, path: str) -> Iterator[str]:
-    """Walk the tree of errors that cattrs gathered."""
-    if isinstance(error, BaseValidationError):
-        for inner in error.exceptions:
-            yield from _faults(inner, path + _step(inner))
-    elif isinstance(error, ForbiddenExtraKeysError):
-        known = [column.name for column in fields(error.cl)]
-        if error.cl is LessonFile:
-            known += ["expressions", "descents", "images"]
-        for key in sorted(error.extra_fields):
-            place = f"{path}.{_key(key)}".removeprefix(".")
-            if path and key in _AT_THE_TOP:
-                yield _misplaced(place, key)
-            else:
-                yield tr("{path}: is not known", path=place) + hint(key, known)
-    elif isinstance(error, KeyError):
-        yield tr("{path}: must be given", path=path.removeprefix("."))
-    elif isinstance(error, Fault):
-        yield f"{(path + error.path).removeprefix('.')}: {error}"
-    else:
-        raise error
-
-
-def _step(error: BaseException) -> str:
-    """Return the part of the path that cattrs noted on an error."""
-    for note in getattr(error, "__notes__", ()):
-        if isinstance(note, AttributeValidationNote):
-            return f".{note.name}"
-        if isinstance(note, IterableValidationNote):
-            return f"[{note.index}]" if isinstance(note.index, int) else f".{_key(str(note.index))}"
-    return ""
-
-
-def _key(key: str) -> str:
-    """Write a key as the file may have it: bare if it can be, and never more than a line of it."""
-    return key if key.isidentifier() and len(key) <= 60 else shown(key)
+    reader = Reader()
+    lesson = reader.read(content, table)
+    faults = [*reader.faults, *across]
+    return (None, faults) if faults else (lesson, [])
 
 
 # ------------------------------------------------------------------------------- what stands in another table
 
 _MOST_EXPRESSIONS = 50
-
-_AT_THE_TOP = ("title", "sentence", "seed", "weights", "input_gradient")
-"""What is no table in a lesson file; written below a table's name, TOML takes it for a part of that table."""
 
 
 def _without_misplaced(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
@@ -95,19 +43,15 @@ def _without_misplaced(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], l
     def cleared(table: Mapping[str, Any], path: str) -> dict[str, Any]:
         kept = {}
         for key, value in table.items():
-            if key in _AT_THE_TOP and isinstance(value, int | str):
-                faults.append(_misplaced(f"{path}.{key}", key))
+            if key in AT_THE_TOP and isinstance(value, int | str):
+                faults.append(misplaced(f"{path}.{key}", key))
             else:
-                kept[key] = cleared(value, f"{path}.{_key(key)}") if isinstance(value, dict) else value
+                kept[key] = cleared(value, f"{path}.{written(key)}") if isinstance(value, dict) else value
         return kept
 
     if not isinstance(content.get("parameters"), dict):
         return content, faults
     return {**content, "parameters": cleared(content["parameters"], "parameters")}, faults
-
-
-def _misplaced(path: str, key: str) -> str:
-    return tr("{path}: {key} stands at the top of the file, before the first table", path=path, key=key)
 
 
 # --------------------------------------------------------------------------- what tables say of one another
@@ -180,7 +124,7 @@ def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:
                 yield tr("expressions[{k}].values.{name}: must be given", k=k, name=name)
         for name in values:
             if name not in inputs:
-                path = tr("expressions[{k}].values.{name}: is not in the expression", k=k, name=_key(name))
+                path = tr("expressions[{k}].values.{name}: is not in the expression", k=k, name=written(name))
                 yield path + hint(name, inputs)
 
 
@@ -221,7 +165,7 @@ def _unknown_layers(content: Mapping[str, Any]) -> Iterator[str]:
     for table in ("parameters", "letters"):
         for name in _table(content, table):
             if name not in names:
-                path = f"{table}.{_key(name)}"
+                path = f"{table}.{written(name)}"
                 yield tr("{path}: there is no such layer", path=path) + hint(name, names)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.tape import Tape
@@ -26,8 +28,7 @@ RATES = (
 """The learning rates that can be chosen while a lesson is shown."""
 
 
-@dataclass(frozen=True)
-class Descents:
+class Descents(Struct, frozen=True, dict=True):
     """What a lesson of descents shows: the counterpart of a network and its samples.
 
     Attributes
@@ -131,7 +132,7 @@ class Descents:
 
 def build_descents(path: Path, described: DescentFile) -> Descents:
     """Make what a file describes; all stops that lead nowhere are told together."""
-    parts = tuple(Descent(**vars(part)) for part in described.descents)
+    parts = tuple(Descent(**asdict(part)) for part in described.descents)
     faults = [f"descents[{k}].{key}: {fault}" for k, part in enumerate(parts) for key, fault in part.faults()]
     if faults:
         raise wrong(path, faults)

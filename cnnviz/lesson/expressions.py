@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from cnnviz.engine.expression import Graph, read_expression
 from cnnviz.lesson.files import wrong
@@ -14,8 +15,7 @@ from cnnviz.trace.cursor import Stop
 from cnnviz.trace.program import Program
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(Struct, frozen=True):
     """One expression with the values that go into it.
 
     Attributes
@@ -39,8 +39,7 @@ class Example:
         return f"{self.graph.text}   {' '.join(values)}"
 
 
-@dataclass(frozen=True)
-class Expressions:
+class Expressions(Struct, frozen=True):
     """What an expression lesson can show: the counterpart of a network's `Samples`.
 
     Attributes

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cnnviz.engine.expression import Graph, is_expression, read_typed
 from cnnviz.engine.layer import VIEWS
@@ -36,8 +37,7 @@ DEFAULT = "digits"
 """The lesson that is opened at start."""
 
 
-@dataclass(frozen=True, eq=False)
-class Lesson:
+class Lesson(Struct, frozen=True, eq=False):
     """A network, a sample that has gone through it, and the program of all that was computed.
 
     Of an expression lesson the network is a graph, and each sample an expression with its values; of a

@@ -1,34 +1,26 @@
-"""What a lesson file may say: its tables as frozen dataclasses, and the converter that fills them.
+"""What a lesson file may say: its tables; `reader` fills them.
 
-The tables of layers, losses and optimisers are made from the constructors that the catalogue lists, so
-a new layer needs nothing here.
+An annotation says more than a type: `values` has a function for each kind of its own, a Range bounds
+numbers.
 """
 
-# Without `from __future__ import annotations`: of annotations that are text, cattrs drops the ranges.
+# Without `from __future__ import annotations`: text would have to be looked up at every start.
 
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
-from functools import cache
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, make_mapping_structure_fn
+from msgspec import Struct, field
 
-from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
+from cnnviz.catalogue import SIZE, Range
 from cnnviz.engine.descent import MOST_STEPS
 from cnnviz.engine.layer import VIEWS
-from cnnviz.lesson import values
-from cnnviz.lesson.values import DataFile, Expression, Fault, Name, Numbers, Text, shown
-from cnnviz.text import tr
+from cnnviz.lesson.values import DataFile, Expression, Name, Numbers, Text
 
 Size = Annotated[int, SIZE]
 Count = Annotated[int, Range(0, 2**63 - 1)]
 
 
-@dataclass(frozen=True)
-class OneOf:
+class OneOf(Struct, frozen=True):
     """The words that a text may be."""
 
     words: tuple[str, ...]
@@ -37,31 +29,28 @@ class OneOf:
 View = Annotated[str, OneOf(VIEWS)]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Struct, frozen=True):
     """A loss or an optimiser: its kind in the catalogue, and its constructor's arguments."""
 
     kind: str
     arguments: Mapping[str, Any]
 
 
-class LossPart(Part):
+class LossPart(Part, frozen=True):
     """The table ``[loss]``."""
 
 
-class OptimiserPart(Part):
+class OptimiserPart(Part, frozen=True):
     """The table ``[optimiser]``."""
 
 
-@dataclass(frozen=True)
-class LayerPart(Part):
+class LayerPart(Part, frozen=True):
     """One of the tables ``[[layers]]``; it also has a name."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class InputPart:
+class InputPart(Struct, frozen=True):
     """The table ``[input]``: either a file of images, or the values of one sample.
 
     Attributes
@@ -89,8 +78,7 @@ class InputPart:
     target: Numbers | None = None
 
 
-@dataclass(frozen=True)
-class StopPart:
+class StopPart(Struct, frozen=True):
     """One of the tables ``[[stops]]``: a place in the program, and what is said there.
 
     Attributes
@@ -118,8 +106,7 @@ class StopPart:
     iteration: Count | None = None
 
 
-@dataclass(frozen=True)
-class TrainingPart:
+class TrainingPart(Struct, frozen=True):
     """The table ``[training]``: how the network learns from the images, one in each iteration.
 
     Attributes
@@ -140,8 +127,7 @@ class TrainingPart:
     seed: Count = 0
 
 
-@dataclass(frozen=True)
-class ExpressionPart:
+class ExpressionPart(Struct, frozen=True):
     """One of the tables ``[[expressions]]``.
 
     Attributes
@@ -159,8 +145,7 @@ class ExpressionPart:
     stops: tuple[StopPart, ...] = ()
 
 
-@dataclass(frozen=True)
-class ExpressionFile:
+class ExpressionFile(Struct, frozen=True):
     """A whole lesson file about expressions instead of a network, checked.
 
     Attributes
@@ -176,8 +161,7 @@ class ExpressionFile:
     expressions: tuple[ExpressionPart, ...]
 
 
-@dataclass(frozen=True)
-class PicturePart:
+class PicturePart(Struct, frozen=True):
     """One of the tables ``[[images]]``: a picture that is read pixel by pixel.
 
     Attributes
@@ -192,8 +176,7 @@ class PicturePart:
     pixels: Numbers
 
 
-@dataclass(frozen=True)
-class PicturesFile:
+class PicturesFile(Struct, frozen=True):
     """A whole lesson file about pictures instead of a network, checked but for their pixels.
 
     Attributes
@@ -212,8 +195,7 @@ class PicturesFile:
     stops: tuple[StopPart, ...] = ()
 
 
-@dataclass(frozen=True)
-class DescentPart:
+class DescentPart(Struct, frozen=True):
     """One of the tables ``[[descents]]``: a parameter w that walks down the curve of a loss.
 
     Attributes
@@ -240,8 +222,7 @@ class DescentPart:
     window: tuple[float, float]
 
 
-@dataclass(frozen=True)
-class DescentFile:
+class DescentFile(Struct, frozen=True):
     """A whole lesson file about gradient descent on curves instead of a network, checked.
 
     Attributes
@@ -260,8 +241,7 @@ class DescentFile:
     stops: tuple[StopPart, ...] = ()
 
 
-@dataclass(frozen=True)
-class LessonFile:
+class LessonFile(Struct, frozen=True):
     """A whole lesson file about a network, checked in itself; shapes and data files are yet to be looked at.
 
     Attributes
@@ -303,162 +283,3 @@ class LessonFile:
 
 
 AnyFile = LessonFile | ExpressionFile | PicturesFile | DescentFile
-
-Hook = Callable[[Any, Any], Any]
-
-
-@cache
-def converter() -> Converter:
-    """Return the converter that fills the tables above, and gathers every fault on the way."""
-    made = Converter(detailed_validation=True, forbid_extra_keys=True)
-    factories: list[tuple[Callable[[Any], bool], Callable[[Any, Converter], Hook]]] = [
-        (is_dataclass, _table_hook),
-        (lambda kind: get_origin(kind) is dict, _dict_hook),
-        (lambda kind: get_origin(kind) is tuple, _tuple_hook),
-        (lambda kind: get_origin(kind) in (Union, UnionType), _union_hook),
-        (lambda kind: get_origin(kind) is Annotated, _annotated_hook),
-    ]
-    for concerns, factory in factories:
-        made.register_structure_hook_factory(concerns, lambda kind, make=factory: make(kind, made))
-    hooks: dict[Any, Hook] = {
-        int: values.whole,
-        float: values.number,
-        str: values.string,
-        Text: values.text,
-        Name: values.name,
-        DataFile: values.data_file,
-        Expression: values.expression,
-        Numbers: values.numbers,
-        LayerPart: lambda value, _: _layer(made, value),
-        LossPart: lambda value, _: LossPart(*_part(made, value, "loss")),
-        OptimiserPart: lambda value, _: OptimiserPart(*_part(made, value, "optimiser")),
-    }
-    for kind, hook in hooks.items():
-        made.register_structure_hook(kind, hook)
-    return made
-
-
-def _table_hook(kind: Any, made: Converter) -> Hook:
-    inner = make_dict_structure_fn(kind, made, _cattrs_forbid_extra_keys=True)
-    return lambda value, kind: inner(_as_table(value), kind)
-
-
-def _dict_hook(kind: Any, made: Converter) -> Hook:
-    # `made.gen_structure_mapping` would put what it returns in this hook's place for the next such table.
-    inner = make_mapping_structure_fn(kind, made, detailed_validation=True)
-    return lambda value, kind: inner(_as_table(value), kind)
-
-
-def _as_table(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Fault(tr("must be a table, is {value}", value=shown(value)))
-    return value
-
-
-def _tuple_hook(kind: Any, made: Converter) -> Hook:
-    members = get_args(kind)
-    length = None if members[-1] is Ellipsis else len(members)
-
-    def hook(value: Any, _: Any) -> Any:
-        if not isinstance(value, list):
-            raise Fault(tr("must be a list, is {value}", value=shown(value)))
-        if length is not None and len(value) != length:
-            raise Fault(tr("must be a list of {length}, has {count}", length=length, count=len(value)))
-        if not value:
-            raise Fault(tr("must not be empty"))
-        return tuple(made.structure(value, list[members[0]]))  # type: ignore[valid-type]
-
-    return hook
-
-
-def _union_hook(kind: Any, made: Converter) -> Hook:
-    """Take a list for the tuple among the members, and anything else for the other; TOML has no None."""
-    members = [member for member in get_args(kind) if member is not type(None)]
-    lists = [member for member in members if get_origin(member) is tuple]
-    others = [member for member in members if member not in lists]
-
-    def hook(value: Any, _: Any) -> Any:
-        wanted = lists if lists and (isinstance(value, list) or not others) else others
-        return made.structure(value, wanted[0])
-
-    return hook
-
-
-def _annotated_hook(kind: Any, made: Converter) -> Hook:
-    inner, *notes = get_args(kind)
-
-    def hook(value: Any, _: Any) -> Any:
-        taken = made.structure(value, inner)
-        for note in notes:
-            if isinstance(note, Range):
-                values.check_range(taken, note)
-            elif isinstance(note, OneOf) and taken not in note.words:
-                raise Fault(tr("{value} is not known", value=shown(taken)) + values.hint(taken, note.words))
-        return taken
-
-    return hook
-
-
-_ENTRIES: Mapping[str, Mapping[str, Entry[Any]]] = {
-    "layers": LAYERS,
-    "loss": LOSSES,
-    "optimiser": OPTIMISERS,
-}
-
-
-def _layer(made: Converter, value: Any) -> LayerPart:
-    kind, arguments = _part(made, value, "layers")
-    return LayerPart(kind, arguments, arguments.pop("name"))
-
-
-def _part(made: Converter, value: Any, which: str) -> tuple[str, dict[str, Any]]:
-    """Take a table whose kind says which arguments it may have; return both."""
-    table = _as_table(value)
-    kind = table.get("kind")
-    if not isinstance(kind, str) or kind not in _ENTRIES[which]:
-        # This raises; of its other keys, only the name can be checked.
-        known = [column.name for column in fields(_kindless(which))]
-        made.structure({key: table[key] for key in known if key in table}, _kindless(which))
-    filled = made.structure(table, _described(which, str(kind)))
-    arguments = {key: given for key, given in vars(filled).items() if given is not None and key != "kind"}
-    return str(kind), arguments
-
-
-def _own_columns(which: str) -> list[tuple[str, Any]]:
-    return [("name", Name)] if which == "layers" else []
-
-
-@cache
-def _kindless(which: str) -> Any:
-    """Return the table of something whose kind is not known."""
-    kind = Annotated[str, OneOf(tuple(_ENTRIES[which]))]
-    return make_dataclass("Kindless", [*_own_columns(which), ("kind", kind)])
-
-
-@cache
-def _described(which: str, kind: str) -> Any:
-    """Return a frozen dataclass whose fields are the parameters of a kind's constructor."""
-    entry = _ENTRIES[which][kind]
-    hints = get_type_hints(entry.make.__init__)
-    columns: list[Any] = [*_own_columns(which), ("kind", str)]
-    for name, parameter in inspect.signature(entry.make).parameters.items():
-        ranged = _ranged(hints[name], entry.ranges.get(name))
-        if name == entry.filled:
-            columns.append((name, ranged | None, field(default=None)))
-        elif parameter.default is not parameter.empty:
-            columns.append((name, ranged, field(default=parameter.default)))
-        else:
-            columns.append((name, ranged))
-    return make_dataclass(entry.make.__name__, columns, frozen=True, kw_only=True)
-
-
-def _ranged(kind: Any, allowed: Range | None) -> Any:
-    """Put a range on every number in a parameter's type."""
-    if kind is int:
-        return Annotated[int, allowed or SIZE]
-    if kind is float:
-        return Annotated[float, allowed or Range()]
-    members = tuple(_ranged(member, allowed) for member in get_args(kind))
-    if get_origin(kind) is tuple:
-        return tuple.__class_getitem__(members)
-    return Union.__getitem__(members) if members else kind

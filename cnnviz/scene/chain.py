@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.engine.layer import Array, Shape
 from cnnviz.scene.marks import Palette
@@ -15,8 +15,7 @@ from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
 
-@dataclass(frozen=True, eq=False)
-class Factor:
+class Factor(Struct, frozen=True, eq=False):
     """One factor of a gradient, or their product.
 
     Attributes

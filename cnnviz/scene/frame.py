@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from textwrap import wrap
 
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.chain import has_chain
@@ -22,8 +22,7 @@ from cnnviz.trace.cursor import Breakpoint, Stop
 from cnnviz.trace.program import Program
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """How a picture is wanted.
 
     Attributes

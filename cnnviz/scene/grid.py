@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import floor
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
@@ -64,8 +65,7 @@ def cell_focus(index: tuple[int, ...]) -> tuple[int, int, int, int]:
     return row, column, 1, 1
 
 
-@dataclass(frozen=True)
-class Plane:
+class Plane(Struct, frozen=True):
     """A slice of an array at one step.
 
     Attributes

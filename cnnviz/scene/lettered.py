@@ -7,10 +7,10 @@ such a map can be read.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from math import prod
 
 import numpy as np
+from msgspec.structs import replace
 
 from cnnviz.scene.letters import ZERO, Names, Texts, in_cells, product, size_of, where_written
 from cnnviz.scene.marks import Cells, Group, Mark

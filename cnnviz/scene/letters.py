@@ -7,10 +7,11 @@ their index. Source of the mode: Goodfellow, Bengio and Courville, "Deep Learnin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from cnnviz.engine.layer import Call, Shape
 from cnnviz.scene.marks import Cells, Run
@@ -30,8 +31,7 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _WIDTHS = {**dict.fromkeys("₀₁₂₃₄₅₆₇₈₉", 0.42), **dict.fromkeys(" ·,′", 0.3), **dict.fromkeys("wm", 0.82)}
 
 
-@dataclass(frozen=True, eq=False)
-class Names:
+class Names(Struct, frozen=True, eq=False, dict=True):
     """What the cells of one operation's arrays are called.
 
     Attributes
@@ -47,7 +47,7 @@ class Names:
     operation: Operation
     given: Mapping[str, tuple[str, ...]]
     shapes: Mapping[str, Shape]
-    _known: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict, repr=False)
+    _known: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
 
     def cell(self, array: str, index: tuple[int, ...]) -> str:
         """Return the name of a cell: ``∂w₀₁`` for ``dw[0, 1]``; padding is ``0``."""

@@ -3,18 +3,18 @@
 Colours are named by role (``source``, ``written`` …); a theme turns roles into colours when painting.
 A mark that holds text says the box it must fit; the painter fits it.
 
-Boxes and runs of text are named tuples, not dataclasses: hundreds are made and looked up for each picture,
+Boxes and runs of text are named tuples: hundreds are made and looked up for each picture,
 and tuples are made and hashed several times as fast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from math import ceil, floor, log10
 from typing import Literal, NamedTuple
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
@@ -92,8 +92,7 @@ class Run(NamedTuple):
     bold: bool = False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Label:
+class Label(Struct, frozen=True, eq=False):
     """Text on one line in a box, made smaller and at last elided where it does not fit.
 
     Attributes
@@ -110,8 +109,7 @@ class Label:
     once: bool = False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Formula:
+class Formula(Struct, frozen=True, eq=False):
     """A typeset formula in the middle of a box, made smaller where it does not fit.
 
     Attributes
@@ -149,8 +147,7 @@ class Formula:
         return ""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Rect:
+class Rect(Struct, frozen=True, eq=False):
     """A rectangle, filled or outlined or both."""
 
     box: Box
@@ -162,8 +159,7 @@ class Rect:
     dashed: bool = False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Path:
+class Path(Struct, frozen=True, eq=False):
     """A line through points, with an arrow head at its end or its inside filled if wanted."""
 
     points: tuple[tuple[float, float], ...]
@@ -174,8 +170,7 @@ class Path:
     filled: bool = False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Dot:
+class Dot(Struct, frozen=True, eq=False):
     """A filled circle."""
 
     center: tuple[float, float]
@@ -183,8 +178,7 @@ class Dot:
     role: Role
 
 
-@dataclass(frozen=True, eq=False)
-class Cells:
+class Cells(Struct, frozen=True, eq=False):
     """A grid of cells coloured by their values, with the numbers written in if they are given.
 
     Attributes
@@ -277,8 +271,7 @@ class Cells:
         return (rows - 1 - row, columns - 1 - column) if self.flipped else (row, column)
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A place that leads somewhere when it is clicked; nothing is drawn.
 
     Attributes
@@ -311,8 +304,7 @@ class Spot:
         return round(min(max(value, self.low), self.high), places)
 
 
-@dataclass(frozen=True, eq=False)
-class Group:
+class Group(Struct, frozen=True, eq=False):
     """Marks that are the same from step to step, painted once and kept.
 
     The first one fills the box, and the box's edges are whole pixels; so a kept picture of it is as good
@@ -326,8 +318,7 @@ class Group:
 Mark = Label | Formula | Rect | Path | Dot | Cells | Spot | Group
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
+class Frame(Struct, frozen=True, eq=False):
     """A whole picture."""
 
     width: float

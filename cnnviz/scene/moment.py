@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene.letters import Names, names
@@ -64,8 +64,7 @@ class Look(NamedTuple):
         return scaled(value, self.places, self.power)
 
 
-@dataclass(frozen=True, eq=False)
-class Moment:
+class Moment(Struct, frozen=True, eq=False, dict=True):
     """A step of a program and its state.
 
     Attributes

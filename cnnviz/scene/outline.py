@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from cnnviz.resources import resource
 
@@ -49,8 +50,7 @@ class Piece(NamedTuple):
         return min(xs), min(ys), max(xs), max(ys)
 
 
-@dataclass(frozen=True, eq=False)
-class Outline:
+class Outline(Struct, frozen=True, eq=False):
     """A formula typeset.
 
     Attributes

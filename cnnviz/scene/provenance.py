@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.scene.arithmetic import scope_of, with_numbers
@@ -27,8 +27,7 @@ _MOST_OUTLINED = 400
 _MOST_TERMS = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Origin:
+class Origin(Struct, frozen=True, eq=False):
     """What is known about one cell of an array of the operation in hand.
 
     Attributes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
@@ -13,8 +13,7 @@ from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """The terms that a cell's inner loops add up, or compare.
 
     Attributes

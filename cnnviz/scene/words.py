@@ -6,14 +6,14 @@ Sentences are whole, in words that a student understands, and name the thing the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from cnnviz.engine.layer import Call
 from cnnviz.scene.expression_formula import curve_formulas, expression_formulas
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(Struct, frozen=True):
     """What is said about one listing.
 
     Attributes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from cnnviz.trace.program import Program, Step
 from cnnviz.trace.stops import Level, next_run, next_stop, previous_run, previous_stop
@@ -10,8 +10,7 @@ from cnnviz.trace.stops import Level, next_run, next_stop, previous_run, previou
 LEVELS = tuple(Level)
 
 
-@dataclass(frozen=True)
-class Breakpoint:
+class Breakpoint(Struct, frozen=True):
     """A line of an operation's listing at which a run stops, at one place or each time.
 
     Attributes
@@ -29,8 +28,7 @@ class Breakpoint:
     offset: int | None = None
 
 
-@dataclass(frozen=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """A step at which a lesson has something to say.
 
     Attributes
@@ -58,8 +56,7 @@ class Stop:
         return self.view in ("", program.view)
 
 
-@dataclass(frozen=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """One step of a program, with the level that Next and Previous move by.
 
     Every move returns a new cursor; at the program's end and start it returns that last place.

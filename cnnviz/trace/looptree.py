@@ -13,18 +13,19 @@ import inspect
 import textwrap
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import accumulate
 from types import CodeType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from cnnviz.engine.layer import Listing
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
 
-@dataclass(frozen=True, eq=False)
-class Line:
+class Line(Struct, frozen=True, eq=False):
     """One assignment.
 
     Attributes
@@ -59,8 +60,7 @@ class Line:
     steps: int = 1
 
 
-@dataclass(frozen=True, eq=False)
-class Loop:
+class Loop(Struct, frozen=True, eq=False):
     """``for variable in range(size): body``.
 
     Attributes
@@ -86,8 +86,7 @@ class Loop:
     left: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class Block:
+class Block(Struct, frozen=True, eq=False):
     """Statements in a row.
 
     Attributes
@@ -111,8 +110,7 @@ class Block:
         return bisect_right(self.starts, offset) - 1
 
 
-@dataclass(frozen=True, eq=False)
-class LoopTree:
+class LoopTree(Struct, frozen=True, eq=False):
     """A listing as a tree.
 
     Attributes

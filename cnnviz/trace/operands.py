@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import CodeType
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.trace.looptree import Line, LoopTree, walk
 from cnnviz.trace.operation import Operation
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(Struct, frozen=True):
     """A name in a line of a listing, with the subscripts behind it if it is an array.
 
     Attributes
@@ -43,8 +42,7 @@ class Operand:
         return tuple(int(eval(code, {"__builtins__": {}}, scope)) for code in self.index)
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A conditional expression: which of two pieces of text counts.
 
     Attributes
@@ -64,8 +62,7 @@ class Choice:
         return self.then if eval(self.test, {"__builtins__": {}}, dict(scope)) else self.otherwise
 
 
-@dataclass(frozen=True)
-class Anatomy:
+class Anatomy(Struct, frozen=True):
     """One assignment, taken apart.
 
     Attributes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import SupportsIndex
+
+from msgspec import Struct
 
 from cnnviz.engine.layer import Array, Call
 from cnnviz.errors import CnnvizError
@@ -17,8 +18,7 @@ from cnnviz.trace.state import State, state
 PHASES = ("forward", "loss", "backward", "update")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One run of one line.
 
     Attributes

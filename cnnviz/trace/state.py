@@ -8,11 +8,11 @@ cell in work is run for real, up to the step asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Value
@@ -22,8 +22,7 @@ from cnnviz.trace.operation import Operation
 Place = tuple[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True, eq=False)
-class State:
+class State(Struct, frozen=True, eq=False, dict=True):
     """What Python holds just after one step of an operation.
 
     Attributes

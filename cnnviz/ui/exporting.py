@@ -6,13 +6,13 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from msgspec import Struct
 from PySide6.QtCore import QObject, QSignalBlocker, QStandardPaths, QTimer, Signal
 from PySide6.QtWidgets import (
     QComboBox,
@@ -45,8 +45,7 @@ _SIZES = ((1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 _LOOKS_EVERY = 100  # milliseconds
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """What is to be exported: as on the command line."""
 
     source: str

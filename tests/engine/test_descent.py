@@ -1,9 +1,8 @@
 """Gradient descent down a curve: its numbers, and what is wrong with one."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from cnnviz.engine.descent import LONGEST_LINE, Descent, curve
 from cnnviz.engine.expression import read_expression

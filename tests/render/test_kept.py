@@ -6,11 +6,11 @@ import gc
 import random
 import sys
 import tracemalloc
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PySide6.QtGui import QImage, QPainter
 
 from cnnviz.render import kept, painter

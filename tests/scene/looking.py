@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import fields
 
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Mark, Path, Rect
 
@@ -89,6 +90,6 @@ def described(value: Any) -> Any:
         return value.shape, value.tobytes()
     if isinstance(value, tuple):
         return tuple(described(part) for part in value)
-    if hasattr(value, "__dataclass_fields__"):
+    if isinstance(value, Struct):
         return type(value).__name__, *(described(getattr(value, part.name)) for part in fields(value))
     return value

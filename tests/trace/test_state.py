@@ -2,11 +2,11 @@
 
 import gc
 import tracemalloc
-from dataclasses import replace
 from math import isclose
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program

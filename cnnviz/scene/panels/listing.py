@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.scene.arithmetic import sum_in_letters
 from cnnviz.scene.letters import name_width
@@ -49,8 +49,7 @@ def debugger(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakp
     return [*marks, *_variable_values(moment, box, unit), *([formula] if formula else [])]
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """One row of the listing as shown; a long line takes several."""
 
     line: int

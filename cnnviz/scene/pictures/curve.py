@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 from math import ceil, floor, hypot, isfinite, log10
 
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.engine.derivative import as_line
 from cnnviz.engine.descent import curve
@@ -25,8 +25,7 @@ _LEFT, _RIGHT, _BELOW, _ABOVE, _LANE = 100, 24, 58, 72, 56
 _TICK = 17
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
+class Curve(Struct, frozen=True, eq=False, dict=True):
     """The curve of a loss E over its parameter w, set in a box.
 
     Attributes

@@ -5,12 +5,12 @@ Each start has a shape and a number of its own, so that walks are told apart wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import cos, hypot, isfinite, pi, sin
 
 import numpy as np
+from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
@@ -50,8 +50,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return marks + _table(walk, Box(left.right + 26 * unit, box.y, table_width, box.h), unit)
 
 
-@dataclass(frozen=True, eq=False)
-class _Walk:
+class _Walk(Struct, frozen=True, eq=False, dict=True):
     """The walk in work: where it is, and what its step has found by now."""
 
     moment: Moment

@@ -7,8 +7,9 @@ shown; the node in work is outlined in the colour of what is written, what it re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from cnnviz.engine.expression import Edge, Graph, Node, read_expression
 from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run, Spot
@@ -39,8 +40,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return marks + _chain_rule(known, Box(box.x, area.bottom, box.w, _RULE * unit), unit)
 
 
-@dataclass(frozen=True, eq=False)
-class _Known:
+class _Known(Struct, frozen=True, eq=False, dict=True):
     """What is known at a moment, and what its step does."""
 
     moment: Moment
@@ -104,8 +104,7 @@ class _Known:
         return float(self.graph.back(edge, self.values, self.gradients[edge.node]))
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawing:
+class _Drawing(Struct, frozen=True, eq=False):
     """Draws what is known where it is set."""
 
     known: _Known

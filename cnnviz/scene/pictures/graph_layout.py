@@ -8,9 +8,10 @@ and places are as near to those means as the distances between them allow.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+
+from msgspec import Struct
 
 from cnnviz.engine.expression import Graph
 
@@ -21,8 +22,7 @@ _SWEEPS = 12
 _APART = {"node": 1.0, "number": 0.62, "edge": 0.5}
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
+class Layout(Struct, frozen=True, eq=False):
     """A graph laid out.
 
     Attributes

@@ -6,11 +6,12 @@ Sizes and places follow from the numbers as they will be when all is computed, s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise, product
 from math import inf, sqrt
 from operator import itemgetter
+
+from msgspec import Struct
 
 from cnnviz.engine.expression import Edge, Graph, Node
 from cnnviz.scene.marks import Box
@@ -42,8 +43,7 @@ _MOST_HIDDEN = 0.7
 _HIDING = 0.5
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a local derivative stands, what it says line by line, and the size of its text."""
 
     box: Box
@@ -51,8 +51,7 @@ class Place:
     size: float
 
 
-@dataclass(frozen=True, eq=False)
-class Setting:
+class Setting(Struct, frozen=True, eq=False, dict=True):
     """A graph set in a box.
 
     Attributes

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from cnnviz.engine.layer import shape_text
 from cnnviz.engine.pixels import BRIGHTEST

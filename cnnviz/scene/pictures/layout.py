@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from cnnviz.scene import close_up, grid
 from cnnviz.scene.letters import plain
