@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
-from multiprocessing import freeze_support
 from pathlib import Path
-
-import numpy  # noqa: F401 (threadpoolctl finds only libraries that are loaded)
-from threadpoolctl import threadpool_limits
 
 from cnnviz import cli
 from cnnviz.text import tr
+
+# Of small arrays, several threads make a product slower, and on busy cores a hundred times slower. To be said
+# before NumPy is loaded: threads that are made to be stopped again take a tenth of a start.
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,10 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : Sequence[str], optional
         The words after the program's name; those of this process where it is not given.
     """
-    freeze_support()  # in a frozen program, the processes of an export start here
-    # Of small arrays, several threads make a product slower, and on busy cores a hundred times slower.
-    with threadpool_limits(1):
-        return cli.run(argv, _show)
+    if getattr(sys, "frozen", False):
+        from multiprocessing import freeze_support
+
+        freeze_support()  # the processes of an export start here
+    return cli.run(argv, _show)
 
 
 def open_window(lesson: str | None, painted: Callable[[], None] | None = None) -> int:
@@ -41,9 +44,21 @@ def open_window(lesson: str | None, painted: Callable[[], None] | None = None) -
         Called once, when the window has been painted for the first time.
     """
     gc.disable()  # until the window has been painted: all that is loaded stays, and going over it takes time
-    from cnnviz.ui import launch  # Qt is for the window alone
+    _import_qt()
+    from cnnviz.ui import launch
 
     return launch.open_window(lesson, painted)
+
+
+def _import_qt() -> None:
+    """Import Qt, but do without PySide6's `__feature__`, which nobody here uses.
+
+    To see who does, PySide6 puts its own `__import__` in the place of Python's, and reads the source of every
+    module imported from then on: a fifth of a start.
+    """
+    from PySide6 import QtCore  # noqa: F401
+
+    builtins.__import__ = getattr(builtins, "__orig_import__", builtins.__import__)
 
 
 def _show(lesson: str | None) -> int:

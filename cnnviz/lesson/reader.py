@@ -189,6 +189,8 @@ def _own_columns(part: type[Part]) -> list[Column]:
 def _described(part: type[Part], kind: str) -> tuple[Column, ...]:
     """Return what a table of this kind may have: the parameters of the kind's constructor."""
     entry = _ENTRIES[part][kind]
+    if entry.make.__init__ is object.__init__:
+        return (*_own_columns(part), Column("kind", str))
     hints = get_type_hints(entry.make.__init__)
     columns = [*_own_columns(part), Column("kind", str)]
     for name, parameter in inspect.signature(entry.make).parameters.items():

@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage, QPainter
 from cnnviz.render.text import SMALLEST, lay_out
 from cnnviz.render.tools import color, hatch, pen, rectangle
 from cnnviz.scene.marks import FROM_ZERO, Cells
-from cnnviz.scene.theme import Theme, contrast, rgb
+from cnnviz.scene.theme import Theme, luminance, middle, rgb
 
 
 def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
@@ -107,9 +107,9 @@ def _paint_numbers(
 @lru_cache(maxsize=16)
 def _black_reads_better(theme: Theme, palette: str) -> NDArray[np.bool_]:
     """Return for each colour of a map whether black is read better on it than white."""
-    colours = [(int(c) >> 16 & 255, int(c) >> 8 & 255, int(c) & 255) for c in theme.tables[palette]]
-    black, white = rgb(theme.color("on_light")), rgb(theme.color("on_dark"))
-    return np.array([contrast(colour, black) >= contrast(colour, white) for colour in colours])
+    colours = theme.tables[palette].tolist()
+    between = middle(rgb(theme.color("on_light")), rgb(theme.color("on_dark")))
+    return np.array([luminance((c >> 16 & 255, c >> 8 & 255, c & 255)) >= between for c in colours])
 
 
 @lru_cache(maxsize=16)

@@ -56,7 +56,8 @@ def hatch(painter: QPainter, box: Box, theme: Theme) -> None:
 
 @lru_cache(maxsize=4)
 def _hatch_sheet(theme: Theme) -> QImage:
-    rows, columns = np.indices((_SHEET, _SHEET))
     ground, line = (0xFF000000 | int(theme.color(role)[1:], 16) for role in ("ground", "hatch"))
-    pixels = np.where((rows + columns) % _HATCH_PERIOD == 0, line, ground).astype(np.uint32)
+    period = np.full((_HATCH_PERIOD, _HATCH_PERIOD), ground, np.uint32)
+    np.fill_diagonal(period[::-1], line)  # falling to the left: there a period's two ends are one step apart
+    pixels = np.tile(np.roll(period, 1, axis=1), (_SHEET // _HATCH_PERIOD,) * 2)
     return QImage(pixels.data, _SHEET, _SHEET, 4 * _SHEET, QImage.Format.Format_RGB32).copy()

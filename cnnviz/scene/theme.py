@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import sqrt
 
 import numpy as np
 from msgspec import Struct
@@ -56,10 +57,9 @@ def luminance(colour: RGB) -> float:
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
-def contrast(one: RGB, other: RGB) -> float:
-    """Return the contrast ratio of two colours, 1 to 21; source: WCAG 2.1."""
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
+def middle(one: RGB, other: RGB) -> float:
+    """Return the luminance that contrasts with two colours alike: (L₁ + 0.05) / (L₂ + 0.05), by WCAG 2.1."""
+    return sqrt((luminance(one) + 0.05) * (luminance(other) + 0.05)) - 0.05
 
 
 def _table(colours: tuple[str, ...]) -> NDArray[np.uint32]:

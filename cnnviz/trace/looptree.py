@@ -279,7 +279,8 @@ class _Reader:
         self.around.append(variable)
         body = self._block(loop.body, depth + 1)
         self.around.pop()
-        part = ast.For(loop.target, ast.Call(call.func, [ast.Name("_stop", ast.Load())], []), loop.body, [])
+        stop = ast.copy_location(ast.Name("_stop", ast.Load()), call)
+        part = ast.For(loop.target, ast.copy_location(ast.Call(call.func, [stop], []), call), loop.body, [])
         code = self._compile(ast.Module([ast.copy_location(part, loop)], []), "exec")
         return Loop(loop.lineno, loop.target.id, call.args[0].id, body, code)
 
@@ -336,7 +337,7 @@ class _Reader:
                 )
 
     def _compile(self, tree: ast.Module | ast.Expression, mode: str) -> CodeType:
-        code = compile(ast.fix_missing_locations(tree), f"<listing {self.name}>", mode)
+        code = compile(tree, f"<listing {self.name}>", mode)
         assert isinstance(code, CodeType)
         return code
 

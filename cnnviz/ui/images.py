@@ -1,27 +1,16 @@
-"""The popup grid of a lesson's images, and their thumbnails."""
+"""The popup grid of a lesson's images."""
 
 from __future__ import annotations
 
-import numpy as np
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPixmap
+from PySide6.QtGui import QIcon, QKeyEvent
 from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from cnnviz.engine.layer import Array
 from cnnviz.text import tr
+from cnnviz.ui.look import thumbnail
 
 _MOST_SHOWN = 500
-
-
-def thumbnail(image: Array, side: int) -> QPixmap:
-    """Return an image of a lesson in grey, black its least number and white its greatest."""
-    values = np.atleast_2d(image.mean(0) if image.ndim == 3 else image)
-    low, high = float(values.min()), float(values.max())
-    grey = np.ascontiguousarray((values - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
-    rows, columns = grey.shape
-    made = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
-    keep = Qt.AspectRatioMode.KeepAspectRatio
-    return QPixmap.fromImage(made.scaled(side, side, keep, Qt.TransformationMode.FastTransformation))
 
 
 class ImageChooser(QFrame):

@@ -5,7 +5,15 @@ from __future__ import annotations
 from msgspec import Struct
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QLineEdit
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QLineEdit,
+    QWidget,
+)
 
 from cnnviz.text import tr
 from cnnviz.ui.player import Player
@@ -150,12 +158,33 @@ class Gate(QObject):
 
     Shortcuts of a window would take Space and the arrows from the buttons and sliders that use them. And
     while a key is held, its repetitions are dropped until the last step has been painted.
+
+    It listens to the widget that has the focus, and to no other: each event heard costs time.
+
+    Parameters
+    ----------
+    player : Player
+        Whose last step must have been painted.
+    window : QWidget
+        Whose controls they are.
     """
 
-    def __init__(self, player: Player, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._player = player
+    def __init__(self, player: Player, window: QWidget) -> None:
+        super().__init__(window)
+        self._player, self._window = player, window
         self._stepping = {QKeySequence(key) for name in STEPPING for key in KEYS[name].keys}
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._follow)
+
+    def _follow(self, before: QWidget | None, now: QWidget | None) -> None:
+        if before is not None:
+            before.removeEventFilter(self)
+        around: QObject | None = now
+        while around is not None and around is not self._window:
+            around = around.parent()
+        if now is not None and around is not None:
+            now.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Answer before the window's shortcuts do."""

@@ -1,12 +1,14 @@
-"""Turns a theme of the scene into Qt's palette, style sheet and icons."""
+"""Turns a theme of the scene into Qt's palette, style sheet and icons; and images into thumbnails."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPalette, QPixmap
 
+from cnnviz.engine.layer import Array
 from cnnviz.resources import resource
 from cnnviz.scene.theme import Theme
 
@@ -131,3 +133,14 @@ def icon(name: str, colour: str) -> QIcon:
         painter.end()
         made.addPixmap(pixmap)
     return made
+
+
+def thumbnail(image: Array, side: int) -> QPixmap:
+    """Return an image of a lesson in grey, black its least number and white its greatest."""
+    values = np.atleast_2d(image.mean(0) if image.ndim == 3 else image)
+    low, high = float(values.min()), float(values.max())
+    grey = np.ascontiguousarray((values - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
+    rows, columns = grey.shape
+    made = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+    keep = Qt.AspectRatioMode.KeepAspectRatio
+    return QPixmap.fromImage(made.scaled(side, side, keep, Qt.TransformationMode.FastTransformation))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from base64 import b64decode, b64encode
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
+from PySide6.QtCore import QByteArray, QCryptographicHash, QSettings, QStandardPaths
 
 VARIABLE = "CNNVIZ_SETTINGS"
 """The environment variable that names another file to remember things in."""
@@ -63,7 +62,10 @@ class Settings:
 
 def lesson_key(lesson: str) -> str:
     """Return the group of keys of a lesson, which may be a file with a long path."""
-    return "lesson-" + sha256(lesson.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    whole = QCryptographicHash.hash(
+        lesson.encode("utf-8", "surrogateescape"), QCryptographicHash.Algorithm.Sha256
+    )
+    return "lesson-" + bytes(whole.toHex().data()).decode()[:16]
 
 
 def _usual_path() -> Path:

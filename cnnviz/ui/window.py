@@ -6,8 +6,9 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QResizeEvent
@@ -31,11 +32,8 @@ from cnnviz.scene.theme import THEMES
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.exporting import ExportDialog, Exporter, ExportStrip, Order
-from cnnviz.ui.images import ImageChooser, thumbnail
 from cnnviz.ui.keys import Gate
-from cnnviz.ui.lessons import LessonChooser
-from cnnviz.ui.look import palette, style_sheet
+from cnnviz.ui.look import palette, style_sheet, thumbnail
 from cnnviz.ui.menus import connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.panes import (
     DEBUGGER,
@@ -54,6 +52,11 @@ from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
 from cnnviz.ui.training import TrainingPane
+
+if TYPE_CHECKING:
+    from cnnviz.ui.exporting import Exporter, ExportStrip, Order
+    from cnnviz.ui.images import ImageChooser
+    from cnnviz.ui.lessons import LessonChooser
 
 _LEAVES_WITHIN = 2.0
 """Seconds between two presses of Esc that leave the lecture view."""
@@ -93,9 +96,6 @@ class Window(QMainWindow):
         connect(self.actions_by_name, self._handlers())
         fill_menu_bar(self, self.actions_by_name)
         self._gate = Gate(self.player, self)
-        for widget in (self, *self.findChildren(QWidget)):
-            if widget is self or widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
-                widget.installEventFilter(self._gate)
         self._connect()
         self._restore()
         self._show_lesson()
@@ -108,8 +108,6 @@ class Window(QMainWindow):
         self.bar.put(self.rate, self.rate.spare)
         self.message, self.go_strip = MessageStrip(), GoStrip(self._go_to)
         self.expression_strip = ExpressionStrip(self.desk.take_expression)
-        self.exporter = Exporter(self)
-        self.export_strip = ExportStrip(self.exporter)
         self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
         self.debugger, self.timeline = DebuggerPane(self.player), TimelinePane(self.player)
         self.panes = (self.network, self.stage, self.debugger, self.timeline)
@@ -122,10 +120,10 @@ class Window(QMainWindow):
         self.splitter.setHandleWidth(3)
         self.splitter.setChildrenCollapsible(False)
         middle = QWidget()
-        column = QVBoxLayout(middle)
+        self._column = column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.bar, self.message, self.export_strip, self.go_strip, self.expression_strip):
+        for widget in (self.bar, self.message, self.go_strip, self.expression_strip):
             column.addWidget(widget)
         column.addWidget(self.splitter, 1)
         column.addWidget(self.training)
@@ -134,8 +132,48 @@ class Window(QMainWindow):
         self.setMinimumSize(1000, 620)
         self.setAcceptDrops(True)
         self.blank = Blank(self)
-        self.chooser = ImageChooser(self)
-        self.lessons = LessonChooser(self)
+
+    # What is made when first wanted, since a start can do without it.
+
+    @cached_property
+    def chooser(self) -> ImageChooser:
+        """What lets an image be chosen, or an expression."""
+        from cnnviz.ui.images import ImageChooser
+
+        made = ImageChooser(self)
+        made.chosen.connect(self.desk.choose)
+        return made
+
+    @cached_property
+    def lessons(self) -> LessonChooser:
+        """What lets a lesson be chosen."""
+        from cnnviz.ui.lessons import LessonChooser
+
+        made = LessonChooser(self)
+        made.chosen.connect(self.desk.open)
+        return made
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        """What writes frames."""
+        from cnnviz.ui.exporting import Exporter
+
+        made = Exporter(self)
+        made.ended.connect(self._tell_export_ended)
+        return made
+
+    @cached_property
+    def export_strip(self) -> ExportStrip:
+        """What says how far that is."""
+        from cnnviz.ui.exporting import ExportStrip
+
+        made = ExportStrip(self.exporter)
+        made.closed.connect(self.stage.setFocus)
+        self._column.insertWidget(self._column.indexOf(self.message) + 1, made)
+        return made
+
+    def _exports(self) -> bool:
+        return "exporter" in vars(self) and self.exporter.running
 
     def _connect(self) -> None:
         self.desk.changed.connect(self._show_lesson)
@@ -143,12 +181,9 @@ class Window(QMainWindow):
         self.desk.failed.connect(self.message.say)
         self.desk.iterated.connect(self._name_lesson)
         self.training.trainer.ended.connect(self.message.say)
-        self.chooser.chosen.connect(self.desk.choose)
-        self.lessons.chosen.connect(self.desk.open)
-        self.exporter.ended.connect(self._tell_export_ended)
         self.stage.painted.connect(self.player.set_shown)
         self.stage.started.connect(self.desk.set_start)
-        for strip in (self.message, self.export_strip, self.go_strip, self.expression_strip):
+        for strip in (self.message, self.go_strip, self.expression_strip):
             strip.closed.connect(self.stage.setFocus)
         self.player.moved.connect(
             lambda: self.actions_by_name[self.player.cursor.level.value].setChecked(True)
@@ -301,6 +336,8 @@ class Window(QMainWindow):
         self.player.pause()
         lesson, index = self.desk.lesson, self.player.cursor.index
         letters = self.player.letters
+        from cnnviz.ui.exporting import ExportDialog
+
         dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self, letters)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
@@ -383,7 +420,8 @@ class Window(QMainWindow):
         lecture, actions = self._lecture, self.actions_by_name
         self.menuBar().setVisible(not lecture)
         self.bar.setVisible(not lecture)
-        self.export_strip.setVisible(not lecture and self.exporter.running)
+        if self._exports():
+            self.export_strip.setVisible(not lecture)
         self.network.setVisible(not lecture and actions["network"].isChecked())
         self.debugger.setVisible(not lecture and actions["debugger"].isChecked())
         self.timeline.setVisible(lecture or actions["timeline"].isChecked())
@@ -443,7 +481,8 @@ class Window(QMainWindow):
         """Remember the place, sizes and looks."""
         self.player.pause()
         self.training.trainer.pause()
-        self.exporter.close()
+        if self._exports():
+            self.exporter.close()
         self.set_lecture(False)
         self.desk.remember()
         settings = self.settings

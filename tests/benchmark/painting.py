@@ -85,11 +85,11 @@ def _steps_on(window) -> list[float]:  # type: ignore[no-untyped-def]
 def starts(count: int) -> list[float]:
     """Return the seconds from a process's start to its first painting; the first start only warms up."""
     code = (
-        "import sys, time\n"
-        "from PySide6.QtWidgets import QApplication\n"
+        "import time\n"
         "from cnnviz.app import open_window\n"
         "def painted():\n"
         "    print(time.time())\n"
+        "    from PySide6.QtWidgets import QApplication\n"
         "    QApplication.quit()\n"
         "open_window('digits', painted)\n"
     )

@@ -10,8 +10,9 @@ import pytest
 from cnnviz.render.image import to_image
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Path, Rect
 from cnnviz.scene.numbers import number
-from cnnviz.scene.theme import THEMES, contrast, rgb
+from cnnviz.scene.theme import THEMES, rgb
 from tests.render.ink import pixels
+from tests.scene.test_theme import contrast
 
 SIDE = 40
 each_theme = pytest.mark.parametrize("theme", THEMES)
