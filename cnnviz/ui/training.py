@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QAction
@@ -23,11 +24,13 @@ from cnnviz.engine.training import Run
 from cnnviz.scene.numbers import brief, count
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.text import tr
-from cnnviz.ui.curves import Curves
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import KEYS, tip
 from cnnviz.ui.look import icon
 from cnnviz.ui.trainer import Trainer
+
+if TYPE_CHECKING:
+    from cnnviz.ui.curves import Curves
 
 
 class TrainingPane(QWidget):
@@ -199,6 +202,8 @@ class TrainingPane(QWidget):
             self._actions[name].setEnabled(run is not None)
         wanted = curves.isChecked() and run is not None
         if wanted and self.curves is None:
+            from cnnviz.ui.curves import Curves  # with its plots, when they are first wanted
+
             self.curves = Curves()
             self.curves.clicked.connect(self.choose)
             self._stack.addWidget(self.curves)
