@@ -62,6 +62,7 @@ VIEW = (
     SEPARATOR,
     Key("theme", "Light or dark", ("T",)),
     Key("letters", "Letters instead of numbers", ("A",), checkable=True),
+    Key("glide", "Glide between steps", checkable=True),
     SEPARATOR,
     Key("bigger", "Bigger", ("Ctrl++", "Ctrl+=")),
     Key("smaller", "Smaller", ("Ctrl+-",)),

@@ -61,6 +61,10 @@ class FramePane(QWidget):
         """Return marks on top of the frame, for what the pointer is at."""
         return []
 
+    def on_the_way(self, frame: Frame) -> Frame:
+        """Return what is painted while something in the frame is still on its way; it rests as the frame."""
+        return frame
+
     # ------------------------------------------------------------------------------------------- the frame
 
     @property
@@ -91,7 +95,7 @@ class FramePane(QWidget):
         if self._ring:
             marks.append(Rect(Box(1, 1, frame.width - 2, frame.height - 2), stroke="accent", width=2))
         painter = QPainter(self)
-        paint(painter, frame, self.theme)
+        paint(painter, self.on_the_way(frame), self.theme)
         if marks:
             paint(painter, Frame(frame.width, frame.height, tuple(marks)), self.theme)
         painter.end()

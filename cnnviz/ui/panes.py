@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractAnimation,
+    QEasingCurve,
+    QElapsedTimer,
+    QEvent,
+    Qt,
+    QVariantAnimation,
+    Signal,
+)
 from PySide6.QtGui import QAccessible, QHelpEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip
 
 from cnnviz.scene import lecture, panels
 from cnnviz.scene.frame import stage
+from cnnviz.scene.glide import glide
 from cnnviz.scene.marks import Box, Frame, Mark, Rect
 from cnnviz.scene.moment import role
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_stop
 from cnnviz.ui.pane import FramePane
@@ -20,6 +30,12 @@ from cnnviz.ui.player import Player
 
 NETWORK, STAGE, DEBUGGER, TIMELINE = (330, 600), (1140, 878), (450, 680), (1920, 146)
 """The sizes that the panes are made for, at unit 1."""
+
+_GLIDE = 150
+"""Milliseconds between two steps."""
+
+_REST = 220
+"""Milliseconds: of steps that follow one another faster, more would be on its way than at rest."""
 
 STRIP = 52
 """The height of what stands for the timeline in the lecture view, at unit 1."""
@@ -81,7 +97,15 @@ class StagePane(FramePane):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(360, 240)
         self.smallest_unit = 0.0
+        self.glides = True
         self._pointer: tuple[float, float] | None = None
+        self._composed: Operation | None = None
+        self._last: tuple[Operation | None, Frame] | None = None
+        self._glide = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=_GLIDE)
+        self._since = QElapsedTimer()
+        self._glide.setEasingCurve(QEasingCurve.Type.InOutCubic)
+        self._glide.valueChanged.connect(lambda _: self.update())
+        player.moved.connect(self._set_out)
         player.moved.connect(self._forget_pointer)
         player.moved.connect(self._tell)
 
@@ -91,8 +115,33 @@ class StagePane(FramePane):
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the stage on its ground, in the lecture view with the formula."""
+        self._composed = self.player.moment.operation
         lecture = self.smallest_unit > 0
         return [Rect(box, fill="ground"), *stage(self.player.moment, box, unit, lecture)]
+
+    def refresh(self) -> None:
+        """Compose anew at the next painting, and note what is shown until then."""
+        if self._frame is not None:
+            self._last = self._composed, self._frame
+        super().refresh()
+
+    def on_the_way(self, frame: Frame) -> Frame:
+        """Return the frame with what glides between its place before the last move and that after it."""
+        if self._glide.state() != QAbstractAnimation.State.Running or self._last is None:
+            return frame
+        operation, before = self._last
+        gliding = glide(before, frame, self._glide.currentValue()) if operation is self._composed else frame
+        if gliding is frame:
+            self._glide.stop()
+        return gliding
+
+    def _set_out(self) -> None:
+        """Begin to glide, unless steps follow one another so fast that nothing would ever rest."""
+        hurried = self._since.isValid() and self._since.elapsed() < _REST
+        self._since.restart()
+        self._glide.stop()
+        if self.glides and self.isVisible() and not hurried:
+            self._glide.start()
 
     def origin_at(self, x: float, y: float) -> Origin | None:
         """Return where the number at a point comes from."""

@@ -211,6 +211,7 @@ class Window(QMainWindow):
             "timeline": self._show_panes,
             "theme": self.toggle_theme,
             "letters": lambda: self.player.set_letters(self.actions_by_name["letters"].isChecked()),
+            "glide": lambda: setattr(self.stage, "glides", self.actions_by_name["glide"].isChecked()),
             "bigger": lambda: self.set_zoom(self.zoom + 10),
             "smaller": lambda: self.set_zoom(self.zoom - 10),
             "usual": lambda: self.set_zoom(100),
@@ -466,6 +467,8 @@ class Window(QMainWindow):
         settings = self.settings
         for name in ("network", "debugger", "timeline"):
             self.actions_by_name[name].setChecked(settings.flag(f"window/{name}", True))
+        self.stage.glides = settings.flag("window/glide", True)
+        self.actions_by_name["glide"].setChecked(self.stage.glides)
         if not self.restoreGeometry(settings.data("window/geometry")):
             self.resize(_first_size())
         self._take_look()
@@ -492,6 +495,7 @@ class Window(QMainWindow):
         settings.put("window/splitter", self.splitter.saveState())
         settings.put("window/theme", self.theme.name)
         settings.put("window/zoom", self.zoom)
+        settings.put("window/glide", int(self.stage.glides))
         with suppress(OSError):
             settings.save()
         super().closeEvent(event)

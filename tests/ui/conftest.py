@@ -44,8 +44,10 @@ def make_window(
 ) -> Iterator[MakeWindow]:
     made: list[Window] = []
 
-    def make(width: int = 1280, height: int = 720) -> Window:
+    def make(width: int = 1280, height: int = 720, glides: bool = False) -> Window:
         window = Window(lesson, "digits", Settings(settings_file))
+        if not glides:  # or every test would have to wait for a step to rest
+            window.stage.glides = False
         window.resize(width, height)
         window.show()
         window.activateWindow()
