@@ -53,8 +53,8 @@ def open_window(lesson: str | None, painted: Callable[[], None] | None = None) -
 def _import_qt() -> None:
     """Import Qt, but do without PySide6's `__feature__`, which nobody here uses.
 
-    To see who does, PySide6 puts its own `__import__` in the place of Python's, and reads the source of every
-    module imported from then on: a fifth of a start.
+    To see who does, PySide6 puts an `__import__` of its own before the one there was, and reads the source of
+    every module imported from then on: a fifth of a start.
     """
     from PySide6 import QtCore  # noqa: F401
 
