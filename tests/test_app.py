@@ -39,6 +39,6 @@ def test_no_source_is_read_to_see_who_wants_features_of_pyside():
 import cnnviz.app, linecache, sys
 cnnviz.app._import_qt()
 import cnnviz.ui.launch
-print(any(name.endswith("launch.py") for name in linecache.cache))
+print(any(name.endswith("window.py") for name in linecache.cache))
 """
     assert said_by(code) == "False"
