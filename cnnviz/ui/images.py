@@ -39,6 +39,7 @@ class ImageChooser(QFrame):
 
     def fill(self, images: Array | None, labels: list[str], shown: int) -> None:
         """Show images, the first few hundred and the one at hand; where there are none, a list."""
+        self.ensurePolished()  # or its text would have another size until it is shown
         self.grid.clear()
         self._listed = images is None
         mode = QListWidget.ViewMode.ListMode if self._listed else QListWidget.ViewMode.IconMode

@@ -117,6 +117,7 @@ class LessonChooser(QFrame):
     def open_in(self, window: QRect, shown: str, theme: Theme) -> None:
         """Show the panel in the middle of a window, the lesson at hand marked, and give it the keyboard."""
         self._delegate.theme = theme
+        self.list.ensurePolished()  # or its text would have another size until it is shown
         if self.list.count() == 0:
             self._fill()
         entry = self._delegate.grown(_ENTRY)

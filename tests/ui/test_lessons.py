@@ -117,3 +117,11 @@ def test_a_panel_shows_the_windows_theme(make_window):
     panel.hide()
     window.toggle_theme()
     assert open_panel(window).grab().toImage() != light
+
+
+def test_it_is_as_large_the_first_time_as_ever_after(make_window):
+    window = make_window(1600, 900)
+    first = open_panel(window).size()
+    assert first.width() < window.width() - 40, "or the window, not the text, gives its width"
+    QTest.keyClick(window.lessons.list, Qt.Key.Key_Escape)
+    assert open_panel(window).size() == first
