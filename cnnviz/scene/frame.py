@@ -11,14 +11,17 @@ from msgspec import Struct
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.lettered import lettered
-from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, label
-from cnnviz.scene.moment import Moment
+from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Spot, label
+from cnnviz.scene.memory import remembered
+from cnnviz.scene.moment import Moment, symbol
+from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.scene.pictures.generic import subtitle
 from cnnviz.scene.pictures.table import picture_of
 from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint, Stop
+from cnnviz.trace.odd import first_odd
 from cnnviz.trace.program import Program
 
 
@@ -123,8 +126,12 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
         strip = chain_strip(at, Box(inner.x, inner.y + top, inner.w, round(STRIP * unit)), unit)
         top += round(STRIP * unit) + 12 * unit
     area = Box(inner.x, inner.y + top, inner.w, inner.h - top - panel_height - 18 * unit)
+    title, badge = words_box.top(44 * unit), _odd_badge(at, words_box.top(44 * unit), unit)
+    if badge:
+        title = title._replace(w=badge[-1].box.x - title.x - 12 * unit)
     marks: list[Mark] = [
-        Label(words_box.top(44 * unit), head, 29 * unit),
+        Label(title, head, 29 * unit),
+        *badge,
         *_said(at, Box(inner.x, inner.y + 46 * unit, words_box.w, 58 * unit), tr(said.sentence), unit),
         *strip,
     ]
@@ -135,6 +142,35 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
         marks += lettered(at, picture, unit) if at.letters else picture
         marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
     return marks
+
+
+_first_odd = remembered(8)(first_odd)
+
+
+def _odd_badge(at: Moment, box: Box, unit: float) -> list[Rect | Label | Spot]:
+    """Say where the first number arose that is none, once there is one; a click goes there.
+
+    Letters tell no values, and so not this one.
+    """
+    odd = _first_odd(at.program)
+    if odd is None or odd.step > at.step.index or at.letters:
+        return []
+    cell = f"[{', '.join(map(str, odd.index))}]" if odd.index else ""
+    text = tr(
+        "first {value}: {operation}, {cell}, step {step}",
+        value=number(odd.value, 0),
+        operation=odd.operation,
+        cell=symbol(odd.array) + cell,
+        step=count(odd.step),
+    )
+    size = 17 * unit
+    width = min(box.w, 0.6 * size * len(text) + 24 * unit)
+    place = Box(box.right - width, box.y + 4 * unit, width, box.h - 8 * unit)
+    return [
+        Rect(place, fill="odd_cell", radius=5 * unit),
+        label(place.inset(10 * unit, 0), text, size, "odd", bold=True, align="center"),
+        Spot(place, "step", line=odd.step),
+    ]
 
 
 def _said(at: Moment, box: Box, sentence: str, unit: float) -> list[Mark]:

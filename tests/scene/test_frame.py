@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Cells, Frame, Group, Rect, Spot
+from cnnviz.scene.marks import Cells, Frame, Group, Label, Rect, Spot
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import number, power_of_ten
+from cnnviz.trace.odd import first_odd
 from cnnviz.trace.operation import Operation
 from tests.scene.looking import (
     PANES,
@@ -334,3 +335,17 @@ def test_every_pane_says_something(shown):
     for at, frame in shown[::9]:
         for pane in PANES:
             assert any(said(in_pane(frame, pane))), (pane, where(at))
+
+
+def test_from_where_the_first_number_is_none_a_badge_says_so():
+    shown = program("overflowing")
+    odd = first_odd(shown)
+    assert odd is not None
+    text = f"first NaN: conv, y[0, 0, 0], step {odd.step}"
+    for index in (odd.step - 1, odd.step, len(shown) - 1):
+        frame = compose(shown, index, view(*FULL))
+        assert (text in said(frame.marks)) == (index >= odd.step)
+    spot = next(mark for mark in frame.marks if isinstance(mark, Spot) and mark.kind == "step")
+    assert spot.line == odd.step
+    title = next(mark for mark in frame.marks if isinstance(mark, Label) and mark.runs[0].text == "fc")
+    assert title.box.right <= spot.box.x

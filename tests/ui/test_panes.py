@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QToolTip
 
 from cnnviz.scene.marks import Cells, Formula, Label, Path, Spot, flat
 from cnnviz.scene.panels.timeline_bar import timeline_edges
+from cnnviz.trace.odd import first_odd
 from cnnviz.ui.panes import computed_at
+from tests.scene.programs import overflowing
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 
@@ -353,3 +355,10 @@ def test_a_click_on_a_factor_goes_to_where_it_was_multiplied(window, qtbot):
     step = window.player.cursor.step
     assert step.operation.name == "sigma2.dx"
     assert program.state(step.index).writes == (("dx", (1,)),)
+
+
+def test_the_badge_of_the_first_number_that_is_none_leads_to_its_step(window, qtbot):
+    program = overflowing()
+    window.player.load(program, len(program) - 1)
+    qtbot.mouseClick(window.stage, LEFT, pos=center(spot(window.stage, "step").box))
+    assert window.player.cursor.index == first_odd(program).step
