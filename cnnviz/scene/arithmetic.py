@@ -19,6 +19,7 @@ from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, power_of_ten, scaled, superscript
 from cnnviz.scene.terms import Terms, term_variables, terms
+from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.additions import additions
 from cnnviz.trace.looptree import Line, Loop, walk
@@ -219,7 +220,7 @@ def draw(moment: Moment, box: Box, unit: float) -> list[Mark]:
     elif parts is not None:
         marks += _single(moment, parts, second, third, unit, scope)
     else:
-        marks += _coming(moment, second, unit, scope)
+        marks += _coming(moment, second, third, unit, scope)
     return marks
 
 
@@ -266,20 +267,44 @@ def _exhausted(moment: Moment, loop: Loop) -> bool:
     return False
 
 
-def _coming(moment: Moment, second: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
-    """At a loop's header, say what the next line will do; nothing of its result is shown before its step."""
+def _coming(moment: Moment, second: Box, third: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
+    """At a loop's header, say what is to come; nothing of its result is shown before its step."""
     node = moment.node
     assert isinstance(node, Loop)
-    following = node.body.statements[0]
-    if _exhausted(moment, node) or isinstance(following, Loop):
+    if _exhausted(moment, node):
         return []
+    marks: list[Mark] = []
+    ahead = _ahead(moment)
+    if ahead:
+        marks.append(Label(second, ahead, 20 * unit))
+        second = third
+    following = node.body.statements[0]
+    if isinstance(following, Loop):
+        return marks
     parts = anatomy(moment.operation.tree, following.number)
     assert parts is not None
     runs = (
         Run(tr("next:") + "  ", "muted"),
         *(Run(run.text, "muted") for run in with_places(moment, parts, scope)),
     )
-    return [Label(second, runs, 20 * unit, family="mono")]
+    return [*marks, Label(second, runs, 20 * unit, family="mono")]
+
+
+def _ahead(moment: Moment) -> tuple[Run, ...]:
+    """Return in words what each cell is going to be, with the arrays as the formula calls them.
+
+    It is said at the headers around the cells; inside a cell there is arithmetic to be seen.
+    """
+    operation, sentence = moment.operation, words(moment.operation.tree.name).ahead
+    if not sentence or (moment.terms_begun and moment.step.offset):
+        return ()
+    found = terms(moment)
+    texts = tr(sentence, terms=found.count if found else 1).split("`")
+    return tuple(
+        Run(symbol(text), _role(operation, text), True) if k % 2 else Run(text)
+        for k, text in enumerate(texts)
+        if text
+    )
 
 
 def _single(
