@@ -28,6 +28,8 @@ from cnnviz.trace.operation import Operation
 
 # So many terms are written out where a sum is told in letters; of more, the first and the last.
 _MOST_WRITTEN = 6
+# The size of the smallest terms in letters, at 1080 lines: an index is smaller than its name.
+_SMALLEST_TERM = 18
 
 
 def scope_of(moment: Moment) -> dict[str, Any]:
@@ -98,9 +100,9 @@ def _term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, .
         return with_numbers(moment, parts, scope, parts.choice.then)
     if parts.choice is not None:
         return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=True)
-    compared = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
+    compared = _compared(parts)
     if compared:
-        return with_numbers(moment, parts, scope, compared.span(1), bare=True)
+        return with_numbers(moment, parts, scope, compared, bare=True)
     return with_numbers(moment, parts, scope, skip=parts.target.name, bare=True)
 
 
@@ -366,9 +368,10 @@ def _sum(
     """Draw the terms of the cell in work with the current one marked, and the sum so far."""
     parts = anatomy(moment.operation.tree, found.line)
     assert parts is not None
-    page = _page(found)
+    start = _start(moment, parts, scope)
+    page = _page(found, _most_in_letters(moment, parts, bool(start), second.w, unit))
     written = [_term(moment, parts, {**scope, **term_variables(moment, found, k)}) for k in page]
-    start = _start(moment, parts, scope) if page.start == 0 else ()
+    start = start if page.start == 0 else ()
     # One width and one size for all, so that nothing moves from one term to the next.
     longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, parts))
     gap, dots = 22 * unit, (0.0 if len(page) == found.count else 26 * unit)
@@ -455,8 +458,37 @@ def _usual_length(moment: Moment, parts: Anatomy) -> int:
     return sum(moment.look(operand.name).width for operand in cells) + 1
 
 
-def _page(found: Terms) -> range:
-    """Return which terms are written out: pages of a fixed length, so that they stand still."""
+def _most_in_letters(moment: Moment, parts: Anatomy, starts: bool, width: float, unit: float) -> int | None:
+    """Return how many of the longest terms in letters can be read side by side; None for numbers."""
+    if not moment.letters:
+        return None
+    begun, end = _compared(parts) or (parts.choice.then if parts.choice else (parts.right, len(parts.text)))
+    longest, at = 0.0, begun
+    for operand in parts.operands:
+        if begun <= operand.start and operand.end <= end:
+            name = moment.names.longest(operand.name) if operand.index else operand.name
+            longest += name_width(_signs(parts.text[at : operand.start]) + name)
+            at = operand.end
+    longest += name_width(_signs(parts.text[at:end]))
+    gap = 22 * unit
+    room = width - (104 if starts else 26) * unit - 26 * unit
+    return max(1, int(room / (_SMALLEST_TERM * unit * longest + gap)))
+
+
+def _compared(parts: Anatomy) -> tuple[int, int] | None:
+    """Return where in a line stands what is compared with the largest so far; None if nothing is."""
+    found = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
+    return found.span(1) if found else None
+
+
+def _page(found: Terms, most: int | None) -> range:
+    """Return which terms are written out: pages of a fixed length, so that they stand still.
+
+    Parameters
+    ----------
+    most : int or None
+        No more than these have room, if it is known.
+    """
     in_hand = (
         max(0, found.done - 1)
         if found.current or found.done == found.count
@@ -464,6 +496,8 @@ def _page(found: Terms) -> range:
     )
     inner = found.loops[-1].count
     length = inner * max(1, 9 // inner) if inner <= 10 else 8
+    if most is not None and length > most:
+        length = most // inner * inner or most
     start = in_hand // length * length
     return range(start, min(start + length, found.count))
 
