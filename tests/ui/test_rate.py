@@ -44,6 +44,15 @@ def test_it_is_there_in_lessons_of_descents_alone(window):
     assert window.rate.isHidden()
 
 
+def test_the_title_keeps_its_room_beside_the_rate(make_window):
+    window = make_window(1280, 720)
+    window.desk.open("gradient-descent")
+    title = window.bar.title
+    assert title.isVisible() and title.text() == "Gradient descent"
+    assert window.rate.slider.isVisible() and window.rate.value.isVisible() and window.rate.reset.isVisible()
+    assert not title.geometry().intersects(window.bar.transport["start"].geometry())
+
+
 def test_keys_change_the_rate_and_keep_the_place(descents):
     player, desk = descents.player, descents.desk
     player.go_to(player.cursor.program.find("walk", line=6, s=1, t=2))

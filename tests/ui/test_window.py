@@ -61,6 +61,13 @@ def test_at_1280_by_720_every_control_is_there(window):
     assert not window.bar.title.text().endswith("…")
 
 
+def test_in_a_narrow_bar_a_short_control_stays_where_a_long_title_does_not(make_window):
+    bar = make_window(1000, 720).bar
+    assert not bar.title.isVisible()
+    assert bar.theme_button.isVisible() and bar.speed.isVisible()
+    assert bar.layout().minimumSize().width() <= bar.width()
+
+
 @pytest.mark.parametrize("name", ["network", "debugger", "timeline"])
 def test_panes_can_be_hidden_and_come_back(window, name):
     pane, action = getattr(window, name), window.actions_by_name[name]
