@@ -19,6 +19,7 @@ from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, power_of_ten, scaled, superscript
 from cnnviz.scene.terms import Terms, term_variables, terms
+from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.additions import additions
 from cnnviz.trace.looptree import Line, Loop, walk
@@ -27,6 +28,8 @@ from cnnviz.trace.operation import Operation
 
 # So many terms are written out where a sum is told in letters; of more, the first and the last.
 _MOST_WRITTEN = 6
+# The size of the smallest terms in letters, at 1080 lines: an index is smaller than its name.
+_SMALLEST_TERM = 18
 
 
 def scope_of(moment: Moment) -> dict[str, Any]:
@@ -97,9 +100,9 @@ def _term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, .
         return with_numbers(moment, parts, scope, parts.choice.then)
     if parts.choice is not None:
         return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=True)
-    compared = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
+    compared = _compared(parts)
     if compared:
-        return with_numbers(moment, parts, scope, compared.span(1), bare=True)
+        return with_numbers(moment, parts, scope, compared, bare=True)
     return with_numbers(moment, parts, scope, skip=parts.target.name, bare=True)
 
 
@@ -219,7 +222,7 @@ def draw(moment: Moment, box: Box, unit: float) -> list[Mark]:
     elif parts is not None:
         marks += _single(moment, parts, second, third, unit, scope)
     else:
-        marks += _coming(moment, second, unit, scope)
+        marks += _coming(moment, second, third, unit, scope)
     return marks
 
 
@@ -266,20 +269,44 @@ def _exhausted(moment: Moment, loop: Loop) -> bool:
     return False
 
 
-def _coming(moment: Moment, second: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
-    """At a loop's header, say what the next line will do; nothing of its result is shown before its step."""
+def _coming(moment: Moment, second: Box, third: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
+    """At a loop's header, say what is to come; nothing of its result is shown before its step."""
     node = moment.node
     assert isinstance(node, Loop)
-    following = node.body.statements[0]
-    if _exhausted(moment, node) or isinstance(following, Loop):
+    if _exhausted(moment, node):
         return []
+    marks: list[Mark] = []
+    ahead = _ahead(moment)
+    if ahead:
+        marks.append(Label(second, ahead, 20 * unit))
+        second = third
+    following = node.body.statements[0]
+    if isinstance(following, Loop):
+        return marks
     parts = anatomy(moment.operation.tree, following.number)
     assert parts is not None
     runs = (
         Run(tr("next:") + "  ", "muted"),
         *(Run(run.text, "muted") for run in with_places(moment, parts, scope)),
     )
-    return [Label(second, runs, 20 * unit, family="mono")]
+    return [*marks, Label(second, runs, 20 * unit, family="mono")]
+
+
+def _ahead(moment: Moment) -> tuple[Run, ...]:
+    """Return in words what each cell is going to be, with the arrays as the formula calls them.
+
+    It is said at the headers around the cells; inside a cell there is arithmetic to be seen.
+    """
+    operation, sentence = moment.operation, words(moment.operation.tree.name).ahead
+    if not sentence or (moment.terms_begun and moment.step.offset):
+        return ()
+    found = terms(moment)
+    texts = tr(sentence, terms=found.count if found else 1).split("`")
+    return tuple(
+        Run(symbol(text), _role(operation, text), True) if k % 2 else Run(text)
+        for k, text in enumerate(texts)
+        if text
+    )
 
 
 def _single(
@@ -341,9 +368,10 @@ def _sum(
     """Draw the terms of the cell in work with the current one marked, and the sum so far."""
     parts = anatomy(moment.operation.tree, found.line)
     assert parts is not None
-    page = _page(found)
+    start = _start(moment, parts, scope)
+    page = _page(found, _most_in_letters(moment, parts, bool(start), second.w, unit))
     written = [_term(moment, parts, {**scope, **term_variables(moment, found, k)}) for k in page]
-    start = _start(moment, parts, scope) if page.start == 0 else ()
+    start = start if page.start == 0 else ()
     # One width and one size for all, so that nothing moves from one term to the next.
     longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, parts))
     gap, dots = 22 * unit, (0.0 if len(page) == found.count else 26 * unit)
@@ -430,8 +458,37 @@ def _usual_length(moment: Moment, parts: Anatomy) -> int:
     return sum(moment.look(operand.name).width for operand in cells) + 1
 
 
-def _page(found: Terms) -> range:
-    """Return which terms are written out: pages of a fixed length, so that they stand still."""
+def _most_in_letters(moment: Moment, parts: Anatomy, starts: bool, width: float, unit: float) -> int | None:
+    """Return how many of the longest terms in letters can be read side by side; None for numbers."""
+    if not moment.letters:
+        return None
+    begun, end = _compared(parts) or (parts.choice.then if parts.choice else (parts.right, len(parts.text)))
+    longest, at = 0.0, begun
+    for operand in parts.operands:
+        if begun <= operand.start and operand.end <= end:
+            name = moment.names.longest(operand.name) if operand.index else operand.name
+            longest += name_width(_signs(parts.text[at : operand.start]) + name)
+            at = operand.end
+    longest += name_width(_signs(parts.text[at:end]))
+    gap = 22 * unit
+    room = width - (104 if starts else 26) * unit - 26 * unit
+    return max(1, int(room / (_SMALLEST_TERM * unit * longest + gap)))
+
+
+def _compared(parts: Anatomy) -> tuple[int, int] | None:
+    """Return where in a line stands what is compared with the largest so far; None if nothing is."""
+    found = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
+    return found.span(1) if found else None
+
+
+def _page(found: Terms, most: int | None) -> range:
+    """Return which terms are written out: pages of a fixed length, so that they stand still.
+
+    Parameters
+    ----------
+    most : int or None
+        No more than these have room, if it is known.
+    """
     in_hand = (
         max(0, found.done - 1)
         if found.current or found.done == found.count
@@ -439,6 +496,8 @@ def _page(found: Terms) -> range:
     )
     inner = found.loops[-1].count
     length = inner * max(1, 9 // inner) if inner <= 10 else 8
+    if most is not None and length > most:
+        length = most // inner * inner or most
     start = in_hand // length * length
     return range(start, min(start + length, found.count))
 

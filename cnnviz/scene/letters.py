@@ -56,6 +56,14 @@ class Names(Struct, frozen=True, eq=False, dict=True):
             self._known[key] = self._cell(array, index)
         return self._known[key]
 
+    def longest(self, array: str) -> str:
+        """Return a name as long as any that a cell of an array has."""
+        sign, letter = self._letter(array)
+        if letter in self.given:
+            return sign + max(self.given[letter], key=name_width)
+        shape = self._shape(array)
+        return sign + letter + _subscript(tuple(size - 1 for size in shape), shape)
+
     def _cell(self, array: str, index: tuple[int, ...]) -> str:
         place = own_place(self.operation.call, array, index)
         if place is None:  # what is written there is the gradient of padding, which nobody asks for
@@ -168,10 +176,11 @@ def plain(grid: Cells) -> Cells:
 def products(of: Names, grid: Cells, factors: Sequence[Sequence[Sequence[Place]]], unit: float) -> Cells:
     """Return a grid of products with names in its cells, but for those that are missing."""
     texts = tuple(tuple(product(*(of.cell(*place) for place in cell)) for cell in row) for row in factors)
-    broken = tuple(tuple(text.replace("·", "·\n") for text in row) for row in texts)
-    if size_of(grid, broken, unit) > size_of(grid, texts, unit):
-        texts = broken
-    drawn = in_cells(grid, texts, unit)
+    broken = (
+        tuple(tuple(text.replace("·", sign) for text in row) for row in texts) for sign in ("·\n", "\n·")
+    )
+    largest = max(texts, *broken, key=lambda each: size_of(grid, each, unit))
+    drawn = in_cells(grid, largest, unit)
     return replace(drawn, texts=where_written(drawn.texts, grid))
 
 
@@ -191,7 +200,8 @@ def size_of(grid: Cells, texts: Texts, unit: float) -> float:
     wide = max((name_width(line) for text in lines for line in text), default=1.0)
     high = max((len(text) for text in lines), default=1)
     cell_width, cell_height = grid.cell
-    return min(cell_width * 0.88 / max(wide, 1.2), cell_height * 0.74 / (1.25 * high), 26 * unit)
+    share = 0.74 if high == 1 else 0.9  # several lines fill the cell's height
+    return min(cell_width * 0.88 / max(wide, 1.2), cell_height * share / (1.25 * high), 26 * unit)
 
 
 @lru_cache(maxsize=16384)

@@ -26,12 +26,17 @@ class Words(Struct, frozen=True):
         The same as formulas, written as `cnnviz.scene.typesetting` says, with the listing's own indices.
     variables : Mapping[str, str]
         What the loop variables count.
+    ahead : str
+        What is about to be computed, said before it has begun: with arrays between backticks as the listing
+        calls them, and ``{terms}`` where the number of a cell's terms goes; empty where the first line
+        computes something already.
     """
 
     title: str
     sentence: str
     formula: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    ahead: str = ""
 
 
 _MAP = {"c": "channel", "i": "row", "j": "column"}
@@ -50,6 +55,8 @@ WORDS: Mapping[str, Words] = {
             r"H_{\mathrm{out}} = \left\lfloor\frac{H - K_h + 2P}{S}\right\rfloor + 1",
         ),
         {**_OUTPUT, "c": "input channel", **_KERNEL},
+        ahead="Each cell of `y` will be the bias `b` plus a sum of products `w` · `x`: {terms} of them for "
+        "each cell.",
     ),
     "conv2d_db": Words(
         "gradient of the bias",
@@ -57,6 +64,7 @@ WORDS: Mapping[str, Words] = {
         "of the map's gradients.",
         (r"\db{o} = \sum_{i,j} \dy{o,i,j}",),
         {"o": "output map", "i": "row", "j": "column"},
+        ahead="Each `db` will be the sum of all the gradients `dy` of its output map: {terms} of them.",
     ),
     "conv2d_dw": Words(
         "gradient of the kernels",
@@ -71,6 +79,8 @@ WORDS: Mapping[str, Words] = {
             "i": "gradient row",
             "j": "gradient column",
         },
+        ahead="Each `dw` will be a sum of products `dy` · `x`: {terms} of them, one for each place of the "
+        "kernel.",
     ),
     "conv2d_dx": Words(
         "gradient of the input, gathered",
@@ -81,6 +91,7 @@ WORDS: Mapping[str, Words] = {
             r"\part{w}{w^\circlearrowleft_{o,c,u,v}} = \w{o,c,\,K_h-1-u,\,K_w-1-v}",
         ),
         {"c": "channel", "p": "row", "q": "column", "o": "output map", **_KERNEL},
+        ahead="Each `dx` will be a sum of products `w` · `dy`, the kernel turned by 180°: {terms} of them.",
     ),
     "conv2d_dx_scatter": Words(
         "gradient of the input, scattered",
@@ -88,18 +99,22 @@ WORDS: Mapping[str, Words] = {
         "that it was computed from.",
         (r"\dx{c,\,iS+u,\,jS+v} \add \dy{o,i,j}\; \w{o,c,u,v}",),
         {**_OUTPUT, "c": "input channel", **_KERNEL},
+        ahead="Every `dx` begins at 0; each `dy`, times each weight `w`, will be added to the `dx` under "
+        "that weight.",
     ),
     "relu": Words(
         "",
         "Negative numbers become 0; positive numbers pass unchanged.",
         (r"\y{c,i,j} = \mathrm{max}(\x{c,i,j}, 0)",),
         _MAP,
+        ahead="Each cell of `y` will be the larger of two numbers: its cell of `x`, and 0.",
     ),
     "relu_dx": Words(
         "gradient of the input",
         "The gradient passes where the input was positive; where it was clipped, nothing comes back.",
         (r"\dx{c,i,j} = \begin{cases} \dy{c,i,j} & \x{c,i,j} > 0 \\ 0 & \x{c,i,j} \le 0 \end{cases}",),
         _MAP,
+        ahead="Each `dx` will be the `dy` of its cell where `x` > 0, and 0 elsewhere.",
     ),
     "leaky_relu": Words(
         "",
@@ -109,6 +124,7 @@ WORDS: Mapping[str, Words] = {
             r" \\ \alpha\, \x{c,i,j} & \x{c,i,j} \le 0 \end{cases}",
         ),
         _MAP,
+        ahead="Each cell of `y` will be its cell of `x` where `x` > 0, and α · `x` elsewhere.",
     ),
     "leaky_relu_dx": Words(
         "gradient of the input",
@@ -118,30 +134,35 @@ WORDS: Mapping[str, Words] = {
             r" \\ \alpha\, \dy{c,i,j} & \x{c,i,j} \le 0 \end{cases}",
         ),
         _MAP,
+        ahead="Each `dx` will be the `dy` of its cell where `x` > 0, and α · `dy` elsewhere.",
     ),
     "sigmoid": Words(
         "",
         "Every number is squashed to one between 0 and 1.",
         (r"\y{c,i,j} = \sigma(\x{c,i,j})", r"\sigma(a) = \frac{1}{1 + e^{-a}}"),
         _MAP,
+        ahead="Each cell of `y` will be σ(`x`), a number between 0 and 1.",
     ),
     "sigmoid_dx": Words(
         "gradient of the input",
         "The gradient is multiplied by the slope of the sigmoid, which its output tells: y (1 − y).",
         (r"\dx{c,i,j} = \dy{c,i,j}\; \y{c,i,j}\, (1 - \y{c,i,j})",),
         _MAP,
+        ahead="Each `dx` will be a product: the `dy` of its cell, times the slope `y` · (1 − `y`).",
     ),
     "tanh": Words(
         "",
         "Every number is squashed to one between −1 and 1.",
         (r"\y{c,i,j} = \tanh \x{c,i,j}", r"\tanh a = \frac{e^a - e^{-a}}{e^a + e^{-a}}"),
         _MAP,
+        ahead="Each cell of `y` will be tanh `x`, a number between −1 and 1.",
     ),
     "tanh_dx": Words(
         "gradient of the input",
         "The gradient is multiplied by the slope of tanh, which its output tells: 1 − y².",
         (r"\dx{c,i,j} = \dy{c,i,j}\; (1 - \part{y}{y_{c,i,j}^2})",),
         _MAP,
+        ahead="Each `dx` will be a product: the `dy` of its cell, times the slope 1 − `y`².",
     ),
     "max_pool2d": Words(
         "",
@@ -151,6 +172,8 @@ WORDS: Mapping[str, Words] = {
             r"\part{switch}{\mathrm{switch}_{c,i,j}} = \arg\max_{u,v}\, \x{c,\,iS+u,\,jS+v}",
         ),
         {**_MAP, **_WINDOW},
+        ahead="Each cell of `y` will be the largest `x` of its window of {terms}; `switch` will tell which "
+        "one it was.",
     ),
     "max_pool2d_dx": Words(
         "gradient of the input",
@@ -160,12 +183,16 @@ WORDS: Mapping[str, Words] = {
             r"(u K_w + v = \part{switch}{\mathrm{switch}_{c,i,j}})",
         ),
         {**_MAP, **_WINDOW},
+        ahead="Every `dx` begins at 0; each `dy` will be added to the one `dx` of its window that `switch` "
+        "names.",
     ),
     "avg_pool2d": Words(
         "",
         "Each window is replaced by its mean.",
         (r"\y{c,i,j} = \frac{1}{K_h K_w} \sum_{u,v} \,\x{c,\,iS+u,\,jS+v}",),
         {**_MAP, **_WINDOW},
+        ahead="Each cell of `y` will be the mean of its window: its {terms} cells of `x` added up, divided "
+        "by {terms}.",
     ),
     "avg_pool2d_dx": Words(
         "gradient of the input",
@@ -173,18 +200,22 @@ WORDS: Mapping[str, Words] = {
         "share of the gradient.",
         (r"\dx{c,\,iS+u,\,jS+v} \add \frac{1}{K_h K_w}\, \dy{c,i,j}",),
         {**_MAP, **_WINDOW},
+        ahead="Every `dx` begins at 0; each `dy`, divided by {terms}, will be added to every `dx` of its "
+        "window.",
     ),
     "flatten": Words(
         "",
         "The maps are written as one column: channel after channel, row after row.",
         (r"\y{(cH+i)W+j} = \x{c,i,j}",),
         _MAP,
+        ahead="Each cell of `x` will be copied into the column `y`, in the order in which it is read.",
     ),
     "flatten_dx": Words(
         "gradient of the input",
         "Each gradient goes back to the place that its number came from.",
         (r"\dx{c,i,j} = \dy{(cH+i)W+j}",),
         _MAP,
+        ahead="Each `dx` will be copied from the place in the column `dy` that its number went to.",
     ),
     "linear": Words(
         "",
@@ -194,12 +225,15 @@ WORDS: Mapping[str, Words] = {
             r"\part{y}{z_n} = \sum_m \,\w{m,n}\, \x{m} + \b{n}",
         ),
         {"n": "neuron", "m": "input"},
+        ahead="Each `y` will be the bias `b` plus a sum of products `w` · `x`: {terms} of them, one for "
+        "each input.",
     ),
     "linear_db": Words(
         "gradient of the bias",
         "A bias moves its neuron's output one for one, so their gradients are the same.",
         (r"\db{n} = \dy{n}",),
         {"n": "neuron"},
+        ahead="Each `db` will be the same number as the `dy` of its neuron.",
     ),
     "linear_dw": Words(
         "gradient of the weights",
@@ -209,6 +243,8 @@ WORDS: Mapping[str, Words] = {
             r"\dw{m,n} = \x{m}\; \dy{n}",
         ),
         {"m": "input", "n": "neuron"},
+        ahead="Each `dw` will be one product: the `x` that its weight multiplies, times the `dy` of its "
+        "neuron.",
     ),
     "linear_dx": Words(
         "gradient of the input",
@@ -216,6 +252,7 @@ WORDS: Mapping[str, Words] = {
         "the weight between them.",
         (r"\dx{} = \w{}\; \dy{}", r"\dx{m} = \sum_n \,\w{m,n}\; \dy{n}"),
         {"m": "input", "n": "neuron"},
+        ahead="Each `dx` will be a sum of products `w` · `dy`: {terms} of them, one for each neuron.",
     ),
     "softmax": Words(
         "",
@@ -244,6 +281,7 @@ WORDS: Mapping[str, Words] = {
         "The gradient of the loss is the output minus the target.",
         (r"\dy{n} = {-}(\t{n} - \y{n})",),
         {"n": "output"},
+        ahead="Each `dy` will be −(`t` − `y`), which is the output minus the target.",
     ),
     "cross_entropy": Words(
         "",
@@ -257,6 +295,7 @@ WORDS: Mapping[str, Words] = {
         "Softmax and cross-entropy together have the simplest gradient there is: probability minus target.",
         (r"\dx{n} = \y{n} - \t{n}",),
         {"n": "class"},
+        ahead="Each `dx` will be `y` − `t`: the probability minus the target.",
     ),
     "binary_cross_entropy": Words(
         "",
@@ -269,12 +308,14 @@ WORDS: Mapping[str, Words] = {
         "Sigmoid and cross-entropy together have the simplest gradient there is: output minus target.",
         (r"\dx{n} = \y{n} - \t{n}",),
         {"n": "output"},
+        ahead="Each `dx` will be `y` − `t`: the output minus the target.",
     ),
     "sgd": Words(
         "update",
         "Every parameter takes a small step against its gradient, which is downhill.",
         (r"\w{n} \leftarrow \w{n} - \eta\, \dw{n}", r"\eta = \mathrm{lr}"),
         {"n": "parameter"},
+        ahead="Each `w` will become `w` − η · `dw`: what it was, less a small part of its gradient.",
     ),
     "sgd_momentum": Words(
         "update",
@@ -285,6 +326,7 @@ WORDS: Mapping[str, Words] = {
             r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
         ),
         {"n": "parameter"},
+        ahead="Each speed `v` will become μ · `v` + `dw`; then each `w` will become `w` − η · `v`.",
     ),
     # Of an expression; its own formula is the expression.
     "forward": Words(
@@ -302,6 +344,8 @@ WORDS: Mapping[str, Words] = {
         "negative.",
         (r"\w{s,t+1} = \w{s,t} - \mathrm{lr} \cdot \dw{s,t}",),
         {"s": "start", "t": "step"},
+        ahead="From each start `w` will go step by step: `E` and its slope `dw` are found, then lr · `dw` "
+        "is taken off `w`.",
     ),
     "adam": Words(
         "update",
@@ -313,12 +357,15 @@ WORDS: Mapping[str, Words] = {
             r" - \eta\, \frac{\m{n} / (1 - \beta_1^t)}{\sqrt{\v{n} / (1 - \beta_2^t)} + \varepsilon}",
         ),
         {"n": "parameter"},
+        ahead="Each `w` will step by `m`, the running mean of `dw`, divided by the root of `v`, that of "
+        "its square.",
     ),
     "read_pixels": Words(
         "",
         "Every number of a pixel, 0 to 255, is divided by 255; one channel is written after the other.",
         (r"\x{c,i,j} = \frac{\part{image}{\mathrm{image}_{i,j,c}}}{255}",),
         _MAP,
+        ahead="Each cell of `x` will be one of the numbers of a pixel of the `image`, divided by 255.",
     ),
 }
 
@@ -331,6 +378,7 @@ WORDS = {
             words.sentence,
             tuple(formula.replace("{c,i,j}", "{n}").replace("_{c,i,j}", "_n") for formula in words.formula),
             _COLUMN,
+            words.ahead,
         )
         for name, words in WORDS.items()
         if name.removesuffix("_dx") in ("relu", "leaky_relu", "sigmoid", "tanh")

@@ -140,8 +140,8 @@ class TopBar(QWidget):
         self._spare: tuple[QWidget, ...] = (
             step_by,
             speed,
-            self.title,
             self.theme_button,
+            self.title,
             self.speed_text,
             self.speed,
             self.save,
@@ -165,15 +165,25 @@ class TopBar(QWidget):
         self._fit()
 
     def _fit(self) -> None:
+        """Hide what has no room: what is spared first, unless it still fits beside what is kept."""
         for widget in self._spare:
             widget.show()
+        hidden: list[QWidget] = []
+        for widget in self._spare:
+            if self._has_room():
+                break
+            widget.hide()
+            hidden.append(widget)
+        for widget in reversed(hidden):
+            widget.show()
+            if not self._has_room():
+                widget.hide()
+
+    def _has_room(self) -> bool:
         row = self.layout()
         assert row is not None
-        for widget in self._spare:
-            row.activate()
-            if row.minimumSize().width() <= self.width():
-                return
-            widget.hide()
+        row.activate()
+        return row.minimumSize().width() <= self.width()
 
     def set_look(self, theme: Theme, text: int) -> None:
         """Take colours, and sizes that go with a size of text in pixels."""
@@ -244,8 +254,9 @@ class Title(QLabel):
         return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        """Do with a few letters."""
-        return QSize(self.fontMetrics().horizontalAdvance("mmmm…"), super().minimumSizeHint().height())
+        """Do with as many letters as tell one title from another."""
+        few = self.fontMetrics().horizontalAdvance("mmmmmmmmm…")
+        return QSize(min(few, self.sizeHint().width()), super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Elide for the new width."""

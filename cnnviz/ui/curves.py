@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
-from PySide6.QtWidgets import QGraphicsItem, QGridLayout, QWidget
+from PySide6.QtWidgets import QGraphicsItem, QGridLayout, QLabel, QWidget
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.training import Run, running_mean
 from cnnviz.render.painter import paint
 from cnnviz.scene.marks import Box, Frame, Rect
-from cnnviz.scene.numbers import count
+from cnnviz.scene.numbers import brief, count
 from cnnviz.scene.panels.kernels import kernels
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.text import tr
@@ -27,6 +27,9 @@ _WINDOW = 100
 
 _MOST_POINTS, _MOST_DOTS = 500, 6_000
 """Of a line, and of dots: more are not seen, and take long to paint."""
+
+_HIGHEST = 10.0
+"""How many times as high as at first, or as 1, the loss may be before it leaves its axis: it diverges."""
 
 
 class Curves(QWidget):
@@ -54,6 +57,9 @@ class Curves(QWidget):
             tr("A dot is the loss of one image, the highest cut off. Click: go to this iteration")
         )
         self.kernels = KernelsView()
+        self.beyond = QLabel()
+        self.beyond.setWordWrap(True)
+        self.beyond.hide()
         self.each = _dots(pyqtgraph)
         self.loss.addItem(self.each)
         self.mean = self.loss.plot(antialias=True, skipFiniteCheck=True)
@@ -62,12 +68,13 @@ class Curves(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(16, 12, 16, 8)
         grid.setSpacing(12)
-        grid.addWidget(self.loss, 0, 0)
-        grid.addWidget(self.accuracy, 0, 1)
-        grid.addWidget(self.kernels, 1, 0, 1, 2)
-        for stretches in (grid.setColumnStretch, grid.setRowStretch):
-            stretches(0, 5)
-            stretches(1, 4)
+        grid.addWidget(self.beyond, 0, 0, 1, 2)
+        grid.addWidget(self.loss, 1, 0)
+        grid.addWidget(self.accuracy, 1, 1)
+        grid.addWidget(self.kernels, 2, 0, 1, 2)
+        for stretches, first in ((grid.setColumnStretch, 0), (grid.setRowStretch, 1)):
+            stretches(first, 5)
+            stretches(first + 1, 4)
 
     def _plot(self, name: str) -> Any:
         """Return an empty plot that stays as it is when it is dragged."""
@@ -92,7 +99,10 @@ class Curves(QWidget):
     def set_look(self, theme: Theme, text: int) -> None:
         """Take colours, and the size of text in pixels."""
         self._look = (theme, text)
-        self.setStyleSheet(f"Curves {{ background: {theme.color('ground')}; }}")
+        self.setStyleSheet(
+            f"Curves {{ background: {theme.color('ground')}; }}"
+            f"QLabel {{ color: {theme.color('ink')}; font-size: {text}px; }}"
+        )
         font = QFont(self.font())
         font.setPixelSize(text)
         pen = self._pg.mkPen
@@ -157,13 +167,14 @@ class Curves(QWidget):
         losses = run.losses[: run.done]
         losses = losses[np.isfinite(losses)]
         at, mean = np.arange(len(losses)), running_mean(losses, _WINDOW)
+        highest = self._highest(losses, mean)
+        drawn = 1000 * highest  # what is far beyond the axis cannot be painted
         dots, some = _spread(len(at), _MOST_DOTS), _spread(len(at), _MOST_POINTS)
-        self.each.set_points(at[dots], losses[dots])
-        self.mean.setData(at[some], mean[some])
+        self.each.set_points(at[dots], np.minimum(losses[dots], drawn))
+        self.mean.setData(at[some], np.minimum(mean[some], drawn))
         measured = sorted(run.accuracies)
         measured = [measured[k] for k in _spread(len(measured), _MOST_POINTS)]
         self.right.setData(measured, [100 * run.accuracies[t] for t in measured])
-        highest = max(1.25 * float(mean[: run.iterations].max(initial=0.0)), 1e-9) if len(mean) else 3.0
         self.loss.setRange(xRange=(0, run.iterations), yRange=(0, highest), padding=0.0)
         self.accuracy.setRange(xRange=(0, run.iterations), yRange=(0, 100), padding=0.0)
         for mark in self.marks:
@@ -179,6 +190,23 @@ class Curves(QWidget):
                     last=last,
                 )
             )
+
+    def _highest(self, losses: Array, mean: Array) -> float:
+        """Return where the axis of the loss ends; say it in words if the line goes on beyond it."""
+        if not len(mean):
+            self.beyond.hide()
+            return 3.0
+        found, most = float(mean.max()), _HIGHEST * max(float(losses[0]), 1.0)
+        self.beyond.setVisible(found > most)
+        self.beyond.setText(
+            tr(
+                "At iteration {left} the loss has left its axis; at iteration {last} it is {loss}.",
+                left=count(int(np.argmax(mean > most))),
+                last=count(len(losses) - 1),
+                loss=brief(float(losses[-1])),
+            )
+        )
+        return max(min(1.25 * found, most), 1e-9)
 
 
 def _spread(count: int, most: int) -> NDArray[np.integer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -11,7 +12,7 @@ from cnnviz.engine.descent import Descent
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import VIEWS
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.descents import Descents, rate_beside, without_changes
+from cnnviz.lesson.descents import Descents, changed, rate_beside, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.trace.cursor import LEVELS
@@ -51,20 +52,19 @@ class Desk(QObject):
     ) -> None:
         super().__init__(parent)
         self.settings = settings
-        self.lesson, self._source = lesson, _whole(source)
+        self.lesson, (self._source, changes) = lesson, _parts(source)
         self.player = Player(lesson.program, lesson.samples.classes, parent=self)
         self.player.stops = lesson.stops
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
-        self._restore()
+        self.player.set_letters(settings.flag("player/letters", False))
+        self._restore(changes)
 
     @property
     def source(self) -> str:
         """What the lesson as it is now would be loaded by: a name, or a file's whole path."""
         samples = self.lesson.samples
-        if isinstance(samples, Descents):
-            return without_changes(self._source)[0] + samples.changes
-        return self._source
+        return self._source + (samples.changes if isinstance(samples, Descents) else "")
 
     def open(self, source: str) -> None:
         """Put another lesson on the desk, at the place where it was left; on an error all stays."""
@@ -76,10 +76,10 @@ class Desk(QObject):
     def _put(self, source: str) -> None:
         lesson = load_lesson(source)
         self.remember()
-        self.lesson, self._source = lesson, _whole(source)
+        self.lesson, (self._source, changes) = lesson, _parts(source)
         self.player.clear_breakpoints()
         self._load(0)
-        self._restore()
+        self._restore(changes)
         self.changed.emit()
 
     def choose(self, image: int) -> None:
@@ -195,15 +195,19 @@ class Desk(QObject):
         if self.lesson.run is None:  # a training begins anew, and its first iteration has an image of its own
             self.settings.put(f"{key}/image", self.lesson.image)
         self.settings.put(f"{key}/input_gradient", self.lesson.program.view)
+        if isinstance(self.lesson.samples, Descents):
+            self.settings.put(f"{key}/changes", self.lesson.samples.changes)
         self.settings.put("window/lesson", self._source)
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
+        self.settings.put("player/letters", int(self.player.letters))
 
     def _load(self, step: int) -> None:
         lesson = self.lesson
         self.player.load(lesson.program, step, lesson.samples.classes, lesson.stops)
 
-    def _restore(self) -> None:
+    def _restore(self, changes: str) -> None:
+        """Go to where the lesson was left; of descents, changes that were asked for come before old ones."""
         settings, lesson, key = self.settings, self.lesson, lesson_key(self._source)
         image = settings.number(f"{key}/image", lesson.image, 0, len(lesson.samples) - 1)
         if image != lesson.image:
@@ -211,14 +215,17 @@ class Desk(QObject):
         view = settings.text(f"{key}/input_gradient")
         if view in VIEWS and lesson.program.view:
             self.lesson = self.lesson.in_view(view)
+        if isinstance(lesson.samples, Descents) and not changes:
+            with suppress(CnnvizError):
+                old = settings.text(f"{key}/changes")
+                self.lesson = lesson.with_descents(changed(lesson.samples, old))
         step = settings.number(f"{key}/step", 0, 0, _LAST)
         self._load(step)
 
 
-def _whole(source: str) -> str:
-    """Return a built-in lesson's name or an expression as it is, and a file's way from the root."""
+def _parts(source: str) -> tuple[str, str]:
+    """Cut what a lesson is asked for by into its name, or its file's way from the root, and changes of it."""
     if is_expression(source):
-        return source
+        return source, ""
     source, changes = without_changes(source)
-    whole = os.path.abspath(source) if Path(source).suffix or os.sep in source else source
-    return whole + changes
+    return os.path.abspath(source) if Path(source).suffix or os.sep in source else source, changes

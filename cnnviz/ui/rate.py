@@ -11,6 +11,9 @@ from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import said
 
+_SLIDER = 90
+"""How wide the slider is: just enough to aim at a rate with; the title of the lesson needs room, too."""
+
 
 class RateControl(QWidget):
     """Shows and changes the learning rate of the descent that the player is in.
@@ -33,7 +36,7 @@ class RateControl(QWidget):
         self.slider.setRange(0, len(RATES) - 1)
         self.slider.setPageStep(1)
         self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.slider.setFixedWidth(110)
+        self.slider.setFixedWidth(_SLIDER)
         self.slider.setAccessibleName(tr("Learning rate"))
         self.slider.setToolTip(
             tr("Learning rate ({smaller} and {larger})", smaller=said("rate_down"), larger=said("rate_up"))
@@ -49,7 +52,8 @@ class RateControl(QWidget):
         )
         self.reset.setAccessibleName(tr("Learning rate and starts as the lesson has them"))
         self.reset.clicked.connect(desk.reset_descent)
-        name, inner = QLabel(tr("Learning rate")), QWidget()
+        name, inner = QLabel("lr"), QWidget()  # as the stage, the formula and the listing call it
+        name.setToolTip(self.slider.toolTip())
         for row, parts in (
             (QHBoxLayout(self), (inner,)),
             (QHBoxLayout(inner), (name, self.slider, self.value, self.reset)),
@@ -58,7 +62,7 @@ class RateControl(QWidget):
             row.setSpacing(6)
             for part in parts:
                 row.addWidget(part)
-        self.spare: tuple[QWidget, ...] = (name, self.reset, inner)
+        self.spare: tuple[QWidget, ...] = (self.reset, inner)
         desk.player.moved.connect(self.refresh)
         desk.changed.connect(self.refresh)
         self.hide()

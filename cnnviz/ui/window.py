@@ -479,6 +479,7 @@ class Window(QMainWindow):
             self.splitter.setSizes([left, middle, right])
         self._show_panes()
         self.actions_by_name[self.player.cursor.level.value].setChecked(True)
+        self.actions_by_name["letters"].setChecked(self.player.letters)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, sizes and looks."""

@@ -299,12 +299,27 @@ def test_a_line_is_written_with_its_places_put_in():
     assert text(rows(frame)[0][0]) == "acc += w[1, 1, 0, 2]·x[1, 2, 5]"
 
 
+def test_the_first_step_says_in_words_what_is_to_come_and_no_value():
+    _, frame = frame_at("digits", "conv2.dx", 0)
+    header, ahead, last = rows(frame)
+    assert [text(mark) for mark in header] == ["for c: now c = 0, of 0 to 3"]
+    (mark,) = ahead
+    assert text(mark) == (
+        "Each ∂E/∂x will be a sum of products w · ∂E/∂y, the kernel turned by 180°: 72 of them."
+    )
+    roles = {run.text: run.role for run in mark.runs}
+    assert [roles[name] for name in ("∂E/∂x", "w", "∂E/∂y")] == ["written", "parameter", "source"]
+    assert not last
+
+
 def test_at_a_header_the_next_line_is_named_without_its_result():
     made = program("digits").operation("conv2")
     _, frame = frame_at("digits", "conv2", made.find(j=3, o=1, i=2))
     assert text(rows(frame)[0][0]) == "for j: now j = 3, of 0 to 3"
-    assert text(rows(frame)[1][0]) == "next:  acc = b[1]"
-    assert not rows(frame)[2]
+    assert text(rows(frame)[1][0]) == (
+        "Each cell of y will be the bias b plus a sum of products w · x: 36 of them for each cell."
+    )
+    assert text(rows(frame)[2][0]) == "next:  acc = b[1]"
     ended = made.find(j=3, o=1, i=2) + made.path_to(4)[1].period
     _, frame = frame_at("digits", "conv2", ended)
     assert text(rows(frame)[0][0]) == "for j: all 4 done"

@@ -11,13 +11,14 @@ import pytest
 
 from cnnviz import lesson_names, load_lesson
 from cnnviz.scene.frame import View, compose, moment
-from cnnviz.scene.letters import names
+from cnnviz.scene.letters import name_width, names
 from cnnviz.scene.marks import Cells, Frame, Label, Run
 from cnnviz.scene.provenance import origin
 from cnnviz.scene.words import words
 from cnnviz.trace.program import Program
-from tests.scene.looking import all_marks, described, grids, in_pane, said
+from tests.scene.looking import all_marks, described, grids, in_pane, inside, said
 from tests.scene.programs import NAMES, program, telling_offsets, view
+from tests.scene.test_frame import panel
 
 lesson = cache(load_lesson)
 
@@ -64,6 +65,21 @@ def test_names_are_read_and_fit_their_cells(name):
                 lines = [line for row in mark.texts for text in row for line in text.split("\n")]
                 assert mark.size >= 10
                 assert max(len(line) for line in lines) * 0.3 * mark.size < mark.cell[0]
+
+
+@pytest.mark.parametrize("name", lesson_names())
+def test_products_of_long_names_are_read_on_a_small_screen(name):
+    """In the cells where they are formed, and in the sum under the picture."""
+    made = program_of(name)
+    for step in sample_of(made):
+        frame = lettered(made, step, 1280, 720)
+        for mark in all_marks(frame.marks):
+            if isinstance(mark, Cells) and not mark.array and any(map(any, mark.texts)):
+                assert mark.size >= 12, (step, mark.texts)
+        for mark in in_pane(frame, "stage"):
+            if isinstance(mark, Label) and "·" in said([mark])[0] and inside(mark.box, panel(frame), 1.0):
+                fitting = mark.box.w / sum(name_width(run.text) for run in mark.runs)
+                assert mark.family == "mono" or min(mark.size, fitting) >= 12, (step, said([mark]))
 
 
 @pytest.mark.parametrize("name", EVERY)

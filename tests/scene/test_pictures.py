@@ -105,6 +105,37 @@ def test_the_way_into_an_output_cell_ends_on_no_number_of_the_scale(cell):
         assert not (left < x < left + wide and tip > on_y.box.bottom - 1), number.runs
 
 
+@pytest.mark.parametrize(
+    ("name", "operation", "line", "array"),
+    [
+        ("digits", "pool1", 11, "x"),
+        ("digits", "pool1.dx", 7, "dy"),
+        ("large", "pool", 11, "x"),  # its numbers stand on a page of the grid
+        ("large", "pool.dx", 7, "dy"),
+    ],
+)
+def test_the_way_of_a_maximum_begins_at_the_cell_it_comes_from(name, operation, line, array):
+    made = program(name)
+    step = made.find(operation, line=line, c=1, i=1, j=2)
+    state = made.state(step).arrays
+    marks = stage(compose(made, step, view(made)))
+    shown = grid(marks, array)
+    if array == "x":
+        sizes, stride = made.operation(operation).sizes, int(made.operation(operation).call.given["S"])
+        row, column = divmod(int(made.operation(operation).call.writes["switch"][1, 1, 2]), sizes["K_w"])
+        assert state["y"][1, 1, 2] == state["x"][1, stride + row, 2 * stride + column]
+        index = 1, stride + row, 2 * stride + column
+    else:
+        index = 1, 1, 2
+    place = shown.cell_of(index)
+    assert place is not None
+    cell = shown.box_of(*place)
+    (arrow,) = (m for m in marks if isinstance(m, Path) and m.arrow and len(m.points) == 3)
+    (x, y), turn, _ = arrow.points
+    assert x == cell.center[0] and y in (cell.y, cell.bottom)
+    assert turn[1] == y and turn[0] > shown.box.right, "it leaves the grid along a rule"
+
+
 def test_a_line_tells_a_picture_from_its_padding():
     marks = [mark for mark in all_marks(stage(frame(program("digits"), "conv1", 10)))]
     x = grid(marks, "x")

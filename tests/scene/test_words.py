@@ -13,7 +13,7 @@ from cnnviz.scene.pictures import generic
 from cnnviz.scene.pictures.table import PICTURES, picture_of
 from cnnviz.scene.words import WORDS, words
 from cnnviz.text import use_language
-from cnnviz.trace.looptree import read_listing
+from cnnviz.trace.looptree import Loop, read_listing
 from tests.cases import ALL_CALLS
 from tests.scene.looking import in_pane, said
 from tests.scene.programs import CLASSES, fresh, telling_offsets, view
@@ -47,6 +47,16 @@ def test_a_sentence_is_whole_and_fits_its_line(name):
     assert not WORDS[name].title.endswith(".")
 
 
+@each_listing
+def test_a_listing_that_begins_with_a_loop_says_what_is_to_come(name):
+    tree, ahead = read_listing(LISTINGS[name]), WORDS[name].ahead
+    assert bool(ahead) == isinstance(tree.body.statements[0], Loop)
+    parts = ahead.split("`")
+    assert set(parts[1::2]) <= tree.arrays, "what is coloured is an array of the listing"
+    assert not ahead or (ahead[0].isupper() and ahead.endswith("."))
+    assert len("".join(parts)) <= LONGEST
+
+
 def test_words_are_about_listings_that_there_are():
     assert WORDS.keys() - OF_EXPRESSIONS == LISTINGS.keys()
     assert PICTURES.keys() - OF_EXPRESSIONS == LISTINGS.keys()
@@ -71,7 +81,11 @@ def test_an_unknown_listing_has_the_generic_picture_and_a_sentence():
 
 @pytest.fixture
 def german() -> Iterator[dict[str, str]]:
-    told = [text for each in WORDS.values() for text in (each.title, each.sentence, *each.variables.values())]
+    told = [
+        text
+        for each in WORDS.values()
+        for text in (each.title, each.sentence, each.ahead, *each.variables.values())
+    ]
     catalogue = {text: f"<{text}>" for text in told if text}
     catalogue |= {"step {index} of {count}": "Schritt {index} von {count}", "kernel": "Kern"}
     use_language(catalogue)

@@ -8,7 +8,7 @@ from cnnviz.lesson.descents import RATES
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Spot
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.settings import Settings
+from cnnviz.ui.settings import Settings, lesson_key
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -42,6 +42,15 @@ def test_it_is_there_in_lessons_of_descents_alone(window):
     assert window.rate.geometry().right() <= window.bar.width()
     window.desk.open("digits")
     assert window.rate.isHidden()
+
+
+def test_the_title_keeps_its_room_beside_the_rate(make_window):
+    window = make_window(1280, 720)
+    window.desk.open("gradient-descent")
+    title = window.bar.title
+    assert title.isVisible() and title.text() == "Gradient descent"
+    assert window.rate.slider.isVisible() and window.rate.value.isVisible() and window.rate.reset.isVisible()
+    assert not title.geometry().intersects(window.bar.transport["start"].geometry())
 
 
 def test_keys_change_the_rate_and_keep_the_place(descents):
@@ -125,8 +134,56 @@ def test_a_changed_lesson_opens_at_its_place(application, settings_file):
     desk = Desk(load_lesson(source), source, settings)
     desk.player.go_to(17)
     desk.remember()
-    assert settings.text("window/lesson") == source
-    again = Desk(load_lesson(source), source, settings)
+    left = settings.text("window/lesson")
+    again = Desk(load_lesson(left), left, settings)
     assert (again.player.cursor.index, again.source) == (17, source)
     again.reset_descent()
     assert again.lesson.samples.part("slow").lr == 0.02, "another descent is in hand"
+
+
+def test_rates_and_starts_come_back_at_the_next_start(application, settings_file):
+    desk = Desk(load_lesson("gradient-descent"), "gradient-descent", Settings(settings_file))
+    desk.set_rate(0.3)
+    desk.set_start("walk", 1, 6.5)
+    desk.remember()
+    desk.settings.save()
+    again = Desk(load_lesson("gradient-descent"), "gradient-descent", Settings(settings_file))
+    assert (again.descent.lr, again.descent.starts) == (0.3, (5, 6.5))
+    assert again.player.cursor.program.find("walk", line=3, s=1) == again.player.cursor.index
+    assert float(again.player.moment.state.arrays["w"][1, 0]) == 6.5
+    asked = "gradient-descent walk.lr=0.5"
+    other = Desk(load_lesson(asked), asked, Settings(settings_file))
+    assert other.source == asked, "what is asked for comes before what is remembered"
+    again.reset_descent()
+    again.remember()
+    assert Desk(load_lesson("gradient-descent"), "gradient-descent", again.settings).source == (
+        "gradient-descent"
+    )
+
+
+def test_changes_are_kept_from_one_lesson_to_the_next(descents):
+    descents.desk.set_rate(0.3)
+    descents.desk.open("digits")
+    descents.desk.open("gradient-descent")
+    assert descents.desk.descent.lr == 0.3
+    assert descents.rate.value.text() == "0.3" and descents.rate.reset.isEnabled()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "walk.lr=0",
+        "walk.lr=nan",
+        "walk.starts=1",
+        "nothere.lr=1",
+        "walk.lr=0.5 walk.starts=a,b",
+        "=",
+        "\x00 =",
+    ],
+)
+def test_damaged_changes_are_as_good_as_none(application, settings_file, damaged):
+    settings = Settings(settings_file)
+    settings.put(f"{lesson_key('gradient-descent')}/changes", damaged)
+    settings.put(f"{lesson_key('gradient-descent')}/step", 17)
+    desk = Desk(load_lesson("gradient-descent"), "gradient-descent", settings)
+    assert (desk.player.cursor.index, desk.source) == (17, "gradient-descent")

@@ -46,7 +46,7 @@ DAMAGED = [
     b"\xff\xfe\x00[window]\n",
     b"[window\ngeometry=@ByteArray(\\x1)\nzoom=@Variant(\\0\\0)\n",
     b"[window]\ngeometry=AAAA\nsplitter=!!!\nzoom=1e9\ntheme=blue\nnetwork=maybe\n"
-    b"[player]\nspeed=-5\nlevel=nine\n",
+    b"[player]\nspeed=-5\nlevel=nine\nletters=2\n",
     b"[player]\nspeed=1, 2, 3\n",
 ]
 
@@ -57,6 +57,7 @@ def test_a_damaged_file_does_no_harm(make_window, settings_file, content):
     window = make_window()
     assert window.player.cursor.index == 0
     assert window.player.speed == 4
+    assert not window.player.letters
     assert window.zoom == 100
 
 

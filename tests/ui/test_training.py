@@ -31,13 +31,15 @@ COUNT = 60
 def source(tmp_path):
     """Write a lesson that trains in no time."""
 
-    def write(lr=0.1, iterations=COUNT, loss="cross_entropy"):
+    def write(lr=0.1, iterations=COUNT, loss="cross_entropy", squashed=True):
         images = np.random.default_rng(0).integers(0, 32, (10, 1, 4, 4)).astype(np.uint8)
         np.savez(tmp_path / "images.npz", images=images, labels=np.arange(10) % 3)
         training = {"iterations": iterations, "held_out": 3, "measure": 20}
         optimiser = {"kind": "sgd", "lr": lr}
         path = tmp_path / "small.toml"
-        said = {**LESSON, "loss": {"kind": loss}, "optimiser": optimiser, "training": training}
+        layers = LESSON["layers"] if squashed else LESSON["layers"][:-1]
+        said = {**LESSON, "layers": layers, "loss": {"kind": loss}, "optimiser": optimiser}
+        said["training"] = training
         path.write_text(toml(said), encoding="utf-8")
         return str(path)
 
@@ -347,6 +349,20 @@ def test_divergence_is_said_once_and_what_is_done_stays(open_on, source, qtbot):
     assert shown(window) == run.last
     press(qtbot, window, K.Key_Right, ALT, widget=window)
     assert shown(window) == run.last
+
+
+def test_a_loss_that_runs_away_leaves_its_axis_and_it_is_said(open_on, source, qtbot):
+    window = open_on(source(lr=1.0, loss="half_squared_error", squashed=False))
+    train(qtbot, window)
+    run, curves = window.training.trainer.run, window.training.curves
+    assert run.losses[run.done - 2] > 1e27 and run.losses[0] < 2
+    low, high = curves.loss.getViewBox().viewRange()[1]
+    assert low == 0 and run.losses[0] < high < 20, "what it began with can be read"
+    assert curves.beyond.isVisible()
+    assert curves.beyond.text().startswith("At iteration 1 the loss has left its axis; at iteration ")
+    window.desk.open(source())
+    train(qtbot, window)
+    assert window.training.curves.beyond.isHidden()
 
 
 def test_the_lecture_view_has_the_curves_and_the_keys(window, qtbot):

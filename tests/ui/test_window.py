@@ -61,6 +61,13 @@ def test_at_1280_by_720_every_control_is_there(window):
     assert not window.bar.title.text().endswith("…")
 
 
+def test_in_a_narrow_bar_a_short_control_stays_where_a_long_title_does_not(make_window):
+    bar = make_window(1000, 720).bar
+    assert not bar.title.isVisible()
+    assert bar.theme_button.isVisible() and bar.speed.isVisible()
+    assert bar.layout().minimumSize().width() <= bar.width()
+
+
 @pytest.mark.parametrize("name", ["network", "debugger", "timeline"])
 def test_panes_can_be_hidden_and_come_back(window, name):
     pane, action = getattr(window, name), window.actions_by_name[name]
@@ -392,6 +399,7 @@ def test_place_looks_and_sizes_come_back(make_window):
     window.player.go_to(4242)
     window.player.set_level(Level.MAP)
     window.player.set_speed(24)
+    window.actions_by_name["letters"].trigger()
     window.toggle_theme()
     window.set_zoom(120)
     sizes = window.splitter.sizes()
@@ -402,6 +410,9 @@ def test_place_looks_and_sizes_come_back(make_window):
     assert again.desk.lesson.image == 7
     assert (again.player.cursor.index, again.player.cursor.level) == (4242, Level.MAP)
     assert (again.player.speed, again.theme.name, again.zoom) == (24, "dark", 120)
+    assert again.player.letters and again.actions_by_name["letters"].isChecked()
+    again.actions_by_name["letters"].trigger()
+    assert not again.player.letters
     assert not again.debugger.isVisible()
     again.actions_by_name["debugger"].trigger()
     QCoreApplication.processEvents()

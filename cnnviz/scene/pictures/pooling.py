@@ -41,7 +41,8 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
             if at is not None:
                 marks.append(_ring(on_x, at, "written_line", unit))
                 stack = stack_width(shown, left, unit, len(x))
-                marks.append(_way(on_x, at, on_y, target, stack, "written_line", unit))
+                over = winner[0] > 0  # a rule inside the window, or its outline would hide the way
+                marks.append(_way(on_x, at, over, on_y, target, stack, "written_line", unit))
     return marks
 
 
@@ -68,7 +69,8 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         if at is not None:
             marks.append(_ring(on_dx, at, "source_line", unit))
             stack = stack_width(coming, left, unit, len(dy))
-            marks.append(_way(on_dy, source, on_dx, at, stack, "source_line", unit))
+            over = on_dx.box_of(*at).center[1] < on_dy.box_of(*source).center[1]
+            marks.append(_way(on_dy, source, over, on_dx, at, stack, "source_line", unit))
     return marks
 
 
@@ -88,19 +90,24 @@ def _ring(on: Cells, at: tuple[int, int], colour: str, unit: float) -> Rect:
 def _way(
     first: Cells,
     start: tuple[int, int],
+    over: bool,
     second: Cells,
     end: tuple[int, int],
     stack: float,
     colour: str,
     unit: float,
 ) -> Path:
-    """Draw the way from a cell to one in the next grid, only between the grids: no number is crossed.
+    """Draw the way from a cell to one in the next grid, first along a rule: no number is crossed.
 
     Parameters
     ----------
+    over : bool
+        Whether along the rule over the cell, not along the one under it.
     stack : float
         How far the channels behind the first grid reach beyond it.
     """
+    cell = first.box_of(*start)
+    rule = cell.y if over else cell.bottom
     x1, x2 = first.box.right + stack + 8 * unit, second.box.x - 6 * unit
-    y1, y2 = first.box_of(*start).center[1], second.box_of(*end).center[1]
-    return Path(((x1, y1), (x2, y2)), colour, 2.5 * unit, arrow=True)
+    y2 = second.box_of(*end).center[1]
+    return Path(((cell.center[0], rule), (x1, rule), (x2, y2)), colour, 2.5 * unit, arrow=True)
