@@ -220,11 +220,12 @@ class _Reader:
             [node for node in ast.walk(function.args) if isinstance(node, ast.arg)]
         ):
             raise self._refuse(function, tr("its parameters must be plain names"))
-        self.arrays = {node.id for node in map(_array, ast.walk(function)) if node}
+        nodes = list(ast.walk(function))
+        self.arrays = {node.id for node in map(_array, nodes) if node}
         unknown = self.arrays - set(self.parameters)
         if unknown:
             raise self._refuse(function, tr("{names} must be parameters", names=", ".join(sorted(unknown))))
-        self.writes_arrays = any(_writes_array(node) for node in ast.walk(function))
+        self.writes_arrays = any(map(_writes_array, nodes))
         body = self._block(function.body, depth=0)
         variables = tuple(dict.fromkeys(self.variables))
         return LoopTree(
