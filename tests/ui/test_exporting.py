@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QImage
 
-from cnnviz.lesson.order import Order
+from cnnviz.app import main
+from cnnviz.lesson.order import Order, order_of
 from cnnviz.render.folder import MANIFEST
 from cnnviz.render.frames import Look, about_frames, frame_name
 from cnnviz.trace.stops import Level
@@ -24,7 +25,7 @@ SOON = 60_000  # milliseconds; two interpreters start
 def order(lesson, tmp_path) -> Order:
     start = lesson.program.start("fc")
     look = Look(640, 360, "dark")
-    return Order("digits", lesson.image, tmp_path / "frames", Level.LINE, start, start + 4, look)
+    return order_of(lesson, "digits", tmp_path / "frames", Level.LINE, start, start + 4, look)
 
 
 def dialog_of(window) -> ExportDialog:
@@ -86,6 +87,15 @@ def test_frames_are_written_in_the_background(window, qtbot, lesson, order):
     assert all(QImage(str(order.folder / name)).width() == 1280 for name in names)
     assert not window.export_strip.isVisible()
     assert window.actions_by_name["export"].isEnabled()
+
+
+def test_what_the_window_began_the_command_line_goes_on_with(window, qtbot, order, capsys):
+    window.export(order)
+    qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    next(order.folder.glob("*.png")).unlink()
+    asked = f"--every line --from {order.first} --to {order.last} --size 640x360 --theme dark".split()
+    assert main(["export", "digits", "-o", str(order.folder), *asked]) == 0
+    assert capsys.readouterr().out == f"{order.folder} holds 5 frames, 4 of which were there already.\n"
 
 
 def pictures(folder: Path) -> list[Path]:
