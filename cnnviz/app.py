@@ -76,12 +76,14 @@ def _has_display() -> bool:
 
 def _export_instead(lesson: str | None) -> int:
     """Do the main job without a window: write the lesson's frames."""
+    from cnnviz.cli.export import export_frames
+    from cnnviz.cli.output import complain
     from cnnviz.lesson.lesson import DEFAULT, load_lesson
 
     source = lesson or DEFAULT
     loaded = load_lesson(source)
     folder = Path("cnnviz-frames", loaded.name)
-    cli.complain(
+    complain(
         tr(
             "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set), so no window can be opened: "
             "the frames of {lesson} are written to {folder} instead.",
@@ -89,4 +91,4 @@ def _export_instead(lesson: str | None) -> int:
             folder=folder,
         )
     )
-    return cli.export_frames(loaded, source, folder)
+    return export_frames(loaded, source, folder)

@@ -42,3 +42,31 @@ import cnnviz.ui.launch
 print(any(name.endswith("window.py") for name in linecache.cache))
 """
     assert said_by(code) == "False"
+
+
+def test_help_is_shown_without_numpy_and_qt():
+    code = """
+import sys
+from cnnviz.app import main
+main(["--help"])
+print(sorted({"numpy", "msgspec", "PySide6"} & set(sys.modules)))
+"""
+    assert said_by(code).splitlines()[-1] == "[]"
+
+
+def test_opening_the_window_loads_nothing_that_is_wanted_later(tmp_path):
+    """Other processes for an export, plots for a training, and typesetting for typed expressions."""
+    code = """
+import sys
+import cnnviz.app
+from PySide6.QtCore import QCoreApplication, QTimer
+opened = []
+def painted():
+    opened.append(True)
+    QTimer.singleShot(0, QCoreApplication.quit)
+cnnviz.app.open_window("training", painted)
+later = {"multiprocessing", "concurrent.futures", "pyqtgraph", "ziamath", "tqdm"}
+print(opened, sorted(later & set(sys.modules)))
+"""
+    settings = {"QT_QPA_PLATFORM": "offscreen", "CNNVIZ_SETTINGS": str(tmp_path / "settings.ini")}
+    assert said_by(code, **settings) == "[True] []"

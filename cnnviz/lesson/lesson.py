@@ -213,7 +213,7 @@ def load_lesson(
     ----------
     name_or_path : str or PathLike
         A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``. Behind
-        a lesson of descents, learning rates and starts of one's own: ``gradient-descent small.lr=0.2``.
+        a lesson of descents, learning rates and starts of one's own: ``gradient-descent slow.lr=0.2``.
     image : int, optional
         Which of its images to step through; the one that the file says where it is not given.
     iteration : int, optional

@@ -54,7 +54,8 @@ from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
 from cnnviz.ui.training import TrainingPane
 
 if TYPE_CHECKING:
-    from cnnviz.ui.exporting import Exporter, ExportStrip, Order
+    from cnnviz.lesson.order import Order
+    from cnnviz.ui.exporting import Exporter, ExportStrip
     from cnnviz.ui.images import ImageChooser
     from cnnviz.ui.lessons import LessonChooser
 
@@ -337,7 +338,7 @@ class Window(QMainWindow):
         self.player.pause()
         lesson, index = self.desk.lesson, self.player.cursor.index
         letters = self.player.letters
-        from cnnviz.ui.exporting import ExportDialog
+        from cnnviz.ui.export_dialog import ExportDialog
 
         dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self, letters)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -10,9 +10,12 @@ from msgspec.structs import replace
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QImage
 
-from cnnviz.render.export import MANIFEST, Look, frame_name, stops
+from cnnviz.app import main
+from cnnviz.lesson.order import Order, order_of
+from cnnviz.render.folder import MANIFEST
+from cnnviz.render.frames import Look, about_frames, frame_name
 from cnnviz.trace.stops import Level
-from cnnviz.ui.exporting import ExportDialog, Order, about_frames
+from cnnviz.ui.export_dialog import ExportDialog
 
 LEFT = Qt.MouseButton.LeftButton
 SOON = 60_000  # milliseconds; two interpreters start
@@ -22,7 +25,7 @@ SOON = 60_000  # milliseconds; two interpreters start
 def order(lesson, tmp_path) -> Order:
     start = lesson.program.start("fc")
     look = Look(640, 360, "dark")
-    return Order("digits", lesson.image, tmp_path / "frames", Level.LINE, start, start + 4, look)
+    return order_of(lesson, "digits", tmp_path / "frames", Level.LINE, start, start + 4, look)
 
 
 def dialog_of(window) -> ExportDialog:
@@ -34,16 +37,6 @@ def test_the_button_offers_what_its_menu_says(window):
     texts = [action.text() for action in window.bar.save.menu().actions()]
     assert texts == ["Save frame as picture…", "Export frames…"]
     assert window.bar.save.text() == "Export…"
-
-
-@pytest.mark.parametrize("every", list(Level))
-def test_the_number_of_frames_is_about_right(lesson, every):
-    program = lesson.program
-    last = len(program) - 1
-    start = program.start("conv2")
-    for begin, end in ((0, last), (start, start + len(program.operation("conv2")) - 1), (77, 4000)):
-        exact = len(stops(program, every, begin, end))
-        assert abs(about_frames(program, every, begin, end) - exact) <= 2 + exact * 0.02, (begin, end)
 
 
 def test_the_dialog_asks_for_the_whole_program_or_the_operation_in_hand(window):
@@ -94,6 +87,15 @@ def test_frames_are_written_in_the_background(window, qtbot, lesson, order):
     assert all(QImage(str(order.folder / name)).width() == 1280 for name in names)
     assert not window.export_strip.isVisible()
     assert window.actions_by_name["export"].isEnabled()
+
+
+def test_what_the_window_began_the_command_line_goes_on_with(window, qtbot, order, capsys):
+    window.export(order)
+    qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    next(order.folder.glob("*.png")).unlink()
+    asked = f"--every line --from {order.first} --to {order.last} --size 640x360 --theme dark".split()
+    assert main(["export", "digits", "-o", str(order.folder), *asked]) == 0
+    assert capsys.readouterr().out == f"{order.folder} holds 5 frames, 4 of which were there already.\n"
 
 
 def pictures(folder: Path) -> list[Path]:

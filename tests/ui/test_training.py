@@ -411,7 +411,7 @@ def test_another_lesson_ends_it_and_training_is_not_remembered(open_on, source, 
 
 
 def test_what_is_exported_is_the_iteration_at_hand(window, qtbot):
-    from cnnviz.ui.exporting import ExportDialog
+    from cnnviz.ui.export_dialog import ExportDialog
 
     window.training.choose(1)
     window.actions_by_name["export"].trigger()

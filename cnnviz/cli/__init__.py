@@ -1,0 +1,79 @@
+"""The command line: everything but the window, and a file for each command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+
+from cnnviz.cli import dump, export, info, lessons
+from cnnviz.cli.output import INTERRUPTED, MISTAKE, complain, drop_output, write_anything
+from cnnviz.cli.parser import Parser, window_parser
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+
+OpenWindow = Callable[[str | None], int]
+
+# What the commands need beyond the standard library is imported in them: `cnnviz --help` needs none of it.
+Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
+COMMANDS: dict[str, Command] = {
+    "lessons": (lessons.add_arguments, lessons.run),
+    "info": (info.add_arguments, info.run),
+    "dump": (dump.add_arguments, dump.run),
+    "export": (export.add_arguments, export.run),
+}
+
+
+def run(argv: Sequence[str] | None, open_window: OpenWindow) -> int:
+    """Do what a command line says.
+
+    Parameters
+    ----------
+    argv : Sequence[str] or None
+        The words after the program's name; those of this process where it is None.
+    open_window : Callable
+        Opens the window on a lesson, or where it was left if none is named, and returns the exit status.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 2 after one sentence on stderr about what the user can mend, or 130 after
+        Ctrl+C.
+    """
+    write_anything(sys.stdout, sys.stderr)
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words and words[0] in COMMANDS:
+            add_arguments, command = COMMANDS[words[0]]
+            parser = Parser(prog=f"cnnviz {words[0]}")
+            add_arguments(parser)
+            return command(parser.parse_args(words[1:]))
+        _refuse_misspelt_command(words)
+        return open_window(window_parser().parse_args(words).lesson)
+    except CnnvizError as error:
+        complain(str(error))
+        return MISTAKE
+    except KeyboardInterrupt:
+        complain(tr("Stopped."))
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has had enough of it, as `head` has
+        drop_output()
+        return 0
+    except SystemExit as leaving:  # --help, --version
+        return leaving.code if isinstance(leaving.code, int) else 0
+
+
+def _refuse_misspelt_command(words: Sequence[str]) -> None:
+    """Name the nearest command where a first word before others is none: a lesson would stand alone.
+
+    So may a command: `cnnviz lesson` means `lessons`, unless there is a file of that name.
+    """
+    alone = len(words) == 1 and words[0].isalpha() and not os.path.lexists(words[0])
+    if len(words) > 1 or alone:
+        near = get_close_matches(words[0], COMMANDS, n=1, cutoff=0.8 if alone else 0.6)
+        if near:
+            raise CnnvizError(
+                tr("There is no command {name}; did you mean {near}?", name=words[0], near=near[0])
+            )

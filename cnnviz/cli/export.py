@@ -1,0 +1,173 @@
+"""``cnnviz export``: writes numbered pictures of a lesson's steps."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnviz.cli.loading import load
+from cnnviz.cli.output import INTERRUPTED, TERMINATED, complain, progress, say
+from cnnviz.cli.parser import examples, lesson_arguments
+from cnnviz.text import tr
+
+if TYPE_CHECKING:
+    from cnnviz.lesson.lesson import Lesson
+    from cnnviz.render.frames import Look
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what may stand behind the command, and what it does."""
+    parser.description = (
+        "Write pictures of a lesson's steps into a folder. Each is named after its step, with its operation\n"
+        "and where its loops stand: 00060-conv1-o0-i0-j1-c0.png is step 60 of digits.\n\n"
+        "An export that was broken off goes on where it was when it is started again. Frames that were\n"
+        "made otherwise are never mixed with new ones: a folder that holds some is refused."
+    )
+    parser.epilog = examples(
+        ("cnnviz export digits -o frames", "a picture of every map that is done"),
+        ("cnnviz export digits -o frames --every layer --theme dark", "of every layer, dark"),
+        (
+            "cnnviz export digits -o frames --every line --from conv1 --to 'conv1[0,0,3]'",
+            "of every line, until conv1's first four cells are written",
+        ),
+        ("cnnviz export digits -o frames --size 3840x2160 --image 7", "large, of another image"),
+        ("cnnviz export training -o frames --iteration 500", "of an iteration of a training"),
+        ("cnnviz export convolution -o frames --every cell --letters", "with names in place of numbers"),
+    )
+    lesson_arguments(parser)
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="FOLDER", help="the folder to write to"
+    )
+    parser.add_argument(
+        "--every",
+        choices=("line", "term", "cell", "map", "layer", "pass"),
+        default="map",
+        help="what to make a picture of (default: map)",
+    )
+    step = "a step's number, from 0, or a place such as conv1[2,3,4]"
+    parser.add_argument(
+        "--from",
+        dest="first",
+        metavar="STEP",
+        help=f"{step}, which is where that cell is written (default: the first)",
+    )
+    parser.add_argument("--to", dest="last", metavar="STEP", help=f"{step} (default: the last)")
+    parser.add_argument(
+        "--size",
+        type=_size,
+        default=(1920, 1080),
+        metavar="WxH",
+        help="of a picture, in pixels (default: 1920x1080)",
+    )
+    parser.add_argument(
+        "--theme", choices=("light", "dark"), default="light", help="its colours (default: light)"
+    )
+    parser.add_argument("--letters", action="store_true", help="names in place of numbers")
+
+
+def _size(words: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})", words)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            tr("must be a width and a height, as in 1920x1080, is {words}", words=repr(words[:40]))
+        )
+    return int(found[1]), int(found[2])
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write a lesson's frames."""
+    from cnnviz.render.frames import Look
+
+    look = Look(arguments.size[0], arguments.size[1], arguments.theme, arguments.letters)
+    lesson = load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
+    return export_frames(
+        lesson, arguments.lesson, arguments.output, arguments.every, look, arguments.first, arguments.last
+    )
+
+
+def export_frames(
+    lesson: Lesson,
+    source: str,
+    folder: Path,
+    every: str = "map",
+    look: Look | None = None,
+    first: str | None = None,
+    last: str | None = None,
+) -> int:
+    """Write a lesson's frames into a folder, with progress on stderr, and name the folder at the end.
+
+    Progress is a bar on a terminal, and a line every few seconds anywhere else.
+
+    Parameters
+    ----------
+    source : str
+        What the lesson was loaded by; other processes load it again.
+    first, last : str, optional
+        Steps, as `cnnviz.lesson.place.step_at` takes them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    from cnnviz.lesson.order import order_of
+    from cnnviz.lesson.place import step_at
+    from cnnviz.render.export import export
+    from cnnviz.render.frames import Look
+    from cnnviz.trace.stops import Level
+
+    program = lesson.program
+    begin = 0 if first is None else step_at(program, first)
+    end = len(program) - 1 if last is None else step_at(program, last)
+    order = order_of(lesson, source, folder, Level(every), begin, end, look or Look())
+    steps = order.steps(program)
+    frames = export(order.subject, folder, steps, order.look, order.settings(lesson))
+    before = 0
+    try:
+        with (
+            _ended_politely(),
+            progress(len(steps), "frame", tr("{done:,} of {count:,} frames …")) as show,
+        ):
+            before = next(frames)
+            show(before)
+            for done in frames:
+                show(done)
+    except (KeyboardInterrupt, _Terminated) as stopped:
+        frames.close()
+        complain(
+            tr(
+                "Stopped; what is in {folder} is whole, and the same command goes on from there.",
+                folder=folder,
+            )
+        )
+        return TERMINATED if isinstance(stopped, _Terminated) else INTERRUPTED
+    kept = tr(", {count} of which were there already", count=before) if before else ""
+    say(tr("{folder} holds {count} frames{kept}.", folder=folder, count=len(steps), kept=kept))
+    return 0
+
+
+class _Terminated(BaseException):
+    """The process was asked to end, by `timeout` or a shutdown."""
+
+
+@contextmanager
+def _ended_politely() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that processes and half-written files are cleared away."""
+
+    def terminate(*_: object) -> None:
+        raise _Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, terminate)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

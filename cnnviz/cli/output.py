@@ -1,0 +1,77 @@
+"""What the command line says, results on stdout and all else on stderr; and the statuses it ends with."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+
+MISTAKE, INTERRUPTED, TERMINATED = 2, 130, 143
+
+PROGRESS_SECONDS = 4.0
+"""How often it is said how far something is where there is no terminal for a bar."""
+
+
+def say(words: str) -> None:
+    """Write to stdout, now."""
+    try:
+        print(words, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise CnnvizError(tr("The output could not be written ({reason}).", reason=error.strerror)) from error
+
+
+def complain(sentence: str) -> None:
+    """Write one sentence to stderr."""
+    print(f"cnnviz: {sentence}", file=sys.stderr, flush=True)
+
+
+def drop_output() -> None:
+    """Have no more written to stdout, where Python would try once more at its end."""
+    with suppress(OSError, ValueError):  # it may be no stream of the system's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_anything(*streams: Any) -> None:
+    """Let a terminal that has no × show a ? instead."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def progress(count: int, unit: str, sentence: str) -> Iterator[Callable[[int], None]]:
+    """Show on stderr how far something is: by a bar on a terminal, by a line every few seconds anywhere else.
+
+    Parameters
+    ----------
+    sentence : str
+        The line, with ``{done}`` and ``{count}``.
+
+    Yields
+    ------
+    Callable
+        To be called with how many are done.
+    """
+    from tqdm import tqdm
+
+    terminal, told = sys.stderr.isatty(), time.monotonic()
+    with tqdm(total=count, unit=unit, disable=not terminal, leave=False) as bar:
+
+        def show(done: int) -> None:
+            nonlocal told
+            bar.update(done - bar.n)
+            if done and not terminal and time.monotonic() - told >= PROGRESS_SECONDS:
+                complain(sentence.format(done=done, count=count))
+                told = time.monotonic()
+
+        yield show

@@ -1,0 +1,86 @@
+"""The arguments: what all commands share, and the help of the program itself."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any, NoReturn
+
+import cnnviz
+from cnnviz import __version__
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in the way of all other mistakes."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Leave it to `run` to say what is wrong."""
+        raise CnnvizError(tr("{message}; `{program} --help` says more.", message=message, program=self.prog))
+
+
+def window_parser() -> argparse.ArgumentParser:
+    """Return the parser of a command line without a command, whose help names them all."""
+    parser = Parser(
+        prog="cnnviz",
+        usage="cnnviz [LESSON | FILE]\n       cnnviz {lessons,info,dump,export} …",
+        description=cnnviz.__doc__,
+        epilog=examples(
+            ("cnnviz", "open the window"),
+            ("cnnviz digits", "open it on a built-in lesson"),
+            ("cnnviz my-lesson.toml", "or on a lesson file"),
+            ("cnnviz lessons", "list the built-in lessons"),
+            ("cnnviz info digits", "say what a lesson computes, and in how many steps"),
+            ("cnnviz dump digits -o digits.npz", "write every array of one iteration"),
+            ("cnnviz export digits -o frames", "write pictures of its steps"),
+        )
+        + "\neach command has a --help of its own; a file of that name is opened as ./lessons",
+    )
+    parser.add_argument(
+        "lesson", nargs="?", metavar="LESSON | FILE", help="a built-in lesson, or a lesson file"
+    )
+    parser.add_argument("--version", action="version", version=f"cnnviz {__version__}")
+    return parser
+
+
+def examples(*lines: tuple[str, str]) -> str:
+    """Return the end of a help: what can be typed, and what it does."""
+    width = max(len(command) for command, _ in lines)
+    gap = "   " if width < 45 else "\n      "
+    return "examples:\n" + "\n".join(
+        f"  {command:{width if width < 45 else 0}}{gap}{what}" for command, what in lines
+    )
+
+
+def lesson_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which lesson a command is about, and how it is shown."""
+    parser.add_argument("lesson", metavar="LESSON", help="a built-in lesson, or a lesson file")
+    parser.add_argument(
+        "--image",
+        type=_number,
+        metavar="N",
+        help="which of its images, from 0 (default: the one the lesson shows)",
+    )
+    parser.add_argument(
+        "--input-gradient",
+        choices=("gathered", "scattered"),
+        help="how convolutions compute ∂E/∂x (default: as the lesson begins)",
+    )
+    parser.add_argument(
+        "--iteration",
+        type=_number,
+        metavar="N",
+        help="which iteration of its training, from 0; it is trained up to there first (default: 0)",
+    )
+
+
+def _number(words: str) -> int:
+    if not re.fullmatch(r"\d{1,18}", words):
+        raise argparse.ArgumentTypeError(
+            tr("must be a whole number, 0 or more, is {words}", words=repr(words[:40]))
+        )
+    return int(words)

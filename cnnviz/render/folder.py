@@ -1,0 +1,233 @@
+"""A folder of frames: the manifest that says what made them, the lock of one export, and whole files only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from cnnviz.errors import CnnvizError
+from cnnviz.render.frames import Look, Subject
+from cnnviz.text import tr
+
+MANIFEST = "cnnviz-export.json"
+"""The file that says what a folder's frames were made with."""
+
+_STALE_SECONDS = 600
+
+
+def manifest(subject: Subject, look: Look, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return all that decides what the frames of a folder look like."""
+    return {
+        **settings,
+        "size": f"{look.width}x{look.height}",
+        "theme": look.theme,
+        "cells": "letters" if look.letters else "numbers",
+        "content": _fingerprint(subject),
+    }
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless there is one.
+
+    Raises
+    ------
+    CnnvizError
+        If there cannot be one of that name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise CnnvizError(tr("{folder} is not a folder; name another.", folder=folder)) from error
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> CnnvizError:
+    return CnnvizError(
+        tr(
+            "{folder} cannot be used as a folder ({reason}); name another.",
+            folder=folder,
+            reason=error.strerror,
+        )
+    )
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[bool]:
+    """Keep other exports out of a folder, and return whether that is known to hold.
+
+    The lock is on the folder itself, so that none is left in it; the system drops it with its process.
+    Windows and some network file systems have no such locks.
+
+    Raises
+    ------
+    CnnvizError
+        If another export is writing there.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield False
+        return
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except BlockingIOError as error:
+            raise CnnvizError(
+                tr(
+                    "Another export is writing to {folder}; wait until it is done, or name another folder.",
+                    folder=folder,
+                )
+            ) from error
+        except OSError:
+            alone = False
+        yield alone
+    finally:
+        os.close(lock)
+
+
+def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str], alone: bool) -> None:
+    """Make a folder ready to take frames: with its manifest, and without what a killed export left.
+
+    Where another export may be at work, what it may be writing is left alone.
+
+    Raises
+    ------
+    CnnvizError
+        If it holds frames that were made otherwise, or cannot be read.
+    """
+    try:
+        there = set(os.listdir(folder))
+        for name in there:
+            if name.startswith(".") and name.endswith(".part") and (alone or _stale(folder / name)):
+                (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    if MANIFEST in there:
+        _check_manifest(folder, wanted)
+    elif not there.isdisjoint(names):
+        raise CnnvizError(
+            tr(
+                "{folder} holds pictures of the same names, but not {manifest}, which would say what they "
+                "are; name another folder, or empty this one.",
+                folder=folder,
+                manifest=MANIFEST,
+            )
+        )
+    else:
+        write_whole(folder / MANIFEST, (json.dumps(wanted, indent=2) + "\n").encode())
+
+
+def _stale(part: Path) -> bool:
+    """Return whether nobody can still be writing a file, which takes a moment."""
+    try:
+        return time.time() - part.stat().st_mtime > _STALE_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _check_manifest(folder: Path, wanted: Mapping[str, str]) -> None:
+    try:
+        held = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        held = None
+    if not isinstance(held, dict):
+        raise CnnvizError(
+            tr(
+                "{folder}: {manifest} cannot be read; name another folder, or empty this one.",
+                folder=folder,
+                manifest=MANIFEST,
+            )
+        )
+    other = [key for key in wanted if held.get(key) != wanted[key]]
+    if other:
+        # A digest tells nobody anything, and with another lesson or image it differs anyway.
+        told = [_difference(key, held.get(key), wanted[key]) for key in other if key != "content"]
+        raise CnnvizError(
+            tr(
+                "{folder} holds frames that were made otherwise, and they would be mixed: {other}; "
+                "name another folder, or empty this one.",
+                folder=folder,
+                other=", ".join(told) or tr("the lesson has been changed since"),
+            )
+        )
+
+
+def _difference(key: str, held: object, wanted: str) -> str:
+    """Say what a manifest holds under a key, and what is wanted now."""
+    said = {
+        "cnnviz": tr("they were made by cnnviz {held}, and this is {wanted}", held=held, wanted=wanted),
+        "lesson": tr("they show the lesson {held}, not {wanted}", held=held, wanted=wanted),
+        "image": tr("they show image {held}, not {wanted}", held=held, wanted=wanted),
+        "input gradient": tr("their input gradient is {held}, not {wanted}", held=held, wanted=wanted),
+        "iteration": tr("they show iteration {held}, not {wanted}", held=held, wanted=wanted),
+        "every": tr("there is one for every {held}, not for every {wanted}", held=held, wanted=wanted),
+        "from": tr("they begin at step {held}, not at {wanted}", held=held, wanted=wanted),
+        "to": tr("they end at step {held}, not at {wanted}", held=held, wanted=wanted),
+        "size": tr("they are {held} pixels large, not {wanted}", held=held, wanted=wanted),
+        "theme": tr("they are {held}, not {wanted}", held=held, wanted=wanted),
+        "cells": tr("their cells show {held}, not {wanted}", held=held, wanted=wanted),
+    }
+    return said.get(key) or f"{key}: {held}, {wanted}"
+
+
+def _fingerprint(subject: Subject) -> str:
+    """Return a digest of all that is computed, so that a lesson that was changed is noticed."""
+    program = subject.program
+    called = sorted(program.names.items()), sorted(program.symbols.items())
+    told = subject.title, subject.classes, subject.stops, called
+    digest = hashlib.sha256(repr(told).encode())
+    for operation in subject.program.operations:
+        call = operation.call
+        digest.update(f"{operation.name} {operation.tree.source}".encode())
+        for name, value in (*call.given.items(), *call.writes.items()):
+            array = np.ascontiguousarray(value)
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file so that at every moment there is the old one or the new one, whole.
+
+    Raises
+    ------
+    CnnvizError
+        If it cannot be written; then nothing of it is left, and an old file is as it was.
+    """
+    path = Path(os.path.realpath(path))  # a link is kept, and what it leads to is replaced
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        if path.exists() and not path.is_file():
+            raise CnnvizError(tr("{file} is not a file; name another.", file=path))
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(13, os.strerror(13))
+        try:
+            with part.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise CnnvizError(
+            tr(
+                "{file} could not be written ({reason}); name another, or make room.",
+                file=path,
+                reason=error.strerror,
+            )
+        ) from error

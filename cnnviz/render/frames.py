@@ -1,0 +1,149 @@
+"""Which frames there are: what they show, how large, of which steps, and what their files are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from msgspec import Struct
+
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+from cnnviz.trace.cursor import Cursor, Stop
+from cnnviz.trace.looptree import Block, Line, Loop
+from cnnviz.trace.program import Program
+from cnnviz.trace.stops import Level
+
+MOST_FRAMES = 1_000_000
+SMALLEST, LARGEST = (320, 180), (7680, 4320)
+
+
+class Subject(Struct, frozen=True, eq=False):
+    """What is shown in the frames.
+
+    Attributes
+    ----------
+    program : Program
+        Whose steps.
+    title : str
+        The lesson's.
+    classes : tuple[str, ...]
+        What the network's outputs are called.
+    stops : tuple[Stop, ...]
+        Where the lesson has something to say.
+    """
+
+    program: Program
+    title: str = ""
+    classes: tuple[str, ...] = ()
+    stops: tuple[Stop, ...] = ()
+
+
+class Look(Struct, frozen=True):
+    """How frames are drawn.
+
+    Attributes
+    ----------
+    width, height : int
+        In pixels.
+    theme : str
+        ``light`` or ``dark``.
+    letters : bool
+        Whether names stand in place of numbers.
+    """
+
+    width: int = 1920
+    height: int = 1080
+    theme: str = "light"
+    letters: bool = False
+
+    def __post_init__(self) -> None:
+        if not (SMALLEST[0] <= self.width <= LARGEST[0] and SMALLEST[1] <= self.height <= LARGEST[1]):
+            raise CnnvizError(
+                tr(
+                    "A picture of {width} × {height} cannot be made; take a size from {small} to {large}.",
+                    width=self.width,
+                    height=self.height,
+                    small=" × ".join(map(str, SMALLEST)),
+                    large=" × ".join(map(str, LARGEST)),
+                )
+            )
+
+
+def stops(program: Program, every: Level, first: int = 0, last: int | None = None) -> list[int]:
+    """Return the steps to be shown: the first, and each stop of a level after it up to the last.
+
+    Raises
+    ------
+    CnnvizError
+        If the last is before the first, or there are more than `MOST_FRAMES`.
+    """
+    last = len(program) - 1 if last is None else last
+    if last < first:
+        raise CnnvizError(
+            tr("The last step ({last}) is before the first ({first}); swap them.", last=last, first=first)
+        )
+
+    def walk() -> Iterator[int]:
+        cursor = Cursor(program, first, every)
+        yield first
+        while cursor.index < len(program) - 1:
+            cursor = cursor.next()
+            if cursor.index > last:
+                return
+            yield cursor.index
+
+    found = list(islice(walk(), MOST_FRAMES + 1))
+    if len(found) > MOST_FRAMES:
+        raise CnnvizError(
+            tr(
+                "There would be more than {most:,} frames; take fewer steps, or a level above {every}.",
+                most=MOST_FRAMES,
+                every=every.value,
+            )
+        )
+    return found
+
+
+def about_frames(program: Program, every: Level, first: int, last: int) -> int:
+    """Return about how many frames there would be: where an operation is cut, in parts of its steps."""
+    if every is Level.PASS:
+        ends = {operation.phase: k for k, operation in enumerate(program.operations)}
+        return sum(program.number_at(first) <= k <= program.number_at(last) for k in ends.values()) or 1
+    total = 0.0
+    for start, operation in zip(program.starts, program.operations, strict=False):
+        inside = min(last + 1, start + len(operation)) - max(first, start)
+        if inside > 0:
+            total += _frames(operation.body, every) * inside / len(operation)
+    return max(1, round(total))
+
+
+def _frames(body: Block, every: Level) -> int:
+    """Return at how many steps of a listing a level stops."""
+    if every is Level.LINE:
+        return body.steps
+    if every is Level.LAYER:
+        return 1
+    if every is Level.MAP:
+        return sum(
+            part.count if isinstance(part, Loop) else 1
+            for part in body.statements
+            if _marked(part, Level.CELL)
+        )
+    return sum(_marked(part, every) for part in body.statements)
+
+
+def _marked(part: Line | Loop, every: Level) -> int:
+    """Return how many cells, or terms, a part of a listing comes by."""
+    if isinstance(part, Line):
+        return int(part.is_term if every is Level.TERM else part.is_cell)
+    return part.count * sum(_marked(inner, every) for inner in part.body.statements)
+
+
+def frame_name(program: Program, index: int) -> str:
+    """Name a frame's file after its step: ``0012345-conv1-o0-i2-j3.png``. Names sort as the steps do."""
+    step = program[index]
+    variables, loops = step.variables, step.operation.loops_at(step.offset)
+    places = [f"{loop.variable}{variables[loop.variable]}" for loop in loops]
+    number = str(index).zfill(len(str(len(program) - 1)))
+    return "-".join([number, step.operation.name, *places]) + ".png"

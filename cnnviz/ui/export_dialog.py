@@ -1,0 +1,177 @@
+"""The dialog that asks what to export: where to, which steps, how large."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSignalBlocker, QStandardPaths, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import Lesson
+from cnnviz.lesson.order import Order, order_of
+from cnnviz.lesson.place import step_at
+from cnnviz.render.frames import Look, about_frames
+from cnnviz.scene.numbers import count
+from cnnviz.text import tr
+from cnnviz.trace.stops import Level
+
+_SIZES = ((1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
+
+
+class ExportDialog(QDialog):
+    """Asks what to export: where to, which steps, how large.
+
+    Attributes
+    ----------
+    ordered : Signal(Order)
+        What was asked for.
+    """
+
+    ordered = Signal(object)
+
+    def __init__(
+        self, lesson: Lesson, source: str, index: int, theme: str, parent: QWidget, letters: bool = False
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("Export frames"))
+        self._lesson, self._source = lesson, source
+        program = lesson.program
+        here = program[index].operation
+        start = program.start(here.name)
+        self._spans = ((0, len(program) - 1), (start, start + len(here) - 1))
+        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+        self.folder = QLineEdit(str(Path(pictures or Path.home(), f"cnnviz-{lesson.name}")))
+        self.every = _choice([tr(level.value) for level in Level], list(Level).index(Level.MAP))
+        self.span = _choice(
+            [tr("the whole program"), tr("{operation} only", operation=here.name), tr("from … to …")], 0
+        )
+        self.first, self.last = QLineEdit(), QLineEdit()
+        self.size_choice = _choice([f"{width} × {height}" for width, height in _SIZES], 1)
+        self.theme = _choice([tr("light"), tr("dark")], int(theme == "dark"))
+        self.cells = _choice([tr("numbers"), tr("letters")], int(letters))
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.start_button = self.buttons.addButton(tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self._lay_out()
+        self._take_span(0)
+        self.span.currentIndexChanged.connect(self._take_span)
+        self.every.currentIndexChanged.connect(self._count)
+        for field in (self.first, self.last):
+            field.textEdited.connect(lambda: self.span.setCurrentIndex(2))
+            field.textChanged.connect(self._count)
+        self.folder.textChanged.connect(self._count)
+        self.buttons.accepted.connect(self._accept)
+        self.buttons.rejected.connect(self.reject)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout(self)
+        choose = QPushButton(tr("Choose…"))
+        choose.setAutoDefault(False)
+        choose.clicked.connect(self._choose_folder)
+        self.folder.setMinimumWidth(340)
+        form.addRow(tr("Folder"), _side_by_side(self.folder, choose))
+        form.addRow(tr("A picture of every"), self.every)
+        form.addRow(tr("Steps"), self.span)
+        place = tr("A step's number, or a place such as conv1[2,3,4]")
+        for field, name in ((self.first, tr("From")), (self.last, tr("To"))):
+            field.setToolTip(place)
+            field.setAccessibleName(name)
+        form.addRow(tr("From"), _side_by_side(self.first, QLabel(tr("to")), self.last))
+        form.addRow(tr("Size"), self.size_choice)
+        form.addRow(tr("Colours"), self.theme)
+        form.addRow(tr("Cells show"), self.cells)
+        form.addRow(self.said)
+        form.addRow(self.buttons)
+
+    def order(self) -> Order:
+        """Return what is asked for.
+
+        Raises
+        ------
+        CnnvizError
+            If something in the fields is wrong; the sentence says what.
+        """
+        program = self._lesson.program
+        first, last = (step_at(program, field.text().replace(" ", "")) for field in (self.first, self.last))
+        if last < first:
+            raise CnnvizError(
+                tr("The last step ({last}) is before the first ({first}); swap them.", last=last, first=first)
+            )
+        if not self.folder.text().strip():
+            raise CnnvizError(tr("Name the folder to write to."))
+        width, height = _SIZES[self.size_choice.currentIndex()]
+        return order_of(
+            self._lesson,
+            self._source,
+            Path(self.folder.text().strip()).expanduser().absolute(),
+            list(Level)[self.every.currentIndex()],
+            first,
+            last,
+            Look(
+                width,
+                height,
+                ("light", "dark")[self.theme.currentIndex()],
+                letters=self.cells.currentIndex() == 1,
+            ),
+        )
+
+    def _choose_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, tr("Export to folder"), self.folder.text())
+        if path:
+            self.folder.setText(path)
+
+    def _take_span(self, choice: int) -> None:
+        if choice < len(self._spans):
+            for field, step in zip((self.first, self.last), self._spans[choice], strict=True):
+                with QSignalBlocker(field):
+                    field.setText(str(step))
+        self._count()
+
+    def _count(self) -> None:
+        """Say about how many frames there would be, or what is wrong."""
+        try:
+            order = self.order()
+        except CnnvizError as error:
+            self.said.setText(str(error))
+            self.start_button.setEnabled(False)
+            return
+        about = about_frames(self._lesson.program, order.every, order.first, order.last)
+        self.said.setText(tr("About {count} frames.", count=count(about)))
+        self.start_button.setEnabled(True)
+
+    def _accept(self) -> None:
+        try:
+            order = self.order()
+        except CnnvizError as error:
+            self.said.setText(str(error))
+            return
+        self.accept()
+        self.ordered.emit(order)
+
+
+def _choice(texts: Sequence[str], chosen: int) -> QComboBox:
+    box = QComboBox()
+    box.addItems(list(texts))
+    box.setCurrentIndex(chosen)
+    return box
+
+
+def _side_by_side(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

@@ -1,0 +1,315 @@
+"""`cnnviz export` writes the frames of the steps asked for; broken off, it goes on; never two kinds mixed."""
+
+import errno
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QImage
+
+from cnnviz import __version__
+from cnnviz.cli import output
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.place import step_at
+from cnnviz.render import export as exporting
+from cnnviz.render import folder as folders
+from cnnviz.render.frames import frame_name, stops
+from cnnviz.trace.stops import Level
+from tests.cli.frames import SMALL, frames_in
+
+MAIN = Path(__file__).resolve().parents[2] / "main.py"
+TYPED = "f = (x + y) * z   x=-2 y=5 z=-4"
+
+
+def test_frames_are_numbered_and_named_by_their_steps(run, painted, lesson, tmp_path):
+    folder = tmp_path / "new" / "frames"
+    status, out, err = run("export", lesson, "-o", folder, "--every", "cell", *SMALL)
+    program = load_lesson(lesson).program
+
+    assert (status, out, err) == (0, f"{folder} holds 18 frames.\n", "")
+    names = frames_in(folder)
+    assert names[0] == "000-conv1-o0.png"
+    assert names[1] == f"{program.find('conv1', line=10):03}-conv1-o0-i0-j0.png"
+    assert names[-1] == f"{len(program) - 1:03}-relu1-c1.png"
+    assert [int(name.partition("-")[0]) for name in names] == sorted(painted)
+
+
+def test_frames_in_letters_differ_from_those_in_numbers(run, qapp, lesson, tmp_path):
+    for folder, more in (("numbers", ()), ("letters", ("--letters",))):
+        run("export", lesson, "-o", tmp_path / folder, "--every", "layer", *SMALL, *more)
+    names = frames_in(tmp_path / "letters")
+
+    assert names == frames_in(tmp_path / "numbers")
+    for name in names[1:]:
+        assert (tmp_path / "letters" / name).read_bytes() != (tmp_path / "numbers" / name).read_bytes()
+
+
+def test_from_and_to(run, painted, lesson, tmp_path):
+    run(
+        "export",
+        lesson,
+        "-o",
+        tmp_path / "f",
+        "--every",
+        "cell",
+        "--from",
+        "conv1[0,1,0]",
+        "--to",
+        "conv1[1,0,0]",
+        *SMALL,
+    )
+    places = [name[4:] for name in frames_in(tmp_path / "f")]
+    assert places == ["conv1-o0-i1-j0.png", "conv1-o0-i1-j1.png", "conv1-o1-i0-j0.png"]
+
+
+def test_an_interrupted_export_goes_on(run, painted, lesson, tmp_path, monkeypatch):
+    command = ("export", lesson, "-o", tmp_path / "f", "--every", "cell", *SMALL)
+    paint = exporting.picture
+
+    def interrupted(*arguments):
+        if len(painted) == 7:
+            raise KeyboardInterrupt
+        return paint(*arguments)
+
+    monkeypatch.setattr(exporting, "picture", interrupted)
+    status, out, err = run(*command)
+    assert (status, out) == (130, "")
+    assert err == (
+        f"cnnviz: Stopped; what is in {tmp_path / 'f'} is whole, and the same command goes on from there.\n"
+    )
+    there = {name: (tmp_path / "f" / name).stat().st_mtime_ns for name in frames_in(tmp_path / "f")}
+    assert len(there) == 7
+
+    monkeypatch.setattr(exporting, "picture", paint)
+    assert run(*command)[:2] == (0, f"{tmp_path / 'f'} holds 18 frames, 7 of which were there already.\n")
+    assert len(frames_in(tmp_path / "f")) == len(painted) == 18
+    assert all((tmp_path / "f" / name).stat().st_mtime_ns == when for name, when in there.items())
+
+
+@pytest.mark.parametrize(
+    "changed, named",
+    [
+        (("--theme", "dark"), "they are light, not dark;"),
+        (("--letters",), "their cells show numbers, not letters;"),
+        (("--size", "640x360"), "they are 320x180 pixels large, not 640x360;"),
+        (("--every", "map"), "there is one for every layer, not for every map;"),
+        (("--from", "3"), "they begin at step 0, not at 3; name another folder, or empty this one."),
+    ],
+)
+def test_frames_made_otherwise_are_not_mixed(run, mistake, painted, lesson, tmp_path, changed, named):
+    command = ("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    run(*command)
+    before = frames_in(tmp_path / "f")
+
+    assert named in mistake(*command, *changed)
+    assert frames_in(tmp_path / "f") == before
+
+
+@pytest.mark.parametrize("changed", ["seed = 2", 'seed = 1\nsymbols = {conv1 = "Z"}'])
+def test_a_lesson_that_was_changed_is_noticed(run, mistake, painted, lesson, tmp_path, changed):
+    command = ("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    run(*command)
+    Path(lesson).write_text(Path(lesson).read_text().replace("seed = 1", changed))
+
+    assert "mixed: the lesson has been changed since;" in mistake(*command)
+
+
+def test_strange_pictures_are_not_taken_for_frames(mistake, painted, lesson, tmp_path):
+    (tmp_path / "000-conv1-o0.png").write_text("a photograph")
+    sentence = mistake("export", lesson, "-o", tmp_path, "--every", "layer", *SMALL)
+
+    assert "holds pictures of the same names, but not cnnviz-export.json" in sentence
+    assert (tmp_path / "000-conv1-o0.png").read_text() == "a photograph"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "\xff"])
+def test_a_spoilt_manifest(mistake, painted, lesson, tmp_path, content):
+    (tmp_path / "cnnviz-export.json").write_text(content, encoding="latin-1")
+    assert "cnnviz-export.json" in mistake("export", lesson, "-o", tmp_path, *SMALL)
+
+
+def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
+    run("export", lesson, "-o", tmp_path / "f", "--every", "layer", "--theme", "dark", *SMALL)
+    said = json.loads((tmp_path / "f" / "cnnviz-export.json").read_text())
+    assert said | {"content": ""} == {
+        "cnnviz": __version__,
+        "lesson": "lesson",
+        "image": "0",
+        "every": "layer",
+        "from": "0",
+        "to": str(len(load_lesson(lesson).program) - 1),
+        "size": "320x180",
+        "theme": "dark",
+        "cells": "numbers",
+        "content": "",
+    }
+
+
+def test_what_a_killed_export_left_is_cleared_away(run, painted, lesson, tmp_path):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / ".000-conv1-o0.png.1234abcd.part").write_text("half")
+    run("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    assert len(frames_in(tmp_path / "f")) == 4
+
+
+def test_two_exports_do_not_share_a_folder(mistake, painted, lesson, tmp_path):
+    pytest.importorskip("fcntl")
+    words = ("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    (tmp_path / "f").mkdir()
+    with folders.alone_in(tmp_path / "f") as alone:
+        (tmp_path / "f" / ".000-conv1-o0.png.1234abcd.part").write_text("half")
+        sentence = mistake(*words)
+
+    assert alone
+    assert sentence == (
+        f"Another export is writing to {tmp_path / 'f'}; wait until it is done, or name another folder."
+    )
+    assert os.listdir(tmp_path / "f") == [".000-conv1-o0.png.1234abcd.part"]
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(run, painted, lesson, tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "PROGRESS_SECONDS", 0)
+    _, _, err = run("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    assert err == "".join(f"cnnviz: {done} of 4 frames …\n" for done in range(1, 5))
+
+
+def test_the_example_in_the_help_is_four_cells():
+    program = load_lesson("digits").program
+    steps = stops(program, Level.LINE, step_at(program, "conv1"), step_at(program, "conv1[0,0,3]"))
+    written = [place for index in steps for name, place in program.state(index).writes if name == "y"]
+    assert written == [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 0, 3)]
+
+
+def test_the_help_names_files_as_they_are(run):
+    words = run("export", "--help")[1]
+    (name,) = re.findall(r"\S+\.png", words)
+    program = load_lesson("digits").program
+    assert f"{name} is step {int(name.partition('-')[0])} of digits" in words
+    assert frame_name(program, int(name.partition("-")[0])) == name
+
+
+def test_no_folder(mistake, painted, lesson, tmp_path):
+    assert mistake("export", lesson, "-o", lesson) == f"{lesson} is not a folder; name another."
+    assert "cannot be used as a folder" in mistake("export", lesson, "-o", f"{lesson}/x")
+
+
+def test_no_permission(mistake, painted, lesson, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(folders.Path, "mkdir", refuse)
+    said = mistake("export", lesson, "-o", tmp_path / "f")
+    assert said.endswith("as a folder (Permission denied); name another.")
+
+
+def test_a_full_disk_ends_the_export_and_leaves_whole_frames(run, painted, lesson, tmp_path, monkeypatch):
+    command = ("export", lesson, "-o", tmp_path / "f", "--every", "cell", *SMALL)
+
+    def full(_):
+        if len(painted) == 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folders.os, "fsync", full)
+    status, out, err = run(*command)
+    assert (status, out) == (2, "")
+    assert re.fullmatch(
+        r"cnnviz: [^\n]*\.png could not be written \(No space left on device\)[^\n]*\.\n", err
+    )
+    assert len(frames_in(tmp_path / "f")) == 4
+
+    monkeypatch.undo()
+    monkeypatch.setattr(exporting, "picture", lambda s, i, look: QImage(2, 2, QImage.Format.Format_RGB32))
+    assert run(*command)[1].endswith("holds 18 frames, 4 of which were there already.\n")
+
+
+@pytest.fixture
+def ctrl_c_is_heard():
+    """Let processes started here hear Ctrl+C, also where a script in the background started the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C cannot be sent to another process there")
+def test_ctrl_c_ends_all_processes_cleanly(tmp_path, ctrl_c_is_heard):
+    folder = tmp_path / "f"
+    command = [sys.executable, MAIN, "export", "digits", "-o", folder, "--every", "cell", *SMALL]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            waited = time.monotonic() + 60
+            while len(list(folder.glob("*.png"))) < 5 and time.monotonic() < waited:
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, out) == (130, "")
+    *progress, stopped = err.splitlines()
+    assert (
+        stopped == f"cnnviz: Stopped; what is in {folder} is whole, and the same command goes on from there."
+    )
+    assert all(re.fullmatch(r"cnnviz: [\d,]+ of [\d,]+ frames …", line) for line in progress)
+    for name in frames_in(folder):
+        assert not QImage(str(folder / name)).isNull()
+
+
+def test_frames_of_an_expression(run, painted, tmp_path):
+    assert run("export", "chain-rule", "-o", tmp_path / "a", "--image", 1, "--every", "line")[0] == 0
+    frames = [name.split("-")[1] for name in frames_in(tmp_path / "a")]
+    assert frames == ["f.png"] * 2 + ["f.backward.png"] * 5
+
+
+def test_frames_of_two_expressions_are_not_mixed(run, mistake, painted, tmp_path):
+    assert run("export", TYPED, "-o", tmp_path / "a")[0] == 0
+    mistake("export", TYPED.replace("x=-2", "x=7"), "-o", tmp_path / "a")
+    assert len(frames_in(tmp_path / "a")) == 7
+
+
+def test_the_view_of_the_input_gradient_is_chosen_for_info_dump_and_export(run, tmp_path):
+    view = ("--input-gradient", "scattered")
+    assert "conv2d_dx_scatter" in run("info", "backward-conv", *view)[1]
+    assert "conv2d_dx_scatter" not in run("info", "backward-conv")[1]
+    assert run("dump", "backward-conv", "-o", tmp_path / "a.npz", "--at", "conv.dx[0,1,1]", *view)[0] == 0
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["at.dx"].shape == (1, 3, 3) and arrays["at.u"] == arrays["at.v"] == 0
+    folder = tmp_path / "frames"
+    export = ("export", "backward-conv", "-o", folder, "--every", "layer", "--size", "320x180")
+    assert run(*export, *view)[0] == 0
+    status, _, error = run(*export)
+    assert status == 2 and "their input gradient is scattered, not gathered" in error
+
+
+def test_export_of_an_iteration_is_not_mixed_with_another(run, painted, mistake, tmp_path):
+    words = ("export", "training", "-o", tmp_path / "f", "--every", "pass", "--image", 3, *SMALL)
+    assert run(*words, "--iteration", 2)[0] == 0
+    assert json.loads((tmp_path / "f" / "cnnviz-export.json").read_text())["iteration"] == "2"
+    assert "they show iteration 2, not 3" in mistake(*words, "--iteration", 3)
+
+
+def test_a_lesson_of_pictures(run, qapp, tmp_path):
+    status, out, _ = run("info", "image", "--listings")
+    assert status == 0
+    assert "Pictures (height × width × depth): rgb 6 × 6 × 3, grey 4 × 4 × 1" in out
+    assert "x[c, i, j] = image[i, j, c] / 255" in out
+
+    assert run("dump", "image", "-o", tmp_path / "image.npz", "--at", "rgb[2,0,0]")[0] == 0
+    with np.load(tmp_path / "image.npz") as dumped:
+        assert dumped["rgb.x"].shape == (3, 6, 6)
+        assert (dumped["at.c"], dumped["at.x"][2, 0, 0], dumped["at.x"][2, 0, 1]) == (2, 1, 0)
+
+    assert run("export", "image", "-o", tmp_path / "f", "--every", "map", *SMALL)[0] == 0
+    assert [name[4:] for name in frames_in(tmp_path / "f")] == [
+        "rgb-c0.png",
+        *(f"rgb-c{channel}-i5-j5.png" for channel in range(3)),
+        "grey-c0-i3-j3.png",
+        "grey-c0.png",
+    ]

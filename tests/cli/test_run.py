@@ -1,0 +1,162 @@
+"""The command line does what --help says; a mistake is one sentence and status 2; or the window opens."""
+
+import errno
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnviz import __version__, app
+from cnnviz.lesson.lesson import load_lesson
+
+MAIN = Path(__file__).resolve().parents[2] / "main.py"
+
+
+@pytest.mark.parametrize("words", [(), ("lessons",), ("info",), ("dump",), ("export",)])
+def test_help_shows_examples(run, words):
+    status, out, _ = run(*words, "--help")
+    assert status == 0
+    assert f"  {' '.join(('cnnviz', *words))}" in out.partition("examples:")[2]
+
+
+def test_version(run):
+    assert run("--version") == (0, f"cnnviz {__version__}\n", "")
+
+
+def test_lessons_through_main_py():
+    done = subprocess.run([sys.executable, MAIN, "lessons"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "digits\n    Handwritten digits." in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (("digts",), "There is no lesson digts; did you mean digits?"),
+        (("info", "nix.toml"), "nix.toml: there is no such file."),
+        (("info", "digits", "--image", "360"), "digits has no image 360; its images are numbered 0 to 359."),
+        (("info", "digits", "--image", "x"), "argument --image: must be a whole number, 0 or more, is 'x'; "),
+        (("info", "digits", "--image", "-1"), "argument --image: must be a whole number, 0 or more, is '-1'"),
+        (("infos", "digits"), "There is no command infos; did you mean info?"),
+        (("lesson",), "There is no command lesson; did you mean lessons?"),
+        (("(x + y) * z",), "There is no lesson (x + y) * z; an expression is written f = x * y   x=2 y=3."),
+        (("digits", "backward"), "unrecognized arguments: backward; `cnnviz --help` says more."),
+        (("info", ""), "The name of the lesson is empty; name one, or a lesson file."),
+        (("",), "The name of the lesson is empty; name one, or a lesson file."),
+        (("info",), "the following arguments are required: LESSON; `cnnviz info --help` says more."),
+        (("--nonsense",), "unrecognized arguments: --nonsense; `cnnviz --help` says more."),
+        (("dump", "digits", "-o", "x.npz", "--at", "conv1[9,9,9]"), "conv1[9,9,9] is not a cell"),
+        (("dump", "digits"), "the following arguments are required: -o/--output"),
+        (("export", "digits", "-o", "x", "--from", "70797"), "There is no step 70797"),
+        (("export", "digits", "-o", "x", "--from", "9", "--to", "8"), "The last step (8) is before"),
+        (("export", "digits", "-o", "x", "--every", "step"), "argument --every: invalid choice: 'step'"),
+        (("export", "digits", "-o", "x", "--size", "big"), "argument --size: must be a width and a height"),
+        (("export", "digits", "-o", "x", "--size", "1x1"), "A picture of 1 × 1 cannot be made; take a"),
+        (("export", "digits", "-o", "x", "--size", "99999x99"), "A picture of 99999 × 99 cannot be made"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_sentence(mistake, tmp_path, monkeypatch, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(app, "open_window", load_lesson)
+
+    assert mistake(*words).startswith(sentence)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_expression_that_is_none_is_a_mistake(mistake):
+    assert "Character 11: “y” is not understood here" in mistake("info", "f = x + y y")
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (("info", "digits", "--iteration", "0"), "digits has no training, and so no iterations"),
+        (("info", "training", "--iteration", "3000"), "training has no iteration 3000; they are numbered 0"),
+        (("info", "training", "--iteration", "x"), "argument --iteration: must be a whole number"),
+    ],
+)
+def test_an_iteration_that_is_not_there(mistake, words, sentence):
+    assert mistake(*words).startswith(sentence)
+
+
+def test_a_lesson_of_pictures_has_no_other_image(mistake):
+    assert mistake("info", "image", "--image", "1").endswith(
+        "image has no image 1; its images are numbered 0 to 0."
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_output_that_cannot_be_written():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, MAIN, "lessons"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr == f"cnnviz: The output could not be written ({os.strerror(errno.ENOSPC)}).\n"
+
+
+def test_a_reader_that_has_had_enough():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, MAIN, "lessons"], stdout=pipe, stderr=subprocess.PIPE, text=True
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# ------------------------------------------------------------------------------------------------- the window
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """What the window was opened on."""
+    calls = []
+
+    def open_window(lesson):
+        calls.append(lesson)
+        return 0
+
+    monkeypatch.setattr(app, "open_window", open_window)
+    return calls
+
+
+@pytest.fixture
+def no_display(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"])
+def test_a_window_is_opened_where_there_is_a_display(run, opened, no_display, monkeypatch, variable):
+    monkeypatch.setenv(variable, "x")
+
+    assert run() == (0, "", "")
+    assert run("digits") == (0, "", "")
+    assert run("./info") == (0, "", "")
+    assert opened == [None, "digits", "./info"]
+
+
+def test_without_a_display_the_frames_are_written(
+    run, opened, no_display, painted, lesson, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(lesson)
+
+    assert (status, opened) == (0, [])
+    assert re.fullmatch(
+        r"cnnviz: There is no display [^\n]* the frames of lesson are written to [^\n]*\.\n", err
+    )
+    assert out == f"{Path('cnnviz-frames', 'lesson')} holds 6 frames.\n"
+    assert len(list(Path("cnnviz-frames", "lesson").glob("*.png"))) == 6
+
+
+def test_without_a_display_a_mistake_is_still_one(mistake, no_display, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert mistake("digts").startswith("There is no lesson digts")
+    assert list(tmp_path.iterdir()) == []

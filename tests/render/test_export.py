@@ -1,0 +1,46 @@
+"""Frames painted by several processes are those that one paints."""
+
+import multiprocessing
+
+import pytest
+from PySide6.QtGui import QImage
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.render.export import export
+from cnnviz.render.frames import Look, Subject, frame_name, stops
+from cnnviz.trace.stops import Level
+from tests.cli.frames import frames_in
+
+
+def digits(image=182):
+    lesson = load_lesson("digits", image)
+    return Subject(lesson.program, lesson.title, lesson.samples.classes)
+
+
+def test_several_processes_paint_what_one_paints(qapp, tmp_path):
+    program = digits().program
+    steps = stops(program, Level.CELL, 0, 1600)[:50]
+    look = Look(320, 180, "dark")
+    counts = [*export(digits, tmp_path / "two", steps, look, {}, processes=2)]
+    list(export(digits, tmp_path / "one", steps[::7], look, {}, processes=1))
+
+    assert (counts[0], counts[-1]) == (0, 50)
+    assert counts == sorted(counts)
+    assert frames_in(tmp_path / "two") == sorted(frame_name(program, index) for index in steps)
+    for index in steps[::7]:
+        one, two = (QImage(str(tmp_path / k / frame_name(program, index))) for k in ("one", "two"))
+        assert one == two
+        assert one.width() == 320
+
+
+def fails_elsewhere():
+    if multiprocessing.parent_process():
+        raise CnnvizError("The lesson is gone.")
+    return digits()
+
+
+def test_what_goes_wrong_in_another_process_is_told(tmp_path):
+    steps = range(50)
+    with pytest.raises(CnnvizError, match=r"^The lesson is gone\.$"):
+        list(export(fails_elsewhere, tmp_path / "f", steps, Look(320, 180), {}, processes=2))

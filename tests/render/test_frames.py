@@ -1,0 +1,36 @@
+"""Which steps get a frame, at every level."""
+
+import pytest
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.render import frames
+from cnnviz.render.frames import about_frames, stops
+from cnnviz.trace.stops import Level
+
+
+@pytest.mark.parametrize("every", list(Level))
+def test_every_level_begins_at_the_first_step_and_reaches_the_last(every):
+    program = load_lesson("forward").program
+    steps = stops(program, every)
+    assert (steps[0], steps[-1]) == (0, len(program) - 1)
+    assert steps == sorted(set(steps))
+    assert every is not Level.LINE or steps == list(range(len(program)))
+
+
+def test_too_many_frames(monkeypatch):
+    monkeypatch.setattr(frames, "MOST_FRAMES", 1000)
+    with pytest.raises(
+        CnnvizError, match=r"more than 1,000 frames; take fewer steps, or a level above line\."
+    ):
+        stops(load_lesson("digits").program, Level.LINE)
+
+
+@pytest.mark.parametrize("every", list(Level))
+def test_the_number_of_frames_is_about_right(every):
+    program = load_lesson("digits").program
+    last = len(program) - 1
+    start = program.start("conv2")
+    for begin, end in ((0, last), (start, start + len(program.operation("conv2")) - 1), (77, 4000)):
+        exact = len(stops(program, every, begin, end))
+        assert abs(about_frames(program, every, begin, end) - exact) <= 2 + exact * 0.02, (begin, end)
