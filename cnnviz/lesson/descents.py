@@ -60,7 +60,7 @@ class Descents(Struct, frozen=True, dict=True):
 
     @cached_property
     def tape(self) -> Tape:
-        """Their arrays: ``small.w``, ``small.E``, ``small.dw``."""
+        """Their arrays: ``slow.w``, ``slow.E``, ``slow.dw``."""
         return Tape(
             {f"{part.name}.{key}": array for part in self.parts for key, array in part.arrays.items()}
         )
@@ -105,7 +105,7 @@ class Descents(Struct, frozen=True, dict=True):
 
     @property
     def changes(self) -> str:
-        """What was changed, as `changed` takes it: `` small.lr=0.2 small.starts=4,-1``; empty for nothing."""
+        """What was changed, as `changed` takes it: `` slow.lr=0.2 slow.starts=4,-1``; empty for nothing."""
         said = ""
         for part, own in zip(self.parts, self.described, strict=True):
             if part.lr != own.lr:
@@ -146,13 +146,13 @@ _CHANGES = re.compile(r"(?:\s+\w+\.\w+=\S+)+$")
 
 
 def without_changes(source: str) -> tuple[str, str]:
-    """Cut what a lesson is asked for by into its name or file, and changes behind it, `` small.lr=0.2``."""
+    """Cut what a lesson is asked for by into its name or file, and changes behind it, `` slow.lr=0.2``."""
     found = _CHANGES.search(source)
     return (source[: found.start()], found[0]) if found else (source, "")
 
 
 def changed(descents: Descents, changes: str) -> Descents:
-    """Return descents with changes such as `` small.lr=0.2 small.starts=4,-1``.
+    """Return descents with changes such as `` slow.lr=0.2 slow.starts=4,-1``.
 
     Raises
     ------

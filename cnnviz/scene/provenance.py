@@ -8,11 +8,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from cnnviz.scene.arithmetic import scope_of, with_numbers
 from cnnviz.scene.letters import own_place
 from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, Spot, flat, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.numbered import scope_of, with_numbers
 from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr
 from cnnviz.trace.additions import Addition, accumulates, additions, offsets_writing

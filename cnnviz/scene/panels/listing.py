@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from cnnviz.scene.arithmetic import sum_in_letters
 from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, final, role, symbol
 from cnnviz.scene.numbers import full, number
 from cnnviz.scene.panels.formula import formula_section, formula_setting
+from cnnviz.scene.sums import sum_in_letters
 from cnnviz.scene.terms import terms
 from cnnviz.scene.words import words
 from cnnviz.text import tr

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.arithmetic import scope_of
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbered import scope_of
 from cnnviz.scene.pictures.layout import titled
 from cnnviz.scene.words import words
 from cnnviz.text import tr

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.arithmetic import scalar_text
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.numbered import scalar_text
 from cnnviz.scene.pictures.linear import page_of
 from cnnviz.text import tr
 

@@ -1,0 +1,216 @@
+"""A line of a listing with numbers in place of its names; in letters, with what its cells are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from cnnviz.scene.letters import as_product
+from cnnviz.scene.marks import Run
+from cnnviz.scene.memory import remembered
+from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, scaled, superscript
+from cnnviz.trace.looptree import Line, walk
+from cnnviz.trace.operands import Anatomy, Operand
+from cnnviz.trace.operation import Operation
+
+_SIGNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(r"\s*\*\*\s*(\(-\d+\)|\d+)"), lambda found: superscript(found[1].strip("()"))),
+    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"\s*\*\s*"), "·"),
+    (re.compile("-"), "−"),
+)
+
+
+def scope_of(moment: Moment) -> dict[str, Any]:
+    """Return everything that the listing's names stand for at this step."""
+    return {**moment.operation.call.given, **moment.state.arrays, **moment.state.variables}
+
+
+def with_numbers(
+    moment: Moment,
+    parts: Anatomy,
+    scope: dict[str, Any],
+    span: tuple[int, int] | None = None,
+    skip: str = "",
+    bare: bool = False,
+) -> tuple[Run, ...]:
+    """Return a line's right-hand side with the values put in place of the names, each in its colour.
+
+    Parameters
+    ----------
+    span : (int, int), optional
+        Write only this piece of the line's text.
+    skip : str
+        A scalar to leave as it is.
+    bare : bool
+        Leave off the arrays' powers of ten; they are said once, beside the sum.
+    """
+    begun, end = span or (parts.right, len(parts.text))
+    at = begun
+    runs: list[Run] = []
+    for operand in parts.operands:
+        if operand.start < at or operand.end > end:
+            continue
+        runs.append(Run(signs(parts.text[at : operand.start])))
+        runs.append(
+            _put_in(moment, parts, operand, scope, bare) if operand.name != skip else Run(operand.name)
+        )
+        runs[-1] = _in_brackets(runs[-1], parts.text[begun : operand.start], parts.text[operand.end : end])
+        at = operand.end
+    runs.append(Run(signs(parts.text[at:end])))
+    shown = tuple(run for run in runs if run.text)
+    return as_product(shown) if moment.letters else shown
+
+
+def _put_in(moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
+    """Return what stands in place of a cell or a scalar: its number, or in letters its name."""
+    value = scope.get(operand.name)
+    if not moment.letters or (not operand.index and isinstance(value, int | np.integer)):
+        return _value(moment, operand, scope, bare)
+    if not operand.index:
+        return Run(operand.name, role_of(moment.operation, operand.name))
+    name = moment.names.cell(operand.name, operand.place(scope))
+    is_new = operand.name in moment.operation.call.before and operand.name != parts.target.name
+    return Run(name + "′" * is_new, role(moment.operation, operand.name))
+
+
+def _in_brackets(run: Run, before: str, after: str) -> Run:
+    """Put a negative number into brackets behind a sign, and before a power."""
+    signed = before.rstrip()[-1:] in tuple("+-*/") or after.lstrip().startswith("**")
+    return run._replace(text=f"({run.text})") if signed and run.text.startswith(MINUS) else run
+
+
+def term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+    """Return one term with its numbers: of a choice what is chosen, of a maximum what is compared.
+
+    In letters nothing is known by which to choose; the first is what a choice is about.
+    """
+    if parts.choice is not None and moment.letters:
+        return with_numbers(moment, parts, scope, parts.choice.then)
+    if parts.choice is not None:
+        return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=True)
+    rivals = compared(parts)
+    if rivals:
+        return with_numbers(moment, parts, scope, rivals, bare=True)
+    return with_numbers(moment, parts, scope, skip=parts.target.name, bare=True)
+
+
+def compared(parts: Anatomy) -> tuple[int, int] | None:
+    """Return where in a line stands what is compared with the largest so far; None if nothing is."""
+    found = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
+    return found.span(1) if found else None
+
+
+def with_places(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+    """Return a line with the loop variables put into its subscripts: ``y[1, 2, 3] = acc``."""
+    runs: list[Run] = []
+    at = 0
+    for operand in (parts.target, *parts.operands):
+        runs.append(Run(signs(parts.text[at : operand.start])))
+        runs.append(Run(name_of(moment.operation, operand, scope), role_of(moment.operation, operand.name)))
+        at = operand.end
+    runs.append(Run(signs(parts.text[at:])))
+    return tuple(run for run in runs if run.text)
+
+
+def name_of(operation: Operation, operand: Operand, scope: dict[str, Any]) -> str:
+    """Return an operand's name as readers know it, with its index."""
+    if not operand.index:
+        return operand.name
+    return f"{symbol(operand.name)}[{', '.join(str(k) for k in operand.place(scope))}]"
+
+
+def role_of(operation: Operation, name: str) -> str:
+    """Return the colour of a name in a listing; ink, if it is no array."""
+    arrays = operation.tree.arrays or {*operation.call.given, *operation.call.writes}
+    return role(operation, name) if name in arrays else "ink"
+
+
+def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
+    operation = moment.operation
+    if operand.index:
+        place = operand.place(scope)
+        if operand.name in operation.call.writes and not moment.state.written(operand.name)[place]:
+            return Run(name_of(operation, operand, scope), role(operation, operand.name))
+        value = scope[operand.name][place]
+        if bare:
+            return Run(moment.look(operand.name).bare(value), role(operation, operand.name))
+        return Run(moment.text(operand.name, value), role(operation, operand.name))
+    if operand.name not in scope:
+        return Run(operand.name)
+    value = scope[operand.name]
+    if isinstance(value, int | np.integer):
+        return Run(number(int(value), 0))
+    if not operation.tree.arrays:
+        return Run(brief(value), role_of(operation, operand.name))
+    if operand.name in moment.operation.call.given:
+        return Run(full(value))
+    return Run(scalar_text(moment, value, operand.name))
+
+
+def scalar_text(moment: Moment, value: float, name: str = "") -> str:
+    """Write a scalar of the listing: with one decimal more than the array that it goes into.
+
+    Parameters
+    ----------
+    name : str
+        The variable, if it is one; one that is only ever a cell of an array is written as that array is.
+    """
+    chosen = _chosen_from(moment.operation, name)
+    if chosen is not None:
+        return moment.text(chosen, value)
+    looks = [moment.look(array) for array in moment.operation.call.writes if array in moment.state.arrays]
+    if not looks:
+        return brief(value)
+    exact = [look for look in looks if look.places > 0]
+    if not exact:
+        return number(value, 0 if float(value).is_integer() else 2)
+    finest = max(exact, key=lambda look: look.places - look.power)
+    if finest.power and not abs(value) * 10.0**-finest.power < 100:  # it is of another size than the array
+        places, power = decimals(np.array([value]))
+        return scaled(value, places + 1, power)
+    return scaled(value, finest.places + 1, finest.power)
+
+
+@remembered(1024)
+def _chosen_from(operation: Operation, name: str) -> str | None:
+    """Return the array whose largest cell a variable is, or comes to be; None for any other variable."""
+    arrays: set[str] = set()
+    for node in walk(operation.body):
+        if isinstance(node, Line) and node.target == name and not node.index:
+            text = operation.tree.source[node.number - 1].partition("=")[2].strip()
+            found = re.match(rf"(?:max\({name}, )?(\w+)\[[^][]*\]\)?$", text)
+            if found is None and text != "-inf":
+                return None
+            if found is not None:
+                arrays.add(found[1])
+    return arrays.pop() if len(arrays) == 1 else None
+
+
+def result_of(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> str:
+    """Write what a line has assigned."""
+    target = parts.target
+    if moment.letters and np.issubdtype(np.asarray(scope[target.name]).dtype, np.floating):
+        if not target.index:
+            return target.name
+        prime = "′" if target.name in moment.operation.call.before else ""
+        return moment.names.cell(target.name, target.place(scope)) + prime
+    if target.index:
+        return moment.text(target.name, scope[target.name][target.place(scope)])
+    value = scope[target.name]
+    if isinstance(value, int | np.integer):
+        return number(int(value), 0)
+    return scalar_text(moment, value, target.name)
+
+
+@lru_cache(maxsize=1024)
+def signs(text: str) -> str:
+    """Write Python's operators as in a formula."""
+    for pattern, sign in _SIGNS:
+        text = pattern.sub(sign, text)
+    return text

@@ -1,0 +1,230 @@
+"""A sum written out term by term: a page of it, the term in hand marked, and the sum so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnnviz.scene.letters import ZERO, name_width
+from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Run, label
+from cnnviz.scene.memory import remembered
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbered import (
+    compared,
+    name_of,
+    result_of,
+    scope_of,
+    signs,
+    term,
+    with_numbers,
+)
+from cnnviz.scene.numbers import MINUS, power_of_ten
+from cnnviz.scene.terms import Terms, term_variables
+from cnnviz.text import tr
+from cnnviz.trace.additions import additions
+from cnnviz.trace.looptree import Loop
+from cnnviz.trace.operands import Anatomy, anatomy
+
+# So many terms are written out where a sum is told in letters; of more, the first and the last.
+_MOST_WRITTEN = 6
+# The size of the smallest terms in letters, at 1080 lines: an index is smaller than its name.
+_SMALLEST_TERM = 18
+
+
+def draw_sum(
+    moment: Moment, found: Terms, second: Box, third: Box, unit: float, scope: dict[str, Any]
+) -> list[Mark]:
+    """Draw the terms of the cell in work with the current one marked, and the sum so far."""
+    parts = anatomy(moment.operation.tree, found.line)
+    assert parts is not None
+    start = _start(moment, parts, scope)
+    page = _page(found, _most_in_letters(moment, parts, bool(start), second.w, unit))
+    written = [term(moment, parts, {**scope, **term_variables(moment, found, k)}) for k in page]
+    start = start if page.start == 0 else ()
+    # One width and one size for all, so that nothing moves from one term to the next.
+    longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, parts))
+    gap, dots = 22 * unit, (0.0 if len(page) == found.count else 26 * unit)
+    sign = "," if _apart(found, parts) else "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
+    taken_off = sign == "−" and page.start == 0 and not start
+    wide = 62 if sum(len(run.text) for run in start) <= 7 else 104
+    lead = wide * unit + gap if start else gap if taken_off else dots
+    # What is only listed stands close together; so a comma follows its number.
+    widest = 230 * unit if sign != "," else 13 * unit * longest + gap
+    room = second.w - lead - dots + gap
+    widths = [min(room / len(page), widest)] * len(page)
+    size = min(20 * unit, (widths[0] - gap) / (0.56 * longest))
+    if parts.choice is not None and sign != ",":  # most are 0: the others get the room
+        lengths = [max(3.0, _length(moment, runs)) for runs in written]
+        size = min(20 * unit, (room / len(page) - gap) * len(page) / (0.56 * sum(lengths)))
+        widths = [gap + 0.56 * size * length for length in lengths]
+    starts = [lead, *(lead + sum(widths[: k + 1]) for k in range(len(page)))]
+    marks: list[Mark] = []
+    if start:
+        marks.append(Label(Box(second.x, second.y, lead - gap, second.h), start, size))
+        marks.append(_between(Box(second.x + lead - gap, second.y, gap, second.h), sign, unit))
+    elif taken_off:
+        marks.append(_between(Box(second.x, second.y, gap, second.h), sign, unit))
+    elif page.start > 0:
+        marks.append(label(Box(second.x, second.y, dots, second.h), "…", 22 * unit, "muted"))
+    for k, runs in zip(page, written, strict=True):
+        n = k - page.start
+        box = Box(second.x + starts[n], second.y, widths[n] - gap, second.h)
+        if found.current and k == found.done - 1:
+            mark = box.inset(-2 * unit, 2 * unit)
+            marks.append(Rect(mark, "source_fill", "source_line", 1.5 * unit, 5 * unit))
+        if k >= found.done:
+            runs = tuple(Run(run.text, "muted") for run in runs)
+        marks.append(Label(box, runs, size, "center"))
+        if k + 1 < found.count:
+            after = Box(box.right, second.y, gap, second.h)
+            marks.append(_between(after, sign, unit, "left" if sign == "," else "center"))
+    if page.stop < found.count:
+        after = Box(second.x + starts[-1], second.y, dots, second.h)
+        marks.append(label(after, "…", 22 * unit, "muted"))
+    return marks + _sum_so_far(moment, found, parts, third, unit, scope)
+
+
+def _apart(found: Terms, parts: Anatomy) -> bool:
+    """Return whether the terms do not make one sum, because each is added to a cell of its own."""
+    taken = {loop.variable for loop in found.loops}
+    return any(name in taken for code in parts.target.index for name in code.co_names)
+
+
+def _between(box: Box, sign: str, unit: float, align: Align = "center") -> Label:
+    return label(box, sign, 18 * unit, "muted", align=align)
+
+
+def _start(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+    """Return what a sum starts with, if that is a cell of an array: a bias."""
+    for statement in moment.operation.cells.block.statements:
+        if isinstance(statement, Loop):
+            break
+        begun = anatomy(moment.operation.tree, statement.number)
+        if begun and begun.target.name == parts.target.name and any(o.index for o in begun.operands):
+            alike = _power(moment, begun) == _power(moment, parts)
+            start = with_numbers(moment, begun, scope, bare=alike)
+            return start if start[0].text != ZERO or not moment.letters else ()
+    return ()
+
+
+def _power(moment: Moment, parts: Anatomy) -> int:
+    """Return the power of ten of a line's product, where its factors are written without theirs."""
+    if moment.letters:
+        return 0
+    return sum(moment.look(operand.name).power for operand in parts.operands if operand.index)
+
+
+def _length(moment: Moment, runs: tuple[Run, ...]) -> float:
+    """Return how many characters a term takes; of names, about how many as wide as a digit."""
+    return sum(name_width(run.text) / 0.6 if moment.letters else len(run.text) for run in runs)
+
+
+def _usual_length(moment: Moment, parts: Anatomy) -> int:
+    """Return how many characters a product's term can take, whatever its numbers."""
+    cells = [operand for operand in parts.operands if operand.index]
+    if parts.choice is not None or len(cells) != 2 or moment.letters:
+        return 1
+    return sum(moment.look(operand.name).width for operand in cells) + 1
+
+
+def _most_in_letters(moment: Moment, parts: Anatomy, starts: bool, width: float, unit: float) -> int | None:
+    """Return how many of the longest terms in letters can be read side by side; None for numbers."""
+    if not moment.letters:
+        return None
+    begun, end = compared(parts) or (parts.choice.then if parts.choice else (parts.right, len(parts.text)))
+    longest, at = 0.0, begun
+    for operand in parts.operands:
+        if begun <= operand.start and operand.end <= end:
+            name = moment.names.longest(operand.name) if operand.index else operand.name
+            longest += name_width(signs(parts.text[at : operand.start]) + name)
+            at = operand.end
+    longest += name_width(signs(parts.text[at:end]))
+    gap = 22 * unit
+    room = width - (104 if starts else 26) * unit - 26 * unit
+    return max(1, int(room / (_SMALLEST_TERM * unit * longest + gap)))
+
+
+def _page(found: Terms, most: int | None) -> range:
+    """Return which terms are written out: pages of a fixed length, so that they stand still.
+
+    Parameters
+    ----------
+    most : int or None
+        No more than these have room, if it is known.
+    """
+    in_hand = (
+        max(0, found.done - 1)
+        if found.current or found.done == found.count
+        else min(found.done, found.count - 1)
+    )
+    inner = found.loops[-1].count
+    length = inner * max(1, 9 // inner) if inner <= 10 else 8
+    if most is not None and length > most:
+        length = most // inner * inner or most
+    start = in_hand // length * length
+    return range(start, min(start + length, found.count))
+
+
+def _what_was_there(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+    """Return what a line that adds to a cell found there, and what it adds: ``0.51 + 0.20 = ``."""
+    array, place = parts.target.name, parts.target.place(scope)
+    (added,) = additions(moment.operation, array, (moment.step.offset,))
+    before = moment.text(array, float(scope[array][place]) - added.value)
+    more = moment.text(array, added.value)
+    more = f"({more})" if more.startswith(MINUS) else more
+    return Run(before, "ink"), Run(" + ", "muted"), Run(more, "ink"), Run(" = ", "muted")
+
+
+def _sum_so_far(
+    moment: Moment, found: Terms, parts: Anatomy, box: Box, unit: float, scope: dict[str, Any]
+) -> list[Mark]:
+    name = parts.target.name
+    marks: list[Mark] = []
+    left = box._replace(w=box.w - 210 * unit) if moment.letters else box  # beside what is said at the right
+    now = anatomy(moment.operation.tree, moment.state.line)
+    if now is not None and now.target.index:  # a cell is written: what was summed, or something made of it
+        place = name_of(moment.operation, now.target, scope)
+        runs: tuple[Run, ...] = (Run(f"{place} = ", "muted"),)
+        result, made = result_of(moment, now, scope), with_numbers(moment, now, scope)
+        plain = now.text[now.right :] == name
+        if _apart(found, parts):
+            runs += () if moment.letters else _what_was_there(moment, now, scope)
+        elif not parts.target.index and not plain and [run.text for run in made] != [result]:
+            runs += (*made, Run(" = ", "muted"))
+        if moment.letters and plain:
+            result = sum_in_letters(moment, found)
+        elif moment.letters and _apart(found, parts):
+            result += " + " + "".join(run.text for run in made)
+        marks.append(Label(left, (*runs, Run(result, "written", True)), 30 * unit, once=True))
+    elif not parts.target.index and name in scope:
+        text = sum_in_letters(moment, found) if moment.letters else result_of(moment, parts, scope)
+        runs = (
+            Run(f"{name} = ", "muted"),
+            Run(text, "written" if found.done == found.count else "ink", True),
+        )
+        marks.append(Label(left, runs, 30 * unit, once=True))
+    progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
+    power = _power(moment, parts)
+    if power:
+        progress = tr("each · {power}, {progress}", power=power_of_ten(power), progress=progress)
+    marks.append(label(box, progress, 18 * unit, "muted", align="right"))
+    return marks
+
+
+@remembered(4)  # two panes show it
+def sum_in_letters(moment: Moment, found: Terms) -> str:
+    """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
+    parts, scope = anatomy(moment.operation.tree, found.line), scope_of(moment)
+    assert parts is not None
+    sign = " + " if "+=" in parts.text else " − " if "-=" in parts.text else ", "
+    taken = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
+    texts = [
+        "".join(run.text for run in term(moment, parts, {**scope, **term_variables(moment, found, k)}))
+        for k in taken
+    ]
+    if len(taken) < found.done:
+        texts.insert(1, "…")
+    if sign == ", ":
+        return f"max({sign.join(texts)})" if texts and "max(" in parts.text else parts.target.name
+    start = "".join(run.text for run in _start(moment, parts, scope))
+    whole = sign.join([*filter(None, [start]), *texts]) or ZERO
+    return MINUS + whole if sign == " − " and texts and not start else whole
