@@ -111,15 +111,23 @@ class Desk(QObject):
         index = counterpart(cursor.program, cursor.index, self.lesson.program)
         self.player.switch(self.lesson.program, index, self.lesson.stops)
 
-    def go_to_stop(self, backwards: bool = False) -> None:
+    def go_to(self, index: int) -> None:
+        """Go to a step, and stay there."""
+        self.player.pause()
+        self.player.go_to(index)
+
+    def go_to_next_stop(self, backwards: bool = False) -> None:
         """Go to the lesson's next or previous stop, in the view that it speaks of."""
         self.player.pause()
         number = self.player.cursor.stop_number(self.player.stops, backwards)
-        if number is None:
-            return
+        if number is not None:
+            self.go_to_stop(number)
+
+    def go_to_stop(self, number: int) -> None:
+        """Go to one of the lesson's stops, in the view that it speaks of."""
         if not self.player.stops[number].shown_in(self.player.cursor.program):
             self.switch_input_gradient()
-        self.player.go_to(self.player.stops[number].index)
+        self.go_to(self.player.stops[number].index)  # where it is in that view
 
     @property
     def typed(self) -> str:

@@ -125,6 +125,7 @@ TRAINING = (
     Key("curves", "Curves and kernels", ("C",), checkable=True),
 )
 HELP = (
+    Key("palette", "Command palette…", ("Ctrl+Shift+P",)),
     Key("keys", "Keys", ("F1",)),
     Key("about", "About cnnviz"),
 )

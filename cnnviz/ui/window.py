@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from cnnviz.ui.exporting import Exporter, ExportStrip
     from cnnviz.ui.images import ImageChooser
     from cnnviz.ui.lessons import LessonChooser
+    from cnnviz.ui.palette import CommandPalette
 
 _LEAVES_WITHIN = 2.0
 """Seconds between two presses of Esc that leave the lecture view."""
@@ -155,6 +156,15 @@ class Window(QMainWindow):
         return made
 
     @cached_property
+    def command_palette(self) -> CommandPalette:
+        """What lets a command be found by its words."""
+        from cnnviz.ui.palette import CommandPalette
+
+        made = CommandPalette(self)
+        made.closed.connect(self.stage.setFocus)
+        return made
+
+    @cached_property
     def exporter(self) -> Exporter:
         """What writes frames."""
         from cnnviz.ui.exporting import Exporter
@@ -195,8 +205,8 @@ class Window(QMainWindow):
             **moves(self.player),
             **self.training.handlers(),
             "input_gradient": self._switch_input_gradient,
-            "next_stop": self.desk.go_to_stop,
-            "back_stop": partial(self.desk.go_to_stop, backwards=True),
+            "next_stop": self.desk.go_to_next_stop,
+            "back_stop": partial(self.desk.go_to_next_stop, backwards=True),
             "open": self._ask_for_lesson,
             "lessons": self._show_lessons,
             "image": self._show_images,
@@ -222,6 +232,7 @@ class Window(QMainWindow):
             "white": lambda: self.blank.toggle("#ffffff"),
             "stop": self._escape,
             "go": self._ask_where_to_go,
+            "palette": self._show_palette,
             "keys": lambda: KeysSheet(self).open(),
             "about": lambda: About(self).open(),
         }
@@ -269,6 +280,11 @@ class Window(QMainWindow):
     def _show_lessons(self) -> None:
         self.player.pause()
         self.lessons.open_in(self.geometry(), self.desk.source, self.theme)
+
+    def _show_palette(self) -> None:
+        from cnnviz.ui.palette import commands
+
+        self.command_palette.open_in(self.geometry(), commands(self.actions_by_name, self.desk))
 
     def _ask_for_lesson(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, tr("Open lesson"), "", tr("Lessons (*.toml)"))
