@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -14,13 +15,17 @@ from cnnviz.engine.layer import VIEWS
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.descents import Descents, changed, rate_beside, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
-from cnnviz.lesson.lesson import Lesson, load_lesson
+from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
+from cnnviz.scene.numbers import full
+from cnnviz.text import tr
 from cnnviz.trace.cursor import LEVELS
 from cnnviz.trace.views import counterpart
-from cnnviz.ui.player import Player
+from cnnviz.ui.edits import Edit
+from cnnviz.ui.player import Breakpoints, Player
 from cnnviz.ui.settings import Settings, lesson_key
 
 _LAST = 2**62
+_NO_BREAKPOINTS = Breakpoints()
 
 
 class Desk(QObject):
@@ -72,14 +77,16 @@ class Desk(QObject):
             self._put(source)
         except CnnvizError as error:
             self.failed.emit(str(error))
+        else:
+            self.player.edits.clear()  # they were made in the other lesson
 
-    def _put(self, source: str) -> None:
+    def _put(self, source: str, breakpoints: Breakpoints = _NO_BREAKPOINTS) -> None:
         lesson = load_lesson(source)
         self.remember()
         self.lesson, (self._source, changes) = lesson, _parts(source)
-        self.player.clear_breakpoints()
         self._load(0)
         self._restore(changes)
+        self.player.put_breakpoints(breakpoints)
         self.changed.emit()
 
     def choose(self, image: int) -> None:
@@ -90,6 +97,8 @@ class Desk(QObject):
             self.failed.emit(str(error))
             return
         self._load(self.player.cursor.index)
+        if not isinstance(self.lesson.samples, Samples):  # another expression has other steps
+            self.player.edits.clear()
         self.changed.emit()
 
     def go_to_iteration(self, iteration: int) -> None:
@@ -149,7 +158,17 @@ class Desk(QObject):
         samples = self.lesson.samples
         known = samples.examples[self.lesson.image].values if isinstance(samples, Expressions) else {}
         kept = {name: known[name] for name in graph.inputs if name in known and name not in values}
-        self._put(f"f = {Example(graph, {**kept, **values}).typed}")
+        typed = Example(graph, {**kept, **values}).typed
+        back = partial(self._put_again, self.source, self.player.all_breakpoints)
+        self._put(f"f = {typed}")
+        there = partial(self._put_again, self.source)
+        self.player.edits.push(Edit(tr("expression {text}", text=typed), back, there))
+
+    def _put_again(self, source: str, breakpoints: Breakpoints = _NO_BREAKPOINTS) -> None:
+        try:
+            self._put(source, breakpoints)
+        except CnnvizError as error:  # its file is not there any more
+            self.failed.emit(str(error))
 
     # ------------------------------------------------------------------------------------------ descents
 
@@ -172,25 +191,48 @@ class Desk(QObject):
         if self.descent is not None:
             self.set_rate(rate_beside(self.descent.lr, gears))
 
-    def set_rate(self, lr: float) -> None:
-        """Walk the descent in hand with another learning rate, and stay at the same step."""
+    def set_rate(self, lr: float, gesture: int = -1) -> None:
+        """Walk the descent in hand with another learning rate, and stay at the same step.
+
+        Parameters
+        ----------
+        gesture : int
+            The movement of the hand that this is a part of, see `Edit`.
+        """
         if self.descent is not None and isinstance(self.lesson.samples, Descents):
-            self._take(self.lesson.samples.with_rate(self.descent.name, lr), self.player.cursor.index)
+            name = self.descent.name
+            said = tr("learning rate {lr} of {name}", lr=full(lr), name=name)
+            self._edit(self.lesson.samples.with_rate(name, lr), name, said, gesture)
 
     def set_start(self, name: str, s: int, w: float) -> None:
         """Let a walk begin elsewhere, and go to where it begins."""
         if isinstance(self.lesson.samples, Descents):
-            start = self.player.cursor.program.find(name, line=3, s=s)
-            self._take(self.lesson.samples.with_start(name, s, w), start)
+            said = tr("start {w} of {name}", w=full(w), name=name)
+            self._edit(self.lesson.samples.with_start(name, s, w), name, said)
+            self.go_to(self.player.cursor.program.find(name, line=3, s=s))
 
     def reset_descent(self) -> None:
         """Walk the descent in hand as the lesson has it, and stay at the same step."""
         if self.descent is not None and isinstance(self.lesson.samples, Descents):
-            self._take(self.lesson.samples.as_described(self.descent.name), self.player.cursor.index)
+            name = self.descent.name
+            said = tr("{name} as the lesson has it", name=name)
+            self._edit(self.lesson.samples.as_described(name), name, said)
 
-    def _take(self, descents: Descents, step: int) -> None:
+    def _edit(self, after: Descents, name: str, said: str, gesture: int = -1) -> None:
+        before = self.lesson.samples
+        if isinstance(before, Descents) and after != before:
+            self._take(after, name)
+            back, there = partial(self._take, before, name), partial(self._take, after, name)
+            self.player.edits.push(Edit(said, back, there, gesture))
+
+    def _take(self, descents: Descents, name: str) -> None:
+        """Walk these descents, and stay at the same step if it is in the one that differs, to be seen."""
+        if not isinstance(self.lesson.samples, Descents):
+            return
+        cursor = self.player.cursor
+        there = cursor.step.operation.name == name
         self.lesson = self.lesson.with_descents(descents)
-        self._load(step)
+        self._load(cursor.index if there else cursor.program.start(name))
 
     def label(self, image: int) -> str:
         """Return what an image shows, the name of its class or its number; of an expression, its text."""

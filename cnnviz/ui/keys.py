@@ -55,6 +55,10 @@ FILE = (
     SEPARATOR,
     Key("quit", "Quit", ("Ctrl+Q",)),
 )
+EDIT = (
+    Key("undo", "Undo", ("Ctrl+Z",)),
+    Key("redo", "Redo", ("Ctrl+Shift+Z",)),
+)
 VIEW = (
     Key("network", "Network", checkable=True),
     Key("debugger", "Listing and variables", checkable=True),
@@ -129,7 +133,14 @@ HELP = (
     Key("keys", "Keys", ("F1",)),
     Key("about", "About cnnviz"),
 )
-MENUS = (("File", FILE), ("View", VIEW), ("Step", STEP), ("Training", TRAINING), ("Help", HELP))
+MENUS = (
+    ("File", FILE),
+    ("Edit", EDIT),
+    ("View", VIEW),
+    ("Step", STEP),
+    ("Training", TRAINING),
+    ("Help", HELP),
+)
 KEYS = {key.name: key for _, keys in MENUS for key in keys if key.name}
 
 STEPPING = ("next", "back", "into", "over", "out", "next_layer", "back_layer", "next_pass", "back_pass")

@@ -64,7 +64,8 @@ class KeysSheet(QDialog):
         grid = QGridLayout(inside)
         grid.setHorizontalSpacing(28)
         grid.setVerticalSpacing(5)
-        halves = (MENUS[2:3], (*MENUS[:2], *MENUS[3:]))
+        long = [menu for menu in MENUS if menu[0] == "Step"]  # as long as all the others together
+        halves = (long, [menu for menu in MENUS if menu not in long])
         for side, menus in enumerate(halves):
             _fill(grid, 2 * side, menus)
         grid.setRowStretch(grid.rowCount(), 1)

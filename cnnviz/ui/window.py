@@ -196,9 +196,24 @@ class Window(QMainWindow):
         self.stage.started.connect(self.desk.set_start)
         for strip in (self.message, self.go_strip, self.expression_strip):
             strip.closed.connect(self.stage.setFocus)
+        self._offer_undo()
         self.player.moved.connect(
             lambda: self.actions_by_name[self.player.cursor.level.value].setChecked(True)
         )
+
+    def _offer_undo(self) -> None:
+        """Let the menu say what would be undone, and offer nothing where there is nothing."""
+        edits, undo, redo = self.player.edits, self.actions_by_name["undo"], self.actions_by_name["redo"]
+        edits.canUndoChanged.connect(undo.setEnabled)
+        edits.canRedoChanged.connect(redo.setEnabled)
+        edits.undoTextChanged.connect(
+            lambda text: undo.setText(tr("Undo: {edit}", edit=text) if text else tr("Undo"))
+        )
+        edits.redoTextChanged.connect(
+            lambda text: redo.setText(tr("Redo: {edit}", edit=text) if text else tr("Redo"))
+        )
+        undo.setEnabled(False)
+        redo.setEnabled(False)
 
     def _handlers(self) -> dict[str, Callable[[], object]]:
         return {
@@ -215,6 +230,8 @@ class Window(QMainWindow):
             "export": self._ask_what_to_export,
             "copy": self._copy,
             "quit": self.close,
+            "undo": self.player.edits.undo,
+            "redo": self.player.edits.redo,
             "rate_down": lambda: self.desk.shift_rate(-1),
             "rate_up": lambda: self.desk.shift_rate(1),
             "network": self._show_panes,
