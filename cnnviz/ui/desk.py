@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from cnnviz.engine.descent import Descent
@@ -18,7 +19,7 @@ from cnnviz.lesson.expressions import Example, Expressions
 from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
-from cnnviz.trace.cursor import LEVELS
+from cnnviz.trace.cursor import LEVELS, Bookmark
 from cnnviz.trace.views import counterpart
 from cnnviz.ui.edits import Edit
 from cnnviz.ui.player import Breakpoints, Player
@@ -99,6 +100,7 @@ class Desk(QObject):
         self._load(self.player.cursor.index)
         if not isinstance(self.lesson.samples, Samples):  # another expression has other steps
             self.player.edits.clear()
+            self.player.put_bookmarks(self._remembered_bookmarks())
         self.changed.emit()
 
     def go_to_iteration(self, iteration: int) -> None:
@@ -271,6 +273,47 @@ class Desk(QObject):
                 self.lesson = lesson.with_descents(changed(lesson.samples, old))
         step = settings.number(f"{key}/step", 0, 0, _LAST)
         self._load(step)
+        self.player.put_bookmarks(self._remembered_bookmarks())
+
+    # ------------------------------------------------------------------------------------------ bookmarks
+
+    def toggle_bookmark(self) -> None:
+        """Set a bookmark at this very step, or take it away."""
+        step, before = self.player.cursor.step, self.player.bookmarks
+        here = Bookmark(step.operation.name, step.offset, step.operation.call.view)
+        if here in before:
+            after = tuple(bookmark for bookmark in before if bookmark != here)
+            said = tr("bookmark cleared at {name}", name=here.operation)
+        else:
+            after = (*before, here)
+            said = tr("bookmark set at {name}", name=here.operation)
+        self._put_bookmarks(after)
+        back, there = partial(self._put_bookmarks, before), partial(self._put_bookmarks, after)
+        self.player.edits.push(Edit(said, back, there))
+
+    def go_to_bookmark(self, bookmark: Bookmark) -> None:
+        """Go to where a bookmark is, in its view."""
+        if bookmark.index_in(self.player.cursor.program) is None:
+            self.switch_input_gradient()
+        index = bookmark.index_in(self.player.cursor.program)
+        if index is not None:
+            self.go_to(index)
+
+    def _put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
+        self.player.put_bookmarks(bookmarks)
+        self.settings.put(self._bookmarks_key, msgspec.json.encode(bookmarks).decode())
+
+    def _remembered_bookmarks(self) -> tuple[Bookmark, ...]:
+        try:
+            return msgspec.json.decode(self.settings.text(self._bookmarks_key), type=tuple[Bookmark, ...])
+        except msgspec.DecodeError:  # none, or damaged
+            return ()
+
+    @property
+    def _bookmarks_key(self) -> str:
+        """Where they are remembered: with the lesson, or with one of its expressions."""
+        key = f"{lesson_key(self._source)}/bookmarks"
+        return key if isinstance(self.lesson.samples, Samples) else f"{key}-{self.lesson.image}"
 
 
 def _parts(source: str) -> tuple[str, str]:

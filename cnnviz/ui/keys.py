@@ -96,6 +96,7 @@ STEP = (
     Key("run", "Run to the next breakpoint", ("L",)),
     Key("run_back", "Run back to the previous breakpoint", ("J",)),
     Key("clear", "Clear all breakpoints"),
+    Key("bookmark", "Bookmark here", ("Ctrl+B",)),
     SEPARATOR,
     Key("next_stop", "Next stop of the lesson", ("N",)),
     Key("back_stop", "Previous stop of the lesson", ("Shift+N",)),

@@ -58,8 +58,9 @@ class Command(Struct, frozen=True):
 
 
 def commands(actions: Mapping[str, QAction], desk: Desk) -> list[Command]:
-    """Return all that can be done now: actions that are enabled, lessons, operations, and stops."""
-    return [*_of_actions(actions), *_of_lessons(desk), *_of_operations(desk), *_of_stops(desk)]
+    """Return all that can be done now: actions that are enabled, lessons, and the places of this one."""
+    places = (*_of_operations(desk), *_of_stops(desk), *_of_bookmarks(desk))
+    return [*_of_actions(actions), *_of_lessons(desk), *places]
 
 
 def _of_actions(actions: Mapping[str, QAction]) -> list[Command]:
@@ -93,6 +94,20 @@ def _of_stops(desk: Desk) -> list[Command]:
         Command(tr("Stop: {caption}", caption=stop.caption), partial(desk.go_to_stop, k), _step(stop.index))
         for k, stop in enumerate(desk.player.stops)
     ]
+
+
+def _of_bookmarks(desk: Desk) -> list[Command]:
+    program = desk.player.cursor.program
+    made = []
+    for bookmark in desk.player.bookmarks:
+        index, go = bookmark.index_in(program), partial(desk.go_to_bookmark, bookmark)
+        if index is not None:
+            text = tr("Bookmark: {place}", place=desk.player.where(index))
+            made.append((index, Command(text, go, _step(index))))
+        elif bookmark.view not in ("", program.view):
+            text = tr("Bookmark: {name}, {view}", name=bookmark.operation, view=tr(bookmark.view))
+            made.append((len(program), Command(text, go)))
+    return [command for _, command in sorted(made, key=lambda pair: pair[0])]
 
 
 def _step(index: int) -> str:
@@ -177,6 +192,7 @@ class CommandPalette(QFrame):
     def open_in(self, window: QRect, commands: Sequence[Command]) -> None:
         """Show the palette in a window, with nothing typed yet, and give it the keyboard."""
         self._commands = commands
+        self.ensurePolished()  # or its text would have another size until it is shown
         size = _SIZE * (self.fontMetrics().height() / _LINE)
         width = min(size.width(), window.width() - 2 * _MARGIN)
         self.resize(width, min(size.height(), window.height() - _FROM_TOP - _MARGIN))

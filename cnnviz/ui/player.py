@@ -12,8 +12,9 @@ from cnnviz.render.kept import clear as forget_pictures
 from cnnviz.scene.frame import moment
 from cnnviz.scene.memory import forget
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.panels import where
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Breakpoint, Cursor, Stop
+from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_run, previous_run
 from cnnviz.ui.edits import MOST_EDITS, Edit
@@ -59,6 +60,8 @@ class Player(QObject):
         The cursor is another now.
     changed : Signal()
         Something else is: playing or not, the speed, the breakpoints, letters or numbers.
+    bookmarks : tuple[Bookmark, ...]
+        Steps that the user wants to come back to.
     edits : QUndoStack
         What can be undone, of the breakpoints and of the lesson on the desk.
     letters : bool
@@ -81,6 +84,7 @@ class Player(QObject):
         self.stops: tuple[Stop, ...] = ()
         self.breakpoints: tuple[Breakpoint, ...] = ()
         self._waiting: tuple[Breakpoint, ...] = ()
+        self.bookmarks: tuple[Bookmark, ...] = ()
         self.edits = QUndoStack(self)
         self.edits.setUndoLimit(MOST_EDITS)
         self.letters = False
@@ -97,6 +101,10 @@ class Player(QObject):
     def moment(self) -> Moment:
         """The step with its state: computed once for every move, and only if somebody looks."""
         return moment(self.cursor.program, self.cursor.index, self.classes, self.stops, self.letters)
+
+    def where(self, index: int) -> str:
+        """Say in words where a step is."""
+        return where(moment(self.cursor.program, index, self.classes))
 
     def go(self, cursor: Cursor) -> None:
         """Go to a place; the one way there is."""
@@ -276,6 +284,11 @@ class Player(QObject):
         waiting = tuple(point for point in self.breakpoints if point.operation in differing)
         kept = tuple(point for point in self.breakpoints if point not in waiting)
         self.breakpoints, self._waiting = (*kept, *self._waiting), waiting
+
+    def put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
+        """Have these bookmarks, and no other."""
+        self.bookmarks = bookmarks
+        self.changed.emit()
 
     def run(self, backwards: bool = False) -> None:
         """Go to the next or previous breakpoint, or to the end or start; at once, by arithmetic."""

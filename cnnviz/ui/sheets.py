@@ -77,7 +77,8 @@ class KeysSheet(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(area)
         column.addWidget(_close_button(self))
-        self.resize(min(inside.sizeHint().width() + 60, 1100), min(inside.sizeHint().height() + 80, 820))
+        hint, highest = inside.sizeHint(), min(820, parent.height())  # what is more is scrolled
+        self.resize(min(hint.width() + 60, 1100), min(hint.height() + 80, highest))
 
 
 def _fill(grid: QGridLayout, column: int, menus: Sequence[tuple[str, tuple[Key, ...]]]) -> None:

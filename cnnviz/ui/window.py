@@ -230,6 +230,7 @@ class Window(QMainWindow):
             "export": self._ask_what_to_export,
             "copy": self._copy,
             "quit": self.close,
+            "bookmark": self.desk.toggle_bookmark,
             "undo": self.player.edits.undo,
             "redo": self.player.edits.redo,
             "rate_down": lambda: self.desk.shift_rate(-1),
@@ -340,6 +341,7 @@ class Window(QMainWindow):
             self.player.breakpoints,
             lesson.stops,
             self.player.letters,
+            self.player.bookmarks,
         )
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 

@@ -169,6 +169,15 @@ def test_all_that_is_said_is_seen_whole(make_window, size, zoom):
     assert palette.list.columnWidth(0) + palette.list.columnWidth(1) <= palette.list.viewport().width()
 
 
+def test_it_is_as_large_the_first_time_as_ever_after(make_window):
+    window = make_window(1920, 1080)
+    palette = open_palette(window)
+    first = palette.size()
+    assert first.width() < window.width() - 100, "or the window, not the text, gives its width"
+    palette.hide()
+    assert open_palette(window).size() == first
+
+
 def test_it_follows_the_theme_and_every_control_has_a_name(window):
     palette = open_palette(window)
     light = palette.grab().toImage()
