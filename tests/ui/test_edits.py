@@ -234,6 +234,27 @@ def test_the_lesson_before_has_its_place_image_and_breakpoints_again(window):
     assert (window.player.cursor.index, window.player.breakpoints) == (4242, points)
 
 
+def test_breakpoints_that_a_changed_file_has_no_steps_for_are_dropped(window, tmp_path: Path):
+    path = tmp_path / "mine.toml"
+
+    def write(text):
+        path.write_text(
+            f'title = "Mine"\nsentence = "x"\n[[expressions]]\ntext = "{text}"\nvalues = {{ a = 1, b = 2 }}\n'
+        )
+
+    write("(a + b) * (a - b) * a + b")
+    window.desk.open(str(path))
+    for step in (0, 3):
+        window.player.toggle_at(step)
+    first, _ = window.player.breakpoints
+    type_in(window, "x * y   x=2 y=3")
+    write("a * b")
+    undo(window)
+    assert window.player.breakpoints == (first,)
+    QTest.keyClick(window.stage, K.Key_L)
+    assert window.player.cursor.index == len(window.player.cursor.program) - 1, "none is ahead"
+
+
 def test_a_file_that_is_gone_is_said_and_all_stays(window, tmp_path: Path):
     path = tmp_path / "mine.toml"
     path.write_text(

@@ -129,6 +129,15 @@ def test_esc_leaves_everything_as_it_was(window):
     assert open_palette(window).field.text() == "", "nothing is left of what was typed"
 
 
+def test_the_keyboard_comes_back_to_the_stage_from_wherever_it_was_opened(window):
+    slider = window.bar.speed
+    slider.setFocus()
+    QTest.keyClick(slider, K.Key_P, CONTROL_SHIFT)
+    assert window.command_palette.field.hasFocus()
+    QTest.keyClick(window.command_palette.field, K.Key_Escape)
+    assert window.stage.hasFocus()
+
+
 def test_letters_and_digits_are_typed_and_do_nothing_else(window):
     before = window.player.cursor, window.theme, window.blank.isVisible()
     palette = open_palette(window, "tkb. 1w5l")
