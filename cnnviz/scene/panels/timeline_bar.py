@@ -44,11 +44,9 @@ def timeline(
         x = _on_bar(bar, _breakpoint_at(program, point), span)
         if bar.x - 1 <= x <= bar.right + 1:
             marks.append(Dot((x, bar.bottom + 9 * unit), 5.5 * unit, "stop"))
-    for bookmark in bookmarks:
-        index = bookmark.index_in(program)
-        x = bar.x - 2 if index is None else _on_bar(bar, timeline_at(program, index), span)
-        if index is not None and bar.x - 1 <= x <= bar.right + 1:
-            marks += _ribbon(bar, x, unit, index)
+    for index in (bookmark.index_in(program) for bookmark in bookmarks):
+        if index is not None:
+            marks += _ribbon(bar, _on_bar(bar, timeline_at(program, index), span), unit, index)
     head = _on_bar(bar, timeline_at(program, moment.step.index), span)
     if bar.x - 1 <= head <= bar.right + 1:
         marks += _playhead(bar, head, unit, any(isinstance(mark, Label) for mark in here))
@@ -60,6 +58,8 @@ def timeline(
 
 def _ribbon(bar: Box, x: float, unit: float, index: int) -> list[Mark]:
     """Draw a bookmark: a ribbon that hangs into the bar, long enough to be seen under the playhead."""
+    if not bar.x - 1 <= x <= bar.right + 1:
+        return []
     box = Box(x - 5.5 * unit, bar.y - 14 * unit, 11 * unit, 22 * unit)
     corners = ((box.x, box.y), (box.right, box.y), (box.right, box.bottom), (x, box.bottom - 5 * unit))
     ribbon = Path((*corners, (box.x, box.bottom)), "accent", 1.0, filled=True)
