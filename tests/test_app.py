@@ -55,7 +55,7 @@ print(sorted({"numpy", "msgspec", "PySide6"} & set(sys.modules)))
 
 
 def test_opening_the_window_loads_nothing_that_is_wanted_later(tmp_path):
-    """Other processes for an export, plots for a training, and typesetting for typed expressions."""
+    """Other processes for an export, plots for a training, typesetting for typed expressions, the palette."""
     code = """
 import sys
 import cnnviz.app
@@ -65,7 +65,7 @@ def painted():
     opened.append(True)
     QTimer.singleShot(0, QCoreApplication.quit)
 cnnviz.app.open_window("training", painted)
-later = {"multiprocessing", "concurrent.futures", "pyqtgraph", "ziamath", "tqdm"}
+later = {"multiprocessing", "concurrent.futures", "pyqtgraph", "ziamath", "tqdm", "cnnviz.ui.palette"}
 print(opened, sorted(later & set(sys.modules)))
 """
     settings = {"QT_QPA_PLATFORM": "offscreen", "CNNVIZ_SETTINGS": str(tmp_path / "settings.ini")}

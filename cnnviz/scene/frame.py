@@ -20,7 +20,7 @@ from cnnviz.scene.pictures.generic import subtitle
 from cnnviz.scene.pictures.table import picture_of
 from cnnviz.scene.words import words
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Breakpoint, Stop
+from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop
 from cnnviz.trace.odd import first_odd
 from cnnviz.trace.program import Program
 
@@ -42,6 +42,8 @@ class View(Struct, frozen=True):
         Where the lesson has something to say.
     letters : bool
         Whether names stand in place of numbers.
+    bookmarks : tuple[Bookmark, ...]
+        Shown on the timeline, too.
     """
 
     width: float = 1920
@@ -51,6 +53,7 @@ class View(Struct, frozen=True):
     breakpoints: tuple[Breakpoint, ...] = ()
     stops: tuple[Stop, ...] = ()
     letters: bool = False
+    bookmarks: tuple[Bookmark, ...] = ()
 
     @property
     def unit(self) -> float:
@@ -82,7 +85,8 @@ def compose(program: Program, index: int, view: View) -> Frame:
     marks += panels.network(at, Box(0, middle.y, left, middle.h), unit)
     marks += stage(at, stage_box, unit)
     marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), unit, view.breakpoints)
-    marks += panels.timeline(at, Box(0, middle.bottom, whole.w, low), unit, view.breakpoints)
+    low_box = Box(0, middle.bottom, whole.w, low)
+    marks += panels.timeline(at, low_box, unit, view.breakpoints, bookmarks=view.bookmarks)
     return Frame(view.width, view.height, tuple(marks))
 
 

@@ -28,6 +28,31 @@ class Breakpoint(Struct, frozen=True):
     offset: int | None = None
 
 
+class Bookmark(Struct, frozen=True):
+    """A step that one wants to come back to.
+
+    Attributes
+    ----------
+    operation : str
+        The operation's name.
+    offset : int
+        The step, counted from the operation's first.
+    view : str
+        The view of the input gradient that the operation is in; empty where there is only one.
+    """
+
+    operation: str
+    offset: int
+    view: str = ""
+
+    def index_in(self, program: Program) -> int | None:
+        """Return which step of a program it is; None if the program has no such step, or not in this view."""
+        for operation, start in zip(program.operations, program.starts, strict=False):
+            if operation.name == self.operation and operation.call.view == self.view:
+                return start + self.offset if 0 <= self.offset < len(operation) else None
+        return None
+
+
 class Stop(Struct, frozen=True):
     """A step at which a lesson has something to say.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from cnnviz.engine.descent import Descent
@@ -14,13 +16,17 @@ from cnnviz.engine.layer import VIEWS
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.descents import Descents, changed, rate_beside, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
-from cnnviz.lesson.lesson import Lesson, load_lesson
-from cnnviz.trace.cursor import LEVELS
+from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
+from cnnviz.scene.numbers import full
+from cnnviz.text import tr
+from cnnviz.trace.cursor import LEVELS, Bookmark
 from cnnviz.trace.views import counterpart
-from cnnviz.ui.player import Player
+from cnnviz.ui.edits import Edit
+from cnnviz.ui.player import Breakpoints, Player
 from cnnviz.ui.settings import Settings, lesson_key
 
 _LAST = 2**62
+_NO_BREAKPOINTS = Breakpoints()
 
 
 class Desk(QObject):
@@ -72,14 +78,16 @@ class Desk(QObject):
             self._put(source)
         except CnnvizError as error:
             self.failed.emit(str(error))
+        else:
+            self.player.edits.clear()  # they were made in the other lesson
 
-    def _put(self, source: str) -> None:
+    def _put(self, source: str, breakpoints: Breakpoints = _NO_BREAKPOINTS) -> None:
         lesson = load_lesson(source)
         self.remember()
         self.lesson, (self._source, changes) = lesson, _parts(source)
-        self.player.clear_breakpoints()
         self._load(0)
         self._restore(changes)
+        self.player.put_breakpoints(breakpoints)
         self.changed.emit()
 
     def choose(self, image: int) -> None:
@@ -90,6 +98,9 @@ class Desk(QObject):
             self.failed.emit(str(error))
             return
         self._load(self.player.cursor.index)
+        if not isinstance(self.lesson.samples, Samples):  # another expression has other steps
+            self.player.edits.clear()
+            self.player.put_bookmarks(self._remembered_bookmarks())
         self.changed.emit()
 
     def go_to_iteration(self, iteration: int) -> None:
@@ -111,15 +122,23 @@ class Desk(QObject):
         index = counterpart(cursor.program, cursor.index, self.lesson.program)
         self.player.switch(self.lesson.program, index, self.lesson.stops)
 
-    def go_to_stop(self, backwards: bool = False) -> None:
+    def go_to(self, index: int) -> None:
+        """Go to a step, and stay there."""
+        self.player.pause()
+        self.player.go_to(index)
+
+    def go_to_next_stop(self, backwards: bool = False) -> None:
         """Go to the lesson's next or previous stop, in the view that it speaks of."""
         self.player.pause()
         number = self.player.cursor.stop_number(self.player.stops, backwards)
-        if number is None:
-            return
+        if number is not None:
+            self.go_to_stop(number)
+
+    def go_to_stop(self, number: int) -> None:
+        """Go to one of the lesson's stops, in the view that it speaks of."""
         if not self.player.stops[number].shown_in(self.player.cursor.program):
             self.switch_input_gradient()
-        self.player.go_to(self.player.stops[number].index)
+        self.go_to(self.player.stops[number].index)  # where it is in that view
 
     @property
     def typed(self) -> str:
@@ -141,7 +160,17 @@ class Desk(QObject):
         samples = self.lesson.samples
         known = samples.examples[self.lesson.image].values if isinstance(samples, Expressions) else {}
         kept = {name: known[name] for name in graph.inputs if name in known and name not in values}
-        self._put(f"f = {Example(graph, {**kept, **values}).typed}")
+        typed = Example(graph, {**kept, **values}).typed
+        back = partial(self._put_again, self.source, self.player.all_breakpoints)
+        self._put(f"f = {typed}")
+        there = partial(self._put_again, self.source)
+        self.player.edits.push(Edit(tr("expression {text}", text=typed), back, there))
+
+    def _put_again(self, source: str, breakpoints: Breakpoints = _NO_BREAKPOINTS) -> None:
+        try:
+            self._put(source, breakpoints)
+        except CnnvizError as error:  # its file is not there any more
+            self.failed.emit(str(error))
 
     # ------------------------------------------------------------------------------------------ descents
 
@@ -164,25 +193,48 @@ class Desk(QObject):
         if self.descent is not None:
             self.set_rate(rate_beside(self.descent.lr, gears))
 
-    def set_rate(self, lr: float) -> None:
-        """Walk the descent in hand with another learning rate, and stay at the same step."""
+    def set_rate(self, lr: float, gesture: int = -1) -> None:
+        """Walk the descent in hand with another learning rate, and stay at the same step.
+
+        Parameters
+        ----------
+        gesture : int
+            The movement of the hand that this is a part of, see `Edit`.
+        """
         if self.descent is not None and isinstance(self.lesson.samples, Descents):
-            self._take(self.lesson.samples.with_rate(self.descent.name, lr), self.player.cursor.index)
+            name = self.descent.name
+            said = tr("learning rate {lr} of {name}", lr=full(lr), name=name)
+            self._edit(self.lesson.samples.with_rate(name, lr), name, said, gesture)
 
     def set_start(self, name: str, s: int, w: float) -> None:
         """Let a walk begin elsewhere, and go to where it begins."""
         if isinstance(self.lesson.samples, Descents):
-            start = self.player.cursor.program.find(name, line=3, s=s)
-            self._take(self.lesson.samples.with_start(name, s, w), start)
+            said = tr("start {w} of {name}", w=full(w), name=name)
+            self._edit(self.lesson.samples.with_start(name, s, w), name, said)
+            self.go_to(self.player.cursor.program.find(name, line=3, s=s))
 
     def reset_descent(self) -> None:
         """Walk the descent in hand as the lesson has it, and stay at the same step."""
         if self.descent is not None and isinstance(self.lesson.samples, Descents):
-            self._take(self.lesson.samples.as_described(self.descent.name), self.player.cursor.index)
+            name = self.descent.name
+            said = tr("{name} as the lesson has it", name=name)
+            self._edit(self.lesson.samples.as_described(name), name, said)
 
-    def _take(self, descents: Descents, step: int) -> None:
+    def _edit(self, after: Descents, name: str, said: str, gesture: int = -1) -> None:
+        before = self.lesson.samples
+        if isinstance(before, Descents) and after != before:
+            self._take(after, name)
+            back, there = partial(self._take, before, name), partial(self._take, after, name)
+            self.player.edits.push(Edit(said, back, there, gesture))
+
+    def _take(self, descents: Descents, name: str) -> None:
+        """Walk these descents, and stay at the same step if it is in the one that differs, to be seen."""
+        if not isinstance(self.lesson.samples, Descents):
+            return
+        cursor = self.player.cursor
+        there = cursor.step.operation.name == name
         self.lesson = self.lesson.with_descents(descents)
-        self._load(step)
+        self._load(cursor.index if there else cursor.program.start(name))
 
     def label(self, image: int) -> str:
         """Return what an image shows, the name of its class or its number; of an expression, its text."""
@@ -221,6 +273,47 @@ class Desk(QObject):
                 self.lesson = lesson.with_descents(changed(lesson.samples, old))
         step = settings.number(f"{key}/step", 0, 0, _LAST)
         self._load(step)
+        self.player.put_bookmarks(self._remembered_bookmarks())
+
+    # ------------------------------------------------------------------------------------------ bookmarks
+
+    def toggle_bookmark(self) -> None:
+        """Set a bookmark at this very step, or take it away."""
+        step, before = self.player.cursor.step, self.player.bookmarks
+        here = Bookmark(step.operation.name, step.offset, step.operation.call.view)
+        if here in before:
+            after = tuple(bookmark for bookmark in before if bookmark != here)
+            said = tr("bookmark cleared at {name}", name=here.operation)
+        else:
+            after = (*before, here)
+            said = tr("bookmark set at {name}", name=here.operation)
+        self._put_bookmarks(after)
+        back, there = partial(self._put_bookmarks, before), partial(self._put_bookmarks, after)
+        self.player.edits.push(Edit(said, back, there))
+
+    def go_to_bookmark(self, bookmark: Bookmark) -> None:
+        """Go to where a bookmark is, in its view."""
+        if bookmark.index_in(self.player.cursor.program) is None:
+            self.switch_input_gradient()
+        index = bookmark.index_in(self.player.cursor.program)
+        if index is not None:
+            self.go_to(index)
+
+    def _put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
+        self.player.put_bookmarks(bookmarks)
+        self.settings.put(self._bookmarks_key, msgspec.json.encode(bookmarks).decode())
+
+    def _remembered_bookmarks(self) -> tuple[Bookmark, ...]:
+        try:
+            return msgspec.json.decode(self.settings.text(self._bookmarks_key), type=tuple[Bookmark, ...])
+        except msgspec.DecodeError:  # none, or damaged
+            return ()
+
+    @property
+    def _bookmarks_key(self) -> str:
+        """Where they are remembered: with the lesson, or with one of its expressions."""
+        key = f"{lesson_key(self._source)}/bookmarks"
+        return key if isinstance(self.lesson.samples, Samples) else f"{key}-{self.lesson.image}"
 
 
 def _parts(source: str) -> tuple[str, str]:

@@ -55,6 +55,10 @@ FILE = (
     SEPARATOR,
     Key("quit", "Quit", ("Ctrl+Q",)),
 )
+EDIT = (
+    Key("undo", "Undo", ("Ctrl+Z",)),
+    Key("redo", "Redo", ("Ctrl+Shift+Z",)),
+)
 VIEW = (
     Key("network", "Network", checkable=True),
     Key("debugger", "Listing and variables", checkable=True),
@@ -92,6 +96,7 @@ STEP = (
     Key("run", "Run to the next breakpoint", ("L",)),
     Key("run_back", "Run back to the previous breakpoint", ("J",)),
     Key("clear", "Clear all breakpoints"),
+    Key("bookmark", "Bookmark here", ("Ctrl+B",)),
     SEPARATOR,
     Key("next_stop", "Next stop of the lesson", ("N",)),
     Key("back_stop", "Previous stop of the lesson", ("Shift+N",)),
@@ -125,10 +130,18 @@ TRAINING = (
     Key("curves", "Curves and kernels", ("C",), checkable=True),
 )
 HELP = (
+    Key("palette", "Command palette…", ("Ctrl+Shift+P",)),
     Key("keys", "Keys", ("F1",)),
     Key("about", "About cnnviz"),
 )
-MENUS = (("File", FILE), ("View", VIEW), ("Step", STEP), ("Training", TRAINING), ("Help", HELP))
+MENUS = (
+    ("File", FILE),
+    ("Edit", EDIT),
+    ("View", VIEW),
+    ("Step", STEP),
+    ("Training", TRAINING),
+    ("Help", HELP),
+)
 KEYS = {key.name: key for _, keys in MENUS for key in keys if key.name}
 
 STEPPING = ("next", "back", "into", "over", "out", "next_layer", "back_layer", "next_pass", "back_pass")

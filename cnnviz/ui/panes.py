@@ -12,13 +12,14 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QAccessible, QHelpEvent, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip
+from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip
 
 from cnnviz.scene import lecture, panels
 from cnnviz.scene.frame import stage
 from cnnviz.scene.glide import glide
 from cnnviz.scene.marks import Box, Frame, Mark, Rect
 from cnnviz.scene.moment import role
+from cnnviz.scene.numbers import count
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
@@ -252,6 +253,8 @@ class DebuggerPane(FramePane):
 class TimelinePane(FramePane):
     """The whole program as a bar: drag to any step, zoom with the wheel, breakpoints by the right button.
 
+    A click on a bookmark goes to its very step.
+
     Attributes
     ----------
     span : (float, float)
@@ -266,6 +269,7 @@ class TimelinePane(FramePane):
         self.span = (0.0, 1.0)
         self.lecture = False
         self._before_press = 0
+        self._held_at: float | None = None
         self._program = player.cursor.program
         player.moved.connect(self._follow)
 
@@ -277,7 +281,8 @@ class TimelinePane(FramePane):
         """Draw the bar."""
         if self.lecture:
             return lecture.progress(self.player.moment, box, unit)
-        return panels.timeline(self.player.moment, box, unit, self.player.breakpoints, self.span)
+        player = self.player
+        return panels.timeline(player.moment, box, unit, player.breakpoints, self.span, player.bookmarks)
 
     def bar(self) -> Box:
         """Return where the bar is."""
@@ -308,14 +313,32 @@ class TimelinePane(FramePane):
             self._toggle_breakpoint(at.x())
         elif event.button() == Qt.MouseButton.LeftButton:
             self._before_press = self.player.cursor.index
+            spot = self.frame.spot_at(at.x(), at.y())
+            self._held_at = at.x() if spot else None
             self.player.pause()
-            self.player.go_to(self.step_at(at.x()))
+            self.player.go_to(spot.line if spot else self.step_at(at.x()))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on to the step at the pointer while the button is held."""
         super().mouseMoveEvent(event)
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self.player.go_to(self.step_at(event.position().x()))
+        if not event.buttons() & Qt.MouseButton.LeftButton:
+            return
+        x = event.position().x()
+        if self._held_at is not None and abs(x - self._held_at) < QApplication.startDragDistance():
+            return  # a hand that clicks a bookmark is not quite still
+        self._held_at = None
+        self.player.go_to(self.step_at(x))
+
+    def event(self, event: QEvent) -> bool:
+        """Say where a bookmark is when the pointer rests on it."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            spot = self.frame.spot_at(event.pos().x(), event.pos().y())
+            QToolTip.showText(event.globalPos(), self._said(spot.line) if spot else "")
+            return True
+        return super().event(event)
+
+    def _said(self, index: int) -> str:
+        return tr("Bookmark at step {index}: {place}", index=count(index), place=self.player.where(index))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Show the whole program again, and stay where the first click was made."""

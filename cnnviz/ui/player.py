@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 
+from msgspec import Struct
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QUndoStack
 
 from cnnviz.render.kept import clear as forget_pictures
 from cnnviz.scene.frame import moment
 from cnnviz.scene.memory import forget
 from cnnviz.scene.moment import Moment
-from cnnviz.trace.cursor import Breakpoint, Cursor, Stop
-from cnnviz.trace.operation import Operation
+from cnnviz.scene.panels import where
+from cnnviz.text import tr
+from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_run, previous_run
+from cnnviz.ui.edits import MOST_EDITS, Edit
 
 SLOWEST, FASTEST = 1, 60
 SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 60)
 """What the slider and its keys choose from."""
+
+
+class Breakpoints(Struct, frozen=True):
+    """All breakpoints there are.
+
+    Attributes
+    ----------
+    here : tuple[Breakpoint, ...]
+        Those in the view of the program that is shown.
+    waiting : tuple[Breakpoint, ...]
+        Those in what the other view computes otherwise.
+    view : str
+        The view that is shown.
+    """
+
+    here: tuple[Breakpoint, ...] = ()
+    waiting: tuple[Breakpoint, ...] = ()
+    view: str = ""
 
 
 class Player(QObject):
@@ -39,6 +60,10 @@ class Player(QObject):
         The cursor is another now.
     changed : Signal()
         Something else is: playing or not, the speed, the breakpoints, letters or numbers.
+    bookmarks : tuple[Bookmark, ...]
+        Steps that the user wants to come back to.
+    edits : QUndoStack
+        What can be undone, of the breakpoints and of the lesson on the desk.
     letters : bool
         Whether names stand in place of numbers.
     """
@@ -59,6 +84,9 @@ class Player(QObject):
         self.stops: tuple[Stop, ...] = ()
         self.breakpoints: tuple[Breakpoint, ...] = ()
         self._waiting: tuple[Breakpoint, ...] = ()
+        self.bookmarks: tuple[Bookmark, ...] = ()
+        self.edits = QUndoStack(self)
+        self.edits.setUndoLimit(MOST_EDITS)
         self.letters = False
         self._shown = True
         self._timer = QTimer(self)
@@ -73,6 +101,10 @@ class Player(QObject):
     def moment(self) -> Moment:
         """The step with its state: computed once for every move, and only if somebody looks."""
         return moment(self.cursor.program, self.cursor.index, self.classes, self.stops, self.letters)
+
+    def where(self, index: int) -> str:
+        """Say in words where a step is."""
+        return where(moment(self.cursor.program, index, self.classes))
 
     def go(self, cursor: Cursor) -> None:
         """Go to a place; the one way there is."""
@@ -100,17 +132,13 @@ class Player(QObject):
             forget()
             forget_pictures()
         self.classes, self.stops = classes, stops
-        names = {operation.name: operation for operation in program.operations}
-        self.breakpoints = tuple(point for point in self.breakpoints if _fits(point, names))
+        self.breakpoints = _fitting(self.breakpoints, program)
         self.go(Cursor(program, 0, self.cursor.level).to(index))
         self.changed.emit()
 
     def switch(self, program: Program, index: int, stops: tuple[Stop, ...]) -> None:
         """Step through another view of the same program; breakpoints in what differs wait for its return."""
-        differing = {operation.name for operation in self.cursor.program.operations if operation.call.view}
-        waiting = tuple(point for point in self.breakpoints if point.operation in differing)
-        kept = tuple(point for point in self.breakpoints if point not in waiting)
-        self.breakpoints, self._waiting = (*kept, *self._waiting), waiting
+        self._exchange_breakpoints()
         self.load(program, index, self.classes, stops)
 
     def set_level(self, level: Level) -> None:
@@ -217,12 +245,49 @@ class Player(QObject):
 
     def clear_breakpoints(self) -> None:
         """Take all breakpoints away."""
-        self.breakpoints = self._waiting = ()
-        self.changed.emit()
+        if self.breakpoints or self._waiting:
+            self._edit(Breakpoints(), tr("all breakpoints cleared"))
 
     def _toggle(self, point: Breakpoint) -> None:
-        kept = tuple(other for other in self.breakpoints if other != point)
-        self.breakpoints = kept if len(kept) < len(self.breakpoints) else (*kept, point)
+        here, place = self.breakpoints, {"name": point.operation, "line": point.line}
+        if point in here:
+            here = tuple(other for other in here if other != point)
+            said = tr("breakpoint cleared at {name}, line {line}", **place)
+        else:
+            here = (*here, point)
+            said = tr("breakpoint set at {name}, line {line}", **place)
+        self._edit(Breakpoints(here, self._waiting, self.cursor.program.view), said)
+
+    def _edit(self, after: Breakpoints, said: str) -> None:
+        before = self.all_breakpoints
+        self.put_breakpoints(after)
+        self.edits.push(
+            Edit(said, partial(self.put_breakpoints, before), partial(self.put_breakpoints, after))
+        )
+
+    @property
+    def all_breakpoints(self) -> Breakpoints:
+        """All of them, as `put_breakpoints` takes them."""
+        return Breakpoints(self.breakpoints, self._waiting, self.cursor.program.view)
+
+    def put_breakpoints(self, points: Breakpoints) -> None:
+        """Have these breakpoints, and no other; they may have been set in the other view."""
+        self.breakpoints, self._waiting = points.here, points.waiting
+        if points.view != self.cursor.program.view:
+            self._exchange_breakpoints()
+        self.breakpoints = _fitting(self.breakpoints, self.cursor.program)
+        self.changed.emit()
+
+    def _exchange_breakpoints(self) -> None:
+        """Let those wait that are in what the two views compute differently, for those that waited."""
+        differing = {operation.name for operation in self.cursor.program.operations if operation.call.view}
+        waiting = tuple(point for point in self.breakpoints if point.operation in differing)
+        kept = tuple(point for point in self.breakpoints if point not in waiting)
+        self.breakpoints, self._waiting = (*kept, *self._waiting), waiting
+
+    def put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
+        """Have these bookmarks, and no other."""
+        self.bookmarks = bookmarks
         self.changed.emit()
 
     def run(self, backwards: bool = False) -> None:
@@ -241,6 +306,7 @@ class Player(QObject):
             self.go_to(step.index - step.offset + found)
 
 
-def _fits(point: Breakpoint, operations: Mapping[str, Operation]) -> bool:
-    operation = operations.get(point.operation)
-    return operation is not None and (point.offset or 0) < len(operation)
+def _fitting(points: tuple[Breakpoint, ...], program: Program) -> tuple[Breakpoint, ...]:
+    """Return the breakpoints at steps that a program has."""
+    lengths = {operation.name: len(operation) for operation in program.operations}
+    return tuple(point for point in points if (point.offset or 0) < lengths.get(point.operation, 0))

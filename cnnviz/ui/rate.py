@@ -41,7 +41,9 @@ class RateControl(QWidget):
         self.slider.setToolTip(
             tr("Learning rate ({smaller} and {larger})", smaller=said("rate_down"), larger=said("rate_up"))
         )
-        self.slider.valueChanged.connect(lambda gear: desk.set_rate(RATES[gear]))
+        self._drag = 0
+        self.slider.sliderPressed.connect(self._begin_drag)
+        self.slider.valueChanged.connect(self._set)
         self.value = QLabel()
         self.reset = QToolButton()
         self.reset.setObjectName("tool")
@@ -67,6 +69,13 @@ class RateControl(QWidget):
         desk.changed.connect(self.refresh)
         self.hide()
         self.refresh()
+
+    def _begin_drag(self) -> None:
+        self._drag += 1
+
+    def _set(self, gear: int) -> None:
+        """Take the rate; all that one drag passes over is undone together."""
+        self._desk.set_rate(RATES[gear], self._drag if self.slider.isSliderDown() else -1)
 
     def refresh(self) -> None:
         """Show the rate of the descent in hand; nothing where there is none."""

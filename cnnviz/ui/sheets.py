@@ -64,7 +64,8 @@ class KeysSheet(QDialog):
         grid = QGridLayout(inside)
         grid.setHorizontalSpacing(28)
         grid.setVerticalSpacing(5)
-        halves = (MENUS[2:3], (*MENUS[:2], *MENUS[3:]))
+        long = [menu for menu in MENUS if menu[0] == "Step"]  # as long as all the others together
+        halves = (long, [menu for menu in MENUS if menu not in long])
         for side, menus in enumerate(halves):
             _fill(grid, 2 * side, menus)
         grid.setRowStretch(grid.rowCount(), 1)
@@ -76,7 +77,8 @@ class KeysSheet(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(area)
         column.addWidget(_close_button(self))
-        self.resize(min(inside.sizeHint().width() + 60, 1100), min(inside.sizeHint().height() + 80, 820))
+        hint, highest = inside.sizeHint(), min(820, parent.height())  # what is more is scrolled
+        self.resize(min(hint.width() + 60, 1100), min(hint.height() + 80, highest))
 
 
 def _fill(grid: QGridLayout, column: int, menus: Sequence[tuple[str, tuple[Key, ...]]]) -> None:

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from cnnviz.ui.exporting import Exporter, ExportStrip
     from cnnviz.ui.images import ImageChooser
     from cnnviz.ui.lessons import LessonChooser
+    from cnnviz.ui.palette import CommandPalette
 
 _LEAVES_WITHIN = 2.0
 """Seconds between two presses of Esc that leave the lecture view."""
@@ -155,6 +156,15 @@ class Window(QMainWindow):
         return made
 
     @cached_property
+    def command_palette(self) -> CommandPalette:
+        """What lets a command be found by its words."""
+        from cnnviz.ui.palette import CommandPalette
+
+        made = CommandPalette(self)
+        made.closed.connect(self.stage.setFocus)
+        return made
+
+    @cached_property
     def exporter(self) -> Exporter:
         """What writes frames."""
         from cnnviz.ui.exporting import Exporter
@@ -186,17 +196,32 @@ class Window(QMainWindow):
         self.stage.started.connect(self.desk.set_start)
         for strip in (self.message, self.go_strip, self.expression_strip):
             strip.closed.connect(self.stage.setFocus)
+        self._offer_undo()
         self.player.moved.connect(
             lambda: self.actions_by_name[self.player.cursor.level.value].setChecked(True)
         )
+
+    def _offer_undo(self) -> None:
+        """Let the menu say what would be undone, and offer nothing where there is nothing."""
+        edits, undo, redo = self.player.edits, self.actions_by_name["undo"], self.actions_by_name["redo"]
+        edits.canUndoChanged.connect(undo.setEnabled)
+        edits.canRedoChanged.connect(redo.setEnabled)
+        edits.undoTextChanged.connect(
+            lambda text: undo.setText(tr("Undo: {edit}", edit=text) if text else tr("Undo"))
+        )
+        edits.redoTextChanged.connect(
+            lambda text: redo.setText(tr("Redo: {edit}", edit=text) if text else tr("Redo"))
+        )
+        undo.setEnabled(False)
+        redo.setEnabled(False)
 
     def _handlers(self) -> dict[str, Callable[[], object]]:
         return {
             **moves(self.player),
             **self.training.handlers(),
             "input_gradient": self._switch_input_gradient,
-            "next_stop": self.desk.go_to_stop,
-            "back_stop": partial(self.desk.go_to_stop, backwards=True),
+            "next_stop": self.desk.go_to_next_stop,
+            "back_stop": partial(self.desk.go_to_next_stop, backwards=True),
             "open": self._ask_for_lesson,
             "lessons": self._show_lessons,
             "image": self._show_images,
@@ -205,6 +230,9 @@ class Window(QMainWindow):
             "export": self._ask_what_to_export,
             "copy": self._copy,
             "quit": self.close,
+            "bookmark": self.desk.toggle_bookmark,
+            "undo": self.player.edits.undo,
+            "redo": self.player.edits.redo,
             "rate_down": lambda: self.desk.shift_rate(-1),
             "rate_up": lambda: self.desk.shift_rate(1),
             "network": self._show_panes,
@@ -222,6 +250,7 @@ class Window(QMainWindow):
             "white": lambda: self.blank.toggle("#ffffff"),
             "stop": self._escape,
             "go": self._ask_where_to_go,
+            "palette": self._show_palette,
             "keys": lambda: KeysSheet(self).open(),
             "about": lambda: About(self).open(),
         }
@@ -270,6 +299,11 @@ class Window(QMainWindow):
         self.player.pause()
         self.lessons.open_in(self.geometry(), self.desk.source, self.theme)
 
+    def _show_palette(self) -> None:
+        from cnnviz.ui.palette import commands
+
+        self.command_palette.open_in(self.geometry(), commands(self.actions_by_name, self.desk))
+
     def _ask_for_lesson(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, tr("Open lesson"), "", tr("Lessons (*.toml)"))
         if path:
@@ -307,6 +341,7 @@ class Window(QMainWindow):
             self.player.breakpoints,
             lesson.stops,
             self.player.letters,
+            self.player.bookmarks,
         )
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 

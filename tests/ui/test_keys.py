@@ -286,6 +286,10 @@ def test_the_keys_sheet_opens_and_closes(window, press):
     assert not sheet.isVisible()
 
 
+def test_the_keys_sheet_is_no_higher_than_the_window(make_window):
+    assert KeysSheet(make_window(1280, 720)).height() <= 720
+
+
 def test_stops_of_the_lesson_show_their_captions(window, press):
     stops = (Stop(40, "The first thing to see."), Stop(9000, "The second thing to see."))
     window.player.load(window.player.cursor.program, 0, stops=stops)

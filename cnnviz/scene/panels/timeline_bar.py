@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnviz.scene.marks import Align, Box, Dot, Group, Label, Mark, Path, Rect, label
+from cnnviz.scene.marks import Align, Box, Dot, Group, Label, Mark, Path, Rect, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
 from cnnviz.scene.words import words
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.cursor import Bookmark, Breakpoint
 from cnnviz.trace.program import Program
 
 
@@ -22,8 +22,9 @@ def timeline(
     unit: float,
     breakpoints: Sequence[Breakpoint] = (),
     span: tuple[float, float] = (0.0, 1.0),
+    bookmarks: Sequence[Bookmark] = (),
 ) -> list[Mark]:
-    """Draw the whole program as a bar of operations, the playhead, breakpoints, and where we are in words.
+    """Draw the whole program as a bar of operations, the playhead, what is marked, and where we are in words.
 
     Parameters
     ----------
@@ -43,6 +44,9 @@ def timeline(
         x = _on_bar(bar, _breakpoint_at(program, point), span)
         if bar.x - 1 <= x <= bar.right + 1:
             marks.append(Dot((x, bar.bottom + 9 * unit), 5.5 * unit, "stop"))
+    for index in (bookmark.index_in(program) for bookmark in bookmarks):
+        if index is not None:
+            marks += _ribbon(bar, _on_bar(bar, timeline_at(program, index), span), unit, index)
     head = _on_bar(bar, timeline_at(program, moment.step.index), span)
     if bar.x - 1 <= head <= bar.right + 1:
         marks += _playhead(bar, head, unit, any(isinstance(mark, Label) for mark in here))
@@ -50,6 +54,16 @@ def timeline(
         marks.append(_aside(bar, head < bar.x, unit))
     below = Box(bar.x, bar.bottom + 16 * unit, bar.w, box.bottom - bar.bottom - 22 * unit)
     return marks + _where(moment, below, unit, len(breakpoints))
+
+
+def _ribbon(bar: Box, x: float, unit: float, index: int) -> list[Mark]:
+    """Draw a bookmark: a ribbon that hangs into the bar, long enough to be seen under the playhead."""
+    if not bar.x - 1 <= x <= bar.right + 1:
+        return []
+    box = Box(x - 5.5 * unit, bar.y - 14 * unit, 11 * unit, 22 * unit)
+    corners = ((box.x, box.y), (box.right, box.y), (box.right, box.bottom), (x, box.bottom - 5 * unit))
+    ribbon = Path((*corners, (box.x, box.bottom)), "accent", 1.0, filled=True)
+    return [ribbon, Spot(box.inset(-2 * unit, 0), "step", line=index)]
 
 
 def _playhead(bar: Box, x: float, unit: float, named: bool) -> list[Mark]:
