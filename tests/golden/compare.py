@@ -41,6 +41,12 @@ def difference_picture(found: QImage, wanted: QImage) -> QImage:
 
 
 def small(image: QImage) -> QImage:
+    """Return a picture in 256 colours; itself, where that alone would make half of the difference allowed."""
+    reduced = _in_few_colours(image)
+    return reduced if differences(image, reduced).sum() <= FEW // 2 else image
+
+
+def _in_few_colours(image: QImage) -> QImage:
     """Return a picture in 256 colours: its most frequent ones, and means of the others."""
     parts = pixels(image)
     height, width = parts.shape[:2]
