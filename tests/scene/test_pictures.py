@@ -158,3 +158,20 @@ def test_a_derivative_on_an_edge_leaves_the_arrow_to_be_seen():
             p for p in back.points if not any(b.x < p[0] < b.right and b.y < p[1] < b.bottom for b in grounds)
         ]
         assert len(seen) >= 0.25 * len(back.points)
+
+
+def test_sums_by_channel_add_up_though_not_all_channels_have_room():
+    made = lesson("digits")
+    step = made.find("conv2.dx", line=10, c=1, p=1, q=2)
+    said = texts(stage(compose(made, step, view(made))))
+    at = said.index("∂E/∂y by channel")
+    names, values = said[at + 1 : at + 12 : 3], said[at + 2 : at + 13 : 3]
+    assert names == ["[0–5]", "[6]", "[7]", "sum"]
+    *parts, whole = (float(value.replace("−", "-")) for value in values)
+    assert sum(parts) == pytest.approx(whole, abs=0.01)
+
+
+def test_channels_that_are_still_to_come_are_left_open():
+    made = lesson("digits")
+    said = texts(stage(compose(made, made.find("conv2.dx", line=9, c=1, p=1, q=2, o=4), view(made))))
+    assert {"[0]", "[4]", "[5]", "…"} <= set(said) and "[0–5]" not in said

@@ -87,6 +87,8 @@ def _channel_sums(
 ) -> list[Mark]:
     """Draw what the sum is made of: the bias, then what each channel adds, as far as it is computed.
 
+    Of many channels some are shown one by one, and those before them by their sum.
+
     Parameters
     ----------
     products : Array
@@ -103,22 +105,26 @@ def _channel_sums(
     shown = count if count <= 7 else 6
     current = max(0, done - 1) // each
     first = current // shown * shown
-    width = min(112 * unit, (box.w - 150 * unit) / (shown + 2) - 26 * unit)
+    spans = [(k, k + 1) for k in range(first, min(first + shown, count))]
+    if first:
+        spans.insert(0, (0, first))
+    cells = len(spans) + (bias is not None) + 1
+    width = min(112 * unit, (box.w - 176 * unit) / cells - 26 * unit)
     said = tr("{name} by channel", name=symbol(name)) + look.factor
     marks: list[Mark] = [label(Box(box.x, box.y, 145 * unit, box.h), said, 17 * unit, "muted")]
     place = Box(box.x + 150 * unit - width - 26 * unit, box.y, width, box.h)
     if bias is not None:
         place = place._replace(x=box.x + 150 * unit)
         marks += _sum_cell(place, tr("b"), bias if begun else "", unit, "parameter")
-    for k in range(first, min(first + shown, count)):
+    for begin, end in spans:
         place = Box(place.right + 26 * unit, place.y, width, place.h)
-        if k > first or bias is not None:
-            marks.append(_sign_before(place, "…" if 0 < k == first else "+", unit))
-        taken = max(0, min(done - k * each, each))
-        text = tr("Σ") if moment.letters else look.bare(float(products[k, :taken].sum()))
-        text = text if taken else ""
-        here = begun and k == current and taken > 0
-        marks += _sum_cell(place, f"[{k}]", text, unit, "source", current=here)
+        if begin > 0 or bias is not None:
+            marks.append(_sign_before(place, "+", unit))
+        added = products[begin:end].ravel()[: max(0, done - begin * each)]
+        text = tr("Σ") if moment.letters else look.bare(float(added.sum()))
+        span = f"[{begin}]" if end == begin + 1 else f"[{begin}–{end - 1}]"
+        here = begin == current and len(added) > 0
+        marks += _sum_cell(place, span, text if len(added) else "", unit, "source", current=here)
     last = first + shown >= count
     place = place._replace(x=place.right + (26 if last else 52) * unit)
     if not last:
@@ -141,11 +147,12 @@ def _sum_cell(
     place: Box, name: str, text: str, unit: float, colour: str, current: bool = False
 ) -> list[Mark]:
     line = f"{colour}_line" if current else "panel_line"
+    named = max(0.31 * place.w, min(0.46 * place.w, 10 * unit * len(name)))
     return [
         Rect(place, "panel", line, (2.5 if current else 1.0) * unit, 4 * unit, hatched=not text),
-        label(Box(place.x + 6 * unit, place.y, place.w * 0.31, place.h), name, 17 * unit, colour),
+        label(Box(place.x + 6 * unit, place.y, named, place.h), name, 17 * unit, colour),
         label(
-            Box(place.x + place.w * 0.31 + 6 * unit, place.y, place.w * 0.69 - 12 * unit, place.h),
+            Box(place.x + named + 6 * unit, place.y, place.w - named - 12 * unit, place.h),
             text,
             17 * unit,
             "ink",
