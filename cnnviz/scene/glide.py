@@ -1,7 +1,7 @@
 """What lies between two steps: outlines, arrows and points on their way from one place to the next.
 
 A pure function of the two pictures and of how far the way is. Only what differs in nothing but its place
-glides; numbers, colours and words are the later step's from the first.
+glides, and only over the same maps; numbers, colours and words are the later step's from the first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 
 from msgspec.structs import replace
 
-from cnnviz.scene.marks import Box, Dot, Frame, Mark, Path, Rect
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Mark, Path, Rect, flat
 
 
 def glide(before: Frame, after: Frame, way: float) -> Frame:
@@ -20,11 +20,11 @@ def glide(before: Frame, after: Frame, way: float) -> Frame:
     Parameters
     ----------
     before, after : Frame
-        The pictures of two steps. Of different sizes, they have nothing in common.
+        The pictures of two steps. Of different sizes or other maps, they have nothing in common.
     way : float
         How much of the way lies behind: 0 at the earlier step's place, 1 at the later one's.
     """
-    if way >= 1 or (before.width, before.height) != (after.width, after.height):
+    if way >= 1 or _shown(before) != _shown(after):
         return after
     starts = _by_form(before.marks)
     moved: dict[int, Mark] = {}
@@ -38,6 +38,13 @@ def glide(before: Frame, after: Frame, way: float) -> Frame:
     if not moved:
         return after
     return Frame(after.width, after.height, tuple(moved.get(k, mark) for k, mark in enumerate(after.marks)))
+
+
+def _shown(frame: Frame) -> tuple[object, ...]:
+    """Return the size of a picture, and which part of which array stands where in it."""
+    grids = [mark for mark in flat(frame.marks) if isinstance(mark, Cells) and mark.array]
+    places = {(grid.array, grid.prefix, grid.origin, grid.box) for grid in grids}
+    return frame.width, frame.height, places
 
 
 def _by_form(marks: Sequence[Mark]) -> dict[Hashable, list[int]]:

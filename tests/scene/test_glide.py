@@ -82,3 +82,10 @@ def test_outlines_that_cannot_be_told_apart_by_number_stay():
     before, after = two_steps("conv1", i=2, j=3)
     fewer = Frame(before.width, before.height, tuple(m for m in before.marks if not isinstance(m, Rect)))
     assert outlines(glide(fewer, after, 0.0), "source_line") == outlines(after, "source_line")
+
+
+def test_nothing_glides_from_one_map_to_another():
+    last = Cursor(PROGRAM, PROGRAM.find("conv1", line=10, o=0, i=7, j=7), Level.CELL)
+    before, after = frame(last.index), frame(last.next().index)
+    assert outlines(before, "written_line") != outlines(after, "written_line")
+    assert glide(before, after, 0.5) is after
