@@ -310,6 +310,15 @@ class Player(QObject):
 
 
 def _fitting(points: tuple[Breakpoint, ...], program: Program) -> tuple[Breakpoint, ...]:
-    """Return the breakpoints at steps that a program has."""
-    lengths = {operation.name: len(operation) for operation in program.operations}
-    return tuple(point for point in points if (point.offset or 0) < lengths.get(point.operation, 0))
+    """Return the breakpoints at lines and steps that a program has."""
+    operations = {operation.name: operation for operation in program.operations}
+
+    def fits(point: Breakpoint) -> bool:
+        operation = operations.get(point.operation)
+        if operation is None:
+            return False
+        if point.offset is None:
+            return 1 <= point.line <= len(operation.tree.source)
+        return 0 <= point.offset < len(operation) and operation.line_at(point.offset) == point.line
+
+    return tuple(point for point in points if fits(point))
