@@ -15,6 +15,9 @@ from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 
 MOST_FRAMES = 1_000_000
+FEW_FRAMES = 1000
+"""Where there are about so many at most, they are counted one by one."""
+
 SMALLEST, LARGEST = (320, 180), (7680, 4320)
 
 
@@ -106,7 +109,15 @@ def stops(program: Program, every: Level, first: int = 0, last: int | None = Non
 
 
 def about_frames(program: Program, every: Level, first: int, last: int) -> int:
-    """Return about how many frames there would be: where an operation is cut, in parts of its steps."""
+    """Return how many frames there would be: exactly, if they are few.
+
+    Of many, an operation that is cut counts by the part of its steps.
+    """
+    about = _estimate(program, every, first, last)
+    return about if about > FEW_FRAMES else len(stops(program, every, first, last))
+
+
+def _estimate(program: Program, every: Level, first: int, last: int) -> int:
     if every is Level.PASS:
         ends = {operation.phase: k for k, operation in enumerate(program.operations)}
         return sum(program.number_at(first) <= k <= program.number_at(last) for k in ends.values()) or 1

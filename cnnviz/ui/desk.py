@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
@@ -26,7 +27,7 @@ from cnnviz.ui.player import Breakpoints, Player
 from cnnviz.ui.settings import Settings, lesson_key
 
 _LAST = 2**62
-_NO_BREAKPOINTS = Breakpoints()
+_Marks = TypeVar("_Marks", Breakpoints, tuple[Bookmark, ...])
 
 
 class Desk(QObject):
@@ -81,17 +82,20 @@ class Desk(QObject):
         else:
             self.player.edits.clear()  # they were made in the other lesson
 
-    def _put(self, source: str, breakpoints: Breakpoints = _NO_BREAKPOINTS) -> None:
+    def _put(self, source: str, breakpoints: Breakpoints | None = None) -> None:
+        """Put a lesson on the desk as it was left, but with other breakpoints if they are given."""
         lesson = load_lesson(source)
         self.remember()
         self.lesson, (self._source, changes) = lesson, _parts(source)
         self._load(0)
         self._restore(changes)
-        self.player.put_breakpoints(breakpoints)
+        if breakpoints is not None:
+            self.player.put_breakpoints(breakpoints)
         self.changed.emit()
 
     def choose(self, image: int) -> None:
         """Let another image through the network, and stay at the same step."""
+        self._remember_breakpoints()
         try:
             self.lesson = self.lesson.choose(image)
         except CnnvizError as error:
@@ -100,7 +104,7 @@ class Desk(QObject):
         self._load(self.player.cursor.index)
         if not isinstance(self.lesson.samples, Samples):  # another expression has other steps
             self.player.edits.clear()
-            self.player.put_bookmarks(self._remembered_bookmarks())
+            self._restore_marks()
         self.changed.emit()
 
     def go_to_iteration(self, iteration: int) -> None:
@@ -166,7 +170,7 @@ class Desk(QObject):
         there = partial(self._put_again, self.source)
         self.player.edits.push(Edit(tr("expression {text}", text=typed), back, there))
 
-    def _put_again(self, source: str, breakpoints: Breakpoints = _NO_BREAKPOINTS) -> None:
+    def _put_again(self, source: str, breakpoints: Breakpoints | None = None) -> None:
         try:
             self._put(source, breakpoints)
         except CnnvizError as error:  # its file is not there any more
@@ -249,6 +253,7 @@ class Desk(QObject):
         self.settings.put(f"{key}/input_gradient", self.lesson.program.view)
         if isinstance(self.lesson.samples, Descents):
             self.settings.put(f"{key}/changes", self.lesson.samples.changes)
+        self._remember_breakpoints()
         self.settings.put("window/lesson", self._source)
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
@@ -273,9 +278,29 @@ class Desk(QObject):
                 self.lesson = lesson.with_descents(changed(lesson.samples, old))
         step = settings.number(f"{key}/step", 0, 0, _LAST)
         self._load(step)
-        self.player.put_bookmarks(self._remembered_bookmarks())
+        self._restore_marks()
 
-    # ------------------------------------------------------------------------------------------ bookmarks
+    # --------------------------------------------------------------------------- breakpoints and bookmarks
+
+    def _remember_breakpoints(self) -> None:
+        text = msgspec.json.encode(self.player.all_breakpoints).decode()
+        self.settings.put(self._marks_key("breakpoints"), text)
+
+    def _restore_marks(self) -> None:
+        """Have the breakpoints and bookmarks that are remembered, and no other."""
+        self.player.put_breakpoints(self._remembered("breakpoints", Breakpoints, Breakpoints()))
+        self.player.put_bookmarks(self._remembered("bookmarks", tuple[Bookmark, ...], ()))
+
+    def _remembered(self, name: str, kind: type[_Marks], none: _Marks) -> _Marks:
+        try:
+            return msgspec.json.decode(self.settings.text(self._marks_key(name)), type=kind)
+        except msgspec.DecodeError:  # none, or damaged
+            return none
+
+    def _marks_key(self, name: str) -> str:
+        """Return where marks are remembered: with the lesson, or with one of its expressions."""
+        key = f"{lesson_key(self._source)}/{name}"
+        return key if isinstance(self.lesson.samples, Samples) else f"{key}-{self.lesson.image}"
 
     def toggle_bookmark(self) -> None:
         """Set a bookmark at this very step, or take it away."""
@@ -301,19 +326,7 @@ class Desk(QObject):
 
     def _put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         self.player.put_bookmarks(bookmarks)
-        self.settings.put(self._bookmarks_key, msgspec.json.encode(bookmarks).decode())
-
-    def _remembered_bookmarks(self) -> tuple[Bookmark, ...]:
-        try:
-            return msgspec.json.decode(self.settings.text(self._bookmarks_key), type=tuple[Bookmark, ...])
-        except msgspec.DecodeError:  # none, or damaged
-            return ()
-
-    @property
-    def _bookmarks_key(self) -> str:
-        """Where they are remembered: with the lesson, or with one of its expressions."""
-        key = f"{lesson_key(self._source)}/bookmarks"
-        return key if isinstance(self.lesson.samples, Samples) else f"{key}-{self.lesson.image}"
+        self.settings.put(self._marks_key("bookmarks"), msgspec.json.encode(bookmarks).decode())
 
 
 def _parts(source: str) -> tuple[str, str]:

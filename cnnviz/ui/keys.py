@@ -50,7 +50,7 @@ FILE = (
     Key("expression", "Type an expression…", ("E",)),
     SEPARATOR,
     Key("save", "Save frame as picture…", ("Ctrl+E",)),
-    Key("export", "Export frames…"),
+    Key("export", "Export frames…", ("Ctrl+Shift+E",)),
     Key("copy", "Copy frame", ("Ctrl+C",)),
     SEPARATOR,
     Key("quit", "Quit", ("Ctrl+Q",)),
@@ -237,8 +237,10 @@ def belongs_to(widget: QObject, event: QKeyEvent) -> bool:
 
 def _is_command(event: QKeyEvent) -> bool:
     command = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
-    editing = (Qt.Key.Key_A, Qt.Key.Key_C, Qt.Key.Key_V, Qt.Key.Key_X, Qt.Key.Key_Z)
-    return bool(event.modifiers() & command) and event.key() not in (*editing, *_EDITING)
+    editing: tuple[Qt.Key, ...] = _EDITING
+    if event.modifiers() != Qt.KeyboardModifier.AltModifier:  # with Alt alone, V is the menu View
+        editing = (*editing, Qt.Key.Key_A, Qt.Key.Key_C, Qt.Key.Key_V, Qt.Key.Key_X, Qt.Key.Key_Z)
+    return bool(event.modifiers() & command) and event.key() not in editing
 
 
 _NONE = Qt.KeyboardModifier.NoModifier

@@ -68,9 +68,9 @@ def connect(actions: Mapping[str, QAction], handlers: Mapping[str, Callable[[], 
 
 
 def fill_menu_bar(window: QMainWindow, actions: Mapping[str, QAction]) -> None:
-    """Put the actions into the menu bar."""
+    """Put the actions into the menu bar; Alt and its first letter open a menu, where systems have that."""
     for title, keys in MENUS:
-        menu = window.menuBar().addMenu(tr(title))
+        menu = window.menuBar().addMenu("&" + tr(title))
         for key in keys:
             if key.name:
                 menu.addAction(actions[key.name])

@@ -226,8 +226,10 @@ class Player(QObject):
     # --------------------------------------------------------------------------------------- breakpoints
 
     def toggle_here(self) -> None:
-        """Set a breakpoint at this very step, or take it away."""
-        self.toggle_at(self.cursor.index)
+        """Set a breakpoint at this very step, or take away what a run stops at here: its own, its line's."""
+        step = self.cursor.step
+        name, line = step.operation.name, step.line
+        self._toggle(Breakpoint(name, line, step.offset), Breakpoint(name, line))
 
     def toggle_at(self, index: int) -> None:
         """Set a breakpoint at a step, or take it away."""
@@ -248,10 +250,11 @@ class Player(QObject):
         if self.breakpoints or self._waiting:
             self._edit(Breakpoints(), tr("all breakpoints cleared"))
 
-    def _toggle(self, point: Breakpoint) -> None:
+    def _toggle(self, point: Breakpoint, *others: Breakpoint) -> None:
+        """Take a breakpoint away, and others with it; set it if there is none of them."""
         here, place = self.breakpoints, {"name": point.operation, "line": point.line}
-        if point in here:
-            here = tuple(other for other in here if other != point)
+        if not {point, *others}.isdisjoint(here):
+            here = tuple(other for other in here if other not in (point, *others))
             said = tr("breakpoint cleared at {name}, line {line}", **place)
         else:
             here = (*here, point)
@@ -307,6 +310,15 @@ class Player(QObject):
 
 
 def _fitting(points: tuple[Breakpoint, ...], program: Program) -> tuple[Breakpoint, ...]:
-    """Return the breakpoints at steps that a program has."""
-    lengths = {operation.name: len(operation) for operation in program.operations}
-    return tuple(point for point in points if (point.offset or 0) < lengths.get(point.operation, 0))
+    """Return the breakpoints at lines and steps that a program has."""
+    operations = {operation.name: operation for operation in program.operations}
+
+    def fits(point: Breakpoint) -> bool:
+        operation = operations.get(point.operation)
+        if operation is None:
+            return False
+        if point.offset is None:
+            return 1 <= point.line <= len(operation.tree.source)
+        return 0 <= point.offset < len(operation) and operation.line_at(point.offset) == point.line
+
+    return tuple(point for point in points if fits(point))

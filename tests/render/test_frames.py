@@ -34,3 +34,16 @@ def test_the_number_of_frames_is_about_right(every):
     for begin, end in ((0, last), (start, start + len(program.operation("conv2")) - 1), (77, 4000)):
         exact = len(stops(program, every, begin, end))
         assert abs(about_frames(program, every, begin, end) - exact) <= 2 + exact * 0.02, (begin, end)
+
+
+@pytest.mark.parametrize("every", list(Level))
+def test_few_frames_are_counted_as_they_are_written(every):
+    """Whoever reads 5 and finds 6 looks for what is wrong."""
+    program = load_lesson("digits").program
+    last = len(program) - 1
+    for begin in range(0, last, 5557):
+        for length in (1, 2, 77, 400):
+            end = min(begin + length, last)
+            assert about_frames(program, every, begin, end) == len(stops(program, every, begin, end)), begin
+    if every in (Level.MAP, Level.LAYER, Level.PASS):
+        assert about_frames(program, every, 0, last) == len(stops(program, every))

@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from PySide6.QtGui import QFontMetricsF
 
+from cnnviz.render.fonts import font
 from cnnviz.scene import lecture, panels
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Path, Spot
@@ -156,16 +158,23 @@ def test_the_playhead_stands_at_the_step_and_in_its_operation(name):
         assert f"step {count(step)} of {count(len(made) - 1)}" in said(in_pane(frame, "timeline"))
 
 
-def test_the_playhead_leaves_the_operations_name_to_be_read():
+def test_the_playhead_is_one_line_but_behind_the_letters_of_the_operations_name(qapp):
     made = program("digits")
-    for step in range(made.start("conv2"), made.start("relu2"), 900):
-        frame = frame_at("digits", step)
-        low = panes(frame)["timeline"]
-        (name,) = {mark.box for mark in in_pane(frame, "timeline") if said([mark]) == ["conv2"]}
-        letters = name.inset(0, name.h / 2 - 6)
-        for mark in frame.marks:
-            if isinstance(mark, Path) and inside(reach(mark), low, 1.0):
-                assert overlap(reach(mark).inset(-1, 0), letters)[1] <= 0
+    box, unit = Box(0, 0, 1920, 146), 1.0
+    bar, seen = panels.timeline_bar(box, unit), set()
+    for start, operation in zip(made.starts, made.operations, strict=False):
+        wide = QFontMetricsF(font("sans", 14 * unit, True)).horizontalAdvance(operation.name)
+        for step in np.linspace(start, start + len(operation) - 1, 60).astype(int):
+            marks = panels.timeline(moment(made, int(step)), box, unit)
+            names = [mark.box.center for mark in marks if said([mark]) == [operation.name]]
+            stems = [reach(mark).inset(-1.5, 0) for mark in marks if isinstance(mark, Path)]
+            assert min(stem.y for stem in stems) < bar.y and max(stem.bottom for stem in stems) > bar.bottom
+            letters = [Box(x - wide / 2, y - 6, wide, 12) for x, y in names]
+            assert all(min(overlap(stem, word)) <= 0 for stem in stems for word in letters)
+            aside = all(overlap(stems[0], word)[0] < -6 for word in letters)
+            assert len(stems) == 1 or not aside, (operation.name, step)
+            seen.add((bool(names), len(stems)))
+    assert seen == {(True, 1), (True, 2), (False, 1)}
 
 
 def test_names_of_the_passes_do_not_overlap():

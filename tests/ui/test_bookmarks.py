@@ -202,7 +202,7 @@ def test_each_expression_of_a_lesson_has_its_own(window):
 )
 def test_what_is_damaged_is_as_good_as_none(window, make_window, damage):
     bookmark_at(window, 4242)
-    window.settings.put(window.desk._bookmarks_key, damage)
+    window.settings.put(window.desk._marks_key("bookmarks"), damage)
     window.close()
     assert marked(make_window()) == []
 

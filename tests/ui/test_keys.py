@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication, QLineEdit
 
 from cnnviz.scene.marks import Label
 from cnnviz.trace.cursor import Stop
@@ -15,6 +18,10 @@ from tests.scene.looking import described
 
 K, NONE = Qt.Key, Qt.KeyboardModifier.NoModifier
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+ALT = Qt.KeyboardModifier.AltModifier
+
+# The offscreen platform has no keyboard to grab for a menu.
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 
 
 @pytest.fixture
@@ -263,9 +270,38 @@ def test_no_two_actions_share_a_key():
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="menus have no letters there")
+@pytest.mark.parametrize("title", [title for title, _ in MENUS])
+@pytest.mark.parametrize("field", [False, True])
+def test_alt_and_its_letter_open_a_menu(window, press, title, field):
+    """Also while something is typed."""
+    widget = QLineEdit(window.bar) if field else window.stage
+    widget.show()
+    widget.setFocus()
+    press(getattr(K, f"Key_{title[0]}"), ALT, widget)
+    (menu,) = (bar.menu() for bar in window.menuBar().actions() if bar.text() == f"&{title}")
+    assert QApplication.activePopupWidget() is menu
+    menu.close()
+
+
+def test_each_menu_has_a_letter_of_its_own_and_no_key_takes_it():
+    letters = [title[0] for title, _ in MENUS]
+    assert len(set(letters)) == len(letters)
+    keys = {key for entry in KEYS.values() for key in entry.keys}
+    assert keys.isdisjoint(f"Alt+{letter}" for letter in letters)
+
+
+def test_ctrl_shift_e_asks_what_to_export(window, press):
+    asked = []
+    window.actions_by_name["export"].triggered.disconnect()
+    window.actions_by_name["export"].triggered.connect(lambda: asked.append("export"))
+    press(K.Key_E, CONTROL | SHIFT)
+    assert asked == ["export"]
+
+
 def test_menus_and_sheet_are_made_from_the_table(window):
     titles = [action.text() for action in window.menuBar().actions()]
-    assert titles == [title for title, _ in MENUS]
+    assert titles == [f"&{title}" for title, _ in MENUS]
     for name, entry in KEYS.items():
         action = window.actions_by_name[name]
         assert [shortcut.toString() for shortcut in action.shortcuts()] == list(entry.keys)

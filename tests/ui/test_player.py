@@ -107,6 +107,23 @@ def test_a_breakpoint_is_set_and_taken_away(player):
     assert player.breakpoints == ()
 
 
+def test_where_a_lines_breakpoint_holds_it_is_taken_away(player):
+    other = Breakpoint("conv1", 4)
+    player.breakpoints = (other,)
+    player.toggle_line(3)
+    player.run_to_line(3)
+    assert player.cursor.step.line == 3
+    player.toggle_here()
+    assert player.breakpoints == (other,)
+    player.toggle_here()
+    player.toggle_line(3)
+    assert len(player.breakpoints) == 3
+    player.toggle_here()
+    assert player.breakpoints == (other,), "a run stops here no more"
+    player.edits.undo()
+    assert len(player.breakpoints) == 3
+
+
 def test_running_goes_from_breakpoint_to_breakpoint_at_once(player):
     player.toggle_at(100)
     player.toggle_at(30_000)

@@ -49,7 +49,9 @@ def timeline(
             marks += _ribbon(bar, _on_bar(bar, timeline_at(program, index), span), unit, index)
     head = _on_bar(bar, timeline_at(program, moment.step.index), span)
     if bar.x - 1 <= head <= bar.right + 1:
-        marks += _playhead(bar, head, unit, any(isinstance(mark, Label) for mark in here))
+        names = [mark.box.center[0] for mark in here if isinstance(mark, Label)]
+        reach = (_written(moment.operation.name) / 2 + 4) * unit
+        marks += _playhead(bar, head, unit, any(abs(head - name) < reach for name in names))
     else:
         marks.append(_aside(bar, head < bar.x, unit))
     below = Box(bar.x, bar.bottom + 16 * unit, bar.w, box.bottom - bar.bottom - 22 * unit)
@@ -66,12 +68,20 @@ def _ribbon(bar: Box, x: float, unit: float, index: int) -> list[Mark]:
     return [ribbon, Spot(box.inset(-2 * unit, 0), "step", line=index)]
 
 
-def _playhead(bar: Box, x: float, unit: float, named: bool) -> list[Mark]:
-    """Draw where the step is: a line across the bar, which leaves the operation's name to be read."""
-    middle, room = bar.center[1], 9 * unit if named else 0.0
-    pieces = ((bar.y - 6 * unit, middle - room), (middle + room, bar.bottom + 7 * unit))
+def _playhead(bar: Box, x: float, unit: float, at_letters: bool) -> list[Mark]:
+    """Draw where the step is: a line across the bar, which leaves the letters of a name to be read."""
+    ends: tuple[float, ...] = (bar.y - 6 * unit, bar.bottom + 7 * unit)
+    if at_letters:
+        middle, room = bar.center[1], 9 * unit
+        ends = (ends[0], middle - room, middle + room, ends[1])
+    pieces = zip(ends[::2], ends[1::2], strict=True)
     line: list[Mark] = [Path(((x, top), (x, bottom)), "ink", 3 * unit) for top, bottom in pieces]
     return [*line, Dot((x, bar.y - 8 * unit), 7 * unit, "ink")]
+
+
+def _written(name: str) -> float:
+    """Return about how wide an operation's name is written, in units: the scene does not measure text."""
+    return sum(5.0 if letter in "fijlrt." else 9.0 for letter in name)
 
 
 @remembered(32)
