@@ -9,7 +9,7 @@ import pytest
 
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import moment, stage
-from cnnviz.scene.marks import Box, Cells, Mark, Rect
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, inside, said
 from tests.scene.programs import program
@@ -115,9 +115,14 @@ def test_vectors_say_which_part_is_shown(name, operation, line, variables, array
     count = len(made.state(index).arrays[array])
     (column,) = (mark for mark in marks if isinstance(mark, Cells) and mark.array == array and mark.texts)
     first, seen = column.origin[0], column.values.shape[0]
-    parts = [text for text in said(marks) if f"of {count}" in text and "…" in text]
-    told = f", {first}…{first + seen - 1} of {count}"
+    parts = {
+        text: mark.box.w
+        for mark in marks
+        if isinstance(mark, Label) and f"of {count}" in (text := said([mark])[0]) and "…" in text
+    }
+    told = f" {first}…{first + seen - 1} of {count}"
     if seen < count:
         assert any(text.endswith(told) for text in parts)
+        assert all(len(text) * 0.5 * 8 <= wide for text, wide in parts.items()), "it would be elided"
     else:
         assert not parts

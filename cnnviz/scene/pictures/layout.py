@@ -9,7 +9,7 @@ from cnnviz.scene import close_up, grid
 from cnnviz.scene.letters import plain
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Group, Label, Mark, Rect, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Look, Moment
+from cnnviz.scene.moment import Look, Moment, symbol
 from cnnviz.scene.numbers import number
 from cnnviz.text import tr
 
@@ -42,9 +42,9 @@ def titled(
         place, numbers = grid.tight(shown, body)
     if place is None and shown.values.shape[1] == 1:
         drawn, main = close_up.column_page(moment, shown, body, unit)
-        seen, count = len(main.values), len(shown.values)
-        if seen < count:
-            text += ", " + part(range(main.origin[0], main.origin[0] + seen), count)
+        page = range(main.origin[0], main.origin[0] + len(main.values))
+        name = symbol(shown.of.name)
+        text = with_part(name, text, page, len(shown.values), _over(box, unit), unit)
         head = grid.heading(shown.of, _over(box, unit), unit, text, depth)
         return [head, *drawn, *scale(shown.of.look, main.box, unit)], main
     large = close_up.places(shown, body, unit) if place is None else None
@@ -62,6 +62,15 @@ def titled(
 def part(page: range, count: int) -> str:
     """Say which part of a long row or column is shown."""
     return tr("{first}…{last} of {count}", first=page.start, last=page.stop - 1, count=count)
+
+
+def with_part(name: str, text: str, page: range, count: int, box: Box, unit: float) -> str:
+    """Return what a heading says after the name, with the part that is shown; that alone in a narrow box."""
+    if len(page) == count:
+        return text
+    both = f"{text}, {part(page, count)}"
+    wide = len(f"{name}  {both}") * 0.55 * max(8.0, 0.7 * 17 * unit)  # smaller it would be hard to read
+    return both if wide <= box.w else part(page, count)
 
 
 def _behind(moment: Moment, of: grid.Slice, depth: int, axis: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from cnnviz.scene import grid
 from cnnviz.scene.letters import products as in_letters
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
-from cnnviz.scene.pictures.layout import part
+from cnnviz.scene.pictures.layout import part, with_part
 from cnnviz.text import tr
 
 # What a neuron gets of the heatmap of all weights at least, at 1080 lines.
@@ -207,12 +207,9 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     height = min(body.h / rows, 84 * unit)
     index_width, width = 50 * unit, min(120 * unit, body.w - 50 * unit)
     written = role(moment.operation, name)
-    said = moment.titled(name, text)
-    if rows < len(values):
-        said += ", " + part(page, len(values))
-    marks: list[Mark] = [
-        Label(head, (Run(symbol(name) + look.factor, written, True), Run("  " + said, "muted")), 17 * unit)
-    ]
+    called = symbol(name) + look.factor
+    said = with_part(called, moment.titled(name, text), page, len(values), head, unit)
+    marks: list[Mark] = [Label(head, (Run(called, written, True), Run("  " + said, "muted")), 17 * unit)]
     shown = values[page.start : page.stop, None]
     missing = ~moment.state.written(name)[page.start : page.stop, None]
     place = Box(body.x + index_width, body.y, width, height * len(page))
