@@ -52,8 +52,9 @@ def _places(rows: int, columns: int, focus: tuple[int, ...], look: Look, box: Bo
     """Return the places at which most of the focus and its neighbours is seen."""
 
     def share(at: Places) -> float:
-        _, seen = _cells_in(at.page, rows, columns, look, focus, unit)
-        return min(1.0, seen[0] / (focus[0] + 2)) * min(1.0, seen[1] / (focus[1] + 2))
+        place, seen = _cells_in(at.page, rows, columns, look, focus, unit)
+        share = min(1.0, seen[0] / (focus[0] + 2)) * min(1.0, seen[1] / (focus[1] + 2))
+        return share if grid.legible(place.w / seen[1], place.h / seen[0], look) else share / 100
 
     both = [_under(rows, columns, box, unit), _beside(rows, columns, box, unit)]
     return max(both if box.w < 1.6 * box.h else both[::-1], key=share)
@@ -87,7 +88,8 @@ def enlarged(
     place, seen = _cells_in(at.page, rows, columns, shown.of.look, shown.focus[2:], unit)
     top, left, high, wide = _looked_at(moment, shown, seen)
     window = (_start(top, high, seen[0], rows), _start(left, wide, seen[1], columns), *seen)
-    close = grid.cells(shown, place, unit, window=window)
+    numbers = grid.legible(place.w / seen[1], place.h / seen[0], shown.of.look)
+    close = grid.cells(shown, place, unit, window=window, numbers=numbers)
     row, column = window[:2]
     if shown.of.flipped:
         row, column = rows - row - seen[0], columns - column - seen[1]
@@ -110,7 +112,8 @@ def _cells_in(
 ) -> tuple[Box, tuple[int, int]]:
     """Return where the page's cells stand, and how many rows and columns they are.
 
-    Cells are wider than high where their numbers are long.
+    Cells are wider than high where their numbers are long. A focus that is not too large is whole on it,
+    however small its cells must be for that.
     """
     least = ceil(grid.least_cell(look, unit))
     # As for a signed number, so that what comes and what goes have pages of one size.
@@ -119,9 +122,15 @@ def _cells_in(
     high = max(floor(_LOWEST * unit), round(0.72 * wide))
     if room.h < (focus[0] + 2) * high:  # rather the neighbours than square cells
         high = max(floor(_LOWEST * 0.92 * unit), min(high, floor(room.h / (focus[0] + 2))))
+    # Where a row or a column of the focus would be off the page, cells are as small as it takes.
+    least_seen = [size if size <= _MOST else 1 for size in focus]
+    if room.h < least_seen[0] * high:
+        high = max(1, floor(room.h / least_seen[0]))
+    if room.w < least_seen[1] * wide:
+        wide = max(1, floor(room.w / least_seen[1]))
     seen = (
-        min(rows, _MOST, max(1, int(room.h / high))),
-        min(columns, _MOST, max(1, int(room.w / wide))),
+        min(rows, _MOST, max(least_seen[0], int(room.h / high))),
+        min(columns, _MOST, max(least_seen[1], int(room.w / wide))),
     )
     wide = max(wide, floor(min(room.w / seen[1], _WIDEST * unit)))
     high = max(high, floor(min(room.h / seen[0], wide)))

@@ -24,6 +24,11 @@ from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop
 from cnnviz.trace.odd import first_odd
 from cnnviz.trace.program import Program
 
+# How high a picture is at least, at 1080 lines: one of a stage that is lower is drawn smaller as a whole.
+_LEAST = 335
+# With less room than this, the strip of the chain's factors goes.
+_LEAST_BESIDE_CHAIN = 200
+
 
 class View(Struct, frozen=True):
     """How a picture is wanted.
@@ -128,7 +133,10 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     strip: list[Mark] = []
     if has_chain(at.operation):
         strip = chain_strip(at, Box(inner.x, inner.y + top, inner.w, round(STRIP * unit)), unit)
-        top += round(STRIP * unit) + 12 * unit
+        high = round(STRIP * unit) + 12 * unit
+        if inner.h - top - high - panel_height - 18 * unit < _LEAST_BESIDE_CHAIN * unit:
+            strip = []  # zoomed far in: the picture comes first
+        top += high if strip else 0.0
     area = Box(inner.x, inner.y + top, inner.w, inner.h - top - panel_height - 18 * unit)
     title, badge = words_box.top(44 * unit), _odd_badge(at, words_box.top(44 * unit), unit)
     if badge:
@@ -142,8 +150,9 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     if formula_box:
         marks += panels.headline(at, formula_box, unit)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
-        picture = picture_of(at.operation.tree.name)(at, area, unit)
-        marks += lettered(at, picture, unit) if at.letters else picture
+        fit = min(unit, max(1.0, area.h) / _LEAST)  # zoomed far in: headings give way to what is under them
+        picture = picture_of(at.operation.tree.name)(at, area, fit)
+        marks += lettered(at, picture, fit) if at.letters else picture
         marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
     return marks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor
+from math import ceil, floor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,9 +20,13 @@ from cnnviz.trace.operation import Operation
 
 # Cells smaller than this (at 1080 lines) cannot hold a readable number.
 _SMALLEST_CELL = 33.0
-# Text is never made smaller than 8 pixels, at any size of the picture; its figures are this wide then.
+# Text is never made smaller than 8 pixels, at any size of the picture; its figures are this wide then,
+# and a cell around it this high.
 _SMALLEST_FIGURE = 5.2
+_LOWEST_CELL = 17
 _LARGEST_CELL = 130.0
+# Arrays up to this many rows and columns are never paged: of a kernel, a part says nothing.
+_LITTLE = 7
 
 
 class Slice(NamedTuple):
@@ -145,10 +149,38 @@ def readable(shown: Plane, box: Box, unit: float, align: str = "left") -> Box | 
     return _placed(box, rows, columns, side, align)
 
 
+def little(shown: Plane) -> bool:
+    """Return whether a slice is shown whole however little room there is: a kernel is, a vector never."""
+    return max(shown.values.shape) <= _LITTLE and shown.of.axes != "r"
+
+
+def tight(shown: Plane, box: Box) -> tuple[Box, bool]:
+    """Return where a little slice stands whole in a box too small for it, and whether with its numbers.
+
+    Low cells are as wide as their numbers want; without numbers they are square.
+    """
+    rows, columns = shown.values.shape
+    side = max(1.0, min(box.h / rows, box.w / columns))
+    high = floor(side) if side > 8 else side
+    wide = max(high, min(floor(box.w / columns), ceil(narrowest_cell(shown.of.look))))
+    numbers = legible(wide, high, shown.of.look)
+    return Box(round(box.x), round(box.y), (wide if numbers else high) * columns, high * rows), numbers
+
+
+def narrowest_cell(look: Look) -> float:
+    """Return the width of a cell that holds the numbers of an array in the smallest text."""
+    figures = max(look.width, 3) - (0.5 if look.places else 0.0)  # a point is half as wide
+    return _SMALLEST_FIGURE * figures
+
+
+def legible(wide: float, high: float, look: Look) -> bool:
+    """Return whether numbers can just be read in cells of this size."""
+    return wide >= narrowest_cell(look) and high >= _LOWEST_CELL
+
+
 def least_cell(look: Look, unit: float) -> float:
     """Return the side of the smallest cell in which the numbers of an array can be read."""
-    figures = max(look.width, 3) - (0.5 if look.places else 0.0)  # a point is half as wide
-    return max(_SMALLEST_CELL * unit, _SMALLEST_FIGURE * figures)
+    return max(_SMALLEST_CELL * unit, narrowest_cell(look))
 
 
 def cells(

@@ -32,7 +32,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     text = tr("input, padded with zeros") if padded else moment.came_from()
     marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
     shown = grid.plane(moment, "w", (o, c), _in_kernel(moment))
-    kernel, on_w = titled(moment, shown, middle.top(middle.h * 0.5), unit, tr("kernel"), len(x), axis=1)
+    kernel, on_w = titled(moment, shown, for_kernel(middle, unit), unit, tr("kernel"), len(x), axis=1)
     out, on_y = titled(
         moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0]
     )
@@ -58,6 +58,11 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         )
         marks += _channel_sums(moment, strip, unit, (over * w[o]).reshape(len(x), -1), "x", bias)
     return marks
+
+
+def for_kernel(middle: Box, unit: float) -> Box:
+    """Return the room of the kernel over its products: half of it, or what its smallest cells take."""
+    return middle.top(max(middle.h * 0.5, 150 * unit))
 
 
 def _unpadded(moment: Moment, on_x: Cells, unit: float) -> list[Mark]:
@@ -203,14 +208,17 @@ def product_grid(
     missing = (np.arange(values.size) >= done).reshape(values.shape)
     look = moment.look(into)
     head = Box(middle.x, above.box.bottom + 36 * unit, middle.w, 28 * unit)
-    side = min(above.cell[0], middle.w / columns, (middle.bottom - head.bottom - 8 * unit) / rows)
+    wide = min(above.cell[0], middle.w / columns)
+    high = min(above.cell[1], wide, max(1.0, (middle.bottom - head.bottom - 8 * unit) / rows))
+    square = above.cell[0] == above.cell[1]
+    wide = high if square and high >= grid.least_cell(look, unit) else wide
     drawn = Cells(
-        Box(middle.x, head.bottom + 4 * unit, side * columns, side * rows),
+        Box(middle.x, head.bottom + 4 * unit, wide * columns, high * rows),
         values,
         palette=look.palette,
         limit=look.limit,
-        texts=grid.texts(values, look, missing) if side >= grid.least_cell(look, unit) else (),
-        size=grid.text_size(side, side, look, unit),
+        texts=grid.texts(values, look, missing) if grid.legible(wide, high, look) else (),
+        size=grid.text_size(wide, high, look, unit),
         missing=missing,
     )
     if moment.letters and drawn.texts:

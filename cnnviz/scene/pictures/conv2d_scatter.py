@@ -7,7 +7,7 @@ import numpy as np
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Mark, Path, label
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures.conv2d import product_grid
+from cnnviz.scene.pictures.conv2d import for_kernel, product_grid
 from cnnviz.scene.pictures.layout import side_by_side, titled
 from cnnviz.text import tr
 
@@ -25,7 +25,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     reads = dict(moment.state.reads)
     focus = grid.cell_focus(reads.get("w", (0, 0)))
     kernel, on_w = titled(
-        moment, grid.plane(moment, "w", (o, c), focus), middle.top(middle.h * 0.5), unit, tr("kernel")
+        moment, grid.plane(moment, "w", (o, c), focus), for_kernel(middle, unit), unit, tr("kernel")
     )
     padded = moment.operation.call.filler["dx"].any()
     text = tr("input gradient, with the padding") if padded else tr("input gradient")

@@ -9,8 +9,9 @@ from cnnviz.scene import close_up, grid
 from cnnviz.scene.letters import plain
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Group, Label, Mark, Rect, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Look, Moment
+from cnnviz.scene.moment import Look, Moment, symbol
 from cnnviz.scene.numbers import number
+from cnnviz.text import tr
 
 # How far the channels of a stack are shifted against each other, at 1080 lines: more where cells are large.
 _STACK, _WIDE_STACK = 7, 14
@@ -36,20 +37,40 @@ def titled(
     if "partly" in behind:
         behind = ()
     place = grid.readable(shown, body, unit)
+    numbers = place is not None
+    if place is None and grid.little(shown):
+        place, numbers = grid.tight(shown, body)
     if place is None and shown.values.shape[1] == 1:
-        head = grid.heading(shown.of, _over(box, unit), unit, text, depth)
         drawn, main = close_up.column_page(moment, shown, body, unit)
+        page = range(main.origin[0], main.origin[0] + len(main.values))
+        name = symbol(shown.of.name)
+        text = with_part(name, text, page, len(shown.values), _over(box, unit), unit)
+        head = grid.heading(shown.of, _over(box, unit), unit, text, depth)
         return [head, *drawn, *scale(shown.of.look, main.box, unit)], main
     large = close_up.places(shown, body, unit) if place is None else None
     at = large.whole if large else place
     assert at is not None
-    main = grid.cells(shown, at, unit, numbers=not large)
-    setting = _setting(shown.of, shown.fill, behind, at, box, unit, text, depth, axis, step, not large)
+    main = grid.cells(shown, at, unit, numbers=numbers)
+    setting = _setting(shown.of, shown.fill, behind, at, box, unit, text, depth, axis, step, numbers)
     marks: list[Mark] = [setting, main] if shown.fill == "partly" else [setting]
     if large is None:
         return [*marks, *grid.outlines(moment, main, unit)], main
     enlarged, close = close_up.enlarged(moment, shown, main, large, unit)
     return [*marks, *enlarged], close
+
+
+def part(page: range, count: int) -> str:
+    """Say which part of a long row or column is shown."""
+    return tr("{first}…{last} of {count}", first=page.start, last=page.stop - 1, count=count)
+
+
+def with_part(name: str, text: str, page: range, count: int, box: Box, unit: float) -> str:
+    """Return what a heading says after the name, with the part that is shown; that alone in a narrow box."""
+    if len(page) == count:
+        return text
+    both = f"{text}, {part(page, count)}"
+    wide = len(f"{name}  {both}") * 0.55 * max(8.0, 0.7 * 17 * unit)  # smaller it would be hard to read
+    return both if wide <= box.w else part(page, count)
 
 
 def _behind(moment: Moment, of: grid.Slice, depth: int, axis: int) -> tuple[str, ...]:
@@ -81,7 +102,8 @@ def stack_width(shown: grid.Plane, box: Box, unit: float, depth: int) -> float:
     """Return how far the channels behind a grid reach beyond its right edge; 0 for a page of one."""
     behind = min(depth, 4) - 1
     width = behind * _shift(shown, behind, box, unit)
-    return width if grid.readable(shown, _body(box, width, unit), unit) else 0.0
+    whole = grid.little(shown) or grid.readable(shown, _body(box, width, unit), unit)
+    return width if whole else 0.0
 
 
 def _body(box: Box, shift: float, unit: float) -> Box:

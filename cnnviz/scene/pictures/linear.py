@@ -11,6 +11,7 @@ from cnnviz.scene import grid
 from cnnviz.scene.letters import products as in_letters
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.pictures.layout import part, with_part
 from cnnviz.text import tr
 
 # What a neuron gets of the heatmap of all weights at least, at 1080 lines.
@@ -140,21 +141,21 @@ def pages(
     for k, (name, values, axes, prefix, own) in enumerate(rows):
         place = Box(box.x + name_width, box.y + k * height, side * len(page), side)
         look = moment.look(name)
-        part = values[None, page.start : page.stop]
+        piece = values[None, page.start : page.stop]
         origin = (own, page.start) if axes == "cr" else (0, page.start)
         missing = None
         if name in moment.operation.call.writes:
             missing = ~moment.state.written(name)[None, page.start : page.stop]
         drawn = Cells(
             place,
-            part,
+            piece,
             name,
             prefix,
             origin,
             axes,
             look.palette,
             look.limit,
-            grid.texts(part, look, missing),
+            grid.texts(piece, look, missing),
             grid.text_size(side, side, look, unit),
             missing,
         )
@@ -167,17 +168,17 @@ def pages(
         marks += grid.outlines(moment, drawn, unit)
     if products is not None:
         place = Box(box.x + name_width, box.y + len(rows) * height, side * len(page), side)
-        part = products[None, page.start : page.stop]
+        piece = products[None, page.start : page.stop]
         missing = np.arange(page.start, page.stop)[None] > done
         look = moment.look(next(iter(moment.operation.call.writes)))  # of what they add up to
         head = Box(box.x, place.y, name_width - 10 * unit, side)
         marks.append(label(head, tr("products") + look.factor, 17 * unit, bold=True))
         drawn = Cells(
             place,
-            part,
+            piece,
             palette=look.palette,
             limit=look.limit,
-            texts=grid.texts(part, look, missing),
+            texts=grid.texts(piece, look, missing),
             size=grid.text_size(side, side, look, unit),
             missing=missing,
         )
@@ -199,33 +200,29 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     """Draw a vector as a column with its indices, the k-th cell outlined; long ones by pages."""
     values = np.asarray(moment.state.arrays[name])
     look = moment.look(name)
-    head = box.top(28 * unit)
+    head = Box(box.x, box.y, box.w + 14 * unit, 28 * unit)  # into the space beside the column
     body = box.below(34 * unit)
     rows = min(len(values), max(4, int(body.h / (37 * unit))))
     page = page_of(k, len(values), rows)
     height = min(body.h / rows, 84 * unit)
     index_width, width = 50 * unit, min(120 * unit, body.w - 50 * unit)
     written = role(moment.operation, name)
-    marks: list[Mark] = [
-        Label(
-            head,
-            (Run(symbol(name) + look.factor, written, True), Run("  " + moment.titled(name, text), "muted")),
-            17 * unit,
-        )
-    ]
-    part = values[page.start : page.stop, None]
+    called = symbol(name) + look.factor
+    said = with_part(called, moment.titled(name, text), page, len(values), head, unit)
+    marks: list[Mark] = [Label(head, (Run(called, written, True), Run("  " + said, "muted")), 17 * unit)]
+    shown = values[page.start : page.stop, None]
     missing = ~moment.state.written(name)[page.start : page.stop, None]
     place = Box(body.x + index_width, body.y, width, height * len(page))
     drawn = Cells(
         place,
-        part,
+        shown,
         name,
         (),
         (page.start, 0),
         "r",
         look.palette,
         look.limit,
-        grid.texts(part, look, missing),
+        grid.texts(shown, look, missing),
         min(grid.text_size(width, height, look, unit), 0.55 * height),
         missing if missing.any() else None,
     )
@@ -275,7 +272,7 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     dw = grid.cells(dw_plane, Box(left, lower, dy_box.w, x_box.h), unit, window=window)
     come = tr("from {layer}", layer=moment.next_layer())
     if len(columns) < neurons:
-        come += ", " + _part(columns, neurons)
+        come += ", " + part(columns, neurons)
     over_dy = Box(left, box.y, box.right - left if small else dy_box.w + 44 * unit, head - 6 * unit)
     marks: list[Mark] = [
         _head(moment, "dy", f"1 × {neurons}, {come}" if small else come, over_dy, unit),
@@ -296,10 +293,6 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
         return [*marks, _head(moment, "dw", f"{inputs} × {neurons}", under, unit)]
     beside = dw.box.right + 50 * unit
     return marks + _whole_gradient(dw_plane, Box(beside, box.y, box.right - beside, box.h), window, unit)
-
-
-def _part(page: range, count: int) -> str:
-    return tr("{first}…{last} of {count}", first=page.start, last=page.stop - 1, count=count)
 
 
 def _whole_gradient(dw: grid.Plane, box: Box, window: tuple[int, int, int, int], unit: float) -> list[Mark]:

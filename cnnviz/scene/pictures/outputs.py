@@ -8,6 +8,7 @@ from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbered import scalar_text
+from cnnviz.scene.pictures.layout import part
 from cnnviz.scene.pictures.linear import page_of
 from cnnviz.text import tr
 
@@ -40,6 +41,8 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     columns = Box(box.x + class_width, body.y, box.w - class_width, height * len(rows))
     width = min(170 * unit, columns.w / (len(names) + 2))
     each = tr("output") if operation.tree.name.startswith("half") else tr("class")
+    if len(rows) < count:
+        each += " " + part(rows, count)
     marks: list[Mark] = [label(Box(box.x, head.y, class_width, head.h), each, 17 * unit, "muted")]
     for r, k in enumerate(rows):
         marks.append(
