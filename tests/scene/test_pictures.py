@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from cnnviz import load_lesson
-from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Cells, Frame, Label, Mark, Path, Rect
+from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.frame import stage as stage_marks
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Path, Rect
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, overlap
 from tests.scene.programs import program, view
@@ -175,3 +176,16 @@ def test_channels_that_are_still_to_come_are_left_open():
     made = lesson("digits")
     said = texts(stage(compose(made, made.find("conv2.dx", line=9, c=1, p=1, q=2, o=4), view(made))))
     assert {"[0]", "[4]", "[5]", "…"} <= set(said) and "[0–5]" not in said
+
+
+def test_in_the_lecture_view_kernel_and_products_are_large_enough_for_the_last_row():
+    made = lesson("digits")
+    at = moment(made, made.find("conv2", line=9, o=2, i=3, j=3, c=3))
+    unit = 1.3
+    marks = stage_marks(at, Box(0, 0, 1920, 1080 - 52 * unit), unit, with_formula=True)
+    kernel = grid(marks, "w")
+    (products,) = [
+        m for m in all_marks(marks) if isinstance(m, Cells) and m.texts and m.values.shape == (3, 3)
+    ][1:]
+    assert min(kernel.size, products.size) >= 22
+    assert products.box.x > kernel.box.right and products.box.y == pytest.approx(kernel.box.y, abs=2)

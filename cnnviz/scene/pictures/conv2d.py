@@ -17,6 +17,9 @@ from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 from cnnviz.trace.state import Place
 
+# Where a picture is lower than this part of its width, what stands under one another stands side by side.
+_LOW = 0.33
+
 
 def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the window on the input, the kernel, their products, and the output map filling up."""
@@ -27,12 +30,17 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     x, w, y = np.asarray(given["x"]), np.asarray(given["w"]), moment.state.arrays["y"]
     channels = x.shape[0] > 1
     area = Box(box.x, box.y, box.w, box.h - 64 * unit) if channels else box
-    left, middle, right = side_by_side(area, x.shape[2], w.shape[3], y.shape[2], unit=unit)
+    low = area.h < _LOW * area.w  # as in the lecture view: kernel and products stand side by side
+    wide = (1 + low) * w.shape[3]
+    left, middle, right = side_by_side(area, x.shape[2], wide, y.shape[2], unit=unit)
+    for_w, for_products = for_kernel(middle, unit), middle
+    if low:
+        for_w, for_products = middle.columns([1, 1], gap=30 * unit)
     padded = moment.operation.call.filler["x"].any()
     text = tr("input, padded with zeros") if padded else moment.came_from()
     marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
     shown = grid.plane(moment, "w", (o, c), _in_kernel(moment))
-    kernel, on_w = titled(moment, shown, for_kernel(middle, unit), unit, tr("kernel"), len(x), axis=1)
+    kernel, on_w = titled(moment, shown, for_w, unit, tr("kernel"), len(x), axis=1)
     out, on_y = titled(
         moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0]
     )
@@ -43,7 +51,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
         at = on_y.cell_of((o, i, j))
         if at is not None:
             marks.append(grid.outline(on_y.box_of(*at), "written_line", 4 * unit))
-            drawn, start = _products(moment, on_w, middle, unit, (o, c, *window[:2]))
+            drawn, start = _products(moment, on_w, for_products, unit, (o, c, *window[:2]), low)
             marks += [
                 *drawn,
                 *_way_into(on_y, on_y.box_of(*at), start, right, moment.look("y"), y.shape[1:], unit),
@@ -168,7 +176,7 @@ def _sum_cell(
 
 
 def _products(
-    moment: Moment, on_w: Cells, middle: Box, unit: float, at: tuple[int, int, int, int]
+    moment: Moment, on_w: Cells, middle: Box, unit: float, at: tuple[int, int, int, int], beside: bool
 ) -> tuple[list[Mark], tuple[float, float]]:
     """Draw x · w for the channel, as far as it is computed; return where the way of the sum begins, too."""
     o, c, top, left = at
@@ -178,7 +186,8 @@ def _products(
     factors = [
         [(("w", (o, c, u, v)), ("x", (c, top + u, left + v))) for v in range(columns)] for u in range(rows)
     ]
-    marks, drawn = product_grid(moment, "y", c, values, factors, on_w, middle, unit, tr("x · w  products"))
+    text = tr("x · w  products")
+    marks, drawn = product_grid(moment, "y", c, values, factors, on_w, middle, unit, text, beside)
     return marks, (drawn.box.right + 8 * unit, drawn.box.center[1])
 
 
@@ -192,8 +201,9 @@ def product_grid(
     middle: Box,
     unit: float,
     text: str,
+    beside: bool = False,
 ) -> tuple[list[Mark], Cells]:
-    """Draw the products of a kernel's channel under it, as far as they are computed, the last one outlined.
+    """Draw the products of a kernel's channel under or beside it, as far as computed, the last one outlined.
 
     Parameters
     ----------
@@ -207,7 +217,8 @@ def product_grid(
     done = (found.done if found else 0) - channel * values.size
     missing = (np.arange(values.size) >= done).reshape(values.shape)
     look = moment.look(into)
-    head = Box(middle.x, above.box.bottom + 36 * unit, middle.w, 28 * unit)
+    top = above.box.y - 32 * unit if beside else above.box.bottom + 36 * unit
+    head = Box(middle.x, top, middle.w, 28 * unit)
     wide = min(above.cell[0], middle.w / columns)
     high = min(above.cell[1], wide, max(1.0, (middle.bottom - head.bottom - 8 * unit) / rows))
     square = above.cell[0] == above.cell[1]
