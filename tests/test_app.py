@@ -44,6 +44,16 @@ print(any(name.endswith("window.py") for name in linecache.cache))
     assert said_by(code) == "False"
 
 
+def test_the_window_has_its_own_style_whatever_the_desktop_has():
+    code = """
+import cnnviz.app
+cnnviz.app._import_qt()
+from cnnviz.ui.launch import application_of_cnnviz
+print(application_of_cnnviz().style().objectName())
+"""
+    assert said_by(code, QT_QPA_PLATFORM="offscreen", QT_STYLE_OVERRIDE="windows") == "fusion"
+
+
 def test_help_is_shown_without_numpy_and_qt():
     code = """
 import sys
