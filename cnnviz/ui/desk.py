@@ -18,6 +18,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.descents import Descents, changed, rate_beside, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
 from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
+from cnnviz.scene.marks import SCALES
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.trace.cursor import LEVELS, Bookmark
@@ -65,6 +66,7 @@ class Desk(QObject):
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
         self.player.set_letters(settings.flag("player/letters", False))
+        self.player.set_scale(SCALES[settings.number("player/scale", 0, 0, len(SCALES) - 1)])
         self._restore(changes)
 
     @property
@@ -258,6 +260,7 @@ class Desk(QObject):
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
         self.settings.put("player/letters", int(self.player.letters))
+        self.settings.put("player/scale", SCALES.index(self.player.scale))
 
     def _load(self, step: int) -> None:
         lesson = self.lesson

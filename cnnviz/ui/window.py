@@ -28,6 +28,7 @@ from cnnviz.lesson.lesson import Lesson, Samples
 from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import View, compose
+from cnnviz.scene.marks import SCALES
 from cnnviz.scene.theme import THEMES
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
@@ -241,6 +242,7 @@ class Window(QMainWindow):
             "theme": self.toggle_theme,
             "letters": lambda: self.player.set_letters(self.actions_by_name["letters"].isChecked()),
             "glide": lambda: setattr(self.stage, "glides", self.actions_by_name["glide"].isChecked()),
+            **{f"scale_{scale}": partial(self.player.set_scale, scale) for scale in SCALES},
             "bigger": lambda: self.set_zoom(self.zoom + 10),
             "smaller": lambda: self.set_zoom(self.zoom - 10),
             "usual": lambda: self.set_zoom(100),
@@ -342,6 +344,7 @@ class Window(QMainWindow):
             lesson.stops,
             self.player.letters,
             self.player.bookmarks,
+            self.player.scale,
         )
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 
@@ -372,10 +375,10 @@ class Window(QMainWindow):
     def _ask_what_to_export(self) -> None:
         self.player.pause()
         lesson, index = self.desk.lesson, self.player.cursor.index
-        letters = self.player.letters
+        shown = self.player.letters, self.player.scale
         from cnnviz.ui.export_dialog import ExportDialog
 
-        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self, letters)
+        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self, *shown)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
         dialog.open()
@@ -516,6 +519,7 @@ class Window(QMainWindow):
         self._show_panes()
         self.actions_by_name[self.player.cursor.level.value].setChecked(True)
         self.actions_by_name["letters"].setChecked(self.player.letters)
+        self.actions_by_name[f"scale_{self.player.scale}"].setChecked(True)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, sizes and looks."""
