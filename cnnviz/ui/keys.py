@@ -78,6 +78,7 @@ VIEW = (
     SEPARATOR,
     Key("full", "Full screen", ("F",), checkable=True),
     Key("lecture", "Lecture view", ("Ctrl+L",), checkable=True),
+    Key("swap", "Swap screens: laptop, projector", ("S",)),
     Key("black", "Black screen", ("B", ".")),
     Key("white", "White screen", ("W",)),
 )

@@ -49,6 +49,7 @@ from cnnviz.ui.panes import (
 )
 from cnnviz.ui.rate import RateControl
 from cnnviz.ui.saving import save_picture
+from cnnviz.ui.screens import move_to, next_screen
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
@@ -248,6 +249,7 @@ class Window(QMainWindow):
             "usual": lambda: self.set_zoom(100),
             "full": lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen),
             "lecture": lambda: self.set_lecture(not self._lecture),
+            "swap": self._swap_screens,
             "black": lambda: self.blank.toggle("#000000"),
             "white": lambda: self.blank.toggle("#ffffff"),
             "stop": self._escape,
@@ -454,6 +456,14 @@ class Window(QMainWindow):
         self.training.set_lecture(on)
         self._show_panes()
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _swap_screens(self) -> None:
+        there = next_screen(QGuiApplication.screens(), self.screen())
+        if there is None:
+            said = tr("There is one screen only; with a projector connected, S moves the window to it.")
+            self.message.say(said, error=False)
+        else:
+            move_to(self, there)
 
     def _show_panes(self) -> None:
         self._note_sides()
