@@ -24,7 +24,9 @@ from cnnviz.trace.state import State
 # Variables that Python writes as letters, and the symbols a lecturer writes for gradients.
 SYMBOLS = {"dx": "∂E/∂x", "dy": "∂E/∂y", "dw": "∂E/∂w", "db": "∂E/∂b"}
 
-# Listings that pass numbers on, or means of them: what goes in and what comes out have one scale of colours.
+# Arrays whose numbers are compared have one scale of colours: what is told and the target, a start and its
+# walk; and where numbers are passed on, or means of them, what goes in and what comes out.
+_COMPARED = (("y", "t"), ("start", "w"))
 _PASSING_ON = ("relu", "leaky_relu", "max_pool2d", "avg_pool2d", "flatten")
 _IN_AND_OUT = (("x", "y"), ("dx", "dy"))
 
@@ -242,7 +244,7 @@ def look(program: Program, operation: Operation, name: str, scale: Scale = "arra
 
 @remembered(2048)
 def _look(operation: Operation, name: str, pixels: bool) -> Look:
-    """Return how an array is drawn if others are left out of account, but for what is passed on from it."""
+    """Return how an array is drawn on a scale of its own, or of those that it is compared with."""
     low, high, whole = _span(operation, name)
     limit, reach = max(-low, high) or 1.0, _reach(operation, name)
     values = _shown(operation, name)
@@ -272,10 +274,11 @@ def _palette(operation: Operation, name: str, pixels: bool) -> Palette:
 
 
 def _alike(operation: Operation, name: str) -> tuple[str, ...]:
-    """Return the arrays of an operation between which an array's numbers are passed on, itself among them."""
-    passed = operation.tree.name.removesuffix("_dx").removesuffix("_column") in _PASSING_ON
-    pairs = [pair for pair in _IN_AND_OUT if name in pair and pair[1] in operation.tree.parameters]
-    return pairs[0] if passed and pairs else (name,)
+    """Return the arrays of an operation with whose numbers those of an array are compared, and itself."""
+    passing_on = operation.tree.name.removesuffix("_dx").removesuffix("_column") in _PASSING_ON
+    pairs = (*_COMPARED, *_IN_AND_OUT) if passing_on else _COMPARED
+    there = operation.tree.parameters
+    return next((pair for pair in pairs if name in pair and {*pair} <= {*there}), (name,))
 
 
 @remembered(64)

@@ -106,6 +106,19 @@ def test_what_is_passed_on_keeps_its_colour(name, palette, array):
     assert ends[one] == ends[other]
 
 
+@pytest.mark.parametrize(
+    "lesson, name, pair",
+    [("digits", "loss", ("y", "t")), ("gradient-descent", "valleys", ("start", "w"))],
+)
+def test_what_is_compared_has_one_colour_where_it_is_equal(lesson, name, pair):
+    """A probability and its target; the start of a walk, and where the walk is."""
+    program = load_lesson(lesson).program
+    at = moment(program, program.start(name))
+    one, other = map(at.look, pair)
+    assert one.limit == other.limit == max(one.reach, other.reach)
+    assert one.reach != other.reach
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_chain_of_factors_is_coloured_as_the_stage_is(scale):
     """The weights that a gradient is multiplied by, and the product."""
