@@ -68,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--theme", choices=("light", "dark"), default="light", help="its colours (default: light)"
     )
     parser.add_argument("--letters", action="store_true", help="names in place of numbers")
+    parser.add_argument(
+        "--scale",
+        choices=("array", "layer", "network"),
+        default="array",
+        help="what shares a scale of colours (default: each array has its own)",
+    )
 
 
 def _size(words: str) -> tuple[int, int]:
@@ -83,7 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Write a lesson's frames."""
     from cnnviz.render.frames import Look
 
-    look = Look(arguments.size[0], arguments.size[1], arguments.theme, arguments.letters)
+    width, height = arguments.size
+    look = Look(width, height, arguments.theme, arguments.letters, arguments.scale)
     lesson = load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
     return export_frames(
         lesson, arguments.lesson, arguments.output, arguments.every, look, arguments.first, arguments.last

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Parameter
+from cnnviz.engine.layer import Array, Call, Parameter
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import Memory
@@ -129,6 +129,11 @@ class Run:
         return min(self.reached, self.iterations - 1)
 
     @property
+    def nbytes(self) -> int:
+        """About how much memory the parameters of past iterations take."""
+        return len(self._kept) * self._kept[0].nbytes
+
+    @property
     def in_nats(self) -> bool:
         """Whether its loss is a surprise, which has a unit."""
         return isinstance(self._network.loss, CrossEntropy | BinaryCrossEntropy)
@@ -136,6 +141,24 @@ class Run:
     def image_of(self, iteration: int) -> int:
         """Return the number of the image that an iteration sees."""
         return int(self.order[iteration % len(self.order)])
+
+    def is_same_as(self, other: Run) -> bool:
+        """Return whether another training gives the same numbers to the last bit, however far either is."""
+        if (self.iterations, self.measure) != (other.iterations, other.measure):
+            return False
+        if not (np.array_equal(self.order, other.order) and np.array_equal(self.held_out, other.held_out)):
+            return False
+        images = {int(k) for k in (*self.order, *self.held_out)}
+        seen = ((self._sample(k), other._sample(k)) for k in images)
+        if not all(np.array_equal(x, y) for one, two in seen for x, y in zip(one, two, strict=True)):
+            return False
+        first, others = self._first_calls(), other._first_calls()
+        return len(first) == len(others) and all(map(_is_same_call, first, others))
+
+    def _first_calls(self) -> list[Call]:
+        """Return all that the first iteration computes."""
+        network = self.network_at(0)
+        return network.calls(self._tape(network, 0))
 
     def work(self, until: int | None = None) -> Iterator[None]:
         """Train until so many iterations are done, or to the end, a few milliseconds at a time.
@@ -195,7 +218,7 @@ class Run:
 
     def _keep(self, iteration: int, weights: Weights) -> None:
         self._kept[iteration] = weights
-        while len(self._kept) > 1 and len(self._kept) * weights.nbytes > MOST_BYTES:
+        while len(self._kept) > 1 and self.nbytes > MOST_BYTES:
             self.every *= 2
             self._kept = {t: held for t, held in self._kept.items() if t % self.every == 0}
 
@@ -245,6 +268,13 @@ def running_mean(values: Array, window: int) -> Array:
 def _classes(y: Array) -> NDArray[np.integer]:
     """Return the class that each output or target of a batch stands for; one output is a yes or no."""
     return np.asarray(y[:, 0] > 0.5, np.intp) if y.shape[1] == 1 else y.argmax(axis=1)
+
+
+def _is_same_call(one: Call, other: Call) -> bool:
+    """Return whether two calls compute the same, and so have the same results."""
+    if (one.name, one.listing, one.given.keys()) != (other.name, other.listing, other.given.keys()):
+        return False
+    return all(np.array_equal(value, other.given[name]) for name, value in one.given.items())
 
 
 def _weights(network: Network) -> Weights:

@@ -177,6 +177,12 @@ class Lesson(Struct, frozen=True, eq=False):
         there = replace(self, image=own, iteration=iteration, **made)._hearing(self._said)
         return there if image is None else there.choose(image)
 
+    def trained(self, run: Run, iteration: int) -> Lesson:
+        """Return the lesson at an iteration of its training, done before; as it is, if that was another."""
+        if self.run is None or not self.run.is_same_as(run):
+            return self
+        return replace(self, run=run).at_iteration(iteration)
+
     def _run_through(
         self, network: Network | Graph | Album | None, index: int, iteration: int | None
     ) -> dict[str, Any]:

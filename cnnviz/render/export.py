@@ -102,6 +102,7 @@ def picture(subject: Subject, index: int, look: Look) -> QImage:
         classes=subject.classes,
         stops=subject.stops,
         letters=look.letters,
+        scale=look.scale,
     )
     return to_image(compose(subject.program, index, view), look.theme)
 

@@ -30,6 +30,7 @@ def manifest(subject: Subject, look: Look, settings: Mapping[str, str]) -> dict[
         "size": f"{look.width}x{look.height}",
         "theme": look.theme,
         "cells": "letters" if look.letters else "numbers",
+        "scale": look.scale,
         "content": _fingerprint(subject),
     }
 
@@ -180,6 +181,9 @@ def _difference(key: str, held: object, wanted: str) -> str:
         "size": tr("they are {held} pixels large, not {wanted}", held=held, wanted=wanted),
         "theme": tr("they are {held}, not {wanted}", held=held, wanted=wanted),
         "cells": tr("their cells show {held}, not {wanted}", held=held, wanted=wanted),
+        "scale": tr(
+            "their colour scale is that of the {held}, not of the {wanted}", held=held, wanted=wanted
+        ),
     }
     return said.get(key) or f"{key}: {held}, {wanted}"
 

@@ -8,6 +8,7 @@ from itertools import islice
 from msgspec import Struct
 
 from cnnviz.errors import CnnvizError
+from cnnviz.scene.marks import Scale
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Cursor, Stop
 from cnnviz.trace.looptree import Block, Line, Loop
@@ -53,12 +54,15 @@ class Look(Struct, frozen=True):
         ``light`` or ``dark``.
     letters : bool
         Whether names stand in place of numbers.
+    scale : Scale
+        What shares a scale of colours.
     """
 
     width: int = 1920
     height: int = 1080
     theme: str = "light"
     letters: bool = False
+    scale: Scale = "array"
 
     def __post_init__(self) -> None:
         if not (SMALLEST[0] <= self.width <= LARGEST[0] and SMALLEST[1] <= self.height <= LARGEST[1]):

@@ -37,6 +37,8 @@ class Factor(Struct, frozen=True, eq=False):
         Gradients of the loss have colours of their own.
     operation : str
         The operation that takes it into the product.
+    array : str
+        Which of that operation's arrays its numbers are; empty where they are computed from them.
     """
 
     sign: str
@@ -46,6 +48,7 @@ class Factor(Struct, frozen=True, eq=False):
     note: str
     palette: Palette
     operation: str
+    array: str = ""
 
 
 # Of a larger matrix only the size is told: it has as many numbers as this squared.
@@ -74,9 +77,9 @@ def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
     # Where the loss and the last layer are taken together, the first factor is that layer's input gradient.
     top = len(forward) - (1 if first.layer == "loss" else 2)
     here = layers.index(operation.layer)
-    values = next(iter(first.call.writes.values()))
+    array, values = next(iter(first.call.writes.items()))
     name = f"∂E/∂{_output(program, layers, top)}"
-    factors = [Factor("", name, values, values.shape, "", "gradient", first.name)]
+    factors = [Factor("", name, values, values.shape, "", "gradient", first.name, array)]
     for k in range(top, here - 1, -1):
         taken = operation if k == here else _input_gradient(backward, layers[k])
         array = next(iter(taken.call.writes))
@@ -85,7 +88,10 @@ def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
         name = f"∂{_output(program, layers, k)}/∂{below}" if sign != "→" else ""
         pixels = k == 0 and array == "dw" and are_pixels(values)
         shape = np.shape(_array(forward[k], "x")) if sign == "→" else values.shape
-        factors.append(Factor(sign, name, values, shape, note, "pixel" if pixels else "value", taken.name))
+        palette: Palette = "pixel" if pixels else "value"
+        taken_from = {"dx": "w", "dw": "x"}.get(array, "")
+        own = taken_from if taken_from in taken.call.given else ""
+        factors.append(Factor(sign, name, values, shape, note, palette, taken.name, own))
     return tuple(factors)
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.lettered import lettered
-from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Spot, label
+from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Scale, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbers import count, number
@@ -49,6 +49,8 @@ class View(Struct, frozen=True):
         Whether names stand in place of numbers.
     bookmarks : tuple[Bookmark, ...]
         Shown on the timeline, too.
+    scale : Scale
+        What shares a scale of colours.
     """
 
     width: float = 1920
@@ -59,6 +61,7 @@ class View(Struct, frozen=True):
     stops: tuple[Stop, ...] = ()
     letters: bool = False
     bookmarks: tuple[Bookmark, ...] = ()
+    scale: Scale = "array"
 
     @property
     def unit(self) -> float:
@@ -72,14 +75,16 @@ def moment(
     classes: tuple[str, ...] = (),
     stops: tuple[Stop, ...] = (),
     letters: bool = False,
+    scale: Scale = "array",
 ) -> Moment:
     """Return a step with its state."""
-    return Moment(program, program[index], program.state(index), classes, stops, letters)
+    return Moment(program, program[index], program.state(index), classes, stops, letters, scale)
 
 
 def compose(program: Program, index: int, view: View) -> Frame:
     """Return the whole picture of a step: title, network, stage, listing, timeline."""
-    at, unit = moment(program, index, view.classes, view.stops, view.letters), view.unit
+    at = moment(program, index, view.classes, view.stops, view.letters, view.scale)
+    unit = view.unit
     whole = Box(0, 0, view.width, view.height)
     # Whole pixels: panes keep pictures of what does not change in them.
     head, low = round(56 * unit), round(146 * unit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene.letters import Names, names
-from cnnviz.scene.marks import Palette, Role
+from cnnviz.scene.marks import Palette, Role, Scale
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
 from cnnviz.text import tr
@@ -22,6 +23,12 @@ from cnnviz.trace.state import State
 
 # Variables that Python writes as letters, and the symbols a lecturer writes for gradients.
 SYMBOLS = {"dx": "∂E/∂x", "dy": "∂E/∂y", "dw": "∂E/∂w", "db": "∂E/∂b"}
+
+# Arrays whose numbers are compared have one scale of colours: what is told and the target, a start and its
+# walk; and where numbers are passed on, or means of them, what goes in and what comes out.
+_COMPARED = (("y", "t"), ("start", "w"))
+_PASSING_ON = ("relu", "leaky_relu", "max_pool2d", "avg_pool2d", "flatten")
+_IN_AND_OUT = (("x", "y"), ("dx", "dy"))
 
 
 class Look(NamedTuple):
@@ -39,8 +46,12 @@ class Look(NamedTuple):
         The power of ten that its numbers are written in; 0 for plain numbers.
     width : int
         The most characters that one of its numbers takes.
+    reach : float
+        How large its own numbers are; the limit is larger where other arrays share the scale.
     letters : bool
         Whether names stand in place of its numbers.
+    scale : Scale
+        What shares the scale of its colours.
     """
 
     palette: Palette
@@ -48,7 +59,9 @@ class Look(NamedTuple):
     places: int
     power: int
     width: int
+    reach: float
     letters: bool = False
+    scale: Scale = "array"
 
     def bare(self, value: float) -> str:
         """Write a number where a heading says the power of ten."""
@@ -81,6 +94,8 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         Where the lesson has something to say.
     letters : bool
         Whether names stand in place of numbers.
+    scale : Scale
+        What shares a scale of colours.
     """
 
     program: Program
@@ -89,6 +104,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     classes: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
     letters: bool = False
+    scale: Scale = "array"
 
     @cached_property
     def stop(self) -> tuple[int, Stop] | None:
@@ -128,18 +144,13 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     def look(self, name: str) -> Look:
         """Return how an array of this operation is drawn."""
         if name not in self._looks:
-            drawn = look(self.operation, name, self.is_pixels(name))
+            drawn = look(self.program, self.operation, name, self.scale)
             self._looks[name] = drawn._replace(letters=True) if self.letters else drawn
         return self._looks[name]
 
     @cached_property
     def _looks(self) -> dict[str, Look]:
         return {}
-
-    def is_pixels(self, name: str) -> bool:
-        """Return whether an array is the picture that goes into the network."""
-        first = self.program.operations[0]
-        return name == "x" and self.operation.layer == first.layer and are_pixels(self.state.arrays[name])
 
     def came_from(self) -> str:
         """Say where a layer's input comes from."""
@@ -216,32 +227,117 @@ def symbol(name: str) -> str:
     return SYMBOLS.get(name, name)
 
 
+def look(program: Program, operation: Operation, name: str, scale: Scale = "array") -> Look:
+    """Return how an array of an operation is drawn: from its final values, so the same at every step.
+
+    Parameters
+    ----------
+    scale : Scale
+        What shares a scale of colours. Values and gradients have one each, and pictures keep their own.
+    """
+    own = _look(operation, name, _is_pixels(program, operation, name))
+    if scale == "array" or own.palette == "pixel":
+        return own
+    limit = _shared_limit(program, operation.layer if scale == "layer" else None, own.palette)
+    return own._replace(limit=limit, scale=scale)
+
+
 @remembered(2048)
-def look(operation: Operation, name: str, pixels: bool = False) -> Look:
-    """Return how an array of an operation is drawn: from its final values, so the same at every step."""
-    values = final(operation, name)
-    pixels = pixels or "image" in operation.call.given
-    if name in operation.call.before:  # what it was is shown beside what it becomes
-        values = np.concatenate([operation.call.before[name].reshape(-1), values.reshape(-1)])
-    finite = np.abs(values[np.isfinite(values)])
-    limit = float(finite.max()) if finite.size else 1.0
-    # A walk that runs away must not take decimals and colours from where it began.
-    bound = max(100.0, 10 * _first_size(values)) if operation.phase == "descent" else limit
-    places, power = decimals(np.clip(values, -bound, bound) if bound < limit else values)
+def _look(operation: Operation, name: str, pixels: bool) -> Look:
+    """Return how an array is drawn on a scale of its own, or of those that it is compared with."""
+    low, high, whole = _span(operation, name)
+    limit, reach = max(-low, high) or 1.0, _reach(operation, name)
+    values = _shown(operation, name)
+    places, power = decimals(np.clip(values, -reach, reach) if reach < limit else values)
     if operation.phase in ("update", "descent") and places and not power:
         places = max(places, 3)  # a step of the update is small beside the weight
-    ends = (-limit, limit) if finite.size != values.size or values.min() < 0 else (limit,)
+    ends = (-limit, limit) if low < 0 or not whole else (limit,)
     width = max(len(number(value * 10.0**-power, places)) for value in ends)
-    if finite.size != values.size:
+    if not whole:
         width = max(width, 4)  # as wide as NaN is written
-    palette: Palette = "pixel" if pixels else "gradient" if name.startswith("d") else "value"
-    return Look(palette, max(limit, 1.0) if pixels else min(limit, bound) or 1.0, places, power, width)
+    end = max(_reach(operation, other) for other in _alike(operation, name))
+    limit = max(end, 1.0) if pixels else end or 1.0
+    return Look(_palette(operation, name, pixels), limit, places, power, width, reach or 1.0)
+
+
+@remembered(256)
+def _is_pixels(program: Program, operation: Operation, name: str) -> bool:
+    """Return whether an array is a picture: one that is read, or the one that goes into the network."""
+    if "image" in operation.call.given:
+        return True
+    first = program.operations[0]
+    return name == "x" and operation.layer == first.layer and are_pixels(final(operation, name))
+
+
+def _palette(operation: Operation, name: str, pixels: bool) -> Palette:
+    return "pixel" if pixels else "gradient" if name.startswith("d") else "value"
+
+
+def _alike(operation: Operation, name: str) -> tuple[str, ...]:
+    """Return the arrays of an operation with whose numbers those of an array are compared, and itself."""
+    passing_on = operation.tree.name.removesuffix("_dx").removesuffix("_column") in _PASSING_ON
+    pairs = (*_COMPARED, *_IN_AND_OUT) if passing_on else _COMPARED
+    there = operation.tree.parameters
+    return next((pair for pair in pairs if name in pair and {*pair} <= {*there}), (name,))
+
+
+@remembered(64)
+def _shared_limit(program: Program, layer: str | None, palette: Palette) -> float:
+    """Return how large the numbers of all arrays of a palette are, in a layer or in all of them."""
+    return (
+        max(
+            (
+                _reach(operation, name)
+                for operation in program.operations
+                if layer in (None, operation.layer)
+                for name in _measured(operation)
+                if _palette(operation, name, _is_pixels(program, operation, name)) == palette
+            ),
+            default=0.0,
+        )
+        or 1.0
+    )
+
+
+def _measured(operation: Operation) -> list[str]:
+    """Return the arrays of an operation, but those that only count; where there are none, its variables."""
+    names = [*operation.call.given, *operation.call.writes]
+    if not operation.tree.arrays:
+        return names
+    arrays = [name for name in names if name in operation.tree.arrays]
+    return [name for name in arrays if np.issubdtype(final(operation, name).dtype, np.floating)]
+
+
+def _reach(operation: Operation, name: str) -> float:
+    """Return how large the finite numbers of an array are; a walk that runs away is not followed."""
+    low, high, _ = _span(operation, name)
+    if operation.phase == "descent":  # else it would take decimals and colours from where it began
+        return min(max(-low, high), max(100.0, 10 * _first_size(_shown(operation, name))))
+    return max(-low, high)
+
+
+@remembered(2048)
+def _span(operation: Operation, name: str) -> tuple[float, float, bool]:
+    """Return the least and the greatest finite number of an array, and whether there are no others."""
+    values = _shown(operation, name)
+    low, high = float(values.min()), float(values.max())
+    if isfinite(low) and isfinite(high):
+        return low, high, True
+    finite = values[np.isfinite(values)]
+    return float(finite.min(initial=0.0)), float(finite.max(initial=0.0)), False
 
 
 def _first_size(values: Array) -> float:
     """Return how large the finite numbers are with which walks, (starts, steps), begin."""
     first = np.abs(values).reshape(-1, values.shape[-1])[:, 0]
     return float(first[np.isfinite(first)].max(initial=0.0))
+
+
+def _shown(operation: Operation, name: str) -> Array:
+    """Return the final numbers of an array, with what they were if that is shown beside them."""
+    values = final(operation, name)
+    before = operation.call.before
+    return np.concatenate([before[name].reshape(-1), values.reshape(-1)]) if name in before else values
 
 
 def final(operation: Operation, name: str) -> Array:

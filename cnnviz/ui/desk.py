@@ -14,10 +14,12 @@ from PySide6.QtCore import QObject, Signal
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import VIEWS
+from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.descents import Descents, changed, rate_beside, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
 from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
+from cnnviz.scene.marks import SCALES
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.trace.cursor import LEVELS, Bookmark
@@ -27,6 +29,9 @@ from cnnviz.ui.player import Breakpoints, Player
 from cnnviz.ui.settings import Settings, lesson_key
 
 _LAST = 2**62
+_MOST_KEPT = 64 * 2**20
+"""The most memory, in bytes, that a training may take while another lesson lies on the desk."""
+
 _Marks = TypeVar("_Marks", Breakpoints, tuple[Bookmark, ...])
 
 
@@ -61,10 +66,12 @@ class Desk(QObject):
         self.settings = settings
         self.lesson, (self._source, changes) = lesson, _parts(source)
         self.player = Player(lesson.program, lesson.samples.classes, parent=self)
+        self._trained: tuple[Run, int] | None = None  # what the last one that trained has learnt
         self.player.stops = lesson.stops
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
         self.player.set_letters(settings.flag("player/letters", False))
+        self.player.set_scale(SCALES[settings.number("player/scale", 0, 0, len(SCALES) - 1)])
         self._restore(changes)
 
     @property
@@ -85,6 +92,9 @@ class Desk(QObject):
     def _put(self, source: str, breakpoints: Breakpoints | None = None) -> None:
         """Put a lesson on the desk as it was left, but with other breakpoints if they are given."""
         lesson = load_lesson(source)
+        self._keep_training()
+        if self._trained is not None:
+            lesson = lesson.trained(*self._trained)
         self.remember()
         self.lesson, (self._source, changes) = lesson, _parts(source)
         self._load(0)
@@ -92,6 +102,12 @@ class Desk(QObject):
         if breakpoints is not None:
             self.player.put_breakpoints(breakpoints)
         self.changed.emit()
+
+    def _keep_training(self) -> None:
+        """Keep what the lesson at hand has learnt, and where, until it is opened again."""
+        run = self.lesson.run
+        if run is not None and run.done and run.nbytes <= _MOST_KEPT:
+            self._trained = run, self.lesson.iteration
 
     def choose(self, image: int) -> None:
         """Let another image through the network, and stay at the same step."""
@@ -258,6 +274,7 @@ class Desk(QObject):
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
         self.settings.put("player/letters", int(self.player.letters))
+        self.settings.put("player/scale", SCALES.index(self.player.scale))
 
     def _load(self, step: int) -> None:
         lesson = self.lesson

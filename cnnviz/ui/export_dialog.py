@@ -24,6 +24,7 @@ from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.order import Order, order_of
 from cnnviz.lesson.place import step_at
 from cnnviz.render.frames import Look, about_frames
+from cnnviz.scene.marks import SCALES, Scale
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
@@ -43,7 +44,14 @@ class ExportDialog(QDialog):
     ordered = Signal(object)
 
     def __init__(
-        self, lesson: Lesson, source: str, index: int, theme: str, parent: QWidget, letters: bool = False
+        self,
+        lesson: Lesson,
+        source: str,
+        index: int,
+        theme: str,
+        parent: QWidget,
+        letters: bool = False,
+        scale: Scale = "array",
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Export frames"))
@@ -62,6 +70,9 @@ class ExportDialog(QDialog):
         self.size_choice = _choice([f"{width} × {height}" for width, height in _SIZES], 1)
         self.theme = _choice([tr("light"), tr("dark")], int(theme == "dark"))
         self.cells = _choice([tr("numbers"), tr("letters")], int(letters))
+        self.scale = _choice(
+            [tr("each array"), tr("the whole layer"), tr("the whole network")], SCALES.index(scale)
+        )
         self.said = QLabel()
         self.said.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -94,6 +105,7 @@ class ExportDialog(QDialog):
         form.addRow(tr("Size"), self.size_choice)
         form.addRow(tr("Colours"), self.theme)
         form.addRow(tr("Cells show"), self.cells)
+        form.addRow(tr("Colour scale of"), self.scale)
         form.addRow(self.said)
         form.addRow(self.buttons)
 
@@ -126,6 +138,7 @@ class ExportDialog(QDialog):
                 height,
                 ("light", "dark")[self.theme.currentIndex()],
                 letters=self.cells.currentIndex() == 1,
+                scale=SCALES[self.scale.currentIndex()],
             ),
         )
 

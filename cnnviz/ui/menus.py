@@ -8,6 +8,7 @@ from functools import partial
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow
 
+from cnnviz.scene.marks import SCALES
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS
@@ -24,9 +25,10 @@ def make_actions(window: QMainWindow) -> dict[str, QAction]:
         action.setMenuRole(QAction.MenuRole.NoRole)
         window.addAction(action)
         actions[name] = action
-    levels = QActionGroup(window)
-    for level in Level:
-        levels.addAction(actions[level.value])
+    for choices in ([level.value for level in Level], [f"scale_{scale}" for scale in SCALES]):
+        group = QActionGroup(window)
+        for name in choices:
+            group.addAction(actions[name])
     actions["quit"].setMenuRole(QAction.MenuRole.QuitRole)
     actions["about"].setMenuRole(QAction.MenuRole.AboutRole)
     return actions

@@ -10,6 +10,7 @@ from PySide6.QtGui import QUndoStack
 
 from cnnviz.render.kept import clear as forget_pictures
 from cnnviz.scene.frame import moment
+from cnnviz.scene.marks import Scale
 from cnnviz.scene.memory import forget
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.panels import where
@@ -59,13 +60,15 @@ class Player(QObject):
     moved : Signal(Cursor)
         The cursor is another now.
     changed : Signal()
-        Something else is: playing or not, the speed, the breakpoints, letters or numbers.
+        Something else is: playing or not, the speed, the breakpoints, letters or numbers, the colours' scale.
     bookmarks : tuple[Bookmark, ...]
         Steps that the user wants to come back to.
     edits : QUndoStack
         What can be undone, of the breakpoints and of the lesson on the desk.
     letters : bool
         Whether names stand in place of numbers.
+    scale : Scale
+        What shares a scale of colours.
     """
 
     moved = Signal(object)
@@ -88,6 +91,7 @@ class Player(QObject):
         self.edits = QUndoStack(self)
         self.edits.setUndoLimit(MOST_EDITS)
         self.letters = False
+        self.scale: Scale = "array"
         self._shown = True
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -100,7 +104,8 @@ class Player(QObject):
     @cached_property
     def moment(self) -> Moment:
         """The step with its state: computed once for every move, and only if somebody looks."""
-        return moment(self.cursor.program, self.cursor.index, self.classes, self.stops, self.letters)
+        cursor = self.cursor
+        return moment(cursor.program, cursor.index, self.classes, self.stops, self.letters, self.scale)
 
     def where(self, index: int) -> str:
         """Say in words where a step is."""
@@ -148,6 +153,12 @@ class Player(QObject):
     def set_letters(self, on: bool) -> None:
         """Show names in place of numbers, or numbers again."""
         self.letters = on
+        self.__dict__.pop("moment", None)
+        self.changed.emit()
+
+    def set_scale(self, scale: Scale) -> None:
+        """Let the colours of each array have a scale, or those of a layer or of the network one together."""
+        self.scale = scale
         self.__dict__.pop("moment", None)
         self.changed.emit()
 

@@ -28,6 +28,7 @@ from cnnviz.lesson.lesson import Lesson, Samples
 from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import View, compose
+from cnnviz.scene.marks import SCALES
 from cnnviz.scene.theme import THEMES
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
@@ -48,6 +49,7 @@ from cnnviz.ui.panes import (
 )
 from cnnviz.ui.rate import RateControl
 from cnnviz.ui.saving import save_picture
+from cnnviz.ui.screens import move_to, next_screen
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
@@ -241,11 +243,13 @@ class Window(QMainWindow):
             "theme": self.toggle_theme,
             "letters": lambda: self.player.set_letters(self.actions_by_name["letters"].isChecked()),
             "glide": lambda: setattr(self.stage, "glides", self.actions_by_name["glide"].isChecked()),
+            **{f"scale_{scale}": partial(self.player.set_scale, scale) for scale in SCALES},
             "bigger": lambda: self.set_zoom(self.zoom + 10),
             "smaller": lambda: self.set_zoom(self.zoom - 10),
             "usual": lambda: self.set_zoom(100),
             "full": lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen),
             "lecture": lambda: self.set_lecture(not self._lecture),
+            "swap": self._swap_screens,
             "black": lambda: self.blank.toggle("#000000"),
             "white": lambda: self.blank.toggle("#ffffff"),
             "stop": self._escape,
@@ -342,6 +346,7 @@ class Window(QMainWindow):
             lesson.stops,
             self.player.letters,
             self.player.bookmarks,
+            self.player.scale,
         )
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 
@@ -372,10 +377,10 @@ class Window(QMainWindow):
     def _ask_what_to_export(self) -> None:
         self.player.pause()
         lesson, index = self.desk.lesson, self.player.cursor.index
-        letters = self.player.letters
+        shown = self.player.letters, self.player.scale
         from cnnviz.ui.export_dialog import ExportDialog
 
-        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self, letters)
+        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self, *shown)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
         dialog.open()
@@ -452,6 +457,14 @@ class Window(QMainWindow):
         self._show_panes()
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def _swap_screens(self) -> None:
+        there = next_screen(QGuiApplication.screens(), self.screen())
+        if there is None:
+            said = tr("There is one screen only; with a projector connected, S moves the window to it.")
+            self.message.say(said, error=False)
+        else:
+            move_to(self, there)
+
     def _show_panes(self) -> None:
         self._note_sides()
         lecture, actions = self._lecture, self.actions_by_name
@@ -516,6 +529,7 @@ class Window(QMainWindow):
         self._show_panes()
         self.actions_by_name[self.player.cursor.level.value].setChecked(True)
         self.actions_by_name["letters"].setChecked(self.player.letters)
+        self.actions_by_name[f"scale_{self.player.scale}"].setChecked(True)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, sizes and looks."""

@@ -51,6 +51,14 @@ def test_frames_in_letters_differ_from_those_in_numbers(run, qapp, lesson, tmp_p
         assert (tmp_path / "letters" / name).read_bytes() != (tmp_path / "numbers" / name).read_bytes()
 
 
+def test_frames_of_one_scale_of_colours_differ_from_those_of_scales_of_their_own(run, qapp, lesson, tmp_path):
+    pictures = []
+    for scale in ("array", "layer", "network"):
+        run("export", lesson, "-o", tmp_path / scale, "--every", "pass", "--scale", scale, *SMALL)
+        pictures.append((tmp_path / scale / frames_in(tmp_path / scale)[-1]).read_bytes())
+    assert len(set(pictures)) == 3
+
+
 def test_from_and_to(run, painted, lesson, tmp_path):
     run(
         "export",
@@ -98,6 +106,7 @@ def test_an_interrupted_export_goes_on(run, painted, lesson, tmp_path, monkeypat
     [
         (("--theme", "dark"), "they are light, not dark;"),
         (("--letters",), "their cells show numbers, not letters;"),
+        (("--scale", "layer"), "their colour scale is that of the array, not of the layer;"),
         (("--size", "640x360"), "they are 320x180 pixels large, not 640x360;"),
         (("--every", "map"), "there is one for every layer, not for every map;"),
         (("--from", "3"), "they begin at step 0, not at 3; name another folder, or empty this one."),
@@ -148,6 +157,7 @@ def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
         "size": "320x180",
         "theme": "dark",
         "cells": "numbers",
+        "scale": "array",
         "content": "",
     }
 

@@ -224,3 +224,35 @@ def test_begun_again_it_does_the_same():
     assert (run.done, run.fault, run.accuracies, run.last) == (0, "", {}, 0)
     assert np.isnan(run.losses).all()
     assert finish(run).fault == fault
+
+
+def test_a_training_that_begins_alike_is_the_same_however_far_it_is():
+    run = finish(run_of(SGD(0.05, momentum=0.9)))
+    assert run.is_same_as(run_of(SGD(0.05, momentum=0.9)))
+    assert run_of(SGD(0.05, momentum=0.9)).is_same_as(run)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda: run_of(SGD(0.05)),
+        lambda: run_of(SGD(0.06, momentum=0.9)),
+        lambda: run_of(Adam(0.05)),
+        lambda: run_of(SGD(0.05, momentum=0.9), iterations=41),
+        lambda: run_of(SGD(0.05, momentum=0.9), measure=20),
+        lambda: run_of(SGD(0.05, momentum=0.9), held_out=3),
+    ],
+)
+def test_one_that_differs_in_anything_is_another(changed):
+    assert not finish(run_of(SGD(0.05, momentum=0.9)), 10).is_same_as(changed())
+
+
+@pytest.mark.parametrize("index", [0, COUNT - 1])
+def test_one_that_sees_other_images_is_another(index):
+    def other(k):
+        x, t = sample(k)
+        return (x + 1, t) if k == index else (x, t)
+
+    order, network = np.arange(COUNT), network_with(SGD(0.05))
+    one, two = (Run(network, seen, order[:8], order[8:], 40) for seen in (sample, other))
+    assert not one.is_same_as(two)

@@ -12,12 +12,13 @@ from tests.scene.programs import NAMES, fresh
 
 
 def test_looks_are_remembered_until_they_are_forgotten():
-    operation = fresh("digits").operation("conv1")
-    first = look(operation, "y")
-    assert look(operation, "y") is first
+    program = fresh("digits")
+    operation = program.operation("conv1")
+    first = look(program, operation, "y")
+    assert look(program, operation, "y") is first
     forget()
-    assert look(operation, "y") == first
-    assert look(operation, "y") is not first
+    assert look(program, operation, "y") == first
+    assert look(program, operation, "y") is not first
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -39,6 +39,17 @@ def test_the_button_offers_what_its_menu_says(window):
     assert window.bar.save.text() == "Export…"
 
 
+def test_the_dialog_offers_the_colours_and_cells_as_they_are_shown(window):
+    window.player.set_letters(True)
+    window.player.set_scale("layer")
+    dialog = dialog_of(window)
+    look = dialog.order().look
+    assert (look.letters, look.scale) == (True, "layer")
+    dialog.scale.setCurrentIndex(2)
+    assert dialog.order().look.scale == "network"
+    dialog.reject()
+
+
 def test_the_dialog_asks_for_the_whole_program_or_the_operation_in_hand(window):
     program = window.player.cursor.program
     start = program.start("conv2")

@@ -9,12 +9,15 @@ from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QLineEdit
 
+from cnnviz.render.export import picture
+from cnnviz.render.frames import Look, Subject
 from cnnviz.scene.marks import Label
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS, said, tip
 from cnnviz.ui.sheets import KeysSheet
 from tests.scene.looking import described
+from tests.scene.looking import said as texts_of
 
 K, NONE = Qt.Key, Qt.KeyboardModifier.NoModifier
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
@@ -405,3 +408,26 @@ def test_what_is_copied_is_in_letters_too(window, press):
     before = window.picture()
     press(K.Key_A)
     assert window.picture() != before
+
+
+@pytest.mark.parametrize("key, scale", [(K.Key_8, "layer"), (K.Key_9, "network")])
+def test_a_key_lets_arrays_share_a_scale_of_colours_and_7_has_each_its_own_again(window, press, key, scale):
+    window.player.go_to(5000)
+    before = [described(pane.frame) for pane in window.panes]
+    press(key)
+    assert window.actions_by_name[f"scale_{scale}"].isChecked()
+    assert not window.actions_by_name["scale_array"].isChecked()
+    shared = [described(pane.frame) for pane in window.panes]
+    assert [one != other for one, other in zip(before, shared, strict=True)] == [True, True, False, False]
+    assert any(text.endswith(f", {scale}") for text in texts_of(window.stage.frame.marks))
+    press(K.Key_7)
+    assert [described(pane.frame) for pane in window.panes] == before
+
+
+@pytest.mark.parametrize("key, scale", [(K.Key_7, "array"), (K.Key_8, "layer"), (K.Key_9, "network")])
+def test_what_is_copied_has_the_colours_that_an_export_has(window, press, key, scale):
+    window.player.go_to(20000)
+    press(key)
+    lesson = window.desk.lesson
+    subject = Subject(lesson.program, lesson.heading, lesson.samples.classes, lesson.stops)
+    assert window.picture() == picture(subject, 20000, Look(scale=scale))

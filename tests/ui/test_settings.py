@@ -46,7 +46,7 @@ DAMAGED = [
     b"\xff\xfe\x00[window]\n",
     b"[window\ngeometry=@ByteArray(\\x1)\nzoom=@Variant(\\0\\0)\n",
     b"[window]\ngeometry=AAAA\nsplitter=!!!\nzoom=1e9\ntheme=blue\nnetwork=maybe\n"
-    b"[player]\nspeed=-5\nlevel=nine\nletters=2\n",
+    b"[player]\nspeed=-5\nlevel=nine\nletters=2\nscale=3\n",
     b"[player]\nspeed=1, 2, 3\n",
 ]
 
@@ -58,6 +58,7 @@ def test_a_damaged_file_does_no_harm(make_window, settings_file, content):
     assert window.player.cursor.index == 0
     assert window.player.speed == 4
     assert not window.player.letters
+    assert window.player.scale == "array"
     assert window.zoom == 100
 
 

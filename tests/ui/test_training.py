@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QToolButton
 from cnnviz.engine.training import Run
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Cells
+from cnnviz.ui import desk
 from cnnviz.ui.keys import KEYS
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
@@ -389,7 +390,9 @@ def test_every_control_has_a_name_and_a_tooltip_and_is_reached_by_tab(window):
         assert key.replace("Right", "→") in button.toolTip()
 
 
-def test_another_lesson_ends_it_and_training_is_not_remembered(open_on, source, qtbot, settings_file):
+def test_another_lesson_ends_it_and_training_is_not_remembered_over_a_restart(
+    open_on, source, qtbot, settings_file
+):
     path = source(iterations=100_000)
     window = open_on(path)
     window.training.toggle()
@@ -402,12 +405,47 @@ def test_another_lesson_ends_it_and_training_is_not_remembered(open_on, source, 
     qtbot.wait(30)
     assert run.done == done
     window.desk.open(path)
-    assert (shown(window), window.training.progress.text()) == (0, "0 / 100,000")
+    assert window.training.progress.text() == f"{done} / 100,000"
+    assert not window.training.trainer.running
     window.close()
     again = Window(load_lesson(path), path, Settings(settings_file))
     assert again.desk.lesson.image == again.desk.lesson.run.image_of(0)
+    assert (shown(again), again.training.progress.text()) == (0, "0 / 100,000")
     again.close()
     again.deleteLater()
+
+
+def test_what_was_trained_is_there_when_its_lesson_is_opened_again(window, qtbot, source):
+    """With its curves, at the iteration where it was left; and it need not be trained again."""
+    train(qtbot, window)
+    window.training.choose(17)
+    window.player.go_to(42)
+    tape, run = window.desk.lesson.tape, window.training.trainer.run
+    for elsewhere in ("relu", "digits"):
+        window.desk.open(elsewhere)
+    window.desk.open(source())
+    assert window.training.trainer.run is run
+    assert (shown(window), window.player.cursor.index) == (17, 42)
+    assert all(np.array_equal(tape[key], array) for key, array in window.desk.lesson.tape.items())
+    assert (window.training.progress.text(), window.training.train.text()) == ("60 / 60", "Train again")
+    press(qtbot, window, K.Key_C)
+    assert window.training.curves.isVisible()
+
+
+def test_a_lesson_that_was_changed_meanwhile_begins_anew(window, source):
+    window.training.choose(1)
+    window.desk.open("relu")
+    window.desk.open(source(lr=0.2))
+    assert (shown(window), window.training.progress.text()) == (0, "0 / 60")
+
+
+@pytest.mark.parametrize("room, kept", [(0, 1), (-1, 0)])
+def test_a_training_that_takes_much_memory_is_let_go(window, source, monkeypatch, room, kept):
+    window.training.choose(1)
+    monkeypatch.setattr(desk, "_MOST_KEPT", window.training.trainer.run.nbytes + room)
+    window.desk.open("relu")
+    window.desk.open(source())
+    assert shown(window) == kept
 
 
 def test_what_is_exported_is_the_iteration_at_hand(window, qtbot):

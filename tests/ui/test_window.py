@@ -400,6 +400,7 @@ def test_place_looks_and_sizes_come_back(make_window):
     window.player.set_level(Level.MAP)
     window.player.set_speed(24)
     window.actions_by_name["letters"].trigger()
+    window.actions_by_name["scale_network"].trigger()
     window.toggle_theme()
     window.set_zoom(120)
     sizes = window.splitter.sizes()
@@ -411,6 +412,7 @@ def test_place_looks_and_sizes_come_back(make_window):
     assert (again.player.cursor.index, again.player.cursor.level) == (4242, Level.MAP)
     assert (again.player.speed, again.theme.name, again.zoom) == (24, "dark", 120)
     assert again.player.letters and again.actions_by_name["letters"].isChecked()
+    assert again.player.scale == "network" and again.actions_by_name["scale_network"].isChecked()
     again.actions_by_name["letters"].trigger()
     assert not again.player.letters
     assert not again.debugger.isVisible()

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.chain import Factor, chain, result
-from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Spot, label
+from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Scale, Spot, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment
+from cnnviz.scene.moment import Moment, look
 from cnnviz.scene.panels.network_strip import map_sheet
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -39,7 +39,7 @@ class _Laid(NamedTuple):
 def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the factors with the current one marked, and the product as far as it is computed."""
     operation, (_, array) = moment.operation, result(moment.program, moment.operation)
-    laid = _laid(moment.program, operation, box, unit)
+    laid = _laid(moment.program, operation, box, unit, moment.scale)
     whole = operation.call.unpadded
     values, there = whole(array, moment.state.value(array)), whole(array, moment.state.written(array))
     product = _heatmap(values, there, laid.product, "gradient", laid.limit, laid.ground)
@@ -47,12 +47,12 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 
 @remembered(64)
-def _laid(program: Program, operation: Operation, box: Box, unit: float) -> _Laid:
+def _laid(program: Program, operation: Operation, box: Box, unit: float, scale: Scale) -> _Laid:
     """Return what the strip shows at every step of an operation."""
     factors = list(chain(program, operation))
     name, array = result(program, operation)
     made = operation.call.unpadded(array, operation.call.writes[array])
-    product = Factor("=" if factors else "", name, made, made.shape, "", "gradient", operation.name)
+    product = Factor("=" if factors else "", name, made, made.shape, "", "gradient", operation.name, array)
     shown, left_out = _fitting(factors, product, box.w, unit)
     rim = box.whole()
     marks: list[Mark] = [Rect(rim, "ground")]
@@ -72,14 +72,14 @@ def _laid(program: Program, operation: Operation, box: Box, unit: float) -> _Lai
         if factor.sign == "→":
             marks.append(_sign("→", item, unit))
         elif factor is not product and factor.values.size:
-            limit = max(_limit(factor.values), 1.0 if factor.palette == "pixel" else 0.0)
+            limit = _limit(program, factor, scale)
             there = np.ones(factor.values.shape, bool)
             marks.append(_heatmap(factor.values, there, place, factor.palette, limit, ground))
         x = item.right
         if left_out and factor is shown[0]:
             marks.append(_sign("…", Box(x, box.y, _SIGN * unit, box.h), unit))
             x += _SIGN * unit
-    return _Laid(Group(rim, tuple(marks)), place, _limit(made), ground, tuple(spots))
+    return _Laid(Group(rim, tuple(marks)), place, _limit(program, product, scale), ground, tuple(spots))
 
 
 def _fitting(factors: list[Factor], product: Factor, width: float, unit: float) -> tuple[list[Factor], bool]:
@@ -153,10 +153,12 @@ def _place(factor: Factor, item: Box, unit: float) -> Box:
     return Box(item.x + 4 * unit, item.y + _TOP * unit, item.w - 8 * unit, _MAP * unit)
 
 
-def _limit(values: Array) -> float:
-    """Return the value at the end of an array's colours."""
-    finite = np.abs(values[np.isfinite(values)])
-    return float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+def _limit(program: Program, factor: Factor, scale: Scale) -> float:
+    """Return the value at the end of a factor's colours: that of the array it is, or else its own."""
+    if factor.array:
+        return look(program, program.operation(factor.operation), factor.array, scale).limit
+    finite = np.abs(factor.values[np.isfinite(factor.values)])
+    return float(finite.max(initial=0.0)) or 1.0
 
 
 def _picked(size: int) -> NDArray[np.intp]:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.lettered import without_numbers
-from cnnviz.scene.marks import Box, Cells, Group, Mark, Palette, Rect, Role, Spot, label
+from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, Role, Scale, Spot, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Look, Moment, are_pixels, look
+from cnnviz.scene.moment import Look, Moment, look
 from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line
@@ -29,18 +29,20 @@ Source = tuple[Operation | None, Array, str]
 def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the layers from the input to the loss, their maps and gradients as far as they are computed."""
     program, operation, at_work = moment.program, moment.operation, _row_at_work(moment)
-    marks: list[Mark] = [_resting(program, operation, at_work, box, unit)]
+    marks: list[Mark] = [_resting(program, operation, at_work, box, unit, moment.scale)]
     for (writer, _, name), row, place in _places(program, box, unit):
         if writer is operation:
             whole = writer.call.unpadded
             values, there = whole(name, moment.state.value(name)), whole(name, moment.state.written(name))
             ground = _ground(operation, row == at_work)
-            marks.append(_tile(_look(program, operation, name), values, there, place, ground))
+            marks.append(_tile(_look(program, operation, name, moment.scale), values, there, place, ground))
     return [*(without_numbers(marks) if moment.letters else marks), *_spots(program, box, unit)]
 
 
 @remembered(256)
-def _resting(program: Program, working: Operation, at_work: str, box: Box, unit: float) -> Group:
+def _resting(
+    program: Program, working: Operation, at_work: str, box: Box, unit: float, scale: Scale
+) -> Group:
     """Return what the pane shows while a row is at work: all but what the operation writes."""
     columns = _network_columns(box, unit)
     marks: list[Mark] = [Rect(box, fill="panel")]
@@ -58,9 +60,7 @@ def _resting(program: Program, working: Operation, at_work: str, box: Box, unit:
         if operation is working:
             continue
         done = operation is None or program.number(operation.name) < now
-        style = _look(program, operation or program.operations[0], name)
-        if operation is None and are_pixels(values):
-            style = look(program.operations[0], name, pixels=True)
+        style = _look(program, operation or program.operations[0], name, scale)
         ground = _ground(working, row_name == at_work)
         marks.append(_tile(style, values, np.full(values.shape, done), place, ground))
     return Group(box, tuple(marks))
@@ -148,22 +148,9 @@ def _descends(program: Program) -> bool:
     return program.operations[0].phase == "descent"
 
 
-def _look(program: Program, operation: Operation, name: str) -> Look:
+def _look(program: Program, operation: Operation, name: str, scale: Scale) -> Look:
     """Return how an array is drawn; variables have one scale together, so that they compare."""
-    style = look(operation, name)
-    return style._replace(limit=_limit(program, style.palette)) if _variables(program) else style
-
-
-@remembered(64)
-def _limit(program: Program, palette: Palette) -> float:
-    """Return the largest of all values, or of all gradients, of a program that has no arrays."""
-    limits = [
-        look(operation, name).limit
-        for operation in program.operations
-        for name in (*operation.call.given, *operation.call.writes)
-        if look(operation, name).palette == palette
-    ]
-    return max(limits, default=1.0)
+    return look(program, operation, name, "network" if _variables(program) else scale)
 
 
 def _row_at_work(moment: Moment) -> str:

@@ -154,11 +154,7 @@ def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: 
     """Draw the function with the point (x, y) in hand."""
     alpha = float(moment.operation.call.given.get("alpha", 0.01))
     function = FUNCTIONS[kind][0]
-    reach = (
-        max(1.0, moment.look(source).limit)
-        if kind in ("relu", "leaky_relu")
-        else max(4.0, moment.look(source).limit)
-    )
+    reach = max(1.0 if kind in ("relu", "leaky_relu") else 4.0, moment.look(source).reach)
     marks: list[Mark] = [
         label(
             box.top(28 * unit), tr("{kind}, the function", kind=moment.operation.layer), 17 * unit, bold=True

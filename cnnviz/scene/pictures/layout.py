@@ -10,7 +10,7 @@ from cnnviz.scene.letters import plain
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Group, Label, Mark, Rect, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, symbol
-from cnnviz.scene.numbers import number
+from cnnviz.scene.numbers import brief, number
 from cnnviz.text import tr
 
 # How far the channels of a stack are shifted against each other, at 1080 lines: more where cells are large.
@@ -150,21 +150,30 @@ def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
     if over.w < 90 * unit or look.letters:
         return []
     low = 0.0 if look.palette in FROM_ZERO else -look.limit
-    ends = (
-        number(low * 10.0**-look.power, look.places if low else 0),
-        look.bare(look.limit),
-    )
+    ends, locked = (_end(look, low), _end(look, look.limit)), look.scale != "array"
     y, side, size = over.bottom + 6 * unit, 64 * unit, 17 * unit
-    bar = Box(round(over.x + side), round(y + 6 * unit), min(over.w - 2 * side, 110 * unit), round(9 * unit))
+    for_word = 68 * unit if locked else 0.0
+    wide = min(over.w - 2 * side - for_word, 110 * unit)
+    bar = Box(round(over.x + side), round(y + 6 * unit), wide, round(9 * unit))
     if bar.w < 20 * unit:
         told = f"±{ends[1]}" if low else f"0 … {ends[1]}"
+        told += f", {tr(look.scale)}" if locked else ""
         return [label(Box(over.x, y, over.w, 21 * unit), told, size, "muted")]
     colours = np.linspace(low, look.limit, 32)[None]
+    after = Box(bar.right + 7 * unit, y, side - 7 * unit + for_word, 21 * unit)
+    told = f"{ends[1]}, {tr(look.scale)}" if locked else ends[1]
     return [
         label(Box(over.x, y, side - 7 * unit, 21 * unit), ends[0], size, "muted", align="right"),
         Cells(bar, colours, palette=look.palette, limit=look.limit, lines=False),
-        label(Box(bar.right + 7 * unit, y, side - 7 * unit, 21 * unit), ends[1], size, "muted"),
+        label(after, told, size, "muted"),
     ]
+
+
+def _end(look: Look, value: float) -> str:
+    """Write the value at an end of a scale: as the array's numbers are, or by itself if others share it."""
+    if look.scale != "array":
+        return brief(float(f"{value:.3g}"))
+    return look.bare(value) if value else number(0, 0)
 
 
 def lowered(box: Box, shown: grid.Plane, columns: list[Box], unit: float, least: float = 0.0) -> list[Box]:

@@ -130,7 +130,7 @@ def _bars(moment: Moment, name: str, box: Box, rows: range, height: float, unit:
     look = moment.look(name)
     signed = bool((np.asarray(moment.operation.call.writes.get(name, values)) < 0).any())
     zero = box.x + box.w / 2 if signed else box.x
-    scale = (box.w / 2 if signed else box.w) * 0.95 / (look.limit or 1.0)
+    scale = (box.w / 2 if signed else box.w) * 0.95 / look.reach
     colour = f"{role(moment.operation, name)}_line"
     marks: list[Mark] = []
     for r, k in enumerate(rows):

@@ -7,7 +7,7 @@ import numpy as np
 from cnnviz.scene import grid
 from cnnviz.scene.letters import in_cells
 from cnnviz.scene.marks import Box, Cells, Mark, label
-from cnnviz.scene.moment import Moment, look, symbol
+from cnnviz.scene.moment import Moment, symbol
 from cnnviz.text import tr
 
 
@@ -40,7 +40,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     colours = {"before": "parameter", "dw": "source", "w": "written"}
     marks: list[Mark] = []
     for k, (key, name, values, gone) in enumerate(rows):
-        style = look(operation, name)._replace(letters=moment.letters)
+        style = moment.look(name)
         place = Box(box.x + name_width, box.y + k * height + 26 * unit, side * len(page), side)
         part = values[None, page.start : page.stop]
         missing = gone[None, page.start : page.stop] if gone is not None else None

@@ -1,0 +1,155 @@
+"""What shares a scale of colours: each array has its own, or all of a layer or of the network have one."""
+
+import numpy as np
+import pytest
+
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.marks import SCALES, Box, Cells, Rect
+from cnnviz.scene.numbers import brief
+from cnnviz.scene.panels.chain_strip import chain_strip
+from tests.scene.looking import all_marks, in_pane, said
+
+LESSON = load_lesson("digits")
+PROGRAM = LESSON.program
+CONV2 = ("conv2", "conv2.dw", "conv2.dx")
+
+
+def frame(name, scale, part=0.5):
+    """The frame of a step of an operation: so far through it."""
+    step = PROGRAM.start(name) + int(part * (len(PROGRAM.operation(name)) - 1))
+    return compose(PROGRAM, step, View(scale=scale))
+
+
+def limits(name, scale, palette="value", part=0.5, pane="stage"):
+    """The values at the ends of the colours: of the arrays on the stage, or of the network's heatmaps."""
+    marks = [mark for mark in in_pane(frame(name, scale, part), pane) if isinstance(mark, Cells)]
+    return {mark.limit for mark in marks if mark.palette == palette and (mark.array or pane != "stage")}
+
+
+def largest(gradients, layer=""):
+    """The size of the largest value, or gradient, on the tape: the input is a picture, switches count."""
+    sizes = [
+        float(np.abs(array).max())
+        for key, array in LESSON.tape.items()
+        if key.startswith(layer) and key != "conv1.x" and array.dtype == float
+        if key.partition(".")[2].startswith("d") == gradients
+    ]
+    return max(sizes)
+
+
+@pytest.mark.parametrize("scale, layer", [("layer", "conv2."), ("network", "")])
+def test_equal_numbers_have_equal_colours_in_all_arrays_that_share_a_scale(scale, layer):
+    assert limits("conv2", scale) == {largest(False, layer)}
+    for name in ("conv2.db", "conv2.dx"):
+        assert limits(name, scale, "gradient") == {largest(True, layer)}
+
+
+@pytest.mark.parametrize("palette", ["value", "gradient"])
+def test_layers_differ_in_scale_until_the_network_shares_one(palette):
+    shown = [limits("softmax.dx", scale, palette, pane="network") for scale in SCALES]
+    assert [len(each) > 1 for each in shown] == [True, True, False]
+    assert shown[2] == {largest(palette == "gradient")}
+
+
+def test_arrays_by_themselves_have_scales_of_their_own():
+    x, w, y = (float(np.abs(LESSON.tape[f"conv2.{name}"]).max()) for name in "xwy")
+    assert limits("conv2", "array") == {x, w, y}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_picture_keeps_its_own_colours(scale):
+    assert limits("conv1", scale, "pixel") == {1.0}
+    assert limits("conv1.dw", scale, "pixel") == {1.0}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", CONV2)
+def test_no_colour_changes_while_an_operation_is_stepped(name, scale):
+    for palette in ("value", "gradient"):
+        first, later = (limits(name, scale, palette, part) for part in (0.3, 0.9))
+        assert first == later
+
+
+@pytest.mark.parametrize("scale, layer", [("layer", "conv2."), ("network", "")])
+def test_the_scale_says_its_ends_and_what_shares_it(scale, layer):
+    end = brief(float(f"{largest(False, layer):.3g}"))
+    stage = said(in_pane(frame("conv2", scale), "stage"))
+    assert f"{end}, {scale}" in stage
+    assert f"−{end}" in stage
+
+
+def test_a_scale_of_one_array_names_nobody_else():
+    stage = said(in_pane(frame("conv2", "array"), "stage"))
+    assert not any(text.endswith(("layer", "network")) for text in stage)
+
+
+@pytest.mark.parametrize(
+    "name, palette, array",
+    [
+        ("relu1", "value", "conv1.y"),
+        ("pool1", "value", "relu1.y"),
+        ("flatten", "value", "pool2.y"),
+        ("relu1.dx", "gradient", "pool1.dx"),
+        ("pool2.dx", "gradient", "flatten.dx"),
+    ],
+)
+def test_what_is_passed_on_keeps_its_colour(name, palette, array):
+    grids = [
+        mark for mark in in_pane(frame(name, "array"), "stage") if isinstance(mark, Cells) and mark.array
+    ]
+    assert {mark.limit for mark in grids if mark.palette == palette} >= {
+        float(np.abs(LESSON.tape[array]).max())
+    }
+    ends = {mark.array: mark.limit for mark in grids}
+    one, other = ("x", "y") if palette == "value" else ("dy", "dx")
+    assert ends[one] == ends[other]
+
+
+@pytest.mark.parametrize(
+    "lesson, name, pair",
+    [("digits", "loss", ("y", "t")), ("gradient-descent", "valleys", ("start", "w"))],
+)
+def test_what_is_compared_has_one_colour_where_it_is_equal(lesson, name, pair):
+    """A probability and its target; the start of a walk, and where the walk is."""
+    program = load_lesson(lesson).program
+    at = moment(program, program.start(name))
+    one, other = map(at.look, pair)
+    assert one.limit == other.limit == max(one.reach, other.reach)
+    assert one.reach != other.reach
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_chain_of_factors_is_coloured_as_the_stage_is(scale):
+    """The weights that a gradient is multiplied by, and the product."""
+    at = moment(PROGRAM, PROGRAM.start("conv2.dx") + 999, scale=scale)
+    strip = [
+        mark for mark in all_marks(chain_strip(at, Box(0, 0, 1072, 102), 1.0)) if isinstance(mark, Cells)
+    ]
+    weights, product = strip[-2:]
+    assert (product.palette, product.limit) == ("gradient", at.look("dx").limit)
+    assert (weights.palette, weights.limit) == ("value", at.look("w").limit)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_slope_is_no_array_and_keeps_its_own_scale(scale):
+    """Its ones would else be cut off where all numbers of a layer are smaller."""
+    at = moment(PROGRAM, PROGRAM.start("relu2.dx"), scale=scale)
+    strip = [
+        mark for mark in all_marks(chain_strip(at, Box(0, 0, 1072, 102), 1.0)) if isinstance(mark, Cells)
+    ]
+    assert strip[-2].limit == 1.0
+
+
+def test_lengths_and_curves_do_not_follow_the_colours():
+    """The bars of a softmax, and how far the graph of a ReLU reaches."""
+    for name in ("softmax", "relu1"):
+        bare = [
+            [
+                mark.box if isinstance(mark, Rect) else mark.points
+                for mark in all_marks(frame(name, scale, 1.0).marks)
+                if not isinstance(mark, Cells) and (isinstance(mark, Rect) or hasattr(mark, "points"))
+            ]
+            for scale in SCALES
+        ]
+        assert bare[0] == bare[1] == bare[2]
