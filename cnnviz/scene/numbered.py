@@ -154,7 +154,7 @@ def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) 
 
 
 def scalar_text(moment: Moment, value: float, name: str = "") -> str:
-    """Write a scalar of the listing: with one decimal more than the array that it goes into.
+    """Write a scalar of the listing: with the decimals of the array that it goes into.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def scalar_text(moment: Moment, value: float, name: str = "") -> str:
     if finest.power and not abs(value) * 10.0**-finest.power < 100:  # it is of another size than the array
         places, power = decimals(np.array([value]))
         return scaled(value, places + 1, power)
-    return scaled(value, finest.places + 1, finest.power)
+    return scaled(value, finest.places, finest.power)
 
 
 @remembered(1024)

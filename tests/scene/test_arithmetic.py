@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 
 from cnnviz.scene.frame import compose, moment
-from cnnviz.scene.marks import Box, Frame, Label, Rect
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect, Run
 from cnnviz.scene.moment import Moment, symbol
-from cnnviz.scene.numbers import full, power_of_ten
+from cnnviz.scene.numbers import full, number, power_of_ten
 from cnnviz.trace.operation import Operation
-from tests.scene.looking import in_pane, inside, overlap, said
+from tests.scene.looking import grids, in_pane, inside, overlap, said
 from tests.scene.programs import program, view
 from tests.scene.test_frame import panel, where
 
@@ -262,7 +263,7 @@ def test_a_term_of_what_is_not_computed_yet_has_a_name_and_no_number():
     _, frame = frame_at("digits", "softmax", at.step.offset + 1)
     assert [text(mark) for mark in terms_shown(frame)] == shown
     assert text(rows(frame)[2][-1]) == "after 3 of 10 terms"
-    assert number_in(rows(frame)[2][0].runs[-1].text) == pytest.approx(e[:3].sum(), abs=0.00051)
+    assert rows(frame)[2][0].runs[-1].text == number(e[:3].sum(), at.look("e").places)
 
 
 # ------------------------------------------------------------------------------------------- single lines
@@ -350,6 +351,46 @@ def test_scalars_of_another_size_than_the_array_are_written_plainly():
     parts = [part for part in re.findall(r"−?\d+\.\d+(?:·10[⁻⁰-⁹]+)?", line)][2:4]
     assert [number_in(part) for part in parts] == pytest.approx([mean, spread], rel=2e-3)
     assert all(len(part) <= 8 for part in parts), parts
+
+
+@pytest.mark.parametrize(
+    "name, operation, total", SUMS, ids=[f"{name}-{operation}" for name, operation, _ in SUMS]
+)
+def test_a_number_is_written_alike_in_its_map_the_arithmetic_and_the_variables(name, operation, total):
+    """So that it is found again: 0.40, 0.3997 and 0.400 look like three numbers."""
+    made = program(name).operation(operation)
+    adding, _ = cell_walked(made, total, len(made) // 2)
+    at, frame = frame_at(name, operation, adding[-1])
+    summed = rows(frame)[2][0].runs[-1].text
+    assert value_beside(frame, total) == summed, where(at)
+    while not at.state.writes:
+        at, frame = frame_at(name, operation, at.step.offset + 1)
+    ((array, index),) = at.state.writes
+    result = rows(frame)[2][0].runs[-1].text
+    assert value_beside(frame, f"{symbol(array)}[{', '.join(map(str, index))}]") == result, where(at)
+    on_map = [grid.texts[row][column] for grid, row, column in cells_of(frame, array, index)]
+    assert on_map and all(text == result or not text.strip("−0.") for text in on_map), where(at)
+    if at.state.arrays[array][index] == at.state.variables[total]:
+        assert result == summed, where(at)
+
+
+ROLES = ("ink", "source", "parameter", "written")
+
+
+def value_beside(frame: Frame, name: str) -> str:
+    """What the pane of variables says of one."""
+    labels = [mark for mark in in_pane(frame, "debugger") if isinstance(mark, Label)]
+    (row,) = {mark.box.y for mark in labels if mark.runs[0] in {Run(name, role, True) for role in ROLES}}
+    (value,) = (mark for mark in labels if mark.box.y == row and mark.align == "right")
+    return text(value)
+
+
+def cells_of(frame: Frame, array: str, index: tuple[int, ...]) -> Iterator[tuple[Cells, int, int]]:
+    """Where a frame shows a cell with its number."""
+    for grid in grids(frame):
+        place = grid.cell_of(index) if grid.array == array else None
+        if place is not None:
+            yield grid, *place
 
 
 def test_a_small_bias_is_not_written_as_0():

@@ -11,8 +11,9 @@ from msgspec import Struct
 from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, final, role, symbol
-from cnnviz.scene.numbers import full, number
+from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.numbered import scalar_text
+from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_setting
 from cnnviz.scene.sums import sum_in_letters
 from cnnviz.scene.terms import terms
@@ -267,19 +268,41 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
             marks.append(label(_halves(row, unit)[1], text, _row_size(row, unit), colour, align="right"))
     places = dict.fromkeys((*state.reads, *state.writes))
     for (name, index), row in zip(places, rows[len(names) :], strict=False):
-        place = f"{symbol(name)}[{', '.join(str(k) for k in index)}]"
+        place = _place(name, index)
         left, right = _halves(row, unit)
         size = _row_size(row, unit)
         marks.append(label(left, place, size, role(operation, name), bold=True, family="mono"))
-        text = moment.names.cell(name, index) if moment.letters else _cell_value(moment, name, index)
+        text = moment.cell_text(name, index)
         marks.append(label(right, text, size, align="right", once=True))
     return marks
+
+
+def variable_said(moment: Moment, box: Box, unit: float, x: float, y: float) -> str:
+    """Return all digits of the variable, or cell, whose row is at a point; empty where there is none."""
+    state = moment.state
+    rows = _variable_boxes(moment.operation, box, unit)
+    row = next((k for k, row in enumerate(rows) if row.contains(x, y)), len(rows))
+    names = _names(moment.operation)
+    if moment.letters:
+        return ""
+    if row < len(names):
+        name = names[row]
+        return f"{name} = {full(state.variables[name])}" if name in state.variables else ""
+    places = list(dict.fromkeys((*state.reads, *state.writes)))
+    if row - len(names) >= len(places):
+        return ""
+    array, index = places[row - len(names)]
+    return f"{_place(array, index)} = {full(state.arrays[array][index])}"
+
+
+def _place(array: str, index: tuple[int, ...]) -> str:
+    return f"{symbol(array)}[{', '.join(str(k) for k in index)}]"
 
 
 def _float_text(moment: Moment, name: str) -> str:
     """Write a variable that is no whole number; in letters the sum that it is so far, or its own name."""
     if not moment.letters:
-        return _exact(moment.state.variables[name], _all_whole(moment.operation))
+        return scalar_text(moment, moment.state.variables[name], name)
     found = terms(moment)
     parts = anatomy(moment.operation.tree, found.line) if found and moment.terms_begun else None
     if found is None or parts is None or parts.target.name != name:
@@ -298,38 +321,3 @@ def _halves(row: Box, unit: float) -> tuple[Box, Box]:
 
 def _row_size(row: Box, unit: float) -> float:
     return min(15 * unit, row.h * 0.75)
-
-
-def _cell_value(moment: Moment, name: str, index: tuple[int, ...]) -> str:
-    return _exact(moment.state.arrays[name][index], _is_whole(moment.operation, name))
-
-
-@remembered(512)
-def _is_whole(operation: Operation, name: str) -> bool:
-    """Return whether all cells of an array are whole numbers, so that decimals would say nothing."""
-    values = final(operation, name)
-    return values.size < 100_000 and bool((values == np.round(values)).all())
-
-
-@remembered(256)
-def _all_whole(operation: Operation) -> bool:
-    """Return whether a listing has to do with arrays of whole numbers alone."""
-    return bool(operation.tree.arrays) and all(_is_whole(operation, name) for name in operation.tree.arrays)
-
-
-def _exact(value: float | np.number, whole: bool = False) -> str:
-    """Write a number with four decimals, with seven digits where four say too little; whole ones as such.
-
-    Parameters
-    ----------
-    whole : bool
-        Whether the numbers beside it are all whole.
-    """
-    if isinstance(value, int | np.integer):
-        return number(int(value), 0)
-    value = float(value)
-    if whole and value == round(value, 0) and abs(value) < 1e5:
-        return number(value, 0)
-    if abs(value) < 1e-12 or 0.01 <= abs(value) < 1e5:
-        return number(value, 4)
-    return full(value)
