@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import pytest
+from PySide6.QtGui import QFontMetricsF
+
 from cnnviz.lesson.lesson import Lesson, load_lesson
+from cnnviz.render.fonts import font
 from cnnviz.scene.frame import View, compose
-from cnnviz.scene.marks import Cells, Frame, Label, Path
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Path, Strokes
 from tests.scene.looking import all_marks, grids, in_pane, said
+from tests.scene.programs import program
 
 
 @lru_cache
@@ -80,3 +85,40 @@ def test_variables_of_whole_numbers_have_no_decimals_and_others_do():
 
 def test_no_caption_is_broken_within_a_word():
     assert not any(text.endswith("cross-") for text in said(at_stop("convolution", 6).marks))
+
+
+@pytest.mark.usefixtures("qapp")
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
+@pytest.mark.parametrize("name, operation", [("digits", "relu1"), ("digits", "relu2"), ("columns", "relu")])
+def test_what_is_clipped_is_struck_through_around_its_number(name, operation, size):
+    made = program(name)
+    last = made.start(operation) + len(made.operation(operation)) - 1
+    frame = compose(made, last, View(*size))
+    shown = next(grid for grid in grids(frame) if grid.array == "x")
+    strokes = [mark for mark in frame.marks if isinstance(mark, Strokes)]
+    assert strokes
+    rows, columns = shown.values.shape
+    for row in range(rows):
+        for column in range(columns):
+            cell = shown.box_of(row, column)
+            own = [line for mark in strokes for line in mark.lines if cell.contains(*middle(line))]
+            assert bool(own) == (shown.values[row, column] < 0)
+            number = ink(shown.texts[row][column], shown.size, cell)
+            assert not any(number.contains(*place) for line in own for place in along(line))
+
+
+def middle(line: tuple[float, ...]) -> tuple[float, float]:
+    return (line[0] + line[2]) / 2, (line[1] + line[3]) / 2
+
+
+def along(line: tuple[float, ...]) -> list[tuple[float, float]]:
+    x, y, right, top = line
+    return [(x + (right - x) * k / 40, y + (top - y) * k / 40) for k in range(41)]
+
+
+def ink(text: str, size: float, cell: Box) -> Box:
+    """Where a number's ink is, in the middle of its cell."""
+    metrics = QFontMetricsF(font("sans", max(8, round(size)), False))
+    wide, high = metrics.horizontalAdvance(text), metrics.capHeight()
+    x, y = cell.center
+    return Box(x - wide / 2, y - high / 2, wide, high)

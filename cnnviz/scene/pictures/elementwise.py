@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
-from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, label
+from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, Strokes, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, number
 from cnnviz.scene.pictures.layout import lowered, side_by_side, titled
@@ -100,15 +100,38 @@ def _struck(on_x: Cells, done: NDArray[np.bool_], unit: float) -> list[Mark]:
 
 
 def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
-    marks: list[Mark] = []
-    if not on.texts:
-        return marks
-    for r, c in np.argwhere(which):
-        cell = on.box_of(int(r), int(c)).inset(3 * unit)
-        line = (cell.x, cell.bottom), (cell.right, cell.y)
-        # Seen on the palest and on the darkest cells.
-        marks += [Path(line, "ground", 4 * unit), Path(line, "ink", 1.6 * unit)]
-    return marks
+    """Strike cells through and hatch them, around their numbers: those are still to be read."""
+    if not on.texts or not which.any():
+        return []
+    through: list[Line] = []
+    hatch: list[Line] = []
+    apart = max(9 * unit, on.cell[1] / 5)
+    for r, c in np.argwhere(which).tolist():
+        cell = on.box_of(r, c).inset(2 * unit)
+        hole = 0.6 * on.size * len(on.texts[r][c]) + 6 * unit, on.size + 2 * unit
+        through += _rising(cell, hole, 0.0)
+        count = int((cell.w + cell.h) / 2 / apart)
+        for k in range(1, count + 1):
+            hatch += _rising(cell, hole, k * apart) + _rising(cell, hole, -k * apart)
+    return [
+        Strokes(tuple(hatch), "muted", unit),
+        Strokes(tuple(through), "ground", 4 * unit),  # so that it is seen on the palest and the darkest cells
+        Strokes(tuple(through), "ink", 1.8 * unit),
+    ]
+
+
+Line = tuple[float, float, float, float]
+
+
+def _rising(cell: Box, hole: tuple[float, float], shift: float) -> list[Line]:
+    """Return a line that rises to the right through a cell, so far below its middle, around a hole there."""
+    (x, y), (wide, high) = cell.center, hole
+    left, right = max(-cell.w / 2, shift - cell.h / 2), min(cell.w / 2, shift + cell.h / 2)
+    begin, end = max(-wide / 2, shift - high / 2), min(wide / 2, shift + high / 2)
+    parts = [(left, min(right, begin)), (max(left, end), right)] if begin < end else [(left, right)]
+    return [
+        (x + one, y + shift - one, x + other, y + shift - other) for one, other in parts if other - one > 1
+    ]
 
 
 def _axes(
