@@ -283,6 +283,34 @@ def test_an_update_shows_the_weight_before_its_step_and_after(operation):
             assert text(rows(frame)[1][0]).split()[1] != text(rows(frame)[2][0]).split()[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "operation", "line", "n", "headline", "variables"),
+    [
+        ("digits", "conv2.w", 3, 104, "new w = old w − lr·∂E/∂w", ["old w", "∂E/∂w", "new w"]),
+        ("large", "fc.w", 3, 5, "new v = momentum·old v + ∂E/∂w", ["old v", "∂E/∂w", "new v"]),
+        ("large", "fc.w", 4, 5, "new w = old w − lr·new v", ["old w", "new v", "new w"]),
+    ],
+)
+def test_an_update_tells_old_from_new(name, operation, line, n, headline, variables):
+    """Both are w in the listing; in words and colours they are two numbers."""
+    made = program(name).operation(operation)
+    at, frame = frame_at(name, operation, made.find(line=line, n=n))
+    assert text(rows(frame)[0][0]).replace(f"[{n}]", "") == headline
+    assert {"old w", "new w"} <= set(said(in_pane(frame, "stage")))
+    labels = [mark for mark in in_pane(frame, "debugger") if isinstance(mark, Label)]
+    named = [mark for mark in labels if text(mark).endswith(f"[{n}]") and " = " not in text(mark)]
+    assert {text(mark).removesuffix(f"[{n}]") for mark in named} == set(variables)
+    old = next(mark for mark in named if text(mark).startswith("old"))
+    letter = variables[0][-1]
+    written = [value_beside(frame, f"{age} {letter}[{n}]") for age in ("old", "new")]
+    assert written == [
+        at.text(letter, array[n]) for array in (made.call.before[letter], made.call.writes[letter])
+    ]
+    roles = {run.text.strip(): run.role for run in (*rows(frame)[0][0].runs, *old.runs)}
+    assert roles[f"old {letter}[{n}]"] == "parameter" and roles[f"new {letter}[{n}]"] == "written"
+    assert next(run.role for run in rows(frame)[1][0].runs if written[0] in run.text) == "parameter"
+
+
 def test_momentum_shows_the_speed_before_and_after():
     made = program("large").operation("fc.w")
     at, frame = frame_at("large", "fc.w", made.find(line=3, n=5))

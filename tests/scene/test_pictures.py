@@ -48,8 +48,8 @@ def grid(marks: list[Mark], array: str) -> Cells:
         ("fc", 6, ["X = A₁  4 × 1", "Z = Z₂  2 × 1"]),
         ("fc.dw", 4, ["x  A₁, 4 × 1", "∂E/∂w  ∂E/∂W, 4 × 2"]),
         ("loss", 4, ["y  O, output"]),
-        ("conv.w", 3, ["w = f  before", "∂E/∂f  gradient"]),
-        ("conv.b", 3, ["b  before", "∂E/∂b  gradient"]),
+        ("conv.w", 3, ["old w (f)", "new w (f)", "∂E/∂f  gradient"]),
+        ("conv.b", 3, ["old b", "new b", "∂E/∂b  gradient"]),
     ],
 )
 def test_headings_say_what_the_lesson_calls_an_array(operation, line, headings):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
 from cnnviz.scene.letters import name_width
-from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
+from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Role, Run, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
-from cnnviz.scene.numbered import scalar_text
+from cnnviz.scene.numbered import NEW, OLD, scalar_text
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_setting
 from cnnviz.scene.sums import sum_in_letters
@@ -266,15 +267,39 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
             left_over = name in operation.tree.variables and name not in running
             colour = "muted" if left_over else "ink"
             marks.append(label(_halves(row, unit)[1], text, _row_size(row, unit), colour, align="right"))
-    places = dict.fromkeys((*state.reads, *state.writes))
-    for (name, index), row in zip(places, rows[len(names) :], strict=False):
-        place = _place(name, index)
+    for cell, row in zip(_cells(moment), rows[len(names) :], strict=False):
         left, right = _halves(row, unit)
         size = _row_size(row, unit)
-        marks.append(label(left, place, size, role(operation, name), bold=True, family="mono"))
-        text = moment.cell_text(name, index)
-        marks.append(label(right, text, size, align="right", once=True))
+        marks.append(label(left, cell.name, size, cell.role, bold=True, family="mono"))
+        marks.append(label(right, cell.text, size, align="right", once=True))
     return marks
+
+
+class _Cell(NamedTuple):
+    """A cell that the line read or wrote: what it is called, its colour, its value as written and in full."""
+
+    name: str
+    role: Role
+    text: str
+    value: float
+
+
+def _cells(moment: Moment) -> list[_Cell]:
+    """Return the cells that the line read and wrote; of one that it replaced, the old number and the new."""
+    state, before = moment.state, moment.operation.call.before
+    found: list[_Cell] = []
+    for name, index in dict.fromkeys((*state.reads, *state.writes)):
+        place, own = f"{symbol(name)}[{', '.join(str(k) for k in index)}]", role(moment.operation, name)
+        text, value = moment.cell_text(name, index), float(state.arrays[name][index])
+        if name not in before:
+            found.append(_Cell(place, own, text, value))
+            continue
+        if (name, index) in state.writes and (name, index) in state.reads:
+            old = float(before[name][index])
+            was = text if moment.letters else moment.text(name, old)
+            found.append(_Cell(f"{tr(OLD)} {place}", "parameter", was, old))
+        found.append(_Cell(f"{tr(NEW)} {place}", own, text + "′" * moment.letters, value))
+    return sorted(found, key=lambda cell: cell.role == "written")  # what is written comes last
 
 
 def variable_said(moment: Moment, box: Box, unit: float, x: float, y: float) -> str:
@@ -288,15 +313,11 @@ def variable_said(moment: Moment, box: Box, unit: float, x: float, y: float) -> 
     if row < len(names):
         name = names[row]
         return f"{name} = {full(state.variables[name])}" if name in state.variables else ""
-    places = list(dict.fromkeys((*state.reads, *state.writes)))
-    if row - len(names) >= len(places):
+    cells = _cells(moment)
+    if row - len(names) >= len(cells):
         return ""
-    array, index = places[row - len(names)]
-    return f"{_place(array, index)} = {full(state.arrays[array][index])}"
-
-
-def _place(array: str, index: tuple[int, ...]) -> str:
-    return f"{symbol(array)}[{', '.join(str(k) for k in index)}]"
+    cell = cells[row - len(names)]
+    return f"{cell.name} = {full(cell.value)}"
 
 
 def _float_text(moment: Moment, name: str) -> str:
