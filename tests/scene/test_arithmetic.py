@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect, Run
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbers import full, number, power_of_ten
@@ -47,13 +47,13 @@ def frame_at(name: str, operation: str, offset: int) -> tuple[Moment, Frame]:
 
 
 def rows(frame: Frame) -> list[list[Label]]:
-    """The labels of the arithmetic in its three rows, from left to right."""
+    """The labels of the arithmetic in its three rows, as they are read: terms may stand in two lines."""
     box = panel(frame)
     labels = [mark for mark in frame.marks if isinstance(mark, Label) and inside(mark.box, box, 1.0)]
     found: list[list[Label]] = [[], [], []]
     for mark in labels:
         found[int((mark.box.center[1] - box.y) / (box.h / 3))].append(mark)
-    return [sorted(row, key=lambda mark: mark.box.x) for row in found]
+    return [sorted(row, key=lambda mark: (mark.box.y, mark.box.x)) for row in found]
 
 
 def text(mark: Label) -> str:
@@ -180,6 +180,21 @@ def half_a_digit(said_number: str) -> float:
     places = len(mantissa.partition(".")[2])
     power = int(exponent.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")) or 0)
     return 0.501 * 10.0 ** (power - places)
+
+
+@pytest.mark.parametrize("operation", ["conv1", "conv2", "conv2.dw", "conv2.dx", "fc", "fc.dx"])
+@pytest.mark.parametrize("size, least", [((1920, 1080), 16), ((1280, 720), 10.5)])
+def test_terms_are_read_however_many_there_are(operation, size, least):
+    """In two rows where one would make them small, none of them beyond the panel."""
+    made = program("digits")
+    adding, _ = cell_walked(made.operation(operation), "acc", len(made.operation(operation)) // 2)
+    frame = compose(made, made.start(operation) + adding[4], View(*size))
+    shown = rows(frame)[1]
+    for mark in shown:
+        assert inside(mark.box, panel(frame), -4), text(mark)
+        wide = 0.56 * mark.size * len(text(mark))
+        assert text(mark) in SIGNS or min(mark.size, mark.size * mark.box.w / wide) >= least, text(mark)
+    assert len({mark.size for mark in shown if mark.align == "center" and text(mark) not in SIGNS}) == 1
 
 
 def test_a_sum_begins_with_the_bias():
