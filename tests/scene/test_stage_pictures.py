@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontMetricsF
 
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.render.fonts import font
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.frame import View, compose, moment, stage
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Path, Strokes
 from tests.scene.looking import all_marks, grids, in_pane, said
 from tests.scene.programs import program
@@ -105,6 +105,29 @@ def test_what_is_clipped_is_struck_through_around_its_number(name, operation, si
             assert bool(own) == (shown.values[row, column] < 0)
             number = ink(shown.texts[row][column], shown.size, cell)
             assert not any(number.contains(*place) for line in own for place in along(line))
+
+
+@pytest.mark.parametrize(
+    "operation, line, place",
+    [
+        ("conv2.dw", 9, {"o": 2, "c": 1, "u": 1, "v": 2, "i": 2, "j": 1}),
+        ("conv2.dx", 9, {"c": 1, "p": 2, "q": 2, "o": 1, "u": 2, "v": 1}),
+        ("relu1", 5, {"c": 1, "i": 4, "j": 3}),
+    ],
+)
+def test_low_maps_have_wide_cells_so_that_their_numbers_are_large(operation, line, place):
+    """In the lecture view there is little height, and room at the sides."""
+    made, unit = program("digits"), 1.3
+    at = moment(made, made.find(operation, line=line, **place))
+    marks = list(all_marks(stage(at, Box(0, 0, 1920, 1080 - 52 * unit), unit, True)))
+    shown = [mark for mark in marks if isinstance(mark, Cells) and mark.array and mark.texts]
+    assert len(shown) > 1
+    assert min(mark.size for mark in shown) > (18 if operation == "conv2.dx" else 22)
+    for mark in shown:
+        wide, high = mark.cell
+        assert high <= wide <= 1.8 * high, mark.array
+    if operation == "relu1":
+        assert len({mark.cell for mark in shown}) == 1, "what goes in and what comes out are alike"
 
 
 def middle(line: tuple[float, ...]) -> tuple[float, float]:
