@@ -20,8 +20,9 @@ from cnnviz.trace.operation import Operation
 
 # Cells smaller than this (at 1080 lines) cannot hold a readable number.
 _SMALLEST_CELL = 33.0
-# Text is never made smaller than 8 pixels, at any size of the picture; its figures are this wide then,
-# and a cell around it this high.
+# Text is never made smaller than this many pixels, at any size of the picture; its figures are this wide
+# then, and a cell around it this high.
+SMALLEST_TEXT = 8.0
 _SMALLEST_FIGURE = 5.2
 _LOWEST_CELL = 17
 _LARGEST_CELL = 130.0

@@ -105,10 +105,10 @@ def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
         return []
     through: list[Line] = []
     hatch: list[Line] = []
-    apart = max(9 * unit, on.cell[1] / 5)
+    apart, size = max(9 * unit, on.cell[1] / 5), max(grid.SMALLEST_TEXT, on.size)
     for r, c in np.argwhere(which).tolist():
         cell = on.box_of(r, c).inset(2 * unit)
-        hole = 0.6 * on.size * len(on.texts[r][c]) + 6 * unit, on.size + 2 * unit
+        hole = 0.6 * size * len(on.texts[r][c]) + 6 * unit, size + 2 * unit
         through += _rising(cell, hole, 0.0)
         count = int((cell.w + cell.h) / 2 / apart)
         for k in range(1, count + 1):
