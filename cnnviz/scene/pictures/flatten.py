@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Run, label
+from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Path, Rect, Run, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, role, symbol
 from cnnviz.scene.pictures.layout import titled, with_part
 from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
 
 # At 1080 lines: of the column's pieces, how wide an index and a gap are, and how small a cell may be.
 _INDEX, _GAP, _NARROWEST, _LOWEST = 44, 22, 76, 37
@@ -60,6 +62,7 @@ def _in_pieces(
     wholes : (int, int)
         How many cells a map has, and a row of it: pieces hold so many, or several times as many.
     """
+    box = box.whole()  # what stays the same in it is kept painted
     values, look = np.asarray(moment.state.arrays[name]), moment.look(name)
     there = moment.state.written(name)
     body = box.below(34 * unit)
@@ -75,7 +78,7 @@ def _in_pieces(
     said = with_part(called, moment.titled(name, text), page, len(values), head, unit)
     runs = (Run(called, role(moment.operation, name), True), Run("  " + said, "muted"))
     pieces: list[Cells] = []
-    marks: list[Mark] = [Label(head, runs, 17 * unit)]
+    marks: list[Mark] = [_setting(moment.operation, box, runs, page, rows, (wide, high), unit)]
     for n, first in enumerate(range(page.start, page.stop, rows)):
         part = range(first, min(first + rows, page.stop))
         x = body.x + n * (wide + (_INDEX + _GAP) * unit)
@@ -95,10 +98,28 @@ def _in_pieces(
         )
         pieces.append(drawn)
         marks += [drawn, *grid.outlines(moment, drawn, unit)]
-        for r, index in enumerate(part):
-            beside = Box(x, body.y + r * high, (_INDEX - 8) * unit, high)
-            marks.append(label(beside, str(index), min(17 * unit, 0.7 * high), "muted", align="right"))
     return pieces, marks
+
+
+@remembered(256)
+def _setting(
+    operation: Operation,
+    box: Box,
+    runs: tuple[Run, ...],
+    page: range,
+    rows: int,
+    cell: tuple[float, float],
+    unit: float,
+) -> Group:
+    """Return what stays the same around a column in pieces: the heading and the indices."""
+    wide, high = cell
+    marks: list[Mark] = [Rect(box, "ground"), Label(box.top(28 * unit), runs, 17 * unit)]
+    for k, index in enumerate(page):
+        piece, row = divmod(k, rows)
+        x, y = box.x + piece * (wide + (_INDEX + _GAP) * unit), box.y + 34 * unit + row * high
+        beside = Box(x, y, (_INDEX - 8) * unit, high)
+        marks.append(label(beside, str(index), min(17 * unit, 0.7 * high), "muted", align="right"))
+    return Group(box, tuple(marks))
 
 
 def _narrowest(look: Look, unit: float) -> float:
