@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,9 +111,7 @@ def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
         cell = on.box_of(r, c).inset(2 * unit)
         hole = 0.6 * size * len(on.texts[r][c]) + 6 * unit, size + 2 * unit
         through += _rising(cell, hole, 0.0)
-        count = int((cell.w + cell.h) / 2 / apart)
-        for k in range(1, count + 1):
-            hatch += _rising(cell, hole, k * apart) + _rising(cell, hole, -k * apart)
+        hatch += _beside(cell, hole, apart)
     return [
         Strokes(tuple(hatch), "muted", unit),
         Strokes(tuple(through), "ground", 4 * unit),  # so that it is seen on the palest and the darkest cells
@@ -121,6 +120,14 @@ def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
 
 
 Line = tuple[float, float, float, float]
+
+
+@lru_cache(maxsize=2048)  # the same at each step
+def _beside(cell: Box, hole: tuple[float, float], apart: float) -> list[Line]:
+    """Return the lines on both sides of the one through a cell's middle."""
+    count = int((cell.w + cell.h) / 2 / apart)
+    shifts = (sign * k * apart for k in range(1, count + 1) for sign in (1, -1))
+    return [line for shift in shifts for line in _rising(cell, hole, shift)]
 
 
 def _rising(cell: Box, hole: tuple[float, float], shift: float) -> list[Line]:
