@@ -112,9 +112,11 @@ def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
         hole = 0.6 * size * len(on.texts[r][c]) + 6 * unit, size + 2 * unit
         through += _rising(cell, hole, 0.0)
         hatch += _beside(cell, hole, apart)
+    # With a rim, so that they are seen on the palest and on the darkest cells.
     return [
+        Strokes(tuple(hatch), "ground", 2 * unit),
         Strokes(tuple(hatch), "muted", unit),
-        Strokes(tuple(through), "ground", 4 * unit),  # so that it is seen on the palest and the darkest cells
+        Strokes(tuple(through), "ground", 4 * unit),
         Strokes(tuple(through), "ink", 1.8 * unit),
     ]
 
