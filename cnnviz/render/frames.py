@@ -112,13 +112,17 @@ def stops(program: Program, every: Level, first: int = 0, last: int | None = Non
     return found
 
 
-def about_frames(program: Program, every: Level, first: int, last: int) -> int:
-    """Return how many frames there would be: exactly, if they are few.
+def about_frames(program: Program, every: Level, first: int, last: int) -> tuple[int, bool]:
+    """Return how many frames there would be, and whether that is exact: it is, if they are few, or all steps.
 
     Of many, an operation that is cut counts by the part of its steps.
     """
+    if every is Level.LINE:
+        return last - first + 1, True
     about = _estimate(program, every, first, last)
-    return about if about > FEW_FRAMES else len(stops(program, every, first, last))
+    if about > FEW_FRAMES:
+        return about, False
+    return len(stops(program, every, first, last)), True
 
 
 def _estimate(program: Program, every: Level, first: int, last: int) -> int:
@@ -135,8 +139,6 @@ def _estimate(program: Program, every: Level, first: int, last: int) -> int:
 
 def _frames(body: Block, every: Level) -> int:
     """Return at how many steps of a listing a level stops."""
-    if every is Level.LINE:
-        return body.steps
     if every is Level.LAYER:
         return 1
     if every is Level.MAP:

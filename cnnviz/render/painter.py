@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QLineF, QPointF, Qt
 from PySide6.QtGui import QPainter, QPolygonF, QRegion
 
 from cnnviz.render import cells, formula, kept, text
 from cnnviz.render.tools import brush, color, hatch, pen, rectangle
-from cnnviz.scene.marks import Box, Cells, Dot, Formula, Frame, Group, Label, Path, Rect, Spot
+from cnnviz.scene.marks import Box, Cells, Dot, Formula, Frame, Group, Label, Path, Rect, Spot, Strokes
 from cnnviz.scene.theme import Theme
 
 # Grounds of this many pixels are filled around what is painted over them.
@@ -112,6 +112,11 @@ def _paint_arrow_head(mark: Path, painter: QPainter, theme: Theme) -> None:
     painter.drawPolygon(QPolygonF([QPointF(float(x), float(y)) for x, y in corners]))
 
 
+def _paint_strokes(mark: Strokes, painter: QPainter, theme: Theme) -> None:
+    painter.setPen(pen(theme, mark.role, mark.width))
+    painter.drawLines([QLineF(*line) for line in mark.lines])
+
+
 def _paint_dot(mark: Dot, painter: QPainter, theme: Theme) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(brush(theme, mark.role))
@@ -127,6 +132,7 @@ _PAINT: dict[type, Callable[[Any, QPainter, Theme], None]] = {
     Cells: _paint_cells,
     Rect: _paint_rect,
     Path: _paint_path,
+    Strokes: _paint_strokes,
     Dot: _paint_dot,
     Label: text.paint,
     Formula: formula.paint,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Role, Run
+from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Label, Mark, Rect, Role, Run
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, final, role, symbol
 from cnnviz.scene.numbers import number
@@ -20,11 +20,14 @@ from cnnviz.trace.operation import Operation
 
 # Cells smaller than this (at 1080 lines) cannot hold a readable number.
 _SMALLEST_CELL = 33.0
-# Text is never made smaller than 8 pixels, at any size of the picture; its figures are this wide then,
-# and a cell around it this high.
+# Text is never made smaller than this many pixels, at any size of the picture; its figures are this wide
+# then, and a cell around it this high.
+SMALLEST_TEXT = 8.0
 _SMALLEST_FIGURE = 5.2
 _LOWEST_CELL = 17
 _LARGEST_CELL = 130.0
+# Where numbers would be smaller than the first (at 1080 lines), cells get wider, until they are the second.
+_SMALL, _USUAL = 17.0, 20.0
 # Arrays up to this many rows and columns are never paged: of a kernel, a part says nothing.
 _LITTLE = 7
 
@@ -146,7 +149,22 @@ def readable(shown: Plane, box: Box, unit: float, align: str = "left") -> Box | 
     side = fitted_cell(box, rows, columns, unit)
     if side < least_cell(shown.of.look, unit) and rows * columns > 4:
         return None
-    return _placed(box, rows, columns, side, align)
+    return _placed(box, rows, columns, side, align, _widened(shown.of, side, box.w / columns, unit))
+
+
+def _widened(of: Slice, high: float, most: float, unit: float) -> float:
+    """Return how wide cells of a height are made: square, or wider where their numbers would be small.
+
+    Pictures keep their form, and columns theirs.
+    """
+    if of.axes in ("r", "") or of.look.palette in FROM_ZERO:
+        return high
+    # As for a signed number, so that what comes and what goes have cells of one size.
+    look = of.look._replace(width=max(of.look.width, 5 if of.look.places else 3))
+    if text_size(high, high, look, unit) >= _SMALL * unit:
+        return high
+    wanted = min(0.46 * high, _USUAL * unit) * 0.62 * look.width / 0.9
+    return max(high, min(most, wanted))
 
 
 def little(shown: Plane) -> bool:
@@ -154,7 +172,7 @@ def little(shown: Plane) -> bool:
     return max(shown.values.shape) <= _LITTLE and shown.of.axes != "r"
 
 
-def tight(shown: Plane, box: Box) -> tuple[Box, bool]:
+def tight(shown: Plane, box: Box, unit: float) -> tuple[Box, bool]:
     """Return where a little slice stands whole in a box too small for it, and whether with its numbers.
 
     Low cells are as wide as their numbers want; without numbers they are square.
@@ -162,7 +180,8 @@ def tight(shown: Plane, box: Box) -> tuple[Box, bool]:
     rows, columns = shown.values.shape
     side = max(1.0, min(box.h / rows, box.w / columns))
     high = floor(side) if side > 8 else side
-    wide = max(high, min(floor(box.w / columns), ceil(narrowest_cell(shown.of.look))))
+    wanted = max(_widened(shown.of, high, box.w / columns, unit), narrowest_cell(shown.of.look))
+    wide = max(high, min(floor(box.w / columns), ceil(wanted)))
     numbers = legible(wide, high, shown.of.look)
     return Box(round(box.x), round(box.y), (wide if numbers else high) * columns, high * rows), numbers
 
@@ -300,9 +319,9 @@ def window_outline(grid: Cells, window: tuple[int, int, int, int], colour: Role,
     return outline(grid.box_of(top, left, max(0, bottom - top), max(0, right - left)), colour, 4 * unit)
 
 
-def _placed(box: Box, rows: int, columns: int, side: float, align: str) -> Box:
-    """Return where a grid of square cells stands in its box: at the top, left, centred or right."""
-    side = floor(side) if side > 8 else side
-    width, height = side * columns, side * rows
+def _placed(box: Box, rows: int, columns: int, high: float, align: str, wide: float) -> Box:
+    """Return where a grid of such cells stands in its box: at the top, left, centred or right."""
+    high, wide = (floor(side) if side > 8 else side for side in (high, wide))
+    width, height = wide * columns, high * rows
     left = {"left": 0.0, "center": (box.w - width) / 2, "right": box.w - width}[align]
     return Box(round(box.x + left), round(box.y), width, height)

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from cnnviz.engine.layer import Call, Shape
+from cnnviz.engine.layer import Call, Shape, Value
 from cnnviz.scene.marks import Cells, Run
 from cnnviz.scene.memory import remembered
 from cnnviz.trace.operation import Operation
@@ -62,7 +62,7 @@ class Names(Struct, frozen=True, eq=False, dict=True):
         if letter in self.given:
             return sign + max(self.given[letter], key=name_width)
         shape = self._shape(array)
-        return sign + letter + _subscript(tuple(size - 1 for size in shape), shape)
+        return sign + letter + _subscript(tuple(size - 1 for size in shape), shape, self._between)
 
     def _cell(self, array: str, index: tuple[int, ...]) -> str:
         place = own_place(self.operation.call, array, index)
@@ -77,7 +77,7 @@ class Names(Struct, frozen=True, eq=False, dict=True):
             name = given[int(np.ravel_multi_index(place, shape))]
             if name != ZERO or self.operation.phase == "forward":
                 return sign + name
-        return sign + letter + _subscript(place, shape)
+        return sign + letter + _subscript(place, shape, self._between)
 
     def _letter(self, array: str) -> tuple[str, str]:
         """Return the sign and the letter of an array: ∂ and w of ``dw``; of an update, its parameter's."""
@@ -90,13 +90,22 @@ class Names(Struct, frozen=True, eq=False, dict=True):
     def _parameter(self) -> str:
         return self.operation.name.rpartition(".")[2]
 
-    def _shape(self, array: str) -> Shape:
+    @cached_property
+    def _between(self) -> str:
+        """What stands between indices: a comma if one has two digits, for beside w₁,₁₀, E₁₀ might be E₁,₀."""
         call = self.operation.call
+        arrays = [name for name in (*call.given, *call.writes) if np.ndim(self._values(name))]
+        return "," if any(size > 10 for name in arrays for size in self._shape(name)) else ""
+
+    def _values(self, array: str) -> Value:
+        call = self.operation.call
+        return call.writes[array] if array in call.writes else call.given[array]
+
+    def _shape(self, array: str) -> Shape:
         if self.operation.phase == "update":
             return self.shapes[self._parameter]
-        filler = call.filler.get(array)
-        values = call.writes[array] if array in call.writes else call.given[array]
-        shape = np.shape(values)
+        filler = self.operation.call.filler.get(array)
+        shape = np.shape(self._values(array))
         if filler is None or len(shape) < 2:
             return shape
         return (*shape[:-2], int((~filler).any(1).sum()), int((~filler).any(0).sum()))
@@ -124,11 +133,10 @@ def own_place(call: Call, array: str, index: tuple[int, ...]) -> tuple[int, ...]
     return (*index[:-2], int(above[:row].sum()), int(before[:column].sum()))
 
 
-def _subscript(place: tuple[int, ...], shape: Shape) -> str:
-    """Write an index small and lowered: digits side by side where each is one, axes of one cell left out."""
-    kept = [(k, size) for k, size in zip(place, shape, strict=True) if size > 1]
-    sign = "" if all(size <= 10 for _, size in kept) else ","
-    return sign.join(str(k).translate(_SUBSCRIPTS) for k, _ in kept)
+def _subscript(place: tuple[int, ...], shape: Shape, between: str) -> str:
+    """Write an index small and lowered, axes of one cell left out."""
+    kept = (k for k, size in zip(place, shape, strict=True) if size > 1)
+    return between.join(str(k).translate(_SUBSCRIPTS) for k in kept)
 
 
 def as_product(runs: tuple[Run, ...]) -> tuple[Run, ...]:

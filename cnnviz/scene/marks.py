@@ -175,6 +175,14 @@ class Path(Struct, frozen=True, eq=False):
     filled: bool = False
 
 
+class Strokes(Struct, frozen=True, eq=False):
+    """Many straight lines (x, y, x, y) in one colour, as in a hatch: painted at once."""
+
+    lines: tuple[tuple[float, float, float, float], ...]
+    role: Role = "line"
+    width: float = 1.5
+
+
 class Dot(Struct, frozen=True, eq=False):
     """A filled circle."""
 
@@ -320,7 +328,7 @@ class Group(Struct, frozen=True, eq=False):
     marks: tuple[Mark, ...]
 
 
-Mark = Label | Formula | Rect | Path | Dot | Cells | Spot | Group
+Mark = Label | Formula | Rect | Path | Strokes | Dot | Cells | Spot | Group
 
 
 class Frame(Struct, frozen=True, eq=False):

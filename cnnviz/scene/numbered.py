@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from cnnviz.scene.letters import as_product
-from cnnviz.scene.marks import Run
+from cnnviz.scene.marks import Role, Run
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, scaled, superscript
+from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operands import Anatomy, Operand
 from cnnviz.trace.operation import Operation
@@ -24,6 +25,10 @@ _SIGNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"\s*\*\s*"), "·"),
     (re.compile("-"), "−"),
 )
+
+
+# What an update replaces has one name for two numbers.
+OLD, NEW = "old", "new"
 
 
 def scope_of(moment: Moment) -> dict[str, Any]:
@@ -71,12 +76,23 @@ def _put_in(moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, A
     """Return what stands in place of a cell or a scalar: its number, or in letters its name."""
     value = scope.get(operand.name)
     if not moment.letters or (not operand.index and isinstance(value, int | np.integer)):
-        return _value(moment, operand, scope, bare)
+        return _value(moment, parts, operand, scope, bare)
     if not operand.index:
         return Run(operand.name, role_of(moment.operation, operand.name))
-    name = moment.names.cell(operand.name, operand.place(scope))
-    is_new = operand.name in moment.operation.call.before and operand.name != parts.target.name
-    return Run(name + "′" * is_new, role(moment.operation, operand.name))
+    name, age = moment.names.cell(operand.name, operand.place(scope)), age_of(moment, parts, operand)
+    return Run(name + "′" * (age == NEW), _role_in(moment, parts, operand))
+
+
+def age_of(moment: Moment, parts: Anatomy, operand: Operand) -> str:
+    """Return whether what a line names is from before an update or made by it; empty where none is."""
+    if operand.name not in moment.operation.call.before:
+        return ""
+    return OLD if operand.name == parts.target.name and operand is not parts.target else NEW
+
+
+def _role_in(moment: Moment, parts: Anatomy, operand: Operand) -> Role:
+    """Return a name's colour in a line: what an update found there is no result of it."""
+    return "parameter" if age_of(moment, parts, operand) == OLD else role_of(moment.operation, operand.name)
 
 
 def _in_brackets(run: Run, before: str, after: str) -> Run:
@@ -112,7 +128,9 @@ def with_places(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[
     at = 0
     for operand in (parts.target, *parts.operands):
         runs.append(Run(signs(parts.text[at : operand.start])))
-        runs.append(Run(name_of(moment.operation, operand, scope), role_of(moment.operation, operand.name)))
+        age = age_of(moment, parts, operand)
+        name = name_of(moment.operation, operand, scope)
+        runs.append(Run(f"{tr(age)} {name}" if age else name, _role_in(moment, parts, operand)))
         at = operand.end
     runs.append(Run(signs(parts.text[at:])))
     return tuple(run for run in runs if run.text)
@@ -131,7 +149,7 @@ def role_of(operation: Operation, name: str) -> str:
     return role(operation, name) if name in arrays else "ink"
 
 
-def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
+def _value(moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
     operation = moment.operation
     if operand.index:
         place = operand.place(scope)
@@ -139,8 +157,8 @@ def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) 
             return Run(name_of(operation, operand, scope), role(operation, operand.name))
         value = scope[operand.name][place]
         if bare:
-            return Run(moment.look(operand.name).bare(value), role(operation, operand.name))
-        return Run(moment.text(operand.name, value), role(operation, operand.name))
+            return Run(moment.look(operand.name).bare(value), _role_in(moment, parts, operand))
+        return Run(moment.text(operand.name, value), _role_in(moment, parts, operand))
     if operand.name not in scope:
         return Run(operand.name)
     value = scope[operand.name]
@@ -154,7 +172,7 @@ def _value(moment: Moment, operand: Operand, scope: dict[str, Any], bare: bool) 
 
 
 def scalar_text(moment: Moment, value: float, name: str = "") -> str:
-    """Write a scalar of the listing: with one decimal more than the array that it goes into.
+    """Write a scalar of the listing: with the decimals of the array that it goes into.
 
     Parameters
     ----------
@@ -174,7 +192,7 @@ def scalar_text(moment: Moment, value: float, name: str = "") -> str:
     if finest.power and not abs(value) * 10.0**-finest.power < 100:  # it is of another size than the array
         places, power = decimals(np.array([value]))
         return scaled(value, places + 1, power)
-    return scaled(value, finest.places + 1, finest.power)
+    return scaled(value, finest.places, finest.power)
 
 
 @remembered(1024)

@@ -1,4 +1,10 @@
-"""How numbers are written: decimals fixed within one array, a minus as wide as a digit, never −0.00."""
+"""How numbers are written: decimals fixed within one array, a minus as wide as a digit, never −0.00.
+
+A value is written alike wherever it stands on a screen, in its map, in the arithmetic and among the
+variables, so that it is found again: a cell with the decimals of its array, a scalar with those of the array
+that it goes into. In maps, what is smaller than the last decimal is 0.00; elsewhere it has two digits that
+count (`telling`), for a sum would look wrong without it. All digits are said where the pointer rests.
+"""
 
 from __future__ import annotations
 

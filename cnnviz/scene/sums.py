@@ -28,6 +28,8 @@ from cnnviz.trace.operands import Anatomy, anatomy
 _MOST_WRITTEN = 6
 # The size of the smallest terms in letters, at 1080 lines: an index is smaller than its name.
 _SMALLEST_TERM = 18
+# And of terms in numbers that stand in one row; where they would be smaller, they get two.
+_SMALLEST_IN_ONE_ROW = 16
 
 
 def draw_sum(
@@ -49,38 +51,54 @@ def draw_sum(
     lead = wide * unit + gap if start else gap if taken_off else dots
     # What is only listed stands close together; so a comma follows its number.
     widest = 230 * unit if sign != "," else 13 * unit * longest + gap
-    room = second.w - lead - dots + gap
+    room = (
+        second.w - lead - dots + (gap if page.stop == found.count else 0.0)
+    )  # a sign stands before the dots
     widths = [min(room / len(page), widest)] * len(page)
     size = min(20 * unit, (widths[0] - gap) / (0.56 * longest))
+    in_row = len(page)
+    if size < _SMALLEST_IN_ONE_ROW * unit and parts.choice is None and not moment.letters:
+        in_row = _in_two_rows(len(page), found.loops[-1].count)
+        widths = [min((room - gap) / in_row, widest)] * len(page)  # a sign stands behind the first row, too
+        size = min(17.5 * unit, (widths[0] - gap) / (0.56 * longest))
     if parts.choice is not None and sign != ",":  # most are 0: the others get the room
         lengths = [max(3.0, _length(moment, runs)) for runs in written]
         size = min(20 * unit, (room / len(page) - gap) * len(page) / (0.56 * sum(lengths)))
         widths = [gap + 0.56 * size * length for length in lengths]
-    starts = [lead, *(lead + sum(widths[: k + 1]) for k in range(len(page)))]
+    rows = -(-len(page) // in_row)
+    high = second.h / rows
     marks: list[Mark] = []
     if start:
-        marks.append(Label(Box(second.x, second.y, lead - gap, second.h), start, size))
-        marks.append(_between(Box(second.x + lead - gap, second.y, gap, second.h), sign, unit))
+        marks.append(Label(Box(second.x, second.y, lead - gap, high), start, size))
+        marks.append(_between(Box(second.x + lead - gap, second.y, gap, high), sign, unit))
     elif taken_off:
-        marks.append(_between(Box(second.x, second.y, gap, second.h), sign, unit))
+        marks.append(_between(Box(second.x, second.y, gap, high), sign, unit))
     elif page.start > 0:
-        marks.append(label(Box(second.x, second.y, dots, second.h), "…", 22 * unit, "muted"))
+        marks.append(label(Box(second.x, second.y, dots, high), "…", 22 * unit, "muted"))
     for k, runs in zip(page, written, strict=True):
         n = k - page.start
-        box = Box(second.x + starts[n], second.y, widths[n] - gap, second.h)
+        row = n // in_row
+        left = second.x + lead + sum(widths[row * in_row : n])
+        box = Box(left, second.y + row * high, widths[n] - gap, high)
         if found.current and k == found.done - 1:
-            mark = box.inset(-2 * unit, 2 * unit)
+            mark = box.inset(-2 * unit, (3 - rows) * unit)
             marks.append(Rect(mark, "source_fill", "source_line", 1.5 * unit, 5 * unit))
         if k >= found.done:
             runs = tuple(Run(run.text, "muted") for run in runs)
         marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
-            after = Box(box.right, second.y, gap, second.h)
+            after = box._replace(x=box.right, w=gap)
             marks.append(_between(after, sign, unit, "left" if sign == "," else "center"))
     if page.stop < found.count:
-        after = Box(second.x + starts[-1], second.y, dots, second.h)
+        after = box._replace(x=box.right + gap, w=dots)
         marks.append(label(after, "…", 22 * unit, "muted"))
     return marks + _sum_so_far(moment, found, parts, third, unit, scope)
+
+
+def _in_two_rows(count: int, inner: int) -> int:
+    """Return how many terms the first of two rows holds: whole rows of the window, if it has several."""
+    whole = inner if inner < count else 1
+    return -(-(count // whole) // 2) * whole
 
 
 def _apart(found: Terms, parts: Anatomy) -> bool:

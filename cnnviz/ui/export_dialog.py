@@ -155,15 +155,21 @@ class ExportDialog(QDialog):
         self._count()
 
     def _count(self) -> None:
-        """Say about how many frames there would be, or what is wrong."""
+        """Say how many frames there would be, exactly or about, or what is wrong."""
         try:
             order = self.order()
         except CnnvizError as error:
             self.said.setText(str(error))
             self.start_button.setEnabled(False)
             return
-        about = about_frames(self._lesson.program, order.every, order.first, order.last)
-        self.said.setText(tr("About {count} frames.", count=count(about)))
+        frames, exact = about_frames(self._lesson.program, order.every, order.first, order.last)
+        if frames == 1:
+            said = tr("1 frame.")
+        elif exact:
+            said = tr("{count} frames.", count=count(frames))
+        else:
+            said = tr("About {count} frames.", count=count(frames))
+        self.said.setText(said)
         self.start_button.setEnabled(True)
 
     def _accept(self) -> None:

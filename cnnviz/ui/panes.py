@@ -232,12 +232,19 @@ class DebuggerPane(FramePane):
         return panels.debugger(self.player.moment, box, unit, self.player.breakpoints)
 
     def event(self, event: QEvent) -> bool:
-        """Say what a part of the formula stands for when the pointer rests on it."""
+        """Say what a part of the formula stands for, or all digits of a variable, where the pointer rests."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            part = self.frame.part_at(event.pos().x(), event.pos().y())
-            QToolTip.showText(event.globalPos(), panels.part_said(self.player.moment, part) if part else "")
+            QToolTip.showText(event.globalPos(), self._said_at(event.pos().x(), event.pos().y()))
             return True
         return super().event(event)
+
+    def _said_at(self, x: float, y: float) -> str:
+        moment, part = self.player.moment, self.frame.part_at(x, y)
+        if part:
+            return panels.part_said(moment, part)
+        width, height = self.width(), self.height()
+        box = Box(0, 0, width, height)
+        return panels.variable_said(moment, box, self.unit(width, height), x, y)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Toggle a breakpoint at a line's number, run to its text."""

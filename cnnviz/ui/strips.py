@@ -1,11 +1,11 @@
-"""The strips under the top bar: what went wrong, and where to go. Neither takes the window away."""
+"""What went wrong, said over the stage; strips under the top bar that ask. None takes the window away."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QEnterEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
 
 from cnnviz.errors import CnnvizError
@@ -13,9 +13,8 @@ from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.ui.look import icon
 
-_NOTE_STAYS = 5_000
-_FAULT_STAYS = 12_000
-"""Milliseconds: of a note, and of a fault in the lecture view, where a message must not keep its room."""
+_NOTE_STAYS, _FAULT_STAYS, _FAULT_STAYS_IN_LECTURE = 5_000, 30_000, 12_000
+"""Milliseconds: of what covers a part of the stage; as long as the pointer rests on it, it stays."""
 
 
 class Strip(QWidget):
@@ -67,11 +66,22 @@ class Strip(QWidget):
 
 
 class MessageStrip(Strip):
-    """Says what happened and what to do: a note for some seconds, a fault until it is closed."""
+    """Says what happened and what to do, over the upper edge of a widget, so that nothing moves.
 
-    def __init__(self) -> None:
+    It lies at the right, no wider than what it says: what stands there begins at the left.
+
+    Parameters
+    ----------
+    over : QWidget
+        What it lies on.
+    """
+
+    def __init__(self, over: QWidget) -> None:
         super().__init__(tr("Message"))
-        self._lecture = False
+        self.setParent(over)
+        self.setProperty("place", "over")
+        over.installEventFilter(self)
+        self._over, self._lecture = over, False
         self._end = QTimer(self)
         self._end.setSingleShot(True)
         self._end.timeout.connect(self._fade)
@@ -80,7 +90,7 @@ class MessageStrip(Strip):
         self._finish()
 
     def say(self, sentence: str, error: bool = True) -> None:
-        """Show a sentence until it is closed or another one comes; a note goes by itself."""
+        """Show a sentence until it is closed or another one comes, or for some time."""
         kind = "error" if error else "note"
         if not self.isHidden() and (self.property("kind"), self.sentence.text()) == (kind, sentence):
             self._time()
@@ -91,23 +101,49 @@ class MessageStrip(Strip):
         self.sign.setVisible(error)
         self.sentence.setText(sentence)
         self.sentence.setAccessibleName(sentence)
+        self._place()
         self.show()
+        self.raise_()
         self._time()
 
     def set_lecture(self, on: bool) -> None:
-        """Let faults go by themselves, too, while the lecture view is on."""
+        """Let faults go sooner while the lecture view is on."""
         self._lecture = on
         if not self.isHidden():
             self._time()
+
+    def eventFilter(self, watched: object, event: QEvent) -> bool:
+        """Keep to the right edge of what it lies on."""
+        if watched is self._over and event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Stay while it is being read."""
+        self._end.stop()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Go some time after it was read."""
+        self._time()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the size that its text has now that it has a style."""
+        self._place()
+
+    def _place(self) -> None:
+        metrics, margins = self.sentence.fontMetrics(), self.row.contentsMargins()
+        lines = self.sentence.text().splitlines() or [""]
+        beside = sum(part.sizeHint().width() for part in (self.sign, self.close_button))
+        wide = max(metrics.horizontalAdvance(line) for line in lines) + beside + 3 * self.row.spacing()
+        wide = min(self._over.width(), wide + margins.left() + margins.right())
+        self.setGeometry(self._over.width() - wide, 0, wide, self.row.totalHeightForWidth(wide))
 
     def _time(self) -> None:
         """Begin to count how long the sentence stays."""
         if self.property("kind") == "note":
             self._end.start(_NOTE_STAYS)
-        elif self._lecture:
-            self._end.start(_FAULT_STAYS)
         else:
-            self._end.stop()
+            self._end.start(_FAULT_STAYS_IN_LECTURE if self._lecture else _FAULT_STAYS)
 
     def _fade(self) -> None:
         """Go without taking the focus from where it is, unless it is here."""

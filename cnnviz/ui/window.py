@@ -110,13 +110,14 @@ class Window(QMainWindow):
         self.bar = TopBar(self.player, self.actions_by_name)
         self.rate = RateControl(self.desk)
         self.bar.put(self.rate, self.rate.spare)
-        self.message, self.go_strip = MessageStrip(), GoStrip(self._go_to)
+        self.go_strip = GoStrip(self._go_to)
         self.expression_strip = ExpressionStrip(self.desk.take_expression)
         self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
         self.debugger, self.timeline = DebuggerPane(self.player), TimelinePane(self.player)
         self.panes = (self.network, self.stage, self.debugger, self.timeline)
         self.middle = QStackedWidget()
         self.middle.addWidget(self.stage)
+        self.message = MessageStrip(self.middle)
         self.training = TrainingPane(self.middle, self.desk, self.actions_by_name)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         for pane in (self.network, self.middle, self.debugger):
@@ -127,7 +128,7 @@ class Window(QMainWindow):
         self._column = column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.bar, self.message, self.go_strip, self.expression_strip):
+        for widget in (self.bar, self.go_strip, self.expression_strip):
             column.addWidget(widget)
         column.addWidget(self.splitter, 1)
         column.addWidget(self.training)
@@ -182,7 +183,7 @@ class Window(QMainWindow):
 
         made = ExportStrip(self.exporter)
         made.closed.connect(self.stage.setFocus)
-        self._column.insertWidget(self._column.indexOf(self.message) + 1, made)
+        self._column.insertWidget(self._column.indexOf(self.bar) + 1, made)
         return made
 
     def _exports(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import fields
 
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Mark, Path, Rect
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Mark, Path, Rect, Strokes
 
 PANES = ("head", "network", "stage", "debugger", "timeline")
 
@@ -27,6 +27,9 @@ def reach(mark: Mark) -> Box:
     """The box that a mark stays in; a stroke lies half outside, a label is fitted into its box."""
     if isinstance(mark, Path):
         xs, ys = ([point[axis] for point in mark.points] for axis in (0, 1))
+        return Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+    if isinstance(mark, Strokes):
+        xs, ys = ([part for line in mark.lines for part in line[axis::2]] for axis in (0, 1))
         return Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
     if isinstance(mark, Dot):
         (x, y), r = mark.center, mark.radius

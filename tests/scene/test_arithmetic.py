@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 
-from cnnviz.scene.frame import compose, moment
-from cnnviz.scene.marks import Box, Frame, Label, Rect
+from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect, Run
 from cnnviz.scene.moment import Moment, symbol
-from cnnviz.scene.numbers import full, power_of_ten
+from cnnviz.scene.numbers import full, number, power_of_ten
 from cnnviz.trace.operation import Operation
-from tests.scene.looking import in_pane, inside, overlap, said
+from tests.scene.looking import grids, in_pane, inside, overlap, said
 from tests.scene.programs import program, view
 from tests.scene.test_frame import panel, where
 
@@ -46,13 +47,13 @@ def frame_at(name: str, operation: str, offset: int) -> tuple[Moment, Frame]:
 
 
 def rows(frame: Frame) -> list[list[Label]]:
-    """The labels of the arithmetic in its three rows, from left to right."""
+    """The labels of the arithmetic in its three rows, as they are read: terms may stand in two lines."""
     box = panel(frame)
     labels = [mark for mark in frame.marks if isinstance(mark, Label) and inside(mark.box, box, 1.0)]
     found: list[list[Label]] = [[], [], []]
     for mark in labels:
         found[int((mark.box.center[1] - box.y) / (box.h / 3))].append(mark)
-    return [sorted(row, key=lambda mark: mark.box.x) for row in found]
+    return [sorted(row, key=lambda mark: (mark.box.y, mark.box.x)) for row in found]
 
 
 def text(mark: Label) -> str:
@@ -181,6 +182,21 @@ def half_a_digit(said_number: str) -> float:
     return 0.501 * 10.0 ** (power - places)
 
 
+@pytest.mark.parametrize("operation", ["conv1", "conv2", "conv2.dw", "conv2.dx", "fc", "fc.dx"])
+@pytest.mark.parametrize("size, least", [((1920, 1080), 16), ((1280, 720), 10.5)])
+def test_terms_are_read_however_many_there_are(operation, size, least):
+    """In two rows where one would make them small, none of them beyond the panel."""
+    made = program("digits")
+    adding, _ = cell_walked(made.operation(operation), "acc", len(made.operation(operation)) // 2)
+    frame = compose(made, made.start(operation) + adding[4], View(*size))
+    shown = rows(frame)[1]
+    for mark in shown:
+        assert inside(mark.box, panel(frame), -4), text(mark)
+        wide = 0.56 * mark.size * len(text(mark))
+        assert text(mark) in SIGNS or min(mark.size, mark.size * mark.box.w / wide) >= least, text(mark)
+    assert len({mark.size for mark in shown if mark.align == "center" and text(mark) not in SIGNS}) == 1
+
+
 def test_a_sum_begins_with_the_bias():
     at, frame = frame_at("digits", "fc", program("digits").operation("fc").find(line=5, n=2))
     assert text(rows(frame)[1][0]) == at.look("b").bare(at.state.arrays["b"][2])
@@ -262,7 +278,7 @@ def test_a_term_of_what_is_not_computed_yet_has_a_name_and_no_number():
     _, frame = frame_at("digits", "softmax", at.step.offset + 1)
     assert [text(mark) for mark in terms_shown(frame)] == shown
     assert text(rows(frame)[2][-1]) == "after 3 of 10 terms"
-    assert number_in(rows(frame)[2][0].runs[-1].text) == pytest.approx(e[:3].sum(), abs=0.00051)
+    assert rows(frame)[2][0].runs[-1].text == number(e[:3].sum(), at.look("e").places)
 
 
 # ------------------------------------------------------------------------------------------- single lines
@@ -280,6 +296,34 @@ def test_an_update_shows_the_weight_before_its_step_and_after(operation):
         assert text(rows(frame)[2][0]) == f"= {at.text('w', after)}"
         if abs(before - after) > 2e-3:
             assert text(rows(frame)[1][0]).split()[1] != text(rows(frame)[2][0]).split()[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "line", "n", "headline", "variables"),
+    [
+        ("digits", "conv2.w", 3, 104, "new w = old w − lr·∂E/∂w", ["old w", "∂E/∂w", "new w"]),
+        ("large", "fc.w", 3, 5, "new v = momentum·old v + ∂E/∂w", ["old v", "∂E/∂w", "new v"]),
+        ("large", "fc.w", 4, 5, "new w = old w − lr·new v", ["old w", "new v", "new w"]),
+    ],
+)
+def test_an_update_tells_old_from_new(name, operation, line, n, headline, variables):
+    """Both are w in the listing; in words and colours they are two numbers."""
+    made = program(name).operation(operation)
+    at, frame = frame_at(name, operation, made.find(line=line, n=n))
+    assert text(rows(frame)[0][0]).replace(f"[{n}]", "") == headline
+    assert {"old w", "new w"} <= set(said(in_pane(frame, "stage")))
+    labels = [mark for mark in in_pane(frame, "debugger") if isinstance(mark, Label)]
+    named = [mark for mark in labels if text(mark).endswith(f"[{n}]") and " = " not in text(mark)]
+    assert {text(mark).removesuffix(f"[{n}]") for mark in named} == set(variables)
+    old = next(mark for mark in named if text(mark).startswith("old"))
+    letter = variables[0][-1]
+    written = [value_beside(frame, f"{age} {letter}[{n}]") for age in ("old", "new")]
+    assert written == [
+        at.text(letter, array[n]) for array in (made.call.before[letter], made.call.writes[letter])
+    ]
+    roles = {run.text.strip(): run.role for run in (*rows(frame)[0][0].runs, *old.runs)}
+    assert roles[f"old {letter}[{n}]"] == "parameter" and roles[f"new {letter}[{n}]"] == "written"
+    assert next(run.role for run in rows(frame)[1][0].runs if written[0] in run.text) == "parameter"
 
 
 def test_momentum_shows_the_speed_before_and_after():
@@ -350,6 +394,46 @@ def test_scalars_of_another_size_than_the_array_are_written_plainly():
     parts = [part for part in re.findall(r"−?\d+\.\d+(?:·10[⁻⁰-⁹]+)?", line)][2:4]
     assert [number_in(part) for part in parts] == pytest.approx([mean, spread], rel=2e-3)
     assert all(len(part) <= 8 for part in parts), parts
+
+
+@pytest.mark.parametrize(
+    "name, operation, total", SUMS, ids=[f"{name}-{operation}" for name, operation, _ in SUMS]
+)
+def test_a_number_is_written_alike_in_its_map_the_arithmetic_and_the_variables(name, operation, total):
+    """So that it is found again: 0.40, 0.3997 and 0.400 look like three numbers."""
+    made = program(name).operation(operation)
+    adding, _ = cell_walked(made, total, len(made) // 2)
+    at, frame = frame_at(name, operation, adding[-1])
+    summed = rows(frame)[2][0].runs[-1].text
+    assert value_beside(frame, total) == summed, where(at)
+    while not at.state.writes:
+        at, frame = frame_at(name, operation, at.step.offset + 1)
+    ((array, index),) = at.state.writes
+    result = rows(frame)[2][0].runs[-1].text
+    assert value_beside(frame, f"{symbol(array)}[{', '.join(map(str, index))}]") == result, where(at)
+    on_map = [grid.texts[row][column] for grid, row, column in cells_of(frame, array, index)]
+    assert on_map and all(text == result or not text.strip("−0.") for text in on_map), where(at)
+    if at.state.arrays[array][index] == at.state.variables[total]:
+        assert result == summed, where(at)
+
+
+ROLES = ("ink", "source", "parameter", "written")
+
+
+def value_beside(frame: Frame, name: str) -> str:
+    """What the pane of variables says of one."""
+    labels = [mark for mark in in_pane(frame, "debugger") if isinstance(mark, Label)]
+    (row,) = {mark.box.y for mark in labels if mark.runs[0] in {Run(name, role, True) for role in ROLES}}
+    (value,) = (mark for mark in labels if mark.box.y == row and mark.align == "right")
+    return text(value)
+
+
+def cells_of(frame: Frame, array: str, index: tuple[int, ...]) -> Iterator[tuple[Cells, int, int]]:
+    """Where a frame shows a cell with its number."""
+    for grid in grids(frame):
+        place = grid.cell_of(index) if grid.array == array else None
+        if place is not None:
+            yield grid, *place
 
 
 def test_a_small_bias_is_not_written_as_0():

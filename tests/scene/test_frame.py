@@ -153,7 +153,7 @@ def test_a_power_of_ten_is_said_beside_the_numbers_written_in_it(shown):
 def named(text: str, name: str) -> bool:
     # The update's listing calls every parameter w; its picture calls it what it is in its layer.
     others = {"w": ("Wᵀ", "b"), "x": ("X",), "y": ("Z",), "dw": ("∂E/∂W", "∂E/∂b")}
-    return text.startswith((symbol(name), *others.get(name, ())))
+    return text.removeprefix("old ").removeprefix("new ").startswith((symbol(name), *others.get(name, ())))
 
 
 # ------------------------------------------------------------------------------------------------- outlines

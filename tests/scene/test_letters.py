@@ -114,6 +114,17 @@ def test_names_are_those_of_array_and_index():
     assert names(made, made.operation("loss")).cell("E", (0,)) == "E"
 
 
+def test_indices_on_one_screen_are_set_apart_alike():
+    """Beside w₁,₁₀, E₁₀ might be E[1, 0] or E[10]."""
+    made = lesson("gradient-descent").program
+    of = names(made, made.operation("valleys"))
+    assert np.shape(made.operation("valleys").call.writes["w"])[1] == 11
+    assert of.cell("w", (1, 10)) == "w₁,₁₀"
+    assert of.cell("dw", (1, 0)) == "∂w₁,₀"
+    made = program("digits")
+    assert names(made, made.operation("flatten")).cell("x", (7, 1, 0)) == "x₇,₁,₀", "y has 32"
+
+
 def test_the_zeros_between_strided_gradients_are_zeros():
     made = program("every")
     operation = made.operation("conv.dx")

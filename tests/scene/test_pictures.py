@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from cnnviz import load_lesson
-from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.frame import stage as stage_marks
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Path, Rect
 from cnnviz.trace.program import Program
@@ -47,8 +48,8 @@ def grid(marks: list[Mark], array: str) -> Cells:
         ("fc", 6, ["X = A₁  4 × 1", "Z = Z₂  2 × 1"]),
         ("fc.dw", 4, ["x  A₁, 4 × 1", "∂E/∂w  ∂E/∂W, 4 × 2"]),
         ("loss", 4, ["y  O, output"]),
-        ("conv.w", 3, ["w = f  before", "∂E/∂f  gradient"]),
-        ("conv.b", 3, ["b  before", "∂E/∂b  gradient"]),
+        ("conv.w", 3, ["old w (f)", "new w (f)", "∂E/∂f  gradient"]),
+        ("conv.b", 3, ["old b", "new b", "∂E/∂b  gradient"]),
     ],
 )
 def test_headings_say_what_the_lesson_calls_an_array(operation, line, headings):
@@ -135,6 +136,43 @@ def test_the_way_of_a_maximum_begins_at_the_cell_it_comes_from(name, operation, 
     (x, y), turn, _ = arrow.points
     assert x == cell.center[0] and y in (cell.y, cell.bottom)
     assert turn[1] == y and turn[0] > shown.box.right, "it leaves the grid along a rule"
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
+@pytest.mark.parametrize("name", ["digits", "every", "large", "tiny_vgg"])
+@pytest.mark.parametrize("part", [0.0, 0.4, 0.7, 0.999])
+def test_the_way_of_a_flattened_cell_ends_at_its_place(name, part, size):
+    """Forward in the column, backward in the map; the index is written out."""
+    made = program(name)
+    for operation, maps, line in (("flatten", "x", "y"), ("flatten.dx", "dx", "dy")):
+        shape = made.operation(operation).sizes
+        depth, height, width = (shape[letter] for letter in "CHW")
+        k = int(part * depth * height * width)
+        c, i, j = (int(index) for index in np.unravel_index(k, (depth, height, width)))
+        marks = stage(compose(made, made.find(operation, line=5, c=c, i=i, j=j), View(*size)))
+        (way,) = (m for m in marks if isinstance(m, Path) and m.arrow)
+        ends = way.points if line == "y" else way.points[::-1]
+        cell, place = (box_of(marks, *at) for at in ((maps, (c, i, j)), (line, (k,))))
+        assert ends[0] == (cell.right, cell.bottom)
+        assert 0 < place.x - ends[-1][0] < 60 and ends[-1][1] == place.center[1]
+        assert f"index = ({c} · {height} + {i}) · {width} + {j} = {k}" in texts(marks)
+
+
+def box_of(marks: list[Mark], array: str, index: tuple[int, ...]) -> Box:
+    """Where a cell is shown with its number."""
+    grids = [m for m in all_marks(marks) if isinstance(m, Cells) and m.array == array and m.texts]
+    (box,) = (grid.box_of(*place) for grid in grids if (place := grid.cell_of(index)) is not None)
+    return box
+
+
+def test_a_flattened_column_fills_the_room_beside_its_maps():
+    """In pieces of whole maps, as large as can be."""
+    made = program("digits")
+    marks = stage(compose(made, made.find("flatten", line=5, c=3, i=1, j=0), view(made)))
+    pieces = [m for m in marks if isinstance(m, Cells) and m.array == "y"]
+    assert [len(piece.values) for piece in pieces] == [8, 8, 8, 8]
+    assert len({(piece.box.y, piece.cell) for piece in pieces}) == 1
+    assert pieces[-1].box.right > 1430 and pieces[0].box.h > 500
 
 
 def test_a_line_tells_a_picture_from_its_padding():

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import pytest
+from PySide6.QtGui import QFontMetricsF
+
 from cnnviz.lesson.lesson import Lesson, load_lesson
-from cnnviz.scene.frame import View, compose
-from cnnviz.scene.marks import Cells, Frame, Label, Path
+from cnnviz.render.fonts import font
+from cnnviz.scene.frame import View, compose, moment, stage
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Path, Strokes
 from tests.scene.looking import all_marks, grids, in_pane, said
+from tests.scene.programs import program
 
 
 @lru_cache
@@ -61,7 +66,7 @@ def test_no_arrow_lies_on_the_scale_of_the_output():
 
 def test_softmax_says_what_its_columns_add_up_to():
     running, done = (said(in_pane(at_stop("sigmoid-softmax", number), "stage")) for number in (7, 8))
-    assert "total 1.360" in running
+    assert "total 1.36" in running
     assert "sum 1.00" in done
     assert not any(text.startswith("sum") for text in running)
 
@@ -75,8 +80,68 @@ def test_variables_of_whole_numbers_have_no_decimals_and_others_do():
     assert "44" in said(in_pane(at_stop("convolution", 4), "debugger"))
     brightness = said(in_pane(at_stop("image", 3), "debugger"))
     assert "120" in brightness
-    assert "0.4706" in brightness
+    assert "0.47" in brightness
 
 
 def test_no_caption_is_broken_within_a_word():
     assert not any(text.endswith("cross-") for text in said(at_stop("convolution", 6).marks))
+
+
+@pytest.mark.usefixtures("qapp")
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
+@pytest.mark.parametrize("name, operation", [("digits", "relu1"), ("digits", "relu2"), ("columns", "relu")])
+def test_what_is_clipped_is_struck_through_around_its_number(name, operation, size):
+    made = program(name)
+    last = made.start(operation) + len(made.operation(operation)) - 1
+    frame = compose(made, last, View(*size))
+    shown = next(grid for grid in grids(frame) if grid.array == "x")
+    strokes = [mark for mark in frame.marks if isinstance(mark, Strokes)]
+    assert strokes
+    rows, columns = shown.values.shape
+    for row in range(rows):
+        for column in range(columns):
+            cell = shown.box_of(row, column)
+            own = [line for mark in strokes for line in mark.lines if cell.contains(*middle(line))]
+            assert bool(own) == (shown.values[row, column] < 0)
+            number = ink(shown.texts[row][column], shown.size, cell)
+            assert not any(number.contains(*place) for line in own for place in along(line))
+
+
+@pytest.mark.parametrize(
+    "operation, line, place",
+    [
+        ("conv2.dw", 9, {"o": 2, "c": 1, "u": 1, "v": 2, "i": 2, "j": 1}),
+        ("conv2.dx", 9, {"c": 1, "p": 2, "q": 2, "o": 1, "u": 2, "v": 1}),
+        ("relu1", 5, {"c": 1, "i": 4, "j": 3}),
+    ],
+)
+def test_low_maps_have_wide_cells_so_that_their_numbers_are_large(operation, line, place):
+    """In the lecture view there is little height, and room at the sides."""
+    made, unit = program("digits"), 1.3
+    at = moment(made, made.find(operation, line=line, **place))
+    marks = list(all_marks(stage(at, Box(0, 0, 1920, 1080 - 52 * unit), unit, True)))
+    shown = [mark for mark in marks if isinstance(mark, Cells) and mark.array and mark.texts]
+    assert len(shown) > 1
+    assert min(mark.size for mark in shown) > (18 if operation == "conv2.dx" else 22)
+    for mark in shown:
+        wide, high = mark.cell
+        assert high <= wide <= 1.8 * high, mark.array
+    if operation == "relu1":
+        assert len({mark.cell for mark in shown}) == 1, "what goes in and what comes out are alike"
+
+
+def middle(line: tuple[float, ...]) -> tuple[float, float]:
+    return (line[0] + line[2]) / 2, (line[1] + line[3]) / 2
+
+
+def along(line: tuple[float, ...]) -> list[tuple[float, float]]:
+    x, y, right, top = line
+    return [(x + (right - x) * k / 40, y + (top - y) * k / 40) for k in range(41)]
+
+
+def ink(text: str, size: float, cell: Box) -> Box:
+    """Where a number's ink is, in the middle of its cell."""
+    metrics = QFontMetricsF(font("sans", max(8, round(size)), False))
+    wide, high = metrics.horizontalAdvance(text), metrics.capHeight()
+    x, y = cell.center
+    return Box(x - wide / 2, y - high / 2, wide, high)

@@ -113,8 +113,11 @@ def test_vectors_say_which_part_is_shown(name, operation, line, variables, array
     index = made.find(operation, line, **variables)
     marks, _ = shown(name, index, height, zoom, lecture)
     count = len(made.state(index).arrays[array])
-    (column,) = (mark for mark in marks if isinstance(mark, Cells) and mark.array == array and mark.texts)
-    first, seen = column.origin[0], column.values.shape[0]
+    pieces = [mark for mark in marks if isinstance(mark, Cells) and mark.array == array and mark.texts]
+    assert len(pieces) == 1 or "flatten" in operation
+    cells = [piece.origin[0] + k for piece in pieces for k in range(len(piece.values))]
+    first, seen = cells[0], len(cells)
+    assert cells == list(range(first, first + seen))
     parts = {
         text: mark.box.w
         for mark in marks

@@ -13,7 +13,8 @@ from PySide6.QtGui import QImage
 from cnnviz.app import main
 from cnnviz.lesson.order import Order, order_of
 from cnnviz.render.folder import MANIFEST
-from cnnviz.render.frames import Look, about_frames, frame_name
+from cnnviz.render.frames import Look, about_frames, frame_name, stops
+from cnnviz.scene.numbers import count
 from cnnviz.trace.stops import Level
 from cnnviz.ui.export_dialog import ExportDialog
 
@@ -62,7 +63,25 @@ def test_the_dialog_asks_for_the_whole_program_or_the_operation_in_hand(window):
     dialog.span.setCurrentIndex(1)
     order = dialog.order()
     assert (order.first, order.last) == (start, start + len(program.operation("conv2")) - 1)
-    assert dialog.said.text() == f"About {about_frames(program, Level.MAP, order.first, order.last)} frames."
+    dialog.reject()
+
+
+def test_the_dialog_says_about_only_where_it_has_not_counted(window):
+    program = window.player.cursor.program
+    dialog = dialog_of(window)
+    said = {}
+    for row, level in enumerate(Level):
+        dialog.every.setCurrentIndex(row)
+        said[level] = dialog.said.text()
+    assert said[Level.LINE] == "70,797 frames."
+    assert said[Level.MAP] == f"{len(stops(program, Level.MAP))} frames."
+    assert (
+        said[Level.TERM]
+        == f"About {count(about_frames(program, Level.TERM, 0, len(program) - 1)[0])} frames."
+    )
+    dialog.first.setText("12")
+    dialog.last.setText("12")
+    assert dialog.said.text() == "1 frame."
     dialog.reject()
 
 

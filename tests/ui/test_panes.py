@@ -11,6 +11,7 @@ from PySide6.QtGui import QHelpEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip
 
 from cnnviz.scene.marks import Cells, Formula, Label, Path, Spot, flat
+from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.timeline_bar import timeline_edges
 from cnnviz.trace.odd import first_odd
 from cnnviz.ui.panes import computed_at
@@ -103,6 +104,22 @@ def test_a_letter_of_the_formula_says_what_it_stands_for(window, monkeypatch):
         event = QHelpEvent(QEvent.Type.ToolTip, place, window.debugger.mapToGlobal(place))
         QCoreApplication.sendEvent(window.debugger, event)
     assert said == ["w: an array of shape 8 × 4 × 3 × 3", ""]
+
+
+def test_all_digits_of_a_variable_are_said(window, monkeypatch):
+    """For it is written as shortly as in its map."""
+    said: list[str] = []
+    monkeypatch.setattr(QToolTip, "showText", lambda at, text: said.append(text))
+    window.player.go_to(window.player.cursor.program.find("conv1", line=9, o=1, i=2, j=4, u=1, v=1))
+    shown = [mark for mark in flat(window.debugger.frame.marks) if isinstance(mark, Label)]
+    for name in ("acc", "w[1, 0, 1, 1]", "Variables"):
+        row = next(mark.box for mark in shown if mark.runs[0].text == name)
+        event = QHelpEvent(QEvent.Type.ToolTip, center(row), window.debugger.mapToGlobal(center(row)))
+        QCoreApplication.sendEvent(window.debugger, event)
+    state = window.player.moment.state
+    total, weight = state.variables["acc"], state.arrays["w"][1, 0, 1, 1]
+    assert said == [f"acc = {full(total)}", f"w[1, 0, 1, 1] = {full(weight)}", ""]
+    assert said[1] == "w[1, 0, 1, 1] = 1.043643"
 
 
 # ------------------------------------------------------------------------------------------- timeline

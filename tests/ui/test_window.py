@@ -9,8 +9,8 @@ import weakref
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QEnterEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QLineEdit, QWidget
 
 from cnnviz.render.image import to_image
@@ -283,9 +283,10 @@ def test_escape_closes_a_fault_and_does_not_yet_leave_the_lecture_view(window, t
         assert (window.message.isVisible(), not window.bar.isVisible()) == (visible, lecture)
 
 
-def test_notes_go_by_themselves_and_faults_only_in_the_lecture_view(window, qtbot, monkeypatch):
-    for name in ("_NOTE_STAYS", "_FAULT_STAYS"):
-        monkeypatch.setattr(f"cnnviz.ui.strips.{name}", 30)
+def test_notes_go_by_themselves_and_faults_later_and_in_the_lecture_view_sooner(window, qtbot, monkeypatch):
+    stays = {"_NOTE_STAYS": 30, "_FAULT_STAYS": 10_000, "_FAULT_STAYS_IN_LECTURE": 40}
+    for name, milliseconds in stays.items():
+        monkeypatch.setattr(f"cnnviz.ui.strips.{name}", milliseconds)
     window.message.say("A note.", error=False)
     qtbot.waitUntil(lambda: not window.message.isVisible())
     window.message.say("A note.", error=False)
@@ -295,6 +296,40 @@ def test_notes_go_by_themselves_and_faults_only_in_the_lecture_view(window, qtbo
     window.set_lecture(True)
     qtbot.waitUntil(lambda: not window.message.isVisible())
     assert window.stage.hasFocus()
+    window.set_lecture(False)
+    monkeypatch.setattr("cnnviz.ui.strips._FAULT_STAYS", 40)
+    window.message.say("A fault.")
+    qtbot.waitUntil(lambda: not window.message.isVisible())
+
+
+def test_a_message_stays_while_the_pointer_rests_on_it(window, qtbot, monkeypatch):
+    monkeypatch.setattr("cnnviz.ui.strips._NOTE_STAYS", 30)
+    window.message.say("A note.", error=False)
+    place = QPointF(5, 5)
+    QCoreApplication.sendEvent(window.message, QEnterEvent(place, place, place))
+    qtbot.wait(80)
+    assert window.message.isVisible()
+    QCoreApplication.sendEvent(window.message, QEvent(QEvent.Type.Leave))
+    qtbot.waitUntil(lambda: not window.message.isVisible())
+
+
+@pytest.mark.parametrize("lecture", [False, True])
+@pytest.mark.parametrize("sentence", ["A note.", "A long one, of all that is wrong in a file. " * 12])
+def test_a_message_moves_nothing_and_lies_on_the_stage(window, lecture, sentence):
+    """However long it is, all of it can be read."""
+    window.set_lecture(lecture)
+    QCoreApplication.processEvents()
+    before = [in_window(window, pane) for pane in window.panes]
+    window.message.say(sentence)
+    QCoreApplication.processEvents()
+    assert [in_window(window, pane) for pane in window.panes] == before
+    place, stage = in_window(window, window.message), in_window(window, window.stage)
+    assert stage.contains(place)
+    assert (place.top(), place.right()) == (stage.top(), stage.right())
+    shown = window.message.sentence
+    assert shown.height() >= shown.heightForWidth(shown.width())
+    assert place.height() < 0.4 * stage.height()
+    assert len(sentence) > 20 or place.width() < 0.3 * stage.width()
 
 
 def test_what_nobody_foresaw_is_told_in_the_bar_and_on_stderr(window, qtbot, monkeypatch, capsys):

@@ -1,7 +1,7 @@
 """The panes around the stage: the network, the debugger and the timeline."""
 
 from cnnviz.scene.panels.formula import headline, part_said
-from cnnviz.scene.panels.listing import debugger
+from cnnviz.scene.panels.listing import debugger, variable_said
 from cnnviz.scene.panels.network_strip import arrays_of, network, network_rows
 from cnnviz.scene.panels.timeline_bar import timeline, timeline_at, timeline_bar, timeline_step, where
 
@@ -16,5 +16,6 @@ __all__ = [
     "timeline_at",
     "timeline_bar",
     "timeline_step",
+    "variable_said",
     "where",
 ]

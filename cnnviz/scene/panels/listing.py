@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
 from cnnviz.scene.letters import name_width
-from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Run, Spot, label
+from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Role, Run, Spot, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, final, role, symbol
-from cnnviz.scene.numbers import full, number
+from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.numbered import NEW, OLD, scalar_text
+from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_setting
 from cnnviz.scene.sums import sum_in_letters
 from cnnviz.scene.terms import terms
@@ -265,21 +267,63 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
             left_over = name in operation.tree.variables and name not in running
             colour = "muted" if left_over else "ink"
             marks.append(label(_halves(row, unit)[1], text, _row_size(row, unit), colour, align="right"))
-    places = dict.fromkeys((*state.reads, *state.writes))
-    for (name, index), row in zip(places, rows[len(names) :], strict=False):
-        place = f"{symbol(name)}[{', '.join(str(k) for k in index)}]"
+    for cell, row in zip(_cells(moment), rows[len(names) :], strict=False):
         left, right = _halves(row, unit)
         size = _row_size(row, unit)
-        marks.append(label(left, place, size, role(operation, name), bold=True, family="mono"))
-        text = moment.names.cell(name, index) if moment.letters else _cell_value(moment, name, index)
-        marks.append(label(right, text, size, align="right", once=True))
+        marks.append(label(left, cell.name, size, cell.role, bold=True, family="mono"))
+        marks.append(label(right, cell.text, size, align="right", once=True))
     return marks
+
+
+class _Cell(NamedTuple):
+    """A cell that the line read or wrote: what it is called, its colour, its value as written and in full."""
+
+    name: str
+    role: Role
+    text: str
+    value: float
+
+
+def _cells(moment: Moment) -> list[_Cell]:
+    """Return the cells that the line read and wrote; of one that it replaced, the old number and the new."""
+    state, before = moment.state, moment.operation.call.before
+    found: list[_Cell] = []
+    for name, index in dict.fromkeys((*state.reads, *state.writes)):
+        place, own = f"{symbol(name)}[{', '.join(str(k) for k in index)}]", role(moment.operation, name)
+        text, value = moment.cell_text(name, index), float(state.arrays[name][index])
+        if name not in before:
+            found.append(_Cell(place, own, text, value))
+            continue
+        if (name, index) in state.writes and (name, index) in state.reads:
+            old = float(before[name][index])
+            was = text if moment.letters else moment.text(name, old)
+            found.append(_Cell(f"{tr(OLD)} {place}", "parameter", was, old))
+        found.append(_Cell(f"{tr(NEW)} {place}", own, text + "′" * moment.letters, value))
+    return sorted(found, key=lambda cell: cell.role == "written")  # what is written comes last
+
+
+def variable_said(moment: Moment, box: Box, unit: float, x: float, y: float) -> str:
+    """Return all digits of the variable, or cell, whose row is at a point; empty where there is none."""
+    state = moment.state
+    rows = _variable_boxes(moment.operation, box, unit)
+    row = next((k for k, row in enumerate(rows) if row.contains(x, y)), len(rows))
+    names = _names(moment.operation)
+    if moment.letters:
+        return ""
+    if row < len(names):
+        name = names[row]
+        return f"{name} = {full(state.variables[name])}" if name in state.variables else ""
+    cells = _cells(moment)
+    if row - len(names) >= len(cells):
+        return ""
+    cell = cells[row - len(names)]
+    return f"{cell.name} = {full(cell.value)}"
 
 
 def _float_text(moment: Moment, name: str) -> str:
     """Write a variable that is no whole number; in letters the sum that it is so far, or its own name."""
     if not moment.letters:
-        return _exact(moment.state.variables[name], _all_whole(moment.operation))
+        return scalar_text(moment, moment.state.variables[name], name)
     found = terms(moment)
     parts = anatomy(moment.operation.tree, found.line) if found and moment.terms_begun else None
     if found is None or parts is None or parts.target.name != name:
@@ -298,38 +342,3 @@ def _halves(row: Box, unit: float) -> tuple[Box, Box]:
 
 def _row_size(row: Box, unit: float) -> float:
     return min(15 * unit, row.h * 0.75)
-
-
-def _cell_value(moment: Moment, name: str, index: tuple[int, ...]) -> str:
-    return _exact(moment.state.arrays[name][index], _is_whole(moment.operation, name))
-
-
-@remembered(512)
-def _is_whole(operation: Operation, name: str) -> bool:
-    """Return whether all cells of an array are whole numbers, so that decimals would say nothing."""
-    values = final(operation, name)
-    return values.size < 100_000 and bool((values == np.round(values)).all())
-
-
-@remembered(256)
-def _all_whole(operation: Operation) -> bool:
-    """Return whether a listing has to do with arrays of whole numbers alone."""
-    return bool(operation.tree.arrays) and all(_is_whole(operation, name) for name in operation.tree.arrays)
-
-
-def _exact(value: float | np.number, whole: bool = False) -> str:
-    """Write a number with four decimals, with seven digits where four say too little; whole ones as such.
-
-    Parameters
-    ----------
-    whole : bool
-        Whether the numbers beside it are all whole.
-    """
-    if isinstance(value, int | np.integer):
-        return number(int(value), 0)
-    value = float(value)
-    if whole and value == round(value, 0) and abs(value) < 1e5:
-        return number(value, 0)
-    if abs(value) < 1e-12 or 0.01 <= abs(value) < 1e5:
-        return number(value, 4)
-    return full(value)

@@ -59,10 +59,11 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     if channels:
         over = x[:, window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
         strip = Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit)
+        alike = "b" if moment.look("b").power == moment.look("y").power else "y"  # the heading says one power
         bias = (
             moment.cell_text("b", (o,))
             if moment.letters
-            else moment.look("y").bare(float(np.asarray(given["b"])[o]))
+            else moment.look(alike).bare(float(np.asarray(given["b"])[o]))
         )
         marks += _channel_sums(moment, strip, unit, (over * w[o]).reshape(len(x), -1), "x", bias)
     return marks

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
-from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, label
+from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, Strokes, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, number
 from cnnviz.scene.pictures.layout import lowered, side_by_side, titled
@@ -100,15 +101,46 @@ def _struck(on_x: Cells, done: NDArray[np.bool_], unit: float) -> list[Mark]:
 
 
 def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
-    marks: list[Mark] = []
-    if not on.texts:
-        return marks
-    for r, c in np.argwhere(which):
-        cell = on.box_of(int(r), int(c)).inset(3 * unit)
-        line = (cell.x, cell.bottom), (cell.right, cell.y)
-        # Seen on the palest and on the darkest cells.
-        marks += [Path(line, "ground", 4 * unit), Path(line, "ink", 1.6 * unit)]
-    return marks
+    """Strike cells through and hatch them, around their numbers: those are still to be read."""
+    if not on.texts or not which.any():
+        return []
+    through: list[Line] = []
+    hatch: list[Line] = []
+    apart, size = max(9 * unit, on.cell[1] / 5), max(grid.SMALLEST_TEXT, on.size)
+    for r, c in np.argwhere(which).tolist():
+        cell = on.box_of(r, c).inset(2 * unit)
+        hole = 0.6 * size * len(on.texts[r][c]) + 6 * unit, size + 2 * unit
+        through += _rising(cell, hole, 0.0)
+        hatch += _beside(cell, hole, apart)
+    # With a rim, so that they are seen on the palest and on the darkest cells.
+    return [
+        Strokes(tuple(hatch), "ground", 2 * unit),
+        Strokes(tuple(hatch), "muted", unit),
+        Strokes(tuple(through), "ground", 4 * unit),
+        Strokes(tuple(through), "ink", 1.8 * unit),
+    ]
+
+
+Line = tuple[float, float, float, float]
+
+
+@lru_cache(maxsize=2048)  # the same at each step
+def _beside(cell: Box, hole: tuple[float, float], apart: float) -> list[Line]:
+    """Return the lines on both sides of the one through a cell's middle."""
+    count = int((cell.w + cell.h) / 2 / apart)
+    shifts = (sign * k * apart for k in range(1, count + 1) for sign in (1, -1))
+    return [line for shift in shifts for line in _rising(cell, hole, shift)]
+
+
+def _rising(cell: Box, hole: tuple[float, float], shift: float) -> list[Line]:
+    """Return a line that rises to the right through a cell, so far below its middle, around a hole there."""
+    (x, y), (wide, high) = cell.center, hole
+    left, right = max(-cell.w / 2, shift - cell.h / 2), min(cell.w / 2, shift + cell.h / 2)
+    begin, end = max(-wide / 2, shift - high / 2), min(wide / 2, shift + high / 2)
+    parts = [(left, min(right, begin)), (max(left, end), right)] if begin < end else [(left, right)]
+    return [
+        (x + one, y + shift - one, x + other, y + shift - other) for one, other in parts if other - one > 1
+    ]
 
 
 def _axes(

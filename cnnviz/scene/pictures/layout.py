@@ -39,7 +39,7 @@ def titled(
     place = grid.readable(shown, body, unit)
     numbers = place is not None
     if place is None and grid.little(shown):
-        place, numbers = grid.tight(shown, body)
+        place, numbers = grid.tight(shown, body, unit)
     if place is None and shown.values.shape[1] == 1:
         drawn, main = close_up.column_page(moment, shown, body, unit)
         page = range(main.origin[0], main.origin[0] + len(main.values))

@@ -31,11 +31,11 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     # The listing calls every parameter w; here it is called what it is in its layer.
     letter = operation.name.rpartition(".")[2]
     called, gradient = moment.called(letter), moment.called(f"d{letter}") or symbol(f"d{letter}")
-    own = f"{letter} = {called}" if called else letter
+    own = f"{letter} ({called})" if called else letter
     titles = {
-        "before": tr("{name}  before", name=own),
+        "before": tr("old {name}", name=own),
         "dw": tr("{name}  gradient", name=gradient),
-        "w": tr("{name}  after", name=own),
+        "w": tr("new {name}", name=own),
     }
     colours = {"before": "parameter", "dw": "source", "w": "written"}
     marks: list[Mark] = []
