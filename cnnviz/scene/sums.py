@@ -51,9 +51,8 @@ def draw_sum(
     lead = wide * unit + gap if start else gap if taken_off else dots
     # What is only listed stands close together; so a comma follows its number.
     widest = 230 * unit if sign != "," else 13 * unit * longest + gap
-    room = (
-        second.w - lead - dots + (gap if page.stop == found.count else 0.0)
-    )  # a sign stands before the dots
+    # After the last term no sign stands; before dots there does.
+    room = second.w - lead - dots + (gap if page.stop == found.count else 0.0)
     widths = [min(room / len(page), widest)] * len(page)
     size = min(20 * unit, (widths[0] - gap) / (0.56 * longest))
     in_row = len(page)

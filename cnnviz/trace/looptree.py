@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import textwrap
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -189,14 +190,29 @@ def read_listing(listing: Listing) -> LoopTree:
         If a line is anything else than ``for … in range(name):`` or one assignment, or if steps could
         not be told from the text alone; the sentence names the line and the reason.
     """
-    try:
-        source = inspect.getsource(listing)
-    except (OSError, TypeError) as error:
+    source = _source(listing)
+    if not source:
         name = getattr(listing, "__name__", str(listing))
         raise CnnvizError(
             tr("{listing}: its source is not at hand, so there is nothing to step through.", listing=name)
-        ) from error
-    return _Reader(listing.__name__, textwrap.dedent(source).rstrip().split("\n")).read()
+        )
+    return _Reader(listing.__name__, source).read()
+
+
+def _source(listing: Listing) -> list[str]:
+    """Return the lines of a function's source, or none if they are not to be found.
+
+    `inspect.getsource` would look for the end by splitting all of it into tokens, which takes ten times as
+    long, and in a frozen program it looks for all functions of a module in the module's file.
+    """
+    function = inspect.unwrap(listing)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return []
+    ends = (end for _, end, _, _ in code.co_positions() if end is not None)
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    own = lines[code.co_firstlineno - 1 : max(ends, default=0)]
+    return textwrap.dedent("".join(own)).rstrip().split("\n") if own else []
 
 
 class _Reader:
@@ -212,7 +228,11 @@ class _Reader:
         self.writes_arrays = False
 
     def read(self) -> LoopTree:
-        function = ast.parse("\n".join(self.source)).body[0]
+        try:
+            function = ast.parse("\n".join(self.source)).body[0]
+        except SyntaxError as error:  # its last brackets are closed on a line where nothing is computed
+            last = ast.Pass(lineno=len(self.source))
+            raise self._refuse(last, tr("a statement must fit on one line")) from error
         if not isinstance(function, ast.FunctionDef) or function.decorator_list:
             raise self._refuse(function, tr("a listing is one plain function"))
         self.parameters = tuple(argument.arg for argument in function.args.args)

@@ -13,8 +13,9 @@ from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.ui.look import icon
 
-_NOTE_STAYS, _FAULT_STAYS, _FAULT_STAYS_IN_LECTURE = 5_000, 30_000, 12_000
-"""Milliseconds: of what covers a part of the stage; as long as the pointer rests on it, it stays."""
+_NOTE_STAYS = 5_000
+_FAULT_STAYS = 12_000
+"""Milliseconds: of a note, and of a fault in the lecture view; under the pointer, either stays."""
 
 
 class Strip(QWidget):
@@ -90,7 +91,7 @@ class MessageStrip(Strip):
         self._finish()
 
     def say(self, sentence: str, error: bool = True) -> None:
-        """Show a sentence until it is closed or another one comes, or for some time."""
+        """Show a sentence until it is closed or another one comes; a note goes by itself."""
         kind = "error" if error else "note"
         if not self.isHidden() and (self.property("kind"), self.sentence.text()) == (kind, sentence):
             self._time()
@@ -107,7 +108,7 @@ class MessageStrip(Strip):
         self._time()
 
     def set_lecture(self, on: bool) -> None:
-        """Let faults go sooner while the lecture view is on."""
+        """Let faults go by themselves, too, while the lecture view is on."""
         self._lecture = on
         if not self.isHidden():
             self._time()
@@ -142,8 +143,10 @@ class MessageStrip(Strip):
         """Begin to count how long the sentence stays."""
         if self.property("kind") == "note":
             self._end.start(_NOTE_STAYS)
+        elif self._lecture:
+            self._end.start(_FAULT_STAYS)
         else:
-            self._end.start(_FAULT_STAYS_IN_LECTURE if self._lecture else _FAULT_STAYS)
+            self._end.stop()
 
     def _fade(self) -> None:
         """Go without taking the focus from where it is, unless it is here."""

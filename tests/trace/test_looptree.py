@@ -107,6 +107,7 @@ REFUSED = [
         3,
         "a statement must fit on one line",
     ),
+    ("last over lines", "def good(x, y):\n    y[0] = (\n        x[0]\n    )\n", 3, "must fit on one line"),
     ("unpacking", change("acc = 0.0", "acc, b = 0.0, 1"), 3, TARGET),
     ("attribute", change("y[n] = acc", "y.flat = acc"), 6, TARGET),
     ("chained target", change("y[n] = acc", "y[n][0] = acc"), 6, CELLS),
