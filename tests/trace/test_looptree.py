@@ -73,6 +73,16 @@ def test_indented_listing_is_read_like_any_other():
     assert tree.source == tuple(GOOD.splitlines())
 
 
+def test_a_listing_in_a_frozen_program_is_read_by_what_loaded_it():
+    class Archive:
+        def get_source(self, name):
+            return GOOD
+
+    scope = {"__name__": "packed", "__loader__": Archive()}
+    exec(compile(GOOD, "packed/listings.py", "exec"), scope)
+    assert read_listing(scope["good"]).source == tuple(GOOD.splitlines())
+
+
 def change(old, new):
     assert GOOD.count(old) == 1
     return GOOD.replace(old, new)
