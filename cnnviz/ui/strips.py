@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QEnterEvent, QKeyEvent, QShowEvent
@@ -16,6 +17,9 @@ from cnnviz.ui.look import icon
 _NOTE_STAYS = 5_000
 _FAULT_STAYS = 12_000
 """Milliseconds: of a note, and of a fault in the lecture view; under the pointer, either stays."""
+
+# Text in the lecture view is at least this part of the height.
+_LINES_IN_LECTURE = 49
 
 
 class Strip(QWidget):
@@ -108,9 +112,10 @@ class MessageStrip(Strip):
         self._time()
 
     def set_lecture(self, on: bool) -> None:
-        """Let faults go by themselves, too, while the lecture view is on."""
+        """Write large, and let faults go by themselves, too, while the lecture view is on."""
         self._lecture = on
         if not self.isHidden():
+            self._place()
             self._time()
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
@@ -132,6 +137,9 @@ class MessageStrip(Strip):
         self._place()
 
     def _place(self) -> None:
+        size = ceil(self.window().height() / _LINES_IN_LECTURE) if self._lecture else 0
+        self.sentence.setStyleSheet(f"font-size: {size}px" if size else "")
+        self.sentence.ensurePolished()
         metrics, margins = self.sentence.fontMetrics(), self.row.contentsMargins()
         lines = self.sentence.text().splitlines() or [""]
         beside = sum(part.sizeHint().width() for part in (self.sign, self.close_button))

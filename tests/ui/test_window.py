@@ -275,6 +275,16 @@ def test_in_the_lecture_view_no_word_on_the_stage_is_under_a_fiftieth_of_the_hei
         assert min(sizes) >= 22, operation.name
 
 
+def test_in_the_lecture_view_a_message_is_read_from_the_last_row_too(make_window):
+    window = make_window(1920, 1080)
+    window.message.say("A fault.")
+    usual = window.message.sentence.fontInfo().pixelSize()
+    window.set_lecture(True)
+    assert window.message.sentence.fontInfo().pixelSize() >= 22
+    window.set_lecture(False)
+    assert window.message.sentence.fontInfo().pixelSize() == usual
+
+
 def test_escape_closes_a_fault_and_does_not_yet_leave_the_lecture_view(window, tmp_path, qtbot):
     window.set_lecture(True)
     window.desk.open(str(broken(tmp_path)))
