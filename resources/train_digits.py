@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import Adam
-from cnnviz.lesson.build import build_network
 from cnnviz.lesson.files import read_file
+from cnnviz.lesson.network import build_network
 
 FOLDER = Path(__file__).resolve().parent / "lessons"
 HELD_OUT, VALIDATION = 360, 300

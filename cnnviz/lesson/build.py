@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
-from cnnviz.engine.layer import Array, Layer, Shape, shape_text
+from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.arrays import read_arrays
 from cnnviz.lesson.files import wrong
-from cnnviz.lesson.tables import InputPart, LayerPart, LessonFile, TrainingPart
+from cnnviz.lesson.network import build_network
+from cnnviz.lesson.tables import InputPart, LessonFile, TrainingPart
 from cnnviz.lesson.values import hint
 from cnnviz.text import tr
-
-# Of a network's parameters and maps together: 512 MB, of which one iteration makes a few copies.
-_MOST_NUMBERS = 2**26
 
 
 class Samples(Struct, frozen=True, eq=False):
@@ -92,55 +88,6 @@ def build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
     if faults or network is None or samples is None:
         raise wrong(path, faults)
     return network, samples
-
-
-def build_network(described: LessonFile) -> Network:
-    """Make the network that a lesson file describes; its parameters are zeros.
-
-    Raises
-    ------
-    CnnvizError
-        If a layer does not fit what the one before it puts out, or all of it would be too large.
-    """
-    shape: Shape = described.input.shape
-    numbers = prod(shape)
-    layers: list[tuple[str, Layer]] = []
-    for part in described.layers:
-        layer = _make_layer(part, shape)
-        shape = layer.output_shape(shape)
-        numbers += prod(shape) + sum(parameter.value.size for parameter in layer.parameters.values())
-        if numbers > _MOST_NUMBERS:
-            raise _too_large(part.name)
-        layers.append((part.name, layer))
-    loss, optimiser = described.loss, described.optimiser
-    return Network(
-        layers,
-        described.input.shape,
-        LOSSES[loss.kind].make(**loss.arguments) if loss else None,
-        OPTIMISERS[optimiser.kind].make(**optimiser.arguments) if optimiser else None,
-    )
-
-
-def _make_layer(part: LayerPart, shape: Shape) -> Layer:
-    entry = LAYERS[part.kind]
-    filled = {entry.filled: shape[0]} if entry.filled and shape else {}
-    try:
-        layer = entry.make(**(filled | dict(part.arguments)))
-    except (MemoryError, ValueError, OverflowError) as error:
-        raise _too_large(part.name) from error
-    layer.name = part.name
-    return layer
-
-
-def _too_large(layer: str) -> CnnvizError:
-    return CnnvizError(
-        tr(
-            "{layer}: with it, the network has more than {most:,} numbers in its parameters and maps, "
-            "which is the most; make it smaller.",
-            layer=layer,
-            most=_MOST_NUMBERS,
-        )
-    )
 
 
 def _load_parameters(path: Path, described: LessonFile, network: Network) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from cnnviz.engine.expression import read_expression
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import AT_THE_TOP, Reader, misplaced, written
 from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFile, PicturesFile
 from cnnviz.lesson.values import hint, shown
@@ -28,7 +30,25 @@ def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
     reader = Reader()
     lesson = reader.read(content, table)
     faults = [*reader.faults, *across]
+    if faults and isinstance(lesson, LessonFile):
+        faults += _misfits(lesson, faults)
     return (None, faults) if faults else (lesson, [])
+
+
+def _misfits(lesson: LessonFile, faults: Sequence[str]) -> list[str]:
+    """Find what does not fit among the layers before the first that is wrong in itself."""
+
+    def is_right(place: str) -> bool:
+        return not any(fault.startswith((f"{place}:", f"{place}.", f"{place}[")) for fault in faults)
+
+    if not (is_right("input.shape") and lesson.input and lesson.layers):
+        return []
+    parts = takewhile(lambda k: is_right(f"layers[{k}]"), range(len(lesson.layers)))
+    try:
+        build_layers([lesson.layers[k] for k in parts], lesson.input.shape)
+    except CnnvizError as error:
+        return [str(error)]
+    return []
 
 
 # ------------------------------------------------------------------------------- what stands in another table

@@ -133,6 +133,22 @@ def test_all_faults_are_told_at_once(write, content):
     )
 
 
+def test_what_does_not_fit_is_told_beside_what_is_wrong_in_itself(write, content):
+    """But not behind a layer that is wrong itself, whose output nobody knows."""
+    misfit = "conv1: a kernel of 9 × 9 does not fit an input of 4 × 4"
+    content["layers"][0]["kernel"] = 9
+    del content["title"]
+    content["layers"][1]["kind"] = "reli"
+    sentence = told(write(content))
+    assert "title: must be given" in sentence
+    assert "layers[1].kind: 'reli' is not known" in sentence
+    assert misfit in sentence
+    content["layers"].insert(0, {"name": "first", "kind": "con"})
+    assert misfit not in told(write(content))
+    del content["layers"][0], content["input"]["shape"]
+    assert misfit not in told(write(content))
+
+
 def test_a_flood_of_faults_is_cut_short(write, content):
     content["layers"] = [{"name": "a", "kind": "x"}] * 60
     sentence = told(write(content))
