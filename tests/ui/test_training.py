@@ -321,6 +321,16 @@ def test_curves_stand_in_the_stages_place_until_a_step_is_taken(window, qtbot):
     window.player.pause()
 
 
+def test_a_message_lies_over_the_curves_too(window, qtbot):
+    train(qtbot, window)
+    window.message.say("A fault.")
+    for shown in (window.stage, window.training.curves):
+        press(qtbot, window, K.Key_C, widget=window)
+        assert window.middle.currentWidget() is shown
+        on_top = window.middle.childAt(window.message.geometry().center())
+        assert window.message.isAncestorOf(on_top)
+
+
 def test_a_click_on_a_curve_goes_there(window, qtbot):
     train(qtbot, window)
     plot = window.training.curves.loss
