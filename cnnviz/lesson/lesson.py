@@ -178,10 +178,13 @@ class Lesson(Struct, frozen=True, eq=False):
         return there if image is None else there.choose(image)
 
     def trained(self, run: Run, iteration: int) -> Lesson:
-        """Return the lesson at an iteration of its training, done before; as it is, if that was another."""
+        """Return the lesson at an iteration of its training, done before; as it is, if that was another.
+
+        Nothing is trained for it: of a training that has begun again meanwhile, it is the last there is.
+        """
         if self.run is None or not self.run.is_same_as(run):
             return self
-        return replace(self, run=run).at_iteration(iteration)
+        return replace(self, run=run).at_iteration(min(iteration, run.last))
 
     def _run_through(
         self, network: Network | Graph | Album | None, index: int, iteration: int | None

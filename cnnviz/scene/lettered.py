@@ -58,8 +58,13 @@ def _kept(grid: Cells, of: Names, unit: float) -> Cells:
 def _named(grid: Cells, of: Names, unit: float) -> Cells:
     rows, columns = grid.values.shape
     places = [[grid.index_of(r, c) for c in range(columns)] for r in range(rows)]
-    prime = "′" if grid.array in of.operation.call.before else ""
-    names = tuple(tuple(of.cell(grid.array, index) + prime for index in row) for row in places)
+    names = tuple(tuple(of.cell(grid.array, index) for index in row) for row in places)
+    if grid.array in of.operation.call.before:
+        old = np.zeros((rows, columns), bool) if grid.faint is None else grid.faint
+        names = tuple(
+            tuple(name + "′" * (not is_old) for name, is_old in zip(*row, strict=True))
+            for row in zip(names, old.tolist(), strict=True)
+        )
     sums = _sums(grid, of, unit)
     if sums is not None:
         names = sums

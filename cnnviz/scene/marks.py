@@ -216,7 +216,7 @@ class Cells(Struct, frozen=True, eq=False):
     missing : NDArray[np.bool_] or None
         Cells that hold no value yet: hatched.
     faint : NDArray[np.bool_] or None
-        Cells drawn lighter: padding.
+        Cells drawn lighter: padding, and what an update has yet to replace.
     lines : bool
         Whether the cells are ruled.
     flipped : bool

@@ -12,7 +12,7 @@ from cnnviz.scene.letters import own_place
 from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, Spot, flat, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
-from cnnviz.scene.numbered import scope_of, with_numbers
+from cnnviz.scene.numbered import NEW, OLD, scope_of, with_numbers
 from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr
 from cnnviz.trace.additions import Addition, accumulates, additions, offsets_writing
@@ -33,7 +33,7 @@ class Origin(Struct, frozen=True, eq=False):
     Attributes
     ----------
     name : str
-        The cell as in ``y[1, 2, 3]``; in letters, what it is called before that.
+        The cell as in ``y[1, 2, 3]``, in an update ``old w[3]``; in letters, what it is called before that.
     value : str
         Its value in full.
     said : str
@@ -59,9 +59,7 @@ class Origin(Struct, frozen=True, eq=False):
 
 def origin(moment: Moment, array: str, index: Index) -> Origin:
     """Return where a cell comes from."""
-    name = f"{symbol(array)}[{', '.join(str(k) for k in index)}]"
-    if moment.letters:
-        name = f"{moment.names.cell(array, index)} = {name}"
+    name = _named(moment, array, index)
     value = full(float(moment.state.arrays[array][index]))
     operation = moment.operation
     if array in operation.call.writes and accumulates(operation, array):
@@ -89,6 +87,17 @@ def origin(moment: Moment, array: str, index: Index) -> Origin:
         return Origin(name, value, tr("computed by {operation}", operation=maker.name), None, {})
     step = moment.program.start(maker.name) + offset
     return Origin(name, value, _written(maker, step, moment.step.index), step, {})
+
+
+def _named(moment: Moment, array: str, index: Index) -> str:
+    """Return a cell's name, in letters with what it is called; of what an update replaces, old or new."""
+    name = f"{symbol(array)}[{', '.join(str(k) for k in index)}]"
+    letter = moment.names.cell(array, index) if moment.letters else ""
+    if array in moment.operation.call.before:
+        offset = moment.operation.step_writing(array, index)
+        is_new = offset is not None and offset <= moment.step.offset
+        name, letter = f"{tr(NEW if is_new else OLD)} {name}", letter + "′" * is_new
+    return f"{letter} = {name}" if moment.letters else name
 
 
 def _last_written(operation: Operation, array: str, index: Index) -> int | None:

@@ -106,8 +106,8 @@ class Desk(QObject):
     def _keep_training(self) -> None:
         """Keep what the lesson at hand has learnt, and where, until it is opened again."""
         run = self.lesson.run
-        if run is not None and run.done and run.nbytes <= _MOST_KEPT:
-            self._trained = run, self.lesson.iteration
+        if run is not None and run.done:
+            self._trained = (run, self.lesson.iteration) if run.nbytes <= _MOST_KEPT else None
 
     def choose(self, image: int) -> None:
         """Let another image through the network, and stay at the same step."""

@@ -118,6 +118,7 @@ class Window(QMainWindow):
         self.middle = QStackedWidget()
         self.middle.addWidget(self.stage)
         self.message = MessageStrip(self.middle)
+        self.middle.currentChanged.connect(self.message.raise_)  # what is shown next is put on top
         self.training = TrainingPane(self.middle, self.desk, self.actions_by_name)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         for pane in (self.network, self.middle, self.debugger):

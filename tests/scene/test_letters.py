@@ -221,6 +221,17 @@ def test_an_update_tells_the_old_weight_from_the_new():
     assert "w₀₀₀₃′" not in shown, "it is not computed yet"
 
 
+def test_an_update_tells_the_old_speeds_from_the_new():
+    """They stand in one row, for the listing writes each over the one before."""
+    made = program("large")
+    for line, new in ((2, 5), (3, 6), (4, 6)):
+        step = made.find("fc.w", line=line, n=5)
+        (row,) = (mark for mark in grids(compose(made, step, View(letters=True))) if mark.array == "v")
+        assert [name.endswith("′") for name in row.texts[0]] == [True] * new + [False] * (10 - new)
+        (row,) = (mark for mark in grids(compose(made, step, View())) if mark.array == "v")
+        assert row.faint.tolist() == [[False] * new + [True] * (10 - new)]
+
+
 def test_a_graph_has_names_for_its_values():
     made = program("chain")
     step = len(made) - 1

@@ -78,6 +78,21 @@ def bubble(shown: Origin) -> str:
     return next("".join(run.text for run in mark.runs) for mark in marks if isinstance(mark, Label))
 
 
+def test_of_what_an_update_replaces_the_old_is_told_from_the_new():
+    """Its listing calls both w; before the step that writes a cell, Python holds the old one there."""
+    made = programs.program("large")
+    step, before = made.find("fc.w", line=4, n=5), made.operation("fc.w").call.before
+    cells = [("w", 5), ("w", 6), ("v", 5), ("v", 6)]
+    for letters, names in (
+        (False, ["new w[5]", "old w[6]", "new v[5]", "old v[6]"]),
+        (True, ["w₁,₂′ = new w[5]", "w₂,₀ = old w[6]", "v₁,₂′ = new v[5]", "v₂,₀ = old v[6]"]),
+    ):
+        at = moment(made, step, letters=letters)
+        told = [origin(at, array, (k,)) for array, k in cells]
+        assert [found.name for found in told] == names
+        assert told[1].value == full(before["w"][6]) and told[0].value != full(before["w"][5])
+
+
 def test_padding_is_called_what_it_is(program):
     shown = origin(moment(program, 100), "x", (0, 0, 0))
     assert (shown.step, shown.said) == (None, "a zero that was put in")

@@ -90,10 +90,12 @@ def test_no_caption_is_broken_within_a_word():
 @pytest.mark.usefixtures("qapp")
 @pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
 @pytest.mark.parametrize("name, operation", [("digits", "relu1"), ("digits", "relu2"), ("columns", "relu")])
-def test_what_is_clipped_is_struck_through_around_its_number(name, operation, size):
+@pytest.mark.parametrize("letters", [False, True])
+def test_what_is_clipped_is_struck_through_around_its_number_or_name(name, operation, size, letters):
     made = program(name)
     last = made.start(operation) + len(made.operation(operation)) - 1
-    frame = compose(made, last, View(*size))
+    values = made.state(last).arrays["x"]
+    frame = compose(made, last, View(*size, letters=letters))
     shown = next(grid for grid in grids(frame) if grid.array == "x")
     strokes = [mark for mark in frame.marks if isinstance(mark, Strokes)]
     assert strokes
@@ -102,7 +104,7 @@ def test_what_is_clipped_is_struck_through_around_its_number(name, operation, si
         for column in range(columns):
             cell = shown.box_of(row, column)
             own = [line for mark in strokes for line in mark.lines if cell.contains(*middle(line))]
-            assert bool(own) == (shown.values[row, column] < 0)
+            assert bool(own) == (values[shown.index_of(row, column)] < 0)
             number = ink(shown.texts[row][column], shown.size, cell)
             assert not any(number.contains(*place) for line in own for place in along(line))
 
@@ -140,8 +142,9 @@ def along(line: tuple[float, ...]) -> list[tuple[float, float]]:
 
 
 def ink(text: str, size: float, cell: Box) -> Box:
-    """Where a number's ink is, in the middle of its cell."""
+    """Where a number's ink is, or a name's with its index under the line, in the middle of its cell."""
     metrics = QFontMetricsF(font("sans", max(8, round(size)), False))
-    wide, high = metrics.horizontalAdvance(text), metrics.capHeight()
+    wide, over = metrics.horizontalAdvance(text), metrics.tightBoundingRect(text)
     x, y = cell.center
-    return Box(x - wide / 2, y - high / 2, wide, high)
+    line = y + (metrics.ascent() - metrics.descent()) / 2
+    return Box(x - wide / 2, line + over.top(), wide, over.height())

@@ -321,6 +321,16 @@ def test_curves_stand_in_the_stages_place_until_a_step_is_taken(window, qtbot):
     window.player.pause()
 
 
+def test_a_message_lies_over_the_curves_too(window, qtbot):
+    train(qtbot, window)
+    window.message.say("A fault.")
+    for shown in (window.stage, window.training.curves):
+        press(qtbot, window, K.Key_C, widget=window)
+        assert window.middle.currentWidget() is shown
+        on_top = window.middle.childAt(window.message.geometry().center())
+        assert window.message.isAncestorOf(on_top)
+
+
 def test_a_click_on_a_curve_goes_there(window, qtbot):
     train(qtbot, window)
     plot = window.training.curves.loss
@@ -446,6 +456,29 @@ def test_a_training_that_takes_much_memory_is_let_go(window, source, monkeypatch
     window.desk.open("relu")
     window.desk.open(source())
     assert shown(window) == kept
+
+
+def test_a_training_that_has_grown_is_let_go_too(window, source, monkeypatch):
+    window.training.choose(1)
+    window.desk.open("relu")
+    window.desk.open(source())
+    assert shown(window) == 1
+    monkeypatch.setattr(desk, "_MOST_KEPT", window.training.trainer.run.nbytes - 1)
+    window.desk.open("relu")
+    window.desk.open(source())
+    assert shown(window) == 0
+
+
+def test_one_that_has_begun_again_is_not_trained_while_its_lesson_is_opened(window, qtbot, source):
+    train(qtbot, window)
+    window.desk.open("relu")
+    window.desk.open(source())
+    assert shown(window) == COUNT - 1
+    for _ in range(2):  # begin again, and pause at once
+        window.training.toggle()
+    window.desk.open("relu")
+    window.desk.open(source())
+    assert (shown(window), window.training.progress.text()) == (0, "0 / 60")
 
 
 def test_what_is_exported_is_the_iteration_at_hand(window, qtbot):

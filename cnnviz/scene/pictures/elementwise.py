@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.letters import name_width, size_of
 from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, Strokes, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, number
@@ -17,6 +18,8 @@ from cnnviz.scene.pictures.layout import lowered, side_by_side, titled
 from cnnviz.text import tr
 
 Function = Callable[[Array, float], Array]
+# A straight line from (x, y) to (x, y).
+Stroke = tuple[float, float, float, float]
 
 # f and f′ as drawn in the graph; the second argument is the leaky slope.
 FUNCTIONS: dict[str, tuple[Function, Function]] = {
@@ -39,7 +42,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     out, _ = titled(moment, grid.plane(moment, "y", prefix, focus), right, unit, tr("output"), depth)
     kind = _kind(moment)
     if kind == "relu":
-        marks += _struck(on_x, moment.state.written("y")[prefix], unit)
+        marks += _struck(moment, on_x, moment.state.written("y")[prefix], unit)
     return [*marks, *out, *_graph(moment, kind, "x", "y", side, unit)]
 
 
@@ -61,9 +64,8 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     if _kind(moment) == "relu":
         x = on_gate.values
         done = _window(moment.state.written("dx")[prefix], on_dy)
-        two_marks += _strikes(
-            on_dy, (x <= 0) & done if x.shape == on_dy.values.shape else np.zeros_like(done), unit
-        )
+        clipped = (x <= 0) & done if x.shape == on_dy.values.shape else np.zeros_like(done)
+        two_marks += _strikes(moment, on_dy, clipped, unit)
     return [*marks, *two_marks, *three_marks]
 
 
@@ -95,21 +97,24 @@ def _window(mask: NDArray[np.bool_], on: Cells) -> NDArray[np.bool_]:
     return mask.reshape(len(mask), -1)[r : r + rows, c : c + columns]
 
 
-def _struck(on_x: Cells, done: NDArray[np.bool_], unit: float) -> list[Mark]:
+def _struck(moment: Moment, on_x: Cells, done: NDArray[np.bool_], unit: float) -> list[Mark]:
     """Strike through what has been clipped so far."""
-    return _strikes(on_x, (on_x.values < 0) & _window(done, on_x), unit)
+    return _strikes(moment, on_x, (on_x.values < 0) & _window(done, on_x), unit)
 
 
-def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
-    """Strike cells through and hatch them, around their numbers: those are still to be read."""
+def _strikes(moment: Moment, on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
+    """Strike cells through and hatch them, around their numbers or names: those are still to be read."""
     if not on.texts or not which.any():
         return []
-    through: list[Line] = []
-    hatch: list[Line] = []
-    apart, size = max(9 * unit, on.cell[1] / 5), max(grid.SMALLEST_TEXT, on.size)
+    through: list[Stroke] = []
+    hatch: list[Stroke] = []
+    apart, size, high = max(9 * unit, on.cell[1] / 5), max(grid.SMALLEST_TEXT, on.size), 1.0
+    name = moment.names.longest(on.array) if moment.letters else ""
+    if name:  # it will stand in the number's place, in a size of its own and with its index under the line
+        size, high = size_of(on, ((name,),), unit), 1.25
     for r, c in np.argwhere(which).tolist():
         cell = on.box_of(r, c).inset(2 * unit)
-        hole = 0.6 * size * len(on.texts[r][c]) + 6 * unit, size + 2 * unit
+        hole = name_width(name or on.texts[r][c]) * size + 6 * unit, high * size + 2 * unit
         through += _rising(cell, hole, 0.0)
         hatch += _beside(cell, hole, apart)
     # With a rim, so that they are seen on the palest and on the darkest cells.
@@ -121,18 +126,15 @@ def _strikes(on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
     ]
 
 
-Line = tuple[float, float, float, float]
-
-
 @lru_cache(maxsize=2048)  # the same at each step
-def _beside(cell: Box, hole: tuple[float, float], apart: float) -> list[Line]:
+def _beside(cell: Box, hole: tuple[float, float], apart: float) -> tuple[Stroke, ...]:
     """Return the lines on both sides of the one through a cell's middle."""
     count = int((cell.w + cell.h) / 2 / apart)
     shifts = (sign * k * apart for k in range(1, count + 1) for sign in (1, -1))
-    return [line for shift in shifts for line in _rising(cell, hole, shift)]
+    return tuple(line for shift in shifts for line in _rising(cell, hole, shift))
 
 
-def _rising(cell: Box, hole: tuple[float, float], shift: float) -> list[Line]:
+def _rising(cell: Box, hole: tuple[float, float], shift: float) -> list[Stroke]:
     """Return a line that rises to the right through a cell, so far below its middle, around a hole there."""
     (x, y), (wide, high) = cell.center, hole
     left, right = max(-cell.w / 2, shift - cell.h / 2), min(cell.w / 2, shift + cell.h / 2)

@@ -17,13 +17,13 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     call, arrays = operation.call, moment.state.arrays
     count = len(arrays["w"])
     n = moment.variable("n")
-    written = np.arange(count) < operation.runs_until(operation.writers("w")[-1], moment.step.offset)
     rows: list[tuple[str, str, np.ndarray, np.ndarray | None]] = [
         ("before", "w", np.asarray(call.before["w"]), None),
         ("dw", "dw", np.asarray(arrays["dw"]), None),
     ]
-    rows += [(name, name, np.asarray(arrays[name]), None) for name in call.writes if name != "w"]
-    rows.append(("w", "w", np.asarray(arrays["w"]), ~written))
+    for name in (*(name for name in call.writes if name != "w"), "w"):
+        done = operation.runs_until(operation.writers(name)[-1], moment.step.offset)
+        rows.append((name, name, np.asarray(arrays[name]), np.arange(count) >= done))
     page = _page(n, count)
     name_width = 190 * unit
     side = min((box.w - name_width) / 10, box.h / len(rows) * 0.72, 92 * unit)
@@ -39,11 +39,12 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     }
     colours = {"before": "parameter", "dw": "source", "w": "written"}
     marks: list[Mark] = []
-    for k, (key, name, values, gone) in enumerate(rows):
+    for k, (key, name, values, still_old) in enumerate(rows):
         style = moment.look(name)
         place = Box(box.x + name_width, box.y + k * height + 26 * unit, side * len(page), side)
         part = values[None, page.start : page.stop]
-        missing = gone[None, page.start : page.stop] if gone is not None else None
+        old = still_old[None, page.start : page.stop] if still_old is not None else None
+        missing, faint = (old, None) if key == "w" else (None, old)  # the old w have a row of their own
         drawn = Cells(
             place,
             part,
@@ -56,6 +57,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
             grid.texts(part, style, missing),
             grid.text_size(side, side, style, unit),
             missing,
+            faint,
         )
         if key == "before" and moment.letters:
             drawn = in_cells(drawn, (tuple(moment.names.cell(name, (index,)) for index in page),), unit)
