@@ -22,6 +22,12 @@ _SMALLEST_POWER = -300
 
 _ROUNDING = 1e-9
 
+# Halves are rounded up as at school, and not to the even digit: 0.125 is 0.13.
+_UPWARDS = 1 + 1e-12
+
+# Arrays of no more cells have room for a decimal more: then a pocket calculator comes to what is shown.
+_FEW = 16
+
 
 def decimals(values: Array) -> tuple[int, int]:
     """Return with how many decimals the numbers of one array are written, and in which power of ten.
@@ -42,7 +48,8 @@ def decimals(values: Array) -> tuple[int, int]:
         return 2, max(floor(log10(largest)), _SMALLEST_POWER)
     for bound, places in ((1000, 0), (100, 1), (0.095, 2), (0.0095, 3)):
         if largest >= bound:
-            return places, 0
+            exact = np.allclose(finite, np.round(finite, places), 0, _ROUNDING)
+            return places + (places > 1 and finite.size <= _FEW and not exact), 0
     return 4, 0
 
 
@@ -63,7 +70,7 @@ def number(value: Value, places: int) -> str:
         return "∞" if value > 0 else MINUS + "∞"
     if abs(value) >= 1e7:
         return _scientific(value, 1)
-    text = f"{value:.{places}f}"
+    text = f"{value * _UPWARDS:.{places}f}"
     if text[0] == "-":
         return MINUS + text[1:] if text.strip("-0.") else text[1:]
     return text
@@ -107,7 +114,9 @@ def scaled(value: Value, places: int, power: int) -> str:
     """Write a number of an array whose heading does not say the power of ten: ``3.80·10⁻⁵``."""
     if power == 0 or value == 0 or not isfinite(value):
         return telling(value, places)
-    return f"{telling(value * 10.0**-power, places)}·{power_of_ten(power)}"
+    text = telling(value * 10.0**-power, places)
+    # One that is small beside the others may need a power of ten of its own.
+    return brief(value) if "·" in text else f"{text}·{power_of_ten(power)}"
 
 
 def power_of_ten(power: int) -> str:

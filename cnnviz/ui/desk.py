@@ -264,6 +264,7 @@ class Desk(QObject):
         """Note where we are in this lesson."""
         key = lesson_key(self._source)
         self.settings.put(f"{key}/step", self.player.cursor.index)
+        self.settings.put(f"{key}/iteration", self.lesson.iteration)
         if self.lesson.run is None:  # a training begins anew, and its first iteration has an image of its own
             self.settings.put(f"{key}/image", self.lesson.image)
         self.settings.put(f"{key}/input_gradient", self.lesson.program.view)
@@ -293,8 +294,9 @@ class Desk(QObject):
             with suppress(CnnvizError):
                 old = settings.text(f"{key}/changes")
                 self.lesson = lesson.with_descents(changed(lesson.samples, old))
-        step = settings.number(f"{key}/step", 0, 0, _LAST)
-        self._load(step)
+        # What was trained is gone with the program, and the same step of another iteration is another place.
+        there = settings.number(f"{key}/iteration", 0, 0, _LAST) == lesson.iteration
+        self._load(settings.number(f"{key}/step", 0, 0, _LAST) if there else 0)
         self._restore_marks()
 
     # --------------------------------------------------------------------------- breakpoints and bookmarks

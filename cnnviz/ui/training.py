@@ -265,9 +265,8 @@ class TrainingPane(QWidget):
         run, trainer, (theme, _) = self.trainer.run, self.trainer, self._look
         assert run is not None
         over = not trainer.begun and (bool(run.fault) or run.done == run.iterations)
-        said = tr("Pause") if trainer.running else tr("Train again") if over else tr("Train")
-        if trainer.begun and not trainer.running:
-            said = tr("Go on")
+        before = tr("Train again") if over else tr("Go on") if trainer.begun or run.done else tr("Train")
+        said = tr("Pause") if trainer.running else before
         self.train.setText(said)
         self.train.setAccessibleName(said)
         self.train.setIcon(icon("pause" if trainer.running else "play", theme.color("ground")))

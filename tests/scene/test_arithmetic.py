@@ -441,7 +441,7 @@ def test_a_small_bias_is_not_written_as_0():
     assert round(float(made.operation("conv1").call.given["b"][0]), 4) == 0.0014
     frame = compose(made, made.find("conv1", 9), view(made))
     texts = said(in_pane(frame, "stage"))
-    assert "0.0014" in texts
+    assert "0.001" in texts
 
 
 def test_what_is_compared_is_listed_with_commas_close_by():

@@ -148,3 +148,22 @@ def test_thousands_are_set_apart():
 def test_in_arithmetic_only_what_is_0_reads_as_0(value, places, text):
     """Rounding of the sixteenth digit aside."""
     assert telling(value, places) == text
+
+
+def test_few_numbers_have_a_decimal_more_so_that_a_pocket_calculator_agrees():
+    output = np.array([0.68391, 0.3953])
+    assert written(output) == ["0.684", "0.395"]
+    assert written(output * -0.1) == ["−0.0684", "−0.0395"]
+    assert written(np.tile(output, 9))[:2] == ["0.68", "0.40"]
+    assert written(np.array([0.4, -0.25])) == ["0.40", "−0.25"], "nothing more to be said"
+
+
+def test_halves_are_rounded_up_as_at_school():
+    assert [number(value, 2) for value in (0.125, 0.375, -0.125, 2.675)] == ["0.13", "0.38", "−0.13", "2.68"]
+    assert number(0.5, 0) == "1"
+
+
+def test_no_number_has_two_powers_of_ten():
+    assert scaled(7.2, 0, 5) == "7.2"
+    assert scaled(-7.2, 1, 5) == "−7.2"
+    assert scaled(3.8e-5, 1, -5) == "3.8·10⁻⁵"

@@ -60,7 +60,7 @@ def test_headings_say_what_the_lesson_calls_an_array(operation, line, headings):
 def test_products_of_an_input_gradient_have_the_decimals_and_colours_of_their_sum():
     marks = stage(frame(lesson("backward-conv"), "fc.dx", 6, m=0))
     products = next(m for m in all_marks(marks) if isinstance(m, Cells) and m.texts and not m.array)
-    assert products.texts == (("−0.034", "−0.038"),)
+    assert products.texts == (("−0.0342", "−0.0378"),)
     assert products.palette == grid(marks, "dx").palette == "gradient"
 
 

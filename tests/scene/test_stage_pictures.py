@@ -66,14 +66,14 @@ def test_no_arrow_lies_on_the_scale_of_the_output():
 
 def test_softmax_says_what_its_columns_add_up_to():
     running, done = (said(in_pane(at_stop("sigmoid-softmax", number), "stage")) for number in (7, 8))
-    assert "total 1.36" in running
-    assert "sum 1.00" in done
+    assert "total 1.360" in running
+    assert "sum 1.000" in done
     assert not any(text.startswith("sum") for text in running)
 
 
 def test_the_largest_score_is_written_as_the_score_that_it_is():
     stage = said(in_pane(at_stop("sigmoid-softmax", 6), "stage"))
-    assert "e[2] = exp(2.49 − 2.49) = 1.00" in stage
+    assert "e[2] = exp(2.493 − 2.493) = 1.000" in stage
 
 
 def test_variables_of_whole_numbers_have_no_decimals_and_others_do():

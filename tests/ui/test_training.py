@@ -416,11 +416,14 @@ def test_another_lesson_ends_it_and_training_is_not_remembered_over_a_restart(
     assert run.done == done
     window.desk.open(path)
     assert window.training.progress.text() == f"{done} / 100,000"
-    assert not window.training.trainer.running
+    assert not window.training.trainer.running and window.training.train.text() == "Go on"
+    window.training.choose(7)
+    window.player.go_to(42)
     window.close()
     again = Window(load_lesson(path), path, Settings(settings_file))
     assert again.desk.lesson.image == again.desk.lesson.run.image_of(0)
     assert (shown(again), again.training.progress.text()) == (0, "0 / 100,000")
+    assert again.player.cursor.index == 0, "step 42 was one of another iteration"
     again.close()
     again.deleteLater()
 

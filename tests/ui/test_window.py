@@ -239,11 +239,14 @@ def broken(tmp_path: Path) -> Path:
 def drop(window, path: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
-    copy, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    copy, move = Qt.DropAction.CopyAction, Qt.DropAction.MoveAction
+    none = Qt.KeyboardModifier.NoModifier
     for kind in (QDragEnterEvent, QDropEvent):
         place = QPointF(50, 50) if kind is QDropEvent else QPointF(50, 50).toPoint()
-        event = kind(place, copy, data, LEFT, none)
+        event = kind(place, copy | move, data, LEFT, none)
+        event.setDropAction(move)
         QCoreApplication.sendEvent(window, event)
+        assert event.dropAction() == copy, "who is told that a file was moved may delete it"
 
 
 def test_a_broken_file_is_told_in_the_bar_and_all_stays(window, tmp_path, qtbot):

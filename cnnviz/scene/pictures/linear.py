@@ -173,13 +173,17 @@ def pages(
         look = moment.look(next(iter(moment.operation.call.writes)))  # of what they add up to
         head = Box(box.x, place.y, name_width - 10 * unit, side)
         marks.append(label(head, tr("products") + look.factor, 17 * unit, bold=True))
+        (ends,) = grid.texts(
+            np.array([[products.min(), products.max()]]), look
+        )  # larger than their sum, maybe
+        fitting = look._replace(width=max(look.width, *map(len, ends)))
         drawn = Cells(
             place,
             piece,
             palette=look.palette,
             limit=look.limit,
             texts=grid.texts(piece, look, missing),
-            size=grid.text_size(side, side, look, unit),
+            size=grid.text_size(side, side, fitting, unit),
             missing=missing,
         )
         if moment.letters:
