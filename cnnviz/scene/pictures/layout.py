@@ -151,7 +151,8 @@ def scale(look: Look, over: Box, unit: float) -> list[Label | Cells]:
         return []
     low = 0.0 if look.palette in FROM_ZERO else -look.limit
     ends, locked = (_end(look, low), _end(look, look.limit)), look.scale != "array"
-    y, side, size = over.bottom + 6 * unit, 64 * unit, 17 * unit
+    y, size = over.bottom + 6 * unit, 17 * unit
+    side = max(64, 10.5 * max(map(len, ends)) + 7) * unit  # so that both are written at one size
     for_word = 68 * unit if locked else 0.0
     wide = min(over.w - 2 * side - for_word, 110 * unit)
     bar = Box(round(over.x + side), round(y + 6 * unit), wide, round(9 * unit))

@@ -173,9 +173,8 @@ def pages(
         look = moment.look(next(iter(moment.operation.call.writes)))  # of what they add up to
         head = Box(box.x, place.y, name_width - 10 * unit, side)
         marks.append(label(head, tr("products") + look.factor, 17 * unit, bold=True))
-        (ends,) = grid.texts(
-            np.array([[products.min(), products.max()]]), look
-        )  # larger than their sum, maybe
+        # They may be larger than what they add up to.
+        (ends,) = grid.texts(np.array([[products.min(), products.max()]]), look)
         fitting = look._replace(width=max(look.width, *map(len, ends)))
         drawn = Cells(
             place,
