@@ -124,10 +124,8 @@ def against_matplotlib(window, jump: float) -> str:  # type: ignore[no-untyped-d
     image, figure = QImage(*SIZE, QImage.Format.Format_RGB32), _figure()
     for frame in frames:  # as in the window, what comes again is kept
         _paint(image, frame)
-    ours, theirs = [], []
-    for frame in frames:
-        ours.append(_seconds(lambda frame=frame: _paint(image, frame)))
-        theirs.append(_seconds(lambda frame=frame: _draw(figure, frame)))
+    ours = [_seconds(lambda frame=frame: _paint(image, frame)) for frame in frames]
+    theirs = [_seconds(lambda frame=frame: _draw(figure, frame)) for frame in frames]
     drawn, painted = statistics.median(theirs[1:]), statistics.median(ours[1:])
     times = f"{drawn / jump:.0f} times a jump, {drawn / painted:.0f} times our painting of them"
     return f"median {drawn * 1000:7.1f} ms, {times}"
