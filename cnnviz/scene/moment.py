@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from math import isfinite
+from math import ceil, isfinite, log10
 from typing import NamedTuple
 
 import numpy as np
@@ -250,7 +250,7 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     values = _shown(operation, name)
     places, power = decimals(np.clip(values, -reach, reach) if reach < limit else values)
     if operation.phase in ("update", "descent") and places and not power:
-        places = max(places, 3)  # a step of the update is small beside the weight
+        places = max(places, 3, _places_of_change(operation, name))
     ends = (-limit, limit) if low < 0 or not whole else (limit,)
     width = max(len(number(value * 10.0**-power, places)) for value in ends)
     if not whole:
@@ -258,6 +258,16 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     end = max(_reach(operation, other) for other in _alike(operation, name))
     limit = max(end, 1.0) if pixels else end or 1.0
     return Look(_palette(operation, name, pixels), limit, places, power, width, reach or 1.0)
+
+
+def _places_of_change(operation: Operation, name: str) -> int:
+    """Return how many decimals it takes to see that an update changes an array; 6 at most."""
+    if name not in operation.call.before:
+        return 0
+    with np.errstate(invalid="ignore"):
+        change = np.abs(final(operation, name) - operation.call.before[name])
+    largest = float(change[np.isfinite(change)].max(initial=0.0))
+    return min(6, ceil(-log10(largest))) if largest > 0 else 0
 
 
 @remembered(256)

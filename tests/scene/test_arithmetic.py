@@ -6,13 +6,19 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.losses import HalfSquaredError
+from cnnviz.engine.network import Network
+from cnnviz.engine.optim import SGD
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect, Run
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbers import full, number, power_of_ten
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
 from tests.scene.looking import grids, in_pane, inside, overlap, said
 from tests.scene.programs import program, view
 from tests.scene.test_frame import panel, where
@@ -296,6 +302,18 @@ def test_an_update_shows_the_weight_before_its_step_and_after(operation):
         assert text(rows(frame)[2][0]) == f"= {at.text('w', after)}"
         if abs(before - after) > 2e-3:
             assert text(rows(frame)[1][0]).split()[1] != text(rows(frame)[2][0]).split()[1]
+
+
+def test_an_update_is_seen_however_small_the_learning_rate():
+    network = Network([("fc", Linear(2, 1))], (2,), HalfSquaredError(), SGD(1e-4))
+    network.load({"fc.w": np.array([[-0.5], [0.0625]]), "fc.b": np.zeros(1)}, "here")
+    made = Program(network.calls(network.run(np.array([1.0, 0.5]), np.array([1.0]))))
+    update = made.operation("fc.w")
+    at = moment(made, made.start("fc.w") + update.find(line=3, n=0))
+    before, after = update.call.before["w"], update.call.writes["w"]
+    assert 0 < abs(before - after).max() < 2e-4
+    assert at.text("w", before[0]) == "−0.5000"
+    assert at.text("w", after[0]) == "−0.4999"
 
 
 @pytest.mark.parametrize(
