@@ -57,10 +57,9 @@ def _headline(moment: Moment, parts: Anatomy | None, scope: dict[str, Any]) -> t
     assert isinstance(node, Loop)
     variable = node.variable
     if _exhausted(moment, node):
-        said = (
-            tr("for {name}: the only one is done") if node.count == 1 else tr("for {name}: all {count} done")
-        )
-        return (Run(said.format(name=variable, count=node.count), "muted"),)
+        if node.count == 1:
+            return (Run(tr("for {name}: its only value is done", name=variable), "muted"),)
+        return (Run(tr("for {name}: all {count} done", name=variable, count=node.count), "muted"),)
     value = moment.state.variables[variable]
     if node.count == 1:
         return (

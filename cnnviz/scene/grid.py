@@ -291,6 +291,26 @@ def text_size(width: float, height: float, look: Look, unit: float) -> float:
     return min(width * 0.9 / (0.62 * max(look.width, 3)), height * 0.46, max(26 * unit, height * 0.3))
 
 
+def column(moment: Moment, name: str, page: range, place: Box, unit: float) -> Cells:
+    """Return a piece of a vector as a column."""
+    look = moment.look(name)
+    values = np.asarray(moment.state.arrays[name])[page.start : page.stop, None]
+    missing = ~moment.state.written(name)[page.start : page.stop, None]
+    return Cells(
+        place,
+        values,
+        name,
+        (),
+        (page.start, 0),
+        "r",
+        look.palette,
+        look.limit,
+        texts(values, look, missing),
+        text_size(place.w, place.h / len(page), look, unit),
+        missing if missing.any() else None,
+    )
+
+
 def outlines(moment: Moment, grid: Cells, unit: float) -> list[Mark]:
     """Outline the cells of a grid that the step's line read or wrote."""
     marks: list[Mark] = []

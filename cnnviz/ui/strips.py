@@ -18,7 +18,7 @@ _NOTE_STAYS = 5_000
 _FAULT_STAYS = 12_000
 """Milliseconds: of a note, and of a fault in the lecture view; under the pointer, either stays."""
 
-# Text in the lecture view is at least this part of the height.
+# The height of the lecture view is at most so many times that of its text.
 _LINES_IN_LECTURE = 49
 
 

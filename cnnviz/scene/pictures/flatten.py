@@ -64,7 +64,6 @@ def _in_pieces(
     """
     box = box.whole()  # what stays the same in it is kept painted
     values, look = np.asarray(moment.state.arrays[name]), moment.look(name)
-    there = moment.state.written(name)
     body = box.below(34 * unit)
     most = max(1, int((body.w + _GAP * unit) / ((_INDEX + _GAP) * unit + _narrowest(look, unit))))
     rows = _rows(len(values), max(1, int(body.h / (_LOWEST * unit))), most, wholes)
@@ -82,20 +81,8 @@ def _in_pieces(
     for n, first in enumerate(range(page.start, page.stop, rows)):
         part = range(first, min(first + rows, page.stop))
         x = body.x + n * (wide + (_INDEX + _GAP) * unit)
-        shown, missing = values[part.start : part.stop, None], ~there[part.start : part.stop, None]
-        drawn = Cells(
-            Box(x + _INDEX * unit, body.y, wide, high * len(part)),
-            shown,
-            name,
-            (),
-            (first, 0),
-            "r",
-            look.palette,
-            look.limit,
-            grid.texts(shown, look, missing),
-            min(grid.text_size(wide, high, look, unit), 0.5 * high),
-            missing if missing.any() else None,
-        )
+        place = Box(x + _INDEX * unit, body.y, wide, high * len(part))
+        drawn = grid.column(moment, name, part, place, unit)
         pieces.append(drawn)
         marks += [drawn, *grid.outlines(moment, drawn, unit)]
     return pieces, marks

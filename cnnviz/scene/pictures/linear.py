@@ -213,22 +213,8 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     called = symbol(name) + look.factor
     said = with_part(called, moment.titled(name, text), page, len(values), head, unit)
     marks: list[Mark] = [Label(head, (Run(called, written, True), Run("  " + said, "muted")), 17 * unit)]
-    shown = values[page.start : page.stop, None]
-    missing = ~moment.state.written(name)[page.start : page.stop, None]
     place = Box(body.x + index_width, body.y, width, height * len(page))
-    drawn = Cells(
-        place,
-        shown,
-        name,
-        (),
-        (page.start, 0),
-        "r",
-        look.palette,
-        look.limit,
-        grid.texts(shown, look, missing),
-        min(grid.text_size(width, height, look, unit), 0.55 * height),
-        missing if missing.any() else None,
-    )
+    drawn = grid.column(moment, name, page, place, unit)
     marks += [drawn, *grid.outlines(moment, drawn, unit)]
     for r, index in enumerate(page):
         marks.append(
