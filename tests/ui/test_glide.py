@@ -60,11 +60,11 @@ def test_a_step_glides_and_then_rests(window, qtbot, monkeypatch):
     seen = painted(window, monkeypatch)
     qtbot.keyClick(window.stage, Qt.Key.Key_Right)
     at_rest(window, qtbot)
+    qtbot.waitUntil(lambda: seen[-1] is window.stage.frame)  # … and what rests is the step itself
     after = outlines(window.stage.frame)
     ways = [outlines(frame)[0].x for frame in seen]
     assert before[0].x <= ways[0] < after[0].x  # it sets out from where it was …
     assert ways == sorted(ways) and len(set(ways)) > 2
-    assert seen[-1] is window.stage.frame  # … and what rests is the step itself
 
 
 def test_the_step_counts_as_shown_at_its_first_painting(window, qtbot):
