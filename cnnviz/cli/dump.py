@@ -9,6 +9,7 @@ from pathlib import Path
 from cnnviz.cli.loading import load
 from cnnviz.cli.output import say
 from cnnviz.cli.parser import examples, lesson_arguments
+from cnnviz.files import write_whole
 from cnnviz.text import tr
 
 
@@ -40,7 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from cnnviz.lesson.place import step_at
-    from cnnviz.render.folder import write_whole
 
     lesson = load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
     arrays = dict(lesson.tape)

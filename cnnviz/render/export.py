@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 from threadpoolctl import threadpool_limits
 
 from cnnviz.errors import CnnvizError
-from cnnviz.render.folder import alone_in, make_folder, manifest, prepare, write_whole
+from cnnviz.files import write_whole
+from cnnviz.render.folder import alone_in, make_folder, manifest, prepare
 from cnnviz.render.frames import Look, Subject, frame_name
 from cnnviz.render.png import Png
 from cnnviz.text import tr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnviz.errors import CnnvizError
+from cnnviz.files import write_whole
 from cnnviz.render.frames import Look, Subject
 from cnnviz.text import tr
 
@@ -202,36 +202,3 @@ def _fingerprint(subject: Subject) -> str:
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file so that at every moment there is the old one or the new one, whole.
-
-    Raises
-    ------
-    CnnvizError
-        If it cannot be written; then nothing of it is left, and an old file is as it was.
-    """
-    path = Path(os.path.realpath(path))  # a link is kept, and what it leads to is replaced
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        if path.exists() and not path.is_file():
-            raise CnnvizError(tr("{file} is not a file; name another.", file=path))
-        if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError(13, os.strerror(13))
-        try:
-            with part.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise CnnvizError(
-            tr(
-                "{file} could not be written ({reason}); name another, or make room.",
-                file=path,
-                reason=error.strerror,
-            )
-        ) from error

@@ -23,10 +23,12 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
+from cnnviz.files import write_whole
 from cnnviz.lesson.expressions import Expressions
 from cnnviz.lesson.lesson import Lesson, Samples
 from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
+from cnnviz.render.png import Png
 from cnnviz.scene.frame import View, compose
 from cnnviz.scene.marks import SCALES
 from cnnviz.scene.theme import THEMES
@@ -48,7 +50,6 @@ from cnnviz.ui.panes import (
     TimelinePane,
 )
 from cnnviz.ui.rate import RateControl
-from cnnviz.ui.saving import save_picture
 from cnnviz.ui.screens import move_to, next_screen
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
@@ -372,7 +373,7 @@ class Window(QMainWindow):
         """Write the frame as PNG, and say where it is, or why it is not."""
         path = path if path.suffix else path.with_suffix(".png")
         try:
-            save_picture(self.picture(), path)
+            write_whole(path, Png()(self.picture()))
         except CnnvizError as error:
             self.message.say(str(error))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import tracemalloc
 import weakref
@@ -407,13 +408,21 @@ def test_the_saved_picture_is_the_composed_frame(window, tmp_path):
 def test_a_picture_that_cannot_be_written_is_told_and_the_old_one_stays(window, tmp_path, monkeypatch):
     path = tmp_path / "frame.png"
     path.write_bytes(b"old")
-    monkeypatch.setattr("cnnviz.ui.saving.os.fsync", full_disk)
+    monkeypatch.setattr("cnnviz.files.os.fsync", full_disk)
     window.save_picture(path)
-    assert "was not saved" in window.message.sentence.text()
+    assert "could not be written" in window.message.sentence.text()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.glob(".frame*")) == []
     window.save_picture(tmp_path / "no" / "such" / "folder.png")
-    assert "folder.png was not saved" in window.message.sentence.text()
+    assert "folder.png could not be written" in window.message.sentence.text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="such pipes are POSIX's")
+def test_a_picture_does_not_take_the_place_of_what_is_no_file(window, tmp_path):
+    os.mkfifo(tmp_path / "frame.png")
+    window.save_picture(tmp_path / "frame.png")
+    assert (tmp_path / "frame.png").is_fifo()
+    assert "frame.png is not a file" in window.message.sentence.text()
 
 
 def full_disk(_: int) -> None:
