@@ -46,9 +46,9 @@ def conv2d(rng: Rng) -> Made:
 
 def pooling(kind: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[Rng], Made]:
     def make(rng: Rng) -> Made:
-        kernel = rng.integers(1, 4, 2)
+        kernel, stride = rng.integers(1, 4, (2, 2))
         shape = rng.integers(1, 4), *(kernel + rng.integers(0, 5, 2))
-        return kind(whole(kernel), int(rng.integers(1, 4))), whole(shape)
+        return kind(whole(kernel), whole(stride)), whole(shape)
 
     return make
 
@@ -84,8 +84,11 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "max_pool2d-apart": lambda: (MaxPool2d(2), (2, 4, 5)),
     "max_pool2d-overlapping": lambda: (MaxPool2d((3, 2), 1), (2, 4, 4)),
     "max_pool2d-gaps": lambda: (MaxPool2d(1, 2), (1, 4, 3)),
+    "max_pool2d-oblong-side-by-side": lambda: (MaxPool2d((2, 3)), (2, 5, 7)),
+    "max_pool2d-strides-that-differ": lambda: (MaxPool2d((2, 3), (3, 1)), (1, 6, 5)),
     "avg_pool2d-apart": lambda: (AvgPool2d(2), (2, 4, 5)),
     "avg_pool2d-overlapping": lambda: (AvgPool2d((2, 3), 1), (2, 4, 4)),
+    "avg_pool2d-strides-that-differ": lambda: (AvgPool2d((2, 2), (1, 3)), (1, 4, 8)),
     "relu-maps": lambda: (ReLU(), (2, 2, 3)),
     "relu-column": lambda: (ReLU(), (5,)),
     "leaky_relu-maps": lambda: (LeakyReLU(), (2, 2, 3)),

@@ -202,11 +202,11 @@ def _maps(program: Program, forward: Operation, _: Operation) -> Local:
 def _windows(forward: Operation, share: Callable[[int], Array | float]) -> Array:
     """Return an array of the input's shape into which each window has put its share of each of its cells."""
     x, y, sizes = _array(forward, "x"), _array(forward, "y"), forward.sizes
-    stride = int(_array(forward, "S"))
+    down, right = (int(_array(forward, name)) for name in ("S_h", "S_w"))
     made = np.zeros(x.shape)
     for u in range(sizes["K_h"]):
         for v in range(sizes["K_w"]):
-            cells = made[:, u : u + stride * y.shape[1] : stride, v : v + stride * y.shape[2] : stride]
+            cells = made[:, u : u + down * y.shape[1] : down, v : v + right * y.shape[2] : right]
             np.maximum(cells, share(u * sizes["K_w"] + v), out=cells)
     return made
 

@@ -168,8 +168,8 @@ WORDS: Mapping[str, Words] = {
         "",
         "Of each window only the largest number goes on; its place is remembered as the window's switch.",
         (
-            r"\y{c,i,j} = \max_{u,v}\, \x{c,\,iS+u,\,jS+v}",
-            r"\part{switch}{\mathrm{switch}_{c,i,j}} = \arg\max_{u,v}\, \x{c,\,iS+u,\,jS+v}",
+            r"\y{c,i,j} = \max_{u,v}\, \x{c,\,iS_h+u,\,jS_w+v}",
+            r"\part{switch}{\mathrm{switch}_{c,i,j}} = \arg\max_{u,v}\, \x{c,\,iS_h+u,\,jS_w+v}",
         ),
         {**_MAP, **_WINDOW},
         ahead="Each cell of `y` will be the largest `x` of its window of {terms}; `switch` will tell which "
@@ -179,7 +179,7 @@ WORDS: Mapping[str, Words] = {
         "gradient of the input",
         "The gradient goes back to the cell that won; the others did not matter and get 0.",
         (
-            r"\dx{c,\,iS+u,\,jS+v} \add \dy{c,i,j}",
+            r"\dx{c,\,iS_h+u,\,jS_w+v} \add \dy{c,i,j}",
             r"(u K_w + v = \part{switch}{\mathrm{switch}_{c,i,j}})",
         ),
         {**_MAP, **_WINDOW},
@@ -189,7 +189,7 @@ WORDS: Mapping[str, Words] = {
     "avg_pool2d": Words(
         "",
         "Each window is replaced by its mean.",
-        (r"\y{c,i,j} = \frac{1}{K_h K_w} \sum_{u,v} \,\x{c,\,iS+u,\,jS+v}",),
+        (r"\y{c,i,j} = \frac{1}{K_h K_w} \sum_{u,v} \,\x{c,\,iS_h+u,\,jS_w+v}",),
         {**_MAP, **_WINDOW},
         ahead="Each cell of `y` will be the mean of its window: its {terms} cells of `x` added up, divided "
         "by {terms}.",
@@ -198,7 +198,7 @@ WORDS: Mapping[str, Words] = {
         "gradient of the input",
         "Every cell of the window had the same share in the mean, so each gets the same "
         "share of the gradient.",
-        (r"\dx{c,\,iS+u,\,jS+v} \add \frac{1}{K_h K_w}\, \dy{c,i,j}",),
+        (r"\dx{c,\,iS_h+u,\,jS_w+v} \add \frac{1}{K_h K_w}\, \dy{c,i,j}",),
         {**_MAP, **_WINDOW},
         ahead="Every `dx` begins at 0; each `dy`, divided by {terms}, will be added to every `dx` of its "
         "window.",

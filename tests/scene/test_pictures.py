@@ -123,10 +123,11 @@ def test_the_way_of_a_maximum_begins_at_the_cell_it_comes_from(name, operation, 
     marks = stage(compose(made, step, view(made)))
     shown = grid(marks, array)
     if array == "x":
-        sizes, stride = made.operation(operation).sizes, int(made.operation(operation).call.given["S"])
+        given, sizes = made.operation(operation).call.given, made.operation(operation).sizes
+        top, left = given["S_h"], 2 * given["S_w"]
         row, column = divmod(int(made.operation(operation).call.writes["switch"][1, 1, 2]), sizes["K_w"])
-        assert state["y"][1, 1, 2] == state["x"][1, stride + row, 2 * stride + column]
-        index = 1, stride + row, 2 * stride + column
+        assert state["y"][1, 1, 2] == state["x"][1, top + row, left + column]
+        index = 1, top + row, left + column
     else:
         index = 1, 1, 2
     place = shown.cell_of(index)

@@ -11,7 +11,7 @@ from cnnviz.engine.layers.pooling import Pool2d
 
 
 class AvgPool2d(Pool2d):
-    """Takes the mean of each window: y[c, i, j] = Σ x[c, i·S + u, j·S + v] / (K_h · K_w)."""
+    """Takes the mean of each window: y[c, i, j] = Σ x[c, i·S_h + u, j·S_w + v] / (K_h · K_w)."""
 
     kind = "avg_pool2d"
 
@@ -58,21 +58,21 @@ def _share(dy: Array, cells: list[Array]) -> None:
 # The listings, set as they are shown.
 # fmt: off
 
-def avg_pool2d(x, y, C, H_out, W_out, K_h, K_w, S):
+def avg_pool2d(x, y, C, H_out, W_out, K_h, K_w, S_h, S_w):
     for c in range(C):
         for i in range(H_out):
             for j in range(W_out):
                 acc = 0.0
                 for u in range(K_h):
                     for v in range(K_w):
-                        acc += x[c, i*S+u, j*S+v]
+                        acc += x[c, i*S_h+u, j*S_w+v]
                 y[c, i, j] = acc / (K_h * K_w)
 
 
-def avg_pool2d_dx(dy, dx, C, H_out, W_out, K_h, K_w, S):
+def avg_pool2d_dx(dy, dx, C, H_out, W_out, K_h, K_w, S_h, S_w):
     for c in range(C):
         for i in range(H_out):
             for j in range(W_out):
                 for u in range(K_h):
                     for v in range(K_w):
-                        dx[c, i*S+u, j*S+v] += dy[c, i, j] / (K_h * K_w)
+                        dx[c, i*S_h+u, j*S_w+v] += dy[c, i, j] / (K_h * K_w)

@@ -16,13 +16,13 @@ from cnnviz.engine.layers.pooling import Pool2d
 class MaxPool2d(Pool2d):
     """Keeps the largest number of each window, and remembers in ``switch`` which one it was.
 
-    y[c, i, j] = max over u, v of x[c, i·S + u, j·S + v]; switch[c, i, j] = u·K_w + v of the first
+    y[c, i, j] = max over u, v of x[c, i·S_h + u, j·S_w + v]; switch[c, i, j] = u·K_w + v of the first
     maximum in row order, as PyTorch has it.
     """
 
     kind = "max_pool2d"
 
-    def __init__(self, kernel: int | tuple[int, int], stride: int | None = None) -> None:
+    def __init__(self, kernel: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
         super().__init__(kernel, stride)
         self._x: Array = np.zeros(0)
         self._y: Array = np.zeros(0)
@@ -80,7 +80,7 @@ def _route(dy: Array, switch: NDArray[Any], cells: list[Array]) -> None:
 # The listings, set as they are shown.
 # fmt: off
 
-def max_pool2d(x, y, switch, C, H_out, W_out, K_h, K_w, S):
+def max_pool2d(x, y, switch, C, H_out, W_out, K_h, K_w, S_h, S_w):
     for c in range(C):
         for i in range(H_out):
             for j in range(W_out):
@@ -88,16 +88,16 @@ def max_pool2d(x, y, switch, C, H_out, W_out, K_h, K_w, S):
                 k = 0
                 for u in range(K_h):
                     for v in range(K_w):
-                        k = u*K_w+v if x[c, i*S+u, j*S+v] > best else k
-                        best = max(best, x[c, i*S+u, j*S+v])
+                        k = u*K_w+v if x[c, i*S_h+u, j*S_w+v] > best else k
+                        best = max(best, x[c, i*S_h+u, j*S_w+v])
                 y[c, i, j] = best
                 switch[c, i, j] = k
 
 
-def max_pool2d_dx(dy, switch, dx, C, H_out, W_out, K_h, K_w, S):
+def max_pool2d_dx(dy, switch, dx, C, H_out, W_out, K_h, K_w, S_h, S_w):
     for c in range(C):
         for i in range(H_out):
             for j in range(W_out):
                 for u in range(K_h):
                     for v in range(K_w):
-                        dx[c, i*S+u, j*S+v] += dy[c, i, j] if switch[c, i, j] == u*K_w+v else 0.0
+                        dx[c, i*S_h+u, j*S_w+v] += dy[c, i, j] if switch[c, i, j] == u*K_w+v else 0.0

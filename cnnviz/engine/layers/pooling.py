@@ -14,22 +14,22 @@ class Pool2d(Layer):
     ----------
     kernel : int or (int, int)
         K_h and K_w, the window's size.
-    stride : int, optional
-        S; the window's height where it is not given, so that windows do not overlap.
+    stride : int or (int, int), optional
+        S_h and S_w; the window's own size where it is not given, so that windows lie side by side.
     """
 
-    def __init__(self, kernel: int | tuple[int, int], stride: int | None = None) -> None:
+    def __init__(self, kernel: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
         super().__init__()
         self.kernel = pair(kernel)
-        self.stride = self.kernel[0] if stride is None else stride
+        self.stride = self.kernel if stride is None else pair(stride)
         positive(self.name, "kernel", *self.kernel)
-        positive(self.name, "stride", self.stride)
+        positive(self.name, "stride", *self.stride)
         self._in_shape: Shape = ()
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return (C, ⌊(H − K_h) / S⌋ + 1, ⌊(W − K_w) / S⌋ + 1)."""
+        """Return (C, ⌊(H − K_h) / S_h⌋ + 1, ⌊(W − K_w) / S_w⌋ + 1)."""
         channels, height, width = require_maps(self.name, shape)
-        kernel_h, kernel_w = self.kernel
+        (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
         if kernel_h > height or kernel_w > width:
             raise ShapeError(
                 tr(
@@ -42,14 +42,14 @@ class Pool2d(Layer):
                     width=width,
                 )
             )
-        return channels, (height - kernel_h) // self.stride + 1, (width - kernel_w) // self.stride + 1
+        return channels, (height - kernel_h) // stride_h + 1, (width - kernel_w) // stride_w + 1
 
     def _all_cells(self, maps: Array, out: Shape) -> list[Array]:
         """Return one view (N, C, H_out, W_out) for each cell of a window, of that cell in every window."""
-        (kernel_h, kernel_w), stride = self.kernel, self.stride
-        height, width = stride * out[-2], stride * out[-1]
+        (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
+        height, width = stride_h * out[-2], stride_w * out[-1]
         return [
-            maps[:, :, u : u + height : stride, v : v + width : stride]
+            maps[:, :, u : u + height : stride_h, v : v + width : stride_w]
             for u in range(kernel_h)
             for v in range(kernel_w)
         ]
@@ -57,4 +57,5 @@ class Pool2d(Layer):
     def _sizes(self, y: Array) -> dict[str, int]:
         channels, height, width = y.shape
         sizes = {"C": channels, "H_out": height, "W_out": width}
-        return {**sizes, "K_h": self.kernel[0], "K_w": self.kernel[1], "S": self.stride}
+        (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
+        return {**sizes, "K_h": kernel_h, "K_w": kernel_w, "S_h": stride_h, "S_w": stride_w}

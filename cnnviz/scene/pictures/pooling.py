@@ -76,9 +76,10 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 def _window(moment: Moment) -> tuple[int, int, int, tuple[int, int, int, int]]:
     v, sizes = moment.variable, moment.operation.sizes
-    stride = int(moment.operation.call.given["S"])
+    given = moment.operation.call.given
+    down, right = int(given["S_h"]), int(given["S_w"])
     i, j = v("i"), v("j")
-    return v("c"), i, j, (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
+    return v("c"), i, j, (i * down, j * right, sizes["K_h"], sizes["K_w"])
 
 
 def _ring(on: Cells, at: tuple[int, int], colour: str, unit: float) -> Rect:

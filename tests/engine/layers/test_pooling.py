@@ -30,6 +30,22 @@ def test_winner_of_two_windows_gets_both_gradients():
     assert layer.backward(np.array([[[[2.0, 3]]]])).tolist() == [[[[0, 5, 0]]]]
 
 
+def test_oblong_windows_lie_side_by_side_in_both_directions():
+    """What PyTorch's max_pool2d and avg_pool2d give with kernel_size=(2, 3) and no stride."""
+    x = np.arange(28.0).reshape(1, 1, 4, 7)
+    assert MaxPool2d((2, 3)).forward(x).tolist() == [[[[9, 12], [23, 26]]]]
+    assert AvgPool2d((2, 3)).forward(x).tolist() == [[[[4.5, 7.5], [18.5, 21.5]]]]
+
+
+def test_strides_differ_by_direction():
+    """What PyTorch's give with kernel_size=2, stride=(2, 1)."""
+    layer = MaxPool2d(2, (2, 1))
+    assert layer.forward(X).tolist() == [[[[4, 5, 5], [7, 7, 0]]]]
+    dx = layer.backward(np.array([[[[1.0, 2, 3], [4, 5, 6]]]]))
+    assert dx[0, 0].tolist() == [[0, 0, 5, 0], [1, 0, 0, 0], [4, 5, 6, 0], [0, 0, 0, 0]]
+    assert AvgPool2d(2, (2, 1)).forward(X).tolist() == [[[[1.75, 2, 2.5], [7, 3, -1.5]]]]
+
+
 def test_window_below_zero_keeps_its_largest():
     assert MaxPool2d(2).forward(np.full((1, 1, 2, 2), -3.0)).item() == -3
 
@@ -39,6 +55,8 @@ def test_output_shape(kind):
     assert kind(2).output_shape((32, 26, 26)) == (32, 13, 13)
     assert kind(2).output_shape((1, 5, 5)) == (1, 2, 2)
     assert kind((3, 2), 1).output_shape((1, 5, 5)) == (1, 3, 4)
+    assert kind((2, 3)).output_shape((1, 4, 6)) == (1, 2, 2)
+    assert kind(2, (1, 3)).output_shape((1, 4, 6)) == (1, 3, 2)
 
 
 @pytest.mark.parametrize("kind", [MaxPool2d, AvgPool2d])
@@ -50,7 +68,9 @@ def test_window_that_does_not_fit_is_refused_with_both_sizes(kind):
 
 
 @pytest.mark.parametrize("kind", [MaxPool2d, AvgPool2d])
-@pytest.mark.parametrize("sizes", [{"kernel": 0}, {"kernel": 2, "stride": 0}])
+@pytest.mark.parametrize(
+    "sizes", [{"kernel": 0}, {"kernel": 2, "stride": 0}, {"kernel": 2, "stride": (1, 0)}]
+)
 def test_sizes_that_make_no_sense_are_refused(kind, sizes):
     with pytest.raises(CnnvizError, match=r"is 0; it must be at least 1"):
         kind(**sizes)
