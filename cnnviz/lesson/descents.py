@@ -157,10 +157,14 @@ def changed(descents: Descents, changes: str) -> Descents:
     Raises
     ------
     CnnvizError
-        If there is no such descent, or a value is none.
+        If there is no such descent, a value is none, or something has two values.
     """
+    seen: set[str] = set()
     for word in changes.split():
         place, _, text = word.partition("=")
+        if place in seen:
+            raise CnnvizError(tr("{name} has two values; write one of them only.", name=place))
+        seen.add(place)
         name, _, key = place.partition(".")
         part, values = descents.part(name), _values(word, text)
         if key == "lr" and len(values) == 1 and values[0] > 0:

@@ -116,6 +116,7 @@ def test_changes_lead_to_the_lesson_again(content, write):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        ("one.lr=0.1 two.lr=0.2 one.lr=0.1", "one.lr has two values; write one of them only"),
         ("one.lr=fast", "one.lr=fast is not understood; write NAME.lr= with a number above 0"),
         ("one.lr=0", "one.lr=0 is not understood"),
         ("one.lr=inf", "one.lr=inf is not understood"),

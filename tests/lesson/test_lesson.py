@@ -264,3 +264,16 @@ def test_a_symbol_for_nothing_is_a_fault(write, content, key):
     content["symbols"] = {key: "Z"}
     with pytest.raises(CnnvizError, match=rf"symbols.{key}: is not known"):
         load_lesson(write(content))
+
+
+@pytest.mark.parametrize("kind", ["max_pool2d", "avg_pool2d"])
+@pytest.mark.parametrize(
+    "given, shape",
+    [({}, (2, 1)), ({"stride": 1}, (3, 2)), ({"stride": [1, 2]}, (3, 1)), ({"stride": [2, 1]}, (2, 2))],
+)
+def test_a_pool_takes_its_kernels_size_for_a_stride_or_one_for_each_direction(
+    write, content, kind, given, shape
+):
+    pool = {"name": "pool", "kind": kind, "kernel": [2, 3], **given}
+    content["layers"] = [pool, {"name": "flatten", "kind": "flatten"}, *content["layers"][2:]]
+    assert load_lesson(write(content)).tape["pool.y"].shape == (1, *shape)

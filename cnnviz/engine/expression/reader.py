@@ -275,7 +275,7 @@ def read_typed(text: str) -> tuple[Graph, dict[str, float]]:
     Raises
     ------
     CnnvizError
-        If either is not understood.
+        If either is not understood, or a name has two values.
     """
     begin = re.match(rf"\s*{RESULT}\s*=(?!=)", text)
     start = begin.end() if begin else 0
@@ -287,6 +287,8 @@ def read_typed(text: str) -> tuple[Graph, dict[str, float]]:
     rest = text[found.start(1) :] if found else ""
     for part in re.split(r"[\s,;]+", re.sub(r"\s*=\s*", "=", rest).strip(" ,;\t")) if rest else ():
         name, _, number = part.partition("=")
+        if name in values:
+            raise CnnvizError(tr("{name} has two values; write one of them only.", name=name))
         try:
             values[name] = float(number.translate(_TYPED))
         except ValueError as error:

@@ -145,6 +145,12 @@ def test_values_that_are_none_are_quoted(values):
         read_typed(f"x*x {values}")
 
 
+@pytest.mark.parametrize("values", ["x=1 y=2 y=3", "y=2, x=1, y=2", "y=1 y=a x=2"])
+def test_a_name_with_two_values_is_refused_and_named(values):
+    with pytest.raises(CnnvizError, match=r"^y has two values; write one of them only\.$"):
+        read_typed(f"f = x*y {values}")
+
+
 def test_places_are_counted_in_the_whole_line():
     with pytest.raises(CnnvizError, match=r"^Character 9: "):
         read_typed("f = x * .y   x=3")
