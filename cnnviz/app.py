@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cnnviz import cli
+from cnnviz.files import safe_name
 from cnnviz.text import tr
 
 # Of small arrays, several threads make a product slower, and on busy cores a hundred times slower. To be said
@@ -82,7 +83,7 @@ def _export_instead(lesson: str | None) -> int:
 
     source = lesson or DEFAULT
     loaded = load_lesson(source)
-    folder = Path("cnnviz-frames", loaded.name)
+    folder = Path("cnnviz-frames", safe_name(loaded.name))
     complain(
         tr(
             "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set), so no window can be opened: "

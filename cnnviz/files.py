@@ -7,7 +7,9 @@ import os
 import re
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
@@ -15,11 +17,20 @@ from cnnviz.text import tr
 PART = re.compile(r"\..{1,40}\.[0-9a-f]{8}\.part", re.DOTALL)
 """What a file is called while it is being written, beside the one whose place it takes."""
 
+# What Windows takes for devices, whatever ending is put behind it.
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+_DEVICES |= {f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"}
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
+_LONGEST_NAME = 60
+
+
+def write_whole(path: Path, content: bytes | memoryview, follow: bool = True) -> None:
     """Write a file so that at every moment there is the old one or the new one, whole.
 
-    A link is kept, and what it leads to is replaced.
+    Parameters
+    ----------
+    follow : bool
+        Whether a link is kept, and what it leads to is replaced; else it is refused as what is no file.
 
     Raises
     ------
@@ -27,37 +38,41 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
         If it cannot be written; then nothing of it is left, and what was there is as it was.
     """
     try:
-        path = Path(os.path.realpath(path))
+        path = Path(os.path.realpath(path)) if follow else path
         part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
-        _check_replaceable(path)
+        mode = _mode_to_keep(path)
         try:
             with part.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            if mode is not None:
+                with suppress(OSError):  # a file system that has no modes
+                    part.chmod(mode)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
         raise CnnvizError(
             tr(
                 "{file} could not be written ({reason}); name another, or make room.",
                 file=path,
-                reason=error.strerror or error,
+                reason=reason_of(error),
             )
         ) from error
 
 
-def _check_replaceable(path: Path) -> None:
-    """Raise unless there is nothing of that name yet, or a regular file that may be written to."""
+def _mode_to_keep(path: Path) -> int | None:
+    """Return who may do what with a regular file that may be written to; None if there is nothing yet."""
     try:
-        kind = path.lstat().st_mode
+        mode = path.lstat().st_mode
     except FileNotFoundError:
-        return
-    if not stat.S_ISREG(kind):
+        return None
+    if not stat.S_ISREG(mode):
         raise CnnvizError(tr("{file} is not a file; name another.", file=path))
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return stat.S_IMODE(mode)
 
 
 def read_whole(path: Path, most: int) -> bytes:
@@ -68,14 +83,43 @@ def read_whole(path: Path, most: int) -> bytes:
     OSError
         If it is none, is longer, or cannot be read; `strerror` says why.
     """
-    # A pipe that nobody writes to would be waited for, and a terminal would become this process's.
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-    )
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, tr("it is not a file"), str(path))
+    with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise OSError(errno.EFBIG, tr("it is too long"), str(path))
     return content
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read it.
+
+    Raises
+    ------
+    OSError
+        If it is none, or cannot be read; `strerror` says why.
+    """
+    # A pipe that nobody writes to would be waited for, and a terminal would become this process's.
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+    )
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, tr("it is not a file"), str(path))
+    return os.fdopen(handle, "rb")
+
+
+def reason_of(error: Exception) -> str:
+    """Return why something could not be read or written, as the system says it."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether Windows takes a file's name for that of a device."""
+    return name.partition(".")[0].rstrip(" ").upper() in _DEVICES
+
+
+def safe_name(name: str) -> str:
+    """Return a name for a file or a folder that is one everywhere and leads nowhere: ``..`` gives ``__``."""
+    kept = re.sub(r"[^\w. -]|^[. ]+|[. ]+$", lambda found: "_" * len(found[0]), name)[:_LONGEST_NAME]
+    return f"_{kept}" if not kept or is_reserved(kept) else kept

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from cnnviz.errors import CnnvizError
 from cnnviz.files import write_whole
-from cnnviz.render.folder import alone_in, make_folder, manifest, prepare
+from cnnviz.render.folder import alone_in, is_whole, make_folder, manifest, prepare
 from cnnviz.render.frames import Look, Subject, frame_name
 from cnnviz.render.png import Png
 from cnnviz.text import tr
@@ -66,7 +66,9 @@ def export(
     make_folder(folder)
     with alone_in(folder) as alone:
         prepare(folder, names, manifest(subject, look, settings), alone)
-        missing = [index for name, index in names.items() if not (folder / name).exists()]
+        missing = [
+            index for name, index in names.items() if not is_whole(folder / name, look.width, look.height)
+        ]
         done = len(names) - len(missing)
         yield done
         processes = min(processes or _cores(), max(1, len(missing) // _FRAMES_PER_PROCESS))
@@ -87,8 +89,13 @@ def _one_by_one(subject: Subject, folder: Path, steps: Sequence[int], look: Look
     _screenless()
     encode = Png()
     for index in steps:
-        write_whole(folder / frame_name(subject.program, index), encode(picture(subject, index, look)))
+        _write_frame(subject, index, folder, look, encode)
         yield 1
+
+
+def _write_frame(subject: Subject, index: int, folder: Path, look: Look, encode: Png) -> None:
+    content = encode(picture(subject, index, look))
+    write_whole(folder / frame_name(subject.program, index), content, follow=False)
 
 
 def picture(subject: Subject, index: int, look: Look) -> QImage:
@@ -194,7 +201,7 @@ def _end_with_parent() -> None:
 def _write(index: int) -> None:
     _, folder, look = _arguments
     subject, encode = _kept()
-    write_whole(folder / frame_name(subject.program, index), encode(picture(subject, index, look)))
+    _write_frame(subject, index, folder, look, encode)
 
 
 def _cores() -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
+import struct
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnviz.errors import CnnvizError
-from cnnviz.files import write_whole
+from cnnviz.files import PART, open_regular, read_whole, reason_of, write_whole
 from cnnviz.render.frames import Look, Subject
 from cnnviz.text import tr
 
@@ -21,6 +23,10 @@ MANIFEST = "cnnviz-export.json"
 """The file that says what a folder's frames were made with."""
 
 _STALE_SECONDS = 600
+_LONGEST_MANIFEST = 2**16
+_LONGEST_SHOWN = 60
+
+_PNG_BEGINS, _PNG_ENDS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def manifest(subject: Subject, look: Look, settings: Mapping[str, str]) -> dict[str, str]:
@@ -47,16 +53,16 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise CnnvizError(tr("{folder} is not a folder; name another.", folder=folder)) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
         raise _unusable(folder, error) from error
 
 
-def _unusable(folder: Path, error: OSError) -> CnnvizError:
+def _unusable(folder: Path, error: Exception) -> CnnvizError:
     return CnnvizError(
         tr(
             "{folder} cannot be used as a folder ({reason}); name another.",
             folder=folder,
-            reason=error.strerror,
+            reason=reason_of(error),
         )
     )
 
@@ -113,7 +119,7 @@ def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str], a
     try:
         there = set(os.listdir(folder))
         for name in there:
-            if name.startswith(".") and name.endswith(".part") and (alone or _stale(folder / name)):
+            if PART.fullmatch(name) and (alone or _stale(folder / name)):
                 (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise _unusable(folder, error) from error
@@ -129,7 +135,28 @@ def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str], a
             )
         )
     else:
-        write_whole(folder / MANIFEST, (json.dumps(wanted, indent=2) + "\n").encode())
+        write_whole(folder / MANIFEST, (json.dumps(wanted, indent=2) + "\n").encode(), follow=False)
+
+
+def is_whole(path: Path, width: int, height: int) -> bool:
+    """Return whether there is a picture of this size, from its first byte to its last.
+
+    Raises
+    ------
+    CnnvizError
+        If there is something else of that name than a file: it is not ours to replace.
+    """
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise CnnvizError(tr("{file} is not a picture; take it away, or name another folder.", file=path))
+        with open_regular(path) as file:
+            begin = file.read(len(_PNG_BEGINS) + 8)
+            file.seek(-min(len(_PNG_ENDS), os.fstat(file.fileno()).st_size), os.SEEK_END)
+            return begin == _PNG_BEGINS + struct.pack(">II", width, height) and file.read() == _PNG_ENDS
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unusable(path.parent, error) from error
 
 
 def _stale(part: Path) -> bool:
@@ -142,8 +169,8 @@ def _stale(part: Path) -> bool:
 
 def _check_manifest(folder: Path, wanted: Mapping[str, str]) -> None:
     try:
-        held = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        held = json.loads(read_whole(folder / MANIFEST, _LONGEST_MANIFEST))
+    except (OSError, ValueError, RecursionError):
         held = None
     if not isinstance(held, dict):
         raise CnnvizError(
@@ -167,8 +194,9 @@ def _check_manifest(folder: Path, wanted: Mapping[str, str]) -> None:
         )
 
 
-def _difference(key: str, held: object, wanted: str) -> str:
+def _difference(key: str, found: object, wanted: str) -> str:
     """Say what a manifest holds under a key, and what is wanted now."""
+    held = found[:_LONGEST_SHOWN] if isinstance(found, str) else tr("not said")
     said = {
         "cnnviz": tr("they were made by cnnviz {held}, and this is {wanted}", held=held, wanted=wanted),
         "lesson": tr("they show the lesson {held}, not {wanted}", held=held, wanted=wanted),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
+from cnnviz.files import safe_name
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.order import Order, order_of
 from cnnviz.lesson.place import step_at
@@ -61,7 +63,7 @@ class ExportDialog(QDialog):
         start = program.start(here.name)
         self._spans = ((0, len(program) - 1), (start, start + len(here) - 1))
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        self.folder = QLineEdit(str(Path(pictures or Path.home(), f"cnnviz-{lesson.name}")))
+        self.folder = QLineEdit(str(Path(pictures or Path.home(), f"cnnviz-{safe_name(lesson.name)}")))
         self.every = _choice([tr(level.value) for level in Level], list(Level).index(Level.MAP))
         self.span = _choice(
             [tr("the whole program"), tr("{operation} only", operation=here.name), tr("from … to …")], 0
@@ -129,7 +131,7 @@ class ExportDialog(QDialog):
         return order_of(
             self._lesson,
             self._source,
-            Path(self.folder.text().strip()).expanduser().absolute(),
+            Path(os.path.expanduser(self.folder.text().strip())).absolute(),
             list(Level)[self.every.currentIndex()],
             first,
             last,

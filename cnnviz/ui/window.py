@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
-from cnnviz.files import write_whole
+from cnnviz.files import safe_name, write_whole
 from cnnviz.lesson.expressions import Expressions
 from cnnviz.lesson.lesson import Lesson, Samples
 from cnnviz.lesson.place import step_at
@@ -362,7 +362,7 @@ class Window(QMainWindow):
         self.message.say(said, error=False)
 
     def _ask_where_to_save(self) -> None:
-        usual = f"{self.desk.lesson.name}-{self.player.cursor.index}.png"
+        usual = f"{safe_name(self.desk.lesson.name)}-{self.player.cursor.index}.png"
         path, _ = QFileDialog.getSaveFileName(
             self, tr("Save frame as picture"), usual, tr("Pictures (*.png)")
         )

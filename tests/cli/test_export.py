@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 
-from cnnviz import __version__
+from cnnviz import __version__, files
 from cnnviz.cli import output
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.place import step_at
@@ -138,10 +138,50 @@ def test_strange_pictures_are_not_taken_for_frames(mistake, painted, lesson, tmp
     assert (tmp_path / "000-conv1-o0.png").read_text() == "a photograph"
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", "\xff"])
+@pytest.mark.parametrize("content", ["", "[]", "{", "\xff", "[" * 200_000, '{"a":' * 100_000, " " * 70_000])
 def test_a_spoilt_manifest(mistake, painted, lesson, tmp_path, content):
     (tmp_path / "cnnviz-export.json").write_text(content, encoding="latin-1")
     assert "cnnviz-export.json" in mistake("export", lesson, "-o", tmp_path, *SMALL)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="such pipes and devices are POSIX's")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a device", "link to nowhere"])
+def test_a_manifest_that_is_no_file(mistake, painted, lesson, tmp_path, kind):
+    there = tmp_path / "cnnviz-export.json"
+    if kind == "pipe":
+        os.mkfifo(there)
+    elif kind == "folder":
+        there.mkdir()
+    else:
+        there.symlink_to("/dev/zero" if kind == "link to a device" else tmp_path / "nowhere")
+    sentence = mistake("export", lesson, "-o", tmp_path, *SMALL)
+    assert (
+        sentence == f"{tmp_path}: cnnviz-export.json cannot be read; name another folder, or empty this one."
+    )
+    assert sorted(os.listdir(tmp_path)) == ["cnnviz-export.json", "lesson.toml"]
+
+
+@pytest.mark.parametrize("key", ["cnnviz", "lesson", "image", "every", "to", "size", "theme", "content"])
+def test_a_manifest_that_does_not_say_all(run, mistake, painted, lesson, tmp_path, key):
+    command = ("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    run(*command)
+    manifest = tmp_path / "f" / "cnnviz-export.json"
+    said = json.loads(manifest.read_text())
+    del said[key]
+    manifest.write_text(json.dumps(said))
+    before = len(painted)
+
+    assert "frames that were made otherwise" in mistake(*command)
+    assert len(painted) == before
+
+
+def test_what_a_manifest_holds_is_not_told_at_length(run, mistake, painted, lesson, tmp_path):
+    command = ("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    run(*command)
+    manifest = tmp_path / "f" / "cnnviz-export.json"
+    said = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(said | {"theme": "d" * 9_000, "size": [0] * 9_000}))
+    assert len(mistake(*command)) < 600
 
 
 def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
@@ -167,6 +207,68 @@ def test_what_a_killed_export_left_is_cleared_away(run, painted, lesson, tmp_pat
     (tmp_path / "f" / ".000-conv1-o0.png.1234abcd.part").write_text("half")
     run("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
     assert len(frames_in(tmp_path / "f")) == 4
+
+
+def test_what_others_left_stays(run, painted, lesson, tmp_path):
+    (tmp_path / "f").mkdir()
+    names = [".notes.part", ".a.part", "b.1234abcd.part", ".c.1234ABCD.part"]
+    for name in names:
+        (tmp_path / "f" / name).write_text("mine")
+    assert run("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)[0] == 0
+    assert all((tmp_path / "f" / name).read_text() == "mine" for name in names)
+
+
+@pytest.fixture
+def exported(run, painted, lesson, tmp_path):
+    """Export four frames; return how, and the files."""
+    command = ("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    run(*command)
+    return command, [tmp_path / "f" / name for name in frames_in(tmp_path / "f")]
+
+
+def test_a_frame_that_is_not_whole_is_painted_again(run, exported):
+    command, frames = exported
+    whole = [frame.read_bytes() for frame in frames]
+    frames[0].write_bytes(b"")
+    frames[1].write_bytes(whole[1][:-1])
+    frames[2].write_bytes(whole[2][:16] + bytes(8) + whole[2][24:])  # of another size
+    assert run(*command)[1].endswith("holds 4 frames, 1 of which were there already.\n")
+    assert [frame.read_bytes() for frame in frames] == whole
+
+
+@pytest.mark.skipif(os.name != "posix", reason="such pipes are POSIX's")
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to nowhere", "link to a picture"])
+def test_what_is_no_picture_is_left_alone(mistake, exported, tmp_path, kind):
+    command, frames = exported
+    outside = tmp_path / "outside.png"
+    if kind == "link to a picture":
+        outside.write_bytes(frames[2].read_bytes())
+    frames[2].unlink()
+    if kind == "folder":
+        frames[2].mkdir()
+    elif kind == "pipe":
+        os.mkfifo(frames[2])
+    else:
+        frames[2].symlink_to(outside)
+    kept = os.lstat(frames[2])
+
+    assert mistake(*command) == f"{frames[2]} is not a picture; take it away, or name another folder."
+    assert os.lstat(frames[2]) == kept
+    assert outside.exists() == (kind == "link to a picture")
+
+
+def test_a_link_made_in_the_middle_leads_nowhere(mistake, painted, lesson, tmp_path, monkeypatch):
+    paint = exporting.picture
+
+    def linked(subject, index, look):
+        name = tmp_path / "f" / frame_name(subject.program, index)
+        if len(painted) == 2:
+            name.symlink_to(tmp_path / "outside.png")
+        return paint(subject, index, look)
+
+    monkeypatch.setattr(exporting, "picture", linked)
+    assert "is not a file" in mistake("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    assert not (tmp_path / "outside.png").exists()
 
 
 def test_two_exports_do_not_share_a_folder(mistake, painted, lesson, tmp_path):
@@ -226,7 +328,7 @@ def test_a_full_disk_ends_the_export_and_leaves_whole_frames(run, painted, lesso
         if len(painted) == 5:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(folders.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     status, out, err = run(*command)
     assert (status, out) == (2, "")
     assert re.fullmatch(

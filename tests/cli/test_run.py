@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,22 @@ def test_without_a_display_the_frames_are_written(
     )
     assert out == f"{Path('cnnviz-frames', 'lesson')} holds 6 frames.\n"
     assert len(list(Path("cnnviz-frames", "lesson").glob("*.png"))) == 6
+
+
+@pytest.mark.parametrize(
+    "file, folder",
+    [("...toml", "__"), ("..toml", "_"), (".toml", "_toml"), ("con.toml", "_con"), ("a\nb.toml", "a_b")],
+)
+def test_without_a_display_a_name_leads_nowhere(
+    run, no_display, painted, lesson, tmp_path, monkeypatch, file, folder
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    shutil.copy(lesson, file)
+    assert run(f"./{file}")[0] == 0
+    assert os.listdir("cnnviz-frames") == [folder]
+    assert sorted(os.listdir(tmp_path)) == ["here", "lesson.toml"]
+    assert sorted(os.listdir()) == sorted(["cnnviz-frames", file])
 
 
 def test_without_a_display_a_mistake_is_still_one(mistake, no_display, tmp_path, monkeypatch):
