@@ -9,7 +9,7 @@ SETUP := $(PYTHON) .ci/setup.py
 
 help:  ## show this list
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
-	@sed -n 's/^\([a-z]*\):  ## /  \1\t/p' Makefile | expand -t 10
+	@awk -F ':  ## ' '/^[a-z]+:  ## / { printf "  %-8s%s\n", $$1, $$2 }' Makefile
 
 run:  ## start the program; ARGS: a lesson or a file
 	@$(SETUP) run $(ARGS)
@@ -30,5 +30,5 @@ dev:  ## install everything a developer needs into .venv
 	@$(SETUP) dev
 
 clean:  ## remove .venv, caches and builds
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

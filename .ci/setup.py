@@ -7,9 +7,11 @@
     python3 .ci/setup.py bench [ARGS]            the benchmark
     python3 .ci/setup.py gallery [ARGS]          frames of all lessons, to be looked at
     python3 .ci/setup.py dev                     everything a developer needs, then stop
+    python3 .ci/setup.py pythons                 the Pythons of this machine that cnnviz runs on, oldest first
 
 The project's own environment is .venv, beside pyproject.toml. It is made when it is missing, was moved or
-belongs to another Python, and brought up to date when pyproject.toml has changed. System libraries that Qt
+belongs to another Python, and brought up to date when pyproject.toml has changed. CNNVIZ_VENV names another
+folder, so that a second Python has an environment of its own beside the first. System libraries that Qt
 loads and that are missing are installed with apt-get where that is allowed, and named otherwise (status 2).
 
 Only the standard library is used here, and no syntax that an old Python could not read.
@@ -21,6 +23,7 @@ import ctypes
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -31,7 +34,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
+VENV = ROOT / (os.environ.get("CNNVIZ_VENV") or ".venv")
 SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "cnnviz.json"
@@ -87,6 +90,9 @@ class SetupError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     command, *rest = arguments or ["help"]
+    if command == "pythons":
+        print(*pythons(), sep="\n")
+        return 0
     if command not in COMMANDS:
         print(__doc__)
         return 0 if command in ("help", "-h", "--help") else 2
@@ -143,6 +149,40 @@ def need_python() -> None:
             f"this is Python {sys.version.split()[0]}, and cnnviz needs {oldest} or newer: "
             f"name a newer one, as in `make run PYTHON=python{oldest}`."
         )
+
+
+def pythons() -> list[str]:
+    """One Python of each version that cnnviz runs on, oldest first: this one, those on PATH and pyenv's."""
+    found: dict[tuple[int, int], str] = {}
+    for path in candidates():
+        version = version_of(path)
+        if version is not None and version >= OLDEST_PYTHON:
+            found.setdefault(version, path)
+    return [found[version] for version in sorted(found)]
+
+
+def candidates() -> Iterator[str]:
+    yield getattr(sys, "_base_executable", None) or sys.executable
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for folder in [*folders, *sorted((pyenv / "versions").glob("*/bin"))]:
+        for path in sorted(folder.glob("python3.*")):
+            if re.fullmatch(r"python3\.\d+(\.exe)?", path.name):
+                yield str(path)
+
+
+# pyenv has commands for versions that are not in use, too, which fail; and Debian packs venv apart.
+PROBE = "import ensurepip, sys, venv; print(*sys.version_info[:4])"
+
+
+def version_of(python: str) -> tuple[int, int] | None:
+    """The version of a Python that is final and can make an environment; None of any other."""
+    try:
+        status, words = quietly([python, "-c", PROBE])
+    except OSError:
+        return None
+    said = re.fullmatch(r"(\d+) (\d+) \d+ final", words.strip())
+    return (int(said[1]), int(said[2])) if status == 0 and said else None
 
 
 # ----------------------------------------------------------------------------------------------------- system
@@ -276,18 +316,20 @@ def plan(held: dict | None, wanted: dict) -> str:
 
 
 def make_environment() -> None:
-    say(f"making .venv with Python {sys.version.split()[0]} …")
+    say(f"making {VENV.name} with Python {sys.version.split()[0]} …")
     try:
         remove(VENV)
     except OSError as error:
         raise SetupError(
-            f"the old .venv cannot be removed ({error}): remove it by hand and start again."
+            f"the old {VENV.name} cannot be removed ({error}): remove it by hand and start again."
         ) from error
     # Not sys.executable: that may be the very environment just removed.
     python = getattr(sys, "_base_executable", None) or sys.executable
     status, words = quietly([python, "-m", "venv", str(VENV)])
     if status != 0:
-        raise SetupError(f"Python could not make .venv ({last_line(words)}): mend that and start again.")
+        raise SetupError(
+            f"Python could not make {VENV.name} ({last_line(words)}): mend that and start again."
+        )
 
 
 def remove(folder: Path) -> None:
@@ -298,7 +340,7 @@ def remove(folder: Path) -> None:
 
 
 def install_project(extras: Sequence[str]) -> None:
-    say("installing what cnnviz needs into .venv, which takes a minute or two the first time …")
+    say(f"installing what cnnviz needs into {VENV.name}, which takes a minute or two the first time …")
     target = ".[{}]".format(",".join(extras)) if extras else "."
     pip = [str(PYTHON), "-m", "pip", "install", "--editable", target]
     if not sys.stdout.isatty():

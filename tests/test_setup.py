@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -103,6 +104,88 @@ def test_without_apt_the_libraries_are_named(setup, user):
 
     with pytest.raises(setup.SetupError, match=r"libEGL\.so\.1.* own package manager .*libegl1,"):
         setup.install_packages(["libegl1"], "libEGL.so.1 is missing here")
+
+
+HERE = "{} {} {} final".format(*sys.version_info)
+
+
+@pytest.fixture
+def machine(setup, monkeypatch, tmp_path):
+    """Give the machine Pythons on PATH and in pyenv: machine(path=…, pyenv=…), what each says of itself."""
+
+    def make(path=(), pyenv=()):
+        says = {Path(getattr(sys, "_base_executable", None) or sys.executable): HERE}
+        for folder, version, words in (
+            *((tmp_path / "bin", *python) for python in path),
+            *((tmp_path / "pyenv" / "versions" / python[0] / "bin", *python) for python in pyenv),
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / f"python{version}"
+            file.touch()
+            says[file] = words
+            (folder / f"python{version}-config").touch()  # is none
+
+        def quietly(command):
+            words = says[Path(command[0])]
+            return (0, words + "\n") if words else (127, "pyenv: command not found")
+
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+        monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+        monkeypatch.setattr(setup, "quietly", quietly)
+        return [Path(python).name for python in setup.pythons()[1:]]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "path, pyenv, others",
+    [
+        ((), (), []),
+        ([("3.97", "3 97 0 final")], [], ["python3.97"]),
+        ([("3.98", "3 98 1 final"), ("3.97", "3 97 4 final")], [], ["python3.97", "python3.98"]),
+        ([("3.97", "")], [("3.97", "3 97 0 final")], ["python3.97"]),  # a command of pyenv's that fails
+        ([("3.97", "3 97 0 candidate"), ("3.10", "3 10 13 final")], [("3.8", "3 8 18 final")], []),
+        ([("3.97", "Traceback …\nModuleNotFoundError: No module named 'ensurepip'")], [], []),
+    ],
+)
+def test_the_pythons_of_a_machine_are_found_oldest_first(machine, path, pyenv, others):
+    assert machine(path, pyenv) == others
+
+
+def test_a_second_python_has_an_environment_of_its_own():
+    code = "import runpy; print(runpy.run_path('.ci/setup.py')['VENV'].name)"
+    for given, name in ({}, ".venv"), ({"CNNVIZ_VENV": ".venv-newest"}, ".venv-newest"):
+        environment = {key: value for key, value in os.environ.items() if key != "CNNVIZ_VENV"} | given
+        words = [sys.executable, "-c", code]
+        done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == name
+
+
+@pytest.mark.skipif(not shutil.which("git") or not (ROOT / ".git").exists(), reason="needs the repository")
+def test_line_endings_stay_where_git_changes_them(tmp_path):
+    """A checkout as git for Windows makes it: bash could not read .ci/run with its line endings."""
+    git = ["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
+    files = [".ci/run", "Makefile", "resources/lessons/digits.toml", "cnnviz/app.py"]
+    subprocess.run([*git, "checkout-index", f"--prefix={tmp_path}/", "--", *files], cwd=ROOT, check=True)
+
+    assert [name for name in files if b"\r" in (tmp_path / name).read_bytes()] == []
+
+
+@pytest.mark.skipif(not shutil.which("make") or os.name == "nt", reason="needs make")
+def test_the_targets_are_listed_without_what_only_one_sed_knows(tmp_path):
+    sed = tmp_path / "sed"  # that of macOS takes \\t for a t
+    sed.write_text("#!/bin/sh\nexec cat\n")
+    sed.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["make", "help"],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "\n  run     start the program; ARGS: a lesson or a file\n" in done.stdout
 
 
 HELD = {"python": "3.11", "place": "/a/.venv", "pyproject": "1", "extras": ["check", "test"]}

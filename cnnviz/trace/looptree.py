@@ -207,7 +207,7 @@ def _source(listing: Listing) -> list[str]:
     """
     function = inspect.unwrap(listing)
     code = getattr(function, "__code__", None)
-    if code is None:
+    if code is None or code.co_filename == "<string>":  # every text that is run bears this name
         return []
     ends = (end for _, end, _, _ in code.co_positions() if end is not None)
     lines = linecache.getlines(code.co_filename, function.__globals__)

@@ -10,7 +10,16 @@ import weakref
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QLibraryInfo,
+    QMimeData,
+    QPointF,
+    Qt,
+    QUrl,
+    QVersionNumber,
+)
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QEnterEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QLineEdit, QWidget
 
@@ -242,8 +251,9 @@ def drop(window, path: Path) -> None:
     data.setUrls([QUrl.fromLocalFile(str(path))])
     copy, move = Qt.DropAction.CopyAction, Qt.DropAction.MoveAction
     none = Qt.KeyboardModifier.NoModifier
-    for kind in (QDragEnterEvent, QDropEvent):
-        place = QPointF(50, 50) if kind is QDropEvent else QPointF(50, 50).toPoint()
+    at = QPointF(50, 50)
+    entered = at if QLibraryInfo.version() >= QVersionNumber(6, 12) else at.toPoint()
+    for kind, place in ((QDragEnterEvent, entered), (QDropEvent, at)):
         event = kind(place, copy | move, data, LEFT, none)
         event.setDropAction(move)
         QCoreApplication.sendEvent(window, event)
