@@ -50,7 +50,7 @@ from cnnviz.ui.panes import (
     TimelinePane,
 )
 from cnnviz.ui.rate import RateControl
-from cnnviz.ui.screens import move_to, next_screen
+from cnnviz.ui.screens import Mover
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
@@ -97,6 +97,7 @@ class Window(QMainWindow):
         self._last_escape = -_LEAVES_WITHIN
         self._text_size = 0
         self.actions_by_name = make_actions(self)
+        self._mover = Mover(self)
         self._assemble()
         connect(self.actions_by_name, self._handlers())
         fill_menu_bar(self, self.actions_by_name)
@@ -250,7 +251,7 @@ class Window(QMainWindow):
             "bigger": lambda: self.set_zoom(self.zoom + 10),
             "smaller": lambda: self.set_zoom(self.zoom - 10),
             "usual": lambda: self.set_zoom(100),
-            "full": lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen),
+            "full": self._mover.toggle_full,
             "lecture": lambda: self.set_lecture(not self._lecture),
             "swap": self._swap_screens,
             "black": lambda: self.blank.toggle("#000000"),
@@ -463,12 +464,9 @@ class Window(QMainWindow):
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _swap_screens(self) -> None:
-        there = next_screen(QGuiApplication.screens(), self.screen())
-        if there is None:
-            said = tr("There is one screen only; with a projector connected, S moves the window to it.")
+        said = self._mover.swap()
+        if said:
             self.message.say(said, error=False)
-        else:
-            move_to(self, there)
 
     def _show_panes(self) -> None:
         self._note_sides()
