@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from msgspec import Struct, field
@@ -25,6 +25,14 @@ Listing = Callable[..., None]
 
 VIEWS = ("gathered", "scattered")
 """The two ways in which a convolution's input gradient can be computed; both give the same numbers."""
+
+
+class HasShape(Protocol):
+    """An array, or what is known of one before it is read."""
+
+    @property
+    def shape(self) -> Shape:
+        """Its length along each axis."""
 
 
 class Parameter:
@@ -251,7 +259,7 @@ def require_finite(layer: str, name: str, values: Array) -> None:
     )
 
 
-def require_shape(layer: str, name: str, values: Array, shape: Shape) -> None:
+def require_shape(layer: str, name: str, values: HasShape, shape: Shape) -> None:
     """Raise ShapeError if an array does not have the shape that the layer needs."""
     if values.shape != shape:
         raise ShapeError(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import io
-import lzma
+import os
+import warnings
 import zipfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnviz.errors import CnnvizError
+from cnnviz.files import open_regular, reason_of
 from cnnviz.text import tr
 
 MOST_BYTES = 512 * 2**20
@@ -23,23 +26,37 @@ MOST_BYTES = 512 * 2**20
 
 _LONGEST_HEADER = 10_000  # what NumPy itself takes for safe
 _HEAD = 16 + _LONGEST_HEADER
-
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    ValueError,  # what NumPy says of a header, and UnicodeDecodeError
-    EOFError,
-    KeyError,
-    OSError,  # bz2 has no error of its own
-    RuntimeError,  # an encrypted entry
-    NotImplementedError,  # a compression that zipfile does not know
-    SyntaxError,
-    OverflowError,
-)
+_LONGEST_TYPE = 60
+_MOST_AT_ONCE = 2**19
 
 
-def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
+class Header(NamedTuple):
+    """What a file says of an array before its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+class _Sparing:
+    """A file of which nobody reads very much at once: the list of an archive's entries may claim any size."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.seek, self.tell, self.seekable = file, file.seek, file.tell, file.seekable
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read so many bytes, or all that is left."""
+        most = _MOST_AT_ONCE + 1 if size is None or size < 0 else size
+        if most > _MOST_AT_ONCE + 1 or len(content := self._file.read(most)) > _MOST_AT_ONCE:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        return content
+
+
+Check = Callable[[Mapping[str, Header]], None]
+
+
+def read_arrays(
+    path: Path, names: Iterable[str] | None = None, check: Check | None = None
+) -> dict[str, NDArray[Any]]:
     """Read arrays of numbers from an .npz file.
 
     Parameters
@@ -48,6 +65,8 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, NDA
         The file.
     names : Iterable[str], optional
         The arrays wanted; all of them where it is not given. One that is not there is left out.
+    check : Callable, optional
+        Called with the headers of those that are there; what it raises is raised before any numbers are read.
 
     Raises
     ------
@@ -56,22 +75,47 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, NDA
         array of numbers, or would take more memory than `MOST_BYTES`.
     """
     try:
-        opened = path.open("rb")
+        opened = open_regular(path)
     except OSError as error:
         raise CnnvizError(
-            tr("{file} cannot be read ({reason}).", file=path.name, reason=error.strerror)
+            tr("{file} cannot be read ({reason}).", file=path.name, reason=reason_of(error))
         ) from error
     with opened:
-        try:
-            archive = zipfile.ZipFile(opened)
-        except _BROKEN as error:
-            raise CnnvizError(
-                tr("{file} is not an .npz file, or a broken one; save it again.", file=path.name)
-            ) from error
+        with _broken(tr("{file} is not an .npz file, or a broken one; save it again.", file=path.name)):
+            archive = zipfile.ZipFile(_Sparing(opened))
         with archive:
-            wanted = _wanted(archive, names)
-            _check_memory(path, archive, wanted)
-            return {name: _read(path, archive, name) for name in wanted}
+            headers = _headers(path, archive, names)
+            if check is not None:
+                check(headers)
+            return {name: _read(path, archive, name) for name in headers}
+
+
+@contextmanager
+def _broken(sentence: str) -> Iterator[None]:
+    """Say that something is broken, whatever zipfile and NumPy raise when they read it.
+
+    There is no list of what that is: tokenize.TokenError is one, TypeError another.
+    """
+    try:
+        yield
+    except CnnvizError:
+        raise
+    except Exception as error:
+        raise CnnvizError(sentence) from error
+
+
+@contextmanager
+def _entry(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
+    """Open an entry; what is broken in it is told by its name."""
+    with (
+        _broken(tr("{file}: {name} is broken, or not an array; save it again.", file=path.name, name=name)),
+        archive.open(f"{name}.npy") as entry,
+    ):
+        try:
+            yield entry
+        except MemoryError as error:
+            said = tr("{file}: there is not enough memory for {name}.", file=path.name, name=name)
+            raise CnnvizError(said) from error
 
 
 def _wanted(archive: zipfile.ZipFile, names: Iterable[str] | None) -> list[str]:
@@ -80,12 +124,13 @@ def _wanted(archive: zipfile.ZipFile, names: Iterable[str] | None) -> list[str]:
     return [name for name in there if name in wanted]
 
 
-def _check_memory(path: Path, archive: zipfile.ZipFile, names: Iterable[str]) -> None:
+def _headers(path: Path, archive: zipfile.ZipFile, names: Iterable[str] | None) -> dict[str, Header]:
     """Read the headers alone, and refuse before any memory is taken."""
+    headers: dict[str, Header] = {}
     total = 0
-    for name in names:
-        with _broken_named(path, name), archive.open(f"{name}.npy") as entry:
-            shape, dtype = _header(entry)
+    for name in _wanted(archive, names):
+        with _entry(path, archive, name) as entry:
+            shape, dtype = headers[name] = _header(entry)
             size = prod(shape) * dtype.itemsize
             if size > archive.getinfo(f"{name}.npy").file_size:
                 raise EOFError
@@ -95,7 +140,7 @@ def _check_memory(path: Path, archive: zipfile.ZipFile, names: Iterable[str]) ->
                     "{file}: {name} must hold numbers, but holds {dtype}.",
                     file=path.name,
                     name=name,
-                    dtype=dtype,
+                    dtype=str(dtype)[:_LONGEST_TYPE],
                 )
             )
         total += size
@@ -108,21 +153,25 @@ def _check_memory(path: Path, archive: zipfile.ZipFile, names: Iterable[str]) ->
                 most=MOST_BYTES >> 20,
             )
         )
+    return headers
 
 
-def _header(entry: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _header(entry: IO[bytes]) -> Header:
     """Read an array's shape and type, and never more than a header may take."""
     head = io.BytesIO(entry.read(_HEAD))
     version = npy.read_magic(head)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(head, max_header_size=_LONGEST_HEADER)
-    if any(size < 0 for size in shape):
-        raise ValueError(f"a negative size in {shape}")
-    return shape, dtype
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Python 2 wrote, and what Python thinks of it
+        shape, _, dtype = read(head, max_header_size=_LONGEST_HEADER)
+    if any(type(size) is not int or size < 0 for size in shape):
+        raise ValueError(f"no sizes of axes: {shape}")
+    return Header(shape, dtype)
 
 
 def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    with _broken_named(path, name), archive.open(f"{name}.npy") as entry:
+    with _entry(path, archive, name) as entry, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         array: NDArray[Any] = npy.read_array(entry, allow_pickle=False)
         if entry.read(1):  # at the end, the checksum is compared
             raise ValueError("more than the array")
@@ -138,27 +187,3 @@ def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
             )
         )
     return array
-
-
-class _broken_named:  # noqa: N801 (it reads as the statement that it makes)
-    """Turns whatever a broken entry makes zipfile and NumPy raise into a sentence that names it."""
-
-    def __init__(self, path: Path, name: str) -> None:
-        self.path, self.name = path, name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, MemoryError):
-            raise CnnvizError(
-                tr("{file}: there is not enough memory for {name}.", file=self.path.name, name=self.name)
-            ) from error
-        if isinstance(error, _BROKEN):
-            raise CnnvizError(
-                tr(
-                    "{file}: {name} is broken, or not an array; save it again.",
-                    file=self.path.name,
-                    name=self.name,
-                )
-            ) from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, shape_text
+from cnnviz.engine.layer import Array, require_shape, shape_text
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.arrays import read_arrays
+from cnnviz.files import reason_of
+from cnnviz.lesson.arrays import Header, read_arrays
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.network import build_network
 from cnnviz.lesson.tables import InputPart, LessonFile, TrainingPart
@@ -96,7 +100,14 @@ def _load_parameters(path: Path, described: LessonFile, network: Network) -> Non
     if described.seed is not None:
         network.initialise(described.seed)
     elif described.weights is not None:
-        arrays = read_arrays(_beside(path, described.weights), known)
+        shapes = {f"{layer.name}.{name}": p.value.shape for layer, name, p in network.parameters()}
+
+        def check(headers: Mapping[str, Header]) -> None:
+            for key, header in headers.items():
+                layer, _, name = key.partition(".")
+                require_shape(layer, name, header, shapes[key])
+
+        arrays = read_arrays(_beside(path, described.weights), known, check)
         network.load({key: values.astype(np.float64) for key, values in arrays.items()}, described.weights)
     elif described.parameters:
         given = {
@@ -127,13 +138,18 @@ def _check_symbols(described: LessonFile, network: Network) -> None:
 
 def _beside(path: Path, name: str) -> Path:
     """Return a file in the lesson's own folder; one that a link leads elsewhere is refused."""
-    folder = path.resolve().parent
-    beside = (folder / name).resolve()
+    try:
+        folder = path.resolve().parent
+        beside = (folder / name).resolve()
+        found = beside.lstat() if os.path.lexists(beside) else None
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        said = tr("{name}: cannot be read ({reason})", name=name, reason=reason_of(error))
+        raise CnnvizError(said) from error
     if beside.parent != folder:
         raise CnnvizError(tr("{name}: leads out of the lesson's own folder; put the file there", name=name))
-    if not beside.exists():
+    if found is None:
         raise CnnvizError(tr("{name}: there is no such file beside the lesson", name=name))
-    if not beside.is_file():
+    if not stat.S_ISREG(found.st_mode):
         raise CnnvizError(tr("{name}: is not a file", name=name))
     return beside
 
@@ -143,28 +159,37 @@ def _samples(path: Path, given: InputPart) -> Samples:
         assert given.values is not None
         _require("input.values", given.values.shape, given.shape)
         return Samples(_frozen(given.values[None]), target=given.target)
-    arrays = read_arrays(_beside(path, given.images), ("images", "labels"))
+
+    def check(headers: Mapping[str, Header]) -> None:
+        _check_images(given, headers)
+
+    arrays = read_arrays(_beside(path, given.images), ("images", "labels"), check)
+    images, labels = _frozen(arrays["images"]), _frozen(arrays["labels"])
+    return Samples(images, given.scale, labels, given.classes or ())
+
+
+def _check_images(given: InputPart, headers: Mapping[str, Header]) -> None:
+    """Refuse images and labels that do not fit, by what their file says of them."""
     for name in ("images", "labels"):
-        if name not in arrays:
+        if name not in headers:
             raise CnnvizError(tr("{file}: has no array {name}", file=given.images, name=name))
-    images, labels = arrays["images"], arrays["labels"]
-    if images.ndim == 0 or len(images) == 0:
+    (shape, _), (count, dtype) = headers["images"], headers["labels"]
+    if not shape or shape[0] == 0:
         raise CnnvizError(tr("{file}: has no images in it", file=given.images))
-    _require(f"{given.images}: images[0]", images.shape[1:], given.shape)
-    _require(f"{given.images}: labels", labels.shape, images.shape[:1])
-    if labels.dtype.kind not in "iu":
+    _require(f"{given.images}: images[0]", shape[1:], given.shape)
+    _require(f"{given.images}: labels", count, shape[:1])
+    if dtype.kind not in "iu":
         raise CnnvizError(
-            tr("{file}: labels must be whole numbers, but are {dtype}", file=given.images, dtype=labels.dtype)
+            tr("{file}: labels must be whole numbers, but are {dtype}", file=given.images, dtype=dtype)
         )
-    if given.show >= len(images):
+    if given.show >= shape[0]:
         raise CnnvizError(
             tr(
                 "input.show: must be at most {last}, the last of the images, is {show}",
-                last=len(images) - 1,
+                last=shape[0] - 1,
                 show=given.show,
             )
         )
-    return Samples(_frozen(images), given.scale, _frozen(labels), given.classes or ())
 
 
 def _require_some_to_learn_from(training: TrainingPart | None, samples: Samples) -> None:
@@ -183,7 +208,7 @@ def target_of(network: Network, samples: Samples, index: int) -> Array | None:
     if samples.labels is None or network.loss is None:
         return samples.target
     label, outputs = int(samples.labels[index]), network.shapes[-1]
-    return np.full(1, float(label)) if outputs == (1,) else np.eye(outputs[0])[label]
+    return np.full(1, float(label)) if outputs == (1,) else (np.arange(outputs[0]) == label).astype(float)
 
 
 def build_run(training: TrainingPart, network: Network, samples: Samples) -> Run:

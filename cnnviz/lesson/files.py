@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
+from errno import EFBIG
 from pathlib import Path
 
 from cnnviz.errors import CnnvizError
+from cnnviz.files import read_whole, reason_of
 from cnnviz.lesson.check import check
 from cnnviz.lesson.tables import AnyFile
 from cnnviz.resources import resource
 from cnnviz.text import tr
 
 _LARGEST_FILE = 4 * 2**20
+_DEEPEST = 16
 _MOST_FAULTS = 20
 
 
@@ -78,40 +82,87 @@ def read_file(path: Path) -> AnyFile:
     CnnvizError
         If it cannot be read or is wrong; the sentence lists all faults.
     """
+    text = _content(path)
+    if _has_long_keys(text):
+        raise _too_deep(path)
     try:
-        content = tomllib.loads(_content(path))
+        content = tomllib.loads(text)
     except RecursionError as error:
-        raise CnnvizError(tr("{file}: its lists are nested too deeply.", file=path.name)) from error
+        raise _too_deep(path) from error
     except ValueError as error:  # TOMLDecodeError is one, and so is a number of too many digits
         raise CnnvizError(
             tr("{file} is not valid TOML: {reason}.", file=path.name, reason=_first_line(error))
         ) from error
+    if _is_deep(content):
+        raise _too_deep(path)
     described, faults = check(content)
     if described is None:
         raise wrong(path, faults)
     return described
 
 
+def _too_deep(path: Path) -> CnnvizError:
+    return CnnvizError(
+        tr(
+            "{file}: its tables and lists are nested too deeply; {most} levels are the most.",
+            file=path.name,
+            most=_DEEPEST,
+        )
+    )
+
+
+# What stands beside keys, from where it opens: texts and comments. Each is read once, so `*+` and `++`.
+_BESIDE_KEYS = {
+    "#": re.compile(r"[^\n]*+"),
+    "'": re.compile(r"[^'\n]*+'"),
+    '"': re.compile(r'(?:[^"\\\n]++|\\.)*+"'),
+    "'''": re.compile(r"(?:[^']++|'(?!''))*+'''"),
+    '"""': re.compile(r'(?:[^"\\]++|\\.|"(?!""))*+"""', re.DOTALL),
+}
+_OPENS = re.compile("|".join(sorted(_BESIDE_KEYS, reverse=True)))
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_DEEPEST}}}")
+
+
+def _has_long_keys(text: str) -> bool:
+    """Return whether there is a key of too many parts, a.b.c…, over which `tomllib` takes ever longer."""
+    bare, at = [], 0
+    while (opened := _OPENS.search(text, at)) is not None:
+        closed = _BESIDE_KEYS[opened[0]].match(text, opened.end())
+        bare.append(text[at : opened.start()] + ("" if opened[0] == "#" else "_"))  # a part may be a text
+        at = closed.end() if closed else len(text)  # there, reading ends with a fault
+    bare.append(text[at:])
+    return _LONG_KEY.search("".join(bare)) is not None
+
+
+def _is_deep(content: object) -> bool:
+    level = [content]
+    for _ in range(_DEEPEST):
+        level = [inner for part in level for inner in _inside(part)]
+    return any(isinstance(part, dict | list) for part in level)
+
+
+def _inside(part: object) -> Iterable[object]:
+    return part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+
+
 def _content(path: Path) -> str:
     try:
-        if path.exists() and not path.is_file():
-            raise CnnvizError(tr("{file} is not a file; name a lesson file.", file=path))
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
+        content = read_whole(path, _LARGEST_FILE)
     except FileNotFoundError as error:
         raise CnnvizError(tr("{file}: there is no such file.", file=path)) from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise CnnvizError(tr("{file} cannot be read ({reason}).", file=path, reason=reason)) from error
-    if len(content) > _LARGEST_FILE:
+        if isinstance(error, OSError) and error.errno == EFBIG:
+            raise CnnvizError(
+                tr(
+                    "{file} is larger than {most} MB, which is the most for a lesson file; "
+                    "put its numbers into an .npz file beside it.",
+                    file=path.name,
+                    most=_LARGEST_FILE >> 20,
+                )
+            ) from error
         raise CnnvizError(
-            tr(
-                "{file} is larger than {most} MB, which is the most for a lesson file; "
-                "put its numbers into an .npz file beside it.",
-                file=path.name,
-                most=_LARGEST_FILE >> 20,
-            )
-        )
+            tr("{file} cannot be read ({reason}).", file=path, reason=reason_of(error))
+        ) from error
     try:
         return content.decode("utf-8-sig")  # some editors begin a file with a mark
     except UnicodeDecodeError as error:

@@ -19,7 +19,7 @@ from cnnviz.trace.program import Program
 from cnnviz.trace.views import stops_in
 
 _NUMBER = re.compile(r"[+-]?\d+")
-_PLACE = re.compile(r"([^\[\]\s]+)\s*(?:\[([\d\s,]*)\])?")
+_PLACE = re.compile(r"([^\[\]\s]+)\s*(?:\[\s*((?:\d+\s*,\s*)*(?:\d+\s*)?)\])?")
 
 
 def step_at(program: Program, words: str) -> int:
@@ -64,7 +64,7 @@ def _numbered(program: Program, words: str) -> int:
 def _writing(program: Program, operation: Operation, words: str, index: str) -> int:
     """Return the step of an operation at which a cell of its result is written."""
     result, shape = result_of(program, operation)
-    cell = tuple(int(k) for k in index.split(",") if k.strip() and len(k) < 20)
+    cell = tuple(int(k) for k in re.findall(r"\d+", index) if len(k) < 20)
     if len(cell) != len(shape) or any(k >= size for k, size in zip(cell, shape, strict=True)):
         raise CnnvizError(
             tr(

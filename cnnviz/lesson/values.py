@@ -12,6 +12,7 @@ import numpy as np
 from cnnviz.catalogue import Range
 from cnnviz.engine.expression import read_expression
 from cnnviz.errors import CnnvizError
+from cnnviz.files import is_reserved
 from cnnviz.text import tr
 
 RESERVED = ("at", "input", "loss")
@@ -19,6 +20,7 @@ RESERVED = ("at", "input", "loss")
 
 _LONGEST_NAME = 40
 _LONGEST_TEXT = 500
+_LONGEST_NAME_OF_FILE = 100
 _MOST_AXES = 4
 
 Text = NewType("Text", str)
@@ -108,6 +110,8 @@ def data_file(value: Any, _: Any = None) -> DataFile:
     word = string(value)
     if (
         not word.endswith(".npz")
+        or len(word) > _LONGEST_NAME_OF_FILE
+        or is_reserved(word)
         or word.startswith(".")
         or not word.isprintable()
         or set(word) & set('/\\:*?"<>|')

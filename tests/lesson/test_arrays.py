@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson import arrays
 from cnnviz.lesson.arrays import read_arrays
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.resources import resource
@@ -83,6 +84,13 @@ def test_what_is_no_number(tmp_path, values):
         header((2,)) + bytes(17),
         header((-2,)) + bytes(16),
         header((2,), "<f8 nonsense"),
+        header((2,)).replace(b"(2,)", b"(2,["),
+        header((2,)).replace(b"(2,)", b"True"),
+        header((2,)).replace(b"(2,)", b"2   "),
+        header((True,)) + bytes(8),
+        header((2,)).replace(b"{", b"["),
+        b"\x93NUMPY\x01\x00\x00\x02" + b"(" * 512,
+        b"\x93NUMPY\x01\x00\x00\x02" + b"-" * 512,
         header((2**62, 2**62)),
     ],
 )
@@ -118,6 +126,31 @@ def test_a_bomb_takes_no_memory(tmp_path):
 
     assert peak < 2**20
     assert "broken" in sentence or "would take 3,072 MB of memory; 512 MB are the most" in sentence
+
+
+def test_shapes_are_looked_at_before_numbers_are_read(write, content, tmp_path, monkeypatch):
+    """66 million zeros are half a megabyte in a file; they were read before they were found not to fit."""
+    read, really_read = [], arrays._read
+
+    def noted(path, archive, name):
+        read.append((path.name, name))
+        return really_read(path, archive, name)
+
+    monkeypatch.setattr(arrays, "_read", noted)
+    path = write(content, np.zeros((20, 1, 4, 5)))
+    del content["seed"]
+    with pytest.raises(CnnvizError, match=r"images\[0\]: has shape 1 × 4 × 5, but must have 1 × 4 × 4"):
+        load_lesson(path)
+    np.savez(tmp_path / "w.npz", **{"fc.w": np.zeros((8, 4))})
+    with pytest.raises(CnnvizError, match="fc: w has shape 8 × 4, but the layer needs 8 × 3"):
+        load_lesson(write(content | {"weights": "w.npz"}))
+    assert read == [("images.npz", "images"), ("images.npz", "labels")]
+
+
+def test_a_list_of_entries_without_end(tmp_path):
+    """The end of an archive says how long the list of its entries is; as much would be read at once."""
+    np.savez(tmp_path / "a.npz", **{f"array_{k:0100}": np.zeros(1) for k in range(4_000)})
+    assert "is not an .npz file, or a broken one" in told(tmp_path / "a.npz")
 
 
 def test_many_arrays_are_counted_together(tmp_path, monkeypatch):

@@ -53,6 +53,10 @@ def test_numbers_and_names(program):
         ("conv1[4,0,0]", "conv1[4,0,0] is not a cell: conv1 has shape 4 × 8 × 8, so its last one is "),
         ("conv1[0,0]", "conv1[0,0] is not a cell"),
         ("conv1[]", "conv1[] is not a cell"),
+        ("conv1[1 1]", "'conv1[1 1]' names no step"),
+        ("conv1[1,,1]", "'conv1[1,,1]' names no step"),
+        ("conv1[,]", "'conv1[,]' names no step"),
+        ("conv1[0,0," + "9" * 30 + "]", "conv1[0,0,"),
     ],
 )  # fmt: skip
 def test_what_names_no_step(program, words, sentence):
