@@ -6,6 +6,8 @@ are looked up whole, before their numbers are put in: languages order words diff
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 
 _catalogue: Mapping[str, str] = {}
@@ -19,7 +21,7 @@ def tr(sentence: str, /, **values: object) -> str:
     sentence : str
         The English sentence, with ``{name}`` where a value goes.
     **values : object
-        What goes there.
+        What goes there; texts as `plain` has them, since files and their names may hold anything.
 
     Returns
     -------
@@ -27,7 +29,23 @@ def tr(sentence: str, /, **values: object) -> str:
         The sentence in the chosen language; the English one where no translation is known.
     """
     translated = _catalogue.get(sentence, sentence)
-    return translated.format(**values) if values else translated
+    told = {name: plain(str(value)) if isinstance(value, _TEXTS) else value for name, value in values.items()}
+    return translated.format(**told) if told else translated
+
+
+_TEXTS = (str, os.PathLike, Exception)
+
+# Control characters; marks without a width, and those that turn the direction of what follows; ends of lines;
+# halves of characters, which file names may have.
+_HIDDEN = re.compile(
+    "[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def plain(words: str) -> str:
+    r"""Write what would not be seen, or would change how the rest is seen, as Python does: ``\x1b``."""
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), words)
 
 
 def use_language(catalogue: Mapping[str, str]) -> None:

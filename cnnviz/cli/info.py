@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cnnviz.cli.loading import load
 from cnnviz.cli.output import say
 from cnnviz.cli.parser import examples, lesson_arguments
-from cnnviz.text import tr
+from cnnviz.text import plain, tr
 
 if TYPE_CHECKING:
     from cnnviz.lesson.build import Samples
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from cnnviz.lesson.expressions import Expressions
 
     lesson = load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
-    say(f"{lesson.title} ({lesson.name})\n{textwrap.fill(lesson.sentence, 92)}\n")
+    say(f"{lesson.title} ({plain(lesson.name)})\n{textwrap.fill(lesson.sentence, 92)}\n")
     if isinstance(lesson.samples, Expressions):
         say(_expression_text(lesson.samples, lesson.image) + "\n")
     elif isinstance(lesson.samples, Album):

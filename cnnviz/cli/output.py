@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from cnnviz.errors import CnnvizError
-from cnnviz.text import tr
+from cnnviz.text import plain, tr
 
 MISTAKE, INTERRUPTED, TERMINATED = 2, 130, 143
 
@@ -20,9 +20,9 @@ PROGRESS_SECONDS = 4.0
 
 
 def say(words: str) -> None:
-    """Write to stdout, now."""
+    """Write lines to stdout, now."""
     try:
-        print(words, flush=True)
+        print("\n".join(map(plain, words.split("\n"))), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -32,7 +32,8 @@ def say(words: str) -> None:
 
 def complain(sentence: str) -> None:
     """Write one sentence to stderr."""
-    print(f"cnnviz: {sentence}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # then there is nowhere to say so
+        print(f"cnnviz: {plain(sentence)}", file=sys.stderr, flush=True)
 
 
 def drop_output() -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QTool
 
 from cnnviz.errors import CnnvizError
 from cnnviz.scene.theme import Theme
-from cnnviz.text import tr
+from cnnviz.text import plain, tr
 from cnnviz.ui.look import icon
 
 _NOTE_STAYS = 5_000
@@ -96,7 +96,7 @@ class MessageStrip(Strip):
 
     def say(self, sentence: str, error: bool = True) -> None:
         """Show a sentence until it is closed or another one comes; a note goes by itself."""
-        kind = "error" if error else "note"
+        kind, sentence = "error" if error else "note", plain(sentence)
         if not self.isHidden() and (self.property("kind"), self.sentence.text()) == (kind, sentence):
             self._time()
             return

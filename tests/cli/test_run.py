@@ -90,6 +90,34 @@ def test_a_lesson_of_pictures_has_no_other_image(mistake):
     )
 
 
+HOSTILE = "a\x1b]0;owned\x07\n\u202egpj\udcff"
+SEEN = r"a\x1b]0;owned\x07\n\u202egpj\udcff"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such names")
+def test_names_of_files_do_nothing_to_a_terminal(run, painted, lesson, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(lesson, f"{HOSTILE}.toml")
+    Path(f"{HOSTILE}.npz").mkdir()
+    Path("wrong.toml").write_text('"a\x7f\x9b" = 1'.replace("\x7f", "\\u001b"), encoding="utf-8")
+    said = [
+        run("info", f"{HOSTILE}.toml"),
+        run("info", f"{HOSTILE}.nix"),
+        run("info", HOSTILE),
+        run("info", "digits", HOSTILE),
+        run("info", "wrong.toml"),
+        run("dump", f"{HOSTILE}.toml", "-o", f"{HOSTILE}.npz"),
+        run("dump", f"{HOSTILE}.toml", "-o", f"{HOSTILE}2.npz"),
+        run("export", f"{HOSTILE}.toml", "-o", HOSTILE, "--every", "layer"),
+    ]
+    assert [status for status, _, _ in said] == [0, 2, 2, 2, 2, 2, 0, 0]
+    assert all((out + err).replace("\n", "").isprintable() for _, out, err in said)
+    assert all(len(err.splitlines()) == (status != 0) for status, _, err in said)
+    assert said[0][1].startswith(f"Two layers ({SEEN})\n")
+    assert said[1][2] == f"cnnviz: {SEEN}.nix: there is no such file.\n"
+    assert said[7][1] == f"{SEEN} holds 4 frames.\n"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_output_that_cannot_be_written():
     with open("/dev/full", "w") as full:

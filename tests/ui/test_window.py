@@ -435,6 +435,11 @@ def test_a_picture_does_not_take_the_place_of_what_is_no_file(window, tmp_path):
     assert "frame.png is not a file" in window.message.sentence.text()
 
 
+def test_what_a_sentence_hides_is_written_out_in_the_bar(window):
+    window.message.say("a\x1b[1m\nb\u202e.png")
+    assert window.message.sentence.text() == r"a\x1b[1m\nb\u202e.png"
+
+
 def full_disk(_: int) -> None:
     raise OSError(28, "No space left on device")
 
