@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
+from cnnviz.engine.placement import Index, Placement
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
@@ -76,9 +77,9 @@ class Call(Struct, frozen=True):
         result is linear in, and whose cells the outer loops visit in order.
     linear : Callable
         The vectorised maths as a function of that array, returning what `writes` would then be.
-    filler : Mapping[str, NDArray[np.bool_]]
-        For arrays that had zeros put into them (padding, or between the gradients of a strided
-        convolution): which places (H, W) hold such zeros.
+    placements : Mapping[str, Placement]
+        For arrays that are put among zeros (padding, or zeros between the gradients of a strided
+        convolution), or are written there: how the network's own array lies in the listing's.
     expression : str
         What the listing was generated from, if it was: an expression as it was typed.
     view : str
@@ -96,7 +97,7 @@ class Call(Struct, frozen=True):
     before: Mapping[str, Array] = field(default_factory=dict)
     linear_in: str = ""
     linear: Callable[[Array], Mapping[str, Array]] | None = None
-    filler: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    placements: Mapping[str, Placement] = field(default_factory=dict)
     expression: str = ""
     view: str = ""
     window: tuple[float, float] = (0.0, 0.0)
@@ -107,13 +108,24 @@ class Call(Struct, frozen=True):
             return self.before[name].copy()
         return np.zeros_like(self.writes[name], order="C")  # in the order that listings count cells in
 
+    def value(self, name: str) -> Value:
+        """Return one of its arrays or sizes; a written array as it is when the listing is through."""
+        return self.writes[name] if name in self.writes else self.given[name]
+
+    def own_shape(self, name: str) -> Shape:
+        """Return the shape of one of the arrays without zeros put in."""
+        placement, shape = self.placements.get(name), np.shape(self.value(name))
+        return shape if placement is None else (*shape[:-2], *placement.own)
+
+    def own_place(self, name: str, index: Index) -> Index | None:
+        """Return where a cell of an array stands without zeros put in; None if it is such a zero."""
+        placement = self.placements.get(name)
+        return index if placement is None else placement.source(index)
+
     def unpadded(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
         """Return one of the arrays, or a mask of it, without the padding around it: as a tape holds it."""
-        filler = self.filler.get(name)
-        if filler is None or not filler.any():
-            return array
-        rows, columns = np.flatnonzero(~filler.all(1)), np.flatnonzero(~filler.all(0))
-        return array[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        placement = self.placements.get(name)
+        return array if placement is None else array[..., *placement.extent]
 
 
 class Layer(ABC):
@@ -181,7 +193,7 @@ class Layer(ABC):
         given: Mapping[str, Value],
         writes: Mapping[str, Array],
         linear: Callable[[Array], Mapping[str, Array]] | None = None,
-        filler: Mapping[str, NDArray[np.bool_]] | None = None,
+        placements: Mapping[str, Placement] | None = None,
         view: str = "",
     ) -> Call:
         """Return a Call of this layer whose main result is `result`, ``y`` or one of the gradients."""
@@ -195,7 +207,7 @@ class Layer(ABC):
             writes=writes,
             linear_in="dy" if linear else "",
             linear=linear,
-            filler=filler or {},
+            placements=placements or {},
             view=view,
         )
 

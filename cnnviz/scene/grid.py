@@ -238,8 +238,8 @@ def _cells(shown: Plane, box: Box, unit: float, window: tuple[int, int, int, int
     part = np.s_[r : r + rows, c : c + columns]
     values = shown.values[part]
     missing = np.zeros(values.shape, bool) if shown.missing is None else shown.missing[part]
-    filler = of.operation.call.filler.get(of.name)
-    filler = filler[part] if filler is not None and filler.any() else None
+    placement = of.operation.call.placements.get(of.name)
+    filler = placement.zeros[part] if placement is not None and placement.zeros.any() else None
     put_in = None if of.name in of.operation.call.writes else filler
     if of.flipped:
         values, missing = values[::-1, ::-1], missing[::-1, ::-1]

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from cnnviz.engine.layer import Call, Shape, Value
+from cnnviz.engine.layer import Shape
 from cnnviz.scene.marks import Cells, Run
 from cnnviz.scene.memory import remembered
 from cnnviz.trace.operation import Operation
@@ -65,7 +65,7 @@ class Names(Struct, frozen=True, eq=False, dict=True):
         return sign + letter + _subscript(tuple(size - 1 for size in shape), shape, self._between)
 
     def _cell(self, array: str, index: tuple[int, ...]) -> str:
-        place = own_place(self.operation.call, array, index)
+        place = self.operation.call.own_place(array, index)
         if place is None:  # what is written there is the gradient of padding, which nobody asks for
             return "∂" + ZERO if array in self.operation.call.writes else ZERO
         sign, letter = self._letter(array)
@@ -94,21 +94,13 @@ class Names(Struct, frozen=True, eq=False, dict=True):
     def _between(self) -> str:
         """What stands between indices: a comma if one has two digits, for beside w₁,₁₀, E₁₀ might be E₁,₀."""
         call = self.operation.call
-        arrays = [name for name in (*call.given, *call.writes) if np.ndim(self._values(name))]
+        arrays = [name for name in (*call.given, *call.writes) if np.ndim(call.value(name))]
         return "," if any(size > 10 for name in arrays for size in self._shape(name)) else ""
-
-    def _values(self, array: str) -> Value:
-        call = self.operation.call
-        return call.writes[array] if array in call.writes else call.given[array]
 
     def _shape(self, array: str) -> Shape:
         if self.operation.phase == "update":
             return self.shapes[self._parameter]
-        filler = self.operation.call.filler.get(array)
-        shape = np.shape(self._values(array))
-        if filler is None or len(shape) < 2:
-            return shape
-        return (*shape[:-2], int((~filler).any(1).sum()), int((~filler).any(0).sum()))
+        return self.operation.call.own_shape(array)
 
 
 @remembered(256)
@@ -119,18 +111,6 @@ def names(program: Program, operation: Operation) -> Names:
     forward = next((other for other in program.operations if other.layer == operation.layer), operation)
     arrays = {**forward.call.given, **forward.call.writes}
     return Names(operation, given, {name: np.shape(values) for name, values in arrays.items()})
-
-
-def own_place(call: Call, array: str, index: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return where a cell stands in an array without the zeros put into it; None for such a zero."""
-    filler = call.filler.get(array)
-    if filler is None or len(index) < 2:
-        return index
-    row, column = index[-2:]
-    if filler[row, column]:
-        return None
-    above, before = np.any(~filler, axis=1), np.any(~filler, axis=0)
-    return (*index[:-2], int(above[:row].sum()), int(before[:column].sum()))
 
 
 def _subscript(place: tuple[int, ...], shape: Shape, between: str) -> str:

@@ -200,10 +200,10 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         k = layers.index(self.operation.layer) if self.operation.layer in layers else len(layers)
         return layers[k + 1] if k + 1 < len(layers) else "loss"
 
-    @cached_property
+    @property
     def layers(self) -> list[str]:
         """The names of the layers in the order they compute."""
-        return [operation.layer for operation in self.program.operations if operation.phase == "forward"]
+        return self.program.layers
 
 
 def are_pixels(values: Array) -> bool:
@@ -352,5 +352,4 @@ def _shown(operation: Operation, name: str) -> Array:
 
 def final(operation: Operation, name: str) -> Array:
     """Return an array of an operation as it is when the operation is through."""
-    call = operation.call
-    return np.asarray(call.writes[name] if name in call.writes else call.given[name])
+    return np.asarray(operation.call.value(name))

@@ -1,4 +1,4 @@
-"""Where a number comes from: the step that writes it, and the cells it is computed from."""
+"""Where a number comes from: the step that writes it, the cells it is made of, and who reads it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.scene.letters import own_place
 from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, Spot, flat, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
@@ -16,10 +16,10 @@ from cnnviz.scene.numbered import NEW, OLD, scope_of, with_numbers
 from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr
 from cnnviz.trace.additions import Addition, accumulates, additions, offsets_writing
-from cnnviz.trace.looptree import Line, walk
+from cnnviz.trace.flow import names_read, offsets_reading, producer, readers, sources, targets
+from cnnviz.trace.looptree import Line
 from cnnviz.trace.operands import anatomy, window
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 Index = tuple[int, ...]
 
@@ -42,6 +42,10 @@ class Origin(Struct, frozen=True, eq=False):
         The step that writes it; None for what comes from outside: pixels, parameters, padding.
     sources : Mapping[str, NDArray]
         The cells it is computed from, where this operation computes it: by array, indices (n, ndim).
+    targets : Mapping[str, NDArray]
+        The cells that this operation computes from it.
+    readers : tuple[str, ...]
+        Who reads it, how often, and at which step first.
     known : bool
         Whether it has its value yet; if not, `value` says so in words.
     terms : tuple[str, ...]
@@ -55,9 +59,20 @@ class Origin(Struct, frozen=True, eq=False):
     sources: Mapping[str, NDArray[np.intp]]
     known: bool = True
     terms: tuple[str, ...] = ()
+    targets: Mapping[str, NDArray[np.intp]] = {}
+    readers: tuple[str, ...] = ()
 
 
 def origin(moment: Moment, array: str, index: Index) -> Origin:
+    """Return where a cell comes from, and who reads it."""
+    return replace(
+        _written_where(moment, array, index),
+        targets=_targets(moment.operation, array, index),
+        readers=_readers(moment, array, index),
+    )
+
+
+def _written_where(moment: Moment, array: str, index: Index) -> Origin:
     """Return where a cell comes from."""
     name = _named(moment, array, index)
     value = full(float(moment.state.arrays[array][index]))
@@ -75,7 +90,7 @@ def origin(moment: Moment, array: str, index: Index) -> Origin:
             value if there else tr("not computed yet"),
             _written(operation, step, moment.step.index),
             step,
-            sources(operation, offset),
+            _sources(operation, offset),
             known=there,
         )
     made = producer(moment.program, operation, array, index)
@@ -94,10 +109,43 @@ def _named(moment: Moment, array: str, index: Index) -> str:
     name = f"{symbol(array)}[{', '.join(str(k) for k in index)}]"
     letter = moment.names.cell(array, index) if moment.letters else ""
     if array in moment.operation.call.before:
-        offset = moment.operation.step_writing(array, index)
-        is_new = offset is not None and offset <= moment.step.offset
+        is_new = _is_new(moment, array, index)
         name, letter = f"{tr(NEW if is_new else OLD)} {name}", letter + "′" * is_new
     return f"{letter} = {name}" if moment.letters else name
+
+
+def _is_new(moment: Moment, array: str, index: Index) -> bool:
+    """Return whether an update has replaced a cell by now."""
+    offset = moment.operation.step_writing(array, index)
+    return offset is not None and offset <= moment.step.offset
+
+
+def _readers(moment: Moment, array: str, index: Index) -> tuple[str, ...]:
+    """Say who reads a cell; of what an update writes over, who reads the number that is shown."""
+    operation, told = moment.operation, []
+    replaced = operation.step_writing(array, index) if array in operation.call.before else None
+    is_new = replaced is not None and _is_new(moment, array, index)
+    for reading in _readings(moment.program, operation, array, index):
+        offsets = reading.offsets
+        if replaced is not None and reading.operation is operation:
+            offsets = offsets[(offsets > replaced) == is_new]
+        elif is_new:  # all others have read the old number
+            continue
+        if len(offsets):
+            told.append(_reads(moment.program.start(reading.operation.name), reading.operation, offsets))
+    return tuple(told) or (tr("no step reads it"),)
+
+
+def _reads(start: int, operation: Operation, offsets: NDArray[np.intp]) -> str:
+    step = count(start + int(offsets[0]))
+    if len(offsets) == 1:
+        return tr("read by {operation} at step {step}", operation=operation.name, step=step)
+    return tr(
+        "read {count} times by {operation}, first at step {step}",
+        count=count(len(offsets)),
+        operation=operation.name,
+        step=step,
+    )
 
 
 def _last_written(operation: Operation, array: str, index: Index) -> int | None:
@@ -169,101 +217,43 @@ def _read_by(operation: Operation, offsets: tuple[int, ...]) -> Mapping[str, NDA
         _, line = operation.locate(offset)
         for name, cells in window(operation, line.number, operation.variables_at(offset)).items():
             found.setdefault(name, []).append(cells)
-    return {name: np.unique(np.concatenate(cells), axis=0) for name, cells in found.items()}
+    each = {name: np.unique(np.concatenate(cells), axis=0) for name, cells in found.items()}
+    return {name: cells for name, cells in each.items() if len(cells)}
+
+
+_sources = remembered(64)(sources)
+_targets = remembered(64)(targets)
+_readings = remembered(64)(readers)
 
 
 def origin_of_variable(moment: Moment, name: str) -> Origin:
     """Return where a variable of an expression comes from, a value or a gradient as the listings call it."""
-    own = [other for other in moment.program.operations if other.layer == moment.operation.layer]
+    program = moment.program
+    own = [other for other in program.operations if other.layer == moment.operation.layer]
+    readings = [(other, offsets) for other in own if len(offsets := offsets_reading(other, name, ()))]
+    read = [_reads(program.start(other.name), other, offsets) for other, offsets in readings]
+    told = tuple(read) or (tr("no step reads it"),)
     maker = next((other for other in own if name in other.call.writes), None)
     if maker is None:
         value = next(other.call.given[name] for other in own if name in other.call.given)
-        return Origin(name, full(float(value)), tr("given from outside"), None, {})
+        return Origin(name, full(float(value)), tr("given from outside"), None, {}, readers=told)
     said = f"∂f/∂{name[1:]}" if maker.phase == "backward" else name
     here = moment.state.variables if maker is moment.operation else maker.call.writes
-    offset = maker.step_writing(name, ())
-    assert offset is not None  # a result is written by some line
-    step = moment.program.start(maker.name) + offset
-    anatomies = [anatomy(maker.tree, line.number) for line in maker.writers(name)]
-    read = {operand.name for parts in anatomies if parts for operand in parts.operands}
+    start = program.start(maker.name)
+    written = [maker.offset_of((), line, ()) for line in maker.writers(name)]
+    done = [offset for offset in written if start + offset <= moment.step.index]
+    step = start + (done or written)[-1]
+    lines = [maker.locate(offset)[1] for offset in done or written]
     one = np.zeros((1, 0), np.intp)  # a variable is an array of one cell, which needs no index
+    names = {other for line in lines if isinstance(line, Line) for other in names_read(maker, line)}
     return Origin(
         said,
         full(float(here[name])),
         _written(maker, step, moment.step.index),
         step,
-        dict.fromkeys(sorted(read), one),
+        dict.fromkeys(sorted(names), one),
+        readers=told,
     )
-
-
-def sources(operation: Operation, offset: int) -> dict[str, NDArray[np.intp]]:
-    """Return the cells that an operation reads for the cell written at one of its steps."""
-    nest, block = operation.cells.nest, operation.cells.block
-    variables = operation.variables_at(offset)
-    _, writing = operation.locate(offset)
-    lines = [writing]
-    if nest and operation.call.linear is None:
-        inside = {loop.variable for loop in nest}
-        variables = {name: value for name, value in variables.items() if name in inside}
-        lines = [node for node in walk(block) if isinstance(node, Line)]
-    found: dict[str, NDArray[np.intp]] = {}
-    for line in lines:
-        for name, cells in window(operation, line.number, variables).items():
-            known = found.get(name)
-            found[name] = cells if known is None else np.unique(np.concatenate([known, cells]), axis=0)
-    return found
-
-
-def producer(
-    program: Program, operation: Operation, array: str, index: Index
-) -> tuple[Operation, str, Index] | None:
-    """Return which operation computed a cell that another one is given, under which name and index.
-
-    None for what comes from outside: the input, parameters, the target, zeros that were put in.
-    """
-    place = own_place(operation.call, array, index)
-    made = _maker(program, operation, array)
-    if place is None or made is None:
-        return None
-    maker, result = made
-    values = maker.call.writes[result]
-    if len(place) != values.ndim:  # an update sees parameters of any shape as one row
-        flat = int(np.ravel_multi_index(place, np.shape(operation.call.given[array])))
-        place = tuple(int(k) for k in np.unravel_index(flat, values.shape))
-    return maker, result, _with_filler(maker, result, place)
-
-
-def _with_filler(operation: Operation, array: str, index: Index) -> Index:
-    """Return the index in an array with padding of a cell that is named without it."""
-    filler = operation.call.filler.get(array)
-    if filler is None or len(index) < 2:
-        return index
-    row, column = index[-2:]
-    return (*index[:-2], row + int((~filler).any(1).argmax()), column + int((~filler).any(0).argmax()))
-
-
-def _maker(program: Program, operation: Operation, array: str) -> tuple[Operation, str] | None:
-    forward = [other for other in program.operations if other.phase == "forward"]
-    layers = [other.layer for other in forward]
-    k = layers.index(operation.layer) if operation.layer in layers else len(layers)
-    if array == "x":
-        return (forward[k - 1], "y") if k > 0 else None
-    if array in ("y", "switch", "e"):
-        own = forward[min(k, len(layers) - 1)]
-        return (own, array) if array in own.call.writes and own is not operation else None
-    if array == "dy":
-        above = layers[k + 1] if k + 1 < len(layers) else "loss"
-        return _writing(program, above, "dx" if above != "loss" else "dy")
-    if array == "dw" and operation.phase == "update":
-        return _writing(program, operation.layer, "d" + operation.name.rpartition(".")[2])
-    return None
-
-
-def _writing(program: Program, layer: str, array: str) -> tuple[Operation, str] | None:
-    for operation in program.operations:
-        if operation.layer == layer and operation.phase == "backward" and array in operation.call.writes:
-            return operation, array
-    return None
 
 
 def _written(operation: Operation, step: int, now: int) -> str:
@@ -273,7 +263,7 @@ def _written(operation: Operation, step: int, now: int) -> str:
 
 
 def _from_outside(operation: Operation, array: str, index: Index) -> str:
-    if own_place(operation.call, array, index) is None:
+    if operation.call.own_place(array, index) is None:
         return tr("a zero that was put in")
     if array == "t":
         return tr("what the network should put out")
@@ -288,7 +278,7 @@ def _from_outside(operation: Operation, array: str, index: Index) -> str:
 def explain(
     frame: Frame, shown: Origin, colours: Mapping[str, str], x: float, y: float, unit: float
 ) -> list[Mark]:
-    """Return a bubble beside a point that says where a cell comes from, and outlines of what it is from.
+    """Return a bubble beside a point that says where a cell comes from, and outlines of what it is about.
 
     Parameters
     ----------
@@ -297,8 +287,10 @@ def explain(
     """
     marks: list[Mark] = []
     for mark in flat(frame.marks):
-        if isinstance(mark, Cells) and mark.array in shown.sources:
-            marks += _outlined(mark, shown.sources[mark.array], colours[mark.array], unit)
+        if isinstance(mark, Cells):
+            for told in (shown.sources, shown.targets):
+                if mark.array in told:
+                    marks += _outlined(mark, told[mark.array], colours[mark.array], unit)
         elif isinstance(mark, Spot) and mark.kind == "value" and mark.name in shown.sources:
             marks.append(_dashed(mark.box, colours[mark.name], unit))
     return marks + _bubble(frame, shown, x, y, unit)
@@ -324,7 +316,7 @@ def _dashed(box: Box, colour: str, unit: float) -> Rect:
 def _bubble(frame: Frame, shown: Origin, x: float, y: float, unit: float) -> list[Mark]:
     head = f"{shown.name} = {shown.value}" if shown.known else f"{shown.name}: {shown.value}"
     lines = [(head, 17 * unit, "ink", True)]
-    lines += [(text, 15 * unit, "muted", False) for text in (shown.said, *shown.terms)]
+    lines += [(text, 15 * unit, "muted", False) for text in (shown.said, *shown.terms, *shown.readers)]
     width = max(len(text) * size * 0.58 for text, size, _, _ in lines) + 28 * unit
     height = (12 + 26 * len(lines)) * unit
     left = min(max(x + 16 * unit, 4), frame.width - width - 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,7 @@ def offsets_writing(operation: Operation, array: str, index: tuple[int, ...]) ->
     found = [np.zeros(0, np.intp)]
     for line in operation.writers(array):
         loops, _ = operation.path_to(line.number)
-        runs = _runs_writing(operation, line, loops, index)
-        start = operation.offset_of(loops, line, [0] * len(loops))
-        found.append(start + runs @ np.array([loop.period for loop in loops], np.intp))
+        found.append(operation.offsets_of(line, runs_touching(operation, loops, line.index, index)))
     return np.sort(np.concatenate(found))
 
 
@@ -81,30 +80,30 @@ class _Taken:
         self.value = float(value)
 
 
-def _runs_writing(
-    operation: Operation, line: Line, loops: Sequence[Loop], index: tuple[int, ...]
+def runs_touching(
+    operation: Operation, loops: Sequence[Loop], codes: Sequence[CodeType], index: tuple[int, ...]
 ) -> NDArray[np.intp]:
-    """Return the iterations of the loops around a line, (runs, loops), at which it writes a cell."""
+    """Return the iterations of the loops around a line, (runs, loops), at which subscripts name a cell."""
     counts = {loop.variable: loop.count for loop in loops}
     runs = np.zeros((1, 0), np.intp)
     order: list[str] = []
-    for variables, subscripts in _groups(line, list(counts)):
+    for variables, subscripts in _groups(codes, list(counts)):
         shape = tuple(counts[name] for name in variables)
         grids = dict(zip(variables, np.indices(shape, sparse=True) if shape else (), strict=True))
         scope = {**operation.call.given, **grids}
         hit = np.ones(shape, bool)
         for axis in subscripts:
-            hit &= eval(line.index[axis], {"__builtins__": {}}, scope) == index[axis]
+            hit &= eval(codes[axis], {"__builtins__": {}}, scope) == index[axis]
         here = np.argwhere(hit)
         runs = np.hstack([np.repeat(runs, len(here), axis=0), np.tile(here, (len(runs), 1))])
         order += variables
     return runs[:, [order.index(name) for name in counts]]
 
 
-def _groups(line: Line, variables: list[str]) -> list[tuple[list[str], list[int]]]:
+def _groups(codes: Sequence[CodeType], variables: list[str]) -> list[tuple[list[str], list[int]]]:
     """Return the loop variables in groups that no subscript joins, each with the subscripts it is in."""
     groups: list[tuple[set[str], list[int]]] = [({name}, []) for name in variables]
-    for axis, code in enumerate(line.index):
+    for axis, code in enumerate(codes):
         named = {name for name in code.co_names if name in variables}
         touched = [group for group in groups if group[0] & named]
         groups = [group for group in groups if group not in touched]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from cnnviz.trace.looptree import Line, LoopTree, walk
 from cnnviz.trace.operation import Operation
 
+Guards = tuple[tuple[CodeType, bool], ...]
+
 
 class Operand(Struct, frozen=True):
     """A name in a line of a listing, with the subscripts behind it if it is an array.
@@ -29,6 +31,8 @@ class Operand(Struct, frozen=True):
         The same as text.
     start, end : int
         Where it stands in the line's text, its indentation left off.
+    guards : Guards
+        The conditions that it stands behind, and what they must come to for it to be read.
     """
 
     name: str
@@ -36,10 +40,25 @@ class Operand(Struct, frozen=True):
     subscripts: tuple[str, ...]
     start: int
     end: int
+    guards: Guards = ()
 
     def place(self, scope: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the index it stands for, given the variables and arrays."""
         return tuple(int(eval(code, {"__builtins__": {}}, scope)) for code in self.index)
+
+    def places(self, scope: Mapping[str, Any], counts: tuple[int, ...]) -> NDArray[np.intp]:
+        """Return the indices, (n, ndim), that it is read at, given variables that broadcast to `counts`."""
+        values = (eval(code, {"__builtins__": {}}, scope) for code in self.index)
+        index = [np.broadcast_to(value, counts)[self.is_read(scope, counts)] for value in values]
+        return np.stack(index, axis=1)
+
+    def is_read(self, scope: Mapping[str, Any], counts: tuple[int, ...] = ()) -> NDArray[np.bool_]:
+        """Return where the conditions before it let it be read; those that name a scalar let all pass."""
+        read = np.ones(counts, bool)
+        for test, wanted in self.guards:
+            if set(test.co_names) <= scope.keys():
+                read &= np.asarray(eval(test, {"__builtins__": {}}, scope), bool) == wanted
+        return read
 
 
 class Choice(Struct, frozen=True):
@@ -95,14 +114,14 @@ def anatomy(tree: LoopTree, line: int) -> Anatomy | None:
     statement = ast.parse(text).body[0]
     assert isinstance(statement, ast.Assign | ast.AugAssign)
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-    found = [_operand(node, text) for node in _outermost(statement.value)]
+    found = [_operand(node, text, guards) for node, guards in _outermost(statement.value)]
     return Anatomy(
         text, _operand(target, text), tuple(found), statement.value.col_offset, _choice(statement.value)
     )
 
 
 def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dict[str, NDArray[np.intp]]:
-    """Return the cells of each array that a line reads for all values of the loops not among `variables`.
+    """Return the cells of each array that a line really reads, for all values of the loops not given.
 
     Returns
     -------
@@ -119,48 +138,59 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
     grids = dict(
         zip((loop.variable for loop in free), np.indices(counts, sparse=True) if counts else (), strict=True)
     )
-    scope = {**operation.call.given, **variables, **grids}
+    scope = {**operation.call.given, **operation.call.writes, **variables, **grids}
     cells: dict[str, list[NDArray[np.intp]]] = {}
-    for operand in {(operand.name, operand.subscripts): operand for operand in parts.operands}.values():
+    once = {(operand.name, operand.subscripts, operand.guards): operand for operand in parts.operands}
+    for operand in once.values():
         if operand.index:
-            index = [
-                np.broadcast_to(eval(code, {"__builtins__": {}}, scope), counts).reshape(-1)
-                for code in operand.index
-            ]
-            cells.setdefault(operand.name, []).append(np.stack(index, axis=1))
+            cells.setdefault(operand.name, []).append(operand.places(scope, counts))
     return {name: np.concatenate(indices) for name, indices in cells.items()}
 
 
 def _choice(node: ast.expr) -> Choice | None:
     if not isinstance(node, ast.IfExp):
         return None
-    test = compile(ast.fix_missing_locations(ast.Expression(node.test)), "<condition>", "eval")
     spans = [(part.col_offset, part.end_col_offset or 0) for part in (node.body, node.orelse)]
-    return Choice(test, spans[0], spans[1])
+    return Choice(_condition(node), spans[0], spans[1])
 
 
-def _outermost(node: ast.AST) -> list[ast.Subscript | ast.Name]:
-    """Return the cells and names in an expression, without what stands in subscripts, or is called."""
+def _condition(node: ast.IfExp) -> CodeType:
+    return compile(ast.fix_missing_locations(ast.Expression(node.test)), "<condition>", "eval")
+
+
+def _outermost(node: ast.AST, guards: Guards = ()) -> list[tuple[ast.Subscript | ast.Name, Guards]]:
+    """Return the cells and names in an expression, without what stands in subscripts, or is called.
+
+    Each with the conditions that it stands behind.
+    """
     if isinstance(node, ast.Subscript | ast.Name):
-        return [node]
-    children = list(ast.iter_child_nodes(node))
-    if isinstance(node, ast.Call):
-        children = list(node.args)
+        return [(node, guards)]
     if isinstance(node, ast.IfExp):
-        children = [node.body, node.test, node.orelse]
-    return [found for child in children for found in _outermost(child)]
+        test = _condition(node)
+        return [
+            *_outermost(node.body, (*guards, (test, True))),
+            *_outermost(node.test, guards),
+            *_outermost(node.orelse, (*guards, (test, False))),
+        ]
+    children = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
+    return [found for child in children for found in _outermost(child, guards)]
 
 
-def _operand(node: ast.AST, text: str) -> Operand:
+def _operand(node: ast.AST, text: str, guards: Guards = ()) -> Operand:
     assert isinstance(node, ast.Subscript | ast.Name)
     assert node.end_col_offset is not None
     if isinstance(node, ast.Name):
-        return Operand(node.id, (), (), node.col_offset, node.end_col_offset)
+        return Operand(node.id, (), (), node.col_offset, node.end_col_offset, guards)
     assert isinstance(node.value, ast.Name)
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     codes = tuple(
         compile(ast.fix_missing_locations(ast.Expression(part)), f"<{text}>", "eval") for part in parts
     )
     return Operand(
-        node.value.id, codes, tuple(ast.unparse(part) for part in parts), node.col_offset, node.end_col_offset
+        node.value.id,
+        codes,
+        tuple(ast.unparse(part) for part in parts),
+        node.col_offset,
+        node.end_col_offset,
+        guards,
     )

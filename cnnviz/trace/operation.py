@@ -138,6 +138,12 @@ class Operation:
             return values  # in the order of the listing already
         return {name: values[name] for name in self.tree.variables if name in values}
 
+    def iterations_at(self, offset: int) -> dict[Loop, int]:
+        """Return at which iteration the loops are that the step at `offset` is in, outermost first."""
+        way, _ = self.locate(offset)
+        statements = ((block.statements[k], iteration) for block, k, iteration in way)
+        return {node: iteration for node, iteration in statements if isinstance(node, Loop)}
+
     def loops_at(self, offset: int) -> tuple[Loop, ...]:
         """Return the loops that the step at `offset` is in or at the header of, outermost first."""
         statements = (block.statements[k] for block, k, _ in self.locate(offset)[0])
@@ -185,6 +191,12 @@ class Operation:
             block = loop.body
         offset += block.starts[block.statements.index(node)]
         return offset + header * node.period if isinstance(node, Loop) else offset
+
+    def offsets_of(self, line: Line, runs: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the steps at which a line runs, for iterations of the loops around it, (runs, loops)."""
+        loops, _ = self.path_to(line.number)
+        start = self.offset_of(loops, line, [0] * len(loops))
+        return np.asarray(start + runs @ np.array([loop.period for loop in loops], np.intp))
 
     def find(self, line: int | None = None, **variables: int) -> int:
         """Return the first step at which loop variables have given values, on a given line if one is named.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import SupportsIndex
 
@@ -97,6 +98,11 @@ class Program(Sequence[Step]):
             for offset in range(len(operation)):
                 yield Step(start + offset, operation, offset)
 
+    @cached_property
+    def layers(self) -> list[str]:
+        """The names of the layers in the order they compute."""
+        return [operation.layer for operation in self.operations if operation.phase == "forward"]
+
     @property
     def view(self) -> str:
         """In which view convolutions compute the input's gradient; empty if none does."""
@@ -151,12 +157,13 @@ class Program(Sequence[Step]):
                 break
             call = operation.call
             done |= {
-                _tape_key(operation, name): call.unpadded(name, call.writes[name]) for name in call.writes
+                tape_key(operation, name): call.unpadded(name, call.writes[name]) for name in call.writes
             }
         return done
 
 
-def _tape_key(operation: Operation, name: str) -> str:
+def tape_key(operation: Operation, name: str) -> str:
+    """Return what a tape calls an array that an operation writes."""
     if operation.phase != "update":
         return f"{operation.layer}.{name}"
     return f"{operation.name}_new" if name == "w" else f"{operation.name}_{name}_new"

@@ -70,8 +70,7 @@ def _gathered(one: Operation, step: Step, other: Operation) -> int:
 
 def _padding(scattered: Operation) -> tuple[int, int]:
     """Return how many rows and columns of padding lie before the input's own."""
-    inside = ~scattered.call.filler["dx"]
-    return int(inside.any(1).argmax()), int(inside.any(0).argmax())
+    return scattered.call.placements["dx"].start
 
 
 def stops_in(stops: Sequence[Stop], here: Program, there: Program) -> tuple[Stop, ...]:

@@ -159,7 +159,7 @@ class StagePane(FramePane):
         if shown is None or self._pointer is None:
             return []
         operation = self.player.moment.operation
-        colours = {name: f"{role(operation, name)}_line" for name in shown.sources}
+        colours = {name: f"{role(operation, name)}_line" for name in (*shown.sources, *shown.targets)}
         return explain(frame, shown, colours, *self._pointer, self.unit(frame.width, frame.height))
 
     def clickable(self, x: float, y: float) -> bool:

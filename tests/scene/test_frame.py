@@ -97,11 +97,11 @@ def test_every_number_is_that_of_the_state(shown):
 
 def put_in(at: Moment, grid: Cells, row: int, column: int) -> bool:
     """Whether a cell holds a zero that was put in: around an input, or between gradients."""
-    filler = at.operation.call.filler.get(grid.array)
+    placement = at.operation.call.placements.get(grid.array)
     return (
         grid.array in at.operation.call.given
-        and filler is not None
-        and bool(filler[grid.index_of(row, column)[-2:]])
+        and placement is not None
+        and bool(placement.zeros[grid.index_of(row, column)[-2:]])
     )
 
 

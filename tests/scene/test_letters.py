@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 
 from cnnviz import lesson_names, load_lesson
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.losses import HalfSquaredError
+from cnnviz.engine.network import Network
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.letters import name_width, names
 from cnnviz.scene.marks import Cells, Frame, Label, Run
+from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
 from cnnviz.scene.words import words
 from cnnviz.trace.program import Program
@@ -128,12 +133,26 @@ def test_indices_on_one_screen_are_set_apart_alike():
 def test_the_zeros_between_strided_gradients_are_zeros():
     made = program("every")
     operation = made.operation("conv.dx")
-    filler = operation.call.filler["dy"]
+    filler = operation.call.placements["dy"].zeros
     of = names(made, operation)
     row, column = (int(k) for k in np.argwhere(~filler)[-1])
     height, width = made.operation("conv").call.writes["y"].shape[1:]
     assert of.cell("dy", (2, row, column)) == f"∂y₂{'₀₁₂₃₄₅₆₇₈₉'[height - 1]}{'₀₁₂₃₄₅₆₇₈₉'[width - 1]}"
     assert of.cell("dy", (2, *(int(k) for k in np.argwhere(filler)[0]))) == "0"
+
+
+def test_padding_as_large_as_the_kernel_cuts_off_the_first_gradients():
+    """A kernel of 1 × 1 with padding 1 on an input of 1 × 2: what comes back to it is ∂E/∂y₁₁ and ∂E/∂y₁₂."""
+    network = Network(
+        [("conv", Conv2d(1, 1, 1, padding=1)), ("flatten", Flatten())], (1, 1, 2), HalfSquaredError()
+    )
+    made = Program(network.calls(network.run(np.array([[[1.0, 2.0]]]), np.arange(12.0))))
+    of = names(made, made.operation("conv.dx"))
+    assert [of.cell("dy", (0, 0, k)) for k in (0, 1)] == ["∂y₁₁", "∂y₁₂"]
+    at = moment(made, made.start("conv.dx"))
+    assert [origin(at, "dy", (0, 0, k)).value for k in (0, 1)] == [
+        full(made.operation("flatten.dx").call.writes["dx"][0, 1, k]) for k in (1, 2)
+    ]
 
 
 def test_a_lesson_names_cells_and_their_gradients(tmp_path):

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
-from cnnviz.engine.losses import HalfSquaredError
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.losses import CrossEntropy, HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import moment
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect
-from cnnviz.scene.numbers import full
-from cnnviz.scene.provenance import Origin, explain, origin, producer, sources
+from cnnviz.scene.numbers import count, full
+from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.trace.additions import offsets_writing
+from cnnviz.trace.flow import producer, sources
 from cnnviz.trace.program import Program
 from tests.scene import programs
 
@@ -108,27 +114,106 @@ def test_a_convolution_reads_window_kernel_and_bias(program):
     assert found["x"].max(0).tolist() == [3, 3, 4]
 
 
-def test_what_sources_name_is_what_python_reads(program):
-    """For each operation: the reads of all steps of one cell are among its sources, and are all of them."""
-    for operation in program.operations:
-        nest = operation.cells.nest
-        if not nest or operation.call.linear is not None:
-            continue
-        name, array = next(iter(operation.call.writes.items()))
-        index = tuple(size // 2 for size in array.shape)
-        offset = operation.step_writing(name, index)
-        start = program.start(operation.name)
-        read = set()
-        block = operation.cells.block.steps
-        for step in range(offset - block + 1, offset + 1):
-            read |= {place for place in program.state(start + step).reads}
-        found = {
-            (name, tuple(cell))
-            for name, cells in sources(operation, offset).items()
-            for cell in cells.tolist()
-        }
-        given = {place for place in read if place[0] in operation.call.given}
-        assert given <= found, operation.name
+@pytest.mark.parametrize("name", ["every", "one", "columns", "scattered", "descents"])
+def test_the_cell_just_written_is_written(name):
+    """At its own step, whichever it is; one step before, it is yet to come."""
+    made = programs.program(name)
+    for operation in made.operations:
+        for offset in random.Random(name).sample(range(len(operation)), min(len(operation), 300)):
+            step = made.start(operation.name) + offset
+            at = moment(made, step)
+            for array, index in at.state.writes:
+                shown = origin(at, array, index)
+                assert shown.known and shown.step == step, (operation.name, offset, array, index)
+                assert shown.said.startswith(("written by", "the sum of")), shown.said
+                if array not in operation.call.before and operation.call.linear is None:
+                    earlier = origin(moment(made, step - 1), array, index) if step else shown
+                    assert earlier is shown or (not earlier.known and "will write it" in earlier.said)
+
+
+def test_a_variable_just_written_is_written_though_more_is_added_to_it_later():
+    """∂f/∂x of x·x + x: three lines add to it."""
+    made = load_lesson("f = x*x + x   x=3").program
+    backward = made.operation("f.backward")
+    at = [moment(made, made.start("f.backward") + offset) for offset in range(len(backward))]
+    writing = [each for each in at if each.state.line in [line.number for line in backward.writers("dx")]]
+    assert len(writing) == 3
+    for each in writing:
+        shown = origin_of_variable(each, "dx")
+        assert shown.step == each.step.index and shown.said.startswith("written by"), shown.said
+
+
+def test_a_gradient_that_a_relu_stopped_was_not_read():
+    """dx = dy if x > 0 else 0: of the cells that ReLU clipped, x alone is outlined; at exactly 0, too."""
+    x = np.array([[[2.0, -1.0, 0.0]]])
+    network = Network([("relu", ReLU()), ("flatten", Flatten())], (1, 1, 3), HalfSquaredError())
+    made = Program(network.calls(network.run(x, np.zeros(3))))
+    at = at_end(made, "relu.dx")
+    assert [sorted(origin(at, "dx", (0, 0, k)).sources) for k in range(3)] == [["dy", "x"], ["x"], ["x"]]
+    assert [origin(at, "dy", (0, 0, k)).readers for k in range(3)] == [
+        (f"read by relu.dx at step {count(made.start('relu.dx') + 3)}",),
+        ("no step reads it",),
+        ("no step reads it",),
+    ]
+
+
+def test_the_loss_was_made_of_all_outputs_and_targets_that_it_read():
+    """Cross-entropy reads an output only where the target is not 0."""
+    network = Network([("fc", Linear(1, 3)), ("softmax", Softmax())], (1,), CrossEntropy())
+    network.initialise(1)
+    made = Program(network.calls(network.run(np.ones(1), np.array([0.0, 1.0, 0.0]))))
+    shown = origin(at_end(made, "loss"), "E", (0,))
+    assert {name: cells.tolist() for name, cells in shown.sources.items()} == {
+        "t": [[0], [1], [2]],
+        "y": [[1]],
+    }
+    shown = origin(at_end(made, "softmax"), "e", (1,))
+    assert {name: cells.tolist() for name, cells in shown.sources.items()} == {"x": [[0], [1], [2]]}
+    assert {name: cells.tolist() for name, cells in shown.targets.items()} == {"y": [[0], [1], [2]]}
+
+
+def test_an_input_says_who_reads_it_and_shows_what_is_made_of_it():
+    """The middle of X in a 2 × 2 convolution of 3 × 3 cells: all four windows hold it."""
+    made = load_lesson("backward-conv").program
+    at = at_end(made, "conv")
+    shown = origin(at, "x", (0, 1, 1))
+    first = next(k for k in range(len(made)) if ("x", (0, 1, 1)) in made.state(k).reads)
+    times = {
+        name: [
+            made.start(name) + k
+            for k in range(len(made.operation(name)))
+            if ("x", (0, 1, 1)) in made.state(made.start(name) + k).reads
+        ]
+        for name in ("conv", "conv.dw")
+    }
+    assert first == times["conv"][0]
+    assert shown.readers == tuple(
+        f"read {len(steps)} times by {name}, first at step {count(steps[0])}" for name, steps in times.items()
+    )
+    assert {name: cells.tolist() for name, cells in shown.targets.items()} == {
+        "y": [[0, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 1]]
+    }
+    assert shown.readers[0] in [
+        text
+        for mark in explain(Frame(900, 700), shown, {}, 10, 10, 1.0)
+        if isinstance(mark, Label)
+        for text in ["".join(run.text for run in mark.runs)]
+    ]
+
+
+def test_after_an_update_nobody_reads_the_new_weight_and_before_it_all_its_readers_are_told():
+    made = load_lesson("backward-fc").program
+    name = next(operation.name for operation in made.operations if operation.name.endswith(".w"))
+    operation, start = made.operation(name), made.start(name)
+    line = operation.step_writing("w", (0,))
+    before, after = (origin(moment(made, start + line + k), "w", (0,)) for k in (-1, 0))
+    layer = operation.layer
+    assert [told.split(" by ")[1].split(" ")[0].rstrip(",") for told in before.readers] == [
+        layer,
+        *([f"{layer}.dx"] if f"{layer}.dx" in [other.name for other in made.operations] else []),
+        name,
+    ]
+    assert after.readers == ("no step reads it",)
 
 
 def test_a_window_is_outlined_as_one_and_scattered_cells_one_by_one():
@@ -136,10 +221,10 @@ def test_a_window_is_outlined_as_one_and_scattered_cells_one_by_one():
     frame = Frame(200, 200, (grid,))
     window = np.array([(r, c) for r in (1, 2) for c in (2, 3)])
     apart = np.array([(0, 0), (4, 4)])
-    for cells, count in ((window, 1), (apart, 2)):
+    for cells, many in ((window, 1), (apart, 2)):
         marks = explain(frame, Origin("x", "1", "", 0, {"x": cells}), {"x": "source_line"}, 60, 60, 1.0)
         outlines = [mark for mark in marks if isinstance(mark, Rect) and mark.dashed]
-        assert len(outlines) == count
+        assert len(outlines) == many
     assert outlines[0].box == Box(0, 0, 10, 10)
 
 
@@ -153,15 +238,15 @@ def test_every_addition_so_far_is_listed_and_the_cells_they_were_made_of_are_out
     steps = [start + int(offset) for offset in offsets_writing(program.operation("conv.dx"), "dx", index)]
     before = origin(moment(program, steps[0] - 1), "dx", index)
     assert before.terms == () and before.step == steps[0] and "nothing is added yet" in before.said
-    for count, step in enumerate(steps, 1):
+    for number, step in enumerate(steps, 1):
         shown = origin(moment(program, step), "dx", index)
-        assert f"the sum of {count} of 4 additions by conv.dx" in shown.said
-        assert [term.partition(":")[0] for term in shown.terms] == [f"step {step}" for step in steps[:count]]
+        assert f"the sum of {number} of 4 additions by conv.dx" in shown.said
+        assert [term.partition(":")[0] for term in shown.terms] == [f"step {step}" for step in steps[:number]]
         assert shown.step == step
         assert shown.value == full(program.state(step).arrays["dx"][index])
         assert {name: len(cells) for name, cells in shown.sources.items()} == {
-            "dy": count,
-            "w": count,
+            "dy": number,
+            "w": number,
         }
     added = [float(term.rpartition("= ")[2].replace("−", "-")) for term in shown.terms]
     assert sum(added) == pytest.approx(lesson.tape["conv.dx"][index], abs=0.002)
@@ -171,7 +256,7 @@ def test_every_addition_so_far_is_listed_and_the_cells_they_were_made_of_are_out
         if isinstance(mark, Label)
         for text in ["".join(run.text for run in mark.runs)]
     ]
-    assert said[2:] == list(shown.terms)
+    assert said[2:] == [*shown.terms, *shown.readers]
 
 
 def test_where_pooling_windows_overlap_every_addition_is_listed():

@@ -97,7 +97,7 @@ def cell_of(step) -> tuple[int, int, int]:
     at, call = step.variables, step.operation.call
     if call.view == "gathered":
         return at.get("c", 0), at.get("p", 0), at.get("q", 0)
-    inside = np.argwhere(~call.filler["dx"])
+    inside = np.argwhere(~call.placements["dx"].zeros)
     stride = call.given["S"]
     place = np.array([at.get("i", 0), at.get("j", 0)]) * stride + [at.get("u", 0), at.get("v", 0)]
     row, column = np.clip(place, inside[0], inside[-1]) - inside[0]
@@ -106,7 +106,7 @@ def cell_of(step) -> tuple[int, int, int]:
 
 def is_read(scattered, cell) -> bool:
     """Whether any window holds the cell: not so between windows that lie apart, or at the end."""
-    inside = np.argwhere(~scattered.call.filler["dx"])
+    inside = np.argwhere(~scattered.call.placements["dx"].zeros)
     index = cell[0], *(inside[0] + cell[1:]).tolist()
     return scattered.step_writing("dx", index) is not None
 
@@ -115,7 +115,7 @@ def test_a_gathered_cell_goes_with_the_first_addition_to_it(views):
     gathered, scattered = views
     operation = scattered.operation("conv.dx")
     (line,) = operation.writers("dx")
-    inside = np.argwhere(~operation.call.filler["dx"])
+    inside = np.argwhere(~operation.call.placements["dx"].zeros)
     for c, p, q in np.ndindex(*gathered.operation("conv.dx").call.writes["dx"].shape):
         if not is_read(operation, (c, p, q)):
             continue

@@ -10,9 +10,9 @@ from math import sqrt
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, Value, pair, positive, require_maps
+from cnnviz.engine.placement import Placement
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
@@ -108,7 +108,7 @@ class Conv2d(Layer):
 
     def forward(self, x: Array) -> Array:
         """Convolve a batch (N, C_in, H, W) to (N, C_out, H_out, W_out)."""
-        self._padded = _pad(x, self.padding)
+        self._padded = self._padding_of(x).place(x)
         w, b = (self.parameters[name].value for name in "wb")
         return self._slide(
             w, self._padded, self.stride, self.output_shape(x.shape[1:]), b[:, None, None, None]
@@ -130,7 +130,7 @@ class Conv2d(Layer):
         turned = w.value[:, :, ::-1, ::-1].swapaxes(0, 1)
         height, width = (size - 2 * self.padding for size in self._padded.shape[2:])
         shape = self.in_channels, height, width
-        return self._slide(turned, self.spread(dy, shape), 1, shape)
+        return self._slide(turned, self._spreading_of(dy, shape).place(dy), 1, shape)
 
     def _slide(self, w: Array, maps: Array, stride: int, out: Shape, b: Array | float = 0.0) -> Array:
         """Return b + Σ w[o, c, u, v] · maps[n, c, i·stride + u, j·stride + v], of shape (N, *out)."""
@@ -189,36 +189,52 @@ class Conv2d(Layer):
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing; its ``x`` is the padded input."""
-        given: dict[str, Value] = {"x": _pad(arrays["x"], self.padding), "w": arrays["w"], "b": arrays["b"]}
+        padding = self._padding_of(arrays["x"])
+        given: dict[str, Value] = {"x": padding.place(arrays["x"]), "w": arrays["w"], "b": arrays["b"]}
         given |= {**self._sizes(arrays["y"]), "S": self.stride}
-        filler = {"x": self._padding_of(arrays["x"])}
-        return self.call("y", conv2d, given, {"y": arrays["y"]}, filler=filler)
+        return self.call("y", conv2d, given, {"y": arrays["y"]}, placements={"x": padding})
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of bias, kernels and input; the last gathers from the spread-out ``dy``."""
         dy, w = arrays["dy"], arrays["w"]
         sizes = self._sizes(dy)
-        x = _pad(arrays["x"], self.padding)
+        padding, spread = self._padding_of(arrays["x"]), self._spreading_of(dy, arrays["x"].shape)
+        x = padding.place(arrays["x"])
         outputs = {name: sizes[name] for name in ("C_out", "H_out", "W_out")}
         gathered = {name: sizes[name] for name in ("C_in", "C_out", "K_h", "K_w")}
         gathered |= {"H": arrays["x"].shape[1], "W": arrays["x"].shape[2]}
         for_dw: dict[str, Value] = {"x": x, "dy": dy, **sizes, "S": self.stride}
-        for_dx: dict[str, Value] = {"w": w, "dy": self.spread(dy, arrays["x"].shape), **gathered}
-        padding = {"x": self._padding_of(arrays["x"])}
-        spread = {"dy": self.spread(np.ones((1, *dy.shape[1:])), arrays["x"].shape)[0] == 0}
+        for_dx: dict[str, Value] = {"w": w, "dy": spread.place(dy), **gathered}
         return [
             self.call("db", conv2d_db, {"dy": dy, **outputs}, {"db": arrays["db"]}),
-            self.call("dw", conv2d_dw, for_dw, {"dw": arrays["dw"]}, filler=padding),
-            self.call("dx", conv2d_dx, for_dx, {"dx": arrays["dx"]}, filler=spread, view="gathered"),
+            self.call("dw", conv2d_dw, for_dw, {"dw": arrays["dw"]}, placements={"x": padding}),
+            self.call(
+                "dx", conv2d_dx, for_dx, {"dx": arrays["dx"]}, placements={"dy": spread}, view="gathered"
+            ),
         ]
 
     def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of bias and kernels as they are, and that of the input scattered."""
         return [*self.backward_calls(arrays)[:-1], self.scatter_call(arrays)]
 
-    def _padding_of(self, x: Array) -> NDArray[np.bool_]:
-        """Return which places of the padded input hold padding."""
-        return np.asarray(_pad(np.ones(x.shape[-2:]), self.padding) == 0)
+    def _padding_of(self, x: Array) -> Placement:
+        """Return how the input lies in the padded one."""
+        (height, width), padding = x.shape[-2:], self.padding
+        return Placement((height, width), (height + 2 * padding, width + 2 * padding), (padding, padding))
+
+    def _spreading_of(self, dy: Array, shape: Shape) -> Placement:
+        """Return how ∂E/∂y is spread, so that ∂E/∂x of an input of a shape can be gathered from it.
+
+        S − 1 zeros stand between its values and enough around them: a kernel slid over the result, turned
+        by 180°, meets each value exactly where the kernel going forward met the input.
+        """
+        (kernel_h, kernel_w), (height, width), stride = self.kernel, dy.shape[-2:], self.stride
+        return Placement(
+            (height, width),
+            (shape[1] + kernel_h - 1, shape[2] + kernel_w - 1),
+            (kernel_h - 1 - self.padding, kernel_w - 1 - self.padding),
+            (stride, stride),
+        )
 
     def scatter_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the other view of ∂E/∂x: each output gradient times the kernel, added where it was read.
@@ -226,52 +242,22 @@ class Conv2d(Layer):
         Its ``dx`` is that of the padded input: what comes back to the padding is no part of ∂E/∂x.
         """
         dy, w = arrays["dy"], arrays["w"]
-        padded_shape = _pad(arrays["x"], self.padding).shape
+        padding = self._padding_of(arrays["x"])
 
         def scatter(masked: Array) -> dict[str, Array]:
             columns = w.reshape(self.out_channels, -1).T @ masked.reshape(self.out_channels, -1)
-            dx = np.zeros(padded_shape)
+            dx = np.zeros((self.in_channels, *padding.shape))
             self._scatter(columns, dx, dy.shape[1], dy.shape[2])
             return {"dx": dx}
 
         given: dict[str, Value] = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
-        filler = {"dx": self._padding_of(arrays["x"])}
-        return self.call("dx", conv2d_dx_scatter, given, scatter(dy), scatter, filler, "scattered")
-
-    def spread(self, dy: Array, shape: Shape) -> Array:
-        """Return ∂E/∂y with S − 1 zeros between its values and enough around it to gather ∂E/∂x from.
-
-        A kernel slid over the result, turned by 180°, meets each value of ∂E/∂y exactly where the
-        kernel going forward met the input. The result has shape (…, C_out, H + K_h − 1, W + K_w − 1)
-        for an input of shape (C_in, H, W).
-        """
-        (kernel_h, kernel_w), stride, padding = self.kernel, self.stride, self.padding
-        height, width = shape[1] + 2 * padding, shape[2] + 2 * padding
-        full = np.zeros((*dy.shape[:-2], height + kernel_h - 1, width + kernel_w - 1), dy.dtype)
-        rows = slice(kernel_h - 1, kernel_h - 1 + stride * dy.shape[-2], stride)
-        columns = slice(kernel_w - 1, kernel_w - 1 + stride * dy.shape[-1], stride)
-        full[..., rows, columns] = dy
-        return _crop(full, padding)
+        placed = {"dx": padding}
+        return self.call("dx", conv2d_dx_scatter, given, scatter(dy), scatter, placed, "scattered")
 
 
 def _even(total: int, most: int) -> int:
     """Return the size of parts, at most `most`, that a total is cut into as evenly as can be."""
     return -(-total // -(-total // most))
-
-
-def _pad(x: Array, padding: int) -> Array:
-    """Put zeros around the last two axes."""
-    if padding == 0:
-        return x
-    height, width = x.shape[-2:]
-    padded = np.zeros((*x.shape[:-2], height + 2 * padding, width + 2 * padding), x.dtype)
-    padded[..., padding : padding + height, padding : padding + width] = x
-    return padded
-
-
-def _crop(x: Array, padding: int) -> Array:
-    """Take off what `_pad` put around."""
-    return x[..., padding : x.shape[-2] - padding, padding : x.shape[-1] - padding]
 
 
 # The listings, set as they are shown.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
+from cnnviz.engine.placement import Placement
 from cnnviz.scene import grid
 from cnnviz.scene.letters import products
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Rect, label
@@ -36,7 +36,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     for_w, for_products = for_kernel(middle, unit), middle
     if low:
         for_w, for_products = middle.columns([1, 1], gap=30 * unit)
-    padded = moment.operation.call.filler["x"].any()
+    padded = moment.operation.call.placements["x"].surrounds
     text = tr("input, padded with zeros") if padded else moment.came_from()
     marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
     shown = grid.plane(moment, "w", (o, c), _in_kernel(moment))
@@ -76,11 +76,10 @@ def for_kernel(middle: Box, unit: float) -> Box:
 
 def _unpadded(moment: Moment, on_x: Cells, unit: float) -> list[Mark]:
     """Outline the input within its padding, so that its own zeros and black pixels are not taken for it."""
-    filler = moment.operation.call.filler["x"]
-    if not filler.any():
+    placement = moment.operation.call.placements["x"]
+    if not placement.surrounds:
         return []
-    rows, columns = np.flatnonzero(~filler.all(1)), np.flatnonzero(~filler.all(0))
-    window = int(rows[0]), int(columns[0]), len(rows), len(columns)
+    window = *placement.start, *placement.own
     black = on_x.palette == "pixel" and not moment.letters
     colour, width = ("on_dark", 0.75) if black else ("line", 0.5)
     return [grid.window_outline(on_x, window, colour, width * unit)]
@@ -327,7 +326,7 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     area = Box(box.x, box.y, box.w, box.h - 64 * unit) if len(dy) > 1 else box
     columns = side_by_side(area, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
     left, middle, right = columns
-    text = _spread_text(moment.operation.call.filler["dy"], moment.next_layer())
+    text = _spread_text(moment.operation.call.placements["dy"], moment.next_layer())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), window), left, unit, text, depth=dy.shape[0])
     shown = grid.plane(moment, "w", (o, c), _in_kernel(moment), flipped=True)
     kernel, on_w = titled(moment, shown, middle, unit, tr("kernel, turned by 180°"))
@@ -353,11 +352,11 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return marks
 
 
-def _spread_text(filler: NDArray[np.bool_], layer: str) -> str:
+def _spread_text(placement: Placement, layer: str) -> str:
     """Say where zeros were put into the output gradient: around it, between its values, or both."""
-    rows, columns = np.flatnonzero(~filler.all(1)), np.flatnonzero(~filler.all(0))
-    inside = filler[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    around, between = inside.shape != filler.shape, bool(inside.any())
+    if not all(placement.kept):
+        return tr("from {layer}, nothing but zeros: no window holds a cell of the input", layer=layer)
+    around, between = placement.surrounds, placement.spreads
     if around and between:
         return tr("from {layer}, zeros around and between", layer=layer)
     if between:

@@ -27,7 +27,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     kernel, on_w = titled(
         moment, grid.plane(moment, "w", (o, c), focus), for_kernel(middle, unit), unit, tr("kernel")
     )
-    padded = moment.operation.call.filler["dx"].any()
+    padded = moment.operation.call.placements["dx"].surrounds
     text = tr("input gradient, with the padding") if padded else tr("input gradient")
     out, on_dx = titled(moment, grid.plane(moment, "dx", (c,), window), right, unit, text, len(dx))
     marks += [*kernel, *out, *_times(on_dy, on_w, middle, unit)]

@@ -111,17 +111,17 @@ def test_only_the_input_gradient_has_two_views_and_the_scattered_one_shows_the_p
     dx = scattered[-1].writes["dx"]
     assert dx.shape == (2, 6, 7)
     assert_same(scattered[-1].unpadded("dx", dx), arrays["dx"])
-    assert scattered[-1].filler["dx"].sum() == 6 * 7 - 4 * 5
+    assert scattered[-1].placements["dx"].zeros.sum() == 6 * 7 - 4 * 5
 
 
-def test_filler_marks_the_padding_and_the_zeros_between_gradients():
+def test_placements_tell_the_padding_and_the_zeros_between_gradients():
     layer = Conv2d(1, 1, 2, stride=2, padding=1)
     case = LayerCase("", lambda: (layer, (1, 3, 3)))
     forward, _, dw, dx = case.calls()[:4]
     inside = np.pad(np.zeros((3, 3), bool), 1, constant_values=True)
-    np.testing.assert_array_equal(forward.filler["x"], inside)
-    np.testing.assert_array_equal(dw.filler["x"], inside)
-    np.testing.assert_array_equal(dx.filler["dy"], dx.given["dy"][0] == 0)
+    np.testing.assert_array_equal(forward.placements["x"].zeros, inside)
+    np.testing.assert_array_equal(dw.placements["x"].zeros, inside)
+    np.testing.assert_array_equal(dx.placements["dy"].zeros, dx.given["dy"][0] == 0)
 
 
 def test_initialise_draws_kernels_as_he_et_al_propose():
