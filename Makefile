@@ -3,9 +3,10 @@
 
 PYTHON ?= python3
 ARGS ?=
+SECONDS ?= 60
 SETUP := $(PYTHON) .ci/setup.py
 
-.PHONY: help run test check bench gallery dev clean
+.PHONY: help run test check bench gallery fuzz dev clean
 
 help:  ## show this list
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -25,6 +26,9 @@ bench:  ## run the benchmark
 
 gallery:  ## write telling frames of all lessons to build/gallery; ARGS: lessons, or --every
 	@$(SETUP) gallery $(ARGS)
+
+fuzz:  ## damage files for SECONDS, as many as can be; ARGS: kinds of files, or --seed N KIND
+	@$(SETUP) fuzz $(SECONDS) $(ARGS)
 
 dev:  ## install everything a developer needs into .venv
 	@$(SETUP) dev

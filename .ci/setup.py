@@ -6,6 +6,7 @@
     python3 .ci/setup.py check                   ruff, mypy, import-linter
     python3 .ci/setup.py bench [ARGS]            the benchmark
     python3 .ci/setup.py gallery [ARGS]          frames of all lessons, to be looked at
+    python3 .ci/setup.py fuzz [SECONDS] [KIND …] damaged files, to be opened or refused
     python3 .ci/setup.py dev                     everything a developer needs, then stop
     python3 .ci/setup.py pythons                 the Pythons of this machine that cnnviz runs on, oldest first
 
@@ -384,6 +385,12 @@ def gallery(rest: Sequence[str]) -> int:
     return become([str(PYTHON), "-m", "tests.gallery", *rest])
 
 
+def fuzz(rest: Sequence[str]) -> int:
+    os.chdir(ROOT)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    return become([str(PYTHON), "-m", "tests.fuzz", *rest])
+
+
 def check(rest: Sequence[str]) -> int:
     """Run every check, also after one has failed."""
     python = str(PYTHON)
@@ -416,6 +423,7 @@ COMMANDS: dict[str, tuple[Sequence[str], dict[str, str], Callable[[Sequence[str]
     "check": (TOOLS, {}, check),
     "bench": (TOOLS, LIBRARIES, bench),
     "gallery": (TOOLS, LIBRARIES, gallery),
+    "fuzz": (TOOLS, LIBRARIES, fuzz),
     "dev": ((*TOOLS, "train"), WINDOW, dev),
 }
 

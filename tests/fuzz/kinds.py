@@ -1,0 +1,257 @@
+"""The kinds of files: right ones to damage, and how each is opened."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from cnnviz.lesson.arrays import read_arrays
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.render.folder import MANIFEST, prepare
+
+NETWORK = """\
+title = "A small net"
+sentence = "It is small."
+seed = 1
+input_gradient = "scattered"
+symbols = { conv = "Z", "conv.w" = "f", input = "X" }
+[input]
+shape = [1, 3, 3]
+values = [[[1, 2, 3], [4.5, -5, 6], [7, 8, 9e-1]]]
+target = [1, 0]
+[[layers]]
+name = "conv"
+kind = "conv2d"
+out_channels = 2
+kernel = [2, 2]
+padding = 1
+stride = 1
+[[layers]]
+name = "relu"
+kind = "leaky_relu"
+alpha = 0.1
+[[layers]]
+name = "pool"
+kind = "max_pool2d"
+kernel = 2
+[[layers]]
+name = "flatten"
+kind = "flatten"
+[[layers]]
+name = "fc"
+kind = "linear"
+neurons = 2
+[[layers]]
+name = "softmax"
+kind = "softmax"
+[loss]
+kind = "cross_entropy"
+[optimiser]
+kind = "adam"
+lr = 0.1
+beta1 = 0.5
+[letters.fc]
+b = "p q"
+[[stops]]
+at = "fc[0]"
+caption = "The first."
+[[stops]]
+at = "conv"
+line = 9
+where = { o = 1, i = 0, v = 1 }
+caption = "A term."
+"""
+WITH_FILES = """\
+title = "Files"
+sentence = "Beside it."
+weights = "w.npz"
+[input]
+shape = [2]
+images = "images.npz"
+scale = 2.0
+classes = ["a", "b"]
+[[layers]]
+name = "fc"
+kind = "linear"
+neurons = 2
+[[layers]]
+name = "softmax"
+kind = "softmax"
+[loss]
+kind = "cross_entropy"
+[optimiser]
+kind = "sgd"
+lr = 0.1
+momentum = 0.5
+[training]
+iterations = 20
+held_out = 1
+measure = 5
+seed = 3
+[[stops]]
+at = "fc.w[1,1]"
+iteration = 0
+caption = "Moved."
+"""
+INLINE = """\
+title = "One neuron"
+sentence = "It learns."
+input = { shape = [2], values = [1.0, -2.0], target = [1.0] }
+layers = [{ name = "fc", kind = "linear", neurons = 1 }, { name = "s", kind = "sigmoid" }]
+loss = { kind = "half_squared_error" }
+parameters = { fc = { w = [[0.5], [0.25]], b = [0.1] } }
+"""
+EXPRESSIONS = """\
+title = "Chain rule"
+sentence = "There and back."
+[[expressions]]
+text = "(x + y) * z"
+values = { x = -2, y = 5, z = -4 }
+[[expressions.stops]]
+at = "f"
+caption = "Here."
+[[expressions]]
+text = "sigmoid(x) / (1 + exp(-w)) ** 2"
+values = { x = 3, w = 0.5 }
+"""
+DESCENTS = """\
+title = "Downhill"
+sentence = "Steps."
+[[descents]]
+name = "walk"
+loss = "(w - 1) ** 2 + 0.5"
+lr = 0.1
+starts = [4.0, -1.0]
+steps = 3
+window = [-2.0, 5.0]
+[[stops]]
+at = "walk"
+where = { s = 1, t = 2 }
+caption = "The last."
+"""
+PICTURES = """\
+title = "Pixels"
+sentence = "Numbers."
+[[images]]
+name = "rgb"
+pixels = [[[255, 0, 0], [0, 255, 0]], [[1, 2, 3], [4, 5, 6]]]
+[[images]]
+name = "grey"
+pixels = [[[0], [128]]]
+"""
+
+
+class Kind(Struct, frozen=True):
+    """One kind of file.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    right : Sequence[bytes]
+        Files that are in order, to be damaged.
+    open : Callable
+        Opens such a file, given a folder to write it to, and its bytes.
+    """
+
+    name: str
+    right: Sequence[bytes]
+    open: Callable[[Path, bytes], object]
+
+
+def put(path, content):
+    """Write a file in place: to empty one first takes some disks a hundred times as long as all else here."""
+    with path.open("r+b" if path.exists() else "wb") as file:
+        file.write(content)
+        file.truncate()
+
+
+def npz(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+IMAGES = {"images": np.array([[1, 2], [3, 4], [5, 6]], np.uint8), "labels": np.array([0, 1, 1])}
+WEIGHTS = {"fc.w": np.array([[0.5, -0.25], [1, 0]]), "fc.b": np.array([0.1, 0.2], np.float32)}
+
+
+RIGHT = {"images.npz": npz(**IMAGES), "w.npz": npz(**WEIGHTS), "lesson.toml": WITH_FILES.encode()}
+
+
+def _with(folder, name, content):
+    """Open a lesson, one of whose files is damaged."""
+    for other, right in RIGHT.items():
+        put(folder / other, content if other == name else right)
+    path = folder / "lesson.toml"
+    lesson = load_lesson(path)
+    for step in {0, len(lesson.program) // 2, len(lesson.program) - 1}:
+        lesson.program.state(step)
+    return lesson
+
+
+def _arrays(folder, content):
+    put(folder / "w.npz", content)
+    return read_arrays(folder / "w.npz")
+
+
+def _weights_of(folder, content):
+    """Open an array inside an archive that is in order, so that no checksum gives it away."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("fc.w.npy", content)
+        archive.writestr("fc.b.npy", npy(WEIGHTS["fc.b"]))
+    return _with(folder, "w.npz", file.getvalue())
+
+
+STATE = {
+    "cnnviz": "0.1.0",
+    "lesson": "digits",
+    "image": "0",
+    "size": "320x180",
+    "theme": "light",
+    "content": "0f",
+}
+
+
+def _state(folder, content):
+    put(folder / MANIFEST, content)
+    prepare(folder, {"0-conv1.png": 0}, STATE, alone=True)
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "lesson",
+            [text.encode() for text in (NETWORK, WITH_FILES, INLINE, EXPRESSIONS, DESCENTS, PICTURES)],
+            lambda folder, content: _with(folder, "lesson.toml", content),
+        ),
+        Kind(
+            "npz",
+            [npz(**WEIGHTS), npz(**WEIGHTS, other=np.array(["a"]))],
+            _arrays,
+        ),
+        Kind(
+            "npy",
+            [
+                npy(WEIGHTS["fc.w"]),
+                npy(np.asfortranarray(WEIGHTS["fc.w"].astype(">f4"))),
+                npy(np.array([[1, 2], [3, 4]], np.int8)),
+                npy(np.array([("a", 1)], [("n", "U1"), ("v", "f8")])),
+            ],
+            _weights_of,
+        ),
+        Kind("state", [json.dumps(STATE, indent=2).encode()], _state),
+    )
+}
