@@ -32,6 +32,7 @@ Rng = np.random.Generator
 Made = tuple[Layer, Shape]
 
 DRAWS = 6  # random layers of each kind
+PLAIN = (-1.0, -0.5, -0.0, 0.0, 0.0, 0.5, 1.0, 1.0)  # exact zeros, and many that are equal
 
 
 # ------------------------------------------------------------------------------------------------ the table
@@ -97,6 +98,13 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "sigmoid-column": lambda: (Sigmoid(), (5,)),
     "tanh-maps": lambda: (Tanh(), (2, 2, 3)),
     "tanh-column": lambda: (Tanh(), (5,)),
+    "conv2d-one-number": lambda: (Conv2d(1, 1, 1), (1, 1, 1)),
+    "conv2d-one-row": lambda: (Conv2d(2, 1, (1, 2), padding=1), (2, 1, 3)),
+    "max_pool2d-one-number": lambda: (MaxPool2d(1), (1, 1, 1)),
+    "avg_pool2d-one-column": lambda: (AvgPool2d((2, 1), 1), (1, 3, 1)),
+    "relu-one-number": lambda: (ReLU(), (1, 1, 1)),
+    "linear-one-number": lambda: (Linear(1, 1), (1,)),
+    "softmax-one-number": lambda: (Softmax(), (1,)),
 }
 
 
@@ -141,6 +149,7 @@ class LayerCase:
 
     label: str
     make: Callable[[], Made]
+    plain: bool = False  # whether its listings are tried on plain numbers, among them zeros and ties
 
     def layer(self) -> Layer:
         layer, shape = self.make()
@@ -160,6 +169,9 @@ class LayerCase:
     def arrays(self) -> dict[str, Array]:
         """All arrays of one sample, as a tape would hold them."""
         layer, (x, dy) = self.layer(), self.batch(1)
+        if self.plain:
+            rng = np.random.default_rng(3)
+            x, dy = rng.choice(PLAIN, x.shape), rng.choice(PLAIN, dy.shape)
         arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
         arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0]}
         arrays |= {name: values[0] for name, values in layer.extras.items()}
@@ -172,7 +184,7 @@ class LayerCase:
 
 
 def drawn(kind: str, seed: int) -> LayerCase:
-    return LayerCase(f"{kind}-{seed}", lambda: LAYERS[kind](np.random.default_rng(seed)))
+    return LayerCase(f"{kind}-{seed}", lambda: LAYERS[kind](np.random.default_rng(seed)), plain=seed % 2 == 0)
 
 
 LAYER_CASES = [LayerCase(label, make) for label, make in CORNERS.items()]
@@ -193,11 +205,11 @@ def network_for(loss: Loss, optimiser: Optimiser | None = None) -> Network:
     return network
 
 
-def loss_calls(label: str) -> list[Call]:
-    """The loss's listing and that of its gradient."""
+def loss_calls(label: str, size: float = 1.0) -> list[Call]:
+    """The loss's listing and that of its gradient, for scores of about a size."""
     kind, target = LOSSES[label]
     network, rng = network_for(kind()), np.random.default_rng(4)
-    tape = network.run(rng.normal(size=3), target(rng, 4))
+    tape = network.run(size * rng.normal(size=3), target(rng, 4))
     calls = network.calls(tape)
     at = next(k for k, call in enumerate(calls) if call.phase == "loss")
     return calls[at : at + 2]
@@ -226,6 +238,9 @@ def all_calls() -> list[tuple[str, Call]]:
     """Every listing there is, at work on some arrays."""
     groups = [(case.label, case.calls()) for case in LAYER_CASES]
     groups += [(label, loss_calls(label)) for label in LOSSES]
+    groups += [
+        (f"{label}-large", loss_calls(label, 1e4)) for label, (kind, _) in LOSSES.items() if kind.follows
+    ]
     groups += [(label, optimiser_calls(label)) for label in OPTIMISERS]
     groups.append(("pixels", pixels_calls()))
     groups += [(label, [descent.call()]) for label, descent in DESCENTS.items()]

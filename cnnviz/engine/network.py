@@ -180,7 +180,10 @@ class Network:
         if self.loss is None or self.optimiser is None:
             raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
         require_some(tr("input"), x.shape)
-        y = self.forward(x)
+        self._check_shape(x.shape[1:])
+        for layer in self.layers[:-1]:
+            x = layer.forward(x)
+        y = self.layers[-1].forward(x)
         t = np.asarray(t, y.dtype)
         require_shape("loss", "t", t, y.shape)
         self.backward(self.loss.gradient(y, t) / len(x))
@@ -191,7 +194,7 @@ class Network:
                 parameter.value, parameter.grad, memory, self.iteration
             )
         self.iteration += 1
-        return float(self.loss.value(y, t).mean())
+        return float(self.loss.value(y, t, x).mean())
 
     def run(self, x: Array, t: Array | None = None) -> Tape:
         """Run one iteration on one sample: forward, loss, backward, update; nothing in the network moves.
@@ -216,7 +219,10 @@ class Network:
         for layer, name, parameter in self.parameters():
             require_finite(layer.name, name, parameter.value)
         arrays: dict[str, Array] = {}
-        with self._copied():
+        with (
+            self._copied(),
+            np.errstate(all="ignore"),
+        ):  # what overflows is shown as what it becomes
             y = self._run_forward(arrays, x[None])
             if self.loss is not None and t is not None:
                 t = np.array(t, dtype=np.float64)
@@ -249,7 +255,9 @@ class Network:
 
     def _run_back(self, arrays: dict[str, Array], y: Array, t: Array) -> None:
         assert self.loss is not None
-        arrays |= {"loss.y": y[0], "loss.t": t, "loss.value": np.asarray(self.loss.value(y, t[None])[0])}
+        x = arrays[f"{self.layers[-1].name}.x"]
+        value = np.asarray(self.loss.value(y, t[None], x[None])[0])
+        arrays |= {"loss.y": y[0], "loss.t": t, "loss.value": value}
         dy = self.loss.gradient(y, t[None])
         arrays[f"{self.layers[-1].name}.dx" if self.loss.follows else "loss.dy"] = dy[0]
         for layer in reversed(self._layers_below_loss()):
@@ -285,7 +293,7 @@ class Network:
         last = self.layers[-1].name
         y, t = tape["loss.y"], tape["loss.t"]
         gradient = tape[f"{last}.dx" if self.loss.follows else "loss.dy"]
-        calls.append(self.loss.value_call(y, t, tape["loss.value"]))
+        calls.append(self.loss.value_call(y, t, tape[f"{last}.x"], tape["loss.value"]))
         calls.append(self.loss.gradient_call(y, t, gradient, last))
         for layer in reversed(self._layers_below_loss()):
             arrays = tape.of(layer.name)

@@ -202,8 +202,7 @@ class Run:
         return network
 
     def _tape(self, network: Network, iteration: int) -> Tape:
-        with np.errstate(all="ignore"):  # numbers that grow without bound are told as what they become
-            return network.run(*self._sample(self.image_of(iteration)))
+        return network.run(*self._sample(self.image_of(iteration)))
 
     def _iterate(self) -> None:
         t, network = self.done, self._network

@@ -290,6 +290,15 @@ WORDS: Mapping[str, Words] = {
         (r"\E{} = {-}\sum_n \,\t{n} \log \y{n}",),
         {"n": "class"},
     ),
+    "cross_entropy_of_scores": Words(
+        "",
+        "A probability came out as 0, which has no logarithm: the same loss, computed from the scores.",
+        (
+            r"\E{} = \sum_n \,\t{n} \left(m + \log \sum_k e^{\x{k} - m} - \x{n}\right)",
+            r"m = \max_k\, \x{k}",
+        ),
+        {"n": "class"},
+    ),
     "cross_entropy_dx": Words(
         "gradient of the scores",
         "Softmax and cross-entropy together have the simplest gradient there is: probability minus target.",
@@ -301,6 +310,15 @@ WORDS: Mapping[str, Words] = {
         "",
         "The loss is how surprised the network is by each answer, yes or no.",
         (r"\E{} = {-}\sum_n \bigl(\t{n} \log \y{n} + (1 - \t{n}) \log (1 - \y{n})\bigr)",),
+        {"n": "output"},
+    ),
+    "binary_cross_entropy_of_scores": Words(
+        "",
+        "An output came out too near to 0 or 1 for a logarithm: the same loss, computed from the scores.",
+        (
+            r"\E{} = \sum_n \bigl(\max(\x{n}, 0) - \x{n}\, \t{n} + s_n\bigr)",
+            r"s_n = \log (1 + e^{-|\x{n}|})",
+        ),
         {"n": "output"},
     ),
     "binary_cross_entropy_dx": Words(

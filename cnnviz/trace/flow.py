@@ -184,7 +184,8 @@ def address(program: Program, operation: Operation, array: str) -> str:
         return {"w": operation.name, "dw": f"{layer}.d{parameter}"}.get(array, f"{operation.name}_{array}")
     layers = program.layers
     k = layers.index(operation.layer) if operation.layer in layers else len(layers)
-    if array == "x" and k < len(layers):
+    if array == "x" and layers:
+        k = min(k, len(layers) - 1)  # a loss reads the scores: what the last layer was given
         return f"{layers[k - 1]}.y" if k else "input"
     if array == "dy":
         return f"{layers[k + 1]}.dx" if k + 1 < len(layers) else "loss.dy"

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError
+from cnnviz.engine.network import Network
 from tests.cases import LOSSES, each_loss, network_for
 
 
@@ -55,3 +57,55 @@ def test_each_sample_has_its_own_loss(label):
     y, t = rng.random((3, 4)), np.array([target(rng, 4) for _ in range(3)])
     apart = [float(loss.value(y[k : k + 1], t[k : k + 1])[0]) for k in range(3)]
     np.testing.assert_allclose(loss.value(y, t), apart, rtol=1e-14)
+
+
+def of_scores(loss, x, t):
+    """The loss through its last layer, which rounds probabilities as it must."""
+    x, t = np.array([x], float), np.array([t], float)
+    with np.errstate(all="ignore"):
+        return float(loss.value(loss.follows().forward(x), t, x)[0])
+
+
+@pytest.mark.parametrize(
+    "x, t, expected",
+    [  # worked out to 40 digits; what PyTorch's cross_entropy gives for the same scores
+        ((0, 1000), (1, 0), 1000),
+        ((0, 1000, -1000), (0.25, 0.25, 0.5), 1250),
+        ((-800, 0, 1), (1, 0, 0), 801.3132616875182),
+        ((0, 1000), (0, 1), 0),
+        ((1, 2, 0.5), (0, 0, 1), 1.964368784107945),
+    ],
+)
+def test_cross_entropy_of_scores_is_right_where_a_probability_has_vanished(x, t, expected):
+    assert of_scores(CrossEntropy(), x, t) == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    "x, t, expected",
+    [  # as with PyTorch's binary_cross_entropy_with_logits
+        ((800,), (0,), 800),
+        ((-800,), (1,), 800),
+        ((800, -800), (1, 0), 0),
+        ((30, 1), (0, 1), 30.313261687518317),
+        ((-40, 36), (0.5, 0.25), 47),
+        ((0.5,), (0,), 0.9740769841801067),
+    ],
+)
+def test_binary_cross_entropy_of_scores_is_right_where_an_output_is_0_or_1(x, t, expected):
+    assert of_scores(BinaryCrossEntropy(), x, t) == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("x, listing", [((0, 1000), "cross_entropy_of_scores"), ((0, 700), "cross_entropy")])
+def test_its_listing_reads_the_scores_only_where_that_is_better(x, listing):
+    network = Network([("softmax", Softmax())], (2,), CrossEntropy())
+    calls = network.calls(network.run(np.array(x, float), np.array([1.0, 0.0])))
+    loss = next(call for call in calls if call.phase == "loss")
+    assert loss.listing.__name__ == listing
+    np.testing.assert_allclose(loss.writes["E"], x[1])
+    gradient = next(call for call in calls if call.name == "softmax.dx")
+    np.testing.assert_allclose(gradient.writes["dx"], [-1, 1])
+
+
+@pytest.mark.parametrize("x, expected", [((np.inf, 0), np.nan), ((-np.inf, 0), np.inf)])
+def test_scores_that_are_no_numbers_give_what_probabilities_give(x, expected):
+    np.testing.assert_equal(of_scores(CrossEntropy(), x, (1, 0)), expected)

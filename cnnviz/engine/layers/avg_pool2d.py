@@ -20,9 +20,10 @@ class AvgPool2d(Pool2d):
         self._in_shape = x.shape
         cells = self._all_cells(x, self.output_shape(x.shape[1:]))
         y = cells[0].copy()
-        for cell in cells[1:]:
-            y += cell
-        y /= len(cells)
+        with np.errstate(all="ignore"):
+            for cell in cells[1:]:
+                y += cell
+            y /= len(cells)
         return y
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
@@ -49,10 +50,15 @@ class AvgPool2d(Pool2d):
 
 
 def _share(dy: Array, cells: list[Array]) -> None:
-    """Add an equal part of each gradient to every cell of its window."""
-    share = dy / len(cells)
-    for cell in cells:
-        cell += share
+    """Add an equal part of each gradient to every cell of its window.
+
+    The windows that a place lies in come one after the other as it is less and less far into them: so what
+    is added to each place is added in the order of the listing.
+    """
+    with np.errstate(all="ignore"):
+        share = dy / len(cells)
+        for cell in reversed(cells):
+            cell += share
 
 
 # The listings, set as they are shown.

@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, Value, pair, positive, require_maps
 from cnnviz.engine.placement import Placement
+from cnnviz.engine.product import added, product, tame
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
@@ -110,9 +111,7 @@ class Conv2d(Layer):
         """Convolve a batch (N, C_in, H, W) to (N, C_out, H_out, W_out)."""
         self._padded = self._padding_of(x).place(x)
         w, b = (self.parameters[name].value for name in "wb")
-        return self._slide(
-            w, self._padded, self.stride, self.output_shape(x.shape[1:]), b[:, None, None, None]
-        )
+        return self._slide(w, self._padded, self.stride, self.output_shape(x.shape[1:]), b[:, None])
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
         """Return ∂E/∂x, and set ∂E/∂w (the output gradient slid over the input) and ∂E/∂b."""
@@ -121,8 +120,8 @@ class Conv2d(Layer):
         db = np.zeros_like(b.value)
         for samples, rows, columns in self._blocks(self._padded, self.stride, dy.shape[2:]):
             part = dy[samples, :, rows].swapaxes(0, 1).reshape(self.out_channels, -1)
-            dw += columns @ part.T
-            db += part.sum(axis=1)
+            dw = product(columns, part.T, dw)
+            db = added(part, db)
         w.grad, b.grad = np.ascontiguousarray(dw.T).reshape(w.value.shape), db
         if not needs_dx:
             return dy[:0]
@@ -132,13 +131,13 @@ class Conv2d(Layer):
         shape = self.in_channels, height, width
         return self._slide(turned, self._spreading_of(dy, shape).place(dy), 1, shape)
 
-    def _slide(self, w: Array, maps: Array, stride: int, out: Shape, b: Array | float = 0.0) -> Array:
+    def _slide(self, w: Array, maps: Array, stride: int, out: Shape, b: Array | None = None) -> Array:
         """Return b + Σ w[o, c, u, v] · maps[n, c, i·stride + u, j·stride + v], of shape (N, *out)."""
         y = np.empty((len(maps), *out), np.result_type(maps, w))
         kernels = w.reshape(len(w), -1)
         for samples, rows, columns in self._blocks(maps, stride, out[1:]):
             part = y[samples, :, rows].swapaxes(0, 1)  # (C_out, n, rows, W_out)
-            np.add((kernels @ columns).reshape(part.shape), b, out=part)
+            part[...] = product(kernels, columns, b).reshape(part.shape)
         return y
 
     def _blocks(self, maps: Array, stride: int, out: Shape) -> Iterator[tuple[slice, slice, Array]]:
@@ -172,8 +171,8 @@ class Conv2d(Layer):
         """Add each column's gradients to the places of the padded input that it was read from."""
         (kernel_h, kernel_w), stride = self.kernel, self.stride
         windows = columns.reshape(self.in_channels, kernel_h, kernel_w, height, width)
-        for u in range(kernel_h):
-            for v in range(kernel_w):
+        for u in reversed(range(kernel_h)):  # so the windows that a place lies in come in their order
+            for v in reversed(range(kernel_w)):
                 cells = dx[:, u : u + stride * height : stride, v : v + stride * width : stride]
                 cells += windows[:, u, v]
 
@@ -245,9 +244,14 @@ class Conv2d(Layer):
         padding = self._padding_of(arrays["x"])
 
         def scatter(masked: Array) -> dict[str, Array]:
-            columns = w.reshape(self.out_channels, -1).T @ masked.reshape(self.out_channels, -1)
+            kernels, gradients = (part.reshape(self.out_channels, -1) for part in (w, masked))
             dx = np.zeros((self.in_channels, *padding.shape))
-            self._scatter(columns, dx, dy.shape[1], dy.shape[2])
+            one_by_one = not tame(kernels, gradients)
+            parts = [slice(o, o + 1) for o in range(self.out_channels)] if one_by_one else [slice(None)]
+            with np.errstate(all="ignore"):
+                for o in parts:
+                    columns = product(kernels[o].T, gradients[o])
+                    self._scatter(columns, dx, dy.shape[1], dy.shape[2])
             return {"dx": dx}
 
         given: dict[str, Value] = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}

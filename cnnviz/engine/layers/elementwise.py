@@ -16,8 +16,9 @@ from cnnviz.text import tr
 class Elementwise(Layer):
     """An activation y = f(x), one number at a time.
 
-    A subclass says f, its derivative, and four listings: forward and backward, for maps
-    (channels, height, width) and for a column. Its derivative may use x, y or both.
+    A subclass says f, what comes back through it, and four listings: forward and backward, for maps
+    (channels, height, width) and for a column. Both compute as the listings do, in the same order, so that
+    what overflows there overflows here.
     """
 
     listings: ClassVar[tuple[Listing, Listing]]
@@ -34,8 +35,8 @@ class Elementwise(Layer):
         """Return f(x)."""
 
     @abstractmethod
-    def slope(self, x: Array, y: Array) -> Array:
-        """Return f′(x), given y = f(x)."""
+    def gradient(self, dy: Array, x: Array, y: Array) -> Array:
+        """Return ∂E/∂x = ∂E/∂y · f′(x), given y = f(x)."""
 
     def constants(self) -> dict[str, Value]:
         """Return what the listings take besides arrays and sizes."""
@@ -63,9 +64,9 @@ class Elementwise(Layer):
         return self._y
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
-        """Return ∂E/∂x = ∂E/∂y · f′(x)."""
+        """Return ∂E/∂x of every number of the last batch."""
         with np.errstate(all="ignore"):
-            return dy * self.slope(self._x, self._y)
+            return self.gradient(dy, self._x, self._y)
 
     def _sizes(self, x: Array) -> dict[str, int]:
         return dict(zip(("C", "H", "W") if x.ndim == 3 else ("N",), x.shape, strict=True))

@@ -61,6 +61,6 @@ class LeakyReLU(Elementwise):
         """Return x where it is positive, else α · x."""
         return np.where(x > 0, x, self.alpha * x).astype(x.dtype, copy=False)
 
-    def slope(self, x: Array, y: Array) -> Array:
-        """Return 1 where x > 0, else α."""
-        return np.where(x > 0, 1, self.alpha).astype(x.dtype, copy=False)
+    def gradient(self, dy: Array, x: Array, y: Array) -> Array:
+        """Return ∂E/∂y where x > 0, else α of it."""
+        return np.where(x > 0, dy, self.alpha * dy).astype(dy.dtype, copy=False)

@@ -8,6 +8,7 @@ from math import sqrt
 import numpy as np
 
 from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, Value, positive, require_column
+from cnnviz.engine.product import added, product
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
@@ -56,15 +57,15 @@ class Linear(Layer):
     def forward(self, x: Array) -> Array:
         """Compute Z of a batch (N, inputs) to (N, neurons)."""
         self._x = x
-        return np.asarray(x @ self.parameters["w"].value + self.parameters["b"].value)
+        return product(x, self.parameters["w"].value, self.parameters["b"].value)
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
         """Return ∂E/∂x = W ∂E/∂y, and set ∂E/∂W = x ⊗ ∂E/∂y and ∂E/∂b = ∂E/∂y."""
-        self.parameters["w"].grad = self._x.T @ dy
-        self.parameters["b"].grad = dy.sum(axis=0)
+        self.parameters["w"].grad = product(self._x.T, dy)
+        self.parameters["b"].grad = added(dy.T)
         if not needs_dx:
             return dy[:0]
-        return np.asarray(dy @ self.parameters["w"].value.T)
+        return product(dy, self.parameters["w"].value.T)
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call, Value
 from cnnviz.engine.layers.pooling import Pool2d
+from cnnviz.engine.product import where
 
 
 class MaxPool2d(Pool2d):
     """Keeps the largest number of each window, and remembers in ``switch`` which one it was.
 
     y[c, i, j] = max over u, v of x[c, i·S_h + u, j·S_w + v]; switch[c, i, j] = u·K_w + v of the first
-    maximum in row order, as PyTorch has it.
+    maximum in row order, as PyTorch has it. NaN is larger than nothing and never wins, as in Python's max
+    (in PyTorch it always does).
     """
 
     kind = "max_pool2d"
@@ -30,9 +32,9 @@ class MaxPool2d(Pool2d):
     def forward(self, x: Array) -> Array:
         """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
         cells = self._all_cells(x, self.output_shape(x.shape[1:]))
-        y = cells[0].copy()
+        y = np.fmax(cells[0], x.dtype.type(-inf))
         for cell in cells[1:]:
-            np.maximum(y, cell, out=y)
+            np.fmax(y, cell, out=y)
         self._x, self._y = x, y
         return y
 
@@ -41,7 +43,7 @@ class MaxPool2d(Pool2d):
         """The number of each window's winner: how many cells come before the first that is the largest."""
         cells = self._all_cells(self._x, self._y.shape)
         switch = np.zeros(self._y.shape, np.int16 if len(cells) <= 2**15 else np.int64)
-        before = np.ones(self._y.shape, bool)
+        before = self._y > -inf  # nothing is larger than that, and the first cell stays the winner
         for cell in cells[:-1]:
             before &= cell != self._y
             switch += before
@@ -72,9 +74,10 @@ class MaxPool2d(Pool2d):
 
 
 def _route(dy: Array, switch: NDArray[Any], cells: list[Array]) -> None:
-    """Add each gradient to the cell that its switch names."""
-    for k, cell in enumerate(cells):
-        cell += dy * (switch == k)
+    """Add each gradient to the cell that its switch names; in the order of the listing, as in an average."""
+    with np.errstate(all="ignore"):
+        for k, cell in reversed(list(enumerate(cells))):
+            cell += where(switch == k, dy)
 
 
 # The listings, set as they are shown.

@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.layers.elementwise import Elementwise
+from cnnviz.engine.product import where
 
 # The listings, set as they are shown.
 # fmt: off
@@ -47,10 +48,6 @@ class ReLU(Elementwise):
         """Return max(x, 0)."""
         return np.maximum(x, 0)
 
-    def slope(self, x: Array, y: Array) -> Array:
-        """Return 1 where x > 0, else 0."""
-        return (x > 0).astype(x.dtype)
-
-    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
-        """Return ∂E/∂y where the input was positive, else 0."""
-        return np.multiply(dy, self._x > 0)
+    def gradient(self, dy: Array, x: Array, y: Array) -> Array:
+        """Return ∂E/∂y where x > 0, else 0: what is ∞ there, too."""
+        return where(x > 0, dy)

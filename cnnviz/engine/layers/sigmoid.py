@@ -49,6 +49,6 @@ class Sigmoid(Elementwise):
         """Return 1 / (1 + e⁻ˣ)."""
         return np.asarray(1 / (1 + np.exp(-x)))
 
-    def slope(self, x: Array, y: Array) -> Array:
-        """Return y (1 − y)."""
-        return y * (1 - y)
+    def gradient(self, dy: Array, x: Array, y: Array) -> Array:
+        """Return ∂E/∂y · y (1 − y)."""
+        return np.asarray(dy * y * (1 - y))

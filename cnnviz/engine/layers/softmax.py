@@ -10,6 +10,7 @@ from numpy import exp
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call, Layer, Shape, require_column
+from cnnviz.engine.product import added
 
 
 class Softmax(Layer):
@@ -33,8 +34,8 @@ class Softmax(Layer):
     def forward(self, x: Array) -> Array:
         """Turn a batch of scores (N, classes) into probabilities."""
         with np.errstate(all="ignore"):
-            self._e = np.exp(x - x.max(axis=1, keepdims=True))
-            self._y = self._e / self._e.sum(axis=1, keepdims=True)
+            self._e = np.exp(x - _largest(x)[:, None])
+            self._y = self._e / added(self._e)[:, None]
         return self._y
 
     @property
@@ -44,7 +45,8 @@ class Softmax(Layer):
 
     def backward(self, dy: Array, needs_dx: bool = True) -> Array:
         """Return ∂E/∂x; every score moves every probability."""
-        return np.asarray(self._y * (dy - (dy * self._y).sum(axis=1, keepdims=True)))
+        with np.errstate(all="ignore"):
+            return np.asarray(self._y * (dy - added(dy * self._y)[:, None]))
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing, which writes the exponentials and the probabilities."""
@@ -55,6 +57,11 @@ class Softmax(Layer):
         """Return the backward listing."""
         y, dy = arrays["y"], arrays["dy"]
         return [self.call("dx", softmax_dx, {"y": y, "dy": dy, "N": len(y)}, {"dx": arrays["dx"]})]
+
+
+def _largest(x: Array) -> Array:
+    """Return the largest number of each row as Python's max finds it: past NaN, unless that is the first."""
+    return np.where(np.isnan(x[:, 0]), x[:, 0], np.fmax.reduce(x, axis=1))
 
 
 # The listings, set as they are shown.

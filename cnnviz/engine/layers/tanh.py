@@ -48,6 +48,6 @@ class Tanh(Elementwise):
         """Return tanh x."""
         return np.asarray(np.tanh(x))
 
-    def slope(self, x: Array, y: Array) -> Array:
-        """Return 1 − y²."""
-        return np.asarray(1 - y**2)
+    def gradient(self, dy: Array, x: Array, y: Array) -> Array:
+        """Return ∂E/∂y · (1 − y²)."""
+        return np.asarray(dy * (1 - y**2))

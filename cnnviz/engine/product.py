@@ -1,0 +1,54 @@
+"""Products and sums that overflow where those of the listings do, and nowhere else.
+
+NumPy and BLAS add the terms of a sum in an order of their own, and a mask is quickest multiplied. Both make
+no difference but in the last digits, until a number is infinite, none, or so large that a sum of some terms
+is no float any more: a listing, which adds one term after the other to where it starts, may then hold ∞ where
+BLAS found a number, NaN or the other ∞. So where that can be, it is done as the listings do it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.engine.layer import Array
+
+
+def tame(*arrays: Array) -> bool:
+    """Return whether all sums of products of some of their numbers stay far from overflow, in any order.
+
+    By Cauchy and Schwarz, Σ |aₖ bₖ| ≤ ‖a‖ ‖b‖; what holds an infinity or NaN has no such norm.
+    """
+    limit = np.finfo(arrays[0].dtype).max / 8
+    return all(np.vdot(array, array) < limit for array in arrays)
+
+
+def product(a: Array, b: Array, start: Array | None = None) -> Array:
+    """Return start + a @ b; no start is 0."""
+    if tame(a, b) and (start is None or tame(start)):
+        result: Array = a @ b
+        if start is not None:
+            result += start
+        return result
+    with np.errstate(all="ignore"):
+        total = np.zeros((len(a), b.shape[1]), np.result_type(a, b))
+        if start is not None:
+            total += start
+        for k in range(a.shape[1]):
+            total += a[:, k, None] * b[k]
+        return total
+
+
+def added(terms: Array, start: Array | None = None) -> Array:
+    """Return the sum of each row of numbers, added to where it starts."""
+    if start is not None:
+        terms = np.concatenate((start[:, None], terms), axis=1)
+    if tame(terms):
+        return np.asarray(terms.sum(axis=1))
+    with np.errstate(all="ignore"):
+        return np.asarray(np.add.accumulate(terms, axis=1)[:, -1])
+
+
+def where(mask: NDArray[np.bool_], numbers: Array) -> Array:
+    """Return numbers where a mask is true, else 0."""
+    return numbers * mask if tame(numbers) else np.where(mask, numbers, numbers.dtype.type(0))
