@@ -256,3 +256,13 @@ def test_one_that_sees_other_images_is_another(index):
     order, network = np.arange(COUNT), network_with(SGD(0.05))
     one, two = (Run(network, seen, order[:8], order[8:], 40) for seen in (sample, other))
     assert not one.is_same_as(two)
+
+
+def test_a_loss_of_certain_and_wrong_scores_is_no_divergence():
+    made = Network([("fc", Linear(2, 2)), ("softmax", Softmax())], (2,), CrossEntropy(), SGD(1e-3))
+    made.layers[0].parameters["w"].value = np.diag([1000.0, 1000.0])
+    run = Run(made, lambda _: (np.array([0.0, 1.0]), np.array([1.0, 0.0])), np.array([0]), np.array([0]), 5)
+    finish(run)
+    assert run.fault == ""
+    # Each step moves the scores by 0.001 · 2 towards each other, twice: once by weights, once by biases.
+    np.testing.assert_allclose(run.losses, 1000 - 0.004 * np.arange(5), rtol=1e-12)

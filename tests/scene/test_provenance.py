@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ from cnnviz.trace.additions import offsets_writing
 from cnnviz.trace.flow import producer, sources
 from cnnviz.trace.program import Program
 from tests.scene import programs
+
+FILES = Path(__file__).parent.parent / "lesson" / "files"
 
 
 @pytest.fixture(scope="module")
@@ -294,3 +297,15 @@ def test_the_bubble_stays_in_the_frame(point):
     shown = Origin("y[1, 2, 3]", "0.1234567", "written by conv1 at step 2,558", 2558, {})
     box = explain(Frame(500, 400), shown, {}, *point, 1.0)[0].box
     assert box.x >= 0 and box.y >= 0 and box.right <= 500 and box.bottom <= 400
+
+
+@pytest.mark.parametrize("file", ["certain-and-wrong", "sure-and-wrong"])
+def test_the_scores_that_a_loss_starts_from_are_those_of_the_layer_before_the_last(file):
+    program = load_lesson(str(FILES / f"{file}.toml")).program
+    maker, array, place = producer(program, program.operation("loss"), "x", (1,))
+    assert (maker.name, array, place) == ("fc", "y", (1,))
+    shown = origin(at_end(program, "loss"), "E", (0,))
+    assert {name: cells.tolist() for name, cells in shown.sources.items()} == {
+        "x": [[0], [1]],
+        "t": [[0], [1]],
+    }
