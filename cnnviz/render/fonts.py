@@ -40,6 +40,8 @@ def font(family: str, size: float, bold: bool) -> QFont:
         if bold
         else QFont.Weight.Normal
     )
+    # On Windows, and where the desktop asks for it, edges would be coloured as if each picture were a screen.
+    made.setStyleStrategy(QFont.StyleStrategy.NoSubpixelAntialias)
     made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     if family == "sans":
         made.setFeature(QFont.Tag("tnum"), 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -57,7 +59,7 @@ FILE = (
 )
 EDIT = (
     Key("undo", "Undo", ("Ctrl+Z",)),
-    Key("redo", "Redo", ("Ctrl+Shift+Z",)),
+    Key("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
 )
 VIEW = (
     Key("network", "Network", checkable=True),
@@ -88,9 +90,9 @@ STEP = (
     Key("play", "Play, pause", ("F5", "K", "Space")),
     Key("stop", "Pause; twice: leave the lecture view", ("Esc",)),
     SEPARATOR,
-    Key("into", "Into: step finer", ("F11",)),
+    Key("into", "Into: step finer", ("F11", "D")),  # macOS keeps F11 for itself
     Key("over", "Over: step on", ("F10",)),
-    Key("out", "Out: step coarser", ("Shift+F11",)),
+    Key("out", "Out: step coarser", ("Shift+F11", "U")),
     SEPARATOR,
     Key("next_layer", "Next layer", ("Shift+Right",)),
     Key("back_layer", "Previous layer", ("Shift+Left",)),
@@ -154,8 +156,8 @@ STEPPING = ("next", "back", "into", "over", "out", "next_layer", "back_layer", "
 
 
 def said(name: str) -> str:
-    """Return an action's keys as a person reads them: ``PgDown, →``."""
-    return ", ".join(_readable(key) for key in KEYS[name].keys)
+    """Return an action's keys as a person reads them: ``Page down, →``."""
+    return ", ".join(spelt(key) for key in KEYS[name].keys)
 
 
 def tip(name: str) -> str:
@@ -164,12 +166,14 @@ def tip(name: str) -> str:
     return f"{tr(KEYS[name].text)} ({keys})" if keys else tr(KEYS[name].text)
 
 
-def _readable(key: str) -> str:
+def spelt(key: str) -> str:
+    """Return a key as the system at hand writes it, ``Ctrl+L`` or ``⌘L``, with signs for arrows and minus."""
+    native = QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+    parts = re.fullmatch(r"(.*\+)?(.+)", native)
+    assert parts is not None
     signs = {"Right": "→", "Left": "←", "PgDown": tr("Page down"), "PgUp": tr("Page up")}
-    *before, last = key.split("+") if not key.endswith("+") else [*key[:-1].split("+")[:-1], "+"]
-    if last == "-":
-        last = "−"
-    return "+".join([*(tr(part) for part in before), signs.get(last, tr(last))])
+    last = signs.get(parts[2], tr(parts[2]))
+    return (parts[1] or "") + re.sub("-$", "−", last)
 
 
 class Gate(QObject):
@@ -216,11 +220,10 @@ class Gate(QObject):
                 event.accept()
                 return True
             return False
-        late = (
-            event.isAutoRepeat()
-            and not self._player.shown
-            and QKeySequence(event.keyCombination()) in self._stepping
-        )
+        # Keys of the numeric pad say so, and on macOS arrows do, too.
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        pressed = QKeySequence(QKeyCombination(modifiers, Qt.Key(event.key())))
+        late = event.isAutoRepeat() and not self._player.shown and pressed in self._stepping
         if late:
             event.accept()
         return late

@@ -8,13 +8,15 @@ import traceback
 from collections.abc import Callable
 from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import DEFAULT, load_lesson
 from cnnviz.render import fonts
 from cnnviz.text import tr
+from cnnviz.ui.look import icon
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
 
@@ -46,6 +48,7 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
         window.stage.painted.connect(painted, Qt.ConnectionType.SingleShotConnection)
     window.stage.painted.connect(lambda: QTimer.singleShot(0, settle), Qt.ConnectionType.SingleShotConnection)
     report_to(window)
+    application.file_opened.connect(window.open_file)
     window.show()
     return application.exec()
 
@@ -100,12 +103,38 @@ def settle() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def application_of_cnnviz() -> QApplication:
-    """Return the one QApplication, with the program's fonts and style."""
+class Application(QApplication):
+    """The program as the system sees it.
+
+    Attributes
+    ----------
+    file_opened : Signal(str)
+        A file was opened with it, as the Finder of macOS does; elsewhere its name is an argument.
+    """
+
+    file_opened = Signal(str)
+
+    def event(self, event: QEvent) -> bool:
+        """Take files to be opened."""
+        if isinstance(event, QFileOpenEvent) and event.file():
+            self.file_opened.emit(event.file())
+            return True
+        return super().event(event)
+
+
+def application_of_cnnviz() -> Application:
+    """Return the one QApplication, with the program's fonts, icon and style."""
     QCoreApplication.setApplicationName("cnnviz")
+    if sys.platform == "win32":  # or the task bar shows Python's icon
+        from ctypes import windll
+
+        windll.shell32.SetCurrentProcessExplicitAppUserModelID("cnnviz")
     # The style is named here, for setStyle would hand it back, and to make its class takes 2 % of a start.
-    application = QApplication.instance() or QApplication([*sys.argv[:1], "-style", "fusion"])
-    assert isinstance(application, QApplication)
+    application = QApplication.instance() or Application([*sys.argv[:1], "-style", "fusion"])
+    assert isinstance(application, Application)
     application.setApplicationDisplayName("cnnviz")
     application.setFont(fonts.font("sans", 13, False))
+    application.setWindowIcon(icon("cnnviz", "", (16, 32, 64, 128, 256)))
+    # Or Tab goes past all panes and buttons on macOS, as that is set up.
+    application.styleHints().setTabFocusBehavior(Qt.TabFocusBehavior.TabFocusAllControls)
     return application

@@ -119,14 +119,14 @@ QLineEdit:focus { border: 2px solid %(accent)s; padding: 2px 5px; }
 
 
 @lru_cache(maxsize=64)
-def icon(name: str, colour: str) -> QIcon:
-    """Return one of the program's icons in a colour, ``#rrggbb``."""
+def icon(name: str, colour: str, sizes: tuple[int, ...] = (24, 48, 72)) -> QIcon:
+    """Return one of the program's icons in a colour, ``#rrggbb``; the program's own has its colours."""
     from PySide6.QtSvg import QSvgRenderer
 
     text = resource("icons", f"{name}.svg").read_text("utf-8").replace("currentColor", colour)
     renderer = QSvgRenderer(QByteArray(text.encode()))
     made = QIcon()
-    for size in (24, 48, 72):
+    for size in sizes:
         pixmap = QPixmap(QSize(size, size))
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)

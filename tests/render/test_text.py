@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from PySide6.QtGui import QFontDatabase, QFontInfo, QFontMetricsF, QRawFont
+from PySide6.QtGui import QFont, QFontDatabase, QFontInfo, QFontMetricsF, QRawFont
 
 from cnnviz.render import fonts
 from cnnviz.render.fonts import FAMILIES, font
@@ -166,3 +166,9 @@ def test_every_character_shown_is_in_a_shipped_font():
 
 def flat(frame) -> list[Label]:
     return [mark for mark in all_marks(frame.marks) if isinstance(mark, Label)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_text_has_no_coloured_edges_on_windows(family):
+    """Where Windows would paint each picture for the stripes of this screen; no other system does."""
+    assert font(family, 20, False).styleStrategy() & QFont.StyleStrategy.NoSubpixelAntialias

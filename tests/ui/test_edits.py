@@ -283,4 +283,4 @@ def test_the_keys_are_in_the_sheet(window):
 
     said = [label.text() for label in KeysSheet(window).findChildren(QLabel)]
     assert said[said.index("Undo") + 1] == "Ctrl+Z"
-    assert said[said.index("Redo") + 1] == "Ctrl+Shift+Z"
+    assert said[said.index("Redo") + 1] == "Ctrl+Shift+Z, Ctrl+Y"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QWidget
 
 from cnnviz.render.export import picture
 from cnnviz.render.frames import Look, Subject
@@ -15,6 +16,7 @@ from cnnviz.scene.marks import Label
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS, said, tip
+from cnnviz.ui.palette import commands
 from cnnviz.ui.sheets import KeysSheet
 from tests.scene.looking import described
 from tests.scene.looking import said as texts_of
@@ -58,6 +60,8 @@ def test_back(window, press, key, modifier):
     [
         (K.Key_F11, NONE, lambda cursor: cursor.into()),
         (K.Key_F11, SHIFT, lambda cursor: cursor.out()),
+        (K.Key_D, NONE, lambda cursor: cursor.into()),
+        (K.Key_U, NONE, lambda cursor: cursor.out()),
         (K.Key_Right, SHIFT, lambda cursor: cursor.next(Level.LAYER)),
         (K.Key_Left, SHIFT, lambda cursor: cursor.previous(Level.LAYER)),
         (K.Key_Right, CONTROL, lambda cursor: cursor.next(Level.PASS)),
@@ -231,21 +235,32 @@ def test_page_down_steps_from_slider_and_button(window, qtbot):
 # ------------------------------------------------------------------------------------- a held key
 
 
-def held(window, key) -> bool:
+def held(window, key, modifiers=NONE) -> bool:
     """Send what a held key repeats; return whether the window's shortcuts were kept from seeing it."""
-    event = QKeyEvent(QEvent.Type.ShortcutOverride, key, NONE, "", True)
+    event = QKeyEvent(QEvent.Type.ShortcutOverride, key, modifiers, "", True)
     event.ignore()
     QCoreApplication.sendEvent(window.stage, event)
     return event.isAccepted()
 
 
+# macOS says of every arrow, and all systems of the numeric pad, where the key lies.
+PAD = Qt.KeyboardModifier.KeypadModifier
+
+
+@pytest.mark.parametrize("modifiers", [NONE, PAD])
 @pytest.mark.parametrize("key", [K.Key_PageDown, K.Key_Right, K.Key_Left, K.Key_F11])
-def test_a_held_key_is_dropped_until_its_step_is_painted(window, press, key):
+def test_a_held_key_is_dropped_until_its_step_is_painted(window, press, key, modifiers):
     window.player.go_to(3000)
-    assert held(window, key)
+    assert held(window, key, modifiers)
     QCoreApplication.processEvents()
     assert window.player.shown
-    assert not held(window, key)
+    assert not held(window, key, modifiers)
+
+
+def test_a_held_arrow_with_a_modifier_is_dropped_too_on_macos(window):
+    window.player.go_to(3000)
+    assert held(window, K.Key_Right, SHIFT | PAD)
+    assert not held(window, K.Key_Home, PAD), "it does not step"
 
 
 def test_keys_pressed_one_by_one_all_count(window, press):
@@ -266,6 +281,34 @@ def test_several_moves_give_one_painting(window, press):
 
 
 # ---------------------------------------------------------------------------------- the one table
+
+
+class OfMacOS(QKeySequence):
+    """Keys as macOS writes them."""
+
+    def toString(self, format=QKeySequence.SequenceFormat.PortableText):
+        portable = super().toString()
+        if format is not QKeySequence.SequenceFormat.NativeText:
+            return portable
+        *modifiers, last = re.fullmatch(r"((?:\w+\+)*)(.+)", portable).groups()
+        for word, sign in (("Alt+", "⌥"), ("Shift+", "⇧"), ("Ctrl+", "⌘")):
+            modifiers = [text.replace(word, sign) for text in modifiers]
+        return "".join(modifiers) + {"Right": "→", "Left": "←", "PgDown": "⇟", "Esc": "⎋"}.get(last, last)
+
+
+def test_keys_are_said_as_the_system_at_hand_writes_them(monkeypatch, make_window):
+    monkeypatch.setattr("cnnviz.ui.keys.QKeySequence", OfMacOS)
+    window = make_window()
+    sheet = [label.text() for label in KeysSheet(window).findChildren(QLabel)]
+    tips = [widget.toolTip() for widget in window.findChildren(QWidget)]
+    details = [command.detail for command in commands(window.actions_by_name, window.desk)]
+    assert "⌘⇧Z, ⌘Y" in sheet or "⇧⌘Z, ⌘Y" in sheet
+    assert "⌘++, ⌘=" not in sheet and "⌘+, ⌘=" in sheet
+    assert "Previous layer (⇧←)" in tips
+    assert "⌘G" in details
+    assert [
+        text for text in (*sheet, *tips, *details) if "Ctrl" in text or "Alt" in text or "Shift" in text
+    ] == []
 
 
 def test_no_two_actions_share_a_key():
