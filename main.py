@@ -12,9 +12,10 @@ def start() -> int | None:
         missing = error.name or "a system library"
         if missing.partition(".")[0] == "cnnviz":  # our own mistake, which a set-up would not mend
             raise
+        command = "py .ci\\setup.py run" if sys.platform == "win32" else "make run"
         print(
             f"cnnviz cannot start, because {missing} is missing here ({error}): "
-            "start it with `make run`, which installs what it needs.",
+            f"start it with `{command}`, which installs what it needs.",
             file=sys.stderr,
         )
         return 2

@@ -146,9 +146,11 @@ def alone() -> Iterator[None]:
 def need_python() -> None:
     if sys.version_info < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
+        windows = sys.platform == "win32"
+        command = f"py -{oldest} .ci\\setup.py run" if windows else f"make run PYTHON=python{oldest}"
         raise SetupError(
             f"this is Python {sys.version.split()[0]}, and cnnviz needs {oldest} or newer: "
-            f"name a newer one, as in `make run PYTHON=python{oldest}`."
+            f"name a newer one, as in `{command}`."
         )
 
 

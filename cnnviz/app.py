@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return cli.run(argv, _show)
 
 
-def open_window(lesson: str | None, painted: Callable[[], None] | None = None) -> int:
+def open_window(lesson: str | None, painted: Callable[[], None] | None = None, said: str = "") -> int:
     """Open the window on a lesson, or where it was left if none is named; return when it is closed.
 
     Parameters
@@ -43,12 +43,14 @@ def open_window(lesson: str | None, painted: Callable[[], None] | None = None) -
         A built-in lesson's name or a file.
     painted : Callable[[], None], optional
         Called once, when the window has been painted for the first time.
+    said : str
+        What is said in the window at first, if anything.
     """
     gc.disable()  # until the window has been painted: all that is loaded stays, and going over it takes time
     _import_qt()
     from cnnviz.ui import launch
 
-    return launch.open_window(lesson, painted)
+    return launch.open_window(lesson, painted, said)
 
 
 def _import_qt() -> None:
@@ -62,9 +64,9 @@ def _import_qt() -> None:
     builtins.__import__ = getattr(builtins, "__orig_import__", builtins.__import__)
 
 
-def _show(lesson: str | None) -> int:
+def _show(lesson: str | None, said: str) -> int:
     if _has_display():
-        return open_window(lesson)
+        return open_window(lesson, said=said)
     return _export_instead(lesson)
 
 

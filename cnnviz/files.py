@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +23,9 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
 _DEVICES |= {f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"}
 
 _LONGEST_NAME = 60
+
+_PATIENCE = 1.0
+"""Seconds for which a file that takes another's place is refused before that is told."""
 
 
 def write_whole(path: Path, content: bytes | memoryview, follow: bool = True) -> None:
@@ -49,7 +53,7 @@ def write_whole(path: Path, content: bytes | memoryview, follow: bool = True) ->
             if mode is not None:
                 with suppress(OSError):  # a file system that has no modes
                     part.chmod(mode)
-            os.replace(part, path)
+            _take_place(part, path)
         finally:
             part.unlink(missing_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
@@ -60,6 +64,20 @@ def write_whole(path: Path, content: bytes | memoryview, follow: bool = True) ->
                 reason=reason_of(error),
             )
         ) from error
+
+
+def _take_place(part: Path, path: Path) -> None:
+    """Let a file take the place of another, which a virus scanner of Windows may hold for a moment."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            os.replace(part, path)
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _mode_to_keep(path: Path) -> int | None:

@@ -93,3 +93,44 @@ def test_a_device_of_the_system_stays_one():
     with pytest.raises(CnnvizError):
         write_whole(Path("/dev/full"), b"new")
     assert Path("/dev/full").is_char_device()
+
+
+@pytest.fixture
+def scanner(monkeypatch):
+    """Hold what is to be replaced so many times, as a virus scanner on Windows does, in no time."""
+    clock = [0.0]
+
+    def hold(times):
+        replace, refused = os.replace, []
+
+        def held(part, path):
+            if len(refused) < times:
+                refused.append(clock[0])
+                raise PermissionError(13, "The process cannot access the file", str(part), 32, str(path))
+            replace(part, path)
+
+        monkeypatch.setattr("cnnviz.files.os.replace", held)
+        monkeypatch.setattr("cnnviz.files.time.monotonic", lambda: clock[0])
+        monkeypatch.setattr("cnnviz.files.time.sleep", lambda seconds: clock.append(clock.pop() + seconds))
+        return refused
+
+    return hold
+
+
+def test_a_file_that_is_held_for_a_moment_is_replaced_all_the_same(tmp_path, scanner):
+    (tmp_path / "a").write_bytes(b"old")
+    refused = scanner(3)
+    write_whole(tmp_path / "a", b"new")
+    assert len(refused) == 3
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_file_that_is_held_for_ever_is_told_after_a_second(tmp_path, scanner):
+    (tmp_path / "a").write_bytes(b"old")
+    refused = scanner(10**9)
+    with pytest.raises(CnnvizError, match="cannot access the file"):
+        write_whole(tmp_path / "a", b"new")
+    assert 1.0 <= refused[-1] < 1.1
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]

@@ -106,6 +106,30 @@ def test_without_apt_the_libraries_are_named(setup, user):
         setup.install_packages(["libegl1"], "libEGL.so.1 is missing here")
 
 
+@pytest.mark.parametrize(
+    "platform, command",
+    [("linux", "make run PYTHON=python3.11"), ("win32", r"py -3.11 .ci\setup.py run")],
+)
+def test_an_old_python_is_told_how_to_name_a_newer_one(setup, monkeypatch, platform, command):
+    monkeypatch.setattr(setup.sys, "version_info", (3, 10, 13, "final", 0))
+    monkeypatch.setattr(setup.sys, "platform", platform)
+    with pytest.raises(setup.SetupError) as error:
+        setup.need_python()
+    assert str(error.value).endswith(f"name a newer one, as in `{command}`.")
+
+
+@pytest.mark.parametrize("platform, command", [("linux", "make run"), ("win32", r"py .ci\setup.py run")])
+def test_main_py_without_packages_says_how_to_get_them(platform, command, tmp_path):
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError('No module named numpy', name='numpy')")
+    code = f"import sys, main; sys.platform = {platform!r}; sys.argv[1:] = ['info', 'digits']; main.start()"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert "cnnviz cannot start, because numpy is missing here" in done.stderr
+    assert f"start it with `{command}`, which" in done.stderr
+
+
 HERE = "{} {} {} final".format(*sys.version_info)
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from cnnviz.cli import dump, export, info, lessons
-from cnnviz.cli.output import INTERRUPTED, MISTAKE, complain, drop_output, write_anything
+from cnnviz.cli.output import INTERRUPTED, MISTAKE, complain, drop_output, streams, write_anything
 from cnnviz.cli.parser import Parser, window_parser
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
-OpenWindow = Callable[[str | None], int]
+OpenWindow = Callable[[str | None, str], int]
 
 # What the commands need beyond the standard library is imported in them: `cnnviz --help` needs none of it.
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
@@ -34,7 +34,8 @@ def run(argv: Sequence[str] | None, open_window: OpenWindow) -> int:
     argv : Sequence[str] or None
         The words after the program's name; those of this process where it is None.
     open_window : Callable
-        Opens the window on a lesson, or where it was left if none is named, and returns the exit status.
+        Opens the window on a lesson, or where it was left if none is named, and returns the exit status;
+        what it is given besides is said in the window.
 
     Returns
     -------
@@ -42,27 +43,38 @@ def run(argv: Sequence[str] | None, open_window: OpenWindow) -> int:
         The exit status: 0, or 2 after one sentence on stderr about what the user can mend, or 130 after
         Ctrl+C.
     """
-    write_anything(sys.stdout, sys.stderr)
     words = list(sys.argv[1:] if argv is None else argv)
+    with streams() as heard:
+        write_anything(sys.stdout, sys.stderr)
+        try:
+            if words and words[0] in COMMANDS:
+                add_arguments, command = COMMANDS[words[0]]
+                parser = Parser(prog=f"cnnviz {words[0]}")
+                add_arguments(parser)
+                return command(parser.parse_args(words[1:]))
+            return _open(words, open_window, heard)
+        except CnnvizError as error:
+            complain(str(error))
+            return MISTAKE
+        except KeyboardInterrupt:
+            complain(tr("Stopped."))
+            return INTERRUPTED
+        except BrokenPipeError:  # whoever read the output has had enough of it, as `head` has
+            drop_output()
+            return 0
+        except SystemExit as leaving:  # --help, --version
+            return leaving.code if isinstance(leaving.code, int) else 0
+
+
+def _open(words: Sequence[str], open_window: OpenWindow, heard: bool) -> int:
+    """Open the window; where no complaint would be heard, the window says what is wrong with the words."""
     try:
-        if words and words[0] in COMMANDS:
-            add_arguments, command = COMMANDS[words[0]]
-            parser = Parser(prog=f"cnnviz {words[0]}")
-            add_arguments(parser)
-            return command(parser.parse_args(words[1:]))
         _refuse_misspelt_command(words)
-        return open_window(window_parser().parse_args(words).lesson)
+        return open_window(window_parser().parse_args(words).lesson, "")
     except CnnvizError as error:
-        complain(str(error))
-        return MISTAKE
-    except KeyboardInterrupt:
-        complain(tr("Stopped."))
-        return INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has had enough of it, as `head` has
-        drop_output()
-        return 0
-    except SystemExit as leaving:  # --help, --version
-        return leaving.code if isinstance(leaving.code, int) else 0
+        if heard:
+            raise
+        return open_window(None, str(error))
 
 
 def _refuse_misspelt_command(words: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -26,6 +27,8 @@ def say(words: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if error.errno == errno.EINVAL:  # what Windows says of a pipe that nobody reads any more
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from error
         drop_output()
         raise CnnvizError(tr("The output could not be written ({reason}).", reason=error.strerror)) from error
 
@@ -40,6 +43,26 @@ def drop_output() -> None:
     """Have no more written to stdout, where Python would try once more at its end."""
     with suppress(OSError, ValueError):  # it may be no stream of the system's
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def streams() -> Iterator[bool]:
+    """Have stdout and stderr where there are none, as in a program without a console: they lead nowhere.
+
+    Yields
+    ------
+    bool
+        Whether what is written to stderr can be seen.
+    """
+    missing = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        for name in missing:
+            setattr(sys, name, nowhere)
+        try:
+            yield "stderr" not in missing
+        finally:
+            for name in missing:
+                setattr(sys, name, None)
 
 
 def write_anything(*streams: Any) -> None:

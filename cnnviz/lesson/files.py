@@ -74,6 +74,11 @@ def lesson_path(name_or_path: str | os.PathLike[str]) -> Path:
     )
 
 
+def from_anywhere(source: str) -> str:
+    """Return what finds a lesson from any folder: a built-in one's name, or a file's way from the root."""
+    return source if source in _built_in() else os.path.abspath(source)
+
+
 def read_file(path: Path) -> AnyFile:
     """Read and check a lesson file in itself, without the data files beside it.
 

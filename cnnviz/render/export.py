@@ -205,7 +205,6 @@ def _write(index: int) -> None:
 
 
 def _cores() -> int:
-    """Return how many processes can run at once."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many processes can run at once; Windows lets a pool wait for 61 of them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 61) if sys.platform == "win32" else cores

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +17,7 @@ from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.descents import Descents, changed, rate_beside, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
+from cnnviz.lesson.files import from_anywhere
 from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
 from cnnviz.scene.marks import SCALES
 from cnnviz.scene.numbers import full
@@ -79,6 +79,12 @@ class Desk(QObject):
         """What the lesson as it is now would be loaded by: a name, or a file's whole path."""
         samples = self.lesson.samples
         return self._source + (samples.changes if isinstance(samples, Descents) else "")
+
+    @property
+    def _key(self) -> str:
+        """The group of settings of this lesson: one for a file, however Windows lets it be written."""
+        source = self._source
+        return lesson_key(source if is_expression(source) else os.path.normcase(source))
 
     def open(self, source: str) -> None:
         """Put another lesson on the desk, at the place where it was left; on an error all stays."""
@@ -262,7 +268,7 @@ class Desk(QObject):
 
     def remember(self) -> None:
         """Note where we are in this lesson."""
-        key = lesson_key(self._source)
+        key = self._key
         self.settings.put(f"{key}/step", self.player.cursor.index)
         self.settings.put(f"{key}/iteration", self.lesson.iteration)
         if self.lesson.run is None:  # a training begins anew, and its first iteration has an image of its own
@@ -283,7 +289,7 @@ class Desk(QObject):
 
     def _restore(self, changes: str) -> None:
         """Go to where the lesson was left; of descents, changes that were asked for come before old ones."""
-        settings, lesson, key = self.settings, self.lesson, lesson_key(self._source)
+        settings, lesson, key = self.settings, self.lesson, self._key
         image = settings.number(f"{key}/image", lesson.image, 0, len(lesson.samples) - 1)
         if image != lesson.image:
             self.lesson = lesson.choose(image)
@@ -318,7 +324,7 @@ class Desk(QObject):
 
     def _marks_key(self, name: str) -> str:
         """Return where marks are remembered: with the lesson, or with one of its expressions."""
-        key = f"{lesson_key(self._source)}/{name}"
+        key = f"{self._key}/{name}"
         return key if isinstance(self.lesson.samples, Samples) else f"{key}-{self.lesson.image}"
 
     def toggle_bookmark(self) -> None:
@@ -353,4 +359,4 @@ def _parts(source: str) -> tuple[str, str]:
     if is_expression(source):
         return source, ""
     source, changes = without_changes(source)
-    return os.path.abspath(source) if Path(source).suffix or os.sep in source else source, changes
+    return from_anywhere(source), changes

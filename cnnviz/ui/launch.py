@@ -21,7 +21,7 @@ from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
 
 
-def open_window(lesson: str | None = None, painted: Callable[[], None] | None = None) -> int:
+def open_window(lesson: str | None = None, painted: Callable[[], None] | None = None, said: str = "") -> int:
     """Open the window on a lesson and stay until it is closed.
 
     Parameters
@@ -30,6 +30,8 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
         A built-in lesson's name or a file; the one that was open last where it is not given.
     painted : Callable[[], None], optional
         Called once, when the window has been painted for the first time.
+    said : str
+        What is said in the bar at first, if anything.
 
     Returns
     -------
@@ -50,6 +52,8 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
     report_to(window)
     application.file_opened.connect(window.open_file)
     window.show()
+    if said:
+        window.message.say(said)
     return application.exec()
 
 

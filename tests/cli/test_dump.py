@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cnnviz.lesson.lesson import load_lesson
+from tests.links import link as make_link
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,7 +66,7 @@ def test_an_old_file_is_replaced_and_a_link_is_kept(run, tmp_path, lesson):
     (tmp_path / "there").mkdir()
     target, link = tmp_path / "there" / "old.npz", tmp_path / "link.npz"
     target.write_text("old")
-    link.symlink_to(target)
+    make_link(link, target)
 
     assert run("dump", lesson, "-o", link)[0] == 0
     assert link.is_symlink()

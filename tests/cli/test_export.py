@@ -23,6 +23,7 @@ from cnnviz.render import folder as folders
 from cnnviz.render.frames import frame_name, stops
 from cnnviz.trace.stops import Level
 from tests.cli.frames import SMALL, frames_in
+from tests.links import link
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
 TYPED = "f = (x + y) * z   x=-2 y=5 z=-4"
@@ -153,7 +154,7 @@ def test_a_manifest_that_is_no_file(mistake, painted, lesson, tmp_path, kind):
     elif kind == "folder":
         there.mkdir()
     else:
-        there.symlink_to("/dev/zero" if kind == "link to a device" else tmp_path / "nowhere")
+        link(there, "/dev/zero" if kind == "link to a device" else tmp_path / "nowhere")
     sentence = mistake("export", lesson, "-o", tmp_path, *SMALL)
     assert (
         sentence == f"{tmp_path}: cnnviz-export.json cannot be read; name another folder, or empty this one."
@@ -249,7 +250,7 @@ def test_what_is_no_picture_is_left_alone(mistake, exported, tmp_path, kind):
     elif kind == "pipe":
         os.mkfifo(frames[2])
     else:
-        frames[2].symlink_to(outside)
+        link(frames[2], outside)
     kept = os.lstat(frames[2])
 
     assert mistake(*command) == f"{frames[2]} is not a picture; take it away, or name another folder."
@@ -263,7 +264,7 @@ def test_a_link_made_in_the_middle_leads_nowhere(mistake, painted, lesson, tmp_p
     def linked(subject, index, look):
         name = tmp_path / "f" / frame_name(subject.program, index)
         if len(painted) == 2:
-            name.symlink_to(tmp_path / "outside.png")
+            link(name, tmp_path / "outside.png")
         return paint(subject, index, look)
 
     monkeypatch.setattr(exporting, "picture", linked)

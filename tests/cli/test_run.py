@@ -62,7 +62,7 @@ def test_lessons_through_main_py():
 def test_a_mistake_is_one_sentence(mistake, tmp_path, monkeypatch, words, sentence):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr(app, "open_window", load_lesson)
+    monkeypatch.setattr(app, "open_window", lambda lesson, said: load_lesson(lesson))
 
     assert mistake(*words).startswith(sentence)
     assert list(tmp_path.iterdir()) == []
@@ -146,7 +146,7 @@ def opened(monkeypatch):
     """What the window was opened on."""
     calls = []
 
-    def open_window(lesson):
+    def open_window(lesson, said):
         calls.append(lesson)
         return 0
 

@@ -16,6 +16,7 @@ from cnnviz.lesson.arrays import read_arrays
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.resources import resource
 from tests.lesson.conftest import IMAGES
+from tests.links import link
 
 
 def told(path, names=None):
@@ -239,7 +240,7 @@ def test_a_link_must_not_lead_out(write, content, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     shutil.move(tmp_path / "images.npz", outside / "images.npz")
-    (tmp_path / "images.npz").symlink_to(outside / "images.npz")
+    link(tmp_path / "images.npz", outside / "images.npz")
 
     with pytest.raises(CnnvizError, match=r"images\.npz: leads out of the lesson's own folder"):
         load_lesson(path)

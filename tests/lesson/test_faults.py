@@ -307,7 +307,7 @@ def test_binary(tmp_path):
 
 def test_a_mark_at_the_beginning_is_no_fault(write, content, tmp_path):
     path = write(content)
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_text().replace("\n", "\r\n").encode())
     assert load_lesson(path).title == "A small net"
 
 

@@ -1,12 +1,16 @@
 """Frames painted by several processes are those that one paints."""
 
 import multiprocessing
+import os
+import sys
+from concurrent.futures import Future
 
 import pytest
 from PySide6.QtGui import QImage
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.render import export as exporting
 from cnnviz.render.export import export
 from cnnviz.render.frames import Look, Subject, frame_name, stops
 from cnnviz.trace.stops import Level
@@ -32,6 +36,29 @@ def test_several_processes_paint_what_one_paints(qapp, tmp_path):
         one, two = (QImage(str(tmp_path / k / frame_name(program, index))) for k in ("one", "two"))
         assert one == two
         assert one.width() == 320
+
+
+def test_on_windows_no_more_processes_are_asked_for_than_it_lets_one_wait_for(tmp_path, monkeypatch):
+    """A pool refuses to wait for more than 61; here it paints nothing."""
+    asked = []
+
+    class Pool(exporting.ProcessPoolExecutor):
+        def __init__(self, processes, **settings):
+            super().__init__(processes, **settings)
+            asked.append(processes)
+
+        def submit(self, *_):
+            done = Future()
+            done.set_result(None)
+            return done
+
+    monkeypatch.setattr(exporting, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 128)
+    counts = [*export(digits, tmp_path / "f", range(25 * 128), Look(320, 180), {})]
+    assert counts[-1] == 25 * 128
+    assert asked == [61]
 
 
 def fails_elsewhere():
