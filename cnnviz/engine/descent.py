@@ -70,7 +70,9 @@ class Descent(Struct, frozen=True, dict=True):
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with it: the attribute each time, and why."""
-        if self.graph.inputs != (PARAMETER,):
+        if len(self.loss) > 2 * LONGEST_LINE:  # before its derivative is made, which is longer still
+            yield "loss", tr("must have at most {most} characters", most=2 * LONGEST_LINE)
+        elif self.graph.inputs != (PARAMETER,):
             names = ", ".join(self.graph.inputs)
             yield "loss", tr("must have {name} as its only name, has {names}", name=PARAMETER, names=names)
         elif max(map(len, self.lines)) > LONGEST_LINE:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from cnnviz.engine.expression import read_expression
+from cnnviz.engine.expression import read_typed
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import AT_THE_TOP, Reader, misplaced, written
@@ -136,11 +136,20 @@ def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(text, str) or not isinstance(values, dict):
             continue
         try:
-            inputs = read_expression(text).inputs
+            graph, typed = read_typed(text)
+            inputs = graph.inputs
         except CnnvizError:  # the tables' own check says it
             continue
+        for name in typed:
+            if name in values or name not in inputs:
+                why = (
+                    tr("has a value in the text already")
+                    if name in values
+                    else tr("is not in the expression")
+                )
+                yield tr("expressions[{k}].values.{name}: {why}", k=k, name=name, why=why)
         for name in inputs:
-            if name not in values:
+            if name not in values and name not in typed:
                 yield tr("expressions[{k}].values.{name}: must be given", k=k, name=name)
         for name in values:
             if name not in inputs:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from cnnviz.engine.expression import Graph, read_expression
+from cnnviz.engine.expression import RESULT, Graph, is_expression, read_typed
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.place import stops_of
 from cnnviz.lesson.tables import ExpressionFile
@@ -38,6 +38,11 @@ class Example(Struct, frozen=True):
         values = (f"{name}={str(float(value)).removesuffix('.0')}" for name, value in self.values.items())
         return f"{self.graph.text}   {' '.join(values)}"
 
+    @property
+    def source(self) -> str:
+        """The same as a lesson is asked for by it: with a name for the result."""
+        return self.typed if is_expression(self.typed) else f"{RESULT} = {self.typed}"
+
 
 class Expressions(Struct, frozen=True):
     """What an expression lesson can show: the counterpart of a network's `Samples`.
@@ -64,8 +69,9 @@ def build_expressions(path: Path, described: ExpressionFile) -> Expressions:
     faults: list[str] = []
     examples: list[Example] = []
     for k, part in enumerate(described.expressions):
-        graph = read_expression(part.text)
-        values = {name: part.values[name] for name in graph.inputs}
+        graph, typed = read_typed(part.text)
+        given = {**typed, **part.values}
+        values = {name: given[name] for name in graph.inputs}
         program = Program(graph.calls(graph.run(values)))
         stops = stops_of(part.stops, program, faults, f"expressions[{k}].")
         examples.append(Example(graph, values, stops))

@@ -33,6 +33,8 @@ from cnnviz.trace.views import stops_in
 
 __all__ = ["DEFAULT", "Lesson", "Samples", "lesson_names", "load_lesson"]
 
+_LONGEST_TITLE = 80
+
 DEFAULT = "digits"
 """The lesson that is opened at start."""
 
@@ -306,7 +308,8 @@ def _typed(text: str, index: int) -> Lesson:
     graph, values = read_typed(text)
     samples = Expressions((Example(graph, values),))
     made = _iteration("expression", None, samples, index)
-    title = f"f = {as_formula(graph.text)}"
+    title = as_formula(graph.text if is_expression(graph.text) else f"{graph.result} = {graph.text}")
+    title = title if len(title) <= _LONGEST_TITLE else f"{title[:_LONGEST_TITLE]}…"
     sentence = tr("An expression that was typed: values go forward, gradients come back.")
     return Lesson("expression", title, sentence, samples=samples, image=index, **made)
 

@@ -133,15 +133,15 @@ class ExpressionPart(Struct, frozen=True):
     Attributes
     ----------
     text : str
-        The expression.
+        The expression, or statements one after the other.
     values : dict[str, float]
-        A number for each of its inputs.
+        A number for each of its inputs that has none in the text.
     stops : tuple[StopPart, ...]
         Where the lesson has something to say about it.
     """
 
     text: Expression
-    values: dict[str, float]
+    values: dict[str, float] = field(default_factory=dict)
     stops: tuple[StopPart, ...] = ()
 
 

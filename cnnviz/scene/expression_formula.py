@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from cnnviz.engine.derivative import as_line
-from cnnviz.engine.expression import RESULT, Edge, Graph, read_expression, syntax_of
+from cnnviz.engine.expression import Edge, Graph, read_expression, syntax_of
 from cnnviz.engine.layer import Call
+from cnnviz.scene.conditions import cases, sign
 from cnnviz.scene.outline import EM, typeset
 
+# A line of more characters cannot be read.
+_LONGEST = 64
 # A sum that is wider than this, in text sizes, goes over two lines.
 _WIDEST = 20
 
@@ -20,6 +23,7 @@ _GREEK = (
     "|chi|psi|omega"
 )
 _POWER_OF_TEN = r" \cdot 10^"
+_COMPARED = {">": ">", "<": "<", "=": "=", "≥": r"\ge", "≤": r"\le", "≠": r"\ne"}
 _SIGNS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: r"\cdot"}
 # How tightly parts of a formula hold together: what is looser than its surroundings goes in brackets.
 _SUM, _PRODUCT, _FRACTION, _POWER, _ATOM = range(5)
@@ -31,25 +35,48 @@ def expression_formulas(call: Call, line: int) -> tuple[str, ...]:
     The parts are the names of nodes: a part of the expression is coloured as the node that computes it.
     """
     graph = read_expression(call.expression)
-    whole = _whole(graph)
     if call.phase == "forward":
-        return whole
+        return _whole(graph, _node_at(graph, line))
     edge = next((edge for edge in graph.edges if edge.line == line), None)
-    last = rf"\part{{d{RESULT}}}{{\frac{{\partial {RESULT}}}{{\partial {RESULT}}}}} = 1"
-    return *whole, _step_back(edge) if edge else last
+    if edge is None:
+        back = _back(graph.result, graph.result)
+        return *_whole(graph, graph.result), rf"{back} = 1"
+    return *_whole(graph, edge.node), _step_back(edge, graph.result)
 
 
-@lru_cache(maxsize=64)
-def _whole(graph: Graph) -> tuple[str, ...]:
-    """Return f = … on one line, or on two if it is a long sum."""
-    body = syntax_of(graph.text)
-    names = _names(graph, body)
-    one = f"{RESULT} = {_written(body, names)}"
-    if typeset(_marked(one)).width <= _WIDEST * EM:
-        return (_marked(one),)
+def _node_at(graph: Graph, line: int) -> str:
+    """Return the node that a line of the forward listing computes; of the first, the largest."""
+    if line > 1:
+        return graph.nodes[line - 2].name
+    return max(graph.statements, key=lambda part: ("/" in part.text, len(part.text))).name
+
+
+@lru_cache(maxsize=512)
+def _whole(graph: Graph, name: str) -> tuple[str, ...]:
+    """Return the statement that a node belongs to on one line, or on two if it is a long sum.
+
+    Of one that is longer than can be read, it is the node alone.
+    """
+    part = graph.statement(name)
+    body = syntax_of(part.text)
+    names = _names(graph, body, part.name)
+    one = f"{_letters(part.name)} = {_written(body, names)}"
+    if _length(one) > 2 * _LONGEST:
+        return _alone(graph, name)
+    if typeset(_marked(one, part.name)).width <= _WIDEST * EM:
+        return (_marked(one, part.name),)
     sums = _sums(body)
-    broken = (_broken(sums, k, names) for k in range(1, len(sums)))
-    return min(broken, key=lambda lines: max(map(_length, lines)), default=(_marked(one),))
+    broken = (_broken(sums, k, names, part.name) for k in range(1, len(sums)))
+    lines = min(broken, key=lambda lines: max(map(_length, lines)), default=(_marked(one, part.name),))
+    return lines if max(map(_length, lines)) <= _LONGEST else _alone(graph, name)
+
+
+def _alone(graph: Graph, name: str) -> tuple[str, ...]:
+    """Return what one node computes of the nodes before it."""
+    node = graph.node(name)
+    assert node is not None
+    body = syntax_of(node.fill(node.rule.forward))
+    return (_marked(f"{_letters(name)} = {_written(body, _own_names(body))}", name),)
 
 
 @lru_cache(maxsize=64)
@@ -79,9 +106,9 @@ def _length(formula: str) -> int:
     return len(re.sub(r"\\part\{\w+\}|\\\w+|[{} ]", "", formula))
 
 
-def _marked(formula: str) -> str:
-    """Mark the result itself, too."""
-    return formula.replace(f"{RESULT} =", f"{_part(RESULT, RESULT)} =", 1)
+def _marked(formula: str, name: str) -> str:
+    """Mark what is computed itself, too."""
+    return formula.replace(f"{_letters(name)} =", f"{_part(name, _letters(name))} =", 1)
 
 
 def _sums(node: ast.expr) -> list[ast.expr]:
@@ -91,7 +118,7 @@ def _sums(node: ast.expr) -> list[ast.expr]:
     return [node]
 
 
-def _broken(sums: list[ast.expr], at: int, names: Mapping[ast.expr, str]) -> tuple[str, ...]:
+def _broken(sums: list[ast.expr], at: int, names: Mapping[ast.expr, str], name: str) -> tuple[str, ...]:
     """Return a sum on two lines, the second of which begins with the sign of one of its terms."""
     first, second = _written(sums[at - 1], names), ""
     for node in sums[at:]:
@@ -100,26 +127,30 @@ def _broken(sums: list[ast.expr], at: int, names: Mapping[ast.expr, str]) -> tup
         second = _part(
             names.get(node), f"{second} {_SIGNS[type(node.op)]} {_in(node.right, names, _PRODUCT)}"
         )
-    return _marked(f"{RESULT} = {first}"), second
+    return _marked(f"{_letters(name)} = {first}", name), second
 
 
-def _step_back(edge: Edge) -> str:
+def _back(result: str, name: str) -> str:
+    """Return the gradient of a result by a node."""
+    return _part(f"d{name}", rf"\frac{{\partial {_letters(result)}}}{{\partial {_letters(name)}}}")
+
+
+def _step_back(edge: Edge, result: str) -> str:
     """Return the chain rule at one edge: ∂f/∂x = ∂f/∂q · ∂q/∂x = ∂f/∂q · z."""
     node, operand = _letters(edge.node), _letters(edge.operand)
     local_text = syntax_of(edge.local)
     local = _in(local_text, _own_names(local_text), _PRODUCT)
-    back = _part(f"d{edge.operand}", rf"\frac{{\partial {RESULT}}}{{\partial {operand}}}")
-    sign = r"\add" if edge.adds else "="
-    if edge.node == RESULT:
+    back, sign = _back(result, edge.operand), r"\add" if edge.adds else "="
+    if edge.node == result:
         return f"{back} {sign} {local}"
-    come = _part(f"d{edge.node}", rf"\frac{{\partial {RESULT}}}{{\partial {node}}}")
+    come = _back(result, edge.node)
     return (
         rf"{back} {sign} {come} \cdot \frac{{\partial {node}}}{{\partial {operand}}} = {come} \cdot {local}"
     )
 
 
-def _names(graph: Graph, body: ast.expr) -> dict[ast.expr, str]:
-    """Return which node of the graph each part of the expression is."""
+def _names(graph: Graph, body: ast.expr, whole: str) -> dict[ast.expr, str]:
+    """Return which node of the graph each part of a statement is."""
     found: dict[ast.expr, str] = {}
 
     def walk(part: ast.expr, name: str | float) -> None:
@@ -127,17 +158,17 @@ def _names(graph: Graph, body: ast.expr) -> dict[ast.expr, str]:
             return  # plain numbers are no nodes
         found[part] = name
         node = graph.node(name)
-        if node is not None:
+        if node is not None and not isinstance(part, ast.Name):
             for inner, operand in zip(_operands(part), node.operands, strict=True):
                 walk(inner, operand)
 
-    walk(body, RESULT)
+    walk(body, whole)
     return found
 
 
 def _operands(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.BinOp):
-        return [node.left] if isinstance(node.op, ast.Pow) else [node.left, node.right]
+        return [node.left, node.right]
     if isinstance(node, ast.UnaryOp):
         return [node.operand]
     return node.args if isinstance(node, ast.Call) else []
@@ -181,11 +212,10 @@ def _bare(node: ast.expr, names: Mapping[ast.expr, str]) -> str:
         return f"-{_in(node.operand, names, _PRODUCT)}"
     if isinstance(node, ast.Call):
         assert isinstance(node.func, ast.Name)
-        return _called(node.func.id, _written(node.args[0], names))
+        return _called(node.func.id, [_written(part, names) for part in node.args])
     if isinstance(node, ast.IfExp):  # the slope of ReLU
-        assert isinstance(node.test, ast.Compare)
-        then, other, of = (_written(part, names) for part in (node.body, node.orelse, node.test.left))
-        return rf"\begin{{cases}} {then} & {of} > 0 \\ {other} & {of} \le 0 \end{{cases}}"
+        rows = [f"{_written(value, names)} & {_condition(test, names)}" for value, test in cases(node)]
+        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
     if isinstance(node, ast.BinOp):
         return _operation(node, names)
     assert isinstance(node, ast.Constant)
@@ -203,11 +233,24 @@ def _operation(node: ast.BinOp, names: Mapping[ast.expr, str]) -> str:
     return f"{left} {_SIGNS[type(node.op)]} {right}"
 
 
-def _called(name: str, operand: str) -> str:
+def _condition(test: ast.expr | None, names: Mapping[ast.expr, str]) -> str:
+    if test is None:
+        return r"\mathrm{otherwise}"
+    if isinstance(test, ast.BoolOp):
+        return ", ".join(_condition(part, names) for part in test.values)
+    assert isinstance(test, ast.Compare)
+    return f"{_written(test.left, names)} {_COMPARED[sign(test)]} {_written(test.comparators[0], names)}"
+
+
+def _called(name: str, operands: list[str]) -> str:
     if name == "exp":
-        return f"e^{{{operand}}}"
+        return f"e^{{{operands[0]}}}"
+    if name == "sqrt":
+        return rf"\sqrt{{{operands[0]}}}"
+    if name == "abs":
+        return rf"\left|{operands[0]}\right|"
     written = {"sigmoid": r"\sigma", "relu": r"\mathrm{ReLU}"}.get(name, rf"\mathrm{{{name}}}")
-    return written + _bracketed(operand)
+    return written + _bracketed(", ".join(operands))
 
 
 def _letters(name: str) -> str:

@@ -20,8 +20,8 @@ from cnnviz.trace.operands import Anatomy, Operand
 from cnnviz.trace.operation import Operation
 
 _SIGNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    (re.compile(r"\s*\*\*\s*(\(-\d+\)|\d+)"), lambda found: superscript(found[1].strip("()"))),
-    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"\s*\*\*\s*(\(-\d+\)|\d+)(?![\d.])"), lambda found: superscript(found[1].strip("()"))),
+    (re.compile(r"\s*\*\*\s*"), "^"),
     (re.compile(r"\s*\*\s*"), "·"),
     (re.compile("-"), "−"),
 )

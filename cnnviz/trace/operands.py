@@ -62,23 +62,31 @@ class Operand(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """A conditional expression: which of two pieces of text counts.
+    """A conditional expression: which of several pieces of text counts.
 
     Attributes
     ----------
-    test : CodeType
-        The condition, ready to be evaluated.
-    then, otherwise : (int, int)
-        Where the two values stand in the line's text.
+    cases : tuple[(CodeType, (int, int)), ...]
+        Conditions, ready to be evaluated one after the other, and where their values stand in the line's
+        text.
+    otherwise : (int, int)
+        Where the value stands that counts if none of them holds.
     """
 
-    test: CodeType
-    then: tuple[int, int]
+    cases: tuple[tuple[CodeType, tuple[int, int]], ...]
     otherwise: tuple[int, int]
 
+    @property
+    def then(self) -> tuple[int, int]:
+        """Where the first value stands."""
+        return self.cases[0][1]
+
     def taken(self, scope: Mapping[str, Any]) -> tuple[int, int]:
-        """Return where the value stands that the condition picks."""
-        return self.then if eval(self.test, {"__builtins__": {}}, dict(scope)) else self.otherwise
+        """Return where the value stands that the conditions pick."""
+        for test, span in self.cases:
+            if eval(test, {"__builtins__": {}}, dict(scope)):
+                return span
+        return self.otherwise
 
 
 class Anatomy(Struct, frozen=True):
@@ -150,8 +158,15 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
 def _choice(node: ast.expr) -> Choice | None:
     if not isinstance(node, ast.IfExp):
         return None
-    spans = [(part.col_offset, part.end_col_offset or 0) for part in (node.body, node.orelse)]
-    return Choice(_condition(node), spans[0], spans[1])
+    cases = []
+    while isinstance(node, ast.IfExp):
+        cases.append((_condition(node), _span(node.body)))
+        node = node.orelse
+    return Choice(tuple(cases), _span(node))
+
+
+def _span(node: ast.expr) -> tuple[int, int]:
+    return node.col_offset, node.end_col_offset or 0
 
 
 def _condition(node: ast.IfExp) -> CodeType:

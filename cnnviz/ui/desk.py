@@ -186,11 +186,11 @@ class Desk(QObject):
         samples = self.lesson.samples
         known = samples.examples[self.lesson.image].values if isinstance(samples, Expressions) else {}
         kept = {name: known[name] for name in graph.inputs if name in known and name not in values}
-        typed = Example(graph, {**kept, **values}).typed
+        example = Example(graph, {**kept, **values})
         back = partial(self._put_again, self.source, self.player.all_breakpoints)
-        self._put(f"f = {typed}")
+        self._put(example.source)
         there = partial(self._put_again, self.source)
-        self.player.edits.push(Edit(tr("expression {text}", text=typed), back, there))
+        self.player.edits.push(Edit(tr("expression {text}", text=example.typed), back, there))
 
     def _put_again(self, source: str, breakpoints: Breakpoints | None = None) -> None:
         try:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QEnterEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
 
+from cnnviz.engine.expression import FUNCTIONS, LONGEST
 from cnnviz.errors import CnnvizError
 from cnnviz.scene.theme import Theme
 from cnnviz.text import plain, tr
@@ -251,11 +252,11 @@ class ExpressionStrip(FieldStrip):
     """
 
     def __init__(self, take: Callable[[str], None]) -> None:
-        hint = tr("+ − * / **, sigmoid, relu, tanh, exp, log; then a value for each name")
-        super().__init__("f =", hint, take)
+        hint = tr("+ − * / **, {functions}; then a value for each name", functions=", ".join(FUNCTIONS))
+        super().__init__(tr("Expression"), hint, take)
         self.setAccessibleName(tr("Type an expression"))
         self.field.setMinimumWidth(380)
-        self.field.setMaxLength(400)
+        self.field.setMaxLength(2 * LONGEST)
         self.field.setAccessibleName(tr("Expression, and the values of its names"))
         self.field.setPlaceholderText(EXAMPLE)
         self.field.setToolTip(tr("An expression, then its values (Enter)"))

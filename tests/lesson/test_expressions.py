@@ -130,14 +130,34 @@ def test_an_expression_is_loaded_in_place_of_a_name():
     [
         ("f = x +", "Character 8: something is missing at the end"),
         ("f = x * y  x=1", "y has no value; write y=1, for instance."),
-        ("f = x * x  x=inf", "x must be a finite number."),
-        ("f =", "The expression is empty; type one such as (x + y) * z."),
+        ("f = x * x  x=inf", "Character 14: inf is no finite number"),
+        ("f =", "Character 4: something is missing at the end"),
+        ("L = x * y  x=1 y=2 y=3", "y has two values; write one of them only."),
     ],
 )
 def test_what_is_wrong_with_it_is_told(typed, sentence):
     with pytest.raises(CnnvizError) as error:
         load_lesson(typed)
     assert str(error.value).startswith(sentence)
+
+
+def test_statements_are_loaded_with_the_names_they_give():
+    lesson = load_lesson("q = x + y; L = q * z   x=-2 y=5 z=-4")
+    assert (lesson.title, lesson.tape["L.L"]) == ("q = x + y; L = q · z", -12)
+    assert [operation.name for operation in lesson.program.operations] == ["L", "L.backward"]
+    again = load_lesson(lesson.samples.examples[0].source)
+    assert again.identity == lesson.identity
+
+
+def test_lines_of_a_lesson_file_are_statements(content, write):
+    content["expressions"][0] = {
+        "text": "x = 3\nq = x + y\nq += 1\n\nf = max(q,\n  0)",
+        "values": {"y": -1.5},
+    }
+    lesson = load_lesson(write(content))
+    assert (lesson.tape["f.q1"], lesson.tape["f.f"], lesson.tape["f.dx"]) == (1.5, 2.5, 1)
+    content["expressions"][0]["values"] = {"y": 1, "x": 3}
+    assert "expressions[0].values.x: has a value in the text already" in told(write(content))
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, -2.0, 1e-300, 123456789.0, 1e22])

@@ -39,6 +39,11 @@ def without_parts(formula: str) -> str:
         ("tanh(alpha) + relu(rate)   alpha=1 rate=1", r"f = \mathrmtanh(\alpha) + \mathrmReLU(\mathrmrate)"),
         ("exp(-x) * log(y)   x=1 y=1", r"f = e^-x \cdot \mathrmlog(y)"),
         ("x * 0.5 + 1e-9   x=1", r"f = x \cdot 0.5 + 1 \cdot 10^-9"),
+        ("sqrt(x + 1) * abs(y)   x=1 y=1", r"f = \sqrtx + 1 \cdot \left|y\right|"),
+        ("max(x, -y) + min(x, 0)   x=1 y=1", r"f = \mathrmmax(x, -y) + \mathrmmin(x, 0)"),
+        ("sin(x) ** y + x ** 0.5   x=1 y=1", r"f = (\mathrmsin(x))^y + x^0.5"),
+        ("L = x * y   x=1 y=1", r"L = x \cdot y"),
+        ("f * 2   f=1", r"f_1 = f \cdot 2"),
         ("x * 1e-9 ** 2   x=1", r"f = x \cdot (1 \cdot 10^-9)^2"),
     ],
 )
@@ -115,3 +120,40 @@ def test_a_long_product_stays_on_one_line():
         "sigmoid(alpha) * tanh(beta) * exp(gamma) * log(delta)   alpha=1 beta=1 gamma=1 delta=1"
     )
     assert len(formulas(forward, 2)) == 1
+
+
+def test_each_statement_is_shown_while_it_is_computed():
+    _, (forward, backward) = calls("c = x + y; c *= c + 1; L = c / 2   x=1 y=2")
+    shown = [without_parts(formulas(forward, line)[0]) for line in range(2, 6)]
+    product = r"c = c_1 \cdot (c_1 + 1)"
+    assert shown == ["c_1 = x + y", product, product, r"L = \fracc2"]
+    assert without_parts(formulas(backward, 2)[1]) == r"\frac\partial L\partial L = 1"
+    assert without_parts(formulas(backward, 3)[0]) == r"L = \fracc2"
+
+
+def test_of_what_is_too_long_the_node_alone_is_written():
+    text = " + ".join(f"x{k} ** 2" for k in range(40))
+    _, (forward, _) = calls(f"{text}   " + " ".join(f"x{k}=1" for k in range(40)))
+    (shown,) = formulas(forward, 4)
+    assert without_parts(shown) == "s = q + r"
+
+
+@pytest.mark.parametrize(
+    ("typed", "line", "slope"),
+    [
+        ("max(x, y)   x=1 y=2", 3, r"\frac12 & x = y \\ 0 & x < y \\ 1 & x > y \endcases"),
+        ("max(x, y)   x=1 y=2", 4, r"\frac12 & x = y \\ 0 & y < x \\ 1 & x < y \endcases"),
+        ("min(x, 3)   x=1", 3, r"\frac12 & x = 3 \\ 0 & x > 3 \\ 1 & x < 3 \endcases"),
+        ("x ** y   x=1 y=2", 3, r"0 & y = 0 \\ y \cdot x^y - 1 & y \ne 0 \endcases"),
+        ("x ** y   x=1 y=2", 4, r"0 & x = 0, y \ge 0 \\ f \cdot \mathrmlog(x) & \mathrmotherwise \endcases"),
+        ("sqrt(x)   x=1", 3, r"\frac12 \cdot f"),
+        ("abs(x)   x=1", 3, r"\mathrmsign(x)"),
+    ],
+)
+def test_local_derivatives_say_when_they_hold(typed, line, slope):
+    _, (_, backward) = calls(typed)
+    shown = formulas(backward, line)[1]
+    assert without_parts(shown).removeprefix(r"\frac\partial f\partial ")[4:] == (
+        r"\begincases " + slope if "cases" in slope else slope
+    )
+    assert typeset(shown).width > 0

@@ -14,6 +14,7 @@ from cnnviz.scene.marks import Box, Cells, Label, Path, Rect
 from cnnviz.scene.numbers import as_formula, brief
 from cnnviz.scene.pictures.graph import picture
 from cnnviz.scene.pictures.graph_layout import lay_out
+from cnnviz.scene.pictures.graph_pages import SIZES, pages
 from cnnviz.scene.pictures.graph_setting import setting
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, inside, overlap, reach, said
@@ -29,6 +30,8 @@ TYPED = [
     "log(x) + 1 / y   x=-1 y=0",
     "(tanh(w*x + b)*v + c - t)**2   w=0.3 x=2 b=-1 v=2 c=0.1 t=1",
     "exp(x) / (exp(x) + exp(y) + exp(z))   x=1 y=2 z=0.5",
+    "max(x, y) + min(x, y) * abs(z)   x=2 y=2 z=0",
+    "x ** y + 2 ** z - sqrt(x) * sin(y)   x=0 y=0.5 z=3",
 ]
 
 
@@ -278,3 +281,66 @@ def test_a_number_by_itself_is_short(value, text):
 )
 def test_python_is_written_as_in_a_book(text, formula):
     assert as_formula(text) == formula
+
+
+# ------------------------------------------------------------------------------------------- large ones
+
+MICROGRAD = (
+    "c = a + b; d = a * b + b**3; c += c + 1; c += 1 + c - a; d += d * 2 + relu(b + a); "
+    "d += 3 * d + relu(b - a); e = c - d; f = e**2; g = f / 2; g += 10 / f   a=-4 b=2"
+)
+CHAIN = "f = sin(x) * y; " + "f += cos(f) * x; " * 60 + "f *= y   x=1 y=0.5"
+WIDE = "f = " + " + ".join(f"x{k} ** 2" for k in range(40)) + "   " + " ".join(f"x{k}={k}" for k in range(40))
+LARGE = [MICROGRAD, CHAIN, WIDE]
+
+
+@pytest.mark.parametrize("typed", LARGE, ids=["micrograd", "chain", "wide"])
+def test_a_large_graph_is_shown_in_pages_that_can_be_read(typed):
+    """At every step what it writes, and what it reads, is on the page at a size that can be read."""
+    whole = program(typed)
+    for index in range(0, len(whole), 1 if len(whole) < 100 else 7):
+        here = moment(whole, index)
+        marks = picture(here, BOX, 1.0)
+        texts = said(marks)
+        line = whole[index].operation.tree.source[whole[index].line - 1].strip()
+        target = line.split()[0]
+        graph = read_expression(whole.operations[0].call.expression)
+        back = whole[index].operation.phase == "backward"
+        if back:
+            assert any(text.startswith(f"∂{graph.result}/∂{target[1:]} = ") for text in texts)
+        else:
+            assert f"{target} = {brief(float(here.state.variables[target]))}" in texts
+        assert min(mark.size for mark in marks if isinstance(mark, Label)) > 9
+        for mark in marks:
+            if isinstance(mark, Label | Rect):
+                assert inside(mark.box, BOX.inset(-40))
+
+
+@pytest.mark.parametrize("typed", LARGE, ids=["micrograd", "chain", "wide"])
+def test_pages_have_every_operation_and_every_way_back_once(typed):
+    graph, _ = read_typed(typed)
+    found = pages(graph, SIZES[0])
+    assert len(found) > 1
+    assert max(page.size for page in found) <= SIZES[0]
+    assert [node for page in found for node in page.nodes] == list(graph.nodes)
+    assert sorted(edge.line for page in found for edge in page.edges) == [edge.line for edge in graph.edges]
+    for page in found:  # what is read there is there
+        assert {o for node in page.nodes for o in node.operands if isinstance(o, str)} <= set(page.names)
+
+
+def test_a_page_says_which_operations_it_has_and_what_is_done():
+    at = lambda index: picture(moment(program(MICROGRAD), index), BOX, 1.0)  # noqa: E731
+    assert "c1 to c: operations 1 to 9 of 24" in said(at(0)) or "c1 to " in "".join(said(at(0)))
+    fills = [mark.fill for mark in at(9) if isinstance(mark, Rect)][:26]
+    assert fills.count("forward_fill") == 2 + 10
+    fills = [mark.fill for mark in at(24) if isinstance(mark, Rect)]
+    assert fills.count("backward_fill") >= 1
+
+
+def test_ties_and_kinks_are_said_on_their_edges():
+    texts = set(labels("max(x, y)   x=2 y=2", 3))
+    assert {"∂f/∂x = 0.5  (x = y)", "∂f/∂y = 0.5  (x = y)"} <= texts
+    assert "∂f/∂x = 0  (x < y)" in labels("max(x, y)   x=1 y=2", 3)
+    assert "∂f/∂y = 1  (y < x)" not in labels("max(x, y)   x=1 y=2", 3)
+    assert "∂f/∂x = sign(x) = 0" in "|".join(labels("abs(x)   x=0", 2))
+    assert "x = 0, y ≥ 0" in "|".join(labels("x ** y   x=0 y=2", 3))

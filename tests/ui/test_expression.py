@@ -39,9 +39,11 @@ def test_an_expression_takes_the_networks_place(make_window):
         ("(x + y) * z.real   x=1 y=2 z=3", "Character 12: “.” is not allowed"),
         ("x * y   x=1", "y has no value; write y=1, for instance."),
         ("x * x   x=one", "“x=one” is not understood"),
-        ("x * x   x=1e999", "x must be a finite number."),
+        ("x * x   x=1e999", "Character 11: this number is too large"),
+        ("x=1 y=2", "There are only values, and nothing is computed"),
+        ("x * y   x=0,5 y=2", "Character 12: a comma stands only between values"),
         ("", "The expression is empty"),
-        ("x" * 300, "Character 201: an expression has at most 200 characters"),
+        ("x + " * 1100 + "x", "Character 4001: an expression has at most 4000 characters"),
     ],
 )
 def test_faults_are_said_beside_the_field_and_the_lesson_stays(make_window, text, sentence):

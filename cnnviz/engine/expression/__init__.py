@@ -4,9 +4,9 @@ What is typed is parsed and checked against a short list of what there may be; i
 listings are written anew from the graph, and only they are compiled.
 """
 
-from cnnviz.engine.expression.graph import RESULT, Edge, Graph, Node, compiled
+from cnnviz.engine.expression.graph import RESULT, Edge, Graph, Node, Statement, compiled
 from cnnviz.engine.expression.reader import (
-    LARGEST_POWER,
+    DEEPEST,
     LONGEST,
     MOST_NODES,
     is_expression,
@@ -17,14 +17,15 @@ from cnnviz.engine.expression.reader import (
 from cnnviz.engine.expression.rules import FUNCTIONS
 
 __all__ = [
+    "DEEPEST",
     "FUNCTIONS",
-    "LARGEST_POWER",
     "LONGEST",
     "MOST_NODES",
     "RESULT",
     "Edge",
     "Graph",
     "Node",
+    "Statement",
     "compiled",
     "is_expression",
     "read_expression",

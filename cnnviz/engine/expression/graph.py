@@ -12,14 +12,14 @@ from types import CodeType, FunctionType
 import numpy as np
 from msgspec import Struct
 
-from cnnviz.engine.expression.rules import RULES, Rule, as_text, power, relu, sigmoid
+from cnnviz.engine.expression.rules import FUNCTIONS, RULES, Rule, as_text, exponential, power
 from cnnviz.engine.layer import Call, Listing, Shape
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
 RESULT = "f"
-"""The name of the last node."""
+"""What the result is called of an expression that gives it no name."""
 
 Values = Mapping[str, float]
 
@@ -30,24 +30,35 @@ class Node(Struct, frozen=True):
     Attributes
     ----------
     name : str
-        What its value is called: q, r, s …, the last one f.
+        What its value is called: as it was typed, or q, r, s …
     sign : str
         ``+ - * / neg **`` or a function's name.
     operands : tuple[str or float, ...]
         Names of inputs or of earlier nodes, and plain numbers.
-    exponent : int
-        Of a power.
     """
 
     name: str
     sign: str
     operands: tuple[str | float, ...]
-    exponent: int = 0
 
     @property
     def rule(self) -> Rule:
         """What it computes."""
-        return power(self.exponent) if self.sign == "**" else RULES[self.sign]
+        base, exponent = self.operands[0], self.operands[-1]
+        if self.sign == "**" and not isinstance(exponent, str):
+            return power(exponent)
+        return exponential(base) if self.sign == "**" and not isinstance(base, str) else RULES[self.sign]
+
+    @property
+    def exponent(self) -> int | None:
+        """The whole number that it is raised to, which is a part of its sign; None of anything else."""
+        found = self.operands[-1] if self.sign == "**" else ""
+        return None if isinstance(found, str) or found != int(found) else int(found)
+
+    @property
+    def shown(self) -> tuple[str | float, ...]:
+        """The operands that have a place of their own in a picture."""
+        return self.operands[:1] if self.exponent is not None else self.operands
 
     def arguments(self, values: Values) -> tuple[np.float64, np.float64]:
         """Return the numbers of its operands; NumPy's own, which divide by zero without a fuss."""
@@ -85,25 +96,46 @@ class Edge(Struct, frozen=True):
     local: str
 
 
+class Statement(Struct, frozen=True):
+    """One of the statements that a graph was typed in.
+
+    Attributes
+    ----------
+    name : str
+        The node that it computes last.
+    text : str
+        Its right-hand side, with the names that the graph has.
+    """
+
+    name: str
+    text: str
+
+
 class Graph(Struct, frozen=True):
     """A computational graph.
 
     Attributes
     ----------
     text : str
-        The expression it was made of.
+        What it was made of: an expression, or statements with semicolons between.
+    result : str
+        The name of the last node.
     inputs : tuple[str, ...]
         The names that need values, in the order of the text.
     nodes : tuple[Node, ...]
-        The operations in the order they compute; the last one is `RESULT`.
+        The operations in the order they compute.
     edges : tuple[Edge, ...]
         The ways back, in the order of the backward listing.
+    statements : tuple[Statement, ...]
+        What was typed, in parts: the one that a node belongs to is the first that ends with it or after it.
     """
 
     text: str
+    result: str
     inputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    statements: tuple[Statement, ...]
 
     @property
     def input_shape(self) -> Shape:
@@ -114,6 +146,30 @@ class Graph(Struct, frozen=True):
     def names(self) -> tuple[str, ...]:
         """The names of inputs and operations, in the order they get their values."""
         return (*self.inputs, *(node.name for node in self.nodes))
+
+    def statement(self, name: str) -> Statement:
+        """Return the statement that an operation belongs to."""
+        order = {node.name: k for k, node in enumerate(self.nodes)}
+        return next(part for part in self.statements if order[part.name] >= order[name])
+
+    def part(self, nodes: Sequence[Node]) -> Graph:
+        """Return the graph of some of its nodes, what they read of others being inputs."""
+        own = {node.name for node in nodes}
+        read = {name for node in nodes for name in node.operands if isinstance(name, str)} - own
+        return Graph(
+            text=self.text,
+            result=self.result,
+            inputs=tuple(name for name in self.names if name in read),
+            nodes=tuple(nodes),
+            edges=tuple(edge for edge in self.edges if edge.node in own),
+            statements=self.statements,
+        )
+
+    @property
+    def size(self) -> int:
+        """How many places its inputs, operations and plain numbers take in a picture."""
+        numbers = sum(not isinstance(operand, str) for node in self.nodes for operand in node.shown)
+        return len(self.inputs) + len(self.nodes) + numbers
 
     def node(self, name: str) -> Node | None:
         """Return the operation of this name; None for an input."""
@@ -128,12 +184,9 @@ class Graph(Struct, frozen=True):
             return float(node.rule.partials[edge.slot](a, b, np.float64(values[node.name])))
 
     def back(self, edge: Edge, values: Values, gradient: float) -> float:
-        """Return what goes back over an edge; at a ReLU that is shut nothing, not 0 times something."""
+        """Return what goes back over an edge; through what is shut nothing, not 0 times something."""
         local = self.local(edge, values)
-        node = self.node(edge.node)
-        if node is not None and node.sign == "relu":
-            return gradient if local else 0.0
-        return np.float64(gradient) * local
+        return 0.0 if local == 0 and " if " in edge.local else np.float64(gradient) * local
 
     @property
     def forward_source(self) -> str:
@@ -144,7 +197,7 @@ class Graph(Struct, frozen=True):
     @property
     def backward_source(self) -> str:
         """The backward listing; it is given what it reads of the values that went forward."""
-        lines = [f"d{RESULT} = 1.0"]
+        lines = [f"d{self.result} = 1.0"]
         for edge in self.edges:
             node = self.node(edge.node)
             assert node is not None
@@ -173,8 +226,8 @@ class Graph(Struct, frozen=True):
         Returns
         -------
         Tape
-            The values ``f.x``, ``f.q``, ``f.f`` and the gradients ``f.dx``, …; NaN and infinity stand
-            for themselves.
+            Of a result f, the values ``f.x``, ``f.q``, ``f.f`` and the gradients ``f.dx``, …; NaN and
+            infinity stand for themselves.
 
         Raises
         ------
@@ -185,7 +238,7 @@ class Graph(Struct, frozen=True):
         if faults:
             raise CnnvizError("; ".join(fault for _, fault in faults) + ".")
         forward = {name: np.float64(values[name]) for name in self.inputs}
-        gradients = {RESULT: np.float64(1.0)}
+        gradients = {self.result: np.float64(1.0)}
         with np.errstate(all="ignore"):
             for node in self.nodes:
                 forward[node.name] = np.float64(node.rule.value(*node.arguments(forward)))
@@ -194,7 +247,7 @@ class Graph(Struct, frozen=True):
                 gradients[edge.operand] = gradients[edge.operand] + part if edge.adds else part
         arrays = {name: forward[name] for name in self.names}
         arrays |= {f"d{name}": gradients[name] for name in reversed(self.names) if name in gradients}
-        return Tape({f"{RESULT}.{name}": np.asarray(value) for name, value in arrays.items()})
+        return Tape({f"{self.result}.{name}": np.asarray(value) for name, value in arrays.items()})
 
     def faults(self, values: Values) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with values: the name each time, and a sentence without its full stop."""
@@ -210,31 +263,31 @@ class Graph(Struct, frozen=True):
 
     def calls(self, tape: Tape) -> list[Call]:
         """Return both listings with their arguments."""
-        given = {name: np.float64(tape[f"{RESULT}.{name}"]) for name in self.names}
+        given = {name: np.float64(tape[f"{self.result}.{name}"]) for name in self.names}
         passes: list[tuple[str, str, Listing, Sequence[str], list[str]]] = [
             (
-                RESULT,
+                self.result,
                 "forward",
                 compiled(self.text, self.forward_source),
                 self.inputs,
                 [node.name for node in self.nodes],
             ),
             (
-                f"{RESULT}.backward",
+                f"{self.result}.backward",
                 "backward",
                 compiled(self.text, self.backward_source),
                 self.kept,
-                list(dict.fromkeys([f"d{RESULT}", *(f"d{edge.operand}" for edge in self.edges)])),
+                list(dict.fromkeys([f"d{self.result}", *(f"d{edge.operand}" for edge in self.edges)])),
             ),
         ]
         return [
             Call(
                 name=name,
-                layer=RESULT,
+                layer=self.result,
                 phase=phase,
                 listing=listing,
                 given={key: given[key] for key in reads},
-                writes={key: tape[f"{RESULT}.{key}"] for key in writes},
+                writes={key: tape[f"{self.result}.{key}"] for key in writes},
                 expression=self.text,
             )
             for name, phase, listing, reads, writes in passes
@@ -260,11 +313,8 @@ _NAMESPACE: dict[str, object] = {
     "__name__": __name__,
     "__builtins__": {},
     "range": range,
-    "sigmoid": sigmoid,
-    "relu": relu,
-    "tanh": np.tanh,
-    "exp": np.exp,
-    "log": np.log,
+    "sign": np.sign,
+    **FUNCTIONS,
 }
 
 

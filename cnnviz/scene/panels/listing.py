@@ -29,6 +29,10 @@ from cnnviz.trace.operation import Operation
 _MONO = 0.6
 # How long a sum in letters may be beside its variable's name, in parts of the text size.
 _MOST_OF_A_SUM = 10.5
+# How many rows of a listing are shown at once: of the pane, but never fewer than the longest of a layer has.
+_LISTING, _FEWEST_ROWS = 0.58, 18
+# For so many variables room is kept where there are more.
+_MOST_VARIABLES = 12
 # Room for line numbers and breakpoints left of the listing, at 1080 lines.
 _GUTTER = 42
 
@@ -36,12 +40,13 @@ _GUTTER = 42
 def debugger(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakpoint] = ()) -> list[Mark]:
     """Draw the listing with the executing line and its breakpoints, the variables, and the formula."""
     operation = moment.operation
-    marks: list[Mark] = [_base(operation, box, unit)]
-    rows = _rows(operation, box, unit)
+    start = _start(operation, box, unit, moment.state.line)
+    marks: list[Mark] = [_base(operation, box, unit, start), *_variable_names(moment, box, unit)]
+    rows = _rows(operation, box, unit, start)
     for row in rows:
         if row.line == moment.state.line:
             marks += _executing(operation, row, unit)
-    marks += _spots(operation, box, unit)
+    marks += _spots(operation, box, unit, start)
     stops = {point.line: point.offset is None for point in breakpoints if point.operation == operation.name}
     for row in rows:
         if row.first and row.line in stops:
@@ -66,9 +71,26 @@ def _text_size(unit: float) -> float:
 
 
 @remembered(256)
-def _rows(operation: Operation, box: Box, unit: float) -> tuple[_Row, ...]:
+def _lines(operation: Operation, box: Box, unit: float) -> list[tuple[int, int, str]]:
+    return listing_lines(operation, box.inset(18 * unit, 10 * unit).w - _GUTTER * unit, _text_size(unit))
+
+
+def _most_rows(box: Box, unit: float) -> int:
+    """Return how many rows of a listing are shown at once."""
+    return max(_FEWEST_ROWS, int(_LISTING * box.h / (27 * unit)))
+
+
+def _start(operation: Operation, box: Box, unit: float, line: int) -> int:
+    """Return the first row that is shown: of a long listing, of the page that a line is on."""
+    lines, most = _lines(operation, box, unit), _most_rows(box, unit)
+    here = next(k for k, (number, _, _) in enumerate(lines) if number == line)
+    return min(here // most * most, max(0, len(lines) - most))
+
+
+@remembered(256)
+def _rows(operation: Operation, box: Box, unit: float, start: int = 0) -> tuple[_Row, ...]:
     inner = box.inset(18 * unit, 10 * unit)
-    lines = listing_lines(operation, inner.w - _GUTTER * unit, _text_size(unit))
+    lines = _lines(operation, box, unit)[start : start + _most_rows(box, unit)]
     top, step = inner.y + 32 * unit, 27 * unit
     return tuple(
         _Row(
@@ -79,8 +101,8 @@ def _rows(operation: Operation, box: Box, unit: float) -> tuple[_Row, ...]:
 
 
 @remembered(256)
-def _base(operation: Operation, box: Box, unit: float) -> Group:
-    """Return what the pane shows at every step of an operation: listing and names of variables."""
+def _base(operation: Operation, box: Box, unit: float, start: int) -> Group:
+    """Return what the pane shows at every step of an operation: the listing, or a page of it."""
     inner = box.inset(18 * unit, 10 * unit)
     head, name = inner.top(24 * unit), f"{operation.tree.name}()"
     marks: list[Mark] = [
@@ -88,17 +110,16 @@ def _base(operation: Operation, box: Box, unit: float) -> Group:
         label(head, tr("Listing"), 15 * unit, "muted", bold=True),
         label(head, name, 13 * unit, "muted", align="right", family="mono"),
     ]
-    rows = _rows(operation, box, unit)
-    for row in rows:
+    for row in _rows(operation, box, unit, start):
         marks += _listing_row(operation, row, unit)
-    marks.append(Rect(Box(inner.x, rows[-1].box.bottom + 13 * unit, inner.w, 1), fill="panel_line"))
-    marks += _variable_names(operation, box, unit)
+    end = _variables_top(operation, box, unit) - 13 * unit
+    marks.append(Rect(Box(inner.x, end, inner.w, 1), fill="panel_line"))
     return Group(box, tuple(marks))
 
 
 def _formula_room(operation: Operation, box: Box, unit: float) -> float:
     """Return how high the formulas may be, so that the variables above them can be read."""
-    rows = len(_names(operation)) + _most_cells(operation)
+    rows = min(len(_names(operation)) + _most_cells(operation), _MOST_VARIABLES)
     return box.bottom - _variables_top(operation, box, unit) - (10 + 30 + 21 * rows) * unit
 
 
@@ -123,17 +144,18 @@ def _executing(operation: Operation, row: _Row, unit: float) -> list[Mark]:
         Rect(Box(x - 8 * unit, row.box.y, row.box.w + 16 * unit, row.box.h), fill="source_fill")
     ]
     if row.first:
+        x -= 5 * unit * (row.line >= 100)  # whose number takes more room
         tip = ((x - 4 * unit, y - 6 * unit), (x + 5 * unit, y), (x - 4 * unit, y + 6 * unit))
         marks.append(Path(tip, "source_line", 1.5 * unit, filled=True))
     return marks + _listing_row(operation, row, unit)
 
 
 @remembered(256)
-def _spots(operation: Operation, box: Box, unit: float) -> tuple[Spot, ...]:
+def _spots(operation: Operation, box: Box, unit: float, start: int) -> tuple[Spot, ...]:
     """Where a click sets a breakpoint (the gutter) and where it runs to a line (the text)."""
     spots: list[Spot] = []
     gutter = _GUTTER * unit
-    for row in _rows(operation, box, unit):
+    for row in _rows(operation, box, unit, start):
         left, width = row.box.x - 8 * unit, row.box.w + 16 * unit
         spots.append(Spot(Box(left, row.box.y, gutter, row.box.h), "gutter", line=row.line))
         spots.append(Spot(Box(left + gutter, row.box.y, width - gutter, row.box.h), "line", line=row.line))
@@ -225,21 +247,40 @@ def _variable_boxes(operation: Operation, box: Box, unit: float) -> tuple[Box, .
     top = _variables_top(operation, box, unit)
     formula = formula_setting(operation, inner.w, _formula_room(operation, box, unit), unit)
     bottom = box.bottom - formula.height - 10 * unit
-    count = len(_names(operation)) + _most_cells(operation)
-    step = min(27 * unit, (bottom - top - 30 * unit) / count)
+    count, room = len(_names(operation)) + _most_cells(operation), bottom - top - 30 * unit
+    if not operation.tree.arrays:  # of more than can be read, a page is shown
+        count = min(count, max(1, int(room / (21 * unit))))
+    step = min(27 * unit, room / count)
     return tuple(Box(inner.x, top + 30 * unit + k * step, inner.w, step) for k in range(count))
 
 
-def _variable_names(operation: Operation, box: Box, unit: float) -> list[Mark]:
+def _names_shown(operation: Operation, box: Box, unit: float, line: int) -> tuple[str, ...]:
+    """Return the names of the variables that have room; of many, those with the one that a line assigns."""
+    names, most = _names(operation), len(_variable_boxes(operation, box, unit))
+    if operation.tree.arrays or len(names) <= most:
+        return names
+    parts = anatomy(operation.tree, line)
+    here = names.index(parts.target.name) if parts else 0
+    start = min(here // most * most, len(names) - most)
+    return names[start : start + most]
+
+
+def _variable_names(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the names of the variables and what they count."""
+    operation = moment.operation
+    return list(_named(operation, _names_shown(operation, box, unit, moment.state.line), box, unit).marks)
+
+
+@remembered(256)
+def _named(operation: Operation, names: tuple[str, ...], box: Box, unit: float) -> Group:
     rows = _variable_boxes(operation, box, unit)
     head = Box(rows[0].x, rows[0].y - 30 * unit, rows[0].w, 24 * unit)
     marks: list[Mark] = [label(head, tr("Variables"), 15 * unit, "muted", bold=True)]
     said = words(operation.tree.name).variables
     outer = {loop.variable for loop in operation.cells.nest}
-    for row in rows[: len(_names(operation)) : 2]:
+    for row in rows[: len(names) : 2]:
         marks.append(Rect(row, fill="ground"))
-    for name, row in zip(_names(operation), rows, strict=False):
+    for name, row in zip(names, rows, strict=False):
         colour = "ink"
         if name in operation.tree.variables:
             colour = "written" if name in outer else "source"
@@ -247,7 +288,7 @@ def _variable_names(operation: Operation, box: Box, unit: float) -> list[Mark]:
         if name in said:
             runs.append(Run("  " + tr(said[name]), "muted"))
         marks.append(Label(_halves(row, unit)[0], tuple(runs), _row_size(row, unit), family="mono"))
-    return marks
+    return Group(box, tuple(marks))
 
 
 def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -256,7 +297,7 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
     rows = _variable_boxes(operation, box, unit)
     running = {loop.variable: loop.count for loop in state.loops}
     marks: list[Mark] = []
-    names = _names(operation)
+    names = _names_shown(operation, box, unit, state.line)
     for name, row in zip(names, rows, strict=False):
         if name in state.variables:
             value = state.variables[name]
@@ -307,7 +348,7 @@ def variable_said(moment: Moment, box: Box, unit: float, x: float, y: float) -> 
     state = moment.state
     rows = _variable_boxes(moment.operation, box, unit)
     row = next((k for k, row in enumerate(rows) if row.contains(x, y)), len(rows))
-    names = _names(moment.operation)
+    names = _names_shown(moment.operation, box, unit, state.line)
     if moment.letters:
         return ""
     if row < len(names):

@@ -19,6 +19,8 @@ from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
 _MAPS_SHOWN = 8
+# The least height of a variable's row, at 1080 lines.
+_LOWEST = 30
 # A shape of more characters is written closely.
 _WIDE = 11
 
@@ -30,13 +32,14 @@ def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the layers from the input to the loss, their maps and gradients as far as they are computed."""
     program, operation, at_work = moment.program, moment.operation, _row_at_work(moment)
     marks: list[Mark] = [_resting(program, operation, at_work, box, unit, moment.scale)]
-    for (writer, _, name), row, place in _places(program, box, unit):
+    rows = _shown(program, box, unit, at_work)
+    for (writer, _, name), row, place in _places(program, rows, box, unit):
         if writer is operation:
             whole = writer.call.unpadded
             values, there = whole(name, moment.state.value(name)), whole(name, moment.state.written(name))
             ground = _ground(operation, row == at_work)
             marks.append(_tile(_look(program, operation, name, moment.scale), values, there, place, ground))
-    return [*(without_numbers(marks) if moment.letters else marks), *_spots(program, box, unit)]
+    return [*(without_numbers(marks) if moment.letters else marks), *_spots(program, rows, box, unit)]
 
 
 @remembered(256)
@@ -49,14 +52,15 @@ def _resting(
     titles = (_title(program), tr("values"), "" if _reads_pictures(program) else tr("gradients"))
     for column, text, size in zip(columns, titles, (15, 13, 13), strict=True):
         marks.append(label(column.top(26 * unit), text, size * unit, "muted", bold=column is columns[0]))
-    for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
+    rows = _shown(program, box, unit, at_work)
+    for name, row in zip(rows, _network_row_boxes(rows, box, unit), strict=True):
         here = at_work == name
         if here:
             marked = row.inset(0, 2 * unit)
             marks.append(Rect(marked, _ground(working, here), working.phase, 1.5 * unit, 6 * unit))
         marks += _network_name(program, name, row, columns[0], unit, bold=here)
     now = program.number(working.name)
-    for (operation, values, name), row_name, place in _places(program, box, unit):
+    for (operation, values, name), row_name, place in _places(program, rows, box, unit):
         if operation is working:
             continue
         done = operation is None or program.number(operation.name) < now
@@ -80,11 +84,13 @@ def _reads_pictures(program: Program) -> bool:
 
 
 @remembered(32)
-def _places(program: Program, box: Box, unit: float) -> tuple[tuple[Source, str, Box], ...]:
+def _places(
+    program: Program, rows: tuple[str, ...], box: Box, unit: float
+) -> tuple[tuple[Source, str, Box], ...]:
     """Return every array that the pane shows, with the name of its row and its place."""
     found: list[tuple[Source, str, Box]] = []
     columns = _network_columns(box, unit)[1:]
-    for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
+    for name, row in zip(rows, _network_row_boxes(rows, box, unit), strict=True):
         for source, column in zip(arrays_of(program, name), columns, strict=True):
             if source is not None:
                 found.append((source, name, Box(column.x, row.y + 6 * unit, column.w, row.h - 12 * unit)))
@@ -92,11 +98,11 @@ def _places(program: Program, box: Box, unit: float) -> tuple[tuple[Source, str,
 
 
 @remembered(32)
-def _spots(program: Program, box: Box, unit: float) -> tuple[Spot, ...]:
+def _spots(program: Program, rows: tuple[str, ...], box: Box, unit: float) -> tuple[Spot, ...]:
     """Where a click leads to a layer, or to its gradient."""
     spots: list[Spot] = []
     column = _network_columns(box, unit)[2]
-    for name, row in zip(network_rows(program), _network_row_boxes(program, box, unit), strict=True):
+    for name, row in zip(rows, _network_row_boxes(rows, box, unit), strict=True):
         spots.append(Spot(row, "layer", name))
         if arrays_of(program, name)[1] is not None:
             spots.append(Spot(Box(column.x, row.y, column.w, row.h), "gradient", name))
@@ -121,11 +127,22 @@ def _network_name(
     ]
 
 
-def _network_row_boxes(program: Program, box: Box, unit: float) -> list[Box]:
+def _shown(program: Program, box: Box, unit: float, at_work: str) -> tuple[str, ...]:
+    """Return the rows that are shown: of more variables than can be read, a page with the one at work."""
+    rows = network_rows(program)
+    most = int((box.h - 46 * unit) / (_LOWEST * unit))
+    if not _variables(program) or len(rows) <= most:
+        return tuple(rows)
+    here = rows.index(at_work) if at_work in rows else 0
+    start = min(here // most * most, len(rows) - most)
+    return tuple(rows[start : start + most])
+
+
+def _network_row_boxes(rows: Sequence[str], box: Box, unit: float) -> list[Box]:
     inner = box.inset(8 * unit, 10 * unit)
-    rows, head = len(network_rows(program)), 26 * unit
-    height = min((inner.h - head) / rows, 84 * unit)
-    return [Box(inner.x, inner.y + head + k * height, inner.w, height) for k in range(rows)]
+    head = 26 * unit
+    height = min((inner.h - head) / len(rows), 84 * unit)
+    return [Box(inner.x, inner.y + head + k * height, inner.w, height) for k in range(len(rows))]
 
 
 def _assigned(values: Source) -> str:

@@ -12,13 +12,21 @@ from functools import cached_property
 from msgspec import Struct
 
 from cnnviz.engine.expression import Edge, Graph, Node, read_expression
+from cnnviz.scene.conditions import taken
 from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run, Spot
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import as_formula, brief
+from cnnviz.scene.pictures.graph_pages import SIZES, STRIP, page_of, strip
 from cnnviz.scene.pictures.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
 
+# More than can be read in one picture is not laid out in one.
+_MOST_AT_ONCE = 40
+# How large numbers are at least on a page, of the usual size.
+_PAGE = 0.6
+# Of more parts than this, a sum is not written out.
+_MOST_PARTS = 4
 _RULE = 46
 """The height of the chain rule's line under the graph, at 1080 lines."""
 
@@ -28,16 +36,34 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     graph = read_expression(moment.operation.call.expression)
     area = Box(box.x, box.y, box.w, box.h - _RULE * unit)
     known = _Known(moment, graph)
-    drawing = _Drawing(known, setting(graph, known.final, area, unit))
-    marks: list[Mark] = []
-    for node in graph.nodes:
-        for slot in range(len(node.operands)):
+    at, marks = _set(known, area, unit), list[Mark]()
+    if at.graph is not graph:
+        row = area.top(STRIP * unit)
+        marks += strip(graph, at.graph, known.values, known.gradients, known.at_work, row, unit)
+    drawing = _Drawing(known, at)
+    for node in at.graph.nodes:
+        for slot in range(len(node.shown)):
             marks.append(drawing.edge(node, slot))
     for name in drawing.at.layout.spots:
         marks += drawing.node(name)
     for edge in known.used:
-        marks += drawing.local(edge)
+        if edge.line in at.labels:
+            marks += drawing.local(edge)
     return marks + _chain_rule(known, Box(box.x, area.bottom, box.w, _RULE * unit), unit)
+
+
+def _set(known: _Known, box: Box, unit: float) -> Setting:
+    """Set the graph in a box, or, where it would be too small, the page of it that the step is on."""
+    if known.graph.size <= _MOST_AT_ONCE:
+        whole = setting(known.graph, known.final, box, unit)
+        if whole.has_room():
+            return whole
+    under = Box(box.x, box.y + STRIP * unit, box.w, box.h - STRIP * unit)
+    for most in SIZES:
+        page = setting(page_of(known.graph, known.at_work, most), known.final, under, unit)
+        if page.has_room(_PAGE):
+            break
+    return page
 
 
 class _Known(Struct, frozen=True, eq=False, dict=True):
@@ -92,6 +118,13 @@ class _Known(Struct, frozen=True, eq=False, dict=True):
         assert parts is not None
         return parts.target.name
 
+    @property
+    def at_work(self) -> str:
+        """The operation whose value, or whose local derivative, the step computes."""
+        if self.back:
+            return self.in_hand.node if self.in_hand else self.graph.result
+        return self.written
+
     @cached_property
     def read(self) -> frozenset[str]:
         """What the step reads, as the listing calls it."""
@@ -131,7 +164,8 @@ class _Drawing(Struct, frozen=True, eq=False):
         if (
             self.known.moment.letters
         ):  # the symbol, where there is room for more than a number behind its name
-            name, symbol = f"∂{edge.node}/∂{edge.operand} = ", as_formula(edge.local)
+            symbol = as_formula(taken(edge.local, self.known.values)[0])
+            name = f"∂{edge.node}/∂{edge.operand} = "
             lines = ((symbol,),) if lines == (lines[-1][-1:],) else ((name, symbol),)
         outline = "backward" if edge is self.known.in_hand else None
         marks: list[Mark] = [Rect(box, "ground", outline, 1.5 * scale, 5 * scale)]
@@ -195,11 +229,12 @@ class _Drawing(Struct, frozen=True, eq=False):
         parts = [part if k == 0 else _in_brackets(part) for k, part in enumerate(parts)]
         whole = len(parts) == len(edges)
         text = brief(known.gradients[name]) if whole else "…"
-        runs = [Run(f"∂f/∂{name} = ", "backward"), Run(text, "backward", True)]
+        head = f"∂{known.graph.result}/∂{name}"
+        runs = [Run(f"{head} = ", "backward"), Run(text, "backward", True)]
         if known.moment.letters:
-            runs = [Run(f"∂f/∂{name}" if whole else f"∂f/∂{name} = …", "backward", True)]
+            runs = [Run(head if whole else f"{head} = …", "backward", True)]
         marks = self._number(self.at.gradient_box(name), f"d{name}", runs)
-        if len(edges) > 1 and not known.moment.letters:
+        if 1 < len(edges) <= _MOST_PARTS and not known.moment.letters:
             said = " + ".join(parts if whole else [*parts, "…"])
             box, size = self.at.parts_box(name, said), PARTS * self.at.text
             marks.append(Label(box, (Run(said, "backward", not whole),), size, "center"))
@@ -221,28 +256,28 @@ class _Drawing(Struct, frozen=True, eq=False):
 
 def _chain_rule(known: _Known, box: Box, unit: float) -> list[Mark]:
     """Write a step back as the chain rule, with its numbers."""
-    edge = known.in_hand
+    edge, f = known.in_hand, known.graph.result
     if not known.back:
         return []
     if edge is None:
-        why = Run(tr(", for f changes just as f does"), "muted")
-        return [Label(box, (Run("∂f/∂f = ", "backward"), Run("1", "backward", True), why), 25 * unit)]
+        why = Run(tr(", for {result} changes just as {result} does", result=f), "muted")
+        return [Label(box, (Run(f"∂{f}/∂{f} = ", "backward"), Run("1", "backward", True), why), 25 * unit)]
     alone = sum(other.operand == edge.operand for other in known.graph.edges) == 1
-    head = Run(f"∂f/∂{edge.operand} = ", "backward")
+    head = Run(f"∂{f}/∂{edge.operand} = ", "backward")
     if not alone:
-        head = Run(tr("to ∂f/∂{name} goes", name=edge.operand) + "  ", "muted")
+        head = Run(tr("to {gradient} goes", gradient=f"∂{f}/∂{edge.operand}") + "  ", "muted")
+    come = Run(f"∂{f}/∂{edge.node}", "backward")
     runs: tuple[Run, ...] = (
         head,
-        Run(f"∂f/∂{edge.node}", "backward"),
+        come,
         Run(" · ", "muted"),
         Run(f"∂{edge.node}/∂{edge.operand}"),
         Run("  =  ", "muted"),
     )
     if known.moment.letters:
-        local = Run(f"({as_formula(edge.local)})" if " " in edge.local else edge.local)
-        return [
-            Label(box, (*runs, Run(f"∂f/∂{edge.node}", "backward"), Run(" · ", "muted"), local), 25 * unit)
-        ]
+        symbol = as_formula(taken(edge.local, known.values)[0])
+        local = Run(f"({symbol})" if " " in symbol else symbol)
+        return [Label(box, (*runs, come, Run(" · ", "muted"), local), 25 * unit)]
     runs += (
         Run(brief(known.gradients[edge.node]), "backward"),
         Run(" · ", "muted"),

@@ -84,7 +84,7 @@ def _depths(graph: Graph) -> dict[str, int]:
     depth = dict.fromkeys(graph.inputs, 0)
     for node in graph.nodes:
         depth[node.name] = 1 + max(depth[name] for name in node.operands if isinstance(name, str))
-        for slot, operand in enumerate(node.operands):
+        for slot, operand in enumerate(node.shown):
             if not isinstance(operand, str):
                 depth[number_name(node.name, slot)] = depth[node.name] - 1
     return depth
@@ -94,7 +94,7 @@ def _routes(graph: Graph, depth: Mapping[str, int]) -> dict[Way, tuple[str, ...]
     """Return the names of the places of every edge; those between its ends are its own, one a column."""
     routes: dict[Way, tuple[str, ...]] = {}
     for node in graph.nodes:
-        for slot, operand in enumerate(node.operands):
+        for slot, operand in enumerate(node.shown):
             start = operand if isinstance(operand, str) else number_name(node.name, slot)
             between = (f"{node.name}/{slot}/{c}" for c in range(depth[start] + 1, depth[node.name]))
             routes[node.name, slot] = (start, *between, node.name)
@@ -105,7 +105,7 @@ def _in_order_of_text(graph: Graph) -> list[str]:
     """Return all names as a reader of the expression meets them."""
     found: list[str] = list(graph.inputs)
     for node in graph.nodes:
-        found += [number_name(node.name, k) for k, o in enumerate(node.operands) if not isinstance(o, str)]
+        found += [number_name(node.name, k) for k, o in enumerate(node.shown) if not isinstance(o, str)]
         found.append(node.name)
     return found
 

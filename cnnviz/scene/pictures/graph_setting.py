@@ -14,6 +14,7 @@ from operator import itemgetter
 from msgspec import Struct
 
 from cnnviz.engine.expression import Edge, Graph, Node
+from cnnviz.scene.conditions import taken
 from cnnviz.scene.marks import Box
 from cnnviz.scene.numbers import as_formula, brief, superscript
 from cnnviz.scene.pictures.graph_layout import Layout, lay_out, number_name
@@ -23,11 +24,13 @@ Lines = tuple[tuple[str, ...], ...]
 Numbers = tuple[tuple[str, float], ...]
 
 _SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷", "neg": "−", "sigmoid": "σ", "relu": "ReLU"}
+_SIGNS |= {"sqrt": "√", "abs": "|x|", "**": "xʸ"}
 
 # At 1080 lines, for a graph of few nodes: a node's half height; the sizes of its name, of its numbers, of
 # the parts of a sum, of what stands on an edge.
 RADIUS, NAME, NUMBER, PARTS, LOCAL = 38, 34, 29, 22, 23
 LINE = 1.24
+_SMALLEST = 0.45
 _GAP = 10
 # How wide letters are, in parts of their size; others are like digits.
 _NARROW = {**dict.fromkeys(" .,·", 0.29), **dict.fromkeys("/()−-", 0.42), "f": 0.36, "r": 0.38, "t": 0.36}
@@ -41,6 +44,8 @@ _WORDY = (0.0, 0.1, 0.55)
 # So much of an edge may be hidden behind what stands on it: its arrow must be seen to come from somewhere.
 _MOST_HIDDEN = 0.7
 _HIDING = 0.5
+# What a frame around a text takes of its box at least, in pixels.
+_EDGES = 7
 
 
 class Place(Struct, frozen=True):
@@ -82,9 +87,16 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def text(self) -> float:
         """How large numbers are, in the same way."""
+        return max(min(1.15 * self.unit, self._fitting), _SMALLEST * self.unit)
+
+    def has_room(self, part: float = _SMALLEST) -> bool:
+        """Return whether numbers have the room that they need to be so large, of a part of the usual size."""
+        return self._fitting >= part * self.unit
+
+    @cached_property
+    def _fitting(self) -> float:
         longest = max(width((self.gradient_text(name),)) for name in self.graph.names)
-        fits = (self.pitch - 6 * self.unit) / (longest * NUMBER)
-        return max(min(1.15 * self.unit, fits, self._rows_scale), 0.45 * self.unit)
+        return min((self.pitch - 6 * self.unit) / (longest * NUMBER), self._rows_scale)
 
     @property
     def _rows_scale(self) -> float:
@@ -122,7 +134,7 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
         node = self.graph.node(name)
         if node is None:
             return name
-        if node.sign == "**":
+        if node.exponent is not None:
             return "( )" + superscript(str(node.exponent))
         return _SIGNS.get(node.sign, node.sign)
 
@@ -147,7 +159,7 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
     def gradient_text(self, name: str) -> str:
         """Return a node's gradient when it is computed."""
         number = brief(self.numbers[f"d{name}"]) if f"d{name}" in self.numbers else ""
-        return f"∂f/∂{name} = {number}"
+        return f"∂{self.graph.result}/∂{name} = {number}"
 
     def value_box(self, name: str) -> Box:
         """Return where a node's value stands."""
@@ -179,7 +191,7 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
         return {
             (node.name, slot): self._curve(node, slot)
             for node in self.graph.nodes
-            for slot in range(len(node.operands))
+            for slot in range(len(node.shown))
         }
 
     def _curve(self, node: Node, slot: int) -> tuple[Point, ...]:
@@ -199,7 +211,7 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
 
     def _port(self, node: Node, slot: int) -> float:
         """Return how far over or under its middle an edge comes to a node, so that two do not meet."""
-        if len(node.operands) < 2:
+        if len(node.shown) < 2:
             return 0.0
         rows = [self.layout.ways[node.name, k][-2][1] for k in range(2)]
         above = (rows[slot], slot) < (rows[1 - slot], 1 - slot)
@@ -216,7 +228,7 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
 
     def _bow(self, node: Node, slot: int) -> float:
         """Return how far an edge bends aside: only where two go the same way."""
-        if len(node.operands) < 2 or node.operands[0] != node.operands[1]:
+        if len(node.shown) < 2 or node.operands[0] != node.operands[1]:
             return 0.0
         return (-36 if slot == 0 else 36) * self.scale
 
@@ -244,11 +256,11 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
         """Return where an edge's derivative may stand, what it then says, and how little that is liked."""
         points = self.curves[edge.node, edge.slot][-21:]
         room = points[-1][0] - points[0][0]
-        wordings = _wordings(edge, brief(self.graph.local(edge, self.numbers)))
+        wordings = _wordings(edge, self.graph.local(edge, self.numbers), self.numbers)
         choices: list[tuple[float, Place]] = []
         for (wordy, lines), (small, part) in product(enumerate(wordings), enumerate(_SIZES)):
             size = LOCAL * self.text * part
-            wide, height = (max(map(width, lines)) + 0.5) * size, LINE * size * len(lines)
+            wide, height = max(map(width, lines)) * size + max(0.5 * size, _EDGES), LINE * size * len(lines)
             if wide > room and not (lines is wordings[-1] and part == _SIZES[-1]):
                 continue
             wide = min(wide, room)
@@ -302,13 +314,11 @@ def _common(one: Box, other: Box) -> float:
     return wide * high if wide > 0 and high > 0 else 0.0
 
 
-def _wordings(edge: Edge, number: str) -> list[Lines]:
+def _wordings(edge: Edge, local: float, numbers: Mapping[str, float]) -> list[Lines]:
     """Return what may be written on an edge: ∂f/∂q = z = −4, in one line or in two, or the number alone."""
-    head = f"∂{edge.node}/∂{edge.operand}"
-    symbol, _, condition = edge.local.partition(" if ")
-    if condition:  # of a ReLU
-        operand = condition.partition(" > ")[0]
-        why = f"{operand} > 0" if number == "1" else f"{operand} ≤ 0"
+    head, number = f"∂{edge.node}/∂{edge.operand}", brief(local)
+    symbol, why = taken(edge.local, numbers)
+    if why:  # of a ReLU, say
         return [((f"{head} = {number}  ({why})",),), ((f"{head} = ", number), (f"{why}",)), ((number,),)]
     symbol = as_formula(symbol)
     if symbol == number:
