@@ -1,11 +1,17 @@
-"""The chain rule at work: the factors that a gradient is the product of, from the loss back to it."""
+"""The chain rule at work: the factors that a gradient is the product of, from the loss back to it.
+
+In this order a gradient of a column is a row, and weights are turned over: (1 × 2) · (2 × 4) = 1 × 4. So the
+factors have the shapes that NumPy multiplies from left to right.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Shape
 from cnnviz.scene.marks import Palette
@@ -22,7 +28,8 @@ class Factor(Struct, frozen=True, eq=False):
     ----------
     sign : str
         What stands before it: ``·`` for numbers that are multiplied cell by cell or as matrices, ``⊗`` for
-        the outer product, ``∗`` for sliding over each other, ``→`` where numbers only change places.
+        a row and a column that make a table, ``∗`` for sliding over each other, ``→`` where numbers change
+        places, or go where a window says.
     name : str
         ``∂E/∂O`` or ``∂O/∂Z₂``.
     values : Array
@@ -79,20 +86,26 @@ def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
     here = layers.index(operation.layer)
     array, values = next(iter(first.call.writes.items()))
     name = f"∂E/∂{_output(program, layers, top)}"
+    values = as_row(values)
     factors = [Factor("", name, values, values.shape, "", "gradient", first.name, array)]
     for k in range(top, here - 1, -1):
         taken = operation if k == here else _input_gradient(backward, layers[k])
         array = next(iter(taken.call.writes))
         sign, values, note = _local(program, forward[k], taken, array)
         below = _named(program, layers, k, array)
-        name = f"∂{_output(program, layers, k)}/∂{below}" if sign != "→" else ""
+        name = f"∂{_output(program, layers, k)}/∂{below}" if values.size or sign != "→" else ""
         pixels = k == 0 and array == "dw" and are_pixels(values)
-        shape = np.shape(_array(forward[k], "x")) if sign == "→" else values.shape
+        shape = values.shape if values.size else np.shape(_array(forward[k], "x")) if sign == "→" else (0,)
         palette: Palette = "pixel" if pixels else "value"
         taken_from = {"dx": "w", "dw": "x"}.get(array, "")
         own = taken_from if taken_from in taken.call.given else ""
         factors.append(Factor(sign, name, values, shape, note, palette, taken.name, own))
     return tuple(factors)
+
+
+def as_row(values: NDArray[Any]) -> NDArray[Any]:
+    """Return one column of a network as the row that its gradient is in a product; maps as they are."""
+    return values[None] if values.ndim == 1 else values
 
 
 def result(program: Program, operation: Operation) -> tuple[str, str]:
@@ -149,20 +162,21 @@ def _symbols(program: Program, forward: Operation) -> tuple[str, str, str]:
 
 def _sigmoid(program: Program, forward: Operation, _: Operation) -> Local:
     y, name = _array(forward, "y"), _symbols(program, forward)[2]
-    return "·", y * (1 - y), f"{name} (1 − {name})"
+    return "·", as_row(y * (1 - y)), f"{name} (1 − {name})"
 
 
 def _tanh(program: Program, forward: Operation, _: Operation) -> Local:
     y, name = _array(forward, "y"), _symbols(program, forward)[2]
-    return "·", 1 - y * y, f"1 − {name}²"
+    return "·", as_row(1 - y * y), f"1 − {name}²"
 
 
 def _relu(_: Program, forward: Operation, __: Operation) -> Local:
-    return "·", (_array(forward, "x") > 0).astype(float), tr("1 or 0")
+    return "·", as_row((_array(forward, "x") > 0).astype(float)), tr("1 or 0")
 
 
 def _leaky_relu(_: Program, forward: Operation, __: Operation) -> Local:
-    return "·", np.where(_array(forward, "x") > 0, 1.0, _array(forward, "alpha")), tr("1 or α")
+    slopes = np.where(_array(forward, "x") > 0, 1.0, _array(forward, "alpha"))
+    return "·", as_row(slopes), tr("1 or α")
 
 
 def _softmax(program: Program, forward: Operation, _: Operation) -> Local:
@@ -173,15 +187,15 @@ def _softmax(program: Program, forward: Operation, _: Operation) -> Local:
 
 
 def _weights(program: Program, forward: Operation, _: Operation) -> Local:
-    return "·", _array(forward, "w"), _symbols(program, forward)[1]
+    return "·", _array(forward, "w").T, f"{_symbols(program, forward)[1]}ᵀ"
 
 
 def _column(program: Program, forward: Operation, _: Operation) -> Local:
-    return "⊗", _array(forward, "x"), _symbols(program, forward)[0]
+    return "⊗", _array(forward, "x")[:, None], _symbols(program, forward)[0]
 
 
 def _ones(_: Program, forward: Operation, __: Operation) -> Local:
-    return "·", np.ones_like(_array(forward, "y")), "1"
+    return "·", as_row(np.ones_like(_array(forward, "y"))), "1"
 
 
 def _ones_added_up(_: Program, forward: Operation, __: Operation) -> Local:
@@ -213,12 +227,12 @@ def _windows(forward: Operation, share: Callable[[int], Array | float]) -> Array
 
 def _max_pool2d(_: Program, forward: Operation, __: Operation) -> Local:
     switch = _array(forward, "switch")
-    return "·", _windows(forward, lambda k: (switch == k).astype(float)), tr("1 at the winners")
+    return "→", _windows(forward, lambda k: (switch == k).astype(float)), tr("1 at the winners")
 
 
 def _avg_pool2d(_: Program, forward: Operation, __: Operation) -> Local:
     count = forward.sizes["K_h"] * forward.sizes["K_w"]
-    return "·", _windows(forward, lambda _: 1 / count), f"1 / {count}"
+    return "→", _windows(forward, lambda _: 1 / count), f"1 / {count}"
 
 
 def _flatten(_: Program, __: Operation, ___: Operation) -> Local:

@@ -364,9 +364,9 @@ def test_the_strip_shows_the_factors_of_the_course():
     program = lesson("backward-conv").program
     factors = chain(program, program.operation("conv.dw"))
     wanted = {
-        "∂E/∂O": -(target - output),
-        "∂O/∂Z₂": output * (1 - output),
-        "∂Z₂/∂A₁": W,
+        "∂E/∂O": -(target - output)[None],
+        "∂O/∂Z₂": (output * (1 - output))[None],
+        "∂Z₂/∂A₁": W.T,
         "∂A₁/∂Z₁": (A1 * (1 - A1)).reshape(1, 2, 2),
         "∂Z₁/∂f": X[None],
     }
@@ -380,7 +380,7 @@ def test_the_strip_shows_the_factors_of_the_course():
     program = lesson("backward-fc").program
     column = chain(program, program.operation("fc.dw"))[-1]
     assert (column.sign, column.name, column.note) == ("⊗", "∂Z₂/∂W", "A₁")
-    assert column.values == pytest.approx(A1, rel=1e-14)
+    assert column.values == pytest.approx(A1[:, None], rel=1e-14)
 
 
 def test_the_gradient_of_the_input_is_the_same_gathered_and_scattered():

@@ -51,7 +51,7 @@ def written(program: Program, operation: str) -> str:
 def test_the_gradient_of_the_weights_is_the_product_of_the_course():
     program = load_lesson("backward-fc").program
     assert written(program, "fc.dw") == "∂E/∂O · ∂O/∂Z₂ ⊗ ∂Z₂/∂W = ∂E/∂W"
-    assert [factor.shape for factor in of(program, "fc.dw")] == [(2,), (2,), (4,)]
+    assert [factor.shape for factor in of(program, "fc.dw")] == [(1, 2), (1, 2), (4, 1)]
     assert [factor.note for factor in of(program, "fc.dw")] == ["", "O (1 − O)", "A₁"]
     assert written(program, "fc.db") == "∂E/∂O · ∂O/∂Z₂ · ∂Z₂/∂b = ∂E/∂b"
 
@@ -60,8 +60,8 @@ def test_the_gradient_of_the_kernel_is_the_product_of_the_course():
     program = load_lesson("backward-conv").program
     assert written(program, "conv.dw") == ("∂E/∂O · ∂O/∂Z₂ · ∂Z₂/∂A₁ → · ∂A₁/∂Z₁ ∗ ∂Z₁/∂f = ∂E/∂f")
     factors = of(program, "conv.dw")
-    assert [factor.note for factor in factors] == ["", "O (1 − O)", "W", "as maps", "A₁ (1 − A₁)", "X"]
-    assert [factor.shape for factor in factors] == [(2,), (2,), (4, 2), (1, 2, 2), (1, 2, 2), (1, 3, 3)]
+    assert [factor.note for factor in factors] == ["", "O (1 − O)", "Wᵀ", "as maps", "A₁ (1 − A₁)", "X"]
+    assert [factor.shape for factor in factors] == [(1, 2), (1, 2), (2, 4), (1, 2, 2), (1, 2, 2), (1, 3, 3)]
     assert written(program, "conv.dx").endswith("∗ ∂Z₁/∂X = ∂E/∂X")
     assert of(program, "conv.dx")[-1].note == "f, turned"
     assert of(load_lesson("backward-conv").in_view("scattered").program, "conv.dx")[-1].note == "f, scattered"
@@ -71,7 +71,7 @@ def test_without_symbols_arrays_are_called_after_their_layers():
     program = programs.program("digits")
     assert written(program, "softmax.dx") == " = ∂E/∂fc"
     assert written(program, "conv2.dw") == (
-        "∂E/∂fc · ∂fc/∂flatten → · ∂pool2/∂relu2 · ∂relu2/∂conv2 ∗ ∂conv2/∂w = ∂E/∂w"
+        "∂E/∂fc · ∂fc/∂flatten → → ∂pool2/∂relu2 · ∂relu2/∂conv2 ∗ ∂conv2/∂w = ∂E/∂w"
     )
     assert written(program, "conv1.dx").endswith("∗ ∂conv1/∂input = ∂E/∂input")
 
@@ -80,13 +80,19 @@ def test_without_symbols_arrays_are_called_after_their_layers():
 
 
 def factors_multiplied(factors: tuple[Factor, ...], gradient: str) -> Array:
-    """The product as a reader would take it, for strides of 1, no padding and windows that lie apart."""
+    """The product as NumPy takes it from left to right, and as it is slid.
+
+    For strides of 1, no padding, and windows of 2 × 2 that lie apart.
+    """
     so_far = factors[0].values
     for k, factor in enumerate(factors[1:], 1):
         last = k == len(factors) - 1
         values = factor.values
+        assert values.shape == factor.shape or not values.size
         if factor.sign == "⊗":
-            so_far = np.outer(values, so_far)
+            so_far = so_far * values  # a row and a column
+        elif factor.sign == "→" and values.size:
+            so_far = so_far.repeat(2, axis=1).repeat(2, axis=2) * values
         elif factor.sign == "→":
             so_far = so_far.reshape(factor.shape)
         elif factor.sign == "∗" and last and gradient == "dw":
@@ -98,12 +104,10 @@ def factors_multiplied(factors: tuple[Factor, ...], gradient: str) -> Array:
                 sum(slid(padded[o], values[o, c]) for o in range(len(values))) for c in range(values.shape[1])
             ]
             so_far = np.stack(maps)
-        elif values.ndim == 2:
-            so_far = values @ so_far
         elif values.shape == so_far.shape:
             so_far = so_far * values
         else:
-            so_far = so_far.repeat(2, axis=1).repeat(2, axis=2) * values
+            so_far = so_far @ values
     if gradient == "db" and so_far.ndim == 3:
         return so_far.sum(axis=(1, 2))
     return so_far
@@ -148,16 +152,19 @@ def test_the_product_of_the_factors_is_the_gradient(name):
     for operation in program.operations:
         if has_chain(operation) and (factors := chain(program, operation)):
             array = result(program, operation)[1]
-            assert_same(factors_multiplied(factors, array), operation.call.writes[array], 1e-12)
+            made = operation.call.writes[array]
+            made = made[None] if made.ndim == 1 and array != "db" else made
+            product = factors_multiplied(factors, array)
+            assert_same(product.reshape(made.shape) if array == "db" else product, made, 1e-12)
             multiplied += 1
     assert multiplied >= 8
 
 
 def test_slopes_of_the_lesson_are_those_of_its_captions():
     factors = of(load_lesson("backward-fc").program, "fc.dw")
-    assert factors[0].values[0] == pytest.approx(-0.316, abs=5e-4)
-    assert factors[1].values[0] == pytest.approx(0.216, abs=5e-4)
-    assert factors[2].values[0] == pytest.approx(0.520, abs=5e-4)
+    assert factors[0].values[0, 0] == pytest.approx(-0.316, abs=5e-4)
+    assert factors[1].values[0, 0] == pytest.approx(0.216, abs=5e-4)
+    assert factors[2].values[0, 0] == pytest.approx(0.520, abs=5e-4)
 
 
 def test_a_winner_of_windows_that_overlap_is_marked_once():
@@ -252,17 +259,17 @@ def test_of_a_deep_network_the_first_factor_and_the_last_ones_are_shown():
     program = programs.program("digits")
     narrow = Box(0, 0, 700, STRIP)
     texts = said(chain_strip(moment(program, program.start("conv1.dw")), narrow, 1.0))
-    assert texts[:2] == ["∂E/∂fc", "10 × 1"] and "…" in texts
+    assert texts[:2] == ["∂E/∂fc", "1 × 10"] and "…" in texts
     assert "∂conv1/∂w" in texts and "∂E/∂w" in texts and "∂fc/∂flatten" not in texts
 
 
-def test_of_a_matrix_with_more_rows_than_pixels_evenly_spaced_ones_are_shown():
+def test_of_a_matrix_with_more_columns_than_pixels_evenly_spaced_ones_are_shown():
     program = network_of(Linear(900, 3), Softmax(), shape=(900,))
     at = moment(program, program.start("l0.dx"))
     weights = [mark for mark in all_marks(chain_strip(at, BOX, 1.0)) if isinstance(mark, Cells)][-2]
     w = program.operation("l0.dx").call.given["w"]
-    assert len(weights.values) <= 128 and weights.values.shape[1] == 3
-    np.testing.assert_array_equal(weights.values[[0, -1]], w[[0, -1]])
+    assert weights.values.shape[1] <= 128 and len(weights.values) == 3
+    np.testing.assert_array_equal(weights.values[:, [0, -1]].T, w[[0, -1]])
 
 
 def test_of_a_matrix_too_large_to_be_kept_the_size_is_told():

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
-from cnnviz.scene.chain import Factor, chain, result
+from cnnviz.scene.chain import Factor, as_row, chain, result
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Scale, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, look
@@ -42,7 +42,7 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
     laid = _laid(moment.program, operation, box, unit, moment.scale)
     whole = operation.call.unpadded
     values, there = whole(array, moment.state.value(array)), whole(array, moment.state.written(array))
-    product = _heatmap(values, there, laid.product, "gradient", laid.limit, laid.ground)
+    product = _heatmap(as_row(values), as_row(there), laid.product, "gradient", laid.limit, laid.ground)
     return [laid.group, product, *laid.spots]
 
 
@@ -51,7 +51,7 @@ def _laid(program: Program, operation: Operation, box: Box, unit: float, scale: 
     """Return what the strip shows at every step of an operation."""
     factors = list(chain(program, operation))
     name, array = result(program, operation)
-    made = operation.call.unpadded(array, operation.call.writes[array])
+    made = as_row(operation.call.unpadded(array, operation.call.writes[array]))
     product = Factor("=" if factors else "", name, made, made.shape, "", "gradient", operation.name, array)
     shown, left_out = _fitting(factors, product, box.w, unit)
     rim = box.whole()
@@ -69,7 +69,7 @@ def _laid(program: Program, operation: Operation, box: Box, unit: float, scale: 
         marks += _item(factor, item, unit, here, "written" if factor is product else "ink")
         spots.append(Spot(item, "operation", factor.operation))
         place = _place(factor, item, unit)
-        if factor.sign == "→":
+        if factor.sign == "→" and not factor.values.size:
             marks.append(_sign("→", item, unit))
         elif factor is not product and factor.values.size:
             limit = _limit(program, factor, scale)
@@ -96,7 +96,7 @@ def _fitting(factors: list[Factor], product: Factor, width: float, unit: float) 
 
 def _has_sign(factor: Factor) -> bool:
     """Return whether a sign stands before a factor: an arrow stands in a heatmap's place."""
-    return factor.sign not in ("", "→")
+    return factor.sign != "" and not (factor.sign == "→" and not factor.values.size)
 
 
 def _width(factor: Factor, unit: float) -> float:
@@ -142,10 +142,8 @@ def _item(factor: Factor, box: Box, unit: float, here: bool, name: Role) -> list
 
 
 def _shape(factor: Factor) -> str:
-    """Write a factor's shape; a row of numbers is a column, as everywhere on the stage."""
-    if 0 in factor.shape:  # its numbers are not known
-        return ""
-    return shape_text(factor.shape if len(factor.shape) > 1 else (*factor.shape, 1))
+    """Write a factor's shape; nothing where its numbers are not known."""
+    return "" if 0 in factor.shape else shape_text(factor.shape)
 
 
 def _place(factor: Factor, item: Box, unit: float) -> Box:
@@ -169,20 +167,18 @@ def _picked(size: int) -> NDArray[np.intp]:
 def _heatmap(
     values: Array, there: NDArray[np.bool_], box: Box, palette: Palette, limit: float, ground: Role
 ) -> Cells:
-    """Return a small heatmap in the middle of its box: a column, a matrix, or the first maps side by side."""
+    """Return a small heatmap in the middle of its box: a row, a matrix, or the first maps side by side."""
     if values.ndim >= 3:
         maps = values.reshape(-1, *values.shape[-2:])[:_MOST_SHOWN]
         sheet, known = map_sheet(maps, there.reshape(-1, *there.shape[-2:])[:_MOST_SHOWN], box)
     else:
-        picked = np.ix_(*(_picked(size) for size in (len(values), values.size // len(values))))
-        sheet = values.reshape(len(values), -1)[picked]
-        known = there.reshape(len(values), -1)[picked]
+        picked = np.ix_(*(_picked(size) for size in values.shape))
+        sheet, known = values[picked], there[picked]
     rows, columns = sheet.shape
     side = min(box.w / columns, box.h / rows)
-    height = side * rows
-    # Columns, and matrices much higher than wide, are made wide enough to be seen.
-    least = 0.0 if values.ndim >= 3 else height * (0.5 if values.ndim == 1 else 0.9)
-    width = min(box.w, max(side * columns, least))
+    width, height = side * columns, side * rows
+    if values.ndim < 3:  # what is much longer than wide, either way, is made wide enough to be seen
+        width, height = min(box.w, max(width, 0.5 * height)), min(box.h, max(height, 0.3 * width))
     place = Box(box.x + (box.w - width) / 2, box.y + (box.h - height) / 2, width, height)
     return Cells(
         place,
