@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from math import prod
 from typing import Any, ClassVar, Protocol
 
@@ -49,7 +50,7 @@ class Parameter:
 
     def __init__(self, value: Array) -> None:
         self.value = value
-        self.grad: Array = np.zeros_like(value)
+        self.grad: Array = np.zeros(value.shape, value.dtype)  # zeros_like would take the memory at once
 
 
 class Call(Struct, frozen=True):
@@ -128,6 +129,25 @@ class Call(Struct, frozen=True):
         return array if placement is None else array[..., *placement.extent]
 
 
+STATEMENT = 5_000
+"""How many multiply-adds take as long as a few statements of NumPy on the smallest arrays."""
+
+
+class Cost(Struct, frozen=True):
+    """What a layer takes in one iteration with one sample, counted from shapes, before any array is made.
+
+    Attributes
+    ----------
+    numbers : int
+        How many numbers it makes besides its parameters and their gradients, that are held at once.
+    work : int
+        How many multiply-adds, or what takes as long.
+    """
+
+    numbers: int
+    work: int
+
+
 class Layer(ABC):
     """A layer of a network: ``forward`` and ``backward`` on batches, and its listings.
 
@@ -136,14 +156,27 @@ class Layer(ABC):
     name : str
         What the network calls it, ``conv1`` for instance; every error names it.
     parameters : dict[str, Parameter]
-        ``w`` and ``b`` of the layers that learn; empty otherwise.
+        ``w`` and ``b`` of the layers that learn, zeros at first; empty otherwise.
     """
 
     kind: ClassVar[str]
 
     def __init__(self) -> None:
         self.name: str = self.kind
-        self.parameters: dict[str, Parameter] = {}
+
+    @property
+    def parameter_shapes(self) -> Mapping[str, Shape]:
+        """The shape of each of its parameters."""
+        return {}
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:  # noqa: D102 - an attribute, made when it is first asked for
+        return {name: Parameter(np.zeros(shape)) for name, shape in self.parameter_shapes.items()}
+
+    def cost(self, shape: Shape) -> Cost:
+        """Return what an iteration takes for an input of a shape."""
+        size = prod(shape) + prod(self.output_shape(shape))
+        return Cost(3 * size, 4 * size)  # a function such as exp takes as long as a few multiply-adds
 
     @abstractmethod
     def output_shape(self, shape: Shape) -> Shape:

@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 
 from cnnviz.errors import CnnvizError
 from cnnviz.files import open_regular, reason_of
+from cnnviz.lesson.bounds import MOST_BYTES
 from cnnviz.text import tr
-
-MOST_BYTES = 512 * 2**20
-"""The most memory that the arrays of one file may take."""
 
 _LONGEST_HEADER = 10_000  # what NumPy itself takes for safe
 _HEAD = 16 + _LONGEST_HEADER

@@ -20,6 +20,7 @@ from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of
 from cnnviz.lesson.arrays import Header, read_arrays
+from cnnviz.lesson.bounds import MOST_IMAGES
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.network import build_network
 from cnnviz.lesson.tables import InputPart, LessonFile, TrainingPart
@@ -176,6 +177,9 @@ def _check_images(given: InputPart, headers: Mapping[str, Header]) -> None:
     (shape, _), (count, dtype) = headers["images"], headers["labels"]
     if not shape or shape[0] == 0:
         raise CnnvizError(tr("{file}: has no images in it", file=given.images))
+    if shape[0] > MOST_IMAGES:
+        said = tr("{file}: must have at most {most:,} images, has {count:,}")
+        raise CnnvizError(said.format(file=given.images, most=MOST_IMAGES, count=shape[0]))
     _require(f"{given.images}: images[0]", shape[1:], given.shape)
     _require(f"{given.images}: labels", count, shape[:1])
     if dtype.kind not in "iu":

@@ -8,6 +8,7 @@ from typing import Any
 
 from cnnviz.engine.expression import read_typed
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.bounds import MOST_EXPRESSIONS
 from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import AT_THE_TOP, Reader, misplaced, written
 from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFile, PicturesFile
@@ -52,8 +53,6 @@ def _misfits(lesson: LessonFile, faults: Sequence[str]) -> list[str]:
 
 
 # ------------------------------------------------------------------------------- what stands in another table
-
-_MOST_EXPRESSIONS = 50
 
 
 def _without_misplaced(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
@@ -126,9 +125,7 @@ def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:
     parts = content["expressions"]
     if not isinstance(parts, list):
         return
-    if len(parts) > _MOST_EXPRESSIONS:
-        yield tr("expressions: must be at most {most}, are {count}", most=_MOST_EXPRESSIONS, count=len(parts))
-    for k, part in enumerate(parts[:_MOST_EXPRESSIONS]):
+    for k, part in enumerate(parts[:MOST_EXPRESSIONS]):
         if not isinstance(part, dict):
             continue
         yield from _iterations(part, f"expressions[{k}].")

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from cnnviz.errors import CnnvizError
 from cnnviz.files import read_whole, reason_of
+from cnnviz.lesson.bounds import DEEPEST, LARGEST_FILE
 from cnnviz.lesson.check import check
 from cnnviz.lesson.tables import AnyFile
 from cnnviz.resources import resource
 from cnnviz.text import tr
 
-_LARGEST_FILE = 4 * 2**20
-_DEEPEST = 16
 _MOST_FAULTS = 20
 
 
@@ -111,7 +110,7 @@ def _too_deep(path: Path) -> CnnvizError:
         tr(
             "{file}: its tables and lists are nested too deeply; {most} levels are the most.",
             file=path.name,
-            most=_DEEPEST,
+            most=DEEPEST,
         )
     )
 
@@ -125,7 +124,7 @@ _BESIDE_KEYS = {
     '"""': re.compile(r'(?:[^"\\]++|\\.|"(?!""))*+"""', re.DOTALL),
 }
 _OPENS = re.compile("|".join(sorted(_BESIDE_KEYS, reverse=True)))
-_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_DEEPEST}}}")
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{DEEPEST}}}")
 
 
 def _has_long_keys(text: str) -> bool:
@@ -141,7 +140,7 @@ def _has_long_keys(text: str) -> bool:
 
 def _is_deep(content: object) -> bool:
     level = [content]
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         level = [inner for part in level for inner in _inside(part)]
     return any(isinstance(part, dict | list) for part in level)
 
@@ -152,7 +151,7 @@ def _inside(part: object) -> Iterable[object]:
 
 def _content(path: Path) -> str:
     try:
-        content = read_whole(path, _LARGEST_FILE)
+        content = read_whole(path, LARGEST_FILE)
     except FileNotFoundError as error:
         raise CnnvizError(tr("{file}: there is no such file.", file=path)) from error
     except (OSError, ValueError) as error:
@@ -162,7 +161,7 @@ def _content(path: Path) -> str:
                     "{file} is larger than {most} MB, which is the most for a lesson file; "
                     "put its numbers into an .npz file beside it.",
                     file=path.name,
-                    most=_LARGEST_FILE >> 20,
+                    most=LARGEST_FILE >> 20,
                 )
             ) from error
         raise CnnvizError(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import partial
 from math import prod
 
+import numpy as np
+
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
-from cnnviz.engine.layer import Layer, Shape
+from cnnviz.engine.layer import Cost, Layer, Shape
 from cnnviz.engine.network import Network
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.bounds import MOST_NUMBERS, MOST_WORK, PER_MEMORY, PER_PARAMETER
 from cnnviz.lesson.tables import LayerPart, LessonFile
 from cnnviz.text import tr
-
-# Of a network's parameters and maps together: 512 MB, of which one iteration makes a few copies.
-_MOST_NUMBERS = 2**26
 
 
 def build_network(described: LessonFile) -> Network:
@@ -24,46 +26,87 @@ def build_network(described: LessonFile) -> Network:
     CnnvizError
         If a layer does not fit what the one before it puts out, or all of it would be too large.
     """
-    loss, optimiser = described.loss, described.optimiser
+    loss, given = described.loss, described.optimiser
+    optimiser = OPTIMISERS[given.kind].make(**given.arguments) if given else None
+    remembers = len(optimiser.start(np.zeros(0))) if optimiser else 0
     return Network(
-        build_layers(described.layers, described.input.shape),
+        build_layers(described.layers, described.input.shape, remembers),
         described.input.shape,
         LOSSES[loss.kind].make(**loss.arguments) if loss else None,
-        OPTIMISERS[optimiser.kind].make(**optimiser.arguments) if optimiser else None,
+        optimiser,
     )
 
 
-def build_layers(parts: Iterable[LayerPart], shape: Shape) -> list[tuple[str, Layer]]:
-    """Make layers, the first of which sees inputs of a shape; raise CnnvizError if one does not fit."""
-    numbers = prod(shape)
+def build_layers(parts: Sequence[LayerPart], shape: Shape, remembers: int = 0) -> list[tuple[str, Layer]]:
+    """Make layers, the first of which sees inputs of a shape; their parameters are not made yet.
+
+    Parameters
+    ----------
+    remembers : int
+        How many numbers the optimiser remembers of each parameter.
+
+    Raises
+    ------
+    CnnvizError
+        If one does not fit, or an iteration with it would take too much memory or time.
+    """
+    taken = Cost(prod(shape), 0)
     layers: list[tuple[str, Layer]] = []
     for part in parts:
         layer = _make_layer(part, shape)
-        shape = layer.output_shape(shape)
-        numbers += prod(shape) + sum(parameter.value.size for parameter in layer.parameters.values())
-        if numbers > _MOST_NUMBERS:
-            raise _too_large(part.name)
+        with_it = _with(taken, layer, shape, remembers)
+        if not _fits(with_it):
+            raise _too_large(part, shape, taken, with_it, remembers)
+        taken, shape = with_it, layer.output_shape(shape)
         layers.append((part.name, layer))
     return layers
 
 
-def _make_layer(part: LayerPart, shape: Shape) -> Layer:
+def _make_layer(part: LayerPart, shape: Shape, **changed: int) -> Layer:
     entry = LAYERS[part.kind]
     filled = {entry.filled: shape[0]} if entry.filled and shape else {}
-    try:
-        layer = entry.make(**(filled | dict(part.arguments)))
-    except (MemoryError, ValueError, OverflowError) as error:
-        raise _too_large(part.name) from error
+    layer = entry.make(**(filled | dict(part.arguments) | changed))
     layer.name = part.name
     return layer
 
 
-def _too_large(layer: str) -> CnnvizError:
-    return CnnvizError(
-        tr(
-            "{layer}: with it, the network has more than {most:,} numbers in its parameters and maps, "
-            "which is the most; make it smaller.",
-            layer=layer,
-            most=_MOST_NUMBERS,
+def _with(taken: Cost, layer: Layer, shape: Shape, remembers: int) -> Cost:
+    """Return what an iteration takes with one more layer."""
+    layer.output_shape(shape)  # which says what does not fit
+    own = layer.cost(shape)
+    parameters = sum(map(prod, layer.parameter_shapes.values()))
+    numbers = own.numbers + parameters * (PER_PARAMETER + PER_MEMORY * remembers)
+    return Cost(taken.numbers + numbers, taken.work + own.work + 4 * parameters)
+
+
+def _fits(taken: Cost) -> bool:
+    return taken.numbers <= MOST_NUMBERS and taken.work <= MOST_WORK
+
+
+def _too_large(part: LayerPart, shape: Shape, taken: Cost, with_it: Cost, remembers: int) -> CnnvizError:
+    if with_it.numbers > MOST_NUMBERS:
+        said = tr("{layer}: with it, an iteration takes {found:,} MB; {most:,} MB are the most; {fits}")
+        found, most = with_it.numbers * 8 // 10**6, MOST_NUMBERS * 8 // 10**6
+    else:
+        said = tr(
+            "{layer}: with it, an iteration takes {found:,} million multiply-adds; {most:,} are the most; "
+            "{fits}"
         )
-    )
+        found, most = with_it.work // 10**6, MOST_WORK // 10**6
+    fits = _what_fits(part, shape, taken, remembers)
+    return CnnvizError(said.format(layer=part.name, found=found, most=most, fits=fits))
+
+
+def _what_fits(part: LayerPart, shape: Shape, taken: Cost, remembers: int) -> str:
+    """Say how many channels or neurons fit; where not even one does, or there are none, what else to do."""
+
+    def is_too_much(name: str, count: int) -> bool:
+        return not _fits(_with(taken, _make_layer(part, shape, **{name: count}), shape, remembers))
+
+    for name in ("out_channels", "neurons"):
+        if name in part.arguments:
+            counts = range(1, part.arguments[name])
+            fits = bisect_left(counts, True, key=partial(is_too_much, name))
+            if fits:
+                return tr("with {name} = {count} it fits", name=name, count=fits)
+    return tr("take a smaller input, or fewer layers")

@@ -17,7 +17,7 @@ from msgspec.structs import fields
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
 from cnnviz.lesson import values
-from cnnviz.lesson.tables import LayerPart, LessonFile, LossPart, OneOf, OptimiserPart, Part
+from cnnviz.lesson.tables import AtMost, LayerPart, LessonFile, LossPart, OneOf, OptimiserPart, Part
 from cnnviz.lesson.values import DataFile, Expression, Fault, Name, Numbers, Text, hint, shown
 from cnnviz.text import tr
 
@@ -75,6 +75,7 @@ class Reader:
             return _LEAVES[kind](value)
         origin, members = get_origin(kind), get_args(kind)
         if origin is Annotated:
+            _check_length(value, members[1:])
             return _checked(self._read(value, members[0], path), members[1:])
         if origin is tuple:
             return self._tuple(value, members, path)
@@ -159,6 +160,13 @@ def _chosen(value: Any, members: Sequence[Any]) -> Any:
     lists = [member for member in members if get_origin(member) is tuple]
     others = [member for member in members if member not in lists]
     return (lists if lists and (isinstance(value, list) or not others) else others)[0]
+
+
+def _check_length(value: Any, notes: Sequence[Any]) -> None:
+    """Refuse a list that is too long before what is in it is read."""
+    for note in notes:
+        if isinstance(note, AtMost) and isinstance(value, list) and len(value) > note.most:
+            raise Fault(tr("must be at most {most}, are {count}", most=note.most, count=len(value)))
 
 
 def _checked(taken: Any, notes: Sequence[Any]) -> Any:

@@ -14,10 +14,24 @@ from msgspec import Struct, field
 from cnnviz.catalogue import SIZE, Range
 from cnnviz.engine.descent import MOST_STEPS
 from cnnviz.engine.layer import VIEWS
+from cnnviz.lesson.bounds import (
+    MOST_AXES,
+    MOST_DESCENTS,
+    MOST_EXPRESSIONS,
+    MOST_LAYERS,
+    MOST_PICTURES,
+    MOST_STOPS,
+)
 from cnnviz.lesson.values import DataFile, Expression, Name, Numbers, Text
 
 Size = Annotated[int, SIZE]
 Count = Annotated[int, Range(0, 2**63 - 1)]
+
+
+class AtMost(Struct, frozen=True):
+    """How long a list may be."""
+
+    most: int
 
 
 class OneOf(Struct, frozen=True):
@@ -69,7 +83,7 @@ class InputPart(Struct, frozen=True):
         The one sample, and what the network should make of it.
     """
 
-    shape: tuple[Size, ...]
+    shape: Annotated[tuple[Size, ...], AtMost(MOST_AXES)]
     images: DataFile | None = None
     scale: Annotated[float, Range(0, open_least=True)] = 1.0
     show: Count = 0
@@ -104,6 +118,9 @@ class StopPart(Struct, frozen=True):
     line: Size | None = None
     input_gradient: View | None = None
     iteration: Count | None = None
+
+
+Stops = Annotated[tuple[StopPart, ...], AtMost(MOST_STOPS)]
 
 
 class TrainingPart(Struct, frozen=True):
@@ -142,7 +159,7 @@ class ExpressionPart(Struct, frozen=True):
 
     text: Expression
     values: dict[str, float] = field(default_factory=dict)
-    stops: tuple[StopPart, ...] = ()
+    stops: Stops = ()
 
 
 class ExpressionFile(Struct, frozen=True):
@@ -158,7 +175,7 @@ class ExpressionFile(Struct, frozen=True):
 
     title: Text
     sentence: Text
-    expressions: tuple[ExpressionPart, ...]
+    expressions: Annotated[tuple[ExpressionPart, ...], AtMost(MOST_EXPRESSIONS)]
 
 
 class PicturePart(Struct, frozen=True):
@@ -191,8 +208,8 @@ class PicturesFile(Struct, frozen=True):
 
     title: Text
     sentence: Text
-    images: tuple[PicturePart, ...]
-    stops: tuple[StopPart, ...] = ()
+    images: Annotated[tuple[PicturePart, ...], AtMost(MOST_PICTURES)]
+    stops: Stops = ()
 
 
 class DescentPart(Struct, frozen=True):
@@ -237,8 +254,8 @@ class DescentFile(Struct, frozen=True):
 
     title: Text
     sentence: Text
-    descents: tuple[DescentPart, ...]
-    stops: tuple[StopPart, ...] = ()
+    descents: Annotated[tuple[DescentPart, ...], AtMost(MOST_DESCENTS)]
+    stops: Stops = ()
 
 
 class LessonFile(Struct, frozen=True):
@@ -269,7 +286,7 @@ class LessonFile(Struct, frozen=True):
     title: Text
     sentence: Text
     input: InputPart
-    layers: tuple[LayerPart, ...]
+    layers: Annotated[tuple[LayerPart, ...], AtMost(MOST_LAYERS)]
     loss: LossPart | None = None
     optimiser: OptimiserPart | None = None
     weights: DataFile | None = None
@@ -277,7 +294,7 @@ class LessonFile(Struct, frozen=True):
     seed: Count | None = None
     training: TrainingPart | None = None
     letters: dict[str, dict[str, Text]] = field(default_factory=dict)
-    stops: tuple[StopPart, ...] = ()
+    stops: Stops = ()
     input_gradient: View = VIEWS[0]
     symbols: dict[str, Text] = field(default_factory=dict)
 

@@ -13,6 +13,7 @@ from cnnviz.catalogue import Range
 from cnnviz.engine.expression import read_expression
 from cnnviz.errors import CnnvizError
 from cnnviz.files import is_reserved
+from cnnviz.lesson.bounds import MOST_AXES
 from cnnviz.text import tr
 
 RESERVED = ("at", "input", "loss")
@@ -21,7 +22,6 @@ RESERVED = ("at", "input", "loss")
 _LONGEST_NAME = 40
 _LONGEST_TEXT = 500
 _LONGEST_NAME_OF_FILE = 100
-_MOST_AXES = 4
 
 Text = NewType("Text", str)
 Name = NewType("Name", str)
@@ -140,8 +140,8 @@ def _shape_of(value: Any, path: str) -> tuple[int, ...]:
         return ()
     if not value:
         raise Fault(tr("must not be empty"), path)
-    if path.count("[") >= _MOST_AXES:
-        raise Fault(tr("must be a number, is a list: {most} axes are the most", most=_MOST_AXES), path)
+    if path.count("[") >= MOST_AXES:
+        raise Fault(tr("must be a number, is a list: {most} axes are the most", most=MOST_AXES), path)
     shapes = [_shape_of(item, f"{path}[{k}]") for k, item in enumerate(value)]
     for k, shape in enumerate(shapes):
         if shape != shapes[0]:

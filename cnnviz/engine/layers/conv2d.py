@@ -6,12 +6,23 @@ Source of the formulas: Dumoulin and Visin, "A guide to convolution arithmetic f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import sqrt
+from math import prod, sqrt
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, Value, pair, positive, require_maps
+from cnnviz.engine.layer import (
+    STATEMENT,
+    Array,
+    Call,
+    Cost,
+    Layer,
+    Shape,
+    Value,
+    pair,
+    positive,
+    require_maps,
+)
 from cnnviz.engine.placement import Placement
 from cnnviz.engine.product import added, product, tame
 from cnnviz.errors import CnnvizError, ShapeError
@@ -58,12 +69,30 @@ class Conv2d(Layer):
             raise CnnvizError(
                 tr("{layer}: padding is {value}; it must be 0 or more.", layer=self.name, value=padding)
             )
-        self.parameters = {
-            "w": Parameter(np.zeros((out_channels, in_channels, *self.kernel))),
-            "b": Parameter(np.zeros(out_channels)),
-        }
         self._padded: Array = np.zeros(0)
         self._columns: Array = np.zeros(0)
+
+    @property
+    def parameter_shapes(self) -> Mapping[str, Shape]:
+        """The kernels and b."""
+        return {"w": (self.out_channels, self.in_channels, *self.kernel), "b": (self.out_channels,)}
+
+    def cost(self, shape: Shape) -> Cost:
+        """Return the multiply-adds of the output and of both gradients, and the windows that are laid out.
+
+        The input's gradient may be the dearest: it is gathered for every place of the input, at any stride.
+        """
+        channels, height, width = shape
+        (kernel_h, kernel_w), kernel = self.kernel, prod(self.kernel)
+        out = self.output_shape(shape)
+        padded = channels * (height + 2 * self.padding) * (width + 2 * self.padding)
+        spread = out[0] * (height + kernel_h - 1) * (width + kernel_w - 1)
+        windows, gathered = channels * kernel * prod(out[1:]), out[0] * kernel * height * width
+        row = max(channels * kernel * out[2], out[0] * kernel * width)  # of windows, laid out at once
+        return Cost(
+            3 * (prod(shape) + prod(out) + padded) + 2 * spread + row + windows,
+            2 * windows * (out[0] + 1) + gathered * (channels + 1) + kernel * STATEMENT,
+        )
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the kernels as He et al. (2015) propose for ReLU, and set the biases to 0."""

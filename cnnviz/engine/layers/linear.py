@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from cnnviz.engine.layer import Array, Call, Layer, Parameter, Shape, Value, positive, require_column
+from cnnviz.engine.layer import Array, Call, Cost, Layer, Shape, Value, positive, require_column
 from cnnviz.engine.product import added, product
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
@@ -29,8 +29,16 @@ class Linear(Layer):
         positive(self.name, "inputs", inputs)
         positive(self.name, "neurons", neurons)
         self.inputs, self.neurons = inputs, neurons
-        self.parameters = {"w": Parameter(np.zeros((inputs, neurons))), "b": Parameter(np.zeros(neurons))}
         self._x: Array = np.zeros(0)
+
+    @property
+    def parameter_shapes(self) -> Mapping[str, Shape]:
+        """W and b."""
+        return {"w": (self.inputs, self.neurons), "b": (self.neurons,)}
+
+    def cost(self, shape: Shape) -> Cost:
+        """Return one multiply-add for each weight, and as many for each of two gradients."""
+        return Cost(3 * (self.inputs + self.neurons), 3 * self.inputs * self.neurons)
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the weights as He et al. (2015) propose, and set the biases to 0."""

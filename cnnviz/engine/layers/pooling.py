@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cnnviz.engine.layer import Array, Layer, Shape, pair, positive, require_maps
+from math import prod
+
+from cnnviz.engine.layer import STATEMENT, Array, Cost, Layer, Shape, pair, positive, require_maps
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
@@ -43,6 +45,11 @@ class Pool2d(Layer):
                 )
             )
         return channels, (height - kernel_h) // stride_h + 1, (width - kernel_w) // stride_w + 1
+
+    def cost(self, shape: Shape) -> Cost:
+        """Return a few passes over all outputs for each cell of a window, forward and back."""
+        out = self.output_shape(shape)
+        return Cost(3 * (prod(shape) + prod(out)), prod(self.kernel) * (4 * prod(out) + STATEMENT))
 
     def _all_cells(self, maps: Array, out: Shape) -> list[Array]:
         """Return one view (N, C, H_out, W_out) for each cell of a window, of that cell in every window."""
