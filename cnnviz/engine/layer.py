@@ -129,8 +129,8 @@ class Call(Struct, frozen=True):
         return array if placement is None else array[..., *placement.extent]
 
 
-STATEMENT = 5_000
-"""How many multiply-adds take as long as a few statements of NumPy on the smallest arrays."""
+STATEMENT = 1_000
+"""How many multiply-adds take as long as a statement of NumPy on the smallest arrays."""
 
 
 class Cost(Struct, frozen=True):

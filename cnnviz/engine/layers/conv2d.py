@@ -81,17 +81,24 @@ class Conv2d(Layer):
         """Return the multiply-adds of the output and of both gradients, and the windows that are laid out.
 
         The input's gradient may be the dearest: it is gathered for every place of the input, at any stride.
+        After an overflow a product is a statement for each row of windows.
         """
         channels, height, width = shape
-        (kernel_h, kernel_w), kernel = self.kernel, prod(self.kernel)
-        out = self.output_shape(shape)
+        (kernel_h, kernel_w), kernel, out = self.kernel, prod(self.kernel), self.output_shape(shape)
         padded = channels * (height + 2 * self.padding) * (width + 2 * self.padding)
         spread = out[0] * (height + kernel_h - 1) * (width + kernel_w - 1)
-        windows, gathered = channels * kernel * prod(out[1:]), out[0] * kernel * height * width
-        row = max(channels * kernel * out[2], out[0] * kernel * width)  # of windows, laid out at once
+        depth, gathered = channels * kernel, out[0] * kernel
+        places = out[1] * out[2]
+        statements = (
+            depth * _blocks_of(depth, *out[1:]) + places + gathered * _blocks_of(gathered, height, width)
+        )
         return Cost(
-            3 * (prod(shape) + prod(out) + padded) + 2 * spread + row + windows,
-            2 * windows * (out[0] + 1) + gathered * (channels + 1) + kernel * STATEMENT,
+            3 * (prod(shape) + prod(out) + padded)
+            + (2 * spread + depth * places)
+            + max(depth * out[2], gathered * width),  # a row of windows, the least that is laid out at once
+            2 * depth * places * (out[0] + 1)
+            + gathered * height * width * (channels + 1)
+            + (statements + 5 * kernel) * STATEMENT,
         )
 
     def initialise(self, rng: np.random.Generator) -> None:
@@ -184,7 +191,7 @@ class Conv2d(Layer):
             writeable=False,
         )
         depth = maps.shape[1] * self.kernel[0] * self.kernel[1]
-        most = max(1, _BLOCK_BYTES // (depth * width * itemsize))  # rows of windows
+        most = _rows_of(depth, width, itemsize)
         samples = max(1, min(most // height, len(maps)))
         rows = _even(height, most)
         if self._columns.size < depth * samples * rows * width or self._columns.dtype != maps.dtype:
@@ -286,6 +293,16 @@ class Conv2d(Layer):
         given: dict[str, Value] = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
         placed = {"dx": padding}
         return self.call("dx", conv2d_dx_scatter, given, scatter(dy), scatter, placed, "scattered")
+
+
+def _rows_of(depth: int, width: int, itemsize: int = 8) -> int:
+    """Return how many rows of windows are laid out at once."""
+    return max(1, _BLOCK_BYTES // (depth * width * itemsize))
+
+
+def _blocks_of(depth: int, height: int, width: int) -> int:
+    """Return in how many parts windows are laid out."""
+    return -(-height // _rows_of(depth, width))
 
 
 def _even(total: int, most: int) -> int:

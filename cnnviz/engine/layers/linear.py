@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from cnnviz.engine.layer import Array, Call, Cost, Layer, Shape, Value, positive, require_column
+from cnnviz.engine.layer import STATEMENT, Array, Call, Cost, Layer, Shape, Value, positive, require_column
 from cnnviz.engine.product import added, product
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
@@ -38,7 +38,8 @@ class Linear(Layer):
 
     def cost(self, shape: Shape) -> Cost:
         """Return one multiply-add for each weight, and as many for each of two gradients."""
-        return Cost(3 * (self.inputs + self.neurons), 3 * self.inputs * self.neurons)
+        both = self.inputs + self.neurons
+        return Cost(3 * both, 3 * self.inputs * self.neurons + both * STATEMENT)
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the weights as He et al. (2015) propose, and set the biases to 0."""

@@ -49,7 +49,7 @@ class Pool2d(Layer):
     def cost(self, shape: Shape) -> Cost:
         """Return a few passes over all outputs for each cell of a window, forward and back."""
         out = self.output_shape(shape)
-        return Cost(3 * (prod(shape) + prod(out)), prod(self.kernel) * (4 * prod(out) + STATEMENT))
+        return Cost(3 * (prod(shape) + prod(out)), prod(self.kernel) * (4 * prod(out) + 5 * STATEMENT))
 
     def _all_cells(self, maps: Array, out: Shape) -> list[Array]:
         """Return one view (N, C, H_out, W_out) for each cell of a window, of that cell in every window."""
