@@ -120,8 +120,9 @@ def test_an_old_python_is_told_how_to_name_a_newer_one(setup, monkeypatch, platf
 
 @pytest.mark.parametrize("platform, command", [("linux", "make run"), ("win32", r"py .ci\setup.py run")])
 def test_main_py_without_packages_says_how_to_get_them(platform, command, tmp_path):
-    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError('No module named numpy', name='numpy')")
-    code = f"import sys, main; sys.platform = {platform!r}; sys.argv[1:] = ['info', 'digits']; main.start()"
+    missing = "raise ModuleNotFoundError('No module named numpy', name='numpy')"
+    (tmp_path / "numpy.py").write_text(f"import sys; sys.platform = {platform!r}; {missing}")
+    code = "import sys, main; sys.argv[1:] = ['info', 'digits']; main.start()"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True

@@ -13,6 +13,7 @@ from cnnviz.engine.expression import FUNCTIONS, LONGEST
 from cnnviz.errors import CnnvizError
 from cnnviz.scene.theme import Theme
 from cnnviz.text import plain, tr
+from cnnviz.ui.keys import spelt
 from cnnviz.ui.look import icon
 
 _NOTE_STAYS = 5_000
@@ -45,7 +46,7 @@ class Strip(QWidget):
         self.close_button.setObjectName("tool")
         self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.close_button.setAccessibleName(tr("Close"))
-        self.close_button.setToolTip(tr("Close (Esc)"))
+        self.close_button.setToolTip(tr("Close ({key})", key=spelt("Esc")))
         self.close_button.clicked.connect(self.shut)
         self.hide()
 
@@ -239,7 +240,7 @@ class GoStrip(FieldStrip):
         self.field.setMinimumWidth(220)
         self.field.setAccessibleName(tr("Step or cell to go to"))
         self.field.setPlaceholderText("1034, conv1[2,3,4]")
-        self.field.setToolTip(tr("A step's number, or the cell whose step to go to (Enter)"))
+        self.field.setToolTip(tr("A step's number, or the cell whose step to go to ({key})", key=spelt("Enter")))
 
 
 class ExpressionStrip(FieldStrip):
@@ -259,7 +260,7 @@ class ExpressionStrip(FieldStrip):
         self.field.setMaxLength(2 * LONGEST)
         self.field.setAccessibleName(tr("Expression, and the values of its names"))
         self.field.setPlaceholderText(EXAMPLE)
-        self.field.setToolTip(tr("An expression, then its values (Enter)"))
+        self.field.setToolTip(tr("An expression, then its values ({key})", key=spelt("Enter")))
 
 
 EXAMPLE = "(x + y) * z   x=-2 y=5 z=-4"

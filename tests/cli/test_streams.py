@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cnnviz import app
-from cnnviz.cli import output
+from cnnviz.cli import COMMANDS, output
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def unheard(monkeypatch):
 
 
 def test_commands_do_what_they_do(unheard, painted, lesson, tmp_path):
+    assert set(COMMANDS) == {"lessons", "info", "dump", "export"}, "each is tried here"
     assert unheard("lessons") == 0
     assert unheard("info", lesson) == 0
     assert unheard("dump", lesson, "-o", tmp_path / "a.npz") == 0

@@ -306,6 +306,7 @@ def test_keys_are_said_as_the_system_at_hand_writes_them(monkeypatch, make_windo
     assert "⌘++, ⌘=" not in sheet and "⌘+, ⌘=" in sheet
     assert "Previous layer (⇧←)" in tips
     assert "⌘G" in details
+    assert "Close (⎋)" in tips
     assert [
         text for text in (*sheet, *tips, *details) if "Ctrl" in text or "Alt" in text or "Shift" in text
     ] == []
