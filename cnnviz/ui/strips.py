@@ -240,7 +240,9 @@ class GoStrip(FieldStrip):
         self.field.setMinimumWidth(220)
         self.field.setAccessibleName(tr("Step or cell to go to"))
         self.field.setPlaceholderText("1034, conv1[2,3,4]")
-        self.field.setToolTip(tr("A step's number, or the cell whose step to go to ({key})", key=spelt("Enter")))
+        self.field.setToolTip(
+            tr("A step's number, or the cell whose step to go to ({key})", key=spelt("Enter"))
+        )
 
 
 class ExpressionStrip(FieldStrip):
