@@ -34,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return cli.run(argv, _show)
 
 
+class NoDisplayError(Exception):
+    """No window can be opened here."""
+
+
 def open_window(lesson: str | None, painted: Callable[[], None] | None = None, said: str = "") -> int:
     """Open the window on a lesson, or where it was left if none is named; return when it is closed.
 
@@ -45,11 +49,23 @@ def open_window(lesson: str | None, painted: Callable[[], None] | None = None, s
         Called once, when the window has been painted for the first time.
     said : str
         What is said in the window at first, if anything.
+
+    Raises
+    ------
+    NoDisplayError
+        If there is no display to open it on, or Qt lacks what it needs for one.
     """
     gc.disable()  # until the window has been painted: all that is loaded stays, and going over it takes time
     _import_qt()
-    from cnnviz.ui import launch
+    from cnnviz.ui.display import trial
 
+    with trial() as opens:
+        from cnnviz.ui import launch  # while the trial is on
+
+        if not opens():
+            gc.enable()
+            raise NoDisplayError
+        launch.application_of_cnnviz()
     return launch.open_window(lesson, painted, said)
 
 
@@ -65,16 +81,10 @@ def _import_qt() -> None:
 
 
 def _show(lesson: str | None, said: str) -> int:
-    if _has_display():
+    try:
         return open_window(lesson, said=said)
-    return _export_instead(lesson)
-
-
-def _has_display() -> bool:
-    """Return whether a window can be opened; who chooses Qt's platform is taken to know."""
-    if not sys.platform.startswith("linux"):
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    except NoDisplayError:
+        return _export_instead(lesson)
 
 
 def _export_instead(lesson: str | None) -> int:
@@ -88,10 +98,23 @@ def _export_instead(lesson: str | None) -> int:
     folder = Path("cnnviz-frames", safe_name(loaded.name))
     complain(
         tr(
-            "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set), so no window can be opened: "
-            "the frames of {lesson} are written to {folder} instead.",
+            "There is no display on which a window could be opened ({variables}): the frames of {lesson} are "
+            "written to {folder} instead.",
+            variables=_said_of_display(),
             lesson=loaded.name,
             folder=folder,
         )
     )
     return export_frames(loaded, source, folder)
+
+
+def _said_of_display() -> str:
+    """Say what the environment says of the display, which is what there is to mend."""
+    named = [
+        f"{name}={os.environ[name]}"
+        for name in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY", "DISPLAY")
+        if os.environ.get(name)
+    ]
+    if not named:
+        return tr("neither DISPLAY nor WAYLAND_DISPLAY is set")
+    return tr("{named} does not answer, or a library that Qt needs is missing", named=", ".join(named))

@@ -141,3 +141,17 @@ def safe_name(name: str) -> str:
     """Return a name for a file or a folder that is one everywhere and leads nowhere: ``..`` gives ``__``."""
     kept = re.sub(r"[^\w. -]|^[. ]+|[. ]+$", lambda found: "_" * len(found[0]), name)[:_LONGEST_NAME]
     return f"_{kept}" if not kept or is_reserved(kept) else kept
+
+
+def set_aside(path: Path) -> Path:
+    """Give a file another name, in the place of what was set aside before, and return it.
+
+    Raises
+    ------
+    CnnvizError, OSError
+        If it cannot be; then it is where it was.
+    """
+    aside = path.with_name(f"{path.name}.damaged")
+    _check_replaceable(aside)
+    os.replace(path, aside)
+    return aside

@@ -5,11 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from cnnviz.cli import dump, export, info, lessons
-from cnnviz.cli.output import INTERRUPTED, MISTAKE, complain, drop_output, streams, write_anything
+from cnnviz.cli.output import (
+    INTERRUPTED,
+    MISTAKE,
+    TERMINATED,
+    TerminatedError,
+    complain,
+    drop_output,
+    ended_politely,
+    streams,
+    write_anything,
+)
 from cnnviz.cli.parser import Parser, window_parser
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
@@ -41,29 +52,58 @@ def run(argv: Sequence[str] | None, open_window: OpenWindow) -> int:
     -------
     int
         The exit status: 0, or 2 after one sentence on stderr about what the user can mend, or 130 after
-        Ctrl+C.
+        Ctrl+C, or 143 after SIGTERM. A mistake of ours ends with 2, too, its traceback before the sentence.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     with streams() as heard:
         write_anything(sys.stdout, sys.stderr)
         try:
-            if words and words[0] in COMMANDS:
-                add_arguments, command = COMMANDS[words[0]]
-                parser = Parser(prog=f"cnnviz {words[0]}")
-                add_arguments(parser)
-                return command(parser.parse_args(words[1:]))
-            return _open(words, open_window, heard)
+            with ended_politely():
+                return _do(words, open_window, heard)
         except CnnvizError as error:
             complain(str(error))
             return MISTAKE
         except KeyboardInterrupt:
             complain(tr("Stopped."))
             return INTERRUPTED
+        except TerminatedError:
+            complain(tr("Stopped."))
+            return TERMINATED
         except BrokenPipeError:  # whoever read the output has had enough of it, as `head` has
             drop_output()
             return 0
         except SystemExit as leaving:  # --help, --version
             return leaving.code if isinstance(leaving.code, int) else 0
+        except Exception as error:
+            _tell_unforeseen(error)
+            return MISTAKE
+
+
+def _do(words: Sequence[str], open_window: OpenWindow, heard: bool) -> int:
+    if words and words[0] in COMMANDS:
+        add_arguments, command = COMMANDS[words[0]]
+        parser = Parser(prog=f"cnnviz {words[0]}")
+        add_arguments(parser)
+        return command(parser.parse_args(words[1:]))
+    return _open(words, open_window, heard)
+
+
+def _tell_unforeseen(error: Exception) -> None:
+    """Name what is missing here; of a mistake of ours, leave the traceback for whoever mends it."""
+    missing = error.name or tr("a system library") if isinstance(error, ImportError) else "cnnviz"
+    if missing.partition(".")[0] == "cnnviz":
+        traceback.print_exception(error)
+        complain(tr("Something went wrong ({kind}). Please report it.", kind=type(error).__name__))
+        return
+    complain(
+        tr(
+            "cnnviz cannot start, because {missing} is missing here ({reason}): start it with `{command}`, "
+            "which installs what it needs.",
+            missing=missing,
+            reason=error,
+            command="py .ci\\setup.py run" if sys.platform == "win32" else "make run",
+        )
+    )
 
 
 def _open(words: Sequence[str], open_window: OpenWindow, heard: bool) -> int:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnviz.cli.loading import load
-from cnnviz.cli.output import INTERRUPTED, TERMINATED, complain, progress, say
+from cnnviz.cli.output import INTERRUPTED, TERMINATED, TerminatedError, complain, progress, say
 from cnnviz.cli.parser import examples, lesson_arguments
 from cnnviz.text import tr
 
@@ -136,15 +133,12 @@ def export_frames(
     frames = export(order.subject, folder, steps, order.look, order.settings(lesson))
     before = 0
     try:
-        with (
-            _ended_politely(),
-            progress(len(steps), "frame", tr("{done:,} of {count:,} frames …")) as show,
-        ):
+        with progress(len(steps), "frame", tr("{done:,} of {count:,} frames …")) as show:
             before = next(frames)
             show(before)
             for done in frames:
                 show(done)
-    except (KeyboardInterrupt, _Terminated) as stopped:
+    except (KeyboardInterrupt, TerminatedError) as stopped:
         frames.close()
         complain(
             tr(
@@ -152,29 +146,7 @@ def export_frames(
                 folder=folder,
             )
         )
-        return TERMINATED if isinstance(stopped, _Terminated) else INTERRUPTED
+        return TERMINATED if isinstance(stopped, TerminatedError) else INTERRUPTED
     kept = tr(", {count} of which were there already", count=before) if before else ""
     say(tr("{folder} holds {count} frames{kept}.", folder=folder, count=len(steps), kept=kept))
     return 0
-
-
-class _Terminated(BaseException):
-    """The process was asked to end, by `timeout` or a shutdown."""
-
-
-@contextmanager
-def _ended_politely() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that processes and half-written files are cleared away."""
-
-    def terminate(*_: object) -> None:
-        raise _Terminated
-
-    try:
-        before = signal.signal(signal.SIGTERM, terminate)
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -70,6 +71,34 @@ def write_anything(*streams: Any) -> None:
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+class TerminatedError(BaseException):
+    """The process was asked to end, by `timeout` or a shutdown."""
+
+
+@contextmanager
+def ended_politely() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that processes and half-written files are cleared away.
+
+    A terminal that is closed asks for the same, by SIGHUP, which nohup has ignored.
+    """
+
+    def terminate(*_: object) -> None:
+        raise TerminatedError
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    try:
+        before = {number: signal.signal(number, terminate) for number in heard}
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
 
-import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from cnnviz.engine.descent import Descent
@@ -31,8 +29,6 @@ from cnnviz.ui.settings import Settings, lesson_key
 _LAST = 2**62
 _MOST_KEPT = 64 * 2**20
 """The most memory, in bytes, that a training may take while another lesson lies on the desk."""
-
-_Marks = TypeVar("_Marks", Breakpoints, tuple[Bookmark, ...])
 
 
 class Desk(QObject):
@@ -308,19 +304,13 @@ class Desk(QObject):
     # --------------------------------------------------------------------------- breakpoints and bookmarks
 
     def _remember_breakpoints(self) -> None:
-        text = msgspec.json.encode(self.player.all_breakpoints).decode()
-        self.settings.put(self._marks_key("breakpoints"), text)
+        self.settings.put_record(self._marks_key("breakpoints"), self.player.all_breakpoints)
 
     def _restore_marks(self) -> None:
         """Have the breakpoints and bookmarks that are remembered, and no other."""
-        self.player.put_breakpoints(self._remembered("breakpoints", Breakpoints, Breakpoints()))
-        self.player.put_bookmarks(self._remembered("bookmarks", tuple[Bookmark, ...], ()))
-
-    def _remembered(self, name: str, kind: type[_Marks], none: _Marks) -> _Marks:
-        try:
-            return msgspec.json.decode(self.settings.text(self._marks_key(name)), type=kind)
-        except msgspec.DecodeError:  # none, or damaged
-            return none
+        settings, key = self.settings, self._marks_key
+        self.player.put_breakpoints(settings.record(key("breakpoints"), Breakpoints, Breakpoints()))
+        self.player.put_bookmarks(settings.record(key("bookmarks"), tuple[Bookmark, ...], ()))
 
     def _marks_key(self, name: str) -> str:
         """Return where marks are remembered: with the lesson, or with one of its expressions."""
@@ -351,7 +341,7 @@ class Desk(QObject):
 
     def _put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         self.player.put_bookmarks(bookmarks)
-        self.settings.put(self._marks_key("bookmarks"), msgspec.json.encode(bookmarks).decode())
+        self.settings.put_record(self._marks_key("bookmarks"), bookmarks)
 
 
 def _parts(source: str) -> tuple[str, str]:

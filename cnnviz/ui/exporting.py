@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QProgressBar
 
 from cnnviz.errors import CnnvizError
@@ -20,6 +20,7 @@ from cnnviz.scene.numbers import count
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.ui.strips import Strip
+from cnnviz.ui.timer import Timer
 
 _LOOKS_EVERY = 100  # milliseconds
 
@@ -82,9 +83,9 @@ class Exporter(QObject):
         super().__init__(parent)
         self._process: BaseProcess | None = None
         self._link: Connection | None = None
-        self._timer = QTimer(self)
+        self._timer = Timer(self, self._look)
         self._timer.setInterval(_LOOKS_EVERY)
-        self._timer.timeout.connect(self._look)
+        self._timer.failed.connect(self._fail)
 
     @property
     def running(self) -> bool:
@@ -96,10 +97,23 @@ class Exporter(QObject):
         if self.running:
             return
         context = get_context("spawn")  # a fork would take the window along
-        self._link, theirs = context.Pipe()
-        self._process = context.Process(target=write_frames, args=(order, theirs))
-        self._process.start()
-        theirs.close()
+        try:
+            self._link, theirs = context.Pipe()
+            with closing(theirs):
+                process = context.Process(target=write_frames, args=(order, theirs))
+                process.start()
+        except Exception as error:  # whatever keeps the system from giving us another process
+            self._forget()
+            self.ended.emit(
+                tr(
+                    "The export could not begin, because no other process can be started ({reason}); close "
+                    "other programs, and try again.",
+                    reason=error,
+                ),
+                True,
+            )
+            return
+        self._process = process
         self._timer.start()
 
     def cancel(self) -> None:
@@ -115,6 +129,10 @@ class Exporter(QObject):
         self._forget()
         if process is not None:
             process.join()
+
+    def _fail(self) -> None:
+        self.close()
+        self.ended.emit(tr("The export was given up; the same export goes on from there."), True)
 
     def _look(self) -> None:
         """Hear what has been sent."""

@@ -16,6 +16,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import DEFAULT, load_lesson
 from cnnviz.render import fonts
 from cnnviz.text import tr
+from cnnviz.ui.ending import Ending
 from cnnviz.ui.look import icon
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
@@ -44,48 +45,90 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
         If there is no such lesson, or its file is wrong.
     """
     application = application_of_cnnviz()
-    settings = Settings()
-    window = Window(load_lesson(lesson), lesson, settings) if lesson else _where_it_was_left(settings)
-    if painted is not None:
-        window.stage.painted.connect(painted, Qt.ConnectionType.SingleShotConnection)
-    window.stage.painted.connect(lambda: QTimer.singleShot(0, settle), Qt.ConnectionType.SingleShotConnection)
-    report_to(window)
-    application.file_opened.connect(window.open_file)
-    window.show()
-    if said:
-        window.message.say(said)
-    return application.exec()
+    ending = Ending(application)
+    try:
+        settings = Settings()
+        window = Window(load_lesson(lesson), lesson, settings) if lesson else _where_it_was_left(settings)
+        once = Qt.ConnectionType.SingleShotConnection
+        if painted is not None:
+            window.stage.painted.connect(painted, once)
+        window.stage.painted.connect(lambda: QTimer.singleShot(0, settle), once)
+        report_to(window)
+        application.file_opened.connect(window.open_file)
+        ending.window = window
+        window.show()
+        if said:
+            window.message.add(said)
+        return application.exec() or ending.status
+    finally:
+        ending.stop()
 
 
 def _where_it_was_left(settings: Settings) -> Window:
-    """Return the window on the lesson that was open last; if it is gone, that is said on the usual one."""
+    """Return the window on the lesson that was open last.
+
+    If that cannot be shown, the usual one is, and it is said; if what is remembered of that one cannot be
+    either, all that is remembered is set aside.
+    """
     source = settings.text("window/lesson") or DEFAULT
     try:
         return Window(load_lesson(source), source, settings)
     except CnnvizError as error:
         if source == DEFAULT:
             raise
+        said = str(error)
+    except Exception as error:
+        traceback.print_exception(error)
+        said = tr("{lesson} cannot be shown as it was left ({reason}).", lesson=source, reason=error)
+    try:
         window = Window(load_lesson(DEFAULT), DEFAULT, settings)
-        window.message.say(str(error))
-        return window
+    except CnnvizError:
+        raise
+    except Exception as error:
+        traceback.print_exception(error)
+        settings.reject()
+        window = Window(load_lesson(DEFAULT), DEFAULT, settings)
+    window.message.add(said)
+    return window
 
 
 def report_to(window: Window) -> None:
     """Say in the window's bar that something unforeseen went wrong, besides the traceback on stderr.
 
-    Qt goes on after an exception in what it called, and so does the lesson.
+    Qt goes on after an exception in what it called, and so does the lesson; but nothing goes on by itself
+    that may meet the same again.
     """
     before = sys.excepthook
+    begun = waiting = False
+    told: set[str] = set()
+    # Where the window opens, something may be remembered that cannot be painted: these are elsewhere.
+    elsewhere = [lambda: window.player.go_to(0), lambda: window.desk.open(DEFAULT)]
+
+    def begin() -> None:
+        nonlocal begun
+        begun = True
 
     def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        before(kind, error, trace)
-        if issubclass(kind, Exception):
-            said = tr(
-                "Something went wrong in {where}; the lesson goes on. Please report it.", where=_where(trace)
-            )
+        nonlocal waiting
+        where = _where(trace)
+        if (place := f"{where} {kind.__name__}") not in told:  # of the same again, the bar says enough
+            told.add(place)
+            before(kind, error, trace)
+        if issubclass(kind, Exception) and not waiting:
+            waiting = True
+            said = tr("Something went wrong in {where}; the lesson goes on. Please report it.", where=where)
             # Later, for this may be in the middle of painting; not at all, if the window is gone by then.
-            QTimer.singleShot(0, window, lambda: window.message.say(said))
+            QTimer.singleShot(0, window, lambda: tell(said))
 
+    def tell(said: str) -> None:
+        nonlocal waiting
+        waiting = False
+        window.rest()
+        if not begun and elsewhere:
+            elsewhere.pop(0)()
+        window.message.say(said)
+
+    window.stage.painted.connect(begin, Qt.ConnectionType.SingleShotConnection)
     sys.excepthook = report
 
 

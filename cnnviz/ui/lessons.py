@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QHideEvent, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QFrame,
@@ -29,6 +29,7 @@ from cnnviz.scene.frame import sketch
 from cnnviz.scene.marks import Cells, Frame, flat
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.text import tr
+from cnnviz.ui.timer import Timer
 
 # For text whose lines are 16 pixels high; all grows with the text.
 _LINE = 16
@@ -111,8 +112,7 @@ class LessonChooser(QFrame):
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.list)
         self._unpainted: list[QListWidgetItem] = []
-        self._turn = QTimer(self)
-        self._turn.timeout.connect(self._paint_one)
+        self._turn = Timer(self, self._paint_one)
 
     def open_in(self, window: QRect, shown: str, theme: Theme) -> None:
         """Show the panel in the middle of a window, the lesson at hand marked, and give it the keyboard."""

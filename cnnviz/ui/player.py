@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 
 from msgspec import Struct
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
 from cnnviz.render.kept import clear as forget_pictures
@@ -19,6 +19,7 @@ from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_run, previous_run
 from cnnviz.ui.edits import MOST_EDITS, Edit
+from cnnviz.ui.timer import Timer
 
 SLOWEST, FASTEST = 1, 60
 SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 60)
@@ -93,9 +94,9 @@ class Player(QObject):
         self.letters = False
         self.scale: Scale = "array"
         self._shown = True
-        self._timer = QTimer(self)
+        self._timer = Timer(self, self._tick)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._tick)
+        self._timer.failed.connect(self.changed)
         self._speed = 0
         self.set_speed(speed)
 

@@ -1,20 +1,34 @@
-"""What the window remembers from one start to the next; a damaged file is as good as none."""
+"""What the window remembers from one start to the next: texts by key, in one file that is written whole."""
 
 from __future__ import annotations
 
+import errno
 import os
 from base64 import b64decode, b64encode
-from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from PySide6.QtCore import QByteArray, QCryptographicHash, QSettings, QStandardPaths
+import msgspec
+from PySide6.QtCore import QByteArray, QCryptographicHash, QStandardPaths
+
+from cnnviz.errors import CnnvizError
+from cnnviz.files import read_whole, set_aside, write_whole
+from cnnviz.text import tr
 
 VARIABLE = "CNNVIZ_SETTINGS"
 """The environment variable that names another file to remember things in."""
 
+_MOST_BYTES = 16 * 2**20
+
+_Kind = TypeVar("_Kind")
+
 
 class Settings:
-    """Texts and numbers in an INI file, by key.
+    """Texts and numbers in a JSON file, by key.
+
+    Several windows may share the file: each writes what it has changed, and leaves the rest as it is. A file
+    that is damaged, or holds what cannot be, is set aside before another is written; what could be read of it
+    is kept.
 
     Parameters
     ----------
@@ -23,20 +37,41 @@ class Settings:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._store = QSettings(str(path or _usual_path()), QSettings.Format.IniFormat)
+        self._path = path or _usual_path()
+        self._damaged = self._refused = False
+        self._complaints: dict[str, bool] = {}  # each that there ever was, and whether it has been told
+        self._changed: dict[str, str] = {}
+        self._values = self._read()
+
+    def _read(self) -> dict[str, str]:
+        """Return what the file holds. What cannot be read is not written over."""
+        try:
+            return msgspec.json.decode(read_whole(self._path, _MOST_BYTES), type=dict[str, str])
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._damaged = error.errno == errno.EFBIG
+            if not self._damaged:
+                self._refuse(error)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            self._damaged = True
+        return {}
+
+    # -------------------------------------------------------------------------------------------- reading
 
     def text(self, key: str, default: str = "") -> str:
         """Return a text."""
-        value = self._store.value(key, default)
-        return value if isinstance(value, str) else default
+        return self._values.get(key, default)
 
     def number(self, key: str, default: int, lowest: int, highest: int) -> int:
         """Return a whole number, the default if there is none or it is out of its range."""
-        with suppress(ValueError):
-            value = int(self.text(key))
-            if lowest <= value <= highest:
-                return value
-        return default
+        text = self.text(key)
+        try:
+            value = int(text)
+        except ValueError:
+            self._damaged |= bool(text)
+            return default
+        return value if lowest <= value <= highest else default
 
     def flag(self, key: str, default: bool) -> bool:
         """Return yes or no."""
@@ -44,20 +79,96 @@ class Settings:
 
     def data(self, key: str) -> QByteArray:
         """Return bytes that Qt made, empty if there are none."""
-        with suppress(ValueError):
+        try:
             return QByteArray(b64decode(self.text(key), validate=True))
-        return QByteArray()
+        except ValueError:
+            self._damaged = True
+            return QByteArray()
+
+    def record(self, key: str, kind: type[_Kind], default: _Kind) -> _Kind:
+        """Return a record, the default if there is none."""
+        text = self.text(key)
+        try:
+            return msgspec.json.decode(text, type=kind) if text else default
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            self._damaged = True
+            return default
+
+    def reject(self) -> None:
+        """Take all that the file holds for damaged."""
+        self._damaged = True
+        self._values.clear()
+
+    # -------------------------------------------------------------------------------------------- writing
 
     def put(self, key: str, value: str | int | QByteArray) -> None:
         """Remember something."""
         if isinstance(value, QByteArray):
-            self._store.setValue(key, b64encode(bytes(value.data())).decode())
-        else:
-            self._store.setValue(key, str(int(value)) if isinstance(value, int) else value)
+            value = b64encode(bytes(value.data())).decode()
+        # A path may hold bytes that are no text; no file of texts takes them.
+        text = str(int(value)) if isinstance(value, int) else value.encode("utf-8", "replace").decode()
+        if self._values.get(key) != text:
+            self._values[key] = self._changed[key] = text
+
+    def put_record(self, key: str, value: object) -> None:
+        """Remember a record."""
+        self.put(key, msgspec.json.encode(value).decode())
 
     def save(self) -> None:
-        """Write the file."""
-        self._store.sync()
+        """Write what has changed; what keeps it from being written is told by `complaint`."""
+        if self._damaged:
+            self._set_aside()
+        if not self._changed or self._refused:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            others = self._read()  # which another window may have written
+            if self._damaged or self._refused:
+                return
+            write_whole(self._path, msgspec.json.encode({**(others or self._values), **self._changed}))
+        except (OSError, CnnvizError) as error:  # a disk that is full now may have room in a while
+            self._complain(_unusable(self._path, error))
+        else:
+            self._changed = {}
+
+    def _set_aside(self) -> None:
+        self._damaged = False
+        try:
+            aside = set_aside(self._path)
+        except (OSError, CnnvizError) as error:
+            self._refuse(error)
+            return
+        self._changed = dict(self._values)
+        self._complain(
+            tr(
+                "What was remembered is damaged: {file} keeps it, and what could be read is remembered on.",
+                file=aside,
+            )
+        )
+
+    def _refuse(self, error: Exception) -> None:
+        """Write nothing from now on."""
+        self._refused = True
+        self._complain(_unusable(self._path, error))
+
+    def _complain(self, sentence: str) -> None:
+        self._complaints.setdefault(sentence, False)
+
+    def complaints(self) -> list[str]:
+        """Return what has been wrong with the file, each sentence once."""
+        untold = [sentence for sentence, told in self._complaints.items() if not told]
+        self._complaints.update(dict.fromkeys(untold, True))
+        return untold
+
+
+def _unusable(path: Path, error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return tr(
+        "Nothing is remembered, because {file} cannot be used ({reason}); {variable} names another.",
+        file=path,
+        reason=reason.rstrip("."),
+        variable=VARIABLE,
+    )
 
 
 def lesson_key(lesson: str) -> str:
@@ -73,4 +184,4 @@ def _usual_path() -> Path:
     if named:
         return Path(named)
     folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation)
-    return Path(folder) / "cnnviz" / "cnnviz.ini"
+    return Path(folder) / "cnnviz" / "cnnviz.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
 
@@ -15,6 +15,7 @@ from cnnviz.scene.theme import Theme
 from cnnviz.text import plain, tr
 from cnnviz.ui.keys import spelt
 from cnnviz.ui.look import icon
+from cnnviz.ui.timer import Timer
 
 _NOTE_STAYS = 5_000
 _FAULT_STAYS = 12_000
@@ -89,9 +90,8 @@ class MessageStrip(Strip):
         self.setProperty("place", "over")
         over.installEventFilter(self)
         self._over, self._lecture = over, False
-        self._end = QTimer(self)
+        self._end = Timer(self, self._fade)
         self._end.setSingleShot(True)
-        self._end.timeout.connect(self._fade)
         self.sign = QLabel()
         self.row.addWidget(self.sign)
         self._finish()
@@ -112,6 +112,11 @@ class MessageStrip(Strip):
         self.show()
         self.raise_()
         self._time()
+
+    def add(self, sentence: str) -> None:
+        """Show a sentence, below the one that is shown if there is one."""
+        above = [] if self.isHidden() else self.sentence.text().splitlines()
+        self.say("\n".join([*above, sentence] if sentence not in above else above))
 
     def set_lecture(self, on: bool) -> None:
         """Write large, and let faults go by themselves, too, while the lecture view is on."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from time import perf_counter
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from cnnviz.engine.training import Run
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
+from cnnviz.ui.timer import Timer
 
 _SLICE = 0.012
 """Seconds for which training keeps the window from anything else."""
@@ -42,9 +43,9 @@ class Trainer(QObject):
         self.run: Run | None = None
         self._work: Iterator[None] | None = None
         self._slices = 0
-        self._timer = QTimer(self)
+        self._timer = Timer(self, self._slice)
         self._timer.setInterval(1)
-        self._timer.timeout.connect(self._slice)
+        self._timer.failed.connect(self._fail)
 
     @property
     def running(self) -> bool:
@@ -108,6 +109,11 @@ class Trainer(QObject):
         self._slices += 1
         if self._slices % _TELLS_EVERY == 0:
             self.progressed.emit()
+
+    def _fail(self) -> None:
+        """Forget the work, which cannot go on after an exception; what is done is kept."""
+        self._work = None
+        self.changed.emit()
 
     def _end(self, sentence: str, fault: bool = False) -> None:
         self._timer.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +53,7 @@ from cnnviz.ui.screens import Mover
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
+from cnnviz.ui.timer import Timer
 from cnnviz.ui.training import TrainingPane
 
 if TYPE_CHECKING:
@@ -68,6 +68,9 @@ _LEAVES_WITHIN = 2.0
 
 _SMALLEST_ZOOM, _LARGEST_ZOOM = 70, 150
 _PICTURE = (1920, 1080)
+_REMEMBERS_EVERY = 1_000
+"""Milliseconds: so long may pass until a change is written, and a crash can cost no more."""
+
 _FRAME = (16, 48)
 """Pixels: what a system's title bar and borders take at most; before a window is shown, Qt does not know."""
 
@@ -105,6 +108,9 @@ class Window(QMainWindow):
         self._connect()
         self._restore()
         self._show_lesson()
+        self._save_settings()  # what is damaged is set aside, and it is said
+        self._clock = Timer(self, self._remember)
+        self._clock.start(_REMEMBERS_EVERY)
 
     # ------------------------------------------------------------------------------------------ assembling
 
@@ -395,8 +401,8 @@ class Window(QMainWindow):
         """Write frames in the background; how far it is, and how it ends, is said in strips."""
         self.actions_by_name["export"].setEnabled(False)
         self.message.hide()
-        self.exporter.start(order)
         self.export_strip.begin()
+        self.exporter.start(order)
 
     def _tell_export_ended(self, sentence: str, error: bool) -> None:
         self.actions_by_name["export"].setEnabled(True)
@@ -427,9 +433,13 @@ class Window(QMainWindow):
             now = -_LEAVES_WITHIN  # this press was the message's: two more leave the lecture view
         elif self._lecture and now - self._last_escape <= _LEAVES_WITHIN:
             self.set_lecture(False)
+        self.rest()
+        self._last_escape = now
+
+    def rest(self) -> None:
+        """Let nothing go on by itself."""
         self.player.pause()
         self.training.trainer.pause()
-        self._last_escape = now
 
     # ---------------------------------------------------------------------------------------------- looks
 
@@ -536,23 +546,32 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, sizes and looks."""
-        self.player.pause()
-        self.training.trainer.pause()
+        self.rest()
         if self._exports():
             self.exporter.close()
         self.set_lecture(False)
+        self._clock.stop()
+        self._remember()
+        super().closeEvent(event)
+
+    def _remember(self) -> None:
+        """Note the place, sizes and looks; what has changed is written."""
         self.desk.remember()
         settings = self.settings
         for name in ("network", "debugger", "timeline"):
             settings.put(f"window/{name}", int(self.actions_by_name[name].isChecked()))
         settings.put("window/geometry", self.saveGeometry())
-        settings.put("window/splitter", self.splitter.saveState())
+        if not self._lecture:  # which hides the panes
+            settings.put("window/splitter", self.splitter.saveState())
         settings.put("window/theme", self.theme.name)
         settings.put("window/zoom", self.zoom)
         settings.put("window/glide", int(self.stage.glides))
-        with suppress(OSError):
-            settings.save()
-        super().closeEvent(event)
+        self._save_settings()
+
+    def _save_settings(self) -> None:
+        self.settings.save()
+        for complaint in self.settings.complaints():
+            self.message.add(complaint)
 
 
 def _first_size() -> QSize:

@@ -28,7 +28,7 @@ from cnnviz.scene.frame import View, compose
 from cnnviz.scene.marks import Formula, Label, flat
 from cnnviz.trace.stops import Level
 from cnnviz.ui import launch
-from cnnviz.ui.settings import Settings
+from cnnviz.ui.settings import Settings, lesson_key
 from cnnviz.ui.window import Window
 from tests.scene.looking import all_marks
 
@@ -519,8 +519,9 @@ def test_without_a_name_the_last_lesson_is_opened_and_a_lost_one_is_told(
 def test_a_shorter_lesson_than_remembered_opens_at_its_end(make_window, settings_file):
     window = make_window()
     window.close()
-    text = settings_file.read_text()
-    settings_file.write_text(text.replace("step=0", "step=99999999"))
+    settings = Settings(settings_file)
+    settings.put(f"{lesson_key('digits')}/step", 99_999_999)
+    settings.save()
     again = make_window()
     assert again.player.cursor.index == len(again.player.cursor.program) - 1
 
