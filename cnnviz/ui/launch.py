@@ -99,7 +99,7 @@ def report_to(window: Window) -> None:
     that may meet the same again.
     """
     before = sys.excepthook
-    begun = waiting = False
+    begun, waiting = window.isVisible(), False
     told: set[str] = set()
     # Where the window opens, something may be remembered that cannot be painted: these are elsewhere.
     elsewhere = [lambda: window.player.go_to(0), lambda: window.desk.open(DEFAULT)]
