@@ -73,6 +73,8 @@ WINDOW_LIBRARIES = {
     "libxcb-xfixes.so.0": "libxcb-xfixes0",
     "libxcb-xkb.so.1": "libxcb-xkb1",
 }
+# What only the tests need: a screen of their own, and keys as a keyboard sends them.
+TEST_PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool"}
 
 # What pip says when nothing can be fetched, and what that means. The first that fits counts.
 NO_PACKAGES = {
@@ -209,15 +211,27 @@ def need_system(libraries: dict[str, str], venv: bool) -> None:
         raise SetupError(f"Qt still cannot load {lacking[0]}, though apt-get has run: install it by hand.")
 
 
-def missing(names: Iterable[str], load: Callable[[str], object] = ctypes.CDLL) -> list[str]:
-    """The libraries that cannot be loaded; trying is the only test that Qt's own loader agrees with."""
+def missing(names: Iterable[str], load: Callable[[str], object] | None = None) -> list[str]:
+    """The programs that are not there, and the libraries that cannot be loaded.
+
+    Trying is the only test that Qt's own loader agrees with.
+    """
     lacking = []
     for name in names:
         try:
-            load(name)
+            (load or find)(name)
         except OSError:
             lacking.append(name)
     return lacking
+
+
+def find(name: str) -> object:
+    if ".so." in name:
+        return ctypes.CDLL(name)
+    program = shutil.which(name)
+    if program is None:
+        raise FileNotFoundError(name)
+    return program
 
 
 def packages_of(lacking: Iterable[str], libraries: dict[str, str]) -> list[str]:
@@ -421,7 +435,7 @@ WINDOW = {**LIBRARIES, **WINDOW_LIBRARIES}
 TOOLS = ("check", "test")
 COMMANDS: dict[str, tuple[Sequence[str], dict[str, str], Callable[[Sequence[str]], int]]] = {
     "run": ((), WINDOW, run),
-    "test": (TOOLS, LIBRARIES, test),
+    "test": (TOOLS, {**WINDOW, **TEST_PROGRAMS}, test),
     "check": (TOOLS, {}, check),
     "bench": (TOOLS, LIBRARIES, bench),
     "gallery": (TOOLS, LIBRARIES, gallery),

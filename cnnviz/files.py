@@ -152,6 +152,6 @@ def set_aside(path: Path) -> Path:
         If it cannot be; then it is where it was.
     """
     aside = path.with_name(f"{path.name}.damaged")
-    _check_replaceable(aside)
-    os.replace(path, aside)
+    _mode_to_keep(aside)
+    _take_place(path, aside)
     return aside

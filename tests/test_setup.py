@@ -119,10 +119,10 @@ def test_an_old_python_is_told_how_to_name_a_newer_one(setup, monkeypatch, platf
 
 
 @pytest.mark.parametrize("platform, command", [("linux", "make run"), ("win32", r"py .ci\setup.py run")])
-def test_main_py_without_packages_says_how_to_get_them(platform, command, tmp_path):
+def test_without_packages_it_says_how_to_get_them(platform, command, tmp_path):
     missing = "raise ModuleNotFoundError('No module named numpy', name='numpy')"
     (tmp_path / "numpy.py").write_text(f"import sys; sys.platform = {platform!r}; {missing}")
-    code = "import sys, main; sys.argv[1:] = ['info', 'digits']; main.start()"
+    code = "from cnnviz.app import main; main(['info', 'digits'])"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
