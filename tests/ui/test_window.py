@@ -30,6 +30,7 @@ from cnnviz.trace.stops import Level
 from cnnviz.ui import launch
 from cnnviz.ui.settings import Settings, lesson_key
 from cnnviz.ui.window import Window
+from tests.limits import no_file_beyond
 from tests.scene.looking import all_marks
 
 LEFT = Qt.MouseButton.LeftButton
@@ -425,6 +426,17 @@ def test_a_picture_that_cannot_be_written_is_told_and_the_old_one_stays(window, 
     assert list(tmp_path.glob(".frame*")) == []
     window.save_picture(tmp_path / "no" / "such" / "folder.png")
     assert "folder.png could not be written" in window.message.sentence.text()
+
+
+@pytest.mark.parametrize("size", [0, 10_000])
+def test_a_disk_that_fills_up_while_a_picture_is_saved(window, tmp_path, size):
+    path = tmp_path / "frame.png"
+    path.write_bytes(b"old")
+    with no_file_beyond(size):
+        window.save_picture(path)
+    assert "frame.png could not be written (File too large); name another" in window.message.sentence.text()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["frame.png"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="such pipes are POSIX's")
