@@ -7,7 +7,7 @@ exactly what the vectorised maths computes. It is what the program shows and ste
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from math import prod
 from typing import Any, ClassVar, Protocol
@@ -78,6 +78,8 @@ class Call(Struct, frozen=True):
         result is linear in, and whose cells the outer loops visit in order.
     linear : Callable
         The vectorised maths as a function of that array, returning what `writes` would then be.
+    extremes : Callable
+        For such a listing: the least and the greatest number that each array has in it on the way.
     placements : Mapping[str, Placement]
         For arrays that are put among zeros (padding, or zeros between the gradients of a strided
         convolution), or are written there: how the network's own array lies in the listing's.
@@ -98,6 +100,7 @@ class Call(Struct, frozen=True):
     before: Mapping[str, Array] = field(default_factory=dict)
     linear_in: str = ""
     linear: Callable[[Array], Mapping[str, Array]] | None = None
+    extremes: Callable[[], Mapping[str, tuple[float, float]]] = dict
     placements: Mapping[str, Placement] = field(default_factory=dict)
     expression: str = ""
     view: str = ""
@@ -226,6 +229,7 @@ class Layer(ABC):
         given: Mapping[str, Value],
         writes: Mapping[str, Array],
         linear: Callable[[Array], Mapping[str, Array]] | None = None,
+        extremes: Callable[[], Mapping[str, tuple[float, float]]] = dict,
         placements: Mapping[str, Placement] | None = None,
         view: str = "",
     ) -> Call:
@@ -240,9 +244,27 @@ class Layer(ABC):
             writes=writes,
             linear_in="dy" if linear else "",
             linear=linear,
+            extremes=extremes,
             placements=placements or {},
             view=view,
         )
+
+
+def extremes_of_sums(additions: Iterable[tuple[Array, Array]]) -> tuple[float, float]:
+    """Return the least and the greatest finite number that adding to cells, in this order, leads to.
+
+    Parameters
+    ----------
+    additions : Iterable
+        Views of an array that begins at 0, and what is added to them.
+    """
+    least = greatest = 0.0
+    with np.errstate(all="ignore"):
+        for cells, added in additions:
+            cells += added
+            finite = cells[np.isfinite(cells)]
+            least, greatest = min(least, finite.min(initial=0.0)), max(greatest, finite.max(initial=0.0))
+    return float(least), float(greatest)
 
 
 def require_maps(layer: str, shape: Shape) -> tuple[int, int, int]:

@@ -67,6 +67,12 @@ class Look(NamedTuple):
         """Write a number where a heading says the power of ten."""
         return telling(value * 10.0**-self.power, self.places)
 
+    def reaching(self, size: float) -> Look:
+        """Return the same for numbers up to a size, such as products that are larger than their sum."""
+        if not self.limit < size < np.inf:
+            return self
+        return self._replace(limit=size, width=max(self.width, len(self.bare(-size))))
+
     @property
     def factor(self) -> str:
         """What a heading says of the power of ten: ``· 10⁻⁵``; empty for plain numbers."""
@@ -344,10 +350,20 @@ def _first_size(values: Array) -> float:
 
 
 def _shown(operation: Operation, name: str) -> Array:
-    """Return the final numbers of an array, with what they were if that is shown beside them."""
+    """Return the final numbers of an array, with those that it shows before.
+
+    That is what it was if this stands beside it, and the ends that it reaches while it is added to.
+    """
     values = final(operation, name)
-    before = operation.call.before
+    before, on_the_way = operation.call.before, operation.call.extremes()
+    if name in on_the_way:
+        return np.concatenate([values.reshape(-1), on_the_way[name]])
     return np.concatenate([before[name].reshape(-1), values.reshape(-1)]) if name in before else values
+
+
+def largest(values: Array, axes: int | tuple[int, ...]) -> Array:
+    """Return the size of the largest finite numbers along some axes."""
+    return np.asarray(np.where(np.isfinite(values), np.abs(values), 0.0).max(axes))
 
 
 def final(operation: Operation, name: str) -> Array:

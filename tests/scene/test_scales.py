@@ -3,12 +3,21 @@
 import numpy as np
 import pytest
 
+from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.losses import HalfSquaredError
+from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import SCALES, Box, Cells, Rect
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels.chain_strip import chain_strip
+from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, said
+from tests.trace.python import events
 
 LESSON = load_lesson("digits")
 PROGRAM = LESSON.program
@@ -153,3 +162,62 @@ def test_lengths_and_curves_do_not_follow_the_colours():
             for scale in SCALES
         ]
         assert bare[0] == bare[1] == bare[2]
+
+
+# ------------------------------------------------------------------------------- what is shown on the way
+
+
+def cancelling(view):
+    """Convolution and pooling in whose sums large numbers cancel out: partial sums are beyond the ends."""
+    layers = [
+        ("conv1", Conv2d(1, 2, 2)),
+        ("mean", AvgPool2d(2, 1)),
+        ("conv2", Conv2d(2, 2, 2, padding=1)),
+        ("most", MaxPool2d(2, 1)),
+        ("flatten", Flatten()),
+        ("fc", Linear(18, 2)),
+        ("fc2", Linear(2, 20)),
+    ]
+    network = Network(layers, (1, 5, 5), HalfSquaredError())
+    network.initialise(1)
+    rng = np.random.default_rng(17)  # a draw in which every array that is added to goes beyond its end
+    for _, name, parameter in network.parameters():
+        if name == "w":
+            parameter.value = rng.choice([-1.0, 1.0], parameter.value.shape) + rng.random() / 99
+    tape = network.run(1 + rng.random((1, 5, 5)) / 9, rng.normal(size=20) * 99)
+    return Program(network.calls(tape, view))
+
+
+@pytest.mark.parametrize("view", ["gathered", "scattered"])
+def test_whatever_a_step_shows_lies_within_its_colours(view):
+    """Every step of every listing: partial sums and products, too, though they may cancel out in the end."""
+    made, beyond = cancelling(view), 0
+    for step in range(0, len(made), 3):
+        at = moment(made, step)
+        accumulated = at.operation.call.extremes()
+        if at.operation.layer in ("fc", "fc2") and step % 5:
+            continue
+        marks = list(all_marks(compose(made, step, View(1280, 720)).marks))
+        for mark in marks:
+            if isinstance(mark, Cells) and mark.palette != "plain":
+                known = np.ones(mark.values.shape, bool) if mark.missing is None else ~mark.missing
+                finite = mark.values[known & np.isfinite(mark.values)]
+                assert np.abs(finite).max(initial=0) <= mark.limit * (1 + 1e-12), (step, mark.array)
+        for name in accumulated:
+            ends = np.abs(at.operation.call.writes[name]).max()
+            beyond += np.abs(at.state.arrays[name]).max() > ends * (1 + 1e-9)
+    assert beyond > 10, "else there is nothing to be seen on the way"
+
+
+@pytest.mark.parametrize("view", ["gathered", "scattered"])
+def test_what_is_added_to_reaches_exactly_what_its_steps_show(view):
+    made = cancelling(view)
+    for operation in made.operations:
+        for name, ends in operation.call.extremes().items():
+            dx = operation.call.initial(name)
+            least = greatest = 0.0
+            for event in events(operation.call):
+                for _, index in event.touched.writes:
+                    dx[index] = event.arrays[name][index]
+                    least, greatest = min(least, dx[index]), max(greatest, dx[index])
+            assert ends == pytest.approx((least, greatest), rel=1e-12)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cnnviz.engine.layer import Array, Call
+from cnnviz.engine.layer import Array, Call, Value, extremes_of_sums
 from cnnviz.engine.layers.pooling import Pool2d
 
 
@@ -46,7 +46,12 @@ class AvgPool2d(Pool2d):
             _share(masked[None], self._all_cells(dx, dy.shape))
             return {"dx": dx[0]}
 
-        return [self.call("dx", avg_pool2d_dx, {"dy": dy, **self._sizes(dy)}, {"dx": arrays["dx"]}, share)]
+        def on_the_way() -> dict[str, tuple[float, float]]:
+            cells = self._all_cells(np.zeros((1, *shape)), dy.shape)
+            return {"dx": extremes_of_sums((cell, dy / len(cells)) for cell in reversed(cells))}
+
+        given: dict[str, Value] = {"dy": dy, **self._sizes(dy)}
+        return [self.call("dx", avg_pool2d_dx, given, {"dx": arrays["dx"]}, share, on_the_way)]
 
 
 def _share(dy: Array, cells: list[Array]) -> None:

@@ -19,6 +19,7 @@ from cnnviz.engine.layer import (
     Layer,
     Shape,
     Value,
+    extremes_of_sums,
     pair,
     positive,
     require_maps,
@@ -290,9 +291,26 @@ class Conv2d(Layer):
                     self._scatter(columns, dx, dy.shape[1], dy.shape[2])
             return {"dx": dx}
 
+        def on_the_way() -> dict[str, tuple[float, float]]:
+            # Along the rows and columns of windows, a cell is met by the kernel's last weights first.
+            dx = np.zeros((self.in_channels, *padding.shape))
+            (kernel_h, kernel_w), (height, width), stride = self.kernel, dy.shape[1:], self.stride
+            additions = (
+                (
+                    dx[:, u : u + stride * height : stride, v : v + stride * width : stride],
+                    dy[o] * w[o, :, u, v][:, None, None],
+                )
+                for o in range(self.out_channels)
+                for u in reversed(range(kernel_h))
+                for v in reversed(range(kernel_w))
+            )
+            return {"dx": extremes_of_sums(additions)}
+
         given: dict[str, Value] = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
         placed = {"dx": padding}
-        return self.call("dx", conv2d_dx_scatter, given, scatter(dy), scatter, placed, "scattered")
+        return self.call(
+            "dx", conv2d_dx_scatter, given, scatter(dy), scatter, on_the_way, placed, "scattered"
+        )
 
 
 def _rows_of(depth: int, width: int, itemsize: int = 8) -> int:

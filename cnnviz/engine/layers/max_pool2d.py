@@ -9,7 +9,7 @@ import numpy as np
 from numpy import inf
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Call, Value
+from cnnviz.engine.layer import Array, Call, Value, extremes_of_sums
 from cnnviz.engine.layers.pooling import Pool2d
 from cnnviz.engine.product import where
 
@@ -69,8 +69,17 @@ class MaxPool2d(Pool2d):
             _route(masked[None], switch[None], self._all_cells(dx, dy.shape))
             return {"dx": dx[0]}
 
+        def on_the_way() -> dict[str, tuple[float, float]]:
+            cells = self._all_cells(np.zeros((1, *shape)), dy.shape)
+            last = len(cells) - 1
+            return {
+                "dx": extremes_of_sums(
+                    (cell, np.where(switch == last - k, dy, 0.0)) for k, cell in enumerate(reversed(cells))
+                )
+            }
+
         given: dict[str, Value] = {"dy": dy, "switch": switch, **self._sizes(dy)}
-        return [self.call("dx", max_pool2d_dx, given, {"dx": arrays["dx"]}, route)]
+        return [self.call("dx", max_pool2d_dx, given, {"dx": arrays["dx"]}, route, on_the_way)]
 
 
 def _route(dy: Array, switch: NDArray[Any], cells: list[Array]) -> None:

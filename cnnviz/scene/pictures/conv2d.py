@@ -11,10 +11,12 @@ from cnnviz.engine.placement import Placement
 from cnnviz.scene import grid
 from cnnviz.scene.letters import products
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Rect, label
-from cnnviz.scene.moment import Look, Moment, symbol
+from cnnviz.scene.memory import remembered
+from cnnviz.scene.moment import Look, Moment, largest, symbol
 from cnnviz.scene.pictures.layout import between, scale, side_by_side, titled
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import Place
 
 # Where a picture is lower than this part of its width, what stands under one another stands side by side.
@@ -187,13 +189,27 @@ def _products(
         [(("w", (o, c, u, v)), ("x", (c, top + u, left + v))) for v in range(columns)] for u in range(rows)
     ]
     text = tr("x · w  products")
-    marks, drawn = product_grid(moment, "y", c, values, factors, on_w, middle, unit, text, beside)
+    look = moment.look("y").reaching(_largest_product(moment.operation))
+    marks, drawn = product_grid(moment, look, c, values, factors, on_w, middle, unit, text, beside)
     return marks, (drawn.box.right + 8 * unit, drawn.box.center[1])
+
+
+@remembered(64)
+def _largest_product(operation: Operation) -> float:
+    """Return the size of the largest product that a convolution adds up."""
+    x, w, y = (np.asarray(operation.call.value(name)) for name in "xwy")
+    stride = int(operation.call.given["S"])
+    seen = [
+        largest(x[:, u : u + stride * y.shape[1] : stride, v : v + stride * y.shape[2] : stride], (1, 2))
+        for u in range(w.shape[2])
+        for v in range(w.shape[3])
+    ]
+    return float((largest(w, 0).reshape(len(x), -1) * np.stack(seen, axis=1)).max())
 
 
 def product_grid(
     moment: Moment,
-    into: str,
+    look: Look,
     channel: int,
     values: Array,
     factors: Sequence[Sequence[Sequence[Place]]],
@@ -207,8 +223,8 @@ def product_grid(
 
     Parameters
     ----------
-    into : str
-        The array that they are added into; they are coloured and written as it is.
+    look : Look
+        How they are coloured and written: as what they are added into, so far as its scale holds them.
     factors : Sequence[Sequence[Sequence[Place]]]
         What is multiplied in each cell, for its name in letters.
     """
@@ -216,7 +232,6 @@ def product_grid(
     found = terms(moment)
     done = (found.done if found else 0) - channel * values.size
     missing = (np.arange(values.size) >= done).reshape(values.shape)
-    look = moment.look(into)
     top = above.box.y - 32 * unit if beside else above.box.bottom + 36 * unit
     head = Box(middle.x, top, middle.w, 28 * unit)
     wide = min(above.cell[0], middle.w / columns)

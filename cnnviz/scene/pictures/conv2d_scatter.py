@@ -6,10 +6,12 @@ import numpy as np
 
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Cells, Mark, Path, label
-from cnnviz.scene.moment import Moment
+from cnnviz.scene.memory import remembered
+from cnnviz.scene.moment import Moment, largest
 from cnnviz.scene.pictures.conv2d import for_kernel, product_grid
 from cnnviz.scene.pictures.layout import side_by_side, titled
 from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
 
 
 def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -58,7 +60,15 @@ def _stamp(
     values = float(moment.state.arrays["dy"][o, i, j]) * w
     rows, columns = w.shape
     factors = [[(("dy", (o, i, j)), ("w", (o, c, u, v))) for v in range(columns)] for u in range(rows)]
-    return product_grid(moment, "dx", c, values, factors, on_w, middle, unit, tr("∂E/∂y · w  added"))[0]
+    look = moment.look("dx").reaching(_largest_product(moment.operation))
+    return product_grid(moment, look, c, values, factors, on_w, middle, unit, tr("∂E/∂y · w  added"))[0]
+
+
+@remembered(64)
+def _largest_product(operation: Operation) -> float:
+    """Return the size of the largest product that is added to ∂E/∂x."""
+    dy, w = (np.asarray(operation.call.given[name]) for name in ("dy", "w"))
+    return float((largest(dy, (1, 2)) * largest(w, (1, 2, 3))).max())
 
 
 def _way(stamp: list[Mark], on_dx: Cells, window: tuple[int, int, int, int], unit: float) -> list[Mark]:

@@ -10,9 +10,11 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.letters import products as in_letters
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
-from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.memory import remembered
+from cnnviz.scene.moment import Moment, largest, role, symbol
 from cnnviz.scene.pictures.layout import part, with_part
 from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
 
 # What a neuron gets of the heatmap of all weights at least, at 1080 lines.
 _THINNEST = 13
@@ -114,6 +116,14 @@ def page_of(k: int, count: int, length: int = 8) -> range:
     return range(start, min(start + length, count))
 
 
+@remembered(64)
+def _largest_product(operation: Operation) -> float:
+    """Return the size of the largest product that a neuron, or an input's gradient, adds up."""
+    given = operation.call.given
+    name, axis = ("x", 1) if "x" in given else ("dy", 0)
+    return float((largest(np.asarray(given["w"]), axis) * largest(np.asarray(given[name]), ())).max())
+
+
 def pages(
     moment: Moment,
     box: Box,
@@ -170,19 +180,17 @@ def pages(
         place = Box(box.x + name_width, box.y + len(rows) * height, side * len(page), side)
         piece = products[None, page.start : page.stop]
         missing = np.arange(page.start, page.stop)[None] > done
-        look = moment.look(next(iter(moment.operation.call.writes)))  # of what they add up to
+        into = moment.look(next(iter(moment.operation.call.writes)))  # what they add up to
+        look = into.reaching(_largest_product(moment.operation))
         head = Box(box.x, place.y, name_width - 10 * unit, side)
         marks.append(label(head, tr("products") + look.factor, 17 * unit, bold=True))
-        # They may be larger than what they add up to.
-        (ends,) = grid.texts(np.array([[products.min(), products.max()]]), look)
-        fitting = look._replace(width=max(look.width, *map(len, ends)))
         drawn = Cells(
             place,
             piece,
             palette=look.palette,
             limit=look.limit,
             texts=grid.texts(piece, look, missing),
-            size=grid.text_size(side, side, fitting, unit),
+            size=grid.text_size(side, side, look, unit),
             missing=missing,
         )
         if moment.letters:
