@@ -11,13 +11,16 @@ from typing import Any
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbered import (
+    before,
+    put_in,
     result_of,
     role_of,
     scope_of,
+    sign_of,
     with_numbers,
     with_places,
 )
-from cnnviz.scene.numbers import brief
+from cnnviz.scene.numbers import MINUS
 from cnnviz.scene.sums import draw_sum
 from cnnviz.scene.terms import terms
 from cnnviz.scene.words import words
@@ -36,7 +39,7 @@ def draw(moment: Moment, box: Box, unit: float) -> list[Mark]:
     found = terms(moment)
     parts = anatomy(moment.operation.tree, moment.state.line)
     marks.append(Label(first, _headline(moment, parts, scope), 22 * unit, family="mono"))
-    if found is not None and found.count > 1 and (moment.terms_begun or found.done):
+    if found is not None and (moment.terms_begun or found.done):
         marks += draw_sum(moment, found, second, third, unit, scope)
     elif parts is not None:
         marks += _single(moment, parts, second, third, unit, scope)
@@ -134,35 +137,20 @@ def _single(
     moment: Moment, parts: Anatomy, second: Box, third: Box, unit: float, scope: dict[str, Any]
 ) -> list[Mark]:
     """One assignment: its numbers, then its result."""
-    before = _scope_before(moment, parts, scope)
-    runs = (Run("= ", "muted"), *_added_to(moment, parts, before), *with_numbers(moment, parts, before))
+    found = before(moment, parts, scope)
+    runs = (Run("= ", "muted"), *_added_to(moment, parts, found))
     return [
         Label(second, runs, 24 * unit),
         Label(third, (Run("= ", "muted"), Run(result_of(moment, parts, scope), "written", True)), 32 * unit),
     ]
 
 
-def _added_to(moment: Moment, parts: Anatomy, before: dict[str, Any]) -> tuple[Run, ...]:
-    """Return what a line that adds to a variable adds to."""
-    if not _adds(moment, parts):
-        return ()
-    name = parts.target.name
-    text = name if moment.letters else brief(before[name])
-    return Run(text, role_of(moment.operation, name)), Run(" + ", "muted")
-
-
-def _adds(moment: Moment, parts: Anatomy) -> bool:
-    """Return whether a line of a listing without arrays adds to a variable."""
-    return "+=" in parts.text and not moment.operation.tree.arrays
-
-
-def _scope_before(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> dict[str, Any]:
-    """Return what the line found: a line that changes what it reads shows what was there before it."""
-    offset = moment.step.offset
-    changed = parts.target.name in {operand.name for operand in parts.operands} or _adds(moment, parts)
-    if not changed or offset == 0:
-        return scope
-    from cnnviz.trace.state import state
-
-    before = state(moment.operation, offset - 1)
-    return {**scope, **before.arrays, **{n: v for n, v in before.variables.items() if n == parts.target.name}}
+def _added_to(moment: Moment, parts: Anatomy, found: dict[str, Any]) -> tuple[Run, ...]:
+    """Return a line's right-hand side with its numbers, behind what it adds it to or takes it off."""
+    made = with_numbers(moment, parts, found)
+    sign = sign_of(parts)
+    if not sign:
+        return made
+    if made[0].text.startswith(MINUS) or not parts.scales:
+        made = (Run("("), *made, Run(")"))
+    return put_in(moment, parts, parts.target, found), Run(f" {sign} ", "muted"), *made

@@ -13,11 +13,12 @@ from cnnviz.scene.letters import as_product
 from cnnviz.scene.marks import Role, Run
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
-from cnnviz.scene.numbers import MINUS, brief, decimals, full, number, scaled, superscript
+from cnnviz.scene.numbers import brief, decimals, full, in_line, is_zero, number, scaled, superscript
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operands import Anatomy, Operand
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.state import state
 
 _SIGNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\s*\*\*\s*(\(-\d+\)|\d+)(?![\d.])"), lambda found: superscript(found[1].strip("()"))),
@@ -26,6 +27,9 @@ _SIGNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile("-"), "−"),
 )
 
+
+# A minus that belongs to the number behind it, at the end of what stands before the number.
+_OWN_MINUS = re.compile(r"(^|[-+*/(,<>=]|\bif|\belse)\s*-\s*$")
 
 # What an update replaces has one name for two numbers.
 OLD, NEW = "old", "new"
@@ -61,18 +65,22 @@ def with_numbers(
     for operand in parts.operands:
         if operand.start < at or operand.end > end:
             continue
-        runs.append(Run(signs(parts.text[at : operand.start])))
-        runs.append(
-            _put_in(moment, parts, operand, scope, bare) if operand.name != skip else Run(operand.name)
-        )
-        runs[-1] = _in_brackets(runs[-1], parts.text[begun : operand.start], parts.text[operand.end : end])
+        run = put_in(moment, parts, operand, scope, bare) if operand.name != skip else Run(operand.name)
+        left, right = parts.text[begun : operand.start], parts.text[operand.end : end]
+        between = parts.text[at : operand.start]
+        if is_zero(run.text) and _OWN_MINUS.search(left):  # minus zero is zero
+            between = between.rstrip().removesuffix("-")
+        runs.append(Run(signs(between)))
+        runs.append(_in_brackets(run, left, right))
         at = operand.end
     runs.append(Run(signs(parts.text[at:end])))
     shown = tuple(run for run in runs if run.text)
     return as_product(shown) if moment.letters else shown
 
 
-def _put_in(moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
+def put_in(
+    moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool = False
+) -> Run:
     """Return what stands in place of a cell or a scalar: its number, or in letters its name."""
     value = scope.get(operand.name)
     if not moment.letters or (not operand.index and isinstance(value, int | np.integer)):
@@ -95,13 +103,31 @@ def _role_in(moment: Moment, parts: Anatomy, operand: Operand) -> Role:
     return "parameter" if age_of(moment, parts, operand) == OLD else role_of(moment.operation, operand.name)
 
 
-def _in_brackets(run: Run, before: str, after: str) -> Run:
-    """Put a negative number into brackets behind a sign, and before a power."""
-    signed = before.rstrip()[-1:] in tuple("+-*/") or after.lstrip().startswith("**")
-    return run._replace(text=f"({run.text})") if signed and run.text.startswith(MINUS) else run
+def _in_brackets(run: Run, left: str, right: str) -> Run:
+    """Put a number into brackets where what stands around it in the listing's line asks for them."""
+    sign, raised = left.rstrip()[-1:], right.lstrip().startswith("**")
+    return run._replace(text=in_line(run.text, sign if sign in "+-*/" else "", raised))
 
 
-def term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+def sign_of(parts: Anatomy) -> str:
+    """Return the sign with which a line adds to what is there, or takes off it; empty for any other line."""
+    return "+" if "+=" in parts.text else "−" if "-=" in parts.text else ""
+
+
+def before(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> dict[str, Any]:
+    """Return what a line found: what it changes is there as it was before, if the line reads it."""
+    offset, changed = moment.step.offset, parts.target.name
+    reads = changed in {operand.name for operand in parts.operands} or sign_of(parts)
+    if not reads or offset == 0:
+        return scope
+    there = state(moment.operation, offset - 1)
+    return {
+        **scope,
+        **{name: value for name, value in {**there.arrays, **there.variables}.items() if name == changed},
+    }
+
+
+def term(moment: Moment, parts: Anatomy, scope: dict[str, Any], bare: bool) -> tuple[Run, ...]:
     """Return one term with its numbers: of a choice what is chosen, of a maximum what is compared.
 
     In letters nothing is known by which to choose; the first is what a choice is about.
@@ -109,11 +135,11 @@ def term(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ..
     if parts.choice is not None and moment.letters:
         return with_numbers(moment, parts, scope, parts.choice.then)
     if parts.choice is not None:
-        return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=True)
+        return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=bare)
     rivals = compared(parts)
     if rivals:
-        return with_numbers(moment, parts, scope, rivals, bare=True)
-    return with_numbers(moment, parts, scope, skip=parts.target.name, bare=True)
+        return with_numbers(moment, parts, scope, rivals, bare=bare)
+    return with_numbers(moment, parts, scope, skip=parts.target.name, bare=bare)
 
 
 def compared(parts: Anatomy) -> tuple[int, int] | None:

@@ -119,6 +119,28 @@ def scaled(value: Value, places: int, power: int) -> str:
     return brief(value) if "·" in text else f"{text}·{power_of_ten(power)}"
 
 
+def in_line(text: str, sign: str = "", raised: bool = False) -> str:
+    """Put a number into brackets where, in a line of others, it would be read as another or badly.
+
+    Parameters
+    ----------
+    text : str
+        The number as written.
+    sign : str
+        What stands before it, of + − · / as Python writes them; empty where there is none.
+    raised : bool
+        Whether a power of it is taken: (−2)², and (1.00·10⁻⁵)².
+    """
+    negative, product = text.startswith(MINUS), "·" in text
+    wrong = (negative or product) if raised or sign in ("*", "/") else negative and sign in ("+", "-")
+    return f"({text})" if wrong else text
+
+
+def is_zero(text: str) -> bool:
+    """Return whether a number is written as 0."""
+    return not text.partition("·")[0].strip("0.")
+
+
 def power_of_ten(power: int) -> str:
     """Write a power of ten: ``10⁻⁵``."""
     return "10" + superscript(str(power))

@@ -9,16 +9,18 @@ from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Run, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbered import (
+    before,
     compared,
     name_of,
     result_of,
     scope_of,
+    sign_of,
     signs,
     term,
     with_numbers,
 )
-from cnnviz.scene.numbers import MINUS, power_of_ten
-from cnnviz.scene.terms import Terms, term_variables
+from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
+from cnnviz.scene.terms import Terms
 from cnnviz.text import tr
 from cnnviz.trace.additions import additions
 from cnnviz.trace.looptree import Loop
@@ -36,31 +38,31 @@ def draw_sum(
     moment: Moment, found: Terms, second: Box, third: Box, unit: float, scope: dict[str, Any]
 ) -> list[Mark]:
     """Draw the terms of the cell in work with the current one marked, and the sum so far."""
-    parts = anatomy(moment.operation.tree, found.line)
-    assert parts is not None
-    start = _start(moment, parts, scope)
-    page = _page(found, _most_in_letters(moment, parts, bool(start), second.w, unit))
-    written = [term(moment, parts, {**scope, **term_variables(moment, found, k)}) for k in page]
+    lines = _anatomies(moment, found)
+    start = _start(moment, lines, scope)
+    page = _page(found, _most_in_letters(moment, lines, bool(start), second.w, unit))
+    written = [_term(moment, found, lines, scope, k) for k in page]
     start = start if page.start == 0 else ()
     # One width and one size for all, so that nothing moves from one term to the next.
-    longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, parts))
+    longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, lines))
     gap, dots = 22 * unit, (0.0 if len(page) == found.count else 26 * unit)
-    sign = "," if _apart(found, parts) else "+" if "+=" in parts.text else "−" if "-=" in parts.text else ","
-    taken_off = sign == "−" and page.start == 0 and not start
+    listed = _sign(found, lines, 0) == ","
+    # Before the first term of a page stands no sign that goes without saying.
+    leading = not start and _sign(found, lines, page.start) == "−"
     wide = 62 if sum(len(run.text) for run in start) <= 7 else 104
-    lead = wide * unit + gap if start else gap if taken_off else dots
+    lead = wide * unit + gap if start else (dots if page.start else 0.0) + gap if leading else dots
     # What is only listed stands close together; so a comma follows its number.
-    widest = 230 * unit if sign != "," else 13 * unit * longest + gap
+    widest = 13 * unit * longest + gap if listed else 230 * unit
     # After the last term no sign stands; before dots there does.
     room = second.w - lead - dots + (gap if page.stop == found.count else 0.0)
     widths = [min(room / len(page), widest)] * len(page)
     size = min(20 * unit, (widths[0] - gap) / (0.56 * longest))
     in_row = len(page)
-    if size < _SMALLEST_IN_ONE_ROW * unit and parts.choice is None and not moment.letters:
-        in_row = _in_two_rows(len(page), found.loops[-1].count)
+    if size < _SMALLEST_IN_ONE_ROW * unit and lines[0].choice is None and not moment.letters:
+        in_row = _in_two_rows(len(page), found.inner)
         widths = [min((room - gap) / in_row, widest)] * len(page)  # a sign stands behind the first row, too
         size = min(17.5 * unit, (widths[0] - gap) / (0.56 * longest))
-    if parts.choice is not None and sign != ",":  # most are 0: the others get the room
+    if lines[0].choice is not None and not listed:  # most are 0: the others get the room
         lengths = [max(3.0, _length(moment, runs)) for runs in written]
         size = min(20 * unit, (room / len(page) - gap) * len(page) / (0.56 * sum(lengths)))
         widths = [gap + 0.56 * size * length for length in lengths]
@@ -69,11 +71,11 @@ def draw_sum(
     marks: list[Mark] = []
     if start:
         marks.append(Label(Box(second.x, second.y, lead - gap, high), start, size))
-        marks.append(_between(Box(second.x + lead - gap, second.y, gap, high), sign, unit))
-    elif taken_off:
-        marks.append(_between(Box(second.x, second.y, gap, high), sign, unit))
     elif page.start > 0:
         marks.append(label(Box(second.x, second.y, dots, high), "…", 22 * unit, "muted"))
+    if start or leading:
+        first = Box(second.x + lead - gap, second.y, gap, high)
+        marks.append(_between(first, _sign(found, lines, page.start), unit))
     for k, runs in zip(page, written, strict=True):
         n = k - page.start
         row = n // in_row
@@ -87,11 +89,35 @@ def draw_sum(
         marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
             after = box._replace(x=box.right, w=gap)
-            marks.append(_between(after, sign, unit, "left" if sign == "," else "center"))
+            sign = _sign(found, lines, k + 1)
+            marks.append(_between(after, sign, unit, "left" if listed else "center"))
     if page.stop < found.count:
         after = box._replace(x=box.right + gap, w=dots)
         marks.append(label(after, "…", 22 * unit, "muted"))
-    return marks + _sum_so_far(moment, found, parts, third, unit, scope)
+    return marks + _sum_so_far(moment, found, lines, third, unit, scope)
+
+
+def _anatomies(moment: Moment, found: Terms) -> tuple[Anatomy, ...]:
+    """Return the lines that take the terms, taken apart."""
+    parts = (anatomy(moment.operation.tree, line) for line in found.lines)
+    return tuple(part for part in parts if part is not None)
+
+
+def _sign(found: Terms, lines: tuple[Anatomy, ...], k: int) -> str:
+    """Return what stands before the k-th term: its sign, or a comma between terms that are only listed."""
+    sign = sign_of(lines[k % len(lines)])
+    return sign if sign and not _apart(found, lines) else ","
+
+
+def _term(
+    moment: Moment, found: Terms, lines: tuple[Anatomy, ...], scope: dict[str, Any], k: int
+) -> tuple[Run, ...]:
+    """Return the k-th term; one that is taken off is in brackets where it begins with a minus of its own."""
+    bare = _power(moment, lines) is not None
+    own = term(moment, lines[k % len(lines)], {**scope, **found.variables_of(k)}, bare)
+    if _sign(found, lines, k) == "−" and own[0].text.startswith(MINUS):
+        return (Run("("), *own, Run(")"))
+    return own
 
 
 def _in_two_rows(count: int, inner: int) -> int:
@@ -100,34 +126,43 @@ def _in_two_rows(count: int, inner: int) -> int:
     return -(-(count // whole) // 2) * whole
 
 
-def _apart(found: Terms, parts: Anatomy) -> bool:
+def _apart(found: Terms, lines: tuple[Anatomy, ...]) -> bool:
     """Return whether the terms do not make one sum, because each is added to a cell of its own."""
     taken = {loop.variable for loop in found.loops}
-    return any(name in taken for code in parts.target.index for name in code.co_names)
+    return any(name in taken for code in lines[0].target.index for name in code.co_names)
 
 
 def _between(box: Box, sign: str, unit: float, align: Align = "center") -> Label:
     return label(box, sign, 18 * unit, "muted", align=align)
 
 
-def _start(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
-    """Return what a sum starts with, if that is a cell of an array: a bias."""
+def _start(moment: Moment, lines: tuple[Anatomy, ...], scope: dict[str, Any]) -> tuple[Run, ...]:
+    """Return what a sum starts with, if that is more than a number in the listing: a bias."""
     for statement in moment.operation.cells.block.statements:
         if isinstance(statement, Loop):
             break
         begun = anatomy(moment.operation.tree, statement.number)
-        if begun and begun.target.name == parts.target.name and any(o.index for o in begun.operands):
-            alike = _power(moment, begun) == _power(moment, parts)
+        if begun and begun.target.name == lines[0].target.name and any(o.index for o in begun.operands):
+            listed = not sign_of(lines[0])  # with its terms, in whose power of ten it is, too
+            alike = listed and _power_of(moment, begun) == _power(moment, lines) is not None
             start = with_numbers(moment, begun, scope, bare=alike)
             return start if start[0].text != ZERO or not moment.letters else ()
     return ()
 
 
-def _power(moment: Moment, parts: Anatomy) -> int:
-    """Return the power of ten of a line's product, where its factors are written without theirs."""
-    if moment.letters:
-        return 0
-    return sum(moment.look(operand.name).power for operand in parts.operands if operand.index)
+def _power(moment: Moment, lines: tuple[Anatomy, ...]) -> int | None:
+    """Return the power of ten that is said once for all terms; None where each number says its own."""
+    powers = {_power_of(moment, parts) for parts in lines}
+    return powers.pop() if len(powers) == 1 else None
+
+
+def _power_of(moment: Moment, parts: Anatomy) -> int | None:
+    """Return the power of ten of a line's product, if its factors are written without theirs."""
+    if moment.letters or not parts.scales:
+        return None
+    begun, end = parts.choice.then if parts.choice else (parts.right, len(parts.text))
+    cells = (operand for operand in parts.operands if operand.index and begun <= operand.start < end)
+    return sum(moment.look(cell.name).power for cell in cells)
 
 
 def _length(moment: Moment, runs: tuple[Run, ...]) -> float:
@@ -135,18 +170,28 @@ def _length(moment: Moment, runs: tuple[Run, ...]) -> float:
     return sum(name_width(run.text) / 0.6 if moment.letters else len(run.text) for run in runs)
 
 
-def _usual_length(moment: Moment, parts: Anatomy) -> int:
+def _usual_length(moment: Moment, lines: tuple[Anatomy, ...]) -> int:
     """Return how many characters a product's term can take, whatever its numbers."""
-    cells = [operand for operand in parts.operands if operand.index]
-    if parts.choice is not None or len(cells) != 2 or moment.letters:
+    cells = [operand for operand in lines[0].operands if operand.index]
+    if lines[0].choice is not None or len(cells) != 2 or moment.letters:
         return 1
     return sum(moment.look(operand.name).width for operand in cells) + 1
 
 
-def _most_in_letters(moment: Moment, parts: Anatomy, starts: bool, width: float, unit: float) -> int | None:
+def _most_in_letters(
+    moment: Moment, lines: tuple[Anatomy, ...], starts: bool, width: float, unit: float
+) -> int | None:
     """Return how many of the longest terms in letters can be read side by side; None for numbers."""
     if not moment.letters:
         return None
+    longest = max(_length_in_letters(moment, parts) for parts in lines)
+    gap = 22 * unit
+    room = width - (104 if starts else 26) * unit - 26 * unit
+    return max(1, int(room / (_SMALLEST_TERM * unit * longest + gap)))
+
+
+def _length_in_letters(moment: Moment, parts: Anatomy) -> float:
+    """Return how wide the longest term of a line is in letters, in parts of its size."""
     begun, end = compared(parts) or (parts.choice.then if parts.choice else (parts.right, len(parts.text)))
     longest, at = 0.0, begun
     for operand in parts.operands:
@@ -154,10 +199,7 @@ def _most_in_letters(moment: Moment, parts: Anatomy, starts: bool, width: float,
             name = moment.names.longest(operand.name) if operand.index else operand.name
             longest += name_width(signs(parts.text[at : operand.start]) + name)
             at = operand.end
-    longest += name_width(signs(parts.text[at:end]))
-    gap = 22 * unit
-    room = width - (104 if starts else 26) * unit - 26 * unit
-    return max(1, int(room / (_SMALLEST_TERM * unit * longest + gap)))
+    return longest + name_width(signs(parts.text[at:end]))
 
 
 def _page(found: Terms, most: int | None) -> range:
@@ -173,7 +215,7 @@ def _page(found: Terms, most: int | None) -> range:
         if found.current or found.done == found.count
         else min(found.done, found.count - 1)
     )
-    inner = found.loops[-1].count
+    inner = found.inner
     length = inner * max(1, 9 // inner) if inner <= 10 else 8
     if most is not None and length > most:
         length = most // inner * inner or most
@@ -183,18 +225,19 @@ def _page(found: Terms, most: int | None) -> range:
 
 def _what_was_there(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
     """Return what a line that adds to a cell found there, and what it adds: ``0.51 + 0.20 = ``."""
-    array, place = parts.target.name, parts.target.place(scope)
+    array = parts.target.name
     (added,) = additions(moment.operation, array, (moment.step.offset,))
-    before = moment.text(array, float(scope[array][place]) - added.value)
-    more = moment.text(array, added.value)
-    more = f"({more})" if more.startswith(MINUS) else more
-    return Run(before, "ink"), Run(" + ", "muted"), Run(more, "ink"), Run(" = ", "muted")
+    there = before(moment, parts, scope)[array][parts.target.place(scope)]
+    more = in_line(moment.text(array, added.value), "+")
+    texts = ((moment.text(array, there), "ink"), (" + ", "muted"), (more, "ink"), (" = ", "muted"))
+    return tuple(Run(text, role) for text, role in texts)
 
 
 def _sum_so_far(
-    moment: Moment, found: Terms, parts: Anatomy, box: Box, unit: float, scope: dict[str, Any]
+    moment: Moment, found: Terms, lines: tuple[Anatomy, ...], box: Box, unit: float, scope: dict[str, Any]
 ) -> list[Mark]:
-    name = parts.target.name
+    target = lines[0].target
+    name = target.name
     marks: list[Mark] = []
     left = box._replace(w=box.w - 210 * unit) if moment.letters else box  # beside what is said at the right
     now = anatomy(moment.operation.tree, moment.state.line)
@@ -203,24 +246,26 @@ def _sum_so_far(
         runs: tuple[Run, ...] = (Run(f"{place} = ", "muted"),)
         result, made = result_of(moment, now, scope), with_numbers(moment, now, scope)
         plain = now.text[now.right :] == name
-        if _apart(found, parts):
+        if _apart(found, lines):
             runs += () if moment.letters else _what_was_there(moment, now, scope)
-        elif not parts.target.index and not plain and [run.text for run in made] != [result]:
+        elif not target.index and not plain and [run.text for run in made] != [result]:
             runs += (*made, Run(" = ", "muted"))
         if moment.letters and plain:
             result = sum_in_letters(moment, found)
-        elif moment.letters and _apart(found, parts):
+        elif moment.letters and _apart(found, lines):
             result += " + " + "".join(run.text for run in made)
         marks.append(Label(left, (*runs, Run(result, "written", True)), 30 * unit, once=True))
-    elif not parts.target.index and name in scope:
-        text = sum_in_letters(moment, found) if moment.letters else result_of(moment, parts, scope)
+    elif not target.index and name in scope:
+        text = sum_in_letters(moment, found) if moment.letters else result_of(moment, lines[0], scope)
         runs = (
             Run(f"{name} = ", "muted"),
             Run(text, "written" if found.done == found.count else "ink", True),
         )
         marks.append(Label(left, runs, 30 * unit, once=True))
     progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
-    power = _power(moment, parts)
+    if found.count == 1:
+        progress = tr("after {done} of 1 term", done=found.done)
+    power = _power(moment, lines)
     if power:
         progress = tr("each · {power}, {progress}", power=power_of_ten(power), progress=progress)
     marks.append(label(box, progress, 18 * unit, "muted", align="right"))
@@ -230,18 +275,17 @@ def _sum_so_far(
 @remembered(4)  # two panes show it
 def sum_in_letters(moment: Moment, found: Terms) -> str:
     """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
-    parts, scope = anatomy(moment.operation.tree, found.line), scope_of(moment)
-    assert parts is not None
-    sign = " + " if "+=" in parts.text else " − " if "-=" in parts.text else ", "
+    lines, scope = _anatomies(moment, found), scope_of(moment)
     taken = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
-    texts = [
-        "".join(run.text for run in term(moment, parts, {**scope, **term_variables(moment, found, k)}))
-        for k in taken
-    ]
+    texts = ["".join(run.text for run in _term(moment, found, lines, scope, k)) for k in taken]
+    if not sign_of(lines[0]):
+        texts[1:1] = ["…"] if len(taken) < found.done else []
+        return f"max({', '.join(texts)})" if texts and "max(" in lines[0].text else lines[0].target.name
+    start = "".join(run.text for run in _start(moment, lines, scope))
+    signed = [(sign_of(lines[k % len(lines)]), text) for k, text in zip(taken, texts, strict=True)]
     if len(taken) < found.done:
-        texts.insert(1, "…")
-    if sign == ", ":
-        return f"max({sign.join(texts)})" if texts and "max(" in parts.text else parts.target.name
-    start = "".join(run.text for run in _start(moment, parts, scope))
-    whole = sign.join([*filter(None, [start]), *texts]) or ZERO
-    return MINUS + whole if sign == " − " and texts and not start else whole
+        signed.insert(1, (sign_of(lines[1 % len(lines)]), "…"))
+    whole = start + "".join(f" {sign} {text}" for sign, text in signed)
+    if whole.startswith(" − "):
+        return MINUS + whole[3:]
+    return whole.removeprefix(" + ") or ZERO

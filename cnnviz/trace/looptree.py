@@ -271,7 +271,8 @@ class _Reader:
                 read.append(self._loop(statement, depth))
             else:
                 is_cell = not self.writes_arrays or (bool(writes) and statement is writes[-1])
-                is_term = is_cell or (innermost and statement is statements[-1])
+                adds = isinstance(statement, ast.AugAssign)
+                is_term = is_cell or (innermost and (adds or statement is statements[-1]))
                 read.append(self._line(statement, is_term, is_cell))
         return Block(tuple(read))
 

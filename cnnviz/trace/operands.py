@@ -104,6 +104,9 @@ class Anatomy(Struct, frozen=True):
         Where the right-hand side begins in the text.
     choice : Choice or None
         What it is if the right-hand side is a conditional expression.
+    scales : bool
+        Whether the right-hand side is a product of its cells: written with each of them in a power of ten
+        left off, it is itself but for those powers.
     """
 
     text: str
@@ -111,6 +114,7 @@ class Anatomy(Struct, frozen=True):
     operands: tuple[Operand, ...]
     right: int
     choice: Choice | None = None
+    scales: bool = False
 
 
 @cache
@@ -124,7 +128,12 @@ def anatomy(tree: LoopTree, line: int) -> Anatomy | None:
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
     found = [_operand(node, text, guards) for node, guards in _outermost(statement.value)]
     return Anatomy(
-        text, _operand(target, text), tuple(found), statement.value.col_offset, _choice(statement.value)
+        text,
+        _operand(target, text),
+        tuple(found),
+        statement.value.col_offset,
+        _choice(statement.value),
+        _scales(statement.value, ast.unparse(target)),
     )
 
 
@@ -171,6 +180,20 @@ def _span(node: ast.expr) -> tuple[int, int]:
 
 def _condition(node: ast.IfExp) -> CodeType:
     return compile(ast.fix_missing_locations(ast.Expression(node.test)), "<condition>", "eval")
+
+
+def _scales(node: ast.AST, so_far: str) -> bool:
+    """Return whether an expression is a product of cells, or the larger of what is `so_far` and a product."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _scales(node.left, so_far) and _scales(node.right, so_far)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        cells = any(isinstance(part, ast.Subscript) for part in ast.walk(node.right))
+        return _scales(node.left, so_far) and not cells
+    if isinstance(node, ast.IfExp):
+        return _scales(node.body, so_far) and isinstance(node.orelse, ast.Constant)
+    if isinstance(node, ast.Call) and len(node.args) == 2:
+        return ast.unparse(node.func) == "max" and ast.unparse(node.args[0]) == so_far
+    return isinstance(node, ast.Subscript | ast.Name | ast.Constant)
 
 
 def _outermost(node: ast.AST, guards: Guards = ()) -> list[tuple[ast.Subscript | ast.Name, Guards]]:

@@ -165,6 +165,14 @@ def turned(x, y, C, H, W):
                 y[c, j, i] = 2*x[c, i, j]
 
 
+def two_lines(x, y, E, N):
+    total = 0.0
+    for n in range(N):
+        total -= x[n]
+        total += x[n] * y[n]
+    E[0] = total
+
+
 # fmt: on
 
 
@@ -172,6 +180,13 @@ def unknown() -> Program:
     x = np.random.default_rng(6).normal(size=(2, 3, 4))
     given = {"x": x, "C": 2, "H": 3, "W": 4}
     return Program([Call("turn", "turn", "forward", turned, given, {"y": 2 * x.transpose(0, 2, 1)})])
+
+
+def shared_sum() -> Program:
+    """Two lines that add to one sum, the first of them with a minus."""
+    x, y = np.array([1.5, -2.0, 0.0, 0.5, 3.0, -1.0, 2.5]), np.array([2.0, 0.5, 1.0, -1.0, 0.0, 4.0, -3.0])
+    given = {"x": x, "y": y, "N": 7}
+    return Program([Call("sum", "sum", "forward", two_lines, given, {"E": np.array([(x * y - x).sum()])})])
 
 
 def chain() -> Program:
@@ -221,6 +236,7 @@ _MAKERS: dict[str, Callable[[], Program]] = {
         tiny,
         scattered,
         unknown,
+        shared_sum,
         chain,
         pictures,
         descents,

@@ -102,8 +102,8 @@ def written_term(at: Moment) -> str:
 
 
 def behind_a_sign(said_number: str) -> str:
-    """A number as it is written behind a sign: a negative one in brackets, as on the board."""
-    return f"({said_number})" if said_number.startswith("−") else said_number
+    """A number as it is written behind a ·: one that is negative, or a product itself, in brackets."""
+    return f"({said_number})" if said_number.startswith("−") or "·" in said_number else said_number
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,30 @@ def test_a_sum_begins_with_the_bias():
     at, frame = frame_at("digits", "fc", program("digits").operation("fc").find(line=5, n=2))
     assert text(rows(frame)[1][0]) == at.look("b").bare(at.state.arrays["b"][2])
     assert text(rows(frame)[1][1]) == "+"
+
+
+def test_a_sum_of_one_term_says_what_the_term_is_added_to():
+    """10 + 3 · 2 = 16."""
+    network = Network([("fc", Linear(1, 1))], (1,))
+    network.load({"fc.w": np.array([[3.0]]), "fc.b": np.array([10.0])}, "here")
+    made = Program(network.calls(network.run(np.array([2.0]))))
+    frame = compose(made, made.find("fc", line=5), view(made))
+    assert [text(mark) for mark in rows(frame)[1]] == ["10", "+", "3·2"]
+    assert [text(mark) for mark in rows(frame)[2]] == ["acc = 16", "after 1 of 1 term"]
+
+
+def test_lines_that_add_to_one_sum_take_its_terms_in_turn():
+    made = program("shared_sum").operation("sum")
+    _, frame = frame_at("shared_sum", "sum", made.find(line=5, n=1))
+    assert [text(mark) for mark in rows(frame)[1]][:9] == [
+        *("−", "1.50", "+", "1.50·2.00", "−", "(−2.00)", "+", "−2.00·0.50", "−")
+    ]
+    assert text(terms_shown(frame)[3]) == "−2.00·0.50"
+    assert current(frame).contains(*terms_shown(frame)[3].box.center)
+    assert [text(mark) for mark in rows(frame)[2]] == ["total = 2.50", "after 4 of 14 terms"]
+    _, frame = frame_at("shared_sum", "sum", made.find(line=4, n=4))
+    signs = [text(mark) for mark in rows(frame)[1] if text(mark) in SIGNS]
+    assert signs[:2] == ["…", "−"], "on a later page, too, the first term has its sign"
 
 
 def test_numbers_of_unlike_powers_say_theirs():

@@ -9,6 +9,7 @@ from cnnviz.engine.layers.softmax import softmax
 from cnnviz.errors import CnnvizError
 from cnnviz.trace.looptree import Line, Loop, read_listing, walk
 from tests.cases import ALL_CALLS
+from tests.scene.programs import two_lines
 
 
 def listing(source):
@@ -32,7 +33,8 @@ def test_tree_has_the_listings_own_lines():
 
 
 @pytest.mark.parametrize(
-    ("function", "terms", "cells"), [(conv2d, [9, 10], [10]), (softmax, [4, 7, 8, 10], [7, 10])]
+    ("function", "terms", "cells"),
+    [(conv2d, [9, 10], [10]), (softmax, [4, 7, 8, 10], [7, 10]), (two_lines, [4, 5, 6], [6])],
 )
 def test_terms_and_cells_are_read_off(function, terms, cells):
     lines = [node for node in walk(read_listing(function).body) if isinstance(node, Line)]

@@ -366,7 +366,7 @@ def _float_text(moment: Moment, name: str) -> str:
     if not moment.letters:
         return scalar_text(moment, moment.state.variables[name], name)
     found = terms(moment)
-    parts = anatomy(moment.operation.tree, found.line) if found and moment.terms_begun else None
+    parts = anatomy(moment.operation.tree, found.lines[0]) if found and moment.terms_begun else None
     if found is None or parts is None or parts.target.name != name:
         return name
     whole = sum_in_letters(moment, found)

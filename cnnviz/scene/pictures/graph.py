@@ -15,7 +15,7 @@ from cnnviz.engine.expression import Edge, Graph, Node, read_expression
 from cnnviz.scene.conditions import taken
 from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run, Spot
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbers import as_formula, brief
+from cnnviz.scene.numbers import as_formula, brief, in_line
 from cnnviz.scene.pictures.graph_pages import SIZES, STRIP, page_of, strip
 from cnnviz.scene.pictures.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
 from cnnviz.text import tr
@@ -226,7 +226,7 @@ class _Drawing(Struct, frozen=True, eq=False):
             return []
         edges = [edge for edge in known.graph.edges if edge.operand == name]
         parts = [brief(known.part(edge)) for edge in edges if edge in known.used]
-        parts = [part if k == 0 else _in_brackets(part) for k, part in enumerate(parts)]
+        parts = [part if k == 0 else in_line(part, "+") for k, part in enumerate(parts)]
         whole = len(parts) == len(edges)
         text = brief(known.gradients[name]) if whole else "…"
         head = f"∂{known.graph.result}/∂{name}"
@@ -276,17 +276,13 @@ def _chain_rule(known: _Known, box: Box, unit: float) -> list[Mark]:
     )
     if known.moment.letters:
         symbol = as_formula(taken(edge.local, known.values)[0])
-        local = Run(f"({symbol})" if " " in symbol else symbol)
+        local = Run(f"({symbol})" if " " in symbol else in_line(symbol, "*"))
         return [Label(box, (*runs, come, Run(" · ", "muted"), local), 25 * unit)]
     runs += (
         Run(brief(known.gradients[edge.node]), "backward"),
         Run(" · ", "muted"),
-        Run(_in_brackets(brief(known.graph.local(edge, known.values)))),
+        Run(in_line(brief(known.graph.local(edge, known.values)), "*")),
         Run("  =  ", "muted"),
         Run(brief(known.part(edge)), "backward", True),
     )
     return [Label(box, runs, 25 * unit)]
-
-
-def _in_brackets(number: str) -> str:
-    return f"({number})" if number.startswith("−") else number

@@ -1,0 +1,279 @@
+"""What is shown can be reckoned again by hand: every line with its numbers put in comes to what is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from cnnviz.engine.expression import read_expression
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.lesson.lesson import lesson_names, load_lesson
+from cnnviz.scene import arithmetic
+from cnnviz.scene.frame import moment
+from cnnviz.scene.marks import Box, Label, Rect
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import full
+from cnnviz.trace.program import Program
+from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, network_for
+from tests.scene.programs import NAMES, fresh, telling_offsets
+from tests.scene.reckoning import Interval, NotReckonableError, equal_sides, plus, reckon, times
+
+PANEL = Box(0, 0, 1140, 170)
+
+
+def panel_rows(at: Moment) -> tuple[list[list[Label]], list[Box]]:
+    """The labels of the panel in its three rows, as they are read, and the box around the term in hand."""
+    marks = arithmetic.draw(at, PANEL, 1.0)
+    rows: list[list[Label]] = [[], [], []]
+    inner = PANEL.inset(22, 12)
+    for mark in marks:
+        if isinstance(mark, Label):
+            rows[int((mark.box.center[1] - inner.y) / (inner.h / 3))].append(mark)
+    in_hand = [mark.box for mark in marks if isinstance(mark, Rect) and mark.fill == "source_fill"]
+    return [sorted(row, key=lambda mark: (mark.box.y, mark.box.x)) for row in rows], in_hand
+
+
+def text(mark: Label) -> str:
+    return "".join(run.text for run in mark.runs)
+
+
+class Shown:
+    """The arithmetic of one step, as a reader takes it in."""
+
+    def __init__(self, at: Moment) -> None:
+        (head, middle, last), in_hand = panel_rows(at)
+        self.headline = text(head[0])
+        self.is_sum = bool(last) and text(last[-1]).endswith(("terms", "term"))
+        self.middle, self.last = middle, last
+        self.wholes_are_rounded = not at.operation.tree.arrays or any(
+            at.look(name).places == 0 and not np.array_equal(values, np.round(values))
+            for name, values in at.state.arrays.items()
+        )
+        given = [v for v in at.operation.call.given.values() if isinstance(v, float) and np.ndim(v) == 0]
+        self.exact = set(map(full, given)) if at.operation.tree.arrays else set()
+        self.digits = 0 if at.operation.tree.arrays else 4
+        self.in_hand = [mark for mark in middle if any(box.contains(*mark.box.center) for box in in_hand)]
+
+    def text(self, mark: Label) -> str:
+        """What a label says, with a point behind whole numbers that were rounded."""
+        return "".join(
+            re.sub(r"^(\(?−?\d+)(?=\)?$|·)", r"\1.", run.text)
+            if self.wholes_are_rounded
+            and run.role in ("source", "parameter", "written", "forward", "backward")
+            else run.text
+            for run in mark.runs
+        )
+
+    def reckon(self, said: str) -> Interval:
+        return reckon(said, self.exact, self.digits)
+
+    @property
+    def power(self) -> Interval:
+        """The power of ten that all terms have."""
+        said = text(self.last[-1])
+        return self.reckon(said.partition(",")[0].removeprefix("each · ")) if said.startswith("each") else one
+
+    @property
+    def sides(self) -> list[Interval]:
+        """What is said to be equal, in the last row; its name left off."""
+        _, *sides = equal_sides(self.text(self.last[0]))
+        return [self.reckon(side) for side in sides]
+
+    def taken(self) -> tuple[str, str, bool]:
+        """What a sum begins with, its terms so far with their signs, and whether they are all."""
+        start, terms, sign, whole = "", "", "", True
+        for mark in self.middle:
+            said = self.text(mark)
+            if said == "…":
+                whole = whole and mark is not self.middle[0]
+            elif said in ("+", "−", ","):
+                sign = said
+            elif mark.align != "center":
+                start = said
+            elif any(run.role != "muted" for run in mark.runs):
+                terms += f" {'' if sign == '+' and not terms else sign} {said}"
+        return start, terms.strip(), whole
+
+
+one = Interval(1, 1)
+
+
+def equations(at: Moment, before: Moment | None) -> Iterator[tuple[str, Interval, Interval]]:
+    """What is said to be equal at a step: a name for it, and both sides."""
+    shown = Shown(at)
+    if not shown.is_sum:
+        if shown.last and text(shown.last[0]).startswith("= "):
+            yield (
+                "line",
+                shown.reckon(shown.text(shown.middle[0])[2:]),
+                shown.reckon(shown.text(shown.last[0])[2:]),
+            )
+        return
+    sides = shown.sides if len(shown.last) == 2 else []
+    yield from (("chain", left, right) for left, right in pairwise(sides))
+    added = "+=" in shown.headline and "[" in shown.headline.partition("+=")[0]
+    start, terms, whole = shown.taken()
+    if added or len(sides) != 1 or not (terms or start):
+        return
+    name = text(shown.last[0]).partition(" = ")[0]
+    name = shown.headline.rpartition(" = ")[2] if "[" in name else name  # of a cell, what is written there
+    lines = [line.strip() for line in at.operation.tree.source]
+    if not any(line.startswith((f"{name} += ", f"{name} -= ")) for line in lines):
+        values = [
+            times(shown.reckon(part), shown.power) for part in f"{start},{terms}".split(",") if part.strip()
+        ]
+        if whole and any(line.startswith(f"{name} = max(") for line in lines):
+            yield "largest", Interval(max(v.low for v in values), max(v.high for v in values)), sides[0]
+    elif whole:
+        total = times(shown.reckon(terms), shown.power) if terms else Interval(0, 0)
+        first = shown.reckon(start) if start else Interval(0, 0)
+        yield "sum", plus(first, total), sides[0]
+    elif before is not None and shown.in_hand:
+        (mark,) = shown.in_hand
+        previous = Shown(before)
+        if previous.is_sum and len(previous.last) == 2 and len(previous.sides) == 1:
+            own = times(shown.reckon(shown.text(mark)), shown.power)
+            sign = text(previous_sign(shown.middle, mark))
+            step = own if sign != "−" else Interval(-own.high, -own.low)
+            yield "step of a sum", plus(previous.sides[0], step), sides[0]
+
+
+def previous_sign(row: list[Label], mark: Label) -> Label:
+    return row[row.index(mark) - 1] if row.index(mark) else mark
+
+
+def assert_reckoned(program: Program) -> None:
+    """Reckon telling steps of each operation again, whatever is wrong told together."""
+    wrong: list[str] = []
+    for operation in program.operations:
+        count = 0
+        for offset in telling_offsets(operation):
+            step = program.start(operation.name) + offset
+            at, before = moment(program, step), moment(program, step - 1) if offset else None
+            for kind, left, right in equations(at, before):
+                count += 1
+                if not left.meets(right):
+                    said = [text(mark) for row in panel_rows(at)[0] for mark in row]
+                    wrong.append(f"{operation.name}, step {offset}, {kind}: {left} is not {right}, in {said}")
+        assert count, f"nothing of {operation.name} was reckoned"
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_calculator_takes_texts_as_they_are_read():
+    """What it would not find wrong, no test below would."""
+    for said, value in (
+        ("(1.00·10⁻⁵)²", 1e-10),
+        ("1.00·10⁻⁵²", 1e-52),
+        ("1 / (2.00·10⁻⁵)", 5e4),
+        ("1 / 2.00·10⁻⁵", 0.5e-5),
+        ("−2²", -4),
+        ("(−2)²", 4),
+        ("1 − 2 − 3", -4),
+        ("8 / 4 / 2", 1),
+        ("max(−1, 2·3)", 6),
+        ("1 if 2 == 2 else 5", 1),
+        ("0.9 ^ 2", 0.81),
+        ("exp(0)·log(1) + sqrt(4)", 2),
+    ):
+        low, high = reckon(said)
+        assert low <= value <= high and high - low <= 0.6 * abs(value), said
+    assert not reckon("0.50").meets(reckon("0.52"))
+    assert reckon("0.50").meets(reckon("0.51"))
+    assert not reckon("3·2").meets(reckon("16"))
+    with pytest.raises(NotReckonableError):
+        reckon("3·x")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_line_of_every_network_can_be_reckoned_again(name):
+    assert_reckoned(fresh(name))
+
+
+@pytest.mark.parametrize("name", lesson_names())
+def test_every_line_of_every_lesson_can_be_reckoned_again(name):
+    assert_reckoned(load_lesson(name).program)
+
+
+@pytest.mark.parametrize("call", [call for _, call in ALL_CALLS], ids=[label for label, _ in ALL_CALLS])
+def test_every_line_of_every_listing_can_be_reckoned_again(call):
+    assert_reckoned(Program([call]))
+
+
+# ---------------------------------------------------------------------------------------- awkward numbers
+
+SCALES = [1e-9, 1e-5, 2e-3, 1.0, 300.0, 1e6, 1e12]
+
+
+def awkward(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    """Zeros, ties, whole numbers, both signs, and some that are small beside the others."""
+    kinds = np.array([0.0, 0.0, 1.0, 1.0, -1.0, 2.0, -0.5, 0.125, -1e-4, 3e-7])
+    drawn = np.where(rng.random(shape) < 0.6, rng.choice(kinds, shape), rng.normal(size=shape))
+    return drawn * scale
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("case", [*CORNERS, *LAYERS])
+def test_awkward_numbers_of_layers_can_be_reckoned_again(case, scale):
+    rng = np.random.default_rng(9)
+    layer, shape = CORNERS[case]() if case in CORNERS else LAYERS[case](rng)
+    for parameter in layer.parameters.values():
+        parameter.value = awkward(rng, parameter.value.shape, scale if parameter.value.ndim > 1 else 1.0)
+    x = awkward(rng, (1, *shape), scale if case != "softmax" else min(scale, 5.0))
+    out = layer.output_shape(shape)
+    dy = awkward(rng, (1, *out), 1 / scale)
+    arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
+    arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0]}
+    arrays |= {name: values[0] for name, values in layer.extras.items()}
+    arrays |= {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
+    calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
+    if isinstance(layer, Conv2d):
+        calls.append(replace(layer.scatter_call(arrays), name="scattered"))
+    assert_reckoned(Program(calls))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_awkward_numbers_of_losses_and_updates_can_be_reckoned_again(loss, optimiser, scale):
+    kind, target = LOSSES[loss]
+    network, rng = network_for(kind(), OPTIMISERS[optimiser]()), np.random.default_rng(10)
+    for _, _, parameter in network.parameters():
+        parameter.value = awkward(rng, parameter.value.shape, min(scale, 3.0))
+    t = target(rng, 4) * (scale if loss == "half_squared_error" else 1.0)
+    for _ in range(2):
+        network.train_step(awkward(rng, (1, 3), min(scale, 3.0)), t[None])
+    tape = network.run(awkward(rng, (3,), min(scale, 3.0)), t)
+    assert_reckoned(Program(network.calls(tape)))
+
+
+EXPRESSIONS = [
+    "x ** 2 + 1",
+    "x / y",
+    "-x * y + x ** -2",
+    "-x - -y",
+    "x - y - (x - y)",
+    "(x + y) ** 3 / (x - y)",
+    "-x / -y",
+    "x * x * x + y",
+    "-x ** 2",
+    "relu(-x) * y",
+    "exp(-x) - log(y ** 2 + 1)",
+    "tanh(x) * sigmoid(-y)",
+    "x / 3 / y",
+    "x - 2.5 * (y + -3)",
+]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_awkward_numbers_of_expressions_can_be_reckoned_again(expression):
+    graph = read_expression(expression)
+    values = [-1e-5, 1e-5, 0.0, -2.0, 3.0, 0.37, 12345.678, -3e7, 4e-12]
+    for x in values:
+        for y in values if "y" in graph.inputs else [0.0]:
+            tape = graph.run({"x": x, "y": y} if "y" in graph.inputs else {"x": x})
+            assert_reckoned(Program(graph.calls(tape)))
