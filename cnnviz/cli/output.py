@@ -56,6 +56,8 @@ def streams() -> Iterator[bool]:
         Whether what is written to stderr can be seen.
     """
     missing = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
+    if missing:
+        _fill_numbers()
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         for name in missing:
             setattr(sys, name, nowhere)
@@ -64,6 +66,13 @@ def streams() -> Iterator[bool]:
         finally:
             for name in missing:
                 setattr(sys, name, None)
+
+
+def _fill_numbers() -> None:
+    """Have 0, 1 and 2 lead somewhere: what is opened next must not get them, for Qt may write to them."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
 
 
 def write_anything(*streams: Any) -> None:

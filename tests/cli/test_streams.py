@@ -93,12 +93,12 @@ sys.exit(cnnviz.app.main(words))
 """
 
 
-def opened(tmp_path, missing, *words):
+def opened(tmp_path, missing, *words, before=()):
     """What window a process without these streams opens: its status, the lesson, what is said in the bar."""
     told = tmp_path / "told"
     variables = {"QT_QPA_PLATFORM": "offscreen", "CNNVIZ_SETTINGS": str(tmp_path / "settings.ini")}
     done = subprocess.run(
-        [sys.executable, "-c", OPEN, told, missing, *words],
+        [*before, sys.executable, "-c", OPEN, told, missing, *words],
         cwd=tmp_path,
         env=os.environ | variables,
         capture_output=True,
@@ -130,6 +130,14 @@ def test_what_is_wrong_is_said_in_the_window_that_was_asked_for(tmp_path, words,
 
 def test_where_nothing_is_wrong_nothing_is_said(tmp_path):
     assert opened(tmp_path, BOTH, "relu") == (0, "relu", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs sh")
+def test_with_all_three_closed_what_is_opened_instead_is_not_written_to(tmp_path):
+    """Qt and the trial of the display write to 1 and 2, whatever those are."""
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    assert opened(tmp_path, "", "relu", before=closed) == (0, "relu", "")
+    assert not (tmp_path / "cnnviz-frames").exists()
 
 
 def test_where_a_complaint_is_heard_no_window_opens(tmp_path):
