@@ -21,6 +21,7 @@ from types import CodeType
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from cnnviz.engine.expression.graph import FLOAT64, with_float64
 from cnnviz.engine.layer import Listing
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
@@ -196,7 +197,8 @@ def read_listing(listing: Listing) -> LoopTree:
         raise CnnvizError(
             tr("{listing}: its source is not at hand, so there is nothing to step through.", listing=name)
         )
-    return _Reader(listing.__name__, source).read()
+    written = FLOAT64 in getattr(listing, "__globals__", ())
+    return _Reader(listing.__name__, source, written).read()
 
 
 def _source(listing: Listing) -> list[str]:
@@ -218,8 +220,8 @@ def _source(listing: Listing) -> list[str]:
 class _Reader:
     """Turns the syntax tree of one listing into a LoopTree, refusing what has no place in it."""
 
-    def __init__(self, name: str, source: list[str]) -> None:
-        self.name, self.source = name, source
+    def __init__(self, name: str, source: list[str], written: bool) -> None:
+        self.name, self.source, self.written = name, source, written  # written: from an expression
         self.parameters: tuple[str, ...] = ()
         self.arrays: set[str] = set()
         self.lines: set[int] = set()
@@ -359,6 +361,8 @@ class _Reader:
                 )
 
     def _compile(self, tree: ast.Module | ast.Expression, mode: str) -> CodeType:
+        if self.written and isinstance(tree, ast.Module):
+            tree = with_float64(tree)
         code = compile(tree, f"<listing {self.name}>", mode)
         assert isinstance(code, CodeType)
         return code

@@ -125,7 +125,14 @@ def test_python_finds_the_source_of_a_listing():
     graph = read_expression("x * y")
     for call in graph.calls(graph.run({"x": 1, "y": 2})):
         assert inspect.getsource(call.listing).startswith(f"def {call.phase}(x, y):\n")
-        assert set(call.listing.__globals__) <= {"__name__", "__builtins__", "range", "sign", *FUNCTIONS}
+        assert set(call.listing.__globals__) <= {
+            "__name__",
+            "__builtins__",
+            "range",
+            "sign",
+            "_float64",
+            *FUNCTIONS,
+        }
         assert call.listing.__globals__["__builtins__"] == {}
 
 
