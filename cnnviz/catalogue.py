@@ -24,7 +24,14 @@ from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.tanh import Tanh
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss
+from cnnviz.engine.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    HalfSquaredError,
+    Hinge,
+    Loss,
+    MeanSquaredError,
+)
 from cnnviz.engine.optim import SGD, Adam, Optimiser
 
 Made = TypeVar("Made", Layer, Loss, Optimiser)
@@ -100,6 +107,8 @@ LOSSES: Mapping[str, Entry[Loss]] = _by_kind(
         Entry(CrossEntropy, "Cross-entropy"),
         Entry(BinaryCrossEntropy, "Binary cross-entropy"),
         Entry(HalfSquaredError, "Half squared error"),
+        Entry(MeanSquaredError, "Mean squared error"),
+        Entry(Hinge, "Hinge", ranges={"margin": _POSITIVE}),
     ]
 )
 

@@ -23,7 +23,14 @@ from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.tanh import Tanh
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss
+from cnnviz.engine.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    HalfSquaredError,
+    Hinge,
+    Loss,
+    MeanSquaredError,
+)
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD, Adam, Optimiser
 from cnnviz.engine.pixels import Album, Picture
@@ -115,6 +122,8 @@ def one_hot(rng: Rng, n: int) -> Array:
 # How to draw a target for each loss, of n numbers.
 LOSSES: dict[str, tuple[type[Loss], Callable[[Rng, int], Array]]] = {
     "half_squared_error": (HalfSquaredError, lambda rng, n: rng.normal(size=n)),
+    "mean_squared_error": (MeanSquaredError, lambda rng, n: rng.normal(size=n)),
+    "hinge": (Hinge, one_hot),
     "cross_entropy": (CrossEntropy, one_hot),
     "cross_entropy-soft": (CrossEntropy, lambda rng, n: rng.dirichlet(np.ones(n))),
     "binary_cross_entropy": (BinaryCrossEntropy, lambda rng, n: rng.integers(0, 2, n).astype(float)),
@@ -215,6 +224,14 @@ def loss_calls(label: str, size: float = 1.0) -> list[Call]:
     return calls[at : at + 2]
 
 
+def map_loss_calls(kind: type[Loss]) -> list[Call]:
+    """The same of a loss behind maps, which have an axis of 1, and cells that are what they should be."""
+    network, rng = Network([("leaky", LeakyReLU())], (2, 1, 3), kind()), np.random.default_rng(4)
+    x, t = rng.normal(size=(2, 2, 1, 3))
+    t[0, 0, 1] = x[0, 0, 1] = 0
+    return network.calls(network.run(x, t))[1:3]
+
+
 def optimiser_calls(label: str) -> list[Call]:
     """The updates of the third iteration, when all that is remembered has become something."""
     network, rng = network_for(HalfSquaredError(), OPTIMISERS[label]()), np.random.default_rng(5)
@@ -242,6 +259,7 @@ def all_calls() -> list[tuple[str, Call]]:
         (f"{label}-large", loss_calls(label, 1e4)) for label, (kind, _) in LOSSES.items() if kind.follows
     ]
     groups += [(label, optimiser_calls(label)) for label in OPTIMISERS]
+    groups += [(f"{kind.kind}-maps", map_loss_calls(kind)) for kind in (HalfSquaredError, MeanSquaredError)]
     groups.append(("pixels", pixels_calls()))
     groups += [(label, [descent.call()]) for label, descent in DESCENTS.items()]
     return [(f"{label}-{call.listing.__name__}", call) for label, calls in groups for call in calls]

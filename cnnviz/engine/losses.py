@@ -29,12 +29,17 @@ class Loss(ABC):
     ----------
     follows : type[Layer] or None
         The layer that must come last for this loss; its gradient then skips that layer.
+    listing, gradient_listing : Listing
+        Of a column of outputs.
+    map_listings : tuple[Listing, Listing] or None
+        The same of maps; None of a loss that is of a column only.
     """
 
     kind: ClassVar[str]
     follows: ClassVar[type[Layer] | None] = None
     listing: ClassVar[Listing]
     gradient_listing: ClassVar[Listing]
+    map_listings: ClassVar[tuple[Listing, Listing] | None] = None
 
     @abstractmethod
     def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
@@ -43,27 +48,36 @@ class Loss(ABC):
         Parameters
         ----------
         y, t : Array
-            Outputs and targets, (N, outputs).
+            Outputs and targets, (N, outputs), or (N, channels, height, width).
         x : Array, optional
             What the last layer made the outputs of.
         """
 
     def gradient(self, y: Array, t: Array) -> Array:
-        """Return ∂E/∂y, or ∂E/∂x of the layer named in `follows`: y − t for all of these."""
+        """Return ∂E/∂y, or ∂E/∂x of the layer named in `follows`: y − t for most of these."""
         return y - t
+
+    def constants(self) -> dict[str, Value]:
+        """Return what the listings take besides arrays and sizes."""
+        return {}
+
+    def _given(self, y: Array, t: Array) -> dict[str, Value]:
+        sizes = dict(zip(("C", "H", "W") if y.ndim == 3 else ("N",), y.shape, strict=True))
+        return {"y": y, "t": t, **self.constants(), **sizes}
+
+    def _listings(self, y: Array) -> tuple[Listing, Listing]:
+        own = type(self)
+        return own.map_listings if own.map_listings and y.ndim == 3 else (own.listing, own.gradient_listing)
 
     def value_call(self, y: Array, t: Array, x: Array, value: Array) -> Call:
         """Return the listing of the loss of one sample, which writes one number, ``E[0]``."""
-        given: dict[str, Value] = {"y": y, "t": t, "N": len(y)}
-        return Call("loss", "loss", "loss", type(self).listing, given, {"E": value.reshape(1)})
+        return Call("loss", "loss", "loss", self._listings(y)[0], self._given(y, t), {"E": value.reshape(1)})
 
     def gradient_call(self, y: Array, t: Array, gradient: Array, last_layer: str) -> Call:
         """Return the listing of the gradient: the last layer's, where the loss is joined with it."""
         layer, result = (last_layer, "dx") if self.follows else ("loss", "dy")
-        given: dict[str, Value] = {"y": y, "t": t, "N": len(y)}
-        return Call(
-            f"{layer}.{result}", layer, "backward", type(self).gradient_listing, given, {result: gradient}
-        )
+        listing, given = self._listings(y)[1], self._given(y, t)
+        return Call(f"{layer}.{result}", layer, "backward", listing, given, {result: gradient})
 
 
 # The listings, set as they are shown.
@@ -79,6 +93,71 @@ def half_squared_error(y, t, E, N):
 def half_squared_error_dy(y, t, dy, N):
     for n in range(N):
         dy[n] = -(t[n] - y[n])
+
+
+def half_squared_error_maps(y, t, E, C, H, W):
+    total = 0.0
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                total += (t[c, i, j] - y[c, i, j]) ** 2
+    E[0] = total / 2
+
+
+def half_squared_error_maps_dy(y, t, dy, C, H, W):
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                dy[c, i, j] = -(t[c, i, j] - y[c, i, j])
+
+
+def mean_squared_error(y, t, E, N):
+    total = 0.0
+    for n in range(N):
+        total += (t[n] - y[n]) ** 2
+    E[0] = total / N
+
+
+def mean_squared_error_dy(y, t, dy, N):
+    for n in range(N):
+        dy[n] = 2 * (y[n] - t[n]) / N
+
+
+def mean_squared_error_maps(y, t, E, C, H, W):
+    total = 0.0
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                total += (t[c, i, j] - y[c, i, j]) ** 2
+    E[0] = total / (C * H * W)
+
+
+def mean_squared_error_maps_dy(y, t, dy, C, H, W):
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                dy[c, i, j] = 2 * (y[c, i, j] - t[c, i, j]) / (C * H * W)
+
+
+def hinge(y, t, E, margin, N):
+    right = 0.0
+    for n in range(N):
+        right += y[n] if t[n] > 0 else 0.0
+    total = 0.0
+    for n in range(N):
+        total += max(0.0, margin + y[n] - right) if t[n] == 0 else 0.0
+    E[0] = total
+
+
+def hinge_dy(y, t, dy, margin, N):
+    right = 0.0
+    for n in range(N):
+        right += y[n] if t[n] > 0 else 0.0
+    near = 0.0
+    for n in range(N):
+        near += 1.0 if t[n] == 0 and margin + y[n] - right > 0 else 0.0
+    for n in range(N):
+        dy[n] = -near if t[n] > 0 else 1.0 if margin + y[n] - right > 0 else 0.0
 
 
 def cross_entropy(y, t, E, N):
@@ -135,10 +214,64 @@ class HalfSquaredError(Loss):
     kind = "half_squared_error"
     listing = half_squared_error
     gradient_listing = half_squared_error_dy
+    map_listings = (half_squared_error_maps, half_squared_error_maps_dy)
 
     def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
         """Return half the sum of the squared differences."""
-        return np.asarray(added((t - y) ** 2) / 2)
+        return np.asarray(added(_in_rows((t - y) ** 2)) / 2)
+
+
+class MeanSquaredError(Loss):
+    """E = Σ (t − y)² / N, over all N outputs: PyTorch's ``mse_loss``."""
+
+    kind = "mean_squared_error"
+    listing = mean_squared_error
+    gradient_listing = mean_squared_error_dy
+    map_listings = (mean_squared_error_maps, mean_squared_error_maps_dy)
+
+    def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
+        """Return the mean of the squared differences."""
+        return np.asarray(added(_in_rows((t - y) ** 2)) / (y.size // len(y)))
+
+    def gradient(self, y: Array, t: Array) -> Array:
+        """Return 2 (y − t) / N."""
+        return 2 * (y - t) / (y.size // len(y))
+
+
+class Hinge(Loss):
+    """E = Σ max(0, margin + y_n − y_c) over all n but the right class c: the multi-class support vector loss.
+
+    PyTorch's ``MultiMarginLoss`` is the same divided by the number of classes.
+    Source: Weston and Watkins, "Support Vector Machines for Multi-Class Pattern Recognition" (1999).
+    """
+
+    kind = "hinge"
+    listing = hinge
+    gradient_listing = hinge_dy
+
+    def __init__(self, margin: float = 1.0) -> None:
+        self.margin = margin
+
+    def constants(self) -> dict[str, Value]:
+        """Return the margin."""
+        return {"margin": self.margin}
+
+    def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
+        """Return by how much the scores of the wrong classes come too near to that of the right one."""
+        with np.errstate(all="ignore"):
+            over = self._over(y, t)
+            return added(np.where((t == 0) & (over > 0), over, 0.0))
+
+    def gradient(self, y: Array, t: Array) -> Array:
+        """Return 1 for every class that comes too near, and minus their number for the right class."""
+        with np.errstate(all="ignore"):
+            near = self._over(y, t) > 0
+        wrong = np.where((t == 0) & near, 1.0, 0.0)
+        return np.where(t > 0, -added(wrong)[:, None], np.where(near, 1.0, 0.0)).astype(y.dtype)
+
+    def _over(self, y: Array, t: Array) -> Array:
+        right = added(np.where(t > 0, y, 0.0))[:, None]
+        return np.asarray(self.margin + y - right)
 
 
 class Surprise(Loss):
@@ -232,6 +365,10 @@ class BinaryCrossEntropy(Surprise):
         """Return where y has vanished, or 1 − y has lost half of its digits, and matters."""
         kind = np.finfo(y.dtype)
         return np.asarray(((t > 0) & (y < kind.tiny)) | ((t < 1) & (1 - y < np.sqrt(kind.eps))))
+
+
+def _in_rows(values: Array) -> Array:
+    return values.reshape(len(values), -1)
 
 
 def _times_log(weight: Array, y: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -40,6 +40,8 @@ class Network:
         Without it the network only goes forward.
     optimiser : Optimiser, optional
         Without it nothing is updated.
+    fixed : Collection[str]
+        Parameters that are not updated, ``fc.b`` for instance.
 
     Raises
     ------
@@ -55,9 +57,11 @@ class Network:
         input_shape: Shape,
         loss: Loss | None = None,
         optimiser: Optimiser | None = None,
+        fixed: Collection[str] = (),
     ) -> None:
         self.layers = [layer for _, layer in layers]
         self.input_shape, self.loss, self.optimiser = tuple(input_shape), loss, optimiser
+        self.fixed = frozenset(fixed)
         for name, layer in layers:
             layer.name = name
         self._check_names()
@@ -66,6 +70,7 @@ class Network:
         for layer in self.layers:
             self.shapes.append(layer.output_shape(self.shapes[-1]))
         self._check_loss()
+        self._check_fixed()
         self.iteration = 1
         self.memory: dict[str, Memory] = {}
 
@@ -102,13 +107,32 @@ class Network:
                     found=last.kind,
                 )
             )
-        require_column("loss", self.shapes[-1])
+        if len(self.shapes[-1]) != 3 or self.loss.map_listings is None:
+            require_column("loss", self.shapes[-1])
+
+    def _check_fixed(self) -> None:
+        known = [f"{layer.name}.{name}" for layer, name, _ in self.parameters()]
+        for key in self.fixed:
+            if key not in known:
+                raise CnnvizError(
+                    tr(
+                        "optimiser.fixed: {key} is no parameter of the network; there is {known}.",
+                        key=key,
+                        known=", ".join(known),
+                    )
+                )
 
     def parameters(self) -> Iterator[tuple[Layer, str, Parameter]]:
         """Yield every parameter with its layer and short name."""
         for layer in self.layers:
             for name, parameter in layer.parameters.items():
                 yield layer, name, parameter
+
+    def moving(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield the parameters that updates move, ``fc.w`` for instance."""
+        for layer, name, parameter in self.parameters():
+            if f"{layer.name}.{name}" not in self.fixed:
+                yield f"{layer.name}.{name}", parameter
 
     def initialise(self, seed: int = 0) -> None:
         """Draw all parameters anew from one seed, and forget what the optimiser remembers."""
@@ -187,8 +211,7 @@ class Network:
         t = np.asarray(t, y.dtype)
         require_shape("loss", "t", t, y.shape)
         self.backward(self.loss.gradient(y, t) / len(x))
-        for layer, name, parameter in self.parameters():
-            key = f"{layer.name}.{name}"
+        for key, parameter in self.moving():
             memory = self._memory_of(key, parameter.value)
             parameter.value, self.memory[key] = self.optimiser.step(
                 parameter.value, parameter.grad, memory, self.iteration
@@ -196,7 +219,7 @@ class Network:
         self.iteration += 1
         return float(self.loss.value(y, t, x).mean())
 
-    def run(self, x: Array, t: Array | None = None) -> Tape:
+    def run(self, x: Array, t: Array | None = None, dy: Array | None = None) -> Tape:
         """Run one iteration on one sample: forward, loss, backward, update; nothing in the network moves.
 
         All of it is computed in float64, whatever the precision of the parameters, so that the numbers
@@ -207,7 +230,9 @@ class Network:
         x : Array
             One sample of `input_shape`.
         t : Array, optional
-            Its target, of the output's shape; without it only the forward pass is run.
+            Its target, of the output's shape, for the loss; without it only the forward pass is run.
+        dy : Array, optional
+            The gradient of the output, in place of a loss: it is gone back from there.
 
         Raises
         ------
@@ -228,7 +253,13 @@ class Network:
                 t = np.array(t, dtype=np.float64)
                 require_shape("loss", "t", t, self.shapes[-1])
                 require_finite("loss", "t", t)
-                self._run_back(arrays, y, t)
+                self._run_back(arrays, self._run_loss(arrays, y, t))
+                self._run_update(arrays)
+            elif dy is not None:
+                dy = np.array(dy, dtype=np.float64)
+                require_shape("output", "dy", dy, self.shapes[-1])
+                require_finite("output", "dy", dy)
+                self._run_back(arrays, dy[None])
                 self._run_update(arrays)
         return Tape(arrays, self.iteration)
 
@@ -253,13 +284,17 @@ class Network:
             arrays |= {f"{layer.name}.{name}": values[0] for name, values in layer.extras.items()}
         return batch
 
-    def _run_back(self, arrays: dict[str, Array], y: Array, t: Array) -> None:
+    def _run_loss(self, arrays: dict[str, Array], y: Array, t: Array) -> Array:
+        """Compute the loss, and return the gradient that it starts the way back with."""
         assert self.loss is not None
         x = arrays[f"{self.layers[-1].name}.x"]
         value = np.asarray(self.loss.value(y, t[None], x[None])[0])
         arrays |= {"loss.y": y[0], "loss.t": t, "loss.value": value}
         dy = self.loss.gradient(y, t[None])
         arrays[f"{self.layers[-1].name}.dx" if self.loss.follows else "loss.dy"] = dy[0]
+        return dy
+
+    def _run_back(self, arrays: dict[str, Array], dy: Array) -> None:
         for layer in reversed(self._layers_below_loss()):
             arrays[f"{layer.name}.dy"] = dy[0]
             dy = layer.backward(dy)
@@ -271,8 +306,7 @@ class Network:
     def _run_update(self, arrays: dict[str, Array]) -> None:
         if self.optimiser is None:
             return
-        for layer, name, parameter in self.parameters():
-            key = f"{layer.name}.{name}"
+        for key, parameter in self.moving():
             old = self._memory_of(key, parameter.value)
             w, new = self.optimiser.step(parameter.value, parameter.grad, old, self.iteration)
             arrays[f"{key}_new"] = w
@@ -288,26 +322,24 @@ class Network:
             In which of the two views convolutions compute ∂E/∂x.
         """
         calls = [layer.forward_call(tape.of(layer.name)) for layer in self.layers]
-        if self.loss is None or "loss.value" not in tape:
-            return calls
         last = self.layers[-1].name
-        y, t = tape["loss.y"], tape["loss.t"]
-        gradient = tape[f"{last}.dx" if self.loss.follows else "loss.dy"]
-        calls.append(self.loss.value_call(y, t, tape[f"{last}.x"], tape["loss.value"]))
-        calls.append(self.loss.gradient_call(y, t, gradient, last))
+        if self.loss is not None and "loss.value" in tape:
+            y, t = tape["loss.y"], tape["loss.t"]
+            gradient = tape[f"{last}.dx" if self.loss.follows else "loss.dy"]
+            calls.append(self.loss.value_call(y, t, tape[f"{last}.x"], tape["loss.value"]))
+            calls.append(self.loss.gradient_call(y, t, gradient, last))
+        elif f"{last}.dy" not in tape:
+            return calls
         for layer in reversed(self._layers_below_loss()):
             arrays = tape.of(layer.name)
             scattered = input_gradient == "scattered"
             calls += layer.scattered_calls(arrays) if scattered else layer.backward_calls(arrays)
         if self.optimiser is not None:
-            calls += [
-                self._update_call(layer.name, name, tape, self.optimiser)
-                for layer, name, _ in self.parameters()
-            ]
+            calls += [self._update_call(key, tape, self.optimiser) for key, _ in self.moving()]
         return calls
 
-    def _update_call(self, layer: str, name: str, tape: Tape, optimiser: Optimiser) -> Call:
-        key = f"{layer}.{name}"
+    def _update_call(self, key: str, tape: Tape, optimiser: Optimiser) -> Call:
+        layer, _, name = key.partition(".")
         kept = list(optimiser.start(tape[key]))
         given: dict[str, Value] = {"dw": tape[f"{layer}.d{name}"].reshape(-1), "N": tape[key].size}
         return Call(

@@ -74,7 +74,7 @@ class Run:
     order : NDArray of int
         The images to learn from, in the order in which they come; after the last, the first comes again.
     held_out : NDArray of int
-        The images that accuracy is measured on.
+        The images that accuracy is measured on; none, if it is not measured.
     iterations : int
         How many there are.
     measure : int
@@ -242,7 +242,7 @@ class Run:
     def _measure(self, iteration: int) -> Iterator[None]:
         """Measure the accuracy before an iteration if its turn has come, a few images at a time."""
         turn = iteration % self.measure == 0 or iteration == self.iterations
-        if not turn or iteration in self.accuracies:
+        if not turn or iteration in self.accuracies or not len(self.held_out):
             return
         network, right = self.network_at(iteration), 0
         numbers = sum(prod(shape) for shape in network.shapes)
@@ -281,16 +281,19 @@ def _weights(network: Network) -> Weights:
     parameters = {
         f"{layer.name}.{name}": p.value.astype(np.float64) for layer, name, p in network.parameters()
     }
-    return Weights(parameters, {key: network.optimiser.start(w) for key, w in parameters.items()})
+    return Weights(parameters, {key: network.optimiser.start(parameters[key]) for key, _ in network.moving()})
 
 
 def _after(network: Network, tape: Tape) -> Weights:
     """Return what the update of an iteration has written."""
-    keys = [f"{layer.name}.{name}" for layer, name, _ in network.parameters()]
+    moving = {key: parameter.value for key, parameter in network.moving()}
     assert network.optimiser is not None
-    parts = network.optimiser.start(tape[keys[0]]) if keys else {}
-    memory = {key: {part: tape[f"{key}_{part}_new"] for part in parts} for key in keys}
-    return Weights({key: tape[f"{key}_new"] for key in keys}, memory)
+    memory = {
+        key: {part: tape[f"{key}_{part}_new"] for part in network.optimiser.start(value)}
+        for key, value in moving.items()
+    }
+    keys = [f"{layer.name}.{name}" for layer, name, _ in network.parameters()]
+    return Weights({key: tape[f"{key}_new" if key in moving else key] for key in keys}, memory)
 
 
 def _holding(network: Network, weights: Weights, iteration: int) -> Network:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, require_shape, shape_text
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, Hinge
 from cnnviz.engine.network import Network
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
@@ -25,7 +25,11 @@ from cnnviz.lesson.files import wrong
 from cnnviz.lesson.network import build_network
 from cnnviz.lesson.tables import InputPart, LessonFile, TrainingPart
 from cnnviz.lesson.values import hint
+from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
+
+_FEW = 4
+"""A sample of so many numbers is told by them."""
 
 
 class Samples(Struct, frozen=True, eq=False):
@@ -41,15 +45,18 @@ class Samples(Struct, frozen=True, eq=False):
         The class of each, (N,).
     classes : tuple[str, ...]
         What the classes are called.
-    target : Array or None
-        What the network should make of the one sample that a file holds inline.
+    targets : NDArray or None
+        What the network should make of each, (N, …), where that is no class.
+    output_gradient : Array or None
+        What the network goes back with in place of a loss.
     """
 
     pixels: NDArray[Any]
     scale: float = 1.0
     labels: NDArray[np.integer] | None = None
     classes: tuple[str, ...] = ()
-    target: Array | None = None
+    targets: NDArray[Any] | None = None
+    output_gradient: Array | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -59,11 +66,20 @@ class Samples(Struct, frozen=True, eq=False):
         return np.asarray(self.pixels[index] / self.scale, dtype=np.float64)
 
     def label(self, index: int) -> str:
-        """Return the name of a sample's class, or its number; without labels, the sample's own number."""
+        """Return the name of a sample's class, or its number; without labels, the sample's own number.
+
+        Samples of a few numbers are told by these: ``(0, 1)``.
+        """
         if self.labels is None:
-            return str(index)
+            few = self.pixels[index].size <= _FEW and len(self) > 1
+            return f"({', '.join(brief(float(x)) for x in self.image(index).flat)})" if few else str(index)
         label = int(self.labels[index])
         return self.classes[label] if 0 <= label < len(self.classes) else str(label)
+
+    @property
+    def are_pictures(self) -> bool:
+        """Whether they have channels of rows and columns, and are no columns of numbers."""
+        return self.pixels.ndim == 4
 
     @property
     def images(self) -> Array:
@@ -79,7 +95,7 @@ def build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
         network = build_network(described)
         _check_symbols(described, network)
         _load_parameters(path, described, network)
-        if described.training is not None and next(network.parameters(), None) is None:
+        if described.training is not None and next(network.moving(), None) is None:
             raise CnnvizError(tr("training: no layer has parameters to learn; add one, conv2d or linear"))
     except CnnvizError as error:
         faults.append(str(error))
@@ -158,45 +174,64 @@ def _beside(path: Path, name: str) -> Path:
 def _samples(path: Path, given: InputPart) -> Samples:
     if given.images is None:
         assert given.values is not None
-        _require("input.values", given.values.shape, given.shape)
-        return Samples(_frozen(given.values[None]), target=given.target)
+        values: Array = given.values
+        target: Array | None = given.target
+        if values.ndim == len(given.shape):  # one sample, and not several
+            values, target = values[None], None if target is None else target[None]
+        _require("input.values", values.shape[1:], given.shape)
+        _check_shown(given.show, len(values))
+        return Samples(
+            _frozen(values),
+            targets=None if target is None else _frozen(target),
+            output_gradient=given.output_gradient,
+        )
 
     def check(headers: Mapping[str, Header]) -> None:
         _check_images(given, headers)
 
-    arrays = read_arrays(_beside(path, given.images), ("images", "labels"), check)
-    images, labels = _frozen(arrays["images"]), _frozen(arrays["labels"])
-    return Samples(images, given.scale, labels, given.classes or ())
+    arrays = read_arrays(_beside(path, given.images), ("images", "labels", "targets"), check)
+    images = _frozen(arrays["images"])
+    if "labels" in arrays:
+        return Samples(images, given.scale, _frozen(arrays["labels"]), given.classes or ())
+    return Samples(images, given.scale, targets=_frozen(arrays["targets"]))
 
 
 def _check_images(given: InputPart, headers: Mapping[str, Header]) -> None:
     """Refuse images and labels that do not fit, by what their file says of them."""
-    for name in ("images", "labels"):
+    known = "targets" if "targets" in headers else "labels"
+    for name in ("images", known):
         if name not in headers:
             raise CnnvizError(tr("{file}: has no array {name}", file=given.images, name=name))
-    (shape, _), (count, dtype) = headers["images"], headers["labels"]
+    if known == "targets" and "labels" in headers:
+        raise CnnvizError(tr("{file}: has labels and targets; leave one of them out", file=given.images))
+    if known == "targets" and given.classes:
+        raise CnnvizError(tr("input.classes: names labels, but {file} has none", file=given.images))
+    (shape, _), (count, dtype) = headers["images"], headers[known]
     if not shape or shape[0] == 0:
         raise CnnvizError(tr("{file}: has no images in it", file=given.images))
     if shape[0] > MOST_IMAGES:
         said = tr("{file}: must have at most {most:,} images, has {count:,}")
         raise CnnvizError(said.format(file=given.images, most=MOST_IMAGES, count=shape[0]))
     _require(f"{given.images}: images[0]", shape[1:], given.shape)
-    _require(f"{given.images}: labels", count, shape[:1])
-    if dtype.kind not in "iu":
+    _require(f"{given.images}: {known}", count[: 1 if known == "targets" else None], shape[:1])
+    if dtype.kind not in "iu" and known == "labels":
         raise CnnvizError(
             tr("{file}: labels must be whole numbers, but are {dtype}", file=given.images, dtype=dtype)
         )
-    if given.show >= shape[0]:
-        raise CnnvizError(
-            tr(
-                "input.show: must be at most {last}, the last of the images, is {show}",
-                last=shape[0] - 1,
-                show=given.show,
-            )
-        )
+    _check_shown(given.show, shape[0])
+
+
+def _check_shown(show: int, count: int) -> None:
+    if show >= count:
+        words = tr("input.show: must be at most {last}, the last of the images, is {show}")
+        raise CnnvizError(words.format(last=count - 1, show=show))
 
 
 def _require_some_to_learn_from(training: TrainingPart | None, samples: Samples) -> None:
+    if training is not None and training.held_out and samples.labels is None:
+        raise CnnvizError(
+            tr("training.held_out: accuracy is measured on labels, and there are none; leave it out")
+        )
     if training is not None and training.held_out >= len(samples):
         raise CnnvizError(
             tr(
@@ -210,7 +245,7 @@ def _require_some_to_learn_from(training: TrainingPart | None, samples: Samples)
 def target_of(network: Network, samples: Samples, index: int) -> Array | None:
     """Return what the network should make of a sample; None if nobody says."""
     if samples.labels is None or network.loss is None:
-        return samples.target
+        return None if samples.targets is None else np.asarray(samples.targets[index], dtype=np.float64)
     label, outputs = int(samples.labels[index]), network.shapes[-1]
     return np.full(1, float(label)) if outputs == (1,) else (np.arange(outputs[0]) == label).astype(float)
 
@@ -235,9 +270,14 @@ def _with_classes(samples: Samples, described: LessonFile, network: Network) -> 
     """Check labels and target against what the network puts out, and name the classes."""
     outputs = network.shapes[-1]
     if samples.labels is None:
-        if samples.target is not None:
-            _require("input.target", samples.target.shape, outputs)
-            _check_target(samples.target, network)
+        name = f"{described.input.images}: targets" if described.input.images else "input.target"
+        if samples.targets is not None:
+            wanted = (len(samples), *outputs)
+            one = described.input.images is None and len(samples) == 1
+            _require(name, samples.targets.shape[one:], wanted[one:])
+            _check_targets(name, samples.targets, network)
+        if samples.output_gradient is not None:
+            _require("input.output_gradient", samples.output_gradient.shape, outputs)
         return samples
     # One output is a yes or no; several are a class each.
     count = 2 if outputs == (1,) else outputs[0]
@@ -264,16 +304,21 @@ def _with_classes(samples: Samples, described: LessonFile, network: Network) -> 
     return replace(samples, classes=classes)
 
 
-def _check_target(target: Array, network: Network) -> None:
-    """Refuse what is no probability where the loss takes it for one."""
+def _check_targets(name: str, targets: NDArray[Any], network: Network) -> None:
+    """Refuse what is no probability where the loss takes it for one, and no class where it is one."""
+    if not np.isfinite(targets).all():
+        raise CnnvizError(tr("{name}: must hold finite numbers", name=name))
+    one_hot = np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all()
+    if isinstance(network.loss, Hinge) and not one_hot:
+        raise CnnvizError(tr("{name}: must hold a 1 for the right class, and else zeros", name=name))
     if not isinstance(network.loss, CrossEntropy | BinaryCrossEntropy):
         return
-    if target.min() < 0 or target.max() > 1:
-        raise CnnvizError(tr("input.target: must hold probabilities, which are from 0 to 1"))
-    if isinstance(network.loss, CrossEntropy) and abs(target.sum() - 1) > 1e-6:
-        raise CnnvizError(
-            tr("input.target: must hold probabilities that add up to 1, not to {sum:g}", sum=target.sum())
-        )
+    if targets.min() < 0 or targets.max() > 1:
+        raise CnnvizError(tr("{name}: must hold probabilities, which are from 0 to 1", name=name))
+    sums = targets.sum(axis=-1)
+    if isinstance(network.loss, CrossEntropy) and abs(sums - 1).max() > 1e-6:
+        said = tr("{name}: must hold probabilities that add up to 1, not to {sum:g}")
+        raise CnnvizError(said.format(name=name, sum=float(sums.flat[abs(sums - 1).argmax()])))
 
 
 def _require(what: str, found: tuple[int, ...], needed: tuple[int, ...]) -> None:

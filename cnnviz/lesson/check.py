@@ -86,11 +86,11 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     if {"weights", "parameters", "seed"} & set(content):
         yield from _one_of(content, "", ("weights", "parameters", "seed"))
     if "images" not in given:
-        for key in ("scale", "show", "classes"):
+        for key in ("scale", "classes"):
             if key in given:
                 yield tr("{path}: goes with input.images, which is not given", path=f"input.{key}")
     yield from _target(given, "loss" in content)
-    if "optimiser" in content and "loss" not in content:
+    if "optimiser" in content and "loss" not in content and "output_gradient" not in given:
         yield tr("optimiser: has nothing to go by without a [loss]; add one, or leave it out")
     yield from _training(content, given)
 
@@ -101,8 +101,6 @@ def _training(content: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[
         for key in ("loss", "optimiser"):
             if key not in content:
                 yield tr("training: needs [{key}]; add it", key=key)
-        if "images" not in given:
-            yield tr("training: needs input.images to learn from")
         if "show" in given:
             yield tr("input.show: the order of the training says which image comes first; leave it out")
     yield from _iterations(content)
@@ -155,6 +153,10 @@ def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _target(given: Mapping[str, Any], loss: bool) -> Iterator[str]:
+    if "output_gradient" in given and loss:
+        yield tr("input.output_gradient: the [loss] gives one; leave out one of them")
+    if "output_gradient" in given and "images" in given:
+        yield tr("input.output_gradient: goes with input.values, which is not given")
     if "target" in given and "images" in given:
         yield tr("input.target: the labels of the images say it already; leave it out")
     elif "target" in given and not loss:

@@ -341,6 +341,7 @@ def _iteration(
         return {"network": None, "tape": samples.tape, "program": samples.program, "stops": samples.stops}
     assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
-        tape = network.run(samples.image(index), target_of(network, samples, index))
+        target = target_of(network, samples, index)
+        tape = network.run(samples.image(index), target, samples.output_gradient)
     program = Program(network.calls(tape, input_gradient), symbols, letters, iteration)
     return {"network": network, "tape": tape, "program": program}

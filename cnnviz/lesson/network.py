@@ -34,6 +34,7 @@ def build_network(described: LessonFile) -> Network:
         described.input.shape,
         LOSSES[loss.kind].make(**loss.arguments) if loss else None,
         optimiser,
+        given.fixed if given else (),
     )
 
 

@@ -190,7 +190,11 @@ def _columns(table: type[Struct]) -> tuple[Column, ...]:
 
 
 def _own_columns(part: type[Part]) -> list[Column]:
-    return [Column("name", Name)] if part is LayerPart else []
+    return (
+        [Column("name", Name)]
+        if part is LayerPart
+        else ([Column("fixed", tuple[str, ...], ())] if part is OptimiserPart else [])
+    )
 
 
 @cache

@@ -55,7 +55,9 @@ class LossPart(Part, frozen=True):
 
 
 class OptimiserPart(Part, frozen=True):
-    """The table ``[optimiser]``."""
+    """The table ``[optimiser]``; it may name parameters that it leaves as they are: ``fc.b``."""
+
+    fixed: tuple[str, ...] = ()
 
 
 class LayerPart(Part, frozen=True):
@@ -72,15 +74,18 @@ class InputPart(Struct, frozen=True):
     shape : tuple[int, ...]
         (channels, height, width), or (length,) for a column.
     images : str, optional
-        The file that holds ``images`` and ``labels``.
+        The file that holds ``images``, and ``labels`` or ``targets``.
     scale : float
         What images are divided by.
     show : int
-        The image shown first, from 0.
+        The image, or sample, shown first, from 0.
     classes : tuple[str, ...], optional
         What the labels 0, 1, … are called; their numbers where it is not given.
     values, target : Array, optional
-        The one sample, and what the network should make of it.
+        The one sample, and what the network should make of it; or several samples, one after the other, and
+        a target for each.
+    output_gradient : Array, optional
+        In place of a loss: the gradient of the output that the network goes back with.
     """
 
     shape: Annotated[tuple[Size, ...], AtMost(MOST_AXES)]
@@ -90,6 +95,7 @@ class InputPart(Struct, frozen=True):
     classes: tuple[Text, ...] | None = None
     values: Numbers | None = None
     target: Numbers | None = None
+    output_gradient: Numbers | None = None
 
 
 class StopPart(Struct, frozen=True):
@@ -124,14 +130,14 @@ Stops = Annotated[tuple[StopPart, ...], AtMost(MOST_STOPS)]
 
 
 class TrainingPart(Struct, frozen=True):
-    """The table ``[training]``: how the network learns from the images, one in each iteration.
+    """The table ``[training]``: how the network learns from the samples, one in each iteration.
 
     Attributes
     ----------
     iterations : int
         How many there are.
     held_out : int
-        How many images are put aside, to measure accuracy on.
+        How many images are put aside, to measure accuracy on; none where there are no labels.
     measure : int
         Accuracy is measured every so many iterations.
     seed : int
@@ -139,7 +145,7 @@ class TrainingPart(Struct, frozen=True):
     """
 
     iterations: Annotated[int, Range(1, 1_000_000)]
-    held_out: Size
+    held_out: Count = 0
     measure: Size = 100
     seed: Count = 0
 

@@ -73,18 +73,19 @@ def has_chain(operation: Operation) -> bool:
 def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
     """Return the factors of the gradient that an operation computes, from the loss on; its own is the last.
 
-    The first operation going backward has none: it computes the first factor itself.
+    The first operation going backward has none: it computes the first factor itself, where that is not given.
     """
     forward = [other for other in program.operations if other.phase == "forward"]
     backward = [other for other in program.operations if other.phase == "backward"]
     first = backward[0]
-    if operation is first:
+    given = first.layer != "loss" and "dy" in first.call.given  # and there is no loss
+    if operation is first and not given:
         return ()
     layers = [other.layer for other in forward]
     # Where the loss and the last layer are taken together, the first factor is that layer's input gradient.
-    top = len(forward) - (1 if first.layer == "loss" else 2)
+    top = len(forward) - (1 if first.layer == "loss" or given else 2)
     here = layers.index(operation.layer)
-    array, values = next(iter(first.call.writes.items()))
+    array, values = ("dy", _array(first, "dy")) if given else next(iter(first.call.writes.items()))
     name = f"∂E/∂{_output(program, layers, top)}"
     values = as_row(values)
     factors = [Factor("", name, values, values.shape, "", "gradient", first.name, array)]

@@ -201,10 +201,11 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         return layers[k - 1] if k > 0 else "input"
 
     def next_layer(self) -> str:
-        """Return the name of the layer that this one feeds, ``loss`` for the last."""
+        """Return the name of the layer that this one feeds, ``loss`` for the last, if there is one."""
         layers = self.layers
         k = layers.index(self.operation.layer) if self.operation.layer in layers else len(layers)
-        return layers[k + 1] if k + 1 < len(layers) else "loss"
+        last = "loss" if any(other.phase == "loss" for other in self.program.operations) else tr("outside")
+        return layers[k + 1] if k + 1 < len(layers) else last
 
     @property
     def layers(self) -> list[str]:

@@ -283,6 +283,40 @@ WORDS: Mapping[str, Words] = {
         {"n": "output"},
         ahead="Each `dy` will be −(`t` − `y`), which is the output minus the target.",
     ),
+    "mean_squared_error": Words(
+        "",
+        "The loss is the mean of the squared differences between outputs and targets.",
+        (r"\E{} = \frac{1}{N} \sum_n (\t{n} - \y{n})^2",),
+        {"n": "output"},
+    ),
+    "mean_squared_error_dy": Words(
+        "gradient of the output",
+        "The gradient is twice the difference, output minus target, divided by how many there are.",
+        (r"\dy{n} = \frac{2}{N} (\y{n} - \t{n})",),
+        {"n": "output"},
+        ahead="Each `dy` will be 2 · (`y` − `t`), divided by the number of outputs.",
+    ),
+    "hinge": Words(
+        "",
+        "The loss is by how much the scores of wrong classes come nearer to that of the right one than the "
+        "margin.",
+        (
+            r"\E{} = \sum_{\t{n} = 0} \mathrm{max}(0,\, \mathrm{margin} + \y{n} - \mathrm{right})",
+            r"\mathrm{right} = \sum_n \,\t{n}\, \y{n}",
+        ),
+        {"n": "class"},
+    ),
+    "hinge_dy": Words(
+        "gradient of the scores",
+        "Each wrong class that is too near is pushed down by 1, and the right one up as many times.",
+        (
+            r"\dy{n} = \begin{cases} {-}\mathrm{near} & \t{n} > 0"
+            r" \\ 1 & \mathrm{margin} + \y{n} - \mathrm{right} > 0"
+            r" \\ 0 & \mathrm{margin} + \y{n} - \mathrm{right} \le 0 \end{cases}",
+            r"\mathrm{right} = \sum_n \,\t{n}\, \y{n}",
+        ),
+        {"n": "class"},
+    ),
     "cross_entropy": Words(
         "",
         "The loss is how surprised the network is by the truth: minus the logarithm of "
@@ -387,9 +421,26 @@ WORDS: Mapping[str, Words] = {
     ),
 }
 
+
+def _of_maps(formula: str) -> str:
+    """Return a formula of a column's numbers n as one of maps' cells c, i, j."""
+    return formula.replace("{n}", "{c,i,j}").replace(r"\sum_n", r"\sum_{c,i,j}").replace("{N}", "{C H W}")
+
+
 # The same words for one column as for maps.
 WORDS = {
     **WORDS,
+    **{
+        name.replace("error", "error_maps"): Words(
+            words.title,
+            words.sentence,
+            tuple(_of_maps(formula) for formula in words.formula),
+            _MAP,
+            words.ahead,
+        )
+        for name, words in WORDS.items()
+        if name.removesuffix("_dy").endswith("squared_error")
+    },
     **{
         name.replace("_dx", "_column_dx") if name.endswith("_dx") else f"{name}_column": Words(
             words.title,

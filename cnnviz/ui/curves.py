@@ -35,6 +35,8 @@ _HIGHEST = 10.0
 class Curves(QWidget):
     """Loss and accuracy side by side, the kernels below; a click on a curve chooses an iteration.
 
+    Where accuracy is not measured, the loss has all of the width.
+
     Attributes
     ----------
     clicked : Signal(int)
@@ -54,7 +56,7 @@ class Curves(QWidget):
         self.setAccessibleName(tr("Curves of the training"))
         self.loss, self.accuracy = self._plot(tr("Loss")), self._plot(tr("Accuracy on held-out images"))
         self.loss.setToolTip(
-            tr("A dot is the loss of one image, the highest cut off. Click: go to this iteration")
+            tr("A dot is the loss of one sample, the highest cut off. Click: go to this iteration")
         )
         self.kernels = KernelsView()
         self.beyond = QLabel()
@@ -75,6 +77,7 @@ class Curves(QWidget):
         for stretches, first in ((grid.setColumnStretch, 0), (grid.setRowStretch, 1)):
             stretches(first, 5)
             stretches(first + 1, 4)
+        self._grid = grid
 
     def _plot(self, name: str) -> Any:
         """Return an empty plot that stays as it is when it is dragged."""
@@ -85,6 +88,7 @@ class Curves(QWidget):
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.showGrid(x=True, y=True, alpha=0.15)
+        plot.getAxis("left").enableAutoSIPrefix(False)  # 0.15 is read more easily than 150 (× 0.001)
         for side in ("left", "bottom"):  # ticks and grid are painted once, not with every point that comes
             plot.getAxis(side).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         plot.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -160,6 +164,9 @@ class Curves(QWidget):
         now : Array
             Its weights at that iteration.
         """
+        has_accuracy = len(run.held_out) > 0
+        self.accuracy.setVisible(has_accuracy)
+        self._grid.setColumnStretch(1, 4 * has_accuracy)
         loss = tr("loss (nats)") if run.in_nats else tr("loss")
         if loss != self._loss:
             self._loss = loss

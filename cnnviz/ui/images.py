@@ -47,7 +47,7 @@ class ImageChooser(QFrame):
         self.grid.setMovement(QListWidget.Movement.Static)
         self.grid.setGridSize(QSize() if self._listed else QSize(64, 78))
         self.grid.setAccessibleName(
-            tr("Expressions of the lesson") if self._listed else tr("Images of the lesson")
+            tr("What the lesson can show") if self._listed else tr("Images of the lesson")
         )
         numbers = sorted({*range(min(len(labels), _MOST_SHOWN)), shown})
         for k in numbers:

@@ -8,7 +8,7 @@ from time import perf_counter
 from PySide6.QtCore import QObject, Signal
 
 from cnnviz.engine.training import Run
-from cnnviz.scene.numbers import count
+from cnnviz.scene.numbers import brief, count
 from cnnviz.text import tr
 from cnnviz.ui.timer import Timer
 
@@ -123,6 +123,12 @@ class Trainer(QObject):
 
 
 def _result(run: Run) -> str:
+    if not run.accuracies:
+        return tr(
+            "Trained: {count} iterations; the last loss is {loss}. Any iteration can be stepped.",
+            count=count(run.done),
+            loss=brief(float(f"{run.losses[run.done - 1]:.3g}")),
+        )
     return tr(
         "Trained: {accuracy} % of the {held_out} images held out are told rightly; "
         "any iteration can be stepped.",

@@ -181,7 +181,11 @@ class TrainingPane(QWidget):
         self.train.setFixedWidth(round(8.5 * text))
         self.figures.ensurePolished()
         metrics = self.figures.fontMetrics()
-        widest = metrics.horizontalAdvance("loss 0.00000   held out 100.0 % right at 0,000")
+        measured = self.trainer.run is None or len(self.trainer.run.held_out)
+        longest = (
+            "loss 0.00000   held out 100.0 % right at 0,000" if measured else "loss 3.51·10⁻⁵ of image 00"
+        )
+        widest = metrics.horizontalAdvance(longest)
         self.figures.setFixedWidth(widest + 6)
         self.arrange()
 

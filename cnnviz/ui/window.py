@@ -284,7 +284,8 @@ class Window(QMainWindow):
         self.actions_by_name["image"].setEnabled(many)
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.view))
         images = lesson.samples if isinstance(lesson.samples, Samples) else None
-        picture = thumbnail(images.image(lesson.image), 64) if images and many else None
+        seen = images is not None and images.are_pictures
+        picture = thumbnail(images.image(lesson.image), 64) if images and seen and many else None
         typed = isinstance(lesson.samples, Expressions)
         self.actions_by_name["image"].setText(tr("Choose expression…") if typed else tr("Choose image…"))
         self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=typed)
@@ -301,7 +302,8 @@ class Window(QMainWindow):
     def _show_images(self) -> None:
         lesson = self.desk.lesson
         labels = [self.desk.label(k) for k in range(len(lesson.samples))]
-        images = lesson.samples.images if isinstance(lesson.samples, Samples) else None
+        samples = lesson.samples
+        images = samples.images if isinstance(samples, Samples) and samples.are_pictures else None
         self.chooser.fill(images, labels, lesson.image)
         button = self.bar.image
         corner = button.mapToGlobal(QPoint(button.width(), button.height() + 4))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnviz.engine.layers.softmax import Softmax
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Hinge, MeanSquaredError
 from cnnviz.engine.network import Network
 from tests.cases import LOSSES, each_loss, network_for
 
@@ -13,6 +13,34 @@ def value(loss, y, t):
 
 def test_half_squared_error_is_half_the_squared_differences():
     assert value(HalfSquaredError(), [1, 5], [3, 2]) == 6.5
+
+
+def test_mean_squared_error_is_the_mean_over_all_outputs():
+    """As PyTorch's mse_loss."""
+    loss, y, t = MeanSquaredError(), np.array([[0.7, 0.2]]), np.array([[1.0, 0.0]])
+    assert loss.value(y, t)[0] == pytest.approx(0.065, rel=1e-14)
+    np.testing.assert_allclose(loss.gradient(y, t), [[-0.3, 0.2]], rtol=1e-14)
+    maps, wanted = np.arange(12.0).reshape(1, 2, 3, 2), np.zeros((1, 2, 3, 2))
+    assert loss.value(maps, wanted)[0] == 506 / 12
+    assert loss.gradient(maps, wanted)[0, 1, 2, 1] == 2 * 11 / 12
+    assert HalfSquaredError().value(maps, wanted)[0] == 253
+
+
+@pytest.mark.parametrize(
+    ("y", "c", "margin", "expected", "slopes"),
+    [
+        ((-2.85, 0.86, 0.28), 2, 1.0, 1.58, (0, 1, -1)),
+        ((3.2, 5.1, -1.7), 0, 1.0, 2.9, (-1, 1, 0)),
+        ((0, 0, 0), 1, 1.0, 2, (1, -2, 1)),
+        ((0, 1, 0), 1, 1.0, 0, (0, 0, 0)),  # the margin is just kept
+        ((0, 1, 0.5), 1, 2.5, 1.5 + 2, (1, -2, 1)),
+        ((np.inf, 0, 0), 1, 1.0, np.inf, (1, -2, 1)),
+    ],
+)
+def test_hinge_is_by_how_much_wrong_classes_come_near(y, c, margin, expected, slopes):
+    loss, t = Hinge(margin), np.eye(3)[[c]]
+    assert loss.value(np.array([y], float), t)[0] == pytest.approx(expected, rel=1e-14)
+    assert loss.gradient(np.array([y], float), t).tolist() == [list(slopes)]
 
 
 def test_cross_entropy_is_the_surprise_at_the_target():

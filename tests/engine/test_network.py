@@ -8,7 +8,7 @@ from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Hinge
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD, Adam
 from cnnviz.errors import CnnvizError, ShapeError
@@ -67,9 +67,36 @@ def test_loss_without_its_layer_is_refused(loss, needed):
         Network([("fc", Linear(3, 4))], (3,), loss)
 
 
-def test_loss_of_maps_is_refused():
+def test_loss_of_maps_is_refused_where_it_speaks_of_classes():
     with pytest.raises(ShapeError, match=r"^loss: needs one column .* shape 1 × 2 × 2"):
-        Network([("relu", ReLU())], (1, 2, 2), HalfSquaredError())
+        Network([("relu", ReLU())], (1, 2, 2), Hinge())
+
+
+def test_a_parameter_that_is_fixed_stays_and_has_a_gradient():
+    network = Network([("fc", Linear(2, 2))], (2,), HalfSquaredError(), SGD(0.5, momentum=0.5), ["fc.b"])
+    network.initialise(1)
+    tape = network.run(np.array([1.0, 2.0]), np.zeros(2))
+    names = [call.name for call in network.calls(tape)]
+    assert "fc.db" in names and "fc.w" in names and "fc.b" not in names
+    assert "fc.b_new" not in tape
+    before = network.layers[0].parameters["b"].value.copy()
+    network.train_step(np.array([[1.0, 2.0]]), np.zeros((1, 2)))
+    assert np.array_equal(network.layers[0].parameters["b"].value, before)
+    with pytest.raises(CnnvizError, match=r"^optimiser\.fixed: fc\.c is no parameter .* is fc\.w, fc\.b"):
+        Network([("fc", Linear(2, 2))], (2,), fixed=["fc.c"])
+
+
+def test_a_gradient_may_be_given_in_place_of_a_loss():
+    network = Network([("fc", Linear(2, 2))], (2,), optimiser=SGD(0.5))
+    network.load({"fc.w": np.array([[1.0, 2.0], [3.0, 4.0]]), "fc.b": np.zeros(2)}, "test")
+    tape = network.run(np.array([1.0, 2.0]), dy=np.array([10.0, -1.0]))
+    assert tape["fc.dw"].tolist() == [[10, -1], [20, -2]]
+    assert tape["fc.db"].tolist() == [10, -1]
+    assert tape["fc.dx"].tolist() == [8, 26]
+    assert tape["fc.w_new"].tolist() == [[-4, 2.5], [-7, 5]]
+    assert [call.name for call in network.calls(tape)] == ["fc", "fc.db", "fc.dw", "fc.dx", "fc.w", "fc.b"]
+    with pytest.raises(ShapeError, match=r"^output: dy has shape 3"):
+        network.run(np.array([1.0, 2.0]), dy=np.zeros(3))
 
 
 # ------------------------------------------------------------------------------------------ weights and seeds

@@ -34,8 +34,9 @@ def content():
 def write(tmp_path):
     """Write a lesson file, from text or tables, and its images beside it; return its path."""
 
-    def write(said, images=IMAGES, labels=(0, 2)):
-        np.savez(tmp_path / "images.npz", images=images, labels=np.asarray(labels))
+    def write(said, images=IMAGES, labels=(0, 2), **others):
+        held = {"images": images, **({} if labels is None else {"labels": np.asarray(labels)}), **others}
+        np.savez(tmp_path / "images.npz", **held)
         path = tmp_path / "lesson.toml"
         path.write_text(said if isinstance(said, str) else toml(said), encoding="utf-8")
         return path

@@ -278,7 +278,7 @@ INLINE = {"shape": [2], "values": [1, 2], "target": [1, 0]}
         ({"target": [1]}, "input.target: has shape 1, but must have 2"),
         ({"target": [1, 1]}, "input.target: must hold probabilities that add up to 1, not to 2"),
         ({"target": [2, -1]}, "input.target: must hold probabilities, which are from 0 to 1"),
-        ({"show": 0}, "input.show: goes with input.images, which is not given"),
+        ({"show": 1}, "input.show: must be at most 0, the last of the images, is 1"),
         ({"values": None}, "input.images or input.values: one of them must be given"),
     ],
 )

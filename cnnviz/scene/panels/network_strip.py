@@ -64,7 +64,8 @@ def _resting(
         if operation is working:
             continue
         done = operation is None or program.number(operation.name) < now
-        style = _look(program, operation or program.operations[0], name, scale)
+        holder = operation or next(other for other in program.operations if name in other.call.given)
+        style = _look(program, holder, name, scale)
         ground = _ground(working, row_name == at_work)
         marks.append(_tile(style, values, np.full(values.shape, done), place, ground))
     return Group(box, tuple(marks))
@@ -225,7 +226,7 @@ def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None
     gradient = (
         _written_by(operations, layers[k + 1], "dx")
         if k + 1 < len(layers)
-        else _written_by(operations, "loss", "dy")
+        else _written_by(operations, "loss", "dy") or _given_gradient(operations, name)
     )
     result = "y" if "y" in forward.call.writes else next(iter(forward.call.writes))
     return (forward, forward.call.writes[result], result), gradient
@@ -235,6 +236,14 @@ def _written_by(operations: Sequence[Operation], layer: str, name: str) -> Sourc
     for operation in operations:
         if operation.layer == layer and operation.phase == "backward" and name in operation.call.writes:
             return operation, operation.call.unpadded(name, operation.call.writes[name]), name
+    return None
+
+
+def _given_gradient(operations: Sequence[Operation], layer: str) -> Source | None:
+    """Return the gradient of the output that is given in place of a loss."""
+    for operation in operations:
+        if operation.layer == layer and operation.phase == "backward" and "dy" in operation.call.given:
+            return None, operation.call.unpadded("dy", np.asarray(operation.call.given["dy"])), "dy"
     return None
 
 

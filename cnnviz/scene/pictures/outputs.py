@@ -40,7 +40,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     class_width = 110 * unit
     columns = Box(box.x + class_width, body.y, box.w - class_width, height * len(rows))
     width = min(170 * unit, columns.w / (len(names) + 2))
-    each = tr("output") if operation.tree.name.startswith("half") else tr("class")
+    each = tr("output") if "squared_error" in operation.tree.name else tr("class")
     if len(rows) < count:
         each += " " + part(rows, count)
     marks: list[Mark] = [label(Box(box.x, head.y, class_width, head.h), each, 17 * unit, "muted")]
@@ -85,8 +85,10 @@ def _in_bars(moment: Moment, names: list[str]) -> str:
 
 
 def _heading(moment: Moment, name: str) -> str:
-    if name == "y" and moment.operation.tree.name.startswith("half"):
+    if name == "y" and "squared_error" in moment.operation.tree.name:
         return "output"
+    if name == "y" and moment.operation.tree.name.startswith("hinge"):
+        return "score"
     return _HEADS.get(name, "")
 
 
