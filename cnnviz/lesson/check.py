@@ -127,7 +127,7 @@ def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(part, dict):
             continue
         yield from _iterations(part, f"expressions[{k}].")
-        text, values = part.get("text"), part.get("values")
+        text, values = part.get("text"), part.get("values", {})
         if not isinstance(text, str) or not isinstance(values, dict):
             continue
         try:

@@ -17,6 +17,8 @@ from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Block, Line, Loop, LoopTree, read_listing, walk
 
+_LONGEST_TOLD = 60
+
 Visit = tuple[Block, int, int]
 
 
@@ -199,6 +201,10 @@ class Operation:
         return np.asarray(start + runs @ np.array([loop.period for loop in loops], np.intp))
 
     def find(self, line: int | None = None, **variables: int) -> int:
+        """Do as `first_at`."""
+        return self.first_at(line, variables)
+
+    def first_at(self, line: int | None, variables: Mapping[str, int]) -> int:
         """Return the first step at which loop variables have given values, on a given line if one is named.
 
         Variables that are not named are 0.
@@ -238,7 +244,7 @@ class Operation:
         header = variables.get(node.variable, 0) if isinstance(node, Loop) else 0
         return self.offset_of(loops, node, [variables.get(loop.variable, 0) for loop in loops], header)
 
-    def _loops_for(self, variables: dict[str, int]) -> tuple[tuple[Loop, ...], Line | Loop]:
+    def _loops_for(self, variables: Mapping[str, int]) -> tuple[tuple[Loop, ...], Line | Loop]:
         """Return the first place in the listing where all of these variables are bound."""
         if not variables:
             return (), self.body.statements[0]
@@ -252,7 +258,7 @@ class Operation:
             tr(
                 "{operation}: its listing has no loop over {names}; its loops run over {known}.",
                 operation=self.name,
-                names=", ".join(variables),
+                names=", ".join(variables)[:_LONGEST_TOLD],
                 known=known,
             )
         )

@@ -75,7 +75,7 @@ def tried(kind, seed, seen, folder):
     seen.add((kind.name, fault))
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / f"{kind.name}-{seed}").write_bytes(content)
-    small = content if "longer than" in fault else shrunk(kind, content, fault, folder)
+    small = content if "longer than" in fault else shrunk(kind, content, fault, folder, look=True)
     (FOLDER / f"{kind.name}-{seed}-small").write_bytes(small)
     print(f"{kind.name}, seed {seed}: {fault}; {len(small)} bytes: {small[:300]!r}", flush=True)
     return 1
@@ -85,7 +85,7 @@ def _timed(kind, content, folder):
     if hasattr(signal, "alarm"):
         signal.alarm(LONGEST)
     try:
-        return fault_of(kind, content, folder)
+        return fault_of(kind, content, folder, look=True)
     except _TooLongError:
         return f"it took longer than {LONGEST} s"
     finally:

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
+from cnnviz.errors import CnnvizError
 from cnnviz.lesson.arrays import read_arrays
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render.folder import MANIFEST, prepare
+from cnnviz.trace.cursor import Bookmark, Breakpoint
+from cnnviz.ui.settings import Settings
 
 NETWORK = """\
 title = "A small net"
@@ -115,7 +118,7 @@ values = { x = -2, y = 5, z = -4 }
 at = "f"
 caption = "Here."
 [[expressions]]
-text = "sigmoid(x) / (1 + exp(-w)) ** 2"
+text = "q = x * w; sigmoid(q) / (1 + exp(-w)) ** 2"
 values = { x = 3, w = 0.5 }
 """
 DESCENTS = """\
@@ -205,13 +208,12 @@ def _arrays(folder, content):
     return read_arrays(folder / "w.npz")
 
 
-def _weights_of(folder, content):
-    """Open an array inside an archive that is in order, so that no checksum gives it away."""
+def _array(folder, content):
+    """Read an array in an archive that is in order, so that no checksum gives it away."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("fc.w.npy", content)
-        archive.writestr("fc.b.npy", npy(WEIGHTS["fc.b"]))
-    return _with(folder, "w.npz", file.getvalue())
+    return _arrays(folder, file.getvalue())
 
 
 STATE = {
@@ -227,6 +229,36 @@ STATE = {
 def _state(folder, content):
     put(folder / MANIFEST, content)
     prepare(folder, {"0-conv1.png": 0}, STATE, alone=True)
+
+
+REMEMBERED = {
+    "window/lesson": "digits",
+    "window/theme": "dark",
+    "window/zoom": "150",
+    "window/geometry": "AdnQywADAAAAAAAA",
+    "player/speed": "4",
+    "lesson/step": "2558",
+    "lesson/breakpoints": '{"conv1":[{"operation":"conv1","line":9,"offset":null}]}',
+    "lesson/bookmarks": '[{"operation":"conv1","offset":12,"view":""}]',
+}
+
+
+def _settings(folder, content):
+    put(folder / "settings.json", content)
+    settings = Settings(folder / "settings.json")
+    settings.text("window/lesson")
+    settings.flag("window/theme", False)
+    settings.data("window/geometry")
+    for key in ("window/zoom", "player/speed", "lesson/step"):
+        assert 0 <= settings.number(key, 1, 0, 2**63) <= 2**63
+    settings.record("lesson/breakpoints", dict[str, tuple[Breakpoint, ...]], {})
+    settings.record("lesson/bookmarks", tuple[Bookmark, ...], ())
+    for sentence in settings.complaints():
+        raise CnnvizError(sentence)
+
+
+def _expression(folder, content):
+    return load_lesson("f = " + content.decode("utf-8", "surrogateescape"))
 
 
 KINDS = {
@@ -250,8 +282,18 @@ KINDS = {
                 npy(np.array([[1, 2], [3, 4]], np.int8)),
                 npy(np.array([("a", 1)], [("n", "U1"), ("v", "f8")])),
             ],
-            _weights_of,
+            _array,
         ),
+        Kind(
+            "expression",
+            [
+                b"(x + y) * z   x=-2 y=5 z=-4",
+                b"max(x, 0) ** 1.5 + sqrt(abs(y)) - sin(x) / exp(-y)   x=2 y=-3.5",
+                "sigmoid(w·x − b) ÷ 2   w=1 x=1e-3 b=-1e300".encode(),
+            ],
+            _expression,
+        ),
+        Kind("settings", [json.dumps(REMEMBERED).encode()], _settings),
         Kind("state", [json.dumps(STATE, indent=2).encode()], _state),
     )
 }

@@ -6,6 +6,8 @@ import traceback
 from pathlib import Path
 
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import Lesson
+from cnnviz.scene.frame import View, compose
 from cnnviz.text import plain
 from tests.fuzz.mutators import damaged
 
@@ -18,10 +20,20 @@ def content_of(kind, seed):
     return damaged(rng, rng.choice(kind.right), kind.right)
 
 
-def fault_of(kind, content, folder):
-    """Open a file, and return what is wrong with how the program took it; empty if nothing is."""
+def fault_of(kind, content, folder, look=False):
+    """Open a file, and return what is wrong with how the program took it; empty if nothing is.
+
+    Parameters
+    ----------
+    look : bool
+        Whether frames of a lesson that was opened are composed, too.
+    """
     try:
-        kind.open(folder, content)
+        opened = kind.open(folder, content)
+        if look and isinstance(opened, Lesson):
+            program, rng = opened.program, random.Random(len(content))
+            for step in {0, rng.randrange(len(program)), len(program) - 1}:
+                compose(program, step, View(1280, 720, opened.title, opened.samples.classes))
     except CnnvizError as error:
         return _fault_of_sentence(str(error))
     except Exception as error:
@@ -38,14 +50,14 @@ def _fault_of_sentence(sentence):
     return f"a sentence of over {LONGEST_SENTENCE} characters" if len(sentence) > LONGEST_SENTENCE else ""
 
 
-def shrunk(kind, content, fault, folder):
+def shrunk(kind, content, fault, folder, look=False):
     """Return a file as short as can be found that the program falls over in the same way."""
     size = len(content) // 2
     while size:
         at = 0
         while at < len(content):
             less = content[:at] + content[at + size :]
-            if fault_of(kind, less, folder) == fault:
+            if fault_of(kind, less, folder, look) == fault:
                 content = less
             else:
                 at += size

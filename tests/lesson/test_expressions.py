@@ -70,6 +70,11 @@ def test_an_expression_that_is_not_there_is_told(content, write):
         (("expressions", 0, "text"), 3, "expressions[0].text: must be a text, is 3"),
         (("expressions", 1, "text"), "x.y", "expressions[1].text: Character 2: “.” is not allowed"),
         (("expressions", 0, "values"), {"x": 1, "y": 2}, "expressions[0].values.z: must be given"),
+        (
+            ("expressions",),
+            [{"text": "x * y"}],
+            "expressions[0].values.x: must be given; expressions[0].values.y",
+        ),
         (("expressions", 0, "values"), 3, "expressions[0].values: must be a table, is 3"),
         (("expressions", 0, "values", "x"), "1", "expressions[0].values.x: must be a number, is '1'"),
         (("expressions", 0, "values", "x"), math.nan, "expressions[0].values.x: must be a finite number"),

@@ -108,7 +108,17 @@ def test_stops_are_places_in_the_order_of_the_steps(tmp_path):
 
 def test_stops_that_are_nowhere_are_all_told_with_their_paths(tmp_path):
     with pytest.raises(CnnvizError) as raised:
-        with_stops(tmp_path, 'at = "conv9"', 'at = "conv"', 'at = "conv"\nwhere = { i = 7 }')
+        with_stops(
+            tmp_path,
+            'at = "conv9"',
+            'at = "conv"',
+            'at = "conv"\nwhere = { i = 7 }',
+            *(f'at = "conv"\nwhere = {{ {name} = 0 }}' for name in ("name", "line", "self")),
+        )
 
     assert "stops[0].at: There is no operation conv9" in str(raised.value)
     assert "stops[2].at: conv: i = 7 is out of range" in str(raised.value)
+    for k, name in enumerate(("name", "line", "self"), 3):
+        assert f"stops[{k}].at: conv: its listing has no loop over {name}; its loops run over o, i" in str(
+            raised.value
+        )
