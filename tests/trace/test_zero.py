@@ -1,4 +1,4 @@
-"""What divides by zero or overflows is infinite or NaN at its step, as in NumPy; nothing stops the program."""
+"""What divides by zero or overflows is infinite or NaN at its step, as in NumPy; nothing stops."""
 
 from __future__ import annotations
 
