@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from cnnviz.engine.expression import read_expression
+from cnnviz.engine.layer import Call, Layer, Shape
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.lesson.lesson import lesson_names, load_lesson
 from cnnviz.scene import arithmetic
@@ -216,14 +217,11 @@ def awkward(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> n
     return drawn * scale
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("case", [*CORNERS, *LAYERS])
-def test_awkward_numbers_of_layers_can_be_reckoned_again(case, scale):
-    rng = np.random.default_rng(9)
-    layer, shape = CORNERS[case]() if case in CORNERS else LAYERS[case](rng)
+def layer_calls(layer: Layer, shape: Shape, scale: float, rng: np.random.Generator) -> list[Call]:
+    """The listings of a layer at work on awkward numbers."""
     for parameter in layer.parameters.values():
         parameter.value = awkward(rng, parameter.value.shape, scale if parameter.value.ndim > 1 else 1.0)
-    x = awkward(rng, (1, *shape), scale if case != "softmax" else min(scale, 5.0))
+    x = awkward(rng, (1, *shape), scale if layer.kind != "softmax" else min(scale, 5.0))
     out = layer.output_shape(shape)
     dy = awkward(rng, (1, *out), 1 / scale)
     arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
@@ -233,6 +231,15 @@ def test_awkward_numbers_of_layers_can_be_reckoned_again(case, scale):
     calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
     if isinstance(layer, Conv2d):
         calls.append(replace(layer.scatter_call(arrays), name="scattered"))
+    return calls
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("case", [*CORNERS, *LAYERS])
+def test_awkward_numbers_of_layers_can_be_reckoned_again(case, scale):
+    rng = np.random.default_rng(9)
+    layer, shape = CORNERS[case]() if case in CORNERS else LAYERS[case](rng)
+    calls = layer_calls(layer, shape, scale, rng)
     assert_reckoned(Program(calls))
 
 
