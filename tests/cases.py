@@ -141,6 +141,8 @@ DESCENTS: dict[str, Descent] = {
     "parabola": Descent("walk", "(w - 3) ** 2", 0.1, (5.0,), 4, (-2, 8)),
     "valleys": Descent("walk", "w ** 4 / 4 - w ** 2 / 2 + w / 10", 0.5, (0.3, -0.1), 3, (-2, 2)),
     "diverges": Descent("walk", "(w - 3) ** 2", 1.05, (5.0, -1.0, 3.0), 2, (-2, 8)),
+    "kinks": Descent("walk", "max(w, 0.5) + abs(w)", 0.25, (1.0, -0.5, 0.5, 0.0), 3, (-2, 2)),
+    "waves": Descent("walk", "sqrt(w + 3) * cos(w)", 0.3, (1.0, -2.0), 2, (-2, 2)),
     "functions": Descent("walk", "relu(w) / 2 + log(w ** 2 + 1)", 0.3, (1.0, -1.0), 2, (-2, 2)),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Mapping
 from functools import cache
 from types import CodeType
@@ -46,10 +47,10 @@ class Operand(Struct, frozen=True):
         """Return the index it stands for, given the variables and arrays."""
         return tuple(int(eval(code, {"__builtins__": {}}, scope)) for code in self.index)
 
-    def places(self, scope: Mapping[str, Any], counts: tuple[int, ...]) -> NDArray[np.intp]:
-        """Return the indices, (n, ndim), that it is read at, given variables that broadcast to `counts`."""
+    def places(self, scope: Mapping[str, Any], read: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Return the indices, (n, ndim), that it has where it is read, given variables that broadcast so."""
         values = (eval(code, {"__builtins__": {}}, scope) for code in self.index)
-        index = [np.broadcast_to(value, counts)[self.is_read(scope, counts)] for value in values]
+        index = [np.broadcast_to(value, read.shape)[read] for value in values]
         return np.stack(index, axis=1)
 
     def is_read(self, scope: Mapping[str, Any], counts: tuple[int, ...] = ()) -> NDArray[np.bool_]:
@@ -157,10 +158,13 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
     )
     scope = {**operation.call.given, **operation.call.writes, **variables, **grids}
     cells: dict[str, list[NDArray[np.intp]]] = {}
-    once = {(operand.name, operand.subscripts, operand.guards): operand for operand in parts.operands}
-    for operand in once.values():
-        if operand.index:
-            cells.setdefault(operand.name, []).append(operand.places(scope, counts))
+    read: dict[tuple[str, tuple[str, ...]], NDArray[np.bool_]] = {}
+    named = {(operand.name, operand.subscripts): operand for operand in parts.operands if operand.index}
+    for operand in parts.operands:  # named in several places, it is read if one of them is come to
+        key = operand.name, operand.subscripts
+        read[key] = read.get(key, False) | operand.is_read(scope, counts)
+    for key, operand in named.items():
+        cells.setdefault(operand.name, []).append(operand.places(scope, read[key]))
     return {name: np.concatenate(indices) for name, indices in cells.items()}
 
 
@@ -169,7 +173,7 @@ def _choice(node: ast.expr) -> Choice | None:
         return None
     cases = []
     while isinstance(node, ast.IfExp):
-        cases.append((_condition(node), _span(node.body)))
+        cases.append((_condition(node.test), _span(node.body)))
         node = node.orelse
     return Choice(tuple(cases), _span(node))
 
@@ -178,8 +182,21 @@ def _span(node: ast.expr) -> tuple[int, int]:
     return node.col_offset, node.end_col_offset or 0
 
 
-def _condition(node: ast.IfExp) -> CodeType:
-    return compile(ast.fix_missing_locations(ast.Expression(node.test)), "<condition>", "eval")
+class _Vectorised(ast.NodeTransformer):
+    """Writes ``and`` and ``or`` as the signs that arrays have for them."""
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        sign: ast.operator = ast.BitAnd() if isinstance(node.op, ast.And) else ast.BitOr()
+        made: ast.expr = self.visit(node.values[0])
+        for part in node.values[1:]:
+            made = ast.BinOp(made, sign, self.visit(part))
+        return made
+
+
+def _condition(test: ast.expr) -> CodeType:
+    """Return a condition, ready to be evaluated for one place or for many."""
+    whole = ast.Expression(_Vectorised().visit(copy.deepcopy(test)))
+    return compile(ast.fix_missing_locations(whole), "<condition>", "eval")
 
 
 def _scales(node: ast.AST, so_far: str) -> bool:
@@ -204,12 +221,18 @@ def _outermost(node: ast.AST, guards: Guards = ()) -> list[tuple[ast.Subscript |
     if isinstance(node, ast.Subscript | ast.Name):
         return [(node, guards)]
     if isinstance(node, ast.IfExp):
-        test = _condition(node)
+        test = _condition(node.test)
         return [
             *_outermost(node.body, (*guards, (test, True))),
             *_outermost(node.test, guards),
             *_outermost(node.orelse, (*guards, (test, False))),
         ]
+    if isinstance(node, ast.BoolOp):  # what comes later is looked at only where the earlier does not decide
+        is_and, found = isinstance(node.op, ast.And), _outermost(node.values[0], guards)
+        for part, before in zip(node.values[1:], node.values, strict=False):
+            guards = (*guards, (_condition(before), is_and))
+            found += _outermost(part, guards)
+        return found
     children = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
     return [found for child in children for found in _outermost(child, guards)]
 

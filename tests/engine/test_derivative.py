@@ -20,6 +20,13 @@ BY_HAND = [
     ("log(w ** 2 + 1)", "2 * w / (w ** 2 + 1)"),
     ("exp(w)", "exp(w)"),
     ("relu(w)", "1 if w > 0 else 0"),
+    ("max(w, 1)", "1 / 2 if w == 1 else 0 if w < 1 else 1"),
+    ("sqrt(w)", "1 / (2 * sqrt(w))"),
+    ("abs(w)", "sign(w)"),
+    ("cos(2 * w)", "-2 * sin(2 * w)"),
+    ("w ** 0.5", "0.5 * w ** (-0.5)"),
+    ("2 ** w", "2 ** w * log(2)"),
+    ("q = w - 3; f = q ** 2", "2 * (w - 3)"),
     ("w ** 1 + w ** 0", "1"),
     ("5 - (w - 1) ** 2 * (-2)", "4 * (w - 1)"),
 ]
@@ -36,6 +43,11 @@ def test_the_name_is_replaced_by_its_place():
 
 
 MORE = [
+    "max(w, 2) * min(w, 1.5)",
+    "w ** w",
+    "sqrt(w) / cos(w / 3)",
+    "abs(sin(2 * w)) ** 1.5",
+    "max(w, 2 - w) ** 2",
     "sigmoid(2 * w - 1)",
     "tanh(w) / w",
     "(2 * w) ** 3 - (w - (w - 1))",
@@ -54,6 +66,7 @@ MORE = [
 def test_value_and_slope_are_those_of_the_graph(expression, w):
     """The gradient that comes back through the graph is found in quite another way."""
     functions = {
+        "sin": np.sin, "cos": np.cos, "sqrt": np.sqrt, "abs": abs, "sign": np.sign, "max": max, "min": min,
         "exp": np.exp, "log": np.log, "tanh": np.tanh,
         "relu": lambda x: max(x, 0.0), "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     }  # fmt: skip

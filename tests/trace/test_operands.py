@@ -45,11 +45,7 @@ def test_cells_named_are_the_cells_read_and_written(call):
             continue
         before, event = happened[offset - 1], happened[offset]
         scope = {**call.given, **before.arrays, **before.variables}
-        named = parts.operands
-        if parts.choice:
-            taken = parts.choice.taken(scope)
-            left = next(span for span in (parts.choice.then, parts.choice.otherwise) if span != taken)
-            named = [operand for operand in named if not left[0] <= operand.start < left[1]]
+        named = [operand for operand in parts.operands if operand.is_read(scope)]
         cells = {(operand.name, operand.place(scope)) for operand in named if operand.index}
         target = [(parts.target.name, parts.target.place(scope))] if parts.target.index else []
         adds = "+=" in parts.text or "-=" in parts.text
