@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 60
 SETUP := $(PYTHON) .ci/setup.py
 
-.PHONY: help run test check bench gallery fuzz dev clean
+.PHONY: help run test check bench gallery fuzz monkey dev clean
 
 help:  ## show this list
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -29,6 +29,9 @@ gallery:  ## write telling frames of all lessons to build/gallery; ARGS: lessons
 
 fuzz:  ## damage files for SECONDS, as many as can be; ARGS: kinds of files, or --seed N KIND
 	@$(SETUP) fuzz $(SECONDS) $(ARGS)
+
+monkey:  ## press keys and click at random for SECONDS; ARGS: --seed N, --again FILE
+	@$(SETUP) monkey $(SECONDS) $(ARGS)
 
 dev:  ## install everything a developer needs into .venv
 	@$(SETUP) dev

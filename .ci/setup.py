@@ -7,6 +7,7 @@
     python3 .ci/setup.py bench [ARGS]            the benchmark
     python3 .ci/setup.py gallery [ARGS]          frames of all lessons, to be looked at
     python3 .ci/setup.py fuzz [SECONDS] [KIND …] damaged files, to be opened or refused
+    python3 .ci/setup.py monkey [SECONDS] [ARGS] keys, clicks and drags at random, in a window unseen
     python3 .ci/setup.py dev                     everything a developer needs, then stop
     python3 .ci/setup.py pythons                 the Pythons of this machine that cnnviz runs on, oldest first
 
@@ -407,6 +408,11 @@ def fuzz(rest: Sequence[str]) -> int:
     return become([str(PYTHON), "-m", "tests.fuzz", *rest])
 
 
+def monkey(rest: Sequence[str]) -> int:
+    os.chdir(ROOT)
+    return become([str(PYTHON), "-m", "tests.monkey", *rest])
+
+
 def check(rest: Sequence[str]) -> int:
     """Run every check, also after one has failed."""
     python = str(PYTHON)
@@ -440,6 +446,7 @@ COMMANDS: dict[str, tuple[Sequence[str], dict[str, str], Callable[[Sequence[str]
     "bench": (TOOLS, LIBRARIES, bench),
     "gallery": (TOOLS, LIBRARIES, gallery),
     "fuzz": (TOOLS, LIBRARIES, fuzz),
+    "monkey": (TOOLS, LIBRARIES, monkey),
     "dev": ((*TOOLS, "train"), WINDOW, dev),
 }
 
