@@ -329,7 +329,7 @@ class CrossEntropy(Surprise):
 
     def of_outputs(self, y: Array, t: Array) -> Array:
         """Return −Σ t log y."""
-        return -added(_times_log(t, y))
+        return 0 - added(_times_log(t, y))  # of a certain truth 0, and not −0
 
     def of_scores(self, x: Array, t: Array) -> Array:
         """Return Σ t (m + log Σ eˣ⁻ᵐ − x), in which m is the largest score."""
@@ -355,7 +355,7 @@ class BinaryCrossEntropy(Surprise):
 
     def of_outputs(self, y: Array, t: Array) -> Array:
         """Return −Σ (t log y + (1 − t) log (1 − y)), each output being a yes or no of its own."""
-        return -_added_in_turn(_times_log(t, y), _times_log(1 - t, 1 - y))
+        return 0 - _added_in_turn(_times_log(t, y), _times_log(1 - t, 1 - y))
 
     def of_scores(self, x: Array, t: Array) -> Array:
         """Return Σ (max(x, 0) − x t + log(1 + e⁻|ˣ|))."""

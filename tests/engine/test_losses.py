@@ -137,3 +137,10 @@ def test_its_listing_reads_the_scores_only_where_that_is_better(x, listing):
 @pytest.mark.parametrize("x, expected", [((np.inf, 0), np.nan), ((-np.inf, 0), np.inf)])
 def test_scores_that_are_no_numbers_give_what_probabilities_give(x, expected):
     np.testing.assert_equal(of_scores(CrossEntropy(), x, (1, 0)), expected)
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), BinaryCrossEntropy()])
+def test_the_loss_of_a_certain_truth_is_0_and_not_minus_0(loss):
+    certain = np.array([[1.0, 0.0]])
+    value = loss.value(certain, certain)
+    assert value == 0 and not np.signbit(value)

@@ -15,14 +15,17 @@ from cnnviz.engine.layer import Call, Layer, Shape
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.lesson.lesson import lesson_names, load_lesson
 from cnnviz.scene import arithmetic
-from cnnviz.scene.frame import moment
+from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import Box, Label, Rect
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.trace.program import Program
 from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, network_for
+from tests.scene.looking import said
 from tests.scene.programs import NAMES, fresh, telling_offsets
 from tests.scene.reckoning import Interval, NotReckonableError, equal_sides, plus, reckon, times
+
+MINUS_ZERO = re.compile(r"[−-]0(\.0*)?(?![.\d])")
 
 PANEL = Box(0, 0, 1140, 170)
 
@@ -156,18 +159,19 @@ def assert_reckoned(program: Program) -> None:
         for offset in telling_offsets(operation):
             step = program.start(operation.name) + offset
             at, before = moment(program, step), moment(program, step - 1) if offset else None
+            assert not [mark for row in panel_rows(at)[0] for mark in row if MINUS_ZERO.search(text(mark))]
             for kind, left, right in equations(at, before):
                 count += 1
                 if not left.meets(right):
-                    said = [text(mark) for row in panel_rows(at)[0] for mark in row]
-                    wrong.append(f"{operation.name}, step {offset}, {kind}: {left} is not {right}, in {said}")
+                    seen = [text(mark) for row in panel_rows(at)[0] for mark in row]
+                    wrong.append(f"{operation.name}, step {offset}, {kind}: {left} is not {right}, in {seen}")
         assert count, f"nothing of {operation.name} was reckoned"
     assert not wrong, "\n".join(wrong)
 
 
 def test_the_calculator_takes_texts_as_they_are_read():
     """What it would not find wrong, no test below would."""
-    for said, value in (
+    for written, value in (
         ("(1.00·10⁻⁵)²", 1e-10),
         ("1.00·10⁻⁵²", 1e-52),
         ("1 / (2.00·10⁻⁵)", 5e4),
@@ -181,8 +185,8 @@ def test_the_calculator_takes_texts_as_they_are_read():
         ("0.9 ^ 2", 0.81),
         ("exp(0)·log(1) + sqrt(4)", 2),
     ):
-        low, high = reckon(said)
-        assert low <= value <= high and high - low <= 0.6 * abs(value), said
+        low, high = reckon(written)
+        assert low <= value <= high and high - low <= 0.6 * abs(value), written
     assert not reckon("0.50").meets(reckon("0.52"))
     assert reckon("0.50").meets(reckon("0.51"))
     assert not reckon("3·2").meets(reckon("16"))
@@ -284,3 +288,13 @@ def test_awkward_numbers_of_expressions_can_be_reckoned_again(expression):
         for y in values if "y" in graph.inputs else [0.0]:
             tape = graph.run({"x": x, "y": y} if "y" in graph.inputs else {"x": x})
             assert_reckoned(Program(graph.calls(tape)))
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_minus_zero_stands_nowhere_in_a_frame(expression):
+    graph = read_expression(expression)
+    made = Program(graph.calls(graph.run(dict.fromkeys(graph.inputs, 0.0))))
+    for letters in (False, True):
+        for step in range(len(made)):
+            frame = compose(made, step, View(letters=letters))
+            assert not [each for each in said(frame.marks) if MINUS_ZERO.search(each)]
