@@ -311,9 +311,9 @@ WORDS: Mapping[str, Words] = {
         "Each wrong class that is too near is pushed down by 1, and the right one up as many times.",
         (
             r"\dy{n} = \begin{cases} {-}\mathrm{near} & \t{n} > 0"
-            r" \\ 1 & \mathrm{margin} + \y{n} - \mathrm{right} > 0"
-            r" \\ 0 & \mathrm{margin} + \y{n} - \mathrm{right} \le 0 \end{cases}",
-            r"\mathrm{right} = \sum_n \,\t{n}\, \y{n}",
+            r" \\ 1 & \t{n} = 0,\; g_n > 0 \\ 0 & \mathrm{otherwise} \end{cases}",
+            r"\mathrm{near} = \sum_{\t{n} = 0,\; g_n > 0} 1",
+            r"g_n = \mathrm{margin} + \y{n} - \sum_k \,\t{k}\, \y{k}",
         ),
         {"n": "class"},
     ),

@@ -350,12 +350,15 @@ class _Reader:
         if command in (r"\max", r"\min") and self._opens():
             return self._called(command[1:])
         self.expect("_")
-        names = self.group().split(",")
+        under = self.group()
+        names = under.split(",") if re.fullmatch(r"[a-z](,[a-z])*", under) else ["n"]
+        test = _Reader(under, self.called).condition() if under.split(",") != names else None
         body = self.product()
 
         def value(s: Scope) -> Value:
             ranges = [range(s.counts[name] if name in s.counts else s.numbers["N"]) for name in names]
-            found = [body(s.bound(**dict(zip(names, at, strict=True)))) for at in product(*ranges)]
+            bound = [s.bound(**dict(zip(names, at, strict=True))) for at in product(*ranges)]
+            found = [body(here) for here in bound if test is None or test(here)]
             if command == r"\sum":
                 return _added(found)
             return found.index(max(found)) if command == r"\arg" else FUNCTIONS[command[1:]](*found, *found)
@@ -368,7 +371,7 @@ class _Reader:
         while True:
             result = self.sum()
             self.expect("&")
-            rows.append((result, self._condition()))
+            rows.append((result, self.condition()))
             if self.next() == r"\end":
                 self.group()
                 break
@@ -382,7 +385,7 @@ class _Reader:
 
         return value
 
-    def _condition(self) -> Node:
+    def condition(self) -> Node:
         """What must hold, or where it is for whatever is left: None."""
         if self.token == r"\mathrm":
             self.next()
@@ -410,6 +413,8 @@ class _Reader:
 
 
 def _added(values: Sequence[Value]) -> Value:
+    if not values:
+        return 0
     if len({np.ndim(value) for value in values}) > 1:
         raise NotUnderstoodError("a number and a matrix are added")
     return sum(values[1:], values[0])

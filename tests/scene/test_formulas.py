@@ -14,12 +14,21 @@ from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.softmax import Softmax
-from cnnviz.engine.losses import Surprise
+from cnnviz.engine.losses import HalfSquaredError, MeanSquaredError, Surprise
 from cnnviz.scene.words import WORDS, formulas
 from cnnviz.trace.looptree import Loop, walk
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state
-from tests.cases import CORNERS, DESCENTS, LAYERS, LOSSES, OPTIMISERS, network_for, pixels_calls
+from tests.cases import (
+    CORNERS,
+    DESCENTS,
+    LAYERS,
+    LOSSES,
+    OPTIMISERS,
+    map_loss_calls,
+    network_for,
+    pixels_calls,
+)
 from tests.scene.notation import FUNCTIONS, NotUnderstoodError, Scope, indices, plain, read, relation, seen
 from tests.scene.test_reckoning import EXPRESSIONS, awkward, layer_calls
 
@@ -59,6 +68,8 @@ def calls() -> list[tuple[Call, dict[str, int]]]:
             for call in network.calls(network.run(awkward(rng, (3,), 1.0), np.zeros(4)))
             if call.phase == "update"
         ]
+    for kind in (HalfSquaredError, MeanSquaredError):
+        found += [(call, {}) for call in map_loss_calls(kind)]
     return found + [(call, {}) for call in pixels_calls()]
 
 
