@@ -267,6 +267,8 @@ def _from_outside(operation: Operation, array: str, index: Index) -> str:
         return tr("a zero that was put in")
     if array == "t":
         return tr("what the network should put out")
+    if array == "dy":
+        return tr("the gradient of the output, given in place of a loss")
     if role(operation, array) == "parameter":
         return tr("a parameter: training moves it")
     return tr("given from outside")

@@ -16,6 +16,7 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.losses import CrossEntropy, HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.chain import chain
 from cnnviz.scene.frame import moment
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect
 from cnnviz.scene.numbers import count, full
@@ -309,3 +310,16 @@ def test_the_scores_that_a_loss_starts_from_are_those_of_the_layer_before_the_la
         "x": [[0], [1]],
         "t": [[0], [1]],
     }
+
+
+def test_a_gradient_that_is_given_says_so_and_goes_back_like_a_losss():
+    network = Network([("fc", Linear(2, 2)), ("relu", ReLU())], (2,))
+    network.load({"fc.w": np.array([[1.0, 2.0], [3.0, 4.0]]), "fc.b": np.zeros(2)}, "test")
+    program = Program(network.calls(network.run(np.array([1.0, 2.0]), dy=np.array([5.0, -1.0]))))
+    found = origin(at_end(program, "relu.dx"), "dy", (0,))
+    assert (found.said, found.step) == ("the gradient of the output, given in place of a loss", None)
+    assert found.readers
+    factors = chain(program, program.operation("fc.dw"))
+    assert [factor.name for factor in factors] == ["∂E/∂relu", "∂relu/∂fc", "∂fc/∂w"]
+    assert factors[0].values.tolist() == [[5, -1]]
+    assert len(chain(program, program.operation("relu.dx"))) == 2

@@ -175,3 +175,34 @@ def test_hovering_a_number_of_the_graph_says_where_it_comes_from(make_window, qt
     assert stage.cursor().shape() == Qt.CursorShape.PointingHandCursor
     qtbot.mouseClick(stage, Qt.MouseButton.LeftButton, pos=QPoint(*map(round, boxes["q"].center)))
     assert player.cursor.index == 0
+
+
+GRAPH = (
+    "c = a + b; d = a * b + b**3; c += c + 1; c += 1 + c - a; d += d * 2 + relu(b + a); "
+    "d += 3 * d + relu(b - a); e = c - d; f = e**2; g = f / 2; g += 10 / f   a=-4 b=2"
+)
+
+
+def test_statements_are_typed_and_stepped_through_both_ways(make_window, application):
+    window = make_window()
+    type_in(window, GRAPH)
+    assert window.expression_strip.isHidden()
+    tape = window.desk.lesson.tape
+    found = [float(tape[name]) for name in ("g.g", "g.da", "g.db")]
+    assert found == pytest.approx([24.704081633, 138.833819242, 645.577259475], abs=1e-9)
+    program = window.player.cursor.program
+    for index in [*range(len(program)), *range(len(program) - 1, -1, -7)]:
+        window.player.go_to(index)
+        application.processEvents()
+        assert window.message.isHidden()
+    assert not window.grab().isNull()
+
+
+def test_the_field_has_the_statements_again_and_takes_them_as_they_are(make_window):
+    window = make_window()
+    type_in(window, "q = x + y; L = max(q, z)   x=1 y=2 z=3")
+    window.actions_by_name["expression"].trigger()
+    assert window.expression_strip.field.text() == "q = x + y; L = max(q, z)   x=1 y=2 z=3"
+    QTest.keyClick(window.expression_strip.field, Qt.Key.Key_Return)
+    assert [float(window.desk.lesson.tape[f"L.d{name}"]) for name in "xz"] == [0.5, 0.5]
+    assert window.windowTitle().startswith("q = x + y; L = max(q, z)")

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QToolButton
 from cnnviz.engine.training import Run
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Cells
+from cnnviz.scene.numbers import brief
 from cnnviz.ui import desk
 from cnnviz.ui.keys import KEYS
 from cnnviz.ui.settings import Settings
@@ -515,3 +516,56 @@ print("pyqtgraph" in sys.modules)
         [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+# ------------------------------------------------------------------------------- without held-out samples
+
+XOR = {
+    "title": "Exclusive or",
+    "sentence": "Four points.",
+    "seed": 0,
+    "input": {"shape": [2], "values": [[0, 0], [0, 1], [1, 0], [1, 1]], "target": [[0], [1], [1], [0]]},
+    "layers": [
+        {"name": "hidden", "kind": "linear", "neurons": 2},
+        {"name": "tanh", "kind": "tanh"},
+        {"name": "output", "kind": "linear", "neurons": 1},
+    ],
+    "loss": {"kind": "mean_squared_error"},
+    "optimiser": {"kind": "sgd", "lr": 0.1, "fixed": ["output.b"]},
+    "training": {"iterations": 50},
+}
+
+
+def test_a_training_on_few_samples_shows_its_loss_alone(open_on, tmp_path, qtbot):
+    path = tmp_path / "xor.toml"
+    path.write_text(toml(XOR), encoding="utf-8")
+    window = open_on(str(path))
+    window.actions_by_name["train"].trigger()
+    qtbot.waitUntil(lambda: not window.training.trainer.begun, timeout=SOON)
+    curves, run = window.training.curves, window.desk.lesson.run
+    assert run.done == 50 and np.isfinite(run.losses).all()
+    assert curves.loss.isVisible() and not curves.accuracy.isVisible()
+    assert curves.loss.width() > 0.9 * curves.width()
+    assert window.message.sentence.text() == (
+        f"Trained: 50 iterations; the last loss is {brief(float(f'{run.losses[49]:.3g}'))}. "
+        "Any iteration can be stepped."
+    )
+    assert "held out" not in window.training.figures.text()
+    assert window.training.figures.text().startswith("loss 0.")
+    assert [operation.name for operation in window.player.cursor.program.operations][-3:] == [
+        "hidden.w", "hidden.b", "output.w",
+    ]  # fmt: skip
+
+
+def test_samples_of_a_few_numbers_are_chosen_from_a_list(open_on, tmp_path, application, monkeypatch):
+    path = tmp_path / "xor.toml"
+    path.write_text(toml(XOR), encoding="utf-8")
+    window = open_on(str(path))
+    monkeypatch.setattr(window.chooser, "open_at", lambda *_: None)  # no platform without a screen has popups
+    window.actions_by_name["image"].trigger()
+    grid = window.chooser.grid
+    assert [grid.item(k).text() for k in range(grid.count())] == ["(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)"]
+    grid.itemClicked.emit(grid.item(1))
+    application.processEvents()
+    assert window.desk.lesson.tape["loss.t"].tolist() == [1]
+    assert window.desk.lesson.tape["hidden.x"].tolist() == [0, 1]
