@@ -199,14 +199,11 @@ def _term(moment: Moment, array: str, addition: Addition) -> str:
     assert parts is not None
     scope = {**scope_of(moment), **addition.variables}
     span = parts.choice.taken(scope) if parts.choice else None
-    numbers = "".join(run.text for run in with_numbers(moment, parts, scope, span))
+    runs = with_numbers(moment, parts, scope, span)
+    numbers = "".join(run.text for run in runs)
     step = moment.program.start(moment.operation.name) + addition.offset
     text = tr("step {step}:  {numbers}", step=count(step), numbers=numbers)
-    return (
-        text
-        if numbers.count("·") + numbers.count("/") == 0
-        else f"{text} = {moment.text(array, addition.value)}"
-    )
+    return text if len(runs) == 1 else f"{text} = {moment.text(array, addition.value)}"
 
 
 @remembered(64)

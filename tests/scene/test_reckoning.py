@@ -19,6 +19,7 @@ from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import Box, Label, Rect
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
+from cnnviz.scene.provenance import origin
 from cnnviz.trace.program import Program
 from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, network_for
 from tests.scene.looking import said
@@ -298,3 +299,38 @@ def test_minus_zero_stands_nowhere_in_a_frame(expression):
         for step in range(len(made)):
             frame = compose(made, step, View(letters=letters))
             assert not [each for each in said(frame.marks) if MINUS_ZERO.search(each)]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_the_chain_rule_beside_a_graph_can_be_reckoned_again(expression):
+    """∂f/∂q · ∂q/∂x  =  1 · (−2)  =  −2; and of a sum of gradients, its parts are the whole."""
+    graph, count = read_expression(expression), 0
+    for x, y in ((-1e-5, 2.0), (3.0, -4e-12), (0.37, -2.0), (-2.0, 0.0)):
+        made = Program(graph.calls(graph.run({"x": x, "y": y} if "y" in graph.inputs else {"x": x})))
+        for step in range(made.start("f.backward") + 1, len(made)):
+            for each in said(compose(made, step, View()).marks):
+                if each.count("  =  ") == 2:
+                    _, left, right = each.split("  =  ")
+                    rounded = re.compile(r"(?<![\d.⁰-⁹¹²³·])(\d+)(?![\d.])(?!⁻|·10)")
+                    sides = [reckon(rounded.sub(r"\1.", side), digits=4) for side in (left, right)]
+                    assert sides[0].meets(sides[1]), each
+                    count += 1
+    assert count
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("case", ["conv2d", "max_pool2d-overlapping", "avg_pool2d-overlapping"])
+def test_what_hovering_says_was_added_can_be_reckoned_again(case, scale):
+    rng = np.random.default_rng(11)
+    layer, shape = CORNERS[case]() if case in CORNERS else LAYERS[case](rng)
+    call = next(call for call in reversed(layer_calls(layer, shape, scale, rng)) if "dx" in call.writes)
+    at, count = moment(made := Program([call]), len(made) - 1), 0
+    for index in np.ndindex(*call.writes["dx"].shape):
+        for line in origin(at, "dx", index).terms:
+            numbers, equals, value = line.partition(":  ")[2].partition(" = ")
+            if equals:
+                # A whole number of an array may have been rounded, the sizes of a window were not.
+                numbers, value = (re.sub(r"^(−?\d+)(?![\d.])", r"\1.", side) for side in (numbers, value))
+                assert reckon(numbers).meets(reckon(value)), line
+                count += 1
+    assert count or case.startswith("max")
