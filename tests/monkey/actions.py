@@ -137,6 +137,7 @@ def _found(window: QWidget, number: float | None, x: float, y: float) -> tuple[Q
     if number is None:
         at = QPoint(int(x * top.width()), int(y * top.height()))
         widget = top.childAt(at) or top
+        _held[:] = [top, widget]
         return widget, widget.mapFrom(top, at)
     seen = [top, *(child for child in top.findChildren(QWidget) if child.isVisibleTo(top))]
     _held[:] = seen

@@ -84,7 +84,10 @@ class Monkey:
         try:
             self._do(action)
         except Exception as error:
-            self.note(type(error), error, error.__traceback__)
+            # What was to be pressed may be gone before the monkey gets there: no fault of the program's.
+            gone = "already deleted" in str(error) and _innermost(error).endswith("actions.py")
+            if not gone:
+                self.note(type(error), error, error.__traceback__)
 
     def _next(self) -> Action | None:
         if self.actions is not None:
@@ -182,6 +185,11 @@ class Monkey:
 
     def _write(self, line: object) -> None:
         self.log.write(json.dumps(line) + "\n")
+
+
+def _innermost(error: Exception) -> str:
+    """Return the file in which an exception was raised."""
+    return traceback.extract_tb(error.__traceback__)[-1].filename
 
 
 def memory() -> int:
