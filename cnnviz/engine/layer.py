@@ -77,7 +77,9 @@ class Call(Struct, frozen=True):
         For a listing that accumulates into an array (``dx[…] += …``): the array in `given` that the
         result is linear in, and whose cells the outer loops visit in order.
     linear : Callable
-        The vectorised maths as a function of that array, returning what `writes` would then be.
+        The vectorised maths as a function of `given`, with other numbers in that array, returning what
+        `writes` would then be. Where the outermost loop goes along the first axis of all arrays, some of
+        its slices by themselves are allowed, too.
     extremes : Callable
         For such a listing: the least and the greatest number that each array has in it on the way.
     placements : Mapping[str, Placement]
@@ -99,7 +101,7 @@ class Call(Struct, frozen=True):
     writes: Mapping[str, Array]
     before: Mapping[str, Array] = field(default_factory=dict)
     linear_in: str = ""
-    linear: Callable[[Array], Mapping[str, Array]] | None = None
+    linear: Callable[[Mapping[str, Value]], Mapping[str, Array]] | None = None
     extremes: Callable[[], Mapping[str, tuple[float, float]]] = dict
     placements: Mapping[str, Placement] = field(default_factory=dict)
     expression: str = ""
@@ -228,7 +230,7 @@ class Layer(ABC):
         listing: Listing,
         given: Mapping[str, Value],
         writes: Mapping[str, Array],
-        linear: Callable[[Array], Mapping[str, Array]] | None = None,
+        linear: Callable[[Mapping[str, Value]], Mapping[str, Array]] | None = None,
         extremes: Callable[[], Mapping[str, tuple[float, float]]] = dict,
         placements: Mapping[str, Placement] | None = None,
         view: str = "",

@@ -109,8 +109,10 @@ def _summed(operation: Operation) -> tuple[str, Anatomy, Anatomy, tuple[Loop, ..
     (str, Anatomy, Anatomy, tuple[Loop, ...]) or None
         The array that is written, the line that begins the sum, the line that adds a product, its loops.
     """
-    statements = operation.cells.block.statements
-    if len(statements) != 3 or not operation.cells.nest:
+    (writer, *_) = operation.writing_lines
+    cells = operation.cells_of(writer.number)
+    statements = cells.block.statements
+    if len(statements) != 3 or not cells.nest:
         return None
     first, loop, last = statements
     if not (isinstance(first, Line) and isinstance(loop, Loop) and isinstance(last, Line)):

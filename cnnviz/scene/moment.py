@@ -17,7 +17,7 @@ from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.looptree import Line, Loop
-from cnnviz.trace.operation import Operation
+from cnnviz.trace.operation import Cells, Operation
 from cnnviz.trace.program import Program, Step
 from cnnviz.trace.state import State
 
@@ -130,17 +130,22 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         """The line that was run; a loop stands for its header."""
         return self.operation.path_to(self.state.line)[1]
 
+    @property
+    def cells(self) -> Cells:
+        """How the steps around the line are cut into cells."""
+        return self.operation.cells_of(self.state.line)
+
     @cached_property
     def cell(self) -> dict[str, int]:
         """The variables of the cell in work: those of the loops around it that are bound and running."""
-        nest = self.operation.cells.nest or self.state.loops
+        nest = self.cells.nest or self.state.loops
         inside = {loop.number for loop in self.state.loops}
         return {loop.variable: self.step.variables[loop.variable] for loop in nest if loop.number in inside}
 
     @cached_property
     def terms_begun(self) -> bool:
         """Whether the step is inside the cell's block, not at a header of the loops around it."""
-        nest = self.operation.cells.nest
+        nest = self.cells.nest
         return not nest or (len(self.state.loops) >= len(nest) and self.node not in nest)
 
     def variable(self, name: str, default: int = 0) -> int:

@@ -138,7 +138,7 @@ def _between(box: Box, sign: str, unit: float, align: Align = "center") -> Label
 
 def _start(moment: Moment, lines: tuple[Anatomy, ...], scope: dict[str, Any]) -> tuple[Run, ...]:
     """Return what a sum starts with, if that is more than a number in the listing: a bias."""
-    for statement in moment.operation.cells.block.statements:
+    for statement in moment.cells.block.statements:
         if isinstance(statement, Loop):
             break
         begun = anatomy(moment.operation.tree, statement.number)

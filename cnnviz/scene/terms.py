@@ -62,7 +62,7 @@ def terms(moment: Moment) -> Terms | None:
         return None
     lines, loops, in_block = found
     count = prod(loop.count for loop in loops) * len(lines)
-    cell, _ = operation.cells.at(offset)
+    cell = operation.cell_at(offset)
     done = sum(operation.runs_until(line, offset) for line in lines) - cell * count if in_block else 0
     numbers = tuple(line.number for line in lines)
     return Terms(numbers, loops, count, max(0, min(done, count)), line_now in numbers)
@@ -78,7 +78,8 @@ def _term_lines(operation: Operation, line: int) -> tuple[tuple[Line, ...], tupl
         The lines; the loops inside the cell around them; whether the line asked for is in the cell's block.
         Looked for in the statement that holds the line, then before it, then after it.
     """
-    nest, block = operation.cells.nest, operation.cells.block
+    cells = operation.cells_of(line)
+    nest, block = cells.nest, cells.block
     here = next((k for k, s in enumerate(block.statements) if any(n.number == line for n in _nodes(s))), None)
     start = here or 0
     for k in (start, *range(start - 1, -1, -1), *range(start + 1, len(block.statements))):

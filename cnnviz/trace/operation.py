@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Call, Value
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
+from cnnviz.trace.depends import assigned, carried
 from cnnviz.trace.looptree import Block, Line, Loop, LoopTree, read_listing, walk
 
 _LONGEST_TOLD = 60
@@ -47,6 +48,9 @@ class Operation:
         self._located: tuple[int, tuple[Visit, ...], Line | Loop] | None = None
         self._paths: dict[int, tuple[tuple[Loop, ...], Line | Loop]] = {}
         self._runs: dict[tuple[Line | Loop | Block, Line], int] = {}
+        self._ranks: dict[int, NDArray[np.intp]] = {}
+        # What others work out about this operation and want to keep as long as it lives.
+        self.kept: dict[Any, Any] = {}
 
     def _check_arguments(self) -> None:
         given, needed = self.call.given, self.tree.parameters
@@ -86,6 +90,12 @@ class Operation:
     def sizes(self) -> Mapping[str, int]:
         """The sizes that the loops run to, by name."""
         return {node.size: node.count for node in walk(self.body) if isinstance(node, Loop)}
+
+    @cached_property
+    def scalars(self) -> tuple[str, ...]:
+        """The names that the listing assigns numbers to, besides its loops' variables, in its order."""
+        lines = (node for node in walk(self.body) if isinstance(node, Line) and not node.index)
+        return tuple(dict.fromkeys(line.target for line in lines))
 
     def locate(self, offset: int) -> tuple[tuple[Visit, ...], Line | Loop]:
         """Return the way down to the step at `offset`, and the line or the loop's header that it runs.
@@ -263,40 +273,87 @@ class Operation:
             )
         )
 
-    @cached_property
-    def cells(self) -> Cells:
-        """How the steps are cut into cells.
+    def cells_of(self, line: int) -> Cells:
+        """Return how the steps around a line are cut into cells.
 
-        A cell is run for real when a step in it is asked for, after the cells before it were taken from
-        the results. So where one cell needs another's scalars, or changes what another wrote, all is one.
+        A listing may have several parts, each with loops and cells of its own: a softmax first looks for the
+        largest score, then adds up exponentials, then writes one probability after the other.
         """
-        deepest = np.ndim(self.call.given[self.call.linear_in]) if self.call.linear else None
-        nest: list[Loop] = []
-        block = self.body
-        while len(nest) != deepest and len(block.statements) == 1 and isinstance(block.statements[0], Loop):
-            nest.append(block.statements[0])
-            block = block.statements[0].body
-        if not self.call.linear and self._entangled(block):
-            nest, block = [], self.body
-        return Cells(tuple(nest), block, self._settled(block))
+        return self._cells_by_line[line]
 
-    def _entangled(self, block: Block) -> bool:
-        writers = [node for node in walk(block) if isinstance(node, Line) and node.index]
-        return (
-            any(writer not in block.statements for writer in writers)
-            or self._carries(block)
-            or any(self._repeats(writer) for writer in writers)
-        )
+    @cached_property
+    def _cells_by_line(self) -> dict[int, Cells]:
+        found: dict[int, Cells] = {}
+        for cells in self._parts(self.body, ()):
+            for node in (*cells.nest, *walk(cells.block)):
+                if isinstance(node, Line | Loop):
+                    found.setdefault(node.number, cells)
+        return found
 
-    def _carries(self, block: Block) -> bool:
-        """Return whether a block reads a scalar that only its last run can have assigned."""
-        lines = [node for node in walk(block) if isinstance(node, Line)]
-        scalars = {line.target for line in lines if not line.index}
-        for line in lines:
-            if line.uses & scalars:
-                return True
-            scalars.discard(line.target)
-        return False
+    def _parts(self, block: Block, nest: tuple[Loop, ...]) -> Iterator[Cells]:
+        """Yield the parts of a block; a loop that writes other cells for each value is cut further."""
+        deepest = len(nest) == self._linear_depth
+        if deepest or all(isinstance(node, Line) or not _writes(node) for node in block.statements):
+            yield Cells(nest, block)
+            return
+        part: list[Line | Loop] = []
+        for statement in block.statements:
+            alone = isinstance(statement, Loop) and _writes(statement)
+            if alone and part:
+                yield Cells(nest, _part_of(block, part))
+                part = []
+            if alone and isinstance(statement, Loop) and self._is_around_cells(statement):
+                yield from self._parts(statement.body, (*nest, statement))
+                continue
+            part.append(statement)
+            if alone or (isinstance(statement, Line) and statement.index):
+                yield Cells(nest, _part_of(block, part))
+                part = []
+        if part:
+            yield Cells(nest, _part_of(block, part))
+
+    @cached_property
+    def _linear_depth(self) -> int | None:
+        """How many loops go through the cells of the array that the result is linear in."""
+        return np.ndim(self.call.given[self.call.linear_in]) if self.call.linear else None
+
+    def _is_around_cells(self, loop: Loop) -> bool:
+        """Return whether each iteration of a loop writes other cells, and needs no scalar of the last."""
+        if self._linear_depth is not None:
+            return True
+        writers = [node for node in walk(loop) if isinstance(node, Line) and node.index]
+        named = all(any(loop.variable in code.co_names for code in line.index) for line in writers)
+        return (named or loop.count <= 1) and not carried(loop, assigned(loop))
+
+    def cell_at(self, offset: int) -> int:
+        """Return the number of the cell that a step is in, counted through the loops around it."""
+        way, node = self.locate(offset)
+        iterations = {block.statements[k].number: iteration for block, k, iteration in way}
+        cell = 0
+        for loop in self.cells_of(node.number).nest:
+            cell = cell * loop.count + min(iterations.get(loop.number, 0), loop.count)
+        return cell
+
+    @cached_property
+    def writes_once(self) -> bool:
+        """Whether no cell of an array is written more than once."""
+        if self.call.linear is not None:
+            return False
+        lines = [line for line in self.writing_lines if line.index]
+        if any(self._repeats(line) for line in lines):
+            return False
+        by_array = [[other for other in lines if other.target == name] for name in self.call.writes]
+        return all(len(same) <= 1 or self._apart(same) for same in by_array)
+
+    @cached_property
+    def can_be_replayed(self) -> bool:
+        """Whether its scalars at a step can be found without running what came before."""
+        return self.writes_once or (self.call.linear is not None and not self.scalars)
+
+    def _apart(self, lines: Sequence[Line]) -> bool:
+        """Return whether lines write no cell in common."""
+        orders = np.concatenate([self.write_order(line) for line in lines])
+        return len(np.unique(orders)) == len(orders)
 
     def _repeats(self, line: Line) -> bool:
         """Return whether a line writes any cell more than once."""
@@ -309,26 +366,17 @@ class Operation:
         order = self.write_order(line)
         return len(np.unique(order)) < len(order)
 
-    def _settled(self, block: Block) -> int:
-        settled = 0
-        seen = set(self.tree.parameters)
-        for start, statement in zip(block.starts, block.statements, strict=True):
-            targets = {node.target for node in walk(statement) if isinstance(node, Line)}
-            if targets - seen:
-                settled = start + statement.steps
-            seen |= targets
-        return settled
-
     def header_at(self, offset: int) -> bool:
         """Return whether a step runs a loop's header."""
         return isinstance(self.locate(offset)[1], Loop)
 
     def writers(self, name: str) -> list[Line]:
         """Return the lines that write cells of an array, or assign a variable that is a result."""
-        return [line for line in self._writing_lines if line.target == name]
+        return [line for line in self.writing_lines if line.target == name]
 
     @cached_property
-    def _writing_lines(self) -> tuple[Line, ...]:
+    def writing_lines(self) -> tuple[Line, ...]:
+        """The lines that write cells of arrays, or assign variables that are results."""
         lines = (node for node in walk(self.body) if isinstance(node, Line))
         return tuple(line for line in lines if line.index or line.target in self.call.writes)
 
@@ -356,6 +404,20 @@ class Operation:
             self._orders[line.number] = self._write_order(line)
         return self._orders[line.number]
 
+    def run_writing(self, line: Line, flat: Any) -> Any:
+        """Return at which of its runs, from 0, a line writes the cell with a flat index, or such cells.
+
+        Of a cell that it never writes, more than it has runs. Meant for lines that write no cell twice.
+        """
+        if line in self._in_order:
+            return flat
+        if line.number not in self._ranks:
+            order = self.write_order(line)
+            ranks = np.full(self.call.writes[line.target].size, np.iinfo(np.intp).max)
+            ranks[order] = np.arange(len(order))
+            self._ranks[line.number] = ranks
+        return self._ranks[line.number][flat]
+
     def cells_written(self, line: Line, runs: int) -> slice | NDArray[np.intp]:
         """Return the flat index of the cells that the first runs of a line write."""
         return slice(0, runs) if line in self._in_order else self.write_order(line)[:runs]
@@ -363,7 +425,7 @@ class Operation:
     @cached_property
     def _in_order(self) -> frozenset[Line]:
         """The lines that write all cells of their arrays, in the order these lie in memory."""
-        return frozenset(line for line in self._writing_lines if self._writes_in_order(line))
+        return frozenset(line for line in self.writing_lines if self._writes_in_order(line))
 
     def _writes_in_order(self, line: Line) -> bool:
         loops, _ = self.path_to(line.number)
@@ -406,42 +468,31 @@ class Operation:
 
 
 class Cells(Struct, frozen=True, eq=False):
-    """How an operation's steps are cut into cells: a nest of loops around a block.
+    """How steps are cut into cells: a nest of loops around a block that runs once for each of their values.
 
     Attributes
     ----------
     nest : tuple[Loop, ...]
-        The loops around the block, outermost first, each the only statement in the one before.
+        The loops around the block, outermost first.
     block : Block
-        What runs once for each of their values.
-    settled : int
-        The steps of the block after which it has assigned every scalar that it uses.
+        What happens for one cell; where the innermost loop holds more than that, the part of it.
     """
 
     nest: tuple[Loop, ...]
     block: Block
-    settled: int
 
-    def at(self, offset: int) -> tuple[int, int]:
-        """Return which cell the step at `offset` is in, and how many of its steps have run.
 
-        Between two cells, at a header of the nest, it is the earlier one, run to its end; before the
-        first it is cell 0 with nothing run.
-        """
-        cell = 0
-        for depth, loop in enumerate(self.nest):
-            iteration, inner = divmod(offset, loop.period)
-            cell = cell * loop.count + iteration
-            if inner == 0:
-                done = cell * prod(other.count for other in self.nest[depth + 1 :])
-                return (done - 1, self.block.steps) if done else (0, 0)
-            offset = inner - 1
-        return cell, offset + 1
+def _writes(node: Line | Loop) -> bool:
+    return any(isinstance(part, Line) and part.index for part in walk(node))
 
-    def enter(self, cell: int, scope: dict[str, Any]) -> None:
-        """Set the variables of the nest for a cell."""
-        for loop in reversed(self.nest):
-            cell, scope[loop.variable] = divmod(cell, loop.count)
+
+def _part_of(block: Block, statements: list[Line | Loop]) -> Block:
+    """Return some statements of a block as one by themselves; all of them are the block."""
+    if len(statements) == len(block.statements):
+        return block
+    starts = [block.starts[block.statements.index(statement)] for statement in statements]
+    steps = sum(statement.steps for statement in statements)
+    return Block(tuple(statements), tuple(start - starts[0] for start in starts), steps)
 
 
 def _size(value: Value) -> int:

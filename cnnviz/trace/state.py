@@ -7,8 +7,10 @@ cell in work is run for real, up to the step asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array, Value
 from cnnviz.trace.looptree import Block, Line, Loop
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.scalars import replayed
 
 Place = tuple[str, tuple[int, ...]]
 
@@ -90,31 +93,98 @@ class State(Struct, frozen=True, eq=False, dict=True):
 
 def state(operation: Operation, offset: int) -> State:
     """Return what Python holds just after a step of an operation."""
-    cells = operation.cells
-    cell, inside = cells.at(offset)
-    # Scalars that the cell in work has not assigned yet are left over from the cell before it.
-    first = cell - 1 if cell > 0 and inside < cells.settled else cell
-    scope: dict[str, Any] = {**operation.call.given, **_arrays_before(operation, max(first, 0))}
     log = _Log()
     with np.errstate(all="ignore"):
-        if first < cell:
-            cells.enter(first, scope)
-            _run(operation, cells.block, cells.block.steps, scope)
-        if inside > 0:
-            cells.enter(cell, scope)
-            _run(operation, cells.block, inside, scope, None if operation.header_at(offset) else log)
+        if operation.can_be_replayed:
+            scope = replayed(operation, offset)
+            arrays: Mapping[str, Array] = _Arrays(operation, offset)
+            _, node = operation.locate(offset)
+            if isinstance(node, Line):
+                _run_recorded(operation, node, scope, log, scratch=True)
+        else:
+            scope = _run_for_real(operation, offset, log)
+            arrays = {
+                name: scope[name] for name in operation.tree.parameters if name in operation.tree.arrays
+            }
     variables: dict[str, int | float] = {**operation.variables_at(offset)}
-    for name, value in scope.items():
-        if name not in operation.tree.parameters and name != "_stop":
-            variables.setdefault(name, value)
+    for name in operation.scalars:
+        if name in scope:
+            variables[name] = scope[name]
     return State(
         operation=operation,
         offset=offset,
-        arrays={name: scope[name] for name in operation.tree.parameters if name in operation.tree.arrays},
+        arrays=arrays,
         variables=variables,
         reads=tuple(dict.fromkeys(log.reads)),
         writes=tuple(dict.fromkeys(log.writes)),
     )
+
+
+class _Arrays(Mapping[str, Array]):
+    """The arrays of a listing just after a step; those that it writes are put together when asked for."""
+
+    def __init__(self, operation: Operation, offset: int) -> None:
+        self.operation, self.offset = operation, offset
+        self._made: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        call = self.operation.call
+        if name not in self.operation.tree.arrays:
+            raise KeyError(name)
+        if name not in call.writes:
+            return np.asarray(call.given[name])
+        if name not in self._made:
+            self._made[name] = self._put_together(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.operation.tree.parameters if name in self.operation.tree.arrays)
+
+    def __len__(self) -> int:
+        return len(self.operation.tree.arrays)
+
+    def _put_together(self, name: str) -> Array:
+        if not self.operation.writes_once:
+            with np.errstate(all="ignore"):
+                scope = _run_for_real(self.operation, self.offset, _Log())
+            self._made = {name: scope[name] for name in self.operation.call.writes}
+            return self._made[name]
+        operation, results = self.operation, self.operation.call.writes[name]
+        array = operation.call.initial(name)
+        for line in operation.writers(name):
+            done = operation.cells_written(line, operation.runs_until(line, self.offset))
+            array.reshape(-1)[done] = results.reshape(-1)[done]
+        return array
+
+
+def _run_for_real(operation: Operation, offset: int, log: _Log) -> dict[str, Any]:
+    """Return all names of an operation that writes cells more than once, by running it.
+
+    Where its result is linear in an array, that is run which is done for one cell of this.
+    """
+    nest = operation.cells_of(operation.line_at(offset)).nest if operation.call.linear else ()
+    cell, steps, block = 0, offset + 1, operation.body
+    values: dict[str, int] = {}
+    for depth, loop in enumerate(nest):
+        values[loop.variable], steps = divmod(steps - 1, loop.period)
+        cell, block = cell * loop.count + values[loop.variable], loop.body
+        if steps == 0:  # at a header, the cells before it are through and nothing else has run
+            cell *= prod(inner.count for inner in nest[depth + 1 :])
+            break
+    scope: dict[str, Any] = {**operation.call.given, **_arrays_before(operation, cell), **values}
+    _run(operation, block, steps, scope, None if operation.header_at(offset) else log)
+    return scope
+
+
+def _apart(operation: Operation) -> bool:
+    """Return whether the outermost loop goes along the first axis of all arrays."""
+    if "apart" not in operation.kept:
+        tree = ast.parse("\n".join(operation.tree.source))
+        cells = [node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+        firsts = {ast.unparse(cell.elts[0] if isinstance(cell, ast.Tuple) else cell) for cell in cells}
+        outermost = operation.body.statements[0]
+        operation.kept["apart"] = isinstance(outermost, Loop) and firsts == {outermost.variable}
+    return bool(operation.kept["apart"])
 
 
 def places(operation: Operation, line: int, variables: Mapping[str, int], scope: Mapping[str, Any]) -> _Log:
@@ -141,14 +211,18 @@ def _arrays_before(operation: Operation, cells: int) -> dict[str, Array]:
     if call.linear is not None:
         # The result is linear in this array: what is done so far is the result for the part visited so far.
         source = np.asarray(call.given[call.linear_in])
-        visited = np.zeros_like(source, order="C")
-        visited.reshape(-1)[:cells] = source.reshape(-1)[:cells]
-        return {name: arrays[name] + part for name, part in call.linear(visited).items()}
-    if operation.cells.nest:
-        for name, array in arrays.items():
-            for line in operation.writers(name):
-                done = operation.cells_written(line, cells)
-                array.reshape(-1)[done] = call.writes[name].reshape(-1)[done]
+        size = prod(source.shape[1:])
+        apart = _apart(operation)
+        first, last = (min(cells // size, len(source) - 1), cells // size + 1) if apart else (0, len(source))
+        here = slice(first, last)
+        visited = np.zeros_like(source[here], order="C")
+        visited.reshape(-1)[: cells - first * size] = source.reshape(-1)[first * size : cells]
+        given = dict(call.given)
+        if apart:
+            given |= {name: np.asarray(given[name])[here] for name in operation.tree.arrays if name in given}
+        for name, made in call.linear({**given, call.linear_in: visited}).items():
+            arrays[name][:first] = call.writes[name][:first]
+            arrays[name][first : first + len(made)] += made
     return arrays
 
 
@@ -175,8 +249,10 @@ def _run(
                 _run(operation, statement.body, inner, scope, log)
 
 
-def _run_recorded(operation: Operation, line: Line, scope: dict[str, Any], log: _Log) -> None:
-    recorders = {name: _Recorder(scope[name], name, log) for name in operation.tree.arrays}
+def _run_recorded(
+    operation: Operation, line: Line, scope: dict[str, Any], log: _Log, scratch: bool = False
+) -> None:
+    recorders = {name: _Recorder(scope[name], name, log, scratch) for name in operation.tree.arrays}
     watched = {**scope, **recorders}
     exec(line.code, operation.function.__globals__, watched)
     if line.target in watched and line.target not in recorders:

@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from cnnviz.trace import accumulate, scalars
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.state import places, state
 from tests.cases import ALL_CALLS, each_call, sample, small_network
-from tests.trace.listings import ODD_CALLS
+from tests.trace import listings
+from tests.trace.listings import (
+    ODD_CALLS,
+    attention_call,
+    batch_norm_call,
+    im2col_call,
+    layer_norm_call,
+)
 from tests.trace.python import events
 
 each_odd_call = pytest.mark.parametrize("call", ODD_CALLS, ids=lambda call: call.listing.__name__)
@@ -64,6 +72,34 @@ def test_written_is_what_python_has_written_at_every_step(call):
 def test_odd_listings_too(call):
     check_states(call)
     check_written(call)
+
+
+@pytest.mark.parametrize("call", [*(call for _, call in ALL_CALLS), *ODD_CALLS], ids=lambda call: call.name)
+def test_what_is_carried_along_is_the_same_when_numpy_adds_it_up(call, monkeypatch):
+    monkeypatch.setattr(scalars, "_FEW", 0)  # else sums as short as these are run for real
+    monkeypatch.setattr(accumulate, "_AT_ONCE", 8)
+    check_states(call)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [batch_norm_call(2, 9, 8), layer_norm_call(3, 70), im2col_call(2, 8, 3, 3), attention_call(3, 60, 3)],
+    ids=lambda call: call.listing.__name__,
+)
+def test_long_sums_are_told_right_too(call):
+    operation, happened = Operation(call), events(call)
+    for offset in range(0, len(operation), 7):
+        found = state(operation, offset).variables
+        assert found == pytest.approx(happened[offset].variables, rel=1e-12, abs=1e-12), offset
+
+
+def test_a_sum_on_the_way_is_pythons_to_the_last_bit():
+    x = np.random.default_rng(0).normal(size=500) * 10.0 ** np.random.default_rng(1).integers(-9, 9, 500)
+    call = listings.call(listings.running_sum, {"y": 500}, x=x, N=500)
+    operation, total = Operation(call), 0.0
+    for n in range(500):
+        total += x[n]
+        assert state(operation, operation.find(line=4, n=n)).variables["total"] == total
 
 
 @each_call

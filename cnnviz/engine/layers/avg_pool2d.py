@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -41,9 +42,10 @@ class AvgPool2d(Pool2d):
         """Return the listing that shares each gradient out over its window."""
         dy, shape = arrays["dy"], arrays["x"].shape
 
-        def share(masked: Array) -> dict[str, Array]:
-            dx = np.zeros((1, *shape))
-            _share(masked[None], self._all_cells(dx, dy.shape))
+        def share(given: Mapping[str, Any]) -> dict[str, Array]:
+            dy = given["dy"]
+            dx = np.zeros((1, len(dy), *shape[1:]))
+            _share(dy[None], self._all_cells(dx, dy.shape))
             return {"dx": dx[0]}
 
         def on_the_way() -> dict[str, tuple[float, float]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import prod, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -280,8 +281,8 @@ class Conv2d(Layer):
         dy, w = arrays["dy"], arrays["w"]
         padding = self._padding_of(arrays["x"])
 
-        def scatter(masked: Array) -> dict[str, Array]:
-            kernels, gradients = (part.reshape(self.out_channels, -1) for part in (w, masked))
+        def scatter(given: Mapping[str, Any]) -> dict[str, Array]:
+            kernels, gradients = (part.reshape(self.out_channels, -1) for part in (w, given["dy"]))
             dx = np.zeros((self.in_channels, *padding.shape))
             one_by_one = not tame(kernels, gradients)
             parts = [slice(o, o + 1) for o in range(self.out_channels)] if one_by_one else [slice(None)]
@@ -309,7 +310,7 @@ class Conv2d(Layer):
         given: dict[str, Value] = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
         placed = {"dx": padding}
         return self.call(
-            "dx", conv2d_dx_scatter, given, scatter(dy), scatter, on_the_way, placed, "scattered"
+            "dx", conv2d_dx_scatter, given, scatter(given), scatter, on_the_way, placed, "scattered"
         )
 
 

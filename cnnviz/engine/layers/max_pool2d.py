@@ -64,9 +64,10 @@ class MaxPool2d(Pool2d):
         """Return the listing that routes each gradient to its winner."""
         dy, switch, shape = arrays["dy"], arrays["switch"], arrays["x"].shape
 
-        def route(masked: Array) -> dict[str, Array]:
-            dx = np.zeros((1, *shape))
-            _route(masked[None], switch[None], self._all_cells(dx, dy.shape))
+        def route(given: Mapping[str, Any]) -> dict[str, Array]:
+            dy, switch = given["dy"], given["switch"]
+            dx = np.zeros((1, len(dy), *shape[1:]))
+            _route(dy[None], switch[None], self._all_cells(dx, dy.shape))
             return {"dx": dx[0]}
 
         def on_the_way() -> dict[str, tuple[float, float]]:

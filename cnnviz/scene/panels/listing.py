@@ -277,7 +277,9 @@ def _named(operation: Operation, names: tuple[str, ...], box: Box, unit: float) 
     head = Box(rows[0].x, rows[0].y - 30 * unit, rows[0].w, 24 * unit)
     marks: list[Mark] = [label(head, tr("Variables"), 15 * unit, "muted", bold=True)]
     said = words(operation.tree.name).variables
-    outer = {loop.variable for loop in operation.cells.nest}
+    outer = {
+        loop.variable for line in operation.writing_lines for loop in operation.cells_of(line.number).nest
+    }
     for row in rows[: len(names) : 2]:
         marks.append(Rect(row, fill="ground"))
     for name, row in zip(names, rows, strict=False):

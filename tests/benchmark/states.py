@@ -1,0 +1,99 @@
+"""How long it takes to find what Python holds at any of 10⁷ steps, for every listing there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+from cnnviz.engine.layer import Array, Call, Layer, Shape
+from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.leaky_relu import LeakyReLU
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss
+from cnnviz.engine.network import Network
+from cnnviz.engine.optim import SGD, Adam, Optimiser
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.state import state
+from tests.benchmark.timing import duration
+from tests.trace.listings import LARGE_CALLS
+
+MOST = 1e-3  # seconds, in the median over random steps
+STEPS = 60
+
+MAPS, COLUMN = (16, 320, 320), (1_600_000,)
+LAYERS: list[tuple[Layer, Shape]] = [
+    (Conv2d(16, 16, 3, padding=1), (16, 46, 46)),
+    (Conv2d(512, 512, 1), (512, 5, 5)),
+    (MaxPool2d(2), (64, 160, 160)),
+    (AvgPool2d(2), (64, 160, 160)),
+    (ReLU(), MAPS),
+    (ReLU(), COLUMN),
+    (LeakyReLU(0.1), MAPS),
+    (Sigmoid(), MAPS),
+    (Tanh(), MAPS),
+    (Flatten(), MAPS),
+    (Linear(4096, 1000), (4096,)),
+    (Softmax(), COLUMN),
+]
+HEADS: list[tuple[Layer, Loss, Optimiser]] = [
+    (Softmax(), CrossEntropy(), SGD(0.1)),
+    (Sigmoid(), BinaryCrossEntropy(), SGD(0.1, 0.9)),
+    (Tanh(), HalfSquaredError(), Adam()),
+]
+
+
+def calls() -> Iterator[Call]:
+    """Yield a call of every listing, of about 10⁷ steps where it can have as many."""
+    rng = np.random.default_rng(0)
+    for layer, shape in LAYERS:
+        yield from _calls_of(layer, shape, rng)
+    for layer, loss, optimiser in HEADS:
+        network = Network([("fc", Linear(1, 1_000_000)), ("last", layer)], (1,), loss, optimiser)
+        network.initialise(0)
+        target = np.zeros(1_000_000)
+        target[7] = 1
+        made = network.calls(network.run(rng.random(1), target))
+        yield from (call for call in made if call.phase in ("loss", "update") or call.layer == "last")
+    yield from LARGE_CALLS()
+
+
+def _calls_of(layer: Layer, shape: Shape, rng: np.random.Generator) -> Iterator[Call]:
+    layer.initialise(rng)
+    x: Array = rng.normal(size=shape)
+    arrays = {"x": x, "y": layer.forward(x[None])[0]}
+    arrays |= {name: parameter.value for name, parameter in layer.parameters.items()}
+    arrays |= {name: values[0] for name, values in layer.extras.items()}
+    yield layer.forward_call(arrays)
+    arrays["dy"] = rng.normal(size=arrays["y"].shape)
+    arrays["dx"] = layer.backward(arrays["dy"][None])[0]
+    arrays |= {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
+    yield from layer.backward_calls(arrays)
+    yield from (call for call in layer.scattered_calls(arrays) if call.view == "scattered")
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"\n{'listing':26}{'steps':>16}{'any state':>12}")
+    slowest = 0.0
+    rng = np.random.default_rng(1)
+    for call in calls():
+        operation, times = Operation(call), []
+        for offset in rng.integers(len(operation), size=STEPS).tolist():
+            start = perf_counter()
+            state(operation, offset)
+            times.append(perf_counter() - start)
+        slowest = max(slowest, median(times))
+        name = call.listing.__name__
+        print(f"{name:26}{len(operation):16,}{duration(median(times)):>12}", flush=True)
+    verdict = "as meant" if slowest <= MOST else "TOO SLOW"
+    print(f"The slowest takes {duration(slowest)}; at most {duration(MOST)} is meant: {verdict}.")
