@@ -161,7 +161,10 @@ def _header(entry: IO[bytes]) -> Header:
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python 2 wrote, and what Python thinks of it
-        shape, _, dtype = read(head, max_header_size=_LONGEST_HEADER)
+        try:
+            shape, _, dtype = read(head, max_header_size=_LONGEST_HEADER)
+        except MemoryError as error:  # of Python's parser, over brackets without end
+            raise ValueError("no header") from error
     if any(type(size) is not int or size < 0 for size in shape):
         raise ValueError(f"no sizes of axes: {shape}")
     return Header(shape, dtype)

@@ -100,8 +100,10 @@ def stops(program: Program, every: Level, first: int = 0, last: int | None = Non
                 return
             yield cursor.index
 
-    found = list(islice(walk(), MOST_FRAMES + 1))
-    if len(found) > MOST_FRAMES:
+    # What is far too much is not walked through; the estimate is off where operations are cut.
+    about = last - first + 1 if every is Level.LINE else _estimate(program, every, first, last) / 1.5
+    found = list(islice(walk(), MOST_FRAMES + 1)) if about <= MOST_FRAMES else []
+    if not found or len(found) > MOST_FRAMES:
         raise CnnvizError(
             tr(
                 "There would be more than {most:,} frames; take fewer steps, or a level above {every}.",

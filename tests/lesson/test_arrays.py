@@ -92,6 +92,7 @@ def test_what_is_no_number(tmp_path, values):
         header((2,)).replace(b"{", b"["),
         b"\x93NUMPY\x01\x00\x00\x02" + b"(" * 512,
         b"\x93NUMPY\x01\x00\x00\x02" + b"-" * 512,
+        b"\x93NUMPY\x01\x00\x28\x23" + b"-" * 9_000,
         header((2**62, 2**62)),
     ],
 )
@@ -127,6 +128,49 @@ def test_a_bomb_takes_no_memory(tmp_path):
 
     assert peak < 2**20
     assert "broken" in sentence or "would take 3,072 MB of memory; 512 MB are the most" in sentence
+
+
+def patched(content, entry, at, by):
+    """Write over what an archive says of its entries: their heads or the list of them."""
+    content, found = bytearray(content), content.find(entry)
+    while found != -1:
+        content[found + at : found + at + len(by)] = by
+        found = content.find(entry, found + 4)
+    return bytes(content)
+
+
+LISTED, HEAD, END = b"PK\1\2", b"PK\3\4", b"PK\5\6"
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        [(LISTED, 8, b"\1\0"), (HEAD, 6, b"\1\0")],  # encrypted
+        [(LISTED, 8, b"\x41\0")],
+        [(LISTED, 10, b"\x63\0"), (HEAD, 8, b"\x63\0")],  # a compression that nobody has
+        [(LISTED, 16, b"abcd")],  # its checksum
+        [(LISTED, 42, b"\xf0\xff\xff\x7f")],  # where it is
+        [(END, 12, b"\xff\xff\xff\x7f")],  # how long the list is
+        [(END, 16, b"\xff\xff\xff\x7f")],
+        [(END, 8, b"\xff" * 12)],
+        [(LISTED, 8, b"\0\x08"), (LISTED, 46, b"\xff\xfe")],  # a name that is no UTF-8
+    ],
+)
+def test_an_archive_that_lies(tmp_path, lies):
+    path = zipped(tmp_path / "a.npz", w=header((2,)) + bytes(16))
+    content = path.read_bytes()
+    for lie in lies:
+        content = patched(content, *lie)
+    path.write_bytes(content)
+    assert "broken" in told(path)
+
+
+def test_entries_are_found_by_their_names_alone(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("../../w", "/etc/w", "w", "v/"):
+            archive.writestr(f"{name}.npy", header((1,)) + np.float64(len(name)).tobytes())
+    assert read_arrays(tmp_path / "a.npz", ["w", "v"])["w"] == [1]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
 def test_shapes_are_looked_at_before_numbers_are_read(write, content, tmp_path, monkeypatch):

@@ -3,6 +3,8 @@
 import math
 import os
 import re
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -246,6 +248,50 @@ def test_what_takes_too_long_or_too_much_is_refused_by_its_shapes(write, content
     tracemalloc.stop()
     assert fault in sentence
     assert peak < 10 * 2**20
+
+
+# The most memory that a process has had, after it has opened a lesson and composed its first frame.
+OPENED = """
+import resource, sys
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.frame import View, compose
+lesson = load_lesson(sys.argv[1])
+compose(lesson.program, 0, View(1280, 720))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere it is counted in other units")
+@pytest.mark.parametrize(
+    "shape, layers",
+    [
+        ([2300], [FC | {"neurons": 3_000}]),
+        ([1, 400, 400], [{"name": f"t{k}", "kind": "tanh"} for k in range(90)]),
+        ([64, 64, 64], [CONV | {"kernel": 3, "padding": 1, "out_channels": 32}]),
+    ],
+)
+def test_what_is_accepted_takes_at_most_2_gb(write, content, shape, layers):
+    content["input"] = {"shape": shape, "images": "images.npz"}
+    last = [{"name": "flatten", "kind": "flatten"}] if len(shape) > 1 else []
+    content["layers"][:] = [*layers, *last, {"name": "last", "kind": "linear", "neurons": 2}]
+    content |= {"loss": {"kind": "half_squared_error"}, "optimiser": {"kind": "adam"}}
+    path = write(content, np.ones((1, *shape)), [1])
+    done = subprocess.run([sys.executable, "-c", OPENED, path], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert int(done.stdout) < 2 * 2**20, "in kB"
+
+
+def test_a_target_of_many_classes_is_one_row(write, content):
+    """It was taken out of a matrix of classes × classes: 7 GB for 30,000."""
+    content["input"] = {"shape": [1, 4, 4], "images": "images.npz"}
+    content["layers"] = [content["layers"][1], FC | {"neurons": 5_000}, content["layers"][3]]
+    path = write(content)
+    tracemalloc.start()
+    target = load_lesson(path).tape["loss.t"]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert target.sum() == target[0] == 1
+    assert peak < 100 * 2**20
 
 
 @pytest.mark.parametrize("given, most", [(100, 100), (101, 100)])

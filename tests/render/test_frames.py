@@ -26,6 +26,14 @@ def test_too_many_frames(monkeypatch):
         stops(load_lesson("digits").program, Level.LINE)
 
 
+@pytest.mark.parametrize("every", [Level.LINE, Level.TERM, Level.CELL])
+def test_far_too_many_frames_are_not_walked_through(monkeypatch, every):
+    monkeypatch.setattr(frames, "MOST_FRAMES", 1000)
+    monkeypatch.setattr(frames, "Cursor", lambda *_: pytest.fail("they were walked through"))
+    with pytest.raises(CnnvizError, match=r"more than 1,000 frames"):
+        stops(load_lesson("digits").program, every)
+
+
 @pytest.mark.parametrize("every", list(Level))
 def test_the_number_of_frames_is_about_right(every):
     program = load_lesson("digits").program
