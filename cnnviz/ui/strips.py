@@ -267,7 +267,8 @@ class ExpressionStrip(FieldStrip):
         self.field.setMaxLength(2 * LONGEST)
         self.field.setAccessibleName(tr("Expression, and the values of its names"))
         self.field.setPlaceholderText(EXAMPLE)
-        self.field.setToolTip(tr("An expression, then its values ({key})", key=spelt("Enter")))
+        tip = tr("An expression, or several as in q = x + y; L = q * z, then values ({key})")
+        self.field.setToolTip(tip.format(key=spelt("Enter")))
 
 
 EXAMPLE = "(x + y) * z   x=-2 y=5 z=-4"

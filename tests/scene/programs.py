@@ -22,7 +22,14 @@ from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.tanh import Tanh
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss
+from cnnviz.engine.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    HalfSquaredError,
+    Hinge,
+    Loss,
+    MeanSquaredError,
+)
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD, Adam, Optimiser
 from cnnviz.scene.frame import View, moment
@@ -194,6 +201,41 @@ def chain() -> Program:
     return load_lesson("chain-rule").program
 
 
+def statements() -> Program:
+    """A graph that is too large to be read at once, with kinks, ties and any exponent."""
+    typed = (
+        "f = max(x, y) ** z; f += abs(f - y) * sqrt(x); q = min(f, 2 * f) - sin(f) * cos(x); "
+        "q *= max(q, z) / 2 ** x; q += relu(x - y) * tanh(z); "
+        "L = (q - 1) ** 2 / 2 + exp(-q) + log(x) * z ** 1.5"
+        "   x=2 y=2 z=1"
+    )
+    return load_lesson(typed).program
+
+
+def hinged() -> Program:
+    """A hinge loss, with a class that keeps the margin just so."""
+    network = Network([("fc", Linear(3, 4))], (3,), Hinge(0.5), SGD(0.5), ["fc.b"])
+    w = np.array([[1.0, 0.5, -1.0, 2.0], [0.0, 1.0, 1.0, -0.5], [2.0, -1.0, 0.0, 1.0]])
+    network.load({"fc.w": w, "fc.b": np.zeros(4)}, "test")
+    return Program(network.calls(network.run(np.array([1.0, 1.0, 0.5]), np.array([0.0, 0.0, 0.0, 1.0]))))
+
+
+def mapped() -> Program:
+    """A loss behind maps."""
+    network = Network([("conv", Conv2d(1, 2, 2)), ("relu", ReLU())], (1, 3, 4), MeanSquaredError(), SGD(0.5))
+    network.initialise(2)
+    x, t = np.random.default_rng(8).normal(size=(1, 3, 4)), np.random.default_rng(9).normal(size=(2, 2, 3))
+    return Program(network.calls(network.run(x, t)))
+
+
+def given() -> Program:
+    """A gradient of the output in place of a loss."""
+    network = Network([("conv", Conv2d(1, 2, 2, padding=1))], (1, 2, 3), optimiser=SGD(0.5))
+    network.initialise(2)
+    x, dy = np.random.default_rng(8).normal(size=(1, 2, 3)), np.random.default_rng(9).normal(size=(2, 3, 4))
+    return Program(network.calls(network.run(x, dy=dy)))
+
+
 def pictures() -> Program:
     """Pictures that are read pixel by pixel, in colour and in grey."""
     return load_lesson("image").program
@@ -238,6 +280,10 @@ _MAKERS: dict[str, Callable[[], Program]] = {
         unknown,
         shared_sum,
         chain,
+        statements,
+        hinged,
+        mapped,
+        given,
         pictures,
         descents,
         overflowing,

@@ -84,11 +84,28 @@ def _rising(function: Callable[[float], float]) -> Callable[[Interval], Interval
     return apply
 
 
+def _waving(function: Callable[[float], float]) -> Callable[[Interval], Interval]:
+    """Of a function whose slope is at most 1."""
+
+    def apply(a: Interval) -> Interval:
+        middle = function((a.low + a.high) / 2)
+        return Interval(middle - a.width, middle + a.width)
+
+    return apply
+
+
+def _sign(x: float) -> float:
+    return (x > 0) - (x < 0)
+
+
 def _exp(x: float) -> float:
     return math.exp(x) if x < 709 else math.inf
 
 
 FUNCTIONS: dict[str, Callable[[Interval], Interval]] = {
+    "sin": _waving(math.sin),
+    "cos": _waving(math.cos),
+    "sign": lambda a: of([*map(_sign, a), *([0.0] if a.low < 0 < a.high else [])]),
     "exp": _rising(_exp),
     "log": _rising(lambda x: math.log(x) if x > 0 else -math.inf),
     "log1p": _rising(lambda x: math.log1p(x) if x > -1 else -math.inf),
@@ -153,12 +170,21 @@ class _Reader:
         first = self.sum()
         if self.token != "if":
             return first
-        self.next()
+        yes, no = True, False
+        while self.token in ("if", "and"):
+            self.next()
+            here = self.test()
+            yes, no = yes and here[0], no or here[1]
+        self.expect("else")
+        other = self.choice()
+        taken = [side for side, possible in ((first, yes), (other, no)) if possible]
+        return of([end for side in taken for end in side])
+
+    def test(self) -> tuple[bool, bool]:
+        """Whether a comparison may hold, and whether it may not."""
         left = self.sum()
         sign = self.next()
         right = self.sum()
-        self.expect("else")
-        other = self.choice()
         certain = left == right and not left.width
         may = {
             "==": (left.meets(right), not certain),
@@ -169,9 +195,7 @@ class _Reader:
         }
         if sign not in may:
             raise NotReckonableError(self.text)
-        yes, no = may[sign]
-        taken = [side for side, possible in ((first, yes), (other, no)) if possible]
-        return of([end for side in taken for end in side])
+        return may[sign]
 
     def sum(self) -> Interval:
         value = self.product()
@@ -200,9 +224,11 @@ class _Reader:
         elif self.token == "^":
             self.next()
             exponent = self.signed()
-            if exponent.width:
+            if not exponent.width:
+                return raised(value, exponent.low)
+            if value.low <= 0:
                 raise NotReckonableError(self.text)
-            value = raised(value, exponent.low)
+            value = of([base**power for base in value for power in exponent])
         return value
 
     def atom(self) -> Interval:

@@ -98,6 +98,8 @@ def test_no_pane_tells_a_value(name):
             text for pane in ("network", "stage", "debugger") for text in said(in_pane(frame, pane))
         ):
             told = text.replace(words(at.operation.tree.name).sentence, "")
+            # The slope of a difference, whatever its values.
+            told = re.sub(r"^(∂\w+/∂\w+ = )?−1$|\(−1\)$", "", told)
             for found in re.findall(r"\d+\.\d+", told):
                 assert found in source, (text, step)
             assert not re.search(r"(?<![\w\]] )−\d|NaN|∞|10[⁰¹²³⁴-⁹⁻]", told), (text, step)

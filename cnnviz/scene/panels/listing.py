@@ -82,15 +82,27 @@ def _most_rows(box: Box, unit: float) -> int:
 
 def _start(operation: Operation, box: Box, unit: float, line: int) -> int:
     """Return the first row that is shown: of a long listing, of the page that a line is on."""
+    here = next(k for k, (number, _, _) in enumerate(_lines(operation, box, unit)) if number == line)
+    return max(start for start in _pages(operation, box, unit) if start <= here)
+
+
+@remembered(256)
+def _pages(operation: Operation, box: Box, unit: float) -> tuple[int, ...]:
+    """Return the first row of each page of a listing; a line is on one page with all its rows."""
     lines, most = _lines(operation, box, unit), _most_rows(box, unit)
-    here = next(k for k, (number, _, _) in enumerate(lines) if number == line)
-    return min(here // most * most, max(0, len(lines) - most))
+    pages = [0]
+    for k, (number, _, _) in enumerate(lines):
+        end = next((j for j in range(k, len(lines)) if lines[j][0] != number), len(lines))
+        if end - pages[-1] > most and k > pages[-1] and lines[k - 1][0] != number:
+            pages.append(k)
+    return tuple(pages)
 
 
 @remembered(256)
 def _rows(operation: Operation, box: Box, unit: float, start: int = 0) -> tuple[_Row, ...]:
     inner = box.inset(18 * unit, 10 * unit)
-    lines = _lines(operation, box, unit)[start : start + _most_rows(box, unit)]
+    end = min((page for page in _pages(operation, box, unit) if page > start), default=None)
+    lines = _lines(operation, box, unit)[start:end]
     top, step = inner.y + 32 * unit, 27 * unit
     return tuple(
         _Row(
@@ -124,7 +136,8 @@ def _formula_room(operation: Operation, box: Box, unit: float) -> float:
 
 
 def _variables_top(operation: Operation, box: Box, unit: float) -> float:
-    return _rows(operation, box, unit)[-1].box.bottom + 26 * unit
+    rows = min(len(_lines(operation, box, unit)), _most_rows(box, unit))  # alike on every page
+    return box.inset(18 * unit, 10 * unit).y + (32 + 27 * rows + 26) * unit
 
 
 def _listing_row(operation: Operation, row: _Row, unit: float) -> list[Mark]:
