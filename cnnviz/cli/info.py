@@ -82,13 +82,13 @@ def _run_text(lesson: Lesson) -> str:
     if run is None:
         return ""
     at, measured = lesson.iteration, max((t for t in run.accuracies if t <= lesson.iteration), default=None)
+    said = tr("Training: {count:,} iterations of one sample each, out of {learn:,}")
+    if len(run.held_out):
+        said = tr(
+            "Training: {count:,} iterations of one image each, out of {learn:,}; {held_out:,} are held out"
+        )
     lines = [
-        tr(
-            "Training: {count:,} iterations of one image each, out of {learn:,}; {held_out:,} are held out",
-            count=run.iterations,
-            learn=len(run.order),
-            held_out=len(run.held_out),
-        ),
+        said.format(count=run.iterations, learn=len(run.order), held_out=len(run.held_out)),
         tr("Iteration {at:,}: loss {loss:.6g}", at=at, loss=float(lesson.tape["loss.value"])),
     ]
     if measured is not None:

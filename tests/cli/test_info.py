@@ -61,3 +61,19 @@ def test_progress_of_a_training_without_a_terminal(run, monkeypatch):
     monkeypatch.setattr(output, "PROGRESS_SECONDS", 0.0)
     status, _, err = run("info", "training", "--iteration", 3)
     assert (status, err.splitlines()[-1]) == (0, "cnnviz: 3 of 3 iterations …")
+
+
+def test_info_of_a_training_without_held_out_samples_speaks_of_none(run, tmp_path):
+    path = tmp_path / "points.toml"
+    path.write_text(
+        'title = "Points"\nsentence = "Two."\nseed = 1\n'
+        "[input]\nshape = [1]\nvalues = [[0], [1]]\ntarget = [[1], [3]]\n"
+        '[[layers]]\nname = "fc"\nkind = "linear"\nneurons = 1\n'
+        '[loss]\nkind = "mean_squared_error"\n[optimiser]\nkind = "sgd"\nlr = 0.1\n'
+        "[training]\niterations = 20\n",
+        encoding="utf-8",
+    )
+    status, out, _ = run("info", str(path))
+    assert status == 0
+    assert "Training: 20 iterations of one sample each, out of 2\n" in out
+    assert "held out" not in out
