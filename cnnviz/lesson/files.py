@@ -19,6 +19,7 @@ from cnnviz.resources import resource
 from cnnviz.text import tr
 
 _MOST_FAULTS = 20
+_LONGEST_REASON = 200
 
 
 def lesson_names() -> list[str]:
@@ -176,7 +177,8 @@ def _content(path: Path) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0].rstrip(".")
+    line = (str(error).splitlines() or [""])[0].rstrip(".")
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
 
 
 def wrong(path: Path, faults: Iterable[str]) -> CnnvizError:

@@ -413,6 +413,17 @@ def test_keys_take_no_time_before_they_are_refused(write, monkeypatch):
         assert "nested too deeply" in told(write(text))
 
 
+def test_a_reason_is_not_told_at_length(write):
+    key = "k" * 20_000
+    for text in (
+        f"a = {{ {key} = 1, {key} = 2 }}",
+        f"{key} = 1\n{key} = 2",
+        f"[{key}]\n[{key}]",
+        f"a = 1{key}",
+    ):
+        assert len(told(write(text))) < 300
+
+
 def test_binary(tmp_path):
     (tmp_path / "lesson.toml").write_bytes(b"\x80\x00\xff")
     assert told(tmp_path / "lesson.toml") == "lesson.toml is not a lesson file: it is not text in UTF-8."
