@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("cnnviz export digits -o frames --size 3840x2160 --image 7", "large, of another image"),
         ("cnnviz export training -o frames --iteration 500", "of an iteration of a training"),
         ("cnnviz export convolution -o frames --every cell --letters", "with names in place of numbers"),
+        ("cnnviz export backward-conv -o frames --every stop", "of what the lesson speaks of"),
     )
     lesson_arguments(parser)
     parser.add_argument(
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--every",
-        choices=("line", "term", "cell", "map", "layer", "pass"),
+        choices=("line", "term", "cell", "map", "layer", "pass", "stop"),
         default="map",
         help="what to make a picture of (default: map)",
     )
@@ -129,7 +130,7 @@ def export_frames(
     begin = 0 if first is None else step_at(program, first)
     end = len(program) - 1 if last is None else step_at(program, last)
     order = order_of(lesson, source, folder, Level(every), begin, end, look or Look())
-    steps = order.steps(program)
+    steps = order.steps(lesson)
     frames = export(order.subject, folder, steps, order.look, order.settings(lesson))
     before = 0
     try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cnnviz.engine.expression import RESULT, Graph, is_expression, read_typed
 from cnnviz.lesson.files import wrong
@@ -58,6 +59,13 @@ class Expressions(Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.examples)
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        """What the lesson says about all of them, and where."""
+        return tuple(
+            replace(stop, image=k) for k, example in enumerate(self.examples) for stop in example.stops
+        )
 
     def label(self, index: int) -> str:
         """Return the text of one expression."""

@@ -29,6 +29,13 @@ def lesson_names() -> list[str]:
     return [name for name in course if name in there] + sorted(there.difference(course))
 
 
+def lesson_beside(name: str, backwards: bool = False) -> tuple[str, str]:
+    """Return the next (or previous) lesson of the course and its title; two empty words where none is."""
+    names = lesson_names()
+    place = names.index(name) + (-1 if backwards else 1) if name in names else -1
+    return (names[place], lesson_words(names[place])[0]) if 0 <= place < len(names) else ("", "")
+
+
 def _built_in() -> set[str]:
     return {path.stem for path in resource("lessons").glob("*.toml")}
 

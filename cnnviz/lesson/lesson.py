@@ -24,10 +24,11 @@ from cnnviz.lesson.files import lesson_names, lesson_path, read_file
 from cnnviz.lesson.letters import read_letters
 from cnnviz.lesson.pictures import build_album
 from cnnviz.lesson.place import find_stops
+from cnnviz.lesson.sequence import in_sequence, stop_after, turn_of
 from cnnviz.lesson.tables import DescentFile, ExpressionFile, PicturesFile
 from cnnviz.scene.numbers import as_formula, count
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Stop
+from cnnviz.trace.cursor import Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.views import stops_in
 
@@ -63,8 +64,8 @@ class Lesson(Struct, frozen=True, eq=False):
         Every array of its iteration.
     program : Program
         Every step of its iteration.
-    stops : tuple[Stop, ...]
-        Where it has something to say, in the order of the steps.
+    sequence : tuple[Stop, ...]
+        All places at which it has something to say, in the order in which it goes through them.
     run : Run or None
         The training, if the lesson has one; shared by the lessons that `at_iteration` returns.
     iteration : int
@@ -79,10 +80,9 @@ class Lesson(Struct, frozen=True, eq=False):
     image: int
     tape: Tape
     program: Program
-    stops: tuple[Stop, ...] = ()
+    sequence: tuple[Stop, ...] = ()
     run: Run | None = None
     iteration: int = 0
-    _said: tuple[Stop, ...] = ()
 
     def __repr__(self) -> str:
         at = f", iteration {self.iteration}" if self.run else ""
@@ -108,8 +108,7 @@ class Lesson(Struct, frozen=True, eq=False):
         """
         if index == self.image:
             return self
-        there = replace(self, image=index, **self._run_through(self.network, index, self.program.iteration))
-        return there._hearing(self._said) if self.run else there
+        return replace(self, image=index, **self._run_through(self.network, index, self.program.iteration))
 
     def in_view(self, input_gradient: str) -> Lesson:
         """Return the lesson with the input gradients of its convolutions gathered, or scattered.
@@ -136,7 +135,7 @@ class Lesson(Struct, frozen=True, eq=False):
             self.program.names,
             self.program.iteration,
         )
-        return replace(self, program=program)._hearing(stops_in(self._said, self.program, program))
+        return replace(self, program=program, sequence=stops_in(self.sequence, self.program, program))
 
     def at_iteration(self, iteration: int, image: int | None = None) -> Lesson:
         """Return the lesson at another iteration of its training.
@@ -176,7 +175,7 @@ class Lesson(Struct, frozen=True, eq=False):
             raise CnnvizError(run.fault)
         own = run.image_of(iteration)
         made = self._run_through(run.network_at(iteration), own, iteration)
-        there = replace(self, image=own, iteration=iteration, **made)._hearing(self._said)
+        there = replace(self, image=own, iteration=iteration, **made)
         return there if image is None else there.choose(image)
 
     def trained(self, run: Run, iteration: int) -> Lesson:
@@ -197,15 +196,52 @@ class Lesson(Struct, frozen=True, eq=False):
             self.name, network, self.samples, index, program.view, program.symbols, program.names, iteration
         )
 
-    def _hearing(self, said: tuple[Stop, ...]) -> Lesson:
-        """Return the lesson with those of its stops that speak of its iteration, and of the image shown."""
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        """Those of its stops that speak of the iteration and the image that are shown, as the steps come."""
         own = self.run is None or self.image == self.run.image_of(self.iteration)
-        here = tuple(s for s in said if s.iteration is None or (own and s.iteration == self.iteration))
-        return replace(self, stops=here, _said=said)
+        here = (
+            stop
+            for stop in self.sequence
+            if (stop.iteration is None or (own and stop.iteration == self.iteration))
+            and stop.image in (None, self.image)
+        )
+        return tuple(sorted(here, key=lambda stop: stop.index))
+
+    def stop_after(self, cursor: Cursor, backwards: bool = False) -> Stop | None:
+        """Return its next or previous stop, wherever it is, from a cursor in its program; None at an end."""
+        return stop_after(self.sequence, (self.image, self.iteration), cursor, backwards)
+
+    def missing_iterations(self, stop: Stop) -> int:
+        """Return up to which iteration must be trained before a stop can be shown; 0 if it can be at once.
+
+        The next iteration alone is no training: to show it, one more is computed.
+        """
+        _, iteration = turn_of(stop, self.sequence, (self.image, self.iteration))
+        return iteration if self.run is not None and iteration > self.run.last + 1 else 0
+
+    def at_stop(self, stop: Stop) -> Lesson:
+        """Return the lesson with the choice, the iteration and the view that one of its stops speaks of.
+
+        There, too, its number says which of the sequence it is.
+
+        Raises
+        ------
+        CnnvizError
+            If the training diverges before it.
+        """
+        image, iteration = turn_of(stop, self.sequence, (self.image, self.iteration))
+        there = self
+        if self.run is None:
+            there = self.choose(image)
+        elif (self.image, self.iteration) != (self.run.image_of(iteration), iteration):
+            there = self.at_iteration(iteration)
+        return there.in_view(stop.view) if stop.view else there
 
     def with_descents(self, descents: Descents) -> Lesson:
         """Return the lesson with changed descents; as long as the number of steps is, so is its program."""
-        return replace(self, samples=descents, **_iteration(self.name, None, descents, 0))
+        made = _iteration(self.name, None, descents, 0)
+        return replace(self, samples=descents, sequence=in_sequence(descents.stops), **made)
 
     @property
     def identity(self) -> str:
@@ -256,7 +292,10 @@ def _loaded(name_or_path: str | os.PathLike[str], image: int | None) -> Lesson:
     if isinstance(described, DescentFile):
         descents = changed(build_descents(path, described), changes)
         made = _iteration(path.stem, None, descents, image or 0)
-        return Lesson(path.stem, described.title, described.sentence, samples=descents, image=0, **made)
+        told = in_sequence(descents.stops)
+        return Lesson(
+            path.stem, described.title, described.sentence, samples=descents, image=0, sequence=told, **made
+        )
     if changes:
         raise CnnvizError(
             tr("{lesson} has no descents that{changes} could change.", lesson=path.stem, changes=changes)
@@ -264,15 +303,22 @@ def _loaded(name_or_path: str | os.PathLike[str], image: int | None) -> Lesson:
     if isinstance(described, ExpressionFile):
         expressions, chosen = build_expressions(path, described), image or 0
         made = _iteration(path.stem, None, expressions, chosen)
+        told = in_sequence(expressions.stops)
         return Lesson(
-            path.stem, described.title, described.sentence, samples=expressions, image=chosen, **made
+            path.stem,
+            described.title,
+            described.sentence,
+            samples=expressions,
+            image=chosen,
+            sequence=told,
+            **made,
         )
     if isinstance(described, PicturesFile):
         album, chosen = build_album(path, described), image or 0
         made = _iteration(path.stem, album, album, chosen)
-        stops = find_stops(path, described.stops, made["program"])
+        told = in_sequence(find_stops(path, described.stops, made["program"]))
         return Lesson(
-            path.stem, described.title, described.sentence, samples=album, image=chosen, stops=stops, **made
+            path.stem, described.title, described.sentence, samples=album, image=chosen, sequence=told, **made
         )
     network, samples = build(path, described)
     run = build_run(described.training, network, samples) if described.training else None
@@ -291,16 +337,16 @@ def _loaded(name_or_path: str | os.PathLike[str], image: int | None) -> Lesson:
     asked = [view for view in VIEWS if any(stop.input_gradient == view for stop in described.stops)]
     views = [view for view in asked if program.view not in ("", view)]
     other = Program(network.calls(tape, views[0])) if views else None
-    lesson = Lesson(
+    return Lesson(
         name=path.stem,
         title=described.title,
         sentence=described.sentence,
         samples=samples,
         image=chosen,
+        sequence=in_sequence(find_stops(path, described.stops, program, other)),
         run=run,
         **made,
     )
-    return lesson._hearing(find_stops(path, described.stops, program, other))
 
 
 def _typed(text: str, index: int) -> Lesson:
@@ -324,7 +370,7 @@ def _iteration(
     letters: Mapping[str, tuple[str, ...]] | None = None,
     iteration: int | None = None,
 ) -> dict[str, Any]:
-    """Run one sample; return what ran it, the tape and the program, and of an expression its stops."""
+    """Run one sample; return what ran it, the tape and the program."""
     if not 0 <= index < len(samples):
         said = tr("{lesson} has no image {index}; its images are numbered 0 to {last}.")
         if isinstance(samples, Expressions):
@@ -333,12 +379,12 @@ def _iteration(
     if isinstance(samples, Expressions):
         example = samples.examples[index]
         tape, graph = example.graph.run(example.values), example.graph
-        return {"network": graph, "tape": tape, "program": Program(graph.calls(tape)), "stops": example.stops}
+        return {"network": graph, "tape": tape, "program": Program(graph.calls(tape))}
     if isinstance(samples, Album):
         tape = samples.run()
         return {"network": network, "tape": tape, "program": Program(samples.calls(tape))}
     if isinstance(samples, Descents):
-        return {"network": None, "tape": samples.tape, "program": samples.program, "stops": samples.stops}
+        return {"network": None, "tape": samples.tape, "program": samples.program}
     assert isinstance(network, Network)
     with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
         target = target_of(network, samples, index)

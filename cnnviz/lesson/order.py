@@ -9,7 +9,6 @@ from msgspec import Struct
 from cnnviz import __version__
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.render.frames import Look, Subject, stops
-from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 
 
@@ -56,9 +55,9 @@ class Order(Struct, frozen=True):
         lesson = self.lesson()
         return Subject(lesson.program, lesson.heading, lesson.samples.classes, lesson.stops)
 
-    def steps(self, program: Program) -> list[int]:
+    def steps(self, lesson: Lesson) -> list[int]:
         """Return the steps to be shown, as `stops` does."""
-        return stops(program, self.every, self.first, self.last)
+        return stops(lesson.program, self.every, self.first, self.last, lesson.stops)
 
     def settings(self, lesson: Lesson) -> dict[str, str]:
         """Return what the frames are made by, for the folder's manifest."""

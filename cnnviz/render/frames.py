@@ -77,8 +77,15 @@ class Look(Struct, frozen=True):
             )
 
 
-def stops(program: Program, every: Level, first: int = 0, last: int | None = None) -> list[int]:
+def stops(
+    program: Program, every: Level, first: int = 0, last: int | None = None, told: tuple[Stop, ...] = ()
+) -> list[int]:
     """Return the steps to be shown: the first, and each stop of a level after it up to the last.
+
+    Parameters
+    ----------
+    told : tuple[Stop, ...]
+        Where the lesson has something to say, which is a level, too.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def stops(program: Program, every: Level, first: int = 0, last: int | None = Non
         )
 
     def walk() -> Iterator[int]:
-        cursor = Cursor(program, first, every)
+        cursor = Cursor(program, first, every, told)
         yield first
         while cursor.index < len(program) - 1:
             cursor = cursor.next()
@@ -114,17 +121,19 @@ def stops(program: Program, every: Level, first: int = 0, last: int | None = Non
     return found
 
 
-def about_frames(program: Program, every: Level, first: int, last: int) -> tuple[int, bool]:
+def about_frames(
+    program: Program, every: Level, first: int, last: int, told: tuple[Stop, ...] = ()
+) -> tuple[int, bool]:
     """Return how many frames there would be, and whether that is exact: it is, if they are few, or all steps.
 
     Of many, an operation that is cut counts by the part of its steps.
     """
     if every is Level.LINE:
         return last - first + 1, True
-    about = _estimate(program, every, first, last)
+    about = len(told) if every is Level.STOP else _estimate(program, every, first, last)
     if about > FEW_FRAMES:
         return about, False
-    return len(stops(program, every, first, last)), True
+    return len(stops(program, every, first, last, told)), True
 
 
 def _estimate(program: Program, every: Level, first: int, last: int) -> int:

@@ -196,8 +196,8 @@ def _said(at: Moment, box: Box, sentence: str, unit: float) -> list[Mark]:
     size = 20 * unit
     if at.stop is None:
         return [label(Box(box.x, box.y + 4 * unit, box.w, 32 * unit), sentence, size)]
-    number, stop = at.stop
-    count = f"{number} / {len(at.stops)}"
+    stop = at.stop
+    count = f"{stop.number} / {stop.count}" if stop.count else ""
     bar = Box(box.x, box.y + 2 * unit, 5 * unit, box.h - 6 * unit)
     text = Box(box.x + 20 * unit, box.y, box.w - 110 * unit, box.h)
     lines = _two_lines(stop.caption, int(text.w / (0.5 * size)))

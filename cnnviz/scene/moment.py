@@ -15,7 +15,7 @@ from cnnviz.scene.marks import Palette, Role, Scale
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Stop
+from cnnviz.trace.cursor import Stop, stop_at
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Cells, Operation
 from cnnviz.trace.program import Program, Step
@@ -113,12 +113,9 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     scale: Scale = "array"
 
     @cached_property
-    def stop(self) -> tuple[int, Stop] | None:
-        """The lesson's stop at this step, with its number from 1; None if there is none."""
-        for k, stop in enumerate(self.stops, 1):
-            if stop.index == self.step.index and stop.view == self.operation.call.view:
-                return k, stop
-        return None
+    def stop(self) -> Stop | None:
+        """The lesson's stop at this step; None if there is none."""
+        return stop_at(self.stops, self.step)
 
     @property
     def operation(self) -> Operation:

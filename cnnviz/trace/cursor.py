@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cnnviz.trace.program import Program, Step
 from cnnviz.trace.stops import Level, next_run, next_stop, previous_run, previous_stop
@@ -54,7 +57,7 @@ class Bookmark(Struct, frozen=True):
 
 
 class Stop(Struct, frozen=True):
-    """A step at which a lesson has something to say.
+    """A place at which a lesson has something to say; all of them are one sequence.
 
     Attributes
     ----------
@@ -68,6 +71,10 @@ class Stop(Struct, frozen=True):
         The step, counted from its operation's first.
     iteration : int or None
         The one iteration of a training that it speaks of; None if it speaks of all.
+    image : int or None
+        The one choice, an expression's number, that it speaks of; None if it speaks of all.
+    number, count : int
+        Which it is in the lesson's sequence, from 1, and how many there are; 0 outside a lesson.
     """
 
     index: int
@@ -75,6 +82,13 @@ class Stop(Struct, frozen=True):
     view: str = ""
     offset: int = 0
     iteration: int | None = None
+    image: int | None = None
+    number: int = 0
+    count: int = 0
+
+    def is_at(self, step: Step) -> bool:
+        """Return whether this is a stop at a step, in the view that the step is in."""
+        return self.index == step.index and self.view == step.operation.call.view
 
     def shown_in(self, program: Program) -> bool:
         """Return whether a program has the step that is meant, in the view that is meant."""
@@ -82,7 +96,7 @@ class Stop(Struct, frozen=True):
 
 
 class Cursor(Struct, frozen=True):
-    """One step of a program, with the level that Next and Previous move by.
+    """One step of a program, with the level that Next and Previous move by, and the lesson's stops there.
 
     Every move returns a new cursor; at the program's end and start it returns that last place.
     """
@@ -90,23 +104,32 @@ class Cursor(Struct, frozen=True):
     program: Program
     index: int = 0
     level: Level = Level.CELL
+    stops: tuple[Stop, ...] = ()
 
     @property
     def step(self) -> Step:
         """The step it stands at."""
         return self.program[self.index]
 
+    @property
+    def stop(self) -> Stop | None:
+        """The lesson's stop that it stands at; None if there is none."""
+        return stop_at(self.stops, self.step)
+
     def to(self, index: int) -> Cursor:
         """Go to a step, or to the nearest one that there is."""
-        return Cursor(self.program, max(0, min(index, len(self.program) - 1)), self.level)
+        return replace(self, index=max(0, min(index, len(self.program) - 1)))
 
     def at(self, level: Level) -> Cursor:
         """Stay, and move by another level from now on."""
-        return Cursor(self.program, self.index, level)
+        return replace(self, level=level)
 
     def next(self, level: Level | None = None) -> Cursor:
         """Go to the next stop of a level; the last step of all is always one."""
         level = level or self.level
+        if level is Level.STOP:
+            ahead = (stop.index for stop in self._stops_here() if stop.index > self.index)
+            return self.to(min(ahead, default=len(self.program) - 1))
         program, step = self.program, self.step
         offset = step.offset
         for k in range(program.number_at(self.index), len(program.operations)):
@@ -121,6 +144,8 @@ class Cursor(Struct, frozen=True):
     def previous(self, level: Level | None = None) -> Cursor:
         """Go to the previous stop of a level; the first step of all is always one."""
         level = level or self.level
+        if level is Level.STOP:
+            return self.to(max((s.index for s in self._stops_here() if s.index < self.index), default=0))
         program, step = self.program, self.step
         offset = step.offset
         here = program.number_at(self.index)
@@ -145,16 +170,18 @@ class Cursor(Struct, frozen=True):
 
     def out(self) -> Cursor:
         """Go to the end of what is in work at the next coarser level, and stay with that level."""
-        coarser = LEVELS[min(len(LEVELS) - 1, LEVELS.index(self.level) + 1)]
-        return self.at(coarser).next()
+        return self.at(self.coarser).next()
 
-    def to_stop(self, stops: tuple[Stop, ...], backwards: bool = False) -> Cursor:
-        """Go to a lesson's next (or previous) stop; where there is none, stay."""
-        number = self.stop_number(stops, backwards)
-        return self if number is None else self.to(stops[number].index)
+    @property
+    def coarser(self) -> Level:
+        """The level after the one at hand; the last one, if that is it."""
+        return LEVELS[min(len(LEVELS) - 1, LEVELS.index(self.level) + 1)]
 
-    def stop_number(self, stops: tuple[Stop, ...], backwards: bool = False) -> int | None:
-        """Return which stop of a lesson is the next (or previous) one, or None.
+    def _stops_here(self) -> Iterator[Stop]:
+        return (stop for stop in self.stops if stop.shown_in(self.program))
+
+    def stop_number(self, stops: Sequence[Stop], backwards: bool = False) -> int | None:
+        """Return which of some stops in this program is the next (or previous) one, or None.
 
         Of stops in the view that is not shown, those at an operation's end are still to come there, and
         those at its start have been.
@@ -188,6 +215,11 @@ class Cursor(Struct, frozen=True):
         if found is None or (found >= offset if backwards else found <= offset):
             return None
         return start + found
+
+
+def stop_at(stops: Sequence[Stop], step: Step) -> Stop | None:
+    """Return which of some stops is at a step; None if there is none."""
+    return next((stop for stop in stops if stop.is_at(step)), None)
 
 
 def _ends_pass(program: Program, k: int) -> bool:

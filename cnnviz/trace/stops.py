@@ -12,7 +12,10 @@ Marked = Callable[[Line | Loop], bool]
 
 
 class Level(StrEnum):
-    """How far one press of Next goes; each level's stops are among those of the level before it."""
+    """How far one press of Next goes; each level's stops are among those of the level before it.
+
+    Only the last is not the listing's: it goes from one stop of the lesson to another, wherever they are.
+    """
 
     LINE = "line"
     TERM = "term"
@@ -20,6 +23,7 @@ class Level(StrEnum):
     MAP = "map"
     LAYER = "layer"
     PASS = "pass"
+    STOP = "stop"
 
 
 def next_stop(operation: Operation, offset: int, level: Level) -> int | None:

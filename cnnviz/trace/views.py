@@ -87,7 +87,9 @@ def stops_in(stops: Sequence[Stop], here: Program, there: Program) -> tuple[Stop
             placed.append(replace(stop, index=start + stop.offset))
             continue
         before = any(
-            other.view == there.view and here.number_at(other.index) == k for other in stops[number + 1 :]
+            other.view == there.view and here.number_at(other.index) == k
+            for other in stops[number + 1 :]
+            if (other.iteration or 0) == (stop.iteration or 0)  # what another iteration says is elsewhere
         )
         placed.append(replace(stop, index=start if before else end - 1))
     return tuple(placed)

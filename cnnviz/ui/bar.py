@@ -1,4 +1,4 @@
-"""The bar on top: title, transport, what to step by, speed, image, theme, export."""
+"""The bar on top: lessons, title, transport, stops, what to step by, speed, image, theme, export."""
 
 from __future__ import annotations
 
@@ -20,29 +20,33 @@ from PySide6.QtWidgets import (
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.folding import FoldingBar, Part
 from cnnviz.ui.keys import KEYS, said, tip
 from cnnviz.ui.look import icon
-from cnnviz.ui.player import SPEEDS, Player
+from cnnviz.ui.player import SPEEDS
+from cnnviz.ui.rate import RateControl
+from cnnviz.ui.stops import StopControl
 
 _TRANSPORT = ("start", "back_layer", "back", "play", "next", "next_layer", "end")
+_SPARED = ("end", "start", "next_layer", "back_layer")
 
 
-class TopBar(QWidget):
+class TopBar(FoldingBar):
     """Everything that a mouse needs to step, play and choose.
 
     Parameters
     ----------
-    player : Player
-        What it shows and moves.
+    desk : Desk
+        Whose lesson and player it shows and moves.
     actions : Mapping[str, QAction]
         The window's actions by name; buttons trigger them.
     """
 
-    def __init__(self, player: Player, actions: Mapping[str, QAction]) -> None:
+    def __init__(self, desk: Desk, actions: Mapping[str, QAction]) -> None:
         super().__init__()
-        self.setObjectName("bar")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._player, self._actions = player, actions
+        self._player, self._actions = desk.player, actions
+        self.stops, self.rate = StopControl(desk, actions), RateControl(desk)
         self._theme: Theme | None = None
         self._sign = ("", "")
         self.title = Title()
@@ -55,14 +59,18 @@ class TopBar(QWidget):
         self.expression = self._button("expression")
         self.expression.setText("f = …")
         self.expression.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self.expression.hide()
+        self.lessons = self._button("lessons")
+        self.lessons.setText(tr("Lessons"))
         self._make_export_menu()
+        self.lessons.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         for button in (self.image, self.save):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._set_speed_up()
         self._lay_out()
-        player.moved.connect(self.refresh)
-        player.changed.connect(self.refresh)
+        desk.player.moved.connect(self.refresh)
+        desk.player.changed.connect(self.refresh)
+        desk.changed.connect(self._take_lesson)
+        desk.player.moved.connect(self._take_lesson)
 
     def _make_export_menu(self) -> None:
         """Let the button that saves offer both: this frame as a picture, or many frames."""
@@ -96,7 +104,7 @@ class TopBar(QWidget):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
             button.setCheckable(True)
             button.setProperty("kind", "segment")
-            place = {Level.LINE: "first", Level.PASS: "last"}.get(level, "")
+            place = {Level.LINE: "first", Level.STOP: "last"}.get(level, "")
             button.setProperty("place", place)
             group.addButton(button)
             made[level] = button
@@ -111,79 +119,43 @@ class TopBar(QWidget):
         self.speed.valueChanged.connect(lambda gear: self._player.set_speed(SPEEDS[gear]))
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout(self)
-        row.setContentsMargins(18, 7, 14, 7)
-        row.setSpacing(8)
-        row.addWidget(self.title)
-        row.addStretch(1)
-        transport = QHBoxLayout()
-        transport.setSpacing(5)
-        for button in self.transport.values():
-            transport.addWidget(button)
-        row.addLayout(transport)
-        row.addSpacing(10)
+        self.row.setContentsMargins(10, 7, 10, 7)
+        segments = _together(*self.levels.values())
         step_by, speed = _quiet(tr("Step by")), _quiet(tr("Speed"))
-        row.addWidget(step_by)
-        segments = QHBoxLayout()
-        segments.setSpacing(0)
-        for button in self.levels.values():
-            segments.addWidget(button)
-        row.addLayout(segments)
-        row.addSpacing(10)
-        row.addWidget(speed)
-        row.addWidget(self.speed)
-        row.addWidget(self.speed_text)
-        row.addStretch(1)
-        for button in (self.image, self.expression, self.theme_button, self.save):
-            row.addWidget(button)
-        # What a narrow window can do without, first to go first.
-        self._spare: tuple[QWidget, ...] = (
-            step_by,
-            speed,
-            self.theme_button,
-            self.title,
-            self.speed_text,
-            self.speed,
-            self.save,
-        )
+        self.row.addWidget(self.lessons)
+        self.row.addWidget(self.title)
+        self.row.addStretch(1)
+        for widget in (*self.transport.values(), self.stops, step_by, segments, speed, self.speed):
+            self.row.addWidget(widget)
+        self.row.addWidget(self.speed_text)
+        self.row.addStretch(1)
+        for widget in (self.rate, self.image, self.expression, self.theme_button, self.save):
+            self.row.addWidget(widget)
+        self.finish()
+        self.parts = [
+            Part(step_by),
+            Part(speed),
+            self._part(self.theme_button, "theme"),
+            Part(self.speed_text),
+            self._part(self.speed, "faster", "slower"),
+            Part(self.rate.reset),
+            self._part(self.save, "save", "export"),
+            Part(self.title),
+            self._part(segments, *self.levels, title=tr("Step by")),
+            self._part(self.rate, "rate_down", "rate_up"),
+            self._part(self.image, "image"),
+            self._part(self.expression, "expression"),
+            *(
+                self._part(self.transport[name], name)
+                for name in ("end", "start", "next_layer", "back_layer")
+            ),
+            self._part(self.lessons, "lessons"),
+            self._part(self.stops, "back_stop", "next_stop"),
+        ]
 
-    def put(self, widget: QWidget, spare: tuple[QWidget, ...]) -> None:
-        """Put a control of the lesson's own before the buttons at the right; the last to go is part of it."""
-        row = self.layout()
-        assert isinstance(row, QHBoxLayout)
-        row.insertWidget(row.indexOf(self.image), widget)
-        self._spare = (*self._spare, *spare)
-
-    def minimumSizeHint(self) -> QSize:
-        """Ask for what cannot be spared; the rest comes and goes with the width."""
-        hint = super().minimumSizeHint()
-        return QSize(400, hint.height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Leave out what has no room."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        """Hide what has no room: what is spared first, unless it still fits beside what is kept."""
-        for widget in self._spare:
-            widget.show()
-        hidden: list[QWidget] = []
-        for widget in self._spare:
-            if self._has_room():
-                break
-            widget.hide()
-            hidden.append(widget)
-        for widget in reversed(hidden):
-            widget.show()
-            if not self._has_room():
-                widget.hide()
-
-    def _has_room(self) -> bool:
-        row = self.layout()
-        assert row is not None
-        row.activate()
-        return row.minimumSize().width() <= self.width()
+    def _part(self, widget: QWidget, *names: str, title: str = "") -> Part:
+        """Return what a narrow bar does without, and the actions that do the same."""
+        return Part(widget, [self._actions[name] for name in names], title)
 
     def set_look(self, theme: Theme, text: int) -> None:
         """Take colours, and sizes that go with a size of text in pixels."""
@@ -193,29 +165,38 @@ class TopBar(QWidget):
             if name != "play":
                 button.setIcon(icon(name.replace("_", "-"), theme.color("ink")))
             button.setIconSize(QSize(side, side))
+        super().set_look(theme, side)
+        self.stops.set_look(theme, side)
         self.theme_button.setIcon(icon("light" if theme.name == "dark" else "dark", theme.color("ink")))
         self.save.setIcon(icon("save", theme.color("ink")))
         for button in (self.theme_button, self.save, self.image):
             button.setIconSize(QSize(side, side))
-        self.speed.setFixedWidth(round(6.5 * text))
+        self.speed.setFixedWidth(round(5 * text))
         self.speed_text.ensurePolished()
         widest = self.speed_text.fontMetrics().horizontalAdvance(_speed_text(SPEEDS[-1]))
         self.speed_text.setFixedWidth(widest + 6)
         self.refresh()
-        self._fit()
+        self._take_lesson()
+        self.fit()
 
     def set_image(
         self, thumbnail: QPixmap | None, text: str, many: bool = True, expressions: bool = False
     ) -> None:
         """Show which image goes through the network, or which expression it is; nothing without a choice."""
-        self.image.setVisible(many)
+        self.want(self.image, many)
         self.image.setIcon(QIcon() if thumbnail is None else thumbnail)
         self.image.setText(_short(text))
         what = tr("Choose expression") if expressions else tr("Choose image")
         self.image.setAccessibleName(tr("{what}; now {text}", what=what, text=text))
         self.image.setToolTip(f"{what} ({said('image')})")
-        self.expression.setVisible(expressions)
-        self._fit()
+        self.want(self.expression, expressions)
+        self.fit()
+
+    def _take_lesson(self) -> None:
+        """Have the controls that the lesson asks for: of its stops, and of a descent's learning rate."""
+        changed = [self.want(control, control.wanted) for control in (self.stops, self.rate)]
+        if any(changed):
+            self.fit()
 
     def refresh(self) -> None:
         """Show the player's state."""
@@ -271,6 +252,17 @@ class Title(QLabel):
 def _short(text: str) -> str:
     """Cut a long expression."""
     return text if len(text) <= 22 else f"{text[:21]}…"
+
+
+def _together(*widgets: QWidget) -> QWidget:
+    """Return widgets that come and go together, side by side."""
+    made = QWidget()
+    row = QHBoxLayout(made)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(0)
+    for widget in widgets:
+        row.addWidget(widget)
+    return made
 
 
 def _quiet(text: str) -> QLabel:

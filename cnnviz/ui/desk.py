@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from msgspec import Struct
 from PySide6.QtCore import QObject, Signal
 
 from cnnviz.engine.descent import Descent
@@ -15,14 +17,15 @@ from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.descents import Descents, changed, rate_beside, without_changes
 from cnnviz.lesson.expressions import Example, Expressions
-from cnnviz.lesson.files import from_anywhere
+from cnnviz.lesson.files import from_anywhere, lesson_beside
 from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
 from cnnviz.scene.marks import SCALES
-from cnnviz.scene.numbers import full
+from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr
-from cnnviz.trace.cursor import LEVELS, Bookmark
+from cnnviz.trace.cursor import LEVELS, Bookmark, Stop
 from cnnviz.trace.views import counterpart
 from cnnviz.ui.edits import Edit
+from cnnviz.ui.keys import said as said_keys
 from cnnviz.ui.player import Breakpoints, Player
 from cnnviz.ui.settings import Settings, lesson_key
 
@@ -49,11 +52,17 @@ class Desk(QObject):
         There is another iteration of the same lesson.
     failed : Signal(str)
         Something could not be opened; the sentence says why.
+    noted : Signal(str)
+        Something is said by the way.
+    training_wanted : Signal(int)
+        The stop of this number is wanted, and is in an iteration that training has not come to.
     """
 
     changed = Signal()
     iterated = Signal()
     failed = Signal(str)
+    noted = Signal(str)
+    training_wanted = Signal(int)
 
     def __init__(
         self, lesson: Lesson, source: str, settings: Settings, parent: QObject | None = None
@@ -63,7 +72,9 @@ class Desk(QObject):
         self.lesson, (self._source, changes) = lesson, _parts(source)
         self.player = Player(lesson.program, lesson.samples.classes, parent=self)
         self._trained: tuple[Run, int] | None = None  # what the last one that trained has learnt
-        self.player.stops = lesson.stops
+        self._offer: _Offer | None = None
+        self.player.stop_asked.connect(self._to_next_stop)
+        self.player.moved.connect(self._forget_offer)
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
         self.player.set_letters(settings.flag("player/letters", False))
@@ -112,55 +123,167 @@ class Desk(QObject):
             self._trained = (run, self.lesson.iteration) if run.nbytes <= _MOST_KEPT else None
 
     def choose(self, image: int) -> None:
-        """Let another image through the network, and stay at the same step."""
-        self._remember_breakpoints()
+        """Let another image through the network, or take another expression, and begin with it."""
         try:
-            self.lesson = self.lesson.choose(image)
+            lesson = self.lesson.choose(image)
         except CnnvizError as error:
             self.failed.emit(str(error))
-            return
-        self._load(self.player.cursor.index)
-        if not isinstance(self.lesson.samples, Samples):  # another expression has other steps
-            self.player.edits.clear()
-            self._restore_marks()
-        self.changed.emit()
+        else:
+            self._show(lesson, self.player.cursor.index if lesson is self.lesson else 0)
 
     def go_to_iteration(self, iteration: int) -> None:
         """Go to another iteration of the training, and stay at the same step of it."""
         try:
-            self.lesson = self.lesson.at_iteration(iteration)
+            lesson = self.lesson.at_iteration(iteration)
         except CnnvizError as error:
             self.failed.emit(str(error))
+        else:
+            self._show(lesson, self.player.cursor.index)
+
+    def _show(self, lesson: Lesson, index: int) -> None:
+        """Go to a step of the same lesson in another of its images, iterations or views, or in this one."""
+        before, marks = self.lesson, self._marks_key("")
+        if lesson is before:
+            self.player.go_to(index)
             return
-        self._load(self.player.cursor.index)
-        self.iterated.emit()
+        self._remember_breakpoints()
+        self.lesson = lesson
+        if lesson.program.view != before.program.view:
+            self.player.switch(lesson.program, index, lesson.stops)
+        else:
+            self._load(index)
+        if self._marks_key("") != marks:  # another expression has other steps
+            self.player.edits.clear()
+            self._restore_marks()
+        if lesson.iteration != before.iteration:
+            self.iterated.emit()
+        elif lesson.image != before.image:
+            self.changed.emit()
 
     def switch_input_gradient(self) -> None:
         """Show convolutions' input gradients in the other of the two views, and stay at the same place."""
         lesson, cursor = self.lesson, self.player.cursor
         if not lesson.program.view:
             return
-        self.lesson = lesson.in_view(next(view for view in VIEWS if view != lesson.program.view))
-        index = counterpart(cursor.program, cursor.index, self.lesson.program)
-        self.player.switch(self.lesson.program, index, self.lesson.stops)
+        there = lesson.in_view(next(view for view in VIEWS if view != lesson.program.view))
+        self._show(there, counterpart(cursor.program, cursor.index, there.program))
 
     def go_to(self, index: int) -> None:
         """Go to a step, and stay there."""
         self.player.pause()
         self.player.go_to(index)
 
+    # --------------------------------------------------------------------------------------------- stops
+
+    @property
+    def stop_number(self) -> int:
+        """Which stop of the lesson we are at, or have come by last; 0 before the first."""
+        cursor = self.player.cursor
+        stop = cursor.stop or self.lesson.stop_after(cursor, backwards=True)
+        return stop.number if stop else 0
+
     def go_to_next_stop(self, backwards: bool = False) -> None:
-        """Go to the lesson's next or previous stop, in the view that it speaks of."""
+        """Go to the lesson's next or previous stop, wherever it is.
+
+        Where training has to come first, or there is none, that is said, and the next press does what was
+        offered: trains, or goes to the next lesson, or the previous one.
+        """
         self.player.pause()
-        number = self.player.cursor.stop_number(self.player.stops, backwards)
-        if number is not None:
-            self.go_to_stop(number)
+        self._to_next_stop(backwards)
+
+    def _to_next_stop(self, backwards: bool) -> None:
+        offer, stop = self._offer, self.lesson.stop_after(self.player.cursor, backwards)
+        self._offer = None
+        if stop is not None and not self.lesson.missing_iterations(stop):
+            playing = self.player.playing
+            self.go_to_stop(stop.number)
+            if playing:  # what leads into another program pauses
+                self.player.play()
+        elif offer is not None and offer.backwards == backwards:
+            offer.take()
+        else:
+            self._offer = self._offer_training(stop) if stop else self._offer_lesson(backwards)
+
+    def _forget_offer(self) -> None:
+        self._offer = None
+
+    def _offer_training(self, stop: Stop) -> _Offer:
+        said = tr(
+            "Stop {number} is in iteration {iteration}, and the training is at {reached}. "
+            "{key}: train up to there.",
+            number=stop.number,
+            key=said_keys("next_stop"),
+            iteration=count(self.lesson.missing_iterations(stop)),
+            reached=count(self.lesson.run.last if self.lesson.run else 0),
+        )
+        self.noted.emit(said)
+        return _Offer(partial(self.go_to_stop, stop.number))
+
+    def _offer_lesson(self, backwards: bool) -> _Offer:
+        """Say that the lesson has no stop further on, and which lesson is there."""
+        name, title = lesson_beside(self._source, backwards)
+        if not self.lesson.sequence:
+            said = tr("This lesson has no stops.")
+        else:
+            said = tr("That was the first stop.") if backwards else tr("That was the last stop.")
+        if name:
+            following = (
+                tr("{key}: previous lesson, {title}.") if backwards else tr("{key}: next lesson, {title}.")
+            )
+            key = said_keys("back_stop" if backwards else "next_stop")
+            said = f"{said} {following.format(key=key, title=title)}"
+        if not backwards and self.lesson.sequence:
+            said = f"{said} {tr('{key} begins again.', key=said_keys('start'))}"
+        self.noted.emit(said)
+        take = partial(self._open_beside, name, backwards) if name else partial(self.noted.emit, said)
+        return _Offer(take, backwards)
+
+    def _open_beside(self, name: str, backwards: bool) -> None:
+        """Open another lesson of the course at its beginning, or at its last stop."""
+        self.open(name)
+        if self._source != name:
+            return  # it could not be opened, and that is said
+        there = [stop for stop in self.lesson.sequence if not self.lesson.missing_iterations(stop)]
+        if backwards and there:
+            self.go_to_stop(there[-1].number)
+        else:
+            self._begin()
+
+    def go_to_start(self) -> None:
+        """Go to the first step; from there, or when the last stop has been told to be that, begin again."""
+        cursor = self.player.cursor
+        ended = self._offer is not None and not self.lesson.stop_after(cursor)
+        self.player.pause()
+        if cursor.index == 0 or ended:
+            self._begin()
+        else:
+            self.player.go_to(0)
+
+    def _begin(self) -> None:
+        """Go to where the lesson begins: the first step of what its first stop speaks of."""
+        first = self.lesson.sequence[:1]
+        self._show(self.lesson.at_stop(first[0]) if first else self.lesson, 0)
 
     def go_to_stop(self, number: int) -> None:
-        """Go to one of the lesson's stops, in the view that it speaks of."""
-        if not self.player.stops[number].shown_in(self.player.cursor.program):
-            self.switch_input_gradient()
-        self.go_to(self.player.stops[number].index)  # where it is in that view
+        """Go to one of the lesson's stops, with the choice, iteration and view that it speaks of.
+
+        Where training has to come first, it is begun, and the stop is gone to when it has come there.
+
+        Parameters
+        ----------
+        number : int
+            From 1.
+        """
+        stop = self.lesson.sequence[number - 1]
+        if self.lesson.missing_iterations(stop):
+            self.training_wanted.emit(number)
+            return
+        try:
+            there = self.lesson.at_stop(stop)
+        except CnnvizError as error:
+            self.failed.emit(str(error))
+        else:
+            self._show(there, there.sequence[number - 1].index)
 
     @property
     def typed(self) -> str:
@@ -342,6 +465,21 @@ class Desk(QObject):
     def _put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         self.player.put_bookmarks(bookmarks)
         self.settings.put_record(self._marks_key("bookmarks"), bookmarks)
+
+
+class _Offer(Struct, frozen=True):
+    """What the next press of the same key does, as long as no step is taken.
+
+    Attributes
+    ----------
+    take : Callable[[], object]
+        Does it.
+    backwards : bool
+        Whether it was the key that goes back.
+    """
+
+    take: Callable[[], object]
+    backwards: bool = False
 
 
 def _parts(source: str) -> tuple[str, str]:

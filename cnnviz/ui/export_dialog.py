@@ -164,7 +164,8 @@ class ExportDialog(QDialog):
             self.said.setText(str(error))
             self.start_button.setEnabled(False)
             return
-        frames, exact = about_frames(self._lesson.program, order.every, order.first, order.last)
+        lesson = self._lesson
+        frames, exact = about_frames(lesson.program, order.every, order.first, order.last, lesson.stops)
         if frames == 1:
             said = tr("1 frame.")
         elif exact:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.text import tr
+from cnnviz.trace.stops import Level
 from cnnviz.ui.player import Player
 
 
@@ -88,7 +89,7 @@ STEP = (
     Key("next", "Step", ("PgDown", "Right")),
     Key("back", "Step back", ("PgUp", "Left")),
     Key("play", "Play, pause", ("F5", "K", "Space")),
-    Key("stop", "Pause; twice: leave the lecture view", ("Esc",)),
+    Key("escape", "Pause; twice: leave the lecture view", ("Esc",)),
     SEPARATOR,
     Key("into", "Into: step finer", ("F11", "D")),  # macOS keeps F11 for itself
     Key("over", "Over: step on", ("F10",)),
@@ -120,6 +121,7 @@ STEP = (
     Key("map", "Step by map", ("4",), checkable=True),
     Key("layer", "Step by layer", ("5",), checkable=True),
     Key("pass", "Step by pass", ("6",), checkable=True),
+    Key("stop", "Step by stop of the lesson", ("0",), checkable=True),
     SEPARATOR,
     Key("faster", "Play faster", ("+", "=")),
     Key("slower", "Play slower", ("-",)),
@@ -152,7 +154,10 @@ MENUS = (
 KEYS = {key.name: key for _, keys in MENUS for key in keys if key.name}
 
 STEPPING = ("next", "back", "into", "over", "out", "next_layer", "back_layer", "next_pass", "back_pass")
-"""What a held key does over and over."""
+"""What a held key does over and over, unless it goes by stops."""
+
+STOPPING = ("next_stop", "back_stop")
+"""What a held key does once: it may lead into another lesson."""
 
 
 def said(name: str) -> str:
@@ -180,7 +185,8 @@ class Gate(QObject):
     """Decides whose a key is: the control's that has the focus, or the window's.
 
     Shortcuts of a window would take Space and the arrows from the buttons and sliders that use them. And
-    while a key is held, its repetitions are dropped until the last step has been painted.
+    while a key is held, its repetitions are dropped until the last step has been painted, and all of them
+    where stops are gone to.
 
     It listens to the widget that has the focus, and to no other: each event heard costs time.
 
@@ -196,6 +202,7 @@ class Gate(QObject):
         super().__init__(window)
         self._player, self._window = player, window
         self._stepping = {QKeySequence(key) for name in STEPPING for key in KEYS[name].keys}
+        self._stopping = {QKeySequence(key) for name in STOPPING for key in KEYS[name].keys}
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.focusChanged.connect(self._follow)
@@ -223,10 +230,15 @@ class Gate(QObject):
         # Keys of the numeric pad say so, and on macOS arrows do, too.
         modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         pressed = QKeySequence(QKeyCombination(modifiers, Qt.Key(event.key())))
-        late = event.isAutoRepeat() and not self._player.shown and pressed in self._stepping
+        late = event.isAutoRepeat() and self._is_too_much(pressed)
         if late:
             event.accept()
         return late
+
+    def _is_too_much(self, key: QKeySequence) -> bool:
+        """Return whether nothing is to be done by a key that is only held."""
+        by_stops = self._player.cursor.level is Level.STOP
+        return key in self._stopping or (key in self._stepping and (by_stops or not self._player.shown))
 
 
 def belongs_to(widget: QObject, event: QKeyEvent) -> bool:

@@ -59,7 +59,7 @@ def style_sheet(theme: Theme, text: int) -> str:
     sizes = {
         "radius": round(6 * em),
         "pad": round(4 * em),
-        "wide": round(10 * em),
+        "wide": round(6 * em),
         "inner": round(4 * em) - 1,
     }
     # A slider's handle is a circle of this radius with a rim, on a groove of twice `thinner`.

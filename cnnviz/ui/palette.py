@@ -91,8 +91,12 @@ def _of_operations(desk: Desk) -> list[Command]:
 
 def _of_stops(desk: Desk) -> list[Command]:
     return [
-        Command(tr("Stop: {caption}", caption=stop.caption), partial(desk.go_to_stop, k), _step(stop.index))
-        for k, stop in enumerate(desk.player.stops)
+        Command(
+            tr("Stop: {caption}", caption=stop.caption),
+            partial(desk.go_to_stop, stop.number),
+            f"{stop.number} / {stop.count}",
+        )
+        for stop in desk.lesson.sequence
     ]
 
 

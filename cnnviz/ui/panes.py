@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import (
     QAbstractAnimation,
     QEasingCurve,
@@ -17,12 +19,12 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip
 from cnnviz.scene import lecture, panels
 from cnnviz.scene.frame import stage
 from cnnviz.scene.glide import glide
-from cnnviz.scene.marks import Box, Frame, Mark, Rect
+from cnnviz.scene.marks import Box, Frame, Mark, Rect, Spot
 from cnnviz.scene.moment import role
 from cnnviz.scene.numbers import count
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.cursor import Breakpoint, Stop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_stop
@@ -260,7 +262,8 @@ class DebuggerPane(FramePane):
 class TimelinePane(FramePane):
     """The whole program as a bar: drag to any step, zoom with the wheel, breakpoints by the right button.
 
-    A click on a bookmark goes to its very step.
+    A click on a bookmark, or on the dot of a stop of the lesson, goes to its very step; a drag that comes by
+    a dot rests there.
 
     Attributes
     ----------
@@ -320,10 +323,10 @@ class TimelinePane(FramePane):
             self._toggle_breakpoint(at.x())
         elif event.button() == Qt.MouseButton.LeftButton:
             self._before_press = self.player.cursor.index
-            spot = self.frame.spot_at(at.x(), at.y())
-            self._held_at = at.x() if spot else None
+            marked = self._marked_at(at.x(), at.y())
+            self._held_at = at.x() if marked is not None else None
             self.player.pause()
-            self.player.go_to(spot.line if spot else self.step_at(at.x()))
+            self.player.go_to(self.step_at(at.x()) if marked is None else marked)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on to the step at the pointer while the button is held."""
@@ -334,18 +337,42 @@ class TimelinePane(FramePane):
         if self._held_at is not None and abs(x - self._held_at) < QApplication.startDragDistance():
             return  # a hand that clicks a bookmark is not quite still
         self._held_at = None
-        self.player.go_to(self.step_at(x))
+        stop = self._stop_at(x, event.position().y())
+        self.player.go_to(stop.index if stop else self.step_at(x))
 
     def event(self, event: QEvent) -> bool:
-        """Say where a bookmark is when the pointer rests on it."""
+        """Say where a bookmark is, or what the lesson says at a stop, when the pointer rests on it."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            spot = self.frame.spot_at(event.pos().x(), event.pos().y())
-            QToolTip.showText(event.globalPos(), self._said(spot.line) if spot else "")
+            said = escape(self.said_at(event.pos().x(), event.pos().y()))
+            QToolTip.showText(event.globalPos(), f"<p>{said}</p>" if said else "")  # in lines, not in one
             return True
         return super().event(event)
 
-    def _said(self, index: int) -> str:
-        return tr("Bookmark at step {index}: {place}", index=count(index), place=self.player.where(index))
+    def said_at(self, x: float, y: float) -> str:
+        """Return what is said of what is marked at a point; nothing where nothing is."""
+        stop, spot = self._stop_at(x, y), self.frame.spot_at(x, y)
+        if stop:
+            what = tr("Stop {number} / {count}", number=stop.number, count=stop.count)
+            return f"{what}: {stop.caption}"
+        if spot is None:
+            return ""
+        place = self.player.where(spot.line)
+        return tr("Bookmark at step {index}: {place}", index=count(spot.line), place=place)
+
+    def _marked_at(self, x: float, y: float) -> int | None:
+        """Return the step of the stop or the bookmark at a point."""
+        stop, spot = self._stop_at(x, y), self.frame.spot_at(x, y)
+        return stop.index if stop else spot.line if spot else None
+
+    def _stop_at(self, x: float, y: float) -> Stop | None:
+        """Return the lesson's stop whose dot is nearest to a point, of those that it is at."""
+        numbers = {
+            mark.line
+            for mark in self.frame.marks
+            if isinstance(mark, Spot) and mark.kind == "stop" and mark.box.contains(x, y)
+        }
+        near = [stop for stop in self.player.stops if stop.number in numbers]
+        return min(near, key=lambda stop: abs(self.x_of(stop.index) - x), default=None)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Show the whole program again, and stay where the first click was made."""

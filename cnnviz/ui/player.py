@@ -60,6 +60,8 @@ class Player(QObject):
     ----------
     moved : Signal(Cursor)
         The cursor is another now.
+    stop_asked : Signal(bool)
+        Stepping is by stops: whoever holds the lesson goes to its next one, or (True) to its previous one.
     changed : Signal()
         Something else is: playing or not, the speed, the breakpoints, letters or numbers, the colours' scale.
     bookmarks : tuple[Bookmark, ...]
@@ -73,6 +75,7 @@ class Player(QObject):
     """
 
     moved = Signal(object)
+    stop_asked = Signal(bool)
     changed = Signal()
 
     def __init__(
@@ -85,7 +88,6 @@ class Player(QObject):
         super().__init__(parent)
         self.cursor = Cursor(program)
         self.classes = classes
-        self.stops: tuple[Stop, ...] = ()
         self.breakpoints: tuple[Breakpoint, ...] = ()
         self._waiting: tuple[Breakpoint, ...] = ()
         self.bookmarks: tuple[Bookmark, ...] = ()
@@ -108,6 +110,11 @@ class Player(QObject):
         cursor = self.cursor
         return moment(cursor.program, cursor.index, self.classes, self.stops, self.letters, self.scale)
 
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        """Where the lesson has something to say in the program at hand."""
+        return self.cursor.stops
+
     def where(self, index: int) -> str:
         """Say in words where a step is."""
         return where(moment(self.cursor.program, index, self.classes))
@@ -125,6 +132,18 @@ class Player(QObject):
         """Go to a step of the program at hand, or to the nearest one that there is."""
         self.go(self.cursor.to(index))
 
+    def step(self, backwards: bool = False) -> None:
+        """Go on, or back, by the level at hand."""
+        if self.cursor.level is Level.STOP:
+            self.stop_asked.emit(backwards)
+        else:
+            self.go(self.cursor.previous() if backwards else self.cursor.next())
+
+    def step_out(self) -> None:
+        """Go on by the next coarser level, and stay with it."""
+        self.set_level(self.cursor.coarser)
+        self.step()
+
     def load(
         self,
         program: Program,
@@ -137,9 +156,9 @@ class Player(QObject):
         if program is not self.cursor.program:  # all that was made of the other one is of no use any more
             forget()
             forget_pictures()
-        self.classes, self.stops = classes, stops
+        self.classes = classes
         self.breakpoints = _fitting(self.breakpoints, program)
-        self.go(Cursor(program, 0, self.cursor.level).to(index))
+        self.go(Cursor(program, 0, self.cursor.level, stops).to(index))
         self.changed.emit()
 
     def switch(self, program: Program, index: int, stops: tuple[Stop, ...]) -> None:
@@ -193,10 +212,10 @@ class Player(QObject):
         self.set_speed(SPEEDS[max(0, min(self.gear + gears, len(SPEEDS) - 1))])
 
     def play(self) -> None:
-        """Press Next again and again; from the start, if the program is at its end."""
+        """Press Next again and again; from the start, if the program is at its end and nothing follows it."""
         if self.playing:
             return
-        if self.cursor.index == len(self.cursor.program) - 1:
+        if self.cursor.index == len(self.cursor.program) - 1 and self.cursor.level is not Level.STOP:
             self.go_to(0)
         self._timer.start()
         self.changed.emit()
@@ -220,8 +239,12 @@ class Player(QObject):
         here, following = self.cursor, self.cursor.next()
         stop = here.run_to(self.breakpoints) if self.breakpoints else following
         hit = self.breakpoints and stop.index <= following.index
-        self.go(stop if hit else following)
-        if hit or following.index == len(here.program) - 1:
+        if hit:
+            self.go(stop)
+        else:
+            self.step()
+        at_end = following.index == len(here.program) - 1 and here.level is not Level.STOP
+        if hit or at_end or self.cursor == here:
             self.pause()
 
     # ------------------------------------------------------------------------------------ what was shown

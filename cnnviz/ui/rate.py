@@ -22,11 +22,6 @@ class RateControl(QWidget):
     ----------
     desk : Desk
         Whose lesson it changes.
-
-    Attributes
-    ----------
-    spare : tuple[QWidget, ...]
-        What of it a narrow bar can do without, first to go first; the keys do the same.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -54,21 +49,21 @@ class RateControl(QWidget):
         )
         self.reset.setAccessibleName(tr("Learning rate and starts as the lesson has them"))
         self.reset.clicked.connect(desk.reset_descent)
-        name, inner = QLabel("lr"), QWidget()  # as the stage, the formula and the listing call it
+        name = QLabel("lr")  # as the stage, the formula and the listing call it
         name.setToolTip(self.slider.toolTip())
-        for row, parts in (
-            (QHBoxLayout(self), (inner,)),
-            (QHBoxLayout(inner), (name, self.slider, self.value, self.reset)),
-        ):
-            row.setContentsMargins(0, 0, 0, 0)
-            row.setSpacing(6)
-            for part in parts:
-                row.addWidget(part)
-        self.spare: tuple[QWidget, ...] = (self.reset, inner)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        for part in (name, self.slider, self.value, self.reset):
+            row.addWidget(part)
         desk.player.moved.connect(self.refresh)
         desk.changed.connect(self.refresh)
-        self.hide()
         self.refresh()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the lesson has descents."""
+        return self._desk.descent is not None
 
     def _begin_drag(self) -> None:
         self._drag += 1
@@ -78,10 +73,8 @@ class RateControl(QWidget):
         self._desk.set_rate(RATES[gear], self._drag if self.slider.isSliderDown() else -1)
 
     def refresh(self) -> None:
-        """Show the rate of the descent in hand; nothing where there is none."""
+        """Show the rate of the descent in hand."""
         descent = self._desk.descent
-        if (descent is None) != self.isHidden():
-            self.setVisible(descent is not None)
         if descent is None:
             return
         nearest = min(range(len(RATES)), key=lambda k: abs(RATES[k] / descent.lr - 1))

@@ -32,11 +32,14 @@ class Trainer(QObject):
         It has begun, been paused, gone on or ended.
     ended : Signal(str, bool)
         It is over; the sentence says how, and whether that is a fault.
+    reached : Signal()
+        It has come to the iteration that it was to come to, and waits there.
     """
 
     progressed = Signal()
     changed = Signal()
     ended = Signal(str, bool)
+    reached = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -64,14 +67,19 @@ class Trainer(QObject):
             self.run, self._work = run, None
             self.changed.emit()
 
-    def start(self) -> None:
-        """Begin, or go on after a pause; what has ended before begins again, and does the same again."""
+    def start(self, until: int | None = None) -> None:
+        """Begin, or go on after a pause; what has ended before begins again, and does the same again.
+
+        Parameters
+        ----------
+        until : int, optional
+            The iteration to wait at; to the end where it is not given.
+        """
         if self.run is None or self.running:
             return
-        if self._work is None:
-            if self.run.fault or self.run.done == self.run.iterations:
-                self.run.reset()
-            self._work = self.run.work()
+        if self._work is None and (self.run.fault or self.run.done == self.run.iterations):
+            self.run.reset()
+        self._work = self.run.work(until)
         self._timer.start()
         self.changed.emit()
 
@@ -100,7 +108,11 @@ class Trainer(QObject):
                 if perf_counter() >= end:
                     break
             else:
-                self._end(self.run.fault or _result(self.run), bool(self.run.fault))
+                if self.run.fault or self.run.done == self.run.iterations:
+                    self._end(self.run.fault or _result(self.run), bool(self.run.fault))
+                else:
+                    self.pause()
+                    self.reached.emit()
                 return
         except MemoryError:
             said = tr("There is not enough memory to train this network; what is done can be stepped.")

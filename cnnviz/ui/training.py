@@ -58,6 +58,7 @@ class TrainingPane(QWidget):
         self._look: tuple[Theme, int] = (THEMES["light"], 13)
         self._lecture = False
         self._follows = False
+        self._goal = 0  # the stop of the lesson that it trains for
         self.trainer = Trainer(self)
         self.curves: Curves | None = None
         self._make_controls()
@@ -67,6 +68,8 @@ class TrainingPane(QWidget):
         desk.player.changed.connect(self._follow)
         self.trainer.progressed.connect(self.refresh)
         self.trainer.changed.connect(self._keep_up)
+        self.trainer.reached.connect(self._arrive)
+        desk.training_wanted.connect(self.train_to)
 
     # ---------------------------------------------------------------------------------------- assembling
 
@@ -138,6 +141,7 @@ class TrainingPane(QWidget):
             trainer.pause()
             return
         self._desk.player.pause()
+        self._goal = 0
         if not trainer.begun:
             self._actions["curves"].setChecked(True)
         self._follows = True
@@ -146,12 +150,30 @@ class TrainingPane(QWidget):
             self._desk.go_to_iteration(0)  # it has begun again
         self.arrange()
 
+    def train_to(self, number: int) -> None:
+        """Train up to the iteration of one of the lesson's stops, in sight, and go to it then."""
+        lesson = self._desk.lesson
+        self._desk.player.pause()
+        self._actions["curves"].setChecked(True)
+        self._follows, self._goal = False, number
+        self.trainer.pause()  # or it would go on to where it was to come
+        self.trainer.start(lesson.missing_iterations(lesson.sequence[number - 1]))
+        self.arrange()
+
+    def _arrive(self) -> None:
+        """Show the stop that was trained for, unless somebody has gone elsewhere meanwhile."""
+        if self._goal:
+            self._actions["curves"].setChecked(False)
+            self._desk.go_to_stop(self._goal)
+            self._goal = 0
+            self.arrange()
+
     def choose(self, iteration: int) -> None:
         """Step another iteration, or the last there is; for the one after that alone, one more is trained."""
         run = self.trainer.run
         if run is None:
             return
-        self._follows = False
+        self._follows, self._goal = False, 0
         if iteration != run.last + 1 or run.fault or iteration == run.iterations:
             iteration = max(0, min(iteration, run.last))
         if iteration != self._desk.lesson.iteration:
@@ -165,7 +187,7 @@ class TrainingPane(QWidget):
         """Have the lesson on the desk to train; a pane without a training hides."""
         if self._desk.lesson.run is not self.trainer.run:
             self._actions["curves"].setChecked(False)
-        self._follows = False
+        self._follows, self._goal = False, 0
         self.trainer.take(self._desk.lesson.run)
         self.arrange()
 
@@ -227,6 +249,8 @@ class TrainingPane(QWidget):
         here = player.cursor
         moved = (here.program, here.index) != (before.program, before.index)
         stepped = moved and here.program.iteration == before.program.iteration
+        if stepped:
+            self._goal = 0
         if (stepped or player.playing) and self._actions["curves"].isChecked():
             self._actions["curves"].setChecked(False)
             self.arrange()

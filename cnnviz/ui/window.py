@@ -48,7 +48,6 @@ from cnnviz.ui.panes import (
     StagePane,
     TimelinePane,
 )
-from cnnviz.ui.rate import RateControl
 from cnnviz.ui.screens import Mover
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
@@ -115,9 +114,7 @@ class Window(QMainWindow):
     # ------------------------------------------------------------------------------------------ assembling
 
     def _assemble(self) -> None:
-        self.bar = TopBar(self.player, self.actions_by_name)
-        self.rate = RateControl(self.desk)
-        self.bar.put(self.rate, self.rate.spare)
+        self.bar = TopBar(self.desk, self.actions_by_name)
         self.go_strip = GoStrip(self._go_to)
         self.expression_strip = ExpressionStrip(self.desk.take_expression)
         self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
@@ -202,6 +199,7 @@ class Window(QMainWindow):
         self.desk.changed.connect(self._show_lesson)
         self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
+        self.desk.noted.connect(lambda said: self.message.say(said, error=False))
         self.desk.iterated.connect(self._name_lesson)
         self.training.trainer.ended.connect(self.message.say)
         self.stage.painted.connect(self.player.set_shown)
@@ -262,7 +260,8 @@ class Window(QMainWindow):
             "swap": self._swap_screens,
             "black": lambda: self.blank.toggle("#000000"),
             "white": lambda: self.blank.toggle("#ffffff"),
-            "stop": self._escape,
+            "escape": self._escape,
+            "start": self.desk.go_to_start,
             "go": self._ask_where_to_go,
             "palette": self._show_palette,
             "keys": lambda: KeysSheet(self).open(),

@@ -36,12 +36,13 @@ def test_far_too_many_frames_are_not_walked_through(monkeypatch, every):
 
 @pytest.mark.parametrize("every", list(Level))
 def test_the_number_of_frames_is_about_right(every):
-    program = load_lesson("digits").program
+    lesson = load_lesson("digits")
+    program, told = lesson.program, lesson.stops
     last = len(program) - 1
     start = program.start("conv2")
     for begin, end in ((0, last), (start, start + len(program.operation("conv2")) - 1), (77, 4000)):
-        exact = len(stops(program, every, begin, end))
-        about, is_exact = about_frames(program, every, begin, end)
+        exact = len(stops(program, every, begin, end, told))
+        about, is_exact = about_frames(program, every, begin, end, told)
         assert abs(about - exact) <= (0 if is_exact else 2 + exact * 0.02), (begin, end)
 
 

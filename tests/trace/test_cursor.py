@@ -43,7 +43,7 @@ def test_way_back_has_the_stops_of_the_way_there(program, level):
 
 
 def test_levels_are_nested(program):
-    walks = [set(walk(program, level)) for level in Level]
+    walks = [set(walk(program, level)) for level in Level if level is not Level.STOP]
     assert all(coarse < fine for fine, coarse in pairwise(walks))
 
 
@@ -94,9 +94,9 @@ def test_into_goes_on_finer_and_out_coarser(program):
     assert start.over() == start.next()
 
 
-def test_there_is_nothing_finer_than_a_line_nor_coarser_than_a_pass(program):
+def test_there_is_nothing_finer_than_a_line_nor_coarser_than_a_stop(program):
     assert Cursor(program, 0, Level.LINE).into() == Cursor(program, 1, Level.LINE)
-    assert Cursor(program, 0, Level.PASS).out() == Cursor(program, 0, Level.PASS).next()
+    assert Cursor(program, 0, Level.STOP).out() == Cursor(program, 0, Level.STOP).next()
 
 
 def test_moving_by_another_level_once_keeps_the_own_one(program):
@@ -183,9 +183,27 @@ def test_stops_of_a_lesson_are_gone_to_both_ways(program):
     stops = (Stop(3, "a"), Stop(10, "b"), Stop(40, "c"))
     start = Cursor(program)
 
-    forwards = [start.to_stop(stops)]
-    while (following := forwards[-1].to_stop(stops)) != forwards[-1]:
-        forwards.append(following)
-    assert [cursor.index for cursor in forwards] == [3, 10, 40]
-    assert start.to(25).to_stop(stops, backwards=True).index == 10
-    assert start.to(3).to_stop(stops, backwards=True).index == 3
+    visited = []
+    cursor = start
+    while (number := cursor.stop_number(stops)) is not None:
+        cursor = cursor.to(stops[number].index)
+        visited.append(cursor.index)
+    assert visited == [3, 10, 40]
+    assert stops[start.to(25).stop_number(stops, backwards=True)].index == 10
+    assert start.to(3).stop_number(stops, backwards=True) is None
+
+
+def test_stop_is_a_level_that_ends_with_the_program(program):
+    stops = (Stop(3, "a"), Stop(10, "b"), Stop(40, "c"))
+    start = Cursor(program, level=Level.STOP, stops=stops)
+    last = len(program) - 1
+    visited = [start]
+    while visited[-1].index < last:
+        visited.append(visited[-1].next())
+    assert [cursor.index for cursor in visited] == [0, 3, 10, 40, last]
+    back = [visited[-1]]
+    while back[-1].index:
+        back.append(back[-1].previous())
+    assert back == visited[::-1]
+    assert start.at(Level.PASS).out() == visited[1], "out of a pass goes on by stops"
+    assert visited[1].into() == visited[1].at(Level.PASS).next()

@@ -138,12 +138,12 @@ def test_a_learning_rate_comes_back_and_the_place_stays(descents):
     assert offered(descents)[0] == "Undo: learning rate 0.3 of walk"
     undo(descents)
     assert desk.descent.lr == 0.2
-    assert descents.rate.value.text() == "0.2"
+    assert descents.bar.rate.value.text() == "0.2"
     undo(descents)
     assert desk.descent.lr == 0.1
     redo(descents)
     assert (desk.descent.lr, descents.player.cursor.index) == (0.2, place)
-    assert descents.rate.value.text() == "0.2"
+    assert descents.bar.rate.value.text() == "0.2"
 
 
 def test_at_the_largest_rate_a_larger_one_is_no_edit(descents):
@@ -154,7 +154,7 @@ def test_at_the_largest_rate_a_larger_one_is_no_edit(descents):
 
 
 def test_one_drag_of_the_slider_is_undone_at_once_and_two_are_not(descents):
-    slider, left = descents.rate.slider, Qt.MouseButton.LeftButton
+    slider, left = descents.bar.rate.slider, Qt.MouseButton.LeftButton
 
     def drag(pixels):
         gear = slider.value()
@@ -182,7 +182,7 @@ def test_a_start_and_what_reset_took_away_come_back(descents):
     starts = desk.descent.starts
     desk.set_start("walk", 1, 6.5)
     assert offered(descents)[0] == "Undo: start 6.5 of walk"
-    QTest.mouseClick(descents.rate.reset, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(descents.bar.rate.reset, Qt.MouseButton.LeftButton)
     assert desk.descent.starts == starts
     undo(descents)
     assert desk.descent.starts == (starts[0], 6.5)

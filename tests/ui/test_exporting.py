@@ -74,6 +74,7 @@ def test_the_dialog_says_about_only_where_it_has_not_counted(window):
         dialog.every.setCurrentIndex(row)
         said[level] = dialog.said.text()
     assert said[Level.LINE] == "70,797 frames."
+    assert said[Level.STOP] == "11 frames.", "ten stops, the first of them the first step; and the last step"
     assert said[Level.MAP] == f"{len(stops(program, Level.MAP))} frames."
     assert (
         said[Level.TERM]

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QWidget
 from cnnviz.render.export import picture
 from cnnviz.render.frames import Look, Subject
 from cnnviz.scene.marks import Label
-from cnnviz.trace.cursor import Stop
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS, said, tip
 from cnnviz.ui.palette import commands
@@ -76,7 +75,7 @@ def test_other_moves(window, press, key, modifier, expected):
     assert press(key, modifier) == wanted
 
 
-@pytest.mark.parametrize(("key", "level"), list(zip("123456", Level, strict=True)))
+@pytest.mark.parametrize(("key", "level"), list(zip("1234560", Level, strict=True)))
 def test_levels(window, press, key, level):
     press(getattr(K, f"Key_{key}"))
     assert window.player.cursor.level is level
@@ -371,18 +370,6 @@ def test_the_keys_sheet_opens_and_closes(window, press):
 
 def test_the_keys_sheet_is_no_higher_than_the_window(make_window):
     assert KeysSheet(make_window(1280, 720)).height() <= 720
-
-
-def test_stops_of_the_lesson_show_their_captions(window, press):
-    stops = (Stop(40, "The first thing to see."), Stop(9000, "The second thing to see."))
-    window.player.load(window.player.cursor.program, 0, stops=stops)
-
-    assert press(K.Key_N).index == 40
-    assert press(K.Key_N).index == 9000
-    assert "The second thing to see." in texts(window.stage.frame)
-    assert press(K.Key_N, SHIFT).index == 40
-    press(K.Key_PageDown)
-    assert not any("thing to see" in text for text in texts(window.stage.frame))
 
 
 def test_v_switches_the_view_of_the_input_gradient_and_keeps_the_cell(window, press):

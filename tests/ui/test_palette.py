@@ -37,7 +37,7 @@ def test_it_lists_actions_with_keys_lessons_operations_and_stops_in_order(window
         assert row in said
     lessons = [f"Lesson: {lesson_words(name)[0]}" for name in lesson_names()]
     assert [text for text, _ in said if text.startswith("Lesson: ")] == lessons
-    program, stops = window.player.cursor.program, window.player.stops
+    program, stops = window.player.cursor.program, window.desk.lesson.sequence
     to = [text.removeprefix("Go to ").split(" · ")[0] for text, _ in said if text.startswith("Go to ")]
     assert to == [operation.name for operation in program.operations]
     captions = [text.removeprefix("Stop: ") for text, _ in said if text.startswith("Stop: ")]

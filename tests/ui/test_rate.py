@@ -32,16 +32,16 @@ def click_at(window, w):
 
 
 def test_it_is_there_in_lessons_of_descents_alone(window):
-    assert window.rate.isHidden()
+    assert window.bar.rate.isHidden()
     assert not window.actions_by_name["rate_up"].isEnabled()
     window.desk.open("gradient-descent")
-    assert window.rate.isVisible()
+    assert window.bar.rate.isVisible()
     assert window.actions_by_name["rate_up"].isEnabled()
     assert window.bar.expression.isHidden() and window.bar.image.isHidden()
     assert window.bar.minimumSizeHint().width() <= window.bar.width()
-    assert window.rate.geometry().right() <= window.bar.width()
+    assert window.bar.rate.geometry().right() <= window.bar.width()
     window.desk.open("digits")
-    assert window.rate.isHidden()
+    assert window.bar.rate.isHidden()
 
 
 def test_the_title_keeps_its_room_beside_the_rate(make_window):
@@ -49,7 +49,11 @@ def test_the_title_keeps_its_room_beside_the_rate(make_window):
     window.desk.open("gradient-descent")
     title = window.bar.title
     assert title.isVisible() and title.text() == "Gradient descent"
-    assert window.rate.slider.isVisible() and window.rate.value.isVisible() and window.rate.reset.isVisible()
+    assert (
+        window.bar.rate.slider.isVisible()
+        and window.bar.rate.value.isVisible()
+        and window.bar.rate.reset.isVisible()
+    )
     assert not title.geometry().intersects(window.bar.transport["start"].geometry())
 
 
@@ -64,12 +68,12 @@ def test_keys_change_the_rate_and_keep_the_place(descents):
     for _ in range(2):
         QTest.keyClick(descents.stage, Qt.Key.Key_BracketLeft)
     assert desk.descent.lr == 0.05
-    assert descents.rate.value.text() == "0.05"
+    assert descents.bar.rate.value.text() == "0.05"
     assert descents.stage.hasFocus()
 
 
 def test_the_slider_follows_the_descent_in_hand(descents):
-    player, rate = descents.player, descents.rate
+    player, rate = descents.player, descents.bar.rate
     for name, lr in (("slow", 0.01), ("too_large", 1.05), ("walk", 0.1)):
         player.go_to(player.cursor.program.start(name))
         assert (RATES[rate.slider.value()], rate.value.text()) == (lr, str(lr))
@@ -80,7 +84,7 @@ def test_the_slider_follows_the_descent_in_hand(descents):
 
 
 def test_captions_go_with_the_numbers_they_speak_of_and_come_back(descents):
-    player, rate = descents.player, descents.rate
+    player, rate = descents.player, descents.bar.rate
     told = player.stops
     assert not rate.reset.isEnabled()
     descents.actions_by_name["rate_up"].trigger()
@@ -166,7 +170,7 @@ def test_changes_are_kept_from_one_lesson_to_the_next(descents):
     descents.desk.open("digits")
     descents.desk.open("gradient-descent")
     assert descents.desk.descent.lr == 0.3
-    assert descents.rate.value.text() == "0.3" and descents.rate.reset.isEnabled()
+    assert descents.bar.rate.value.text() == "0.3" and descents.bar.rate.reset.isEnabled()
 
 
 @pytest.mark.parametrize(

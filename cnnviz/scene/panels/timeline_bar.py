@@ -40,6 +40,7 @@ def timeline(
         x = _on_bar(bar, timeline_at(program, stop.index), span)
         if bar.x - 1 <= x <= bar.right + 1 and stop.shown_in(program):
             marks.append(Dot((x, bar.bottom - 6 * unit), 3.5 * unit, "accent"))
+            marks.append(Spot(_around(bar, x, unit), "stop", line=stop.number))
     for point in breakpoints:
         x = _on_bar(bar, _breakpoint_at(program, point), span)
         if bar.x - 1 <= x <= bar.right + 1:
@@ -66,6 +67,11 @@ def _ribbon(bar: Box, x: float, unit: float, index: int) -> list[Mark]:
     corners = ((box.x, box.y), (box.right, box.y), (box.right, box.bottom), (x, box.bottom - 5 * unit))
     ribbon = Path((*corners, (box.x, box.bottom)), "accent", 1.0, filled=True)
     return [ribbon, Spot(box.inset(-2 * unit, 0), "step", line=index)]
+
+
+def _around(bar: Box, x: float, unit: float) -> Box:
+    """Return where a dot can be clicked: the lower half of the bar; the upper one leads to every step."""
+    return Box(x - 8 * unit, bar.center[1], 16 * unit, bar.h / 2 + 7 * unit)
 
 
 def _playhead(bar: Box, x: float, unit: float, at_letters: bool) -> list[Mark]:

@@ -1,0 +1,72 @@
+"""The stops of the lesson in the bar: ◀ 4 / 10 ▶, where a newcomer finds the keys that lead through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
+
+from cnnviz.scene.theme import Theme
+from cnnviz.text import tr
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.keys import KEYS, said, tip
+from cnnviz.ui.look import icon
+
+
+class StopControl(QWidget):
+    """Says which stop of the lesson we have come to, and goes to those beside it.
+
+    Parameters
+    ----------
+    desk : Desk
+        Whose lesson leads.
+    actions : Mapping[str, QAction]
+        The window's actions by name; its buttons trigger them.
+    """
+
+    def __init__(self, desk: Desk, actions: Mapping[str, QAction]) -> None:
+        super().__init__()
+        self._desk = desk
+        self.setAccessibleName(tr("Stops of the lesson"))
+        self.back, self.next = QToolButton(), QToolButton()
+        for name, button in (("back_stop", self.back), ("next_stop", self.next)):
+            button.setObjectName("tool")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setAccessibleName(tr(KEYS[name].text))
+            button.setToolTip(tip(name))
+            button.clicked.connect(actions[name].trigger)
+        self.number = QLabel()
+        self.number.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        keys = {"next": said("next_stop"), "back": said("back_stop")}
+        self.number.setToolTip(tr("Stops of the lesson: next ({next}), previous ({back})", **keys))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for part in (self.back, self.number, self.next):
+            row.addWidget(part)
+        desk.player.moved.connect(self.refresh)
+        desk.player.changed.connect(self.refresh)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the lesson has stops at all."""
+        return bool(self._desk.lesson.sequence)
+
+    def set_look(self, theme: Theme, side: int) -> None:
+        """Take colours, and the size of icons."""
+        for name, button in (("back-stop", self.back), ("next-stop", self.next)):
+            button.setIcon(icon(name, theme.color("accent")))
+            button.setIconSize(QSize(side, side))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show how far we have come."""
+        count = len(self._desk.lesson.sequence)
+        number = self._desk.stop_number
+        self.number.setText(f"{number} / {count}")
+        said = tr("Stop {number} of {count}", number=number, count=count)
+        self.number.setAccessibleName(said)
+        widest = self.number.fontMetrics().horizontalAdvance(f"{count} / {count}")
+        self.number.setFixedWidth(widest + 6)
