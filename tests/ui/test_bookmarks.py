@@ -134,7 +134,7 @@ def test_resting_on_it_says_where_it_is(window, monkeypatch):
         QCoreApplication.sendEvent(window.timeline, QHelpEvent(QEvent.Type.ToolTip, at, at))
     (step,) = ribbons(window)
     assert said == [
-        f"Bookmark at step {step:,}: forward · conv1 · output map 1 · row 2 · column 3",
+        f"<p>Bookmark at step {step:,}: forward · conv1 · output map 1 · row 2 · column 3</p>",
         "",
     ]
 
