@@ -7,7 +7,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from cnnviz.scene.numbers import count, decimals, full, number, power_of_ten, scaled, telling
+from cnnviz.scene.numbers import brief, count, decimals, full, number, power_of_ten, scaled, telling
 
 POWERS = range(-12, 13)
 
@@ -167,3 +167,20 @@ def test_no_number_has_two_powers_of_ten():
     assert scaled(7.2, 0, 5) == "7.2"
     assert scaled(-7.2, 1, 5) == "−7.2"
     assert scaled(3.8e-5, 1, -5) == "3.8·10⁻⁵"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (3.0, "3"),
+        (-12.0, "−12"),
+        (0.25, "0.25"),
+        (inf, "∞"),
+        (-inf, "−∞"),
+        (nan, "NaN"),
+    ],
+)
+def test_a_number_in_no_array_is_written_as_it_is(value, text):
+    assert brief(value) == text

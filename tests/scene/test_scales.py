@@ -13,6 +13,7 @@ from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import SCALES, Box, Cells, Rect
+from cnnviz.scene.moment import are_pixels
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels.chain_strip import chain_strip
 from cnnviz.trace.program import Program
@@ -22,6 +23,19 @@ from tests.trace.python import events
 LESSON = load_lesson("digits")
 PROGRAM = LESSON.program
 CONV2 = ("conv2", "conv2.dw", "conv2.dx")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[[0.0, 1.0]]]), True),
+        (np.array([[[0.0, 1.5]]]), False),
+        (np.array([[[-0.5, 1.0]]]), False),
+        (np.array([0.0, 1.0]), False),
+    ],
+)
+def test_maps_from_0_to_1_alone_are_taken_for_a_picture(values, expected):
+    assert are_pixels(values) is expected
 
 
 def frame(name, scale, part=0.5):

@@ -120,6 +120,11 @@ ODD_CALLS = [
 
 # fmt: off
 
+def what_lies_between(x, w, b, y, N):
+    for n in range(N):
+        y[n] = w[n] if x[n] >= 0 and x[n] < 2 else b[n]
+
+
 def largest_sum_of_a_row(x, y, M, N):
     most = -100.0
     for m in range(M):
@@ -289,6 +294,7 @@ def attention_call(T, S, D):
 ODD_CALLS += [
     call(largest_sum_of_a_row, {"y": 1}, x=X, M=3, N=4),
     call(what_is_left, {"y": 1, "z": 4}, x=X[1], N=4),
+    call(what_lies_between, {"y": 4}, x=np.array([-1.0, 0.5, 3.0, 0.0]), w=X[0], b=X[1], N=4),
     call(two_after_one_another, {"y": 4}, x=X[1], N=4),
     call(read_before_it_is_written, {"y": 8}, x=X[1], N=4, END=3),
     nesterov_call(3),

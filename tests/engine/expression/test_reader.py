@@ -96,6 +96,10 @@ REFUSED = [
 ]
 
 
+def test_an_expression_may_be_as_long_as_is_said():
+    assert read_expression("x" + " " * (LONGEST - 3) + "+x").inputs == ("x",)
+
+
 @pytest.mark.parametrize(
     ("text", "place", "reason"), REFUSED, ids=[repr(text)[:30] for text, _, _ in REFUSED]
 )
