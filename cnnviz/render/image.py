@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage
 
 from cnnviz.render.painter import paint
-from cnnviz.render.tools import color
+from cnnviz.render.tools import color, painting
 from cnnviz.scene.marks import Frame
 from cnnviz.scene.theme import THEMES
 
@@ -23,8 +23,7 @@ def to_image(frame: Frame, theme: str = "light", scale: float = 1.0) -> QImage:
     image = QImage(round(frame.width * scale), round(frame.height * scale), QImage.Format.Format_RGB32)
     # Between panes whose edges are no whole pixels something of this is seen.
     image.fill(color(THEMES[theme], "panel"))
-    painter = QPainter(image)
-    painter.scale(scale, scale)
-    paint(painter, frame, THEMES[theme])
-    painter.end()
+    with painting(image) as painter:
+        painter.scale(scale, scale)
+        paint(painter, frame, THEMES[theme])
     return image

@@ -9,6 +9,7 @@ from math import ceil, floor
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QImage, QPainter
 
+from cnnviz.render.tools import painting
 from cnnviz.scene.marks import Box, Cells, Group
 from cnnviz.scene.theme import Theme
 
@@ -84,12 +85,11 @@ def _picture(
     image.setDevicePixelRatio(scale)
     # Where the edges of the box are no whole pixels, the ground reaches out to them.
     image.fill(ground if ground else QColor(0, 0, 0, 0))
-    painter = QPainter(image)
-    painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
     corner = QPointF((left - dx) / scale, (top - dy) / scale)
-    painter.translate(-corner)
-    paint(painter)
-    painter.end()
+    with painting(image) as painter:
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+        painter.translate(-corner)
+        paint(painter)
     return image, corner
 
 

@@ -30,7 +30,7 @@ def paint(mark: Label, painter: QPainter, theme: Theme) -> None:
     if mark.once and _paint_once(mark, painter, theme):
         return
     x, y, w, h = mark.box
-    pieces, total = _fitted(mark.runs, mark.size, mark.family, int(w))
+    pieces, total = _fitted(mark.runs, mark.size, mark.family, max(0, int(w)))
     if mark.align != "left":
         x += (w - total) * (0.5 if mark.align == "center" else 1.0)
     for role, (made, text, width, height) in pieces:

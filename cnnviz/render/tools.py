@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from math import ceil
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QImage, QPaintDevice, QPainter, QPen
 
 from cnnviz.scene.marks import Box
 from cnnviz.scene.theme import Theme
@@ -15,6 +17,16 @@ from cnnviz.scene.theme import Theme
 _HATCH_PERIOD = 8
 # A multiple of the period, so that sheets join.
 _SHEET = 512
+
+
+@contextmanager
+def painting(on: QPaintDevice) -> Iterator[QPainter]:
+    """Give a painter, and end it whatever happens: one left open takes the program down later."""
+    painter = QPainter(on)
+    try:
+        yield painter
+    finally:
+        painter.end()
 
 
 def rectangle(box: Box) -> QRectF:

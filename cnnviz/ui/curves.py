@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QGraphicsItem, QGridLayout, QLabel, QWidget
 from cnnviz.engine.layer import Array
 from cnnviz.engine.training import Run, running_mean
 from cnnviz.render.painter import paint
+from cnnviz.render.tools import painting
 from cnnviz.scene.marks import Box, Frame, Rect
 from cnnviz.scene.numbers import brief, count
 from cnnviz.scene.panels.kernels import kernels
@@ -286,6 +287,5 @@ class KernelsView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the frame."""
-        painter = QPainter(self)
-        paint(painter, self.frame, self._look[0])
-        painter.end()
+        with painting(self) as painter:
+            paint(painter, self.frame, self._look[0])

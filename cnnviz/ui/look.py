@@ -6,9 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QIcon, QImage, QPalette, QPixmap
 
 from cnnviz.engine.layer import Array
+from cnnviz.render.tools import painting
 from cnnviz.resources import resource
 from cnnviz.scene.theme import Theme
 
@@ -129,9 +130,8 @@ def icon(name: str, colour: str, sizes: tuple[int, ...] = (24, 48, 72)) -> QIcon
     for size in sizes:
         pixmap = QPixmap(QSize(size, size))
         pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
-        renderer.render(painter)
-        painter.end()
+        with painting(pixmap) as painter:
+            renderer.render(painter)
         made.addPixmap(pixmap)
     return made
 

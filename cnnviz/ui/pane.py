@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnviz.render.painter import paint
+from cnnviz.render.tools import painting
 from cnnviz.scene.marks import Box, Frame, Mark, Rect
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.ui.player import Player
@@ -94,11 +95,10 @@ class FramePane(QWidget):
         marks = self.over(frame)
         if self._ring:
             marks.append(Rect(Box(1, 1, frame.width - 2, frame.height - 2), stroke="accent", width=2))
-        painter = QPainter(self)
-        paint(painter, self.on_the_way(frame), self.theme)
-        if marks:
-            paint(painter, Frame(frame.width, frame.height, tuple(marks)), self.theme)
-        painter.end()
+        with painting(self) as painter:
+            paint(painter, self.on_the_way(frame), self.theme)
+            if marks:
+                paint(painter, Frame(frame.width, frame.height, tuple(marks)), self.theme)
         self.painted.emit()
 
     def resizeEvent(self, event: QEvent) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 import cnnviz
+from cnnviz.render.tools import painting
 from cnnviz.text import tr
 from cnnviz.ui.keys import MENUS, Key, said
 
@@ -45,9 +46,8 @@ class Blank(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Fill with the colour."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self.colour))
-        painter.end()
+        with painting(self) as painter:
+            painter.fillRect(self.rect(), QColor(self.colour))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Show the window again."""
