@@ -356,7 +356,10 @@ class Desk(QObject):
         if isinstance(self.lesson.samples, Descents):
             said = tr("start {w} of {name}", w=full(w), name=name)
             self._edit(self.lesson.samples.with_start(name, s, w), name, said)
-            self.go_to(self.player.cursor.program.find(name, line=3, s=s))
+            program = self.player.cursor.program
+            offset = program.operation(name).step_writing("w", (s, 0))
+            assert offset is not None  # every walk has a start
+            self.go_to(program.start(name) + offset)
 
     def reset_descent(self) -> None:
         """Walk the descent in hand as the lesson has it, and stay at the same step."""

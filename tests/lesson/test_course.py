@@ -467,6 +467,47 @@ def test_where_common_texts_are_wrong_it_is_said(name, words):
     assert any(words in stop.caption for stop in lesson(name).stops)
 
 
+# What a caption of `digits` claims of the numbers, and how it is computed from the tape of an image.
+CLAIMS = {
+    "0 is black, 1 is white": lambda tape: tape["conv1.x"].min() >= 0 and tape["conv1.x"].max() <= 1,
+    "what was negative is 0, what was positive has passed": lambda tape: np.array_equal(
+        tape["relu1.y"], np.where(tape["conv1.y"] > 0, tape["conv1.y"], 0)
+    ),
+    "has kept the largest number of each 2 × 2 window": lambda tape: np.array_equal(
+        tape["pool1.y"], tape["relu1.y"].reshape(4, 4, 2, 4, 2).max((2, 4))
+    ),
+    "ten probabilities that add up to 1": lambda tape: (
+        len(tape["softmax.y"]) == 10 and abs(tape["softmax.y"].sum() - 1) < 1e-12
+    ),
+    "The largest of them is the network's answer": lambda tape: (
+        (tape["softmax.y"] == tape["softmax.y"].max()).sum() == 1
+    ),
+    "minus the logarithm of the probability given to the right digit": lambda tape: np.isclose(
+        tape["loss.value"], -np.log(tape["softmax.y"][tape["loss.t"] == 1][0])
+    ),
+    "negative for the right digit, whose score should rise, and positive for all others": lambda tape: (
+        np.array_equal(tape["softmax.dx"] < 0, tape["loss.t"] == 1)
+        and np.array_equal(tape["softmax.dx"] > 0, tape["loss.t"] == 0)
+    ),
+    "only where the input was positive": lambda tape: not tape["relu1.dx"][tape["relu1.x"] <= 0].any(),
+    "the old one minus 0.1 times its gradient": lambda tape: np.array_equal(
+        tape["conv1.w_new"], tape["conv1.w"] - 0.1 * tape["conv1.dw"]
+    ),
+}
+
+
+def test_captions_are_true_for_every_image_that_can_be_chosen():
+    """360 images: whatever is claimed of the numbers holds for all of them."""
+    digits = lesson("digits")
+    said_of = " ".join(stop.caption for stop in digits.stops)
+    assert all(claim in said_of for claim in CLAIMS)
+    # What else is said is of shapes alone, which no image changes.
+    for k in range(len(digits.samples)):
+        arrays = digits.choose(k).tape
+        for claim, holds in CLAIMS.items():
+            assert holds(arrays), (k, claim)
+
+
 def test_what_captions_reckon_is_right():
     reckoned = 0
     for name in lesson_names():

@@ -9,8 +9,10 @@ from math import isfinite
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from cnnviz.engine.descent import Descent
+from cnnviz.engine.expression.graph import compiled
 from cnnviz.scene import panels
 from cnnviz.scene.expression_formula import curve_formulas
 from cnnviz.scene.frame import View, compose, moment
@@ -19,7 +21,7 @@ from cnnviz.scene.pictures.curve import Curve, set_curve, tick_text, ticks
 from cnnviz.scene.pictures.descent import picture
 from cnnviz.scene.words import formulas
 from cnnviz.trace.program import Program
-from tests.scene.looking import all_marks, in_pane, overlap, said
+from tests.scene.looking import all_marks, described, in_pane, overlap, said
 from tests.scene.programs import program as made
 
 BOX = Box(0, 0, 1072, 548)
@@ -259,3 +261,28 @@ def test_the_pane_at_the_left_has_a_row_for_every_descent():
     frame: Frame = compose(whole, 40, View())
     assert {"2 × 15", "2 × 10", "5 × 5", "Descents"} <= set(said(in_pane(frame, "network")))
     assert all(isfinite(mark.box.w) for mark in frame.marks if isinstance(mark, Cells))
+
+
+def test_what_the_picture_shows_follows_from_what_the_listing_does_not_from_its_line_numbers():
+    """A listing with a line more draws the same walk at the same places."""
+    call = WALK.call()
+    text = WALK.source.replace(
+        "            w[s, t + 1] = w[s, t] - lr * dw[s, t]\n",
+        "            rate = lr\n            w[s, t + 1] = w[s, t] - rate * dw[s, t]\n",
+    )
+    assert text.count("\n") == WALK.source.count("\n") + 1
+    longer = Program([replace(call, listing=compiled(f"{WALK.loss} ", text))])
+    plain, box = program(), Box(0, 0, 1000, 600)
+    compared = 0
+    for step in range(len(plain)):
+        writes = plain.state(step).writes
+        if writes:
+            name, index = writes[0]
+            other = longer.operations[0].step_writing(name, index)
+            shown = [
+                described(tuple(picture(moment(of, at), box, 1.0)))
+                for of, at in ((plain, step), (longer, other))
+            ]
+            assert shown[0] == shown[1], (name, index)
+            compared += name == "w"
+    assert compared > 3

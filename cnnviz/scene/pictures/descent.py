@@ -70,8 +70,11 @@ class _Walk(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def t(self) -> int:
         """Which of the points the step is at: the one it starts from, until the next step begins."""
-        line = self.moment.state.line
-        return max(0, len(self.w) - (2 if line == _UPDATE else 1))
+        reads, writes = (
+            {name for name, _ in cells} for cells in (self.moment.state.reads, self.moment.state.writes)
+        )
+        just_led_on = "w" in reads & writes  # the line that takes the step from one w to the next
+        return max(0, len(self.w) - (2 if just_led_on else 1))
 
     def found(self, name: str) -> float | None:
         """Return E or ∂E/∂w at the point in hand, once it is computed."""
@@ -83,10 +86,6 @@ class _Walk(Struct, frozen=True, eq=False, dict=True):
     def following(self) -> float | None:
         """The point that the step leads to, once it is computed."""
         return float(self.w[self.t + 1]) if self.t + 1 < len(self.w) else None
-
-
-_UPDATE = 7
-"""The line of the listing that takes the step."""
 
 
 # -------------------------------------------------------------------------------------------- the curve
