@@ -281,3 +281,62 @@ def test_nobody_is_left_behind(start, small):
     assert program.ends() == 0
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert str(small) not in left
+
+
+CURVES = """
+import sys
+from pathlib import Path
+from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtTest import QTest
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.ui import launch
+from cnnviz.ui.settings import Settings
+from cnnviz.ui.window import Window
+
+application = launch.application_of_cnnviz()
+window = Window(load_lesson("training"), "training", Settings(Path("settings.json")))
+window.move(0, 0)
+window.resize(1200, 700)
+window.show()
+QTest.qWaitForWindowExposed(window)
+window.actions_by_name["train"].trigger()
+
+def lines(plot):
+    corner = plot.mapToGlobal(plot.rect().topLeft())
+    box = (corner.x(), corner.y(), plot.width(), plot.height())
+    shot = QGuiApplication.primaryScreen().grabWindow(0, *box).toImage()
+    red = {
+        x for x in range(shot.width())
+        if sum(shot.pixelColor(x, y) == QColor(window.theme.color("stop")) for y in range(shot.height())) > 20
+    }
+    return sum(x - 1 not in red for x in red)
+
+for k in range(8):
+    QTest.qWait(200)
+    if k == 3:
+        window.actions_by_name["train"].trigger()
+    if k > 3:
+        window.training.choose(k * window.training.trainer.run.last // 9)
+        QTest.qWait(100)
+    print(*map(lines, (window.training.curves.loss, window.training.curves.accuracy)))
+"""
+
+
+@on_a_screen
+def test_of_the_marker_of_the_curves_one_line_is_seen(display, tmp_path):
+    """On the screen itself, where what was painted before may stay."""
+    program = Program([PYTHON, "-c", CURVES], display, tmp_path, PYTHONPATH=str(ROOT))
+    try:
+        assert program.ends() == 0, program.said()
+        assert program.out.read_text().split() == ["1"] * 16
+    finally:
+        program.kill()
+
+
+@on_a_screen
+def test_letters_work_after_an_iteration_was_typed(start, display):
+    program = start("training", display=display)
+    program.window()
+    program.keys("Tab")  # leaves the stage
+    program.keys("Escape", "t")
+    until(lambda: remembered(program).get("window/theme") == "dark", program)

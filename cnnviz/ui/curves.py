@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
-from PySide6.QtWidgets import QGraphicsItem, QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QGraphicsItem, QGraphicsView, QGridLayout, QLabel, QWidget
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.training import Run, running_mean
@@ -83,6 +83,8 @@ class Curves(QWidget):
     def _plot(self, name: str) -> Any:
         """Return an empty plot that stays as it is when it is dragged."""
         plot = self._pg.PlotWidget()
+        # An item that moves while the axes change leaves its old place to be painted, as it would lie now.
+        plot.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         plot.setAccessibleName(name)
         plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         plot.setMouseEnabled(x=False, y=False)

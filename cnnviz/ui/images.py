@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QKeyEvent
+from PySide6.QtGui import QHideEvent, QIcon, QKeyEvent
 from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from cnnviz.engine.layer import Array
@@ -17,6 +17,7 @@ class ImageChooser(QFrame):
     """A grid of thumbnails with labels; arrows and Enter choose, Esc leaves."""
 
     chosen = Signal(int)
+    closed = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
@@ -79,6 +80,10 @@ class ImageChooser(QFrame):
             self._take(self.grid.currentItem())
         else:
             super().keyPressEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Give the keyboard back."""
+        self.closed.emit()
 
     def _take(self, item: QListWidgetItem) -> None:
         self.hide()

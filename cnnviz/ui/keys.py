@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from msgspec import Struct
-from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt
+from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QLineEdit,
+    QSpinBox,
     QWidget,
 )
 
@@ -196,7 +197,14 @@ class Gate(QObject):
         Whose last step must have been painted.
     window : QWidget
         Whose controls they are.
+
+    Attributes
+    ----------
+    left : Signal()
+        A number or a slider was left by Enter or Esc: whoever owns it takes the focus back.
     """
+
+    left = Signal()
 
     def __init__(self, player: Player, window: QWidget) -> None:
         super().__init__(window)
@@ -222,6 +230,13 @@ class Gate(QObject):
         if kind not in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
             return False
         assert isinstance(event, QKeyEvent)
+        if isinstance(watched, _LEFT_BY_KEY) and event.key() in _LEAVING and not event.modifiers() & ~_KEYPAD:
+            event.accept()
+            if kind == QEvent.Type.KeyPress:
+                if isinstance(watched, QSpinBox):
+                    _take_typed(watched, event.key() != Qt.Key.Key_Escape)
+                self.left.emit()
+            return True
         if belongs_to(watched, event):
             if kind == QEvent.Type.ShortcutOverride:
                 event.accept()
@@ -239,6 +254,14 @@ class Gate(QObject):
         """Return whether nothing is to be done by a key that is only held."""
         by_stops = self._player.cursor.level is Level.STOP
         return key in self._stopping or (key in self._stepping and (by_stops or not self._player.shown))
+
+
+def _take_typed(box: QSpinBox, meant: bool) -> None:
+    """Take the number that was typed, or have the one before it again."""
+    if meant:
+        box.interpretText()
+    else:
+        box.setValue(box.value())
 
 
 def belongs_to(widget: QObject, event: QKeyEvent) -> bool:
@@ -264,6 +287,9 @@ def _is_command(event: QKeyEvent) -> bool:
 
 
 _NONE = Qt.KeyboardModifier.NoModifier
+_KEYPAD = Qt.KeyboardModifier.KeypadModifier
+_LEFT_BY_KEY = (QAbstractSpinBox, QAbstractSlider)
+_LEAVING = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
 _ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
 _PAGES = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 _EDITING = (

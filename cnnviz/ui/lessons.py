@@ -89,6 +89,7 @@ class LessonChooser(QFrame):
     """
 
     chosen = Signal(str)
+    closed = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
@@ -156,8 +157,9 @@ class LessonChooser(QFrame):
         item.setData(Qt.ItemDataRole.DecorationRole, made)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Leave the rest of the pictures for the next time."""
+        """Leave the rest of the pictures for the next time, and give the keyboard back."""
         self._turn.stop()
+        self.closed.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Choose by Enter."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QGuiApplication, QScreen, QWindow
 from PySide6.QtWidgets import QWidget
 
 from cnnviz.text import tr
+from cnnviz.ui.timer import Timer
 
 _Screen = TypeVar("_Screen")
 
@@ -51,9 +52,8 @@ class Mover(QObject):
         self._there: tuple[QScreen, Qt.WindowState] | None = None  # while it is on its way
         # Where programs do not place windows, Qt does not know for sure which screen one fills.
         self._asked: QScreen | None = None
-        self._patience = QTimer(self)
+        self._patience = Timer(self, self._arrive)
         self._patience.setSingleShot(True)
-        self._patience.timeout.connect(self._arrive)
 
     def swap(self) -> str:
         """Begin to move to the next screen; where that cannot be, return a sentence that says why."""

@@ -104,6 +104,7 @@ class Window(QMainWindow):
         connect(self.actions_by_name, self._handlers())
         fill_menu_bar(self, self.actions_by_name)
         self._gate = Gate(self.player, self)
+        self._gate.left.connect(self.stage.setFocus)
         self._connect()
         self._restore()
         self._show_lesson()
@@ -153,6 +154,7 @@ class Window(QMainWindow):
 
         made = ImageChooser(self)
         made.chosen.connect(self.desk.choose)
+        made.closed.connect(self.stage.setFocus)
         return made
 
     @cached_property
@@ -162,6 +164,7 @@ class Window(QMainWindow):
 
         made = LessonChooser(self)
         made.chosen.connect(self.desk.open)
+        made.closed.connect(self.stage.setFocus)
         return made
 
     @cached_property

@@ -170,3 +170,26 @@ def test_a_folder_that_will_not_do_is_said_in_the_bar(window, qtbot, order):
     assert "is not a folder" in window.message.sentence.text()
     assert window.message.property("kind") == "error"
     assert order.folder.read_text() == "a file"
+
+
+def test_an_export_that_cannot_begin_is_over(window, order, monkeypatch):
+    def refuse(_):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
+    window.export(order)
+    assert not window.exporter.running
+    assert not window.export_strip.isVisible()
+    assert window.actions_by_name["export"].isEnabled()
+    assert "Resource temporarily unavailable" in window.message.sentence.text()
+    assert window.close()
+
+
+def test_what_cannot_be_heard_ends_the_export(window, qtbot, order, monkeypatch):
+    monkeypatch.setattr(window.exporter, "_process", None)
+    window.export(order)
+    with qtbot.captureExceptions() as raised:
+        monkeypatch.setattr("multiprocessing.connection.Connection.recv", lambda _: 1 / 0)
+        qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    assert [kind for kind, _, _ in raised] == [ZeroDivisionError]
+    assert window.actions_by_name["export"].isEnabled()

@@ -462,3 +462,21 @@ def test_what_is_copied_has_the_colours_that_an_export_has(window, press, key, s
     lesson = window.desk.lesson
     subject = Subject(lesson.program, lesson.heading, lesson.samples.classes, lesson.stops)
     assert window.picture() == picture(subject, 20000, Look(scale=scale))
+
+
+@pytest.mark.parametrize("key", [K.Key_Return, K.Key_Enter, K.Key_Escape])
+@pytest.mark.parametrize("name", ["speed", "rate"])
+def test_enter_and_esc_leave_a_slider_for_the_stage(window, qtbot, key, name):
+    slider = window.bar.speed if name == "speed" else window.bar.rate.slider
+    window.bar.rate.show()
+    slider.setFocus()
+    qtbot.keyClick(slider, key)
+    assert window.stage.hasFocus()
+
+
+def test_a_chooser_gives_the_keyboard_back_also_where_nothing_was_chosen(window, qtbot):
+    for name, made in (("image", "chooser"), ("lessons", "lessons")):
+        window.bar.speed.setFocus()
+        window.actions_by_name[name].trigger()
+        qtbot.keyClick(getattr(window, made), K.Key_Escape)
+        assert window.stage.hasFocus()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+
 import pytest
 from PySide6.QtCore import QByteArray
 
@@ -67,3 +71,60 @@ def test_a_folder_in_its_place_does_no_harm(make_window, settings_file):
     window = make_window()
     window.player.go_to(9)
     window.close()
+
+
+def mutated(rng: random.Random, text: str) -> str:
+    """Damage a text at a few places."""
+    parts = list(text)
+    for _ in range(rng.randint(1, 4)):
+        at, span = rng.randrange(len(parts) + 1), rng.choice((0, 1, 1, 8, 200))
+        new = rng.choice(
+            ("", '"', "{", "[" * 3000, "\\", "\0", "\ud7ff", "-1", "1e999", "9" * 400, "null", "é")
+        )
+        parts[at : at + span] = new
+    return "".join(parts)
+
+
+def test_however_a_file_is_damaged_the_window_opens(make_window, settings_file, qtbot):
+    """Files as a window writes them, damaged as a whole or in the text of one key, which then is readable."""
+    window = make_window()
+    window.player.toggle_here()
+    window.desk.toggle_bookmark()
+    window.close()
+    whole = json.loads(settings_file.read_text())
+    rng = random.Random(5)
+    for k in range(40):
+        if k % 2:
+            held = dict(whole)
+            key = rng.choice(list(held))
+            held[key] = mutated(rng, held[key])
+            text = json.dumps(held)
+        else:
+            text = mutated(rng, json.dumps(whole))
+        settings_file.write_bytes(text.encode("utf-8", "replace"))
+        again = make_window()
+        again.player.go_to(7)
+        again.close()
+        assert again.settings.complaints() == []
+        held = json.loads(settings_file.read_text())
+        assert held[f"{lesson_key('digits')}/step"] == "7"
+
+
+def test_two_windows_do_not_forget_each_others_places(settings_file):
+    one, other = Settings(settings_file), Settings(settings_file)
+    one.put("a", "1")
+    one.save()
+    other.put("b", "2")
+    other.save()
+    again = Settings(settings_file)
+    assert (again.text("a"), again.text("b")) == ("1", "2")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="such pipes are POSIX's")
+def test_a_pipe_in_its_place_stays_one_and_that_is_said(make_window, settings_file):
+    os.mkfifo(settings_file)
+    window = make_window()
+    assert "Nothing is remembered, because" in window.message.sentence.text()
+    window.player.go_to(9)
+    window.close()
+    assert settings_file.is_fifo()

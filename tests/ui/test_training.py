@@ -569,3 +569,19 @@ def test_samples_of_a_few_numbers_are_chosen_from_a_list(open_on, tmp_path, appl
     application.processEvents()
     assert window.desk.lesson.tape["loss.t"].tolist() == [1]
     assert window.desk.lesson.tape["hidden.x"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("key, iteration", [(K.Key_Return, 3), (K.Key_Enter, 3), (K.Key_Escape, 0)])
+def test_after_an_iteration_was_typed_letters_are_the_windows_again(window, qtbot, key, iteration):
+    pane = window.training
+    pane.trainer.run.reset()
+    for _ in pane.trainer.run.work(5):
+        pass
+    pane.refresh()
+    pane.number.setFocus()
+    pane.number.selectAll()
+    qtbot.keyClicks(pane.number, "3")
+    qtbot.keyClick(pane.number, key)
+    assert window.stage.hasFocus()
+    assert (window.desk.lesson.iteration, pane.number.value()) == (iteration, iteration)
+    assert pane.number.text() == str(iteration)
