@@ -58,7 +58,7 @@ def _paint_once(mark: Label, painter: QPainter, theme: Theme) -> bool:
     return True
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def lay_out(text: str, family: str, size: float, bold: bool = False) -> Laid:
     """Lay out a string in a font."""
     made = font(family, size, bold)
@@ -70,7 +70,7 @@ def lay_out(text: str, family: str, size: float, bold: bool = False) -> Laid:
     return Laid(made, laid, metrics.horizontalAdvance(text), metrics.height())
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def _fitted(
     runs: tuple[Run, ...], size: float, family: str, room: int
 ) -> tuple[tuple[tuple[Role, Laid], ...], float]:

@@ -31,13 +31,13 @@ ACTIONS = [["key", "T", 2], ["wait", 5], ["key", "Ctrl+L", 1], ["hover", None, 0
         ("window.player.cursor = Cursor(window.player.cursor.program, 10**9)", ""),
         ("window.desk.lesson = window.desk.lesson.choose(3)", "the lesson's program is not the player's"),
         ("window.held = [QTimer(window) for _ in range(200)]", "too many timers"),
-        ("time.sleep(6)", "slow: "),
+        ("time.sleep(11)", "slow: "),
         ("time.sleep(60)", "hangs after [['key', 'Ctrl+L', 1]]"),
         ("os.abort()", "the process ended with status -6"),
     ],
 )
 def test_it_finds_what_is_planted(what, kind):
-    outcome = played({"actions": ACTIONS}, PLANTED.format(what), hangs=12)
+    outcome = played({"actions": ACTIONS}, PLANTED.format(what), hangs=16)
     assert outcome.fault.startswith(kind), outcome
     assert outcome.fault
     assert outcome.actions[:3] == ACTIONS[:3]
