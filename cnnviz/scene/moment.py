@@ -68,10 +68,11 @@ class Look(NamedTuple):
         return telling(value * 10.0**-self.power, self.places)
 
     def reaching(self, size: float) -> Look:
-        """Return the same for numbers up to a size, such as products that are larger than their sum."""
-        if not self.limit < size < np.inf:
+        """Return the same for numbers up to a size, of either sign: products may be larger than their sum."""
+        if not isfinite(size):
             return self
-        return self._replace(limit=size, width=max(self.width, len(self.bare(-size))))
+        widest = number(-size * 10.0**-self.power, self.places)
+        return self._replace(limit=max(self.limit, size), width=max(self.width, len(widest)))
 
     @property
     def factor(self) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import astuple
 
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Mark, Path, Rect, Strokes
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Mark, Path, Rect, Run, Strokes
 
 PANES = ("head", "network", "stage", "debugger", "timeline")
 
@@ -89,10 +89,17 @@ def said(marks: Iterable[Mark]) -> list[str]:
 
 def described(value: Any) -> Any:
     """A frame or a mark as plain values, which compare; for marks are equal only to themselves."""
-    if isinstance(value, np.ndarray):
+    kind = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is np.ndarray:
         return value.shape, value.tobytes()
     if isinstance(value, tuple):
-        return tuple(described(part) for part in value)
+        return tuple([described(part) for part in value])
     if isinstance(value, Struct):
-        return type(value).__name__, *(described(getattr(value, part.name)) for part in fields(value))
+        return kind.__name__, *[described(part) for part in astuple(value)]
     return value
+
+
+# Boxes and runs hold nothing but numbers and words.
+PLAIN = frozenset((Box, Run, str, float, int, bool, type(None)))
