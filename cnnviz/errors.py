@@ -1,5 +1,7 @@
 """The one kind of error that is a user's to mend."""
 
+from cnnviz.text import tr
+
 
 class CnnvizError(Exception):
     """A mistake that the user can mend; its message is one sentence.
@@ -11,3 +13,8 @@ class CnnvizError(Exception):
 
 class ShapeError(CnnvizError):
     """Two shapes that do not fit; the sentence names the layer, both shapes and what would fit."""
+
+
+def out_of_memory() -> str:
+    """Return what is said where the system gives us no more memory."""
+    return tr("There is not enough memory for this: close other programs, or ask for something smaller.")

@@ -22,7 +22,7 @@ from cnnviz.cli.output import (
     write_anything,
 )
 from cnnviz.cli.parser import Parser, window_parser
-from cnnviz.errors import CnnvizError
+from cnnviz.errors import CnnvizError, out_of_memory
 from cnnviz.text import tr
 
 OpenWindow = Callable[[str | None, str], int]
@@ -74,6 +74,9 @@ def run(argv: Sequence[str] | None, open_window: OpenWindow) -> int:
             return 0
         except SystemExit as leaving:  # --help, --version
             return leaving.code if isinstance(leaving.code, int) else 0
+        except MemoryError:
+            complain(out_of_memory())
+            return MISTAKE
         except Exception as error:
             _tell_unforeseen(error)
             return MISTAKE

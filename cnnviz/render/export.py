@@ -13,9 +13,10 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import active_children, connection, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,13 +130,14 @@ def _screenless() -> QGuiApplication | None:
 def _side_by_side(
     make: Callable[[], Subject], folder: Path, steps: Sequence[int], look: Look, processes: int
 ) -> Iterator[int]:
-    pool = ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_start, initargs=(make, folder, look)
-    )
+    others, waiting = active_children(), set[Future[None]]()
+    with _starting():
+        pool = ProcessPoolExecutor(
+            processes, mp_context=get_context("spawn"), initializer=_start, initargs=(make, folder, look)
+        )
     try:
-        waiting: set[Future[None]] = set()
         for index in steps:
-            with _no_interrupt():  # which a process that is being started would inherit
+            with _starting():
                 waiting.add(pool.submit(_write, index))
             if len(waiting) >= 4 * processes:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -149,7 +151,40 @@ def _side_by_side(
         ) from error
     finally:
         with _no_interrupt():
-            pool.shutdown(cancel_futures=True)  # and waits for the frames in work
+            _end(pool, others)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Say it in a sentence if the system gives us no other process, or nothing to speak to it by."""
+    with _no_interrupt():  # which a process that is being started would inherit
+        try:
+            yield
+        except BrokenProcessPool:
+            raise
+        except (OSError, RuntimeError) as error:  # RuntimeError: for want of a thread
+            raise no_process(error) from error
+
+
+def _end(pool: ProcessPoolExecutor, others: Sequence[BaseProcess]) -> None:
+    """Wait for the frames in work; what a pool that was never whole has left behind is killed."""
+    with suppress(RuntimeError):  # its thread was never started
+        pool.shutdown(cancel_futures=True)
+    for process in active_children():
+        if process not in others:
+            process.kill()
+            process.join()
+
+
+def no_process(reason: Exception) -> CnnvizError:
+    """Return what is said where the system gives us no other process."""
+    return CnnvizError(
+        tr(
+            "Frames cannot be written, because no other process can be started ({reason}); close other "
+            "programs, and try again.",
+            reason=reason,
+        )
+    )
 
 
 @contextmanager

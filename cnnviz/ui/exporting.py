@@ -12,9 +12,9 @@ from multiprocessing.process import BaseProcess
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QProgressBar
 
-from cnnviz.errors import CnnvizError
+from cnnviz.errors import CnnvizError, out_of_memory
 from cnnviz.lesson.order import Order
-from cnnviz.render.export import export
+from cnnviz.render.export import export, no_process
 from cnnviz.render.frames import frame_name
 from cnnviz.scene.numbers import count
 from cnnviz.scene.theme import Theme
@@ -38,6 +38,8 @@ def write_frames(order: Order, link: Connection) -> None:
         link.send(_written(order, link))
     except CnnvizError as error:
         link.send((str(error), True))
+    except MemoryError:
+        link.send((out_of_memory(), True))
     except (BrokenPipeError, EOFError):
         pass
 
@@ -104,14 +106,7 @@ class Exporter(QObject):
                 process.start()
         except Exception as error:  # whatever keeps the system from giving us another process
             self._forget()
-            self.ended.emit(
-                tr(
-                    "The export could not begin, because no other process can be started ({reason}); close "
-                    "other programs, and try again.",
-                    reason=error,
-                ),
-                True,
-            )
+            self.ended.emit(str(no_process(error)), True)
             return
         self._process = process
         self._timer.start()

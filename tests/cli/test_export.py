@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -426,3 +428,33 @@ def test_a_lesson_of_pictures(run, qapp, tmp_path):
         "grey-c0-i3-j3.png",
         "grey-c0.png",
     ]
+
+
+@pytest.mark.parametrize("enough", [0, 1])
+def test_where_no_other_process_can_be_started_that_is_said(mistake, qapp, tmp_path, monkeypatch, enough):
+    """One that was must not be left behind, for the program would wait for it at its end."""
+    start, started = BaseProcess.start, []
+
+    def refuse(process):
+        if len(started) == enough:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        start(process)
+        started.append(process)
+
+    monkeypatch.setattr(BaseProcess, "start", refuse)
+    monkeypatch.setattr(exporting, "_cores", lambda: 2)
+    said = mistake("export", "digits", "-o", tmp_path / "f", "--every", "line", "--to", "99", *SMALL)
+    assert "no other process can be started ([Errno 11] Resource temporarily unavailable)" in said
+    assert active_children() == []
+    assert not list((tmp_path / "f").glob(".*.part"))
+
+
+def test_where_no_thread_can_be_started_that_is_said(mistake, qapp, tmp_path, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("concurrent.futures.process._ExecutorManagerThread.start", refuse)
+    monkeypatch.setattr(exporting, "_cores", lambda: 2)
+    said = mistake("export", "digits", "-o", tmp_path / "f", "--every", "line", "--to", "99", *SMALL)
+    assert "no other process can be started (can't start new thread)" in said
+    assert active_children() == []

@@ -207,6 +207,32 @@ def test_a_mistake_of_ours_is_told_with_its_traceback(run, monkeypatch, word, st
     assert err.endswith("cnnviz: Something went wrong (ZeroDivisionError). Please report it.\n")
 
 
+@pytest.mark.parametrize(
+    "words, place",
+    [
+        ((), "cnnviz.app.open_window"),
+        (("digits",), "cnnviz.app.open_window"),
+        (("lessons",), "cnnviz.lesson.files.lesson_words"),
+        (("info", "digits"), "cnnviz.lesson.lesson.load_lesson"),
+        (("dump", "digits", "-o", "a.npz"), "numpy.savez_compressed"),
+        (("dump", "digits", "-o", "a.npz", "--at", "9"), "cnnviz.trace.program.Program.state"),
+        (("export", "digits", "-o", "frames"), "cnnviz.render.export.picture"),
+        (("export", "training", "-o", "frames", "--iteration", "3"), "cnnviz.engine.training.Run.work"),
+    ],
+)
+def test_too_little_memory_is_one_sentence_in_every_command(
+    mistake, qapp, tmp_path, monkeypatch, words, place
+):
+    def full(*_, **__):
+        raise MemoryError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(place, full)
+    monkeypatch.setattr("cnnviz.render.export._cores", lambda: 1)
+    assert mistake(*words).startswith("There is not enough memory for this: close other programs")
+    assert not list(tmp_path.rglob("*.npz")) and not list(tmp_path.rglob("*.png"))
+
+
 def test_a_library_that_is_missing_is_named(mistake, monkeypatch):
     def open_window(lesson, said):
         raise ImportError("libEGL.so.1: cannot open shared object file", name="PySide6.QtGui")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,13 @@ from PySide6.QtGui import QImage
 
 from cnnviz.app import main
 from cnnviz.lesson.order import Order, order_of
+from cnnviz.render import export as exporting
 from cnnviz.render.folder import MANIFEST
 from cnnviz.render.frames import Look, about_frames, frame_name, stops
 from cnnviz.scene.numbers import count
 from cnnviz.trace.stops import Level
 from cnnviz.ui.export_dialog import ExportDialog
+from cnnviz.ui.exporting import write_frames
 
 LEFT = Qt.MouseButton.LeftButton
 SOON = 60_000  # milliseconds; two interpreters start
@@ -183,6 +187,29 @@ def test_an_export_that_cannot_begin_is_over(window, order, monkeypatch):
     assert window.actions_by_name["export"].isEnabled()
     assert "Resource temporarily unavailable" in window.message.sentence.text()
     assert window.close()
+
+
+def test_so_is_one_whose_painting_processes_cannot_be_started(order, monkeypatch):
+    """In the process that writes the frames for the window; what it sends is said in the bar."""
+
+    def refuse(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(exporting, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(exporting, "_cores", lambda: 2)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # here it is not a process of its own
+    ours, theirs = Pipe()
+    with ours, theirs:
+        write_frames(replace(order, last=order.first + 99), theirs)
+        heard = [ours.recv(), ours.recv()]
+        assert not ours.poll()
+    assert heard[0] == (0, 100)
+    said, fault = heard[1]
+    assert fault
+    assert said == (
+        "Frames cannot be written, because no other process can be started ([Errno 24] Too many open files); "
+        "close other programs, and try again."
+    )
 
 
 def test_what_cannot_be_heard_ends_the_export(window, qtbot, order, monkeypatch):
