@@ -27,7 +27,7 @@ SYMBOLS = {"dx": "∂E/∂x", "dy": "∂E/∂y", "dw": "∂E/∂w", "db": "∂E/
 # Arrays whose numbers are compared have one scale of colours: what is told and the target, a start and its
 # walk; and where numbers are passed on, or means of them, what goes in and what comes out.
 _COMPARED = (("y", "t"), ("start", "w"))
-_PASSING_ON = ("relu", "leaky_relu", "max_pool2d", "avg_pool2d", "flatten")
+_PASSING_ON = ("relu", "leaky_relu", "max_pool2d", "avg_pool2d")  # what flatten moves has one scale anyway
 _IN_AND_OUT = (("x", "y"), ("dx", "dy"))
 
 

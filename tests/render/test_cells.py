@@ -7,11 +7,18 @@ from math import inf, nan
 import numpy as np
 import pytest
 
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.losses import HalfSquaredError
+from cnnviz.engine.network import Network
 from cnnviz.render.image import to_image
+from cnnviz.scene.frame import View, compose
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Path, Rect
 from cnnviz.scene.numbers import number
 from cnnviz.scene.theme import THEMES, rgb
+from cnnviz.trace.program import Program
 from tests.render.ink import pixels
+from tests.scene.looking import all_marks
 from tests.scene.test_theme import contrast
 
 SIDE = 40
@@ -177,3 +184,20 @@ def test_colours_are_the_themes(theme):
     image = painted(Rect(Box(10, 10, 50, 50), "source_fill"), theme=theme)
     assert tuple(image[30, 30]) == rgb(THEMES[theme].color("source_fill"))
     assert tuple(image[5, 5]) == rgb(THEMES[theme].color("ground"))
+
+
+def test_a_dark_picture_stays_dark_wherever_it_is_shown():
+    """Its brightest pixel, 0.3, is a dark grey: pictures are not stretched to white."""
+    dark = np.linspace(0.1, 0.3, 16).reshape(1, 4, 4)
+    network = Network([("conv", Conv2d(1, 1, 2)), ("flatten", Flatten())], (1, 4, 4), HalfSquaredError())
+    network.initialise(1)
+    made = Program(network.calls(network.run(dark, np.zeros(9))))
+    for name in ("conv", "conv.dw"):
+        frame = compose(made, made.start(name) + 3, View())
+        shown = [
+            mark for mark in all_marks(frame.marks) if isinstance(mark, Cells) and mark.palette == "pixel"
+        ]
+        assert {mark.limit for mark in shown if mark.values.max() <= 0.3} == {1.0}, name
+    of_input = next(mark for mark in all_marks(frame.marks) if isinstance(mark, Cells) and mark.array == "x")
+    x, y = (round(side - 3) for side in (of_input.box.right, of_input.box.bottom))
+    assert abs(to_image(frame).pixelColor(x, y).lightnessF() - 0.3) < 0.05

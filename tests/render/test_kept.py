@@ -7,6 +7,7 @@ import random
 import sys
 import tracemalloc
 from functools import cache
+from math import ceil, floor
 
 import numpy as np
 import pytest
@@ -89,6 +90,34 @@ def test_at_odd_ratios_kept_pictures_lie_on_the_same_pixels(place, ratio, moved,
                 edges[max(0, int(edge) - 1) : int(edge) + 2] = True
     # Curves of a typeset formula are reckoned in floats: a shade of a pixel on their rims.
     assert apart[~edges].max() <= 6 and np.count_nonzero(apart[~edges]) < 30
+
+
+def test_a_picture_lies_on_the_same_pixels_wherever_they_are_cut(monkeypatch):
+    """Half a pixel to the right or down, and both: what was kept elsewhere would lie on other pixels."""
+    frame = frame_at("convolution")
+    group = next(mark for mark in frame.marks if isinstance(mark, Group) and len(mark.marks) > 4)
+    rows, columns = (
+        slice(ceil(low) + 3, floor(high) - 3)  # the ground along its edges may be a shade off
+        for low, high in ((group.box.y, group.box.bottom), (group.box.x, group.box.right))
+    )
+
+    def painted(right: float, down: float) -> np.ndarray:
+        image = QImage(1930, 1090, QImage.Format.Format_RGB32)
+        image.fill(0xFFFFFF)
+        on = QPainter(image)
+        on.translate(right, down)
+        painter.paint(on, Frame(frame.width, frame.height, (group,)), THEMES["light"])
+        on.end()
+        return pixels(image)[rows, columns].astype(int)
+
+    places = [(0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5), (0.25, 0.75), (1, 1)]
+    with monkeypatch.context() as patch:
+        patch.setattr(painter.kept, "draw", lambda mark, box, on, theme, paint, ground=None: paint(on))
+        anew = {place: painted(*place) for place in places}
+    kept.clear()
+    for place in (*places, *reversed(places)):
+        apart = np.abs(painted(*place) - anew[place]).max(axis=2)
+        assert np.count_nonzero(apart > 6) == 0, place
 
 
 def on_screen(frame: Frame, ratio: float, moved: float) -> np.ndarray:

@@ -178,6 +178,13 @@ def test_lengths_and_curves_do_not_follow_the_colours():
         assert bare[0] == bare[1] == bare[2]
 
 
+def test_what_flatten_only_moves_keeps_its_colours():
+    made = load_lesson("backward-conv").program
+    for name, arrays in (("flatten", "xy"), ("flatten.dx", ("dx", "dy"))):
+        at = moment(made, made.start(name) + 4)
+        assert len({(at.look(array).palette, at.look(array).limit) for array in arrays}) == 1
+
+
 # ------------------------------------------------------------------------------- what is shown on the way
 
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QHelpEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip
 
+from cnnviz.render.image import to_image
 from cnnviz.scene.marks import Cells, Formula, Label, Path, Spot, flat
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.timeline_bar import timeline_edges
@@ -27,6 +28,24 @@ def center(box) -> QPoint:
 def spot(pane, kind, **wanted) -> Spot:
     spots = [mark for mark in pane.frame.marks if isinstance(mark, Spot) and mark.kind == kind]
     return next(s for s in spots if all(getattr(s, name) == value for name, value in wanted.items()))
+
+
+@pytest.mark.parametrize("button", [RIGHT, Qt.MouseButton.MiddleButton])
+@pytest.mark.parametrize("pane", ["network", "stage", "debugger", "timeline"])
+def test_no_button_but_the_left_one_goes_anywhere(window, qtbot, pane, button):
+    """Wherever a pane is clicked: what the left button would do there is another step, or a breakpoint."""
+    window.player.go_to(30_000)
+    widget = getattr(window, pane)
+    widget.frame  # noqa: B018 - it is composed
+    places = [center(mark.box) for mark in flat(widget.frame.marks) if isinstance(mark, Spot | Cells)]
+    places += [QPoint(widget.width() * k // 9, widget.height() // 2) for k in range(1, 9)]
+    inside = [place for place in places if widget.rect().contains(place)]
+    assert len(inside) > 8
+    for place in inside:
+        qtbot.mouseClick(widget, button, pos=place)
+        assert window.player.cursor.index == 30_000, place
+    if pane != "timeline":  # there the right button sets breakpoints
+        assert window.player.breakpoints == ()
 
 
 # -------------------------------------------------------------------------------------------- network
@@ -186,6 +205,19 @@ def test_zoomed_in_as_far_as_it_goes_every_step_can_be_hit(window):
         wheel(timeline, place, 120)
     found = {timeline.step_at(place.x() + k) for k in (-200, -100, 0, 100, 200)}
     assert max(found) - min(found) <= 4
+
+
+def test_zooming_ends_where_nothing_more_could_be_seen(window):
+    """Turned on for ever, either way: never narrower than a millionth of the bar, never wider than all."""
+    timeline, place = window.timeline, on_bar(window, 0.4)
+    for turned, least, most in ((120, 1e-6, 1.1e-6), (-120, 1.0, 1.0)):
+        for _ in range(150):
+            wheel(timeline, place, turned)
+            low, high = timeline.span
+            assert 0.0 <= low < high <= 1.0
+            assert not to_image(timeline.frame).isNull()
+        assert least * (1 - 1e-6) <= high - low <= most
+    assert timeline.span == (0.0, 1.0)
 
 
 def test_a_double_click_shows_all_and_stays(window, qtbot):
