@@ -97,7 +97,7 @@ def state(operation: Operation, offset: int) -> State:
     with np.errstate(all="ignore"):
         if operation.can_be_replayed:
             scope = replayed(operation, offset)
-            arrays: Mapping[str, Array] = _Arrays(operation, offset)
+            arrays: Mapping[str, Array] = _Arrays(operation, offset, log)
             _, node = operation.locate(offset)
             if isinstance(node, Line):
                 _run_recorded(operation, node, scope, log, scratch=True)
@@ -121,10 +121,13 @@ def state(operation: Operation, offset: int) -> State:
 
 
 class _Arrays(Mapping[str, Array]):
-    """The arrays of a listing just after a step; those that it writes are put together when asked for."""
+    """The arrays of a listing just after a step; those that it writes are put together when asked for.
 
-    def __init__(self, operation: Operation, offset: int) -> None:
-        self.operation, self.offset = operation, offset
+    What the step itself has written is Python's to the last bit: the sum that it stands beside.
+    """
+
+    def __init__(self, operation: Operation, offset: int, log: _Log) -> None:
+        self.operation, self.offset, self._log = operation, offset, log
         self._made: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
@@ -154,6 +157,9 @@ class _Arrays(Mapping[str, Array]):
         for line in operation.writers(name):
             done = operation.cells_written(line, operation.runs_until(line, self.offset))
             array.reshape(-1)[done] = results.reshape(-1)[done]
+        for (of, index), value in zip(self._log.writes, self._log.written, strict=True):
+            if of == name:
+                array[index] = value
         return array
 
 
@@ -260,11 +266,12 @@ def _run_recorded(
 
 
 class _Log:
-    """The cells that a line read and wrote."""
+    """The cells that a line read and wrote, and what it wrote."""
 
     def __init__(self) -> None:
         self.reads: list[Place] = []
         self.writes: list[Place] = []
+        self.written: list[Value] = []
 
 
 class _Recorder:
@@ -280,6 +287,7 @@ class _Recorder:
 
     def __setitem__(self, index: Any, value: Value) -> None:
         self.log.writes.append((self.name, _as_tuple(index)))
+        self.log.written.append(value)
         if not self.scratch:
             self.array[index] = value
 
