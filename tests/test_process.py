@@ -74,7 +74,7 @@ def test_a_signal_closes_the_window_as_its_close_button_does(start, display, num
 
 
 def until_heard(program: Program) -> None:
-    """Wait until all keys pressed so far have been answered: those that open a dialog and close it come last."""
+    """Wait until all keys pressed so far have been answered: a dialog is opened and closed after them."""
 
     def dialogs() -> str:
         return program.tool("search", "--onlyvisible", "--name", "Open lesson")
