@@ -8,7 +8,7 @@ from functools import lru_cache
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QTransform
 
-from cnnviz.render.tools import brush
+from cnnviz.render.tools import brush, saved
 from cnnviz.scene.marks import Formula
 from cnnviz.scene.outline import Outline
 from cnnviz.scene.theme import Theme
@@ -17,13 +17,12 @@ from cnnviz.scene.theme import Theme
 def paint(mark: Formula, painter: QPainter, theme: Theme) -> None:
     """Paint a formula in the middle of its box."""
     roles = dict(mark.roles)
-    painter.save()
-    painter.translate(*mark.origin)
-    painter.scale(mark.scale, mark.scale)
-    for parts, path in _paths(mark.outline):
-        role = next((roles[part] for part in parts if part in roles), "ink")
-        painter.fillPath(path, brush(theme, role))
-    painter.restore()
+    with saved(painter):
+        painter.translate(*mark.origin)
+        painter.scale(mark.scale, mark.scale)
+        for parts, path in _paths(mark.outline):
+            role = next((roles[part] for part in parts if part in roles), "ink")
+            painter.fillPath(path, brush(theme, role))
 
 
 @lru_cache(maxsize=512)

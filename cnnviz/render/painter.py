@@ -14,7 +14,7 @@ from PySide6.QtCore import QLineF, QPointF, Qt
 from PySide6.QtGui import QPainter, QPolygonF, QRegion
 
 from cnnviz.render import cells, formula, kept, text
-from cnnviz.render.tools import brush, color, hatch, pen, rectangle
+from cnnviz.render.tools import brush, color, hatch, pen, rectangle, saved
 from cnnviz.scene.marks import Box, Cells, Dot, Formula, Frame, Group, Label, Path, Rect, Spot, Strokes
 from cnnviz.scene.theme import Theme
 
@@ -42,10 +42,9 @@ def _fill_around(mark: Rect, covered: list[Box], painter: QPainter, theme: Theme
     left = QRegion(rectangle(mark.box).toAlignedRect())
     for box in covered:
         left -= QRegion(rectangle(box).toRect())
-    painter.save()
-    painter.setClipRegion(left, Qt.ClipOperation.IntersectClip)
-    painter.fillRect(rectangle(mark.box), brush(theme, mark.fill or "ground"))
-    painter.restore()
+    with saved(painter):
+        painter.setClipRegion(left, Qt.ClipOperation.IntersectClip)
+        painter.fillRect(rectangle(mark.box), brush(theme, mark.fill or "ground"))
 
 
 def _paint_group(mark: Group, painter: QPainter, theme: Theme) -> None:

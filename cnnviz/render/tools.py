@@ -29,6 +29,16 @@ def painting(on: QPaintDevice) -> Iterator[QPainter]:
         painter.end()
 
 
+@contextmanager
+def saved(painter: QPainter) -> Iterator[None]:
+    """Leave a painter as it was before, whatever happens."""
+    painter.save()
+    try:
+        yield
+    finally:
+        painter.restore()
+
+
 def rectangle(box: Box) -> QRectF:
     """Return a box as Qt has it."""
     return QRectF(box.x, box.y, box.w, box.h)

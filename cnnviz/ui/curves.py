@@ -5,6 +5,7 @@ pyqtgraph is imported when the curves are shown for the first time: it takes as 
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -249,9 +250,12 @@ def _dots(pg: Any) -> Any:
             return self._box
 
         def paint(self, painter: QPainter, *_: object) -> None:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-            painter.setPen(self._pen)
-            painter.drawPoints(self._points)
+            try:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+                painter.setPen(self._pen)
+                painter.drawPoints(self._points)
+            except Exception as error:  # which Qt's scene would not survive: it goes on to the next item
+                sys.excepthook(type(error), error, error.__traceback__)
 
     return Dots()
 

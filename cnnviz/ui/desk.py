@@ -26,7 +26,7 @@ from cnnviz.trace.cursor import LEVELS, Bookmark, Stop
 from cnnviz.trace.views import counterpart
 from cnnviz.ui.edits import Edit
 from cnnviz.ui.keys import said as said_keys
-from cnnviz.ui.player import Breakpoints, Player
+from cnnviz.ui.player import MOST_MARKS, Breakpoints, Player
 from cnnviz.ui.settings import Settings, lesson_key
 
 _LAST = 2**62
@@ -73,6 +73,7 @@ class Desk(QObject):
         self.player = Player(lesson.program, lesson.samples.classes, parent=self)
         self._trained: tuple[Run, int] | None = None  # what the last one that trained has learnt
         self._offer: _Offer | None = None
+        self.player.failed.connect(self.failed)
         self.player.stop_asked.connect(self._to_next_stop)
         self.player.moved.connect(self._forget_offer)
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
@@ -450,6 +451,12 @@ class Desk(QObject):
         if here in before:
             after = tuple(bookmark for bookmark in before if bookmark != here)
             said = tr("bookmark cleared at {name}", name=here.operation)
+        elif len(before) >= MOST_MARKS:
+            told = tr(
+                "There are {most} bookmarks, the most there can be; clear some of them.", most=MOST_MARKS
+            )
+            self.failed.emit(told)
+            return
         else:
             after = (*before, here)
             said = tr("bookmark set at {name}", name=here.operation)

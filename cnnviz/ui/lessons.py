@@ -25,6 +25,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.files import lesson_names, lesson_words
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.render.image import to_image
+from cnnviz.render.tools import saved
 from cnnviz.scene.frame import sketch
 from cnnviz.scene.marks import Cells, Frame, flat
 from cnnviz.scene.theme import THEMES, Theme
@@ -193,32 +194,31 @@ class _Entry(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         """Draw the entry; the one chosen has a rim, the one under the pointer a ground."""
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = option.rect.adjusted(3, 3, -4, -4)
-        state = option.state
-        selected = bool(state & QStyle.StateFlag.State_Selected)
-        if selected or state & QStyle.StateFlag.State_MouseOver:
-            painter.setPen(QPen(self._colour("accent" if selected else "panel_line"), 2))
-            painter.setBrush(self._colour("accent_fill"))
-            painter.drawRoundedRect(box, 7, 7)
-        size = self.grown(_PICTURE)
-        place = QRect(QPoint(box.x() + 9, box.y() + (box.height() - size.height()) // 2), size)
-        painter.fillRect(place, self._colour("ground"))
-        picture = index.data(Qt.ItemDataRole.DecorationRole)
-        if picture is not None and not picture.isNull():
-            size = picture.deviceIndependentSize().toSize()
-            painter.drawPixmap(
-                place.topLeft() + (place.center() - QRect(place.topLeft(), size).center()), picture
-            )
-        painter.setPen(QPen(self._colour("panel_line"), 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(place)
-        left = place.right() + 13
-        room = QRect(left, box.y() + 8, box.right() - 8 - left, box.height() - 12)
-        sentence = index.data(Qt.ItemDataRole.AccessibleDescriptionRole)
-        self._write(painter, option.font, index.data(), sentence, room)
-        painter.restore()
+        with saved(painter):
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            box = option.rect.adjusted(3, 3, -4, -4)
+            state = option.state
+            selected = bool(state & QStyle.StateFlag.State_Selected)
+            if selected or state & QStyle.StateFlag.State_MouseOver:
+                painter.setPen(QPen(self._colour("accent" if selected else "panel_line"), 2))
+                painter.setBrush(self._colour("accent_fill"))
+                painter.drawRoundedRect(box, 7, 7)
+            size = self.grown(_PICTURE)
+            place = QRect(QPoint(box.x() + 9, box.y() + (box.height() - size.height()) // 2), size)
+            painter.fillRect(place, self._colour("ground"))
+            picture = index.data(Qt.ItemDataRole.DecorationRole)
+            if picture is not None and not picture.isNull():
+                size = picture.deviceIndependentSize().toSize()
+                painter.drawPixmap(
+                    place.topLeft() + (place.center() - QRect(place.topLeft(), size).center()), picture
+                )
+            painter.setPen(QPen(self._colour("panel_line"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(place)
+            left = place.right() + 13
+            room = QRect(left, box.y() + 8, box.right() - 8 - left, box.height() - 12)
+            sentence = index.data(Qt.ItemDataRole.AccessibleDescriptionRole)
+            self._write(painter, option.font, index.data(), sentence, room)
 
     def _write(self, painter: QPainter, font: QFont, title: str, sentence: str, room: QRect) -> None:
         flags = Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap

@@ -25,6 +25,9 @@ SLOWEST, FASTEST = 1, 60
 SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 60)
 """What the slider and its keys choose from."""
 
+MOST_MARKS = 200
+"""How many breakpoints a lesson may have, and how many bookmarks: all of them are drawn, and remembered."""
+
 
 class Breakpoints(Struct, frozen=True):
     """All breakpoints there are.
@@ -64,6 +67,8 @@ class Player(QObject):
         Stepping is by stops: whoever holds the lesson goes to its next one, or (True) to its previous one.
     changed : Signal()
         Something else is: playing or not, the speed, the breakpoints, letters or numbers, the colours' scale.
+    failed : Signal(str)
+        Something cannot be done; the sentence says why.
     bookmarks : tuple[Bookmark, ...]
         Steps that the user wants to come back to.
     edits : QUndoStack
@@ -77,6 +82,7 @@ class Player(QObject):
     moved = Signal(object)
     stop_asked = Signal(bool)
     changed = Signal()
+    failed = Signal(str)
 
     def __init__(
         self,
@@ -291,6 +297,12 @@ class Player(QObject):
         if not {point, *others}.isdisjoint(here):
             here = tuple(other for other in here if other not in (point, *others))
             said = tr("breakpoint cleared at {name}, line {line}", **place)
+        elif len(here) + len(self._waiting) >= MOST_MARKS:
+            told = tr(
+                "There are {most} breakpoints, the most there can be; clear some of them.", most=MOST_MARKS
+            )
+            self.failed.emit(told)
+            return
         else:
             here = (*here, point)
             said = tr("breakpoint set at {name}, line {line}", **place)
@@ -313,7 +325,8 @@ class Player(QObject):
         self.breakpoints, self._waiting = points.here, points.waiting
         if points.view != self.cursor.program.view:
             self._exchange_breakpoints()
-        self.breakpoints = _fitting(self.breakpoints, self.cursor.program)
+        self.breakpoints = _fitting(self.breakpoints, self.cursor.program)[:MOST_MARKS]
+        self._waiting = self._waiting[: MOST_MARKS - len(self.breakpoints)]
         self.changed.emit()
 
     def _exchange_breakpoints(self) -> None:
@@ -325,7 +338,7 @@ class Player(QObject):
 
     def put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         """Have these bookmarks, and no other."""
-        self.bookmarks = bookmarks
+        self.bookmarks = bookmarks[:MOST_MARKS]
         self.changed.emit()
 
     def run(self, backwards: bool = False) -> None:

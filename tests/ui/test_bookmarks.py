@@ -12,6 +12,7 @@ from cnnviz.render.image import to_image
 from cnnviz.scene.frame import View, compose
 from cnnviz.scene.marks import Dot, Path, Spot
 from cnnviz.trace.cursor import Bookmark
+from cnnviz.ui.settings import lesson_key
 from tests.scene.looking import all_marks
 
 K = Qt.Key
@@ -221,3 +222,36 @@ def test_they_are_undone_and_so_remembered(window, make_window):
     assert window.actions_by_name["redo"].text() == "Redo: bookmark set at conv1.dw"
     window.close()
     assert marked(make_window()) == [4242]
+
+
+def test_there_are_only_so_many_and_that_is_said(window):
+    for k in range(200):
+        window.player.go_to(k)
+        window.desk.toggle_bookmark()
+    assert len(window.player.bookmarks) == 200 and not window.message.isVisible()
+    window.player.go_to(200)
+    window.desk.toggle_bookmark()
+    assert marked(window) == [*range(200)]
+    assert window.message.sentence.text().startswith("There are 200 bookmarks, the most there can be;")
+    window.player.go_to(7)
+    window.desk.toggle_bookmark()
+    window.player.go_to(200)
+    window.desk.toggle_bookmark()
+    assert marked(window) == [k for k in range(201) if k != 7]
+
+
+def test_a_file_that_holds_more_than_can_be_set_gives_the_first_of_them(window, make_window):
+    window.close()
+    settings = make_window().settings
+    settings.put_record(
+        f"{lesson_key('digits')}/bookmarks", tuple(Bookmark("conv1", k) for k in range(50_000))
+    )
+    settings.save()
+    assert marked(make_window()) == [*range(200)]
+
+
+@pytest.mark.parametrize("offset, index", [(-1, None), (0, 0), (1, 1), (7752, 7752), (7753, None)])
+def test_where_one_is_in_a_program(window, offset, index):
+    """Its operation's first step and last one are steps; conv1 of digits has 7,753 steps."""
+    program = window.player.cursor.program
+    assert Bookmark("conv1", offset).index_in(program) == index

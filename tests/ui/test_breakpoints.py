@@ -7,6 +7,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from cnnviz.trace.cursor import Breakpoint
+from cnnviz.ui.player import Breakpoints
+from cnnviz.ui.settings import lesson_key
 
 K = Qt.Key
 
@@ -123,3 +125,34 @@ def test_what_is_whole_is_not_taken_for_damaged(window, make_window):
         again = make_window()
         assert again.player.breakpoints == (Breakpoint("conv1", line, offset),)
         again.close()
+
+
+def test_there_are_only_so_many_and_that_is_said(window, make_window):
+    """Also of those in the other view, which wait for it; and a file may hold more than could be set."""
+    player, program = window.player, window.player.cursor.program
+    start = program.start("conv2.dx")
+    for k in range(50):
+        player.toggle_at(start + k)
+    window.desk.switch_input_gradient()
+    for k in range(150):
+        player.toggle_at(k)
+    assert len(player.breakpoints) == 150 and not window.message.isVisible()
+    player.toggle_at(150)
+    assert len(player.breakpoints) == 150
+    assert window.message.sentence.text().startswith("There are 200 breakpoints, the most there can be;")
+    player.toggle_at(149)
+    player.toggle_at(150)
+    assert {point.offset for point in player.breakpoints} == {*range(149), 150}
+    window.desk.switch_input_gradient()
+    assert len(player.breakpoints) == 200
+    window.close()
+    key = f"{lesson_key('digits')}/breakpoints"
+    settings = make_window().settings
+    held = settings.record(key, Breakpoints, Breakpoints())
+    more = tuple(Breakpoint("conv1", 9, k) for k in range(100_000))
+    settings.put_record(key, Breakpoints(more, held.waiting, held.view))
+    settings.save()
+    again = make_window()
+    assert len(again.player.breakpoints) == 200
+    again.close()
+    assert len(make_window().settings.text(key)) < 20_000
