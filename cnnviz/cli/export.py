@@ -148,6 +148,17 @@ def export_frames(
             )
         )
         return TERMINATED if isinstance(stopped, TerminatedError) else INTERRUPTED
-    kept = tr(", {count} of which were there already", count=before) if before else ""
+    if len(steps) == 1:
+        say(
+            tr(
+                "{folder} holds 1 frame{kept}.",
+                folder=folder,
+                kept=tr(" that was there already") if before else "",
+            )
+        )
+        return 0
+    kept = tr(", 1 of which was there already") if before == 1 else ""
+    if before > 1:
+        kept = tr(", {count} of which were there already", count=before)
     say(tr("{folder} holds {count} frames{kept}.", folder=folder, count=len(steps), kept=kept))
     return 0

@@ -121,11 +121,13 @@ def _ahead(moment: Moment) -> tuple[Run, ...]:
 
     It is said at the headers around the cells; inside a cell there is arithmetic to be seen.
     """
-    operation, sentence = moment.operation, words(moment.operation.tree.name).ahead
-    if not sentence or (moment.terms_begun and moment.step.offset):
+    operation, said = moment.operation, words(moment.operation.tree.name)
+    if not said.ahead or (moment.terms_begun and moment.step.offset):
         return ()
     found = terms(moment)
-    texts = tr(sentence, terms=found.count if found else 1).split("`")
+    many = found.count if found else 1
+    sentence = said.ahead_of_one if many == 1 and said.ahead_of_one else said.ahead
+    texts = tr(sentence, terms=many).split("`")
     return tuple(
         Run(symbol(text), role_of(operation, text), True) if k % 2 else Run(text)
         for k, text in enumerate(texts)

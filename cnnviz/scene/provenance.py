@@ -170,6 +170,8 @@ def _added_up(moment: Moment, array: str, index: Index, name: str, value: str) -
             operation=operation.name,
             step=count(step),
         )
+    elif len(offsets) == 1:
+        said = tr("the one addition by {operation}", operation=operation.name)
     else:
         said = tr(
             "the sum of {done} of {count} additions by {operation}",

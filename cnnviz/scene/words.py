@@ -30,6 +30,8 @@ class Words(Struct, frozen=True):
         What is about to be computed, said before it has begun: with arrays between backticks as the listing
         calls them, and ``{terms}`` where the number of a cell's terms goes; empty where the first line
         computes something already.
+    ahead_of_one : str
+        The same where a cell has one term, if that is said otherwise.
     """
 
     title: str
@@ -37,6 +39,7 @@ class Words(Struct, frozen=True):
     formula: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     ahead: str = ""
+    ahead_of_one: str = ""
 
 
 _MAP = {"c": "channel", "i": "row", "j": "column"}
@@ -57,6 +60,7 @@ WORDS: Mapping[str, Words] = {
         {**_OUTPUT, "c": "input channel", **_KERNEL},
         ahead="Each cell of `y` will be the bias `b` plus a sum of products `w` · `x`: {terms} of them for "
         "each cell.",
+        ahead_of_one="Each cell of `y` will be the bias `b` plus one product `w` · `x`.",
     ),
     "conv2d_db": Words(
         "gradient of the bias",
@@ -65,6 +69,7 @@ WORDS: Mapping[str, Words] = {
         (r"\db{o} = \sum_{i,j} \dy{o,i,j}",),
         {"o": "output map", "i": "row", "j": "column"},
         ahead="Each `db` will be the sum of all the gradients `dy` of its output map: {terms} of them.",
+        ahead_of_one="Each `db` will be the one gradient `dy` of its output map.",
     ),
     "conv2d_dw": Words(
         "gradient of the kernels",
@@ -81,6 +86,7 @@ WORDS: Mapping[str, Words] = {
         },
         ahead="Each `dw` will be a sum of products `dy` · `x`: {terms} of them, one for each place of the "
         "kernel.",
+        ahead_of_one="Each `dw` will be one product `dy` · `x`.",
     ),
     "conv2d_dx": Words(
         "gradient of the input, gathered",
@@ -92,6 +98,7 @@ WORDS: Mapping[str, Words] = {
         ),
         {"c": "channel", "p": "row", "q": "column", "o": "output map", **_KERNEL},
         ahead="Each `dx` will be a sum of products `w` · `dy`, the kernel turned by 180°: {terms} of them.",
+        ahead_of_one="Each `dx` will be one product `w` · `dy`, the kernel turned by 180°.",
     ),
     "conv2d_dx_scatter": Words(
         "gradient of the input, scattered",
@@ -174,6 +181,7 @@ WORDS: Mapping[str, Words] = {
         {**_MAP, **_WINDOW},
         ahead="Each cell of `y` will be the largest `x` of its window of {terms}; `switch` will tell which "
         "one it was.",
+        ahead_of_one="Each cell of `y` will be the one `x` of its window; `switch` will tell where that is.",
     ),
     "max_pool2d_dx": Words(
         "gradient of the input",
@@ -193,6 +201,7 @@ WORDS: Mapping[str, Words] = {
         {**_MAP, **_WINDOW},
         ahead="Each cell of `y` will be the mean of its window: its {terms} cells of `x` added up, divided "
         "by {terms}.",
+        ahead_of_one="Each cell of `y` will be the one cell of `x` in its window.",
     ),
     "avg_pool2d_dx": Words(
         "gradient of the input",
@@ -227,6 +236,7 @@ WORDS: Mapping[str, Words] = {
         {"n": "neuron", "m": "input"},
         ahead="Each `y` will be the bias `b` plus a sum of products `w` · `x`: {terms} of them, one for "
         "each input.",
+        ahead_of_one="Each `y` will be the bias `b` plus one product `w` · `x`.",
     ),
     "linear_db": Words(
         "gradient of the bias",
@@ -253,6 +263,7 @@ WORDS: Mapping[str, Words] = {
         (r"\dx{} = \w{}\; \dy{}", r"\dx{m} = \sum_n \,\w{m,n}\; \dy{n}"),
         {"m": "input", "n": "neuron"},
         ahead="Each `dx` will be a sum of products `w` · `dy`: {terms} of them, one for each neuron.",
+        ahead_of_one="Each `dx` will be one product `w` · `dy`.",
     ),
     "softmax": Words(
         "",

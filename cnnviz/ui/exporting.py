@@ -61,6 +61,8 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
                 done=count(done),
                 count=count(len(steps)),
             ), False
+    if len(steps) == 1:
+        return tr("{folder} holds 1 frame.", folder=order.folder), False
     return tr("{folder} holds {count} frames.", folder=order.folder, count=count(len(steps))), False
 
 

@@ -235,7 +235,7 @@ def test_a_frame_that_is_not_whole_is_painted_again(run, exported):
     frames[0].write_bytes(b"")
     frames[1].write_bytes(whole[1][:-1])
     frames[2].write_bytes(whole[2][:16] + bytes(8) + whole[2][24:])  # of another size
-    assert run(*command)[1].endswith("holds 4 frames, 1 of which were there already.\n")
+    assert run(*command)[1].endswith("holds 4 frames, 1 of which was there already.\n")
     assert [frame.read_bytes() for frame in frames] == whole
 
 
@@ -381,6 +381,12 @@ def test_frames_of_an_expression(run, painted, tmp_path):
     assert run("export", "chain-rule", "-o", tmp_path / "a", "--image", 1, "--every", "line")[0] == 0
     frames = [name.split("-")[1] for name in frames_in(tmp_path / "a")]
     assert frames == ["f.png"] * 2 + ["f.backward.png"] * 5
+
+
+def test_one_frame_is_spoken_of_as_one(run, painted, lesson, tmp_path):
+    command = ("export", lesson, "-o", tmp_path / "f", "--every", "line", "--from", "3", "--to", "3", *SMALL)
+    assert run(*command) == (0, f"{tmp_path / 'f'} holds 1 frame.\n", "")
+    assert run(*command) == (0, f"{tmp_path / 'f'} holds 1 frame that was there already.\n", "")
 
 
 def test_frames_of_two_expressions_are_not_mixed(run, mistake, painted, tmp_path):

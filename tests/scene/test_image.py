@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cnnviz.engine.pixels import Album, Picture
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.marks import Cells, Rect
+from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, grids, in_pane, said
 from tests.scene.programs import program, view
 
@@ -43,6 +45,19 @@ def test_the_pixel_in_hand_is_outlined_and_told():
     assert true_colours(frame)[0].box_of(2, 3) in outlined
     (swatch,) = true_colours(frame)[1:]
     assert swatch.values[0, 0] == red * 65536 + green * 256 + blue
+
+
+def test_numbers_of_a_dark_picture_stay_dark():
+    """They are coloured from 0 to 255, whatever the brightest of the picture is."""
+    image = np.array([[[10, 20, 40], [0, 30, 5]], [[1, 2, 3], [7, 7, 7]]], float)
+    album = Album((Picture("dark", image),))
+    made = Program(album.calls(album.run()))
+    for c in range(3):
+        frame = compose(made, made.find("dark", line=5, c=c, i=1, j=1), view(made))
+        numbers = [mark for mark in grids(frame) if mark.array == "image"]
+        assert len(numbers) == 3 and {mark.limit for mark in numbers} == {255}
+        (channel,) = [mark for mark in grids(frame) if mark.array == "x"]
+        assert channel.limit == 1.0
 
 
 def test_channels_stand_behind_the_one_in_hand_in_their_own_colours():

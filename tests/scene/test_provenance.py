@@ -129,7 +129,7 @@ def test_the_cell_just_written_is_written(name):
             for array, index in at.state.writes:
                 shown = origin(at, array, index)
                 assert shown.known and shown.step == step, (operation.name, offset, array, index)
-                assert shown.said.startswith(("written by", "the sum of")), shown.said
+                assert shown.said.startswith(("written by", "the sum of", "the one addition by")), shown.said
                 if array not in operation.call.before and operation.call.linear is None:
                     earlier = origin(moment(made, step - 1), array, index) if step else shown
                     assert earlier is shown or (not earlier.known and "will write it" in earlier.said)
@@ -269,7 +269,7 @@ def test_where_pooling_windows_overlap_every_addition_is_listed():
     shown = origin(at, "dx", (1, 2, 2))
     assert "the sum of 4 of 4 additions by pool.dx" in shown.said
     assert len(shown.terms) == 4
-    assert origin(at, "dx", (1, 1, 1)).said == "the sum of 1 of 1 additions by pool.dx"
+    assert origin(at, "dx", (1, 1, 1)).said == "the one addition by pool.dx"
     assert origin(at, "dx", (0, 39, 39)).said == "nothing is added to it"
 
 

@@ -8,6 +8,7 @@ from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
@@ -176,6 +177,21 @@ def test_lengths_and_curves_do_not_follow_the_colours():
             for scale in SCALES
         ]
         assert bare[0] == bare[1] == bare[2]
+
+
+@pytest.mark.parametrize("name, low, high", [("relu", "x", "y"), ("pool", "x", "y"), ("pool.dx", "dy", "dx")])
+def test_what_goes_in_and_what_comes_out_have_one_scale(name, low, high):
+    """A number keeps its colour on its way through, also where the largest does not get through."""
+    values = np.array([[[-9.0, 1.0, 2.0, 0.5], [-8.0, -7.0, 1.5, -6.0]]])
+    layers = [("relu", ReLU()), ("pool", AvgPool2d((2, 2))), ("flatten", Flatten())]
+    network = Network(layers, (1, 2, 4), HalfSquaredError())
+    network.initialise(1)
+    made = Program(network.calls(network.run(values, np.array([3.0, 0.0]))))
+    at = moment(made, made.start(name) + 2)
+    call = at.operation.call
+    sizes = {float(np.abs({**call.given, **call.writes}[array]).max()) for array in (low, high)}
+    assert len(sizes) == 2, "alone, each would have another"
+    assert at.look(low).limit == at.look(high).limit
 
 
 def test_what_flatten_only_moves_keeps_its_colours():

@@ -57,6 +57,32 @@ def test_a_listing_that_begins_with_a_loop_says_what_is_to_come(name):
     assert len("".join(parts)) <= LONGEST
 
 
+@each_listing
+def test_of_one_term_no_sum_is_told(name):
+    """And no plural: "1 of them", "its 1 cells"."""
+    words, tree = WORDS[name], read_listing(LISTINGS[name])
+    if re.search(r"\{terms\} (of them|cells)", words.ahead):
+        assert words.ahead_of_one
+    assert not re.search(r"\{terms\}|sum|mean|largest|them", words.ahead_of_one)
+    assert set(words.ahead_of_one.split("`")[1::2]) <= tree.arrays
+    assert not words.ahead_of_one or words.ahead_of_one.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "operation, sentence",
+    [
+        ("conv", "Each cell of y will be the bias b plus one product w · x."),
+        ("pool", "Each cell of y will be the one x of its window; switch will tell where that is."),
+        ("conv.dw", "Each ∂E/∂w will be one product ∂E/∂y · x."),
+        ("conv.db", "Each ∂E/∂b will be the one gradient ∂E/∂y of its output map."),
+        ("fc", "Each y will be the bias b plus a sum of products w · x: 4 of them, one for each input."),
+    ],
+)
+def test_maps_of_a_single_cell_are_spoken_of_as_such(operation, sentence):
+    made = fresh("one")
+    assert sentence in said(compose(made, made.start(operation), view(made)).marks)
+
+
 def test_words_are_about_listings_that_there_are():
     assert WORDS.keys() - OF_EXPRESSIONS == LISTINGS.keys()
     assert PICTURES.keys() - OF_EXPRESSIONS == {name for name in LISTINGS if "_maps" not in name}
@@ -85,7 +111,7 @@ def german() -> Iterator[dict[str, str]]:
     told = [
         text
         for each in WORDS.values()
-        for text in (each.title, each.sentence, each.ahead, *each.variables.values())
+        for text in (each.title, each.sentence, each.ahead, each.ahead_of_one, *each.variables.values())
     ]
     catalogue = {text: f"<{text}>" for text in told if text}
     catalogue |= {"step {index} of {count}": "Schritt {index} von {count}", "kernel": "Kern"}

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cnnviz.engine.layers.leaky_relu import LeakyReLU
-from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.leaky_relu import LeakyReLU, leaky_relu_column_dx, leaky_relu_dx
+from cnnviz.engine.layers.relu import ReLU, relu_column_dx, relu_dx
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.tanh import Tanh
@@ -22,6 +22,24 @@ def test_relu_clips_at_zero():
 @pytest.mark.parametrize(("layer", "slope"), [(ReLU(), 0), (LeakyReLU(0.25), 0.25)])
 def test_slope_at_exactly_zero_is_that_below(layer, slope):
     assert through(layer, [-1, 0, 2])[1].tolist() == [slope, slope, 1]
+
+
+@pytest.mark.parametrize(
+    "listing, constants, wanted",
+    [
+        (relu_dx, {}, [0, 0, 0, 3]),
+        (relu_column_dx, {}, [0, 0, 0, 3]),
+        (leaky_relu_dx, {"alpha": 0.25}, [0.75, 0.75, 0.75, 3]),
+        (leaky_relu_column_dx, {"alpha": 0.25}, [0.75, 0.75, 0.75, 3]),
+    ],
+)
+def test_so_it_is_in_the_listings(listing, constants, wanted):
+    """What PyTorch 2 gives for F.relu and F.leaky_relu, with a gradient of 3 behind them."""
+    shape = (4,) if "column" in listing.__name__ else (1, 1, 4)
+    sizes = {"N": 4} if len(shape) == 1 else {"C": 1, "H": 1, "W": 4}
+    x, dx = np.array([-1.0, 0.0, -0.0, 2.0]).reshape(shape), np.full(shape, np.nan)
+    listing(x=x, dy=np.full(shape, 3.0), dx=dx, **constants, **sizes)
+    assert dx.ravel().tolist() == wanted
 
 
 def test_leaky_relu_lets_a_little_through():
