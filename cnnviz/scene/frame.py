@@ -28,6 +28,10 @@ from cnnviz.trace.program import Program
 _LEAST = 335
 # With less room than this, the strip of the chain's factors goes.
 _LEAST_BESIDE_CHAIN = 200
+# With less height than this, at 1080 lines, the words and the arithmetic would leave the picture nothing.
+_LEAST_STAGE = 500
+# In fewer pixels than this, across or down, nothing can be read.
+_LEAST_SEEN = 48
 
 
 class View(Struct, frozen=True):
@@ -125,6 +129,9 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     with_formula : bool
         Whether its formula stands beside name and sentence, for want of the pane that shows it.
     """
+    if min(box.w, box.h) < _LEAST_SEEN:
+        return []
+    unit = min(unit, box.h / _LEAST_STAGE)
     inner = box.inset(round(34 * unit), round(14 * unit))
     words_box, formula_box = inner, None
     if with_formula:

@@ -95,7 +95,7 @@ class ExportDialog(QDialog):
         choose = QPushButton(tr("Choose…"))
         choose.setAutoDefault(False)
         choose.clicked.connect(self._choose_folder)
-        self.folder.setMinimumWidth(340)
+        self.folder.setMinimumWidth(260)
         form.addRow(tr("Folder"), _side_by_side(self.folder, choose))
         form.addRow(tr("A picture of every"), self.every)
         form.addRow(tr("Steps"), self.span)

@@ -1,8 +1,8 @@
-"""A row of controls that folds what has no room into a menu at its end."""
+"""What has no room folds away: controls of a row into a menu at its end, panes until there is room again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from PySide6.QtCore import QSize, Qt
@@ -13,7 +13,26 @@ from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.ui.look import icon
 
-_NARROWEST = 200
+
+def with_room(sizes: Mapping[str, float], room: float, rest: float, asked: str, least: float) -> list[str]:
+    """Return which of several panes have room beside something else.
+
+    Parameters
+    ----------
+    sizes : Mapping[str, float]
+        What each pane takes at least; the last goes first.
+    room : float
+        For all of them and for what stands beside them.
+    rest : float
+        What they leave to that.
+    asked : str
+        The pane that was asked for last: it stays longest, while `least` is left.
+    """
+    kept = dict(sizes)
+    for name in sorted(list(sizes)[::-1], key=lambda name: name == asked):
+        if room - sum(kept.values()) < (least if name == asked else rest):
+            del kept[name]
+    return list(kept)
 
 
 class Part(Struct, frozen=True, eq=False):
@@ -80,8 +99,13 @@ class FoldingBar(QWidget):
         return wanted != before
 
     def minimumSizeHint(self) -> QSize:
-        """Ask for what cannot be spared; the rest comes and goes with the width."""
-        return QSize(_NARROWEST, super().minimumSizeHint().height())
+        """Ask for what cannot be spared and for the menu; the rest comes and goes with the width."""
+        spared = [self.more, *(part.widget for part in self.parts)]
+        items = [item for k in range(self.row.count()) if (item := self.row.itemAt(k))]
+        kept = [item.minimumSize() for item in items if item.widget() not in spared]
+        margins, gaps = self.row.contentsMargins(), self.row.spacing() * len(kept)
+        width = sum(size.width() for size in (*kept, self.more.minimumSizeHint())) + gaps
+        return QSize(width + margins.left() + margins.right(), super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fold what has no room."""

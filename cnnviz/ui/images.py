@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent, QIcon, QKeyEvent
 from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
@@ -62,14 +62,15 @@ class ImageChooser(QFrame):
             self.grid.addItem(item)
         self.grid.setCurrentRow(numbers.index(shown))
 
-    def open_at(self, corner: QPoint, room: QSize) -> None:
-        """Show the grid with its upper right corner somewhere, and give it the keyboard."""
+    def open_at(self, corner: QPoint, window: QRect) -> None:
+        """Show the grid with its upper right corner somewhere, within a window, and give it the keyboard."""
+        room = window.size()
         size = QSize(min(560, room.width() - 40), min(440, room.height() - 80))
         if self._listed:
             rows = self.grid.count() * max(1, self.grid.sizeHintForRow(0))
             size = QSize(min(320, size.width()), min(rows + 20, size.height()))
         self.resize(size)
-        self.move(corner.x() - size.width(), corner.y())
+        self.move(max(corner.x() - size.width(), window.x() + 4), corner.y())
         self.show()
         self.grid.setFocus(Qt.FocusReason.PopupFocusReason)
         self.grid.scrollToItem(self.grid.currentItem(), QListWidget.ScrollHint.PositionAtCenter)

@@ -122,14 +122,19 @@ class LessonChooser(QFrame):
         self.list.ensurePolished()  # or its text would have another size until it is shown
         if self.list.count() == 0:
             self._fill()
+        beside = self.list.verticalScrollBar().sizeHint().width() + 22
+        room = window.width() - 20 - beside
         entry = self._delegate.grown(_ENTRY)
+        if entry.width() > room:  # the words take as much room, in more lines
+            entry = QSize(room, entry.height() * entry.width() // room)
+        self._delegate.entry = entry
         self.list.setGridSize(entry)
         names = [self.list.item(k).data(_NAME) for k in range(self.list.count())]
         self.list.setCurrentRow(names.index(shown) if shown in names else 0)
         self._unpainted = [self.list.item(k) for k in range(self.list.count())]
-        rows = -(-self.list.count() // _COLUMNS)
-        bar = self.list.verticalScrollBar().sizeHint().width()
-        width = min(_COLUMNS * entry.width() + bar + 22, window.width() - 20)
+        columns = min(_COLUMNS, room // entry.width())
+        rows = -(-self.list.count() // columns)
+        width = columns * entry.width() + beside
         height = min(rows * entry.height() + 22, window.height() - 90)
         self.resize(width, height)
         self.move(window.x() + (window.width() - width) // 2, window.y() + 70)
@@ -153,7 +158,7 @@ class LessonChooser(QFrame):
             self._turn.stop()
             return
         item = self._unpainted.pop(0)
-        size, ratio = self._delegate.grown(_PICTURE), self.devicePixelRatioF()
+        size, ratio = self._delegate.picture(), self.devicePixelRatioF()
         made = thumbnail(item.data(_NAME), self._delegate.theme.name, size, ratio)
         item.setData(Qt.ItemDataRole.DecorationRole, made)
 
@@ -181,6 +186,11 @@ class _Entry(QStyledItemDelegate):
         super().__init__(parent)
         self.theme = THEMES["light"]
         self._view = parent
+        self.entry = _ENTRY
+
+    def picture(self) -> QSize:
+        """Return the most room for a picture: as much of an entry as ever, also of a narrow one."""
+        return _PICTURE * (self.entry.width() / _ENTRY.width())
 
     def grown(self, size: QSize) -> QSize:
         """Return a size as large as the text at hand asks for."""
@@ -188,7 +198,7 @@ class _Entry(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Return the size of every entry."""
-        return self.grown(_ENTRY)
+        return self.entry
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -203,7 +213,7 @@ class _Entry(QStyledItemDelegate):
                 painter.setPen(QPen(self._colour("accent" if selected else "panel_line"), 2))
                 painter.setBrush(self._colour("accent_fill"))
                 painter.drawRoundedRect(box, 7, 7)
-            size = self.grown(_PICTURE)
+            size = self.picture()
             place = QRect(QPoint(box.x() + 9, box.y() + (box.height() - size.height()) // 2), size)
             painter.fillRect(place, self._colour("ground"))
             picture = index.data(Qt.ItemDataRole.DecorationRole)

@@ -98,7 +98,6 @@ class StagePane(FramePane):
     def __init__(self, player: Player) -> None:
         super().__init__(player, tr("Stage: the operation in hand"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(360, 240)
         self.smallest_unit = 0.0
         self.glides = True
         self._pointer: tuple[float, float] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -20,6 +20,11 @@ import cnnviz
 from cnnviz.render.tools import painting
 from cnnviz.text import tr
 from cnnviz.ui.keys import MENUS, Key, said
+
+_Menus = Sequence[tuple[str, tuple[Key, ...]]]
+
+_BESIDE, _LARGEST = (60, 80), (1100, 820)
+"""Pixels: what the sheet of keys has beside them, and the most that it takes."""
 
 
 class Blank(QWidget):
@@ -60,15 +65,10 @@ class KeysSheet(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Keys"))
-        inside = QWidget()
-        grid = QGridLayout(inside)
-        grid.setHorizontalSpacing(28)
-        grid.setVerticalSpacing(5)
         long = [menu for menu in MENUS if menu[0] == "Step"]  # as long as all the others together
-        halves = (long, [menu for menu in MENUS if menu not in long])
-        for side, menus in enumerate(halves):
-            _fill(grid, 2 * side, menus)
-        grid.setRowStretch(grid.rowCount(), 1)
+        inside = _side_by_side(long, [menu for menu in MENUS if menu not in long])
+        if inside.sizeHint().width() + _BESIDE[0] > parent.width():
+            inside = _side_by_side(MENUS)
         area = QScrollArea()
         area.setWidget(inside)
         area.setWidgetResizable(True)
@@ -77,11 +77,23 @@ class KeysSheet(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(area)
         column.addWidget(_close_button(self))
-        hint, highest = inside.sizeHint(), min(820, parent.height())  # what is more is scrolled
-        self.resize(min(hint.width() + 60, 1100), min(hint.height() + 80, highest))
+        hint = inside.sizeHint() + QSize(*_BESIDE)
+        self.resize(hint.boundedTo(parent.size()).boundedTo(QSize(*_LARGEST)))  # what is more is scrolled
 
 
-def _fill(grid: QGridLayout, column: int, menus: Sequence[tuple[str, tuple[Key, ...]]]) -> None:
+def _side_by_side(*columns: _Menus) -> QWidget:
+    """Return menus with their keys, in columns."""
+    made = QWidget()
+    grid = QGridLayout(made)
+    grid.setHorizontalSpacing(28)
+    grid.setVerticalSpacing(5)
+    for side, menus in enumerate(columns):
+        _fill(grid, 2 * side, menus)
+    grid.setRowStretch(grid.rowCount(), 1)
+    return made
+
+
+def _fill(grid: QGridLayout, column: int, menus: _Menus) -> None:
     row = 0
     for title, keys in menus:
         head = QLabel(f"<b>{tr(title)}</b>")

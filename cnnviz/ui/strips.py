@@ -21,6 +21,9 @@ _NOTE_STAYS = 5_000
 _FAULT_STAYS = 12_000
 """Milliseconds: of a note, and of a fault in the lecture view; under the pointer, either stays."""
 
+_FIELD = (120, 380)
+"""Pixels: the least and the most that a field has of a strip's width."""
+
 # The height of the lecture view is at most so many times that of its text.
 _LINES_IN_LECTURE = 49
 
@@ -197,7 +200,9 @@ class FieldStrip(Strip):
         self.field.textEdited.connect(lambda: self._hint())
         self.field.installEventFilter(self)
         self.row.addWidget(QLabel(name))
-        self.row.addWidget(self.field)
+        self.row.addWidget(self.field, 1)  # what is said beside it has as much, and all that it leaves
+        self.field.setMinimumWidth(_FIELD[0])
+        self.field.setMaximumWidth(_FIELD[1])
         self._finish()
 
     def ask(self, text: str | None = None) -> None:
@@ -242,7 +247,6 @@ class GoStrip(FieldStrip):
     def __init__(self, go: Callable[[str], None]) -> None:
         hint = tr("a step's number, or a cell as in conv1[2,3,4] or conv1.dw[0,0,1,2]")
         super().__init__(tr("Go to"), hint, go)
-        self.field.setMinimumWidth(220)
         self.field.setAccessibleName(tr("Step or cell to go to"))
         self.field.setPlaceholderText("1034, conv1[2,3,4]")
         self.field.setToolTip(
@@ -263,7 +267,6 @@ class ExpressionStrip(FieldStrip):
         hint = tr("+ − * / **, {functions}; then a value for each name", functions=", ".join(FUNCTIONS))
         super().__init__(tr("Expression"), hint, take)
         self.setAccessibleName(tr("Type an expression"))
-        self.field.setMinimumWidth(380)
         self.field.setMaxLength(2 * LONGEST)
         self.field.setAccessibleName(tr("Expression, and the values of its names"))
         self.field.setPlaceholderText(EXAMPLE)

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QSlider,
     QSpinBox,
     QStackedWidget,
     QToolButton,
-    QWidget,
 )
 
 from cnnviz.engine.layer import Array
@@ -25,6 +23,7 @@ from cnnviz.scene.numbers import brief, count
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
+from cnnviz.ui.folding import FoldingBar, Part
 from cnnviz.ui.keys import KEYS, tip
 from cnnviz.ui.look import icon
 from cnnviz.ui.trainer import Trainer
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from cnnviz.ui.curves import Curves
 
 
-class TrainingPane(QWidget):
+class TrainingPane(FoldingBar):
     """A row of controls, and the curves in the stage's place; neither in lessons that do not train.
 
     Whoever takes a step wants to see it: then the stage comes back.
@@ -50,8 +49,6 @@ class TrainingPane(QWidget):
 
     def __init__(self, stack: QStackedWidget, desk: Desk, actions: Mapping[str, QAction]) -> None:
         super().__init__()
-        self.setObjectName("bar")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(tr("Training"))
         self._stack, self._desk, self._actions = stack, desk, actions
         self._seen = desk.player.cursor
@@ -99,6 +96,8 @@ class TrainingPane(QWidget):
         self.slider.setToolTip(f"{tip('back_iteration')}; {tip('next_iteration')}")
         self.slider.valueChanged.connect(self.choose)
         self.figures = QLabel()
+        self._figures_said = QAction(self)  # in the menu, where the row has no room for them
+        self._figures_said.setEnabled(False)
 
     def _button(self, name: str) -> QToolButton:
         button = QToolButton()
@@ -110,17 +109,26 @@ class TrainingPane(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout(self)
+        row, name = self.row, QLabel(tr("Iteration"))
         row.setContentsMargins(18, 6, 14, 6)
         row.setSpacing(8)
         for widget in (self.train, self.cancel, self.progress):
             row.addWidget(widget)
         row.addSpacing(12)
-        for part in (QLabel(tr("Iteration")), self.back, self.number, self.next):
+        for part in (name, self.back, self.number, self.next):
             row.addWidget(part)
         row.addWidget(self.slider, 1)
         row.addWidget(self.figures)
         row.addWidget(self.show_curves)
+        self.finish()
+        self.parts = [
+            Part(name),
+            Part(self.slider),
+            Part(self.figures, [self._figures_said]),
+            Part(self.progress),
+            Part(self.cancel, [self._actions["cancel_training"]]),
+            Part(self.show_curves, [self._actions["curves"]]),
+        ]
 
     # ------------------------------------------------------------------------------------------- actions
 
@@ -199,6 +207,7 @@ class TrainingPane(QWidget):
         for button in (self.train, self.back, self.next):
             button.setIconSize(QSize(round(1.2 * text), round(1.2 * text)))
         self.progress.setFixedWidth(10 * text)
+        self.slider.setMinimumWidth(6 * text)  # less cannot be aimed at
         self.number.setFixedWidth(7 * text)
         self.train.setFixedWidth(round(8.5 * text))
         self.figures.ensurePolished()
@@ -209,6 +218,7 @@ class TrainingPane(QWidget):
         )
         widest = metrics.horizontalAdvance(longest)
         self.figures.setFixedWidth(widest + 6)
+        super().set_look(theme, round(1.2 * text))
         self.arrange()
 
     def set_lecture(self, on: bool) -> None:
@@ -216,7 +226,7 @@ class TrainingPane(QWidget):
         self._lecture = on
         self.arrange()
 
-    def fit(self) -> None:
+    def follow_window(self) -> None:
         """Follow the window's size: the letters of the lecture view go with it."""
         if self._lecture:
             self.arrange()
@@ -240,6 +250,7 @@ class TrainingPane(QWidget):
             )
             self._stack.setCurrentIndex(int(wanted))
         self.setVisible(run is not None and not self._lecture)
+        self.fit()
         self.refresh()
 
     def _follow(self) -> None:
@@ -274,7 +285,9 @@ class TrainingPane(QWidget):
         self.progress.setValue(run.done)
         self.progress.setFormat(f"{count(run.done)} / {count(run.iterations)}")
         self._show_iteration(run)
-        self.figures.setText(self._figures(run))
+        figures = self._figures(run)
+        self.figures.setText(figures)
+        self._figures_said.setText(figures)
         self.show_curves.setChecked(self._actions["curves"].isChecked())
         if self.curves is not None and self.curves.isVisible():
             self._show_curves(self.curves, run)

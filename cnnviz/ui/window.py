@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,13 +34,13 @@ from cnnviz.scene.theme import THEMES
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
 from cnnviz.ui.desk import Desk
+from cnnviz.ui.folding import with_room
 from cnnviz.ui.keys import Gate
 from cnnviz.ui.look import palette, style_sheet, thumbnail
 from cnnviz.ui.menus import connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.panes import (
     DEBUGGER,
     NETWORK,
-    STAGE,
     STRIP,
     TIMELINE,
     DebuggerPane,
@@ -73,6 +73,18 @@ _REMEMBERS_EVERY = 1_000
 _FRAME = (16, 48)
 """Pixels: what a system's title bar and borders take at most; before a window is shown, Qt does not know."""
 
+_SIDES = {"network": 170, "debugger": 240}
+"""The least width of each pane beside the stage, at zoom 100; the last goes first where there is no room."""
+
+_STAGE = (520, 200)
+"""The stage that panes leave: at least so wide beside them; above the timeline, so high at zoom 100."""
+
+_SMALL_STAGE = (360, 120)
+"""The stage that is left, at least, by a pane that was just asked for."""
+
+_SHARES = 10_000
+"""A width is remembered as so many parts of this of the window's."""
+
 
 class Window(QMainWindow):
     """Network, stage, listing and timeline of one lesson.
@@ -95,7 +107,9 @@ class Window(QMainWindow):
         self.theme = THEMES["dark" if settings.text("window/theme") == "dark" else "light"]
         self.zoom = settings.number("window/zoom", 100, _SMALLEST_ZOOM, _LARGEST_ZOOM)
         self._lecture = False
-        self._sides = (0, 0)  # the widths of network and debugger
+        # Which part of the window's width each pane beside the stage has, whether it is shown or not.
+        self._shares = {"network": NETWORK[0] / _PICTURE[0], "debugger": DEBUGGER[0] / _PICTURE[0]}
+        self._asked = ""  # the pane that was asked for last
         self._last_escape = -_LEAVES_WITHIN
         self._text_size = 0
         self.actions_by_name = make_actions(self)
@@ -131,6 +145,8 @@ class Window(QMainWindow):
             self.splitter.addWidget(pane)
         self.splitter.setHandleWidth(3)
         self.splitter.setChildrenCollapsible(False)
+        self.splitter.setMinimumSize(200, 120)  # and not what panes ask for, which make room
+        self.splitter.splitterMoved.connect(self._note_shares)
         middle = QWidget()
         self._column = column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -141,7 +157,6 @@ class Window(QMainWindow):
         column.addWidget(self.training)
         column.addWidget(self.timeline)
         self.setCentralWidget(middle)
-        self.setMinimumSize(1000, 620)
         self.setAcceptDrops(True)
         self.blank = Blank(self)
 
@@ -248,9 +263,7 @@ class Window(QMainWindow):
             "redo": self.player.edits.redo,
             "rate_down": lambda: self.desk.shift_rate(-1),
             "rate_up": lambda: self.desk.shift_rate(1),
-            "network": self._show_panes,
-            "debugger": self._show_panes,
-            "timeline": self._show_panes,
+            **{name: partial(self._toggle_pane, name) for name in (*_SIDES, "timeline")},
             "theme": self.toggle_theme,
             "letters": lambda: self.player.set_letters(self.actions_by_name["letters"].isChecked()),
             "glide": lambda: setattr(self.stage, "glides", self.actions_by_name["glide"].isChecked()),
@@ -276,6 +289,7 @@ class Window(QMainWindow):
     def _show_lesson(self) -> None:
         self._name_lesson()
         self.training.take_lesson()
+        self._fit()  # the training's row takes room, or gives it
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _name_lesson(self) -> None:
@@ -311,7 +325,7 @@ class Window(QMainWindow):
         corner = button.mapToGlobal(QPoint(button.width(), button.height() + 4))
         if not button.isVisible():
             corner = self.mapToGlobal(QPoint(self.width() // 2 + 280, 60))
-        self.chooser.open_at(corner, self.size())
+        self.chooser.open_at(corner, self.geometry())
 
     def _show_lessons(self) -> None:
         self.player.pause()
@@ -455,17 +469,19 @@ class Window(QMainWindow):
     def set_zoom(self, zoom: int) -> None:
         """Make everything bigger or smaller, in percent."""
         zoom = max(_SMALLEST_ZOOM, min(zoom, _LARGEST_ZOOM))
-        room = sum(self.splitter.sizes())
-        self._note_sides()
-        left, right = (min(size * zoom // self.zoom, self.width() * 2 // 5) for size in self._sides)
-        self.zoom, self._sides = zoom, (left, right)
-        self.splitter.setSizes([left, room - left - right, right])
+        for name, share in self._shares.items():
+            self._shares[name] = min(share * zoom / self.zoom, 0.4)
+        self.zoom = zoom
         self._take_look()
 
-    def _note_sides(self) -> None:
-        """Note how wide the panes beside the stage are: of one that is hidden, Qt says 0."""
-        left, _, right = self.splitter.sizes()
-        self._sides = (left or self._sides[0], right or self._sides[1])
+    def _note_shares(self) -> None:
+        """Note how wide the panes beside the stage have been made."""
+        for name in _SIDES:
+            if (pane := self._pane(name)).isVisible():
+                self._shares[name] = pane.width() / self.width()
+
+    def _pane(self, name: str) -> QWidget:
+        return {"network": self.network, "debugger": self.debugger, "timeline": self.timeline}[name]
 
     def set_lecture(self, on: bool) -> None:
         """Show the stage alone, large, with a strip that says how far we are; or everything again."""
@@ -482,16 +498,23 @@ class Window(QMainWindow):
         if said:
             self.message.say(said, error=False)
 
+    def _toggle_pane(self, name: str) -> None:
+        """Show a pane, or hide it; one that is wanted, but has had no room, is shown."""
+        action, pane = self.actions_by_name[name], self._pane(name)
+        if pane.isHidden() and not self._lecture:
+            action.setChecked(True)
+        self._asked = name if action.isChecked() else ""
+        self._show_panes()
+        if self._asked and pane.isHidden() and not self._lecture:
+            said = tr("There is no room for this pane; make the window larger, or its text smaller.")
+            self.message.say(said, error=False)
+
     def _show_panes(self) -> None:
-        self._note_sides()
-        lecture, actions = self._lecture, self.actions_by_name
+        lecture = self._lecture
         self.menuBar().setVisible(not lecture)
         self.bar.setVisible(not lecture)
         if self._exports():
             self.export_strip.setVisible(not lecture)
-        self.network.setVisible(not lecture and actions["network"].isChecked())
-        self.debugger.setVisible(not lecture and actions["debugger"].isChecked())
-        self.timeline.setVisible(lecture or actions["timeline"].isChecked())
         self._fit()
         for pane in self.panes:
             pane.refresh()
@@ -510,20 +533,41 @@ class Window(QMainWindow):
         unit = max(0.62, min(self.width() / _PICTURE[0], self.height() / _PICTURE[1])) * self.zoom / 100
         lecture = self.height() / _PICTURE[1] * 1.3
         self.stage.smallest_unit = lecture if self._lecture else 0.0
-        height = lecture * STRIP if self._lecture else unit * TIMELINE[1]
-        self.timeline.setFixedHeight(round(height))
+        height = round(lecture * STRIP if self._lecture else unit * TIMELINE[1])
+        self.timeline.setFixedHeight(height)
         size = round((13 if self.height() < 900 or self.width() < 1600 else 15) * self.zoom / 100)
         if size != self._text_size:
             self._text_size = size
             self.setStyleSheet(style_sheet(self.theme, size))
             self.bar.set_look(self.theme, size)
             self.training.set_look(self.theme, size)
+        self._give_room(height)
+
+    def _give_room(self, height: int) -> None:
+        """Show the panes that are wanted and have room: some beside the stage, the timeline below it."""
+        rows = (self.menuBar(), self.bar, self.training)
+        high = self.height() - sum(row.sizeHint().height() for row in rows if not row.isHidden())
+        sides = self._with_room({name: w * self.zoom / 100 for name, w in _SIDES.items()}, self.width(), 0)
+        below = ["timeline"] if self._lecture else self._with_room({"timeline": height}, high, 1)
+        for name in (*_SIDES, "timeline"):
+            self._pane(name).setVisible(name in sides or name in below)
+        # A stage alone may be of any width; beside others, it is not to be pushed away by hand.
+        self.middle.setMinimumWidth(_SMALL_STAGE[0] - 20 if sides else 0)
+        widths = {name: round(share * self.width()) for name, share in self._shares.items()}
+        stage = self.width() - sum(widths[name] for name in sides)
+        self.splitter.setSizes([widths["network"], stage, widths["debugger"]])
+
+    def _with_room(self, sizes: Mapping[str, float], room: int, way: int) -> list[str]:
+        """Return those of some panes that are wanted and fit, across (0) or down (1), and leave a stage."""
+        wanted = {name: size for name, size in sizes.items() if self.actions_by_name[name].isChecked()}
+        rest = _STAGE[way] * (self.zoom / 100) ** way
+        return with_room({} if self._lecture else wanted, room, rest, self._asked, _SMALL_STAGE[way])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Follow the window's size."""
         super().resizeEvent(event)
         self._fit()
-        self.training.fit()
+        self.training.follow_window()
         if self.blank.isVisible():
             self.blank.setGeometry(self.rect())
 
@@ -535,14 +579,12 @@ class Window(QMainWindow):
             self.actions_by_name[name].setChecked(settings.flag(f"window/{name}", True))
         self.stage.glides = settings.flag("window/glide", True)
         self.actions_by_name["glide"].setChecked(self.stage.glides)
+        for name, share in self._shares.items():
+            parts = settings.number(f"window/{name}_share", round(share * _SHARES), 0, _SHARES)
+            self._shares[name] = parts / _SHARES
         if not self.restoreGeometry(settings.data("window/geometry")):
             self.resize(_first_size())
         self._take_look()
-        unit = self.width() / _PICTURE[0]
-        left, middle, right = (round(made_for[0] * unit) for made_for in (NETWORK, STAGE, DEBUGGER))
-        self._sides = (left, right)
-        if not self.splitter.restoreState(settings.data("window/splitter")):
-            self.splitter.setSizes([left, middle, right])
         self._show_panes()
         self.actions_by_name[self.player.cursor.level.value].setChecked(True)
         self.actions_by_name["letters"].setChecked(self.player.letters)
@@ -565,8 +607,8 @@ class Window(QMainWindow):
         for name in ("network", "debugger", "timeline"):
             settings.put(f"window/{name}", int(self.actions_by_name[name].isChecked()))
         settings.put("window/geometry", self.saveGeometry())
-        if not self._lecture:  # which hides the panes
-            settings.put("window/splitter", self.splitter.saveState())
+        for name, share in self._shares.items():
+            settings.put(f"window/{name}_share", round(share * _SHARES))
         settings.put("window/theme", self.theme.name)
         settings.put("window/zoom", self.zoom)
         settings.put("window/glide", int(self.stage.glides))

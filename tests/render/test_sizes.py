@@ -22,8 +22,9 @@ from cnnviz.engine.optim import SGD
 from cnnviz.errors import CnnvizError
 from cnnviz.render.image import to_image
 from cnnviz.render.tools import painting
+from cnnviz.scene import panels
 from cnnviz.scene.frame import View, compose, moment, stage
-from cnnviz.scene.marks import Box, Frame, Rect
+from cnnviz.scene.marks import Box, Cells, Frame, Rect
 from cnnviz.trace.program import Program
 from cnnviz.ui.panes import STAGE, STRIP
 from tests.scene.looking import all_marks, said
@@ -71,6 +72,34 @@ def test_every_lesson_is_painted_in_every_size(name, lecture):
                 frame = compose(program, step, View(width, height, letters=letters))
             scale = min(1.0, 1000 / max(width, height))
             assert not to_image(frame, "dark" if n % 2 else "light", scale).isNull()
+
+
+LOW = [(640, 120), (360, 60), (48, 48), (3000, 50), (50, 700), (200, 20), (1, 400)]
+
+
+@pytest.mark.parametrize("name", lesson_names())
+def test_a_stage_that_other_things_leave_hardly_any_room_is_painted(name):
+    """A long sentence above it, or a window made as low as one can, may leave next to nothing."""
+    lesson = load_lesson(name)
+    program = lesson.program
+    for k, operation in enumerate(program.operations):
+        for n, (width, height) in enumerate(LOW):
+            step = program.start(operation.name) + (len(operation) - 1) * (n % 3) // 2
+            at, box = moment(program, step, letters=bool((k + n) % 2)), Box(0, 0, width, height)
+            for unit in (0.28, 0.6):  # as small as it gets, and that at the largest zoom
+                marks = stage(at, box, unit, bool(n % 2))
+                marks += panels.network(at, box, unit)
+                if (k + n) % 4 == 0:
+                    to_image(Frame(width, height, tuple(marks)), "light", min(1.0, 600 / width))
+
+
+def test_in_a_low_stage_words_and_arithmetic_leave_the_picture_some_room():
+    program = load_lesson("relu").program
+    for height in (120, 200, 300):
+        marks = stage(moment(program, len(program) // 2), Box(0, 0, 640, height), 0.6)
+        grids = [mark.box for mark in all_marks(tuple(marks)) if isinstance(mark, Cells)]
+        assert sum(box.h > height / 6 for box in grids) >= 2, "what goes in, and what comes out"
+        assert all(0 <= box.y < box.bottom <= height for box in grids)
 
 
 def test_a_painter_is_ended_whatever_happens():

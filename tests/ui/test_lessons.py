@@ -94,15 +94,18 @@ def test_a_lesson_that_cannot_be_loaded_has_no_picture(application):
     assert thumbnail("no such lesson", "light", QSize(176, 92), 1.0).isNull()
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
-def test_every_entry_shows_its_whole_sentence(make_window, size):
+@pytest.mark.parametrize("zoom", [100, 150])
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (640, 480)])
+def test_every_entry_shows_its_whole_sentence(make_window, size, zoom):
     from PySide6.QtCore import QRect
     from PySide6.QtGui import QFontMetrics
 
     window = make_window(*size)
+    window.set_zoom(zoom)
     panel = open_panel(window)
     metrics, flags = QFontMetrics(panel.list.font()), Qt.TextFlag.TextWordWrap
-    entry, picture = (panel._delegate.grown(part) for part in (lessons._ENTRY, lessons._PICTURE))
+    entry, picture = panel.list.gridSize(), panel._delegate.picture()
+    assert entry.width() <= panel.list.viewport().width()
     room = QRect(0, 0, entry.width() - picture.width() - 40, 1000)
     for item in entries(panel):
         title = metrics.boundingRect(room, flags, item.text() + "mm").height()  # it is bold

@@ -131,7 +131,7 @@ def _network_name(
 def _shown(program: Program, box: Box, unit: float, at_work: str) -> tuple[str, ...]:
     """Return the rows that are shown: of more variables than can be read, a page with the one at work."""
     rows = network_rows(program)
-    most = int((box.h - 46 * unit) / (_LOWEST * unit))
+    most = max(1, int((box.h - 46 * unit) / (_LOWEST * unit)))
     if not _variables(program) or len(rows) <= most:
         return tuple(rows)
     here = rows.index(at_work) if at_work in rows else 0
@@ -295,7 +295,7 @@ def map_sheet(values: Array, there: NDArray[np.bool_], box: Box) -> tuple[Array,
     lines = -(-shown // per_line)
     side = min(box.w / (per_line * (columns + gap)), box.h / (lines * (rows + gap)))
     if side < 0.5:  # of several cells on a pixel one would be seen anyway
-        every = int(1 / side)
+        every = int(1 / max(side, 0.01))
         values, there = values[:, ::every, ::every], there[:, ::every, ::every]
         rows, columns = values.shape[1:]
         gap = max(1, round(columns / 8))

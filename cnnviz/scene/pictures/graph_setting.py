@@ -199,7 +199,8 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
         start = self.node_box(operand if isinstance(operand, str) else number_name(node.name, slot))
         end, port, bow = self.node_box(node.name), self._port(node, slot), self._bow(node, slot)
         places = [self._at(*spot) for spot in self.layout.ways[node.name, slot]]
-        round_off = end.h / 2 * (1 - sqrt(max(0.0, 1 - (2 * port / end.h) ** 2)))
+        radius = max(end.h / 2, 0.1)
+        round_off = radius * (1 - sqrt(max(0.0, 1 - (port / radius) ** 2)))
         places[0] = (start.right + 2 * self.scale, start.center[1] + self._start(node, slot))
         places[-1] = (end.x + round_off - 3 * self.scale, end.center[1] + port)
         points: list[Point] = []
