@@ -28,8 +28,11 @@ def lesson(tmp_path):
 
 
 @pytest.fixture
-def run(capsys):
-    """Run the program: (status, what it said, what it complained of)."""
+def run(qapp, capsys):
+    """Run the program: (status, what it said, what it complained of).
+
+    There is the one application of all tests: an export would else start another.
+    """
 
     def run(*words):
         status = app.main([str(word) for word in words])

@@ -8,6 +8,8 @@ from cnnviz.engine.descent import LONGEST_LINE, Descent, curve
 from cnnviz.engine.expression import read_expression
 from tests.cases import DESCENTS
 
+LINE = "w*w+1.5+1.5+1.5+1.5+1.5+1.5+"
+
 each_descent = pytest.mark.parametrize("descent", DESCENTS.values(), ids=DESCENTS)
 
 
@@ -68,3 +70,18 @@ def test_what_is_wrong_is_told(changed, attribute, said):
 def test_a_right_one_has_no_fault(descent):
     assert list(descent.faults()) == []
     assert max(map(len, descent.lines)) <= LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    "loss, said",
+    [
+        ("w" + 169 * " " + "*w", ""),
+        ("w" + 170 * " " + "*w", "must have at most 172 characters"),
+        (LINE + "10000000.5+w+w", ""),
+        (LINE + "100000000.5+w+w", "makes too long a line of its derivative; write a shorter expression"),
+    ],
+    ids=["172 characters", "173", "a line of 86", "of 87"],
+)
+def test_how_long_a_loss_may_be_is_said_and_holds(loss, said):
+    descent = Descent("walk", loss, 0.1, (1.0,), 3, (-2.0, 2.0))
+    assert list(descent.faults()) == ([("loss", said)] if said else [])

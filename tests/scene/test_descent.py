@@ -47,6 +47,17 @@ def curve(box=BOX, descent=WALK) -> Curve:
     return set_curve(descent.loss, descent.window, left, 1.0)
 
 
+@pytest.mark.parametrize("wide", [320, 640, 1000, 1072, 1900])
+def test_the_curve_has_more_room_than_the_table(wide):
+    """The table has what its numbers need, and 42 % of the picture at most."""
+    box = Box(0, 0, wide, 548)
+    shown = [mark for mark in marks_at(7, box=box, s=0, t=0) if isinstance(mark, Cells)]
+    grids = [mark for mark in shown if mark.array in ("w", "E", "dw")]
+    assert len(grids) == 3
+    begin = min(mark.box.x for mark in grids) - 44
+    assert box.right - begin == pytest.approx(min(420, 0.42 * wide), abs=1.0)
+
+
 # ----------------------------------------------------------------------------------------- what is said
 
 

@@ -7,11 +7,14 @@ from functools import cache
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from PySide6.QtGui import QFontMetricsF
 
 from cnnviz import load_lesson
+from cnnviz.render.fonts import font
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.frame import stage as stage_marks
-from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Path, Rect
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Path, Rect, label
+from cnnviz.scene.pictures.conv2d import _filled
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, overlap
 from tests.scene.programs import program, view
@@ -87,6 +90,21 @@ def test_the_terms_of_a_cross_entropy_are_as_large_as_those_of_other_sums():
         if isinstance(m, Label) and m.runs[-1].text == ")" and "log" in str(m.runs)
     )
     assert term.size == pytest.approx(20)
+
+
+@pytest.mark.usefixtures("qapp")
+@pytest.mark.parametrize("text", ["0", "16", "−3.812", "1.50·10⁻¹²", "NaN", "888888"])
+@pytest.mark.parametrize("align", ["left", "right"])
+def test_how_far_a_number_of_the_scale_reaches_is_as_the_font_has_it(text, align):
+    """With some air around it no arrow touches it, and not much more is kept free; never beyond its box."""
+    end = label(Box(40, 10, 300, 20), text, 16, align=align)
+    left, right = _filled(end, 5.0)
+    ink = QFontMetricsF(font("sans", 16, False)).horizontalAdvance(text)
+    start = 340 - ink if align == "right" else 40.0
+    assert start - 5 - 0.5 * ink < left < start
+    assert start + ink < right < start + ink + 5 + 0.5 * ink
+    left, right = _filled(replace(end, box=end.box._replace(w=9.0)), 5.0) if len(text) > 1 else (35.0, 54.0)
+    assert (left, right) == (35.0, 54.0)
 
 
 @pytest.mark.parametrize("cell", [(0, 0), (0, 1), (1, 0), (1, 1)])
