@@ -17,6 +17,7 @@ from cnnviz.engine.layer import Layer
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -93,12 +94,14 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(MaxPool2d, "Max-pooling"),
         Entry(AvgPool2d, "Average-pooling"),
         Entry(Flatten, "Flatten"),
-        Entry(Linear, "Fully connected", filled="inputs"),
+        Entry(Linear, "Fully connected", filled="in_features"),
         Entry(ReLU, "ReLU"),
         Entry(LeakyReLU, "Leaky ReLU", ranges={"alpha": Range(0, 1)}),
         Entry(Sigmoid, "Sigmoid"),
         Entry(Tanh, "Tanh"),
         Entry(Softmax, "Softmax"),
+        Entry(Add, "Add"),
+        Entry(Concat, "Concatenate"),
     ]
 )
 

@@ -16,6 +16,7 @@ from cnnviz.engine.layer import Array, Call, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -184,7 +185,7 @@ class LayerCase:
             rng = np.random.default_rng(3)
             x, dy = rng.choice(PLAIN, x.shape), rng.choice(PLAIN, dy.shape)
         arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
-        arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0]}
+        arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0][0]}
         arrays |= {name: values[0] for name, values in layer.extras.items()}
         return arrays | {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
 
@@ -243,6 +244,47 @@ def optimiser_calls(label: str) -> list[Call]:
     return [call for call in network.calls(tape) if call.phase == "update"]
 
 
+def sample(network: Network) -> tuple[Array, Array]:
+    """A sample and a target."""
+    rng = np.random.default_rng(7)
+    return rng.normal(size=network.input_shape), np.eye(network.output_shape[0])[1]
+
+
+def joined_network(shape: Shape = (2, 1, 3)) -> Network:
+    """Layers that are read by several, sums of two and of three, and a concatenation of three.
+
+    Of maps, or of a column; the network's input is read by two layers, and one output by nobody.
+    """
+    maps = len(shape) == 3
+    branch = (lambda: Conv2d(2, 2, (1, 2))) if maps else (lambda: Linear(shape[0], 4))
+    layers: list[tuple[str, Layer, tuple[str, ...]]] = [
+        ("left", branch(), ("input",)),
+        ("right", branch(), ("input",)),
+        ("relu", ReLU(), ("left",)),
+        ("sum2", Add(), ("relu", "right")),
+        ("sum3", Add(), ("sum2", "left", "relu")),
+        ("aside", Tanh(), ("sum2",)),
+        ("cat3", Concat(), ("sum3", "right", "sum2")),
+        *([("flatten", Flatten(), ("cat3",))] if maps else []),
+        ("fc", Linear(12, 2), ("flatten" if maps else "cat3",)),
+        ("softmax", Softmax(), ("fc",)),
+    ]
+    network = Network(layers, shape, CrossEntropy(), SGD(0.1), outputs=("aside",))
+    network.initialise(9)
+    return network
+
+
+def joined_calls() -> list[Call]:
+    """What layers with several inputs compute, and the sums of what comes back from several readers."""
+    found: list[Call] = []
+    for shape in ((2, 1, 3), (3,)):
+        network = joined_network(shape)
+        calls = network.calls(network.run(*sample(network)))
+        kinds = ("add", "concat", "sum_of_gradients")
+        found += [call for call in calls if call.listing.__name__.startswith(kinds)]
+    return found
+
+
 def pixels_calls() -> list[Call]:
     """The reading of a coloured picture and of a grey one, neither of them square."""
     rng = np.random.default_rng(8)
@@ -263,6 +305,7 @@ def all_calls() -> list[tuple[str, Call]]:
     groups += [(label, optimiser_calls(label)) for label in OPTIMISERS]
     groups += [(f"{kind.kind}-maps", map_loss_calls(kind)) for kind in (HalfSquaredError, MeanSquaredError)]
     groups.append(("pixels", pixels_calls()))
+    groups.append(("joined", joined_calls()))
     groups += [(label, [descent.call()]) for label, descent in DESCENTS.items()]
     return [(f"{label}-{call.listing.__name__}", call) for label, calls in groups for call in calls]
 
@@ -290,12 +333,6 @@ def small_network(optimiser: Optimiser | None = None) -> Network:
     )
     network.initialise(6)
     return network
-
-
-def sample(network: Network) -> tuple[Array, Array]:
-    """A sample and a target."""
-    rng = np.random.default_rng(7)
-    return rng.normal(size=network.input_shape), np.eye(network.shapes[-1][0])[1]
 
 
 def assert_same(found: Array, wanted: Array, relative: float = 1e-12) -> None:

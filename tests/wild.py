@@ -35,7 +35,7 @@ def wild_calls(case: LayerCase, rng: Rng) -> list[Call]:
     x, dy = wild(rng, (1, *shape), LARGE, NONE), wild(rng, (1, *layer.output_shape(shape)), LARGE, NONE)
     with np.errstate(all="ignore"):
         arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
-        arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0]}
+        arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0][0]}
         arrays |= {name: values[0] for name, values in layer.extras.items()}
         arrays |= {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
         calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
@@ -61,7 +61,7 @@ def wild_network(rng: Rng) -> tuple[Network, Array, Array]:
     network = Network(layers, first, loss, OPTIMISERS[str(rng.choice(list(OPTIMISERS)))]())
     for _, _, parameter in network.parameters():
         parameter.value = wild(rng, parameter.value.shape, *[LARGE] * int(rng.integers(2)))
-    t = target(rng, network.shapes[-1][0])
+    t = target(rng, network.output_shape[0])
     return network, wild(rng, first, *[LARGE] * int(rng.integers(2))), t
 
 

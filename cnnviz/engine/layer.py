@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from cnnviz.engine.placement import Index, Placement
+from cnnviz.engine.port import Port, Role
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
@@ -82,9 +83,9 @@ class Call(Struct, frozen=True):
         its slices by themselves are allowed, too.
     extremes : Callable
         For such a listing: the least and the greatest number that each array has in it on the way.
-    placements : Mapping[str, Placement]
-        For arrays that are put among zeros (padding, or zeros between the gradients of a strided
-        convolution), or are written there: how the network's own array lies in the listing's.
+    ports : Mapping[str, Port]
+        What the arrays stand for in the network, by their names in the listing. One that is not named has
+        an address under the layer's own name.
     expression : str
         What the listing was generated from, if it was: an expression as it was typed.
     view : str
@@ -103,7 +104,7 @@ class Call(Struct, frozen=True):
     linear_in: str = ""
     linear: Callable[[Mapping[str, Value]], Mapping[str, Array]] | None = None
     extremes: Callable[[], Mapping[str, tuple[float, float]]] = dict
-    placements: Mapping[str, Placement] = field(default_factory=dict)
+    ports: Mapping[str, Port] = field(default_factory=dict)
     expression: str = ""
     view: str = ""
     window: tuple[float, float] = (0.0, 0.0)
@@ -118,19 +119,42 @@ class Call(Struct, frozen=True):
         """Return one of its arrays or sizes; a written array as it is when the listing is through."""
         return self.writes[name] if name in self.writes else self.given[name]
 
+    def has(self, name: str) -> bool:
+        """Return whether it is given, or writes, something of this name."""
+        return name in self.given or name in self.writes
+
+    def port(self, name: str) -> Port:
+        """Return what one of the arrays stands for; where nothing is said, dw is the gradient of w."""
+        if name in self.ports:
+            return self.ports[name]
+        of = name.removeprefix("d")
+        gradient_of = f"{self.layer}.{of}" if of != name and self.has(of) else ""
+        role: Role = "result" if name in self.writes else "source"
+        return Port(f"{self.layer}.{name}", role, of if gradient_of else name, gradient_of)
+
+    def placement(self, name: str) -> Placement | None:
+        """Return how the network's own array lies in one of the arrays; None if they are the same."""
+        return self.ports[name].placement if name in self.ports else None
+
+    def placed(self, name: str) -> Placement:
+        """Return how the network's own array lies in one of the arrays, where zeros are put in."""
+        placement = self.ports[name].placement
+        assert placement is not None
+        return placement
+
     def own_shape(self, name: str) -> Shape:
         """Return the shape of one of the arrays without zeros put in."""
-        placement, shape = self.placements.get(name), np.shape(self.value(name))
+        placement, shape = self.placement(name), np.shape(self.value(name))
         return shape if placement is None else (*shape[:-2], *placement.own)
 
     def own_place(self, name: str, index: Index) -> Index | None:
         """Return where a cell of an array stands without zeros put in; None if it is such a zero."""
-        placement = self.placements.get(name)
+        placement = self.placement(name)
         return index if placement is None else placement.source(index)
 
     def unpadded(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
         """Return one of the arrays, or a mask of it, without the padding around it: as a tape holds it."""
-        placement = self.placements.get(name)
+        placement = self.placement(name)
         return array if placement is None else array[..., *placement.extent]
 
 
@@ -162,12 +186,17 @@ class Layer(ABC):
         What the network calls it, ``conv1`` for instance; every error names it.
     parameters : dict[str, Parameter]
         ``w`` and ``b`` of the layers that learn, zeros at first; empty otherwise.
+    addresses : dict[str, str]
+        What its inputs and the gradient of its output are in the network that it stands in: ``x`` may be
+        ``relu1.y``, and ``dy`` ``pool1.dx``. All else it names has an address of its own.
     """
 
     kind: ClassVar[str]
+    input_names: tuple[str, ...] = ("x",)
 
     def __init__(self) -> None:
         self.name: str = self.kind
+        self.addresses: dict[str, str] = {}
 
     @property
     def parameter_shapes(self) -> Mapping[str, Shape]:
@@ -178,14 +207,14 @@ class Layer(ABC):
     def parameters(self) -> dict[str, Parameter]:  # noqa: D102 - an attribute, made when it is first asked for
         return {name: Parameter(np.zeros(shape)) for name, shape in self.parameter_shapes.items()}
 
-    def cost(self, shape: Shape) -> Cost:
-        """Return what an iteration takes for an input of a shape."""
-        size = prod(shape) + prod(self.output_shape(shape))
+    def cost(self, *shapes: Any, **_: Any) -> Cost:
+        """Return what an iteration takes for inputs of some shapes."""
+        size = sum(map(prod, shapes)) + prod(self.output_shape(*shapes))
         return Cost(3 * size, 4 * size)  # a function such as exp takes as long as a few multiply-adds
 
     @abstractmethod
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of one output sample for one input sample of a shape.
+    def output_shape(self, *shapes: Any, **_: Any) -> Shape:
+        """Return the shape of one output sample for one sample of each input.
 
         Raises
         ------
@@ -194,7 +223,7 @@ class Layer(ABC):
         """
 
     @abstractmethod
-    def forward(self, x: Array) -> Array:
+    def forward(self, *xs: Any, **_: Any) -> Array:
         """Compute the outputs of a batch, ``(N, …)`` to ``(N, …)``, and keep what ``backward`` needs."""
 
     @property
@@ -203,10 +232,10 @@ class Layer(ABC):
         return {}
 
     @abstractmethod
-    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
-        """Return ∂E/∂x of the last batch from ∂E/∂y, and set the gradients of the parameters.
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
+        """Return the gradient of each input in the last batch from ∂E/∂y; set those of the parameters.
 
-        Where `needs_dx` is false (the first layer in training) the result may be empty.
+        Where `needs_dx` is false (in training, of what reads the network's input) they may be empty.
         """
 
     @abstractmethod
@@ -216,6 +245,29 @@ class Layer(ABC):
     @abstractmethod
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients' listings with their arguments, in the order they run."""
+
+    def take(self, count: int) -> None:
+        """Be told how many inputs there are.
+
+        Raises
+        ------
+        ShapeError
+            If there are too many, or too few.
+        """
+        if count != 1:
+            raise ShapeError(
+                tr("{layer}: takes one input, but is given {count}.", layer=self.name, count=count)
+            )
+
+    def address(self, name: str) -> str:
+        """Return where the network keeps what this layer's listings name so: ``x``, ``dw``, ``switch``."""
+        return self.addresses.get(name, f"{self.name}.{name}")
+
+    def _port(self, name: str, role: Role, placement: Placement | None) -> Port:
+        has_gradients = (*self.input_names, *self.parameter_shapes, "y")
+        symbol = next((of for of in has_gradients if name == f"d{of}"), "")
+        gradient_of = self.address(symbol) if symbol else ""
+        return Port(self.address(name), role, raised(symbol or name), gradient_of, placement=placement)
 
     def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the same with the input gradient scattered, where a layer can show both views of it."""
@@ -237,6 +289,13 @@ class Layer(ABC):
     ) -> Call:
         """Return a Call of this layer whose main result is `result`, ``y`` or one of the gradients."""
         forward = result == "y"
+        roles: dict[str, Role] = {
+            name: "parameter" if name in self.parameter_shapes else "source"
+            for name, value in given.items()
+            if np.ndim(value)
+        }
+        roles |= {name: "result" if name == result else "auxiliary" for name in writes}
+        placed = placements or {}
         return Call(
             name=self.name if forward else f"{self.name}.{result}",
             layer=self.name,
@@ -247,9 +306,14 @@ class Layer(ABC):
             linear_in="dy" if linear else "",
             linear=linear,
             extremes=extremes,
-            placements=placements or {},
+            ports={name: self._port(name, role, placed.get(name)) for name, role in roles.items()},
             view=view,
         )
+
+
+def raised(name: str) -> str:
+    """Write the number of one of several inputs, x1 and x2, raised: lowered, it would be an index."""
+    return name.translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def extremes_of_sums(additions: Iterable[tuple[Array, Array]]) -> tuple[float, float]:

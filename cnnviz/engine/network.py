@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+from msgspec.structs import replace
 
 from cnnviz.engine.layer import (
     Array,
@@ -14,15 +15,19 @@ from cnnviz.engine.layer import (
     Parameter,
     Shape,
     Value,
+    raised,
     require_column,
     require_finite,
     require_shape,
     require_some,
     shape_text,
 )
+from cnnviz.engine.layers.joining import numbered, sum_call, sum_of
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.optim import Memory, Optimiser
+from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
+from cnnviz.engine.wiring import INPUT, gradients_of, in_order, inputs_of, unread
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
@@ -32,8 +37,9 @@ class Network:
 
     Parameters
     ----------
-    layers : Sequence[tuple[str, Layer]]
-        Names and layers.
+    layers : Sequence[tuple[str, Layer] | tuple[str, Layer, Sequence[str]]]
+        Names and layers, with the names of those that a layer takes its inputs from: ``input`` is what goes
+        into the network. Where nothing is said, it is the layer before.
     input_shape : Shape
         The shape of one sample: (channels, height, width), or (inputs,).
     loss : Loss, optional
@@ -42,37 +48,102 @@ class Network:
         Without it nothing is updated.
     fixed : Collection[str]
         Parameters that are not updated, ``fc.b`` for instance.
+    outputs : Collection[str]
+        Layers besides the last one that no layer need read.
 
     Raises
     ------
     CnnvizError
-        If a name is used twice, or the loss needs another last layer.
+        If a name is used twice or not known, if layers feed each other in a circle or nothing reads one, or
+        if the loss needs another last layer.
     ShapeError
         If a layer does not fit what the one before it puts out.
     """
 
     def __init__(
         self,
-        layers: Sequence[tuple[str, Layer]],
+        layers: Sequence[tuple[str, Layer] | tuple[str, Layer, Sequence[str]]],
         input_shape: Shape,
         loss: Loss | None = None,
         optimiser: Optimiser | None = None,
         fixed: Collection[str] = (),
+        outputs: Collection[str] = (),
     ) -> None:
-        self.layers = [layer for _, layer in layers]
+        self.layers = [layer for _, layer, *_ in layers]
         self.input_shape, self.loss, self.optimiser = tuple(input_shape), loss, optimiser
         self.fixed = frozenset(fixed)
-        for name, layer in layers:
+        for name, layer, *_ in layers:
             layer.name = name
         self._check_names()
+        self.inputs = inputs_of((name, of[0] if of else None) for name, _, *of in layers)
+        self.outputs = tuple(outputs)
+        self._check_outputs(layers[-1][0])
+        self.layers = self._in_order(layers[-1][0])
         require_some(tr("input"), self.input_shape)
-        self.shapes = [self.input_shape]
+        self.shapes: dict[str, Shape] = {INPUT: self.input_shape}
         for layer in self.layers:
-            self.shapes.append(layer.output_shape(self.shapes[-1]))
+            shapes = [self.shapes[name] for name in self.inputs[layer.name]]
+            layer.take(len(shapes))
+            self.shapes[layer.name] = layer.output_shape(*shapes)
         self._check_loss()
+        self.gradients = gradients_of(
+            [layer.name for layer in self.layers],
+            self.inputs,
+            {layer.name: layer.input_names for layer in self.layers},
+            self.layers[-1].name,
+            self._is_joined,
+        )
+        self._give_addresses()
         self._check_fixed()
         self.iteration = 1
         self.memory: dict[str, Memory] = {}
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one sample of what the last layer puts out."""
+        return self.shapes[self.layers[-1].name]
+
+    def layer(self, name: str) -> Layer:
+        """Return the layer of this name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+    def _in_order(self, last: str) -> list[Layer]:
+        """Return the layers in the order they compute: the one that the loss reads comes last."""
+        names = in_order(self.inputs)
+        return [self.layer(name) for name in (*(name for name in names if name != last), last)]
+
+    def _give_addresses(self) -> None:
+        """Tell each layer where the network keeps its inputs and the gradient of its output."""
+        for layer in self.layers:
+            inputs = zip(layer.input_names, self.inputs[layer.name], strict=True)
+            layer.addresses = {name: f"{source}.y" for name, source in inputs}
+            parts = self.gradients.get(layer.name, ())
+            if len(parts) == 1 and (self.loss is not None or layer is not self.layers[-1]):
+                layer.addresses["dy"] = parts[0]
+
+    @property
+    def _is_joined(self) -> bool:
+        """Whether the loss gives the gradient of what goes into the last layer, not of what comes out."""
+        return bool(self.loss and self.loss.follows)
+
+    def _check_outputs(self, last: str) -> None:
+        reader = next((name for name, sources in self.inputs.items() if last in sources), None)
+        if reader is not None:
+            raise CnnvizError(
+                tr(
+                    "{layer}: it is the last layer, whose output is the network's, but {reader} reads it.",
+                    layer=last,
+                    reader=reader,
+                )
+            )
+        for name in unread(self.inputs):
+            if name not in (last, *self.outputs):
+                raise CnnvizError(
+                    tr(
+                        "{layer}: no layer reads it; let one read it, take it out, or name it under outputs.",
+                        layer=name,
+                    )
+                )
 
     def _check_names(self) -> None:
         seen: set[str] = set()
@@ -107,8 +178,8 @@ class Network:
                     found=last.kind,
                 )
             )
-        if len(self.shapes[-1]) != 3 or self.loss.map_listings is None:
-            require_column("loss", self.shapes[-1])
+        if len(self.output_shape) != 3 or self.loss.map_listings is None:
+            require_column("loss", self.output_shape)
 
     def _check_fixed(self) -> None:
         known = [f"{layer.name}.{name}" for layer, name, _ in self.parameters()]
@@ -129,9 +200,9 @@ class Network:
                 yield layer, name, parameter
 
     def moving(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield the parameters that updates move, ``fc.w`` for instance."""
+        """Yield the parameters that updates move, ``fc.w`` for instance: those that the loss depends on."""
         for layer, name, parameter in self.parameters():
-            if f"{layer.name}.{name}" not in self.fixed:
+            if f"{layer.name}.{name}" not in self.fixed and layer.name in self.gradients:
                 yield f"{layer.name}.{name}", parameter
 
     def initialise(self, seed: int = 0) -> None:
@@ -189,25 +260,56 @@ class Network:
 
     def forward(self, x: Array) -> Array:
         """Compute the outputs of a batch, ``(N, …)``."""
+        return self._forward(x)[self.layers[-1].name]
+
+    def _forward(self, x: Array) -> dict[str, Array]:
+        """Compute the output of every layer for a batch, by the layer's name."""
         self._check_shape(x.shape[1:])
+        outputs = {INPUT: x}
         for layer in self.layers:
-            x = layer.forward(x)
-        return x
+            outputs[layer.name] = layer.forward(*(outputs[name] for name in self.inputs[layer.name]))
+        return outputs
 
     def backward(self, dy: Array) -> None:
         """Set the gradients of all parameters from the loss's gradient, for the batch last gone forward."""
-        for layer in reversed(self._layers_below_loss()):
-            dy = layer.backward(dy, needs_dx=layer is not self.layers[0])
+        self._backward(dy, every=False)
+
+    def _backward(self, dy: Array, every: bool = True) -> dict[str, Array]:
+        """Go back from the loss's gradient; return all gradients of outputs and inputs, by their addresses.
+
+        Parameters
+        ----------
+        every : bool
+            Whether those of the network's input are wanted, too.
+        """
+        last = self.layers[-1]
+        begun = f"{last.name}.d{last.input_names[0]}" if self._is_joined else last.address("dy")
+        found = {begun: dy}
+        for layer in reversed(self.layers):
+            name = layer.name
+            if name not in self.gradients or (layer is last and self._is_joined):
+                continue
+            found[f"{name}.dy"] = self._arrived(name, found)
+            needed = every or set(self.inputs[name]) != {INPUT}
+            made = layer.backward(found[f"{name}.dy"], needed)
+            found |= {f"{name}.d{own}": part for own, part in zip(layer.input_names, made, strict=True)}
+        if every and len(self.gradients.get(INPUT, ())) > 1:
+            found[f"{INPUT}.dy"] = self._arrived(INPUT, found)
+        return found
+
+    def _arrived(self, name: str, found: Mapping[str, Array]) -> Array:
+        """Return the gradient of a layer's output: the sum of what comes back from all that read it."""
+        if self.loss is None and name == self.layers[-1].name:
+            return found[f"{name}.dy"]
+        return sum_of([found[part] for part in self.gradients[name]])
 
     def train_step(self, x: Array, t: Array) -> float:
         """Move the parameters by one step on a batch, and return its mean loss."""
         if self.loss is None or self.optimiser is None:
             raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
         require_some(tr("input"), x.shape)
-        self._check_shape(x.shape[1:])
-        for layer in self.layers[:-1]:
-            x = layer.forward(x)
-        y = self.layers[-1].forward(x)
+        outputs = self._forward(x)
+        y, scores = outputs[self.layers[-1].name], outputs[self.inputs[self.layers[-1].name][0]]
         t = np.asarray(t, y.dtype)
         require_shape("loss", "t", t, y.shape)
         self.backward(self.loss.gradient(y, t) / len(x))
@@ -217,7 +319,7 @@ class Network:
                 parameter.value, parameter.grad, memory, self.iteration
             )
         self.iteration += 1
-        return float(self.loss.value(y, t, x).mean())
+        return float(self.loss.value(y, t, scores).mean())
 
     def run(self, x: Array, t: Array | None = None, dy: Array | None = None) -> Tape:
         """Run one iteration on one sample: forward, loss, backward, update; nothing in the network moves.
@@ -251,13 +353,13 @@ class Network:
             y = self._run_forward(arrays, x[None])
             if self.loss is not None and t is not None:
                 t = np.array(t, dtype=np.float64)
-                require_shape("loss", "t", t, self.shapes[-1])
+                require_shape("loss", "t", t, self.output_shape)
                 require_finite("loss", "t", t)
                 self._run_back(arrays, self._run_loss(arrays, y, t))
                 self._run_update(arrays)
             elif dy is not None:
                 dy = np.array(dy, dtype=np.float64)
-                require_shape("output", "dy", dy, self.shapes[-1])
+                require_shape("output", "dy", dy, self.output_shape)
                 require_finite("output", "dy", dy)
                 self._run_back(arrays, dy[None])
                 self._run_update(arrays)
@@ -276,32 +378,29 @@ class Network:
                 layer.parameters = parameters
 
     def _run_forward(self, arrays: dict[str, Array], batch: Array) -> Array:
+        outputs = self._forward(batch)
+        arrays |= {f"{name}.y": values[0] for name, values in outputs.items()}
         for layer in self.layers:
-            arrays |= {f"{layer.name}.{name}": values.value for name, values in layer.parameters.items()}
-            arrays[f"{layer.name}.x"] = batch[0]
-            batch = layer.forward(batch)
-            arrays[f"{layer.name}.y"] = batch[0]
-            arrays |= {f"{layer.name}.{name}": values[0] for name, values in layer.extras.items()}
-        return batch
+            own = {**{name: p.value for name, p in layer.parameters.items()}}
+            own |= {name: values[0] for name, values in layer.extras.items()}
+            own |= {name: arrays[layer.address(name)] for name in layer.input_names}
+            arrays |= {f"{layer.name}.{name}": values for name, values in own.items()}
+        return outputs[self.layers[-1].name]
 
     def _run_loss(self, arrays: dict[str, Array], y: Array, t: Array) -> Array:
         """Compute the loss, and return the gradient that it starts the way back with."""
         assert self.loss is not None
-        x = arrays[f"{self.layers[-1].name}.x"]
+        x = arrays[self.layers[-1].address(self.layers[-1].input_names[0])]
         value = np.asarray(self.loss.value(y, t[None], x[None])[0])
         arrays |= {"loss.y": y[0], "loss.t": t, "loss.value": value}
-        dy = self.loss.gradient(y, t[None])
-        arrays[f"{self.layers[-1].name}.dx" if self.loss.follows else "loss.dy"] = dy[0]
-        return dy
+        return self.loss.gradient(y, t[None])
 
     def _run_back(self, arrays: dict[str, Array], dy: Array) -> None:
-        for layer in reversed(self._layers_below_loss()):
-            arrays[f"{layer.name}.dy"] = dy[0]
-            dy = layer.backward(dy)
-            arrays[f"{layer.name}.dx"] = dy[0]
-            arrays |= {
-                f"{layer.name}.d{name}": parameter.grad for name, parameter in layer.parameters.items()
-            }
+        arrays |= {address: values[0] for address, values in self._backward(dy).items()}
+        for layer in self.layers:
+            if f"{layer.name}.dy" in arrays:
+                gradients = {f"{layer.name}.d{name}": p.grad for name, p in layer.parameters.items()}
+                arrays |= gradients
 
     def _run_update(self, arrays: dict[str, Array]) -> None:
         if self.optimiser is None:
@@ -322,21 +421,53 @@ class Network:
             In which of the two views convolutions compute ∂E/∂x.
         """
         calls = [layer.forward_call(tape.of(layer.name)) for layer in self.layers]
-        last = self.layers[-1].name
+        last = self.layers[-1]
         if self.loss is not None and "loss.value" in tape:
-            y, t = tape["loss.y"], tape["loss.t"]
-            gradient = tape[f"{last}.dx" if self.loss.follows else "loss.dy"]
-            calls.append(self.loss.value_call(y, t, tape[f"{last}.x"], tape["loss.value"]))
-            calls.append(self.loss.gradient_call(y, t, gradient, last))
-        elif f"{last}.dy" not in tape:
+            calls += self._loss_calls(tape, self.loss)
+        elif f"{last.name}.dy" not in tape:
             return calls
-        for layer in reversed(self._layers_below_loss()):
-            arrays = tape.of(layer.name)
-            scattered = input_gradient == "scattered"
+        for layer in reversed(self.layers):
+            if f"{layer.name}.dy" not in tape:
+                continue
+            calls += self._sum_calls(layer.name, tape)
+            arrays, scattered = tape.of(layer.name), input_gradient == "scattered"
             calls += layer.scattered_calls(arrays) if scattered else layer.backward_calls(arrays)
+        calls += self._sum_calls(INPUT, tape)
         if self.optimiser is not None:
             calls += [self._update_call(key, tape, self.optimiser) for key, _ in self.moving()]
         return calls
+
+    def _loss_calls(self, tape: Tape, loss: Loss) -> list[Call]:
+        last, (source, *_) = self.layers[-1], self.layers[-1].input_names
+        y, t, x = tape["loss.y"], tape["loss.t"], last.address(source)
+        gradient = tape[f"{last.name}.d{source}" if self._is_joined else "loss.dy"]
+        value = loss.value_call(y, t, tape[x], tape["loss.value"])
+        ports = {
+            "y": Port(f"{last.name}.y", "source", "y"),
+            "x": Port(x, "source", "x"),
+            "t": Port("loss.t", "target", "t"),
+            "E": Port("loss.value", "result", "E"),
+            "dy": Port("loss.dy", "result", "y", gradient_of=f"{last.name}.y"),
+            "dx": Port(f"{last.name}.dx", "result", "x", gradient_of=x),
+        }
+        made = (value, loss.gradient_call(y, t, gradient, last.name))
+        return [replace(call, ports={name: ports[name] for name in ports if call.has(name)}) for call in made]
+
+    def _sum_calls(self, name: str, tape: Tape) -> list[Call]:
+        """Return the sum of the gradients that come back to a layer's output, if there are several."""
+        parts = self.gradients.get(name, ())
+        if len(parts) < 2 or f"{name}.dy" not in tape:
+            return []
+        names = numbered("dy", len(parts))
+        made = sum_call(
+            name, {own: tape[part] for own, part in zip(names, parts, strict=True)}, tape[f"{name}.dy"]
+        )
+        of = f"{name}.y"
+        ports = {
+            own: Port(part, "source", raised(own.removeprefix("d")), of)
+            for own, part in zip(names, parts, strict=True)
+        }
+        return [replace(made, ports={**ports, "dy": Port(f"{name}.dy", "result", "y", of)})]
 
     def _update_call(self, key: str, tape: Tape, optimiser: Optimiser) -> Call:
         layer, _, name = key.partition(".")
@@ -351,6 +482,14 @@ class Network:
             writes={part: tape[f"{key}_{part}_new"].reshape(-1) for part in kept}
             | {"w": tape[f"{key}_new"].reshape(-1)},
             before={part: tape[f"{key}_{part}"].reshape(-1) for part in kept} | {"w": tape[key].reshape(-1)},
+            ports={
+                "w": Port(f"{key}_new", "result", "w", before=key),
+                "dw": Port(f"{layer}.d{name}", "source", "w", gradient_of=key),
+                **{
+                    part: Port(f"{key}_{part}_new", "auxiliary", part, before=f"{key}_{part}")
+                    for part in kept
+                },
+            },
         )
 
     def _memory_of(self, key: str, w: Array) -> Memory:
@@ -361,9 +500,6 @@ class Network:
         if kept.keys() != start.keys():
             return start
         return {part: values.astype(w.dtype, copy=False) for part, values in kept.items()}
-
-    def _layers_below_loss(self) -> list[Layer]:
-        return self.layers[:-1] if self.loss and self.loss.follows else self.layers
 
 
 def _in_precision(parameters: Mapping[str, Parameter], dtype: type[np.floating]) -> dict[str, Parameter]:

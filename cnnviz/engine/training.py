@@ -245,7 +245,7 @@ class Run:
         if not turn or iteration in self.accuracies or not len(self.held_out):
             return
         network, right = self.network_at(iteration), 0
-        numbers = sum(prod(shape) for shape in network.shapes)
+        numbers = sum(prod(shape) for shape in network.shapes.values())
         at_once = max(1, min(_AT_ONCE, _NUMBERS_AT_ONCE // numbers))
         for start in range(0, len(self.held_out), at_once):
             samples = [self._sample(int(k)) for k in self.held_out[start : start + at_once]]

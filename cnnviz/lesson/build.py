@@ -246,7 +246,7 @@ def target_of(network: Network, samples: Samples, index: int) -> Array | None:
     """Return what the network should make of a sample; None if nobody says."""
     if samples.labels is None or network.loss is None:
         return None if samples.targets is None else np.asarray(samples.targets[index], dtype=np.float64)
-    label, outputs = int(samples.labels[index]), network.shapes[-1]
+    label, outputs = int(samples.labels[index]), network.output_shape
     return np.full(1, float(label)) if outputs == (1,) else (np.arange(outputs[0]) == label).astype(float)
 
 
@@ -268,7 +268,7 @@ def build_run(training: TrainingPart, network: Network, samples: Samples) -> Run
 
 def _with_classes(samples: Samples, described: LessonFile, network: Network) -> Samples:
     """Check labels and target against what the network puts out, and name the classes."""
-    outputs = network.shapes[-1]
+    outputs = network.output_shape
     if samples.labels is None:
         name = f"{described.input.images}: targets" if described.input.images else "input.target"
         if samples.targets is not None:

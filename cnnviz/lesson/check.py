@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from cnnviz.engine.expression import read_typed
+from cnnviz.engine.wiring import INPUT
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.bounds import MOST_EXPRESSIONS
 from cnnviz.lesson.network import build_layers
@@ -44,9 +45,11 @@ def _misfits(lesson: LessonFile, faults: Sequence[str]) -> list[str]:
 
     if not (is_right("input.shape") and lesson.input and lesson.layers):
         return []
-    parts = takewhile(lambda k: is_right(f"layers[{k}]"), range(len(lesson.layers)))
+    right = list(takewhile(lambda k: is_right(f"layers[{k}]"), range(len(lesson.layers))))
+    parts = [lesson.layers[k] for k in right]
+    names = {INPUT, *(part.name for part in parts)}
     try:
-        build_layers([lesson.layers[k] for k in parts], lesson.input.shape)
+        build_layers(list(takewhile(lambda part: names.issuperset(part.inputs), parts)), lesson.input.shape)
     except CnnvizError as error:
         return [str(error)]
     return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import prod
 from pathlib import Path
 
@@ -27,9 +26,10 @@ def read_letters(path: Path, described: LessonFile, network: Network) -> dict[st
     """
     faults: list[str] = []
     found: dict[str, tuple[str, ...]] = {}
-    for layer, (before, after) in zip(network.layers, pairwise(network.shapes), strict=True):
-        parameters = {name: parameter.value.shape for name, parameter in layer.parameters.items()}
-        shapes = {"x": before, **parameters, "y": after}
+    for layer in network.layers:
+        inputs = zip(layer.input_names, network.inputs[layer.name], strict=True)
+        shapes = {name: network.shapes[source] for name, source in inputs}
+        shapes |= {**layer.parameter_shapes, "y": network.shapes[layer.name]}
         taken: dict[str, str] = {}
         for array, text in described.letters.get(layer.name, {}).items():
             place, row = f"letters.{layer.name}.{array}", tuple(text.split())

@@ -12,6 +12,7 @@ import numpy as np
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
 from cnnviz.engine.layer import Cost, Layer, Shape
 from cnnviz.engine.network import Network
+from cnnviz.engine.wiring import INPUT, in_order, inputs_of
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.bounds import MOST_NUMBERS, MOST_WORK, PER_MEMORY, PER_PARAMETER
 from cnnviz.lesson.tables import LayerPart, LessonFile
@@ -35,11 +36,14 @@ def build_network(described: LessonFile) -> Network:
         LOSSES[loss.kind].make(**loss.arguments) if loss else None,
         optimiser,
         given.fixed if given else (),
+        described.outputs,
     )
 
 
-def build_layers(parts: Sequence[LayerPart], shape: Shape, remembers: int = 0) -> list[tuple[str, Layer]]:
-    """Make layers, the first of which sees inputs of a shape; their parameters are not made yet.
+def build_layers(
+    parts: Sequence[LayerPart], shape: Shape, remembers: int = 0
+) -> list[tuple[str, Layer, tuple[str, ...]]]:
+    """Make layers for a network's input of a shape; their parameters are not made yet.
 
     Parameters
     ----------
@@ -49,32 +53,38 @@ def build_layers(parts: Sequence[LayerPart], shape: Shape, remembers: int = 0) -
     Raises
     ------
     CnnvizError
-        If one does not fit, or an iteration with it would take too much memory or time.
+        If one does not fit or reads what is not there, or an iteration with it would take too much memory or
+        time.
     """
     taken = Cost(prod(shape), 0)
-    layers: list[tuple[str, Layer]] = []
-    for part in parts:
-        layer = _make_layer(part, shape)
-        with_it = _with(taken, layer, shape, remembers)
+    by_name = {part.name: part for part in parts}
+    inputs = inputs_of((part.name, part.inputs) for part in parts)
+    shapes: dict[str, Shape] = {INPUT: shape}
+    layers: dict[str, Layer] = {}
+    for name in in_order(inputs):
+        part, given = by_name[name], [shapes[source] for source in inputs[name]]
+        layer = _make_layer(part, given)
+        with_it = _with(taken, layer, given, remembers)
         if not _fits(with_it):
-            raise _too_large(part, shape, taken, with_it, remembers)
-        taken, shape = with_it, layer.output_shape(shape)
-        layers.append((part.name, layer))
-    return layers
+            raise _too_large(part, given, taken, with_it, remembers)
+        taken, shapes[name] = with_it, layer.output_shape(*given)
+        layers[name] = layer
+    return [(name, layers[name], inputs[name]) for name in inputs]
 
 
-def _make_layer(part: LayerPart, shape: Shape, **changed: int) -> Layer:
+def _make_layer(part: LayerPart, shapes: Sequence[Shape], **changed: int) -> Layer:
     entry = LAYERS[part.kind]
-    filled = {entry.filled: shape[0]} if entry.filled and shape else {}
+    filled = {entry.filled: shapes[0][0]} if entry.filled and shapes[0] else {}
     layer = entry.make(**(filled | dict(part.arguments) | changed))
     layer.name = part.name
+    layer.take(len(shapes))
     return layer
 
 
-def _with(taken: Cost, layer: Layer, shape: Shape, remembers: int) -> Cost:
+def _with(taken: Cost, layer: Layer, shapes: Sequence[Shape], remembers: int) -> Cost:
     """Return what an iteration takes with one more layer."""
-    layer.output_shape(shape)  # which says what does not fit
-    own = layer.cost(shape)
+    layer.output_shape(*shapes)  # which says what does not fit
+    own = layer.cost(*shapes)
     parameters = sum(map(prod, layer.parameter_shapes.values()))
     numbers = own.numbers + parameters * (PER_PARAMETER + PER_MEMORY * remembers)
     return Cost(taken.numbers + numbers, taken.work + own.work + 4 * parameters)
@@ -84,7 +94,9 @@ def _fits(taken: Cost) -> bool:
     return taken.numbers <= MOST_NUMBERS and taken.work <= MOST_WORK
 
 
-def _too_large(part: LayerPart, shape: Shape, taken: Cost, with_it: Cost, remembers: int) -> CnnvizError:
+def _too_large(
+    part: LayerPart, shapes: Sequence[Shape], taken: Cost, with_it: Cost, remembers: int
+) -> CnnvizError:
     if with_it.numbers > MOST_NUMBERS:
         said = tr("{layer}: with it, an iteration takes {found:,} MB; {most:,} MB are the most; {fits}")
         found, most = with_it.numbers * 8 // 10**6, MOST_NUMBERS * 8 // 10**6
@@ -94,15 +106,15 @@ def _too_large(part: LayerPart, shape: Shape, taken: Cost, with_it: Cost, rememb
             "{fits}"
         )
         found, most = with_it.work // 10**6, MOST_WORK // 10**6
-    fits = _what_fits(part, shape, taken, remembers)
+    fits = _what_fits(part, shapes, taken, remembers)
     return CnnvizError(said.format(layer=part.name, found=found, most=most, fits=fits))
 
 
-def _what_fits(part: LayerPart, shape: Shape, taken: Cost, remembers: int) -> str:
+def _what_fits(part: LayerPart, shapes: Sequence[Shape], taken: Cost, remembers: int) -> str:
     """Say how many channels or neurons fit; where not even one does, or there are none, what else to do."""
 
     def is_too_much(name: str, count: int) -> bool:
-        return not _fits(_with(taken, _make_layer(part, shape, **{name: count}), shape, remembers))
+        return not _fits(_with(taken, _make_layer(part, shapes, **{name: count}), shapes, remembers))
 
     for name in ("out_channels", "neurons"):
         if name in part.arguments:

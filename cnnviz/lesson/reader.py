@@ -190,11 +190,12 @@ def _columns(table: type[Struct]) -> tuple[Column, ...]:
 
 
 def _own_columns(part: type[Part]) -> list[Column]:
-    return (
-        [Column("name", Name)]
-        if part is LayerPart
-        else ([Column("fixed", tuple[str, ...], ())] if part is OptimiserPart else [])
-    )
+    """Return what a table may have besides the arguments of its kind."""
+    own = {
+        LayerPart: [Column("name", Name), Column("inputs", tuple[Name, ...], ())],
+        OptimiserPart: [Column("fixed", tuple[str, ...], ())],
+    }
+    return own.get(part, [])
 
 
 @cache

@@ -61,9 +61,10 @@ class OptimiserPart(Part, frozen=True):
 
 
 class LayerPart(Part, frozen=True):
-    """One of the tables ``[[layers]]``; it also has a name."""
+    """One of the tables ``[[layers]]``; it also has a name, and may say which layers it reads."""
 
     name: str
+    inputs: tuple[str, ...] = ()
 
 
 class InputPart(Struct, frozen=True):
@@ -287,6 +288,8 @@ class LessonFile(Struct, frozen=True):
         The view of convolutions' input gradients that it begins with: ``gathered`` or ``scattered``.
     symbols : dict[str, str]
         What formulas call arrays: ``input``, a layer's name for its output, ``conv.w`` for a parameter.
+    outputs : tuple[str, ...]
+        Layers besides the last that no layer need read.
     """
 
     title: Text
@@ -303,6 +306,7 @@ class LessonFile(Struct, frozen=True):
     stops: Stops = ()
     input_gradient: View = VIEWS[0]
     symbols: dict[str, Text] = field(default_factory=dict)
+    outputs: tuple[Name, ...] = ()
 
 
 AnyFile = LessonFile | ExpressionFile | PicturesFile | DescentFile

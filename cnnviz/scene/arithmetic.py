@@ -129,7 +129,7 @@ def _ahead(moment: Moment) -> tuple[Run, ...]:
     sentence = said.ahead_of_one if many == 1 and said.ahead_of_one else said.ahead
     texts = tr(sentence, terms=many).split("`")
     return tuple(
-        Run(symbol(text), role_of(operation, text), True) if k % 2 else Run(text)
+        Run(symbol(operation, text), role_of(operation, text), True) if k % 2 else Run(text)
         for k, text in enumerate(texts)
         if text
     )

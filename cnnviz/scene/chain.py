@@ -6,7 +6,7 @@ factors have the shapes that NumPy multiplies from left to right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Shape
+from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.marks import Palette
 from cnnviz.scene.moment import are_pixels
 from cnnviz.text import tr
@@ -75,31 +76,22 @@ def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
 
     The first operation going backward has none: it computes the first factor itself, where that is not given.
     """
-    forward = [other for other in program.operations if other.phase == "forward"]
-    backward = [other for other in program.operations if other.phase == "backward"]
-    first = backward[0]
-    given = first.layer != "loss" and "dy" in first.call.given  # and there is no loss
-    if operation is first and not given:
+    way = _way_from_loss(program, operation)
+    first, array = way[0]
+    if operation is first and array in first.call.writes:
         return ()
-    layers = [other.layer for other in forward]
-    # Where the loss and the last layer are taken together, the first factor is that layer's input gradient.
-    top = len(forward) - (1 if first.layer == "loss" or given else 2)
-    here = layers.index(operation.layer)
-    array, values = ("dy", _array(first, "dy")) if given else next(iter(first.call.writes.items()))
-    name = f"∂E/∂{_output(program, layers, top)}"
-    values = as_row(values)
+    port, values = first.call.port(array), as_row(_array(first, array))
+    name = f"∂E/∂{_output(program, port.gradient_of)}"
     factors = [Factor("", name, values, values.shape, "", "gradient", first.name, array)]
-    for k in range(top, here - 1, -1):
-        taken = operation if k == here else _input_gradient(backward, layers[k])
-        array = next(iter(taken.call.writes))
-        sign, values, note = _local(program, forward[k], taken, array)
-        below = _named(program, layers, k, array)
-        name = f"∂{_output(program, layers, k)}/∂{below}" if values.size or sign != "→" else ""
-        pixels = k == 0 and array == "dw" and are_pixels(values)
-        shape = values.shape if values.size else np.shape(_array(forward[k], "x")) if sign == "→" else (0,)
+    for taken, array in way[1:]:
+        forward, port = _forward_of(program, taken), taken.call.port(array)
+        sign, values, note = _local(program, forward, taken, array)
+        above = _output(program, f"{forward.layer}.y")
+        name = f"∂{above}/∂{_output(program, port.gradient_of)}" if values.size or sign != "→" else ""
+        own = _multiplied(forward, taken, array)
+        pixels = bool(own) and taken.call.port(own).node == INPUT and are_pixels(values)
+        shape = values.shape if values.size else taken.call.own_shape(array) if sign == "→" else (0,)
         palette: Palette = "pixel" if pixels else "value"
-        taken_from = {"dx": "w", "dw": "x"}.get(array, "")
-        own = taken_from if taken_from in taken.call.given else ""
         factors.append(Factor(sign, name, values, shape, note, palette, taken.name, own))
     return tuple(factors)
 
@@ -111,30 +103,64 @@ def as_row(values: NDArray[Any]) -> NDArray[Any]:
 
 def result(program: Program, operation: Operation) -> tuple[str, str]:
     """Return the name of the gradient that an operation computes, ``∂E/∂f``, and its array."""
-    layers = [other.layer for other in program.operations if other.phase == "forward"]
     array = next(iter(operation.call.writes))
-    if operation.layer == "loss":
-        return f"∂E/∂{_output(program, layers, len(layers) - 1)}", array
-    return f"∂E/∂{_named(program, layers, layers.index(operation.layer), array)}", array
+    return f"∂E/∂{_output(program, operation.call.port(array).gradient_of)}", array
 
 
-def _output(program: Program, layers: Sequence[str], k: int) -> str:
-    """Return what a layer's output is called: the network's input, if there is no such layer."""
-    if k < 0:
-        return program.symbols.get("input", tr("input"))
-    return program.symbols.get(layers[k], layers[k])
+def _way_from_loss(program: Program, operation: Operation) -> list[tuple[Operation, str]]:
+    """Return the operations that take a gradient from the loss to one of them, with the array they make.
+
+    The first is the one that makes a gradient without reading any, or, with the array that it reads, the one
+    that is given its first. Where gradients were added up, it goes on with the first of them.
+    """
+    way = [(operation, next(iter(operation.call.writes)))]
+    while True:
+        taken = way[-1][0]
+        read = next((name for name in taken.tree.parameters if _is_gradient(taken, name)), None)
+        if read is None:
+            break
+        made = program.producer(taken.call.port(read).address)
+        if made is None:
+            way.append((taken, read))
+            break
+        way.append(made)
+    sums = [step for step in way if not _adds_gradients(*step)]
+    return sums[::-1]
 
 
-def _named(program: Program, layers: Sequence[str], k: int, gradient: str) -> str:
-    """Return what the gradient of a layer is taken of: its input, or one of its parameters."""
-    if gradient == "dx":
-        return _output(program, layers, k - 1)
-    parameter = gradient.removeprefix("d")
-    return program.symbols.get(f"{layers[k]}.{parameter}", parameter)
+def _multiplied(forward: Operation, gradient: Operation, array: str) -> str:
+    """Return which array a gradient is multiplied by, if it is one that is given; else nothing."""
+    call, arrays = gradient.call, gradient.tree.arrays
+    of_parameter = forward.call.port(call.port(array).symbol).role == "parameter"
+    wanted = "source" if of_parameter else "parameter"
+    names = [name for name in call.given if name in arrays and not _is_gradient(gradient, name)]
+    return next((name for name in names if call.port(name).role == wanted), "")
 
 
-def _input_gradient(backward: Sequence[Operation], layer: str) -> Operation:
-    return next(other for other in backward if other.layer == layer and "dx" in other.call.writes)
+def _is_gradient(operation: Operation, name: str) -> bool:
+    call = operation.call
+    return name in operation.tree.arrays and name in call.given and bool(call.port(name).gradient_of)
+
+
+def _adds_gradients(operation: Operation, array: str) -> bool:
+    """Return whether all that an operation does is to add up gradients of one output."""
+    ports = operation.call.ports
+    of = {port.gradient_of for name, port in ports.items() if name in operation.tree.arrays}
+    return array in operation.call.writes and len(of) == 1 and len(ports) > 1
+
+
+def _forward_of(program: Program, gradient: Operation) -> Operation:
+    """Return the operation that a layer goes forward with."""
+    return next(
+        other for other in program.operations if other.layer == gradient.layer and other.phase == "forward"
+    )
+
+
+def _output(program: Program, address: str) -> str:
+    """Return what an array is called: what the lesson says, else the layer or its parameter."""
+    node, _, own = address.partition(".")
+    named = tr("input") if node == INPUT else node if own == "y" else own
+    return program.symbol(address) or named
 
 
 def _local(program: Program, forward: Operation, gradient: Operation, array: str) -> Local:
@@ -142,6 +168,8 @@ def _local(program: Program, forward: Operation, gradient: Operation, array: str
     kind = forward.tree.name.removesuffix("_column")
     if (kind, array) in _LOCALS:
         return _LOCALS[kind, array](program, forward, gradient)
+    if kind in _OF_EVERY_INPUT:
+        return _OF_EVERY_INPUT[kind](program, forward, gradient)
     return "·", np.zeros(0), ""  # of a kind that is not known here: only its name and the sign
 
 
@@ -152,12 +180,11 @@ def _array(operation: Operation, name: str) -> Array:
 
 def _symbols(program: Program, forward: Operation) -> tuple[str, str, str]:
     """Return what a layer's input, weights and output are called in a note."""
-    layers = [other.layer for other in program.operations if other.phase == "forward"]
-    k = layers.index(forward.layer)
+    call = forward.call
     return (
-        program.symbols.get(layers[k - 1] if k else "input", "x"),
-        program.symbols.get(f"{forward.layer}.w", "w"),
-        program.symbols.get(forward.layer, "y"),
+        program.symbol(call.port(next(iter(call.given))).address) or "x",
+        program.symbol(f"{forward.layer}.w") or "w",
+        program.symbol(f"{forward.layer}.y") or "y",
     )
 
 
@@ -239,6 +266,16 @@ def _avg_pool2d(_: Program, forward: Operation, __: Operation) -> Local:
 def _flatten(_: Program, __: Operation, ___: Operation) -> Local:
     return "→", np.zeros(0), tr("as maps")
 
+
+def _own_maps(_: Program, __: Operation, ___: Operation) -> Local:
+    return "→", np.zeros(0), tr("its own maps")
+
+
+# Of layers that treat all their inputs alike.
+_OF_EVERY_INPUT: Mapping[str, Callable[[Program, Operation, Operation], Local]] = {
+    "add": _ones,
+    "concat": _own_maps,
+}
 
 _LOCALS: Mapping[tuple[str, str], Callable[[Program, Operation, Operation], Local]] = {
     ("sigmoid", "dx"): _sigmoid,

@@ -185,7 +185,7 @@ def _odd_badge(at: Moment, box: Box, unit: float) -> list[Rect | Label | Spot]:
         "first {value}: {operation}, {cell}, step {step}",
         value=number(odd.value, 0),
         operation=odd.operation,
-        cell=symbol(odd.array) + cell,
+        cell=symbol(at.program.operation(odd.operation), odd.array) + cell,
         step=count(odd.step),
     )
     size = 17 * unit

@@ -134,7 +134,7 @@ def fitted_cell(box: Box, rows: int, columns: int, unit: float) -> float:
 
 def heading(of: Slice, box: Box, unit: float, text: str, depth: int = 1) -> Label:
     """Return the line over a grid: the array's name in its colour, index, power of ten, and what it is."""
-    name = symbol(of.name)
+    name = symbol(of.operation, of.name)
     if of.prefix:
         name += f"[{', '.join(str(k) for k in of.prefix)}]"
     name += of.look.factor
@@ -238,7 +238,7 @@ def _cells(shown: Plane, box: Box, unit: float, window: tuple[int, int, int, int
     part = np.s_[r : r + rows, c : c + columns]
     values = shown.values[part]
     missing = np.zeros(values.shape, bool) if shown.missing is None else shown.missing[part]
-    placement = of.operation.call.placements.get(of.name)
+    placement = of.operation.call.placement(of.name)
     filler = placement.zeros[part] if placement is not None and placement.zeros.any() else None
     put_in = None if of.name in of.operation.call.writes else filler
     if of.flipped:

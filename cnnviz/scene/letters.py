@@ -81,14 +81,16 @@ class Names(Struct, frozen=True, eq=False, dict=True):
 
     def _letter(self, array: str) -> tuple[str, str]:
         """Return the sign and the letter of an array: ∂ and w of ``dw``; of an update, its parameter's."""
-        letter = array
-        if self.operation.phase == "update" and array in ("w", "dw"):
-            letter = array.replace("w", self._parameter)
-        return ("∂", letter[1:]) if letter in ("dx", "dy", "dw", "db") else ("", _SHORT.get(letter, letter))
+        port = self.operation.call.port(array)
+        letter = port.symbol
+        if self.operation.phase == "update" and self._parameter in (port.before, port.gradient_of):
+            letter = self._parameter.rpartition(".")[2]
+        return ("∂" if port.gradient_of else "", _SHORT.get(letter, letter))
 
-    @cached_property
+    @property
     def _parameter(self) -> str:
-        return self.operation.name.rpartition(".")[2]
+        """The address of the parameter that an update moves."""
+        return self.operation.name
 
     @cached_property
     def _between(self) -> str:
@@ -99,7 +101,7 @@ class Names(Struct, frozen=True, eq=False, dict=True):
 
     def _shape(self, array: str) -> Shape:
         if self.operation.phase == "update":
-            return self.shapes[self._parameter]
+            return self.shapes[self._parameter.rpartition(".")[2]]
         return self.operation.call.own_shape(array)
 
 

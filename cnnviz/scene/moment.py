@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from math import ceil, isfinite, log10
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from cnnviz.engine.layer import Array
+from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.letters import Names, names
 from cnnviz.scene.marks import Palette, Role, Scale
 from cnnviz.scene.memory import remembered
@@ -20,9 +22,6 @@ from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Cells, Operation
 from cnnviz.trace.program import Program, Step
 from cnnviz.trace.state import State
-
-# Variables that Python writes as letters, and the symbols a lecturer writes for gradients.
-SYMBOLS = {"dx": "∂E/∂x", "dy": "∂E/∂y", "dw": "∂E/∂w", "db": "∂E/∂b"}
 
 # Arrays whose numbers are compared have one scale of colours: what is told and the target, a start and its
 # walk; and where numbers are passed on, or means of them, what goes in and what comes out.
@@ -161,22 +160,31 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     def _looks(self) -> dict[str, Look]:
         return {}
 
-    def came_from(self) -> str:
-        """Say where a layer's input comes from."""
-        layer = self.previous_layer()
-        return tr("the network's input") if layer == "input" else tr("input from {layer}", layer=layer)
+    def came_from(self, name: str = "x") -> str:
+        """Say where an array that a layer is given comes from."""
+        source = self.operation.call.port(name).node
+        return tr("the network's input") if source == INPUT else tr("input from {layer}", layer=source)
+
+    def gradient_from(self, name: str = "dy") -> str:
+        """Say where the gradient comes from that a layer is given."""
+        return tr("from {layer}", layer=self.gradient_source(name))
+
+    def gradient_source(self, name: str = "dy") -> str:
+        """Return the layer whose gradient a layer is given, or all whose gradients were added up for it."""
+        made = self.program.producer(self.operation.call.port(name).address)
+        if made is None or made[0] is self.operation:
+            return tr("outside")
+        call = made[0].call
+        if call.port(made[1]).gradient_of != f"{call.layer}.y":
+            return call.layer
+        parts = [call.ports[name] for name in call.given if name in call.ports]
+        return " + ".join(port.node for port in parts)
 
     def called(self, name: str) -> str:
         """Return what the lesson calls an array: ``∂E/∂f`` for ``dw``; empty if it does not say."""
-        own = name.removeprefix("d") if name in SYMBOLS else name
-        if own == "x":
-            key = self.previous_layer()
-        elif own == "y":
-            key = self.operation.layer if self.operation.layer in self.layers else self.layers[-1]
-        else:
-            key = f"{self.operation.layer}.{own}"
-        said = self.program.symbols.get(key, "")
-        return f"∂E/∂{said}" if said and own != name else said
+        port = self.operation.call.port(name)
+        said = self.program.symbol(port.gradient_of or port.before or port.address)
+        return f"∂E/∂{said}" if said and port.gradient_of else said
 
     def titled(self, name: str, text: str) -> str:
         """Return what stands over an array: the lesson's own name for it, if it has one, and what it is."""
@@ -197,24 +205,6 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
             return self.names.cell(name, index)
         return self.text(name, float(self.state.arrays[name][index]))
 
-    def previous_layer(self) -> str:
-        """Return the name of the layer that feeds this one, ``input`` for the first."""
-        layers = self.layers
-        k = layers.index(self.operation.layer) if self.operation.layer in layers else len(layers)
-        return layers[k - 1] if k > 0 else "input"
-
-    def next_layer(self) -> str:
-        """Return the name of the layer that this one feeds, ``loss`` for the last, if there is one."""
-        layers = self.layers
-        k = layers.index(self.operation.layer) if self.operation.layer in layers else len(layers)
-        last = "loss" if any(other.phase == "loss" for other in self.program.operations) else tr("outside")
-        return layers[k + 1] if k + 1 < len(layers) else last
-
-    @property
-    def layers(self) -> list[str]:
-        """The names of the layers in the order they compute."""
-        return self.program.layers
-
 
 def are_pixels(values: Array) -> bool:
     """Return whether an array looks like a picture: maps of values from 0 to 1."""
@@ -225,16 +215,33 @@ def role(operation: Operation, name: str) -> Role:
     """Return what an array is to an operation: ``written``, ``parameter`` or ``source``."""
     if operation.phase == "descent":  # it writes them all, and reads them again
         return {"w": "parameter", "E": "written"}.get(name, "source")
-    if name in operation.call.writes:
-        return "written"
-    if name in ("w", "b", "t") or (name == "dy" and "x" in operation.call.given):
+    port = operation.call.port(name)
+    if port.role == "source" and port.gradient_of and _weighs_another(operation, name):
         return "parameter"
-    return "source"
+    return _ROLES[port.role]
 
 
-def symbol(name: str) -> str:
+def _weighs_another(operation: Operation, name: str) -> bool:
+    """Return whether a gradient stands beside what the layer was given, which has the sources' colour."""
+    ports = [operation.call.port(other) for other in operation.tree.arrays if other != name]
+    return any(
+        port.role == "source" and not port.gradient_of and port.node != operation.layer for port in ports
+    )
+
+
+_ROLES: Mapping[str, Role] = {
+    "source": "source",
+    "parameter": "parameter",
+    "target": "parameter",
+    "result": "written",
+    "auxiliary": "written",
+}
+
+
+def symbol(operation: Operation, name: str) -> str:
     """Return how an array's name is written for readers: ∂E/∂w for ``dw``."""
-    return SYMBOLS.get(name, name)
+    port = operation.call.port(name)
+    return f"∂E/∂{port.symbol}" if port.gradient_of and operation.tree.arrays else name
 
 
 def look(program: Program, operation: Operation, name: str, scale: Scale = "array") -> Look:
@@ -285,12 +292,11 @@ def _is_pixels(program: Program, operation: Operation, name: str) -> bool:
     """Return whether an array is a picture: one that is read, or the one that goes into the network."""
     if "image" in operation.call.given:
         return True
-    first = program.operations[0]
-    return name == "x" and operation.layer == first.layer and are_pixels(final(operation, name))
+    return operation.call.port(name).node == INPUT and are_pixels(final(operation, name))
 
 
 def _palette(operation: Operation, name: str, pixels: bool) -> Palette:
-    return "pixel" if pixels else "gradient" if name.startswith("d") else "value"
+    return "pixel" if pixels else "gradient" if operation.call.port(name).gradient_of else "value"
 
 
 def _alike(operation: Operation, name: str) -> tuple[str, ...]:

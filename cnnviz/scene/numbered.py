@@ -166,7 +166,7 @@ def name_of(operation: Operation, operand: Operand, scope: dict[str, Any]) -> st
     """Return an operand's name as readers know it, with its index."""
     if not operand.index:
         return operand.name
-    return f"{symbol(operand.name)}[{', '.join(str(k) for k in operand.place(scope))}]"
+    return f"{symbol(operation, operand.name)}[{', '.join(str(k) for k in operand.place(scope))}]"
 
 
 def role_of(operation: Operation, name: str) -> str:

@@ -106,7 +106,7 @@ def _written_where(moment: Moment, array: str, index: Index) -> Origin:
 
 def _named(moment: Moment, array: str, index: Index) -> str:
     """Return a cell's name, in letters with what it is called; of what an update replaces, old or new."""
-    name = f"{symbol(array)}[{', '.join(str(k) for k in index)}]"
+    name = f"{symbol(moment.operation, array)}[{', '.join(str(k) for k in index)}]"
     letter = moment.names.cell(array, index) if moment.letters else ""
     if array in moment.operation.call.before:
         is_new = _is_new(moment, array, index)

@@ -97,14 +97,15 @@ def to_latex(formula: str) -> tuple[str, list[tuple[str, ...]]]:
         Colour number k, from 1, is that of what lies in parts [k − 1], the innermost first.
     """
     text = re.sub(r"\\add(?![a-zA-Z])", r"\\;{+}{=}\\;", formula)
-    text = re.sub(r"\\(d?)([a-zA-Z])\{([^{}]*)\}", _cell, text)
+    text = re.sub(r"\\(d?)([a-zA-Z]\d?)\{([^{}]*)\}", _cell, text)
     parts: list[tuple[str, ...]] = []
     return _coloured(text, (), parts), parts
 
 
 def _cell(found: re.Match[str]) -> str:
     gradient, letter, index = found.groups()
-    cell = f"{letter}_{{{index}}}" if index else letter
+    letter_of = f"{letter[0]}^{{({letter[1]})}}" if letter[1:] else letter
+    cell = f"{letter_of}_{{{index}}}" if index else letter_of
     return f"\\part{{{gradient}{letter}}}{{{_gradient(cell) if gradient else cell}}}"
 
 

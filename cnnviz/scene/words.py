@@ -5,7 +5,8 @@ Sentences are whole, in words that a student understands, and name the thing the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
@@ -32,6 +33,8 @@ class Words(Struct, frozen=True):
         computes something already.
     ahead_of_one : str
         The same where a cell has one term, if that is said otherwise.
+    formula_of : Callable or None
+        Where the formulas depend on how many inputs there are: what they are for a call.
     """
 
     title: str
@@ -40,6 +43,7 @@ class Words(Struct, frozen=True):
     variables: Mapping[str, str] = field(default_factory=dict)
     ahead: str = ""
     ahead_of_one: str = ""
+    formula_of: Callable[[Call], tuple[str, ...]] | None = None
 
 
 _MAP = {"c": "channel", "i": "row", "j": "column"}
@@ -47,6 +51,36 @@ _COLUMN = {"n": "number"}
 _KERNEL = {"u": "kernel row", "v": "kernel column"}
 _OUTPUT = {"o": "output map", "i": "row", "j": "column"}
 _WINDOW = {"u": "window row", "v": "window column"}
+
+
+def _cell(call: Call) -> str:
+    return "n" if "N" in call.given or "N_1" in call.given else "c,i,j"
+
+
+def _sum_formula(call: Call) -> tuple[str, ...]:
+    (total,), cell = call.writes, _cell(call)
+    parts = (rf"\{name}{{{cell}}}" for name in call.given if name in call.ports)
+    return (rf"\{total}{{{cell}}} = " + " + ".join(parts),)
+
+
+def _passed_on_formula(call: Call) -> tuple[str, ...]:
+    cell = _cell(call)
+    return tuple(rf"\{name}{{{cell}}} = \dy{{{cell}}}" for name in call.writes)
+
+
+def _behind_formula(call: Call) -> tuple[str, ...]:
+    """Say where the cells of each part lie, behind those of the parts before it."""
+    first, *others = _cell(call).split(",")
+    whole = "dy" if "dy" in call.given else "y"
+    parts = [name for name in (*call.given, *call.writes) if name in call.ports and name != whole]
+    lengths = [name for name in call.given if re.fullmatch(r"[CN]_\d", name)]
+    found = []
+    for k, name in enumerate(parts):
+        own, there = ",".join([first, *others]), ",".join(["+".join([*lengths[:k], first]), *others])
+        sides = rf"\{whole}{{{there}}}", rf"\{name}{{{own}}}"
+        found.append(" = ".join(sides if whole == "y" else sides[::-1]))
+    return tuple(found)
+
 
 WORDS: Mapping[str, Words] = {
     "conv2d": Words(
@@ -211,6 +245,41 @@ WORDS: Mapping[str, Words] = {
         {**_MAP, **_WINDOW},
         ahead="Every `dx` begins at 0; each `dy`, divided by {terms}, will be added to every `dx` of its "
         "window.",
+    ),
+    "add": Words(
+        "",
+        "Add the inputs, cell by cell: what a layer has learnt is added to what went past it.",
+        variables=_MAP,
+        ahead="Each cell of `y` will be the sum of the cells that lie there in the inputs.",
+        formula_of=_sum_formula,
+    ),
+    "add_dx": Words(
+        "gradients of the inputs",
+        "A sum passes the gradient on to each input as it is: one more here is one more there.",
+        variables=_MAP,
+        ahead="Each input's gradient will be the gradient `dy`, unchanged.",
+        formula_of=_passed_on_formula,
+    ),
+    "concat": Words(
+        "",
+        "Put the maps of the inputs behind one another; nothing is computed.",
+        variables=_MAP,
+        ahead="The cells of the inputs will be written to `y`, one input after the other.",
+        formula_of=_behind_formula,
+    ),
+    "concat_dx": Words(
+        "gradients of the inputs",
+        "Each input gets back the gradient of the maps that it gave.",
+        variables=_MAP,
+        ahead="The cells of `dy` will be handed back to the inputs, one input after the other.",
+        formula_of=_behind_formula,
+    ),
+    "sum_of_gradients": Words(
+        "sum of the gradients",
+        "Several layers read this output, and each sends a gradient back: they are added up.",
+        variables=_MAP,
+        ahead="Each cell of `dy` will be the sum of the gradients that lie there.",
+        formula_of=_sum_formula,
     ),
     "flatten": Words(
         "",
@@ -439,6 +508,8 @@ def _of_maps(formula: str) -> str:
 
 
 # The same words for one column as for maps.
+_OF_COLUMNS_TOO = ("relu", "leaky_relu", "sigmoid", "tanh", "add", "concat", "sum_of_gradients")
+
 WORDS = {
     **WORDS,
     **{
@@ -459,9 +530,11 @@ WORDS = {
             tuple(formula.replace("{c,i,j}", "{n}").replace("_{c,i,j}", "_n") for formula in words.formula),
             _COLUMN,
             words.ahead,
+            words.ahead_of_one,
+            words.formula_of,
         )
         for name, words in WORDS.items()
-        if name.removesuffix("_dx") in ("relu", "leaky_relu", "sigmoid", "tanh")
+        if name.removesuffix("_dx") in _OF_COLUMNS_TOO
     },
 }
 
@@ -472,7 +545,8 @@ def formulas(call: Call, line: int) -> tuple[str, ...]:
         return *curve_formulas(call.expression), *words(call.listing.__name__).formula
     if call.expression:
         return expression_formulas(call, line)
-    return words(call.listing.__name__).formula
+    said = words(call.listing.__name__)
+    return said.formula_of(call) if said.formula_of else said.formula
 
 
 def words(listing: str) -> Words:

@@ -17,7 +17,7 @@ from cnnviz.trace.additions import runs_touching
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operands import anatomy, window
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program, tape_key
+from cnnviz.trace.program import Program
 
 Index = tuple[int, ...]
 Found = dict[str, list[NDArray[np.intp]]]
@@ -174,28 +174,6 @@ def _each_once(operation: Operation, found: Found) -> dict[str, NDArray[np.intp]
 # ---------------------------------------------------------------------------------- from one to another
 
 
-def address(program: Program, operation: Operation, array: str) -> str:
-    """Return under which name the rest of a program knows an array that an operation is given.
-
-    It is the tape's: ``conv1.y`` for what the next layer calls x, ``relu1.dx`` for what conv1 calls dy.
-    """
-    if operation.phase == "update":
-        layer, _, parameter = operation.name.rpartition(".")
-        return {"w": operation.name, "dw": f"{layer}.d{parameter}"}.get(array, f"{operation.name}_{array}")
-    layers = program.layers
-    k = layers.index(operation.layer) if operation.layer in layers else len(layers)
-    if array == "x" and layers:
-        k = min(k, len(layers) - 1)  # a loss reads the scores: what the last layer was given
-        return f"{layers[k - 1]}.y" if k else "input"
-    if array == "dy":
-        return f"{layers[k + 1]}.dx" if k + 1 < len(layers) else "loss.dy"
-    if array == "t":
-        return "loss.t"
-    if array in ("y", "switch", "e") and layers:
-        return f"{layers[min(k, len(layers) - 1)]}.{array}"
-    return f"{operation.layer}.{array}"
-
-
 def producer(
     program: Program, operation: Operation, array: str, index: Index
 ) -> tuple[Operation, str, Index] | None:
@@ -203,13 +181,13 @@ def producer(
 
     None for what comes from outside: the input, parameters, the target, zeros that were put in.
     """
-    known, place = address(program, operation, array), operation.call.own_place(array, index)
-    for maker in program.operations:
-        for name in maker.call.writes if maker is not operation else ():
-            if place is not None and tape_key(maker, name) == known:
-                found = _moved(operation, array, place, maker, name)
-                return None if found is None else (maker, name, found)
-    return None
+    port, place = operation.call.port(array), operation.call.own_place(array, index)
+    made = program.producer(port.before or port.address)
+    if made is None or place is None or made[0] is operation:
+        return None
+    maker, name = made
+    found = _moved(operation, array, place, maker, name)
+    return None if found is None else (maker, name, found)
 
 
 def readers(program: Program, operation: Operation, array: str, index: Index) -> list[Reading]:
@@ -218,29 +196,18 @@ def readers(program: Program, operation: Operation, array: str, index: Index) ->
     Of what an update writes over, the old value is meant.
     """
     call, place = operation.call, operation.call.own_place(array, index)
-    own = array in call.writes and array not in call.before
-    known = tape_key(operation, array) if own else address(program, operation, array)
-    found: list[Reading] = []
-    for reader in program.operations:
-        for name in reader.tree.parameters:
-            if name not in reader.tree.arrays:
-                continue
-            if reader is operation:
-                there: Index | None = index if name == array else None
-            elif place is None or address(program, reader, name) != known or _is_result(reader, name):
-                there = None
-            else:
-                there = _moved(operation, array, place, reader, name)
-            if there is not None:
-                offsets = offsets_reading(reader, name, there)
-                if len(offsets):
-                    found.append(Reading(reader, name, there, offsets))
-    return found
+    port = call.port(array)
+    found = _reading(operation, array, index) if call.has(array) else []
+    for reader, name in program.readers(port.before or port.address):
+        if (reader, name) != (operation, array) and place is not None:
+            there = _moved(operation, array, place, reader, name)
+            found += [] if there is None else _reading(reader, name, there)
+    return sorted(found, key=lambda reading: program.number(reading.operation.name))
 
 
-def _is_result(operation: Operation, array: str) -> bool:
-    """Return whether an array holds nothing before an operation begins."""
-    return array in operation.call.writes and array not in operation.call.before
+def _reading(reader: Operation, array: str, index: Index) -> list[Reading]:
+    offsets = offsets_reading(reader, array, index)
+    return [Reading(reader, array, index, offsets)] if len(offsets) else []
 
 
 def _moved(one: Operation, array: str, place: Index, other: Operation, name: str) -> Index | None:
@@ -251,5 +218,5 @@ def _moved(one: Operation, array: str, place: Index, other: Operation, name: str
     shape, there = one.call.own_shape(array), other.call.own_shape(name)
     if shape != there:
         place = tuple(int(k) for k in np.unravel_index(np.ravel_multi_index(place, shape), there))
-    placement = other.call.placements.get(name)
+    placement = other.call.placement(name)
     return place if placement is None else placement.target(place)

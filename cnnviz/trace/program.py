@@ -10,7 +10,7 @@ from typing import SupportsIndex
 
 from msgspec import Struct
 
-from cnnviz.engine.layer import Array, Call
+from cnnviz.engine.layer import Call
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
@@ -103,6 +103,10 @@ class Program(Sequence[Step]):
         """The names of the layers in the order they compute."""
         return [operation.layer for operation in self.operations if operation.phase == "forward"]
 
+    def symbol(self, address: str) -> str:
+        """Return what the lesson calls an array; empty if it does not say."""
+        return self.symbols.get(address.removesuffix(".y"), "")
+
     @property
     def view(self) -> str:
         """In which view convolutions compute the input's gradient; empty if none does."""
@@ -145,25 +149,45 @@ class Program(Sequence[Step]):
         step = self[index]
         return state(step.operation, step.offset)
 
-    def arrays_done(self, index: int) -> dict[str, Array]:
-        """Return the results of all operations that have ended by a step.
+    def producer(self, address: str) -> tuple[Operation, str] | None:
+        """Return which operation makes an array, and what its listing calls it; None of what is given."""
+        return self._producers.get(address)
 
-        They are keyed as in a tape, ``conv1.y``, ``conv1.dw`` or ``conv1.w_new``, but for the loss, which
-        is ``loss.E``; what an update has written is one row of numbers.
-        """
-        done: dict[str, Array] = {}
-        for k, operation in enumerate(self.operations):
-            if self.starts[k + 1] > index + 1:
-                break
+    def readers(self, address: str) -> tuple[tuple[Operation, str], ...]:
+        """Return the operations that read an array, in order, and what their listings call it."""
+        return self._readers.get(address, ())
+
+    def gradient(self, address: str) -> tuple[Operation, str] | None:
+        """Return which operation makes the whole gradient of an array, and what its listing calls it."""
+        node, _, own = address.partition(".")
+        return self.producer(f"{node}.d{own}") or self._gradients.get(address)
+
+    @cached_property
+    def _gradients(self) -> dict[str, tuple[Operation, str]]:
+        """The first gradient that comes back to each array; where several do, there is also their sum."""
+        return {
+            operation.call.port(name).gradient_of: (operation, name)
+            for operation in reversed(self.operations)
+            for name in operation.call.writes
+            if operation.call.port(name).gradient_of
+        }
+
+    @cached_property
+    def _producers(self) -> dict[str, tuple[Operation, str]]:
+        return {
+            operation.call.port(name).address: (operation, name)
+            for operation in self.operations
+            for name in operation.call.writes
+        }
+
+    @cached_property
+    def _readers(self) -> dict[str, tuple[tuple[Operation, str], ...]]:
+        found: dict[str, tuple[tuple[Operation, str], ...]] = {}
+        for operation in self.operations:
             call = operation.call
-            done |= {
-                tape_key(operation, name): call.unpadded(name, call.writes[name]) for name in call.writes
-            }
-        return done
-
-
-def tape_key(operation: Operation, name: str) -> str:
-    """Return what a tape calls an array that an operation writes."""
-    if operation.phase != "update":
-        return f"{operation.layer}.{name}"
-    return f"{operation.name}_new" if name == "w" else f"{operation.name}_{name}_new"
+            for name in operation.tree.parameters:
+                if name in operation.tree.arrays and (name in call.given or name in call.before):
+                    port = call.port(name)
+                    address = port.before or port.address
+                    found[address] = (*found.get(address, ()), (operation, name))
+        return found

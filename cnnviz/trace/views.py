@@ -70,7 +70,7 @@ def _gathered(one: Operation, step: Step, other: Operation) -> int:
 
 def _padding(scattered: Operation) -> tuple[int, int]:
     """Return how many rows and columns of padding lie before the input's own."""
-    return scattered.call.placements["dx"].start
+    return scattered.call.placed("dx").start
 
 
 def stops_in(stops: Sequence[Stop], here: Program, there: Program) -> tuple[Stop, ...]:

@@ -212,7 +212,7 @@ def largest_difference(network: Network, rng: np.random.Generator) -> float:
     pairs = [(network.forward(x), ys)]
     gradient = dy
     for layer in reversed(network.layers):
-        gradient = layer.backward(gradient)
+        gradient = layer.backward(gradient)[0]
     pairs.append((gradient, xs.grad))
     for (layer, name, parameter), theirs in zip(network.parameters(), model.parameters(), strict=True):
         transposed = isinstance(layer, Linear) and name == "w"

@@ -75,7 +75,7 @@ def _calls_of(layer: Layer, shape: Shape, rng: np.random.Generator) -> Iterator[
     arrays |= {name: values[0] for name, values in layer.extras.items()}
     yield layer.forward_call(arrays)
     arrays["dy"] = rng.normal(size=arrays["y"].shape)
-    arrays["dx"] = layer.backward(arrays["dy"][None])[0]
+    arrays["dx"] = layer.backward(arrays["dy"][None])[0][0]
     arrays |= {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
     yield from layer.backward_calls(arrays)
     yield from (call for call in layer.scattered_calls(arrays) if call.view == "scattered")

@@ -80,7 +80,7 @@ def test_export_goes_on_when_there_is_room(run, painted, lesson, disk, room):
     there = len(list(disk.glob("f/*.png")))
     assert well == (there == 4) == (room >= 5), "four frames and what they are"
     (disk / "filler").unlink()
-    said = f", {there} of which were there already" if there else ""
+    said = f", {there} of which {'was' if there == 1 else 'were'} there already" if there else ""
     assert run(*command) == (0, f"{disk / 'f'} holds 4 frames{said}.\n", "")
 
 

@@ -28,7 +28,9 @@ from tests.cases import (
 
 
 def test_shapes_go_through_all_layers():
-    assert small_network().shapes == [(1, 3, 3), (2, 4, 4), (2, 4, 4), (2, 3, 3), (18,), (3,), (3,)]
+    shapes = [(1, 3, 3), (2, 4, 4), (2, 4, 4), (2, 3, 3), (18,), (3,), (3,)]
+    names = ["input", "conv1", "relu1", "pool1", "flatten", "fc", "softmax"]
+    assert small_network().shapes == dict(zip(names, shapes, strict=True))
 
 
 def test_layer_that_does_not_fit_is_named():

@@ -86,7 +86,7 @@ def set_in(content, place, value):
         (("layers", 0, "kernel"), 5, "conv1: a kernel of 5 × 5 does not fit an input of 4 × 4"),
         (("layers", 0, "in_channels"), 2, "conv1: its kernels are 2 deep, but its input has 1 channels"),
         (("input", "shape"), [1, 65_536, 65_536], "conv1: with it, an iteration takes 893,339 MB; 800"),
-        (("layers", 2, "inputs"), 9, "fc: its weights have shape 9 × 3 and take 9 inputs, but 8 come in"),
+        (("layers", 2, "in_features"), 9, "fc: its weights have shape 9 × 3 and take 9 inputs, but 8 "),
         (("layers", 1), {"name": "r", "kind": "relu"}, "fc: needs one column of numbers"),
         (("layers", 3), {"name": "r", "kind": "relu"}, "loss: cross_entropy needs softmax as the last layer"),
         (("loss",), {}, "loss.kind: must be given"),

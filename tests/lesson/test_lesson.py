@@ -1,6 +1,7 @@
 """Lessons load, show what they should, and choose among images; the built-in ones keep their promises."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,9 @@ def test_everything_in_the_catalogue_can_be_said_in_a_file(write, content):
     needed = {"out_channels": 2, "kernel": 2, "neurons": 3, "lr": 0.1}
     maps = [{"name": kind, "kind": kind} for kind in LAYERS if kind not in ("flatten", "linear", "softmax")]
     column = [{"name": kind, "kind": kind} for kind in ("flatten", "linear", "softmax")]
+    for before, layer in pairwise(maps):
+        if layer["kind"] in ("add", "concat"):
+            layer["inputs"] = [before["name"], before["name"]]
     content["input"] = {"shape": [1, 9, 9], "values": [[[0.5] * 9] * 9], "target": [1, 0, 0]}
     for optimiser in OPTIMISERS:
         content["optimiser"] = {"kind": optimiser}

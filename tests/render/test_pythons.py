@@ -27,7 +27,7 @@ lesson = load_lesson("digits")
 last = len(lesson.program) - 1
 order = order_of(lesson, "digits", Path("frames"), Level.MAP, 0, last, Look())
 subject = order.subject()
-for index in order.steps(lesson.program)[::37]:
+for index in order.steps(lesson)[::37]:
     image = picture(subject, index, order.look)
     print(index, hashlib.sha256(image.constBits()).hexdigest())
 """

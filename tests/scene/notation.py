@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 _TOKEN = re.compile(
-    r"\\(?P<cell>d?[a-zA-Z])\{(?P<index>[^{}]*)\}|(?P<command>\\[a-zA-Z]+|\\\\)|(?P<number>\d+\.?\d*)"
+    r"\\(?P<cell>d?[a-zA-Z]\d?)\{(?P<index>[^{}]*)\}|(?P<command>\\[a-zA-Z]+|\\\\)|(?P<number>\d+\.?\d*)"
     r"|(?P<letter>[a-zA-Z])|(?P<sign>[-+/,=<>|&^_(){}])|\\[,;! ]|\s"
 )
 _GREEK = r"\\(alpha|beta|gamma|delta|eta|theta|lambda|mu|nu|xi|rho|tau|phi|chi|psi|omega|varepsilon|epsilon)$"

@@ -32,13 +32,16 @@ from cnnviz.engine.losses import (
 )
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD, Adam, Optimiser
+from cnnviz.engine.port import Port
 from cnnviz.scene.frame import View, moment
 from cnnviz.scene.moment import Moment
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import next_run, previous_run
+from tests.cases import joined_network, sample
 
 CLASSES = tuple("0123456789")
+
 
 Layers = list[tuple[str, Layer]]
 
@@ -48,7 +51,7 @@ def trained(layers: Layers, shape: Shape, loss: Loss, optimiser: Optimiser, size
     network = Network(layers, shape, loss, optimiser)
     network.initialise(3)
     rng = np.random.default_rng(4)
-    count = network.shapes[-1][0]
+    count = network.output_shape[0]
     t: Array = np.eye(count)[[count - 1]]
     for _ in range(2):
         network.train_step(rng.normal(size=(1, *shape)), t)
@@ -186,7 +189,9 @@ def two_lines(x, y, E, N):
 def unknown() -> Program:
     x = np.random.default_rng(6).normal(size=(2, 3, 4))
     given = {"x": x, "C": 2, "H": 3, "W": 4}
-    return Program([Call("turn", "turn", "forward", turned, given, {"y": 2 * x.transpose(0, 2, 1)})])
+    ports = {"x": Port("input.y", "source", "x"), "y": Port("turn.y", "result", "y")}
+    writes = {"y": 2 * x.transpose(0, 2, 1)}
+    return Program([Call("turn", "turn", "forward", turned, given, writes, ports=ports)])
 
 
 def shared_sum() -> Program:
@@ -226,6 +231,12 @@ def mapped() -> Program:
     network.initialise(2)
     x, t = np.random.default_rng(8).normal(size=(1, 3, 4)), np.random.default_rng(9).normal(size=(2, 2, 3))
     return Program(network.calls(network.run(x, t)))
+
+
+def joined() -> Program:
+    """Layers that are read by several, sums and a concatenation; an output that nobody reads."""
+    network = joined_network()
+    return Program(network.calls(network.run(*sample(network))))
 
 
 def given() -> Program:
@@ -283,6 +294,7 @@ _MAKERS: dict[str, Callable[[], Program]] = {
         statements,
         hinged,
         mapped,
+        joined,
         given,
         pictures,
         descents,

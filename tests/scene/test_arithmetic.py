@@ -167,7 +167,7 @@ def test_the_sum_so_far_is_the_listings_scalar(name, operation, total):
         if at.state.writes:  # the sum's own cell, or what is made of the sum
             ((array, index),) = at.state.writes
             value = at.state.arrays[array][index]
-            shown_as = f"{symbol(array)}[{', '.join(map(str, index))}] = "
+            shown_as = f"{symbol(at.operation, array)}[{', '.join(map(str, index))}] = "
         assert text(sum_label).startswith(shown_as), where(at)
         assert number_in(sum_label.runs[-1].text) == pytest.approx(
             value, abs=half_a_digit(sum_label.runs[-1].text)
@@ -452,7 +452,9 @@ def test_a_number_is_written_alike_in_its_map_the_arithmetic_and_the_variables(n
         at, frame = frame_at(name, operation, at.step.offset + 1)
     ((array, index),) = at.state.writes
     result = rows(frame)[2][0].runs[-1].text
-    assert value_beside(frame, f"{symbol(array)}[{', '.join(map(str, index))}]") == result, where(at)
+    assert value_beside(frame, f"{symbol(at.operation, array)}[{', '.join(map(str, index))}]") == result, (
+        where(at)
+    )
     on_map = [grid.texts[row][column] for grid, row, column in cells_of(frame, array, index)]
     assert on_map and all(text == result or not text.strip("−0.") for text in on_map), where(at)
     if at.state.arrays[array][index] == at.state.variables[total]:

@@ -127,7 +127,7 @@ def network_of(*layers, shape=(2, 6, 6), loss=None) -> Program:
     network = Network([(f"l{k}", layer) for k, layer in enumerate(layers)], shape, loss or HalfSquaredError())
     network.initialise(5)
     rng = np.random.default_rng(6)
-    target = np.eye(network.shapes[-1][0])[0]
+    target = np.eye(network.output_shape[0])[0]
     return Program(network.calls(network.run(rng.normal(size=shape), target)))
 
 

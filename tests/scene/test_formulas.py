@@ -25,6 +25,7 @@ from tests.cases import (
     LAYERS,
     LOSSES,
     OPTIMISERS,
+    joined_calls,
     map_loss_calls,
     network_for,
     pixels_calls,
@@ -70,6 +71,7 @@ def calls() -> list[tuple[Call, dict[str, int]]]:
         ]
     for kind in (HalfSquaredError, MeanSquaredError):
         found += [(call, {}) for call in map_loss_calls(kind)]
+    found += [(call, {}) for call in joined_calls() if call.listing.__name__ in WORDS]
     return found + [(call, {}) for call in pixels_calls()]
 
 
@@ -110,7 +112,7 @@ def _left(part: str) -> tuple[str, str, dict[str, str]]:
     text, called = seen(sides[0])
     text = re.sub(r"\\[!,;]|\s", "", text)
     found = re.match(
-        r"\\(d?[a-zA-Z])\{([^{}]*)\}$|(?:\\mathrm\{(\w+)\}|([a-zA-Z]\^\\circlearrowleft|[a-zA-Z]))(?:_(?:\{(.*)\}|(.)))?$",
+        r"\\(d?[a-zA-Z]\d?)\{([^{}]*)\}$|(?:\\mathrm\{(\w+)\}|([a-zA-Z]\^\\circlearrowleft|[a-zA-Z]))(?:_(?:\{(.*)\}|(.)))?$",
         text,
     )
     if found is None:
@@ -175,7 +177,7 @@ def test_formulas_come_to_what_their_listings_compute(name):
     if name in ("descent", "forward", "backward"):
         return
     for call, extra in CALLS[name]:
-        check(WORDS[name].formula, call, extra)
+        check(formulas(call, 2), call, extra)
 
 
 # --------------------------------------------------------------------------------- what the test would miss

@@ -97,7 +97,7 @@ def test_every_number_is_that_of_the_state(shown):
 
 def put_in(at: Moment, grid: Cells, row: int, column: int) -> bool:
     """Whether a cell holds a zero that was put in: around an input, or between gradients."""
-    placement = at.operation.call.placements.get(grid.array)
+    placement = at.operation.call.placement(grid.array)
     return (
         grid.array in at.operation.call.given
         and placement is not None
@@ -147,13 +147,17 @@ def test_a_power_of_ten_is_said_beside_the_numbers_written_in_it(shown):
             if power:
                 wanted = f"· {power_of_ten(power)}"
                 texts = [text for text in said(in_pane(frame, "stage")) if wanted in text]
-                assert any(named(text, name) for text in texts), (name, wanted, where(at))
+                assert any(named(at.operation, text, name) for text in texts), (name, wanted, where(at))
 
 
-def named(text: str, name: str) -> bool:
+def named(operation: Operation, text: str, name: str) -> bool:
     # The update's listing calls every parameter w; its picture calls it what it is in its layer.
     others = {"w": ("Wᵀ", "b"), "x": ("X",), "y": ("Z",), "dw": ("∂E/∂W", "∂E/∂b")}
-    return text.removeprefix("old ").removeprefix("new ").startswith((symbol(name), *others.get(name, ())))
+    return (
+        text.removeprefix("old ")
+        .removeprefix("new ")
+        .startswith((symbol(operation, name), *others.get(name, ())))
+    )
 
 
 # ------------------------------------------------------------------------------------------------- outlines

@@ -135,7 +135,7 @@ def test_indices_on_one_screen_are_set_apart_alike():
 def test_the_zeros_between_strided_gradients_are_zeros():
     made = program("every")
     operation = made.operation("conv.dx")
-    filler = operation.call.placements["dy"].zeros
+    filler = operation.call.ports["dy"].placement.zeros
     of = names(made, operation)
     row, column = (int(k) for k in np.argwhere(~filler)[-1])
     height, width = made.operation("conv").call.writes["y"].shape[1:]

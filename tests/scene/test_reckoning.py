@@ -230,7 +230,7 @@ def layer_calls(layer: Layer, shape: Shape, scale: float, rng: np.random.Generat
     out = layer.output_shape(shape)
     dy = awkward(rng, (1, *out), 1 / scale)
     arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
-    arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0]}
+    arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0][0]}
     arrays |= {name: values[0] for name, values in layer.extras.items()}
     arrays |= {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
     calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]

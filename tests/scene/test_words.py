@@ -11,14 +11,15 @@ import cnnviz.text
 from cnnviz.scene.frame import compose
 from cnnviz.scene.pictures import generic
 from cnnviz.scene.pictures.table import PICTURES, picture_of
-from cnnviz.scene.words import WORDS, words
+from cnnviz.scene.words import WORDS, formulas, words
 from cnnviz.text import use_language
 from cnnviz.trace.looptree import Loop, read_listing
 from tests.cases import ALL_CALLS
 from tests.scene.looking import in_pane, said
 from tests.scene.programs import CLASSES, fresh, telling_offsets, view
 
-LISTINGS = {call.listing.__name__: call.listing for _, call in ALL_CALLS}
+CALLS = {call.listing.__name__: call for _, call in ALL_CALLS}
+LISTINGS = {name: call.listing for name, call in CALLS.items()}
 # What is said of an expression: its listings are made of it.
 OF_EXPRESSIONS = {"forward", "backward"}
 # As long as fits its line in the stage.
@@ -30,10 +31,11 @@ each_listing = pytest.mark.parametrize("name", LISTINGS)
 @each_listing
 def test_a_listing_has_words(name):
     told = WORDS[name]
-    assert told.formula and all(told.formula)
+    written = formulas(CALLS[name], 2) if told.formula_of else told.formula
+    assert written and all(written)
     assert told.variables.keys() >= set(read_listing(LISTINGS[name]).variables)
     assert all(text.strip() for text in told.variables.values())
-    gradient = "_d" in name
+    gradient = "_d" in name or "gradient" in name
     assert bool(told.title) == (gradient or name in ("sgd", "sgd_momentum", "adam", "descent")), (
         "a title says what is computed"
     )
@@ -85,13 +87,17 @@ def test_maps_of_a_single_cell_are_spoken_of_as_such(operation, sentence):
 
 def test_words_are_about_listings_that_there_are():
     assert WORDS.keys() - OF_EXPRESSIONS == LISTINGS.keys()
-    assert PICTURES.keys() - OF_EXPRESSIONS == {name for name in LISTINGS if "_maps" not in name}
+    assert PICTURES.keys() - OF_EXPRESSIONS == {name for name in LISTINGS if not _has_generic_picture(name)}
 
 
 @each_listing
 def test_a_listing_has_a_picture(name):
-    """Of losses behind maps it is the one that draws any listing."""
-    assert (picture_of(name) is generic.picture) == ("_maps" in name)
+    """Of losses behind maps, and where several inputs are joined, it is the one that draws any listing."""
+    assert (picture_of(name) is generic.picture) == _has_generic_picture(name)
+
+
+def _has_generic_picture(name: str) -> bool:
+    return "_maps" in name or name.startswith(("add", "concat", "sum_of_gradients"))
 
 
 def test_an_unknown_listing_has_the_generic_picture_and_a_sentence():

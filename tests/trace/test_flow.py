@@ -177,7 +177,7 @@ def test_whatever_the_padding_a_gradient_is_found_where_it_was_made(view, shape,
     network = Network(layers, shape, HalfSquaredError(), Adam(0.1))
     network.initialise(2)
     rng = np.random.default_rng(3)
-    tape = network.run(rng.normal(size=shape), rng.normal(size=network.shapes[-1]))
+    tape = network.run(rng.normal(size=shape), rng.normal(size=network.output_shape))
     program = Program(network.calls(tape, view))
     makers = {
         ("conv2.dx", "dy"): "flatten.dx",

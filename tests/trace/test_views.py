@@ -26,7 +26,7 @@ def both(conv: Conv2d, shape: tuple[int, int, int]) -> Both:
     )
     network.initialise(1)
     rng = np.random.default_rng(2)
-    tape = network.run(rng.normal(size=shape), rng.normal(size=network.shapes[-1]))
+    tape = network.run(rng.normal(size=shape), rng.normal(size=network.output_shape))
     return Program(network.calls(tape)), Program(network.calls(tape, "scattered"))
 
 
@@ -61,7 +61,14 @@ def test_both_views_end_in_the_same_numbers(views):
         last = program.state(program.start("conv.dx") + len(operation) - 1)
         ends.append(operation.call.unpadded("dx", last.arrays["dx"]))
     assert_same(ends[1], ends[0], 1e-12)
-    gathered, scattered = (program.arrays_done(len(program) - 1) for program in views)
+    gathered, scattered = (
+        {
+            operation.call.port(name).address: operation.call.unpadded(name, array)
+            for operation in program.operations
+            for name, array in operation.call.writes.items()
+        }
+        for program in views
+    )
     assert gathered.keys() == scattered.keys()
     for name, array in gathered.items():
         assert_same(scattered[name], array, 1e-12)
@@ -97,7 +104,7 @@ def cell_of(step) -> tuple[int, int, int]:
     at, call = step.variables, step.operation.call
     if call.view == "gathered":
         return at.get("c", 0), at.get("p", 0), at.get("q", 0)
-    inside = np.argwhere(~call.placements["dx"].zeros)
+    inside = np.argwhere(~call.ports["dx"].placement.zeros)
     stride = call.given["S"]
     place = np.array([at.get("i", 0), at.get("j", 0)]) * stride + [at.get("u", 0), at.get("v", 0)]
     row, column = np.clip(place, inside[0], inside[-1]) - inside[0]
@@ -106,7 +113,7 @@ def cell_of(step) -> tuple[int, int, int]:
 
 def is_read(scattered, cell) -> bool:
     """Whether any window holds the cell: not so between windows that lie apart, or at the end."""
-    inside = np.argwhere(~scattered.call.placements["dx"].zeros)
+    inside = np.argwhere(~scattered.call.ports["dx"].placement.zeros)
     index = cell[0], *(inside[0] + cell[1:]).tolist()
     return scattered.step_writing("dx", index) is not None
 
@@ -115,7 +122,7 @@ def test_a_gathered_cell_goes_with_the_first_addition_to_it(views):
     gathered, scattered = views
     operation = scattered.operation("conv.dx")
     (line,) = operation.writers("dx")
-    inside = np.argwhere(~operation.call.placements["dx"].zeros)
+    inside = np.argwhere(~operation.call.ports["dx"].placement.zeros)
     for c, p, q in np.ndindex(*gathered.operation("conv.dx").call.writes["dx"].shape):
         if not is_read(operation, (c, p, q)):
             continue

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from cnnviz.engine.expression.rules import FUNCTIONS, RULES, Rule, as_text, exponential, power
 from cnnviz.engine.layer import Call, Listing, Shape
+from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
@@ -282,12 +283,17 @@ class Graph(Struct, frozen=True):
                 list(dict.fromkeys([f"d{self.result}", *(f"d{edge.operand}" for edge in self.edges)])),
             ),
         ]
+        ports = {
+            f"d{name}": Port(f"{self.result}.d{name}", "result", name, f"{self.result}.{name}")
+            for name in self.names
+        }
         return [
             Call(
                 name=name,
                 layer=self.result,
                 phase=phase,
                 listing=listing,
+                ports=ports if phase == "backward" else {},
                 given={key: given[key] for key in reads},
                 writes={key: tape[f"{self.result}.{key}"] for key in writes},
                 expression=self.text,

@@ -27,11 +27,11 @@ class AvgPool2d(Pool2d):
             y /= len(cells)
         return y
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
         """Return ∂E/∂x: each output's gradient divided among the cells of its window."""
         dx = np.zeros(self._in_shape, dy.dtype)
         _share(dy, self._all_cells(dx, dy.shape))
-        return dx
+        return (dx,)
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""

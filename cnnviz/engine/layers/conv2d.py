@@ -151,7 +151,7 @@ class Conv2d(Layer):
         w, b = (self.parameters[name].value for name in "wb")
         return self._slide(w, self._padded, self.stride, self.output_shape(x.shape[1:]), b[:, None])
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
         """Return ∂E/∂x, and set ∂E/∂w (the output gradient slid over the input) and ∂E/∂b."""
         w, b = self.parameters["w"], self.parameters["b"]
         dw = np.zeros((w.value[0].size, self.out_channels), w.value.dtype)
@@ -162,12 +162,12 @@ class Conv2d(Layer):
             db = added(part, db)
         w.grad, b.grad = np.ascontiguousarray(dw.T).reshape(w.value.shape), db
         if not needs_dx:
-            return dy[:0]
+            return (dy[:0],)
         # The kernels, turned by 180°, slide over the gradients with zeros put in.
         turned = w.value[:, :, ::-1, ::-1].swapaxes(0, 1)
         height, width = (size - 2 * self.padding for size in self._padded.shape[2:])
         shape = self.in_channels, height, width
-        return self._slide(turned, self._spreading_of(dy, shape).place(dy), 1, shape)
+        return (self._slide(turned, self._spreading_of(dy, shape).place(dy), 1, shape),)
 
     def _slide(self, w: Array, maps: Array, stride: int, out: Shape, b: Array | None = None) -> Array:
         """Return b + Σ w[o, c, u, v] · maps[n, c, i·stride + u, j·stride + v], of shape (N, *out)."""

@@ -63,10 +63,10 @@ class Elementwise(Layer):
             self._y = self.function(x)
         return self._y
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
         """Return ∂E/∂x of every number of the last batch."""
         with np.errstate(all="ignore"):
-            return self.gradient(dy, self._x, self._y)
+            return (self.gradient(dy, self._x, self._y),)
 
     def _sizes(self, x: Array) -> dict[str, int]:
         return dict(zip(("C", "H", "W") if x.ndim == 3 else ("N",), x.shape, strict=True))

@@ -26,9 +26,9 @@ class Flatten(Layer):
         self._in_shape = x.shape[1:]
         return x.reshape(len(x), -1)
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
         """Reshape ∂E/∂y back to maps."""
-        return dy.reshape(len(dy), *self._in_shape)
+        return (dy.reshape(len(dy), *self._in_shape),)
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""

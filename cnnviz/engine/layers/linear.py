@@ -18,45 +18,45 @@ class Linear(Layer):
 
     Parameters
     ----------
-    inputs, neurons : int
+    in_features, neurons : int
         The lengths of X and of Z.
     """
 
     kind = "linear"
 
-    def __init__(self, inputs: int, neurons: int) -> None:
+    def __init__(self, in_features: int, neurons: int) -> None:
         super().__init__()
-        positive(self.name, "inputs", inputs)
+        positive(self.name, "in_features", in_features)
         positive(self.name, "neurons", neurons)
-        self.inputs, self.neurons = inputs, neurons
+        self.in_features, self.neurons = in_features, neurons
         self._x: Array = np.zeros(0)
 
     @property
     def parameter_shapes(self) -> Mapping[str, Shape]:
         """W and b."""
-        return {"w": (self.inputs, self.neurons), "b": (self.neurons,)}
+        return {"w": (self.in_features, self.neurons), "b": (self.neurons,)}
 
     def cost(self, shape: Shape) -> Cost:
         """Return one multiply-add for each weight, and as many for each of two gradients."""
-        both = self.inputs + self.neurons
-        return Cost(3 * both, 3 * self.inputs * self.neurons + both * STATEMENT)
+        both = self.in_features + self.neurons
+        return Cost(3 * both, 3 * self.in_features * self.neurons + both * STATEMENT)
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the weights as He et al. (2015) propose, and set the biases to 0."""
         w, b = self.parameters["w"], self.parameters["b"]
-        w.value = rng.normal(0, sqrt(2 / self.inputs), w.value.shape).astype(w.value.dtype)
+        w.value = rng.normal(0, sqrt(2 / self.in_features), w.value.shape).astype(w.value.dtype)
         b.value = np.zeros_like(b.value)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (neurons,)."""
         found = require_column(self.name, shape)
-        if found != self.inputs:
+        if found != self.in_features:
             raise ShapeError(
                 tr(
                     "{layer}: its weights have shape {inputs} × {neurons} and take {inputs} inputs, "
-                    "but {found} come in; set its inputs to {found}.",
+                    "but {found} come in; set its in_features to {found}.",
                     layer=self.name,
-                    inputs=self.inputs,
+                    inputs=self.in_features,
                     neurons=self.neurons,
                     found=found,
                 )
@@ -68,13 +68,13 @@ class Linear(Layer):
         self._x = x
         return product(x, self.parameters["w"].value, self.parameters["b"].value)
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
         """Return ∂E/∂x = W ∂E/∂y, and set ∂E/∂W = x ⊗ ∂E/∂y and ∂E/∂b = ∂E/∂y."""
         self.parameters["w"].grad = product(self._x.T, dy)
         self.parameters["b"].grad = added(dy.T)
         if not needs_dx:
-            return dy[:0]
-        return product(dy, self.parameters["w"].value.T)
+            return (dy[:0],)
+        return (product(dy, self.parameters["w"].value.T),)
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
@@ -91,7 +91,7 @@ class Linear(Layer):
         ]
 
     def _sizes(self) -> dict[str, int]:
-        return {"N_out": self.neurons, "N_in": self.inputs}
+        return {"N_out": self.neurons, "N_in": self.in_features}
 
 
 # The listings, set as they are shown.

@@ -49,11 +49,11 @@ class MaxPool2d(Pool2d):
             switch += before
         return {"switch": switch}
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
         """Return ∂E/∂x: each output's gradient at its window's winner, added where windows overlap."""
         dx = np.zeros(self._x.shape, dy.dtype)
         _route(dy, self.extras["switch"], self._all_cells(dx, dy.shape))
-        return dx
+        return (dx,)
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing, which writes the maxima and the switches."""

@@ -43,10 +43,10 @@ class Softmax(Layer):
         """The exponentials, not yet divided by their sum."""
         return {"e": self._e}
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> Array:
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
         """Return ∂E/∂x; every score moves every probability."""
         with np.errstate(all="ignore"):
-            return np.asarray(self._y * (dy - added(dy * self._y)[:, None]))
+            return (np.asarray(self._y * (dy - added(dy * self._y)[:, None])),)
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing, which writes the exponentials and the probabilities."""

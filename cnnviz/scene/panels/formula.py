@@ -104,7 +104,7 @@ def part_said(moment: Moment, name: str) -> str:
         held = {**moment.operation.call.given, **moment.state.variables}
         return f"{name} = {brief(float(held[name]))}" if name in held else name
     shape = " × ".join(str(size) for size in values.shape)
-    return tr("{name}: an array of shape {shape}", name=symbol(name), shape=shape)
+    return tr("{name}: an array of shape {shape}", name=symbol(moment.operation, name), shape=shape)
 
 
 @remembered(1024)

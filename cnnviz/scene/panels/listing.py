@@ -345,7 +345,8 @@ def _cells(moment: Moment) -> list[_Cell]:
     state, before = moment.state, moment.operation.call.before
     found: list[_Cell] = []
     for name, index in dict.fromkeys((*state.reads, *state.writes)):
-        place, own = f"{symbol(name)}[{', '.join(str(k) for k in index)}]", role(moment.operation, name)
+        place = f"{symbol(moment.operation, name)}[{', '.join(str(k) for k in index)}]"
+        own = role(moment.operation, name)
         text, value = moment.cell_text(name, index), float(state.arrays[name][index])
         if name not in before:
             found.append(_Cell(place, own, text, value))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
+from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.lettered import without_numbers
 from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, Role, Scale, Spot, label
 from cnnviz.scene.memory import remembered
@@ -114,7 +115,7 @@ def _network_name(
     program: Program, name: str, row: Box, column: Box, unit: float, bold: bool = False
 ) -> list[Mark]:
     values = arrays_of(program, name)[0]
-    said = tr(name) if name in ("input", "loss") else name
+    said = tr(name) if name in (INPUT, "loss") else name
     text = row.inset(0, max(0.0, (row.h - 44 * unit) / 2))
     half = text.h / 2
     shape = shape_text(values[1].shape) if values and name != "loss" else tr("one number")
@@ -187,7 +188,7 @@ def network_rows(program: Program) -> list[str]:
         return [operation.name for operation in program.operations]
     layers = [operation.layer for operation in program.operations if operation.phase == "forward"]
     has_loss = any(operation.phase == "loss" for operation in program.operations)
-    return [*([] if _reads_pictures(program) else ["input"]), *layers, *(["loss"] if has_loss else [])]
+    return [*([INPUT] if program.readers(f"{INPUT}.y") else []), *layers, *(["loss"] if has_loss else [])]
 
 
 def _network_columns(box: Box, unit: float) -> list[Box]:
@@ -207,44 +208,38 @@ def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None
             (first, first.call.writes[name], name)
             if name in first.call.writes
             else (None, np.asarray(first.call.given[name]), name),
-            _written_by(operations, first.layer, f"d{name}"),
+            _gradient_of(program, f"{first.layer}.{name}"),
         )
     if _descends(program):
         operation = program.operation(name)
         return (operation, operation.call.writes["w"], "w"), (operation, operation.call.writes["dw"], "dw")
-    if name == "input":
-        x = np.asarray(operations[0].call.given["x"])
-        x = operations[0].call.unpadded("x", x)
-        below = operations[0].layer
-        return (None, x, "x"), _written_by(operations, below, "dx")
+    if name == INPUT:
+        return _given(program, f"{INPUT}.y"), _gradient_of(program, f"{INPUT}.y")
     if name == "loss":
         found = next((op for op in operations if op.phase == "loss"), None)
         return (found, found.call.writes["E"], "E") if found else None, None
-    layers = [operation.layer for operation in operations if operation.phase == "forward"]
     forward = next(op for op in operations if op.phase == "forward" and op.layer == name)
-    k = layers.index(name)
-    gradient = (
-        _written_by(operations, layers[k + 1], "dx")
-        if k + 1 < len(layers)
-        else _written_by(operations, "loss", "dy") or _given_gradient(operations, name)
-    )
-    result = "y" if "y" in forward.call.writes else next(iter(forward.call.writes))
-    return (forward, forward.call.writes[result], result), gradient
+    result = next(own for own in forward.call.writes if forward.call.port(own).role == "result")
+    made = _gradient_of(program, f"{name}.y") or _given(program, f"{name}.dy")
+    return (forward, forward.call.writes[result], result), made
 
 
-def _written_by(operations: Sequence[Operation], layer: str, name: str) -> Source | None:
-    for operation in operations:
-        if operation.layer == layer and operation.phase == "backward" and name in operation.call.writes:
-            return operation, operation.call.unpadded(name, operation.call.writes[name]), name
-    return None
+def _gradient_of(program: Program, address: str) -> Source | None:
+    """Return the whole gradient of an array: where several come back, their sum."""
+    made = program.gradient(address)
+    if made is None:
+        return None
+    operation, name = made
+    return operation, operation.call.unpadded(name, operation.call.writes[name]), name
 
 
-def _given_gradient(operations: Sequence[Operation], layer: str) -> Source | None:
-    """Return the gradient of the output that is given in place of a loss."""
-    for operation in operations:
-        if operation.layer == layer and operation.phase == "backward" and "dy" in operation.call.given:
-            return None, operation.call.unpadded("dy", np.asarray(operation.call.given["dy"])), "dy"
-    return None
+def _given(program: Program, address: str) -> Source | None:
+    """Return an array that no operation makes."""
+    read = next(iter(program.readers(address)), None)
+    if read is None:
+        return None
+    operation, name = read
+    return None, operation.call.unpadded(name, np.asarray(operation.call.given[name])), name
 
 
 def _ground(working: Operation, at_work: bool) -> Role:

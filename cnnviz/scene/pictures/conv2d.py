@@ -38,7 +38,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     for_w, for_products = for_kernel(middle, unit), middle
     if low:
         for_w, for_products = middle.columns([1, 1], gap=30 * unit)
-    padded = moment.operation.call.placements["x"].surrounds
+    padded = moment.operation.call.placed("x").surrounds
     text = tr("input, padded with zeros") if padded else moment.came_from()
     marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
     shown = grid.plane(moment, "w", (o, c), _in_kernel(moment))
@@ -78,7 +78,7 @@ def for_kernel(middle: Box, unit: float) -> Box:
 
 def _unpadded(moment: Moment, on_x: Cells, unit: float) -> list[Mark]:
     """Outline the input within its padding, so that its own zeros and black pixels are not taken for it."""
-    placement = moment.operation.call.placements["x"]
+    placement = moment.operation.call.placed("x")
     if not placement.surrounds:
         return []
     window = *placement.start, *placement.own
@@ -125,7 +125,7 @@ def _channel_sums(
         spans.insert(0, (0, first))
     cells = len(spans) + (bias is not None) + 1
     width = min(112 * unit, (box.w - 176 * unit) / cells - 26 * unit)
-    said = tr("{name} by channel", name=symbol(name)) + look.factor
+    said = tr("{name} by channel", name=symbol(moment.operation, name)) + look.factor
     marks: list[Mark] = [label(Box(box.x, box.y, 145 * unit, box.h), said, 17 * unit, "muted")]
     place = Box(box.x + 150 * unit - width - 26 * unit, box.y, width, box.h)
     if bias is not None:
@@ -318,7 +318,7 @@ def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
         grid.plane(moment, "dy", (o,), on_dy_focus),
         middle,
         unit,
-        tr("from {layer}", layer=moment.next_layer()),
+        moment.gradient_from(),
     )
     filling = grid.plane(moment, "dw", (o, c), (u, w, 1, 1))
     out, on_dw = titled(moment, filling, right, unit, tr("kernel gradient"))
@@ -341,7 +341,7 @@ def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     area = Box(box.x, box.y, box.w, box.h - 64 * unit) if len(dy) > 1 else box
     columns = side_by_side(area, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
     left, middle, right = columns
-    text = _spread_text(moment.operation.call.placements["dy"], moment.next_layer())
+    text = _spread_text(moment.operation.call.placed("dy"), moment.gradient_source())
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), window), left, unit, text, depth=dy.shape[0])
     shown = grid.plane(moment, "w", (o, c), _in_kernel(moment), flipped=True)
     kernel, on_w = titled(moment, shown, middle, unit, tr("kernel, turned by 180°"))
@@ -386,7 +386,7 @@ def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     dy = moment.state.arrays["dy"]
     focus = (v("i"), v("j"), 1, 1) if moment.terms_begun else (0, 0, 1, 1)
     left, right = box.columns([max(3.0, min(dy.shape[2], 14)), 3.0], gap=60 * unit)
-    text = tr("from {layer}", layer=moment.next_layer())
+    text = moment.gradient_from()
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), focus), left, unit, text, depth=dy.shape[0])
     out, on_db = titled(moment, grid.plane(moment, "db", (), (o, 0, 1, 1)), right, unit, tr("bias gradient"))
     marks += out

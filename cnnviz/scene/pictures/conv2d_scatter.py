@@ -22,14 +22,14 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     window = (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
     dy, w, dx = np.asarray(given["dy"]), np.asarray(given["w"]), moment.state.arrays["dx"]
     left, middle, right = side_by_side(box, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
-    come = tr("from {layer}", layer=moment.next_layer())
+    come = moment.gradient_from()
     marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), (i, j, 1, 1)), left, unit, come, len(dy))
     reads = dict(moment.state.reads)
     focus = grid.cell_focus(reads.get("w", (0, 0)))
     kernel, on_w = titled(
         moment, grid.plane(moment, "w", (o, c), focus), for_kernel(middle, unit), unit, tr("kernel")
     )
-    padded = moment.operation.call.placements["dx"].surrounds
+    padded = moment.operation.call.placed("dx").surrounds
     text = tr("input gradient, with the padding") if padded else tr("input gradient")
     out, on_dx = titled(moment, grid.plane(moment, "dx", (c,), window), right, unit, text, len(dx))
     marks += [*kernel, *out, *_times(on_dy, on_w, middle, unit)]

@@ -277,7 +277,7 @@ def _table(walk: _Walk, box: Box, unit: float) -> list[Mark]:
     for name, column in zip(("w", "E", "dw"), columns, strict=True):
         style = moment.look(name)
         head = Box(column.x, box.y + 36 * unit, column.w, 28 * unit)
-        named, colour = symbol(name) + style.factor, role(moment.operation, name)
+        named, colour = symbol(moment.operation, name) + style.factor, role(moment.operation, name)
         marks.append(label(head, named, 18 * unit, colour, bold=True, align="center"))
         values = moment.state.arrays[name][s, first : first + length, None]
         missing = ~moment.state.written(name)[s, first : first + length, None]

@@ -56,7 +56,7 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     depth = _depth(moment, gate)
     said = tr("input, forward") if gate == "x" else tr("output, forward")
     marks, on_gate = titled(moment, shown, one, unit, said, depth)
-    come = tr("from {layer}", layer=moment.next_layer())
+    come = moment.gradient_from()
     two_marks, on_dy = titled(moment, grid.plane(moment, "dy", prefix, focus), two, unit, come, depth)
     three_marks, _ = titled(
         moment, grid.plane(moment, "dx", prefix, focus), three, unit, tr("input gradient"), depth

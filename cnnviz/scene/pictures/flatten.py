@@ -23,9 +23,7 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the gradient's column and the map it is put back into."""
-    return _picture(
-        moment, box, unit, "dx", "dy", tr("input gradient"), tr("from {layer}", layer=moment.next_layer())
-    )
+    return _picture(moment, box, unit, "dx", "dy", tr("input gradient"), moment.gradient_from())
 
 
 def _picture(
@@ -72,7 +70,7 @@ def _in_pieces(
     count = -(-len(page) // rows) if len(page) == len(values) else most
     wide = min(170 * unit, (body.w + _GAP * unit) / count) - (_INDEX + _GAP) * unit
     high = min(body.h / rows, 100 * unit)
-    called = symbol(name) + look.factor
+    called = symbol(moment.operation, name) + look.factor
     head = Box(box.x, box.y, box.w, 28 * unit)
     said = with_part(called, moment.titled(name, text), page, len(values), head, unit)
     runs = (Run(called, role(moment.operation, name), True), Run("  " + said, "muted"))

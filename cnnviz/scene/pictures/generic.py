@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import grid
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
@@ -28,9 +29,18 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 def grid_title(moment: Moment, name: str) -> str:
     """Return what an array is, in a word."""
-    if name in moment.operation.call.writes:
+    operation, port = moment.operation, moment.operation.call.port(name)
+    if name in operation.call.writes:
         return tr("result")
-    return {"x": tr("input"), "y": tr("output"), "t": tr("target"), "dy": tr("from above")}.get(name, "")
+    if port.role == "target":
+        return tr("target")
+    if port.gradient_of:
+        return tr("from {layer}", layer=port.node if port.node != operation.layer else tr("outside"))
+    if port.node == INPUT:
+        return tr("input")
+    if port.node in (operation.layer, moment.program.layers[-1]):
+        return tr("output") if port.address == f"{port.node}.y" else ""
+    return tr("from {layer}", layer=port.node)
 
 
 def _slice(moment: Moment, name: str) -> grid.Plane:

@@ -43,7 +43,7 @@ def titled(
     if place is None and shown.values.shape[1] == 1:
         drawn, main = close_up.column_page(moment, shown, body, unit)
         page = range(main.origin[0], main.origin[0] + len(main.values))
-        name = symbol(shown.of.name)
+        name = symbol(shown.of.operation, shown.of.name)
         text = with_part(name, text, page, len(shown.values), _over(box, unit), unit)
         head = grid.heading(shown.of, _over(box, unit), unit, text, depth)
         return [head, *drawn, *scale(shown.of.look, main.box, unit)], main

@@ -169,9 +169,10 @@ def pages(
             grid.text_size(side, side, look, unit),
             missing,
         )
-        text = f"{symbol(name)}[{', '.join([*map(str, prefix), f'{page.start}…{page.stop - 1}'])}]"
+        said = symbol(moment.operation, name)
+        text = f"{said}[{', '.join([*map(str, prefix), f'{page.start}…{page.stop - 1}'])}]"
         if axes == "cr":
-            text = f"{symbol(name)}[{page.start}…{page.stop - 1}, {own}]"
+            text = f"{said}[{page.start}…{page.stop - 1}, {own}]"
         head = Box(box.x, place.y, name_width - 10 * unit, side)
         text += look.factor
         marks += [label(head, text, 17 * unit, role(moment.operation, name), bold=True), drawn]
@@ -218,7 +219,7 @@ def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) 
     height = min(body.h / rows, 84 * unit)
     index_width, width = 50 * unit, min(120 * unit, body.w - 50 * unit)
     written = role(moment.operation, name)
-    called = symbol(name) + look.factor
+    called = symbol(moment.operation, name) + look.factor
     said = with_part(called, moment.titled(name, text), page, len(values), head, unit)
     marks: list[Mark] = [Label(head, (Run(called, written, True), Run("  " + said, "muted")), 17 * unit)]
     place = Box(body.x + index_width, body.y, width, height * len(page))
@@ -267,7 +268,7 @@ def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     dy = grid.cells(grid.row_plane(moment, "dy"), dy_box, unit, window=(0, columns.start, 1, len(columns)))
     x = grid.cells(grid.plane(moment, "x"), x_box, unit, window=(rows.start, 0, len(rows), 1))
     dw = grid.cells(dw_plane, Box(left, lower, dy_box.w, x_box.h), unit, window=window)
-    come = tr("from {layer}", layer=moment.next_layer())
+    come = moment.gradient_from()
     if len(columns) < neurons:
         come += ", " + part(columns, neurons)
     over_dy = Box(left, box.y, box.right - left if small else dy_box.w + 44 * unit, head - 6 * unit)
@@ -311,7 +312,9 @@ def _whole_gradient(dw: grid.Plane, box: Box, window: tuple[int, int, int, int],
 
 
 def _head(moment: Moment, name: str, text: str, box: Box, unit: float) -> Label:
-    name_run = Run(symbol(name) + moment.look(name).factor, role(moment.operation, name), True)
+    name_run = Run(
+        symbol(moment.operation, name) + moment.look(name).factor, role(moment.operation, name), True
+    )
     return Label(box, (name_run, Run("  " + moment.titled(name, text), "muted")), 17 * unit)
 
 
@@ -343,5 +346,5 @@ def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the output gradient beside the bias gradient."""
     n = moment.variable("n")
     left, right = box.columns([1.0, 1.0], gap=60 * unit)
-    marks = column(moment, left, unit, "dy", n, tr("from {layer}", layer=moment.next_layer()))
+    marks = column(moment, left, unit, "dy", n, moment.gradient_from())
     return [*marks, *column(moment, right, unit, "db", n, tr("bias gradient"))]

@@ -73,7 +73,7 @@ def _head(moment: Moment, name: str, box: Box, unit: float) -> Label:
     """Return the line over a column or over its bars."""
     colour, factor = role(moment.operation, name), moment.look(name).factor
     said = Run("  " + moment.titled(name, tr(_heading(moment, name))), "muted")
-    return Label(box, (Run(symbol(name) + factor, colour, True), said), 17 * unit)
+    return Label(box, (Run(symbol(moment.operation, name) + factor, colour, True), said), 17 * unit)
 
 
 def _in_bars(moment: Moment, names: list[str]) -> str:

@@ -53,7 +53,7 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     shown = grid.plane(moment, "dx", (c,), window)
     columns = side_by_side(box, max(dy.shape[2], 4), max(dx.shape[2], 5), unit=unit)
     left, right = lowered(box, shown, columns, unit)
-    come = tr("from {layer}", layer=moment.next_layer())
+    come = moment.gradient_from()
     coming = grid.plane(moment, "dy", (c,), (i, j, 1, 1))
     marks, on_dy = titled(moment, coming, left, unit, come, len(dy))
     out, on_dx = titled(moment, shown, right, unit, tr("input gradient"), len(dx))

@@ -30,7 +30,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     height = min(box.h / len(rows), side * 1.6)
     # The listing calls every parameter w; here it is called what it is in its layer.
     letter = operation.name.rpartition(".")[2]
-    called, gradient = moment.called(letter), moment.called(f"d{letter}") or symbol(f"d{letter}")
+    called, gradient = moment.called("w"), moment.called("dw") or f"∂E/∂{letter}"
     own = f"{letter} ({called})" if called else letter
     titles = {
         "before": tr("old {name}", name=own),
@@ -62,7 +62,7 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
         if key == "before" and moment.letters:
             drawn = in_cells(drawn, (tuple(moment.names.cell(name, (index,)) for index in page),), unit)
         head = Box(box.x, place.y, name_width - 12 * unit, side)
-        said = titles.get(key, symbol(name)) + style.factor
+        said = titles.get(key, symbol(moment.operation, name)) + style.factor
         marks += [
             label(head, said, 18 * unit, colours.get(key, "ink"), bold=True),
             drawn,

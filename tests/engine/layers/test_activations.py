@@ -11,7 +11,7 @@ from cnnviz.engine.layers.tanh import Tanh
 def through(layer, x, dy=None):
     x = np.array([x], dtype=float)
     y = layer.forward(x)[0]
-    return y, layer.backward(np.ones_like(x) if dy is None else np.array([dy], dtype=float))[0]
+    return y, layer.backward(np.ones_like(x) if dy is None else np.array([dy], dtype=float))[0][0]
 
 
 def test_relu_clips_at_zero():

@@ -73,11 +73,11 @@ def test_batch_of_many_megabytes_is_its_halves(kernel, stride):
     x = rng.normal(size=(24, 3, 40, 40))
     y = layer.forward(x)
     dy = rng.normal(size=y.shape)
-    dx, dw, db = layer.backward(dy), layer.parameters["w"].grad, layer.parameters["b"].grad
+    dx, dw, db = layer.backward(dy)[0], layer.parameters["w"].grad, layer.parameters["b"].grad
     dw_of_halves, db_of_halves = np.zeros_like(dw), np.zeros_like(db)
     for half in (slice(0, 11), slice(11, 24)):
         assert_same(layer.forward(x[half]), y[half])
-        assert_same(layer.backward(dy[half]), dx[half])
+        assert_same(layer.backward(dy[half])[0], dx[half])
         dw_of_halves += layer.parameters["w"].grad
         db_of_halves += layer.parameters["b"].grad
     assert_same(dw_of_halves, dw)
@@ -111,7 +111,7 @@ def test_only_the_input_gradient_has_two_views_and_the_scattered_one_shows_the_p
     dx = scattered[-1].writes["dx"]
     assert dx.shape == (2, 6, 7)
     assert_same(scattered[-1].unpadded("dx", dx), arrays["dx"])
-    assert scattered[-1].placements["dx"].zeros.sum() == 6 * 7 - 4 * 5
+    assert scattered[-1].ports["dx"].placement.zeros.sum() == 6 * 7 - 4 * 5
 
 
 def test_placements_tell_the_padding_and_the_zeros_between_gradients():
@@ -119,9 +119,9 @@ def test_placements_tell_the_padding_and_the_zeros_between_gradients():
     case = LayerCase("", lambda: (layer, (1, 3, 3)))
     forward, _, dw, dx = case.calls()[:4]
     inside = np.pad(np.zeros((3, 3), bool), 1, constant_values=True)
-    np.testing.assert_array_equal(forward.placements["x"].zeros, inside)
-    np.testing.assert_array_equal(dw.placements["x"].zeros, inside)
-    np.testing.assert_array_equal(dx.placements["dy"].zeros, dx.given["dy"][0] == 0)
+    np.testing.assert_array_equal(forward.ports["x"].placement.zeros, inside)
+    np.testing.assert_array_equal(dw.ports["x"].placement.zeros, inside)
+    np.testing.assert_array_equal(dx.ports["dy"].placement.zeros, dx.given["dy"][0] == 0)
 
 
 def test_initialise_draws_kernels_as_he_et_al_propose():

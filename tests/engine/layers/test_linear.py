@@ -37,7 +37,7 @@ def test_maps_are_refused_with_the_layer_that_is_missing():
         layer.output_shape((2, 3, 3))
 
 
-@pytest.mark.parametrize(("sizes", "word"), [((0, 1), "inputs is 0"), ((1, 0), "neurons is 0")])
+@pytest.mark.parametrize(("sizes", "word"), [((0, 1), "in_features is 0"), ((1, 0), "neurons is 0")])
 def test_sizes_that_make_no_sense_are_refused(sizes, word):
     with pytest.raises(CnnvizError, match=f"linear: {word}"):
         Linear(*sizes)
@@ -54,4 +54,4 @@ def test_flatten_goes_channel_after_channel_row_after_row():
     x = np.arange(12.0).reshape(1, 2, 3, 2)
     layer = Flatten()
     assert layer.forward(x).tolist() == [list(range(12))]
-    np.testing.assert_array_equal(layer.backward(layer.forward(x)), x)
+    np.testing.assert_array_equal(layer.backward(layer.forward(x))[0], x)

@@ -19,7 +19,7 @@ def test_average_pool_keeps_the_mean():
 def test_tie_goes_to_the_first_in_row_order():
     layer = MaxPool2d(2)
     layer.forward(X)
-    dx = layer.backward(np.ones((1, 1, 2, 2)))
+    dx = layer.backward(np.ones((1, 1, 2, 2)))[0]
     assert layer.extras["switch"][0, 0].tolist() == [[2, 0], [0, 0]]
     assert dx[0, 0].tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
 
@@ -27,7 +27,7 @@ def test_tie_goes_to_the_first_in_row_order():
 def test_winner_of_two_windows_gets_both_gradients():
     layer = MaxPool2d((1, 2), 1)
     layer.forward(np.array([[[[0.0, 9, 1]]]]))
-    assert layer.backward(np.array([[[[2.0, 3]]]])).tolist() == [[[[0, 5, 0]]]]
+    assert layer.backward(np.array([[[[2.0, 3]]]]))[0].tolist() == [[[[0, 5, 0]]]]
 
 
 def test_oblong_windows_lie_side_by_side_in_both_directions():
@@ -41,7 +41,7 @@ def test_strides_differ_by_direction():
     """What PyTorch's give with kernel_size=2, stride=(2, 1)."""
     layer = MaxPool2d(2, (2, 1))
     assert layer.forward(X).tolist() == [[[[4, 5, 5], [7, 7, 0]]]]
-    dx = layer.backward(np.array([[[[1.0, 2, 3], [4, 5, 6]]]]))
+    dx = layer.backward(np.array([[[[1.0, 2, 3], [4, 5, 6]]]]))[0]
     assert dx[0, 0].tolist() == [[0, 0, 5, 0], [1, 0, 0, 0], [4, 5, 6, 0], [0, 0, 0, 0]]
     assert AvgPool2d(2, (2, 1)).forward(X).tolist() == [[[[1.75, 2, 2.5], [7, 3, -1.5]]]]
 

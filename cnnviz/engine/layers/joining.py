@@ -1,0 +1,219 @@
+"""Layers with several inputs, and the sum of the gradients that come back from several readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from cnnviz.engine.expression.graph import compiled
+from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_some, shape_text
+from cnnviz.errors import ShapeError
+from cnnviz.text import tr
+
+_LOOPS = {1: ("n",), 3: ("c", "i", "j")}
+_SIZES = {1: ("N",), 3: ("C", "H", "W")}
+
+
+class Joining(Layer):
+    """A layer that makes one array of several of them."""
+
+    def take(self, count: int) -> None:
+        """Call the inputs x1, x2 and so on."""
+        if count < 2:
+            raise ShapeError(
+                tr(
+                    "{layer}: joins two inputs or more, but has {count}; name them, as in "
+                    'inputs = ["conv1", "conv2"].',
+                    layer=self.name,
+                    count=count,
+                )
+            )
+        self.input_names = numbered("x", count)
+
+
+class Add(Joining):
+    """Adds its inputs cell by cell: y[c, i, j] = x1[c, i, j] + x2[c, i, j] + …; they have one shape.
+
+    Every input's gradient is that of the output, ∂E/∂x1 = ∂E/∂x2 = ∂E/∂y: what is added passes it on as it
+    is. Source of its use: He et al., "Deep Residual Learning for Image Recognition" (2016).
+    """
+
+    kind = "add"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """Return the shape that all inputs have."""
+        for shape in shapes:
+            require_some(self.name, shape)
+            if shape != shapes[0] or len(shape) not in _LOOPS:
+                raise ShapeError(
+                    tr(
+                        "{layer}: adds inputs of one shape, but they have {shapes}; make the layers before "
+                        "it put out the same number of channels, rows and columns.",
+                        layer=self.name,
+                        shapes=tr(" and ").join(map(shape_text, shapes)),
+                    )
+                )
+        return shapes[0]
+
+    def forward(self, *xs: Array) -> Array:
+        """Add up the inputs, from the first to the last."""
+        return sum_of(xs)
+
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
+        """Return ∂E/∂y for each input."""
+        return (dy,) * len(self.input_names)
+
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing."""
+        y = arrays["y"]
+        given: dict[str, Value] = {**{name: arrays[name] for name in self.input_names}, **_sizes(y)}
+        return self.call("y", sum_listing("add", self.input_names, "y", y.ndim), given, {"y": y})
+
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the listing that hands the gradient on to each input."""
+        dy, names = arrays["dy"], tuple(f"d{name}" for name in self.input_names)
+        writes = {name: arrays[name] for name in names}
+        return [self.call("dx", _passed_on(names, dy.ndim), {"dy": dy, **_sizes(dy)}, writes)]
+
+
+class Concat(Joining):
+    """Puts its inputs behind one another along their first axis: maps after maps, numbers after numbers.
+
+    Source of its use: Szegedy et al., "Going Deeper with Convolutions" (2015).
+    """
+
+    kind = "concat"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lengths: tuple[int, ...] = ()
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """Return the inputs' shape, with as many maps as all of them have together."""
+        for shape in shapes:
+            require_some(self.name, shape)
+            if shape[1:] != shapes[0][1:] or len(shape) not in _LOOPS:
+                raise ShapeError(
+                    tr(
+                        "{layer}: puts maps of one height and width behind one another, but its inputs have "
+                        "shapes {shapes}; make these the same.",
+                        layer=self.name,
+                        shapes=tr(" and ").join(map(shape_text, shapes)),
+                    )
+                )
+        self._lengths = tuple(shape[0] for shape in shapes)
+        return (sum(self._lengths), *shapes[0][1:])
+
+    def forward(self, *xs: Array) -> Array:
+        """Put the inputs behind one another."""
+        return np.concatenate(xs, axis=1)
+
+    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
+        """Return each input's part of ∂E/∂y."""
+        return tuple(np.split(dy, np.cumsum(self._lengths)[:-1], axis=1))
+
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing."""
+        y, parts = arrays["y"], {name: arrays[name] for name in self.input_names}
+        return self.call("y", _put_behind(len(parts), y.ndim), {**parts, **self._part_sizes(y)}, {"y": y})
+
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the listing that cuts the gradient into the inputs' parts."""
+        dy = arrays["dy"]
+        writes = {f"d{name}": arrays[f"d{name}"] for name in self.input_names}
+        given: dict[str, Value] = {"dy": dy, **self._part_sizes(dy)}
+        return [self.call("dx", _cut(len(writes), dy.ndim), given, writes)]
+
+    def _part_sizes(self, y: Array) -> dict[str, int]:
+        first = _SIZES[y.ndim][0]
+        own = dict(zip(numbered(f"{first}_", len(self._lengths)), self._lengths, strict=True))
+        return own | dict(zip(_SIZES[y.ndim][1:], y.shape[1:], strict=True))
+
+
+def numbered(letter: str, count: int) -> tuple[str, ...]:
+    """Return names x1, x2 and so on."""
+    return tuple(f"{letter}{k}" for k in range(1, count + 1))
+
+
+def sum_of(parts: Sequence[Array]) -> Array:
+    """Return the sum of arrays, added one after the other."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def sum_call(layer: str, parts: Mapping[str, Array], total: Array) -> Call:
+    """Return the listing that adds up the gradients which come back to a layer's output.
+
+    Parameters
+    ----------
+    parts : Mapping[str, Array]
+        The gradients, named ``dy1``, ``dy2`` and so on.
+    """
+    listing = sum_listing("sum_of_gradients", tuple(parts), "dy", total.ndim)
+    return Call(f"{layer}.dy", layer, "backward", listing, {**parts, **_sizes(total)}, {"dy": total})
+
+
+def _sizes(y: Array) -> dict[str, int]:
+    return dict(zip(_SIZES[y.ndim], y.shape, strict=True))
+
+
+def sum_listing(name: str, parts: tuple[str, ...], total: str, axes: int) -> Listing:
+    """Return a listing that adds up arrays cell by cell."""
+    cell = ", ".join(_LOOPS[axes])
+    line = f"{total}[{cell}] = " + " + ".join(f"{part}[{cell}]" for part in parts)
+    return _written(name, (*parts, total), axes, [line])
+
+
+def _passed_on(names: tuple[str, ...], axes: int) -> Listing:
+    cell = ", ".join(_LOOPS[axes])
+    return _written("add_dx", ("dy", *names), axes, [f"{name}[{cell}] = dy[{cell}]" for name in names])
+
+
+def _put_behind(count: int, axes: int) -> Listing:
+    names = numbered("x", count)
+    return _parts("concat", (*names, "y"), count, axes, lambda k, own, whole: f"y[{whole}] = x{k}[{own}]")
+
+
+def _cut(count: int, axes: int) -> Listing:
+    names = numbered("dx", count)
+    return _parts(
+        "concat_dx", ("dy", *names), count, axes, lambda k, own, whole: f"dx{k}[{own}] = dy[{whole}]"
+    )
+
+
+def _of_axes(name: str, axes: int) -> str:
+    """Return the name of a listing for a column, like that for maps."""
+    if axes == 3:
+        return name
+    return f"{name.removesuffix('_dx')}_column" + "_dx" * name.endswith("_dx")
+
+
+def _written(name: str, arrays: tuple[str, ...], axes: int, lines: Sequence[str]) -> Listing:
+    """Return a listing that does some lines for every cell."""
+    name = _of_axes(name, axes)
+    source = [f"def {name}({', '.join((*arrays, *_SIZES[axes]))}):"]
+    for depth, (variable, size) in enumerate(zip(_LOOPS[axes], _SIZES[axes], strict=True), 1):
+        source.append("    " * depth + f"for {variable} in range({size}):")
+    source += ["    " * (axes + 1) + line for line in lines]
+    return compiled(f"{len(arrays)} arrays", "\n".join(source) + "\n")
+
+
+def _parts(
+    name: str, arrays: tuple[str, ...], count: int, axes: int, line: Callable[[int, str, str], str]
+) -> Listing:
+    """Return a listing that goes through the cells of each part, one part after the other."""
+    name = _of_axes(name, axes)
+    first, (variable, *others) = _SIZES[axes][0], _LOOPS[axes]
+    lengths = numbered(f"{first}_", count)
+    source = [f"def {name}({', '.join((*arrays, *lengths, *_SIZES[axes][1:]))}):"]
+    for k, length in enumerate(lengths, 1):
+        loops = zip((variable, *others), (length, *_SIZES[axes][1:]), strict=True)
+        for depth, (loop, size) in enumerate(loops, 1):
+            source.append("    " * depth + f"for {loop} in range({size}):")
+        start = "+".join((*lengths[: k - 1], variable))
+        own, whole = ", ".join((variable, *others)), ", ".join((start, *others))
+        source.append("    " * (axes + 1) + line(k, own, whole))
+    return compiled(f"{count} parts", "\n".join(source) + "\n")
