@@ -139,7 +139,7 @@ def is_reserved(name: str) -> bool:
 
 def safe_name(name: str) -> str:
     """Return a name for a file or a folder that is one everywhere and leads nowhere: ``..`` gives ``__``."""
-    kept = re.sub(r"[^\w. -]|^[. ]+|[. ]+$", lambda found: "_" * len(found[0]), name)[:_LONGEST_NAME]
+    kept = re.sub(r"[^\w. -]|^[. ]+|[. ]+$", lambda found: "_" * len(found[0]), name[:_LONGEST_NAME])
     return f"_{kept}" if not kept or is_reserved(kept) else kept
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnnviz.errors import CnnvizError
-from cnnviz.files import PART, read_whole, write_whole
+from cnnviz.files import PART, read_whole, safe_name, write_whole
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="devices, pipes and links are POSIX's")
 
@@ -134,3 +134,9 @@ def test_a_file_that_is_held_for_ever_is_told_after_a_second(tmp_path, scanner):
     assert 1.0 <= refused[-1] < 1.1
     assert (tmp_path / "a").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_safe_name_ends_in_nothing_that_windows_takes_off():
+    for length in (58, 59, 60, 61):
+        made = safe_name("x" * length + " y. ")
+        assert len(made) <= 60 and made == made.rstrip(". ")

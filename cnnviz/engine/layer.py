@@ -267,7 +267,7 @@ class Layer(ABC):
         has_gradients = (*self.input_names, *self.parameter_shapes, "y")
         symbol = next((of for of in has_gradients if name == f"d{of}"), "")
         gradient_of = self.address(symbol) if symbol else ""
-        return Port(self.address(name), role, raised(symbol or name), gradient_of, placement=placement)
+        return Port(self.address(name), role, symbol or name, gradient_of, placement=placement)
 
     def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the same with the input gradient scattered, where a layer can show both views of it."""
@@ -309,11 +309,6 @@ class Layer(ABC):
             ports={name: self._port(name, role, placed.get(name)) for name, role in roles.items()},
             view=view,
         )
-
-
-def raised(name: str) -> str:
-    """Write the number of one of several inputs, x1 and x2, raised: lowered, it would be an index."""
-    return name.translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def extremes_of_sums(additions: Iterable[tuple[Array, Array]]) -> tuple[float, float]:

@@ -15,7 +15,6 @@ from cnnviz.engine.layer import (
     Parameter,
     Shape,
     Value,
-    raised,
     require_column,
     require_finite,
     require_shape,
@@ -27,7 +26,7 @@ from cnnviz.engine.losses import Loss
 from cnnviz.engine.optim import Memory, Optimiser
 from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
-from cnnviz.engine.wiring import INPUT, gradients_of, in_order, inputs_of, unread
+from cnnviz.engine.wiring import INPUT, gradients_of, in_order, inputs_of, unknown, unread
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
@@ -136,6 +135,18 @@ class Network:
                     reader=reader,
                 )
             )
+        for name in self.outputs:
+            if name not in self.inputs:
+                raise CnnvizError(unknown("outputs", name, list(self.inputs)))
+            reader = next((other for other, sources in self.inputs.items() if name in sources), None)
+            if reader is not None:
+                raise CnnvizError(
+                    tr(
+                        "outputs: {name} is read by {reader}, so that it is no output; take it out.",
+                        name=name,
+                        reader=reader,
+                    )
+                )
         for name in unread(self.inputs):
             if name not in (last, *self.outputs):
                 raise CnnvizError(
@@ -464,7 +475,7 @@ class Network:
         )
         of = f"{name}.y"
         ports = {
-            own: Port(part, "source", raised(own.removeprefix("d")), of)
+            own: Port(part, "source", own.removeprefix("d"), of)
             for own, part in zip(names, parts, strict=True)
         }
         return [replace(made, ports={**ports, "dy": Port(f"{name}.dy", "result", "y", of)})]

@@ -31,21 +31,22 @@ def inputs_of(parts: Iterable[tuple[str, Sequence[str] | None]]) -> Inputs:
     for name, inputs in found.items():
         for other in inputs:
             if other != INPUT and other not in found:
-                raise CnnvizError(_unknown(name, other, [INPUT, *found]))
+                raise CnnvizError(unknown(name, other, [INPUT, *found]))
     return found
 
 
-def _unknown(name: str, other: str, known: list[str]) -> str:
+def unknown(name: str, other: str, known: list[str]) -> str:
+    """Say that a layer, or a list of names, names a layer that is not there."""
     close = get_close_matches(other, [one for one in known if one != name], 1)
     if close:
         return tr(
-            "{layer}: reads {other}, which is no layer; did you mean {close}?",
+            "{layer}: {other} is no layer; did you mean {close}?",
             layer=name,
             other=other,
             close=close[0],
         )
     return tr(
-        "{layer}: reads {other}, which is no layer; there is {known}.",
+        "{layer}: {other} is no layer; there is {known}.",
         layer=name,
         other=other,
         known=", ".join(one for one in known if one != name),

@@ -279,6 +279,15 @@ def _with_classes(samples: Samples, described: LessonFile, network: Network) -> 
         if samples.output_gradient is not None:
             _require("input.output_gradient", samples.output_gradient.shape, outputs)
         return samples
+    if len(outputs) != 1 and network.loss is not None:
+        raise CnnvizError(
+            tr(
+                "{file}: has labels, but the network puts out maps of shape {shape}; give it targets of that "
+                "shape instead, or end with a column, one number a class",
+                file=described.input.images,
+                shape=shape_text(outputs),
+            )
+        )
     # One output is a yes or no; several are a class each.
     count = 2 if outputs == (1,) else outputs[0]
     if network.loss is not None:

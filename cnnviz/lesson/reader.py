@@ -18,7 +18,7 @@ from msgspec.structs import fields
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
 from cnnviz.lesson import values
 from cnnviz.lesson.tables import AtMost, LayerPart, LessonFile, LossPart, OneOf, OptimiserPart, Part
-from cnnviz.lesson.values import DataFile, Expression, Fault, Name, Numbers, Text, hint, shown
+from cnnviz.lesson.values import DataFile, Expression, Fault, Name, Numbers, Reference, Text, hint, shown
 from cnnviz.text import tr
 
 AT_THE_TOP = ("title", "sentence", "seed", "weights", "input_gradient")
@@ -30,6 +30,7 @@ _LEAVES: Mapping[Any, Callable[[Any], Any]] = {
     str: values.string,
     Text: values.text,
     Name: values.name,
+    Reference: values.reference,
     DataFile: values.data_file,
     Expression: values.expression,
     Numbers: values.numbers,
@@ -192,7 +193,7 @@ def _columns(table: type[Struct]) -> tuple[Column, ...]:
 def _own_columns(part: type[Part]) -> list[Column]:
     """Return what a table may have besides the arguments of its kind."""
     own = {
-        LayerPart: [Column("name", Name), Column("inputs", tuple[Name, ...], ())],
+        LayerPart: [Column("name", Name), Column("inputs", tuple[Reference, ...], ())],
         OptimiserPart: [Column("fixed", tuple[str, ...], ())],
     }
     return own.get(part, [])

@@ -25,6 +25,7 @@ _LONGEST_NAME_OF_FILE = 100
 
 Text = NewType("Text", str)
 Name = NewType("Name", str)
+Reference = NewType("Reference", str)
 DataFile = NewType("DataFile", str)
 Expression = NewType("Expression", str)
 Numbers = NewType("Numbers", np.ndarray)
@@ -81,6 +82,14 @@ def text(value: Any, _: Any = None) -> Text:
 
 def name(value: Any, _: Any = None) -> Name:
     """Take a name for a layer."""
+    word = reference(value)
+    if word in RESERVED:
+        raise Fault(tr("must not be {value}, which has a meaning of its own", value=shown(word)))
+    return Name(word)
+
+
+def reference(value: Any, _: Any = None) -> Reference:
+    """Take the name of a layer that there is, or of the network's input."""
     word = string(value)
     if not word.isidentifier() or len(word) > _LONGEST_NAME:
         raise Fault(
@@ -90,9 +99,7 @@ def name(value: Any, _: Any = None) -> Name:
                 value=shown(word),
             )
         )
-    if word in RESERVED:
-        raise Fault(tr("must not be {value}, which has a meaning of its own", value=shown(word)))
-    return Name(word)
+    return Reference(word)
 
 
 def expression(value: Any, _: Any = None) -> Expression:

@@ -28,9 +28,9 @@ class Factor(Struct, frozen=True, eq=False):
     Attributes
     ----------
     sign : str
-        What stands before it: ``·`` for numbers that are multiplied cell by cell or as matrices, ``⊗`` for
-        a row and a column that make a table, ``∗`` for sliding over each other, ``→`` where numbers change
-        places, or go where a window says.
+        What stands before it: ``+`` for what is added up, ``·`` for numbers that are multiplied cell by cell
+        or as matrices, ``⊗`` for a row and a column that make a table, ``∗`` for sliding over each other,
+        ``→`` where numbers change places, or go where a window says.
     name : str
         ``∂E/∂O`` or ``∂O/∂Z₂``.
     values : Array
@@ -75,9 +75,12 @@ def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
     """Return the factors of the gradient that an operation computes, from the loss on; its own is the last.
 
     The first operation going backward has none: it computes the first factor itself, where that is not given.
+    Where gradients are added up, they are the parts of a sum; what is behind that begins with the sum.
     """
     way = _way_from_loss(program, operation)
     first, array = way[0]
+    if _adds_gradients(*way[-1]):
+        return _parts(program, operation)
     if operation is first and array in first.call.writes:
         return ()
     port, values = first.call.port(array), as_row(_array(first, array))
@@ -96,6 +99,17 @@ def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
     return tuple(factors)
 
 
+def _parts(program: Program, operation: Operation) -> tuple[Factor, ...]:
+    """Return the gradients that an operation adds up."""
+    found: list[Factor] = []
+    for array in (name for name in operation.tree.parameters if _is_gradient(operation, name)):
+        port, values = operation.call.port(array), as_row(_array(operation, array))
+        name, note = f"∂E/∂{_output(program, port.gradient_of)}", tr("from {layer}", layer=port.node)
+        sign = "+" if found else ""
+        found.append(Factor(sign, name, values, values.shape, note, "gradient", operation.name, array))
+    return tuple(found)
+
+
 def as_row(values: NDArray[Any]) -> NDArray[Any]:
     """Return one column of a network as the row that its gradient is in a product; maps as they are."""
     return values[None] if values.ndim == 1 else values
@@ -110,11 +124,11 @@ def result(program: Program, operation: Operation) -> tuple[str, str]:
 def _way_from_loss(program: Program, operation: Operation) -> list[tuple[Operation, str]]:
     """Return the operations that take a gradient from the loss to one of them, with the array they make.
 
-    The first is the one that makes a gradient without reading any, or, with the array that it reads, the one
-    that is given its first. Where gradients were added up, it goes on with the first of them.
+    The first is the one that makes a gradient without reading any, the one that adds up several, or, with the
+    array that it reads, the one that is given its first.
     """
     way = [(operation, next(iter(operation.call.writes)))]
-    while True:
+    while not _adds_gradients(*way[-1]):
         taken = way[-1][0]
         read = next((name for name in taken.tree.parameters if _is_gradient(taken, name)), None)
         if read is None:
@@ -124,8 +138,7 @@ def _way_from_loss(program: Program, operation: Operation) -> list[tuple[Operati
             way.append((taken, read))
             break
         way.append(made)
-    sums = [step for step in way if not _adds_gradients(*step)]
-    return sums[::-1]
+    return way[::-1]
 
 
 def _multiplied(forward: Operation, gradient: Operation, array: str) -> str:

@@ -62,7 +62,7 @@ class Names(Struct, frozen=True, eq=False, dict=True):
         if letter in self.given:
             return sign + max(self.given[letter], key=name_width)
         shape = self._shape(array)
-        return sign + letter + _subscript(tuple(size - 1 for size in shape), shape, self._between)
+        return sign + raised(letter) + _subscript(tuple(size - 1 for size in shape), shape, self._between)
 
     def _cell(self, array: str, index: tuple[int, ...]) -> str:
         place = self.operation.call.own_place(array, index)
@@ -77,7 +77,7 @@ class Names(Struct, frozen=True, eq=False, dict=True):
             name = given[int(np.ravel_multi_index(place, shape))]
             if name != ZERO or self.operation.phase == "forward":
                 return sign + name
-        return sign + letter + _subscript(place, shape, self._between)
+        return sign + raised(letter) + _subscript(place, shape, self._between)
 
     def _letter(self, array: str) -> tuple[str, str]:
         """Return the sign and the letter of an array: ∂ and w of ``dw``; of an update, its parameter's."""
@@ -113,6 +113,13 @@ def names(program: Program, operation: Operation) -> Names:
     forward = next((other for other in program.operations if other.layer == operation.layer), operation)
     arrays = {**forward.call.given, **forward.call.writes}
     return Names(operation, given, {name: np.shape(values) for name, values in arrays.items()})
+
+
+def raised(name: str) -> str:
+    """Write one of several inputs, x1 and x2, as x⁽¹⁾ and x⁽²⁾: an index is lowered, and x² a power."""
+    letter = name.rstrip("0123456789")
+    number = name[len(letter) :].translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{letter}⁽{number}⁾" if number else name
 
 
 def _subscript(place: tuple[int, ...], shape: Shape, between: str) -> str:

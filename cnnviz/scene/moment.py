@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.wiring import INPUT
-from cnnviz.scene.letters import Names, names
+from cnnviz.scene.letters import Names, names, raised
 from cnnviz.scene.marks import Palette, Role, Scale
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
@@ -241,7 +241,7 @@ _ROLES: Mapping[str, Role] = {
 def symbol(operation: Operation, name: str) -> str:
     """Return how an array's name is written for readers: ∂E/∂w for ``dw``."""
     port = operation.call.port(name)
-    return f"∂E/∂{port.symbol}" if port.gradient_of and operation.tree.arrays else name
+    return f"∂E/∂{raised(port.symbol)}" if port.gradient_of and operation.tree.arrays else name
 
 
 def look(program: Program, operation: Operation, name: str, scale: Scale = "array") -> Look:

@@ -20,6 +20,7 @@ from cnnviz.trace.flow import names_read, offsets_reading, producer, readers, so
 from cnnviz.trace.looptree import Line
 from cnnviz.trace.operands import anatomy, window
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
 
 Index = tuple[int, ...]
 
@@ -95,7 +96,7 @@ def _written_where(moment: Moment, array: str, index: Index) -> Origin:
         )
     made = producer(moment.program, operation, array, index)
     if made is None:
-        return Origin(name, value, _from_outside(operation, array, index), None, {})
+        return Origin(name, value, _from_outside(moment.program, operation, array, index), None, {})
     maker, result, place = made
     offset = _last_written(maker, result, place)
     if offset is None:
@@ -261,7 +262,12 @@ def _written(operation: Operation, step: int, now: int) -> str:
     return tr("{operation} will write it at step {step}", operation=operation.name, step=count(step))
 
 
-def _from_outside(operation: Operation, array: str, index: Index) -> str:
+def _address(operation: Operation, array: str) -> str:
+    port = operation.call.port(array)
+    return port.before or port.address
+
+
+def _from_outside(program: Program, operation: Operation, array: str, index: Index) -> str:
     if operation.call.own_place(array, index) is None:
         return tr("a zero that was put in")
     if array == "t":
@@ -269,7 +275,10 @@ def _from_outside(operation: Operation, array: str, index: Index) -> str:
     if array == "dy":
         return tr("the gradient of the output, given in place of a loss")
     if role(operation, array) == "parameter":
-        return tr("a parameter: training moves it")
+        moves = any(
+            reader.call.port(name).before for reader, name in program.readers(_address(operation, array))
+        )
+        return tr("a parameter: training moves it") if moves else tr("a parameter, which stays as it is")
     return tr("given from outside")
 
 

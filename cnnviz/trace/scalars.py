@@ -150,8 +150,10 @@ class _Replay:
             return
         rest = need - along
         if rest:
+            ended = {name: self.scope[name] for name in along if name in self.scope}
             self.scope[loop.variable] = count - 1
             self._block(loop.body, rest, base + (count - 1) * loop.period + 1)
+            self.scope |= ended  # a loop in the last iteration may have been run whole, with these in it
 
     def _accumulate(self, loop: Loop, count: int, need: Names, base: int) -> bool:
         """Set what a loop carries along as it is after some iterations; False if NumPy cannot tell."""

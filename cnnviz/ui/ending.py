@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 
 from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier
 from PySide6.QtWidgets import QWidget
@@ -51,8 +52,10 @@ class Ending(QObject):
             signal.signal(other, signal.SIG_DFL)
 
     def _close(self) -> None:
-        self._notifier.setEnabled(False)
+        with suppress(OSError):
+            self._ours.recv(64)  # other signals wake it, too
         if self.status:
+            self._notifier.setEnabled(False)
             if self.window is not None:
                 self.window.close()
             QCoreApplication.exit(self.status)  # also where a dialog is being waited for

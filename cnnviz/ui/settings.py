@@ -135,6 +135,8 @@ class Settings:
         self._damaged = False
         try:
             aside = set_aside(self._path)
+        except FileNotFoundError:  # another window has done it meanwhile
+            return
         except (OSError, CnnvizError) as error:
             self._refuse(error)
             return

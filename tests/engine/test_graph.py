@@ -158,8 +158,8 @@ def test_another_output_may_be_read_by_nobody():
 @pytest.mark.parametrize(
     ("layers", "sentence"),
     [
-        ([("a", ReLU(), ["b"]), ("c", ReLU())], r"^a: reads b, which is no layer; there is input, c\.$"),
-        ([("conv1", ReLU()), ("c", ReLU(), ["conv_1"])], r"^c: reads conv_1, .*; did you mean conv1\?$"),
+        ([("a", ReLU(), ["b"]), ("c", ReLU())], r"^a: b is no layer; there is input, c\.$"),
+        ([("conv1", ReLU()), ("c", ReLU(), ["conv_1"])], r"^c: conv_1 is no layer; did you mean conv1\?$"),
         (
             [("a", Add(), ["input", "c"]), ("b", ReLU()), ("c", ReLU()), ("d", ReLU(), ["a"])],
             r"^\w: layers feed each other in a circle, .*→.*; let one of them read another\.$",

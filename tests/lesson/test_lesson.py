@@ -281,3 +281,62 @@ def test_a_pool_takes_its_kernels_size_for_a_stride_or_one_for_each_direction(
     pool = {"name": "pool", "kind": kind, "kernel": [2, 3], **given}
     content["layers"] = [pool, {"name": "flatten", "kind": "flatten"}, *content["layers"][2:]]
     assert load_lesson(write(content)).tape["pool.y"].shape == (1, *shape)
+
+
+# ------------------------------------------------------------------------------------------ layers as a graph
+
+
+RESIDUAL = """
+title = "Residual"
+sentence = "What a layer computes is added to what went past it."
+[input]
+shape = [2]
+values = [1.0, -2.0]
+target = [0.5, 0.0]
+[[layers]]
+name = "fc"
+kind = "linear"
+neurons = 2
+[[layers]]
+name = "add"
+kind = "add"
+inputs = ["fc", "input"]
+[[layers]]
+name = "side"
+kind = "tanh"
+[[layers]]
+name = "out"
+kind = "relu"
+inputs = ["add"]
+[loss]
+kind = "half_squared_error"
+[parameters.fc]
+w = [[0.5, 0.1], [0.25, -1.0]]
+b = [0.1, 0.0]
+"""
+
+
+def test_a_layer_reads_the_layers_and_the_input_that_it_names(tmp_path):
+    file = tmp_path / "residual.toml"
+    file.write_text('outputs = ["side"]' + RESIDUAL, encoding="utf-8")
+    tape = load_lesson(file).tape
+    # By hand: 0.5·1 − 0.25·2 + 0.1 = 0.1 and 0.1 + 2 = 2.1, and the input on top.
+    assert tape["add.y"] == pytest.approx([1.1, 0.1])
+    assert tape["out.y"] == pytest.approx([1.1, 0.1])
+    assert tape["add.dx2"] == pytest.approx([0.6, 0.1])
+    assert tape["input.dy"] == pytest.approx([0.6 + 0.5 * 0.6 + 0.1 * 0.1, 0.1 + 0.25 * 0.6 - 0.1])
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("", "side: no layer reads it"),
+        ('outputs = ["sid"]', "outputs: sid is no layer; did you mean side?"),
+        ('outputs = ["side", "fc"]', "outputs: fc is read by add, so that it is no output"),
+    ],
+)
+def test_outputs_are_layers_that_nobody_reads(tmp_path, line, sentence):
+    file = tmp_path / "residual.toml"
+    file.write_text(line + RESIDUAL, encoding="utf-8")
+    with pytest.raises(CnnvizError, match=re.escape(sentence)):
+        load_lesson(file)

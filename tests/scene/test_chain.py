@@ -12,6 +12,7 @@ from cnnviz.engine.layer import Array
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -21,6 +22,7 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import CrossEntropy, HalfSquaredError
 from cnnviz.engine.network import Network
+from cnnviz.engine.optim import SGD
 from cnnviz.scene import chain as chains
 from cnnviz.scene.chain import Factor, chain, has_chain, result
 from cnnviz.scene.frame import compose, moment
@@ -158,6 +160,34 @@ def test_the_product_of_the_factors_is_the_gradient(name):
             assert_same(product.reshape(made.shape) if array == "db" else product, made, 1e-12)
             multiplied += 1
     assert multiplied >= 8
+
+
+def with_a_skip() -> Program:
+    layers = [
+        ("a", Linear(3, 2)),
+        ("r", ReLU()),
+        ("s", Add(), ["r", "a"]),
+        ("cat", Concat(), ["s", "a"]),
+        ("out", Linear(4, 2)),
+    ]
+    network = Network(layers, (3,), HalfSquaredError(), SGD(0.1))
+    network.initialise(4)
+    return Program(network.calls(network.run(np.array([1.0, -2.0, 0.5]), np.array([1.0, 0.0]))))
+
+
+def test_behind_a_sum_of_gradients_the_product_begins_with_the_sum():
+    program = with_a_skip()
+    parts = of(program, "a.dy")
+    assert [(part.sign, part.note) for part in parts] == [("", "from cat"), ("+", "from s"), ("+", "from r")]
+    made = program.operation("a.dy").call.writes["dy"]
+    np.testing.assert_allclose(sum(part.values for part in parts), made[None])
+    for name in ("a.dw", "a.db", "a.dx"):
+        factors, array = of(program, name), result(program, program.operation(name))[1]
+        np.testing.assert_array_equal(factors[0].values, made[None])
+        assert len(factors) == 2
+        gradient = program.operation(name).call.writes[array]
+        product = factors_multiplied(factors, array)
+        np.testing.assert_allclose(product.reshape(gradient.shape), gradient, rtol=1e-12)
 
 
 def test_slopes_of_the_lesson_are_those_of_its_captions():

@@ -289,3 +289,30 @@ def test_the_bubble_has_the_name_and_the_number():
     assert origin(moment(made, step, letters=True), "x", (0, 1, 2)).name == "g = x[0, 1, 2]"
     assert origin(moment(made, step, letters=True), "x", (0, 1, 2)).value == "7"
     assert origin(moment(made, step), "x", (0, 1, 2)).name == "x[0, 1, 2]"
+
+
+def test_a_lesson_names_the_cells_of_each_of_several_inputs(tmp_path):
+    file = tmp_path / "sum.toml"
+    file.write_text(
+        """
+title = "Sum"
+sentence = "Two branches are added."
+[input]
+shape = [2]
+values = [1.0, -2.0]
+[[layers]]
+name = "a"
+kind = "relu"
+[[layers]]
+name = "s"
+kind = "add"
+inputs = ["a", "input"]
+[letters.s]
+x1 = "p q"
+""",
+        encoding="utf-8",
+    )
+    made = load_lesson(file).program
+    called = names(made, made.operation("s"))
+    assert [called.cell("x1", (k,)) for k in range(2)] == ["p", "q"]
+    assert called.cell("x2", (1,)) == "x⁽²⁾₁"

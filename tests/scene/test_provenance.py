@@ -15,6 +15,7 @@ from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.losses import CrossEntropy, HalfSquaredError
 from cnnviz.engine.network import Network
+from cnnviz.engine.optim import SGD
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.chain import chain
 from cnnviz.scene.frame import moment
@@ -323,3 +324,12 @@ def test_a_gradient_that_is_given_says_so_and_goes_back_like_a_losss():
     assert [factor.name for factor in factors] == ["∂E/∂relu", "∂relu/∂fc", "∂fc/∂w"]
     assert factors[0].values.tolist() == [[5, -1]]
     assert len(chain(program, program.operation("relu.dx"))) == 2
+
+
+def test_a_parameter_that_is_fixed_is_not_said_to_move():
+    network = Network([("fc", Linear(2, 1))], (2,), HalfSquaredError(), SGD(0.1), fixed=["fc.b"])
+    network.initialise(1)
+    program = Program(network.calls(network.run(np.ones(2), np.zeros(1))))
+    at = at_end(program, "fc")
+    assert origin(at, "w", (0, 0)).said == "a parameter: training moves it"
+    assert origin(at, "b", (0,)).said == "a parameter, which stays as it is"

@@ -149,6 +149,16 @@ def what_is_left(x, y, z, N):
         z[k] = part * n
 
 
+def two_sums_in_one_loop(x, y, N, K):
+    acc = 0.0
+    for n in range(N):
+        part = 0.0
+        for k in range(K):
+            part += x[n, k]
+            acc += x[n, k]
+    y[0] = part + acc
+
+
 def two_after_one_another(x, y, N):
     for n in range(N):
         total = 0.0
@@ -295,6 +305,7 @@ ODD_CALLS += [
     call(largest_sum_of_a_row, {"y": 1}, x=X, M=3, N=4),
     call(what_is_left, {"y": 1, "z": 4}, x=X[1], N=4),
     call(what_lies_between, {"y": 4}, x=np.array([-1.0, 0.5, 3.0, 0.0]), w=X[0], b=X[1], N=4),
+    call(two_sums_in_one_loop, {"y": 1}, x=np.arange(40.0).reshape(20, 2), N=20, K=2),
     call(two_after_one_another, {"y": 4}, x=X[1], N=4),
     call(read_before_it_is_written, {"y": 8}, x=X[1], N=4, END=3),
     nesterov_call(3),
