@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.chain import has_chain
+from cnnviz.scene.kinds.generic import subtitle
+from cnnviz.scene.kinds.registry import picture_of
 from cnnviz.scene.lettered import lettered
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Scale, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
-from cnnviz.scene.pictures.generic import subtitle
-from cnnviz.scene.pictures.table import picture_of
 from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop

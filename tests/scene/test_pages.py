@@ -12,9 +12,9 @@ from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render.fonts import font
 from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.kinds import linear
+from cnnviz.scene.kinds.linear import page_of
 from cnnviz.scene.marks import Box, Label
-from cnnviz.scene.pictures import linear
-from cnnviz.scene.pictures.linear import page_of
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, grids
 

@@ -13,8 +13,8 @@ from cnnviz import load_lesson
 from cnnviz.render.fonts import font
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.frame import stage as stage_marks
+from cnnviz.scene.kinds.conv2d import _filled
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Path, Rect, label
-from cnnviz.scene.pictures.conv2d import _filled
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, overlap
 from tests.scene.programs import program, view

@@ -9,8 +9,8 @@ import pytest
 
 import cnnviz.text
 from cnnviz.scene.frame import compose
-from cnnviz.scene.pictures import generic
-from cnnviz.scene.pictures.table import PICTURES, picture_of
+from cnnviz.scene.kinds import generic
+from cnnviz.scene.kinds.registry import PICTURES, picture_of
 from cnnviz.scene.words import WORDS, formulas, words
 from cnnviz.text import use_language
 from cnnviz.trace.looptree import Loop, read_listing

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from cnnviz.engine.layer import shape_text
 from cnnviz.engine.pixels import BRIGHTEST
 from cnnviz.scene import close_up, grid
+from cnnviz.scene.kinds.layout import scale
 from cnnviz.scene.letters import plain
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Palette, Rect, Role, Run, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures.layout import scale
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from cnnviz.engine.expression import Edge, Graph, Node, read_expression
 from cnnviz.scene.conditions import taken
+from cnnviz.scene.kinds.graph_pages import SIZES, STRIP, page_of, strip
+from cnnviz.scene.kinds.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
 from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run, Spot
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import as_formula, brief, in_line
-from cnnviz.scene.pictures.graph_pages import SIZES, STRIP, page_of, strip
-from cnnviz.scene.pictures.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
 

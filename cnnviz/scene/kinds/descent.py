@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.kinds.curve import Curve, Point, axes, set_curve
 from cnnviz.scene.marks import Box, Cells, Dot, Mark, Path, Rect, Role, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import full
-from cnnviz.scene.pictures.curve import Curve, Point, axes, set_curve
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.kinds.layout import part, with_part
 from cnnviz.scene.letters import products as in_letters
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, largest, role, symbol
-from cnnviz.scene.pictures.layout import part, with_part
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from cnnviz.engine.expression import Edge, Graph, Node
 from cnnviz.scene.conditions import taken
+from cnnviz.scene.kinds.graph_layout import Layout, lay_out, number_name
 from cnnviz.scene.marks import Box
 from cnnviz.scene.numbers import as_formula, brief, superscript
-from cnnviz.scene.pictures.graph_layout import Layout, lay_out, number_name
 
 Point = tuple[float, float]
 Lines = tuple[tuple[str, ...], ...]

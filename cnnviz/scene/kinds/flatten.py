@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.kinds.layout import titled, with_part
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Path, Rect, Run, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, role, symbol
-from cnnviz.scene.pictures.layout import titled, with_part
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cnnviz.scene.marks import Box, Mark
-from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures import (
+from cnnviz.scene.kinds import (
     conv2d,
     conv2d_scatter,
     descent,
@@ -20,6 +18,8 @@ from cnnviz.scene.pictures import (
     pooling,
     update,
 )
+from cnnviz.scene.marks import Box, Mark
+from cnnviz.scene.moment import Moment
 
 Picture = Callable[[Moment, Box, float], list[Mark]]
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.kinds.layout import lowered, side_by_side, titled
 from cnnviz.scene.letters import name_width, size_of
 from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, Strokes, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, number
-from cnnviz.scene.pictures.layout import lowered, side_by_side, titled
 from cnnviz.text import tr
 
 Function = Callable[[Array, float], Array]

@@ -6,10 +6,10 @@ import numpy as np
 
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import grid
+from cnnviz.scene.kinds.layout import titled
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbered import scope_of
-from cnnviz.scene.pictures.layout import titled
 from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.kinds.conv2d import for_kernel, product_grid
+from cnnviz.scene.kinds.layout import side_by_side, titled
 from cnnviz.scene.marks import Box, Cells, Mark, Path, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, largest
-from cnnviz.scene.pictures.conv2d import for_kernel, product_grid
-from cnnviz.scene.pictures.layout import side_by_side, titled
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

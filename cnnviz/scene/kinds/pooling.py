@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.kinds.layout import lowered, side_by_side, stack_width, titled
 from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.pictures.layout import lowered, side_by_side, stack_width, titled
 from cnnviz.text import tr
 
 
