@@ -130,6 +130,7 @@ class Descent(Struct, frozen=True, dict=True):
             writes=self.arrays,
             expression=self.loss,
             window=self.window,
+            kind="descent",
         )
 
 

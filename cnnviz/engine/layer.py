@@ -92,6 +92,9 @@ class Call(Struct, frozen=True):
         One of `VIEWS`, where the same result can be computed in both; else empty.
     window : tuple[float, float]
         Of an expression in one name that is looked at as a curve: from which value to which one.
+    kind : str
+        What is computed, whatever the layer is called and whether of maps or of a column: ``conv2d``,
+        ``conv2d.dw``, ``conv2d.dx.scattered``, ``adam``. By it pictures and words are found.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Call(Struct, frozen=True):
     expression: str = ""
     view: str = ""
     window: tuple[float, float] = (0.0, 0.0)
+    kind: str = ""
 
     def initial(self, name: str) -> Array:
         """Return a fresh copy of a written array as it is before the first step."""
@@ -308,6 +312,7 @@ class Layer(ABC):
             extremes=extremes,
             ports={name: self._port(name, role, placed.get(name)) for name, role in roles.items()},
             view=view,
+            kind=".".join(filter(None, (self.kind, "" if forward else result, view))),
         )
 
 

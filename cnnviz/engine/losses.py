@@ -71,13 +71,18 @@ class Loss(ABC):
 
     def value_call(self, y: Array, t: Array, x: Array, value: Array) -> Call:
         """Return the listing of the loss of one sample, which writes one number, ``E[0]``."""
-        return Call("loss", "loss", "loss", self._listings(y)[0], self._given(y, t), {"E": value.reshape(1)})
+        return self._value_call(self._listings(y)[0], self._given(y, t), value)
+
+    def _value_call(self, listing: Listing, given: dict[str, Value], value: Array, variant: str = "") -> Call:
+        kind = f"{self.kind}{variant}"
+        return Call("loss", "loss", "loss", listing, given, {"E": value.reshape(1)}, kind=kind)
 
     def gradient_call(self, y: Array, t: Array, gradient: Array, last_layer: str) -> Call:
         """Return the listing of the gradient: the last layer's, where the loss is joined with it."""
         layer, result = (last_layer, "dx") if self.follows else ("loss", "dy")
         listing, given = self._listings(y)[1], self._given(y, t)
-        return Call(f"{layer}.{result}", layer, "backward", listing, given, {result: gradient})
+        name, kind = f"{layer}.{result}", f"{self.kind}.{result}"
+        return Call(name, layer, "backward", listing, given, {result: gradient}, kind=kind)
 
 
 # The listings, set as they are shown.
@@ -311,7 +316,7 @@ class Surprise(Loss):
         if not self._better_of_scores(y[None], t[None], x[None])[0]:
             return super().value_call(y, t, x, value)
         given: dict[str, Value] = {"x": x, "t": t, "N": len(x)}
-        return Call("loss", "loss", "loss", type(self).scores_listing, given, {"E": value.reshape(1)})
+        return self._value_call(type(self).scores_listing, given, value, ".of_scores")
 
     def _better_of_scores(self, y: Array, t: Array, x: Array) -> NDArray[np.bool_]:
         """Return for each sample whether its loss is to be computed from the scores."""

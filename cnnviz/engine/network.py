@@ -489,6 +489,7 @@ class Network:
             layer=layer,
             phase="update",
             listing=optimiser.listing,
+            kind=optimiser.rule,
             given=given | optimiser.constants(tape.iteration),
             writes={part: tape[f"{key}_{part}_new"].reshape(-1) for part in kept}
             | {"w": tape[f"{key}_new"].reshape(-1)},

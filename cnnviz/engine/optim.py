@@ -25,14 +25,20 @@ class Optimiser(ABC):
     ----------
     remembers : tuple[str, ...]
         The names of the arrays it keeps for each parameter, zeros at first, as its listing calls them.
+    listing : Listing
+        Its rule.
+    rule : str
+        The kind of that: ``sgd.momentum``.
     """
 
     kind: ClassVar[str]
+    rule: str
     remembers: ClassVar[tuple[str, ...]]
     listing: Listing
 
     def __init__(self, lr: float) -> None:
         self.lr = lr
+        self.rule = self.kind
 
     def start(self, w: Array) -> Memory:
         """Return what is remembered of a parameter before the first step."""
@@ -95,6 +101,7 @@ class SGD(Optimiser):
         super().__init__(lr)
         self.momentum = momentum
         self.listing = sgd_momentum if momentum else sgd
+        self.rule = "sgd.momentum" if momentum else "sgd"
 
     def start(self, w: Array) -> Memory:
         """Return a velocity of zero, if there is momentum."""

@@ -84,5 +84,7 @@ class Album(Struct, frozen=True, eq=False):
             arrays, name = tape.of(picture.name), picture.name
             sizes = dict(zip("HWD", picture.pixels.shape, strict=True))
             given = {"image": arrays["image"], **sizes}
-            found.append(Call(name, name, "forward", read_pixels, given, {"x": arrays["x"]}))
+            found.append(
+                Call(name, name, "forward", read_pixels, given, {"x": arrays["x"]}, kind="read_pixels")
+            )
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from cnnviz.scene.kind import kind_of
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbered import (
@@ -23,7 +24,6 @@ from cnnviz.scene.numbered import (
 from cnnviz.scene.numbers import MINUS
 from cnnviz.scene.sums import draw_sum
 from cnnviz.scene.terms import terms
-from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Loop
 from cnnviz.trace.operands import Anatomy, anatomy
@@ -121,7 +121,7 @@ def _ahead(moment: Moment) -> tuple[Run, ...]:
 
     It is said at the headers around the cells; inside a cell there is arithmetic to be seen.
     """
-    operation, said = moment.operation, words(moment.operation.tree.name)
+    operation, said = moment.operation, kind_of(moment.operation.call)
     if not said.ahead or (moment.terms_begun and moment.step.offset):
         return ()
     found = terms(moment)

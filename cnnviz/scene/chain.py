@@ -6,15 +6,13 @@ factors have the shapes that NumPy multiplies from left to right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Shape
 from cnnviz.engine.wiring import INPUT
+from cnnviz.scene.kind import kind_of
+from cnnviz.scene.local import NONE, Local, as_row
+from cnnviz.scene.local import array as array_of
 from cnnviz.scene.marks import Palette
 from cnnviz.scene.moment import are_pixels
 from cnnviz.text import tr
@@ -59,13 +57,6 @@ class Factor(Struct, frozen=True, eq=False):
     array: str = ""
 
 
-# Of a larger matrix only the size is told: it has as many numbers as this squared.
-_LARGEST_MATRIX = 1024
-
-# The numbers of a local derivative, what stands before them, and what they are.
-Local = tuple[str, Array, str]
-
-
 def has_chain(operation: Operation) -> bool:
     """Return whether an operation is one of a network's gradients: those of an expression have a graph."""
     return operation.phase == "backward" and bool(operation.tree.arrays)
@@ -83,12 +74,12 @@ def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
         return _parts(program, operation)
     if operation is first and array in first.call.writes:
         return ()
-    port, values = first.call.port(array), as_row(_array(first, array))
+    port, values = first.call.port(array), as_row(array_of(first, array))
     name = f"∂E/∂{_output(program, port.gradient_of)}"
     factors = [Factor("", name, values, values.shape, "", "gradient", first.name, array)]
     for taken, array in way[1:]:
         forward, port = _forward_of(program, taken), taken.call.port(array)
-        sign, values, note = _local(program, forward, taken, array)
+        sign, values, note = _local(program, forward, taken)
         above = _output(program, f"{forward.layer}.y")
         name = f"∂{above}/∂{_output(program, port.gradient_of)}" if values.size or sign != "→" else ""
         own = _multiplied(forward, taken, array)
@@ -103,16 +94,11 @@ def _parts(program: Program, operation: Operation) -> tuple[Factor, ...]:
     """Return the gradients that an operation adds up."""
     found: list[Factor] = []
     for array in (name for name in operation.tree.parameters if _is_gradient(operation, name)):
-        port, values = operation.call.port(array), as_row(_array(operation, array))
+        port, values = operation.call.port(array), as_row(array_of(operation, array))
         name, note = f"∂E/∂{_output(program, port.gradient_of)}", tr("from {layer}", layer=port.node)
         sign = "+" if found else ""
         found.append(Factor(sign, name, values, values.shape, note, "gradient", operation.name, array))
     return tuple(found)
-
-
-def as_row(values: NDArray[Any]) -> NDArray[Any]:
-    """Return one column of a network as the row that its gradient is in a product; maps as they are."""
-    return values[None] if values.ndim == 1 else values
 
 
 def result(program: Program, operation: Operation) -> tuple[str, str]:
@@ -176,133 +162,7 @@ def _output(program: Program, address: str) -> str:
     return program.symbol(address) or named
 
 
-def _local(program: Program, forward: Operation, gradient: Operation, array: str) -> Local:
+def _local(program: Program, forward: Operation, gradient: Operation) -> Local:
     """Return the local derivative of a layer with respect to its input or one of its parameters."""
-    kind = forward.tree.name.removesuffix("_column")
-    if (kind, array) in _LOCALS:
-        return _LOCALS[kind, array](program, forward, gradient)
-    if kind in _OF_EVERY_INPUT:
-        return _OF_EVERY_INPUT[kind](program, forward, gradient)
-    return "·", np.zeros(0), ""  # of a kind that is not known here: only its name and the sign
-
-
-def _array(operation: Operation, name: str) -> Array:
-    call = operation.call
-    return np.asarray(call.writes[name] if name in call.writes else call.given[name])
-
-
-def _symbols(program: Program, forward: Operation) -> tuple[str, str, str]:
-    """Return what a layer's input, weights and output are called in a note."""
-    call = forward.call
-    return (
-        program.symbol(call.port(next(iter(call.given))).address) or "x",
-        program.symbol(f"{forward.layer}.w") or "w",
-        program.symbol(f"{forward.layer}.y") or "y",
-    )
-
-
-def _sigmoid(program: Program, forward: Operation, _: Operation) -> Local:
-    y, name = _array(forward, "y"), _symbols(program, forward)[2]
-    return "·", as_row(y * (1 - y)), f"{name} (1 − {name})"
-
-
-def _tanh(program: Program, forward: Operation, _: Operation) -> Local:
-    y, name = _array(forward, "y"), _symbols(program, forward)[2]
-    return "·", as_row(1 - y * y), f"1 − {name}²"
-
-
-def _relu(_: Program, forward: Operation, __: Operation) -> Local:
-    return "·", as_row((_array(forward, "x") > 0).astype(float)), tr("1 or 0")
-
-
-def _leaky_relu(_: Program, forward: Operation, __: Operation) -> Local:
-    slopes = np.where(_array(forward, "x") > 0, 1.0, _array(forward, "alpha"))
-    return "·", as_row(slopes), tr("1 or α")
-
-
-def _softmax(program: Program, forward: Operation, _: Operation) -> Local:
-    y = _array(forward, "y")
-    if y.size > _LARGEST_MATRIX:
-        return "·", np.zeros(0), tr("matrix {size} × {size}", size=y.size)
-    return "·", np.diag(y) - np.outer(y, y), tr("matrix")
-
-
-def _weights(program: Program, forward: Operation, _: Operation) -> Local:
-    return "·", _array(forward, "w").T, f"{_symbols(program, forward)[1]}ᵀ"
-
-
-def _column(program: Program, forward: Operation, _: Operation) -> Local:
-    return "⊗", _array(forward, "x")[:, None], _symbols(program, forward)[0]
-
-
-def _ones(_: Program, forward: Operation, __: Operation) -> Local:
-    return "·", as_row(np.ones_like(_array(forward, "y"))), "1"
-
-
-def _ones_added_up(_: Program, forward: Operation, __: Operation) -> Local:
-    return "·", np.ones_like(_array(forward, "y")), tr("1, added up")
-
-
-def _kernels(program: Program, forward: Operation, gradient: Operation) -> Local:
-    w, name = _array(forward, "w"), _symbols(program, forward)[1]
-    if gradient.call.view == "scattered":
-        return "∗", w, tr("{name}, scattered", name=name)
-    return "∗", w[:, :, ::-1, ::-1], tr("{name}, turned", name=name)
-
-
-def _maps(program: Program, forward: Operation, _: Operation) -> Local:
-    return "∗", _array(forward, "x"), _symbols(program, forward)[0]
-
-
-def _windows(forward: Operation, share: Callable[[int], Array | float]) -> Array:
-    """Return an array of the input's shape into which each window has put its share of each of its cells."""
-    x, y, sizes = _array(forward, "x"), _array(forward, "y"), forward.sizes
-    down, right = (int(_array(forward, name)) for name in ("S_h", "S_w"))
-    made = np.zeros(x.shape)
-    for u in range(sizes["K_h"]):
-        for v in range(sizes["K_w"]):
-            cells = made[:, u : u + down * y.shape[1] : down, v : v + right * y.shape[2] : right]
-            np.maximum(cells, share(u * sizes["K_w"] + v), out=cells)
-    return made
-
-
-def _max_pool2d(_: Program, forward: Operation, __: Operation) -> Local:
-    switch = _array(forward, "switch")
-    return "→", _windows(forward, lambda k: (switch == k).astype(float)), tr("1 at the winners")
-
-
-def _avg_pool2d(_: Program, forward: Operation, __: Operation) -> Local:
-    count = forward.sizes["K_h"] * forward.sizes["K_w"]
-    return "→", _windows(forward, lambda _: 1 / count), f"1 / {count}"
-
-
-def _flatten(_: Program, __: Operation, ___: Operation) -> Local:
-    return "→", np.zeros(0), tr("as maps")
-
-
-def _own_maps(_: Program, __: Operation, ___: Operation) -> Local:
-    return "→", np.zeros(0), tr("its own maps")
-
-
-# Of layers that treat all their inputs alike.
-_OF_EVERY_INPUT: Mapping[str, Callable[[Program, Operation, Operation], Local]] = {
-    "add": _ones,
-    "concat": _own_maps,
-}
-
-_LOCALS: Mapping[tuple[str, str], Callable[[Program, Operation, Operation], Local]] = {
-    ("sigmoid", "dx"): _sigmoid,
-    ("tanh", "dx"): _tanh,
-    ("relu", "dx"): _relu,
-    ("leaky_relu", "dx"): _leaky_relu,
-    ("softmax", "dx"): _softmax,
-    ("linear", "dx"): _weights,
-    ("linear", "dw"): _column,
-    ("linear", "db"): _ones,
-    ("conv2d", "dx"): _kernels,
-    ("conv2d", "dw"): _maps,
-    ("conv2d", "db"): _ones_added_up,
-    ("max_pool2d", "dx"): _max_pool2d,
-    ("avg_pool2d", "dx"): _avg_pool2d,
-    ("flatten", "dx"): _flatten,
-}
+    find = kind_of(gradient.call).local
+    return find(program, forward, gradient) if find else Local("·", NONE, "")

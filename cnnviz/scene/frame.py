@@ -10,15 +10,14 @@ from msgspec import Struct
 
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.chain import has_chain
-from cnnviz.scene.kinds.generic import subtitle
-from cnnviz.scene.kinds.registry import picture_of
+from cnnviz.scene.kind import kind_of
+from cnnviz.scene.kinds.generic import picture_of, subtitle
 from cnnviz.scene.lettered import lettered
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Scale, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
-from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop
 from cnnviz.trace.odd import first_odd
@@ -108,7 +107,7 @@ def sketch(program: Program, index: int, classes: tuple[str, ...] = ()) -> Frame
     """Return the picture of a step alone, without words around it: what a thumbnail shows."""
     at, area, rim = moment(program, index, classes), Box(0, 0, 1072, 548), 24.0
     with np.errstate(all="ignore"):
-        marks = picture_of(at.operation.tree.name)(at, Box(rim, rim, area.w, area.h), 1.0)
+        marks = picture_of(at)(at, Box(rim, rim, area.w, area.h), 1.0)
     whole = Box(0, 0, area.w + 2 * rim, area.h + 2 * rim)
     return Frame(whole.w, whole.h, (Rect(whole, fill="ground"), *marks))
 
@@ -136,7 +135,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     words_box, formula_box = inner, None
     if with_formula:
         words_box, formula_box = inner.top(102 * unit).columns([0.7, 0.3], gap=30 * unit)
-    said = words(at.operation.tree.name)
+    said = kind_of(at.operation.call)
     detail = subtitle(at)
     text = ": ".join(part for part in (tr(said.title) if said.title else "", detail) if part)
     head = (Run(at.operation.layer, "ink", True), Run("   " + text, "muted"))
@@ -163,7 +162,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
         marks += panels.headline(at, formula_box, unit)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
         fit = min(unit, max(1.0, area.h) / _LEAST)  # zoomed far in: headings give way to what is under them
-        picture = picture_of(at.operation.tree.name)(at, area, fit)
+        picture = picture_of(at)(at, area, fit)
         marks += lettered(at, picture, fit) if at.letters else picture
         marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
     return marks

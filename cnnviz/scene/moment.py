@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.wiring import INPUT
+from cnnviz.scene.kind import compared
 from cnnviz.scene.letters import Names, names, raised
 from cnnviz.scene.marks import Palette, Role, Scale
 from cnnviz.scene.memory import remembered
@@ -22,12 +23,6 @@ from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Cells, Operation
 from cnnviz.trace.program import Program, Step
 from cnnviz.trace.state import State
-
-# Arrays whose numbers are compared have one scale of colours: what is told and the target, a start and its
-# walk; and where numbers are passed on, or means of them, what goes in and what comes out.
-_COMPARED = (("y", "t"), ("start", "w"))
-_PASSING_ON = ("relu", "leaky_relu", "max_pool2d", "avg_pool2d")  # what flatten moves has one scale anyway
-_IN_AND_OUT = (("x", "y"), ("dx", "dy"))
 
 
 class Look(NamedTuple):
@@ -301,10 +296,8 @@ def _palette(operation: Operation, name: str, pixels: bool) -> Palette:
 
 def _alike(operation: Operation, name: str) -> tuple[str, ...]:
     """Return the arrays of an operation with whose numbers those of an array are compared, and itself."""
-    passing_on = operation.tree.name.removesuffix("_dx").removesuffix("_column") in _PASSING_ON
-    pairs = (*_COMPARED, *_IN_AND_OUT) if passing_on else _COMPARED
-    there = operation.tree.parameters
-    return next((pair for pair in pairs if name in pair and {*pair} <= {*there}), (name,))
+    alike = compared(operation.call)
+    return alike if name in alike else (name,)
 
 
 @remembered(64)

@@ -24,8 +24,8 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.lesson.files import lesson_names, lesson_words
+from cnnviz.scene.kind import kind_of
 from cnnviz.scene.numbers import count
-from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import MENUS, said
@@ -83,7 +83,7 @@ def _of_operations(desk: Desk) -> list[Command]:
     program = desk.player.cursor.program
     made = []
     for operation, start in zip(program.operations, program.starts, strict=False):
-        text, title = tr("Go to {name}", name=operation.name), words(operation.tree.name).title
+        text, title = tr("Go to {name}", name=operation.name), kind_of(operation.call).title
         text = f"{text} · {tr(title)}" if title else text
         made.append(Command(text, partial(desk.go_to, start), _step(start)))
     return made

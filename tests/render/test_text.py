@@ -12,9 +12,9 @@ from cnnviz.render.fonts import FAMILIES, font
 from cnnviz.render.text import SMALLEST, lay_out
 from cnnviz.resources import resource
 from cnnviz.scene.frame import compose
+from cnnviz.scene.kind import kinds
 from cnnviz.scene.marks import Box, Label, Run, label
 from cnnviz.scene.numbers import MINUS
-from cnnviz.scene.words import WORDS
 from tests.render.ink import ink
 from tests.scene.looking import all_marks, inside, said
 from tests.scene.programs import NAMES, program, view
@@ -140,7 +140,7 @@ def test_every_character_shown_is_in_a_shipped_font():
         for path in resource("fonts").iterdir()
         if path.suffix in (".ttf", ".otf")
     }
-    spoken = " ".join(f"{w.title} {w.sentence}" for w in WORDS.values())
+    spoken = " ".join(f"{w.title} {w.sentence}" for w in kinds().values())
     by_family: dict[str, set[str]] = {
         "sans": set(spoken) | set("0123456789−∞NaN…·⁰¹²³⁴⁵⁶⁷⁸⁹⁻"),
         "mono": set(),

@@ -1,6 +1,6 @@
 """Reads formulas as a student does, and evaluates them: colours mean nothing, only what is seen counts.
 
-What is understood is the notation of `cnnviz.scene.words` and of typed expressions, and nothing else.
+What is understood is the notation of `cnnviz.scene.kind` and of typed expressions, and nothing else.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import CrossEntropy, HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
-from cnnviz.scene import chain as chains
 from cnnviz.scene.chain import Factor, chain, has_chain, result
 from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.kind import kinds
 from cnnviz.scene.marks import Box, Cells, Group, Label, Path, Rect, Spot
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.trace.program import Program
@@ -204,7 +204,7 @@ def test_a_winner_of_windows_that_overlap_is_marked_once():
 
 
 def test_a_layer_that_nothing_is_known_of_keeps_its_place_in_the_chain(monkeypatch):
-    monkeypatch.delitem(chains._LOCALS, ("sigmoid", "dx"))
+    monkeypatch.delitem(kinds(), "sigmoid.dx")
     program = load_lesson("backward-conv").program
     assert written(program, "conv.dw").count("·") == 3
     assert of(program, "conv.dw")[1].values.size == 0

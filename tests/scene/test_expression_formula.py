@@ -7,9 +7,9 @@ import re
 import pytest
 
 from cnnviz.engine.expression import read_typed
+from cnnviz.scene.kind import formulas
 from cnnviz.scene.outline import EM, typeset
 from cnnviz.scene.typesetting import to_latex
-from cnnviz.scene.words import formulas
 
 
 def calls(typed: str):

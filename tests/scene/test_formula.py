@@ -7,11 +7,11 @@ import re
 import pytest
 
 from cnnviz.scene.frame import View, compose, moment, stage
+from cnnviz.scene.kind import formulas, kind_of
 from cnnviz.scene.marks import Box, Formula, Spot
 from cnnviz.scene.moment import role
 from cnnviz.scene.outline import typeset
 from cnnviz.scene.panels.formula import formula_setting, part_said, touched
-from cnnviz.scene.words import WORDS, formulas
 from cnnviz.trace.looptree import read_listing
 from cnnviz.trace.operands import anatomy
 from tests.cases import ALL_CALLS
@@ -49,7 +49,7 @@ def plain(index: str) -> str:
 @each_listing
 def test_indices_are_the_listings(name):
     known = cells_of(LISTINGS[name])
-    for formula in WORDS[name].formula:
+    for formula in () if callable(kind_of(CALLS[name]).formula) else formulas_of(name):
         for array, index in re.findall(r"\\(d?[a-zA-Z])\{([^{}]*)\}", formula):
             # Of a sum over all n, the number in it is k.
             index = plain(index).replace("k", "n")
@@ -57,7 +57,7 @@ def test_indices_are_the_listings(name):
 
 
 def formulas_of(name: str) -> tuple[str, ...]:
-    return formulas(CALLS[name], 2) if WORDS[name].formula_of else WORDS[name].formula
+    return formulas(CALLS[name], 2)
 
 
 @each_listing
@@ -65,7 +65,7 @@ def test_parts_are_arrays_of_the_listing_and_what_it_writes_is_among_them(name):
     arrays = read_listing(LISTINGS[name]).arrays
     parts = set().union(*(typeset(formula).parts for formula in formulas_of(name)))
     assert parts <= set(arrays)
-    elsewhere = {"E", "start"} if name == "descent" else set()  # the loss is typed, and a formula of its own
+    elsewhere = {"start"} if name == "descent" else set()  # where a walk begins is in no formula
     assert parts == set(arrays) - elsewhere, f"{set(arrays) - parts} is in no formula"
 
 
@@ -158,7 +158,7 @@ def test_where_there_is_little_room_letters_get_smaller_but_not_too_small():
     sizes = [formula_setting(operation, 414, room, 1.0).size for room in (400, 200, 150, 100, 0)]
     assert sizes == sorted(sizes, reverse=True) and sizes[0] > sizes[2] and sizes[-1] == 15
     narrow = formula_setting(operation, 207, 400, 1.0)
-    widest = max(typeset(formula).width for formula in WORDS["conv2d"].formula)
+    widest = max(typeset(formula).width for formula in formulas_of("conv2d"))
     assert narrow.size * widest / 1000 == pytest.approx(207)
 
 
@@ -188,7 +188,7 @@ def test_it_is_the_formula_of_the_whole_layer():
     at = moment(made, made.find("fc", line=5))
     marks = stage(at, Box(0, 0, 1920, 1012), 1.3, with_formula=True)
     (mark,) = (mark for mark in all_marks(marks) if isinstance(mark, Formula))
-    assert mark.outline is typeset(WORDS["linear"].formula[0])
+    assert mark.outline is typeset(formulas_of("linear")[0])
     assert not [mark for mark in all_marks(stage(at, Box(0, 0, 1140, 878), 1.0)) if isinstance(mark, Formula)]
 
 

@@ -15,11 +15,11 @@ from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.kind import kind_of
 from cnnviz.scene.letters import name_width, names
 from cnnviz.scene.marks import Cells, Frame, Label, Run
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
-from cnnviz.scene.words import words
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, described, grids, in_pane, inside, said
 from tests.scene.programs import NAMES, program, telling_offsets, view
@@ -97,7 +97,7 @@ def test_no_pane_tells_a_value(name):
         for text in (
             text for pane in ("network", "stage", "debugger") for text in said(in_pane(frame, pane))
         ):
-            told = text.replace(words(at.operation.tree.name).sentence, "")
+            told = text.replace(kind_of(at.operation.call).sentence, "")
             # The slope of a difference, whatever its values.
             told = re.sub(r"^(∂\w+/∂\w+ = )?−1$|\(−1\)$", "", told)
             for found in re.findall(r"\d+\.\d+", told):

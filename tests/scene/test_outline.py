@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from cnnviz.resources import resource
+from cnnviz.scene.kind import formulas
 from cnnviz.scene.outline import EM, Outline, typeset
 from cnnviz.scene.typesetting import to_keep, to_latex, typeset_anew
-from cnnviz.scene.words import WORDS
 from tests.scene.looking import described
+from tests.scene.test_words import CALLS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPT = runpy.run_path(str(ROOT / "resources" / "typeset_formulas.py"), run_name="script")
@@ -36,7 +37,7 @@ def test_what_is_kept_is_what_ziamath_gives():
 
 @pytest.mark.parametrize("name", ["conv2d", "softmax", "relu_dx"])
 def test_a_kept_formula_is_the_same_as_one_typeset_anew(name):
-    for formula in WORDS[name].formula:
+    for formula in formulas(CALLS[name], 2):
         assert described(typeset(formula)) == described(typeset_anew(formula))
 
 

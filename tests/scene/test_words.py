@@ -9,9 +9,7 @@ import pytest
 
 import cnnviz.text
 from cnnviz.scene.frame import compose
-from cnnviz.scene.kinds import generic
-from cnnviz.scene.kinds.registry import PICTURES, picture_of
-from cnnviz.scene.words import WORDS, formulas, words
+from cnnviz.scene.kind import formulas, kind_of, kinds
 from cnnviz.text import use_language
 from cnnviz.trace.looptree import Loop, read_listing
 from tests.cases import ALL_CALLS
@@ -21,7 +19,7 @@ from tests.scene.programs import CLASSES, fresh, telling_offsets, view
 CALLS = {call.listing.__name__: call for _, call in ALL_CALLS}
 LISTINGS = {name: call.listing for name, call in CALLS.items()}
 # What is said of an expression: its listings are made of it.
-OF_EXPRESSIONS = {"forward", "backward"}
+OF_EXPRESSIONS = {"expression.forward", "expression.backward"}
 # As long as fits its line in the stage.
 LONGEST = 112
 
@@ -30,8 +28,7 @@ each_listing = pytest.mark.parametrize("name", LISTINGS)
 
 @each_listing
 def test_a_listing_has_words(name):
-    told = WORDS[name]
-    written = formulas(CALLS[name], 2) if told.formula_of else told.formula
+    told, written = kind_of(CALLS[name]), formulas(CALLS[name], 2)
     assert written and all(written)
     assert told.variables.keys() >= set(read_listing(LISTINGS[name]).variables)
     assert all(text.strip() for text in told.variables.values())
@@ -43,15 +40,15 @@ def test_a_listing_has_words(name):
 
 @each_listing
 def test_a_sentence_is_whole_and_fits_its_line(name):
-    sentence = WORDS[name].sentence
+    sentence = kind_of(CALLS[name]).sentence
     assert sentence[0].isupper() and sentence.endswith(".") and not sentence.endswith("..")
     assert len(sentence) <= LONGEST
-    assert not WORDS[name].title.endswith(".")
+    assert not kind_of(CALLS[name]).title.endswith(".")
 
 
 @each_listing
 def test_a_listing_that_begins_with_a_loop_says_what_is_to_come(name):
-    tree, ahead = read_listing(LISTINGS[name]), WORDS[name].ahead
+    tree, ahead = read_listing(LISTINGS[name]), kind_of(CALLS[name]).ahead
     assert bool(ahead) == isinstance(tree.body.statements[0], Loop)
     parts = ahead.split("`")
     assert set(parts[1::2]) <= tree.arrays, "what is coloured is an array of the listing"
@@ -62,7 +59,7 @@ def test_a_listing_that_begins_with_a_loop_says_what_is_to_come(name):
 @each_listing
 def test_of_one_term_no_sum_is_told(name):
     """And no plural: "1 of them", "its 1 cells"."""
-    words, tree = WORDS[name], read_listing(LISTINGS[name])
+    words, tree = kind_of(CALLS[name]), read_listing(LISTINGS[name])
     if re.search(r"\{terms\} (of them|cells)", words.ahead):
         assert words.ahead_of_one
     assert not re.search(r"\{terms\}|sum|mean|largest|them", words.ahead_of_one)
@@ -85,27 +82,21 @@ def test_maps_of_a_single_cell_are_spoken_of_as_such(operation, sentence):
     assert sentence in said(compose(made, made.start(operation), view(made)).marks)
 
 
-def test_words_are_about_listings_that_there_are():
-    assert WORDS.keys() - OF_EXPRESSIONS == LISTINGS.keys()
-    assert PICTURES.keys() - OF_EXPRESSIONS == {name for name in LISTINGS if not _has_generic_picture(name)}
+def test_records_are_about_operations_that_there_are():
+    assert kinds().keys() - OF_EXPRESSIONS == {call.kind for call in CALLS.values()}
 
 
-@each_listing
-def test_a_listing_has_a_picture(name):
-    """Of losses behind maps, and where several inputs are joined, it is the one that draws any listing."""
-    assert (picture_of(name) is generic.picture) == _has_generic_picture(name)
-
-
-def _has_generic_picture(name: str) -> bool:
-    return "_maps" in name or name.startswith(("add", "concat", "sum_of_gradients"))
+def test_all_but_what_joins_inputs_has_a_picture_of_its_own():
+    generic = {kind for kind, record in kinds().items() if record.picture is None}
+    assert generic == {"add", "add.dx", "concat", "concat.dx", "sum_of_gradients"}
 
 
 def test_an_unknown_listing_has_the_generic_picture_and_a_sentence():
-    assert picture_of("turned") is generic.picture
-    assert words("turned").sentence.endswith(".")
     made = fresh("unknown")
+    call = made.operations[0].call
+    assert kind_of(call).picture is None
     texts = said(compose(made, 3, view(made)).marks)
-    assert words("turned").sentence in texts
+    assert kind_of(call).sentence in texts and kind_of(call).sentence.endswith(".")
     assert any(text.startswith("x[0]") for text in texts) and any(text.startswith("y[0]") for text in texts)
 
 
@@ -116,7 +107,7 @@ def test_an_unknown_listing_has_the_generic_picture_and_a_sentence():
 def german() -> Iterator[dict[str, str]]:
     told = [
         text
-        for each in WORDS.values()
+        for each in kinds().values()
         for text in (each.title, each.sentence, each.ahead, each.ahead_of_one, *each.variables.values())
     ]
     catalogue = {text: f"<{text}>" for text in told if text}
@@ -133,7 +124,7 @@ def test_another_language_is_seen_in_the_frame(german):
     stage, debugger, low = (
         " ".join(said(in_pane(frame, pane))) for pane in ("stage", "debugger", "timeline")
     )
-    assert f"<{WORDS['conv2d'].sentence}>" in stage
+    assert f"<{kinds()['conv2d'].sentence}>" in stage
     assert "w[1, 1]  Kern" in stage
     assert "<output map> 1, <row> 2, <column> 3" in stage
     assert "c  <input channel>" in debugger

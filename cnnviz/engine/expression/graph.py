@@ -297,6 +297,7 @@ class Graph(Struct, frozen=True):
                 given={key: given[key] for key in reads},
                 writes={key: tape[f"{self.result}.{key}"] for key in writes},
                 expression=self.text,
+                kind=f"expression.{phase}",
             )
             for name, phase, listing, reads, writes in passes
         ]

@@ -153,7 +153,8 @@ def sum_call(layer: str, parts: Mapping[str, Array], total: Array) -> Call:
         The gradients, named ``dy1``, ``dy2`` and so on.
     """
     listing = sum_listing("sum_of_gradients", tuple(parts), "dy", total.ndim)
-    return Call(f"{layer}.dy", layer, "backward", listing, {**parts, **_sizes(total)}, {"dy": total})
+    given: dict[str, Value] = {**parts, **_sizes(total)}
+    return Call(f"{layer}.dy", layer, "backward", listing, given, {"dy": total}, kind="sum_of_gradients")
 
 
 def _sizes(y: Array) -> dict[str, int]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.placement import Placement
 from cnnviz.scene import grid
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.layout import between, scale, side_by_side, titled
 from cnnviz.scene.letters import products
+from cnnviz.scene.local import Local, array, letters_of
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Rect, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, largest, symbol
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
 from cnnviz.trace.state import Place
 
 # Where a picture is lower than this part of its width, what stands under one another stands side by side.
@@ -93,7 +96,7 @@ def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
     if "w" in reads:
         return grid.cell_focus(reads["w"])
     u, v, sizes = moment.variable("u"), moment.variable("v"), moment.operation.sizes
-    turned = moment.operation.tree.name == "conv2d_dx"
+    turned = moment.operation.call.view == "gathered"
     return (sizes["K_h"] - 1 - u, sizes["K_w"] - 1 - v, 1, 1) if turned else (u, v, 1, 1)
 
 
@@ -396,3 +399,80 @@ def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
         if at is not None:
             marks.append(grid.outline(on_db.box_of(*at), "written_line", 4 * unit))
     return marks
+
+
+def _ones_added_up(_: Program, forward: Operation, __: Operation) -> Local:
+    return Local("·", np.ones_like(array(forward, "y")), tr("1, added up"))
+
+
+def _maps(program: Program, forward: Operation, _: Operation) -> Local:
+    return Local("∗", array(forward, "x"), letters_of(program, forward)[0])
+
+
+def _turned(program: Program, forward: Operation, _: Operation) -> Local:
+    name = letters_of(program, forward)[1]
+    return Local("∗", array(forward, "w")[:, :, ::-1, ::-1], tr("{name}, turned", name=name))
+
+
+OUTPUT = {"o": "output map", "i": "row", "j": "column"}
+KERNEL = {"u": "kernel row", "v": "kernel column"}
+
+KINDS: Mapping[str, Kind] = {
+    "conv2d": Kind(
+        sentence="Lay the kernel over the input: multiply what lies on top of each other, add it "
+        "all up, add the bias.",
+        formula=(
+            r"\y{o,i,j} = \b{o} + \sum_{c,u,v} \,\w{o,c,u,v}\, \x{c,\,iS+u,\,jS+v}",
+            r"H_{\mathrm{out}} = \left\lfloor\frac{H - K_h + 2P}{S}\right\rfloor + 1",
+        ),
+        variables={**OUTPUT, "c": "input channel", **KERNEL},
+        ahead="Each cell of `y` will be the bias `b` plus a sum of products `w` · `x`: {terms} of them for "
+        "each cell.",
+        ahead_of_one="Each cell of `y` will be the bias `b` plus one product `w` · `x`.",
+        picture=forward,
+    ),
+    "conv2d.db": Kind(
+        title="gradient of the bias",
+        sentence="The bias was added to every cell of its output map, so its gradient is the sum "
+        "of the map's gradients.",
+        formula=(r"\db{o} = \sum_{i,j} \dy{o,i,j}",),
+        variables={"o": "output map", "i": "row", "j": "column"},
+        ahead="Each `db` will be the sum of all the gradients `dy` of its output map: {terms} of them.",
+        ahead_of_one="Each `db` will be the one gradient `dy` of its output map.",
+        picture=bias_gradient,
+        local=_ones_added_up,
+    ),
+    "conv2d.dw": Kind(
+        title="gradient of the kernels",
+        sentence="How much does the loss change with this weight? Slide the output's gradient "
+        "over the input and add up.",
+        formula=(r"\dw{o,c,u,v} = \sum_{i,j} \,\dy{o,i,j}\; \x{c,\,iS+u,\,jS+v}",),
+        variables={
+            "o": "kernel",
+            "c": "channel",
+            "u": "row",
+            "v": "column",
+            "i": "gradient row",
+            "j": "gradient column",
+        },
+        ahead="Each `dw` will be a sum of products `dy` · `x`: {terms} of them, one for each place of the "
+        "kernel.",
+        ahead_of_one="Each `dw` will be one product `dy` · `x`.",
+        picture=kernel_gradient,
+        local=_maps,
+    ),
+    "conv2d.dx.gathered": Kind(
+        title="gradient of the input, gathered",
+        sentence="Each input cell gathers from every output it went into: the kernel, turned by "
+        "180°, slides over the gradient.",
+        formula=(
+            r"\dx{c,p,q} = \sum_{o,u,v} \;\part{w}{w^\circlearrowleft_{o,c,u,v}}\, \dy{o,\,p+u,\,q+v}",
+            r"\part{w}{w^\circlearrowleft_{o,c,u,v}} = \w{o,c,\,K_h-1-u,\,K_w-1-v}",
+        ),
+        variables={"c": "channel", "p": "row", "q": "column", "o": "output map", **KERNEL},
+        ahead="Each `dx` will be a sum of products `w` · `dy`, the kernel turned by 180°: {terms} of them.",
+        ahead_of_one="Each `dx` will be one product `w` · `dy`, the kernel turned by 180°.",
+        picture=input_gradient,
+        local=_turned,
+    ),
+}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.kinds.conv2d import for_kernel, product_grid
+from cnnviz.scene.kind import Kind
+from cnnviz.scene.kinds.conv2d import KERNEL, OUTPUT, for_kernel, product_grid
 from cnnviz.scene.kinds.layout import side_by_side, titled
+from cnnviz.scene.local import Local, array, letters_of
 from cnnviz.scene.marks import Box, Cells, Mark, Path, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, largest
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
 
 
 def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -78,3 +83,23 @@ def _way(stamp: list[Mark], on_dx: Cells, window: tuple[int, int, int, int], uni
     start = (product.box.right + 10 * unit, product.box.center[1])
     tip = (on_dx.box.x - 8 * unit, min(max(target.center[1], on_dx.box.y), on_dx.box.bottom))
     return [Path((start, tip), "line", 2.5 * unit, arrow=True)]
+
+
+def _kernels(program: Program, forward: Operation, _: Operation) -> Local:
+    name = letters_of(program, forward)[1]
+    return Local("∗", array(forward, "w"), tr("{name}, scattered", name=name))
+
+
+KINDS: Mapping[str, Kind] = {
+    "conv2d.dx.scattered": Kind(
+        title="gradient of the input, scattered",
+        sentence="Each output gradient, times the kernel, is added to the window of the input "
+        "that it was computed from.",
+        formula=(r"\dx{c,\,iS+u,\,jS+v} \add \dy{o,i,j}\; \w{o,c,u,v}",),
+        variables={**OUTPUT, "c": "input channel", **KERNEL},
+        ahead="Every `dx` begins at 0; each `dy`, times each weight `w`, will be added to the `dx` under "
+        "that weight.",
+        picture=picture,
+        local=_kernels,
+    ),
+}

@@ -5,6 +5,7 @@ Each start has a shape and a number of its own, so that walks are told apart wit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
 from math import cos, hypot, isfinite, pi, sin
@@ -14,6 +15,8 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.expression_formula import curve_formulas
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.curve import Curve, Point, axes, set_curve
 from cnnviz.scene.marks import Box, Cells, Dot, Mark, Path, Rect, Role, Spot, label
 from cnnviz.scene.memory import remembered
@@ -309,3 +312,21 @@ def _begun(moment: Moment, s: int, box: Box, unit: float) -> list[Mark]:
     shown = Cells(cell, values, "start", (), (s, 0), "r", style.palette, style.limit, texts, size)
     said = label(name, tr("start {s}", s=s) + style.factor, 19 * unit, bold=True)
     return [said, shown, *grid.outlines(moment, shown, unit)]
+
+
+# The loss and its derivative come before it.
+_UPDATE = r"\w{s,t+1} = \w{s,t} - \mathrm{lr} \cdot \dw{s,t}"
+
+KINDS: Mapping[str, Kind] = {
+    "descent": Kind(
+        title="gradient descent",
+        sentence="Take a step against the slope of the loss: left where the slope is positive, right where "
+        "it is negative.",
+        formula=lambda call, _: (*curve_formulas(call.expression), _UPDATE),
+        variables={"s": "start", "t": "step"},
+        ahead="From each start `w` will go step by step: `E` and its slope `dw` are found, then lr · `dw` "
+        "is taken off `w`.",
+        picture=picture,
+        compared=("start", "w"),
+    ),
+}

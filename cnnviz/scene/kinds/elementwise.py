@@ -13,25 +13,35 @@ from cnnviz.scene import grid
 from cnnviz.scene.kinds.layout import lowered, side_by_side, titled
 from cnnviz.scene.letters import name_width, size_of
 from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, Strokes, label
+from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, number
 from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
 
-Function = Callable[[Array, float], Array]
 # A straight line from (x, y) to (x, y).
 Stroke = tuple[float, float, float, float]
 
-# f and f′ as drawn in the graph; the second argument is the leaky slope.
-FUNCTIONS: dict[str, tuple[Function, Function]] = {
-    "relu": (lambda x, _: np.maximum(x, 0), lambda x, _: (x > 0).astype(float)),
-    "leaky_relu": (lambda x, a: np.where(x > 0, x, a * x), lambda x, a: np.where(x > 0, 1.0, a)),
-    "sigmoid": (lambda x, _: 1 / (1 + np.exp(-x)), lambda x, _: np.exp(-x) / (1 + np.exp(-x)) ** 2),
-    "tanh": (lambda x, _: np.tanh(x), lambda x, _: 1 - np.tanh(x) ** 2),
-}
+# At so many points the graph of a function is computed.
+_POINTS = 81
 
 
-def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw input and output maps, what is clipped struck through, and the graph of the function."""
+def forward(
+    moment: Moment,
+    box: Box,
+    unit: float,
+    clips: bool = False,
+    bounds: tuple[float, float] | None = None,
+) -> list[Mark]:
+    """Draw input and output maps and the graph of the function.
+
+    Parameters
+    ----------
+    clips : bool
+        Whether negative numbers are clipped: they are struck through.
+    bounds : (float, float), optional
+        Between which values the function stays; without them its graph reaches as far as the inputs.
+    """
     prefix, focus = _place(moment, "x")
     shown = grid.plane(moment, "x", prefix, focus)
     left, right, side = side_by_side(box, *_widths(shown), 5, unit=unit)
@@ -40,13 +50,12 @@ def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     depth = _depth(moment, "x")
     marks, on_x = titled(moment, shown, left, unit, moment.came_from(), depth)
     out, _ = titled(moment, grid.plane(moment, "y", prefix, focus), right, unit, tr("output"), depth)
-    kind = _kind(moment)
-    if kind == "relu":
+    if clips:
         marks += _struck(moment, on_x, moment.state.written("y")[prefix], unit)
-    return [*marks, *out, *_graph(moment, kind, "x", "y", side, unit)]
+    return [*marks, *out, *_graph(moment, bounds, "x", "y", side, unit)]
 
 
-def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def backward(moment: Moment, box: Box, unit: float, clips: bool = False) -> list[Mark]:
     """Draw the gate (the forward input or output), the gradient that comes, and the one that leaves."""
     gate = "x" if "x" in moment.operation.call.given else "y"
     prefix, focus = _place(moment, gate)
@@ -61,16 +70,12 @@ def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
     three_marks, _ = titled(
         moment, grid.plane(moment, "dx", prefix, focus), three, unit, tr("input gradient"), depth
     )
-    if _kind(moment) == "relu":
+    if clips:
         x = on_gate.values
         done = _window(moment.state.written("dx")[prefix], on_dy)
         clipped = (x <= 0) & done if x.shape == on_dy.values.shape else np.zeros_like(done)
         two_marks += _strikes(moment, on_dy, clipped, unit)
     return [*marks, *two_marks, *three_marks]
-
-
-def _kind(moment: Moment) -> str:
-    return moment.operation.tree.name.removesuffix("_dx").removesuffix("_column")
 
 
 def _place(moment: Moment, name: str) -> tuple[tuple[int, ...], tuple[int, int, int, int]]:
@@ -147,7 +152,7 @@ def _rising(cell: Box, hole: tuple[float, float], shift: float) -> list[Stroke]:
 
 def _axes(
     moment: Moment,
-    kind: str,
+    bounds: tuple[float, float] | None,
     source: str,
     target: str,
     place: Box,
@@ -158,12 +163,11 @@ def _axes(
     """Name both axes, write where the horizontal one ends, and mark the values that are never reached."""
     size, high, gap = 17 * unit, 24 * unit, 6 * unit
     (zero, level), look = at(0.0, 0.0), moment.look(source)
-    above = kind != "sigmoid"  # where the curve leaves room at the left
+    above = not bounds or bounds[0] < 0  # where the curve leaves room at the left
     left = Box(place.x + gap, level - high if above else level + 2 * unit, place.w / 2 - 2 * gap, high)
     right = Box(zero + gap, level + 2 * unit, place.right - zero - 2 * gap, high)
-    bounds = {"sigmoid": (1.0,), "tanh": (1.0, -1.0)}.get(kind, ())
     marks: list[Mark] = []
-    if not bounds or at(0.0, bounds[0])[1] - place.y >= high:  # else the dashed line would cross the name
+    if not bounds or at(0.0, bounds[1])[1] - place.y >= high:  # else the dashed line would cross the name
         name = Box(zero - 40 * unit - gap, place.y, 40 * unit, high)
         marks.append(label(name, target, size, align="right"))
     if moment.letters:
@@ -173,7 +177,7 @@ def _axes(
         label(left, MINUS + end, size, "muted"),
         Label(right, (Run(source, "ink"), Run("   " + end, "muted")), size, "right"),
     ]
-    for bound in bounds:
+    for bound in (bound for bound in reversed(bounds or ()) if bound):
         y = at(0.0, bound)[1]
         marks.append(Path(((place.x, y), (place.right, y)), "grid", 1.2, dashed=True))
         # On the side of the vertical axis where the curve is far away.
@@ -184,11 +188,25 @@ def _axes(
     return marks
 
 
-def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: float) -> list[Mark]:
+@remembered(64)
+def _curve(operation: Operation, source: str, target: str, reach: float) -> tuple[Array, Array]:
+    """Return points of a function: what the listing makes of evenly spaced numbers."""
+    axes = np.ndim(operation.call.given[source])
+    xs = np.linspace(-reach, reach, _POINTS)
+    ys = np.zeros(_POINTS)
+    lengths = dict(zip(("N",) if axes == 1 else ("C", "H", "W"), (_POINTS, 1, 1), strict=False))
+    shape = tuple(lengths.values())
+    own = {source: xs.reshape(shape), target: ys.reshape(shape), **lengths}
+    with np.errstate(all="ignore"):
+        operation.function(**{**operation.call.given, **own})
+    return xs, ys
+
+
+def _graph(
+    moment: Moment, bounds: tuple[float, float] | None, source: str, target: str, box: Box, unit: float
+) -> list[Mark]:
     """Draw the function with the point (x, y) in hand."""
-    alpha = float(moment.operation.call.given.get("alpha", 0.01))
-    function = FUNCTIONS[kind][0]
-    reach = max(1.0 if kind in ("relu", "leaky_relu") else 4.0, moment.look(source).reach)
+    reach = max(4.0 if bounds else 1.0, moment.look(source).reach)
     marks: list[Mark] = [
         label(
             box.top(28 * unit), tr("{kind}, the function", kind=moment.operation.layer), 17 * unit, bold=True
@@ -196,23 +214,18 @@ def _graph(moment: Moment, kind: str, source: str, target: str, box: Box, unit: 
     ]
     side = min(box.w, box.h - 70 * unit, 330 * unit)
     place = Box(box.x, box.y + 36 * unit, side, side)
-    low, high = (
-        (-0.35 * reach, reach)
-        if kind in ("relu", "leaky_relu")
-        else (-1.25 if kind == "tanh" else -0.25, 1.25)
-    )
+    low, high = (bounds[0] - 0.25, bounds[1] + 0.25) if bounds else (-0.35 * reach, reach)
 
     def at(x: float, y: float) -> tuple[float, float]:
         return place.x + (x + reach) / (2 * reach) * place.w, place.bottom - (y - low) / (
             high - low
         ) * place.h
 
-    xs = np.linspace(-reach, reach, 81)
-    ys = function(xs, alpha)
+    xs, ys = _curve(moment.operation, source, target, reach)
     marks.append(Rect(place, "panel", "panel_line"))
     marks.append(Path((at(-reach, 0), at(reach, 0)), "line", 1.2))
     marks.append(Path((at(0, low), at(0, high)), "line", 1.2))
-    marks += _axes(moment, kind, source, target, place, at, reach, unit)
+    marks += _axes(moment, bounds, source, target, place, at, reach, unit)
     marks.append(Path(tuple(at(float(x), float(y)) for x, y in zip(xs, ys, strict=True)), "accent", 3 * unit))
     if moment.state.writes:
         index = moment.state.writes[0][1]

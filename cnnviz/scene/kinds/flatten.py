@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds.layout import titled, with_part
+from cnnviz.scene.local import NONE, Local
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Path, Rect, Run, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, role, symbol
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
 
 # At 1080 lines: of the column's pieces, how wide an index and a gap are, and how small a cell may be.
 _INDEX, _GAP, _NARROWEST, _LOWEST = 44, 22, 76, 37
@@ -170,3 +175,27 @@ def _way(
         return (*begin, (aside, y), tip)
     before = target.x - (_INDEX + _GAP / 2) * unit
     return (*begin, (aside, target.y), (before, target.y), (before, y), tip)
+
+
+def _as_maps(_: Program, __: Operation, ___: Operation) -> Local:
+    return Local("→", NONE, tr("as maps"))
+
+
+KINDS: Mapping[str, Kind] = {
+    "flatten": Kind(
+        sentence="The maps are written as one column: channel after channel, row after row.",
+        formula=(r"\y{(cH+i)W+j} = \x{c,i,j}",),
+        variables=CELL,
+        ahead="Each cell of `x` will be copied into the column `y`, in the order in which it is read.",
+        picture=forward,
+    ),
+    "flatten.dx": Kind(
+        title="gradient of the input",
+        sentence="Each gradient goes back to the place that its number came from.",
+        formula=(r"\dx{c,i,j} = \dy{(cH+i)W+j}",),
+        variables=CELL,
+        ahead="Each `dx` will be copied from the place in the column `dy` that its number went to.",
+        picture=backward,
+        local=_as_maps,
+    ),
+}

@@ -6,13 +6,18 @@ import numpy as np
 
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import grid
+from cnnviz.scene.kind import Picture, kind_of
 from cnnviz.scene.kinds.layout import titled
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbered import scope_of
-from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
+
+
+def picture_of(moment: Moment) -> Picture:
+    """Return what draws a step."""
+    return kind_of(moment.operation.call).picture or picture
 
 
 def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -73,7 +78,7 @@ def subtitle(moment: Moment) -> str:
         shape = np.shape(moment.program.operation(operation.layer).call.given[letter])
         index = np.unravel_index(moment.variable("n"), shape)
         return f"{letter}[{', '.join(str(k) for k in index)}]"
-    said = words(operation.tree.name)
+    said = kind_of(operation.call)
     return ", ".join(
         f"{tr(said.variables.get(variable, variable))} {value}" for variable, value in moment.cell.items()
     )

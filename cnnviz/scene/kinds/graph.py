@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from cnnviz.engine.expression import Edge, Graph, Node, read_expression
 from cnnviz.scene.conditions import taken
+from cnnviz.scene.expression_formula import expression_formulas
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.graph_pages import SIZES, STRIP, page_of, strip
 from cnnviz.scene.kinds.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
 from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run, Spot
@@ -286,3 +288,21 @@ def _chain_rule(known: _Known, box: Box, unit: float) -> list[Mark]:
         Run(brief(known.part(edge)), "backward", True),
     )
     return [Label(box, runs, 25 * unit)]
+
+
+# Their formulas are those of the expression.
+KINDS: Mapping[str, Kind] = {
+    "expression.forward": Kind(
+        title="values go forward",
+        sentence="Each node takes the values that come in from its left, and hands its own on to the right.",
+        picture=picture,
+        formula=expression_formulas,
+    ),
+    "expression.backward": Kind(
+        title="gradients come back",
+        sentence="The chain rule: the gradient that comes back to a node, times its local derivative, goes "
+        "on back.",
+        picture=picture,
+        formula=expression_formulas,
+    ),
+}

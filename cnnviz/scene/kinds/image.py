@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from msgspec.structs import replace
 
 from cnnviz.engine.layer import shape_text
 from cnnviz.engine.pixels import BRIGHTEST
 from cnnviz.scene import close_up, grid
+from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds.layout import scale
 from cnnviz.scene.letters import plain
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Palette, Rect, Role, Run, label
@@ -154,3 +157,15 @@ def _heatmap(of: grid.Slice, fill: str, box: Box, unit: float) -> Cells:
     """Return a channel behind the one in hand; it is only for the eye."""
     heatmap = replace(grid.unchanging(of, fill, box, unit, None, False), array="")
     return plain(heatmap) if of.look.letters else heatmap
+
+
+KINDS: Mapping[str, Kind] = {
+    "read_pixels": Kind(
+        sentence="Every number of a pixel, 0 to 255, is divided by 255; one channel is written after the "
+        "other.",
+        formula=(r"\x{c,i,j} = \frac{\part{image}{\mathrm{image}_{i,j,c}}}{255}",),
+        variables=CELL,
+        ahead="Each cell of `x` will be one of the numbers of a pixel of the `image`, divided by 255.",
+        picture=picture,
+    ),
+}

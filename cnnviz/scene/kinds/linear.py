@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import floor
 
 import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.layout import part, with_part
 from cnnviz.scene.letters import products as in_letters
+from cnnviz.scene.local import Local, array, letters_of, ones
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, largest, role, symbol
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
 
 # What a neuron gets of the heatmap of all weights at least, at 1080 lines.
 _THINNEST = 13
@@ -348,3 +352,61 @@ def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     left, right = box.columns([1.0, 1.0], gap=60 * unit)
     marks = column(moment, left, unit, "dy", n, moment.gradient_from())
     return [*marks, *column(moment, right, unit, "db", n, tr("bias gradient"))]
+
+
+def _column(program: Program, forward: Operation, _: Operation) -> Local:
+    return Local("⊗", array(forward, "x")[:, None], letters_of(program, forward)[0])
+
+
+def _weights(program: Program, forward: Operation, _: Operation) -> Local:
+    return Local("·", array(forward, "w").T, f"{letters_of(program, forward)[1]}ᵀ")
+
+
+KINDS: Mapping[str, Kind] = {
+    "linear": Kind(
+        sentence="Each neuron weighs every input, adds it all up and adds its bias.",
+        formula=(
+            r"\part{y}{Z} = \part{w}{W^{\!\mathrm T}} \part{x}{X} + \b{}",
+            r"\part{y}{z_n} = \sum_m \,\w{m,n}\, \x{m} + \b{n}",
+        ),
+        variables={"n": "neuron", "m": "input"},
+        ahead="Each `y` will be the bias `b` plus a sum of products `w` · `x`: {terms} of them, one for "
+        "each input.",
+        ahead_of_one="Each `y` will be the bias `b` plus one product `w` · `x`.",
+        picture=forward,
+    ),
+    "linear.db": Kind(
+        title="gradient of the bias",
+        sentence="A bias moves its neuron's output one for one, so their gradients are the same.",
+        formula=(r"\db{n} = \dy{n}",),
+        variables={"n": "neuron"},
+        ahead="Each `db` will be the same number as the `dy` of its neuron.",
+        picture=bias_gradient,
+        local=ones,
+    ),
+    "linear.dw": Kind(
+        title="gradient of the weights",
+        sentence="A weight matters as much as the input it multiplies: input times gradient, one product per "
+        "weight.",
+        formula=(
+            r"\dw{} = \x{} \part{dy}{\left(\frac{\partial E}{\partial y}\!\right)^{\mathrm T}}",
+            r"\dw{m,n} = \x{m}\; \dy{n}",
+        ),
+        variables={"m": "input", "n": "neuron"},
+        ahead="Each `dw` will be one product: the `x` that its weight multiplies, times the `dy` of its "
+        "neuron.",
+        picture=weight_gradient,
+        local=_column,
+    ),
+    "linear.dx": Kind(
+        title="gradient of the input",
+        sentence="Each input went into every neuron: add up the neurons' gradients, each times "
+        "the weight between them.",
+        formula=(r"\dx{} = \w{}\; \dy{}", r"\dx{m} = \sum_n \,\w{m,n}\; \dy{n}"),
+        variables={"m": "input", "n": "neuron"},
+        ahead="Each `dx` will be a sum of products `w` · `dy`: {terms} of them, one for each neuron.",
+        ahead_of_one="Each `dx` will be one product `w` · `dy`.",
+        picture=input_gradient,
+        local=_weights,
+    ),
+}

@@ -15,15 +15,31 @@ from cnnviz.text import tr
 _HEADS = {
     "x": "score",
     "e": "exp(x − m)",
-    "y": "probability",
     "t": "target",
     "dx": "gradient",
     "dy": "gradient",
 }
 
 
-def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw every vector of the operation as a column, a row per class, and bars of the last one."""
+def picture(
+    moment: Moment,
+    box: Box,
+    unit: float,
+    each: str = "class",
+    y: str = "probability",
+    sums: bool = False,
+) -> list[Mark]:
+    """Draw every vector of the operation as a column, a row per class, and bars of the last one.
+
+    Parameters
+    ----------
+    each : str
+        What a row is of.
+    y : str
+        What the network's outputs are.
+    sums : bool
+        Whether it is said under e and y what they add up to.
+    """
     operation, arrays = moment.operation, moment.state.arrays
     names = [name for name in operation.tree.parameters if name in arrays and len(arrays[name]) > 1]
     count = max((len(arrays[name]) for name in names), default=1)
@@ -40,10 +56,8 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     class_width = 110 * unit
     columns = Box(box.x + class_width, body.y, box.w - class_width, height * len(rows))
     width = min(170 * unit, columns.w / (len(names) + 2))
-    each = tr("output") if "squared_error" in operation.tree.name else tr("class")
-    if len(rows) < count:
-        each += " " + part(rows, count)
-    marks: list[Mark] = [label(Box(box.x, head.y, class_width, head.h), each, 17 * unit, "muted")]
+    of_rows = tr(each) + (" " + part(rows, count) if len(rows) < count else "")
+    marks: list[Mark] = [label(Box(box.x, head.y, class_width, head.h), of_rows, 17 * unit, "muted")]
     for r, k in enumerate(rows):
         marks.append(
             label(
@@ -55,24 +69,24 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
         )
     for c, name in enumerate(names):
         place = Box(columns.x + c * (width + 24 * unit), columns.y, width, columns.h)
-        marks.append(_head(moment, name, Box(place.x, head.y, width + 20 * unit, head.h), unit))
+        marks.append(_head(moment, name, y, Box(place.x, head.y, width + 20 * unit, head.h), unit))
         marks += _column(moment, name, place, rows, height, unit)
-        marks += _sum_under(moment, name, place, unit)
+        marks += _sum_under(moment, name, place, unit) if sums and name in ("e", "y") else []
     bars = Box(columns.x + len(names) * (width + 24 * unit) + 10 * unit, columns.y, 0, columns.h)
     bars = Box(bars.x, bars.y, max(0.0, box.right - bars.x), bars.h)
     if bars.w > 60 * unit:
         drawn = _in_bars(moment, names)
-        marks.append(_head(moment, drawn, Box(bars.x, head.y, bars.w * 0.5, head.h), unit))
+        marks.append(_head(moment, drawn, y, Box(bars.x, head.y, bars.w * 0.5, head.h), unit))
         marks += _bars(moment, drawn, bars, rows, height, unit)
     if "E" in arrays:
         marks += _loss(moment, Box(bars.x + bars.w * 0.5, head.y, bars.w * 0.5, head.h), unit)
     return marks
 
 
-def _head(moment: Moment, name: str, box: Box, unit: float) -> Label:
+def _head(moment: Moment, name: str, y: str, box: Box, unit: float) -> Label:
     """Return the line over a column or over its bars."""
     colour, factor = role(moment.operation, name), moment.look(name).factor
-    said = Run("  " + moment.titled(name, tr(_heading(moment, name))), "muted")
+    said = Run("  " + moment.titled(name, tr(y if name == "y" else _HEADS.get(name, ""))), "muted")
     return Label(box, (Run(symbol(moment.operation, name) + factor, colour, True), said), 17 * unit)
 
 
@@ -82,14 +96,6 @@ def _in_bars(moment: Moment, names: list[str]) -> str:
         name for name in names if name in moment.operation.call.writes and moment.state.written(name).any()
     ]
     return begun[-1] if begun else "y" if "y" in moment.operation.call.given else names[0]
-
-
-def _heading(moment: Moment, name: str) -> str:
-    if name == "y" and "squared_error" in moment.operation.tree.name:
-        return "output"
-    if name == "y" and moment.operation.tree.name.startswith("hinge"):
-        return "score"
-    return _HEADS.get(name, "")
 
 
 def _column(moment: Moment, name: str, place: Box, rows: range, height: float, unit: float) -> list[Mark]:
@@ -114,7 +120,7 @@ def _column(moment: Moment, name: str, place: Box, rows: range, height: float, u
 
 def _sum_under(moment: Moment, name: str, place: Box, unit: float) -> list[Mark]:
     """Say under a column of softmax what its numbers add up to, as soon as that is known."""
-    if moment.operation.tree.name != "softmax" or name not in ("e", "y") or moment.letters:
+    if moment.letters:
         return []
     values, there = np.asarray(moment.state.arrays[name], float), moment.state.written(name)
     if (name == "e" and "total" not in moment.state.variables) or (name == "y" and not there.all()):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.kinds.layout import lowered, side_by_side, stack_width, titled
+from cnnviz.scene.local import array
 from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect
 from cnnviz.scene.moment import Moment
 from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
+
+WINDOW = {"u": "window row", "v": "window column"}
+"""What the loop variables of a window count."""
 
 
 def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -112,3 +120,15 @@ def _way(
     x1, x2 = first.box.right + stack + 8 * unit, second.box.x - 6 * unit
     y2 = second.box_of(*end).center[1]
     return Path(((cell.center[0], rule), (x1, rule), (x2, y2)), colour, 2.5 * unit, arrow=True)
+
+
+def windows(forward: Operation, share: Callable[[int], Array | float]) -> Array:
+    """Return an array of the input's shape into which each window has put its share of each of its cells."""
+    x, y, sizes = array(forward, "x"), array(forward, "y"), forward.sizes
+    down, right = (int(array(forward, name)) for name in ("S_h", "S_w"))
+    made = np.zeros(x.shape)
+    for u in range(sizes["K_h"]):
+        for v in range(sizes["K_w"]):
+            cells = made[:, u : u + down * y.shape[1] : down, v : v + right * y.shape[2] : right]
+            np.maximum(cells, share(u * sizes["K_w"] + v), out=cells)
+    return made

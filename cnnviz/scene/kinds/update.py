@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.letters import in_cells
 from cnnviz.scene.marks import Box, Cells, Mark, label
 from cnnviz.scene.moment import Moment, symbol
@@ -82,3 +85,42 @@ def _page(n: int, count: int, length: int = 10) -> range:
     """Return the page that holds a weight; the last one begins earlier, to be as full as all others."""
     start = max(0, min(n // length * length, count - length))
     return range(start, min(start + length, count))
+
+
+KINDS: Mapping[str, Kind] = {
+    "sgd": Kind(
+        title="update",
+        sentence="Every parameter takes a small step against its gradient, which is downhill.",
+        formula=(r"\w{n} \leftarrow \w{n} - \eta\, \dw{n}", r"\eta = \mathrm{lr}"),
+        variables={"n": "parameter"},
+        ahead="Each `w` will become `w` − η · `dw`: what it was, less a small part of its gradient.",
+        picture=picture,
+    ),
+    "sgd.momentum": Kind(
+        title="update",
+        sentence="Every parameter keeps some of its last speed and is pushed downhill by its gradient.",
+        formula=(
+            r"\v{n} \leftarrow \mu\, \v{n} + \dw{n}",
+            r"\w{n} \leftarrow \w{n} - \eta\, \v{n}",
+            r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
+        ),
+        variables={"n": "parameter"},
+        ahead="Each speed `v` will become μ · `v` + `dw`; then each `w` will become `w` − η · `v`.",
+        picture=picture,
+    ),
+    "adam": Kind(
+        title="update",
+        sentence="Every parameter steps by the running mean of its gradient, divided by the gradient's usual "
+        "size.",
+        formula=(
+            r"\m{n} \leftarrow \beta_1 \m{n} + (1 - \beta_1)\, \dw{n}",
+            r"\v{n} \leftarrow \beta_2 \v{n} + (1 - \beta_2) \left(\dw{n}\right)^2",
+            r"\w{n} \leftarrow \w{n}"
+            r" - \eta\, \frac{\m{n} / (1 - \beta_1^t)}{\sqrt{\v{n} / (1 - \beta_2^t)} + \varepsilon}",
+        ),
+        variables={"n": "parameter"},
+        ahead="Each `w` will step by `m`, the running mean of `dw`, divided by the root of `v`, that of "
+        "its square.",
+        picture=picture,
+    ),
+}

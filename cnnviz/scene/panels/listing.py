@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
+from cnnviz.scene.kind import kind_of
 from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Role, Run, Spot, label
 from cnnviz.scene.memory import remembered
@@ -18,7 +19,6 @@ from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_setting
 from cnnviz.scene.sums import sum_in_letters
 from cnnviz.scene.terms import terms
-from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.looptree import Line, walk
@@ -289,7 +289,7 @@ def _named(operation: Operation, names: tuple[str, ...], box: Box, unit: float) 
     rows = _variable_boxes(operation, box, unit)
     head = Box(rows[0].x, rows[0].y - 30 * unit, rows[0].w, 24 * unit)
     marks: list[Mark] = [label(head, tr("Variables"), 15 * unit, "muted", bold=True)]
-    said = words(operation.tree.name).variables
+    said = kind_of(operation.call).variables
     outer = {
         loop.variable for line in operation.writing_lines for loop in operation.cells_of(line.number).nest
     }

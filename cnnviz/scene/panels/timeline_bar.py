@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnnviz.scene.kind import kind_of
 from cnnviz.scene.marks import Align, Box, Dot, Group, Label, Mark, Path, Rect, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
-from cnnviz.scene.words import words
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint
 from cnnviz.trace.program import Program
@@ -226,7 +226,7 @@ def _where(moment: Moment, box: Box, unit: float, breakpoints: int) -> list[Mark
 def where(moment: Moment) -> str:
     """Say in words where we are: ``forward · conv1 · output map 1 · row 2 · column 3``."""
     operation = moment.operation
-    said = words(operation.tree.name)
+    said = kind_of(operation.call)
     loops = {loop.variable for loop in moment.state.loops}
     parts = [tr(operation.phase)]
     if operation.layer != operation.phase:  # the loss is both

@@ -1,0 +1,47 @@
+"""Leaky ReLU: what is negative is made small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from cnnviz.scene.kind import CELL, Kind
+from cnnviz.scene.kinds import elementwise
+from cnnviz.scene.local import Local, array, as_row
+from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+
+def _gate(_: Program, forward: Operation, __: Operation) -> Local:
+    slopes = np.where(array(forward, "x") > 0, 1.0, array(forward, "alpha"))
+    return Local("·", as_row(slopes), tr("1 or α"))
+
+
+KINDS: Mapping[str, Kind] = {
+    "leaky_relu": Kind(
+        sentence="Positive numbers pass unchanged; negative numbers are made small.",
+        formula=(
+            r"\y{@} = \begin{cases} \x{@} & \x{@} > 0"
+            r" \\ \alpha\, \x{@} & \x{@} \le 0 \end{cases}",
+        ),
+        variables=CELL,
+        ahead="Each cell of `y` will be its cell of `x` where `x` > 0, and α · `x` elsewhere.",
+        picture=elementwise.forward,
+        compared=("x", "y"),
+    ),
+    "leaky_relu.dx": Kind(
+        title="gradient of the input",
+        sentence="The gradient passes where the input was positive, and is made small elsewhere.",
+        formula=(
+            r"\dx{@} = \begin{cases} \dy{@} & \x{@} > 0"
+            r" \\ \alpha\, \dy{@} & \x{@} \le 0 \end{cases}",
+        ),
+        variables=CELL,
+        ahead="Each `dx` will be the `dy` of its cell where `x` > 0, and α · `dy` elsewhere.",
+        picture=elementwise.backward,
+        local=_gate,
+        compared=("dx", "dy"),
+    ),
+}

@@ -1,0 +1,136 @@
+"""The losses, and the gradients that they begin the way back with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from cnnviz.scene.kind import CELL, Kind, index_of
+from cnnviz.scene.kinds import generic, outputs
+from cnnviz.scene.marks import Box, Mark
+from cnnviz.scene.moment import Moment
+
+_OUTPUT = {**CELL, "n": "output"}
+
+_of_scores = partial(outputs.picture, y="score")
+
+
+def _of_numbers(moment: Moment, box: Box, unit: float) -> list[Mark]:
+    if index_of(moment.operation.call) != "n":
+        return generic.picture(moment, box, unit)
+    return outputs.picture(moment, box, unit, each="output", y="output")
+
+
+KINDS: Mapping[str, Kind] = {
+    "half_squared_error": Kind(
+        sentence="The loss is half the squared distance between output and target.",
+        formula=(r"\E{} = \frac{1}{2} \sum_@ (\t{@} - \y{@})^2",),
+        variables=_OUTPUT,
+        picture=_of_numbers,
+        compared=("y", "t"),
+    ),
+    "half_squared_error.dy": Kind(
+        title="gradient of the output",
+        sentence="The gradient of the loss is the output minus the target.",
+        formula=(r"\dy{@} = {-}(\t{@} - \y{@})",),
+        variables=_OUTPUT,
+        ahead="Each `dy` will be −(`t` − `y`), which is the output minus the target.",
+        picture=_of_numbers,
+        compared=("y", "t"),
+    ),
+    "mean_squared_error": Kind(
+        sentence="The loss is the mean of the squared differences between outputs and targets.",
+        formula=(r"\E{} = \frac{1}{@N} \sum_@ (\t{@} - \y{@})^2",),
+        variables=_OUTPUT,
+        picture=_of_numbers,
+        compared=("y", "t"),
+    ),
+    "mean_squared_error.dy": Kind(
+        title="gradient of the output",
+        sentence="The gradient is twice the difference, output minus target, divided by how many there are.",
+        formula=(r"\dy{@} = \frac{2}{@N} (\y{@} - \t{@})",),
+        variables=_OUTPUT,
+        ahead="Each `dy` will be 2 · (`y` − `t`), divided by the number of outputs.",
+        picture=_of_numbers,
+        compared=("y", "t"),
+    ),
+    "hinge": Kind(
+        sentence="The loss is by how much the scores of wrong classes come nearer to that of the right one "
+        "than the margin.",
+        formula=(
+            r"\E{} = \sum_{\t{n} = 0} \mathrm{max}(0,\, \mathrm{margin} + \y{n} - \mathrm{right})",
+            r"\mathrm{right} = \sum_n \,\t{n}\, \y{n}",
+        ),
+        variables={"n": "class"},
+        picture=_of_scores,
+        compared=("y", "t"),
+    ),
+    "hinge.dy": Kind(
+        title="gradient of the scores",
+        sentence="Each wrong class that is too near is pushed down by 1, and the right one up as many times.",
+        formula=(
+            r"\dy{n} = \begin{cases} {-}\mathrm{near} & \t{n} > 0"
+            r" \\ 1 & \t{n} = 0,\; g_n > 0 \\ 0 & \mathrm{otherwise} \end{cases}",
+            r"\mathrm{near} = \sum_{\t{n} = 0,\; g_n > 0} 1",
+            r"g_n = \mathrm{margin} + \y{n} - \sum_k \,\t{k}\, \y{k}",
+        ),
+        variables={"n": "class"},
+        picture=_of_scores,
+        compared=("y", "t"),
+    ),
+    "cross_entropy": Kind(
+        sentence="The loss is how surprised the network is by the truth: minus the logarithm of "
+        "what it gave the right class.",
+        formula=(r"\E{} = {-}\sum_n \,\t{n} \log \y{n}",),
+        variables={"n": "class"},
+        picture=outputs.picture,
+        compared=("y", "t"),
+    ),
+    "cross_entropy.of_scores": Kind(
+        sentence="A probability came out as 0, which has no logarithm: the same loss, computed from the "
+        "scores.",
+        formula=(
+            r"\E{} = \sum_n \,\t{n} \left(m + \log \sum_k e^{\x{k} - m} - \x{n}\right)",
+            r"m = \max_k\, \x{k}",
+        ),
+        variables={"n": "class"},
+        picture=outputs.picture,
+    ),
+    "cross_entropy.dx": Kind(
+        title="gradient of the scores",
+        sentence="Softmax and cross-entropy together have the simplest gradient there is: probability minus "
+        "target.",
+        formula=(r"\dx{n} = \y{n} - \t{n}",),
+        variables={"n": "class"},
+        ahead="Each `dx` will be `y` − `t`: the probability minus the target.",
+        picture=outputs.picture,
+        compared=("y", "t"),
+    ),
+    "binary_cross_entropy": Kind(
+        sentence="The loss is how surprised the network is by each answer, yes or no.",
+        formula=(r"\E{} = {-}\sum_n \bigl(\t{n} \log \y{n} + (1 - \t{n}) \log (1 - \y{n})\bigr)",),
+        variables={"n": "output"},
+        picture=outputs.picture,
+        compared=("y", "t"),
+    ),
+    "binary_cross_entropy.of_scores": Kind(
+        sentence="An output came out too near to 0 or 1 for a logarithm: the same loss, computed from the "
+        "scores.",
+        formula=(
+            r"\E{} = \sum_n \bigl(\max(\x{n}, 0) - \x{n}\, \t{n} + s_n\bigr)",
+            r"s_n = \log (1 + e^{-|\x{n}|})",
+        ),
+        variables={"n": "output"},
+        picture=outputs.picture,
+    ),
+    "binary_cross_entropy.dx": Kind(
+        title="gradient of the scores",
+        sentence="Sigmoid and cross-entropy together have the simplest gradient there is: output minus "
+        "target.",
+        formula=(r"\dx{n} = \y{n} - \t{n}",),
+        variables={"n": "output"},
+        ahead="Each `dx` will be `y` − `t`: the output minus the target.",
+        picture=outputs.picture,
+        compared=("y", "t"),
+    ),
+}

@@ -1,0 +1,37 @@
+"""Tanh, and the slope that its output tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from cnnviz.scene.kind import CELL, Kind
+from cnnviz.scene.kinds import elementwise
+from cnnviz.scene.local import Local, array, as_row, letters_of
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+
+def _slope(program: Program, forward: Operation, _: Operation) -> Local:
+    y, name = array(forward, "y"), letters_of(program, forward)[2]
+    return Local("·", as_row(1 - y * y), f"1 − {name}²")
+
+
+KINDS: Mapping[str, Kind] = {
+    "tanh": Kind(
+        sentence="Every number is squashed to one between −1 and 1.",
+        formula=(r"\y{@} = \tanh \x{@}", r"\tanh a = \frac{e^a - e^{-a}}{e^a + e^{-a}}"),
+        variables=CELL,
+        ahead="Each cell of `y` will be tanh `x`, a number between −1 and 1.",
+        picture=partial(elementwise.forward, bounds=(-1.0, 1.0)),
+    ),
+    "tanh.dx": Kind(
+        title="gradient of the input",
+        sentence="The gradient is multiplied by the slope of tanh, which its output tells: 1 − y².",
+        formula=(r"\dx{@} = \dy{@}\; (1 - \part{y}{y_@^2})",),
+        variables=CELL,
+        ahead="Each `dx` will be a product: the `dy` of its cell, times the slope 1 − `y`².",
+        picture=elementwise.backward,
+        local=_slope,
+    ),
+}
