@@ -291,20 +291,33 @@ class Spot(Struct, frozen=True):
     ----------
     box : Box
         Where it is.
-    kind : {"layer", "gradient", "gutter", "line", "operation", "value", "start", "step", "stop"}
-        A layer's row in the network, its gradient there, a line's number in the listing, its text; what an
-        operation computes; a variable's number in the graph of an expression; the axes in which a
-        descent's start can be chosen; a step; a stop of the lesson.
+    kind : {"layer", "gradient", "fold", "scroll", "gutter", "line", "operation", "value", "start", "step", …}
+        A layer's row in the network, its gradient there, a block that is folded or unfolded, rows that are
+        out of sight; a line's number in the listing, its text; what an operation computes; a variable's
+        number in the graph of an expression; the axes in which a descent's start can be chosen; a step; a
+        ``stop`` of the lesson.
     name : str
-        The layer's name, the operation's, or the variable's in the listing.
+        The layer's name, the block's, the operation's, or the variable's in the listing.
     line : int
-        The line in the listing; of a start, a step or a stop, its number.
+        The line in the listing; of a start, a step or a stop, its number; how many rows are scrolled.
     low, high : float
         The values that the left and the right edge stand for.
     """
 
     box: Box
-    kind: Literal["layer", "gradient", "gutter", "line", "operation", "value", "start", "step", "stop"]
+    kind: Literal[
+        "layer",
+        "gradient",
+        "fold",
+        "scroll",
+        "gutter",
+        "line",
+        "operation",
+        "value",
+        "start",
+        "step",
+        "stop",
+    ]
     name: str = ""
     line: int = 0
     low: float = 0.0

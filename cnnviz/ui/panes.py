@@ -74,7 +74,8 @@ class NetworkPane(FramePane):
 
 def computed_at(program: Program, layer: str, gradient: bool) -> int:
     """Return the step that completes a layer's output, or the gradient of it."""
-    source = panels.arrays_of(program, layer)[int(gradient)]
+    shown = panels.arrays_of(program, layer)
+    source = shown.gradient if gradient else shown.values
     if source is None:
         return 0
     operation, array, name = source

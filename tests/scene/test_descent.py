@@ -266,8 +266,8 @@ def test_no_curve_is_too_wild_to_be_drawn(loss, window):
 
 def test_the_pane_at_the_left_has_a_row_for_every_descent():
     whole = made("descents")
-    assert panels.network_rows(whole) == ["valleys", "away", "steep"]
-    values, gradients = panels.arrays_of(whole, "valleys")
+    assert list(panels.network_outline(whole).names) == ["valleys", "away", "steep"]
+    values, gradients, _ = panels.arrays_of(whole, "valleys")
     assert (values[1].shape, gradients[1].shape) == ((2, 15), (2, 14))
     frame: Frame = compose(whole, 40, View())
     assert {"2 × 15", "2 × 10", "5 × 5", "Descents"} <= set(said(in_pane(frame, "network")))

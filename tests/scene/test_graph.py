@@ -227,9 +227,9 @@ def test_nodes_never_overlap(text):
 
 def test_the_pane_at_the_left_has_a_row_for_every_node():
     whole = program(TYPED[0])
-    assert panels.network_rows(whole) == ["x", "y", "z", "q", "f"]
+    assert list(panels.network_outline(whole).names) == ["x", "y", "z", "q", "f"]
     for name, value, gradient in (("x", -2, -4), ("q", 3, -4), ("f", -12, 1)):
-        values, gradients = panels.arrays_of(whole, name)
+        values, gradients, _ = panels.arrays_of(whole, name)
         assert (float(values[1]), float(gradients[1])) == (value, gradient)
 
 

@@ -2,7 +2,8 @@
 
 from cnnviz.scene.panels.formula import headline, part_said
 from cnnviz.scene.panels.listing import debugger, variable_said
-from cnnviz.scene.panels.network_strip import arrays_of, network, network_rows
+from cnnviz.scene.panels.network_arrays import arrays_of
+from cnnviz.scene.panels.network_strip import network, network_outline, network_window
 from cnnviz.scene.panels.timeline_bar import timeline, timeline_at, timeline_bar, timeline_step, where
 
 __all__ = [
@@ -10,7 +11,8 @@ __all__ = [
     "debugger",
     "headline",
     "network",
-    "network_rows",
+    "network_outline",
+    "network_window",
     "part_said",
     "timeline",
     "timeline_at",

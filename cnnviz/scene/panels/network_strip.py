@@ -2,249 +2,531 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
-from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.lettered import without_numbers
-from cnnviz.scene.marks import Box, Cells, Group, Mark, Rect, Role, Scale, Spot, label
+from cnnviz.scene.marks import Box, Cells, Dot, Group, Mark, Path, Rect, Role, Scale, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, look
 from cnnviz.scene.numbers import brief
+from cnnviz.scene.panels import network_arrays as arrays
+from cnnviz.scene.panels.network_arrays import Arrays, Known, Progress, Source
+from cnnviz.scene.panels.network_rows import Edge, Folds, Item, Outline, Rows, folded, outline, rows_of
 from cnnviz.text import tr
-from cnnviz.trace.looptree import Line
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
 _MAPS_SHOWN = 8
-# The least height of a variable's row, at 1080 lines.
-_LOWEST = 30
+# The least height of a row, of a layer and of a variable, at 1080 lines; with less room, rows are scrolled.
+_LOWEST, _LOWEST_VARIABLE, _HIGHEST = 38, 30, 84
+# In fewer pixels than this, across or down, nothing can be read.
+_LEAST_SEEN = 12
+# What says how many rows are left out, above or below.
+_MORE = 22
 # A shape of more characters is written closely.
 _WIDE = 11
-
-# What is shown of a layer: the operation that writes it (none for the input), the array, its name.
-Source = tuple[Operation | None, Array, str]
-
-
-def network(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw the layers from the input to the loss, their maps and gradients as far as they are computed."""
-    program, operation, at_work = moment.program, moment.operation, _row_at_work(moment)
-    marks: list[Mark] = [_resting(program, operation, at_work, box, unit, moment.scale)]
-    rows = _shown(program, box, unit, at_work)
-    for (writer, _, name), row, place in _places(program, rows, box, unit):
-        if writer is operation:
-            whole = writer.call.unpadded
-            values, there = whole(name, moment.state.value(name)), whole(name, moment.state.written(name))
-            ground = _ground(operation, row == at_work)
-            marks.append(_tile(_look(program, operation, name, moment.scale), values, there, place, ground))
-    return [*(without_numbers(marks) if moment.letters else marks), *_spots(program, rows, box, unit)]
+# How wide one lane of the gutter is, and which part of the pane all of them take at most.
+_LANE, _GUTTER = 14, 0.26
+# How far what is in a block stands to the right.
+_INDENT = 8
+# So many gradients that are added up stand beside one another; of more it is told how many there are.
+_PARTS = 3
 
 
-@remembered(256)
-def _resting(
-    program: Program, working: Operation, at_work: str, box: Box, unit: float, scale: Scale
-) -> Group:
-    """Return what the pane shows while a row is at work: all but what the operation writes."""
-    columns = _network_columns(box, unit)
+class Window(NamedTuple):
+    """The rows of the pane, and which of them are in sight.
+
+    Attributes
+    ----------
+    rows : Rows
+        All that are there.
+    top, seen : int
+        The number of the first that is in sight, and how many are.
+    at_work : int
+        The number of the one that is computed; −1 if none is.
+    """
+
+    rows: Rows
+    top: int
+    seen: int
+    at_work: int
+
+    @property
+    def above(self) -> int:
+        """How many are out of sight above."""
+        return self.top
+
+    @property
+    def below(self) -> int:
+        """How many are out of sight below."""
+        return len(self.rows.items) - self.top - self.seen
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all are in sight."""
+        return self.seen == len(self.rows.items)
+
+
+class _Room(NamedTuple):
+    """Where the rows of a window go.
+
+    Attributes
+    ----------
+    box : Box
+        The pane's.
+    unit : float
+        How large one pixel of a picture of 1920 × 1080 is drawn.
+    area : Box
+        That of the rows in sight.
+    gutter : float
+        How wide the lanes are.
+    lane : float
+        How wide one is.
+    """
+
+    box: Box
+    unit: float
+    area: Box
+    gutter: float
+    lane: float
+
+    def row(self, k: int, seen: int) -> Box:
+        """Return the box of the k-th of some rows in sight, without the gutter."""
+        height = min(self.area.h / seen, _HIGHEST * self.unit)
+        left = self.area.x + self.gutter
+        return Box(left, self.area.y + k * height, max(0.0, self.area.right - left), height)
+
+    def columns(self, row: Box) -> list[Box]:
+        """Return where a row's name goes, its values, its gradients."""
+        inner = Box(row.x + 12 * self.unit, row.y, max(0.0, row.w - 24 * self.unit), row.h)
+        return inner.columns([1.0, 1.3, 1.0], gap=12 * self.unit)
+
+
+# --------------------------------------------------------------------------------------------------- the pane
+
+
+def network(moment: Moment, box: Box, unit: float, folds: Folds = (), top: int | None = None) -> list[Mark]:
+    """Draw the layers from the input to the loss, their maps and gradients as far as they are computed.
+
+    Parameters
+    ----------
+    folds : Folds, optional
+        Which blocks a user has folded or unfolded.
+    top : int, optional
+        The first row in sight, where there is no room for all; else the row at work is in the middle.
+    """
+    program, window = moment.program, network_window(moment, box, unit, folds, top)
+    room = _room(program, window.rows, box, unit)
+    marks: list[Mark] = [_ground(program, window, room)]
+    if min(room.area.w, room.area.h) < _LEAST_SEEN:
+        return marks
+    if room.gutter:
+        marks.append(_gutter(window, room, moment.operation.phase))
+    live: list[Mark] = []
+    for k in range(window.seen):
+        item, row = window.rows.items[window.top + k], room.row(k, window.seen)
+        phase = moment.operation.phase if window.top + k == window.at_work else ""
+        state = _state(program, item, moment)
+        marks.append(_row(program, item, row, room, state, phase, moment.scale, moment.letters))
+        if "now" in (state.values, state.gradient, *state.parts):
+            live += _live(moment, item, row, room, state, phase)
+    return [*marks, *(without_numbers(live) if moment.letters else live), *_spots(program, window, room)]
+
+
+def network_window(
+    moment: Moment, box: Box, unit: float, folds: Folds = (), top: int | None = None
+) -> Window:
+    """Return which rows there are, and which are in sight."""
+    program = moment.program
+    whole = network_outline(program)
+    row = whole.number.get(arrays.row_at_work(moment), -1)
+    rows = rows_of(whole, folded(whole, folds, row))
+    at_work = rows.item_of[row] if row >= 0 else -1
+    count, most = len(rows.items), _most_seen(program, len(rows.items), box, unit)
+    if top is None:
+        top = at_work - most // 2
+    return Window(rows, max(0, min(top, count - most)), most, at_work)
+
+
+def network_outline(program: Program) -> Outline:
+    """Return all that the pane has rows for, with who reads whom and the blocks that fold."""
+    return outline(program, arrays.names_of(program))
+
+
+def _most_seen(program: Program, count: int, box: Box, unit: float) -> int:
+    """Return how many rows there is room for."""
+    least = (_LOWEST_VARIABLE if arrays.variables(program) else _LOWEST) * unit
+    height = _area(box, unit).h
+    if count * least <= height:
+        return count
+    return max(1, min(count, int((height - 2 * _MORE * unit) / least)))
+
+
+def _area(box: Box, unit: float) -> Box:
+    """Return where all rows go: under the titles."""
+    return box.inset(8 * unit, 10 * unit).below(26 * unit)
+
+
+@remembered(64)
+def _room(program: Program, rows: Rows, box: Box, unit: float) -> _Room:
+    area = _area(box, unit)
+    if _most_seen(program, len(rows.items), box, unit) < len(rows.items):
+        area = area.inset(0, _MORE * unit)
+    lane = 0.0
+    if rows.width > 1:
+        lane = min(_LANE * unit, _GUTTER * area.w / rows.width)
+    return _Room(box, unit, area, lane * rows.width, lane)
+
+
+@remembered(64)
+def _ground(program: Program, window: Window, room: _Room) -> Group:
+    """Return what is behind the rows: titles, and how many rows are out of sight."""
+    box, unit = room.box, room.unit
     marks: list[Mark] = [Rect(box, fill="panel")]
-    titles = (_title(program), tr("values"), "" if _reads_pictures(program) else tr("gradients"))
-    for column, text, size in zip(columns, titles, (15, 13, 13), strict=True):
-        marks.append(label(column.top(26 * unit), text, size * unit, "muted", bold=column is columns[0]))
-    rows = _shown(program, box, unit, at_work)
-    for name, row in zip(rows, _network_row_boxes(rows, box, unit), strict=True):
-        here = at_work == name
-        if here:
-            marked = row.inset(0, 2 * unit)
-            marks.append(Rect(marked, _ground(working, here), working.phase, 1.5 * unit, 6 * unit))
-        marks += _network_name(program, name, row, columns[0], unit, bold=here)
-    now = program.number(working.name)
-    for (operation, values, name), row_name, place in _places(program, rows, box, unit):
-        if operation is working:
-            continue
-        done = operation is None or program.number(operation.name) < now
-        holder = operation or next(other for other in program.operations if name in other.call.given)
-        style = _look(program, holder, name, scale)
-        ground = _ground(working, row_name == at_work)
-        marks.append(_tile(style, values, np.full(values.shape, done), place, ground))
+    inner = box.inset(8 * unit, 10 * unit)
+    title, *others = room.columns(
+        Box(inner.x + room.gutter, inner.y, max(0.0, inner.w - room.gutter), 26 * unit)
+    )
+    title = Box(inner.x + 12 * unit, title.y, max(0.0, title.right - inner.x - 12 * unit), title.h)
+    gradients = "" if arrays.reads_pictures(program) else tr("gradients")
+    for column, text, size in zip(
+        (title, *others), (_title(program), tr("values"), gradients), (15, 13, 13), strict=True
+    ):
+        marks.append(label(column, text, size * unit, "muted", bold=column is title))
+    for place, text in zip(_more_boxes(room), more_said(window), strict=True):
+        if text:
+            marks.append(label(place, text, 14 * unit, "muted", align="center"))
     return Group(box, tuple(marks))
 
 
+def more_said(window: Window) -> tuple[str, str]:
+    """Say how many rows are out of sight above, and below."""
+    return (
+        tr("… {count} more above", count=window.above) if window.above else "",
+        tr("… {count} more below", count=window.below) if window.below else "",
+    )
+
+
+def _more_boxes(room: _Room) -> tuple[Box, Box]:
+    area, height = room.area, _MORE * room.unit
+    return Box(area.x, area.y - height, area.w, height), Box(area.x, area.bottom, area.w, height)
+
+
 def _title(program: Program) -> str:
-    if _reads_pictures(program):
+    if arrays.reads_pictures(program):
         return tr("Pictures")
-    if _descends(program):
+    if arrays.descends(program):
         return tr("Descents")
-    return tr("Graph") if _variables(program) else tr("Network")
+    return tr("Graph") if arrays.variables(program) else tr("Network")
 
 
-def _reads_pictures(program: Program) -> bool:
-    """Return whether a program reads pictures, which stand for themselves: nothing goes into them."""
-    return "image" in program.operations[0].call.given
+# -------------------------------------------------------------------------------------------------- the lines
 
 
-@remembered(32)
-def _places(
-    program: Program, rows: tuple[str, ...], box: Box, unit: float
-) -> tuple[tuple[Source, str, Box], ...]:
-    """Return every array that the pane shows, with the name of its row and its place."""
-    found: list[tuple[Source, str, Box]] = []
-    columns = _network_columns(box, unit)[1:]
-    for name, row in zip(rows, _network_row_boxes(rows, box, unit), strict=True):
-        for source, column in zip(arrays_of(program, name), columns, strict=True):
-            if source is not None:
-                found.append((source, name, Box(column.x, row.y + 6 * unit, column.w, row.h - 12 * unit)))
-    return tuple(found)
+@remembered(64)
+def _gutter(window: Window, room: _Room, phase: str) -> Group:
+    """Return the lanes: a dot for each row in sight, and a line for each that reads another."""
+    area, unit = room.area, room.unit
+    box = Box(room.box.x, round(area.y), area.x + room.gutter - room.box.x, area.h)
+    place = Box(box.x, box.y, float(round(box.right)) - box.x, float(round(area.bottom)) - box.y)
+    marks: list[Mark] = [Rect(place, fill="panel")]
+    rows, low, high = window.rows, window.top, window.top + window.seen - 1
+    near = {k for at in range(low, high + 1) for k in rows.passing[at]}
+    for k in sorted(near):
+        points = edge_points(window, room, rows.edges[k])
+        marks.append(Path(points, "line", max(1.0, 1.8 * unit)))
+    for k in range(low, high + 1):
+        item, here = rows.items[k], k == window.at_work
+        if item.kind == "open":
+            continue
+        x, y = _lane_x(room, rows.lanes[k]), room.row(k - low, window.seen).center[1]
+        role: Role = phase if here else "line"
+        radius = min((6.0 if here else 4.5) * unit, 0.48 * room.lane)
+        if item.kind == "folded":
+            marks.append(Rect(Box(x - radius, y - radius, 2 * radius, 2 * radius), fill=role))
+        else:
+            marks.append(Dot((x, y), radius, role))
+    return Group(place, tuple(marks))
 
 
-@remembered(32)
-def _spots(program: Program, rows: tuple[str, ...], box: Box, unit: float) -> tuple[Spot, ...]:
-    """Where a click leads to a layer, or to its gradient."""
-    spots: list[Spot] = []
-    column = _network_columns(box, unit)[2]
-    for name, row in zip(rows, _network_row_boxes(rows, box, unit), strict=True):
-        spots.append(Spot(row, "layer", name))
-        if arrays_of(program, name)[1] is not None:
-            spots.append(Spot(Box(column.x, row.y, column.w, row.h), "gradient", name))
-    return tuple(spots)
+def edge_points(window: Window, room: _Room, edge: Edge) -> tuple[tuple[float, float], ...]:
+    """Return the line from one item to another, as far as it is in sight.
+
+    It goes straight down in the lane of the upper one, and over to the lower one just above that.
+    """
+    rows, area = window.rows, room.area
+    bottom = room.row(window.seen - 1, window.seen).bottom
+    x, to = (_lane_x(room, rows.lanes[k]) for k in edge)
+    begins, ends = edge.source - window.top, edge.target - window.top
+    start = (x, room.row(begins, window.seen).center[1]) if begins >= 0 else (x, area.y)
+    if ends >= window.seen:
+        return start, (x, bottom)
+    row = room.row(ends, window.seen)
+    end = (to, row.center[1])
+    if x == to:
+        return start, end
+    turn = row.center[1] - min(0.6 * row.h, abs(to - x))
+    return start, (x, max(turn, start[1])), end
 
 
-def _network_name(
-    program: Program, name: str, row: Box, column: Box, unit: float, bold: bool = False
-) -> list[Mark]:
-    values = arrays_of(program, name)[0]
-    said = tr(name) if name in (INPUT, "loss") else name
-    text = row.inset(0, max(0.0, (row.h - 44 * unit) / 2))
-    half = text.h / 2
-    shape = shape_text(values[1].shape) if values and name != "loss" else tr("one number")
-    if values and values[1].ndim == 0:
-        shape = _assigned(values)
-    elif len(shape) > _WIDE:
-        shape = shape.replace(" × ", "×")
+def _lane_x(room: _Room, lane: int) -> float:
+    return room.area.x + (lane + 0.5) * room.lane
+
+
+# --------------------------------------------------------------------------------------------------- the rows
+
+
+class _State(NamedTuple):
+    """How far what a row shows is computed."""
+
+    values: Known = "later"
+    gradient: Known = "later"
+    parts: tuple[Known, ...] = ()
+    progress: Progress | None = None
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the gradients that come back are shown, and not yet their sum."""
+        return bool(self.parts) and self.gradient == "later"
+
+
+def _state(program: Program, item: Item, moment: Moment) -> _State:
+    if item.kind == "open":
+        return _State()
+    now, shown = program.number(moment.operation.name), arrays_shown(program, item)
+    values, gradient = (arrays.known(program, one, now) if one else "done" for one in shown[:2])
+    parts = tuple(arrays.known(program, part, now) for part in shown.parts)
+    names = network_outline(program).names[item.first : item.last + 1]
+    progress = arrays.progress(program, names, now) if item.kind == "folded" else None
+    if not parts or gradient != "later":
+        parts = ()
+    return _State(values, gradient, parts, progress)
+
+
+def arrays_shown(program: Program, item: Item) -> Arrays:
+    """Return what is shown of an item: of a folded block, what comes out of it."""
+    return arrays.arrays_of(program, network_outline(program).names[item.last])
+
+
+def _went_in(program: Program, item: Item) -> tuple[str, Source] | None:
+    """Return what goes into a folded block: the first that it reads from outside."""
+    whole = network_outline(program)
+    for row in range(item.first, item.last + 1):
+        for one in whole.sources[row]:
+            values = arrays.arrays_of(program, whole.names[one]).values
+            if one < item.first and values:
+                return whole.names[one], values
+    return None
+
+
+@remembered(1024)
+def _row(
+    program: Program,
+    item: Item,
+    row: Box,
+    room: _Room,
+    state: _State,
+    phase: str,
+    scale: Scale,
+    letters: bool,
+) -> Group:
+    """Return all of a row but what is being computed; marked if it is the one at work."""
+    unit, ground = room.unit, _ground_role(phase)
+    top, bottom = round(row.y), round(row.bottom)
+    left = round(row.x) if room.gutter else room.box.x
+    place = Box(left, top, room.box.right - left, max(1, bottom - top))
+    marks: list[Mark] = [Rect(place, fill="panel")]
+    if phase:
+        marked = row.inset(2 * unit if room.gutter else 0.0, 2 * unit)
+        marks.append(Rect(marked, ground, phase, 1.5 * unit, 6 * unit))
+    columns = room.columns(row)
+    marks += _name(program, item, row, columns, unit, bold=bool(phase))
+    if item.kind == "folded":
+        marks += _block(program, item, columns, state, unit, scale, ground)
+    if item.kind != "open":
+        for source, known, box in _tiles(program, item, columns, state, unit):
+            if known != "now":
+                style = _look(program, arrays.holder(program, _node(program, item), source), source[2], scale)
+                values = source[1]
+                marks.append(_tile(style, values, np.full(values.shape, known == "done"), box, ground))
+    if state.in_parts:
+        marks += _pluses(columns[2], state, unit)
+    return Group(place, tuple(without_numbers(marks) if letters else marks))
+
+
+def _node(program: Program, item: Item) -> str:
+    return network_outline(program).names[item.last]
+
+
+def _tiles(
+    program: Program, item: Item, columns: list[Box], state: _State, unit: float
+) -> list[tuple[Source, Known, Box]]:
+    """Return what a row shows: values, and the gradient or what it is the sum of, with their places."""
+    shown = arrays_shown(program, item)
+    found: list[tuple[Source, Known, Box]] = []
+    if columns[0].h < 14 * unit:
+        return []
+    low = 12 * unit if item.kind == "folded" else 6 * unit
+    boxes = [
+        Box(column.x, column.y + 6 * unit, column.w, max(0.0, column.h - 6 * unit - low))
+        for column in columns
+    ]
+    if shown.values:
+        box = boxes[1] if item.kind != "folded" else boxes[1].columns([1.0, 1.0], 18 * unit)[1]
+        found.append((shown.values, state.values, box))
+    if state.in_parts:
+        places = _part_boxes(boxes[2], len(state.parts), unit)
+        found += zip(shown.parts, state.parts, places, strict=False)
+    elif shown.gradient:
+        found.append((shown.gradient, state.gradient, boxes[2]))
+    return found
+
+
+def _part_boxes(column: Box, count: int, unit: float) -> list[Box]:
+    """Return where the gradients go that are added up; of many, nowhere."""
+    return column.columns([1.0] * count, 14 * unit) if count <= _PARTS else []
+
+
+def _pluses(column: Box, state: _State, unit: float) -> list[Mark]:
+    """Write a sign between gradients that are added up, or how many of them are there."""
+    boxes = _part_boxes(column, len(state.parts), unit)
+    if not boxes:
+        done = sum(part == "done" for part in state.parts)
+        text = tr("{done} of {count} parts", done=done, count=len(state.parts))
+        return [label(column, text, 13 * unit, "muted", align="center")]
     return [
-        label(Box(column.x, text.y, column.w, half), said, 16 * unit, "ink", bold=bold),
-        label(Box(column.x, text.y + half, column.w, half), shape, 13 * unit, "muted"),
+        label(
+            Box(box.right, column.y, 14 * unit, column.h),
+            "+",
+            16 * unit,
+            "muted",
+            align="center",
+            family="math",
+        )
+        for box in boxes[:-1]
     ]
 
 
-def _shown(program: Program, box: Box, unit: float, at_work: str) -> tuple[str, ...]:
-    """Return the rows that are shown: of more variables than can be read, a page with the one at work."""
-    rows = network_rows(program)
-    most = max(1, int((box.h - 46 * unit) / (_LOWEST * unit)))
-    if not _variables(program) or len(rows) <= most:
-        return tuple(rows)
-    here = rows.index(at_work) if at_work in rows else 0
-    start = min(here // most * most, len(rows) - most)
-    return tuple(rows[start : start + most])
+def _live(moment: Moment, item: Item, row: Box, room: _Room, state: _State, phase: str) -> list[Mark]:
+    """Return what the operation in hand writes, as far as it has."""
+    program, call = moment.program, moment.operation.call
+    marks: list[Mark] = []
+    for source, known, box in _tiles(program, item, room.columns(row), state, room.unit):
+        if known == "now":
+            name = source[2]
+            values = call.unpadded(name, moment.state.value(name))
+            there = call.unpadded(name, moment.state.written(name))
+            style = _look(program, moment.operation, name, moment.scale)
+            marks.append(_tile(style, values, there, box, _ground_role(phase)))
+    return marks
 
 
-def _network_row_boxes(rows: Sequence[str], box: Box, unit: float) -> list[Box]:
-    inner = box.inset(8 * unit, 10 * unit)
-    head = 26 * unit
-    height = min((inner.h - head) / len(rows), 84 * unit)
-    return [Box(inner.x, inner.y + head + k * height, inner.w, height) for k in range(len(rows))]
+def _name(
+    program: Program, item: Item, row: Box, columns: list[Box], unit: float, bold: bool = False
+) -> list[Mark]:
+    """Write a row's name and its shape, or of a block how many layers it has."""
+    text = row.inset(0, max(0.0, (row.h - 44 * unit) / 2))
+    half, left = text.h / 2, min(item.depth * _INDENT * unit, columns[0].w / 3)
+    first = Box(columns[0].x + left, text.y, columns[0].w - left, half)
+    if item.kind == "open":
+        wide = Box(first.x, row.y, max(0.0, row.right - first.x), row.h)
+        said = tr("{name}, {count} layers", name=item.said, count=item.last - item.first + 1)
+        return [label(wide, f"▾ {said}", 14 * unit, "muted", bold=True)]
+    said = arrays.said(item.said) if item.kind == "layer" else f"▸ {item.said}"
+    return [
+        label(first, said, 16 * unit, "ink", bold=bold),
+        label(first._replace(y=text.y + half), _shape(program, item), 13 * unit, "muted"),
+    ]
 
 
-def _assigned(values: Source) -> str:
-    """Return what a listing assigns to a variable: the right-hand side of its line."""
-    operation, _, name = values
-    if operation is None:
-        return tr("input")
-    line = operation.writers(name)[0].number
-    return operation.tree.source[line - 1].partition(" = ")[2]
+def _shape(program: Program, item: Item) -> str:
+    """Say the shape of what a row stands for; of a folded block, how many layers it has."""
+    if item.kind == "folded":
+        return tr("{count} layers", count=item.last - item.first + 1)
+    values = arrays_shown(program, item).values
+    if values is None or (values[0] is not None and values[0].phase == "loss"):
+        return tr("one number")
+    if values[1].ndim == 0:
+        return arrays.assigned(values)
+    shape = shape_text(values[1].shape)
+    return shape.replace(" × ", "×") if len(shape) > _WIDE else shape
 
 
-def _variables(program: Program) -> tuple[str, ...]:
-    """Return what goes into and comes out of a program that has no arrays; nothing for a network."""
-    first = program.operations[0]
-    return () if first.tree.arrays else (*first.call.given, *first.call.writes)
+def _block(
+    program: Program, item: Item, columns: list[Box], state: _State, unit: float, scale: Scale, ground: Role
+) -> list[Mark]:
+    """Draw what goes into a folded block, an arrow to what comes out, and how far it is computed."""
+    column, low = columns[1], 12 * unit
+    inside = Box(column.x, column.y + 6 * unit, column.w, max(0.0, column.h - 6 * unit - low))
+    into, out = inside.columns([1.0, 1.0], 18 * unit)
+    marks: list[Mark] = []
+    given = _went_in(program, item)
+    if given:
+        name, (maker, values, own) = given
+        here = arrays.holder(program, name, (maker, values, own))
+        is_there = state.progress is not None and (
+            maker is None or state.progress.forward > 0 or state.values != "later"
+        )
+        marks.append(
+            _tile(_look(program, here, own, scale), values, np.full(values.shape, is_there), into, ground)
+        )
+    arrow = Box(into.right, inside.y, out.x - into.right, inside.h)
+    marks.append(label(arrow, "→", 15 * unit, "muted", align="center", family="math"))
+    if state.progress is not None:
+        done = state.progress
+        for place, part, role in (
+            (columns[1], done.forward / max(1, done.of_forward), "forward"),
+            (columns[2], done.backward / max(1, done.of_backward), "backward"),
+        ):
+            bar = Box(place.x, place.bottom - 8 * unit, place.w, 3 * unit)
+            marks.append(Rect(bar, fill="hatch"))
+            if part:
+                marks.append(Rect(Box(bar.x, bar.y, bar.w * part, bar.h), fill=role))
+    return marks
 
 
-def _descends(program: Program) -> bool:
-    """Return whether a program walks down curves; its rows are the descents."""
-    return program.operations[0].phase == "descent"
+# ------------------------------------------------------------------------------------------------- the clicks
+
+
+@remembered(64)
+def _spots(program: Program, window: Window, room: _Room) -> tuple[Spot, ...]:
+    """Where a click leads to a layer or its gradient, folds a block, or scrolls."""
+    spots: list[Spot] = []
+    for k in range(window.seen):
+        item, row = window.rows.items[window.top + k], room.row(k, window.seen)
+        left = room.area.x
+        whole = Box(left, row.y, row.right - left, row.h)
+        columns = room.columns(row)
+        if item.kind == "open":
+            spots.append(Spot(whole, "fold", item.name))
+            continue
+        node = _node(program, item)
+        spots.append(Spot(whole, "layer", node))
+        if arrays_shown(program, item).gradient is not None:
+            spots.append(Spot(Box(columns[2].x, row.y, columns[2].w, row.h), "gradient", node))
+        if item.kind == "folded":
+            spots.append(Spot(Box(left, row.y, columns[0].right - left, row.h), "fold", item.name))
+    for place, text, way in zip(_more_boxes(room), more_said(window), (-1, 1), strict=True):
+        if text:
+            spots.append(Spot(place, "scroll", line=way * max(1, window.seen - 1)))
+    return tuple(spots)
+
+
+# -------------------------------------------------------------------------------------------------- the tiles
 
 
 def _look(program: Program, operation: Operation, name: str, scale: Scale) -> Look:
     """Return how an array is drawn; variables have one scale together, so that they compare."""
-    return look(program, operation, name, "network" if _variables(program) else scale)
+    return look(program, operation, name, "network" if arrays.variables(program) else scale)
 
 
-def _row_at_work(moment: Moment) -> str:
-    """Return the row of what is computed: a layer's, or a variable's whose value or gradient it is."""
-    rows, node = _variables(moment.program), moment.node
-    if not rows or not isinstance(node, Line):
-        return moment.operation.layer
-    return node.target if moment.operation.phase == "forward" else node.target.removeprefix("d")
-
-
-def network_rows(program: Program) -> list[str]:
-    """Return the names in the network pane, top to bottom: layers, or the variables of an expression."""
-    if _variables(program):
-        return list(_variables(program))
-    if _descends(program):
-        return [operation.name for operation in program.operations]
-    layers = [operation.layer for operation in program.operations if operation.phase == "forward"]
-    has_loss = any(operation.phase == "loss" for operation in program.operations)
-    return [*([INPUT] if program.readers(f"{INPUT}.y") else []), *layers, *(["loss"] if has_loss else [])]
-
-
-def _network_columns(box: Box, unit: float) -> list[Box]:
-    return box.inset(20 * unit, 10 * unit).columns([1.0, 1.3, 1.0], gap=12 * unit)
-
-
-@remembered(512)
-def arrays_of(program: Program, name: str) -> tuple[Source | None, Source | None]:
-    """Return what a row of the pane stands for and the gradient of it.
-
-    Each is (operation that writes it, array, its name); a variable is an array of shape ().
-    """
-    operations = program.operations
-    if _variables(program):
-        first = operations[0]
-        return (
-            (first, first.call.writes[name], name)
-            if name in first.call.writes
-            else (None, np.asarray(first.call.given[name]), name),
-            _gradient_of(program, f"{first.layer}.{name}"),
-        )
-    if _descends(program):
-        operation = program.operation(name)
-        return (operation, operation.call.writes["w"], "w"), (operation, operation.call.writes["dw"], "dw")
-    if name == INPUT:
-        return _given(program, f"{INPUT}.y"), _gradient_of(program, f"{INPUT}.y")
-    if name == "loss":
-        found = next((op for op in operations if op.phase == "loss"), None)
-        return (found, found.call.writes["E"], "E") if found else None, None
-    forward = next(op for op in operations if op.phase == "forward" and op.layer == name)
-    result = next(own for own in forward.call.writes if forward.call.port(own).role == "result")
-    made = _gradient_of(program, f"{name}.y") or _given(program, f"{name}.dy")
-    return (forward, forward.call.writes[result], result), made
-
-
-def _gradient_of(program: Program, address: str) -> Source | None:
-    """Return the whole gradient of an array: where several come back, their sum."""
-    made = program.gradient(address)
-    if made is None:
-        return None
-    operation, name = made
-    return operation, operation.call.unpadded(name, operation.call.writes[name]), name
-
-
-def _given(program: Program, address: str) -> Source | None:
-    """Return an array that no operation makes."""
-    read = next(iter(program.readers(address)), None)
-    if read is None:
-        return None
-    operation, name = read
-    return None, operation.call.unpadded(name, np.asarray(operation.call.given[name])), name
-
-
-def _ground(working: Operation, at_work: bool) -> Role:
+def _ground_role(phase: str) -> Role:
     """Return what a row of the pane is painted with: the one at work is marked."""
-    return f"{working.phase}_fill" if at_work else "panel"
+    return f"{phase}_fill" if phase else "panel"
 
 
 def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground: Role) -> Cells:

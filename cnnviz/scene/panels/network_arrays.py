@@ -1,0 +1,231 @@
+"""What the rows of the network pane stand for: values and gradients, who makes them, and how far that is."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from cnnviz.engine.layer import Array
+from cnnviz.engine.wiring import INPUT
+from cnnviz.scene.memory import remembered
+from cnnviz.scene.moment import Moment
+from cnnviz.text import tr
+from cnnviz.trace.looptree import Line
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+Source = tuple[Operation | None, Array, str]
+"""What is shown of a row: the operation that writes it (none of what is given), the array, its name."""
+
+Known = Literal["done", "now", "later"]
+"""Whether an array is there, is being computed, or is not yet begun."""
+
+
+class Arrays(NamedTuple):
+    """What a row stands for.
+
+    Attributes
+    ----------
+    values, gradient : Source or None
+        Its numbers, and the whole gradient of them.
+    parts : tuple[Source, ...]
+        The gradients of which that is the sum, where several come back.
+    """
+
+    values: Source | None
+    gradient: Source | None
+    parts: tuple[Source, ...] = ()
+
+
+def variables(program: Program) -> tuple[str, ...]:
+    """Return what goes into and comes out of a program that has no arrays; nothing for a network."""
+    first = program.operations[0]
+    return () if first.tree.arrays else (*first.call.given, *first.call.writes)
+
+
+def descends(program: Program) -> bool:
+    """Return whether a program walks down curves; its rows are the descents."""
+    return program.operations[0].phase == "descent"
+
+
+def reads_pictures(program: Program) -> bool:
+    """Return whether a program reads pictures, which stand for themselves: nothing goes into them."""
+    return "image" in program.operations[0].call.given
+
+
+@remembered(8)
+def names_of(program: Program) -> tuple[str, ...]:
+    """Return the names of the rows, top to bottom: layers, or the variables of an expression."""
+    if variables(program):
+        return variables(program)
+    if descends(program):
+        return tuple(operation.name for operation in program.operations)
+    found: dict[str, None] = {}
+    for operation in program.operations:
+        if operation.phase not in ("forward", "loss"):
+            continue
+        found |= dict.fromkeys(_given_to(program, operation))
+        found[operation.layer] = None
+    return tuple(found)
+
+
+def _given_to(program: Program, operation: Operation) -> list[str]:
+    """Return what goes into the network and is read by an operation."""
+    if operation.phase != "forward" or reads_pictures(program):
+        return []
+    call = operation.call
+    ports = (call.port(name) for name in operation.tree.parameters if name in call.given)
+    return [
+        port.node
+        for port in ports
+        if port.role == "source" and port.address.endswith(".y") and program.producer(port.address) is None
+    ]
+
+
+def row_at_work(moment: Moment) -> str:
+    """Return the row of what is computed: a layer's, or a variable's whose value or gradient it is."""
+    rows, node = variables(moment.program), moment.node
+    if not rows or not isinstance(node, Line):
+        return moment.operation.layer
+    return node.target if moment.operation.phase == "forward" else node.target.removeprefix("d")
+
+
+@remembered(4096)
+def arrays_of(program: Program, name: str) -> Arrays:
+    """Return what a row stands for and the gradient of it; a variable is an array of shape ()."""
+    if variables(program):
+        first = program.operations[0]
+        own: Source = (
+            (None, np.asarray(first.call.given[name]), name)
+            if name in first.call.given
+            else (first, first.call.writes[name], name)
+        )
+        return Arrays(own, _gradient_of(program, f"{first.layer}.{name}"))
+    if descends(program):
+        operation = program.operation(name)
+        return Arrays(
+            (operation, operation.call.writes["w"], "w"), (operation, operation.call.writes["dw"], "dw")
+        )
+    made = _result_of(program, name)
+    if made and made[0].phase == "loss":
+        return Arrays(_written(*made), None)
+    values = _written(*made) if made else _given(program, f"{name}.y")
+    gradient = _gradient_of(program, f"{name}.y") or _given(program, f"{name}.dy")
+    return Arrays(values, gradient, _parts(program, gradient))
+
+
+def _result_of(program: Program, name: str) -> tuple[Operation, str] | None:
+    """Return the operation that a layer goes forward with, or that computes a loss, and its result."""
+    return program.producer(f"{name}.y") or _results(program).get(name)
+
+
+@remembered(8)
+def _results(program: Program) -> Mapping[str, tuple[Operation, str]]:
+    return {
+        operation.layer: (operation, own)
+        for operation in program.operations
+        if operation.phase in ("forward", "loss")
+        for own in operation.call.writes
+        if operation.call.port(own).role == "result"
+    }
+
+
+def _written(operation: Operation, name: str) -> Source:
+    return operation, operation.call.unpadded(name, operation.call.writes[name]), name
+
+
+def _gradient_of(program: Program, address: str) -> Source | None:
+    """Return the whole gradient of an array: where several come back, their sum."""
+    made = program.gradient(address)
+    return _written(*made) if made else None
+
+
+def _given(program: Program, address: str) -> Source | None:
+    """Return an array that no operation makes."""
+    read = next(iter(program.readers(address)), None)
+    if read is None:
+        return None
+    operation, name = read
+    return None, operation.call.unpadded(name, np.asarray(operation.call.given[name])), name
+
+
+def _parts(program: Program, gradient: Source | None) -> tuple[Source, ...]:
+    """Return the gradients that are added up to one."""
+    if gradient is None or gradient[0] is None:
+        return ()
+    call, name = gradient[0].call, gradient[2]
+    of = call.port(name).gradient_of
+    ports = [call.port(own) for own in gradient[0].tree.parameters if own in call.given]
+    added = [port.address for port in ports if port.gradient_of == of and of]
+    made = [program.producer(address) for address in added]
+    return tuple(_written(*one) for one in made if one) if len(added) > 1 else ()
+
+
+def holder(program: Program, name: str, source: Source) -> Operation:
+    """Return an operation that has an array: the one that writes it, or one that reads it."""
+    if source[0]:
+        return source[0]
+    if variables(program):
+        return program.operations[0]
+    read = program.readers(f"{name}.y") or program.readers(f"{name}.dy")
+    return next(operation for operation, own in read if own == source[2])
+
+
+def known(program: Program, source: Source, now: int) -> Known:
+    """Return how far an array is computed while the operation with a number is at work."""
+    if source[0] is None:
+        return "done"
+    number = program.number(source[0].name)
+    return "done" if number < now else "now" if number == now else "later"
+
+
+class Progress(NamedTuple):
+    """How many operations of some rows are done, of how many, forwards and backwards."""
+
+    forward: int
+    of_forward: int
+    backward: int
+    of_backward: int
+
+
+def progress(program: Program, names: tuple[str, ...], now: int) -> Progress:
+    """Return how far the operations of some layers are done before that of a number begins."""
+    forward, backward = _numbers(program, names)
+    return Progress(bisect_left(forward, now), len(forward), bisect_left(backward, now), len(backward))
+
+
+@remembered(1024)
+def _numbers(program: Program, names: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    """Return the numbers of the operations of some layers, those forward and those back."""
+    of = _by_layer(program)
+    found = sorted(k for name in names for k in of.get(name, ()))
+    operations = program.operations
+    return (
+        [k for k in found if operations[k].phase == "forward"],
+        [k for k in found if operations[k].phase == "backward"],
+    )
+
+
+@remembered(8)
+def _by_layer(program: Program) -> Mapping[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for k, operation in enumerate(program.operations):
+        found.setdefault(operation.layer, []).append(k)
+    return found
+
+
+def assigned(values: Source) -> str:
+    """Return what a listing assigns to a variable: the right-hand side of its line."""
+    operation, _, name = values
+    if operation is None:
+        return tr("input")
+    line = operation.writers(name)[0].number
+    return operation.tree.source[line - 1].partition(" = ")[2]
+
+
+def said(name: str) -> str:
+    """Return what a row is called."""
+    return tr(name) if name in (INPUT, "loss") else name
