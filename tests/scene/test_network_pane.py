@@ -1,4 +1,4 @@
-"""The network pane of networks that branch and that are large: lanes, blocks, scrolling, sums of gradients."""
+"""The network pane of networks that branch and are large: lanes, blocks, scrolling, sums of gradients."""
 
 from __future__ import annotations
 
