@@ -39,12 +39,14 @@ class Settings:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or _usual_path()
         self._damaged = self._refused = False
+        self._seen: tuple[int, ...] | None = None  # which file was read
         self._complaints: dict[str, bool] = {}  # each that there ever was, and whether it has been told
         self._changed: dict[str, str] = {}
         self._values = self._read()
 
     def _read(self) -> dict[str, str]:
         """Return what the file holds. What cannot be read is not written over."""
+        self._seen = _identity(self._path)
         try:
             return msgspec.json.decode(read_whole(self._path, _MOST_BYTES), type=dict[str, str])
         except FileNotFoundError:
@@ -133,6 +135,8 @@ class Settings:
 
     def _set_aside(self) -> None:
         self._damaged = False
+        if self._seen != _identity(self._path):  # another window has mended it meanwhile
+            return
         try:
             aside = set_aside(self._path)
         except FileNotFoundError:  # another window has done it meanwhile
@@ -161,6 +165,15 @@ class Settings:
         untold = [sentence for sentence, told in self._complaints.items() if not told]
         self._complaints.update(dict.fromkeys(untold, True))
         return untold
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """Return what tells a file from another of its name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _unusable(path: Path, error: Exception) -> str:

@@ -183,6 +183,20 @@ def test_faults_of_shapes_and_of_data_are_told_together(write, content):
     assert "images.npz: labels: has shape 3, but must have 2" in sentence
 
 
+def test_labels_of_an_output_of_maps_are_refused_with_what_would_do(write, content):
+    """A label says one class; of maps there is a target at each place."""
+    content["layers"] = content["layers"][:1]
+    content["loss"] = {"kind": "half_squared_error"}
+    assert told(write(content)) == (
+        "lesson.toml: images.npz: has labels, but the network puts out maps of shape 2 × 2 × 2; give it "
+        "targets of that shape instead, or end with a column, one number a class."
+    )
+    targets = {"labels": None, "targets": np.zeros((2, 2, 2, 2))}
+    assert load_lesson(write(content, **targets)).tape["loss.t"].shape == (2, 2, 2)
+    del content["loss"], content["optimiser"]
+    assert load_lesson(write(content)).samples.label(1) == "2"
+
+
 @pytest.mark.parametrize(
     "key, fault",
     [

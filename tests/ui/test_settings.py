@@ -9,6 +9,7 @@ import random
 import pytest
 from PySide6.QtCore import QByteArray
 
+import cnnviz.ui.settings
 from cnnviz.ui.settings import VARIABLE, Settings, lesson_key
 
 
@@ -128,3 +129,32 @@ def test_a_pipe_in_its_place_stays_one_and_that_is_said(make_window, settings_fi
     window.player.go_to(9)
     window.close()
     assert settings_file.is_fifo()
+
+
+def test_of_two_windows_that_find_a_damaged_file_one_sets_it_aside(settings_file):
+    """The other then finds what the first has written, and keeps it."""
+    settings_file.write_text("{")
+    one, other = Settings(settings_file), Settings(settings_file)
+    one.put("a", "1")
+    one.save()
+    other.put("b", "2")
+    other.save()
+    again = Settings(settings_file)
+    assert (again.text("a"), again.text("b")) == ("1", "2")
+    assert (len(one.complaints()), other.complaints()) == (1, [])
+
+
+def test_a_damaged_file_that_is_set_aside_in_the_same_moment_is_no_fault(settings_file, monkeypatch):
+    settings_file.write_text("{")
+    settings = Settings(settings_file)
+    settings.put("a", "1")
+
+    def gone(path):  # the other window was quicker by a hair
+        path.unlink()
+        return set_aside(path)
+
+    set_aside = vars(cnnviz.ui.settings)["set_aside"]
+    monkeypatch.setattr("cnnviz.ui.settings.set_aside", gone)
+    settings.save()
+    assert settings.complaints() == []
+    assert Settings(settings_file).text("a") == "1"
