@@ -81,8 +81,12 @@ def until_heard(program: Program) -> None:
 
     program.keys("ctrl+o")
     until(dialogs, program)
-    program.keys("Escape")
-    until(lambda: not dialogs(), program)
+
+    def closed() -> bool:
+        program.keys("Escape")  # again, for the dialog is seen before it has the keyboard
+        return not dialogs()
+
+    until(closed, program)
 
 
 @on_a_screen

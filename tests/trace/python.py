@@ -58,19 +58,23 @@ def events(call: Call) -> list[Event]:
         if isinstance(value, np.ndarray)
     }
     code, found = call.listing.__code__, []
-    line = 0
+    line = at = 0
 
     def trace(frame, event, _):
-        nonlocal line
+        nonlocal line, at
         if frame.f_code is not code:
             return None
+        here = frame.f_lineno - code.co_firstlineno + 1
+        # Python 3.12.1 sometimes sees a line again where `and` jumps forward within it.
+        if event == "line" and here == line and frame.f_lasti > at:
+            return trace
         if line and event in ("line", "return"):
             held = {name: watched.array.copy() for name, watched in arrays.items()}
             variables = {name: value for name, value in frame.f_locals.items() if name not in arguments}
             found.append(Event(line, held, variables, Touched(touched.reads[:], touched.writes[:])))
         touched.reads.clear()
         touched.writes.clear()
-        line = frame.f_lineno - code.co_firstlineno + 1 if event == "line" else 0
+        line, at = here if event == "line" else 0, frame.f_lasti
         return trace
 
     before = sys.gettrace()
