@@ -58,7 +58,7 @@ def main() -> None:
     print(f"held out: {right:.2%} of {HELD_OUT} digits right, mean loss {mean:.3f}")
     np.savez_compressed(
         FOLDER / "digits-weights.npz",
-        **{f"{layer.name}.{name}": p.value.astype(np.float64) for layer, name, p in network.parameters()},
+        **{key: values.astype(np.float64) for key, values in network.parameters.items()},
     )
 
 
@@ -87,9 +87,9 @@ def trained(x: Floats, labels: Numbers, seed: int) -> Network:
         for start in range(0, len(x), BATCH):
             batch = order[start : start + BATCH]
             network.train_step(moved(x[batch], rng), targets[batch])
-            for _, name, parameter in network.parameters():
-                if name == "w":
-                    parameter.value *= np.float32(1 - optimiser.lr * WEIGHT_DECAY)
+            for key, values in network.parameters.items():
+                if key.endswith(".w"):
+                    values *= np.float32(1 - optimiser.lr * WEIGHT_DECAY)
     return network
 
 

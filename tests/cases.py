@@ -164,12 +164,11 @@ class LayerCase:
     plain: bool = False  # whether its listings are tried on plain numbers, among them zeros and ties
 
     def layer(self) -> Layer:
-        layer, shape = self.make()
-        layer.output_shape(shape)
+        return self.make()[0]
+
+    def parameters(self) -> dict[str, Array]:
         rng = np.random.default_rng(1)
-        for parameter in layer.parameters.values():
-            parameter.value = rng.normal(size=parameter.value.shape)
-        return layer
+        return {name: rng.normal(size=shape) for name, shape in self.layer().parameter_shapes.items()}
 
     def batch(self, size: int, dtype: type[np.floating] = np.float64) -> tuple[Array, Array]:
         """Inputs and gradients of the outputs."""
@@ -180,19 +179,35 @@ class LayerCase:
 
     def arrays(self) -> dict[str, Array]:
         """All arrays of one sample, as a tape would hold them."""
-        layer, (x, dy) = self.layer(), self.batch(1)
+        x, dy = self.batch(1)
         if self.plain:
             rng = np.random.default_rng(3)
             x, dy = rng.choice(PLAIN, x.shape), rng.choice(PLAIN, dy.shape)
-        arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
-        arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0][0]}
-        arrays |= {name: values[0] for name, values in layer.extras.items()}
-        return arrays | {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
+        return arrays_of(self.layer(), self.parameters(), x[0], dy[0])
 
     def calls(self) -> list[Call]:
         layer, arrays = self.layer(), self.arrays()
         calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
         return [*calls, layer.scatter_call(arrays)] if isinstance(layer, Conv2d) else calls
+
+
+def backward(
+    layer: Layer, dy: Array, x: Array, needs_dx: bool = True, **parameters: Array
+) -> dict[str, Array]:
+    """All gradients of a batch, from its inputs on."""
+    y = layer.forward(x, **parameters)
+    auxiliary = layer.auxiliary(x, y=y, **parameters)
+    return layer.backward(dy, x, y=y, needs_dx=needs_dx, **parameters, **auxiliary)
+
+
+def arrays_of(layer: Layer, parameters: dict[str, Array], x: Array, dy: Array) -> dict[str, Array]:
+    """All arrays of one sample, as a tape would hold them."""
+    y = layer.forward(x[None], **parameters)
+    auxiliary = layer.auxiliary(x[None], y=y, **parameters)
+    gradients = layer.backward(dy[None], x[None], y=y, **parameters, **auxiliary)
+    dx = gradients.pop("dx")
+    arrays = {**parameters, **gradients, "x": x, "y": y[0], "dy": dy, "dx": dx[0]}
+    return arrays | {name: values[0] for name, values in auxiliary.items()}
 
 
 def drawn(kind: str, seed: int) -> LayerCase:

@@ -96,7 +96,7 @@ def test_the_same_sample_ten_thousand_times_with_fixed_biases(lesson):
         **BY_HAND,
     )
     assert float(made.tape["loss.value"]) == pytest.approx(0.0000351, abs=5e-8)
-    assert made.network.layers[0].parameters["b"].value.tolist() == [0.35, 0.35]
+    assert made.network.parameters["hidden.b"].tolist() == [0.35, 0.35]
 
 
 def test_exclusive_or_is_learnt_from_its_four_points(lesson):

@@ -12,7 +12,7 @@ from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
-from tests.cases import LAYERS, LOSSES, OPTIMISERS, PLAIN, LayerCase, Rng
+from tests.cases import LAYERS, LOSSES, OPTIMISERS, PLAIN, LayerCase, Rng, arrays_of
 
 LARGE = (1e154, -1e154, 1e200, -1e200, 1e300, -1e300, 1.7e308, -1.7e308, 1e-200, -5e-324)
 NONE = (np.inf, -np.inf, np.nan)
@@ -30,14 +30,10 @@ def wild(rng: Rng, shape: Sequence[int], *more: tuple[float, ...]) -> Array:
 def wild_calls(case: LayerCase, rng: Rng) -> list[Call]:
     """A layer's listings on such numbers; parameters are finite, as every network's are before it runs."""
     layer, shape = case.make()
-    for parameter in layer.parameters.values():
-        parameter.value = wild(rng, parameter.value.shape, LARGE)
+    parameters = {name: wild(rng, shape, LARGE) for name, shape in layer.parameter_shapes.items()}
     x, dy = wild(rng, (1, *shape), LARGE, NONE), wild(rng, (1, *layer.output_shape(shape)), LARGE, NONE)
     with np.errstate(all="ignore"):
-        arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
-        arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0][0]}
-        arrays |= {name: values[0] for name, values in layer.extras.items()}
-        arrays |= {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
+        arrays = arrays_of(layer, parameters, x[0], dy[0])
         calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
         return [*calls, layer.scatter_call(arrays)] if isinstance(layer, Conv2d) else calls
 
@@ -59,8 +55,8 @@ def wild_network(rng: Rng) -> tuple[Network, Array, Array]:
     if loss.follows:
         layers.append(("last", loss.follows()))
     network = Network(layers, first, loss, OPTIMISERS[str(rng.choice(list(OPTIMISERS)))]())
-    for _, _, parameter in network.parameters():
-        parameter.value = wild(rng, parameter.value.shape, *[LARGE] * int(rng.integers(2)))
+    for key, shape in network.parameter_shapes.items():
+        network.parameters[key] = wild(rng, shape, *[LARGE] * int(rng.integers(2)))
     t = target(rng, network.output_shape[0])
     return network, wild(rng, first, *[LARGE] * int(rng.integers(2))), t
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 from math import prod
 from typing import Any, ClassVar, Protocol
 
@@ -36,22 +35,6 @@ class HasShape(Protocol):
     @property
     def shape(self) -> Shape:
         """Its length along each axis."""
-
-
-class Parameter:
-    """Numbers that training moves, and the gradient of the loss with respect to them.
-
-    Attributes
-    ----------
-    value : Array
-        The numbers themselves.
-    grad : Array
-        ∂E/∂value, summed over the last batch; of the same shape.
-    """
-
-    def __init__(self, value: Array) -> None:
-        self.value = value
-        self.grad: Array = np.zeros(value.shape, value.dtype)  # zeros_like would take the memory at once
 
 
 class Call(Struct, frozen=True):
@@ -184,12 +167,18 @@ class Cost(Struct, frozen=True):
 class Layer(ABC):
     """A layer of a network: ``forward`` and ``backward`` on batches, and its listings.
 
+    It holds its configuration only. Inputs, outputs and parameters belong to the network, which hands them
+    in: inputs by position, all else by the names that the listings use. Nothing is kept from one pass to
+    the next.
+
     Attributes
     ----------
     name : str
         What the network calls it, ``conv1`` for instance; every error names it.
-    parameters : dict[str, Parameter]
-        ``w`` and ``b`` of the layers that learn, zeros at first; empty otherwise.
+    input_names : tuple[str, ...]
+        What its listings call its inputs.
+    auxiliary_names : tuple[str, ...]
+        What they call the arrays that `auxiliary` returns.
     addresses : dict[str, str]
         What its inputs and the gradient of its output are in the network that it stands in: ``x`` may be
         ``relu1.y``, and ``dy`` ``pool1.dx``. All else it names has an address of its own.
@@ -197,6 +186,7 @@ class Layer(ABC):
 
     kind: ClassVar[str]
     input_names: tuple[str, ...] = ("x",)
+    auxiliary_names: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self.name: str = self.kind
@@ -204,12 +194,12 @@ class Layer(ABC):
 
     @property
     def parameter_shapes(self) -> Mapping[str, Shape]:
-        """The shape of each of its parameters."""
+        """The shape of each of its parameters, ``w`` and ``b`` of the layers that learn."""
         return {}
 
-    @cached_property
-    def parameters(self) -> dict[str, Parameter]:  # noqa: D102 - an attribute, made when it is first asked for
-        return {name: Parameter(np.zeros(shape)) for name, shape in self.parameter_shapes.items()}
+    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+        """Draw its parameters; of a layer without any there are none."""
+        return {}
 
     def cost(self, *shapes: Any, **_: Any) -> Cost:
         """Return what an iteration takes for inputs of some shapes."""
@@ -227,19 +217,27 @@ class Layer(ABC):
         """
 
     @abstractmethod
-    def forward(self, *xs: Any, **_: Any) -> Array:
-        """Compute the outputs of a batch, ``(N, …)`` to ``(N, …)``, and keep what ``backward`` needs."""
+    def forward(self, *xs: Any, **parameters: Any) -> Array:
+        """Compute the outputs of a batch of inputs, ``(N, …)`` to ``(N, …)``."""
 
-    @property
-    def extras(self) -> dict[str, NDArray[Any]]:
-        """What else the forward listing shows of the last batch: the switches of a max-pool, say."""
+    def auxiliary(self, *xs: Any, **arrays: Any) -> dict[str, NDArray[Any]]:
+        """Return what else the forward listing writes: the switches of a max-pool, say.
+
+        It is given the inputs, the parameters, and the output ``y``.
+        """
         return {}
 
     @abstractmethod
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
-        """Return the gradient of each input in the last batch from ∂E/∂y; set those of the parameters.
+    def backward(self, *dy_xs: Any, **arrays: Any) -> dict[str, Array]:
+        """Return the gradients of inputs and parameters, ``dx``, ``dw`` and so on.
 
-        Where `needs_dx` is false (in training, of what reads the network's input) they may be empty.
+        Parameters
+        ----------
+        *dy_xs : Array
+            ∂E/∂y of a batch, and the batch's inputs.
+        **arrays : Array
+            The parameters, the output ``y``, and what `auxiliary` gave; also `needs_dx`, whether the inputs'
+            gradients are wanted, which those of the network's input are not in training.
         """
 
     @abstractmethod
@@ -276,9 +274,6 @@ class Layer(ABC):
     def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the same with the input gradient scattered, where a layer can show both views of it."""
         return self.backward_calls(arrays)
-
-    def initialise(self, rng: np.random.Generator) -> None:  # noqa: B027 - most layers have nothing to draw
-        """Draw the parameters anew; a layer without any does nothing."""
 
     def call(
         self,

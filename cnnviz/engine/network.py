@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
-from msgspec.structs import replace
+from msgspec import Struct
 
+from cnnviz.engine.calls import loss_calls, sum_calls, update_call
 from cnnviz.engine.layer import (
     Array,
     Call,
     Layer,
-    Parameter,
     Shape,
-    Value,
     require_column,
     require_finite,
     require_shape,
     require_some,
     shape_text,
 )
-from cnnviz.engine.layers.joining import numbered, sum_call, sum_of
+from cnnviz.engine.layers.joining import sum_of
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.optim import Memory, Optimiser
-from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.wiring import INPUT, gradients_of, in_order, inputs_of, unknown, unread
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
+
+Arrays = dict[str, Array]
+
+
+class Node(Struct, frozen=True):
+    """A layer in its place, with the addresses of what it reads and makes.
+
+    Attributes
+    ----------
+    layer : Layer
+        The layer.
+    inputs : tuple[str, ...]
+        The addresses of its inputs.
+    output : str
+        That of its output.
+    parameters, auxiliary : tuple[tuple[str, str], ...]
+        The names that it has for its parameters, and for what it makes beside its output, with the addresses.
+    spent : tuple[str, ...]
+        The inputs that no later layer reads.
+    is_inner : bool
+        Whether it reads anything besides the network's input.
+    """
+
+    layer: Layer
+    inputs: tuple[str, ...]
+    output: str
+    parameters: tuple[tuple[str, str], ...]
+    auxiliary: tuple[tuple[str, str], ...]
+    spent: tuple[str, ...]
+    is_inner: bool
 
 
 class Network:
@@ -89,10 +117,10 @@ class Network:
             [layer.name for layer in self.layers],
             self.inputs,
             {layer.name: layer.input_names for layer in self.layers},
-            self.layers[-1].name,
-            self._is_joined,
+            self._starts,
         )
         self._give_addresses()
+        self._nodes = [self._node(layer) for layer in self.layers]
         self._check_fixed()
         self.iteration = 1
         self.memory: dict[str, Memory] = {}
@@ -117,8 +145,33 @@ class Network:
             inputs = zip(layer.input_names, self.inputs[layer.name], strict=True)
             layer.addresses = {name: f"{source}.y" for name, source in inputs}
             parts = self.gradients.get(layer.name, ())
-            if len(parts) == 1 and (self.loss is not None or layer is not self.layers[-1]):
+            if len(parts) == 1:
                 layer.addresses["dy"] = parts[0]
+
+    @cached_property
+    def _last_readers(self) -> Mapping[str, str]:
+        """The last layer that reads each layer's output."""
+        return {name: layer.name for layer in self.layers for name in self.inputs[layer.name]}
+
+    def _node(self, layer: Layer) -> Node:
+        own = dict.fromkeys(self.inputs[layer.name])
+        return Node(
+            layer=layer,
+            inputs=tuple(layer.address(name) for name in layer.input_names),
+            output=layer.address("y"),
+            parameters=tuple((name, layer.address(name)) for name in layer.parameter_shapes),
+            auxiliary=tuple((name, layer.address(name)) for name in layer.auxiliary_names),
+            spent=tuple(f"{name}.y" for name in own if self._last_readers[name] == layer.name),
+            is_inner=set(own) != {INPUT},
+        )
+
+    @property
+    def _starts(self) -> Mapping[str, tuple[str, ...]]:
+        """The gradient that the way back starts with, by the layer whose output it is of."""
+        last = self.layers[-1].name
+        if self.loss is None:
+            return {last: (f"{last}.dy",)}
+        return {last: () if self._is_joined else ("loss.dy",)}
 
     @property
     def _is_joined(self) -> bool:
@@ -193,7 +246,7 @@ class Network:
             require_column("loss", self.output_shape)
 
     def _check_fixed(self) -> None:
-        known = [f"{layer.name}.{name}" for layer, name, _ in self.parameters()]
+        known = self.parameter_shapes
         for key in self.fixed:
             if key not in known:
                 raise CnnvizError(
@@ -204,23 +257,38 @@ class Network:
                     )
                 )
 
-    def parameters(self) -> Iterator[tuple[Layer, str, Parameter]]:
-        """Yield every parameter with its layer and short name."""
-        for layer in self.layers:
-            for name, parameter in layer.parameters.items():
-                yield layer, name, parameter
+    @property
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """The shape of every parameter, by its address: ``conv1.w``."""
+        return {
+            f"{layer.name}.{name}": shape
+            for layer in self.layers
+            for name, shape in layer.parameter_shapes.items()
+        }
 
-    def moving(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield the parameters that updates move, ``fc.w`` for instance: those that the loss depends on."""
-        for layer, name, parameter in self.parameters():
-            if f"{layer.name}.{name}" not in self.fixed and layer.name in self.gradients:
-                yield f"{layer.name}.{name}", parameter
+    @cached_property
+    def parameters(self) -> dict[str, Array]:
+        """All parameters by address, ``conv1.w``; zeros at first, made when they are first asked for."""
+        return {key: np.zeros(shape) for key, shape in self.parameter_shapes.items()}
+
+    @cached_property
+    def moving(self) -> tuple[str, ...]:
+        """The addresses of the parameters that updates move: those that the loss depends on."""
+        return tuple(
+            key
+            for key in self.parameter_shapes
+            if key not in self.fixed and key.partition(".")[0] in self.gradients
+        )
 
     def initialise(self, seed: int = 0) -> None:
         """Draw all parameters anew from one seed, and forget what the optimiser remembers."""
         rng = np.random.default_rng(seed)
-        for layer in self.layers:
-            layer.initialise(rng)
+        drawn = {
+            f"{layer.name}.{name}": values
+            for layer in self.layers
+            for name, values in layer.initial_parameters(rng).items()
+        }
+        self.parameters = {key: drawn[key].astype(old.dtype) for key, old in self.parameters.items()}
         self.iteration, self.memory = 1, {}
 
     def load(self, arrays: Mapping[str, Array], source: str) -> None:
@@ -233,9 +301,8 @@ class Network:
         CnnvizError
             If one is missing, has another shape, or holds NaN; nothing is changed then.
         """
-        new: list[tuple[Layer, str, Parameter]] = []
-        for layer, name, parameter in self.parameters():
-            key = f"{layer.name}.{name}"
+        new: dict[str, Array] = {}
+        for key, shape in self.parameter_shapes.items():
             if key not in arrays:
                 raise CnnvizError(
                     tr("{source}: {key} is missing; the network needs it.", source=source, key=key)
@@ -243,16 +310,15 @@ class Network:
             values = np.array(arrays[key])
             if values.dtype.kind not in "fiu":
                 raise CnnvizError(tr("{source}: {key} does not hold real numbers.", source=source, key=key))
-            require_shape(layer.name, name, values, parameter.value.shape)
-            require_finite(layer.name, name, values)
-            new.append((layer, name, Parameter(values if values.dtype.kind == "f" else values.astype(float))))
-        for layer, name, parameter in new:
-            layer.parameters[name] = parameter
+            layer, _, name = key.partition(".")
+            require_shape(layer, name, values, shape)
+            require_finite(layer, name, values)
+            new[key] = values if values.dtype.kind == "f" else values.astype(float)
+        self.parameters = new
 
     def astype(self, dtype: type[np.floating]) -> None:
         """Turn all parameters into another precision, float32 for instance to train faster."""
-        for layer in self.layers:
-            layer.parameters = _in_precision(layer.parameters, dtype)
+        self.parameters = {key: values.astype(dtype) for key, values in self.parameters.items()}
 
     def check_sample(self, x: Array) -> None:
         """Raise ShapeError or CnnvizError unless `x` is one sample, whole and finite."""
@@ -269,68 +335,43 @@ class Network:
                 )
             )
 
+    # ------------------------------------------------------------------------------------------ the passes
+
     def forward(self, x: Array) -> Array:
         """Compute the outputs of a batch, ``(N, …)``."""
-        return self._forward(x)[self.layers[-1].name]
+        return self._forward(self.parameters, x, for_backward=False)[f"{self.layers[-1].name}.y"]
 
-    def _forward(self, x: Array) -> dict[str, Array]:
-        """Compute the output of every layer for a batch, by the layer's name."""
-        self._check_shape(x.shape[1:])
-        outputs = {INPUT: x}
-        for layer in self.layers:
-            outputs[layer.name] = layer.forward(*(outputs[name] for name in self.inputs[layer.name]))
-        return outputs
+    def loss_and_gradients(self, x: Array, t: Array) -> tuple[Array, dict[str, Array]]:
+        """Return the loss of each sample of a batch, and the gradients of their mean.
 
-    def backward(self, dy: Array) -> None:
-        """Set the gradients of all parameters from the loss's gradient, for the batch last gone forward."""
-        self._backward(dy, every=False)
-
-    def _backward(self, dy: Array, every: bool = True) -> dict[str, Array]:
-        """Go back from the loss's gradient; return all gradients of outputs and inputs, by their addresses.
-
-        Parameters
-        ----------
-        every : bool
-            Whether those of the network's input are wanted, too.
+        Returns
+        -------
+        losses : Array
+            (N,)
+        gradients : dict[str, Array]
+            ∂E/∂w of every parameter, by the parameter's address.
         """
-        last = self.layers[-1]
-        begun = f"{last.name}.d{last.input_names[0]}" if self._is_joined else last.address("dy")
-        found = {begun: dy}
-        for layer in reversed(self.layers):
-            name = layer.name
-            if name not in self.gradients or (layer is last and self._is_joined):
-                continue
-            found[f"{name}.dy"] = self._arrived(name, found)
-            needed = every or set(self.inputs[name]) != {INPUT}
-            made = layer.backward(found[f"{name}.dy"], needed)
-            found |= {f"{name}.d{own}": part for own, part in zip(layer.input_names, made, strict=True)}
-        if every and len(self.gradients.get(INPUT, ())) > 1:
-            found[f"{INPUT}.dy"] = self._arrived(INPUT, found)
-        return found
-
-    def _arrived(self, name: str, found: Mapping[str, Array]) -> Array:
-        """Return the gradient of a layer's output: the sum of what comes back from all that read it."""
-        if self.loss is None and name == self.layers[-1].name:
-            return found[f"{name}.dy"]
-        return sum_of([found[part] for part in self.gradients[name]])
+        if self.loss is None:
+            raise CnnvizError(tr("The network has no loss, so there is nothing to go back from."))
+        require_some(tr("input"), x.shape)
+        arrays = self._forward(self.parameters, x)
+        y = arrays[f"{self.layers[-1].name}.y"]
+        t = np.asarray(t, y.dtype)
+        require_shape("loss", "t", t, y.shape)
+        self._lose(arrays, t)
+        gradients = self._backward(self.parameters, arrays, every=False)
+        return arrays["loss.value"], gradients
 
     def train_step(self, x: Array, t: Array) -> float:
         """Move the parameters by one step on a batch, and return its mean loss."""
         if self.loss is None or self.optimiser is None:
             raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
-        require_some(tr("input"), x.shape)
-        outputs = self._forward(x)
-        y, scores = outputs[self.layers[-1].name], outputs[self.inputs[self.layers[-1].name][0]]
-        t = np.asarray(t, y.dtype)
-        require_shape("loss", "t", t, y.shape)
-        self.backward(self.loss.gradient(y, t) / len(x))
-        for key, parameter in self.moving():
-            memory = self._memory_of(key, parameter.value)
-            parameter.value, self.memory[key] = self.optimiser.step(
-                parameter.value, parameter.grad, memory, self.iteration
-            )
+        losses, gradients = self.loss_and_gradients(x, t)
+        new, memory = self._updated(self.parameters, gradients)
+        self.parameters = self.parameters | new
+        self.memory = self.memory | memory
         self.iteration += 1
-        return float(self.loss.value(y, t, scores).mean())
+        return float(losses.mean())
 
     def run(self, x: Array, t: Array | None = None, dy: Array | None = None) -> Tape:
         """Run one iteration on one sample: forward, loss, backward, update; nothing in the network moves.
@@ -354,74 +395,134 @@ class Network:
         """
         x = np.array(x, dtype=np.float64)
         self.check_sample(x)
-        for layer, name, parameter in self.parameters():
-            require_finite(layer.name, name, parameter.value)
-        arrays: dict[str, Array] = {}
-        with (
-            self._copied(),
-            np.errstate(all="ignore"),
-        ):  # what overflows is shown as what it becomes
-            y = self._run_forward(arrays, x[None])
+        for key, values in self.parameters.items():
+            layer, _, name = key.partition(".")
+            require_finite(layer, name, values)
+        parameters = {key: values.astype(np.float64) for key, values in self.parameters.items()}
+        gradients: dict[str, Array] = {}
+        goes_back = (self.loss is not None and t is not None) or dy is not None
+        with np.errstate(all="ignore"):  # what overflows is shown as what it becomes
+            arrays = self._forward(parameters, x[None])
             if self.loss is not None and t is not None:
-                t = np.array(t, dtype=np.float64)
-                require_shape("loss", "t", t, self.output_shape)
-                require_finite("loss", "t", t)
-                self._run_back(arrays, self._run_loss(arrays, y, t))
-                self._run_update(arrays)
+                self._lose(arrays, self._checked("loss", "t", t)[None])
             elif dy is not None:
-                dy = np.array(dy, dtype=np.float64)
-                require_shape("output", "dy", dy, self.output_shape)
-                require_finite("output", "dy", dy)
-                self._run_back(arrays, dy[None])
-                self._run_update(arrays)
-        return Tape(arrays, self.iteration)
+                arrays[f"{self.layers[-1].name}.dy"] = self._checked("output", "dy", dy)[None]
+            if goes_back:
+                gradients = self._backward(parameters, arrays)
+            held = {key: values[0, ...] for key, values in arrays.items()} | parameters
+            held |= {_gradient_of(key): values for key, values in gradients.items()}
+            if goes_back and self.optimiser is not None:
+                new, memory = self._updated(parameters, gradients)
+                held |= {f"{key}_new": values for key, values in new.items()}
+                for key, kept in memory.items():
+                    old = self._memory_of(key, parameters[key])
+                    held |= {f"{key}_{part}": values for part, values in old.items()}
+                    held |= {f"{key}_{part}_new": values for part, values in kept.items()}
+        return Tape(held | self._aliases(held), self.iteration)
 
-    @contextmanager
-    def _copied(self) -> Iterator[None]:
-        """Let all layers compute with copies of their parameters in float64, and give them back their own."""
-        own = [layer.parameters for layer in self.layers]
-        try:
-            for layer in self.layers:
-                layer.parameters = _in_precision(layer.parameters, np.float64)
-            yield
-        finally:
-            for layer, parameters in zip(self.layers, own, strict=True):
-                layer.parameters = parameters
+    def _checked(self, where: str, name: str, values: Array) -> Array:
+        values = np.array(values, dtype=np.float64)
+        require_shape(where, name, values, self.output_shape)
+        require_finite(where, name, values)
+        return values
 
-    def _run_forward(self, arrays: dict[str, Array], batch: Array) -> Array:
-        outputs = self._forward(batch)
-        arrays |= {f"{name}.y": values[0] for name, values in outputs.items()}
-        for layer in self.layers:
-            own = {**{name: p.value for name, p in layer.parameters.items()}}
-            own |= {name: values[0] for name, values in layer.extras.items()}
-            own |= {name: arrays[layer.address(name)] for name in layer.input_names}
-            arrays |= {f"{layer.name}.{name}": values for name, values in own.items()}
-        return outputs[self.layers[-1].name]
+    def _aliases(self, held: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the arrays that layers call by names of their own: ``conv2.x`` is ``relu1.y``."""
+        found = {
+            f"{layer.name}.{own}": held[address]
+            for layer in self.layers
+            for own, address in layer.addresses.items()
+            if address in held
+        }
+        if "loss.value" in held:
+            found["loss.y"] = held[f"{self.layers[-1].name}.y"]
+        return found
 
-    def _run_loss(self, arrays: dict[str, Array], y: Array, t: Array) -> Array:
-        """Compute the loss, and return the gradient that it starts the way back with."""
+    def _forward(self, parameters: Mapping[str, Array], x: Array, for_backward: bool = True) -> Arrays:
+        """Compute the output of every layer for a batch, by address.
+
+        Parameters
+        ----------
+        for_backward : bool
+            Whether all outputs are kept, and what listings write beside them; going back needs both.
+        """
+        self._check_shape(x.shape[1:])
+        arrays = {f"{INPUT}.y": x}
+        for node in self._nodes:
+            xs = [arrays[address] for address in node.inputs]
+            own = {name: parameters[key] for name, key in node.parameters}
+            arrays[node.output] = y = node.layer.forward(*xs, **own)
+            if for_backward and node.auxiliary:
+                made = node.layer.auxiliary(*xs, y=y, **own)
+                arrays |= {address: made[name] for name, address in node.auxiliary}
+            if not for_backward:
+                for address in node.spent:
+                    del arrays[address]
+        return arrays
+
+    def _lose(self, arrays: Arrays, t: Array) -> None:
+        """Add the loss of each sample, and the gradient of their mean that the way back starts with."""
         assert self.loss is not None
-        x = arrays[self.layers[-1].address(self.layers[-1].input_names[0])]
-        value = np.asarray(self.loss.value(y, t[None], x[None])[0])
-        arrays |= {"loss.y": y[0], "loss.t": t, "loss.value": value}
-        return self.loss.gradient(y, t[None])
+        last = self._nodes[-1]
+        y, x = arrays[last.output], arrays[last.inputs[0]]
+        arrays["loss.t"], arrays["loss.value"] = t, self.loss.value(y, t, x)
+        gradient = self.loss.gradient(y, t)
+        start = last.layer.address(f"d{last.layer.input_names[0]}") if self._is_joined else "loss.dy"
+        arrays[start] = gradient / len(y) if len(y) > 1 else gradient
 
-    def _run_back(self, arrays: dict[str, Array], dy: Array) -> None:
-        arrays |= {address: values[0] for address, values in self._backward(dy).items()}
-        for layer in self.layers:
-            if f"{layer.name}.dy" in arrays:
-                gradients = {f"{layer.name}.d{name}": p.grad for name, p in layer.parameters.items()}
-                arrays |= gradients
+    def _backward(
+        self, parameters: Mapping[str, Array], arrays: Arrays, every: bool = True
+    ) -> dict[str, Array]:
+        """Go back from the gradients that are there, and return those of the parameters, by their addresses.
 
-    def _run_update(self, arrays: dict[str, Array]) -> None:
-        if self.optimiser is None:
-            return
-        for key, parameter in self.moving():
-            old = self._memory_of(key, parameter.value)
-            w, new = self.optimiser.step(parameter.value, parameter.grad, old, self.iteration)
-            arrays[f"{key}_new"] = w
-            arrays |= {f"{key}_{part}": values for part, values in old.items()}
-            arrays |= {f"{key}_{part}_new": values for part, values in new.items()}
+        Those of outputs and inputs are added to the arrays.
+
+        Parameters
+        ----------
+        every : bool
+            Whether those of the network's input are wanted, too, and what was used is kept.
+        """
+        gradients: dict[str, Array] = {}
+        for node in reversed(self._nodes):
+            name, layer = node.layer.name, node.layer
+            if name not in self.gradients or (self._is_joined and node is self._nodes[-1]):
+                continue
+            dy = self._arrived(name, arrays)
+            given = {own: parameters[key] for own, key in node.parameters}
+            given |= {own: arrays[address] for own, address in node.auxiliary}
+            xs = [arrays[address] for address in node.inputs]
+            given["y"] = arrays[node.output]
+            made = layer.backward(dy, *xs, needs_dx=every or node.is_inner, **given)
+            for own, key in node.parameters:
+                gradients[key] = made.pop(f"d{own}")
+            for own, values in made.items():
+                arrays[f"{name}.{own}"] = values
+            if not every:
+                for address in (node.output, *self.gradients[name]):
+                    del arrays[address]
+        if every and len(self.gradients.get(INPUT, ())) > 1:
+            self._arrived(INPUT, arrays)
+        return gradients
+
+    def _arrived(self, name: str, arrays: Arrays) -> Array:
+        """Return the gradient of a layer's output: the sum of what comes back from all that read it."""
+        parts = self.gradients[name]
+        if len(parts) == 1:
+            return arrays[parts[0]]
+        arrays[f"{name}.dy"] = dy = sum_of([arrays[part] for part in parts])
+        return dy
+
+    def _updated(
+        self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]
+    ) -> tuple[dict[str, Array], dict[str, Memory]]:
+        """Return what an update makes of the parameters that move, and what it remembers of each."""
+        assert self.optimiser is not None
+        new: dict[str, Array] = {}
+        memory: dict[str, Memory] = {}
+        for key in self.moving:
+            old = self._memory_of(key, parameters[key])
+            new[key], memory[key] = self.optimiser.step(parameters[key], gradients[key], old, self.iteration)
+        return new, memory
 
     def calls(self, tape: Tape, input_gradient: str = "gathered") -> list[Call]:
         """Return everything that one iteration computes, in order, as listings with their arguments.
@@ -432,77 +533,19 @@ class Network:
             In which of the two views convolutions compute ∂E/∂x.
         """
         calls = [layer.forward_call(tape.of(layer.name)) for layer in self.layers]
-        last = self.layers[-1]
         if self.loss is not None and "loss.value" in tape:
-            calls += self._loss_calls(tape, self.loss)
-        elif f"{last.name}.dy" not in tape:
-            return calls
+            calls += loss_calls(self.loss, self.layers[-1], tape)
         for layer in reversed(self.layers):
             if f"{layer.name}.dy" not in tape:
                 continue
-            calls += self._sum_calls(layer.name, tape)
+            calls += sum_calls(layer.name, self.gradients[layer.name], tape)
             arrays, scattered = tape.of(layer.name), input_gradient == "scattered"
             calls += layer.scattered_calls(arrays) if scattered else layer.backward_calls(arrays)
-        calls += self._sum_calls(INPUT, tape)
+        calls += sum_calls(INPUT, self.gradients.get(INPUT, ()), tape)
         if self.optimiser is not None:
-            calls += [self._update_call(key, tape, self.optimiser) for key, _ in self.moving()]
+            updated = (key for key in self.moving if f"{key}_new" in tape)
+            calls += [update_call(key, self.optimiser, tape) for key in updated]
         return calls
-
-    def _loss_calls(self, tape: Tape, loss: Loss) -> list[Call]:
-        last, (source, *_) = self.layers[-1], self.layers[-1].input_names
-        y, t, x = tape["loss.y"], tape["loss.t"], last.address(source)
-        gradient = tape[f"{last.name}.d{source}" if self._is_joined else "loss.dy"]
-        value = loss.value_call(y, t, tape[x], tape["loss.value"])
-        ports = {
-            "y": Port(f"{last.name}.y", "source", "y"),
-            "x": Port(x, "source", "x"),
-            "t": Port("loss.t", "target", "t"),
-            "E": Port("loss.value", "result", "E"),
-            "dy": Port("loss.dy", "result", "y", gradient_of=f"{last.name}.y"),
-            "dx": Port(f"{last.name}.dx", "result", "x", gradient_of=x),
-        }
-        made = (value, loss.gradient_call(y, t, gradient, last.name))
-        return [replace(call, ports={name: ports[name] for name in ports if call.has(name)}) for call in made]
-
-    def _sum_calls(self, name: str, tape: Tape) -> list[Call]:
-        """Return the sum of the gradients that come back to a layer's output, if there are several."""
-        parts = self.gradients.get(name, ())
-        if len(parts) < 2 or f"{name}.dy" not in tape:
-            return []
-        names = numbered("dy", len(parts))
-        made = sum_call(
-            name, {own: tape[part] for own, part in zip(names, parts, strict=True)}, tape[f"{name}.dy"]
-        )
-        of = f"{name}.y"
-        ports = {
-            own: Port(part, "source", own.removeprefix("d"), of)
-            for own, part in zip(names, parts, strict=True)
-        }
-        return [replace(made, ports={**ports, "dy": Port(f"{name}.dy", "result", "y", of)})]
-
-    def _update_call(self, key: str, tape: Tape, optimiser: Optimiser) -> Call:
-        layer, _, name = key.partition(".")
-        kept = list(optimiser.start(tape[key]))
-        given: dict[str, Value] = {"dw": tape[f"{layer}.d{name}"].reshape(-1), "N": tape[key].size}
-        return Call(
-            name=key,
-            layer=layer,
-            phase="update",
-            listing=optimiser.listing,
-            kind=optimiser.rule,
-            given=given | optimiser.constants(tape.iteration),
-            writes={part: tape[f"{key}_{part}_new"].reshape(-1) for part in kept}
-            | {"w": tape[f"{key}_new"].reshape(-1)},
-            before={part: tape[f"{key}_{part}"].reshape(-1) for part in kept} | {"w": tape[key].reshape(-1)},
-            ports={
-                "w": Port(f"{key}_new", "result", "w", before=key),
-                "dw": Port(f"{layer}.d{name}", "source", "w", gradient_of=key),
-                **{
-                    part: Port(f"{key}_{part}_new", "auxiliary", part, before=f"{key}_{part}")
-                    for part in kept
-                },
-            },
-        )
 
     def _memory_of(self, key: str, w: Array) -> Memory:
         """Return what the optimiser remembers of a parameter; nothing yet, if that is another optimiser's."""
@@ -514,6 +557,7 @@ class Network:
         return {part: values.astype(w.dtype, copy=False) for part, values in kept.items()}
 
 
-def _in_precision(parameters: Mapping[str, Parameter], dtype: type[np.floating]) -> dict[str, Parameter]:
-    """Return copies in a precision, with no gradients yet."""
-    return {name: Parameter(parameter.value.astype(dtype)) for name, parameter in parameters.items()}
+def _gradient_of(key: str) -> str:
+    """Return the address of a parameter's gradient: ``conv1.dw`` for ``conv1.w``."""
+    layer, _, name = key.partition(".")
+    return f"{layer}.d{name}"

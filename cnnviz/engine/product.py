@@ -8,6 +8,9 @@ BLAS found a number, NaN or the other ∞. So where that can be, it is done as t
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +22,17 @@ def tame(*arrays: Array) -> bool:
 
     By Cauchy and Schwarz, Σ |aₖ bₖ| ≤ ‖a‖ ‖b‖; what holds an infinity or NaN has no such norm.
     """
-    limit = np.finfo(arrays[0].dtype).max / 8
-    return all(np.vdot(array, array) < limit for array in arrays)
+    limit = _limit(arrays[0].dtype)
+    for array in arrays:  # noqa: SIM110 - a generator takes longer than the product of a small layer
+        if not np.vdot(array, array) < limit:
+            return False
+    return True
+
+
+@cache
+def _limit(dtype: np.dtype[Any]) -> np.floating:
+    limit: np.floating = np.finfo(dtype).max / 8
+    return limit
 
 
 def product(a: Array, b: Array, start: Array | None = None) -> Array:
@@ -49,6 +61,6 @@ def added(terms: Array, start: Array | None = None) -> Array:
         return np.asarray(np.add.accumulate(terms, axis=1)[:, -1])
 
 
-def where(mask: NDArray[np.bool_], numbers: Array) -> Array:
+def masked(mask: NDArray[np.bool_], numbers: Array) -> Array:
     """Return numbers where a mask is true, else 0."""
     return numbers * mask if tame(numbers) else np.where(mask, numbers, numbers.dtype.type(0))

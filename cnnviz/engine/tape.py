@@ -22,10 +22,13 @@ class Tape(Mapping[str, Array]):
     def __init__(self, arrays: Mapping[str, Array], iteration: int = 1) -> None:
         self.iteration = iteration
         self._arrays: dict[str, Array] = {}
+        self._by_layer: dict[str, dict[str, Array]] = {}
         for name, values in arrays.items():
             frozen = values.view()
             frozen.flags.writeable = False
             self._arrays[name] = frozen
+            layer, _, own = name.partition(".")
+            self._by_layer.setdefault(layer, {})[own] = frozen
 
     def __getitem__(self, name: str) -> Array:
         return self._arrays[name]
@@ -38,5 +41,4 @@ class Tape(Mapping[str, Array]):
 
     def of(self, layer: str) -> dict[str, Array]:
         """Return one layer's arrays by their short names, ``x``, ``w``, ``y`` and so on."""
-        prefix = f"{layer}."
-        return {name.removeprefix(prefix): values for name, values in self.items() if name.startswith(prefix)}
+        return dict(self._by_layer.get(layer, {}))

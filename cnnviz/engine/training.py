@@ -1,7 +1,7 @@
 """Training: many iterations of one image each, any of which can be computed again.
 
-An iteration is `Network.run` on one image, and the next one begins with what its update wrote: so what is
-stepped is what training did, to the last bit. Stochastic gradient descent in its first form, a batch of
+An iteration is `Network.train_step` on one image. `Network.run` goes the same way, so that what is stepped is
+what training did, to the last bit. Stochastic gradient descent in its first form, a batch of
 one; source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 8.1.3.
 """
 
@@ -15,11 +15,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Call, Parameter
+from cnnviz.engine.layer import Array, Call
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import Memory
-from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
@@ -158,7 +157,7 @@ class Run:
     def _first_calls(self) -> list[Call]:
         """Return all that the first iteration computes."""
         network = self.network_at(0)
-        return network.calls(self._tape(network, 0))
+        return network.calls(network.run(*self._sample(self.image_of(0))))
 
     def work(self, until: int | None = None) -> Iterator[None]:
         """Train until so many iterations are done, or to the end, a few milliseconds at a time.
@@ -194,26 +193,27 @@ class Run:
                 )
             )
         if iteration == self.reached:
-            return _copy_of(self._network)
+            return _holding(self._network, _held(self._network), iteration)
         kept = iteration - iteration % self.every
         network = _holding(self._network, self._kept[kept], kept)
         for t in range(kept, iteration):
-            network = _holding(network, _after(network, self._tape(network, t)), t + 1)
+            self._train(network, t)
         return network
 
-    def _tape(self, network: Network, iteration: int) -> Tape:
-        return network.run(*self._sample(self.image_of(iteration)))
+    def _train(self, network: Network, iteration: int) -> float:
+        """Move a network's parameters by an iteration, and return its loss."""
+        x, t = (np.asarray(values, np.float64)[None] for values in self._sample(self.image_of(iteration)))
+        with np.errstate(all="ignore"):
+            return network.train_step(x, t)
 
     def _iterate(self) -> None:
-        t, network = self.done, self._network
-        tape = self._tape(network, t)
-        after = _after(network, tape)
-        self.losses[t], self.done = float(tape["loss.value"]), t + 1
-        self.fault = self._out_of_bounds(t, after)
+        t, network = self.done, copy(self._network)
+        self.losses[t], self.done = self._train(network, t), t + 1
+        self.fault = self._out_of_bounds(t, network)
         if not self.fault:
-            self._network = _holding(network, after, t + 1)
+            self._network = network
             if (t + 1) % self.every == 0:
-                self._keep(t + 1, after)
+                self._keep(t + 1, _held(network))
 
     def _keep(self, iteration: int, weights: Weights) -> None:
         self._kept[iteration] = weights
@@ -221,13 +221,13 @@ class Run:
             self.every *= 2
             self._kept = {t: held for t, held in self._kept.items() if t % self.every == 0}
 
-    def _out_of_bounds(self, t: int, after: Weights) -> str:
+    def _out_of_bounds(self, t: int, network: Network) -> str:
         """Return what to say if an iteration gave numbers that nothing can be computed with."""
         assert self._network.optimiser is not None
         loss = float(self.losses[t])
         if not isfinite(loss):
             what = tr("its loss is NaN") if isnan(loss) else tr("its loss is infinite")
-        elif not all(np.isfinite(values).all() for values in after.parameters.values()):
+        elif not all(np.isfinite(values).all() for values in network.parameters.values()):
             what = tr("its update is not finite")
         else:
             return ""
@@ -278,37 +278,17 @@ def _is_same_call(one: Call, other: Call) -> bool:
 
 def _weights(network: Network) -> Weights:
     assert network.optimiser is not None
-    parameters = {
-        f"{layer.name}.{name}": p.value.astype(np.float64) for layer, name, p in network.parameters()
-    }
-    return Weights(parameters, {key: network.optimiser.start(parameters[key]) for key, _ in network.moving()})
-
-
-def _after(network: Network, tape: Tape) -> Weights:
-    """Return what the update of an iteration has written."""
-    moving = {key: parameter.value for key, parameter in network.moving()}
-    assert network.optimiser is not None
-    memory = {
-        key: {part: tape[f"{key}_{part}_new"] for part in network.optimiser.start(value)}
-        for key, value in moving.items()
-    }
-    keys = [f"{layer.name}.{name}" for layer, name, _ in network.parameters()]
-    return Weights({key: tape[f"{key}_new" if key in moving else key] for key in keys}, memory)
+    parameters = {key: values.astype(np.float64) for key, values in network.parameters.items()}
+    return Weights(parameters, {key: network.optimiser.start(parameters[key]) for key in network.moving})
 
 
 def _holding(network: Network, weights: Weights, iteration: int) -> Network:
     """Return a copy of a network that holds other weights, about to begin an iteration."""
-    made = _copy_of(network)
-    for layer, name, parameter in made.parameters():
-        parameter.value = weights.parameters[f"{layer.name}.{name}"]
-    made.memory, made.iteration = dict(weights.memory), iteration + 1
-    return made
-
-
-def _copy_of(network: Network) -> Network:
-    """Return a network that can be given other parameters, or be trained, without changing the first one."""
     made = copy(network)
-    made.layers, made.memory = [copy(layer) for layer in network.layers], dict(network.memory)
-    for layer in made.layers:
-        layer.parameters = {name: Parameter(p.value) for name, p in layer.parameters.items()}
+    made.parameters, made.memory = dict(weights.parameters), dict(weights.memory)
+    made.iteration = iteration + 1
     return made
+
+
+def _held(network: Network) -> Weights:
+    return Weights(network.parameters, network.memory)

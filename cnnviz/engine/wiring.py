@@ -99,7 +99,10 @@ def unread(inputs: Inputs) -> list[str]:
 
 
 def gradients_of(
-    order: Sequence[str], inputs: Inputs, names: Mapping[str, Sequence[str]], loss: str, joined: bool
+    order: Sequence[str],
+    inputs: Inputs,
+    names: Mapping[str, Sequence[str]],
+    starts: Mapping[str, Sequence[str]],
 ) -> Mapping[str, tuple[str, ...]]:
     """Return the addresses of the gradients that come back to each layer's output, in the order they come.
 
@@ -109,17 +112,16 @@ def gradients_of(
         The layers in the order they compute.
     names : Mapping[str, Sequence[str]]
         What each layer calls its inputs.
-    loss : str
-        The layer that the loss reads.
-    joined : bool
-        Whether the loss gives the gradient of that layer's input, not of its output.
+    starts : Mapping[str, Sequence[str]]
+        The layers that the way back starts at, with the gradients of their outputs that it starts with. There
+        is none where a loss gives the gradient of what goes into its layer, not of what comes out.
 
     Returns
     -------
     Mapping[str, tuple[str, ...]]
-        By layer, and of ``input``; of a layer that the loss does not depend on there is none.
+        By layer, and of ``input``; of a layer that no loss depends on there is none.
     """
-    found: dict[str, list[str]] = {loss: [] if joined else ["loss.dy"]}
+    found = {name: list(parts) for name, parts in starts.items()}
     for name in reversed(order):
         if name not in found:
             continue

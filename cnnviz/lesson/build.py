@@ -95,7 +95,7 @@ def build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
         network = build_network(described)
         _check_symbols(described, network)
         _load_parameters(path, described, network)
-        if described.training is not None and next(network.moving(), None) is None:
+        if described.training is not None and not network.moving:
             raise CnnvizError(tr("training: no layer has parameters to learn; add one, conv2d or linear"))
     except CnnvizError as error:
         faults.append(str(error))
@@ -113,11 +113,11 @@ def build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
 
 def _load_parameters(path: Path, described: LessonFile, network: Network) -> None:
     """Give the network the parameters that the file holds, names, or has drawn."""
-    known = [f"{layer.name}.{name}" for layer, name, _ in network.parameters()]
+    known = list(network.parameter_shapes)
     if described.seed is not None:
         network.initialise(described.seed)
     elif described.weights is not None:
-        shapes = {f"{layer.name}.{name}": p.value.shape for layer, name, p in network.parameters()}
+        shapes = network.parameter_shapes
 
         def check(headers: Mapping[str, Header]) -> None:
             for key, header in headers.items():
@@ -147,7 +147,7 @@ def _load_parameters(path: Path, described: LessonFile, network: Network) -> Non
 
 def _check_symbols(described: LessonFile, network: Network) -> None:
     known = ["input", *(layer.name for layer in network.layers)]
-    known += [f"{layer.name}.{name}" for layer, name, _ in network.parameters()]
+    known += network.parameter_shapes
     for key in described.symbols:
         if key not in known:
             raise CnnvizError(tr("symbols.{key}: is not known", key=key) + hint(key, known))

@@ -341,4 +341,5 @@ class TrainingPane(FoldingBar):
 
 def _first_weights(network: Network) -> tuple[str, Array]:
     """Return the first layer that learns, by name, and its weights."""
-    return next((layer.name, parameter.value) for layer, name, parameter in network.parameters())
+    key, values = next(iter(network.parameters.items()))
+    return key.partition(".")[0], values

@@ -83,9 +83,7 @@ class Pair:
         return self.network.loss.value(y, self.t)  # type: ignore[union-attr]
 
     def both_ways(self) -> None:
-        y = self.network.forward(self.x)
-        self.network.loss.value(y, self.t)  # type: ignore[union-attr]
-        self.network.backward(self.network.loss.gradient(y, self.t))  # type: ignore[union-attr]
+        self.network.loss_and_gradients(self.x, self.t)
 
     def torch_functions(self) -> list[Callable[[], object]]:
         model, x, labels = self.model, torch.from_numpy(self.x), torch.from_numpy(self.t.argmax(1))
@@ -98,7 +96,7 @@ class Pair:
         def both_ways() -> None:
             for parameter in parameters:
                 parameter.grad = None
-            nn.functional.cross_entropy(model(x), labels, reduction="sum").backward()
+            nn.functional.cross_entropy(model(x), labels, reduction="mean").backward()
 
         return [forward, both_ways]
 
@@ -109,16 +107,17 @@ def pair(network: Network, batch: int, precision: type[np.floating]) -> Pair:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(batch, *network.input_shape)).astype(precision)
     t = np.eye(10, dtype=precision)[rng.integers(10, size=batch)]
-    return Pair(network, x, t, torch and in_torch(network.layers[:-1]))
+    return Pair(network, x, t, torch and in_torch(network, network.layers[:-1]))
 
 
-def in_torch(layers: list[Layer]) -> Any:
+def in_torch(network: Network, layers: list[Layer]) -> Any:
     """Return PyTorch's module of the same layers and weights."""
     modules = []
     for layer in layers:
         module = module_of(layer)
-        for name, parameter in layer.parameters.items():
-            value = parameter.value.T.copy() if isinstance(layer, Linear) and name == "w" else parameter.value
+        for name in layer.parameter_shapes:
+            value = network.parameters[f"{layer.name}.{name}"]
+            value = value.T.copy() if isinstance(layer, Linear) and name == "w" else value
             setattr(module, {"w": "weight", "b": "bias"}[name], nn.Parameter(torch.from_numpy(value)))
         modules.append(module)
     return nn.Sequential(*modules)
@@ -134,7 +133,7 @@ def module_of(layer: Layer) -> Any:
         case AvgPool2d():
             return nn.AvgPool2d(layer.kernel, layer.stride)
         case Linear():
-            return nn.Linear(layer.inputs, layer.neurons)
+            return nn.Linear(layer.in_features, layer.neurons)
         case LeakyReLU():
             return nn.LeakyReLU(layer.alpha)
     kinds = {ReLU: nn.ReLU, Sigmoid: nn.Sigmoid, Tanh: nn.Tanh, Flatten: nn.Flatten}
@@ -196,27 +195,25 @@ def drawn_network(rng: np.random.Generator) -> Network:
     network = Network(layers, whole)
     # Larger weights would drive tanh to ±1, where its slope 1 − y² has few digits left.
     network.initialise(int(rng.integers(2**31)))
-    for _, name, parameter in network.parameters():
-        if name == "b":
-            parameter.value = rng.normal(size=parameter.value.shape)
+    for key, shape in network.parameter_shapes.items():
+        if key.endswith(".b"):
+            network.parameters[key] = rng.normal(size=shape)
     return network
 
 
 def largest_difference(network: Network, rng: np.random.Generator) -> float:
     """Return how far outputs and gradients are from PyTorch's, by the largest number of each array."""
-    x = rng.normal(size=(3, *network.input_shape))
-    model, xs = in_torch(network.layers), torch.tensor(x, requires_grad=True)
+    x = rng.normal(size=network.input_shape)
+    model, xs = in_torch(network, network.layers), torch.tensor(x[None], requires_grad=True)
     ys = model(xs)
-    dy = rng.normal(size=tuple(ys.shape))
-    ys.backward(torch.from_numpy(dy))
-    pairs = [(network.forward(x), ys)]
-    gradient = dy
-    for layer in reversed(network.layers):
-        gradient = layer.backward(gradient)[0]
-    pairs.append((gradient, xs.grad))
-    for (layer, name, parameter), theirs in zip(network.parameters(), model.parameters(), strict=True):
-        transposed = isinstance(layer, Linear) and name == "w"
-        pairs.append((parameter.grad, theirs.grad.T if transposed else theirs.grad))
+    dy = rng.normal(size=tuple(ys.shape[1:]))
+    ys.backward(torch.from_numpy(dy[None]))
+    tape, first, last = network.run(x, dy=dy), network.layers[0].name, network.layers[-1].name
+    pairs = [(tape[f"{last}.y"], ys[0]), (tape[f"{first}.dx"], xs.grad[0])]
+    for key, theirs in zip(network.parameters, model.parameters(), strict=True):
+        layer, _, name = key.partition(".")
+        transposed = isinstance(network.layer(layer), Linear) and name == "w"
+        pairs.append((tape[f"{layer}.d{name}"], theirs.grad.T if transposed else theirs.grad))
     return max(relative(ours, theirs.detach().numpy()) for ours, theirs in pairs)
 
 

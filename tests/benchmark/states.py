@@ -8,7 +8,7 @@ from time import perf_counter
 
 import numpy as np
 
-from cnnviz.engine.layer import Array, Call, Layer, Shape
+from cnnviz.engine.layer import Call, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
@@ -25,6 +25,7 @@ from cnnviz.engine.optim import SGD, Adam, Optimiser
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state
 from tests.benchmark.timing import duration
+from tests.cases import arrays_of
 from tests.trace.listings import LARGE_CALLS
 
 MOST = 1e-3  # seconds, in the median over random steps
@@ -68,15 +69,9 @@ def calls() -> Iterator[Call]:
 
 
 def _calls_of(layer: Layer, shape: Shape, rng: np.random.Generator) -> Iterator[Call]:
-    layer.initialise(rng)
-    x: Array = rng.normal(size=shape)
-    arrays = {"x": x, "y": layer.forward(x[None])[0]}
-    arrays |= {name: parameter.value for name, parameter in layer.parameters.items()}
-    arrays |= {name: values[0] for name, values in layer.extras.items()}
+    x, dy = rng.normal(size=shape), rng.normal(size=layer.output_shape(shape))
+    arrays = arrays_of(layer, layer.initial_parameters(rng), x, dy)
     yield layer.forward_call(arrays)
-    arrays["dy"] = rng.normal(size=arrays["y"].shape)
-    arrays["dx"] = layer.backward(arrays["dy"][None])[0][0]
-    arrays |= {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
     yield from layer.backward_calls(arrays)
     yield from (call for call in layer.scattered_calls(arrays) if call.view == "scattered")
 

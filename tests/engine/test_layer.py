@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from cnnviz.engine.layer import Parameter, require_finite, require_maps, shape_text
+from cnnviz.engine.layer import require_finite, require_maps, shape_text
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.trace.operation import Operation
-from tests.cases import assert_same, each_call, each_layer
+from tests.cases import assert_same, backward, each_call, each_layer
 
 STEP = 1e-6
 
@@ -21,17 +21,18 @@ def test_listing_run_as_plain_python_gives_the_vectorised_result(call):
 
 @each_layer
 def test_batch_is_its_samples_one_by_one(case):
-    layer, (x, dy) = case.layer(), case.batch(5)
-    y, dx = layer.forward(x), layer.backward(dy)[0]
-    grads = {name: parameter.grad for name, parameter in layer.parameters.items()}
-    sums = {name: np.zeros_like(grad) for name, grad in grads.items()}
+    layer, parameters, (x, dy) = case.layer(), case.parameters(), case.batch(5)
+    y, gradients = layer.forward(x, **parameters), backward(layer, dy, x, **parameters)
+    sums = {f"d{name}": np.zeros_like(values) for name, values in parameters.items()}
     for k in range(5):
-        assert_same(y[k], layer.forward(x[k : k + 1])[0])
-        assert_same(dx[k], layer.backward(dy[k : k + 1])[0][0])
-        for name, parameter in layer.parameters.items():
-            sums[name] += parameter.grad
-    for name, grad in grads.items():
-        assert_same(grad, sums[name])
+        part = slice(k, k + 1)
+        assert_same(y[k], layer.forward(x[part], **parameters)[0])
+        alone = backward(layer, dy[part], x[part], **parameters)
+        assert_same(gradients["dx"][k], alone["dx"][0])
+        for name in sums:
+            sums[name] += alone[name]
+    for name, total in sums.items():
+        assert_same(gradients[name], total)
 
 
 def slopes(energy, numbers):
@@ -52,14 +53,14 @@ def slopes(energy, numbers):
 
 @each_layer
 def test_gradients_are_the_slopes(case):
-    layer, (x, dy) = case.layer(), case.batch(2)
+    layer, parameters, (x, dy) = case.layer(), case.parameters(), case.batch(2)
 
     def energy():
-        return float((layer.forward(x) * dy).sum())
+        return float((layer.forward(x, **parameters) * dy).sum())
 
-    layer.forward(x)
-    gradients = [(x, layer.backward(dy)[0])]
-    gradients += [(parameter.value, parameter.grad) for parameter in layer.parameters.values()]
+    made, values = backward(layer, dy, x, **parameters), {"x": x, **parameters}
+    assert made.keys() == {f"d{name}" for name in values}
+    gradients = [(numbers, made[f"d{name}"]) for name, numbers in values.items()]
     kinks = 0
     for numbers, gradient in gradients:
         measured, bent = slopes(energy, numbers)
@@ -70,54 +71,44 @@ def test_gradients_are_the_slopes(case):
 
 @each_layer
 def test_gradients_of_parameters_need_no_dx(case):
-    layer, (x, dy) = case.layer(), case.batch(3)
-    layer.forward(x)
-    layer.backward(dy)
-    whole = {name: parameter.grad for name, parameter in layer.parameters.items()}
-    layer.backward(dy, needs_dx=False)
-    for name, parameter in layer.parameters.items():
-        np.testing.assert_array_equal(parameter.grad, whole[name])
+    layer, parameters, (x, dy) = case.layer(), case.parameters(), case.batch(3)
+    whole, part = (backward(layer, dy, x, needs_dx, **parameters) for needs_dx in (True, False))
+    for name in parameters:
+        np.testing.assert_array_equal(part[f"d{name}"], whole[f"d{name}"])
 
 
 @each_layer
 def test_nothing_given_or_returned_is_overwritten(case):
-    layer, (x, dy) = case.layer(), case.batch(3)
-    given = x.copy(), dy.copy()
-    y, dx = layer.forward(x), layer.backward(dy)[0]
-    returned = y.copy(), dx.copy()
-    layer.forward(-x)
-    layer.backward(2 * dy)
-    np.testing.assert_array_equal((x, dy)[0], given[0])
-    np.testing.assert_array_equal((x, dy)[1], given[1])
-    np.testing.assert_array_equal(y, returned[0])
-    np.testing.assert_array_equal(dx, returned[1])
+    layer, parameters, (x, dy) = case.layer(), case.parameters(), case.batch(3)
+    given = {"x": x, "dy": dy, **parameters}
+    returned = {"y": layer.forward(x, **parameters), **backward(layer, dy, x, **parameters)}
+    before = {name: values.copy() for name, values in (given | returned).items()}
+    backward(layer, 2 * dy, -x, **parameters)
+    for name, values in (given | returned).items():
+        np.testing.assert_array_equal(values, before[name])
+
+
+@each_layer
+def test_a_pass_leaves_nothing_in_the_layer(case):
+    """Which a network, its copies and several threads share."""
+    layer, (x, dy) = case.layer(), case.batch(2)
+    before = dict(vars(layer))
+    backward(layer, dy, x, **case.parameters())
+    assert vars(layer) == before
 
 
 @each_layer
 def test_float32_stays_float32(case):
     layer, (x, dy) = case.layer(), case.batch(2, np.float32)
-    layer.parameters = {
-        name: Parameter(parameter.value.astype(np.float32)) for name, parameter in layer.parameters.items()
-    }
-    assert layer.forward(x).dtype == np.float32
-    assert layer.backward(dy)[0].dtype == np.float32
-    assert all(parameter.grad.dtype == np.float32 for parameter in layer.parameters.values())
-
-
-@each_layer
-def test_changing_precision_midway_leaves_no_trace(case):
-    layer, (x, dy) = case.layer(), case.batch(2)
-    layer.forward(x.astype(np.float32))
-    y, dx = layer.forward(x), layer.backward(dy)[0]
-    fresh = case.layer()
-    np.testing.assert_array_equal(y, fresh.forward(x))
-    np.testing.assert_array_equal(dx, fresh.backward(dy)[0])
+    parameters = {name: values.astype(np.float32) for name, values in case.parameters().items()}
+    made = {"y": layer.forward(x, **parameters), **backward(layer, dy, x, **parameters)}
+    assert {values.dtype for values in made.values()} == {np.dtype(np.float32)}
 
 
 @each_layer
 def test_output_shape_is_that_of_the_output(case):
     layer, shape = case.make()
-    assert layer.forward(np.zeros((2, *shape))).shape == (2, *layer.output_shape(shape))
+    assert layer.forward(np.zeros((2, *shape)), **case.parameters()).shape == (2, *layer.output_shape(shape))
 
 
 @each_layer

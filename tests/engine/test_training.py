@@ -51,7 +51,7 @@ def finish(run, until=None):
 
 
 def parameters(network):
-    return {f"{layer.name}.{name}": p.value for layer, name, p in network.parameters()}
+    return network.parameters
 
 
 OPTIMISERS = [SGD(0.05), SGD(0.05, momentum=0.9), Adam(0.01)]
@@ -260,7 +260,7 @@ def test_one_that_sees_other_images_is_another(index):
 
 def test_a_loss_of_certain_and_wrong_scores_is_no_divergence():
     made = Network([("fc", Linear(2, 2)), ("softmax", Softmax())], (2,), CrossEntropy(), SGD(1e-3))
-    made.layers[0].parameters["w"].value = np.diag([1000.0, 1000.0])
+    made.parameters["fc.w"] = np.diag([1000.0, 1000.0])
     run = Run(made, lambda _: (np.array([0.0, 1.0]), np.array([1.0, 0.0])), np.array([0]), np.array([0]), 5)
     finish(run)
     assert run.fault == ""

@@ -256,7 +256,7 @@ def test_images_without_labels(write, content, tmp_path):
 
 def test_weights(write, content, tmp_path):
     lesson = load_lesson(write(content))
-    weights = {f"{layer.name}.{name}": p.value for layer, name, p in lesson.network.parameters()}
+    weights = lesson.network.parameters
     del content["seed"]
     content["weights"] = "w.npz"
     path = write(content)

@@ -149,12 +149,13 @@ def test_depth():
 
 def test_stride_and_padding():
     found = []
-    for layer in lesson("stride-padding").network.layers:
+    network = lesson("stride-padding").network
+    for layer in network.layers:
         x, y = (tape("stride-padding")[f"{layer.name}.{name}"] for name in "xy")
         W, F, P, S = x.shape[2], layer.kernel[1], layer.padding, layer.stride
         assert y.shape == (1, *[(W - F + 2 * P) // S + 1] * 2)
         around = np.pad(x[0], P)
-        assert (y[0] == correlated(around, layer.parameters["w"].value[0, 0])[::S, ::S]).all()
+        assert (y[0] == correlated(around, network.parameters[f"{layer.name}.w"][0, 0])[::S, ::S]).all()
         found.append((W, F, P, S, (W - F + 2 * P) / S + 1))
 
     assert found == [(7, 3, 0, 1, 5), (5, 3, 1, 1, 5), (5, 3, 1, 2, 3), (3, 2, 0, 2, 1.5)]

@@ -261,8 +261,8 @@ def test_a_line_is_learnt_from_three_points_again_and_again(write):
     for _ in lesson.run.work():
         pass
     assert (lesson.run.fault, lesson.run.accuracies) == ("", {})
-    assert there.network.layers[0].parameters["w"].value[0, 0] == pytest.approx(2, abs=1e-6)
-    assert there.network.layers[0].parameters["b"].value[0] == pytest.approx(1, abs=1e-6)
+    assert there.network.parameters["fc.w"][0, 0] == pytest.approx(2, abs=1e-6)
+    assert there.network.parameters["fc.b"][0] == pytest.approx(1, abs=1e-6)
     assert there.choose(2).tape["loss.t"].tolist() == [5]
     assert [lesson.samples.label(k) for k in range(3)] == ["(0)", "(1)", "(2)"]
 
@@ -303,6 +303,6 @@ def test_parameters_that_are_fixed_stay_through_a_training(write):
     content = {**POINTS, "optimiser": {"kind": "adam", "lr": 0.1, "fixed": ["fc.b"]}}
     content["parameters"] = {"fc": {"w": [[0]], "b": [0.5]}}
     there = load_lesson(write(content)).at_iteration(400)
-    assert there.network.layers[0].parameters["b"].value.tolist() == [0.5]
-    assert there.network.layers[0].parameters["w"].value[0, 0] > 1
+    assert there.network.parameters["fc.b"].tolist() == [0.5]
+    assert there.network.parameters["fc.w"][0, 0] > 1
     assert there.program.operations[-1].name == "fc.w"

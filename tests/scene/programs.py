@@ -55,8 +55,7 @@ def trained(layers: Layers, shape: Shape, loss: Loss, optimiser: Optimiser, size
     t: Array = np.eye(count)[[count - 1]]
     for _ in range(2):
         network.train_step(rng.normal(size=(1, *shape)), t)
-    for _, _, parameter in network.parameters():
-        parameter.value = parameter.value * size
+    network.parameters = {key: values * size for key, values in network.parameters.items()}
     return Program(network.calls(network.run(rng.normal(size=shape) / size, t[0])))
 
 
@@ -269,8 +268,7 @@ def overflowing() -> Program:
     layers: Layers = [("conv", Conv2d(1, 2, 2)), ("flatten", Flatten()), ("fc", Linear(8, 3))]
     network = Network(layers, (1, 3, 3), HalfSquaredError(), SGD(0.1))
     network.initialise(3)
-    for _, _, parameter in network.parameters():
-        parameter.value = parameter.value * 1e160
+    network.parameters = {key: values * 1e160 for key, values in network.parameters.items()}
     x = np.array([[[1e150, -1e150, 1.0], [0.0, 1e150, 2.0], [-1.0, 0.0, 3.0]]])
     with np.errstate(all="ignore"):
         return Program(network.calls(network.run(x, np.zeros(3))))

@@ -21,7 +21,7 @@ from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
 from cnnviz.trace.program import Program
-from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, network_for
+from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, arrays_of, network_for
 from tests.scene.looking import said
 from tests.scene.programs import NAMES, fresh, telling_offsets
 from tests.scene.reckoning import Interval, NotReckonableError, equal_sides, plus, reckon, times
@@ -224,15 +224,14 @@ def awkward(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> n
 
 def layer_calls(layer: Layer, shape: Shape, scale: float, rng: np.random.Generator) -> list[Call]:
     """The listings of a layer at work on awkward numbers."""
-    for parameter in layer.parameters.values():
-        parameter.value = awkward(rng, parameter.value.shape, scale if parameter.value.ndim > 1 else 1.0)
+    parameters = {
+        name: awkward(rng, shape, scale if len(shape) > 1 else 1.0)
+        for name, shape in layer.parameter_shapes.items()
+    }
     x = awkward(rng, (1, *shape), scale if layer.kind != "softmax" else min(scale, 5.0))
     out = layer.output_shape(shape)
     dy = awkward(rng, (1, *out), 1 / scale)
-    arrays = {name: parameter.value for name, parameter in layer.parameters.items()}
-    arrays |= {"x": x[0], "y": layer.forward(x)[0], "dy": dy[0], "dx": layer.backward(dy)[0][0]}
-    arrays |= {name: values[0] for name, values in layer.extras.items()}
-    arrays |= {f"d{name}": parameter.grad for name, parameter in layer.parameters.items()}
+    arrays = arrays_of(layer, parameters, x[0], dy[0])
     calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
     if isinstance(layer, Conv2d):
         calls.append(replace(layer.scatter_call(arrays), name="scattered"))
@@ -254,8 +253,8 @@ def test_awkward_numbers_of_layers_can_be_reckoned_again(case, scale):
 def test_awkward_numbers_of_losses_and_updates_can_be_reckoned_again(loss, optimiser, scale):
     kind, target = LOSSES[loss]
     network, rng = network_for(kind(), OPTIMISERS[optimiser]()), np.random.default_rng(10)
-    for _, _, parameter in network.parameters():
-        parameter.value = awkward(rng, parameter.value.shape, min(scale, 3.0))
+    for key, shape in network.parameter_shapes.items():
+        network.parameters[key] = awkward(rng, shape, min(scale, 3.0))
     t = target(rng, 4) * (scale if loss == "half_squared_error" else 1.0)
     for _ in range(2):
         network.train_step(awkward(rng, (1, 3), min(scale, 3.0)), t[None])

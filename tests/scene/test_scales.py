@@ -218,9 +218,9 @@ def cancelling(view):
     network = Network(layers, (1, 5, 5), HalfSquaredError())
     network.initialise(1)
     rng = np.random.default_rng(17)  # a draw in which every array that is added to goes beyond its end
-    for _, name, parameter in network.parameters():
-        if name == "w":
-            parameter.value = rng.choice([-1.0, 1.0], parameter.value.shape) + rng.random() / 99
+    for key, shape in network.parameter_shapes.items():
+        if key.endswith(".w"):
+            network.parameters[key] = rng.choice([-1.0, 1.0], shape) + rng.random() / 99
     tape = network.run(1 + rng.random((1, 5, 5)) / 9, rng.normal(size=20) * 99)
     return Program(network.calls(tape, view))
 

@@ -36,8 +36,8 @@ def network(conv: float, fc: float, x: float, view: str) -> Program:
     layers = [("conv", Conv2d(1, 2, 2)), ("flatten", Flatten()), ("fc", Linear(8, 3))]
     made = Network(layers, (1, 3, 3), HalfSquaredError())
     made.initialise(3)
-    for layer, _, parameter in made.parameters():
-        parameter.value = parameter.value * {"conv2d": conv, "linear": fc}[layer.kind]
+    factors = {"conv": conv, "fc": fc}
+    made.parameters = {key: values * factors[key.split(".")[0]] for key, values in made.parameters.items()}
     image = x * np.random.default_rng(1).normal(size=(1, 3, 3))
     with np.errstate(all="ignore"):
         return Program(made.calls(made.run(image, np.zeros(3)), view))

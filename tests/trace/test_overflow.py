@@ -76,7 +76,7 @@ def test_networks_compute_what_their_listings_do_whatever_the_numbers(seed):
             check_states(calls[int(rng.integers(len(calls)))], rng, 8)
         with np.errstate(all="ignore"):
             network.train_step(x[None], t[None])
-        if not all(np.isfinite(parameter.value).all() for _, _, parameter in network.parameters()):
+        if not all(np.isfinite(values).all() for values in network.parameters.values()):
             return
 
 

@@ -347,7 +347,7 @@ def test_the_kernels_are_those_of_the_iteration_and_of_the_first(window, qtbot):
     grids = [mark.values for mark in window.training.curves.kernels.frame.marks if isinstance(mark, Cells)]
     run = window.training.trainer.run
     for t, shown_grids in ((0, grids[:2]), (40, grids[2:])):
-        w = run.network_at(t).layers[0].parameters["w"].value
+        w = run.network_at(t).parameters["conv1.w"]
         assert np.array_equal(np.array(shown_grids), w[:, 0])
 
 

@@ -18,7 +18,6 @@ class AvgPool2d(Pool2d):
 
     def forward(self, x: Array) -> Array:
         """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
-        self._in_shape = x.shape
         cells = self._all_cells(x, self.output_shape(x.shape[1:]))
         y = cells[0].copy()
         with np.errstate(all="ignore"):
@@ -27,11 +26,11 @@ class AvgPool2d(Pool2d):
             y /= len(cells)
         return y
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
+    def backward(self, dy: Array, x: Array, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂x: each output's gradient divided among the cells of its window."""
-        dx = np.zeros(self._in_shape, dy.dtype)
+        dx = np.zeros(x.shape, dy.dtype)
         _share(dy, self._all_cells(dx, dy.shape))
-        return (dx,)
+        return {"dx": dx}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""

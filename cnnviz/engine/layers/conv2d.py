@@ -6,11 +6,11 @@ Source of the formulas: Dumoulin and Visin, "A guide to convolution arithmetic f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from math import prod, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from cnnviz.engine.layer import (
     STATEMENT,
@@ -71,8 +71,6 @@ class Conv2d(Layer):
             raise CnnvizError(
                 tr("{layer}: padding is {value}; it must be 0 or more.", layer=self.name, value=padding)
             )
-        self._padded: Array = np.zeros(0)
-        self._columns: Array = np.zeros(0)
 
     @property
     def parameter_shapes(self) -> Mapping[str, Shape]:
@@ -103,11 +101,10 @@ class Conv2d(Layer):
             + (statements + 5 * kernel) * STATEMENT,
         )
 
-    def initialise(self, rng: np.random.Generator) -> None:
-        """Draw the kernels as He et al. (2015) propose for ReLU, and set the biases to 0."""
-        w, b = self.parameters["w"], self.parameters["b"]
-        w.value = rng.normal(0, sqrt(2 / w.value[0].size), w.value.shape).astype(w.value.dtype)
-        b.value = np.zeros_like(b.value)
+    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+        """Draw the kernels as He et al. (2015) propose for ReLU; the biases are 0."""
+        shapes = self.parameter_shapes
+        return {"w": rng.normal(0, sqrt(2 / prod(shapes["w"][1:])), shapes["w"]), "b": np.zeros(shapes["b"])}
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (C_out, H_out, W_out)."""
@@ -145,35 +142,35 @@ class Conv2d(Layer):
             (width - kernel_w + 2 * padding) // self.stride + 1,
         )
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, w: Array, b: Array) -> Array:
         """Convolve a batch (N, C_in, H, W) to (N, C_out, H_out, W_out)."""
-        self._padded = self._padding_of(x).place(x)
-        w, b = (self.parameters[name].value for name in "wb")
-        return self._slide(w, self._padded, self.stride, self.output_shape(x.shape[1:]), b[:, None])
+        maps = self._padding_of(x).place(x)
+        (height, width), (kernel_h, kernel_w) = maps.shape[2:], self.kernel
+        out = (height - kernel_h) // self.stride + 1, (width - kernel_w) // self.stride + 1
+        return self._slide(w, maps, self.stride, out, b[:, None])
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
-        """Return ∂E/∂x, and set ∂E/∂w (the output gradient slid over the input) and ∂E/∂b."""
-        w, b = self.parameters["w"], self.parameters["b"]
-        dw = np.zeros((w.value[0].size, self.out_channels), w.value.dtype)
-        db = np.zeros_like(b.value)
-        for samples, rows, columns in self._blocks(self._padded, self.stride, dy.shape[2:]):
+    def backward(self, dy: Array, x: Array, *, w: Array, needs_dx: bool = True, **_: Any) -> dict[str, Array]:
+        """Return ∂E/∂b, ∂E/∂w (the output gradient slid over the input) and ∂E/∂x."""
+        dw = np.zeros((w[0].size, self.out_channels), w.dtype)
+        db = np.zeros(self.out_channels, w.dtype)
+        maps = self._padding_of(x).place(x)
+        for samples, rows, columns in self._blocks(maps, self.stride, dy.shape[2:]):
             part = dy[samples, :, rows].swapaxes(0, 1).reshape(self.out_channels, -1)
             dw = product(columns, part.T, dw)
             db = added(part, db)
-        w.grad, b.grad = np.ascontiguousarray(dw.T).reshape(w.value.shape), db
-        if not needs_dx:
-            return (dy[:0],)
-        # The kernels, turned by 180°, slide over the gradients with zeros put in.
-        turned = w.value[:, :, ::-1, ::-1].swapaxes(0, 1)
-        height, width = (size - 2 * self.padding for size in self._padded.shape[2:])
-        shape = self.in_channels, height, width
-        return (self._slide(turned, self._spreading_of(dy, shape).place(dy), 1, shape),)
+        gradients = {"db": db, "dw": np.ascontiguousarray(dw.T).reshape(w.shape)}
+        if needs_dx:
+            # The kernels, turned by 180°, slide over the gradients with zeros put in.
+            turned = w[:, :, ::-1, ::-1].swapaxes(0, 1)
+            spread = self._spreading_of(dy, x.shape[1:]).place(dy)
+            gradients["dx"] = self._slide(turned, spread, 1, x.shape[2:])
+        return gradients
 
     def _slide(self, w: Array, maps: Array, stride: int, out: Shape, b: Array | None = None) -> Array:
-        """Return b + Σ w[o, c, u, v] · maps[n, c, i·stride + u, j·stride + v], of shape (N, *out)."""
-        y = np.empty((len(maps), *out), np.result_type(maps, w))
+        """Return b + Σ w[o, c, u, v] · maps[n, c, i·stride + u, j·stride + v], of shape (N, C_out, *out)."""
+        y = np.empty((len(maps), len(w), *out), np.result_type(maps, w))
         kernels = w.reshape(len(w), -1)
-        for samples, rows, columns in self._blocks(maps, stride, out[1:]):
+        for samples, rows, columns in self._blocks(maps, stride, out):
             part = y[samples, :, rows].swapaxes(0, 1)  # (C_out, n, rows, W_out)
             part[...] = product(kernels, columns, b).reshape(part.shape)
         return y
@@ -184,24 +181,21 @@ class Conv2d(Layer):
         Each window is one column of a matrix (C · K_h · K_w, windows), so that one matrix product does the
         sums of all. A block's matrix stays in the cache while it is used, and the next one overwrites it.
         """
-        (height, width), itemsize = out, maps.itemsize
+        maps = np.ascontiguousarray(maps)
+        (height, width), count = out, len(maps)
         n, c, h, w = maps.strides
-        windows = as_strided(
-            maps,
-            (maps.shape[1], *self.kernel, len(maps), height, width),
-            (c, h, w, n, h * stride, w * stride),
-            writeable=False,
-        )
+        shape = (maps.shape[1], *self.kernel, count, height, width)
+        # As as_strided, which takes as long as the product of a small layer.
+        windows = np.ndarray(shape, maps.dtype, maps, 0, (c, h, w, n, h * stride, w * stride))
         depth = maps.shape[1] * self.kernel[0] * self.kernel[1]
-        most = _rows_of(depth, width, itemsize)
-        samples = max(1, min(most // height, len(maps)))
+        most = _rows_of(depth, width, maps.itemsize)
+        samples = max(1, min(most // height, count))
         rows = _even(height, most)
-        if self._columns.size < depth * samples * rows * width or self._columns.dtype != maps.dtype:
-            self._columns = np.empty(depth * samples * rows * width, maps.dtype)
-        for k in range(0, len(maps), samples):
+        room = np.empty(depth * samples * rows * width, maps.dtype)
+        for k in range(0, count, samples):
             for i in range(0, height, rows):
                 block = windows[:, :, :, k : k + samples, i : i + rows]
-                columns = self._columns[: block.size].reshape(block.shape)
+                columns = room[: block.size].reshape(block.shape)
                 np.copyto(columns, block)
                 yield slice(k, k + samples), slice(i, i + rows), columns.reshape(depth, -1)
 
@@ -256,8 +250,7 @@ class Conv2d(Layer):
 
     def _padding_of(self, x: Array) -> Placement:
         """Return how the input lies in the padded one."""
-        (height, width), padding = x.shape[-2:], self.padding
-        return Placement((height, width), (height + 2 * padding, width + 2 * padding), (padding, padding))
+        return _padding(*x.shape[-2:], self.padding)
 
     def _spreading_of(self, dy: Array, shape: Shape) -> Placement:
         """Return how ∂E/∂y is spread, so that ∂E/∂x of an input of a shape can be gathered from it.
@@ -265,13 +258,7 @@ class Conv2d(Layer):
         S − 1 zeros stand between its values and enough around them: a kernel slid over the result, turned
         by 180°, meets each value exactly where the kernel going forward met the input.
         """
-        (kernel_h, kernel_w), (height, width), stride = self.kernel, dy.shape[-2:], self.stride
-        return Placement(
-            (height, width),
-            (shape[1] + kernel_h - 1, shape[2] + kernel_w - 1),
-            (kernel_h - 1 - self.padding, kernel_w - 1 - self.padding),
-            (stride, stride),
-        )
+        return _spreading(dy.shape[-2:], shape[1:], self.kernel, self.stride, self.padding)
 
     def scatter_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the other view of ∂E/∂x: each output gradient times the kernel, added where it was read.
@@ -312,6 +299,25 @@ class Conv2d(Layer):
         return self.call(
             "dx", conv2d_dx_scatter, given, scatter(given), scatter, on_the_way, placed, "scattered"
         )
+
+
+# Placements are the same for all passes of a shape; what is worked out about one is kept with it.
+@lru_cache(maxsize=256)
+def _padding(height: int, width: int, padding: int) -> Placement:
+    return Placement((height, width), (height + 2 * padding, width + 2 * padding), (padding, padding))
+
+
+@lru_cache(maxsize=256)
+def _spreading(
+    own: tuple[int, int], size: tuple[int, int], kernel: tuple[int, int], stride: int, padding: int
+) -> Placement:
+    (height, width), (kernel_h, kernel_w) = size, kernel
+    return Placement(
+        own,
+        (height + kernel_h - 1, width + kernel_w - 1),
+        (kernel_h - 1 - padding, kernel_w - 1 - padding),
+        (stride, stride),
+    )
 
 
 def _rows_of(depth: int, width: int, itemsize: int = 8) -> int:

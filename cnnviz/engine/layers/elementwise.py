@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,11 +24,6 @@ class Elementwise(Layer):
     listings: ClassVar[tuple[Listing, Listing]]
     column_listings: ClassVar[tuple[Listing, Listing]]
     backward_reads: ClassVar[str] = "x"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._x: Array = np.zeros(0)
-        self._y: Array = np.zeros(0)
 
     @abstractmethod
     def function(self, x: Array) -> Array:
@@ -58,15 +53,13 @@ class Elementwise(Layer):
 
     def forward(self, x: Array) -> Array:
         """Apply f to every number of a batch."""
-        self._x = x
         with np.errstate(all="ignore"):
-            self._y = self.function(x)
-        return self._y
+            return self.function(x)
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
-        """Return ∂E/∂x of every number of the last batch."""
+    def backward(self, dy: Array, x: Array, *, y: Array, **_: Any) -> dict[str, Array]:
+        """Return ∂E/∂x of every number of a batch."""
         with np.errstate(all="ignore"):
-            return (self.gradient(dy, self._x, self._y),)
+            return {"dx": self.gradient(dy, x, y)}
 
     def _sizes(self, x: Array) -> dict[str, int]:
         return dict(zip(("C", "H", "W") if x.ndim == 3 else ("N",), x.shape, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import Any
 
 from cnnviz.engine.layer import Array, Call, Layer, Shape, require_maps
 
@@ -13,22 +14,17 @@ class Flatten(Layer):
 
     kind = "flatten"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._in_shape: Shape = ()
-
     def output_shape(self, shape: Shape) -> Shape:
         """Return (C · H · W,)."""
         return (prod(require_maps(self.name, shape)),)
 
     def forward(self, x: Array) -> Array:
         """Reshape a batch (N, C, H, W) to (N, C · H · W)."""
-        self._in_shape = x.shape[1:]
         return x.reshape(len(x), -1)
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
+    def backward(self, dy: Array, x: Array, **_: Any) -> dict[str, Array]:
         """Reshape ∂E/∂y back to maps."""
-        return (dy.reshape(len(dy), *self._in_shape),)
+        return {"dx": dy.reshape(x.shape)}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -60,9 +61,9 @@ class Add(Joining):
         """Add up the inputs, from the first to the last."""
         return sum_of(xs)
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
+    def backward(self, dy: Array, *xs: Array, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂y for each input."""
-        return (dy,) * len(self.input_names)
+        return {f"d{name}": dy for name in self.input_names}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
@@ -85,10 +86,6 @@ class Concat(Joining):
 
     kind = "concat"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._lengths: tuple[int, ...] = ()
-
     def output_shape(self, *shapes: Shape) -> Shape:
         """Return the inputs' shape, with as many maps as all of them have together."""
         for shape in shapes:
@@ -102,33 +99,36 @@ class Concat(Joining):
                         shapes=tr(" and ").join(map(shape_text, shapes)),
                     )
                 )
-        self._lengths = tuple(shape[0] for shape in shapes)
-        return (sum(self._lengths), *shapes[0][1:])
+        return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
     def forward(self, *xs: Array) -> Array:
         """Put the inputs behind one another."""
         return np.concatenate(xs, axis=1)
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
+    def backward(self, dy: Array, *xs: Array, **_: Any) -> dict[str, Array]:
         """Return each input's part of ∂E/∂y."""
-        return tuple(np.split(dy, np.cumsum(self._lengths)[:-1], axis=1))
+        parts = np.split(dy, np.cumsum([x.shape[1] for x in xs])[:-1], axis=1)
+        return {f"d{name}": part for name, part in zip(self.input_names, parts, strict=True)}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
         y, parts = arrays["y"], {name: arrays[name] for name in self.input_names}
-        return self.call("y", _put_behind(len(parts), y.ndim), {**parts, **self._part_sizes(y)}, {"y": y})
+        return self.call(
+            "y", _put_behind(len(parts), y.ndim), {**parts, **self._part_sizes(arrays)}, {"y": y}
+        )
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listing that cuts the gradient into the inputs' parts."""
         dy = arrays["dy"]
         writes = {f"d{name}": arrays[f"d{name}"] for name in self.input_names}
-        given: dict[str, Value] = {"dy": dy, **self._part_sizes(dy)}
+        given: dict[str, Value] = {"dy": dy, **self._part_sizes(arrays)}
         return [self.call("dx", _cut(len(writes), dy.ndim), given, writes)]
 
-    def _part_sizes(self, y: Array) -> dict[str, int]:
-        first = _SIZES[y.ndim][0]
-        own = dict(zip(numbered(f"{first}_", len(self._lengths)), self._lengths, strict=True))
-        return own | dict(zip(_SIZES[y.ndim][1:], y.shape[1:], strict=True))
+    def _part_sizes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
+        shapes = [arrays[name].shape for name in self.input_names]
+        first, *others = _SIZES[len(shapes[0])]
+        own = zip(numbered(f"{first}_", len(shapes)), (shape[0] for shape in shapes), strict=True)
+        return dict(own) | dict(zip(others, shapes[0][1:], strict=True))
 
 
 def numbered(letter: str, count: int) -> tuple[str, ...]:

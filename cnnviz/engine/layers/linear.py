@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,6 @@ class Linear(Layer):
         positive(self.name, "in_features", in_features)
         positive(self.name, "neurons", neurons)
         self.in_features, self.neurons = in_features, neurons
-        self._x: Array = np.zeros(0)
 
     @property
     def parameter_shapes(self) -> Mapping[str, Shape]:
@@ -41,11 +41,10 @@ class Linear(Layer):
         both = self.in_features + self.neurons
         return Cost(3 * both, 3 * self.in_features * self.neurons + both * STATEMENT)
 
-    def initialise(self, rng: np.random.Generator) -> None:
-        """Draw the weights as He et al. (2015) propose, and set the biases to 0."""
-        w, b = self.parameters["w"], self.parameters["b"]
-        w.value = rng.normal(0, sqrt(2 / self.in_features), w.value.shape).astype(w.value.dtype)
-        b.value = np.zeros_like(b.value)
+    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+        """Draw the weights as He et al. (2015) propose; the biases are 0."""
+        shapes = self.parameter_shapes
+        return {"w": rng.normal(0, sqrt(2 / self.in_features), shapes["w"]), "b": np.zeros(shapes["b"])}
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (neurons,)."""
@@ -63,18 +62,14 @@ class Linear(Layer):
             )
         return (self.neurons,)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, w: Array, b: Array) -> Array:
         """Compute Z of a batch (N, inputs) to (N, neurons)."""
-        self._x = x
-        return product(x, self.parameters["w"].value, self.parameters["b"].value)
+        return product(x, w, b)
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
-        """Return ∂E/∂x = W ∂E/∂y, and set ∂E/∂W = x ⊗ ∂E/∂y and ∂E/∂b = ∂E/∂y."""
-        self.parameters["w"].grad = product(self._x.T, dy)
-        self.parameters["b"].grad = added(dy.T)
-        if not needs_dx:
-            return (dy[:0],)
-        return (product(dy, self.parameters["w"].value.T),)
+    def backward(self, dy: Array, x: Array, *, w: Array, needs_dx: bool = True, **_: Any) -> dict[str, Array]:
+        """Return ∂E/∂b = ∂E/∂y, ∂E/∂W = x ⊗ ∂E/∂y and ∂E/∂x = W ∂E/∂y."""
+        gradients = {"db": added(dy.T), "dw": product(x.T, dy)}
+        return gradients | {"dx": product(dy, w.T)} if needs_dx else gradients
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call, Value, extremes_of_sums
 from cnnviz.engine.layers.pooling import Pool2d
-from cnnviz.engine.product import where
+from cnnviz.engine.product import masked
 
 
 class MaxPool2d(Pool2d):
@@ -23,11 +23,7 @@ class MaxPool2d(Pool2d):
     """
 
     kind = "max_pool2d"
-
-    def __init__(self, kernel: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
-        super().__init__(kernel, stride)
-        self._x: Array = np.zeros(0)
-        self._y: Array = np.zeros(0)
+    auxiliary_names = ("switch",)
 
     def forward(self, x: Array) -> Array:
         """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
@@ -35,25 +31,23 @@ class MaxPool2d(Pool2d):
         y = np.fmax(cells[0], x.dtype.type(-inf))
         for cell in cells[1:]:
             np.fmax(y, cell, out=y)
-        self._x, self._y = x, y
         return y
 
-    @property
-    def extras(self) -> dict[str, NDArray[Any]]:
-        """The number of each window's winner: how many cells come before the first that is the largest."""
-        cells = self._all_cells(self._x, self._y.shape)
-        switch = np.zeros(self._y.shape, np.int16 if len(cells) <= 2**15 else np.int64)
-        before = self._y > -inf  # nothing is larger than that, and the first cell stays the winner
+    def auxiliary(self, x: Array, *, y: Array, **_: Any) -> dict[str, NDArray[Any]]:
+        """Return the number of each window's winner: how many cells come before the first that is largest."""
+        cells = self._all_cells(x, y.shape)
+        switch = np.zeros(y.shape, np.int16 if len(cells) <= 2**15 else np.int64)
+        before = y > -inf  # nothing is larger than that, and the first cell stays the winner
         for cell in cells[:-1]:
-            before &= cell != self._y
+            before &= cell != y
             switch += before
         return {"switch": switch}
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
+    def backward(self, dy: Array, x: Array, *, switch: NDArray[Any], **_: Any) -> dict[str, Array]:
         """Return ∂E/∂x: each output's gradient at its window's winner, added where windows overlap."""
-        dx = np.zeros(self._x.shape, dy.dtype)
-        _route(dy, self.extras["switch"], self._all_cells(dx, dy.shape))
-        return (dx,)
+        dx = np.zeros(x.shape, dy.dtype)
+        _route(dy, switch, self._all_cells(dx, dy.shape))
+        return {"dx": dx}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing, which writes the maxima and the switches."""
@@ -87,7 +81,7 @@ def _route(dy: Array, switch: NDArray[Any], cells: list[Array]) -> None:
     """Add each gradient to the cell that its switch names; in the order of the listing, as in an average."""
     with np.errstate(all="ignore"):
         for k, cell in reversed(list(enumerate(cells))):
-            cell += where(switch == k, dy)
+            cell += masked(switch == k, dy)
 
 
 # The listings, set as they are shown.

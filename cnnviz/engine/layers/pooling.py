@@ -26,7 +26,6 @@ class Pool2d(Layer):
         self.stride = self.kernel if stride is None else pair(stride)
         positive(self.name, "kernel", *self.kernel)
         positive(self.name, "stride", *self.stride)
-        self._in_shape: Shape = ()
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (C, ⌊(H − K_h) / S_h⌋ + 1, ⌊(W − K_w) / S_w⌋ + 1)."""

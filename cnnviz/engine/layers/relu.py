@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.layers.elementwise import Elementwise
-from cnnviz.engine.product import where
+from cnnviz.engine.product import masked
 
 # The listings, set as they are shown.
 # fmt: off
@@ -50,4 +50,4 @@ class ReLU(Elementwise):
 
     def gradient(self, dy: Array, x: Array, y: Array) -> Array:
         """Return ∂E/∂y where x > 0, else 0: what is ∞ there, too."""
-        return where(x > 0, dy)
+        return masked(x > 0, dy)

@@ -21,11 +21,7 @@ class Softmax(Layer):
     """
 
     kind = "softmax"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._e: Array = np.zeros(0)
-        self._y: Array = np.zeros(0)
+    auxiliary_names = ("e",)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the input's own length."""
@@ -34,19 +30,18 @@ class Softmax(Layer):
     def forward(self, x: Array) -> Array:
         """Turn a batch of scores (N, classes) into probabilities."""
         with np.errstate(all="ignore"):
-            self._e = np.exp(x - _largest(x)[:, None])
-            self._y = self._e / added(self._e)[:, None]
-        return self._y
+            e = _exponentials(x)
+            return e / added(e)[:, None]
 
-    @property
-    def extras(self) -> dict[str, NDArray[Any]]:
-        """The exponentials, not yet divided by their sum."""
-        return {"e": self._e}
+    def auxiliary(self, x: Array, **_: Any) -> dict[str, NDArray[Any]]:
+        """Return the exponentials, not yet divided by their sum."""
+        with np.errstate(all="ignore"):
+            return {"e": _exponentials(x)}
 
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
+    def backward(self, dy: Array, *_: Array, y: Array, **__: Any) -> dict[str, Array]:
         """Return ∂E/∂x; every score moves every probability."""
         with np.errstate(all="ignore"):
-            return (np.asarray(self._y * (dy - added(dy * self._y)[:, None])),)
+            return {"dx": np.asarray(y * (dy - added(dy * y)[:, None]))}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing, which writes the exponentials and the probabilities."""
@@ -57,6 +52,11 @@ class Softmax(Layer):
         """Return the backward listing."""
         y, dy = arrays["y"], arrays["dy"]
         return [self.call("dx", softmax_dx, {"y": y, "dy": dy, "N": len(y)}, {"dx": arrays["dx"]})]
+
+
+def _exponentials(x: Array) -> Array:
+    """Return eˣ of each row, with its largest number taken off first."""
+    return np.asarray(np.exp(x - _largest(x)[:, None]))
 
 
 def _largest(x: Array) -> Array:

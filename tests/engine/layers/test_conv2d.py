@@ -3,21 +3,21 @@ import pytest
 
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.errors import CnnvizError, ShapeError
-from tests.cases import CORNERS, LayerCase, assert_same
+from tests.cases import CORNERS, LayerCase, assert_same, backward
 
 
 def test_textbook_convolution_does_not_flip_the_kernel():
     # Goodfellow, Bengio and Courville, fig. 9.1: the first output is aw + bx + ey + fz.
-    layer = Conv2d(1, 1, 2)
-    layer.parameters["w"].value[0, 0] = [[1, 10], [100, 1000]]
-    y = layer.forward(np.arange(12.0).reshape(1, 1, 3, 4))
+    w = np.array([[[[1.0, 10], [100, 1000]]]])
+    y = Conv2d(1, 1, 2).forward(np.arange(12.0).reshape(1, 1, 3, 4), w, np.zeros(1))
     assert y.tolist() == [[[[5410, 6521, 7632], [9854, 10965, 12076]]]]
 
 
 def test_bias_belongs_to_the_kernel():
-    layer = Conv2d(1, 2, 1)
-    layer.parameters["b"].value[:] = [3, -4]
-    assert layer.forward(np.zeros((1, 1, 1, 2))).tolist() == [[[[3, 3]], [[-4, -4]]]]
+    layer, b = Conv2d(1, 2, 1), np.array([3.0, -4])
+    assert layer.forward(np.zeros((1, 1, 1, 2)), np.zeros((2, 1, 1, 1)), b).tolist() == [
+        [[[3, 3]], [[-4, -4]]]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -69,26 +69,27 @@ def test_sizes_that_make_no_sense_are_refused(sizes, word):
 def test_batch_of_many_megabytes_is_its_halves(kernel, stride):
     rng = np.random.default_rng(0)
     layer = Conv2d(3, 5, kernel, stride, padding=1)
-    layer.initialise(rng)
+    parameters = layer.initial_parameters(rng)
     x = rng.normal(size=(24, 3, 40, 40))
-    y = layer.forward(x)
+    y = layer.forward(x, **parameters)
     dy = rng.normal(size=y.shape)
-    dx, dw, db = layer.backward(dy)[0], layer.parameters["w"].grad, layer.parameters["b"].grad
-    dw_of_halves, db_of_halves = np.zeros_like(dw), np.zeros_like(db)
+    whole = backward(layer, dy, x, **parameters)
+    sums = {name: np.zeros_like(whole[name]) for name in ("dw", "db")}
     for half in (slice(0, 11), slice(11, 24)):
-        assert_same(layer.forward(x[half]), y[half])
-        assert_same(layer.backward(dy[half])[0], dx[half])
-        dw_of_halves += layer.parameters["w"].grad
-        db_of_halves += layer.parameters["b"].grad
-    assert_same(dw_of_halves, dw)
-    assert_same(db_of_halves, db)
+        assert_same(layer.forward(x[half], **parameters), y[half])
+        part = backward(layer, dy[half], x[half], **parameters)
+        assert_same(part["dx"], whole["dx"][half])
+        for name in sums:
+            sums[name] += part[name]
+    for name, total in sums.items():
+        assert_same(total, whole[name])
 
 
 def test_input_need_not_lie_in_one_piece():
     layer = Conv2d(2, 2, 2)
-    layer.initialise(np.random.default_rng(0))
-    x = np.random.default_rng(1).normal(size=(3, 5, 4, 2))
-    assert_same(layer.forward(x.transpose(0, 3, 1, 2)), layer.forward(x.transpose(0, 3, 1, 2).copy()))
+    parameters = layer.initial_parameters(np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=(3, 5, 4, 2)).transpose(0, 3, 1, 2)
+    assert_same(layer.forward(x, **parameters), layer.forward(x.copy(), **parameters))
 
 
 @pytest.mark.parametrize("label", [label for label in CORNERS if label.startswith("conv2d")])
@@ -125,9 +126,8 @@ def test_placements_tell_the_padding_and_the_zeros_between_gradients():
 
 
 def test_initialise_draws_kernels_as_he_et_al_propose():
-    layer = Conv2d(8, 500, 3)
-    layer.initialise(np.random.default_rng(0))
-    w = layer.parameters["w"].value
+    parameters = Conv2d(8, 500, 3).initial_parameters(np.random.default_rng(0))
+    w = parameters["w"]
     assert w.std() == pytest.approx(np.sqrt(2 / 72), rel=0.02)
     assert abs(w.mean()) < 0.003
-    assert not layer.parameters["b"].value.any()
+    assert not parameters["b"].any()

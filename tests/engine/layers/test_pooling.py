@@ -4,6 +4,7 @@ import pytest
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.errors import CnnvizError, ShapeError
+from tests.cases import backward
 
 X = np.array([[[[1.0, 2, 5, 3], [4, 0, 1, 1], [7, 7, 0, -1], [7, 7, -2, -3]]]])
 
@@ -18,16 +19,15 @@ def test_average_pool_keeps_the_mean():
 
 def test_tie_goes_to_the_first_in_row_order():
     layer = MaxPool2d(2)
-    layer.forward(X)
-    dx = layer.backward(np.ones((1, 1, 2, 2)))[0]
-    assert layer.extras["switch"][0, 0].tolist() == [[2, 0], [0, 0]]
+    dx = backward(layer, np.ones((1, 1, 2, 2)), X)["dx"]
+    assert layer.auxiliary(X, y=layer.forward(X))["switch"][0, 0].tolist() == [[2, 0], [0, 0]]
     assert dx[0, 0].tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
 
 
 def test_winner_of_two_windows_gets_both_gradients():
     layer = MaxPool2d((1, 2), 1)
-    layer.forward(np.array([[[[0.0, 9, 1]]]]))
-    assert layer.backward(np.array([[[[2.0, 3]]]]))[0].tolist() == [[[[0, 5, 0]]]]
+    x, dy = np.array([[[[0.0, 9, 1]]]]), np.array([[[[2.0, 3]]]])
+    assert backward(layer, dy, x)["dx"].tolist() == [[[[0, 5, 0]]]]
 
 
 def test_oblong_windows_lie_side_by_side_in_both_directions():
@@ -41,7 +41,7 @@ def test_strides_differ_by_direction():
     """What PyTorch's give with kernel_size=2, stride=(2, 1)."""
     layer = MaxPool2d(2, (2, 1))
     assert layer.forward(X).tolist() == [[[[4, 5, 5], [7, 7, 0]]]]
-    dx = layer.backward(np.array([[[[1.0, 2, 3], [4, 5, 6]]]]))[0]
+    dx = backward(layer, np.array([[[[1.0, 2, 3], [4, 5, 6]]]]), X)["dx"]
     assert dx[0, 0].tolist() == [[0, 0, 5, 0], [1, 0, 0, 0], [4, 5, 6, 0], [0, 0, 0, 0]]
     assert AvgPool2d(2, (2, 1)).forward(X).tolist() == [[[[1.75, 2, 2.5], [7, 3, -1.5]]]]
 
@@ -80,5 +80,4 @@ def test_windows_of_more_cells_than_a_small_integer_counts():
     layer = MaxPool2d((1, 2**15 + 1))
     x = np.zeros((1, 1, 1, 2**15 + 1))
     x[..., -1] = 1
-    layer.forward(x)
-    assert layer.extras["switch"].item() == 2**15
+    assert layer.auxiliary(x, y=layer.forward(x))["switch"].item() == 2**15
