@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
+from cnnviz.ui.pane import FramePane
 from cnnviz.ui.player import Player
 
 
@@ -275,6 +276,8 @@ def belongs_to(widget: QObject, event: QKeyEvent) -> bool:
         return plain and key in (*_ARROWS, Qt.Key.Key_Home, Qt.Key.Key_End)
     if isinstance(widget, QAbstractButton):
         return plain and key in (*_ARROWS, Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+    if isinstance(widget, FramePane):
+        return plain and key in widget.own_keys
     return isinstance(widget, QAbstractItemView) and plain and key not in _PAGES
 
 

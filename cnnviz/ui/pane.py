@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnviz.render.painter import paint
-from cnnviz.render.tools import painting
-from cnnviz.scene.marks import Box, Frame, Mark, Rect
+from cnnviz.render.tools import painting, rectangle
+from cnnviz.scene.marks import Box, Cells, Frame, Group, Mark, Rect
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.ui.player import Player
 
 _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+
+
+def fitting(width: float, height: float, made_for: tuple[int, int]) -> float:
+    """Return the unit at which a pane's picture fits its size."""
+    return max(0.4, min(width / made_for[0], height / made_for[1]))
 
 
 class FramePane(QWidget):
@@ -29,9 +34,12 @@ class FramePane(QWidget):
     ----------
     painted : Signal()
         The last move is on the screen.
+    own_keys : frozenset[Qt.Key]
+        The keys that it uses itself while it has the focus, where they are pressed alone.
     """
 
     painted = Signal()
+    own_keys: frozenset[Qt.Key] = frozenset()
 
     def __init__(self, player: Player, name: str) -> None:
         super().__init__()
@@ -96,7 +104,7 @@ class FramePane(QWidget):
         if self._ring:
             marks.append(Rect(Box(1, 1, frame.width - 2, frame.height - 2), stroke="accent", width=2))
         with painting(self) as painter:
-            paint(painter, self.on_the_way(frame), self.theme)
+            paint(painter, _within(self.on_the_way(frame), event.region().boundingRect()), self.theme)
             if marks:
                 paint(painter, Frame(frame.width, frame.height, tuple(marks)), self.theme)
         self.painted.emit()
@@ -124,3 +132,15 @@ class FramePane(QWidget):
     def clickable(self, x: float, y: float) -> bool:
         """Return whether a click at a point leads somewhere."""
         return self.frame.spot_at(x, y) is not None
+
+
+def _within(frame: Frame, seen: QRect) -> Frame:
+    """Return a frame without the groups and grids that are outside what is painted."""
+    if seen.width() >= frame.width and seen.height() >= frame.height:
+        return frame
+    marks = (
+        mark
+        for mark in frame.marks
+        if not isinstance(mark, Group | Cells) or seen.intersects(rectangle(mark.box).toAlignedRect())
+    )
+    return Frame(frame.width, frame.height, tuple(marks))

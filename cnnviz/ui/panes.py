@@ -1,4 +1,4 @@
-"""The four panes: network, stage, listing, timeline. All read the player's moment; none knows another."""
+"""Stage, listing, timeline; as the network, they all read the player's moment, and none knows another."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from cnnviz.trace.cursor import Breakpoint, Stop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_stop
-from cnnviz.ui.pane import FramePane
+from cnnviz.ui.pane import FramePane, fitting
 from cnnviz.ui.player import Player
 
-NETWORK, STAGE, DEBUGGER, TIMELINE = (330, 600), (1140, 878), (450, 680), (1920, 146)
+STAGE, DEBUGGER, TIMELINE = (1140, 878), (450, 680), (1920, 146)
 """The sizes that the panes are made for, at unit 1."""
 
 _GLIDE = 150
@@ -42,47 +42,6 @@ _REST = 220
 
 STRIP = 52
 """The height of what stands for the timeline in the lecture view, at unit 1."""
-
-
-def fitting(width: float, height: float, made_for: tuple[int, int]) -> float:
-    """Return the unit at which a pane's picture fits its size."""
-    return max(0.4, min(width / made_for[0], height / made_for[1]))
-
-
-class NetworkPane(FramePane):
-    """The layers with their maps and gradients; a click goes to where one is computed."""
-
-    def __init__(self, player: Player) -> None:
-        super().__init__(player, tr("Network: click a layer to go to where it is computed"))
-        self.setMinimumWidth(150)
-
-    def unit(self, width: float, height: float) -> float:
-        """Fit both ways; zooming is making it wider."""
-        return fitting(width, height, NETWORK)
-
-    def compose(self, box: Box, unit: float) -> list[Mark]:
-        """Draw the network."""
-        return panels.network(self.player.moment, box, unit)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the last cell of what was clicked."""
-        spot = self.frame.spot_at(event.position().x(), event.position().y())
-        if spot and event.button() == Qt.MouseButton.LeftButton:
-            self.player.pause()
-            self.player.go_to(computed_at(self.player.cursor.program, spot.name, spot.kind == "gradient"))
-
-
-def computed_at(program: Program, layer: str, gradient: bool) -> int:
-    """Return the step that completes a layer's output, or the gradient of it."""
-    shown = panels.arrays_of(program, layer)
-    source = shown.gradient if gradient else shown.values
-    if source is None:
-        return 0
-    operation, array, name = source
-    if operation is None:
-        return 0
-    last = operation.step_writing(name, ()) if array.ndim == 0 else next_stop(operation, -1, Level.LAYER)
-    return program.start(operation.name) + (last or 0)
 
 
 class StagePane(FramePane):

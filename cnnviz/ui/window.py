@@ -38,13 +38,12 @@ from cnnviz.ui.folding import with_room
 from cnnviz.ui.keys import Gate
 from cnnviz.ui.look import palette, style_sheet, thumbnail
 from cnnviz.ui.menus import connect, fill_menu_bar, make_actions, moves
+from cnnviz.ui.network_pane import NETWORK, NetworkPane
 from cnnviz.ui.panes import (
     DEBUGGER,
-    NETWORK,
     STRIP,
     TIMELINE,
     DebuggerPane,
-    NetworkPane,
     StagePane,
     TimelinePane,
 )

@@ -10,7 +10,7 @@ from cnnviz.lesson.expressions import Expressions
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Rect, Spot
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.panes import computed_at
+from cnnviz.ui.network_pane import computed_at
 from cnnviz.ui.settings import Settings
 
 

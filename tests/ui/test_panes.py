@@ -15,7 +15,7 @@ from cnnviz.scene.marks import Cells, Formula, Label, Path, Spot, flat
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.timeline_bar import timeline_edges
 from cnnviz.trace.odd import first_odd
-from cnnviz.ui.panes import computed_at
+from cnnviz.ui.network_pane import computed_at
 from tests.scene.programs import overflowing
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton

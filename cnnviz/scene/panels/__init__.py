@@ -3,6 +3,7 @@
 from cnnviz.scene.panels.formula import headline, part_said
 from cnnviz.scene.panels.listing import debugger, variable_said
 from cnnviz.scene.panels.network_arrays import arrays_of
+from cnnviz.scene.panels.network_said import row_said
 from cnnviz.scene.panels.network_strip import network, network_outline, network_window
 from cnnviz.scene.panels.timeline_bar import timeline, timeline_at, timeline_bar, timeline_step, where
 
@@ -14,6 +15,7 @@ __all__ = [
     "network_outline",
     "network_window",
     "part_said",
+    "row_said",
     "timeline",
     "timeline_at",
     "timeline_bar",

@@ -117,6 +117,12 @@ def arrays_of(program: Program, name: str) -> Arrays:
     return Arrays(values, gradient, _parts(program, gradient))
 
 
+def is_loss(program: Program, name: str) -> bool:
+    """Return whether a row is a loss: one number."""
+    made = _result_of(program, name)
+    return made is not None and made[0].phase == "loss"
+
+
 def _result_of(program: Program, name: str) -> tuple[Operation, str] | None:
     """Return the operation that a layer goes forward with, or that computes a loss, and its result."""
     return program.producer(f"{name}.y") or _results(program).get(name)

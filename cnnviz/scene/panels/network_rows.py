@@ -179,7 +179,7 @@ def _by_name(names: Sequence[str]) -> list[Block]:
     return [
         Block(prefix, rows[0], rows[-1], prefix=f"{prefix}_")
         for prefix, rows in found.items()
-        if 1 < len(rows) == rows[-1] - rows[0] + 1
+        if 1 < len(rows) == rows[-1] - rows[0] + 1 and prefix not in names
     ]
 
 

@@ -448,7 +448,7 @@ def _shape(program: Program, item: Item) -> str:
     if item.kind == "folded":
         return tr("{count} layers", count=item.last - item.first + 1)
     values = arrays_shown(program, item).values
-    if values is None or (values[0] is not None and values[0].phase == "loss"):
+    if values is None or arrays.is_loss(program, item.name):
         return tr("one number")
     if values[1].ndim == 0:
         return arrays.assigned(values)

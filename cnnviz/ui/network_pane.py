@@ -1,0 +1,315 @@
+"""The pane that shows the network: scrolled, its blocks folded, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from html import escape
+
+from PySide6.QtCore import QEvent, QRect, Qt
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleEvent,
+    QFocusEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QRegion,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QToolTip
+
+from cnnviz.scene import panels
+from cnnviz.scene.marks import Box, Frame, Mark, Rect, Spot
+from cnnviz.scene.panels.network_rows import Folds, Item, Rows
+from cnnviz.scene.panels.network_strip import Window
+from cnnviz.text import tr
+from cnnviz.trace.program import Program
+from cnnviz.trace.stops import Level, next_stop
+from cnnviz.ui.pane import FramePane, fitting
+from cnnviz.ui.player import Player
+
+NETWORK = (330, 600)
+"""The size that the pane is made for, at unit 1."""
+
+_NOTCH = 120  # what a wheel says when it is turned by one notch
+_ROWS_A_NOTCH = 3
+
+
+class NetworkPane(FramePane):
+    """The layers with their maps and gradients; a click goes to where one is computed.
+
+    The wheel scrolls; ↑ and ↓ go from row to row, ← and → fold and unfold a block, Enter goes to where the
+    values are computed, Shift+Enter to where the gradient is.
+
+    Attributes
+    ----------
+    folds : Folds
+        The blocks that were folded or unfolded by hand.
+    """
+
+    own_keys = frozenset(
+        (
+            Qt.Key.Key_Up,
+            Qt.Key.Key_Down,
+            Qt.Key.Key_Left,
+            Qt.Key.Key_Right,
+            Qt.Key.Key_Home,
+            Qt.Key.Key_End,
+            Qt.Key.Key_Return,
+            Qt.Key.Key_Enter,
+            Qt.Key.Key_Space,
+        )
+    )
+
+    def __init__(self, player: Player) -> None:
+        super().__init__(player, tr("Network: click a layer to go to where it is computed"))
+        self.setMinimumWidth(150)
+        self.folds: Folds = ()
+        self._top: int | None = None
+        self._turned = 0.0
+        self._chosen = ""  # the row that the keyboard is at
+        self._names = panels.network_outline(player.cursor.program).names
+        self._rows: Rows | None = None
+        self._at_work = -1
+        self._colours = self.theme
+
+    def unit(self, width: float, height: float) -> float:
+        """Fit both ways; zooming is making it wider."""
+        return fitting(width, height, NETWORK)
+
+    def compose(self, box: Box, unit: float) -> list[Mark]:
+        """Draw the network, with the row at work in sight."""
+        self._follow(box, unit)
+        return panels.network(self.player.moment, box, unit, self.folds, self._top)
+
+    # ----------------------------------------------------------------------------------------------- in sight
+
+    @property
+    def rows(self) -> Window:
+        """The rows, and which of them are in sight."""
+        width, height = self.width(), self.height()
+        box, unit = Box(0, 0, width, height), self.unit(width, height)
+        return panels.network_window(self.player.moment, box, unit, self.folds, self._top)
+
+    def scroll_by(self, rows: int) -> None:
+        """Move the rows by so many up; as far as there are any."""
+        before = self.rows
+        self._top = max(0, min(before.top + rows, len(before.rows.items) - before.seen))
+        self._keep_shown()
+
+    def _follow(self, box: Box, unit: float) -> None:
+        """Bring the row at work into sight when it is another one; what need not move stays where it is."""
+        moment = self.player.moment
+        names = panels.network_outline(moment.program).names
+        if names != self._names:
+            self._names, self.folds, self._top, self._chosen = names, (), None, ""
+        window = panels.network_window(moment, box, unit, self.folds, self._top)
+        if self._top is None or self._rows is None:
+            self._top = window.top
+        elif window.rows is not self._rows:
+            self._top = self._same_place(window)
+        elif window.at_work != self._at_work:
+            self._top = _nearest(window, window.at_work)
+        self._rows, self._at_work = window.rows, window.at_work
+
+    def _same_place(self, window: Window) -> int:
+        """Return the first row in sight after blocks were folded or unfolded: the one at work stays."""
+        before = self._rows
+        assert before is not None and self._top is not None
+        if window.at_work < 0:
+            return window.top
+        first = window.rows.items[window.at_work].first
+        place = before.item_of[first] - self._top
+        place = max(0, min(place, window.seen - 1))
+        return max(0, min(window.at_work - place, len(window.rows.items) - window.seen))
+
+    # -------------------------------------------------------------------------------------- what is repainted
+
+    def refresh(self) -> None:
+        """Repaint what is another picture than before: within an operation, what it writes in its row."""
+        before, painted = self._frame, self._colours
+        self._colours = self.theme
+        if before is None or painted is not self.theme or not self.isVisible():
+            super().refresh()
+            return
+        self._frame, region = None, QRegion(self.rect())
+        with suppress(Exception):  # what cannot be composed is told when it is painted
+            region = _changed(before, self.frame)
+        self.update(region)
+
+    # ---------------------------------------------------------------------------------------------- the mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go to the last cell of what was clicked; fold or unfold a block, or scroll."""
+        spot = self.frame.spot_at(event.position().x(), event.position().y())
+        if spot is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if spot.kind == "fold":
+            self.fold(spot.name)
+        elif spot.kind == "scroll":
+            self.scroll_by(spot.line)
+        else:
+            self._go(spot.name, spot.kind == "gradient")
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scroll by three rows a notch; a part of a notch is kept."""
+        self._turned -= event.angleDelta().y() / _NOTCH * _ROWS_A_NOTCH
+        rows = int(self._turned)
+        self._turned -= rows
+        if rows:
+            self.scroll_by(rows)
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        """Say what a row is when the pointer rests on it."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            lines = self.said_at(event.pos().x(), event.pos().y())
+            QToolTip.showText(event.globalPos(), "<br>".join(map(escape, lines)))
+            return True
+        return super().event(event)
+
+    def said_at(self, x: float, y: float) -> tuple[str, ...]:
+        """Return what is said of the row at a point; nothing where none is."""
+        spot = self.frame.spot_at(x, y)
+        item = self._item(spot.name) if spot and spot.kind != "scroll" else None
+        return panels.row_said(self.player.moment, item) if item else ()
+
+    # ------------------------------------------------------------------------------------------- the keyboard
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Choose a row, fold or unfold a block, or go to where the row is computed."""
+        key = event.key()
+        by = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Home: -(10**9), Qt.Key.Key_End: 10**9}
+        item = self.chosen
+        if key in by:
+            self._choose(self._number_chosen() + by[Qt.Key(key)])
+        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            self._fold_chosen(item, key == Qt.Key.Key_Left)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            if item.kind == "open" or (item.kind == "folded" and key == Qt.Key.Key_Space):
+                self.fold(item.name)
+            else:
+                shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+                self._go(panels.network_outline(self.player.cursor.program).names[item.last], shifted)
+        else:
+            super().keyPressEvent(event)
+
+    @property
+    def chosen(self) -> Item:
+        """The row that the keyboard is at."""
+        return self.rows.rows.items[self._number_chosen()]
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Say which row the keyboard is at."""
+        super().focusInEvent(event)
+        self._tell()
+
+    def over(self, frame: Frame) -> list[Mark]:
+        """Outline the row that the keyboard is at."""
+        if not self._ring:
+            return []
+        name = self.chosen.name
+        boxes = [mark.box for mark in frame.marks if isinstance(mark, Spot) and _is_of(mark, name)]
+        return [Rect(max(boxes, key=lambda box: box.w).inset(1.5), stroke="accent", width=2)] if boxes else []
+
+    def _number_chosen(self) -> int:
+        """Return the number of the row that the keyboard is at: at first, the one at work."""
+        window = self.rows
+        numbers = [k for k, item in enumerate(window.rows.items) if item.name == self._chosen]
+        return numbers[0] if numbers else max(0, window.at_work)
+
+    def _choose(self, number: int) -> None:
+        window = self.rows
+        number = max(0, min(number, len(window.rows.items) - 1))
+        self._chosen = window.rows.items[number].name
+        self._ring = True
+        self._top = _nearest(window, number)
+        self._keep_shown()
+        self._tell()
+
+    def _fold_chosen(self, item: Item, fold: bool) -> None:
+        """Fold the block that the keyboard is at or in, or unfold it."""
+        if item.kind == ("open" if fold else "folded"):
+            self.fold(item.name)
+        elif fold and item.depth:
+            whole = panels.network_outline(self.player.cursor.program)
+            around = [
+                whole.blocks[k].name for k in whole.around(item.first) if whole.blocks[k].depth < item.depth
+            ]
+            self._chosen = around[0]
+            self.fold(around[0])
+
+    # ------------------------------------------------------------------------------------------- what is done
+
+    def fold(self, name: str) -> None:
+        """Fold a block, or unfold it."""
+        item = self._item(name)
+        if item is None:
+            return
+        others = tuple(one for one in self.folds if one[0] != name)
+        self.folds = (*others, (name, item.kind == "open"))
+        self._keep_shown()
+        self._tell()
+
+    def _go(self, name: str, gradient: bool) -> None:
+        self.player.pause()
+        self.player.go_to(computed_at(self.player.cursor.program, name, gradient))
+
+    def _item(self, name: str) -> Item | None:
+        """Return the row of a layer or of a block; of what is folded, the block's."""
+        rows, whole = self.rows.rows, panels.network_outline(self.player.cursor.program)
+        if name in whole.number:
+            return rows.items[rows.item_of[whole.number[name]]]
+        return next((item for item in rows.items if item.name == name), None)
+
+    def _keep_shown(self) -> None:
+        """Show what was scrolled or folded, where nothing else has moved."""
+        self._frame = None
+        self.update()
+
+    def _tell(self) -> None:
+        """Let a screen reader say what the keyboard is at."""
+        said = "; ".join(panels.row_said(self.player.moment, self.chosen))
+        self.setAccessibleDescription(said)
+        if QAccessible.isActive():
+            QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
+
+
+def _nearest(window: Window, row: int) -> int:
+    """Return which row is the first in sight where another one comes into sight, moving as little as it can.
+
+    Of what is above and below it, one more row is in sight.
+    """
+    if row < 0:
+        return window.top
+    rim = 1 if window.seen > 2 else 0
+    top = min(max(window.top, row + rim + 1 - window.seen), row - rim)
+    return max(0, min(top, len(window.rows.items) - window.seen))
+
+
+def _is_of(spot: Spot, name: str) -> bool:
+    return spot.name == name and spot.kind in ("layer", "fold")
+
+
+def _changed(before: Frame, after: Frame) -> QRegion:
+    """Return where two frames differ: their marks are the same objects where they are the same."""
+    old, new = ({id(mark): mark for mark in frame.marks} for frame in (before, after))
+    region = QRegion()
+    for mark in (*(old[k] for k in old.keys() - new.keys()), *(new[k] for k in new.keys() - old.keys())):
+        if not isinstance(mark, Spot):
+            box = mark.box.whole()  # type: ignore[union-attr]
+            region |= QRect(int(box.x) - 1, int(box.y) - 1, int(box.w) + 2, int(box.h) + 2)
+    return region
+
+
+def computed_at(program: Program, layer: str, gradient: bool) -> int:
+    """Return the step that completes a layer's output, or the gradient of it."""
+    shown = panels.arrays_of(program, layer)
+    source = shown.gradient if gradient else shown.values
+    if source is None:
+        return 0
+    operation, array, name = source
+    if operation is None:
+        return 0
+    last = operation.step_writing(name, ()) if array.ndim == 0 else next_stop(operation, -1, Level.LAYER)
+    return program.start(operation.name) + (last or 0)
