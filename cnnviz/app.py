@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cnnviz import cli
-from cnnviz.files import safe_name
 from cnnviz.text import tr
 
 # Of small arrays, several threads make a product slower, and on busy cores a hundred times slower. To be said
@@ -38,7 +37,12 @@ class NoDisplayError(Exception):
     """No window can be opened here."""
 
 
-def open_window(lesson: str | None, painted: Callable[[], None] | None = None, said: str = "") -> int:
+def open_window(
+    lesson: str | None,
+    painted: Callable[[], None] | None = None,
+    said: str = "",
+    changes: Sequence[str] = (),
+) -> int:
     """Open the window on a lesson, or where it was left if none is named; return when it is closed.
 
     Parameters
@@ -49,6 +53,8 @@ def open_window(lesson: str | None, painted: Callable[[], None] | None = None, s
         Called once, when the window has been painted for the first time.
     said : str
         What is said in the window at first, if anything.
+    changes : Sequence[str]
+        What is to be other than in the lesson's file.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def open_window(lesson: str | None, painted: Callable[[], None] | None = None, s
             gc.enable()
             raise NoDisplayError
         launch.application_of_cnnviz()
-    return launch.open_window(lesson, painted, said)
+    return launch.open_window(lesson, painted, said, changes)
 
 
 def _import_qt() -> None:
@@ -80,22 +86,21 @@ def _import_qt() -> None:
     builtins.__import__ = getattr(builtins, "__orig_import__", builtins.__import__)
 
 
-def _show(lesson: str | None, said: str) -> int:
+def _show(lesson: str | None, changes: Sequence[str], said: str) -> int:
     try:
-        return open_window(lesson, said=said)
+        return open_window(lesson, said=said, changes=changes)
     except NoDisplayError:
-        return _export_instead(lesson)
+        return _export_instead(lesson, changes)
 
 
-def _export_instead(lesson: str | None) -> int:
+def _export_instead(lesson: str | None, changes: Sequence[str]) -> int:
     """Do the main job without a window: write the lesson's frames."""
     from cnnviz.cli.export import export_frames
     from cnnviz.cli.output import complain
     from cnnviz.lesson.lesson import DEFAULT, load_lesson
 
-    source = lesson or DEFAULT
-    loaded = load_lesson(source)
-    folder = Path("cnnviz-frames", safe_name(loaded.name))
+    loaded = load_lesson(lesson or DEFAULT, changes=changes)
+    folder = Path("cnnviz-frames", loaded.file_name)
     complain(
         tr(
             "There is no display on which a window could be opened ({variables}): the frames of {lesson} are "
@@ -105,7 +110,7 @@ def _export_instead(lesson: str | None) -> int:
             folder=folder,
         )
     )
-    return export_frames(loaded, source, folder)
+    return export_frames(loaded, folder)
 
 
 def _said_of_display() -> str:

@@ -312,7 +312,7 @@ from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
 
 application = launch.application_of_cnnviz()
-window = Window(load_lesson("training"), "training", Settings(Path("settings.json")))
+window = Window(load_lesson("training"), Settings(Path("settings.json")))
 window.move(0, 0)
 window.resize(1200, 700)
 window.show()

@@ -25,7 +25,7 @@ from cnnviz.cli.parser import Parser, window_parser
 from cnnviz.errors import CnnvizError, out_of_memory
 from cnnviz.text import tr
 
-OpenWindow = Callable[[str | None, str], int]
+OpenWindow = Callable[[str | None, Sequence[str], str], int]
 
 # What the commands need beyond the standard library is imported in them: `cnnviz --help` needs none of it.
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
@@ -45,8 +45,8 @@ def run(argv: Sequence[str] | None, open_window: OpenWindow) -> int:
     argv : Sequence[str] or None
         The words after the program's name; those of this process where it is None.
     open_window : Callable
-        Opens the window on a lesson, or where it was left if none is named, and returns the exit status;
-        what it is given besides is said in the window.
+        Opens the window on a lesson, or where it was left if none is named, with changes, and returns the
+        exit status; what it is given last is said in the window.
 
     Returns
     -------
@@ -113,11 +113,14 @@ def _open(words: Sequence[str], open_window: OpenWindow, heard: bool) -> int:
     """Open the window; where no complaint would be heard, the window says what is wrong with the words."""
     try:
         _refuse_misspelt_command(words)
-        return open_window(window_parser().parse_args(words).lesson, "")
+        arguments = window_parser().parse_args(words)
+        if arguments.changes and arguments.lesson is None:
+            raise CnnvizError(tr("--set changes a lesson, and none is named; name it before."))
+        return open_window(arguments.lesson, arguments.changes, "")
     except CnnvizError as error:
         if heard:
             raise
-        return open_window(None, str(error))
+        return open_window(None, (), str(error))
 
 
 def _refuse_misspelt_command(words: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("cnnviz dump digits -o digits.npz", "every array"),
         ("cnnviz dump digits -o digits.npz --image 7", "of another image"),
         ("cnnviz dump training -o t.npz --iteration 500", "of an iteration of a training"),
+        ("cnnviz dump digits -o digits.npz --set label=4", "as if it were a 4"),
         ("cnnviz dump digits -o digits.npz --at 1234", "and what Python holds at step 1234"),
         ("cnnviz dump digits -o digits.npz --at 'conv1[2,3,4]'", "or where that cell is written"),
     )
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from cnnviz.lesson.place import step_at
 
-    lesson = load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
+    lesson = load(arguments)
     arrays = dict(lesson.tape)
     if arguments.at is not None:
         index = step_at(lesson.program, arguments.at)

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("cnnviz export digits -o frames --size 3840x2160 --image 7", "large, of another image"),
         ("cnnviz export training -o frames --iteration 500", "of an iteration of a training"),
         ("cnnviz export convolution -o frames --every cell --letters", "with names in place of numbers"),
+        ("cnnviz export digits -o frames --set 'conv1.w[0,0,1,1]=0.5'", "with another weight"),
         ("cnnviz export backward-conv -o frames --every stop", "of what the lesson speaks of"),
     )
     lesson_arguments(parser)
@@ -89,15 +90,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     width, height = arguments.size
     look = Look(width, height, arguments.theme, arguments.letters, arguments.scale)
-    lesson = load(arguments.lesson, arguments.image, arguments.input_gradient, arguments.iteration)
-    return export_frames(
-        lesson, arguments.lesson, arguments.output, arguments.every, look, arguments.first, arguments.last
-    )
+    lesson = load(arguments)
+    return export_frames(lesson, arguments.output, arguments.every, look, arguments.first, arguments.last)
 
 
 def export_frames(
     lesson: Lesson,
-    source: str,
     folder: Path,
     every: str = "map",
     look: Look | None = None,
@@ -110,8 +108,6 @@ def export_frames(
 
     Parameters
     ----------
-    source : str
-        What the lesson was loaded by; other processes load it again.
     first, last : str, optional
         Steps, as `cnnviz.lesson.place.step_at` takes them.
 
@@ -129,7 +125,7 @@ def export_frames(
     program = lesson.program
     begin = 0 if first is None else step_at(program, first)
     end = len(program) - 1 if last is None else step_at(program, last)
-    order = order_of(lesson, source, folder, Level(every), begin, end, look or Look())
+    order = order_of(lesson, folder, Level(every), begin, end, look or Look())
     steps = order.steps(lesson)
     frames = export(order.subject, folder, steps, order.look, order.settings(lesson))
     before = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 from cnnviz.cli.output import progress
@@ -12,22 +13,30 @@ if TYPE_CHECKING:
     from cnnviz.lesson.lesson import Lesson
 
 
-def load(source: str, image: int | None, input_gradient: str | None, iteration: int | None) -> Lesson:
+def load(arguments: argparse.Namespace) -> Lesson:
     """Load a lesson as the arguments that all commands share say.
 
     Raises
     ------
     CnnvizError
-        If there is no such lesson, image, iteration or view.
+        If there is no such lesson, image, iteration or view, or a change does not fit.
     """
-    from cnnviz.lesson.lesson import load_lesson
+    from msgspec.structs import replace
 
-    lesson = load_lesson(source, image)
-    if iteration is not None:
-        if lesson.run is not None and iteration < lesson.run.iterations:
-            _train(lesson.run, iteration)
-        lesson = lesson.at_iteration(iteration, image)
-    return lesson.in_view(input_gradient) if input_gradient else lesson
+    from cnnviz.lesson.changes import read_changes
+    from cnnviz.lesson.description import describe
+    from cnnviz.lesson.lesson import lesson_of
+    from cnnviz.lesson.subject import Choice
+
+    changes, description = read_changes(arguments.changes), describe(arguments.lesson)
+    asked = Choice(arguments.image, arguments.iteration, arguments.input_gradient or "")
+    if asked.iteration is None:
+        return lesson_of(description, changes, asked)
+    whole = description.subject.choice(asked)
+    lesson = lesson_of(description, changes, replace(whole, iteration=0, input_gradient=asked.input_gradient))
+    if lesson.run is not None:
+        _train(lesson.run, asked.iteration)
+    return lesson.at(replace(whole, input_gradient=""))
 
 
 def _train(run: Run, iteration: int) -> None:

@@ -27,7 +27,7 @@ def window_parser() -> argparse.ArgumentParser:
     """Return the parser of a command line without a command, whose help names them all."""
     parser = Parser(
         prog="cnnviz",
-        usage="cnnviz [LESSON | FILE]\n       cnnviz {lessons,info,dump,export} …",
+        usage="cnnviz [LESSON | FILE] [--set CHANGE …]\n       cnnviz {lessons,info,dump,export} …",
         description=cnnviz.__doc__,
         epilog=examples(
             ("cnnviz", "open the window"),
@@ -43,6 +43,7 @@ def window_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "lesson", nargs="?", metavar="LESSON | FILE", help="a built-in lesson, or a lesson file"
     )
+    change_argument(parser)
     parser.add_argument("--version", action="version", version=f"cnnviz {__version__}")
     return parser
 
@@ -75,6 +76,20 @@ def lesson_arguments(parser: argparse.ArgumentParser) -> None:
         type=_number,
         metavar="N",
         help="which iteration of its training, from 0; it is trained up to there first (default: 0)",
+    )
+    change_argument(parser)
+
+
+def change_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that says what is other than in the lesson's file."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="CHANGE",
+        help="have something of it other than its file says, any number of times: conv1.w[0,0,1,1]=0.5, "
+        "conv1.stride=2, input[0,2,3]=1, label=4, optimiser.lr=0.1",
     )
 
 

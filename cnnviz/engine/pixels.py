@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from cnnviz.engine.layer import Array, Call, Shape
+from cnnviz.engine.layer import Array, Call
 from cnnviz.engine.tape import Tape
 
 BRIGHTEST = 255
@@ -43,31 +43,15 @@ class Picture(Struct, frozen=True, eq=False):
 
 
 class Album(Struct, frozen=True, eq=False):
-    """Pictures that are read one after the other: it stands for the network, and for what goes into it.
+    """Pictures that are read one after the other: in one program.
 
     Attributes
     ----------
     pictures : tuple[Picture, ...]
         At least one.
-    classes, labels : tuple[str, ...], None
-        Pictures that are only read belong to no class.
     """
 
     pictures: tuple[Picture, ...]
-    classes: tuple[str, ...] = ()
-    labels: None = None
-
-    def __len__(self) -> int:
-        return 1  # there is nothing to choose: all of them are in one program
-
-    def label(self, index: int) -> str:
-        """Return nothing: there is no choice."""
-        return ""
-
-    @property
-    def input_shape(self) -> Shape:
-        """The shape of the first picture."""
-        return self.pictures[0].pixels.shape
 
     def run(self) -> Tape:
         """Read all pictures: ``rgb.image`` is (height, width, depth), ``rgb.x`` (depth, height, width)."""

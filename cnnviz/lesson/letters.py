@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
+from cnnviz.engine.layer import Layer, Shape
 from cnnviz.engine.network import Network
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.tables import LessonFile
@@ -27,9 +28,7 @@ def read_letters(path: Path, described: LessonFile, network: Network) -> dict[st
     faults: list[str] = []
     found: dict[str, tuple[str, ...]] = {}
     for layer in network.layers:
-        inputs = zip(layer.input_names, network.inputs[layer.name], strict=True)
-        shapes = {name: network.shapes[source] for name, source in inputs}
-        shapes |= {**layer.parameter_shapes, "y": network.shapes[layer.name]}
+        shapes = _shapes_of(layer, network)
         taken: dict[str, str] = {}
         for array, text in described.letters.get(layer.name, {}).items():
             place, row = f"letters.{layer.name}.{array}", tuple(text.split())
@@ -54,3 +53,18 @@ def read_letters(path: Path, described: LessonFile, network: Network) -> dict[st
     if faults:
         raise wrong(path, faults)
     return found
+
+
+def array_shapes(network: Network) -> dict[str, Shape]:
+    """Return the shape of every array whose cells may have names, keyed as in a tape."""
+    return {
+        f"{layer.name}.{array}": shape
+        for layer in network.layers
+        for array, shape in _shapes_of(layer, network).items()
+    }
+
+
+def _shapes_of(layer: Layer, network: Network) -> dict[str, Shape]:
+    inputs = zip(layer.input_names, network.inputs[layer.name], strict=True)
+    shapes = {name: network.shapes[source] for name, source in inputs}
+    return shapes | {**layer.parameter_shapes, "y": network.shapes[layer.name]}

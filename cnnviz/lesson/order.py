@@ -7,7 +7,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from cnnviz import __version__
-from cnnviz.lesson.lesson import Lesson, load_lesson
+from cnnviz.lesson.changes import Changes
+from cnnviz.lesson.description import describe
+from cnnviz.lesson.lesson import Lesson, lesson_of
+from cnnviz.lesson.subject import Choice
 from cnnviz.render.frames import Look, Subject, stops
 from cnnviz.trace.stops import Level
 
@@ -19,8 +22,10 @@ class Order(Struct, frozen=True):
     ----------
     source : str
         What the lesson is loaded by.
-    image : int
-        Which of its images.
+    changes : Changes
+        What is not as its file has it.
+    choice : Choice
+        Which of its images, iterations and views.
     folder : Path
         Where to.
     every : Level
@@ -29,31 +34,25 @@ class Order(Struct, frozen=True):
         From which step to which one.
     look : Look
         How frames are drawn.
-    input_gradient : str
-        The view of convolutions' input gradients; empty where there are none.
-    iteration : int, optional
-        Of a training.
     """
 
     source: str
-    image: int
+    changes: Changes
+    choice: Choice
     folder: Path
     every: Level
     first: int
     last: int
     look: Look
-    input_gradient: str = ""
-    iteration: int | None = None
 
     def lesson(self) -> Lesson:
-        """Load the lesson, with the image, the iteration and the view that are meant."""
-        lesson = load_lesson(self.source, self.image, self.iteration)
-        return lesson.in_view(self.input_gradient) if self.input_gradient else lesson
+        """Load the lesson, with the changes and the choice that are meant."""
+        return lesson_of(describe(self.source), self.changes, self.choice)
 
     def subject(self) -> Subject:
         """Load what is shown in the frames."""
         lesson = self.lesson()
-        return Subject(lesson.program, lesson.heading, lesson.samples.classes, lesson.stops)
+        return Subject(lesson.program, lesson.heading, lesson.subject.classes, lesson.stops)
 
     def steps(self, lesson: Lesson) -> list[int]:
         """Return the steps to be shown, as `stops` does."""
@@ -69,17 +68,13 @@ class Order(Struct, frozen=True):
             "from": str(self.first),
             "to": str(self.last),
         }
-        if self.input_gradient:
-            settings["input gradient"] = self.input_gradient
-        if self.iteration is not None:
-            settings["iteration"] = str(self.iteration)
+        if self.choice.input_gradient:
+            settings["input gradient"] = self.choice.input_gradient
+        if self.choice.iteration is not None:
+            settings["iteration"] = str(self.choice.iteration)
         return settings
 
 
-def order_of(
-    lesson: Lesson, source: str, folder: Path, every: Level, first: int, last: int, look: Look
-) -> Order:
-    """Order frames of a lesson as it is shown; `source` is what it was loaded by."""
-    iteration = lesson.iteration if lesson.run is not None else None
-    view = lesson.program.view
-    return Order(source, lesson.image, folder, every, first, last, look, view, iteration)
+def order_of(lesson: Lesson, folder: Path, every: Level, first: int, last: int, look: Look) -> Order:
+    """Order frames of a lesson as it is shown."""
+    return Order(lesson.description.source, lesson.changes, lesson.choice, folder, every, first, last, look)

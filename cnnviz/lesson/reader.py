@@ -16,9 +16,21 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
+from cnnviz.errors import CnnvizError
 from cnnviz.lesson import values
 from cnnviz.lesson.tables import AtMost, LayerPart, LessonFile, LossPart, OneOf, OptimiserPart, Part
-from cnnviz.lesson.values import DataFile, Expression, Fault, Name, Numbers, Reference, Text, hint, shown
+from cnnviz.lesson.values import (
+    DataFile,
+    Expression,
+    Fault,
+    Name,
+    Numbers,
+    Reference,
+    Text,
+    as_sentence,
+    hint,
+    shown,
+)
 from cnnviz.text import tr
 
 AT_THE_TOP = ("title", "sentence", "seed", "weights", "input_gradient")
@@ -137,6 +149,47 @@ class Reader:
         own = {column.name: taken.pop(column.name) for column in _own_columns(part)}
         arguments = {key: given for key, given in taken.items() if given is not None and key != "kind"}
         return part(kind=kind, arguments=arguments, **own)
+
+
+def read_argument(part: type[Part], kind: str, name: str, value: Any, path: str) -> Any:
+    """Return the value of one argument of a kind of layer, loss or optimiser, as its table would have it.
+
+    Raises
+    ------
+    CnnvizError
+        If the kind has no such argument, or cannot have this value.
+    """
+    own = {column.name for column in _own_columns(part)} | {"kind"}
+    columns = {column.name: column for column in _described(part, kind) if column.name not in own}
+    if name not in columns:
+        known = hint(name, list(columns)) or tr("; {kind} has none", kind=kind)
+        raise CnnvizError(as_sentence(tr("{path}: is not known", path=path) + known))
+    return read_value(value, columns[name].kind, path)
+
+
+def default_of(part: type[Part], kind: str, name: str) -> Any:
+    """Return what an argument is where a table does not say it."""
+    return next(column.default for column in _described(part, kind) if column.name == name)
+
+
+def read_value(value: Any, kind: Any, path: str) -> Any:
+    """Return a value as a kind that an annotation names.
+
+    Raises
+    ------
+    CnnvizError
+        If it is none; the sentence begins with the path.
+    """
+    reader = Reader()
+    taken = reader.read(list(value) if type(value) is tuple else value, kind, path)
+    if reader.faults:
+        raise CnnvizError(as_sentence("; ".join(reader.faults)))
+    return taken
+
+
+def kind_of(table: type[Struct], name: str) -> Any:
+    """Return what kind of value a column of a table has."""
+    return next(column.kind for column in _columns(table) if column.name == name)
 
 
 def written(key: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from msgspec.structs import replace
 
+from cnnviz.engine.layer import Call
 from cnnviz.trace.cursor import Cursor, Stop
+from cnnviz.trace.program import Program
 
 Turn = tuple[int, int]
 """Which choice of a lesson, and which iteration of its training: what is done in this order."""
@@ -50,3 +53,32 @@ def stop_after(sequence: Sequence[Stop], here: Turn, cursor: Cursor, backwards: 
         return now[number]
     away = [s for s, turn in zip(sequence, turns, strict=True) if (turn < here if backwards else turn > here)]
     return (away[-1] if backwards else away[0]) if away else None
+
+
+def stop_still_true(stop: Stop, was: Program, now: Program) -> Stop | None:
+    """Return a stop with the step that it has in a changed program; None where what it speaks of is changed.
+
+    A caption may name any number that its operation reads or writes.
+    """
+    before = was.operations[was.number_at(stop.index)]
+    for after, start in zip(now.operations, now.starts, strict=False):
+        if after.name == before.name and _computes_the_same(before.call, after.call):
+            return replace(stop, index=start + stop.index - was.start(before.name))
+    return None
+
+
+def first_difference(was: Program, now: Program, here: str) -> int | None:
+    """Return where a changed program first computes something else; None if it does in operation `here`."""
+    before = {operation.name: operation.call for operation in was.operations}
+    differing = [
+        (operation.name, start)
+        for operation, start in zip(now.operations, now.starts, strict=False)
+        if operation.name not in before or not _computes_the_same(before[operation.name], operation.call)
+    ]
+    return None if here in dict(differing) or not differing else differing[0][1]
+
+
+def _computes_the_same(one: Call, other: Call) -> bool:
+    if one.listing is not other.listing or one.given.keys() != other.given.keys():
+        return False
+    return all(np.array_equal(value, other.given[name]) for name, value in one.given.items())

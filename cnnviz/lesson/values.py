@@ -16,8 +16,8 @@ from cnnviz.files import is_reserved
 from cnnviz.lesson.bounds import MOST_AXES
 from cnnviz.text import tr
 
-RESERVED = ("at", "input", "loss")
-"""Names that no layer may have: in a file of arrays, others begin with them."""
+RESERVED = ("at", "input", "loss", "optimiser")
+"""Names that no layer may have: arrays in a file, or changes, begin with them."""
 
 _LONGEST_NAME = 40
 _LONGEST_TEXT = 500
@@ -39,14 +39,14 @@ class Fault(ValueError):  # noqa: N818 (it is what a user did, and is shown as s
         self.path = path
 
 
-def whole(value: Any, _: Any = None) -> int:
+def whole(value: Any) -> int:
     """Take a whole number."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise Fault(tr("must be a whole number, is {value}", value=shown(value)))
     return value
 
 
-def number(value: Any, _: Any = None) -> float:
+def number(value: Any) -> float:
     """Take a finite number, whole or not."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Fault(tr("must be a number, is {value}", value=shown(value)))
@@ -59,14 +59,14 @@ def number(value: Any, _: Any = None) -> float:
     return result
 
 
-def string(value: Any, _: Any = None) -> str:
+def string(value: Any) -> str:
     """Take a text."""
     if not isinstance(value, str):
         raise Fault(tr("must be a text, is {value}", value=shown(value)))
     return value
 
 
-def text(value: Any, _: Any = None) -> Text:
+def text(value: Any) -> Text:
     """Take one line to be shown."""
     line = string(value)
     if not line.strip():
@@ -80,7 +80,7 @@ def text(value: Any, _: Any = None) -> Text:
     return Text(line)
 
 
-def name(value: Any, _: Any = None) -> Name:
+def name(value: Any) -> Name:
     """Take a name for a layer."""
     word = reference(value)
     if word in RESERVED:
@@ -88,7 +88,7 @@ def name(value: Any, _: Any = None) -> Name:
     return Name(word)
 
 
-def reference(value: Any, _: Any = None) -> Reference:
+def reference(value: Any) -> Reference:
     """Take the name of a layer that there is, or of the network's input."""
     word = string(value)
     if not word.isidentifier() or len(word) > _LONGEST_NAME:
@@ -102,7 +102,7 @@ def reference(value: Any, _: Any = None) -> Reference:
     return Reference(word)
 
 
-def expression(value: Any, _: Any = None) -> Expression:
+def expression(value: Any) -> Expression:
     """Take an expression such as ``(x + y) * z``."""
     word = string(value)
     try:
@@ -112,7 +112,7 @@ def expression(value: Any, _: Any = None) -> Expression:
     return Expression(word)
 
 
-def data_file(value: Any, _: Any = None) -> DataFile:
+def data_file(value: Any) -> DataFile:
     """Take the bare name of a file in the lesson's own folder."""
     word = string(value)
     if (
@@ -129,7 +129,7 @@ def data_file(value: Any, _: Any = None) -> DataFile:
     return DataFile(word)
 
 
-def numbers(value: Any, _: Any = None) -> Numbers:
+def numbers(value: Any) -> Numbers:
     """Take nested lists of finite numbers that make an array."""
     _shape_of(value, "")
     return Numbers(np.array(value, dtype=np.float64))
@@ -202,3 +202,8 @@ def hint(word: str, known: Sequence[str]) -> str:
     if near:
         return tr("; did you mean {word}?", word=near[0])
     return tr("; there is {words}", words=", ".join(known)) if known else ""
+
+
+def as_sentence(words: str) -> str:
+    """End words with a full stop, unless they end as a question."""
+    return words if words.endswith("?") else f"{words.rstrip('.')}."

@@ -20,13 +20,13 @@ from PySide6.QtWidgets import (
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
-from cnnviz.ui.desk import Desk
 from cnnviz.ui.folding import FoldingBar, Part
 from cnnviz.ui.keys import KEYS, said, tip
 from cnnviz.ui.look import icon
 from cnnviz.ui.player import SPEEDS
 from cnnviz.ui.rate import RateControl
 from cnnviz.ui.stops import StopControl
+from cnnviz.ui.tour import Tour
 
 _TRANSPORT = ("start", "back_layer", "back", "play", "next", "next_layer", "end")
 _SPARED = ("end", "start", "next_layer", "back_layer")
@@ -37,16 +37,17 @@ class TopBar(FoldingBar):
 
     Parameters
     ----------
-    desk : Desk
-        Whose lesson and player it shows and moves.
+    tour : Tour
+        What leads through the lesson that it shows, with the player that it moves.
     actions : Mapping[str, QAction]
         The window's actions by name; buttons trigger them.
     """
 
-    def __init__(self, desk: Desk, actions: Mapping[str, QAction]) -> None:
+    def __init__(self, tour: Tour, actions: Mapping[str, QAction]) -> None:
         super().__init__()
+        desk = tour.desk
         self._player, self._actions = desk.player, actions
-        self.stops, self.rate = StopControl(desk, actions), RateControl(desk)
+        self.stops, self.rate = StopControl(tour, actions), RateControl(desk)
         self._theme: Theme | None = None
         self._sign = ("", "")
         self.title = Title()
@@ -180,16 +181,23 @@ class TopBar(FoldingBar):
         self.fit()
 
     def set_image(
-        self, thumbnail: QPixmap | None, text: str, many: bool = True, expressions: bool = False
+        self, thumbnail: QPixmap | None, text: str, what: str, many: bool = True, typed: bool = False
     ) -> None:
-        """Show which image goes through the network, or which expression it is; nothing without a choice."""
+        """Show which image goes through the network, or which expression it is; nothing without a choice.
+
+        Parameters
+        ----------
+        what : str
+            What a press lets one do.
+        typed : bool
+            Whether expressions can be typed in its place.
+        """
         self.want(self.image, many)
         self.image.setIcon(QIcon() if thumbnail is None else thumbnail)
         self.image.setText(_short(text))
-        what = tr("Choose expression") if expressions else tr("Choose image")
         self.image.setAccessibleName(tr("{what}; now {text}", what=what, text=text))
         self.image.setToolTip(f"{what} ({said('image')})")
-        self.want(self.expression, expressions)
+        self.want(self.expression, typed)
         self.fit()
 
     def _take_lesson(self) -> None:

@@ -1,13 +1,11 @@
-"""The lesson on the desk: opening one, choosing its image, and coming back to where one was."""
+"""The lesson on the desk: opening one, choosing its image, changing it, and coming back to where one was."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
-from msgspec import Struct
+from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
 
 from cnnviz.engine.descent import Descent
@@ -15,17 +13,18 @@ from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import VIEWS
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.descents import Descents, changed, rate_beside, without_changes
-from cnnviz.lesson.expressions import Example, Expressions
-from cnnviz.lesson.files import from_anywhere, lesson_beside
-from cnnviz.lesson.lesson import Lesson, Samples, load_lesson
+from cnnviz.lesson.changes import Argument, Change, Changes, read_changes, text_of
+from cnnviz.lesson.description import describe
+from cnnviz.lesson.lesson import Lesson, lesson_of
+from cnnviz.lesson.sequence import first_difference
+from cnnviz.lesson.subjects.descents import rate_beside
+from cnnviz.lesson.subjects.expressions import Example
 from cnnviz.scene.marks import SCALES
-from cnnviz.scene.numbers import count, full
+from cnnviz.scene.numbers import full
 from cnnviz.text import tr
-from cnnviz.trace.cursor import LEVELS, Bookmark, Stop
+from cnnviz.trace.cursor import LEVELS, Bookmark
 from cnnviz.trace.views import counterpart
-from cnnviz.ui.edits import Edit
-from cnnviz.ui.keys import said as said_keys
+from cnnviz.ui.edits import Draft, Edit
 from cnnviz.ui.player import MOST_MARKS, Breakpoints, Player
 from cnnviz.ui.settings import Settings, lesson_key
 
@@ -41,80 +40,67 @@ class Desk(QObject):
     ----------
     lesson : Lesson
         What lies there first.
-    source : str
-        What it was loaded by, a name or a path.
 
     Attributes
     ----------
     changed : Signal()
         There is another lesson, or another image of it.
-    iterated : Signal()
-        There is another iteration of the same lesson.
+    edited : Signal()
+        The same lesson has been changed, or is at another iteration.
     failed : Signal(str)
-        Something could not be opened; the sentence says why.
+        Something could not be opened or done; the sentence says why.
     noted : Signal(str)
         Something is said by the way.
-    training_wanted : Signal(int)
-        The stop of this number is wanted, and is in an iteration that training has not come to.
     """
 
     changed = Signal()
-    iterated = Signal()
+    edited = Signal()
     failed = Signal(str)
     noted = Signal(str)
-    training_wanted = Signal(int)
 
-    def __init__(
-        self, lesson: Lesson, source: str, settings: Settings, parent: QObject | None = None
-    ) -> None:
+    def __init__(self, lesson: Lesson, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.settings = settings
-        self.lesson, (self._source, changes) = lesson, _parts(source)
-        self.player = Player(lesson.program, lesson.samples.classes, parent=self)
+        self.lesson = lesson
+        self.player = Player(lesson.program, lesson.subject.classes, parent=self)
         self._trained: tuple[Run, int] | None = None  # what the last one that trained has learnt
-        self._offer: _Offer | None = None
         self.player.failed.connect(self.failed)
-        self.player.stop_asked.connect(self._to_next_stop)
-        self.player.moved.connect(self._forget_offer)
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
         self.player.set_letters(settings.flag("player/letters", False))
         self.player.set_scale(SCALES[settings.number("player/scale", 0, 0, len(SCALES) - 1)])
-        self._restore(changes)
+        self.lesson = self._as_left(lesson)
+        self._go_back()
 
     @property
     def source(self) -> str:
-        """What the lesson as it is now would be loaded by: a name, or a file's whole path."""
-        samples = self.lesson.samples
-        return self._source + (samples.changes if isinstance(samples, Descents) else "")
+        """What the lesson can be asked for by: a name, a file's whole path, or an expression."""
+        return self.lesson.description.source
 
     @property
     def _key(self) -> str:
         """The group of settings of this lesson: one for a file, however Windows lets it be written."""
-        source = self._source
-        return lesson_key(source if is_expression(source) else os.path.normcase(source))
+        return _key_of(self.lesson)
 
     def open(self, source: str) -> None:
         """Put another lesson on the desk, at the place where it was left; on an error all stays."""
         try:
-            self._put(source)
+            lesson = lesson_of(describe(source))
         except CnnvizError as error:
             self.failed.emit(str(error))
         else:
+            self.remember()
+            self._put(self._as_left(lesson))
             self.player.edits.clear()  # they were made in the other lesson
 
-    def _put(self, source: str, breakpoints: Breakpoints | None = None) -> None:
-        """Put a lesson on the desk as it was left, but with other breakpoints if they are given."""
-        lesson = load_lesson(source)
+    def _put(self, lesson: Lesson) -> None:
+        """Put another lesson on the desk, at the step where it was left."""
         self._keep_training()
         if self._trained is not None:
             lesson = lesson.trained(*self._trained)
         self.remember()
-        self.lesson, (self._source, changes) = lesson, _parts(source)
-        self._load(0)
-        self._restore(changes)
-        if breakpoints is not None:
-            self.player.put_breakpoints(breakpoints)
+        self.lesson = lesson
+        self._go_back()
         self.changed.emit()
 
     def _keep_training(self) -> None:
@@ -130,7 +116,7 @@ class Desk(QObject):
         except CnnvizError as error:
             self.failed.emit(str(error))
         else:
-            self._show(lesson, self.player.cursor.index if lesson is self.lesson else 0)
+            self.show(lesson, self.player.cursor.index if lesson is self.lesson else 0)
 
     def go_to_iteration(self, iteration: int) -> None:
         """Go to another iteration of the training, and stay at the same step of it."""
@@ -139,10 +125,10 @@ class Desk(QObject):
         except CnnvizError as error:
             self.failed.emit(str(error))
         else:
-            self._show(lesson, self.player.cursor.index)
+            self.show(lesson, self.player.cursor.index)
 
-    def _show(self, lesson: Lesson, index: int) -> None:
-        """Go to a step of the same lesson in another of its images, iterations or views, or in this one."""
+    def show(self, lesson: Lesson, index: int) -> None:
+        """Go to a step of the same lesson: at another of its choices, with other changes, or as it is."""
         before, marks = self.lesson, self._marks_key("")
         if lesson is before:
             self.player.go_to(index)
@@ -156,10 +142,10 @@ class Desk(QObject):
         if self._marks_key("") != marks:  # another expression has other steps
             self.player.edits.clear()
             self._restore_marks()
-        if lesson.iteration != before.iteration:
-            self.iterated.emit()
-        elif lesson.image != before.image:
+        if lesson.run is not before.run or lesson.image != before.image:
             self.changed.emit()
+        elif lesson.iteration != before.iteration or lesson.changes != before.changes:
+            self.edited.emit()
 
     def switch_input_gradient(self) -> None:
         """Show convolutions' input gradients in the other of the two views, and stay at the same place."""
@@ -167,130 +153,83 @@ class Desk(QObject):
         if not lesson.program.view:
             return
         there = lesson.in_view(next(view for view in VIEWS if view != lesson.program.view))
-        self._show(there, counterpart(cursor.program, cursor.index, there.program))
+        self.show(there, counterpart(cursor.program, cursor.index, there.program))
 
     def go_to(self, index: int) -> None:
         """Go to a step, and stay there."""
         self.player.pause()
         self.player.go_to(index)
 
-    # --------------------------------------------------------------------------------------------- stops
+    def label(self, image: int) -> str:
+        """Return what an image shows, the name of its class or its number; of an expression, its text."""
+        return self.lesson.subject.label(image)
+
+    # ------------------------------------------------------------------------------------------- changes
 
     @property
-    def stop_number(self) -> int:
-        """Which stop of the lesson we are at, or have come by last; 0 before the first."""
-        cursor = self.player.cursor
-        stop = cursor.stop or self.lesson.stop_after(cursor, backwards=True)
-        return stop.number if stop else 0
+    def draft(self) -> Draft:
+        """What the lesson is made of."""
+        return Draft(self.lesson.description, self.lesson.changes, self.lesson.choice)
 
-    def go_to_next_stop(self, backwards: bool = False) -> None:
-        """Go to the lesson's next or previous stop, wherever it is.
-
-        Where training has to come first, or there is none, that is said, and the next press does what was
-        offered: trains, or goes to the next lesson, or the previous one.
-        """
-        self.player.pause()
-        self._to_next_stop(backwards)
-
-    def _to_next_stop(self, backwards: bool) -> None:
-        offer, stop = self._offer, self.lesson.stop_after(self.player.cursor, backwards)
-        self._offer = None
-        if stop is not None and not self.lesson.missing_iterations(stop):
-            playing = self.player.playing
-            self.go_to_stop(stop.number)
-            if playing:  # what leads into another program pauses
-                self.player.play()
-        elif offer is not None and offer.backwards == backwards:
-            offer.take()
-        else:
-            self._offer = self._offer_training(stop) if stop else self._offer_lesson(backwards)
-
-    def _forget_offer(self) -> None:
-        self._offer = None
-
-    def _offer_training(self, stop: Stop) -> _Offer:
-        said = tr(
-            "Stop {number} is in iteration {iteration}, and the training is at {reached}. "
-            "{key}: train up to there.",
-            number=stop.number,
-            key=said_keys("next_stop"),
-            iteration=count(self.lesson.missing_iterations(stop)),
-            reached=count(self.lesson.run.last if self.lesson.run else 0),
-        )
-        self.noted.emit(said)
-        return _Offer(partial(self.go_to_stop, stop.number))
-
-    def _offer_lesson(self, backwards: bool) -> _Offer:
-        """Say that the lesson has no stop further on, and which lesson is there."""
-        name, title = lesson_beside(self._source, backwards)
-        if not self.lesson.sequence:
-            said = tr("This lesson has no stops.")
-        else:
-            said = tr("That was the first stop.") if backwards else tr("That was the last stop.")
-        if name:
-            following = (
-                tr("{key}: previous lesson, {title}.") if backwards else tr("{key}: next lesson, {title}.")
-            )
-            key = said_keys("back_stop" if backwards else "next_stop")
-            said = f"{said} {following.format(key=key, title=title)}"
-        if not backwards and self.lesson.sequence:
-            said = f"{said} {tr('{key} begins again.', key=said_keys('start'))}"
-        self.noted.emit(said)
-        take = partial(self._open_beside, name, backwards) if name else partial(self.noted.emit, said)
-        return _Offer(take, backwards)
-
-    def _open_beside(self, name: str, backwards: bool) -> None:
-        """Open another lesson of the course at its beginning, or at its last stop."""
-        self.open(name)
-        if self._source != name:
-            return  # it could not be opened, and that is said
-        there = [stop for stop in self.lesson.sequence if not self.lesson.missing_iterations(stop)]
-        if backwards and there:
-            self.go_to_stop(there[-1].number)
-        else:
-            self._begin()
-
-    def go_to_start(self) -> None:
-        """Go to the first step; from there, or when the last stop has been told to be that, begin again."""
-        cursor = self.player.cursor
-        ended = self._offer is not None and not self.lesson.stop_after(cursor)
-        self.player.pause()
-        if cursor.index == 0 or ended:
-            self._begin()
-        else:
-            self.player.go_to(0)
-
-    def _begin(self) -> None:
-        """Go to where the lesson begins: the first step of what its first stop speaks of."""
-        first = self.lesson.sequence[:1]
-        self._show(self.lesson.at_stop(first[0]) if first else self.lesson, 0)
-
-    def go_to_stop(self, number: int) -> None:
-        """Go to one of the lesson's stops, with the choice, iteration and view that it speaks of.
-
-        Where training has to come first, it is begun, and the stop is gone to when it has come there.
+    def change(self, *changes: Change, said: str, gesture: int = -1) -> None:
+        """Change the lesson, and stay at the same place; what does not fit is said, and all stays.
 
         Parameters
         ----------
-        number : int
-            From 1.
+        said : str
+            What is done, as it can be undone.
+        gesture : int
+            The movement of the hand that this is a part of, see `Edit`.
         """
-        stop = self.lesson.sequence[number - 1]
-        if self.lesson.missing_iterations(stop):
-            self.training_wanted.emit(number)
-            return
+        self._change((*self.lesson.changes, *changes), said, gesture)
+
+    def take_back_changes(self) -> None:
+        """Have the lesson as its file has it."""
+        self._change((), tr("all changes taken back"))
+
+    def _change(self, changes: Changes, said: str, gesture: int = -1) -> None:
+        before = self.draft
         try:
-            there = self.lesson.at_stop(stop)
+            lesson = self._made(replace(before, changes=changes))
         except CnnvizError as error:
             self.failed.emit(str(error))
-        else:
-            self._show(there, there.sequence[number - 1].index)
+            return
+        if lesson.changes != before.changes:
+            self.show(lesson, self._same_place(lesson))
+            self.player.edits.push(Edit(said, before, self.draft, self._put_draft, gesture))
 
-    @property
-    def typed(self) -> str:
-        """The expression at hand with its values, as it is typed; empty if the lesson has a network."""
-        lesson = self.lesson
-        return lesson.samples.examples[lesson.image].typed if isinstance(lesson.samples, Expressions) else ""
+    def _made(self, draft: Draft) -> Lesson:
+        """Make a lesson; of a training, the last iteration that there is, if it has not come so far."""
+        choice = draft.choice
+        if choice.iteration is None:
+            return lesson_of(draft.description, draft.changes, choice)
+        lesson = lesson_of(draft.description, draft.changes, replace(choice, iteration=0))
+        self._keep_training()
+        if self._trained is not None:
+            lesson = lesson.trained(*self._trained)
+        run = lesson.run
+        assert run is not None
+        image = None if choice.image == run.image_of(choice.iteration) else choice.image
+        return lesson.at(replace(choice, image=image, iteration=min(choice.iteration, run.last)))
+
+    def _same_place(self, lesson: Lesson) -> int:
+        """Return the step of a changed lesson that is where we are, or as near to it as there is one."""
+        step = self.player.cursor.step
+        for operation, start in zip(lesson.program.operations, lesson.program.starts, strict=False):
+            if operation.name == step.operation.name:
+                return start + min(step.offset, len(operation) - 1)
+        return 0
+
+    def _put_draft(self, draft: Draft) -> None:
+        """Have what was undone or done again; if another operation shows it, go there."""
+        lesson = self._made(draft)
+        if draft.description is not self.lesson.description:
+            self._put(lesson)
+            return
+        other = first_difference(
+            self.player.cursor.program, lesson.program, self.player.cursor.step.operation.name
+        )
+        self.show(lesson, self._same_place(lesson) if other is None else other)
 
     def take_expression(self, text: str) -> None:
         """Step through an expression that was typed, with values behind it.
@@ -303,36 +242,25 @@ class Desk(QObject):
             If the text is not understood, or a value is missing; all stays as it is.
         """
         graph, values = read_typed(text)
-        samples = self.lesson.samples
-        known = samples.examples[self.lesson.image].values if isinstance(samples, Expressions) else {}
+        known = read_typed(self.lesson.typed)[1] if self.lesson.typed else {}
         kept = {name: known[name] for name in graph.inputs if name in known and name not in values}
         example = Example(graph, {**kept, **values})
-        back = partial(self._put_again, self.source, self.player.all_breakpoints)
-        self._put(example.source)
-        there = partial(self._put_again, self.source)
-        self.player.edits.push(Edit(tr("expression {text}", text=example.typed), back, there))
-
-    def _put_again(self, source: str, breakpoints: Breakpoints | None = None) -> None:
-        try:
-            self._put(source, breakpoints)
-        except CnnvizError as error:  # its file is not there any more
-            self.failed.emit(str(error))
+        before = self.draft
+        self._put(lesson_of(describe(example.source)))
+        said = tr("expression {text}", text=example.typed)
+        self.player.edits.push(Edit(said, before, self.draft, self._put_draft))
 
     # ------------------------------------------------------------------------------------------ descents
 
     @property
     def descent(self) -> Descent | None:
         """The descent that the player is in; None if the lesson has none."""
-        samples = self.lesson.samples
-        if not isinstance(samples, Descents):
-            return None
-        return samples.part(self.player.cursor.step.operation.name)
+        return self.lesson.subject.descent(self.player.cursor.step.operation.name)
 
     @property
     def descent_is_changed(self) -> bool:
         """Whether the descent in hand is not as the lesson has it."""
-        samples = self.lesson.samples
-        return isinstance(samples, Descents) and self.descent not in samples.described
+        return self._without_descent() != self.lesson.changes
 
     def shift_rate(self, gears: int) -> None:
         """Take the next larger learning rate (1), or the next smaller one (−1), and stay at the same step."""
@@ -347,16 +275,19 @@ class Desk(QObject):
         gesture : int
             The movement of the hand that this is a part of, see `Edit`.
         """
-        if self.descent is not None and isinstance(self.lesson.samples, Descents):
+        if self.descent is not None:
             name = self.descent.name
             said = tr("learning rate {lr} of {name}", lr=full(lr), name=name)
-            self._edit(self.lesson.samples.with_rate(name, lr), name, said, gesture)
+            self.change(Argument(name, "lr", lr), said=said, gesture=gesture)
 
     def set_start(self, name: str, s: int, w: float) -> None:
         """Let a walk begin elsewhere, and go to where it begins."""
-        if isinstance(self.lesson.samples, Descents):
-            said = tr("start {w} of {name}", w=full(w), name=name)
-            self._edit(self.lesson.samples.with_start(name, s, w), name, said)
+        descent = self.lesson.subject.descent(name)
+        if descent is not None:
+            starts = (*descent.starts[:s], w, *descent.starts[s + 1 :])
+            self.change(
+                Argument(name, "starts", starts), said=tr("start {w} of {name}", w=full(w), name=name)
+            )
             program = self.player.cursor.program
             offset = program.operation(name).step_writing("w", (s, 0))
             assert offset is not None  # every walk has a start
@@ -364,30 +295,16 @@ class Desk(QObject):
 
     def reset_descent(self) -> None:
         """Walk the descent in hand as the lesson has it, and stay at the same step."""
-        if self.descent is not None and isinstance(self.lesson.samples, Descents):
-            name = self.descent.name
-            said = tr("{name} as the lesson has it", name=name)
-            self._edit(self.lesson.samples.as_described(name), name, said)
+        if self.descent is not None:
+            said = tr("{name} as the lesson has it", name=self.descent.name)
+            self._change(self._without_descent(), said)
 
-    def _edit(self, after: Descents, name: str, said: str, gesture: int = -1) -> None:
-        before = self.lesson.samples
-        if isinstance(before, Descents) and after != before:
-            self._take(after, name)
-            back, there = partial(self._take, before, name), partial(self._take, after, name)
-            self.player.edits.push(Edit(said, back, there, gesture))
+    def _without_descent(self) -> Changes:
+        """Return all changes but those of the descent in hand."""
+        name = self.descent.name if self.descent is not None else ""
+        return tuple(change for change in self.lesson.changes if change.owner != name or not name)
 
-    def _take(self, descents: Descents, name: str) -> None:
-        """Walk these descents, and stay at the same step if it is in the one that differs, to be seen."""
-        if not isinstance(self.lesson.samples, Descents):
-            return
-        cursor = self.player.cursor
-        there = cursor.step.operation.name == name
-        self.lesson = self.lesson.with_descents(descents)
-        self._load(cursor.index if there else cursor.program.start(name))
-
-    def label(self, image: int) -> str:
-        """Return what an image shows, the name of its class or its number; of an expression, its text."""
-        return self.lesson.samples.label(image)
+    # --------------------------------------------------------------------------------------- remembering
 
     def remember(self) -> None:
         """Note where we are in this lesson."""
@@ -397,10 +314,9 @@ class Desk(QObject):
         if self.lesson.run is None:  # a training begins anew, and its first iteration has an image of its own
             self.settings.put(f"{key}/image", self.lesson.image)
         self.settings.put(f"{key}/input_gradient", self.lesson.program.view)
-        if isinstance(self.lesson.samples, Descents):
-            self.settings.put(f"{key}/changes", self.lesson.samples.changes)
+        self.settings.put(f"{key}/changes", text_of(self.lesson.changes))
         self._remember_breakpoints()
-        self.settings.put("window/lesson", self._source)
+        self.settings.put("window/lesson", self.source)
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
         self.settings.put("player/letters", int(self.player.letters))
@@ -408,23 +324,26 @@ class Desk(QObject):
 
     def _load(self, step: int) -> None:
         lesson = self.lesson
-        self.player.load(lesson.program, step, lesson.samples.classes, lesson.stops)
+        self.player.load(lesson.program, step, lesson.subject.classes, lesson.stops)
 
-    def _restore(self, changes: str) -> None:
-        """Go to where the lesson was left; of descents, changes that were asked for come before old ones."""
-        settings, lesson, key = self.settings, self.lesson, self._key
-        image = settings.number(f"{key}/image", lesson.image, 0, len(lesson.samples) - 1)
-        if image != lesson.image:
-            self.lesson = lesson.choose(image)
+    def _as_left(self, lesson: Lesson) -> Lesson:
+        """Return a lesson with what was chosen and changed; changes that are asked for come before those."""
+        settings, key = self.settings, _key_of(lesson)
+        image = settings.number(f"{key}/image", lesson.image, 0, len(lesson.subject) - 1)
         view = settings.text(f"{key}/input_gradient")
-        if view in VIEWS and lesson.program.view:
-            self.lesson = self.lesson.in_view(view)
-        if isinstance(lesson.samples, Descents) and not changes:
-            with suppress(CnnvizError):
-                old = settings.text(f"{key}/changes")
-                self.lesson = lesson.with_descents(changed(lesson.samples, old))
+        view = view if view in VIEWS and lesson.program.view else lesson.choice.input_gradient
+        choice = replace(lesson.choice, image=image, input_gradient=view)
+        remembered = "" if lesson.changes else settings.text(f"{key}/changes")
+        if remembered:
+            with suppress(CnnvizError):  # it is damaged, or its file has been written anew
+                return lesson_of(lesson.description, read_changes(remembered.split()), choice)
+        return lesson.at(choice)
+
+    def _go_back(self) -> None:
+        """Go to the step at which the lesson was left, with its breakpoints and bookmarks."""
+        settings, key = self.settings, self._key
         # What was trained is gone with the program, and the same step of another iteration is another place.
-        there = settings.number(f"{key}/iteration", 0, 0, _LAST) == lesson.iteration
+        there = settings.number(f"{key}/iteration", 0, 0, _LAST) == self.lesson.iteration
         self._load(settings.number(f"{key}/step", 0, 0, _LAST) if there else 0)
         self._restore_marks()
 
@@ -442,7 +361,7 @@ class Desk(QObject):
     def _marks_key(self, name: str) -> str:
         """Return where marks are remembered: with the lesson, or with one of its expressions."""
         key = f"{self._key}/{name}"
-        return key if isinstance(self.lesson.samples, Samples) else f"{key}-{self.lesson.image}"
+        return key if self.lesson.subject.keeps_marks else f"{key}-{self.lesson.image}"
 
     def toggle_bookmark(self) -> None:
         """Set a bookmark at this very step, or take it away."""
@@ -461,8 +380,7 @@ class Desk(QObject):
             after = (*before, here)
             said = tr("bookmark set at {name}", name=here.operation)
         self._put_bookmarks(after)
-        back, there = partial(self._put_bookmarks, before), partial(self._put_bookmarks, after)
-        self.player.edits.push(Edit(said, back, there))
+        self.player.edits.push(Edit(said, before, after, self._put_bookmarks))
 
     def go_to_bookmark(self, bookmark: Bookmark) -> None:
         """Go to where a bookmark is, in its view."""
@@ -477,24 +395,7 @@ class Desk(QObject):
         self.settings.put_record(self._marks_key("bookmarks"), bookmarks)
 
 
-class _Offer(Struct, frozen=True):
-    """What the next press of the same key does, as long as no step is taken.
-
-    Attributes
-    ----------
-    take : Callable[[], object]
-        Does it.
-    backwards : bool
-        Whether it was the key that goes back.
-    """
-
-    take: Callable[[], object]
-    backwards: bool = False
-
-
-def _parts(source: str) -> tuple[str, str]:
-    """Cut what a lesson is asked for by into its name, or its file's way from the root, and changes of it."""
-    if is_expression(source):
-        return source, ""
-    source, changes = without_changes(source)
-    return from_anywhere(source), changes
+def _key_of(lesson: Lesson) -> str:
+    """Return the group of settings of a lesson: one for a file, however Windows lets it be written."""
+    source = lesson.description.source
+    return lesson_key(source if is_expression(source) else os.path.normcase(source))

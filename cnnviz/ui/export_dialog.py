@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
-from cnnviz.files import safe_name
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.order import Order, order_of
 from cnnviz.lesson.place import step_at
@@ -48,7 +47,6 @@ class ExportDialog(QDialog):
     def __init__(
         self,
         lesson: Lesson,
-        source: str,
         index: int,
         theme: str,
         parent: QWidget,
@@ -57,13 +55,13 @@ class ExportDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Export frames"))
-        self._lesson, self._source = lesson, source
+        self._lesson = lesson
         program = lesson.program
         here = program[index].operation
         start = program.start(here.name)
         self._spans = ((0, len(program) - 1), (start, start + len(here) - 1))
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        self.folder = QLineEdit(str(Path(pictures or Path.home(), f"cnnviz-{safe_name(lesson.name)}")))
+        self.folder = QLineEdit(str(Path(pictures or Path.home(), f"cnnviz-{lesson.file_name}")))
         self.every = _choice([tr(level.value) for level in Level], list(Level).index(Level.MAP))
         self.span = _choice(
             [tr("the whole program"), tr("{operation} only", operation=here.name), tr("from … to …")], 0
@@ -130,7 +128,6 @@ class ExportDialog(QDialog):
         width, height = _SIZES[self.size_choice.currentIndex()]
         return order_of(
             self._lesson,
-            self._source,
             Path(os.path.expanduser(self.folder.text().strip())).absolute(),
             list(Level)[self.every.currentIndex()],
             first,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent, QIcon, QKeyEvent
 from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
@@ -38,11 +40,11 @@ class ImageChooser(QFrame):
         column.setContentsMargins(6, 6, 6, 6)
         column.addWidget(self.grid)
 
-    def fill(self, images: Array | None, labels: list[str], shown: int) -> None:
-        """Show images, the first few hundred and the one at hand; where there are none, a list."""
+    def fill(self, picture: Callable[[int], Array | None], labels: list[str], shown: int) -> None:
+        """Show pictures, the first few hundred and the one at hand; where there are none, a list."""
         self.ensurePolished()  # or its text would have another size until it is shown
         self.grid.clear()
-        self._listed = images is None
+        self._listed = picture(shown) is None
         mode = QListWidget.ViewMode.ListMode if self._listed else QListWidget.ViewMode.IconMode
         self.grid.setViewMode(mode)
         self.grid.setMovement(QListWidget.Movement.Static)
@@ -54,10 +56,11 @@ class ImageChooser(QFrame):
         for k in numbers:
             item = QListWidgetItem(labels[k])
             item.setData(Qt.ItemDataRole.UserRole, k)
-            if images is None:
+            seen = picture(k)
+            if seen is None:
                 item.setSizeHint(QSize(0, round(1.9 * self.fontMetrics().height())))
             else:
-                item.setIcon(QIcon(thumbnail(images[k], 48)))
+                item.setIcon(QIcon(thumbnail(seen, 48)))
                 item.setToolTip(tr("image {number}: {label}", number=k, label=labels[k]))
             self.grid.addItem(item)
         self.grid.setCurrentRow(numbers.index(shown))

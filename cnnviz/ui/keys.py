@@ -63,6 +63,8 @@ FILE = (
 EDIT = (
     Key("undo", "Undo", ("Ctrl+Z",)),
     Key("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
+    SEPARATOR,
+    Key("take_back", "Take back all changes of the lesson"),
 )
 VIEW = (
     Key("network", "Network", checkable=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
@@ -22,7 +22,12 @@ from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
 
 
-def open_window(lesson: str | None = None, painted: Callable[[], None] | None = None, said: str = "") -> int:
+def open_window(
+    lesson: str | None = None,
+    painted: Callable[[], None] | None = None,
+    said: str = "",
+    changes: Sequence[str] = (),
+) -> int:
     """Open the window on a lesson and stay until it is closed.
 
     Parameters
@@ -33,6 +38,8 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
         Called once, when the window has been painted for the first time.
     said : str
         What is said in the bar at first, if anything.
+    changes : Sequence[str]
+        What is to be other than in the lesson's file.
 
     Returns
     -------
@@ -42,13 +49,14 @@ def open_window(lesson: str | None = None, painted: Callable[[], None] | None = 
     Raises
     ------
     CnnvizError
-        If there is no such lesson, or its file is wrong.
+        If there is no such lesson, its file is wrong, or a change does not fit.
     """
     application = application_of_cnnviz()
     ending = Ending(application)
     try:
         settings = Settings()
-        window = Window(load_lesson(lesson), lesson, settings) if lesson else _where_it_was_left(settings)
+        named = load_lesson(lesson, changes=changes) if lesson else None
+        window = Window(named, settings) if named else _where_it_was_left(settings)
         once = Qt.ConnectionType.SingleShotConnection
         if painted is not None:
             window.stage.painted.connect(painted, once)
@@ -72,7 +80,7 @@ def _where_it_was_left(settings: Settings) -> Window:
     """
     source = settings.text("window/lesson") or DEFAULT
     try:
-        return Window(load_lesson(source), source, settings)
+        return Window(load_lesson(source), settings)
     except CnnvizError as error:
         if source == DEFAULT:
             raise
@@ -81,13 +89,13 @@ def _where_it_was_left(settings: Settings) -> Window:
         traceback.print_exception(error)
         said = tr("{lesson} cannot be shown as it was left ({reason}).", lesson=source, reason=error)
     try:
-        window = Window(load_lesson(DEFAULT), DEFAULT, settings)
+        window = Window(load_lesson(DEFAULT), settings)
     except CnnvizError:
         raise
     except Exception as error:
         traceback.print_exception(error)
         settings.reject()
-        window = Window(load_lesson(DEFAULT), DEFAULT, settings)
+        window = Window(load_lesson(DEFAULT), settings)
     window.message.add(said)
     return window
 

@@ -54,7 +54,7 @@ def thumbnail(name: str, theme: str, size: QSize, ratio: float) -> QPixmap:
         lesson = load_lesson(name)
     except CnnvizError:  # it is said when the lesson is chosen
         return QPixmap()
-    frame = max((sketch(lesson.program, step, lesson.samples.classes) for step in _steps(lesson)), key=_seen)
+    frame = max((sketch(lesson.program, step, lesson.subject.classes) for step in _steps(lesson)), key=_seen)
     room = size * ratio
     twice = max(2 * room.width() / frame.width, 2 * room.height() / frame.height)
     image = to_image(frame, theme, twice).scaled(

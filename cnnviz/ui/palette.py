@@ -29,6 +29,7 @@ from cnnviz.scene.numbers import count
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import MENUS, said
+from cnnviz.ui.tour import Tour
 
 # For text whose lines are 16 pixels high; all grows with the text.
 _LINE = 16
@@ -57,9 +58,10 @@ class Command(Struct, frozen=True):
     detail: str = ""
 
 
-def commands(actions: Mapping[str, QAction], desk: Desk) -> list[Command]:
+def commands(actions: Mapping[str, QAction], tour: Tour) -> list[Command]:
     """Return all that can be done now: actions that are enabled, lessons, and the places of this one."""
-    places = (*_of_operations(desk), *_of_stops(desk), *_of_bookmarks(desk))
+    desk = tour.desk
+    places = (*_of_operations(desk), *_of_stops(tour), *_of_bookmarks(desk))
     return [*_of_actions(actions), *_of_lessons(desk), *places]
 
 
@@ -89,14 +91,14 @@ def _of_operations(desk: Desk) -> list[Command]:
     return made
 
 
-def _of_stops(desk: Desk) -> list[Command]:
+def _of_stops(tour: Tour) -> list[Command]:
     return [
         Command(
             tr("Stop: {caption}", caption=stop.caption),
-            partial(desk.go_to_stop, stop.number),
+            partial(tour.go_to_stop, stop.number),
             f"{stop.number} / {stop.count}",
         )
-        for stop in desk.lesson.sequence
+        for stop in tour.desk.lesson.sequence
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cached_property
 
 from msgspec import Struct
 from PySide6.QtCore import QObject, Qt, Signal
@@ -18,7 +18,7 @@ from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_run, previous_run
-from cnnviz.ui.edits import MOST_EDITS, Edit
+from cnnviz.ui.edits import Edit
 from cnnviz.ui.timer import Timer
 
 SLOWEST, FASTEST = 1, 60
@@ -98,7 +98,6 @@ class Player(QObject):
         self._waiting: tuple[Breakpoint, ...] = ()
         self.bookmarks: tuple[Bookmark, ...] = ()
         self.edits = QUndoStack(self)
-        self.edits.setUndoLimit(MOST_EDITS)
         self.letters = False
         self.scale: Scale = "array"
         self._shown = True
@@ -311,9 +310,7 @@ class Player(QObject):
     def _edit(self, after: Breakpoints, said: str) -> None:
         before = self.all_breakpoints
         self.put_breakpoints(after)
-        self.edits.push(
-            Edit(said, partial(self.put_breakpoints, before), partial(self.put_breakpoints, after))
-        )
+        self.edits.push(Edit(said, before, after, self.put_breakpoints))
 
     @property
     def all_breakpoints(self) -> Breakpoints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
-from cnnviz.lesson.descents import RATES
+from cnnviz.lesson.subjects.descents import RATES
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk

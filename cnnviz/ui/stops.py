@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
-from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import KEYS, said, tip
 from cnnviz.ui.look import icon
+from cnnviz.ui.tour import Tour
 
 
 class StopControl(QWidget):
@@ -20,15 +20,15 @@ class StopControl(QWidget):
 
     Parameters
     ----------
-    desk : Desk
-        Whose lesson leads.
+    tour : Tour
+        What leads through the lesson.
     actions : Mapping[str, QAction]
         The window's actions by name; its buttons trigger them.
     """
 
-    def __init__(self, desk: Desk, actions: Mapping[str, QAction]) -> None:
+    def __init__(self, tour: Tour, actions: Mapping[str, QAction]) -> None:
         super().__init__()
-        self._desk = desk
+        self._tour = tour
         self.setAccessibleName(tr("Stops of the lesson"))
         self.back, self.next = QToolButton(), QToolButton()
         for name, button in (("back_stop", self.back), ("next_stop", self.next)):
@@ -46,13 +46,13 @@ class StopControl(QWidget):
         row.setSpacing(4)
         for part in (self.back, self.number, self.next):
             row.addWidget(part)
-        desk.player.moved.connect(self.refresh)
-        desk.player.changed.connect(self.refresh)
+        tour.desk.player.moved.connect(self.refresh)
+        tour.desk.player.changed.connect(self.refresh)
 
     @property
     def wanted(self) -> bool:
         """Whether the lesson has stops at all."""
-        return bool(self._desk.lesson.sequence)
+        return bool(self._tour.desk.lesson.sequence)
 
     def set_look(self, theme: Theme, side: int) -> None:
         """Take colours, and the size of icons."""
@@ -63,8 +63,8 @@ class StopControl(QWidget):
 
     def refresh(self) -> None:
         """Show how far we have come."""
-        count = len(self._desk.lesson.sequence)
-        number = self._desk.stop_number
+        count = len(self._tour.desk.lesson.sequence)
+        number = self._tour.number
         self.number.setText(f"{number} / {count}")
         said = tr("Stop {number} of {count}", number=number, count=count)
         self.number.setAccessibleName(said)

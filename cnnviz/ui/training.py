@@ -22,10 +22,10 @@ from cnnviz.engine.training import Run
 from cnnviz.scene.numbers import brief, count
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.text import tr
-from cnnviz.ui.desk import Desk
 from cnnviz.ui.folding import FoldingBar, Part
 from cnnviz.ui.keys import KEYS, tip
 from cnnviz.ui.look import icon
+from cnnviz.ui.tour import Tour
 from cnnviz.ui.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -41,16 +41,17 @@ class TrainingPane(FoldingBar):
     ----------
     stack : QStackedWidget
         Holds the stage, and takes the curves.
-    desk : Desk
-        Whose lesson is trained, and which goes to the iterations chosen.
+    tour : Tour
+        What leads through the lesson that is trained, and may want an iteration that is yet to come.
     actions : Mapping[str, QAction]
         The window's actions by name; buttons trigger them.
     """
 
-    def __init__(self, stack: QStackedWidget, desk: Desk, actions: Mapping[str, QAction]) -> None:
+    def __init__(self, stack: QStackedWidget, tour: Tour, actions: Mapping[str, QAction]) -> None:
         super().__init__()
+        desk = tour.desk
         self.setAccessibleName(tr("Training"))
-        self._stack, self._desk, self._actions = stack, desk, actions
+        self._stack, self._tour, self._desk, self._actions = stack, tour, desk, actions
         self._seen = desk.player.cursor
         self._look: tuple[Theme, int] = (THEMES["light"], 13)
         self._lecture = False
@@ -60,13 +61,13 @@ class TrainingPane(FoldingBar):
         self.curves: Curves | None = None
         self._make_controls()
         self._lay_out()
-        desk.iterated.connect(self.refresh)
+        desk.edited.connect(self.refresh)
         desk.player.moved.connect(self._follow)
         desk.player.changed.connect(self._follow)
         self.trainer.progressed.connect(self.refresh)
         self.trainer.changed.connect(self._keep_up)
         self.trainer.reached.connect(self._arrive)
-        desk.training_wanted.connect(self.train_to)
+        tour.training_wanted.connect(self.train_to)
 
     # ---------------------------------------------------------------------------------------- assembling
 
@@ -172,7 +173,7 @@ class TrainingPane(FoldingBar):
         """Show the stop that was trained for, unless somebody has gone elsewhere meanwhile."""
         if self._goal:
             self._actions["curves"].setChecked(False)
-            self._desk.go_to_stop(self._goal)
+            self._tour.go_to_stop(self._goal)
             self._goal = 0
             self.arrange()
 
@@ -334,7 +335,7 @@ class TrainingPane(FoldingBar):
         live = self.trainer.running
         t = run.reached if live else self._desk.lesson.iteration
         network = run.network_at(t) if live else self._desk.lesson.network
-        assert isinstance(network, Network)
+        assert network is not None
         name, now = _first_weights(network)
         curves.show_run(run, t, (name, _first_weights(run.network_at(0))[1]), now)
 

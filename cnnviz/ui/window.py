@@ -22,9 +22,8 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
-from cnnviz.files import safe_name, write_whole
-from cnnviz.lesson.expressions import Expressions
-from cnnviz.lesson.lesson import Lesson, Samples
+from cnnviz.files import write_whole
+from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
 from cnnviz.render.png import Png
@@ -52,6 +51,7 @@ from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
 from cnnviz.ui.timer import Timer
+from cnnviz.ui.tour import Tour
 from cnnviz.ui.training import TrainingPane
 
 if TYPE_CHECKING:
@@ -92,16 +92,15 @@ class Window(QMainWindow):
     ----------
     lesson : Lesson
         What is opened.
-    source : str
-        What it was loaded by, a name or a path.
     settings : Settings
         Where places and sizes are remembered.
     """
 
-    def __init__(self, lesson: Lesson, source: str, settings: Settings) -> None:
+    def __init__(self, lesson: Lesson, settings: Settings) -> None:
         super().__init__()
         self.settings = settings
-        self.desk = Desk(lesson, source, settings, self)
+        self.desk = Desk(lesson, settings, self)
+        self.tour = Tour(self.desk)
         self.player = self.desk.player
         self.theme = THEMES["dark" if settings.text("window/theme") == "dark" else "light"]
         self.zoom = settings.number("window/zoom", 100, _SMALLEST_ZOOM, _LARGEST_ZOOM)
@@ -128,7 +127,7 @@ class Window(QMainWindow):
     # ------------------------------------------------------------------------------------------ assembling
 
     def _assemble(self) -> None:
-        self.bar = TopBar(self.desk, self.actions_by_name)
+        self.bar = TopBar(self.tour, self.actions_by_name)
         self.go_strip = GoStrip(self._go_to)
         self.expression_strip = ExpressionStrip(self.desk.take_expression)
         self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
@@ -138,7 +137,7 @@ class Window(QMainWindow):
         self.middle.addWidget(self.stage)
         self.message = MessageStrip(self.middle)
         self.middle.currentChanged.connect(self.message.raise_)  # what is shown next is put on top
-        self.training = TrainingPane(self.middle, self.desk, self.actions_by_name)
+        self.training = TrainingPane(self.middle, self.tour, self.actions_by_name)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         for pane in (self.network, self.middle, self.debugger):
             self.splitter.addWidget(pane)
@@ -217,7 +216,7 @@ class Window(QMainWindow):
         self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
         self.desk.noted.connect(lambda said: self.message.say(said, error=False))
-        self.desk.iterated.connect(self._name_lesson)
+        self.desk.edited.connect(self._name_lesson)
         self.training.trainer.ended.connect(self.message.say)
         self.stage.painted.connect(self.player.set_shown)
         self.stage.started.connect(self.desk.set_start)
@@ -247,8 +246,8 @@ class Window(QMainWindow):
             **moves(self.player),
             **self.training.handlers(),
             "input_gradient": self._switch_input_gradient,
-            "next_stop": self.desk.go_to_next_stop,
-            "back_stop": partial(self.desk.go_to_next_stop, backwards=True),
+            "next_stop": self.tour.go_to_next_stop,
+            "back_stop": partial(self.tour.go_to_next_stop, backwards=True),
             "open": self._ask_for_lesson,
             "lessons": self._show_lessons,
             "image": self._show_images,
@@ -260,6 +259,7 @@ class Window(QMainWindow):
             "bookmark": self.desk.toggle_bookmark,
             "undo": self.player.edits.undo,
             "redo": self.player.edits.redo,
+            "take_back": self.desk.take_back_changes,
             "rate_down": lambda: self.desk.shift_rate(-1),
             "rate_up": lambda: self.desk.shift_rate(1),
             **{name: partial(self._toggle_pane, name) for name in (*_SIDES, "timeline")},
@@ -276,7 +276,7 @@ class Window(QMainWindow):
             "black": lambda: self.blank.toggle("#000000"),
             "white": lambda: self.blank.toggle("#ffffff"),
             "escape": self._escape,
-            "start": self.desk.go_to_start,
+            "start": self.tour.go_to_start,
             "go": self._ask_where_to_go,
             "palette": self._show_palette,
             "keys": lambda: KeysSheet(self).open(),
@@ -293,19 +293,28 @@ class Window(QMainWindow):
 
     def _name_lesson(self) -> None:
         lesson = self.desk.lesson
-        self.setWindowTitle(f"{lesson.heading} — cnnviz")  # as Qt joins the two for dialogs
+        self.setWindowTitle(f"{self._heading()} — cnnviz")  # as Qt joins the two for dialogs
         self.bar.title.set_whole(lesson.title, lesson.sentence)
-        many = len(lesson.samples) > 1
+        subject, many = lesson.subject, len(lesson.subject) > 1
         self.actions_by_name["image"].setEnabled(many)
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.view))
-        images = lesson.samples if isinstance(lesson.samples, Samples) else None
-        seen = images is not None and images.are_pictures
-        picture = thumbnail(images.image(lesson.image), 64) if images and seen and many else None
-        typed = isinstance(lesson.samples, Expressions)
-        self.actions_by_name["image"].setText(tr("Choose expression…") if typed else tr("Choose image…"))
-        self.bar.set_image(picture, self.desk.label(lesson.image), many, expressions=typed)
+        self.actions_by_name["take_back"].setEnabled(bool(lesson.changes))
+        seen = subject.picture(lesson.image) if many else None
+        self.actions_by_name["image"].setText(subject.choose_words)
+        self.bar.set_image(
+            None if seen is None else thumbnail(seen, 64),
+            subject.label(lesson.image),
+            subject.choose_words.removesuffix("…"),
+            many,
+            typed=bool(lesson.typed),
+        )
         for name in ("rate_down", "rate_up"):
             self.actions_by_name[name].setEnabled(self.desk.descent is not None)
+
+    def _heading(self) -> str:
+        """Return the lesson's heading, with a word for one that is not as its file has it."""
+        lesson = self.desk.lesson
+        return tr("{heading}, changed", heading=lesson.heading) if lesson.changes else lesson.heading
 
     def _switch_input_gradient(self) -> None:
         self.desk.switch_input_gradient()
@@ -316,10 +325,8 @@ class Window(QMainWindow):
 
     def _show_images(self) -> None:
         lesson = self.desk.lesson
-        labels = [self.desk.label(k) for k in range(len(lesson.samples))]
-        samples = lesson.samples
-        images = samples.images if isinstance(samples, Samples) and samples.are_pictures else None
-        self.chooser.fill(images, labels, lesson.image)
+        labels = [lesson.subject.label(k) for k in range(len(lesson.subject))]
+        self.chooser.fill(lesson.subject.picture, labels, lesson.image)
         button = self.bar.image
         corner = button.mapToGlobal(QPoint(button.width(), button.height() + 4))
         if not button.isVisible():
@@ -333,7 +340,7 @@ class Window(QMainWindow):
     def _show_palette(self) -> None:
         from cnnviz.ui.palette import commands
 
-        self.command_palette.open_in(self.geometry(), commands(self.actions_by_name, self.desk))
+        self.command_palette.open_in(self.geometry(), commands(self.actions_by_name, self.tour))
 
     def _ask_for_lesson(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, tr("Open lesson"), "", tr("Lessons (*.toml)"))
@@ -370,7 +377,7 @@ class Window(QMainWindow):
         view = View(
             *_PICTURE,
             lesson.heading,
-            lesson.samples.classes,
+            lesson.subject.classes,
             self.player.breakpoints,
             lesson.stops,
             self.player.letters,
@@ -386,7 +393,7 @@ class Window(QMainWindow):
         self.message.say(said, error=False)
 
     def _ask_where_to_save(self) -> None:
-        usual = f"{safe_name(self.desk.lesson.name)}-{self.player.cursor.index}.png"
+        usual = f"{self.desk.lesson.file_name}-{self.player.cursor.index}.png"
         path, _ = QFileDialog.getSaveFileName(
             self, tr("Save frame as picture"), usual, tr("Pictures (*.png)")
         )
@@ -409,7 +416,7 @@ class Window(QMainWindow):
         shown = self.player.letters, self.player.scale
         from cnnviz.ui.export_dialog import ExportDialog
 
-        dialog = ExportDialog(lesson, self.desk.source, index, self.theme.name, self, *shown)
+        dialog = ExportDialog(lesson, index, self.theme.name, self, *shown)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
         dialog.open()
@@ -430,7 +437,7 @@ class Window(QMainWindow):
     def _ask_for_expression(self) -> None:
         self.player.pause()
         self.go_strip.hide()
-        self.expression_strip.ask(self.desk.typed or None)
+        self.expression_strip.ask(self.desk.lesson.typed or None)
 
     def _ask_where_to_go(self) -> None:
         self.player.pause()

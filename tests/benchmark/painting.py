@@ -231,7 +231,7 @@ def _window(lesson: str = "digits"):  # type: ignore[no-untyped-def]
 
     application_of_cnnviz()
     folder = tempfile.mkdtemp()
-    window = Window(load_lesson(lesson), lesson, Settings(Path(folder) / "settings.ini"))
+    window = Window(load_lesson(lesson), Settings(Path(folder) / "settings.ini"))
     window.resize(*SIZE)
     window.show()
     QApplication.processEvents()

@@ -62,7 +62,7 @@ def test_lessons_through_main_py():
 def test_a_mistake_is_one_sentence(mistake, tmp_path, monkeypatch, words, sentence):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr(app, "open_window", lambda lesson, said: load_lesson(lesson))
+    monkeypatch.setattr(app, "open_window", lambda lesson, said, changes: load_lesson(lesson))
 
     assert mistake(*words).startswith(sentence)
     assert list(tmp_path.iterdir()) == []
@@ -146,7 +146,7 @@ def opened(monkeypatch):
     """What the window was opened on."""
     calls = []
 
-    def open_window(lesson, said):
+    def open_window(lesson, said, changes):
         calls.append(lesson)
         return 0
 
@@ -156,7 +156,7 @@ def opened(monkeypatch):
 
 @pytest.fixture
 def no_display(monkeypatch):
-    def open_window(lesson, said):
+    def open_window(lesson, said, changes):
         raise app.NoDisplayError
 
     monkeypatch.setattr(app, "open_window", open_window)
@@ -199,7 +199,7 @@ def test_without_a_display_a_name_leads_nowhere(
 
 @pytest.mark.parametrize("word, status", [((), 2), (("info", "digits"), 2)])
 def test_a_mistake_of_ours_is_told_with_its_traceback(run, monkeypatch, word, status):
-    monkeypatch.setattr(app, "open_window", lambda lesson, said: 1 / 0)
+    monkeypatch.setattr(app, "open_window", lambda lesson, said, changes: 1 / 0)
     monkeypatch.setattr("cnnviz.cli.info.load", lambda *_: 1 / 0)
     found, out, err = run(*word)
     assert (found, out) == (status, "")
@@ -213,7 +213,7 @@ def test_a_mistake_of_ours_is_told_with_its_traceback(run, monkeypatch, word, st
         ((), "cnnviz.app.open_window"),
         (("digits",), "cnnviz.app.open_window"),
         (("lessons",), "cnnviz.lesson.files.lesson_words"),
-        (("info", "digits"), "cnnviz.lesson.lesson.load_lesson"),
+        (("info", "digits"), "cnnviz.lesson.lesson.lesson_of"),
         (("dump", "digits", "-o", "a.npz"), "numpy.savez_compressed"),
         (("dump", "digits", "-o", "a.npz", "--at", "9"), "cnnviz.trace.program.Program.state"),
         (("export", "digits", "-o", "frames"), "cnnviz.render.export.picture"),
@@ -234,7 +234,7 @@ def test_too_little_memory_is_one_sentence_in_every_command(
 
 
 def test_a_library_that_is_missing_is_named(mistake, monkeypatch):
-    def open_window(lesson, said):
+    def open_window(lesson, said, changes):
         raise ImportError("libEGL.so.1: cannot open shared object file", name="PySide6.QtGui")
 
     monkeypatch.setattr(app, "open_window", open_window)

@@ -86,7 +86,7 @@ def painted():
     QTimer.singleShot(0, window.close)
 
 open_window = cnnviz.app.open_window
-cnnviz.app.open_window = lambda lesson, said: open_window(lesson, painted, said)
+cnnviz.app.open_window = lambda lesson, said, changes: open_window(lesson, painted, said, changes)
 for name in missing.split():
     setattr(sys, name, None)
 sys.exit(cnnviz.app.main(words))

@@ -33,7 +33,7 @@ def fault_of(kind, content, folder, look=False):
         if look and isinstance(opened, Lesson):
             program, rng = opened.program, random.Random(len(content))
             for step in {0, rng.randrange(len(program)), len(program) - 1}:
-                compose(program, step, View(1280, 720, opened.title, opened.samples.classes))
+                compose(program, step, View(1280, 720, opened.title, opened.subject.classes))
     except CnnvizError as error:
         return _fault_of_sentence(str(error))
     except Exception as error:

@@ -45,7 +45,7 @@ def write(folder: Path, names: Sequence[str], every: bool = False) -> Iterator[P
         (folder / lesson.name).mkdir(parents=True, exist_ok=True)
         for k, (what, step) in enumerate(telling(lesson, every).items()):
             for width, height in SIZES:
-                view = View(width, height, lesson.title, lesson.samples.classes, stops=lesson.stops)
+                view = View(width, height, lesson.title, lesson.subject.classes, stops=lesson.stops)
                 frame = compose(lesson.program, step, view)
                 for theme in THEMES:
                     said = f"{what}, step {step}, {width} × {height}, {theme}"

@@ -44,7 +44,7 @@ def main() -> None:
     for name, shot in SHOTS.items():
         lesson = load_lesson(shot.lesson)
         step = lesson.program.find(shot.operation, line=shot.line, **shot.variables)
-        view = View(*SIZE, lesson.heading, lesson.samples.classes, (), lesson.stops, shot.letters)
+        view = View(*SIZE, lesson.heading, lesson.subject.classes, (), lesson.stops, shot.letters)
         to_image(compose(lesson.program, step, view), shot.theme).save(str(FOLDER / f"{name}.png"))
     application.quit()
 

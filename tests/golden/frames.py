@@ -143,7 +143,7 @@ def frame(name: str) -> Frame:
 
 def _lesson(name: str) -> Frame:
     lesson = load_lesson(name)
-    seen = View(title=lesson.heading, classes=lesson.samples.classes, stops=lesson.stops)
+    seen = View(title=lesson.heading, classes=lesson.subject.classes, stops=lesson.stops)
     return compose(lesson.program, lesson.stops[STOPS[name]].index, seen)
 
 

@@ -187,7 +187,7 @@ def test_chain_rule():
 
 def test_gradients_of_a_node_used_twice_add():
     twice = lesson("chain-rule").choose(1)
-    x = twice.samples.examples[1].values["x"]
+    x = twice.subject.examples[1].values["x"]
     assert twice.tape["f.f"] == x * x + x
     assert twice.tape["f.dx"] == 2 * x + 1 == 7
     assert any("1 + 3 + 3 = 7" in stop.caption for stop in twice.stops)
@@ -503,7 +503,7 @@ def test_captions_are_true_for_every_image_that_can_be_chosen():
     said_of = " ".join(stop.caption for stop in digits.stops)
     assert all(claim in said_of for claim in CLAIMS)
     # What else is said is of shapes alone, which no image changes.
-    for k in range(len(digits.samples)):
+    for k in range(len(digits.subject.samples)):
         arrays = digits.choose(k).tape
         for claim, holds in CLAIMS.items():
             assert holds(arrays), (k, claim)
@@ -568,7 +568,7 @@ def test_a_lesson_is_walked_both_ways_over_the_same_stops_and_frames(name, level
 
 def frames(name, steps):
     shown = lesson(name)
-    view = View(1280, 720, title=shown.title, classes=shown.samples.classes, stops=shown.stops)
+    view = View(1280, 720, title=shown.title, classes=shown.subject.classes, stops=shown.stops)
     return [described(compose(shown.program, index, view)) for index in steps]
 
 

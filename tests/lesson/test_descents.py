@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.descents import RATES, Descents, rate_beside
+from cnnviz.lesson.changes import read_changes, text_of
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.subjects.descents import RATES, Descents, rate_beside
 from tests.lesson.test_faults import set_in, told
 
 LESSON = {
@@ -32,15 +33,16 @@ def content():
 
 def test_a_lesson_of_descents_is_one_program(content, write):
     lesson = load_lesson(write(content))
-    assert isinstance(lesson.samples, Descents)
-    assert (len(lesson.samples), lesson.samples.classes, lesson.network) == (1, (), None)
+    assert isinstance(lesson.subject, Descents)
+    assert (len(lesson.subject), lesson.subject.classes, lesson.network) == (1, (), None)
     assert [operation.name for operation in lesson.program.operations] == ["one", "two"]
     assert lesson.tape["one.w"].shape == (2, 4)
     assert lesson.tape["two.w"][0, :2] == pytest.approx([1.5, 1.5 - 0.05 * (4 * 1.5**3 - 1)])
     assert [stop.caption for stop in lesson.stops] == ["Here.", "There."]
     steps = [lesson.program.state(stop.index).writes for stop in lesson.stops]
     assert steps == [(("w", (1, 1)),), (("w", (0, 1)),)]
-    assert "one: E = (w − 3)², lr = 0.1, 3 steps from w = 5, −1" in lesson.samples.text
+    info = lesson.subject.info(lesson.choice, lesson.tape)
+    assert "one: E = (w − 3)², lr = 0.1, 3 steps from w = 5, −1" in info
     assert lesson.choose(0) is lesson
     with pytest.raises(CnnvizError, match="has no image 1"):
         lesson.choose(1)
@@ -94,7 +96,7 @@ def test_stops_that_lead_nowhere_are_all_told(content, write):
 
 def test_a_learning_rate_of_ones_own(content, write):
     path = write(content)
-    lesson = load_lesson(f"{path} one.lr=0.5")
+    lesson = load_lesson(path, changes=["one.lr=0.5"])
     assert lesson.tape["one.w"][:, 1].tolist() == [3, 3]
     assert lesson.tape["two.w"].tolist() == load_lesson(path).tape["two.w"].tolist()
     assert len(lesson.program) == len(load_lesson(path).program)
@@ -104,37 +106,36 @@ def test_a_learning_rate_of_ones_own(content, write):
 
 def test_changes_lead_to_the_lesson_again(content, write):
     path = write(content)
-    descents = load_lesson(path).samples.with_rate("two", 0.2).with_start("one", 1, -0.25)
-    again = load_lesson(f"{path}{descents.changes}")
-    assert again.samples.parts == descents.parts
+    changed = load_lesson(path).changed(*read_changes(["two.lr=0.2", "one.starts=5,-0.25"]))
+    again = load_lesson(path, changes=text_of(changed.changes).split())
+    assert (again.subject.parts, again.changes) == (changed.subject.parts, changed.changes)
     assert again.tape["one.w"][1, 0] == -0.25
-    back = again.with_descents(again.samples.as_described("one").as_described("two"))
-    assert (back.samples.changes, len(back.stops)) == ("", 2)
+    back = again.changed(*read_changes(["two.lr=0.05", "one.starts=5,-1"]))
+    assert (back.changes, len(back.stops)) == ((), 2)
     assert (np.asarray(back.tape["one.w"]) == load_lesson(path).tape["one.w"]).all()
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ("one.lr=0.1 two.lr=0.2 one.lr=0.1", "one.lr has two values; write one of them only"),
-        ("one.lr=fast", "one.lr=fast is not understood; write NAME.lr= with a number above 0"),
-        ("one.lr=0", "one.lr=0 is not understood"),
-        ("one.lr=inf", "one.lr=inf is not understood"),
-        ("one.lr=1,2", "one.lr=1,2 is not understood"),
-        ("one.starts=1", "one.starts=1 is not understood"),
-        ("one.steps=1", "one.steps=1 is not understood"),
-        ("three.lr=1", "There is no descent three; there are one, two."),
+        ("one.lr=0.1 two.lr=0.2 one.lr=0.1", "one.lr has two values; write one of them only."),
+        ("one.lr=fast", "one.lr: must be a number, is 'fast'."),
+        ("one.lr=0", "one.lr: must be more than 0, is 0.0."),
+        ("one.lr=inf", "one.lr: must be a finite number, is inf."),
+        ("one.lr=1,2", "one.lr: must be a number, is a list."),
+        ("one.starts=1", "one.starts: must be 2 numbers, as many as the descent has starts, are 1."),
+        ("one.steps=1", "one.steps: is not known; there is lr, starts."),
+        ("three.lr=1", "three.lr=1: there is no descent three; there are one, two."),
+        (
+            "one.w[0,0]=1",
+            "one.w[0,0]=1: one.w is computed, or not there; what can be changed is the lr and ",
+        ),
     ],
 )
 def test_a_change_that_is_none_is_told(content, write, changes, sentence):
     with pytest.raises(CnnvizError) as told_:
-        load_lesson(f"{write(content)} {changes}")
+        load_lesson(write(content), changes=changes.split())
     assert str(told_.value).startswith(sentence)
-
-
-def test_only_descents_can_be_changed():
-    with pytest.raises(CnnvizError, match=r"^relu has no descents that relu\.lr=1 could change\.$"):
-        load_lesson("relu relu.lr=1")
 
 
 def test_rates_go_up_and_down_the_row():

@@ -4,10 +4,9 @@ import math
 
 import pytest
 
-from cnnviz.engine.expression import Graph
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.expressions import Expressions
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.subjects.expressions import Expressions
 from tests.lesson.test_faults import set_in, told
 
 LESSON = {
@@ -34,9 +33,9 @@ def content():
 
 def test_a_lesson_of_expressions(content, write):
     lesson = load_lesson(write(content))
-    assert isinstance(lesson.samples, Expressions)
-    assert isinstance(lesson.network, Graph)
-    assert (lesson.image, len(lesson.samples)) == (0, 2)
+    assert isinstance(lesson.subject, Expressions)
+    assert lesson.network is None
+    assert (lesson.image, len(lesson.subject)) == (0, 2)
     assert lesson.tape["f.f"] == -12
     assert [(stop.index, stop.caption) for stop in lesson.stops] == [(3, "Here.")]
 
@@ -44,7 +43,7 @@ def test_a_lesson_of_expressions(content, write):
 def test_expressions_are_chosen_like_images(content, write):
     path = write(content)
     other = load_lesson(path).choose(1)
-    assert other.network.text == other.samples.label(1) == "x * x + x"
+    assert other.subject.label(1) == "x * x + x"
     assert other.tape["f.dx"] == 7
     assert other.stops == ()
     assert other.choose(0).tape["f.dx"] == -4
@@ -127,7 +126,7 @@ def test_an_expression_is_loaded_in_place_of_a_name():
     lesson = load_lesson("f = (x + y) * z   x=-2 y=5 z=-4")
     assert (lesson.name, lesson.title) == ("expression", "f = (x + y) · z")
     assert lesson.tape["f.f"] == -12
-    assert lesson.samples.examples[0].typed == "(x + y) * z   x=-2 y=5 z=-4"
+    assert lesson.subject.examples[0].typed == "(x + y) * z   x=-2 y=5 z=-4"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +149,7 @@ def test_statements_are_loaded_with_the_names_they_give():
     lesson = load_lesson("q = x + y; L = q * z   x=-2 y=5 z=-4")
     assert (lesson.title, lesson.tape["L.L"]) == ("q = x + y; L = q · z", -12)
     assert [operation.name for operation in lesson.program.operations] == ["L", "L.backward"]
-    again = load_lesson(lesson.samples.examples[0].source)
+    again = load_lesson(lesson.subject.examples[0].source)
     assert again.identity == lesson.identity
 
 
@@ -168,8 +167,8 @@ def test_lines_of_a_lesson_file_are_statements(content, write):
 @pytest.mark.parametrize("value", [0.1, 1 / 3, -2.0, 1e-300, 123456789.0, 1e22])
 def test_values_come_back_as_they_were(value):
     lesson = load_lesson(f"f = x * x   x={value!r}")
-    again = load_lesson(f"f = {lesson.samples.examples[0].typed}")
-    assert again.samples.examples[0].values == {"x": value}
+    again = load_lesson(f"f = {lesson.subject.examples[0].typed}")
+    assert again.subject.examples[0].values == {"x": value}
 
 
 def test_frames_of_two_expressions_are_told_apart():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson import arrays, build
+from cnnviz.lesson import arrays, samples
 from cnnviz.lesson.lesson import load_lesson
 
 
@@ -194,7 +194,7 @@ def test_labels_of_an_output_of_maps_are_refused_with_what_would_do(write, conte
     targets = {"labels": None, "targets": np.zeros((2, 2, 2, 2))}
     assert load_lesson(write(content, **targets)).tape["loss.t"].shape == (2, 2, 2)
     del content["loss"], content["optimiser"]
-    assert load_lesson(write(content)).samples.label(1) == "2"
+    assert load_lesson(write(content)).subject.label(1) == "2"
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_layers_are_counted_before_they_are_read(write, content, given, most):
 
 
 def test_images_are_counted_before_they_are_read(write, content, monkeypatch):
-    monkeypatch.setattr(build, "MOST_IMAGES", 3)
+    monkeypatch.setattr(samples, "MOST_IMAGES", 3)
     monkeypatch.setattr(arrays, "_read", lambda *_: pytest.fail("it was read"))
     path = write(content, np.zeros((4, 1, 4, 4)), (0, 1, 2, 0))
     assert told(path) == "lesson.toml: images.npz: must have at most 3 images, has 4."

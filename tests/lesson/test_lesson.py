@@ -27,10 +27,10 @@ def test_every_built_in_lesson_loads_and_its_last_step_has_a_state():
 
 
 def test_digits_tells_97_of_100_held_out_digits(digits):
-    y = digits.network.forward(digits.samples.images)
-    right = (y.argmax(axis=1) == digits.samples.labels).mean()
+    y = digits.network.forward(digits.subject.samples.images)
+    right = (y.argmax(axis=1) == digits.subject.samples.labels).mean()
 
-    assert len(digits.samples) == 360
+    assert len(digits.subject) == 360
     assert right >= 0.97
 
 
@@ -42,7 +42,7 @@ def test_digits_is_the_network_of_the_course(digits):
 
 
 def test_the_first_digit_is_a_3_told_rightly_but_not_with_certainty(digits):
-    assert digits.samples.classes[digits.samples.labels[digits.image]] == "3"
+    assert digits.subject.samples.classes[digits.subject.samples.labels[digits.image]] == "3"
     assert digits.tape["softmax.y"].argmax() == 3
     assert 0.05 < digits.tape["loss.value"] < 0.5
     assert digits.tape["conv1.x"].min() == 0
@@ -54,9 +54,9 @@ def test_choosing_another_image_shares_the_network(digits):
 
     assert (other.image, digits.image) == (7, 182)
     assert other.network is digits.network
-    assert other.samples is digits.samples
-    assert (other.tape["conv1.x"] == digits.samples.image(7)).all()
-    assert other.tape["loss.t"].argmax() == digits.samples.labels[7]
+    assert other.subject.samples is digits.subject.samples
+    assert (other.tape["conv1.x"] == digits.subject.samples.image(7)).all()
+    assert other.tape["loss.t"].argmax() == digits.subject.samples.labels[7]
     assert digits.choose(182) is digits
 
 
@@ -111,9 +111,9 @@ def test_images_are_divided_by_the_scale(write, content):
     lesson = load_lesson(write(content), image=1)
 
     assert (lesson.tape["conv1.x"] == IMAGES[1] / 32).all()
-    assert (lesson.samples.images == IMAGES / 32).all()
-    assert lesson.samples.classes == ("0", "1", "2")
-    assert not lesson.samples.pixels.flags.writeable
+    assert (lesson.subject.samples.images == IMAGES / 32).all()
+    assert lesson.subject.classes == ("0", "1", "2")
+    assert not lesson.subject.samples.pixels.flags.writeable
 
 
 def test_a_seed_draws_the_same_each_time(write, content):
@@ -147,7 +147,7 @@ def test_inline_values_and_parameters(write, content):
 
     assert lesson.tape["fc.y"] == 11.25
     assert lesson.tape["loss.value"] == 10.75**2 / 2
-    assert (lesson.image, len(lesson.samples)) == (0, 1)
+    assert (lesson.image, len(lesson.subject)) == (0, 1)
 
 
 def test_without_a_loss_it_only_goes_forward(write, content):
@@ -159,7 +159,7 @@ def test_without_a_loss_it_only_goes_forward(write, content):
 @pytest.mark.filterwarnings("error")
 def test_without_a_loss_labels_may_be_of_classes_that_the_network_has_not(write, content):
     del content["loss"], content["optimiser"]
-    samples = load_lesson(write(content, labels=(9, -1))).samples
+    samples = load_lesson(write(content, labels=(9, -1))).subject.samples
     assert [samples.label(k) for k in range(2)] == ["9", "-1"]
 
 

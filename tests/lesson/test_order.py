@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from cnnviz.lesson.changes import read_change
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.order import order_of
 from cnnviz.render.folder import manifest
@@ -16,16 +17,17 @@ SHOWN = {
     "an iteration": ("training", lambda lesson: lesson.at_iteration(3)),
     "another image in an iteration": ("training", lambda lesson: lesson.at_iteration(3, 8)),
     "a typed expression": ("f = x * y   x=2 y=3", lambda lesson: lesson),
-    "a changed descent": ("gradient-descent slow.lr=0.2", lambda lesson: lesson),
+    "a changed descent": ("gradient-descent", lambda lesson: lesson.changed(read_change("slow.lr=0.2"))),
+    "a changed image": ("digits", lambda lesson: lesson.choose(7).changed(read_change("input[0,2,3]=1"))),
 }
 
 
 @pytest.mark.parametrize("source, show", SHOWN.values(), ids=SHOWN)
 def test_another_process_shows_what_was_shown(source, show, tmp_path):
     lesson = show(load_lesson(source))
-    order = order_of(lesson, source, tmp_path, Level.MAP, 0, 9, Look())
+    order = order_of(lesson, tmp_path, Level.MAP, 0, 9, Look())
     there = pickle.loads(pickle.dumps(order.subject))()
-    here = Subject(lesson.program, lesson.heading, lesson.samples.classes, lesson.stops)
+    here = Subject(lesson.program, lesson.heading, lesson.subject.classes, lesson.stops)
     assert manifest(there, order.look, {}) == manifest(here, order.look, {})
     assert manifest(there, order.look, {}) != manifest(Subject(load_lesson("relu").program), order.look, {})
 
@@ -33,10 +35,11 @@ def test_another_process_shows_what_was_shown(source, show, tmp_path):
 def test_frames_are_told_apart_by_all_that_was_chosen(tmp_path):
     def settings(source, show):
         lesson = show(load_lesson(source))
-        return order_of(lesson, source, tmp_path, Level.MAP, 0, 9, Look()).settings(lesson)
+        return order_of(lesson, tmp_path, Level.MAP, 0, 9, Look()).settings(lesson)
 
     assert settings(*SHOWN["another image"])["image"] == "7"
     assert settings(*SHOWN["scattered"])["input gradient"] == "scattered"
     assert settings(*SHOWN["an iteration"])["iteration"] == "3"
     assert settings(*SHOWN["a typed expression"])["lesson"] == "expression: x * y   x=2 y=3"
-    assert "slow.lr=0.2" in settings(*SHOWN["a changed descent"])["lesson"]
+    assert settings(*SHOWN["a changed descent"])["lesson"] == "gradient-descent slow.lr=0.2"
+    assert settings(*SHOWN["a changed image"])["lesson"] == "digits input.7[0,2,3]=1"

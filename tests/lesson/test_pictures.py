@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 
-from cnnviz.engine.pixels import Album
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.subjects.pictures import Pictures
 from tests.lesson.test_faults import set_in, told
 
 LESSON = {
@@ -28,7 +28,7 @@ def content():
 
 def test_a_lesson_of_pictures(content, write):
     lesson = load_lesson(write(content))
-    assert isinstance(lesson.samples, Album) and lesson.network is lesson.samples
+    assert isinstance(lesson.subject, Pictures) and lesson.network is None
     assert lesson.tape["red.x"].shape == (3, 1, 2)
     np.testing.assert_allclose(lesson.tape["grey.x"], [[[0], [128 / 255]]], rtol=1e-15)
     assert [stop.caption for stop in lesson.stops] == ["There.", "Here."]

@@ -26,7 +26,7 @@ def trained():
 
 def test_the_built_in_lesson_opens_untrained_and_guesses():
     lesson = load_lesson("training")
-    assert (lesson.iteration, lesson.run.done, len(lesson.samples)) == (0, 0, 1797)
+    assert (lesson.iteration, lesson.run.done, len(lesson.subject.samples)) == (0, 0, 1797)
     assert lesson.image == lesson.run.image_of(0)
     assert lesson.tape["softmax.y"].max() < 0.4
     assert lesson.tape["loss.value"] == pytest.approx(np.log(10), abs=0.5)
@@ -57,7 +57,7 @@ def test_the_update_that_is_stepped_gives_the_next_parameters_to_the_last_bit(tr
 def test_the_image_of_iteration_0_comes_again(trained):
     first, again = trained.at_iteration(0), trained.at_iteration(1500)
     assert first.image == again.image
-    label = trained.samples.labels[first.image]
+    label = trained.subject.samples.labels[first.image]
     assert first.tape["softmax.y"][label] < 0.2
     assert again.tape["softmax.y"][label] > 0.9
 
@@ -95,7 +95,7 @@ def test_another_image_goes_through_the_network_as_it_is_then(path):
     own, other = lesson.image, int(lesson.run.held_out[0])
     shown = lesson.choose(other)
     assert np.array_equal(shown.tape["conv1.w"], lesson.tape["conv1.w"])
-    assert np.array_equal(shown.tape["conv1.x"], lesson.samples.image(other))
+    assert np.array_equal(shown.tape["conv1.x"], lesson.subject.samples.image(other))
     assert load_lesson(path, other, 20).tape["loss.value"] == shown.tape["loss.value"]
     assert lesson.heading == "A small net, iteration 20"
     assert shown.heading == f"A small net, iteration 20 with image {other}"
@@ -193,7 +193,7 @@ def test_held_out_ones_need_labels_and_a_stop_at_an_iteration_a_training(write, 
 
 def test_the_captions_say_what_the_numbers_are(trained):
     first, second, again, hard = (trained.at_iteration(t) for t in (0, 1, 1500, 2681))
-    run, labels = trained.run, trained.samples.labels
+    run, labels = trained.run, trained.subject.samples.labels
 
     def rounded(values, places=2):
         return np.round(values, places).tolist()
@@ -254,7 +254,7 @@ POINTS = {
 
 def test_a_line_is_learnt_from_three_points_again_and_again(write):
     lesson = load_lesson(write(POINTS))
-    assert len(lesson.samples) == 3
+    assert len(lesson.subject.samples) == 3
     assert sorted(lesson.run.image_of(t) for t in range(3)) == [0, 1, 2]
     assert [lesson.run.image_of(t) for t in range(3, 6)] == [lesson.run.image_of(t) for t in range(3)]
     there = lesson.at_iteration(499)
@@ -264,7 +264,7 @@ def test_a_line_is_learnt_from_three_points_again_and_again(write):
     assert there.network.parameters["fc.w"][0, 0] == pytest.approx(2, abs=1e-6)
     assert there.network.parameters["fc.b"][0] == pytest.approx(1, abs=1e-6)
     assert there.choose(2).tape["loss.t"].tolist() == [5]
-    assert [lesson.samples.label(k) for k in range(3)] == ["(0)", "(1)", "(2)"]
+    assert [lesson.subject.samples.label(k) for k in range(3)] == ["(0)", "(1)", "(2)"]
 
 
 def test_targets_stand_in_a_file_in_place_of_labels(write, content, tmp_path):

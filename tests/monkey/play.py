@@ -59,7 +59,7 @@ class Monkey:
         report_to(self.window)
 
     def _opened(self, source: str) -> Window:
-        window = Window(load_lesson(source), source, self.settings)
+        window = Window(load_lesson(source), self.settings)
         window.show()
         window.activateWindow()
         return window
@@ -176,7 +176,7 @@ class Monkey:
             "the lesson's program is not the player's": desk.lesson.program is program,
             "the state is of another step": player.moment.step.index == player.cursor.index,
             "a painter was left open": not any(w.paintingActive() for w in QApplication.allWidgets()),
-            "more can be undone than was done": 0 <= player.edits.index() <= player.edits.count() <= 500,
+            "more can be undone than was done": 0 <= player.edits.index() <= player.edits.count(),
             "a breakpoint is not in the program": all(
                 any(point.operation == operation.name for operation in program.operations)
                 for point in player.breakpoints

@@ -19,7 +19,7 @@ from tests.cli.frames import frames_in
 
 def digits(image=182):
     lesson = load_lesson("digits", image)
-    return Subject(lesson.program, lesson.title, lesson.samples.classes)
+    return Subject(lesson.program, lesson.title, lesson.subject.classes)
 
 
 def test_several_processes_paint_what_one_paints(qapp, tmp_path):

@@ -25,7 +25,7 @@ from cnnviz.trace.stops import Level
 application = _screenless()
 lesson = load_lesson("digits")
 last = len(lesson.program) - 1
-order = order_of(lesson, "digits", Path("frames"), Level.MAP, 0, last, Look())
+order = order_of(lesson, Path("frames"), Level.MAP, 0, last, Look())
 subject = order.subject()
 for index in order.steps(lesson)[::37]:
     image = picture(subject, index, order.look)

@@ -91,7 +91,7 @@ def test_training_with_a_learning_rate_that_is_far_too_large():
     lesson = load_lesson("training")
     lesson.network.optimiser.lr = 1e150
     network = lesson.network
-    x, t = lesson.samples.image(0), np.eye(10)[3]
+    x, t = lesson.subject.samples.image(0), np.eye(10)[3]
     with np.errstate(all="ignore"):
         network.train_step(x[None], t[None])
     calls = network.calls(network.run(x, t))

@@ -30,7 +30,7 @@ def application(qapp: QApplication) -> QApplication:
 
 @pytest.fixture
 def player(application: QApplication, lesson: Lesson) -> Player:
-    return Player(lesson.program, lesson.samples.classes)
+    return Player(lesson.program, lesson.subject.classes)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def make_window(
     made: list[Window] = []
 
     def make(width: int = 1280, height: int = 720, glides: bool = False) -> Window:
-        window = Window(lesson, "digits", Settings(settings_file))
+        window = Window(lesson, Settings(settings_file))
         if not glides:  # or every test would have to wait for a step to rest
             window.stage.glides = False
         window.resize(width, height)

@@ -30,7 +30,7 @@ SOON = 60_000  # milliseconds; two interpreters start
 def order(lesson, tmp_path) -> Order:
     start = lesson.program.start("fc")
     look = Look(640, 360, "dark")
-    return order_of(lesson, "digits", tmp_path / "frames", Level.LINE, start, start + 4, look)
+    return order_of(lesson, tmp_path / "frames", Level.LINE, start, start + 4, look)
 
 
 def dialog_of(window) -> ExportDialog:
@@ -62,7 +62,7 @@ def test_the_dialog_asks_for_the_whole_program_or_the_operation_in_hand(window):
     dialog = dialog_of(window)
     order = dialog.order()
     assert (order.first, order.last, order.every) == (0, len(program) - 1, Level.MAP)
-    assert (order.source, order.image) == ("digits", window.desk.lesson.image)
+    assert (order.source, order.choice.image) == ("digits", window.desk.lesson.image)
     assert (order.look.width, order.look.height, order.look.theme) == (1920, 1080, "light")
     dialog.span.setCurrentIndex(1)
     order = dialog.order()

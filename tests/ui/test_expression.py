@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QPoint, Qt
 from PySide6.QtTest import QTest
 
-from cnnviz.lesson.expressions import Expressions
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.subjects.expressions import Expressions
 from cnnviz.scene.marks import Rect, Spot
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.network_pane import computed_at
@@ -25,7 +25,7 @@ def type_in(window, text):
 def test_an_expression_takes_the_networks_place(make_window):
     window = make_window()
     type_in(window, "(x + y) * z   x=-2 y=5 z=-4")
-    assert isinstance(window.desk.lesson.samples, Expressions)
+    assert isinstance(window.desk.lesson.subject, Expressions)
     assert window.desk.lesson.tape["f.f"] == -12
     assert window.expression_strip.isHidden()
     assert window.stage.hasFocus()
@@ -74,7 +74,7 @@ def test_the_field_has_what_is_shown_and_keeps_values_that_are_not_typed(make_wi
     window.actions_by_name["expression"].trigger()
     assert window.expression_strip.field.text() == "(x + y) * z   x=-2 y=5 z=-4"
     type_in(window, "x * y + w   w=1")
-    assert window.desk.lesson.samples.examples[0].values == {"x": -2, "y": 5, "w": 1}
+    assert window.desk.lesson.subject.examples[0].values == {"x": -2, "y": 5, "w": 1}
 
 
 def test_escape_closes_the_field_and_letters_are_typed_into_it(make_window):
@@ -126,13 +126,13 @@ def test_expressions_of_a_lesson_are_chosen_from_a_list(make_window, monkeypatch
 
 def test_what_was_typed_comes_back_in_the_next_window(application, settings_file):
     settings = Settings(settings_file)
-    desk = Desk(load_lesson("digits"), "digits", settings)
+    desk = Desk(load_lesson("digits"), settings)
     desk.take_expression("x / y   x=.5 y=4")
     desk.player.go_to(2)
     desk.remember()
     source = settings.text("window/lesson")
     assert source == "f = x / y   x=0.5 y=4"
-    again = Desk(load_lesson(source), source, settings)
+    again = Desk(load_lesson(source), settings)
     assert (again.lesson.tape["f.f"], again.player.cursor.index) == (0.125, 2)
 
 

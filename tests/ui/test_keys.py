@@ -300,7 +300,7 @@ def test_keys_are_said_as_the_system_at_hand_writes_them(monkeypatch, make_windo
     window = make_window()
     sheet = [label.text() for label in KeysSheet(window).findChildren(QLabel)]
     tips = [widget.toolTip() for widget in window.findChildren(QWidget)]
-    details = [command.detail for command in commands(window.actions_by_name, window.desk)]
+    details = [command.detail for command in commands(window.actions_by_name, window.tour)]
     assert "⌘⇧Z, ⌘Y" in sheet or "⇧⌘Z, ⌘Y" in sheet
     assert "⌘++, ⌘=" not in sheet and "⌘+, ⌘=" in sheet
     assert "Previous layer (⇧←)" in tips
@@ -460,7 +460,7 @@ def test_what_is_copied_has_the_colours_that_an_export_has(window, press, key, s
     window.player.go_to(20000)
     press(key)
     lesson = window.desk.lesson
-    subject = Subject(lesson.program, lesson.heading, lesson.samples.classes, lesson.stops)
+    subject = Subject(lesson.program, lesson.heading, lesson.subject.classes, lesson.stops)
     assert window.picture() == picture(subject, 20000, Look(scale=scale))
 
 

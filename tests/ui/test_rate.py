@@ -4,9 +4,13 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from cnnviz.lesson.descents import RATES
+from cnnviz.lesson.changes import text_of
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.order import order_of
+from cnnviz.lesson.subjects.descents import RATES
+from cnnviz.render.frames import Look
 from cnnviz.scene.marks import Spot
+from cnnviz.trace.stops import Level
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.settings import Settings, lesson_key
 
@@ -80,7 +84,7 @@ def test_the_slider_follows_the_descent_in_hand(descents):
         assert name in rate.slider.accessibleName()
     rate.slider.setValue(RATES.index(0.9))
     assert descents.desk.descent.lr == 0.9
-    assert [part.lr for part in descents.desk.lesson.samples.parts][1:] == [0.01, 0.9, 1.05, 0.5]
+    assert [part.lr for part in descents.desk.lesson.subject.parts][1:] == [0.01, 0.9, 1.05, 0.5]
 
 
 def test_captions_go_with_the_numbers_they_speak_of_and_come_back(descents):
@@ -124,45 +128,41 @@ def test_breakpoints_stay_where_they_are(descents):
     assert player.breakpoints == kept != ()
 
 
-def test_what_is_exported_is_what_is_seen(descents):
+def test_what_is_exported_is_what_is_seen(descents, tmp_path):
     descents.actions_by_name["rate_up"].trigger()
-    source = descents.desk.source
-    assert source == "gradient-descent walk.lr=0.2"
-    again = load_lesson(source)
+    lesson = descents.desk.lesson
+    assert text_of(lesson.changes) == "walk.lr=0.2"
+    again = order_of(lesson, tmp_path, Level.MAP, 0, 9, Look()).lesson()
     assert again.tape["walk.w"].tolist() == descents.desk.lesson.tape["walk.w"].tolist()
 
 
 def test_a_changed_lesson_opens_at_its_place(application, settings_file):
     settings = Settings(settings_file)
-    source = "gradient-descent slow.lr=0.02"
-    desk = Desk(load_lesson(source), source, settings)
+    desk = Desk(load_lesson("gradient-descent", changes=["slow.lr=0.02"]), settings)
     desk.player.go_to(17)
     desk.remember()
     left = settings.text("window/lesson")
-    again = Desk(load_lesson(left), left, settings)
-    assert (again.player.cursor.index, again.source) == (17, source)
+    again = Desk(load_lesson(left), settings)
+    assert (again.player.cursor.index, text_of(again.lesson.changes)) == (17, "slow.lr=0.02")
     again.reset_descent()
-    assert again.lesson.samples.part("slow").lr == 0.02, "another descent is in hand"
+    assert again.lesson.subject.descent("slow").lr == 0.02, "another descent is in hand"
 
 
 def test_rates_and_starts_come_back_at_the_next_start(application, settings_file):
-    desk = Desk(load_lesson("gradient-descent"), "gradient-descent", Settings(settings_file))
+    desk = Desk(load_lesson("gradient-descent"), Settings(settings_file))
     desk.set_rate(0.3)
     desk.set_start("walk", 1, 6.5)
     desk.remember()
     desk.settings.save()
-    again = Desk(load_lesson("gradient-descent"), "gradient-descent", Settings(settings_file))
+    again = Desk(load_lesson("gradient-descent"), Settings(settings_file))
     assert (again.descent.lr, again.descent.starts) == (0.3, (5, 6.5))
     assert again.player.cursor.program.find("walk", line=3, s=1) == again.player.cursor.index
     assert float(again.player.moment.state.arrays["w"][1, 0]) == 6.5
-    asked = "gradient-descent walk.lr=0.5"
-    other = Desk(load_lesson(asked), asked, Settings(settings_file))
-    assert other.source == asked, "what is asked for comes before what is remembered"
+    other = Desk(load_lesson("gradient-descent", changes=["walk.lr=0.5"]), Settings(settings_file))
+    assert text_of(other.lesson.changes) == "walk.lr=0.5", "what is asked for comes before what is remembered"
     again.reset_descent()
     again.remember()
-    assert Desk(load_lesson("gradient-descent"), "gradient-descent", again.settings).source == (
-        "gradient-descent"
-    )
+    assert Desk(load_lesson("gradient-descent"), again.settings).lesson.changes == ()
 
 
 def test_changes_are_kept_from_one_lesson_to_the_next(descents):
@@ -189,5 +189,5 @@ def test_damaged_changes_are_as_good_as_none(application, settings_file, damaged
     settings = Settings(settings_file)
     settings.put(f"{lesson_key('gradient-descent')}/changes", damaged)
     settings.put(f"{lesson_key('gradient-descent')}/step", 17)
-    desk = Desk(load_lesson("gradient-descent"), "gradient-descent", settings)
-    assert (desk.player.cursor.index, desk.source) == (17, "gradient-descent")
+    desk = Desk(load_lesson("gradient-descent"), settings)
+    assert (desk.player.cursor.index, desk.lesson.changes) == (17, ())

@@ -44,7 +44,7 @@ def start(application, settings_file, qtbot, monkeypatch):
 
 
 def left_at(application, settings_file, source: str, place: int = PLACE) -> None:
-    window = Window(load_lesson(source), source, Settings(settings_file))
+    window = Window(load_lesson(source), Settings(settings_file))
     window.player.go_to(place)
     window.close()
     window.deleteLater()

@@ -39,7 +39,7 @@ def do(name):
     window.actions_by_name[name].trigger()
 
 application = application_of_cnnviz()
-window = Window(load_lesson("relu"), "relu", Settings(Path(sys.argv[1])))
+window = Window(load_lesson("relu"), Settings(Path(sys.argv[1])))
 window.resize(1100, 700)
 window.show()
 wait(lambda: window.windowHandle().isExposed())

@@ -66,10 +66,10 @@ def test_n_comes_by_all_that_a_lesson_says_and_shift_n_comes_back_by_it(window, 
         said.add(caption(window))
     assert said - {None} == set(all_captions(name))
     assert window.bar.stops.number.text() == f"{count} / {count}"
-    back = [window.desk.stop_number]
+    back = [window.tour.number]
     while back[-1] > 1:
         press(K.Key_N, SHIFT)
-        back.append(window.desk.stop_number)
+        back.append(window.tour.number)
     assert back == list(range(count, 0, -1))
 
 
@@ -91,7 +91,7 @@ def test_at_the_last_stop_n_says_so_and_pressed_again_goes_on(window, press):
 
 def test_what_was_offered_is_forgotten_by_a_step(window, press):
     window.desk.open("relu")
-    window.desk.go_to_stop(len(all_captions("relu")))
+    window.tour.go_to_stop(len(all_captions("relu")))
     press(K.Key_N)
     press(K.Key_PageUp)
     here = press(K.Key_PageDown)
@@ -101,7 +101,7 @@ def test_what_was_offered_is_forgotten_by_a_step(window, press):
 
 def test_home_begins_the_lesson_again(window, press):
     window.desk.open("chain-rule")
-    window.desk.go_to_stop(11)
+    window.tour.go_to_stop(11)
     press(K.Key_N)
     assert "Home begins again." in message(window)
     assert press(K.Key_Home) == ("chain-rule", 0, 0, 0)
@@ -109,14 +109,14 @@ def test_home_begins_the_lesson_again(window, press):
 
 def test_home_is_the_start_of_what_is_shown_first_and_of_the_lesson_then(window, press):
     window.desk.open("chain-rule")
-    window.desk.go_to_stop(9)
+    window.tour.go_to_stop(9)
     assert press(K.Key_Home) == ("chain-rule", 1, 0, 0)
     assert press(K.Key_Home) == ("chain-rule", 0, 0, 0)
 
 
 def test_a_lesson_that_is_opened_at_its_last_stop_goes_on(window, press):
     window.desk.open("relu")
-    window.desk.go_to_stop(len(all_captions("relu")))
+    window.tour.go_to_stop(len(all_captions("relu")))
     last = place(window)
     window.desk.open("digits")
     window.desk.open("relu")
@@ -155,10 +155,10 @@ def test_an_expression_that_was_typed_has_no_stops_and_says_so(window, press):
 def test_n_trains_where_that_comes_first_when_told(window, press, qtbot):
     window.desk.open("training")
     count = len(all_captions("training"))
-    visited = [window.desk.stop_number]
-    while window.desk.stop_number < 9:
+    visited = [window.tour.number]
+    while window.tour.number < 9:
         press(K.Key_N)
-        visited.append(window.desk.stop_number)
+        visited.append(window.tour.number)
     assert visited == list(range(1, 10)), "iteration 1 is the next one: it needs no asking"
     assert window.desk.lesson.iteration == 1
     here = press(K.Key_N)
@@ -169,7 +169,7 @@ def test_n_trains_where_that_comes_first_when_told(window, press, qtbot):
     press(K.Key_N)
     assert window.training.trainer.running
     assert window.actions_by_name["curves"].isChecked(), "one looks on"
-    qtbot.waitUntil(lambda: window.desk.stop_number == 10, timeout=120_000)
+    qtbot.waitUntil(lambda: window.tour.number == 10, timeout=120_000)
     lesson = window.desk.lesson
     assert (lesson.iteration, lesson.run.done) == (1500, 1500)
     assert window.middle.currentWidget() is window.stage
@@ -177,16 +177,16 @@ def test_n_trains_where_that_comes_first_when_told(window, press, qtbot):
     assert f"10 / {count}" in texts_of(window.stage.frame.marks)
     for number in (11, 12, 13):
         press(K.Key_N)
-        assert window.desk.stop_number == number
+        assert window.tour.number == number
     press(K.Key_N)
     assert "Stop 14 is in iteration 2,681" in message(window)
     press(K.Key_N, SHIFT)
-    assert (window.desk.stop_number, window.desk.lesson.iteration) == (12, 1500)
+    assert (window.tour.number, window.desk.lesson.iteration) == (12, 1500)
 
 
 def test_training_for_a_stop_that_is_paused_leads_nowhere_by_itself(window, press, qtbot):
     window.desk.open("training")
-    window.desk.go_to_stop(9)
+    window.tour.go_to_stop(9)
     press(K.Key_N)
     press(K.Key_N)
     qtbot.waitUntil(lambda: window.desk.lesson.run.done > 20, timeout=60_000)
@@ -235,19 +235,19 @@ def test_by_stops_page_down_follows_the_lesson_over_its_expressions_and_back(win
     assert window.bar.levels[Level.STOP].isChecked()
     for number in range(2, 12):
         press(K.Key_PageDown)
-        assert window.desk.stop_number == number and caption(window)
+        assert window.tour.number == number and caption(window)
     last = place(window)
     assert last[1] == 2
     assert press(K.Key_PageDown) == last
     assert "That was the last stop." in message(window)
     press(K.Key_PageUp)
-    assert window.desk.stop_number == 10
+    assert window.tour.number == 10
 
 
 def test_out_of_a_pass_leads_to_stops_and_into_them_back(window, press):
     window.player.set_level(Level.PASS)
     press(K.Key_F11, SHIFT)
-    assert (window.player.cursor.level, window.desk.stop_number) == (Level.STOP, 2)
+    assert (window.player.cursor.level, window.tour.number) == (Level.STOP, 2)
     press(K.Key_F11)
     assert window.player.cursor.level is Level.PASS
 
@@ -260,7 +260,7 @@ def test_playing_by_stops_pauses_at_the_last(window, press, qtbot):
     press(K.Key_K)
     qtbot.waitUntil(lambda: not window.player.playing, timeout=20_000)
     count = len(all_captions("relu"))
-    assert (window.desk.lesson.name, window.desk.stop_number) == ("relu", count)
+    assert (window.desk.lesson.name, window.tour.number) == ("relu", count)
 
 
 @pytest.mark.parametrize("key", [K.Key_N, K.Key_PageDown])
@@ -288,7 +288,7 @@ def test_a_dot_is_reached_by_a_click_to_the_very_step(window, qtbot):
     for (x, y), stop in zip(dots(window), stops, strict=True):
         window.player.go_to(1)
         qtbot.mouseClick(window.timeline, LEFT, pos=QPoint(round(x) + 2, round(y)))
-        here = window.desk.stop_number
+        here = window.tour.number
         assert window.player.cursor.index in {other.index for other in stops}
         assert caption(window)
         if min((abs(x - other) for other, _ in dots(window) if other != x), default=99) > 8:

@@ -421,7 +421,7 @@ def test_another_lesson_ends_it_and_training_is_not_remembered_over_a_restart(
     window.training.choose(7)
     window.player.go_to(42)
     window.close()
-    again = Window(load_lesson(path), path, Settings(settings_file))
+    again = Window(load_lesson(path), Settings(settings_file))
     assert again.desk.lesson.image == again.desk.lesson.run.image_of(0)
     assert (shown(again), again.training.progress.text()) == (0, "0 / 100,000")
     assert again.player.cursor.index == 0, "step 42 was one of another iteration"
@@ -491,7 +491,7 @@ def test_what_is_exported_is_the_iteration_at_hand(window, qtbot):
     window.training.choose(1)
     window.actions_by_name["export"].trigger()
     dialog = window.findChildren(ExportDialog)[-1]
-    assert dialog.order().iteration == 1
+    assert dialog.order().choice.iteration == 1
     dialog.reject()
 
 
@@ -504,7 +504,7 @@ from cnnviz.ui.launch import application_of_cnnviz
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
 application = application_of_cnnviz()
-window = Window(load_lesson("training"), "training", Settings(Path({str(tmp_path / "s.ini")!r})))
+window = Window(load_lesson("training"), Settings(Path({str(tmp_path / "s.ini")!r})))
 window.show()
 application.processEvents()
 print("pyqtgraph" in sys.modules)

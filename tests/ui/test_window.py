@@ -104,7 +104,7 @@ def test_a_hidden_pane_has_grown_with_the_others_when_it_comes_back(window):
 
 
 def test_the_first_window_leaves_room_for_its_title_bar(application, lesson, settings_file, qtbot):
-    window = Window(lesson, "digits", Settings(settings_file))
+    window = Window(lesson, Settings(settings_file))
     qtbot.addWidget(window)
     assert window.height() + 30 <= application.primaryScreen().availableSize().height()
 
@@ -391,7 +391,7 @@ def test_the_saved_picture_is_the_composed_frame(window, tmp_path):
     window.save_picture(tmp_path / "frame")
     lesson = window.desk.lesson
     shown = window.player.breakpoints, lesson.stops
-    view = View(1920, 1080, lesson.title, lesson.samples.classes, *shown)
+    view = View(1920, 1080, lesson.title, lesson.subject.classes, *shown)
     expected = to_image(compose(lesson.program, 2558, view), "light")
     assert QImage(str(tmp_path / "frame.png")).convertToFormat(expected.format()) == expected
     assert "frame.png" in window.message.sentence.text()

@@ -1,4 +1,4 @@
-"""Makes the network and the samples that a lesson file describes, from it and the data files beside it."""
+"""The samples that a network is shown: read from a lesson file and the data files beside it, and changed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, require_shape, shape_text
+from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, Hinge
 from cnnviz.engine.network import Network
-from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of
 from cnnviz.lesson.arrays import Header, read_arrays
 from cnnviz.lesson.bounds import MOST_IMAGES
-from cnnviz.lesson.files import wrong
-from cnnviz.lesson.network import build_network
 from cnnviz.lesson.tables import InputPart, LessonFile, TrainingPart
-from cnnviz.lesson.values import hint
 from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
 
@@ -49,6 +45,8 @@ class Samples(Struct, frozen=True, eq=False):
         What the network should make of each, (N, …), where that is no class.
     output_gradient : Array or None
         What the network goes back with in place of a loss.
+    changed_images, changed_targets : Mapping[int, Array]
+        Of those that are not as the file has them: what the network sees, and what it should make of it.
     """
 
     pixels: NDArray[Any]
@@ -57,12 +55,16 @@ class Samples(Struct, frozen=True, eq=False):
     classes: tuple[str, ...] = ()
     targets: NDArray[Any] | None = None
     output_gradient: Array | None = None
+    changed_images: Mapping[int, Array] = {}
+    changed_targets: Mapping[int, Array] = {}
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def image(self, index: int) -> Array:
         """Return one sample as the network sees it."""
+        if index in self.changed_images:
+            return self.changed_images[index]
         return np.asarray(self.pixels[index] / self.scale, dtype=np.float64)
 
     def label(self, index: int) -> str:
@@ -84,76 +86,28 @@ class Samples(Struct, frozen=True, eq=False):
     @property
     def images(self) -> Array:
         """All samples as the network sees them, (N, …): a new array."""
-        return np.asarray(self.pixels / self.scale, dtype=np.float64)
+        made = np.asarray(self.pixels / self.scale, dtype=np.float64)
+        for index, image in self.changed_images.items():
+            made[index] = image
+        return made
+
+    def with_label(self, index: int, label: int) -> Samples:
+        """Return the same with another class of one sample."""
+        assert self.labels is not None
+        labels = self.labels.astype(np.int64)
+        labels[index] = label
+        return replace(self, labels=_frozen(labels))
+
+    def with_image(self, index: int, image: Array) -> Samples:
+        """Return the same with another input in the place of one."""
+        return replace(self, changed_images={**self.changed_images, index: _frozen(image)})
+
+    def with_target(self, index: int, target: Array) -> Samples:
+        """Return the same with another target of one sample."""
+        return replace(self, changed_targets={**self.changed_targets, index: _frozen(target)})
 
 
-def build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
-    """Make what a file describes; the faults of its shapes and of its data files are told together."""
-    faults: list[str] = []
-    network = samples = None
-    try:
-        network = build_network(described)
-        _check_symbols(described, network)
-        _load_parameters(path, described, network)
-        if described.training is not None and not network.moving:
-            raise CnnvizError(tr("training: no layer has parameters to learn; add one, conv2d or linear"))
-    except CnnvizError as error:
-        faults.append(str(error))
-    try:
-        samples = _samples(path, described.input)
-        if network is not None:
-            samples = _with_classes(samples, described, network)
-        _require_some_to_learn_from(described.training, samples)
-    except CnnvizError as error:
-        faults.append(str(error))
-    if faults or network is None or samples is None:
-        raise wrong(path, faults)
-    return network, samples
-
-
-def _load_parameters(path: Path, described: LessonFile, network: Network) -> None:
-    """Give the network the parameters that the file holds, names, or has drawn."""
-    known = list(network.parameter_shapes)
-    if described.seed is not None:
-        network.initialise(described.seed)
-    elif described.weights is not None:
-        shapes = network.parameter_shapes
-
-        def check(headers: Mapping[str, Header]) -> None:
-            for key, header in headers.items():
-                layer, _, name = key.partition(".")
-                require_shape(layer, name, header, shapes[key])
-
-        arrays = read_arrays(_beside(path, described.weights), known, check)
-        network.load({key: values.astype(np.float64) for key, values in arrays.items()}, described.weights)
-    elif described.parameters:
-        given = {
-            f"{name}.{key}": values
-            for name, table in described.parameters.items()
-            for key, values in table.items()
-        }
-        for key in given:
-            if key not in known:
-                raise CnnvizError(tr("parameters.{key}: is not known", key=key) + hint(key, known))
-        network.load(dict(given), tr("parameters"))
-    elif known:
-        raise CnnvizError(
-            tr(
-                "weights or parameters or seed: one of them must be given, for {names}",
-                names=", ".join(known),
-            )
-        )
-
-
-def _check_symbols(described: LessonFile, network: Network) -> None:
-    known = ["input", *(layer.name for layer in network.layers)]
-    known += network.parameter_shapes
-    for key in described.symbols:
-        if key not in known:
-            raise CnnvizError(tr("symbols.{key}: is not known", key=key) + hint(key, known))
-
-
-def _beside(path: Path, name: str) -> Path:
+def file_beside(path: Path, name: str) -> Path:
     """Return a file in the lesson's own folder; one that a link leads elsewhere is refused."""
     try:
         folder = path.resolve().parent
@@ -171,7 +125,8 @@ def _beside(path: Path, name: str) -> Path:
     return beside
 
 
-def _samples(path: Path, given: InputPart) -> Samples:
+def read_samples(path: Path, given: InputPart) -> Samples:
+    """Read what a lesson file says of its input, and the file beside it that it names."""
     if given.images is None:
         assert given.values is not None
         values: Array = given.values
@@ -189,7 +144,7 @@ def _samples(path: Path, given: InputPart) -> Samples:
     def check(headers: Mapping[str, Header]) -> None:
         _check_images(given, headers)
 
-    arrays = read_arrays(_beside(path, given.images), ("images", "labels", "targets"), check)
+    arrays = read_arrays(file_beside(path, given.images), ("images", "labels", "targets"), check)
     images = _frozen(arrays["images"])
     if "labels" in arrays:
         return Samples(images, given.scale, _frozen(arrays["labels"]), given.classes or ())
@@ -227,7 +182,8 @@ def _check_shown(show: int, count: int) -> None:
         raise CnnvizError(words.format(last=count - 1, show=show))
 
 
-def _require_some_to_learn_from(training: TrainingPart | None, samples: Samples) -> None:
+def require_some_to_learn_from(training: TrainingPart | None, samples: Samples) -> None:
+    """Raise CnnvizError unless a training has samples left when some are held out."""
     if training is not None and training.held_out and samples.labels is None:
         raise CnnvizError(
             tr("training.held_out: accuracy is measured on labels, and there are none; leave it out")
@@ -244,29 +200,15 @@ def _require_some_to_learn_from(training: TrainingPart | None, samples: Samples)
 
 def target_of(network: Network, samples: Samples, index: int) -> Array | None:
     """Return what the network should make of a sample; None if nobody says."""
+    if index in samples.changed_targets:
+        return samples.changed_targets[index]
     if samples.labels is None or network.loss is None:
         return None if samples.targets is None else np.asarray(samples.targets[index], dtype=np.float64)
     label, outputs = int(samples.labels[index]), network.output_shape
     return np.full(1, float(label)) if outputs == (1,) else (np.arange(outputs[0]) == label).astype(float)
 
 
-def build_run(training: TrainingPart, network: Network, samples: Samples) -> Run:
-    """Make the training of a network that a file describes.
-
-    The images are put in an order that is drawn from its seed; the last ones are held out.
-    """
-
-    def sample(index: int) -> tuple[Array, Array]:
-        target = target_of(network, samples, index)
-        assert target is not None
-        return samples.image(index), target
-
-    order = np.random.default_rng(training.seed).permutation(len(samples))
-    learn = len(samples) - training.held_out
-    return Run(network, sample, order[:learn], order[learn:], training.iterations, training.measure)
-
-
-def _with_classes(samples: Samples, described: LessonFile, network: Network) -> Samples:
+def with_classes(samples: Samples, described: LessonFile, network: Network) -> Samples:
     """Check labels and target against what the network puts out, and name the classes."""
     outputs = network.output_shape
     if samples.labels is None:
@@ -275,7 +217,7 @@ def _with_classes(samples: Samples, described: LessonFile, network: Network) -> 
             wanted = (len(samples), *outputs)
             one = described.input.images is None and len(samples) == 1
             _require(name, samples.targets.shape[one:], wanted[one:])
-            _check_targets(name, samples.targets, network)
+            check_targets(name, samples.targets, network)
         if samples.output_gradient is not None:
             _require("input.output_gradient", samples.output_gradient.shape, outputs)
         return samples
@@ -313,7 +255,7 @@ def _with_classes(samples: Samples, described: LessonFile, network: Network) -> 
     return replace(samples, classes=classes)
 
 
-def _check_targets(name: str, targets: NDArray[Any], network: Network) -> None:
+def check_targets(name: str, targets: NDArray[Any], network: Network) -> None:
     """Refuse what is no probability where the loss takes it for one, and no class where it is one."""
     if not np.isfinite(targets).all():
         raise CnnvizError(tr("{name}: must hold finite numbers", name=name))

@@ -1,0 +1,83 @@
+"""Descriptions: what a lesson was asked for by, with the file that was found and checked."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from msgspec import Struct
+
+from cnnviz.engine.expression import is_expression, read_typed
+from cnnviz.lesson.files import from_anywhere, lesson_path, read_file
+from cnnviz.lesson.subject import Subject
+from cnnviz.lesson.subjects import subject_of
+from cnnviz.lesson.tables import AnyFile, ExpressionFile, ExpressionPart
+from cnnviz.lesson.values import Expression, Text
+from cnnviz.scene.numbers import as_formula
+from cnnviz.text import tr
+
+_LONGEST_TITLE = 80
+
+
+class Description(Struct, frozen=True, eq=False, dict=True):
+    """A lesson as its file has it, or an expression that was typed.
+
+    Attributes
+    ----------
+    source : str
+        What it can be asked for by from anywhere: a built-in lesson's name, a file's whole path, or the
+        expression.
+    path : Path
+        Its file; of an expression that was typed, a name alone.
+    file : AnyFile
+        What the file says, checked.
+    """
+
+    source: str
+    path: Path
+    file: AnyFile
+
+    @property
+    def name(self) -> str:
+        """What the lesson is called in files and sentences."""
+        return self.path.stem
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What can be stepped of it, without any changes; made once, for the data files are read for it.
+
+        Raises
+        ------
+        CnnvizError
+            If something in them is wrong.
+        """
+        return subject_of(self.path, self.file)
+
+
+def describe(name_or_path: str | os.PathLike[str]) -> Description:
+    """Find a lesson, and read and check its file.
+
+    Parameters
+    ----------
+    name_or_path : str or PathLike
+        A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``.
+
+    Raises
+    ------
+    CnnvizError
+        If there is no such lesson, or something is wrong in its file: the sentence says all of it.
+    """
+    if isinstance(name_or_path, str) and is_expression(name_or_path):
+        return Description(name_or_path, Path("expression"), _typed(name_or_path))
+    path = lesson_path(name_or_path)
+    return Description(from_anywhere(os.fspath(name_or_path)), path, read_file(path))
+
+
+def _typed(text: str) -> ExpressionFile:
+    """Return the lesson of one expression that was typed."""
+    graph, _ = read_typed(text)
+    title = as_formula(graph.text if is_expression(graph.text) else f"{graph.result} = {graph.text}")
+    title = title if len(title) <= _LONGEST_TITLE else f"{title[:_LONGEST_TITLE]}…"
+    sentence = tr("An expression that was typed: values go forward, gradients come back.")
+    return ExpressionFile(Text(title), Text(sentence), (ExpressionPart(Expression(text)),))

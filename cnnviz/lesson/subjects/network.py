@@ -1,0 +1,472 @@
+"""A network on samples, with or without a training: what most lessons step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cnnviz.engine.descent import Descent
+from cnnviz.engine.layer import Array, require_shape, shape_text
+from cnnviz.engine.network import Network
+from cnnviz.engine.tape import Tape
+from cnnviz.engine.training import Run
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.arrays import Header, read_arrays
+from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refused, text_of
+from cnnviz.lesson.files import wrong
+from cnnviz.lesson.letters import array_shapes, read_letters
+from cnnviz.lesson.network import build_network
+from cnnviz.lesson.place import find_stops
+from cnnviz.lesson.reader import default_of, read_argument
+from cnnviz.lesson.samples import (
+    Samples,
+    check_targets,
+    file_beside,
+    read_samples,
+    require_some_to_learn_from,
+    target_of,
+    with_classes,
+)
+from cnnviz.lesson.sequence import in_sequence
+from cnnviz.lesson.subject import Choice, Computed
+from cnnviz.lesson.subjects.fitting import no_iterations, of_sample, require_cell, require_finite_value
+from cnnviz.lesson.tables import LessonFile, Part, TrainingPart
+from cnnviz.lesson.values import as_sentence, hint
+from cnnviz.scene.numbers import count
+from cnnviz.text import tr
+from cnnviz.trace.cursor import Stop
+from cnnviz.trace.program import Program
+from cnnviz.trace.views import stops_in
+
+
+class SampledNetwork(Struct, frozen=True, eq=False):
+    """A network with what it can be shown.
+
+    Attributes
+    ----------
+    path : Path
+        The lesson's file.
+    described : LessonFile
+        What it was made from, with the arguments that were changed.
+    network : Network
+        As it is before it has learnt anything.
+    samples : Samples
+        What it can be shown.
+    run : Run or None
+        Its training.
+    letters : Mapping[str, tuple[str, ...]]
+        What the cells of its arrays are called.
+    """
+
+    path: Path
+    described: LessonFile
+    network: Network
+    samples: Samples
+    run: Run | None = None
+    letters: Mapping[str, tuple[str, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def name(self) -> str:
+        """The lesson's name."""
+        return self.path.stem
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What its outputs are called."""
+        return self.samples.classes
+
+    @property
+    def choose_words(self) -> str:
+        """What a menu says that lets an image be chosen."""
+        return tr("Choose image…")
+
+    @property
+    def keeps_marks(self) -> bool:
+        """Every image goes through the same steps."""
+        return True
+
+    def label(self, image: int) -> str:
+        """Return the class of an image, its numbers where these are few, or its number."""
+        return self.samples.label(image)
+
+    def picture(self, image: int) -> Array | None:
+        """Return an image as the network sees it; None of a column of numbers."""
+        return self.samples.image(image) if self.samples.are_pictures else None
+
+    def typed(self, image: int) -> str:
+        """Return nothing: it is not typed."""
+        return ""
+
+    def descent(self, operation: str) -> Descent | None:
+        """Return nothing: what it descends has more than one parameter."""
+        return None
+
+    def heading(self, title: str, choice: Choice) -> str:
+        """Return the title; of a training with the iteration, and with the image if that is not its own."""
+        if self.run is None or choice.iteration is None:
+            return title
+        said = tr("{title}, iteration {iteration}", title=title, iteration=count(choice.iteration))
+        if choice.image == self.run.image_of(choice.iteration):
+            return said
+        return tr("{heading} with image {image}", heading=said, image=count(choice.image or 0))
+
+    def info(self, choice: Choice, tape: Tape) -> str:
+        """Return what goes in, which image it is, and how far its training has come."""
+        return (
+            tr("Input: {shape}", shape=shape_text(self.network.input_shape))
+            + self._image_text(choice.image or 0)
+            + self._run_text(choice, tape)
+        )
+
+    def _image_text(self, image: int) -> str:
+        if self.samples.labels is None:
+            return ""
+        return tr(
+            "; image {index} of {count}, numbered from 0, whose class is {label}",
+            index=image,
+            count=len(self),
+            label=self.label(image),
+        )
+
+    def _run_text(self, choice: Choice, tape: Tape) -> str:
+        run, at = self.run, choice.iteration
+        if run is None or at is None:
+            return ""
+        measured = max((t for t in run.accuracies if t <= at), default=None)
+        said = tr("Training: {count:,} iterations of one sample each, out of {learn:,}")
+        if len(run.held_out):
+            said = tr(
+                "Training: {count:,} iterations of one image each, out of {learn:,}; "
+                "{held_out:,} are held out"
+            )
+        lines = [
+            said.format(count=run.iterations, learn=len(run.order), held_out=len(run.held_out)),
+            tr("Iteration {at:,}: loss {loss:.6g}", at=at, loss=float(tape["loss.value"])),
+        ]
+        if measured is not None:
+            lines.append(
+                tr(
+                    "Before iteration {at:,}, {accuracy:.1%} of the held-out images are told rightly",
+                    at=measured,
+                    accuracy=run.accuracies[measured],
+                )
+            )
+        return "\n" + "\n".join(lines)
+
+    # ------------------------------------------------------------------------------------------- stepping
+
+    def choice(self, asked: Choice) -> Choice:
+        """Make a choice whole: a training has its own image in each iteration."""
+        iteration = self._iteration(asked.iteration)
+        image = asked.image
+        if image is None and self.run is not None and iteration is not None:
+            image = self.run.image_of(iteration)
+        image = self.described.input.show if image is None else image
+        if not 0 <= image < len(self):
+            said = tr("{lesson} has no image {index}; its images are numbered 0 to {last}.")
+            raise CnnvizError(said.format(lesson=self.name, index=image, last=len(self) - 1))
+        return Choice(image, iteration, asked.input_gradient or self.described.input_gradient)
+
+    def _iteration(self, asked: int | None) -> int | None:
+        run = self.run
+        if run is None:
+            no_iterations(self.name, asked)
+            return None
+        iteration = asked or 0
+        if not 0 <= iteration < run.iterations:
+            raise CnnvizError(
+                tr(
+                    "{lesson} has no iteration {iteration}; they are numbered 0 to {last}.",
+                    lesson=self.name,
+                    iteration=iteration,
+                    last=run.iterations - 1,
+                )
+            )
+        return iteration
+
+    def compute(self, choice: Choice) -> Computed:
+        """Run one iteration; a training trains up to there first, if it has not yet come so far."""
+        image, network = choice.image or 0, self.network
+        if self.run is not None and choice.iteration is not None:
+            if choice.iteration > self.run.done:
+                for _ in self.run.work(choice.iteration):
+                    pass
+            if choice.iteration > self.run.last:
+                raise CnnvizError(self.run.fault)
+            network = self.run.network_at(choice.iteration)
+        with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
+            target = target_of(network, self.samples, image)
+            tape = network.run(self.samples.image(image), target, self.samples.output_gradient)
+        return Computed(tape, network)
+
+    def program(self, choice: Choice, computed: Computed) -> Program:
+        """Return the program in the view that is chosen."""
+        assert computed.network is not None
+        calls = computed.network.calls(computed.tape, choice.input_gradient)
+        return Program(calls, self.described.symbols, self.letters, choice.iteration)
+
+    def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
+        """Find what the file says, and place it for the view that is chosen."""
+        stops, own = self.described.stops, self.described.input_gradient
+        asked = {own, *(stop.input_gradient for stop in stops)} - {None, program.view}
+        if not program.view or not asked:
+            return in_sequence(find_stops(self.path, stops, program))
+        (view,) = asked
+        other = self.program(replace(choice, input_gradient=view), computed)
+        if program.view == own:
+            return in_sequence(find_stops(self.path, stops, program, other))
+        return stops_in(in_sequence(find_stops(self.path, stops, other, program)), other, program)
+
+    def trained(self, run: Run) -> SampledNetwork:
+        """Return the same with a training that has been done before, if it is the same to the last bit."""
+        return replace(self, run=run) if self.run is not None and self.run.is_same_as(run) else self
+
+    # ------------------------------------------------------------------------------------------- changing
+
+    @property
+    def _parts(self) -> dict[str, Part]:
+        """What there is with arguments, by what owns them."""
+        others = {"loss": self.described.loss, "optimiser": self.described.optimiser}
+        parts: dict[str, Part] = {part.name: part for part in self.described.layers}
+        return parts | {name: part for name, part in others.items() if part is not None}
+
+    def fitting(self, change: Change, image: int) -> Change:
+        """Return a change of an argument, a parameter, an image, or what should be made of it."""
+        match change:
+            case Argument():
+                part = self._parts.get(change.owner)
+                if part is None:
+                    there = hint(change.owner, list(self._parts)).lstrip("; ")
+                    raise refused(change, tr("there is no {owner}; {there}", owner=change.owner, there=there))
+                path = f"{change.owner}.{change.name}"
+                return replace(
+                    change, value=read_argument(type(part), part.kind, change.name, change.value, path)
+                )
+            case Cell():
+                own = of_sample(change, change.array in self._of_samples, image, len(self))
+                require_cell(own, self._array(own).shape)
+                require_finite_value(own)
+                if own.array == "label":
+                    self._require_class(own)
+                return own
+
+    @property
+    def _of_samples(self) -> list[str]:
+        """The arrays that each sample has for itself."""
+        if self.samples.labels is not None:
+            return ["input", "label", *(["target"] if self.network.loss is not None else [])]
+        return ["input", *(["target"] if self.samples.targets is not None else [])]
+
+    @property
+    def _arrays(self) -> list[str]:
+        """All arrays that can be changed."""
+        begun = ["output_gradient"] if self.samples.output_gradient is not None else []
+        return [*self.network.parameters, *self._of_samples, *begun]
+
+    def _array(self, cell: Cell) -> Array:
+        """Return the array that a cell belongs to."""
+        known, sample = self._arrays, cell.sample or 0
+        if cell.array not in known:
+            there = tr("what can be changed is {names}", names=", ".join(known))
+            computed = tr("{array} is computed, or not there; {there}", array=cell.array, there=there)
+            raise refused(cell, computed)
+        match cell.array:
+            case "input":
+                return self.samples.image(sample)
+            case "target":
+                target = target_of(self.network, self.samples, sample)
+                assert target is not None
+                return target
+            case "label":
+                assert self.samples.labels is not None
+                return np.asarray(float(self.samples.labels[sample]))
+            case "output_gradient":
+                return np.asarray(self.samples.output_gradient)
+        return self.network.parameters[cell.array]
+
+    def _require_class(self, cell: Cell) -> None:
+        last = len(self.classes) - 1
+        if cell.value % 1 or not 0 <= cell.value <= last:
+            raise refused(cell, tr("a label is a whole number from 0 to {last}", last=last))
+
+    def value(self, change: Change) -> Value:
+        """Return an argument, or a number of an array."""
+        match change:
+            case Argument():
+                part = self._parts[change.owner]
+                if change.name in part.arguments:
+                    return part.arguments[change.name]
+                return default_of(type(part), part.kind, change.name)
+            case Cell():
+                return float(self._array(change)[change.index])
+
+    def changed(self, changes: Changes) -> SampledNetwork:
+        """Return the same with other arguments and other numbers; its training begins anew."""
+        arguments = [change for change in changes if isinstance(change, Argument)]
+        made = self._with_arguments(arguments) if arguments else self
+        made = made._with_cells([change for change in changes if isinstance(change, Cell)])
+        training = made.described.training
+        run = build_run(training, made.network, made.samples) if training else None
+        return replace(made, run=run)
+
+    def _with_arguments(self, arguments: list[Argument]) -> SampledNetwork:
+        parts = self._parts
+        for change in arguments:
+            part = parts[change.owner]
+            parts[change.owner] = replace(part, arguments={**part.arguments, change.name: change.value})
+        layers = tuple(parts[part.name] for part in self.described.layers)
+        others = {name: parts[name] for name in ("loss", "optimiser") if name in parts}
+        described = replace(self.described, layers=layers, **others)
+        try:
+            network = build_network(described)
+            if described.seed is not None:
+                network.initialise(described.seed)
+            else:
+                network.load(self.network.parameters, self.name)
+            classes = described.input.classes or ()
+            samples = with_classes(replace(self.samples, classes=classes), described, network)
+        except CnnvizError as error:
+            said = tr("{changes}: {why}", changes=text_of(arguments), why=str(error))
+            raise CnnvizError(as_sentence(said)) from error
+        before, after = array_shapes(self.network), array_shapes(network)
+        letters = {key: row for key, row in self.letters.items() if before[key] == after[key]}
+        return replace(self, described=described, network=network, samples=samples, letters=letters)
+
+    def _with_cells(self, cells: list[Cell]) -> SampledNetwork:
+        arrays: dict[tuple[str, int | None], Array] = {}
+        for cell in cells:
+            key = (cell.array, cell.sample)
+            if key not in arrays:
+                arrays[key] = np.array(self._array(cell), dtype=np.float64)
+            arrays[key][cell.index] = cell.value
+        samples, parameters = self.samples, {}
+        for (name, sample), array in arrays.items():
+            match name:
+                case "input":
+                    samples = samples.with_image(sample or 0, array)
+                case "label":
+                    samples = samples.with_label(sample or 0, int(array))
+                case "target":
+                    self._check_target(array)
+                    samples = samples.with_target(sample or 0, array)
+                case "output_gradient":
+                    samples = replace(samples, output_gradient=array)
+                case _:
+                    parameters[name] = array
+        return replace(self, samples=samples, network=self._with_parameters(parameters))
+
+    def _check_target(self, target: Array) -> None:
+        try:
+            check_targets("target", target[None], self.network)
+        except CnnvizError as error:
+            raise CnnvizError(as_sentence(str(error))) from error
+
+    def _with_parameters(self, parameters: Mapping[str, Array]) -> Network:
+        if not parameters:
+            return self.network
+        network = copy(self.network)
+        network.load({**network.parameters, **parameters}, self.name)
+        return network
+
+
+def build_network_subject(path: Path, described: LessonFile) -> SampledNetwork:
+    """Make what a file describes.
+
+    Raises
+    ------
+    CnnvizError
+        If shapes, data files or letters are wrong; the sentence has all faults of one kind.
+    """
+    network, samples = _build(path, described)
+    run = build_run(described.training, network, samples) if described.training else None
+    return SampledNetwork(path, described, network, samples, run, read_letters(path, described, network))
+
+
+def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
+    """Make network and samples; the faults of shapes and of data files are told together."""
+    faults: list[str] = []
+    network = samples = None
+    try:
+        network = build_network(described)
+        _check_symbols(described, network)
+        _load_parameters(path, described, network)
+        if described.training is not None and not network.moving:
+            raise CnnvizError(tr("training: no layer has parameters to learn; add one, conv2d or linear"))
+    except CnnvizError as error:
+        faults.append(str(error))
+    try:
+        samples = read_samples(path, described.input)
+        if network is not None:
+            samples = with_classes(samples, described, network)
+        require_some_to_learn_from(described.training, samples)
+    except CnnvizError as error:
+        faults.append(str(error))
+    if faults or network is None or samples is None:
+        raise wrong(path, faults)
+    return network, samples
+
+
+def _load_parameters(path: Path, described: LessonFile, network: Network) -> None:
+    """Give the network the parameters that the file holds, names, or has drawn."""
+    known = list(network.parameter_shapes)
+    if described.seed is not None:
+        network.initialise(described.seed)
+    elif described.weights is not None:
+        shapes = network.parameter_shapes
+
+        def check(headers: Mapping[str, Header]) -> None:
+            for key, header in headers.items():
+                layer, _, name = key.partition(".")
+                require_shape(layer, name, header, shapes[key])
+
+        arrays = read_arrays(file_beside(path, described.weights), known, check)
+        network.load({key: values.astype(np.float64) for key, values in arrays.items()}, described.weights)
+    elif described.parameters:
+        given = {
+            f"{name}.{key}": values
+            for name, table in described.parameters.items()
+            for key, values in table.items()
+        }
+        for key in given:
+            if key not in known:
+                raise CnnvizError(tr("parameters.{key}: is not known", key=key) + hint(key, known))
+        network.load(dict(given), tr("parameters"))
+    elif known:
+        raise CnnvizError(
+            tr(
+                "weights or parameters or seed: one of them must be given, for {names}",
+                names=", ".join(known),
+            )
+        )
+
+
+def _check_symbols(described: LessonFile, network: Network) -> None:
+    known = ["input", *(layer.name for layer in network.layers)]
+    known += network.parameter_shapes
+    for key in described.symbols:
+        if key not in known:
+            raise CnnvizError(tr("symbols.{key}: is not known", key=key) + hint(key, known))
+
+
+def build_run(training: TrainingPart, network: Network, samples: Samples) -> Run:
+    """Make the training of a network that a file describes.
+
+    The images are put in an order that is drawn from its seed; the last ones are held out.
+    """
+
+    def sample(index: int) -> tuple[Array, Array]:
+        target = target_of(network, samples, index)
+        assert target is not None
+        return samples.image(index), target
+
+    order = np.random.default_rng(training.seed).permutation(len(samples))
+    learn = len(samples) - training.held_out
+    return Run(network, sample, order[:learn], order[learn:], training.iterations, training.measure)
