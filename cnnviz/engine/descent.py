@@ -12,7 +12,8 @@ import numpy as np
 from msgspec import Struct
 
 from cnnviz.engine.derivative import as_line
-from cnnviz.engine.expression import Graph, compiled, read_expression
+from cnnviz.engine.expression import Graph, read_expression
+from cnnviz.engine.generated import compiled
 from cnnviz.engine.layer import Array, Call, Value
 from cnnviz.text import tr
 

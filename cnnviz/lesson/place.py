@@ -162,5 +162,5 @@ def _stop(part: StopPart, program: Program) -> Stop:
 
 def _step_of(part: StopPart, program: Program) -> int:
     if part.where or part.line is not None:
-        return program.start(part.at) + program.operation(part.at).first_at(part.line, part.where)
+        return program.start(part.at) + program.operation(part.at).find(part.line, **part.where)
     return step_at(program, part.at)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from cnnviz.trace.looptree import Block, Line, Loop, walk
+from cnnviz.trace.looptree import Block, Line, Loop, Visit, walk
 
 Names = frozenset[str]
-Way = Sequence[tuple[Block, int, int]]
 
 
 class Need(Struct, frozen=True):
@@ -42,7 +41,7 @@ class Slice(Struct, frozen=True):
     before: Names
 
 
-def needs(way: Way, names: Names) -> list[Need]:
+def needs(way: Sequence[Visit], names: Names) -> list[Need]:
     """Return what must run on the way to a step, block by block from outside, for all scalars before it."""
     found: list[Need] = []
     need = names

@@ -14,14 +14,16 @@ import linecache
 import textwrap
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from functools import cache
 from itertools import accumulate
 from types import CodeType
+from weakref import WeakKeyDictionary
 
+import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from cnnviz.engine.expression.graph import FLOAT64, with_float64
+from cnnviz.engine.functions import FUNCTIONS
+from cnnviz.engine.generated import FLOAT64, with_float64
 from cnnviz.engine.layer import Listing
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
@@ -112,7 +114,11 @@ class Block(Struct, frozen=True, eq=False):
         return bisect_right(self.starts, offset) - 1
 
 
-class LoopTree(Struct, frozen=True, eq=False):
+Visit = tuple[Block, int, int]
+"""A part of the way down to a step: a block, which of its statements is meant, and which run of that."""
+
+
+class LoopTree(Struct, frozen=True, eq=False, dict=True, weakref=True):
     """A listing as a tree.
 
     Attributes
@@ -181,9 +187,11 @@ def _bind_loop(loop: Loop, sizes: Mapping[str, int]) -> Loop:
     )
 
 
-@cache
+_TREES: WeakKeyDictionary[Listing, LoopTree] = WeakKeyDictionary()
+
+
 def read_listing(listing: Listing) -> LoopTree:
-    """Read a listing's source.
+    """Read a listing's source; its tree is kept as long as the listing is.
 
     Raises
     ------
@@ -191,14 +199,19 @@ def read_listing(listing: Listing) -> LoopTree:
         If a line is anything else than ``for … in range(name):`` or one assignment, or if steps could
         not be told from the text alone; the sentence names the line and the reason.
     """
+    if listing not in _TREES:
+        _TREES[listing] = _read(listing)
+    return _TREES[listing]
+
+
+def _read(listing: Listing) -> LoopTree:
     source = _source(listing)
     if not source:
         name = getattr(listing, "__name__", str(listing))
         raise CnnvizError(
             tr("{listing}: its source is not at hand, so there is nothing to step through.", listing=name)
         )
-    written = FLOAT64 in getattr(listing, "__globals__", ())
-    return _Reader(listing.__name__, source, written).read()
+    return _Reader(listing.__name__, source, getattr(listing, "__globals__", {})).read()
 
 
 def _source(listing: Listing) -> list[str]:
@@ -220,13 +233,14 @@ def _source(listing: Listing) -> list[str]:
 class _Reader:
     """Turns the syntax tree of one listing into a LoopTree, refusing what has no place in it."""
 
-    def __init__(self, name: str, source: list[str], written: bool) -> None:
-        self.name, self.source, self.written = name, source, written  # written: from an expression
+    def __init__(self, name: str, source: list[str], known: Mapping[str, object]) -> None:
+        self.name, self.source, self.known = name, source, known
         self.parameters: tuple[str, ...] = ()
         self.arrays: set[str] = set()
         self.lines: set[int] = set()
         self.variables: list[str] = []
         self.around: list[str] = []
+        self.assigned: set[str] = set()
         self.writes_arrays = False
 
     def read(self) -> LoopTree:
@@ -317,18 +331,21 @@ class _Reader:
             raise self._refuse(statement, tr("only loops and single assignments are allowed"))
         if statement.end_lineno != statement.lineno:
             raise self._refuse(statement, tr("a statement must fit on one line"))
+        if not isinstance(target, ast.Name | ast.Subscript):
+            raise self._refuse(statement, tr("it must assign to a name or to one cell of an array"))
         self._check_expressions(statement)
         indices: list[ast.expr] = []
-        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+        if isinstance(target, ast.Subscript):
+            assert isinstance(target.value, ast.Name)
             name = target.value.id
             indices = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
-        elif isinstance(target, ast.Name):
+        else:
             name = target.id
             if name in (*self.around, *self.variables, *self.parameters):
                 raise self._refuse(statement, tr("it must not assign to a parameter or a loop's variable"))
-        else:
-            raise self._refuse(statement, tr("it must assign to a name or to one cell of an array"))
         self._check_place(statement, indices)
+        if not indices:
+            self.assigned.add(name)
         plain = tuple(index.id for index in indices if isinstance(index, ast.Name))
         return Line(
             number=statement.lineno,
@@ -343,11 +360,49 @@ class _Reader:
         )
 
     def _check_expressions(self, statement: ast.stmt) -> None:
-        for node in ast.walk(statement):
-            if isinstance(node, _TRICKS):
-                raise self._refuse(statement, tr("it holds more than plain arithmetic"))
+        """Refuse what is more than arithmetic of names, numbers and cells, and functions of numbers."""
+        nodes = list(ast.walk(statement))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        functions = {part for call in calls for part in ast.walk(call.func)}
+        places = {node.slice for node in nodes if isinstance(node, ast.Subscript)}
+        for node in nodes:
             if isinstance(node, ast.Slice) or (isinstance(node, ast.Subscript) and not _array(node)):
                 raise self._refuse(statement, tr("it must name single cells, as in x[i, j]"))
+            is_place = isinstance(node, ast.Tuple) and node in places
+            if not (node in functions or is_place or _is_arithmetic(node)):
+                raise self._refuse(statement, tr("it holds more than plain arithmetic"))
+        for call in calls:
+            self._check_call(statement, call)
+        adds = isinstance(statement, ast.AugAssign)
+        for node in nodes:
+            if (
+                isinstance(node, ast.Name)
+                and node not in functions
+                and (adds or isinstance(node.ctx, ast.Load))
+            ):
+                self._check_name(statement, node.id)
+
+    def _check_call(self, statement: ast.stmt, call: ast.Call) -> None:
+        """Refuse to call anything but functions of numbers, `max` or NumPy's ``exp``."""
+        found: object = None
+        match call.func:
+            case ast.Name(id=name):
+                found = self.known.get(name, _BUILTINS.get(name))
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if self.known.get(module) is np:
+                found = getattr(np, name, None)
+        allowed = isinstance(found, np.ufunc) or any(found is function for function in _FUNCTIONS)
+        if call.keywords or not allowed:
+            reason = tr(
+                "{function} is no function of numbers; there are {known}",
+                function=ast.unparse(call.func),
+                known=_NAMES,
+            )
+            raise self._refuse(statement, reason)
+
+    def _check_name(self, statement: ast.stmt, name: str) -> None:
+        is_here = name in self.assigned or name in self.variables or name in self.parameters
+        if not is_here and not isinstance(self.known.get(name), int | float):
+            raise self._refuse(statement, tr("{name} has no value there", name=name))
 
     def _check_place(self, statement: ast.stmt, indices: list[ast.expr]) -> None:
         """Refuse a cell to be written that does not follow from the loops around it."""
@@ -361,7 +416,7 @@ class _Reader:
                 )
 
     def _compile(self, tree: ast.Module | ast.Expression, mode: str) -> CodeType:
-        if self.written and isinstance(tree, ast.Module):
+        if FLOAT64 in self.known and isinstance(tree, ast.Module):
             tree = with_float64(tree)
         code = compile(tree, f"<listing {self.name}>", mode)
         assert isinstance(code, CodeType)
@@ -385,19 +440,33 @@ def _names_read(statement: ast.stmt) -> set[str]:
     return {node.id for node in names if adds or isinstance(node.ctx, ast.Load)}
 
 
-# What would hide steps or names from the reader of a listing.
-_TRICKS = (
-    ast.Await,
-    ast.DictComp,
-    ast.GeneratorExp,
-    ast.Lambda,
-    ast.ListComp,
-    ast.NamedExpr,
-    ast.SetComp,
-    ast.Starred,
-    ast.Yield,
-    ast.YieldFrom,
+_BUILTINS = {"max": max, "min": min, "abs": abs}
+_FUNCTIONS = (*_BUILTINS.values(), *FUNCTIONS.values())
+_NAMES = ", ".join(sorted({*_BUILTINS, *FUNCTIONS}))
+_ARITHMETIC = (
+    ast.Assign,
+    ast.AugAssign,
+    ast.BinOp,
+    ast.BoolOp,
+    ast.Call,
+    ast.Compare,
+    ast.IfExp,
+    ast.Name,
+    ast.Subscript,
+    ast.UnaryOp,
+    ast.expr_context,
+    ast.boolop,
+    ast.unaryop,
 )
+_SIGNS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
+_COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+
+
+def _is_arithmetic(node: ast.AST) -> bool:
+    """Return whether a part of a statement may stand in a listing; what is called is not asked here."""
+    if isinstance(node, ast.Constant):
+        return type(node.value) in (int, float)
+    return isinstance(node, (*_ARITHMETIC, *_SIGNS, *_COMPARISONS))
 
 
 def _array(node: ast.AST) -> ast.Name | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Mapping
-from functools import cache
 from types import CodeType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from msgspec import Struct
@@ -118,9 +118,18 @@ class Anatomy(Struct, frozen=True):
     scales: bool = False
 
 
-@cache
 def anatomy(tree: LoopTree, line: int) -> Anatomy | None:
-    """Take a line of a listing apart; None if it is no assignment."""
+    """Take a line of a listing apart; None if it is no assignment. It is kept as long as the tree is."""
+    known = _ANATOMIES.setdefault(tree, {})
+    if line not in known:
+        known[line] = _taken_apart(tree, line)
+    return known[line]
+
+
+_ANATOMIES: WeakKeyDictionary[LoopTree, dict[int, Anatomy | None]] = WeakKeyDictionary()
+
+
+def _taken_apart(tree: LoopTree, line: int) -> Anatomy | None:
     text = tree.source[line - 1].strip()
     if not any(isinstance(node, Line) and node.number == line for node in walk(tree.body)):
         return None

@@ -16,11 +16,9 @@ from cnnviz.engine.layer import Call, Value
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 from cnnviz.trace.depends import assigned, carried
-from cnnviz.trace.looptree import Block, Line, Loop, LoopTree, read_listing, walk
+from cnnviz.trace.looptree import Block, Line, Loop, LoopTree, Visit, read_listing, walk
 
 _LONGEST_TOLD = 60
-
-Visit = tuple[Block, int, int]
 
 
 class Operation:
@@ -210,11 +208,7 @@ class Operation:
         start = self.offset_of(loops, line, [0] * len(loops))
         return np.asarray(start + runs @ np.array([loop.period for loop in loops], np.intp))
 
-    def find(self, line: int | None = None, **variables: int) -> int:
-        """Do as `first_at`."""
-        return self.first_at(line, variables)
-
-    def first_at(self, line: int | None, variables: Mapping[str, int]) -> int:
+    def find(self, /, line: int | None = None, **variables: int) -> int:
         """Return the first step at which loop variables have given values, on a given line if one is named.
 
         Variables that are not named are 0.
@@ -343,14 +337,14 @@ class Operation:
         if any(self._repeats(line) for line in lines):
             return False
         by_array = [[other for other in lines if other.target == name] for name in self.call.writes]
-        return all(len(same) <= 1 or self._apart(same) for same in by_array)
+        return all(len(same) <= 1 or self._write_different_cells(same) for same in by_array)
 
     @cached_property
     def can_be_replayed(self) -> bool:
         """Whether its scalars at a step can be found without running what came before."""
         return self.writes_once or (self.call.linear is not None and not self.scalars)
 
-    def _apart(self, lines: Sequence[Line]) -> bool:
+    def _write_different_cells(self, lines: Sequence[Line]) -> bool:
         """Return whether lines write no cell in common."""
         orders = np.concatenate([self.write_order(line) for line in lines])
         return len(np.unique(orders)) == len(orders)

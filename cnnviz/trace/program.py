@@ -16,8 +16,6 @@ from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import State, state
 
-PHASES = ("forward", "loss", "backward", "update")
-
 
 class Step(Struct, frozen=True):
     """One run of one line.
@@ -137,7 +135,7 @@ class Program(Sequence[Step]):
         """Return the first step of an operation."""
         return self.starts[self.number(name)]
 
-    def find(self, name: str, line: int | None = None, **variables: int) -> int:
+    def find(self, name: str, /, line: int | None = None, **variables: int) -> int:
         """Return the first step of an operation at which its loop variables have given values.
 
         ``find("conv1", i=2, j=3)`` is the step at which `j` becomes 3 in row 2 of the first map.

@@ -182,15 +182,15 @@ def _run_for_real(operation: Operation, offset: int, log: _Log) -> dict[str, Any
     return scope
 
 
-def _apart(operation: Operation) -> bool:
+def _goes_along_first_axes(operation: Operation) -> bool:
     """Return whether the outermost loop goes along the first axis of all arrays."""
-    if "apart" not in operation.kept:
+    if "along_first_axes" not in operation.kept:
         tree = ast.parse("\n".join(operation.tree.source))
         cells = [node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
         firsts = {ast.unparse(cell.elts[0] if isinstance(cell, ast.Tuple) else cell) for cell in cells}
         outermost = operation.body.statements[0]
-        operation.kept["apart"] = isinstance(outermost, Loop) and firsts == {outermost.variable}
-    return bool(operation.kept["apart"])
+        operation.kept["along_first_axes"] = isinstance(outermost, Loop) and firsts == {outermost.variable}
+    return bool(operation.kept["along_first_axes"])
 
 
 def places(operation: Operation, line: int, variables: Mapping[str, int], scope: Mapping[str, Any]) -> _Log:
@@ -218,13 +218,13 @@ def _arrays_before(operation: Operation, cells: int) -> dict[str, Array]:
         # The result is linear in this array: what is done so far is the result for the part visited so far.
         source = np.asarray(call.given[call.linear_in])
         size = prod(source.shape[1:])
-        apart = _apart(operation)
-        first, last = (min(cells // size, len(source) - 1), cells // size + 1) if apart else (0, len(source))
+        along = _goes_along_first_axes(operation)
+        first, last = (min(cells // size, len(source) - 1), cells // size + 1) if along else (0, len(source))
         here = slice(first, last)
         visited = np.zeros_like(source[here], order="C")
         visited.reshape(-1)[: cells - first * size] = source.reshape(-1)[first * size : cells]
         given = dict(call.given)
-        if apart:
+        if along:
             given |= {name: np.asarray(given[name])[here] for name in operation.tree.arrays if name in given}
         for name, made in call.linear({**given, call.linear_in: visited}).items():
             arrays[name][:first] = call.writes[name][:first]

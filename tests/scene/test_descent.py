@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from cnnviz.engine.descent import Descent
-from cnnviz.engine.expression.graph import compiled
+from cnnviz.engine.generated import compiled
 from cnnviz.scene import panels
 from cnnviz.scene.expression_formula import curve_formulas
 from cnnviz.scene.frame import View, compose, moment

@@ -1,9 +1,13 @@
 """What the reader of listings makes of them, and what it refuses."""
 
+import gc
 import linecache
+import weakref
 
+import numpy as np
 import pytest
 
+from cnnviz.engine.generated import compiled
 from cnnviz.engine.layers.conv2d import conv2d
 from cnnviz.engine.layers.softmax import softmax
 from cnnviz.errors import CnnvizError
@@ -128,7 +132,21 @@ REFUSED = [
     ("slice read", change("x[n, m]", "x[n, :]"), 5, CELLS),
     ("chained", change("x[n, m]", "x[n][m]"), 5, CELLS),
     ("comprehension", change("x[n, m]", "sum(k for k in range(m))"), 5, TRICK),
-    ("lambda", change("x[n, m]", "(lambda: 1)()"), 5, TRICK),
+    ("lambda", change("x[n, m]", "(lambda: 1)()"), 5, "is no function of numbers"),
+    ("bare tuple", change("acc = 0.0", "acc = 0.0, 1"), 3, TRICK),
+    ("text", change("acc = 0.0", "acc = 'x'"), 3, TRICK),
+    ("truth", change("acc = 0.0", "acc = True"), 3, TRICK),
+    ("attribute read", change("acc += x[n, m]", "acc += x.size"), 5, TRICK),
+    ("matrix product", change("acc += x[n, m]", "acc @= x[n, m]"), 5, TRICK),
+    ("is", change("acc += x[n, m]", "acc += 1 if acc is N else 0"), 5, TRICK),
+    ("formatted", change("acc = 0.0", "acc = f'{N}'"), 3, TRICK),
+    ("keyword", change("acc = 0.0", "acc = max(N, key=M)"), 3, TRICK),
+    ("import", change("acc = 0.0", "acc = __import__('os').getpid()"), 3, "getpid is no function of numbers"),
+    ("method", change("acc = 0.0", "acc = x.sum()"), 3, "x.sum is no function of numbers; there are abs, "),
+    ("evaluated", change("acc = 0.0", "acc = eval(N)"), 3, "eval is no function of numbers"),
+    ("unknown", change("acc = 0.0", "acc = helped(N)"), 3, "helped is no function of numbers"),
+    ("not yet assigned", change("acc = 0.0", "other = 0.0"), 5, "acc has no value there"),
+    ("misspelt", change("x[n, m]", "x[n, p]"), 5, "p has no value there"),
     ("walrus", change("x[n, m]", "(b := x[n, m])"), 5, TRICK),
     ("else", GOOD + "    else:\n        y[0] = 1\n", 2, LOOP),
     ("over items", change("range(M)", "x"), 4, LOOP),
@@ -164,6 +182,33 @@ def test_anything_else_is_refused_with_line_and_reason(source, line, reason):
     assert f", line {line}: " in sentence
     assert reason in sentence
     assert sentence.endswith(f"— “{source.splitlines()[line - 1].strip()}”.")
+
+
+def test_functions_are_known_by_what_they_are_not_by_their_names():
+    """What is called exp here is another function; what is called raised there is NumPy's."""
+    source = "def good(x, y, N):\n    for n in range(N):\n        y[n] = exp(x[n])\n"
+    function = listing(source)
+    function.__globals__["exp"] = print
+    with pytest.raises(CnnvizError, match=r"exp is no function of numbers"):
+        read_listing(function)
+    function.__globals__["exp"] = np.exp
+    assert read_listing(function).arrays == {"x", "y"}
+    function = listing(source.replace("exp", "raised").replace("= raised", "= np.exp(inf) + raised"))
+    function.__globals__.update({"raised": np.exp, "np": np, "inf": np.inf})
+    assert read_listing(function).arrays == {"x", "y"}
+    del function.__globals__["raised"]
+
+
+def test_nothing_is_left_of_a_written_listing_that_nobody_holds():
+    """A session in which hundreds of expressions are typed does not grow."""
+    before = len(linecache.cache)
+    made = compiled("nothing", GOOD)
+    assert compiled("nothing", GOOD) is made
+    tree = weakref.ref(read_listing(made))
+    assert tree().source == tuple(GOOD.splitlines()) and len(linecache.cache) == before + 1
+    del made
+    gc.collect()
+    assert tree() is None and len(linecache.cache) == before
 
 
 def test_listing_without_its_source_is_refused(monkeypatch):

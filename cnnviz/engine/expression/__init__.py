@@ -4,7 +4,7 @@ What is typed is parsed and checked against a short list of what there may be; i
 listings are written anew from the graph, and only they are compiled.
 """
 
-from cnnviz.engine.expression.graph import RESULT, Edge, Graph, Node, Statement, compiled
+from cnnviz.engine.expression.graph import RESULT, Edge, Graph, Node, Statement
 from cnnviz.engine.expression.reader import (
     DEEPEST,
     LONGEST,
@@ -14,7 +14,7 @@ from cnnviz.engine.expression.reader import (
     read_typed,
     syntax_of,
 )
-from cnnviz.engine.expression.rules import FUNCTIONS
+from cnnviz.engine.functions import FUNCTIONS
 
 __all__ = [
     "DEEPEST",
@@ -26,7 +26,6 @@ __all__ = [
     "Graph",
     "Node",
     "Statement",
-    "compiled",
     "is_expression",
     "read_expression",
     "read_typed",

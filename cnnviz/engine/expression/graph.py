@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-import linecache
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
-from functools import cache
-from types import CodeType, FunctionType
 
 import numpy as np
 from msgspec import Struct
 
-from cnnviz.engine.expression.rules import FUNCTIONS, RULES, Rule, as_text, exponential, power
+from cnnviz.engine.expression.rules import RULES, Rule, as_text, exponential, power
+from cnnviz.engine.generated import compiled
 from cnnviz.engine.layer import Call, Listing, Shape
 from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
@@ -316,61 +312,5 @@ def edges_of(nodes: Sequence[Node]) -> Iterator[Edge]:
                 line += 1
 
 
-# ----------------------------------------------------------------------------------------- the listings
-
-FLOAT64 = "_float64"
-"""What NumPy's number is called where a written listing is run; no name in an expression begins so."""
-
-_NAMESPACE: dict[str, object] = {
-    FLOAT64: np.float64,
-    "__name__": __name__,
-    "__builtins__": {},
-    "range": range,
-    "sign": np.sign,
-    **FUNCTIONS,
-}
-
-
 def _source(name: str, parameters: Sequence[str], lines: Sequence[str]) -> str:
     return f"def {name}({', '.join(parameters)}):\n" + "".join(f"    {line}\n" for line in lines)
-
-
-class _WithFloat64(ast.NodeTransformer):
-    """Leaves alone what counts: indices, and how often a loop runs."""
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
-        return node
-
-    def visit_For(self, node: ast.For) -> ast.For:
-        node.body = [self.visit(statement) for statement in node.body]
-        return node
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        called = ast.Call(ast.Name(FLOAT64, ast.Load()), [node], [])
-        return ast.fix_missing_locations(ast.copy_location(called, node))
-
-
-def with_float64(tree: ast.Module) -> ast.Module:
-    """Return the tree of a written listing, or of lines of it, that computes with NumPy's numbers alone.
-
-    Whoever types x / 0 is shown infinity; where both operands were plain numbers of Python's, as 1 / 0 in its
-    derivative, that would stop the program.
-    """
-    made = _WithFloat64().visit(deepcopy(tree))
-    assert isinstance(made, ast.Module)
-    return made
-
-
-@cache
-def compiled(text: str, source: str) -> Listing:
-    """Compile a listing written from an expression; its source can be found again like any other's."""
-    tree = with_float64(ast.parse(source))
-    code = compile(tree, f"<{source.partition('(')[0].removeprefix('def ')} of {text}>", "exec")
-    linecache.cache[code.co_filename] = (
-        len(source),
-        None,
-        source.splitlines(keepends=True),
-        code.co_filename,
-    )
-    body = next(constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return FunctionType(body, _NAMESPACE)

@@ -18,7 +18,8 @@ import numpy as np
 from msgspec import Struct
 
 from cnnviz.engine.expression.graph import RESULT, Graph, Node, Statement, edges_of
-from cnnviz.engine.expression.rules import FUNCTIONS, OPERANDS
+from cnnviz.engine.expression.rules import OPERANDS
+from cnnviz.engine.functions import FUNCTIONS
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 

@@ -8,18 +8,7 @@ from functools import lru_cache
 import numpy as np
 from msgspec import Struct
 
-# NumPy's own numbers divide by zero, and overflow, to what can be shown; Python's stop the program.
-Number = np.float64
-
-
-def relu(x: Number) -> Number:
-    """Return x, or 0 where it is negative."""
-    return np.float64(np.maximum(x, 0.0))
-
-
-def sigmoid(x: Number) -> Number:
-    """Return 1 / (1 + e⁻ˣ)."""
-    return np.float64(1 / (1 + np.exp(-x)))
+from cnnviz.engine.functions import FUNCTIONS, Number, relu, sigmoid
 
 
 class Rule(Struct, frozen=True):
@@ -167,21 +156,6 @@ RULES: Mapping[str, Rule] = {
         ("0 if {b} == 0 else {b} * {a} ** ({b} - 1)", "0 if {a} == 0 and {b} >= 0 else {y} * log({a})"),
     ),
 }
-
-FUNCTIONS: Mapping[str, Callable[..., object]] = {
-    "sigmoid": sigmoid,
-    "relu": relu,
-    "tanh": np.tanh,
-    "exp": np.exp,
-    "log": np.log,
-    "sqrt": np.sqrt,
-    "abs": np.abs,
-    "sin": np.sin,
-    "cos": np.cos,
-    "max": np.maximum,
-    "min": np.minimum,
-}
-"""What may be called, by the name that it has in expressions and in listings."""
 
 OPERANDS: Mapping[str, int] = {name: 2 if name in ("max", "min") else 1 for name in FUNCTIONS}
 """How many operands each takes."""

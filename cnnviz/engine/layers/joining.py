@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnviz.engine.expression.graph import compiled
+from cnnviz.engine.generated import compiled
 from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_some, shape_text
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
