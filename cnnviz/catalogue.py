@@ -68,7 +68,7 @@ class Entry(Struct, Generic[Made], frozen=True):
         Its class; the constructor's parameters are what a lesson file may say of it.
     name : str
         What menus call it, in English.
-    filled : str
+    inferred : str
         The parameter that may be left out, because the shape before says it: the number of channels of
         maps, or the length of a column.
     ranges : Mapping[str, Range]
@@ -77,7 +77,7 @@ class Entry(Struct, Generic[Made], frozen=True):
 
     make: type[Made]
     name: str
-    filled: str = ""
+    inferred: str = ""
     ranges: Mapping[str, Range] = field(default_factory=dict)
 
 
@@ -90,11 +90,11 @@ _PART = Range(0, 1, open_most=True)
 
 LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
     [
-        Entry(Conv2d, "Convolution", filled="in_channels", ranges={"padding": Range(0, SIZE.most)}),
+        Entry(Conv2d, "Convolution", inferred="in_channels", ranges={"padding": Range(0, SIZE.most)}),
         Entry(MaxPool2d, "Max-pooling"),
         Entry(AvgPool2d, "Average-pooling"),
         Entry(Flatten, "Flatten"),
-        Entry(Linear, "Fully connected", filled="in_features"),
+        Entry(Linear, "Fully connected", inferred="in_features"),
         Entry(ReLU, "ReLU"),
         Entry(LeakyReLU, "Leaky ReLU", ranges={"alpha": Range(0, 1)}),
         Entry(Sigmoid, "Sigmoid"),

@@ -88,7 +88,7 @@ class Run:
     losses : Array
         The loss of each iteration, (iterations,); NaN where it is yet to come.
     accuracies : dict[int, float]
-        The part of the held-out images, 0 to 1, that was told rightly before an iteration.
+        The part of the held-out images, 0 to 1, that was classified correctly before an iteration.
     fault : str
         Why training cannot go on, one sentence; empty as long as it can.
     """

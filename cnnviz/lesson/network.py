@@ -74,8 +74,8 @@ def build_layers(
 
 def _make_layer(part: LayerPart, shapes: Sequence[Shape], **changed: int) -> Layer:
     entry = LAYERS[part.kind]
-    filled = {entry.filled: shapes[0][0]} if entry.filled and shapes[0] else {}
-    layer = entry.make(**(filled | dict(part.arguments) | changed))
+    inferred = {entry.inferred: shapes[0][0]} if entry.inferred and shapes[0] else {}
+    layer = entry.make(**(inferred | dict(part.arguments) | changed))
     layer.name = part.name
     layer.take(len(shapes))
     return layer

@@ -262,7 +262,7 @@ def _described(part: type[Part], kind: str) -> tuple[Column, ...]:
     columns = [*_own_columns(part), Column("kind", str)]
     for name, parameter in inspect.signature(entry.make).parameters.items():
         ranged = _ranged(hints[name], entry.ranges.get(name))
-        if name == entry.filled:
+        if name == entry.inferred:
             columns.append(Column(name, ranged, None))
         elif parameter.default is not parameter.empty:
             columns.append(Column(name, ranged, parameter.default))

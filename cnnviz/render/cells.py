@@ -24,9 +24,9 @@ def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
         pixels = np.ascontiguousarray(theme.tables[mark.palette][indices])
     if mark.faint is not None and mark.palette != "pixel":
         pixels[mark.faint] = _opaque(theme, "faint_cell")
-    odd = None if np.isfinite(mark.values).all() else ~np.isfinite(mark.values)
-    if odd is not None:
-        pixels[odd] = _opaque(theme, "odd_cell")
+    nonfinite = None if np.isfinite(mark.values).all() else ~np.isfinite(mark.values)
+    if nonfinite is not None:
+        pixels[nonfinite] = _opaque(theme, "nonfinite_cell")
         if mark.gap is not None:
             pixels[np.isnan(mark.values)] = _opaque(theme, mark.gap)
     if mark.missing is not None and mark.missing.any():
@@ -38,7 +38,7 @@ def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
     if mark.lines:
         _paint_rules(mark, painter, theme)
     if mark.texts:
-        _paint_numbers(mark, painter, theme, indices, odd)
+        _paint_numbers(mark, painter, theme, indices, nonfinite)
 
 
 def colour_indices(mark: Cells) -> NDArray[np.uint8]:
@@ -74,15 +74,19 @@ def _paint_rules(mark: Cells, painter: QPainter, theme: Theme) -> None:
 
 
 def _paint_numbers(
-    mark: Cells, painter: QPainter, theme: Theme, indices: NDArray[np.uint8], odd: NDArray[np.bool_] | None
+    mark: Cells,
+    painter: QPainter,
+    theme: Theme,
+    indices: NDArray[np.uint8],
+    nonfinite: NDArray[np.bool_] | None,
 ) -> None:
     size = max(SMALLEST, float(round(mark.size)))
     roles = np.where(_black_reads_better(theme, mark.palette)[indices], 1, 0)
     if mark.faint is not None and mark.palette != "pixel":
         roles[mark.faint] = 2
-    if odd is not None:
-        roles[odd] = 3
-    pens = [color(theme, role) for role in ("on_dark", "on_light", "muted", "odd")]
+    if nonfinite is not None:
+        roles[nonfinite] = 3
+    pens = [color(theme, role) for role in ("on_dark", "on_light", "muted", "nonfinite")]
     first = lay_out("0", "sans", size)
     painter.setFont(first.font)
     width, height = mark.cell

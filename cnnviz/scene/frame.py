@@ -20,7 +20,7 @@ from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop
-from cnnviz.trace.odd import first_odd
+from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.program import Program
 
 # How high a picture is at least, at 1080 lines: one of a stage that is lower is drawn smaller as a whole.
@@ -149,7 +149,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
             strip = []  # zoomed far in: the picture comes first
         top += high if strip else 0.0
     area = Box(inner.x, inner.y + top, inner.w, inner.h - top - panel_height - 18 * unit)
-    title, badge = words_box.top(44 * unit), _odd_badge(at, words_box.top(44 * unit), unit)
+    title, badge = words_box.top(44 * unit), _nonfinite_badge(at, words_box.top(44 * unit), unit)
     if badge:
         title = title._replace(w=badge[-1].box.x - title.x - 12 * unit)
     marks: list[Mark] = [
@@ -168,32 +168,32 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     return marks
 
 
-_first_odd = remembered(8)(first_odd)
+_first_nonfinite = remembered(8)(first_nonfinite)
 
 
-def _odd_badge(at: Moment, box: Box, unit: float) -> list[Rect | Label | Spot]:
-    """Say where the first number arose that is none, once there is one; a click goes there.
+def _nonfinite_badge(at: Moment, box: Box, unit: float) -> list[Rect | Label | Spot]:
+    """Say where the first NaN or infinity arose, once there is one; a click goes there.
 
     Letters tell no values, and so not this one.
     """
-    odd = _first_odd(at.program)
-    if odd is None or odd.step > at.step.index or at.letters:
+    found = _first_nonfinite(at.program)
+    if found is None or found.step > at.step.index or at.letters:
         return []
-    cell = f"[{', '.join(map(str, odd.index))}]" if odd.index else ""
+    cell = f"[{', '.join(map(str, found.index))}]" if found.index else ""
     text = tr(
         "first {value}: {operation}, {cell}, step {step}",
-        value=number(odd.value, 0),
-        operation=odd.operation,
-        cell=symbol(at.program.operation(odd.operation), odd.array) + cell,
-        step=count(odd.step),
+        value=number(found.value, 0),
+        operation=found.operation,
+        cell=symbol(at.program.operation(found.operation), found.array) + cell,
+        step=count(found.step),
     )
     size = 17 * unit
     width = min(box.w, 0.6 * size * len(text) + 24 * unit)
     place = Box(box.right - width, box.y + 4 * unit, width, box.h - 8 * unit)
     return [
-        Rect(place, fill="odd_cell", radius=5 * unit),
-        label(place.inset(10 * unit, 0), text, size, "odd", bold=True, align="center"),
-        Spot(place, "step", line=odd.step),
+        Rect(place, fill="nonfinite_cell", radius=5 * unit),
+        label(place.inset(10 * unit, 0), text, size, "nonfinite", bold=True, align="center"),
+        Spot(place, "step", line=found.step),
     ]
 
 

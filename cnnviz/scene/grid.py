@@ -239,8 +239,8 @@ def _cells(shown: Plane, box: Box, unit: float, window: tuple[int, int, int, int
     values = shown.values[part]
     missing = np.zeros(values.shape, bool) if shown.missing is None else shown.missing[part]
     placement = of.operation.call.placement(of.name)
-    filler = placement.zeros[part] if placement is not None and placement.zeros.any() else None
-    put_in = None if of.name in of.operation.call.writes else filler
+    inserted = placement.zeros[part] if placement is not None and placement.zeros.any() else None
+    put_in = None if of.name in of.operation.call.writes else inserted
     if of.flipped:
         values, missing = values[::-1, ::-1], missing[::-1, ::-1]
     return Cells(
@@ -255,7 +255,7 @@ def _cells(shown: Plane, box: Box, unit: float, window: tuple[int, int, int, int
         texts=_with_plain_zeros(texts(values, of.look, missing), put_in) if numbers else (),
         size=text_size(box.w / columns, box.h / rows, of.look, unit),
         missing=missing if missing.any() else None,
-        faint=filler,
+        faint=inserted,
         lines=numbers,
         flipped=of.flipped,
     )

@@ -106,8 +106,8 @@ LIGHT = Theme(
         "on_dark": "#ffffff",
         "on_light": "#000000",
         "faint_cell": "#f1f2f4",
-        "odd": "#860a15",
-        "odd_cell": "#ffe14d",
+        "nonfinite": "#860a15",
+        "nonfinite_cell": "#ffe14d",
     },
     {
         "value": (
@@ -179,8 +179,8 @@ DARK = Theme(
         "on_dark": "#ffffff",
         "on_light": "#000000",
         "faint_cell": "#20252b",
-        "odd": "#860a15",
-        "odd_cell": "#ffe14d",
+        "nonfinite": "#860a15",
+        "nonfinite_cell": "#ffe14d",
     },
     {
         "value": (

@@ -262,6 +262,8 @@ class _Reader:
         if unknown:
             raise self._refuse(function, tr("{names} must be parameters", names=", ".join(sorted(unknown))))
         self.writes_arrays = any(map(_writes_array, nodes))
+        targets = (target for node in nodes if isinstance(node, ast.Assign) for target in node.targets)
+        self.assigned = {target.id for target in targets if isinstance(target, ast.Name)}
         body = self._block(function.body, depth=0)
         variables = tuple(dict.fromkeys(self.variables))
         return LoopTree(
@@ -344,8 +346,6 @@ class _Reader:
             if name in (*self.around, *self.variables, *self.parameters):
                 raise self._refuse(statement, tr("it must not assign to a parameter or a loop's variable"))
         self._check_place(statement, indices)
-        if not indices:
-            self.assigned.add(name)
         plain = tuple(index.id for index in indices if isinstance(index, ast.Name))
         return Line(
             number=statement.lineno,
@@ -402,7 +402,7 @@ class _Reader:
     def _check_name(self, statement: ast.stmt, name: str) -> None:
         is_here = name in self.assigned or name in self.variables or name in self.parameters
         if not is_here and not isinstance(self.known.get(name), int | float):
-            raise self._refuse(statement, tr("{name} has no value there", name=name))
+            raise self._refuse(statement, tr("{name} has no value", name=name))
 
     def _check_place(self, statement: ast.stmt, indices: list[ast.expr]) -> None:
         """Refuse a cell to be written that does not follow from the loops around it."""

@@ -202,7 +202,7 @@ def _required(entry):
     import inspect
 
     parameters = inspect.signature(entry.make).parameters.values()
-    return [p.name for p in parameters if p.default is p.empty and p.name != entry.filled]
+    return [p.name for p in parameters if p.default is p.empty and p.name != entry.inferred]
 
 
 def test_the_lessons_in_readme_are_complete(write):

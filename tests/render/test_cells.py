@@ -77,14 +77,14 @@ def test_pixels_go_from_nothing_to_the_limit(theme):
 @each_palette
 def test_nan_and_infinity_are_seen_as_such(theme, palette):
     """In numbers and as a colour that no number has, also where only colours are shown."""
-    odd = rgb(THEMES[theme].color("odd_cell"))
+    found = rgb(THEMES[theme].color("nonfinite_cell"))
     for numbers in (False, True):
         image = painted(grid([[nan, inf, -inf, 0.0]], numbers=numbers, palette=palette), theme=theme)
         for k in range(3):
-            assert main_colour(cell(image, 0, k)) == odd
-            ink = (cell(image, 0, k) != odd).any(axis=2).sum()
+            assert main_colour(cell(image, 0, k)) == found
+            ink = (cell(image, 0, k) != found).any(axis=2).sum()
             assert (ink > 40) == numbers
-        assert main_colour(cell(image, 0, 3)) != odd
+        assert main_colour(cell(image, 0, 3)) != found
 
 
 def test_gaps_between_maps_are_no_cells():
@@ -92,7 +92,7 @@ def test_gaps_between_maps_are_no_cells():
     image = painted(grid([[1.0, nan, inf]], gap="panel"))
     light = THEMES["light"]
     assert main_colour(cell(image, 0, 1)) == rgb(light.color("panel"))
-    assert main_colour(cell(image, 0, 2)) == rgb(light.color("odd_cell"))
+    assert main_colour(cell(image, 0, 2)) == rgb(light.color("nonfinite_cell"))
 
 
 @each_theme

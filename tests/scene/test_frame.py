@@ -16,7 +16,7 @@ from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Cells, Frame, Group, Label, Rect, Spot
 from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbers import number, power_of_ten
-from cnnviz.trace.odd import first_odd
+from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.operation import Operation
 from tests.scene.looking import (
     PANES,
@@ -346,13 +346,13 @@ def test_every_pane_says_something(shown):
 
 def test_from_where_the_first_number_is_none_a_badge_says_so():
     shown = program("overflowing")
-    odd = first_odd(shown)
-    assert odd is not None
-    text = f"first NaN: conv, y[0, 0, 0], step {odd.step}"
-    for index in (odd.step - 1, odd.step, len(shown) - 1):
+    found = first_nonfinite(shown)
+    assert found is not None
+    text = f"first NaN: conv, y[0, 0, 0], step {found.step}"
+    for index in (found.step - 1, found.step, len(shown) - 1):
         frame = compose(shown, index, view(*FULL))
-        assert (text in said(frame.marks)) == (index >= odd.step)
+        assert (text in said(frame.marks)) == (index >= found.step)
     spot = next(mark for mark in frame.marks if isinstance(mark, Spot) and mark.kind == "step")
-    assert spot.line == odd.step
+    assert spot.line == found.step
     title = next(mark for mark in frame.marks if isinstance(mark, Label) and mark.runs[0].text == "fc")
     assert title.box.right <= spot.box.x

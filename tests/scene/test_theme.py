@@ -125,7 +125,7 @@ def test_text_of_the_window_is_read_too(theme):
 @each_theme
 def test_roles_in_a_grid_of_numbers_are_read(theme):
     assert contrast(rgb(theme, "muted"), rgb(theme, "faint_cell")) >= TEXT
-    assert contrast(rgb(theme, "odd"), rgb(theme, "odd_cell")) >= TEXT
+    assert contrast(rgb(theme, "nonfinite"), rgb(theme, "nonfinite_cell")) >= TEXT
 
 
 @each_theme
@@ -165,8 +165,8 @@ def test_a_gradient_is_not_taken_for_a_value(theme):
 @each_theme
 @each_palette
 def test_what_is_no_number_is_not_taken_for_one(theme, palette):
-    odd = np.array(rgb(theme, "odd_cell"))
-    assert np.abs(colours(theme, palette) - odd).max(axis=1).min() > 60
+    ground = np.array(rgb(theme, "nonfinite_cell"))
+    assert np.abs(colours(theme, palette) - ground).max(axis=1).min() > 60
 
 
 @each_theme

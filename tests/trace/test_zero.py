@@ -9,7 +9,7 @@ import pytest
 
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import View, compose
-from cnnviz.trace.odd import first_odd
+from cnnviz.trace.nonfinite import first_nonfinite
 from tests.scene.looking import said
 
 INF, NAN = math.inf, math.nan
@@ -44,7 +44,7 @@ def test_an_expression_has_the_value_that_numpy_gives(typed, value, slope):
     assert last[1].value("dx") == pytest.approx(slope, nan_ok=True)
     assert lesson.tape["f.f"] == pytest.approx(value, nan_ok=True)
     assert lesson.tape["f.dx"] == pytest.approx(slope, nan_ok=True)
-    assert first_odd(program) is not None
+    assert first_nonfinite(program) is not None
     for operation in program.operations:  # Python itself, without being stepped
         with np.errstate(all="ignore"):
             operation.call.listing(**operation.call.given)

@@ -14,7 +14,7 @@ from cnnviz.render.image import to_image
 from cnnviz.scene.marks import Cells, Formula, Label, Path, Spot, flat
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.timeline_bar import timeline_edges
-from cnnviz.trace.odd import first_odd
+from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.ui.network_pane import computed_at
 from tests.scene.programs import overflowing
 
@@ -410,4 +410,4 @@ def test_the_badge_of_the_first_number_that_is_none_leads_to_its_step(window, qt
     program = overflowing()
     window.player.load(program, len(program) - 1)
     qtbot.mouseClick(window.stage, LEFT, pos=center(spot(window.stage, "step").box))
-    assert window.player.cursor.index == first_odd(program).step
+    assert window.player.cursor.index == first_nonfinite(program).step

@@ -1,4 +1,4 @@
-"""Where in a program the first number arises that is none: NaN or infinite."""
+"""Where in a program the first NaN or infinity arises."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
 
-class Odd(Struct, frozen=True):
-    """A cell that is no number from some step on.
+class NonFinite(Struct, frozen=True):
+    """A cell that is NaN or infinite from some step on.
 
     Attributes
     ----------
@@ -35,10 +35,10 @@ class Odd(Struct, frozen=True):
     value: float
 
 
-def first_odd(program: Program) -> Odd | None:
-    """Return where the first number arises that is none, or None if all are numbers.
+def first_nonfinite(program: Program) -> NonFinite | None:
+    """Return where the first NaN or infinity arises, or None if all numbers are finite.
 
-    What follows from such a number is none either, so whether there is one yet can be halved for.
+    What has been written stays, so whether there is one yet can be halved for.
     """
     for operation in program.operations:
         if all(np.isfinite(values).all() for values in operation.call.writes.values()):
@@ -46,18 +46,20 @@ def first_odd(program: Program) -> Odd | None:
         start = program.start(operation.name)
         steps = range(start, start + len(operation))
         with np.errstate(all="ignore"):  # what is looked for is no fault of ours
-            first = bisect_left(steps, True, key=lambda step: _odd_at(program, operation, step) is not None)
-            return _odd_at(program, operation, steps[first])
+            first = bisect_left(
+                steps, True, key=lambda step: _nonfinite_at(program, operation, step) is not None
+            )
+            return _nonfinite_at(program, operation, steps[first])
     return None
 
 
-def _odd_at(program: Program, operation: Operation, step: int) -> Odd | None:
-    """Return a cell that an operation has written by a step and that is no number, or None."""
+def _nonfinite_at(program: Program, operation: Operation, step: int) -> NonFinite | None:
+    """Return a cell that an operation has written by a step and that is not finite, or None."""
     state = program.state(step)
     for array in operation.call.writes:
         values = state.value(array)
         places = np.argwhere(~np.isfinite(values) & state.written(array))
         if len(places):
             index = tuple(places[0].tolist())
-            return Odd(step, operation.name, array, index, float(values[index]))
+            return NonFinite(step, operation.name, array, index, float(values[index]))
     return None

@@ -1,4 +1,4 @@
-"""Where the first number arises that is none: as found by looking at every step there is."""
+"""Where the first NaN or infinity arises: as found by looking at every step there is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.trace.odd import first_odd
+from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.program import Program
 
 
@@ -50,7 +50,7 @@ def network(conv: float, fc: float, x: float, view: str) -> Program:
 )
 def test_it_is_the_first_step_that_writes_one(sizes, operation, view):
     program = network(*sizes, view)
-    found = first_odd(program)
+    found = first_nonfinite(program)
     step, cells = looked_for(program)
     assert found.step == step
     assert (found.array, found.index) in cells
@@ -59,4 +59,4 @@ def test_it_is_the_first_step_that_writes_one(sizes, operation, view):
 
 
 def test_where_all_are_numbers_there_is_none():
-    assert first_odd(load_lesson("digits").program) is None
+    assert first_nonfinite(load_lesson("digits").program) is None
