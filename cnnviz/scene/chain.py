@@ -6,6 +6,8 @@ factors have the shapes that NumPy multiplies from left to right.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from cnnviz.engine.layer import Array, Shape
@@ -15,6 +17,7 @@ from cnnviz.scene.local import NONE, Local, as_row
 from cnnviz.scene.local import array as array_of
 from cnnviz.scene.marks import Palette
 from cnnviz.scene.moment import are_pixels
+from cnnviz.scene.paths import Chosen, Link, adds_gradients, is_gradient, way
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -62,42 +65,57 @@ def has_chain(operation: Operation) -> bool:
     return operation.phase == "backward" and bool(operation.tree.arrays)
 
 
-def chain(program: Program, operation: Operation) -> tuple[Factor, ...]:
+def chain(program: Program, operation: Operation, chosen: Chosen = ()) -> tuple[Factor, ...]:
     """Return the factors of the gradient that an operation computes, from the loss on; its own is the last.
 
     The first operation going backward has none: it computes the first factor itself, where that is not given.
-    Where gradients are added up, they are the parts of a sum; what is behind that begins with the sum.
+    Where gradients are added up, they are the parts of the sum; behind that, the factors are those on one of
+    the paths.
+
+    Parameters
+    ----------
+    chosen : Chosen, optional
+        Of gradients that are added up, those that are followed.
     """
-    way = _way_from_loss(program, operation)
-    first, array = way[0]
-    if _adds_gradients(*way[-1]):
+    if adds_gradients(operation):
         return _parts(program, operation)
-    if operation is first and array in first.call.writes:
-        return ()
-    port, values = first.call.port(array), as_row(array_of(first, array))
-    name = f"∂E/∂{_output(program, port.gradient_of)}"
-    factors = [Factor("", name, values, values.shape, "", "gradient", first.name, array)]
-    for taken, array in way[1:]:
-        forward, port = _forward_of(program, taken), taken.call.port(array)
-        sign, values, note = _local(program, forward, taken)
-        above = _output(program, f"{forward.layer}.y")
-        name = f"∂{above}/∂{_output(program, port.gradient_of)}" if values.size or sign != "→" else ""
-        own = _multiplied(forward, taken, array)
-        pixels = bool(own) and taken.call.port(own).node == INPUT and are_pixels(values)
-        shape = values.shape if values.size else taken.call.own_shape(array) if sign == "→" else (0,)
-        palette: Palette = "pixel" if pixels else "value"
-        factors.append(Factor(sign, name, values, shape, note, palette, taken.name, own))
-    return tuple(factors)
+    links = way(program, operation, chosen).links
+    return tuple(factor(program, links, k) for k in range(factor_count(links)))
+
+
+def factor_count(links: Sequence[Link]) -> int:
+    """Return how many factors there are on a path: none where its one gradient is what is computed."""
+    return 0 if len(links) == 1 and not links[0].is_given else len(links)
+
+
+def factor(program: Program, links: Sequence[Link], k: int) -> Factor:
+    """Return one factor on a path: the loss's gradient, or what it is multiplied by on its way back."""
+    taken, array = links[k]
+    port = taken.call.port(array)
+    if k == 0:
+        values = as_row(array_of(taken, array))
+        name = f"∂E/∂{_output(program, port.gradient_of)}"
+        return Factor("", name, values, values.shape, "", "gradient", taken.name, array)
+    forward = _forward_of(program, taken)
+    sign, values, note = _local(program, forward, taken)
+    above = _output(program, f"{forward.layer}.y")
+    name = f"∂{above}/∂{_output(program, port.gradient_of)}" if values.size or sign != "→" else ""
+    own = _multiplied(forward, taken, array)
+    pixels = bool(own) and taken.call.port(own).node == INPUT and are_pixels(values)
+    shape = values.shape if values.size else taken.call.own_shape(array) if sign == "→" else (0,)
+    palette: Palette = "pixel" if pixels else "value"
+    return Factor(sign, name, values, shape, note, palette, taken.name, own)
 
 
 def _parts(program: Program, operation: Operation) -> tuple[Factor, ...]:
-    """Return the gradients that an operation adds up."""
+    """Return the gradients that an operation adds up, each as the operation that makes it has it."""
     found: list[Factor] = []
-    for array in (name for name in operation.tree.parameters if _is_gradient(operation, name)):
+    for array in (name for name in operation.tree.parameters if is_gradient(operation, name)):
         port, values = operation.call.port(array), as_row(array_of(operation, array))
         name, note = f"∂E/∂{_output(program, port.gradient_of)}", tr("from {layer}", layer=port.node)
+        made, own = program.producer(port.address) or (operation, array)
         sign = "+" if found else ""
-        found.append(Factor(sign, name, values, values.shape, note, "gradient", operation.name, array))
+        found.append(Factor(sign, name, values, values.shape, note, "gradient", made.name, own))
     return tuple(found)
 
 
@@ -107,52 +125,20 @@ def result(program: Program, operation: Operation) -> tuple[str, str]:
     return f"∂E/∂{_output(program, operation.call.port(array).gradient_of)}", array
 
 
-def _way_from_loss(program: Program, operation: Operation) -> list[tuple[Operation, str]]:
-    """Return the operations that take a gradient from the loss to one of them, with the array they make.
-
-    The first is the one that makes a gradient without reading any, the one that adds up several, or, with the
-    array that it reads, the one that is given its first.
-    """
-    way = [(operation, next(iter(operation.call.writes)))]
-    while not _adds_gradients(*way[-1]):
-        taken = way[-1][0]
-        read = next((name for name in taken.tree.parameters if _is_gradient(taken, name)), None)
-        if read is None:
-            break
-        made = program.producer(taken.call.port(read).address)
-        if made is None:
-            way.append((taken, read))
-            break
-        way.append(made)
-    return way[::-1]
-
-
 def _multiplied(forward: Operation, gradient: Operation, array: str) -> str:
     """Return which array a gradient is multiplied by, if it is one that is given; else nothing."""
     call, arrays = gradient.call, gradient.tree.arrays
     of_parameter = forward.call.port(call.port(array).symbol).role == "parameter"
     wanted = "source" if of_parameter else "parameter"
-    names = [name for name in call.given if name in arrays and not _is_gradient(gradient, name)]
+    names = [name for name in call.given if name in arrays and not is_gradient(gradient, name)]
     return next((name for name in names if call.port(name).role == wanted), "")
-
-
-def _is_gradient(operation: Operation, name: str) -> bool:
-    call = operation.call
-    return name in operation.tree.arrays and name in call.given and bool(call.port(name).gradient_of)
-
-
-def _adds_gradients(operation: Operation, array: str) -> bool:
-    """Return whether all that an operation does is to add up gradients of one output."""
-    ports = operation.call.ports
-    of = {port.gradient_of for name, port in ports.items() if name in operation.tree.arrays}
-    return array in operation.call.writes and len(of) == 1 and len(ports) > 1
 
 
 def _forward_of(program: Program, gradient: Operation) -> Operation:
     """Return the operation that a layer goes forward with."""
-    return next(
-        other for other in program.operations if other.layer == gradient.layer and other.phase == "forward"
-    )
+    made = program.producer(f"{gradient.layer}.y")
+    assert made is not None
+    return made[0]
 
 
 def _output(program: Program, address: str) -> str:

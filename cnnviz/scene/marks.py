@@ -295,7 +295,7 @@ class Spot(Struct, frozen=True):
         A layer's row in the network, its gradient there, a block that is folded or unfolded, rows that are
         out of sight; a line's number in the listing, its text; what an operation computes; a variable's
         number in the graph of an expression; the axes in which a descent's start can be chosen; a step; a
-        ``stop`` of the lesson.
+        ``stop`` of the lesson; a ``path`` of the chain rule, before or after the one that is followed.
     name : str
         The layer's name, the block's, the operation's, or the variable's in the listing.
     line : int
@@ -317,6 +317,7 @@ class Spot(Struct, frozen=True):
         "start",
         "step",
         "stop",
+        "path",
     ]
     name: str = ""
     line: int = 0

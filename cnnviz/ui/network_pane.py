@@ -234,7 +234,9 @@ class NetworkPane(FramePane):
         elif fold and item.depth:
             whole = panels.network_outline(self.player.cursor.program)
             around = [
-                whole.blocks[k].name for k in whole.around(item.first) if whole.blocks[k].depth < item.depth
+                whole.blocks[k].name
+                for k in whole.around(whole.block_of[item.first])
+                if whole.blocks[k].depth < item.depth
             ]
             self._chosen = around[0]
             self.fold(around[0])

@@ -20,7 +20,7 @@ from cnnviz.engine.optim import SGD
 from cnnviz.scene import panels
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Path, Rect, Spot
-from cnnviz.scene.panels.network_rows import Outline, folded, outline, rows_of
+from cnnviz.scene.panels.network_rows import Outline, outline, rows_at, rows_of
 from cnnviz.trace.program import Program
 from tests.scene import programs
 from tests.scene.looking import all_marks, in_pane, inside, overlap, panes, reach, said
@@ -184,14 +184,14 @@ def test_a_large_network_begins_folded_but_for_the_block_at_work():
     whole = of(program)
     for k in (0, 5):
         at = whole.number[f"block{k}_relu"]
-        rows = rows_of(whole, folded(whole, (), at))
+        rows = rows_at(whole, (), at)
         kinds = {item.name: item.kind for item in rows.items if item.name.startswith("block")}
         assert [name for name, kind in kinds.items() if kind == "folded"] == [
             f"block{n}" for n in range(8) if n != k
         ]
         assert kinds[f"block{k}"] == "open" and kinds[f"block{k}_relu"] == "layer"
     small = of(residual(3)[1])
-    assert folded(small, (), 2) == frozenset()
+    assert "folded" not in [item.kind for item in rows_at(small, (), 2).items]
 
 
 def test_what_is_folded_by_hand_stays_folded_and_is_marked_as_at_work():
@@ -206,7 +206,7 @@ def test_what_is_folded_by_hand_stays_folded_and_is_marked_as_at_work():
 def test_rows_of_folded_blocks_are_joined_as_what_is_in_them():
     network, program = residual(8)
     whole = of(program)
-    rows = rows_of(whole, folded(whole, (), whole.number["block3_relu"]))
+    rows = rows_at(whole, (), whole.number["block3_relu"])
     shown = {whole.names[k]: rows.items[item].name for k, item in enumerate(rows.item_of)}
     wanted = {(shown[a], shown[b]) for a, b in reads(network) if shown[a] != shown[b]}
     found = [(rows.items[a].name, rows.items[b].name) for a, b in rows.edges]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
-from cnnviz.scene.chain import Factor, chain, result
+from cnnviz.scene import paths
+from cnnviz.scene.chain import Factor, chain, factor_count, result
+from cnnviz.scene.chain import factor as factor_on
 from cnnviz.scene.local import as_row
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Scale, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, look
+from cnnviz.scene.numbers import count
 from cnnviz.scene.panels.network_strip import map_sheet
+from cnnviz.scene.paths import Chosen, Link, adds_gradients, way
+from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
@@ -23,6 +29,8 @@ STRIP = 102
 _TEXT = 17
 _TOP, _MAP = 30, 31  # where a heatmap begins, and its height
 _SIGN = 30  # the width of a sign
+_CONTROL = 176  # the width of what says which path is followed
+_MOST_COUNTED = 9999  # of more paths only that there are very many is said
 _MOST_SHOWN = 6  # maps of one array
 _MOST_ROWS = 128  # of a matrix: more than its heatmap has pixels
 
@@ -38,9 +46,13 @@ class _Laid(NamedTuple):
 
 
 def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw the factors with the current one marked, and the product as far as it is computed."""
+    """Draw the factors with the current one marked, and the product as far as it is computed.
+
+    Of several paths from the loss, the factors are those on the one that is followed; it is said which, and
+    a click chooses the one before or after it.
+    """
     operation, (_, array) = moment.operation, result(moment.program, moment.operation)
-    laid = _laid(moment.program, operation, box, unit, moment.scale)
+    laid = _laid(moment.program, operation, box, unit, moment.scale, ())
     whole = operation.call.unpadded
     values, there = whole(array, moment.state.value(array)), whole(array, moment.state.written(array))
     product = _heatmap(as_row(values), as_row(there), laid.product, "gradient", laid.limit, laid.ground)
@@ -48,24 +60,32 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 
 @remembered(64)
-def _laid(program: Program, operation: Operation, box: Box, unit: float, scale: Scale) -> _Laid:
+def _laid(
+    program: Program, operation: Operation, box: Box, unit: float, scale: Scale, chosen: Chosen
+) -> _Laid:
     """Return what the strip shows at every step of an operation."""
-    factors = list(chain(program, operation))
     name, array = result(program, operation)
     made = as_row(operation.call.unpadded(array, operation.call.writes[array]))
+    path = _path(program, operation, chosen)
+    factors = _factors(program, operation, chosen)
     product = Factor("=" if factors else "", name, made, made.shape, "", "gradient", operation.name, array)
-    shown, left_out = _fitting(factors, product, box.w, unit)
+    beside = _width(product, unit) + (path.width(unit) if path else 0.0)
+    shown, left_out = _fitting(factors, beside + _SIGN * unit, box.w, unit)
     rim = box.whole()
     marks: list[Mark] = [Rect(rim, "ground")]
     spots: list[Spot] = []
     x, place, ground = box.x, box, "ground"
+    is_marked = adds_gradients(operation) or not factors
     for factor in (*shown, product):
+        if factor is product and path:
+            marks += path.draw(Box(x, box.y, path.width(unit), box.h), unit)
+            spots += path.spots(Box(x, box.y, path.width(unit), box.h), unit)
+            x += path.width(unit)
         if _has_sign(factor):
             marks.append(_sign(factor.sign, Box(x, box.y, _SIGN * unit, box.h), unit))
             x += _SIGN * unit
         item = Box(x, box.y, _width(factor, unit), box.h)
-        here = factor.operation == operation.name and factor is not product
-        here |= factor is product and not factors
+        here = is_marked if factor is product else factor.operation == operation.name
         ground = "accent_fill" if here else "ground"
         marks += _item(factor, item, unit, here, "written" if factor is product else "ink")
         spots.append(Spot(item, "operation", factor.operation))
@@ -83,16 +103,112 @@ def _laid(program: Program, operation: Operation, box: Box, unit: float, scale: 
     return _Laid(Group(rim, tuple(marks)), place, _limit(program, product, scale), ground, tuple(spots))
 
 
-def _fitting(factors: list[Factor], product: Factor, width: float, unit: float) -> tuple[list[Factor], bool]:
-    """Return the factors that fit beside each other, and whether some after the first are left out."""
-    shown = list(factors)
-    while len(shown) > 2:
-        left_out = len(shown) < len(factors)
-        signs = sum(_has_sign(factor) for factor in (*shown, product)) + left_out
-        if sum(_width(factor, unit) for factor in (*shown, product)) + signs * _SIGN * unit <= width:
+def _factors(program: Program, operation: Operation, chosen: Chosen) -> Sequence[Factor]:
+    """Return the factors of a gradient; those on a path are made when they are looked at."""
+    if adds_gradients(operation):
+        return chain(program, operation)
+    return _OnPath(program, way(program, operation, chosen).links)
+
+
+class _OnPath(Sequence[Factor]):
+    """The factors on a path: of a thousand, the few that have room are made."""
+
+    def __init__(self, program: Program, links: Sequence[Link]) -> None:
+        self._program, self._links = program, links
+
+    def __len__(self) -> int:
+        return factor_count(self._links)
+
+    def __getitem__(self, k: int) -> Factor:  # type: ignore[override]
+        return factor_on(self._program, self._links, range(len(self))[k])
+
+
+def _fitting(
+    factors: Sequence[Factor], beside: float, width: float, unit: float
+) -> tuple[list[Factor], bool]:
+    """Return the first factor and as many of the last ones as fit, and whether some between are left out.
+
+    Parameters
+    ----------
+    beside : float
+        How much of the width is taken by what stands behind them.
+    """
+    if not factors:
+        return [], False
+    first, last = factors[0], list[Factor]()
+    used, dots = beside + _width(first, unit), _SIGN * unit
+    for k in range(len(factors) - 1, 0, -1):
+        factor = factors[k]
+        used += _width(factor, unit) + _has_sign(factor) * _SIGN * unit
+        if last and used + (dots if k > 1 else 0.0) > width:
             break
-        del shown[1]
-    return shown, len(shown) < len(factors)
+        last.append(factor)
+    return [first, *reversed(last)], len(last) + 1 < len(factors)
+
+
+class _Path(NamedTuple):
+    """Which of several paths from the loss is followed.
+
+    Attributes
+    ----------
+    number, of : int
+        Which it is, from 0, of how many.
+    through : str
+        Where it goes, from the sum of gradients that is nearest.
+    """
+
+    number: int
+    of: int
+    through: str
+
+    @property
+    def lines(self) -> tuple[str, str, str]:
+        """The words over and under the control."""
+        at, _, layers = self.through.partition(": ")
+        others = count(self.of - 1) if self.of <= _MOST_COUNTED else tr("very many")
+        more = tr("1 other path") if self.of == 2 else tr("{count} other paths", count=others)
+        return more, tr("through {at}", at=at), layers
+
+    def width(self, unit: float) -> float:
+        """Return how wide the sign before it and the control are."""
+        return (_SIGN + _CONTROL) * unit
+
+    def draw(self, box: Box, unit: float) -> list[Mark]:
+        """Draw how many other paths there are, whose products are added, and the control that chooses one."""
+        marks: list[Mark] = [_sign("+", Box(box.x, box.y, _SIGN * unit, box.h), unit)]
+        place = self._control(box, unit)
+        marks.append(Rect(place, "panel", "accent", 1.5 * unit, 6 * unit))
+        middle = place.inset(24 * unit, 0)
+        for text, x in (("◀", place.x), ("▶", middle.right)):
+            end = Box(x, place.y, 24 * unit, place.h)
+            marks.append(label(end, text, 15 * unit, "accent", align="center", family="math"))
+        if self.of <= _MOST_COUNTED:
+            text = f"{count(self.number + 1)} / {count(self.of)}"
+            marks.append(label(middle, text, _TEXT * unit, align="center"))
+        more, at, layers = self.lines
+        under, line = _TOP + _MAP, 18
+        for text, down, role in ((more, 10, "muted"), (at, under, "ink"), (layers, under + line, "ink")):
+            row = Box(place.x - 6 * unit, box.y + down * unit, place.w + 12 * unit, line * unit)
+            marks.append(label(row, text, 15 * unit, role, align="center"))
+        return marks
+
+    def spots(self, box: Box, unit: float) -> list[Spot]:
+        """Where a click chooses the path before, and the one after."""
+        before, after = self._control(box, unit).columns([1.0, 1.0])
+        return [Spot(before, "path", line=-1), Spot(after, "path", line=1)]
+
+    def _control(self, box: Box, unit: float) -> Box:
+        return Box(box.x + (_SIGN + 8) * unit, box.y + _TOP * unit, (_CONTROL - 16) * unit, _MAP * unit)
+
+
+def _path(program: Program, operation: Operation, chosen: Chosen) -> _Path | None:
+    """Return which path is followed; None where there is one only, or where the parts of a sum are shown."""
+    if adds_gradients(operation) or paths.count(program, operation) < 2:
+        return None
+    through = way(program, operation, chosen).through
+    of = paths.count(program, operation)
+    which = paths.number(program, operation, chosen) if of <= _MOST_COUNTED else 0
+    return _Path(which, of, through[0] + " …" * (len(through) > 1))
 
 
 def _has_sign(factor: Factor) -> bool:

@@ -72,12 +72,11 @@ class Outline(Struct, frozen=True, eq=False):
     blocks: tuple[Block, ...]
     block_of: tuple[int, ...]
 
-    def around(self, row: int) -> Iterator[int]:
-        """Yield the numbers of the blocks that a row is in, from the innermost on."""
-        k = self.block_of[row] if row >= 0 else -1
-        while k >= 0:
-            yield k
-            k = self.blocks[k].within
+    def around(self, block: int) -> Iterator[int]:
+        """Yield the number of a block and of those around it, from the inside; none if it is −1."""
+        while block >= 0:
+            yield block
+            block = self.blocks[block].within
 
     def block(self, name: str) -> Block:
         """Return the block of this name."""
@@ -240,22 +239,27 @@ def _covered(blocks: Sequence[Block], count: int) -> list[int]:
 # ---------------------------------------------------------------------------------------------------- rows
 
 
-def folded(outline: Outline, folds: Folds, at_work: int) -> frozenset[int]:
-    """Return the numbers of the blocks that are folded.
+def rows_at(outline: Outline, folds: Folds, row: int) -> Rows:
+    """Return the rows that there are while one of them is at work; none is if it is −1.
 
-    Those that a user has folded are, and of a large network all that he has not unfolded and that the row at
+    Blocks that a user has folded are, and of a large network all that he has not unfolded and that the row at
     work is not in.
     """
-    if not outline.blocks:
-        return frozenset()
-    said = dict(folds)
-    large, here = len(outline.names) > MOST_UNFOLDED, {*outline.around(at_work)}
-    return frozenset(
-        k for k, block in enumerate(outline.blocks) if said.get(block.name, large and k not in here)
-    )
+    return _rows_at(outline, folds, outline.block_of[row] if row >= 0 else -1)
 
 
 @remembered(64)
+def _rows_at(outline: Outline, folds: Folds, block: int) -> Rows:
+    said = dict(folds)
+    large, here = len(outline.names) > MOST_UNFOLDED, {*outline.around(block)}
+    return rows_of(
+        outline,
+        frozenset(
+            k for k, block in enumerate(outline.blocks) if said.get(block.name, large and k not in here)
+        ),
+    )
+
+
 def rows_of(outline: Outline, folded: frozenset[int]) -> Rows:
     """Return the rows that are there when some blocks are folded."""
     items, item_of = _items(outline, folded)

@@ -15,7 +15,7 @@ from cnnviz.scene.moment import Look, Moment, look
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels import network_arrays as arrays
 from cnnviz.scene.panels.network_arrays import Arrays, Known, Progress, Source
-from cnnviz.scene.panels.network_rows import Edge, Folds, Item, Outline, Rows, folded, outline, rows_of
+from cnnviz.scene.panels.network_rows import Edge, Folds, Item, Outline, Rows, outline, rows_at
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -103,7 +103,8 @@ class _Room(NamedTuple):
     def columns(self, row: Box) -> list[Box]:
         """Return where a row's name goes, its values, its gradients."""
         inner = Box(row.x + 12 * self.unit, row.y, max(0.0, row.w - 24 * self.unit), row.h)
-        return inner.columns([1.0, 1.3, 1.0], gap=12 * self.unit)
+        weights = [1.2, 1.2, 1.0] if self.gutter else [1.0, 1.3, 1.0]
+        return inner.columns(weights, gap=12 * self.unit)
 
 
 # --------------------------------------------------------------------------------------------------- the pane
@@ -144,7 +145,7 @@ def network_window(
     program = moment.program
     whole = network_outline(program)
     row = whole.number.get(arrays.row_at_work(moment), -1)
-    rows = rows_of(whole, folded(whole, folds, row))
+    rows = rows_at(whole, folds, row)
     at_work = rows.item_of[row] if row >= 0 else -1
     count, most = len(rows.items), _most_seen(program, len(rows.items), box, unit)
     if top is None:

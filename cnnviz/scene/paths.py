@@ -1,0 +1,216 @@
+"""The paths on which a gradient comes from the loss: which there are, which one is followed, and the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from cnnviz.scene.memory import remembered
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+Chosen = tuple[str, ...]
+"""Of gradients that are added up, the addresses of those that are followed, ``add.dx2``."""
+
+
+class Link(NamedTuple):
+    """A gradient on its path: the operation that makes it, and what that calls it.
+
+    Of one that is given in place of a loss, it is the operation that reads it first.
+    """
+
+    operation: Operation
+    array: str
+
+    @property
+    def address(self) -> str:
+        """Where the network keeps it."""
+        return self.operation.call.port(self.array).address
+
+    @property
+    def is_given(self) -> bool:
+        """Whether no operation makes it."""
+        return self.array not in self.operation.call.writes
+
+
+class Way(NamedTuple):
+    """One path, from the loss to a gradient.
+
+    Attributes
+    ----------
+    links : tuple[Link, ...]
+        The gradients on it, from the loss on; sums, which multiply by nothing, are left out.
+    through : tuple[str, ...]
+        For each sum of gradients, from the nearest on, where the path goes on from there: ``add.dx2: conv2,
+        conv3``.
+    """
+
+    links: tuple[Link, ...]
+    through: tuple[str, ...]
+
+
+def own_link(operation: Operation) -> Link:
+    """Return the gradient that an operation computes."""
+    return Link(operation, next(iter(operation.call.writes)))
+
+
+def is_gradient(operation: Operation, name: str) -> bool:
+    """Return whether an operation is given an array that is a gradient."""
+    call = operation.call
+    return name in operation.tree.arrays and name in call.given and bool(call.port(name).gradient_of)
+
+
+def adds_gradients(operation: Operation) -> bool:
+    """Return whether all that an operation does is to add up gradients of one output."""
+    call = operation.call
+    of = {call.port(name).gradient_of for name in operation.tree.arrays if name in call.ports}
+    return len(of) == 1 < len(call.ports)
+
+
+def way(program: Program, operation: Operation, chosen: Chosen = ()) -> Way:
+    """Return the path that is followed: where none is chosen, through the nearest layers."""
+    nodes = list(_upwards(program, operation, chosen))
+    links = [link for k, link in enumerate(nodes) if k == 0 or not _is_sum(program, link)]
+    sums = [k for k, link in enumerate(nodes) if _is_sum(program, link)]
+    return Way(tuple(links[::-1]), tuple(_through(program, nodes[k + 1 :]) for k in sums))
+
+
+def count(program: Program, operation: Operation) -> int:
+    """Return how many paths there are from the loss to the gradient that an operation computes."""
+    return _counts(program)[operation.name]
+
+
+def number(program: Program, operation: Operation, chosen: Chosen) -> int:
+    """Return which of them is followed, from 0; that of which nothing is chosen is the first."""
+    found, nodes = _paths(program, operation), list(_upwards(program, operation, chosen))[::-1]
+    total, following = 0, found.below[""]
+    for link in nodes:
+        for other in following:
+            if other == link:
+                break
+            total += found.counts[other.address]
+        following = found.below.get(link.address, ())
+    return total
+
+
+def another(program: Program, operation: Operation, chosen: Chosen, by: int = 1) -> Chosen:
+    """Return what is chosen to follow the path that comes so many after the one that is followed."""
+    found = _paths(program, operation)
+    left = (number(program, operation, chosen) + by) % count(program, operation)
+    nodes: list[Link] = []
+    following = found.below[""]
+    while following:
+        for link in following:
+            if left < found.counts[link.address]:
+                break
+            left -= found.counts[link.address]
+        nodes.append(link)
+        following = found.below.get(link.address, ())
+    taken, others = set[str](), set[str]()
+    for upper, lower in pairwise(nodes):
+        if _is_sum(program, lower):
+            taken.add(upper.address)
+            others |= {link.address for link in _above(program, lower)}
+    return tuple(sorted(({*chosen} - others) | taken))
+
+
+# -------------------------------------------------------------------------------------------------- the graph
+
+
+class _Paths(NamedTuple):
+    """All paths from the loss to a gradient.
+
+    Attributes
+    ----------
+    below : Mapping[str, Sequence[Link]]
+        For the address of each gradient on one of them, those on the next place; for ``""``, the first ones.
+    counts : Mapping[str, int]
+        On how many paths one goes on from each.
+    """
+
+    below: Mapping[str, Sequence[Link]]
+    counts: Mapping[str, int]
+
+
+@remembered(64)
+def _paths(program: Program, operation: Operation) -> _Paths:
+    own = own_link(operation)
+    first = {link.address for link in _upwards(program, operation, ())}
+    below: dict[str, list[Link]] = {own.address: []}
+    nodes, waiting = {own.address: own}, [own]
+    while waiting:
+        link = waiting.pop()
+        over = _above(program, link)
+        if not over:
+            below.setdefault("", []).append(link)
+        for other in over:
+            if other.address not in nodes:
+                nodes[other.address] = other
+                waiting.append(other)
+            below.setdefault(other.address, []).append(link)
+
+    def place(link: Link) -> int:
+        return -1 if link.is_given else program.number(link.operation.name)
+
+    for following in below.values():
+        following.sort(key=lambda link: (link.address not in first, -place(link)))
+    counts: dict[str, int] = {own.address: 1}
+    for link in sorted(nodes.values(), key=place, reverse=True)[1:]:
+        counts[link.address] = sum(counts[other.address] for other in below[link.address])
+    return _Paths(below, counts)
+
+
+def _upwards(program: Program, operation: Operation, chosen: Chosen) -> Iterator[Link]:
+    """Yield the gradients on the path that is followed, sums among them, up to the loss."""
+    link, wanted = own_link(operation), {*chosen}
+    yield link
+    while over := _above(program, link):
+        link = next((one for one in over if one.address in wanted), over[0]) if len(over) > 1 else over[0]
+        yield link
+
+
+def _through(program: Program, nodes: Sequence[Link]) -> str:
+    """Say where a path goes: the layers up to a sum, or to a layer that gives gradients to several."""
+    layers: list[str] = []
+    for link in nodes:
+        if _is_sum(program, link) or link.is_given:
+            break
+        if len(link.operation.call.writes) > 1:
+            return ": ".join([link.address, *([", ".join(layers)] if layers else [])])
+        layers.append(link.operation.layer)
+    return ", ".join(layers)
+
+
+def _is_sum(program: Program, link: Link) -> bool:
+    return len(_above(program, link)) > 1
+
+
+def _above(program: Program, link: Link) -> tuple[Link, ...]:
+    """Return the gradients that one is made of: of a sum all its parts, that of the nearest layer first."""
+    return () if link.is_given else _made_of(program)[link.operation.name]
+
+
+@remembered(8)
+def _made_of(program: Program) -> Mapping[str, tuple[Link, ...]]:
+    """Return which gradients each operation that goes back makes its own of, by its name."""
+    found: dict[str, tuple[Link, ...]] = {}
+    for operation in program.operations:
+        if operation.phase != "backward" or not operation.tree.arrays:
+            continue
+        read = [name for name in operation.tree.parameters if is_gradient(operation, name)]
+        taken = read[::-1] if adds_gradients(operation) else read[:1]
+        made = [program.producer(operation.call.port(name).address) for name in taken]
+        found[operation.name] = tuple(
+            Link(*one) if one else Link(operation, name) for one, name in zip(made, taken, strict=True)
+        )
+    return found
+
+
+@remembered(8)
+def _counts(program: Program) -> Mapping[str, int]:
+    """Return how many paths lead from the loss to each operation that goes back, by its name."""
+    found: dict[str, int] = {}
+    for name, over in _made_of(program).items():
+        found[name] = sum(1 if link.is_given else found[link.operation.name] for link in over) or 1
+    return found
