@@ -1,0 +1,46 @@
+"""Compare 300 random networks with PyTorch, number by number; ``--record`` writes down what it finds."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+from tests.pytorch.recorded import CLOSEST, FILE, SEEDS, write
+from tests.random_networks import random_network
+
+
+def main(arguments: list[str]) -> int:
+    if find_spec("torch") is None:
+        print(
+            "PyTorch is not installed in this environment, so there is nothing to compare with; "
+            f"{sys.executable} -m pip install torch puts it there.",
+            file=sys.stderr,
+        )
+        return 2
+    import torch
+
+    from tests.pytorch.run import torch_arrays, worst
+
+    torch.set_num_threads(1)
+    found, differences = {}, []
+    for seed in SEEDS:
+        drawn = random_network(seed)
+        found[seed] = torch_arrays(drawn)
+        difference, name = worst(drawn.network.run(drawn.x, drawn.t), found[seed])
+        differences.append((difference, seed, name))
+    difference, seed, name = max(differences)
+    verdict = "as meant" if difference <= CLOSEST else "WRONG"
+    count = sum(map(len, found.values()))
+    print(
+        f"{len(SEEDS)} random networks, {count} arrays, in double precision, against PyTorch {torch.__version__}:"
+    )
+    print(f"outputs, losses and gradients differ by {difference:.1e} at most (network {seed}, {name});")
+    print(f"at most {CLOSEST} is meant: {verdict}.")
+    if "--record" in arguments:
+        write(found)
+        print(f"Recorded in {FILE}.")
+    return 0 if difference <= CLOSEST else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

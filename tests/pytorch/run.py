@@ -1,0 +1,102 @@
+"""Runs a network in PyTorch, in double precision. Needs PyTorch, which the project itself does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cnnviz.engine.layer import Array, Layer
+from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.leaky_relu import LeakyReLU
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, MeanSquaredError
+from tests.random_networks import Drawn
+
+
+def torch_arrays(drawn: Drawn) -> dict[str, Array]:
+    """All outputs, the loss, and the gradients of outputs and parameters, by the names on a tape."""
+    network = drawn.network
+    parameters = {key: _leaf(values) for key, values in network.parameters.items()}
+    outputs = {"input": _leaf(drawn.x[None])}
+    for layer in network.layers:
+        xs = [outputs[name] for name in network.inputs[layer.name]]
+        own = {name: parameters[f"{layer.name}.{name}"] for name in layer.parameter_shapes}
+        outputs[layer.name] = made = _computed(layer, xs, own)
+        made.retain_grad()
+    last = network.layers[-1]
+    loss = _lost(network.loss, outputs, last.name, network.inputs[last.name][0], torch.from_numpy(drawn.t))
+    loss.backward()
+    found = {"loss.value": loss.detach().numpy()}
+    for name, values in outputs.items():
+        found[f"{name}.y"] = values[0].detach().numpy()
+        if values.grad is not None:
+            arrived = network.gradients[name]
+            found[arrived[0] if len(arrived) == 1 else f"{name}.dy"] = values.grad[0].numpy()
+    found |= {key.replace(".", ".d"): values.grad.numpy() for key, values in parameters.items()}
+    return found
+
+
+def _leaf(values: Array) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+
+def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tensor:
+    match layer:
+        case Conv2d():
+            return functional.conv2d(*xs, own["w"], own["b"], layer.stride, layer.padding)
+        case Linear():
+            return xs[0] @ own["w"] + own["b"]
+        case MaxPool2d():
+            return functional.max_pool2d(*xs, layer.kernel, layer.stride)
+        case AvgPool2d():
+            return functional.avg_pool2d(*xs, layer.kernel, layer.stride)
+        case LeakyReLU():
+            return functional.leaky_relu(*xs, layer.alpha)
+        case Softmax():
+            return torch.softmax(*xs, 1)
+        case Flatten():
+            return torch.flatten(*xs, 1)
+        case Add():
+            return sum(xs[1:], xs[0])
+        case Concat():
+            return torch.cat(xs, 1)
+    return {ReLU: torch.relu, Sigmoid: torch.sigmoid, Tanh: torch.tanh}[type(layer)](*xs)
+
+
+def _lost(loss: Loss, outputs: Mapping[str, Tensor], last: str, before: str, t: Tensor) -> Tensor:
+    y, scores = outputs[last][0], outputs[before][0]
+    match loss:
+        case HalfSquaredError():
+            return ((t - y) ** 2).sum() / 2
+        case MeanSquaredError():
+            return functional.mse_loss(y, t)
+        case CrossEntropy():
+            return functional.cross_entropy(scores, t)
+        case BinaryCrossEntropy():
+            return functional.binary_cross_entropy_with_logits(scores, t, reduction="sum")
+    return functional.multi_margin_loss(y, t.argmax(), margin=loss.margin) * len(y)
+
+
+def worst(ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> tuple[float, str]:
+    """Return by how much arrays differ at most, relative to the largest number of each, and in which.
+
+    Differences below 1e-15 count as none: an array that is 0 in theory holds nothing but rounding errors.
+    """
+    return max((_difference(np.asarray(ours[name]), values), name) for name, values in theirs.items())
+
+
+def _difference(ours: Array, theirs: Array) -> float:
+    difference = float(np.abs(ours - theirs).max())
+    return difference / max(np.abs(theirs).max(), np.finfo(float).tiny) if difference > 1e-15 else 0.0

@@ -1,0 +1,35 @@
+"""Outputs, losses and all gradients of 300 random networks are PyTorch's, which were recorded."""
+
+import numpy as np
+import pytest
+
+from tests.pytorch.recorded import CLOSEST, SEEDS, digest, read
+from tests.random_networks import random_network
+
+RECORDED = read()
+
+
+def test_as_many_networks_are_recorded_as_are_compared():
+    assert list(RECORDED) == list(SEEDS)
+
+
+@pytest.mark.parametrize("first", SEEDS[::25])
+def test_outputs_losses_and_gradients_are_those_of_pytorch(first):
+    for seed in SEEDS[first : first + 25]:
+        drawn = random_network(seed)
+        tape = drawn.network.run(drawn.x, drawn.t)
+        compared = RECORDED[seed]
+        assert {f"{layer.name}.y" for layer in drawn.network.layers} < compared.keys()
+        assert {key.replace(".", ".d") for key in drawn.network.moving} < compared.keys()
+        for name, wanted in compared.items():
+            error = np.abs(digest(tape[name]) - wanted).max()
+            assert error <= max(CLOSEST * np.linalg.norm(tape[name]), 1e-15), (seed, name)
+
+
+def test_a_number_that_is_off_is_seen():
+    drawn = random_network(3)
+    tape = drawn.network.run(drawn.x, drawn.t)
+    for name, wanted in RECORDED[3].items():
+        values = np.array(tape[name], float)
+        values.reshape(-1)[-1] += 1e-6 * np.abs(values).max()
+        assert np.abs(digest(values) - wanted).max() > CLOSEST * np.linalg.norm(values), name

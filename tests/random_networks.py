@@ -1,0 +1,172 @@
+"""Networks drawn at random: all kinds of layers, joined and branched in every way, with every loss.
+
+Everything is drawn with NumPy's RandomState, which gives the same numbers for ever: what is recorded of a
+network's numbers can be compared with those of any later version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from cnnviz.engine.layer import Array, Layer, Shape
+from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.leaky_relu import LeakyReLU
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    HalfSquaredError,
+    Hinge,
+    Loss,
+    MeanSquaredError,
+)
+from cnnviz.engine.network import Network
+from cnnviz.engine.optim import SGD, Adam
+
+ACTIVATIONS = (ReLU, lambda: LeakyReLU(0.1), Sigmoid, Tanh)
+LOSSES = (HalfSquaredError, MeanSquaredError, Hinge, CrossEntropy, BinaryCrossEntropy)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A network with a sample and a target."""
+
+    network: Network
+    x: Array
+    t: Array
+
+
+@dataclass
+class Drawing:
+    """Layers drawn so far."""
+
+    draw: np.random.RandomState
+    layers: list[tuple[str, Layer, tuple[str, ...]]] = field(default_factory=list)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+
+    def below(self, count: int) -> int:
+        return int(self.draw.randint(count))
+
+    def one_of(self, choices: Sequence) -> object:
+        return choices[self.below(len(choices))]
+
+    @property
+    def unread(self) -> list[str]:
+        read = {name for _, _, inputs in self.layers for name in inputs}
+        return [name for name in self.shapes if name not in read]
+
+    def add(self, layer: Layer, *inputs: str) -> str:
+        name = f"{layer.kind}{len(self.layers) + 1}"
+        self.layers.append((name, layer, inputs))
+        layer.take(len(inputs))
+        self.shapes[name] = layer.output_shape(*(self.shapes[one] for one in inputs))
+        return name
+
+    def grow(self, largest: int) -> None:
+        """Add one more layer: mostly behind one that nothing reads yet."""
+        source = self.one_of(self.unread if self.draw.random_sample() < 0.7 else list(self.shapes))
+        if self.draw.random_sample() < 0.3 and self._join(source, largest):
+            return
+        layer = self._column_layer(source) if len(self.shapes[source]) == 1 else self._map_layer(source)
+        if prod(layer.output_shape(self.shapes[source])) <= largest:
+            self.add(layer, source)
+
+    def _join(self, source: str, largest: int) -> bool:
+        shape = self.shapes[source]
+        alike = [name for name, other in self.shapes.items() if other == shape and name != source]
+        fitting = [name for name, other in self.shapes.items() if other[1:] == shape[1:] and name != source]
+        kind, others = (Add, alike) if self.draw.random_sample() < 0.6 else (Concat, fitting)
+        if len(shape) not in (1, 3) or not others:
+            return False
+        inputs = [source, self.one_of(others)]
+        if self.draw.random_sample() < 0.3:
+            inputs.append(self.one_of(others))
+        if kind is Concat and sum(prod(self.shapes[name]) for name in inputs) > largest:
+            return False
+        self.add(kind(), *inputs)
+        return True
+
+    def _column_layer(self, source: str) -> Layer:
+        size = self.shapes[source][0]
+        k = self.below(6)
+        if k < 3:
+            return Linear(size, 1 + self.below(5))
+        return Softmax() if k == 3 else self.one_of(ACTIVATIONS)()
+
+    def _map_layer(self, source: str) -> Layer:
+        channels, height, width = self.shapes[source]
+        k = self.below(9)
+        if k < 4:
+            padding = self.below(3)
+            most = (min(3, height + 2 * padding), min(3, width + 2 * padding))
+            kernel = 1 + self.below(most[0]), 1 + self.below(most[1])
+            return Conv2d(channels, 1 + self.below(3), kernel, 1 + self.below(2), padding)
+        if k < 6:
+            window = 1 + self.below(min(3, height)), 1 + self.below(min(3, width))
+            return (MaxPool2d if k == 4 else AvgPool2d)(window, (1 + self.below(2), 1 + self.below(2)))
+        return Flatten() if k == 6 else self.one_of(ACTIVATIONS)()
+
+    def head(self, loss: Loss) -> None:
+        """Bring all that is unread together, and end as a loss needs it."""
+        unread = self.unread
+        if len(unread) > 1 or len(self.shapes[unread[0]]) != 1:
+            columns = [self.add(Flatten(), name) if len(self.shapes[name]) == 3 else name for name in unread]
+            if len(columns) > 1:
+                self.add(Concat(), *columns)
+        (last,) = self.unread
+        last = self.add(Linear(self.shapes[last][0], 2 + self.below(3)), last)
+        if loss.follows is not None:
+            self.add(loss.follows(), last)
+        elif self.draw.random_sample() < 0.5:
+            self.add(self.one_of(ACTIVATIONS)(), last)
+
+
+def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 7) -> Drawn:
+    """Draw a network.
+
+    Parameters
+    ----------
+    layers : int
+        About how many layers it has before its head.
+    largest : int
+        How many numbers a layer puts out at most.
+    side : int
+        The largest height and width of its input.
+    """
+    draw = np.random.RandomState(seed)
+    drawing = Drawing(draw)
+    shape = tuple(1 + drawing.below(n) for n in ((3, side, side) if draw.random_sample() < 0.8 else (side,)))
+    drawing.shapes["input"] = shape
+    for _ in range(1 + drawing.below(layers)):
+        drawing.grow(largest)
+    loss = LOSSES[seed % len(LOSSES)]()
+    drawing.head(loss)
+    optimiser = (SGD(0.1), SGD(0.1, 0.9), Adam())[drawing.below(3)]
+    network = Network(drawing.layers, shape, loss, optimiser)
+    for key, size in network.parameter_shapes.items():
+        fan_in = prod(size[1:]) if len(size) == 4 else size[0]
+        network.parameters[key] = draw.standard_normal(size) / np.sqrt(fan_in if len(size) > 1 else 4)
+    return Drawn(network, draw.standard_normal(shape), _target(loss, network.output_shape, draw))
+
+
+def _target(loss: Loss, shape: Shape, draw: np.random.RandomState) -> Array:
+    if isinstance(loss, HalfSquaredError | MeanSquaredError):
+        return draw.standard_normal(shape)
+    if isinstance(loss, BinaryCrossEntropy):
+        return draw.random_sample(shape)
+    if isinstance(loss, CrossEntropy) and draw.random_sample() < 0.3:
+        t = draw.random_sample(shape)
+        return t / t.sum()
+    return np.eye(shape[0])[draw.randint(shape[0])]
