@@ -31,9 +31,7 @@ def main(arguments: list[str]) -> int:
     difference, seed, name = max(differences)
     verdict = "as meant" if difference <= CLOSEST else "WRONG"
     count = sum(map(len, found.values()))
-    print(
-        f"{len(SEEDS)} random networks, {count} arrays, in double precision, against PyTorch {torch.__version__}:"
-    )
+    print(f"{len(SEEDS)} random networks, {count} arrays, float64, against PyTorch {torch.__version__}:")
     print(f"outputs, losses and gradients differ by {difference:.1e} at most (network {seed}, {name});")
     print(f"at most {CLOSEST} is meant: {verdict}.")
     if "--record" in arguments:

@@ -1,4 +1,4 @@
-"""What PyTorch made of 300 networks, recorded as a few numbers of each array, so that tests need no PyTorch."""
+"""What PyTorch made of 300 networks: a few numbers of each array, so that tests need no PyTorch."""
 
 from __future__ import annotations
 
