@@ -10,12 +10,14 @@ from msgspec import Struct
 
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.lesson.files import from_anywhere, lesson_path, read_file
-from cnnviz.lesson.subject import Subject
+from cnnviz.lesson.subject import Choice, Subject
 from cnnviz.lesson.subjects import subject_of
 from cnnviz.lesson.tables import AnyFile, ExpressionFile, ExpressionPart
 from cnnviz.lesson.values import Expression, Text
 from cnnviz.scene.numbers import as_formula
 from cnnviz.text import tr
+from cnnviz.trace.cursor import Stop
+from cnnviz.trace.program import Program
 
 _LONGEST_TITLE = 80
 
@@ -53,6 +55,22 @@ class Description(Struct, frozen=True, eq=False, dict=True):
             If something in them is wrong.
         """
         return subject_of(self.path, self.file)
+
+    def told(self, choice: Choice) -> tuple[Program, tuple[Stop, ...]]:
+        """Return the program of a whole choice as the file has it, and what the file says there.
+
+        The last one is kept: while something is changed step by step, each change is compared with it.
+        """
+        if choice not in self._told:
+            computed = self.subject.compute(choice)
+            program = self.subject.program(choice, computed)
+            self._told.clear()
+            self._told[choice] = program, self.subject.sequence(choice, computed, program)
+        return self._told[choice]
+
+    @cached_property
+    def _told(self) -> dict[Choice, tuple[Program, tuple[Stop, ...]]]:
+        return {}
 
 
 def describe(name_or_path: str | os.PathLike[str]) -> Description:

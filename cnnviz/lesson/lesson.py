@@ -329,24 +329,26 @@ def _shown(
     computed = computed or subject.compute(choice)
     program = subject.program(choice, computed)
     if changes:
-        sequence = _still_true(description.subject, subject, choice, program)
+        sequence = _still_true(description, subject, choice, program)
     else:
         sequence = subject.sequence(choice, computed, program)
     whole = replace(choice, input_gradient=program.view)
     return Lesson(description, changes, whole, subject, computed, program, sequence)
 
 
-def _still_true(described: Subject, changed: Subject, choice: Choice, program: Program) -> tuple[Stop, ...]:
+def _still_true(
+    description: Description, changed: Subject, choice: Choice, program: Program
+) -> tuple[Stop, ...]:
     """Return what a file says, without what it says of numbers that are changed.
 
     Of a training that is not as the file has it, only its beginning can be: what is learnt later is other.
     """
-    first = choice
+    if not description.file.stops:
+        return ()
+    described, first = description.subject, choice
     if choice.iteration is not None:
         first = described.choice(Choice(None, 0, choice.input_gradient))
-    before = described.compute(first)
-    was = described.program(first, before)
-    told = described.sequence(first, before, was)
+    was, told = description.told(first)
 
     def programs(image: int | None) -> tuple[Program, Program]:
         at = first if image is None else replace(first, image=image)

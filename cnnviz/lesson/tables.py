@@ -184,6 +184,11 @@ class ExpressionFile(Struct, frozen=True):
     sentence: Text
     expressions: Annotated[tuple[ExpressionPart, ...], AtMost(MOST_EXPRESSIONS)]
 
+    @property
+    def stops(self) -> tuple[StopPart, ...]:
+        """What is said of all of them."""
+        return tuple(stop for part in self.expressions for stop in part.stops)
+
 
 class PicturePart(Struct, frozen=True):
     """One of the tables ``[[images]]``: a picture that is read pixel by pixel.

@@ -267,30 +267,26 @@ class SampledNetwork(Struct, frozen=True, eq=False):
 
     @property
     def _arrays(self) -> list[str]:
-        """All arrays that can be changed."""
+        """All arrays that can be changed, for people."""
         begun = ["output_gradient"] if self.samples.output_gradient is not None else []
         return [*self.network.parameters, *self._of_samples, *begun]
 
     def _array(self, cell: Cell) -> Array:
         """Return the array that a cell belongs to."""
-        known, sample = self._arrays, cell.sample or 0
-        if cell.array not in known:
-            there = tr("what can be changed is {names}", names=", ".join(known))
-            computed = tr("{array} is computed, or not there; {there}", array=cell.array, there=there)
-            raise refused(cell, computed)
-        match cell.array:
-            case "input":
-                return self.samples.image(sample)
-            case "target":
-                target = target_of(self.network, self.samples, sample)
-                assert target is not None
-                return target
-            case "label":
-                assert self.samples.labels is not None
-                return np.asarray(float(self.samples.labels[sample]))
-            case "output_gradient":
-                return np.asarray(self.samples.output_gradient)
-        return self.network.parameters[cell.array]
+        name, sample, samples = cell.array, cell.sample or 0, self.samples
+        if name in self.network.parameters:
+            return self.network.parameters[name]
+        if name == "input":
+            return samples.image(sample)
+        if name == "label" and samples.labels is not None:
+            return np.asarray(float(samples.labels[sample]))
+        if name == "output_gradient" and samples.output_gradient is not None:
+            return samples.output_gradient
+        target = target_of(self.network, samples, sample) if name == "target" else None
+        if target is not None:
+            return target
+        there = tr("what can be changed is {names}", names=", ".join(self._arrays))
+        raise refused(cell, tr("{array} is computed, or not there; {there}", array=name, there=there))
 
     def _require_class(self, cell: Cell) -> None:
         last = len(self.classes) - 1

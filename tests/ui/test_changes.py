@@ -1,0 +1,233 @@
+"""Changing the lesson on the desk: the place stays, all is undone and done again, and it is remembered."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from cnnviz.lesson.changes import read_change, text_of
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.marks import flat
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.settings import Settings
+from tests.changing import some_changes
+
+KINDS = {
+    "digits": "label.182=4 conv1.w[0,0,1,1]=0.5",
+    "training": "optimiser.lr=0.25 fc.w[0,0]=1.5",
+    "chain-rule": "x.1=5",
+    "gradient-descent": "walk.lr=0.2 walk.starts=4.0,-1.0",
+    "image": "rgb.image[0,0,0]=7",
+}
+
+
+@pytest.fixture
+def make_desk(application, settings_file):
+    def make(source, *changes):
+        return Desk(load_lesson(source, changes=changes), Settings(settings_file))
+
+    return make
+
+
+def change(desk, *words):
+    desk.change(*map(read_change, words), said=" ".join(words))
+
+
+def numbers(lesson):
+    return {key: array.tobytes() for key, array in lesson.tape.items()}
+
+
+# ---------------------------------------------------------------------------------------- undoing
+
+
+@pytest.mark.parametrize(
+    "source", ["fully-connected", "backward-conv", "digits", "chain-rule", "gradient-descent", "image"]
+)
+def test_after_a_thousand_edits_and_undos_it_is_as_if_freshly_loaded(make_desk, source):
+    desk, rng = make_desk(source), random.Random(source)
+    edits, done, undone = desk.player.edits, [], []
+    for turn in range(1000 if source == "fully-connected" else 100):
+        what = rng.random()
+        if what < 0.55:
+            before = desk.lesson.changes
+            desk.change(*some_changes(desk.lesson.subject, rng, 1), said="an edit")
+            if desk.lesson.changes != before:
+                done, undone = [*done, before], []
+        elif what < 0.8 and done:
+            undone.append(desk.lesson.changes)
+            edits.undo()
+            assert desk.lesson.changes == done.pop()
+        elif undone:
+            done.append(desk.lesson.changes)
+            edits.redo()
+            assert desk.lesson.changes == undone.pop()
+        assert (edits.canUndo(), edits.canRedo()) == (bool(done), bool(undone))
+        if turn % 50 == 49:
+            fresh = load_lesson(source, desk.lesson.image, changes=text_of(desk.lesson.changes).split())
+            assert numbers(desk.lesson) == numbers(fresh)
+            assert desk.player.cursor.program is desk.lesson.program
+    while edits.canUndo():
+        edits.undo()
+    assert desk.lesson.changes == ()
+    assert numbers(desk.lesson) == numbers(load_lesson(source))
+    assert desk.player.stops == load_lesson(source).stops
+
+
+def test_there_is_no_end_to_undoing(make_desk):
+    desk = make_desk("relu")
+    for k in range(700):
+        change(desk, f"input[0,0,0]={k + 10}")
+    for _ in range(700):
+        desk.player.edits.undo()
+    assert desk.lesson.changes == () and not desk.player.edits.canUndo()
+
+
+def test_one_gesture_is_undone_at_once_and_leads_to_where_one_was(make_desk):
+    desk = make_desk("digits")
+    desk.choose(7)
+    for value in (0.1, 0.2, 0.3):
+        desk.change(read_change(f"input[0,0,0]={value}"), said=f"pixel {value}", gesture=5)
+    desk.choose(8)
+    assert desk.player.edits.undoText() == "pixel 0.3"
+    desk.player.edits.undo()
+    assert (desk.lesson.changes, desk.lesson.image) == ((), 7)
+    desk.player.edits.redo()
+    assert (text_of(desk.lesson.changes), desk.lesson.image) == ("input.7[0,0,0]=0.3", 7)
+
+
+# ------------------------------------------------------------------------------- where one is then
+
+
+def test_the_place_stays_and_what_is_undone_elsewhere_is_gone_to(make_desk):
+    desk = make_desk("digits")
+    player = desk.player
+    player.go_to(player.cursor.program.find("conv2", line=9, o=3, i=1, j=2))
+    place = player.cursor.index
+    player.toggle_here()
+    marks = player.breakpoints
+    change(desk, "conv1.b[0]=1")
+    assert (player.cursor.index, player.breakpoints) == (place, marks)
+    change(desk, "fc.b[0]=1")
+    assert player.cursor.index == place, "what one changes oneself leads nowhere"
+    player.edits.undo()
+    assert player.cursor.step.operation.name == "fc", "what is undone is to be seen"
+    assert player.cursor.step.offset == 0
+
+
+def test_a_shorter_program_keeps_the_operation(make_desk):
+    desk = make_desk("convolution")
+    desk.player.go_to(len(desk.lesson.program) - 2)
+    change(desk, "conv.stride=2")
+    step = desk.player.cursor.step
+    assert (step.operation.name, step.index) == ("conv", len(desk.lesson.program) - 1)
+
+
+def test_what_does_not_fit_is_said_and_all_stays(make_desk, qtbot):
+    desk = make_desk("digits")
+    before = desk.lesson
+    with qtbot.waitSignal(desk.failed) as told:
+        change(desk, "conv1.stride=2")
+    assert told.args == ["conv1.stride=2: fc: w has shape 32 × 10, but the layer needs 8 × 10."]
+    assert desk.lesson is before and not desk.player.edits.canUndo()
+
+
+def test_a_changed_training_begins_anew_and_the_one_before_comes_back_as_far_as_it_was(make_desk):
+    desk = make_desk("training")
+    desk.go_to_iteration(3)
+    trained = numbers(desk.lesson)
+    change(desk, "optimiser.lr=0.25")
+    assert (desk.lesson.iteration, desk.lesson.run.done) == (0, 0)
+    desk.player.edits.undo()
+    assert (desk.lesson.iteration, desk.lesson.run.done) == (3, 3)
+    assert numbers(desk.lesson) == trained
+
+
+# ---------------------------------------------------------------------------------- remembered
+
+
+@pytest.mark.parametrize(("source", "changes"), KINDS.items(), ids=KINDS)
+def test_changes_come_back_at_the_next_start(make_desk, source, changes):
+    desk = make_desk(source)
+    change(desk, *changes.split())
+    assert text_of(desk.lesson.changes) == changes
+    desk.player.go_to(5)
+    desk.remember()
+    desk.settings.save()
+    again = make_desk(source)
+    assert (text_of(again.lesson.changes), again.player.cursor.index) == (changes, 5)
+    assert numbers(again.lesson) == numbers(desk.lesson)
+    again.open("relu")
+    again.open(source)
+    assert text_of(again.lesson.changes) == changes
+
+
+def test_what_is_asked_for_comes_before_what_is_remembered(make_desk):
+    desk = make_desk("digits", "label=4")
+    desk.remember()
+    desk.settings.save()
+    assert text_of(make_desk("digits", "label=5").lesson.changes) == "label.182=5"
+
+
+@pytest.mark.parametrize(
+    "damaged", ["label", "label=99", "conv9.stride=1", "\x00", "conv1.w[9,9,9,9]=1", "x=1 x=2"]
+)
+def test_damaged_changes_are_as_good_as_none(make_desk, damaged):
+    desk = make_desk("digits")
+    desk.player.go_to(17)
+    desk.remember()
+    key = next(key for key in desk.settings._values if key.endswith("/changes"))
+    desk.settings.put(key, damaged)
+    desk.settings.save()
+    again = make_desk("digits")
+    assert (again.lesson.changes, again.player.cursor.index) == ((), 17)
+
+
+def test_an_expression_typed_anew_has_the_values_that_are_typed(make_desk):
+    desk = make_desk("relu")
+    desk.take_expression("x * y   x=2 y=3")
+    change(desk, "x=7")
+    assert desk.lesson.tape["f.f"] == 21
+    desk.take_expression("x * y   x=2 y=3")
+    assert desk.lesson.tape["f.f"] == 6
+    desk.player.edits.undo()
+    assert desk.lesson.tape["f.f"] == 21
+    for _ in range(2):
+        desk.player.edits.undo()
+    assert desk.lesson.name == "relu"
+
+
+# -------------------------------------------------------------------------------------- in the window
+
+
+def test_a_changed_lesson_says_so_and_is_taken_back_by_a_command(window):
+    action = window.actions_by_name["take_back"]
+    assert not action.isEnabled()
+    change(window.desk, "conv1.w[0,0,1,1]=0.5", "label=4")
+    assert window.windowTitle() == "Handwritten digits, changed — cnnviz"
+    assert window.bar.image.text() == "4"
+    action.trigger()
+    assert window.desk.lesson.changes == ()
+    assert window.windowTitle() == "Handwritten digits — cnnviz"
+    assert not action.isEnabled()
+    QTest.keyClick(window.stage, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert text_of(window.desk.lesson.changes) == "label.182=4 conv1.w[0,0,1,1]=0.5"
+    assert window.actions_by_name["redo"].text() == "Redo: all changes taken back"
+
+
+def test_what_is_shown_is_the_changed_number(window):
+    player = window.player
+    window.desk.open("convolution")
+    player.go_to(player.cursor.program.find("conv", line=9, i=1, u=1, v=0))
+    change(window.desk, "conv.w[0,0,1,0]=0.625")
+    assert float(player.moment.state.arrays["w"][0, 0, 1, 0]) == 0.625
+    window.stage.grab()
+    shown = {text for mark in flat(window.stage.frame.marks) for text in _texts(mark)}
+    assert {"0.625", "5.625"} <= shown, "the weight, and its product with 9"
+
+
+def _texts(mark):
+    return map(str, np.ravel(getattr(mark, "texts", ())))
