@@ -293,7 +293,8 @@ class Layer(ABC):
             for name, value in given.items()
             if np.ndim(value)
         }
-        roles |= {name: "result" if name == result else "auxiliary" for name in writes}
+        results = {result, *(f"d{name}" for name in self.input_names)}
+        roles |= {name: "result" if name in results else "auxiliary" for name in writes}
         placed = placements or {}
         return Call(
             name=self.name if forward else f"{self.name}.{result}",

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from msgspec import Struct
 
 from cnnviz.engine.layer import Array, Shape
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.kind import kind_of
-from cnnviz.scene.local import NONE, Local, as_row
-from cnnviz.scene.local import array as array_of
+from cnnviz.scene.letters import letter
+from cnnviz.scene.local import Back, as_row
 from cnnviz.scene.marks import Palette
-from cnnviz.scene.moment import are_pixels
-from cnnviz.scene.paths import Chosen, Link, adds_gradients, is_gradient, way
+from cnnviz.scene.moment import are_pixels, gradient_to
+from cnnviz.scene.paths import Chosen, Link, adds_gradients, is_gradient, own_link, way
 from cnnviz.text import tr
+from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.state import State
 
 
 class Factor(Struct, frozen=True, eq=False):
@@ -65,8 +68,8 @@ def has_chain(operation: Operation) -> bool:
     return operation.phase == "backward" and bool(operation.tree.arrays)
 
 
-def chain(program: Program, operation: Operation, chosen: Chosen = ()) -> tuple[Factor, ...]:
-    """Return the factors of the gradient that an operation computes, from the loss on; its own is the last.
+def chain(program: Program, operation: Operation, chosen: Chosen = (), array: str = "") -> tuple[Factor, ...]:
+    """Return the factors of a gradient that an operation computes, from the loss on; its own is the last.
 
     The first operation going backward has none: it computes the first factor itself, where that is not given.
     Where gradients are added up, they are the parts of the sum; behind that, the factors are those on one of
@@ -76,11 +79,19 @@ def chain(program: Program, operation: Operation, chosen: Chosen = ()) -> tuple[
     ----------
     chosen : Chosen, optional
         Of gradients that are added up, those that are followed.
+    array : str
+        Which of its gradients, where it computes several; if not said, the first.
     """
     if adds_gradients(operation):
         return _parts(program, operation)
-    links = way(program, operation, chosen).links
+    links = links_to(program, operation, chosen, array)
     return tuple(factor(program, links, k) for k in range(factor_count(links)))
+
+
+def links_to(program: Program, operation: Operation, chosen: Chosen, array: str) -> tuple[Link, ...]:
+    """Return the gradients on the path that is followed to one that an operation computes."""
+    links = way(program, operation, chosen).links
+    return (*links[:-1], Link(operation, array)) if array else links
 
 
 def factor_count(links: Sequence[Link]) -> int:
@@ -93,11 +104,11 @@ def factor(program: Program, links: Sequence[Link], k: int) -> Factor:
     taken, array = links[k]
     port = taken.call.port(array)
     if k == 0:
-        values = as_row(array_of(taken, array))
+        values = as_row(_array(taken, array))
         name = f"∂E/∂{_output(program, port.gradient_of)}"
         return Factor("", name, values, values.shape, "", "gradient", taken.name, array)
     forward = _forward_of(program, taken)
-    sign, values, note = _local(program, forward, taken)
+    sign, values, note = kind_of(taken.call).local(Back(program, forward, taken, array))
     above = _output(program, f"{forward.layer}.y")
     name = f"∂{above}/∂{_output(program, port.gradient_of)}" if values.size or sign != "→" else ""
     own = _multiplied(forward, taken, array)
@@ -111,7 +122,7 @@ def _parts(program: Program, operation: Operation) -> tuple[Factor, ...]:
     """Return the gradients that an operation adds up, each as the operation that makes it has it."""
     found: list[Factor] = []
     for array in (name for name in operation.tree.parameters if is_gradient(operation, name)):
-        port, values = operation.call.port(array), as_row(array_of(operation, array))
+        port, values = operation.call.port(array), as_row(_array(operation, array))
         name, note = f"∂E/∂{_output(program, port.gradient_of)}", tr("from {layer}", layer=port.node)
         made, own = program.producer(port.address) or (operation, array)
         sign = "+" if found else ""
@@ -119,10 +130,23 @@ def _parts(program: Program, operation: Operation) -> tuple[Factor, ...]:
     return tuple(found)
 
 
-def result(program: Program, operation: Operation) -> tuple[str, str]:
-    """Return the name of the gradient that an operation computes, ``∂E/∂f``, and its array."""
-    array = next(iter(operation.call.writes))
-    return f"∂E/∂{_output(program, operation.call.port(array).gradient_of)}", array
+def result(program: Program, operation: Operation, array: str = "") -> Factor:
+    """Return a gradient that an operation computes as the product of the factors of `chain`."""
+    array = array or own_link(operation).array
+    port = operation.call.port(array)
+    name = f"∂E/∂{_output(program, port.gradient_of)}"
+    values = as_row(operation.call.unpadded(array, operation.call.writes[array]))
+    note = gradient_to(operation, array)
+    return Factor("=", name, values, values.shape, note, "gradient", operation.name, array)
+
+
+def in_hand(state: State) -> str:
+    """Return the gradient that a step is about: what its line writes, or the first line in its loop."""
+    operation = state.operation
+    inside = walk(operation.path_to(state.line)[1])
+    written = (node.target for node in inside if isinstance(node, Line) and node.index)
+    found = next((name for name in written if name in operation.call.writes), None)
+    return found or own_link(operation).array
 
 
 def _multiplied(forward: Operation, gradient: Operation, array: str) -> str:
@@ -144,11 +168,9 @@ def _forward_of(program: Program, gradient: Operation) -> Operation:
 def _output(program: Program, address: str) -> str:
     """Return what an array is called: what the lesson says, else the layer or its parameter."""
     node, _, own = address.partition(".")
-    named = tr("input") if node == INPUT else node if own == "y" else own
+    named = tr("input") if node == INPUT else node if own == "y" else letter(own)
     return program.symbol(address) or named
 
 
-def _local(program: Program, forward: Operation, gradient: Operation) -> Local:
-    """Return the local derivative of a layer with respect to its input or one of its parameters."""
-    find = kind_of(gradient.call).local
-    return find(program, forward, gradient) if find else Local("·", NONE, "")
+def _array(operation: Operation, name: str) -> Array:
+    return np.asarray(operation.call.value(name))

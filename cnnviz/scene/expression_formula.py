@@ -11,6 +11,7 @@ from cnnviz.engine.derivative import as_line
 from cnnviz.engine.expression import Edge, Graph, read_expression, syntax_of
 from cnnviz.engine.layer import Call
 from cnnviz.scene.conditions import cases, sign
+from cnnviz.scene.letters import GREEK
 from cnnviz.scene.outline import EM, typeset
 
 # A line of more characters cannot be read.
@@ -18,10 +19,6 @@ _LONGEST = 64
 # A sum that is wider than this, in text sizes, goes over two lines.
 _WIDEST = 20
 
-_GREEK = (
-    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi"
-    "|chi|psi|omega"
-)
 _POWER_OF_TEN = r" \cdot 10^"
 _COMPARED = {">": ">", "<": "<", "=": "=", "≥": r"\ge", "≤": r"\le", "≠": r"\ne"}
 _SIGNS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: r"\cdot"}
@@ -259,7 +256,7 @@ def _letters(name: str) -> str:
     if found is None:
         return rf"\mathrm{{{name.replace('_', ' ')}}}"
     word, number = found.groups()
-    letter = f"\\{word}" if re.fullmatch(_GREEK, word) else word if len(word) == 1 else rf"\mathrm{{{word}}}"
+    letter = f"\\{word}" if word in GREEK else word if len(word) == 1 else rf"\mathrm{{{word}}}"
     return f"{letter}_{{{number}}}" if number else letter
 
 

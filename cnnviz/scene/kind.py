@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from cnnviz.engine.layer import Call
-from cnnviz.scene.local import FindLocal
+from cnnviz.scene.local import Back, Local, unknown
 from cnnviz.scene.marks import Box, Mark
 
 # (moment, area, unit) to marks; a Moment itself asks for kinds, so it cannot be named here.
@@ -45,8 +45,8 @@ class Kind(Struct, frozen=True, kw_only=True):
         The same where a cell has one term, if that is said otherwise.
     picture : Callable or None
         Draws a step of it; None where the picture for any listing will do.
-    local : Callable or None
-        Of a gradient, the local derivative that it multiplies by; None where only its name is to be told.
+    local : Callable
+        Of a gradient, the local derivative that it multiplies by; where it is not known, its name is told.
     compared : Callable
         The arrays of a call whose numbers are compared, so that they have one scale of colours.
     added : bool
@@ -60,7 +60,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     ahead: str = ""
     ahead_of_one: str = ""
     picture: Picture | None = None
-    local: FindLocal | None = None
+    local: Callable[[Back], Local] = unknown
     compared: tuple[str, ...] | Callable[[Call], tuple[str, ...]] = ()
     added: bool = False
 

@@ -6,6 +6,7 @@ their index. Source of the mode: Goodfellow, Bengio and Courville, "Deep Learnin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 
@@ -21,6 +22,15 @@ from cnnviz.trace.program import Program
 
 ZERO = "0"
 """What padding is called, and what a lesson calls a cell that forward sums leave out."""
+
+GREEK: Mapping[str, str] = dict(
+    re.findall(
+        r"(\w+) (\w)",
+        "alpha α beta β gamma γ delta δ epsilon ε zeta ζ eta η theta θ iota ι kappa κ lambda λ mu μ nu ν "
+        "xi ξ pi π rho ρ sigma σ tau τ upsilon υ phi φ chi χ psi ψ omega ω",
+    )
+)
+"""Greek letters by their names, which Python has in their place."""
 
 # Letters of arrays whose names are words.
 _SHORT = {"image": "p"}
@@ -58,34 +68,34 @@ class Names(Struct, frozen=True, eq=False, dict=True):
 
     def longest(self, array: str) -> str:
         """Return a name as long as any that a cell of an array has."""
-        sign, letter = self._letter(array)
-        if letter in self.given:
-            return sign + max(self.given[letter], key=name_width)
+        sign, own = self._letter(array)
+        if own in self.given:
+            return sign + max(self.given[own], key=name_width)
         shape = self._shape(array)
-        return sign + raised(letter) + _subscript(tuple(size - 1 for size in shape), shape, self._between)
+        return sign + letter(own) + _subscript(tuple(size - 1 for size in shape), shape, self._between)
 
     def _cell(self, array: str, index: tuple[int, ...]) -> str:
         place = self.operation.call.own_place(array, index)
         if place is None:  # what is written there is the gradient of padding, which nobody asks for
             return "∂" + ZERO if array in self.operation.call.writes else ZERO
-        sign, letter = self._letter(array)
+        sign, own = self._letter(array)
         shape = self._shape(array)
         if len(place) != len(shape):
             place = tuple(int(k) for k in np.unravel_index(place[0], shape))
-        given = self.given.get(letter)
+        given = self.given.get(own)
         if given is not None:
             name = given[int(np.ravel_multi_index(place, shape))]
             if name != ZERO or self.operation.phase == "forward":
                 return sign + name
-        return sign + raised(letter) + _subscript(place, shape, self._between)
+        return sign + letter(own) + _subscript(place, shape, self._between)
 
     def _letter(self, array: str) -> tuple[str, str]:
         """Return the sign and the letter of an array: ∂ and w of ``dw``; of an update, its parameter's."""
         port = self.operation.call.port(array)
-        letter = port.symbol
+        own = port.symbol
         if self.operation.phase == "update" and self._parameter in (port.before, port.gradient_of):
-            letter = self._parameter.rpartition(".")[2]
-        return ("∂" if port.gradient_of else "", _SHORT.get(letter, letter))
+            own = self._parameter.rpartition(".")[2]
+        return ("∂" if port.gradient_of else "", _SHORT.get(own, own))
 
     @property
     def _parameter(self) -> str:
@@ -115,11 +125,14 @@ def names(program: Program, operation: Operation) -> Names:
     return Names(operation, given, {name: np.shape(values) for name, values in arrays.items()})
 
 
-def raised(name: str) -> str:
-    """Write one of several inputs, x1 and x2, as x⁽¹⁾ and x⁽²⁾: an index is lowered, and x² a power."""
-    letter = name.rstrip("0123456789")
-    number = name[len(letter) :].translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{letter}⁽{number}⁾" if number else name
+def letter(name: str) -> str:
+    """Write an array's name as a lecturer does: gamma as γ, one of several inputs, x1, as x⁽¹⁾.
+
+    An index would be lowered, and x¹ a power.
+    """
+    word = name.rstrip("0123456789")
+    number = name[len(word) :].translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return GREEK.get(word, word) + (f"⁽{number}⁾" if number else "")
 
 
 def _subscript(place: tuple[int, ...], shape: Shape, between: str) -> str:

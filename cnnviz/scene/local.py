@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
+from cnnviz.scene.letters import letter
+from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
@@ -32,15 +33,37 @@ class Local(NamedTuple):
     note: str
 
 
-FindLocal = Callable[[Program, Operation, Operation], Local]
-"""What finds it: for the program, the layer's operation going forward, and that of the gradient."""
+class Back(NamedTuple):
+    """One way back through a layer: from its output's gradient to that of an input or a parameter.
+
+    Attributes
+    ----------
+    program : Program
+        The whole iteration.
+    forward : Operation
+        The layer going forward.
+    gradient : Operation
+        What computes the gradient.
+    array : str
+        The gradient in its listing.
+    """
+
+    program: Program
+    forward: Operation
+    gradient: Operation
+    array: str
+
+    def value(self, name: str) -> Array:
+        """Return an array of the layer as it is when it has gone forward, or a number it is given."""
+        return np.asarray(self.forward.call.value(name))
+
+    def called(self, name: str) -> str:
+        """Return what an array of the layer is called: what the lesson says, else its letter."""
+        port = self.forward.call.port(name)
+        return self.program.symbol(port.address) or letter(port.symbol)
+
 
 NONE: Array = np.zeros(0)
-
-
-def array(operation: Operation, name: str) -> Array:
-    """Return an array of an operation as it is when the operation is through, or a number it is given."""
-    return np.asarray(operation.call.value(name))
 
 
 def as_row(values: NDArray[Any]) -> NDArray[Any]:
@@ -48,16 +71,12 @@ def as_row(values: NDArray[Any]) -> NDArray[Any]:
     return values[None] if values.ndim == 1 else values
 
 
-def letters_of(program: Program, forward: Operation) -> tuple[str, str, str]:
-    """Return what a layer's input, weights and output are called in a note."""
-    call = forward.call
-    return (
-        program.symbol(call.port(next(iter(call.given))).address) or "x",
-        program.symbol(f"{forward.layer}.w") or "w",
-        program.symbol(f"{forward.layer}.y") or "y",
-    )
-
-
-def ones(_: Program, forward: Operation, __: Operation) -> Local:
+def ones(back: Back) -> Local:
     """Return that of what is added: 1 everywhere."""
-    return Local("·", as_row(np.ones_like(array(forward, "y"))), "1")
+    return Local("·", as_row(np.ones_like(back.value("y"))), "1")
+
+
+def unknown(back: Back) -> Local:
+    """Return that of a layer of which no more is known than its name."""
+    x, layer = letter(back.gradient.call.port(back.array).symbol), back.forward.call.kind
+    return Local("·", NONE, tr("∂y/∂{x} of {layer}", x=x, layer=layer or back.forward.layer))

@@ -13,7 +13,7 @@ from msgspec import Struct
 from cnnviz.engine.layer import Array
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.kind import compared
-from cnnviz.scene.letters import Names, names, raised
+from cnnviz.scene.letters import GREEK, Names, letter, names
 from cnnviz.scene.marks import Palette, Role, Scale
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
@@ -236,7 +236,19 @@ _ROLES: Mapping[str, Role] = {
 def symbol(operation: Operation, name: str) -> str:
     """Return how an array's name is written for readers: ∂E/∂w for ``dw``."""
     port = operation.call.port(name)
-    return f"∂E/∂{raised(port.symbol)}" if port.gradient_of and operation.tree.arrays else name
+    if port.gradient_of and operation.tree.arrays:
+        return f"∂E/∂{letter(port.symbol)}"
+    return GREEK.get(name, name)
+
+
+def gradient_to(operation: Operation, name: str) -> str:
+    """Say whose gradient an array is, of several that an operation computes; empty of the only one."""
+    call = operation.call
+    nodes = [call.port(other).gradient_of.partition(".")[0] for other in call.writes]
+    if len(nodes) < 2 or not all(nodes):
+        return ""
+    node = call.port(name).gradient_of.partition(".")[0]
+    return tr("to {layer}", layer=tr("the input") if node == INPUT else node)
 
 
 def look(program: Program, operation: Operation, name: str, scale: Scale = "array") -> Look:

@@ -47,7 +47,7 @@ def of(program: Program, operation: str) -> tuple[Factor, ...]:
 def written(program: Program, operation: str) -> str:
     """The product as it is written: every sign and name, then the gradient."""
     factors = " ".join(f"{factor.sign} {factor.name}".strip() for factor in of(program, operation))
-    return f"{factors} = {result(program, program.operation(operation))[0]}"
+    return f"{factors} = {result(program, program.operation(operation)).name}"
 
 
 def test_the_gradient_of_the_weights_is_the_product_of_the_course():
@@ -153,7 +153,7 @@ def test_the_product_of_the_factors_is_the_gradient(name):
     multiplied = 0
     for operation in program.operations:
         if has_chain(operation) and (factors := chain(program, operation)):
-            array = result(program, operation)[1]
+            array = result(program, operation).array
             made = operation.call.writes[array]
             made = made[None] if made.ndim == 1 and array != "db" else made
             product = factors_multiplied(factors, array)
@@ -226,7 +226,7 @@ def test_every_gradient_of_a_network_has_its_chain_and_nothing_else_has(name, si
             continue
         assert spots[-1] == operation.name
         names = [factor.name for factor in chain(program, operation) if factor.name]
-        assert result(program, operation)[0] in texts
+        assert result(program, operation).name in texts
         assert {*names[:1], *names[-1:]} <= set(texts)
         assert set(names) <= set(texts) or "…" in texts
 
@@ -256,7 +256,7 @@ def test_the_current_factor_is_marked_and_no_other():
         (around,) = [mark.box for mark in marks if isinstance(mark, Rect) and mark.stroke == "accent"]
         assert sum(isinstance(mark, Path) and mark.filled for mark in marks) == 1
         factors = chain(program, operation)
-        name = (factors[-1].name or factors[-1].note) if factors else result(program, operation)[0]
+        name = (factors[-1].name or factors[-1].note) if factors else result(program, operation).name
         marked = [mark for mark in marks if isinstance(mark, Label) and inside(mark.box, around, 1.0)]
         assert name in said(marked)
 

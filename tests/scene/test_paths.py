@@ -110,7 +110,7 @@ def test_the_products_on_all_paths_add_up_to_the_gradient(seed):
     for operation in program.operations:
         if not has_chain(operation) or operation.name.endswith(".dy") or operation.layer == "softmax":
             continue
-        array = result(program, operation)[1]
+        array = result(program, operation).array
         chosen: paths.Chosen = ()
         total = 0.0
         count = paths.count(program, operation)

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds import pooling
 from cnnviz.scene.kinds.pooling import WINDOW, windows
-from cnnviz.scene.local import Local
-from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
+from cnnviz.scene.local import Back, Local
 
 
-def _shares(_: Program, forward: Operation, __: Operation) -> Local:
-    count = forward.sizes["K_h"] * forward.sizes["K_w"]
-    return Local("→", windows(forward, lambda _: 1 / count), f"1 / {count}")
+def _shares(back: Back) -> Local:
+    count = back.forward.sizes["K_h"] * back.forward.sizes["K_w"]
+    return Local("→", windows(back, lambda _: 1 / count), f"1 / {count}")
 
 
 KINDS: Mapping[str, Kind] = {

@@ -12,14 +12,13 @@ from cnnviz.scene import grid
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.layout import between, scale, side_by_side, titled
 from cnnviz.scene.letters import products
-from cnnviz.scene.local import Local, array, letters_of
+from cnnviz.scene.local import Back, Local
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Rect, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, largest, symbol
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 from cnnviz.trace.state import Place
 
 # Where a picture is lower than this part of its width, what stands under one another stands side by side.
@@ -401,17 +400,17 @@ def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return marks
 
 
-def _ones_added_up(_: Program, forward: Operation, __: Operation) -> Local:
-    return Local("·", np.ones_like(array(forward, "y")), tr("1, added up"))
+def _ones_added_up(back: Back) -> Local:
+    return Local("·", np.ones_like(back.value("y")), tr("1, added up"))
 
 
-def _maps(program: Program, forward: Operation, _: Operation) -> Local:
-    return Local("∗", array(forward, "x"), letters_of(program, forward)[0])
+def _maps(back: Back) -> Local:
+    return Local("∗", back.value("x"), back.called("x"))
 
 
-def _turned(program: Program, forward: Operation, _: Operation) -> Local:
-    name = letters_of(program, forward)[1]
-    return Local("∗", array(forward, "w")[:, :, ::-1, ::-1], tr("{name}, turned", name=name))
+def _turned(back: Back) -> Local:
+    name = back.called("w")
+    return Local("∗", back.value("w")[:, :, ::-1, ::-1], tr("{name}, turned", name=name))
 
 
 OUTPUT = {"o": "output map", "i": "row", "j": "column"}

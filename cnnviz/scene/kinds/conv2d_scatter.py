@@ -10,13 +10,12 @@ from cnnviz.scene import grid
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.conv2d import KERNEL, OUTPUT, for_kernel, product_grid
 from cnnviz.scene.kinds.layout import side_by_side, titled
-from cnnviz.scene.local import Local, array, letters_of
+from cnnviz.scene.local import Back, Local
 from cnnviz.scene.marks import Box, Cells, Mark, Path, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, largest
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 
 def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -85,9 +84,9 @@ def _way(stamp: list[Mark], on_dx: Cells, window: tuple[int, int, int, int], uni
     return [Path((start, tip), "line", 2.5 * unit, arrow=True)]
 
 
-def _kernels(program: Program, forward: Operation, _: Operation) -> Local:
-    name = letters_of(program, forward)[1]
-    return Local("∗", array(forward, "w"), tr("{name}, scattered", name=name))
+def _kernels(back: Back) -> Local:
+    name = back.called("w")
+    return Local("∗", back.value("w"), tr("{name}, scattered", name=name))
 
 
 KINDS: Mapping[str, Kind] = {

@@ -9,13 +9,12 @@ import numpy as np
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds.layout import titled, with_part
-from cnnviz.scene.local import NONE, Local
+from cnnviz.scene.local import NONE, Back, Local
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Path, Rect, Run, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, role, symbol
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 # At 1080 lines: of the column's pieces, how wide an index and a gap are, and how small a cell may be.
 _INDEX, _GAP, _NARROWEST, _LOWEST = 44, 22, 76, 37
@@ -177,7 +176,7 @@ def _way(
     return (*begin, (aside, target.y), (before, target.y), (before, y), tip)
 
 
-def _as_maps(_: Program, __: Operation, ___: Operation) -> Local:
+def _as_maps(_: Back) -> Local:
     return Local("→", NONE, tr("as maps"))
 
 

@@ -9,7 +9,7 @@ from cnnviz.scene import grid
 from cnnviz.scene.kind import Picture, kind_of
 from cnnviz.scene.kinds.layout import titled
 from cnnviz.scene.marks import Box, Mark
-from cnnviz.scene.moment import Moment
+from cnnviz.scene.moment import Moment, gradient_to
 from cnnviz.scene.numbered import scope_of
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
@@ -36,11 +36,11 @@ def grid_title(moment: Moment, name: str) -> str:
     """Return what an array is, in a word."""
     operation, port = moment.operation, moment.operation.call.port(name)
     if name in operation.call.writes:
-        return tr("result")
+        return gradient_to(operation, name) or tr("result")
     if port.role == "target":
         return tr("target")
     if port.gradient_of:
-        return tr("from {layer}", layer=port.node if port.node != operation.layer else tr("outside"))
+        return moment.gradient_from(name)
     if port.node == INPUT:
         return tr("input")
     if port.node in (operation.layer, moment.program.layers[-1]):

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 
 from cnnviz.engine.layer import Call
 from cnnviz.scene.kind import CELL, Kind, index_of
-from cnnviz.scene.local import NONE, Local, ones
+from cnnviz.scene.local import NONE, Back, Local, ones
 from cnnviz.text import tr
-from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 
-def _own_maps(_: Program, __: Operation, ___: Operation) -> Local:
+def _own_maps(_: Back) -> Local:
     return Local("→", NONE, tr("its own maps"))
 
 

@@ -8,14 +8,12 @@ import numpy as np
 
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds import elementwise
-from cnnviz.scene.local import Local, array, as_row
+from cnnviz.scene.local import Back, Local, as_row
 from cnnviz.text import tr
-from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 
-def _gate(_: Program, forward: Operation, __: Operation) -> Local:
-    slopes = np.where(array(forward, "x") > 0, 1.0, array(forward, "alpha"))
+def _gate(back: Back) -> Local:
+    slopes = np.where(back.value("x") > 0, 1.0, back.value("alpha"))
     return Local("·", as_row(slopes), tr("1 or α"))
 
 

@@ -12,13 +12,12 @@ from cnnviz.scene import grid
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.layout import part, with_part
 from cnnviz.scene.letters import products as in_letters
-from cnnviz.scene.local import Local, array, letters_of, ones
+from cnnviz.scene.local import Back, Local, ones
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, largest, role, symbol
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 # What a neuron gets of the heatmap of all weights at least, at 1080 lines.
 _THINNEST = 13
@@ -354,12 +353,12 @@ def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return [*marks, *column(moment, right, unit, "db", n, tr("bias gradient"))]
 
 
-def _column(program: Program, forward: Operation, _: Operation) -> Local:
-    return Local("⊗", array(forward, "x")[:, None], letters_of(program, forward)[0])
+def _column(back: Back) -> Local:
+    return Local("⊗", back.value("x")[:, None], back.called("x"))
 
 
-def _weights(program: Program, forward: Operation, _: Operation) -> Local:
-    return Local("·", array(forward, "w").T, f"{letters_of(program, forward)[1]}ᵀ")
+def _weights(back: Back) -> Local:
+    return Local("·", back.value("w").T, f"{back.called('w')}ᵀ")
 
 
 KINDS: Mapping[str, Kind] = {

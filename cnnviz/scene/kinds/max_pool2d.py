@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds import pooling
 from cnnviz.scene.kinds.pooling import WINDOW, windows
-from cnnviz.scene.local import Local, array
+from cnnviz.scene.local import Back, Local
 from cnnviz.text import tr
-from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 
-def _winners(_: Program, forward: Operation, __: Operation) -> Local:
-    switch = array(forward, "switch")
-    return Local("→", windows(forward, lambda k: (switch == k).astype(float)), tr("1 at the winners"))
+def _winners(back: Back) -> Local:
+    switch = back.value("switch")
+    return Local("→", windows(back, lambda k: (switch == k).astype(float)), tr("1 at the winners"))
 
 
 KINDS: Mapping[str, Kind] = {

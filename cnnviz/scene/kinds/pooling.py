@@ -9,11 +9,10 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.kinds.layout import lowered, side_by_side, stack_width, titled
-from cnnviz.scene.local import array
+from cnnviz.scene.local import Back
 from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect
 from cnnviz.scene.moment import Moment
 from cnnviz.text import tr
-from cnnviz.trace.operation import Operation
 
 WINDOW = {"u": "window row", "v": "window column"}
 """What the loop variables of a window count."""
@@ -122,10 +121,10 @@ def _way(
     return Path(((cell.center[0], rule), (x1, rule), (x2, y2)), colour, 2.5 * unit, arrow=True)
 
 
-def windows(forward: Operation, share: Callable[[int], Array | float]) -> Array:
+def windows(back: Back, share: Callable[[int], Array | float]) -> Array:
     """Return an array of the input's shape into which each window has put its share of each of its cells."""
-    x, y, sizes = array(forward, "x"), array(forward, "y"), forward.sizes
-    down, right = (int(array(forward, name)) for name in ("S_h", "S_w"))
+    x, y, sizes = back.value("x"), back.value("y"), back.forward.sizes
+    down, right = (int(back.value(name)) for name in ("S_h", "S_w"))
     made = np.zeros(x.shape)
     for u in range(sizes["K_h"]):
         for v in range(sizes["K_w"]):

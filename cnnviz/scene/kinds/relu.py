@@ -7,14 +7,12 @@ from functools import partial
 
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds import elementwise
-from cnnviz.scene.local import Local, array, as_row
+from cnnviz.scene.local import Back, Local, as_row
 from cnnviz.text import tr
-from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 
-def _gate(_: Program, forward: Operation, __: Operation) -> Local:
-    return Local("·", as_row((array(forward, "x") > 0).astype(float)), tr("1 or 0"))
+def _gate(back: Back) -> Local:
+    return Local("·", as_row((back.value("x") > 0).astype(float)), tr("1 or 0"))
 
 
 KINDS: Mapping[str, Kind] = {

@@ -7,13 +7,11 @@ from functools import partial
 
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds import elementwise
-from cnnviz.scene.local import Local, array, as_row, letters_of
-from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
+from cnnviz.scene.local import Back, Local, as_row
 
 
-def _slope(program: Program, forward: Operation, _: Operation) -> Local:
-    y, name = array(forward, "y"), letters_of(program, forward)[2]
+def _slope(back: Back) -> Local:
+    y, name = back.value("y"), back.called("y")
     return Local("·", as_row(y * (1 - y)), f"{name} (1 − {name})")
 
 

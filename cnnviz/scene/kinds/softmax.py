@@ -9,17 +9,15 @@ import numpy as np
 
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds import outputs
-from cnnviz.scene.local import NONE, Local, array
+from cnnviz.scene.local import NONE, Back, Local
 from cnnviz.text import tr
-from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 # Of a larger matrix only the size is told: it has as many numbers as this squared.
 _LARGEST_MATRIX = 1024
 
 
-def _matrix(_: Program, forward: Operation, __: Operation) -> Local:
-    y = array(forward, "y")
+def _matrix(back: Back) -> Local:
+    y = back.value("y")
     if y.size > _LARGEST_MATRIX:
         return Local("·", NONE, tr("matrix {size} × {size}", size=y.size))
     return Local("·", np.diag(y) - np.outer(y, y), tr("matrix"))

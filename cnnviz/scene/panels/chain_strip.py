@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene import paths
-from cnnviz.scene.chain import Factor, chain, factor_count, result
+from cnnviz.scene.chain import Factor, chain, factor_count, in_hand, links_to, result
 from cnnviz.scene.chain import factor as factor_on
 from cnnviz.scene.local import as_row
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Scale, Spot, label
@@ -51,8 +52,8 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
     Of several paths from the loss, the factors are those on the one that is followed; it is said which, and
     a click chooses the one before or after it.
     """
-    operation, (_, array) = moment.operation, result(moment.program, moment.operation)
-    laid = _laid(moment.program, operation, box, unit, moment.scale, ())
+    operation, array = moment.operation, in_hand(moment.state)
+    laid = _laid(moment.program, operation, array, box, unit, moment.scale, ())
     whole = operation.call.unpadded
     values, there = whole(array, moment.state.value(array)), whole(array, moment.state.written(array))
     product = _heatmap(as_row(values), as_row(there), laid.product, "gradient", laid.limit, laid.ground)
@@ -61,14 +62,14 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 @remembered(64)
 def _laid(
-    program: Program, operation: Operation, box: Box, unit: float, scale: Scale, chosen: Chosen
+    program: Program, operation: Operation, array: str, box: Box, unit: float, scale: Scale, chosen: Chosen
 ) -> _Laid:
-    """Return what the strip shows at every step of an operation."""
-    name, array = result(program, operation)
-    made = as_row(operation.call.unpadded(array, operation.call.writes[array]))
+    """Return what the strip shows at every step that is about one of an operation's gradients."""
     path = _path(program, operation, chosen)
-    factors = _factors(program, operation, chosen)
-    product = Factor("=" if factors else "", name, made, made.shape, "", "gradient", operation.name, array)
+    factors = _factors(program, operation, array, chosen)
+    product = result(program, operation, array)
+    if not factors:
+        product = replace(product, sign="")
     beside = _width(product, unit) + (path.width(unit) if path else 0.0)
     shown, left_out = _fitting(factors, beside + _SIGN * unit, box.w, unit)
     rim = box.whole()
@@ -103,11 +104,11 @@ def _laid(
     return _Laid(Group(rim, tuple(marks)), place, _limit(program, product, scale), ground, tuple(spots))
 
 
-def _factors(program: Program, operation: Operation, chosen: Chosen) -> Sequence[Factor]:
+def _factors(program: Program, operation: Operation, array: str, chosen: Chosen) -> Sequence[Factor]:
     """Return the factors of a gradient; those on a path are made when they are looked at."""
     if adds_gradients(operation):
         return chain(program, operation)
-    return _OnPath(program, way(program, operation, chosen).links)
+    return _OnPath(program, links_to(program, operation, chosen, array))
 
 
 class _OnPath(Sequence[Factor]):
