@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.scene import kind
+from cnnviz.scene import registry
 from cnnviz.scene.typesetting import to_keep
 
 FILE = Path(__file__).resolve().parent / "formulas.json"
@@ -22,11 +22,11 @@ FILE = Path(__file__).resolve().parent / "formulas.json"
 
 def all_formulas() -> Iterator[str]:
     """Yield the formulas of every listing, and of every line of the lessons' expressions."""
-    yield from kind.all_formulas()
+    yield from registry.all_formulas()
     for name in lesson_names():
         for operation in load_lesson(name).program.operations:
             for line in range(1, len(operation.tree.source) + 1):
-                yield from kind.formulas(operation.call, line)
+                yield from registry.formulas(operation.call, line)
 
 
 def as_text() -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from cnnviz.scene.kind import kind_of
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbered import (
@@ -22,6 +21,7 @@ from cnnviz.scene.numbered import (
     with_places,
 )
 from cnnviz.scene.numbers import MINUS
+from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sums import draw_sum
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr

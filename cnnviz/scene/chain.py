@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array, Shape
 from cnnviz.engine.wiring import INPUT
-from cnnviz.scene.kind import kind_of
 from cnnviz.scene.letters import letter
 from cnnviz.scene.local import Back, as_row
 from cnnviz.scene.marks import Palette
 from cnnviz.scene.moment import are_pixels, gradient_to
 from cnnviz.scene.paths import Chosen, Link, adds_gradients, is_gradient, own_link, way
+from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation

@@ -57,7 +57,7 @@ def _whole(graph: Graph, name: str) -> tuple[str, ...]:
     part = graph.statement(name)
     body = syntax_of(part.text)
     names = _names(graph, body, part.name)
-    one = f"{_letters(part.name)} = {_written(body, names)}"
+    one = f"{latex_name(part.name)} = {_written(body, names)}"
     if _length(one) > 2 * _LONGEST:
         return _alone(graph, name)
     if typeset(_marked(one, part.name)).width <= _WIDEST * EM:
@@ -73,7 +73,7 @@ def _alone(graph: Graph, name: str) -> tuple[str, ...]:
     node = graph.node(name)
     assert node is not None
     body = syntax_of(node.fill(node.rule.forward))
-    return (_marked(f"{_letters(name)} = {_written(body, _own_names(body))}", name),)
+    return (_marked(f"{latex_name(name)} = {_written(body, _own_names(body))}", name),)
 
 
 @lru_cache(maxsize=64)
@@ -105,7 +105,7 @@ def _length(formula: str) -> int:
 
 def _marked(formula: str, name: str) -> str:
     """Mark what is computed itself, too."""
-    return formula.replace(f"{_letters(name)} =", f"{_part(name, _letters(name))} =", 1)
+    return formula.replace(f"{latex_name(name)} =", f"{_part(name, latex_name(name))} =", 1)
 
 
 def _sums(node: ast.expr) -> list[ast.expr]:
@@ -124,17 +124,17 @@ def _broken(sums: list[ast.expr], at: int, names: Mapping[ast.expr, str], name: 
         second = _part(
             names.get(node), f"{second} {_SIGNS[type(node.op)]} {_in(node.right, names, _PRODUCT)}"
         )
-    return _marked(f"{_letters(name)} = {first}", name), second
+    return _marked(f"{latex_name(name)} = {first}", name), second
 
 
 def _back(result: str, name: str) -> str:
     """Return the gradient of a result by a node."""
-    return _part(f"d{name}", rf"\frac{{\partial {_letters(result)}}}{{\partial {_letters(name)}}}")
+    return _part(f"d{name}", rf"\frac{{\partial {latex_name(result)}}}{{\partial {latex_name(name)}}}")
 
 
 def _step_back(edge: Edge, result: str) -> str:
     """Return the chain rule at one edge: ∂f/∂x = ∂f/∂q · ∂q/∂x = ∂f/∂q · z."""
-    node, operand = _letters(edge.node), _letters(edge.operand)
+    node, operand = latex_name(edge.node), latex_name(edge.operand)
     local_text = syntax_of(edge.local)
     local = _in(local_text, _own_names(local_text), _PRODUCT)
     back, sign = _back(result, edge.operand), r"\add" if edge.adds else "="
@@ -203,8 +203,10 @@ def _written(node: ast.expr, names: Mapping[ast.expr, str]) -> str:
 
 
 def _bare(node: ast.expr, names: Mapping[ast.expr, str]) -> str:
+    if isinstance(node, Written):
+        return node.id
     if isinstance(node, ast.Name):
-        return _letters(node.id)
+        return latex_name(node.id)
     if isinstance(node, ast.UnaryOp):
         return f"-{_in(node.operand, names, _PRODUCT)}"
     if isinstance(node, ast.Call):
@@ -250,7 +252,16 @@ def _called(name: str, operands: list[str]) -> str:
     return written + _bracketed(", ".join(operands))
 
 
-def _letters(name: str) -> str:
+class Written(ast.Name):
+    """A part of an expression that is LaTeX already."""
+
+
+def as_latex(node: ast.expr, tight: bool = False) -> str:
+    """Write an expression in LaTeX; if it must hold together tightly, a sum in brackets."""
+    return _in(node, {}, _PRODUCT if tight else _SUM)
+
+
+def latex_name(name: str) -> str:
     """Write a name: w1 with a subscript, alpha as the Greek letter, longer ones upright."""
     found = re.fullmatch(r"([^\W\d_]+)_?(\d*)", name)
     if found is None:

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.chain import has_chain
-from cnnviz.scene.kind import kind_of
 from cnnviz.scene.kinds.generic import picture_of, subtitle
 from cnnviz.scene.lettered import lettered
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Scale, Spot, label
@@ -18,6 +17,7 @@ from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, symbol
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
+from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop
 from cnnviz.trace.nonfinite import first_nonfinite

@@ -1,15 +1,8 @@
-"""One record for one kind of operation: what is said about it, how it is drawn, what its numbers mean.
-
-Each file in `cnnviz.scene.kinds` tells its own records as ``KINDS``, by the kind of the calls that they are
-about. A call of any other kind is spoken of and drawn by what its listing and its ports say.
-"""
+"""One record for one kind of operation: what is said about it, how it is drawn, what its numbers mean."""
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -68,42 +61,8 @@ class Kind(Struct, frozen=True, kw_only=True):
 CELL: Mapping[str, str] = {"c": "channel", "i": "row", "j": "column", "n": "number"}
 """What the loop variables of a cell count, in maps and in a column."""
 
-_CELLS = {"c,i,j": "C H W", "n": "N"}
-
-
-@cache
-def kinds() -> dict[str, Kind]:
-    """Return all records, by kind."""
-    package = import_module("cnnviz.scene.kinds")
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    modules = [import_module(f"{package.__name__}.{name}") for name in names]
-    return {kind: record for module in modules for kind, record in getattr(module, "KINDS", {}).items()}
-
-
-def kind_of(call: Call) -> Kind:
-    """Return what is known of a call; little, where there is no record of its kind."""
-    return kinds().get(call.kind) or Kind(sentence="Each line below is run in turn.")
-
-
-def formulas(call: Call, line: int) -> tuple[str, ...]:
-    """Return what a listing computes as formulas; of an expression, itself and what the line does."""
-    written = kind_of(call).formula
-    if callable(written):
-        return written(call, line)
-    return tuple(_of_cells(formula, index_of(call)) for formula in written)
-
-
-def all_formulas() -> Iterator[str]:
-    """Yield the formulas of all records that are the same for every call, of maps and of a column."""
-    for kind in kinds().values():
-        for formula in () if callable(kind.formula) else kind.formula:
-            yield from dict.fromkeys(_of_cells(formula, index) for index in _CELLS)
-
-
-def compared(call: Call) -> tuple[str, ...]:
-    """Return the arrays of a call whose numbers are compared."""
-    found = kind_of(call).compared
-    return found(call) if callable(found) else found
+CELLS: Mapping[str, str] = {"c,i,j": "C H W", "n": "N"}
+"""The indices of a cell, in maps and in a column, and how many cells there are."""
 
 
 def index_of(call: Call) -> str:
@@ -111,6 +70,7 @@ def index_of(call: Call) -> str:
     return "c,i,j" if "C" in call.given or "C_1" in call.given else "n"
 
 
-def _of_cells(formula: str, index: str) -> str:
+def of_cells(formula: str, index: str) -> str:
+    """Put the indices of a cell into a formula of a record."""
     lowered = index if len(index) == 1 else f"{{{index}}}"
-    return formula.replace("@N", _CELLS[index]).replace("_@", f"_{lowered}").replace("@", index)
+    return formula.replace("@N", CELLS[index]).replace("_@", f"_{lowered}").replace("@", index)

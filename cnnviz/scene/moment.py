@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.wiring import INPUT
-from cnnviz.scene.kind import compared
 from cnnviz.scene.letters import GREEK, Names, letter, names
 from cnnviz.scene.marks import Palette, Role, Scale
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
+from cnnviz.scene.registry import compared, kind_of
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop, stop_at
 from cnnviz.trace.looptree import Line, Loop
@@ -269,9 +269,12 @@ def look(program: Program, operation: Operation, name: str, scale: Scale = "arra
 @remembered(2048)
 def _look(operation: Operation, name: str, pixels: bool) -> Look:
     """Return how an array is drawn on a scale of its own, or of those that it is compared with."""
-    low, high, whole = _span(operation, name)
-    limit, reach = max(-low, high) or 1.0, _reach(operation, name)
-    values = _shown(operation, name)
+    alike = _alike(operation, name)
+    written_alike = alike if kind_of(operation.call).added else (name,)
+    spans = [_span(operation, other) for other in written_alike]
+    low, high, whole = min(s[0] for s in spans), max(s[1] for s in spans), all(s[2] for s in spans)
+    limit, reach = max(-low, high) or 1.0, max(_reach(operation, other) for other in written_alike)
+    values = np.concatenate([_shown(operation, other).reshape(-1) for other in written_alike])
     places, power = decimals(np.clip(values, -reach, reach) if reach < limit else values)
     if operation.phase in ("update", "descent") and places and not power:
         places = max(places, 3, _places_of_change(operation, name))
@@ -279,9 +282,10 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     width = max(len(number(value * 10.0**-power, places)) for value in ends)
     if not whole:
         width = max(width, 4)  # as wide as NaN is written
-    end = max(_reach(operation, other) for other in _alike(operation, name))
+    end = max(_reach(operation, other) for other in alike)
     limit = max(end, 1.0) if pixels else end or 1.0
-    return Look(_palette(operation, name, pixels), limit, places, power, width, reach or 1.0)
+    own = _reach(operation, name)
+    return Look(_palette(operation, name, pixels), limit, places, power, width, own or 1.0)
 
 
 def _places_of_change(operation: Operation, name: str) -> int:

@@ -270,9 +270,10 @@ def _address(operation: Operation, array: str) -> str:
 def _from_outside(program: Program, operation: Operation, array: str, index: Index) -> str:
     if operation.call.own_place(array, index) is None:
         return tr("a zero that was put in")
-    if array == "t":
+    port = operation.call.port(array)
+    if port.role == "target":
         return tr("what the network should put out")
-    if array == "dy":
+    if port.gradient_of:
         return tr("the gradient of the output, given in place of a loss")
     if role(operation, array) == "parameter":
         moves = any(

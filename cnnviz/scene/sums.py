@@ -23,8 +23,9 @@ from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
 from cnnviz.scene.terms import Terms
 from cnnviz.text import tr
 from cnnviz.trace.additions import additions
-from cnnviz.trace.looptree import Loop
+from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operands import Anatomy, anatomy
+from cnnviz.trace.state import state
 
 # So many terms are written out where a sum is told in letters; of more, the first and the last.
 _MOST_WRITTEN = 6
@@ -114,10 +115,23 @@ def _term(
 ) -> tuple[Run, ...]:
     """Return the k-th term; one that is taken off is in brackets where it begins with a minus of its own."""
     bare = _power(moment, lines) is not None
-    own = term(moment, lines[k % len(lines)], {**scope, **found.variables_of(k)}, bare)
+    own = term(moment, lines[k % len(lines)], _scope_of(moment, found, scope, k), bare)
     if _sign(found, lines, k) == "−" and own[0].text.startswith(MINUS):
         return (Run("("), *own, Run(")"))
     return own
+
+
+def _scope_of(moment: Moment, found: Terms, scope: dict[str, Any], k: int) -> dict[str, Any]:
+    """Return what names stand for in the k-th term: its own scalars, too, once it is taken."""
+    operation, scope = moment.operation, {**scope, **found.variables_of(k)}
+    loops, line = operation.path_to(found.line_of(k))
+    assert isinstance(line, Line)
+    assigned = {node.target for node in walk(found.loops[0]) if isinstance(node, Line) and not node.index}
+    own = assigned & line.uses - {line.target}
+    if own and k < found.done:
+        offset = operation.offset_of(loops, line, [int(scope[loop.variable]) for loop in loops])
+        return scope | {name: state(operation, offset).variables[name] for name in own}
+    return {name: value for name, value in scope.items() if name not in own}
 
 
 def _in_two_rows(count: int, inner: int) -> int:

@@ -24,8 +24,8 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.lesson.files import lesson_names, lesson_words
-from cnnviz.scene.kind import kind_of
 from cnnviz.scene.numbers import count
+from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import MENUS, said

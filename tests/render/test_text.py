@@ -12,9 +12,9 @@ from cnnviz.render.fonts import FAMILIES, font
 from cnnviz.render.text import SMALLEST, lay_out
 from cnnviz.resources import resource
 from cnnviz.scene.frame import compose
-from cnnviz.scene.kind import kinds
 from cnnviz.scene.marks import Box, Label, Run, label
 from cnnviz.scene.numbers import MINUS
+from cnnviz.scene.registry import kinds
 from tests.render.ink import ink
 from tests.scene.looking import all_marks, inside, said
 from tests.scene.programs import NAMES, program, view

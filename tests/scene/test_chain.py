@@ -25,9 +25,9 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
 from cnnviz.scene.chain import Factor, chain, has_chain, result
 from cnnviz.scene.frame import compose, moment
-from cnnviz.scene.kind import kinds
 from cnnviz.scene.marks import Box, Cells, Group, Label, Path, Rect, Spot
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
+from cnnviz.scene.registry import kinds
 from cnnviz.trace.program import Program
 from tests.cases import assert_same
 from tests.scene import programs

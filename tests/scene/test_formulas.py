@@ -16,7 +16,7 @@ from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.losses import HalfSquaredError, MeanSquaredError, Surprise
-from cnnviz.scene.kind import formulas, kind_of
+from cnnviz.scene.registry import formulas, kind_of
 from cnnviz.trace.looptree import Loop, walk
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state

@@ -15,11 +15,11 @@ from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.scene.frame import View, compose, moment
-from cnnviz.scene.kind import kind_of
 from cnnviz.scene.letters import name_width, names
 from cnnviz.scene.marks import Cells, Frame, Label, Run
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
+from cnnviz.scene.registry import kind_of
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, described, grids, in_pane, inside, said
 from tests.scene.programs import NAMES, program, telling_offsets, view

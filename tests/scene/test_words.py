@@ -9,7 +9,7 @@ import pytest
 
 import cnnviz.text
 from cnnviz.scene.frame import compose
-from cnnviz.scene.kind import formulas, kind_of, kinds
+from cnnviz.scene.registry import formulas, kind_of, kinds
 from cnnviz.text import use_language
 from cnnviz.trace.looptree import Loop, read_listing
 from tests.cases import ALL_CALLS

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from cnnviz.scene.kind import kind_of
 from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Role, Run, Spot, label
 from cnnviz.scene.memory import remembered
@@ -17,6 +16,7 @@ from cnnviz.scene.moment import Moment, role, symbol
 from cnnviz.scene.numbered import NEW, OLD, scalar_text
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_setting
+from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sums import sum_in_letters
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnviz.scene.kind import kind_of
 from cnnviz.scene.marks import Align, Box, Dot, Group, Label, Mark, Path, Rect, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
+from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint
 from cnnviz.trace.program import Program
