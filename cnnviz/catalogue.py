@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import inf
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from msgspec import Struct, field
@@ -82,7 +81,7 @@ class Entry(Struct, Generic[Made], frozen=True):
 
 
 def _by_kind(entries: Iterable[Entry[Made]]) -> Mapping[str, Entry[Made]]:
-    return MappingProxyType({entry.make.kind: entry for entry in entries})
+    return {entry.make.kind: entry for entry in entries}
 
 
 _POSITIVE = Range(0, open_least=True)

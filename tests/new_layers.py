@@ -7,6 +7,7 @@ Functions", 2017), and what stands behind a normalisation: y = γ x + β, with a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy import exp
@@ -83,23 +84,21 @@ class Swish(Layer):
     def parameter_shapes(self) -> Mapping[str, Shape]:
         return {"gamma": (1,)}
 
-    def initialise(self, rng: np.random.Generator) -> None:
-        self.parameters["gamma"].value = rng.uniform(0.5, 1.5, 1)
+    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+        return {"gamma": rng.uniform(0.5, 1.5, 1)}
 
     def output_shape(self, shape: Shape) -> Shape:
         return require_maps(self.name, shape)
 
-    def forward(self, x: Array) -> Array:
-        self._x = x
-        return np.asarray(x * self._gate())
+    def forward(self, x: Array, gamma: Array) -> Array:
+        return np.asarray(x / (1 + np.exp(-gamma[0] * x)))
 
-    def _gate(self) -> Array:
-        return np.asarray(1 / (1 + np.exp(-self.parameters["gamma"].value[0] * self._x)))
-
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
-        x, s, gamma = self._x, self._gate(), self.parameters["gamma"]
-        gamma.grad = np.array([(dy * x**2 * s * (1 - s)).sum()])
-        return (np.asarray(dy * (s + gamma.value[0] * x * s * (1 - s))),)
+    def backward(self, dy: Array, x: Array, *, gamma: Array, **_: Any) -> dict[str, Array]:
+        s = 1 / (1 + np.exp(-gamma[0] * x))
+        return {
+            "dgamma": np.array([(dy * x**2 * s * (1 - s)).sum()]),
+            "dx": dy * (s + gamma[0] * x * s * (1 - s)),
+        }
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         given = {"x": arrays["x"], "gamma": arrays["gamma"], **_sizes(arrays["x"])}
@@ -126,24 +125,18 @@ class Affine(Layer):
     def parameter_shapes(self) -> Mapping[str, Shape]:
         return {"gamma": (self.channels,), "beta": (self.channels,)}
 
-    def initialise(self, rng: np.random.Generator) -> None:
-        self.parameters["gamma"].value = rng.uniform(0.5, 1.5, self.channels)
-        self.parameters["beta"].value = rng.normal(size=self.channels)
+    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+        return {"gamma": rng.uniform(0.5, 1.5, self.channels), "beta": rng.normal(size=self.channels)}
 
     def output_shape(self, shape: Shape) -> Shape:
         return require_maps(self.name, shape)
 
-    def forward(self, x: Array) -> Array:
-        self._x = x
-        return np.asarray(self._of_channels("gamma") * x + self._of_channels("beta"))
+    def forward(self, x: Array, gamma: Array, beta: Array) -> Array:
+        return np.asarray(gamma[:, None, None] * x + beta[:, None, None])
 
-    def _of_channels(self, name: str) -> Array:
-        return self.parameters[name].value[:, None, None]
-
-    def backward(self, dy: Array, needs_dx: bool = True) -> tuple[Array, ...]:
-        self.parameters["gamma"].grad = (dy * self._x).sum((0, 2, 3))
-        self.parameters["beta"].grad = dy.sum((0, 2, 3))
-        return (np.asarray(dy * self._of_channels("gamma")),)
+    def backward(self, dy: Array, x: Array, *, gamma: Array, **_: Any) -> dict[str, Array]:
+        sums = {"dgamma": (dy * x).sum((0, 2, 3)), "dbeta": dy.sum((0, 2, 3))}
+        return sums | {"dx": dy * gamma[:, None, None]}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         given = {name: arrays[name] for name in ("x", "gamma", "beta")} | _sizes(arrays["x"])

@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from cnnviz.scene.letters import symbol
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run
-from cnnviz.scene.moment import Moment, symbol
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbered import (
     before,
     put_in,

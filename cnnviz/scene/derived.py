@@ -56,14 +56,15 @@ def _sentence(call: Call, tree: LoopTree) -> str:
         return tr("Each line below is run in turn.")
     if len(results) > 1 and _gradients(call):
         return tr(
-            "{results} say how the loss changes: they are computed from {sources}.",
+            "{results} say how the loss changes; they are computed from {sources}.",
             results=_listed(results),
             sources=_listed(sources),
         )
     if _gradients(call):
         return tr(
-            "{results} says how the loss changes: it is computed from {sources}.",
-            results=_listed(results),
+            "{result} says how the loss changes with {name}; it is computed from {sources}.",
+            result=results[0],
+            name=results[0].removeprefix("∂E/∂"),
             sources=_listed(sources),
         )
     return tr(

@@ -12,9 +12,10 @@ from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.kinds.generic import picture_of, subtitle
 from cnnviz.scene.lettered import lettered
+from cnnviz.scene.letters import symbol
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Scale, Spot, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, symbol
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.scene.registry import kind_of

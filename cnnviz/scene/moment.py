@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.wiring import INPUT
-from cnnviz.scene.letters import GREEK, Names, letter, names
+from cnnviz.scene.letters import Names, names
 from cnnviz.scene.marks import Palette, Role, Scale
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
@@ -231,14 +231,6 @@ _ROLES: Mapping[str, Role] = {
     "result": "written",
     "auxiliary": "written",
 }
-
-
-def symbol(operation: Operation, name: str) -> str:
-    """Return how an array's name is written for readers: ∂E/∂w for ``dw``."""
-    port = operation.call.port(name)
-    if port.gradient_of and operation.tree.arrays:
-        return f"∂E/∂{letter(port.symbol)}"
-    return GREEK.get(name, name)
 
 
 def gradient_to(operation: Operation, name: str) -> str:

@@ -137,10 +137,10 @@ def test_it_stands_still_at_the_foot_of_the_pane(name, size):
         assert len(places) == 1, operation.name
 
 
-def test_an_unknown_listing_has_no_formula():
+def test_an_unknown_listing_has_the_formula_that_is_read_off_it():
     made = program("unknown")
-    frame = compose(made, 3, View())
-    assert not shown(frame) and "Formula" not in said(frame.marks)
+    (mark,) = shown(compose(made, 3, View()))
+    assert mark.outline is typeset(r"\y{c,j,i} = 2 \cdot \x{c,i,j}")
 
 
 @each_size

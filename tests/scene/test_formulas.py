@@ -16,6 +16,7 @@ from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.losses import HalfSquaredError, MeanSquaredError, Surprise
+from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.scene.registry import formulas, kind_of
 from cnnviz.trace.looptree import Loop, walk
 from cnnviz.trace.operation import Operation
@@ -178,6 +179,21 @@ def _follow(part: str, scope: Scope, call: Call, truth: dict, conditions: list[s
 def test_formulas_come_to_what_their_listings_compute(name):
     for call, extra in CALLS[name]:
         check(formulas(call, 2), call, extra)
+
+
+# More than a formula can say; and conditions with a sign = of their own, which are not read here.
+NO_FORMULA = {"max_pool2d", "softmax", "cross_entropy_of_scores"}
+NOT_READ = {"max_pool2d_dx", "hinge_dy"}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_formulas_read_off_a_listing_come_to_what_it_computes(name):
+    """Those of a layer without a record; here of all others, too."""
+    for call, extra in CALLS[name]:
+        written = listing_formulas(call, 2)
+        assert bool(written) == (name not in NO_FORMULA)
+        if written and name not in NOT_READ:
+            check(written, call, extra)
 
 
 # --------------------------------------------------------------------------------- what the test would miss

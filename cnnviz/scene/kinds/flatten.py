@@ -9,10 +9,11 @@ import numpy as np
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds.layout import titled, with_part
+from cnnviz.scene.letters import symbol
 from cnnviz.scene.local import NONE, Back, Local
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Path, Rect, Run, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Look, Moment, role, symbol
+from cnnviz.scene.moment import Look, Moment, role
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

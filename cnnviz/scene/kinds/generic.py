@@ -8,6 +8,7 @@ from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import grid
 from cnnviz.scene.kind import Picture
 from cnnviz.scene.kinds.layout import titled
+from cnnviz.scene.letters import letter
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment, gradient_to
 from cnnviz.scene.numbered import scope_of
@@ -75,10 +76,10 @@ def subtitle(moment: Moment) -> str:
     """Return where in the operation the step is: ``output map 1, row 2, column 3``, or which weight moves."""
     operation = moment.operation
     if operation.phase == "update" and moment.cell:
-        letter = operation.name.rpartition(".")[2]
-        shape = np.shape(moment.program.operation(operation.layer).call.given[letter])
+        own = operation.name.rpartition(".")[2]
+        shape = np.shape(moment.program.operation(operation.layer).call.given[own])
         index = np.unravel_index(moment.variable("n"), shape)
-        return f"{letter}[{', '.join(str(k) for k in index)}]"
+        return f"{letter(own)}[{', '.join(str(k) for k in index)}]"
     said = kind_of(operation.call)
     return ", ".join(
         f"{tr(said.variables.get(variable, variable))} {value}" for variable, value in moment.cell.items()

@@ -12,10 +12,11 @@ from cnnviz.scene import grid
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.layout import part, with_part
 from cnnviz.scene.letters import products as in_letters
+from cnnviz.scene.letters import symbol
 from cnnviz.scene.local import Back, Local, ones
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, largest, role, symbol
+from cnnviz.scene.moment import Moment, largest, role
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

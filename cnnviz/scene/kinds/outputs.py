@@ -7,8 +7,9 @@ import numpy as np
 from cnnviz.scene import grid
 from cnnviz.scene.kinds.layout import part
 from cnnviz.scene.kinds.linear import page_of
+from cnnviz.scene.letters import symbol
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
-from cnnviz.scene.moment import Moment, role, symbol
+from cnnviz.scene.moment import Moment, role
 from cnnviz.scene.numbered import scalar_text
 from cnnviz.text import tr
 

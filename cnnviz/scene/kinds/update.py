@@ -8,9 +8,9 @@ import numpy as np
 
 from cnnviz.scene import grid
 from cnnviz.scene.kind import Kind
-from cnnviz.scene.letters import in_cells
+from cnnviz.scene.letters import in_cells, letter, symbol
 from cnnviz.scene.marks import Box, Cells, Mark, label
-from cnnviz.scene.moment import Moment, symbol
+from cnnviz.scene.moment import Moment
 from cnnviz.text import tr
 
 
@@ -32,9 +32,9 @@ def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
     side = min((box.w - name_width) / 10, box.h / len(rows) * 0.72, 92 * unit)
     height = min(box.h / len(rows), side * 1.6)
     # The listing calls every parameter w; here it is called what it is in its layer.
-    letter = operation.name.rpartition(".")[2]
-    called, gradient = moment.called("w"), moment.called("dw") or f"∂E/∂{letter}"
-    own = f"{letter} ({called})" if called else letter
+    name = letter(operation.name.rpartition(".")[2])
+    called, gradient = moment.called("w"), moment.called("dw") or f"∂E/∂{name}"
+    own = f"{name} ({called})" if called else name
     titles = {
         "before": tr("old {name}", name=own),
         "dw": tr("{name}  gradient", name=gradient),
