@@ -52,7 +52,7 @@ NEW = ("affine", "affine.dgamma", "affine.dbeta", "affine.dx", "swish", "swish.d
 def lesson(monkeypatch, tmp_path):
     """The two layers in the catalogue, a line for each, and a lesson with them."""
     monkeypatch.setitem(LAYERS, "swish", Entry(Swish, "Swish"))
-    monkeypatch.setitem(LAYERS, "affine", Entry(Affine, "Scale and shift", filled="channels"))
+    monkeypatch.setitem(LAYERS, "affine", Entry(Affine, "Scale and shift", inferred="channels"))
     path = tmp_path / "new.toml"
     path.write_text(LESSON, encoding="utf-8")
     return path
