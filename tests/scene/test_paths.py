@@ -15,12 +15,12 @@ from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.network import Network
 from cnnviz.engine.wiring import INPUT
-from cnnviz.scene import chain as chains
 from cnnviz.scene import paths
 from cnnviz.scene.chain import chain, has_chain, result
 from cnnviz.scene.frame import moment
 from cnnviz.scene.marks import Box, Cells, Label, Spot
 from cnnviz.scene.memory import forget
+from cnnviz.scene.panels import chain_strip as strips
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -207,8 +207,8 @@ def test_of_a_thousand_layers_only_the_factors_that_have_room_are_made(monkeypat
     """And each path is gone through once: what is asked for grows with the layers, no faster."""
     made: list[int] = []
     asked: list[int] = []
-    local, above = chains._local, paths._above
-    monkeypatch.setattr(chains, "_local", lambda *of: made.append(1) or local(*of))
+    factor, above = strips.factor_on, paths._above
+    monkeypatch.setattr(strips, "factor_on", lambda *of: made.append(1) or factor(*of))
     monkeypatch.setattr(paths, "_above", lambda *of: asked.append(1) or above(*of))
     often = []
     for blocks in (30, 60):
