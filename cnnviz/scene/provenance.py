@@ -17,7 +17,7 @@ from cnnviz.scene.numbered import NEW, OLD, scope_of, with_numbers
 from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr
 from cnnviz.trace.additions import Addition, accumulates, additions, offsets_writing
-from cnnviz.trace.flow import names_read, offsets_reading, producer, readers, sources, targets
+from cnnviz.trace.flow import names_read, offsets_reading, sources, targets
 from cnnviz.trace.looptree import Line
 from cnnviz.trace.operands import anatomy, window
 from cnnviz.trace.operation import Operation
@@ -95,11 +95,11 @@ def _written_where(moment: Moment, array: str, index: Index) -> Origin:
             _sources(operation, offset),
             known=there,
         )
-    made = producer(moment.program, operation, array, index)
+    made = moment.program.where_from(operation, array, index)
     if made is None:
         return Origin(name, value, _from_outside(moment.program, operation, array, index), None, {})
-    maker, result, place = made
-    offset = _last_written(maker, result, place)
+    maker = made.operation
+    offset = _last_written(maker, made.array, made.index)
     if offset is None:
         return Origin(name, value, tr("computed by {operation}", operation=maker.name), None, {})
     step = moment.program.start(maker.name) + offset
@@ -224,7 +224,7 @@ def _read_by(operation: Operation, offsets: tuple[int, ...]) -> Mapping[str, NDA
 
 _sources = remembered(64)(sources)
 _targets = remembered(64)(targets)
-_readings = remembered(64)(readers)
+_readings = remembered(64)(Program.where_to)
 
 
 def origin_of_variable(moment: Moment, name: str) -> Origin:

@@ -1,4 +1,4 @@
-"""How numbers flow: which cells a cell is computed from, which steps read it, and which operation made it.
+"""How numbers flow within an operation: which cells a cell is computed from, and which steps read it.
 
 Between cells stand scalars, ``acc`` or ``total``: what they were made of counts as read for the cell that
 they end in. All of it follows from the listings' text and sizes, without running them.
@@ -10,41 +10,15 @@ from collections.abc import Iterator, Mapping
 from math import prod
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.trace.additions import runs_touching
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operands import anatomy, window
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
 
 Index = tuple[int, ...]
 Found = dict[str, list[NDArray[np.intp]]]
-
-
-class Reading(Struct, frozen=True, eq=False):
-    """An operation that reads a cell.
-
-    Attributes
-    ----------
-    operation : Operation
-        The operation.
-    array : str
-        What its listing calls the array.
-    index : tuple[int, ...]
-        Where the cell lies in it.
-    offsets : NDArray
-        The operation's steps that read it, in order.
-    """
-
-    operation: Operation
-    array: str
-    index: Index
-    offsets: NDArray[np.intp]
-
-
-# -------------------------------------------------------------------------------------- in one operation
 
 
 def sources(operation: Operation, offset: int) -> dict[str, NDArray[np.intp]]:
@@ -169,54 +143,3 @@ def _each_once(operation: Operation, found: Found) -> dict[str, NDArray[np.intp]
             flat = np.unique(np.ravel_multi_index(tuple(cells.T), shape))
             made[name] = np.stack(np.unravel_index(flat, shape), axis=1)
     return made
-
-
-# ---------------------------------------------------------------------------------- from one to another
-
-
-def producer(
-    program: Program, operation: Operation, array: str, index: Index
-) -> tuple[Operation, str, Index] | None:
-    """Return which operation computed a cell that another one is given, under which name and index.
-
-    None for what comes from outside: the input, parameters, the target, zeros that were put in.
-    """
-    port, place = operation.call.port(array), operation.call.own_place(array, index)
-    made = program.producer(port.before or port.address)
-    if made is None or place is None or made[0] is operation:
-        return None
-    maker, name = made
-    found = _moved(operation, array, place, maker, name)
-    return None if found is None else (maker, name, found)
-
-
-def readers(program: Program, operation: Operation, array: str, index: Index) -> list[Reading]:
-    """Return all operations that read a cell of an array that an operation is given or writes.
-
-    Of what an update writes over, the old value is meant.
-    """
-    call, place = operation.call, operation.call.own_place(array, index)
-    port = call.port(array)
-    found = _reading(operation, array, index) if call.has(array) else []
-    for reader, name in program.readers(port.before or port.address):
-        if (reader, name) != (operation, array) and place is not None:
-            there = _moved(operation, array, place, reader, name)
-            found += [] if there is None else _reading(reader, name, there)
-    return sorted(found, key=lambda reading: program.number(reading.operation.name))
-
-
-def _reading(reader: Operation, array: str, index: Index) -> list[Reading]:
-    offsets = offsets_reading(reader, array, index)
-    return [Reading(reader, array, index, offsets)] if len(offsets) else []
-
-
-def _moved(one: Operation, array: str, place: Index, other: Operation, name: str) -> Index | None:
-    """Return where a cell lies that two operations know, given its place without any zeros put in.
-
-    An update sees parameters of any shape as one row.
-    """
-    shape, there = one.call.own_shape(array), other.call.own_shape(name)
-    if shape != there:
-        place = tuple(int(k) for k in np.unravel_index(np.ravel_multi_index(place, shape), there))
-    placement = other.call.placement(name)
-    return place if placement is None else placement.target(place)

@@ -8,11 +8,15 @@ from functools import cached_property
 from itertools import accumulate
 from typing import SupportsIndex
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Call
+from cnnviz.engine.placement import Index
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
+from cnnviz.trace.flow import offsets_reading
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import State, state
 
@@ -43,6 +47,45 @@ class Step(Struct, frozen=True):
     def variables(self) -> dict[str, int]:
         """The loop variables that Python holds just after this step."""
         return self.operation.variables_at(self.offset)
+
+
+class Made(Struct, frozen=True):
+    """A cell as the operation knows it that computes it.
+
+    Attributes
+    ----------
+    operation : Operation
+        The operation.
+    array : str
+        What its listing calls the array.
+    index : tuple[int, ...]
+        Where the cell lies in it.
+    """
+
+    operation: Operation
+    array: str
+    index: Index
+
+
+class Reading(Struct, frozen=True, eq=False):
+    """An operation that reads a cell.
+
+    Attributes
+    ----------
+    operation : Operation
+        The operation.
+    array : str
+        What its listing calls the array.
+    index : tuple[int, ...]
+        Where the cell lies in it.
+    offsets : NDArray
+        The operation's steps that read it, in order.
+    """
+
+    operation: Operation
+    array: str
+    index: Index
+    offsets: NDArray[np.intp]
 
 
 class Program(Sequence[Step]):
@@ -160,6 +203,33 @@ class Program(Sequence[Step]):
         node, _, own = address.partition(".")
         return self.producer(f"{node}.d{own}") or self._gradients.get(address)
 
+    def where_from(self, operation: Operation, array: str, index: Index) -> Made | None:
+        """Return which operation computed a cell that another one is given, under which name and index.
+
+        None for what comes from outside: the input, parameters, the target, zeros that were put in.
+        """
+        port, place = operation.call.port(array), operation.call.own_place(array, index)
+        made = self.producer(port.before or port.address)
+        if made is None or place is None or made[0] is operation:
+            return None
+        found = _moved(operation, array, place, *made)
+        return None if found is None else Made(*made, found)
+
+    def where_to(self, operation: Operation, array: str, index: Index) -> list[Reading]:
+        """Return all operations that read a cell of an array that an operation is given or writes.
+
+        Of what an update writes over, the old value is meant; the update itself reads it, and in some rules
+        also the new one.
+        """
+        call, place = operation.call, operation.call.own_place(array, index)
+        port = call.port(array)
+        found = _reading(operation, array, index) if call.has(array) else []
+        for reader, name in self.readers(port.before or port.address):
+            if (reader, name) != (operation, array) and place is not None:
+                there = _moved(operation, array, place, reader, name)
+                found += [] if there is None else _reading(reader, name, there)
+        return sorted(found, key=lambda reading: self.number(reading.operation.name))
+
     @cached_property
     def _gradients(self) -> dict[str, tuple[Operation, str]]:
         """The first gradient that comes back to each array; where several do, there is also their sum."""
@@ -189,3 +259,20 @@ class Program(Sequence[Step]):
                     address = port.before or port.address
                     found[address] = (*found.get(address, ()), (operation, name))
         return found
+
+
+def _reading(reader: Operation, array: str, index: Index) -> list[Reading]:
+    offsets = offsets_reading(reader, array, index)
+    return [Reading(reader, array, index, offsets)] if len(offsets) else []
+
+
+def _moved(one: Operation, array: str, place: Index, other: Operation, name: str) -> Index | None:
+    """Return where a cell lies that two operations know, given its place without any zeros put in.
+
+    An update sees parameters of any shape as one row.
+    """
+    shape, there = one.call.own_shape(array), other.call.own_shape(name)
+    if shape != there:
+        place = tuple(int(k) for k in np.unravel_index(np.ravel_multi_index(place, shape), there))
+    placement = other.call.placement(name)
+    return place if placement is None else placement.target(place)

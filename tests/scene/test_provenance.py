@@ -23,7 +23,7 @@ from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect
 from cnnviz.scene.numbers import count, full
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.trace.additions import offsets_writing
-from cnnviz.trace.flow import producer, sources
+from cnnviz.trace.flow import sources
 from cnnviz.trace.program import Program
 from tests.scene import programs
 
@@ -48,10 +48,10 @@ def test_every_cell_given_to_an_operation_is_equal_in_its_producer(program):
             array = np.asarray(operation.call.given[name])
             for flat in rng.integers(0, array.size, 8):
                 index = tuple(int(k) for k in np.unravel_index(flat, array.shape))
-                made = producer(program, operation, name, index)
+                made = program.where_from(operation, name, index)
                 if made:
-                    maker, result, place = made
-                    assert maker.call.writes[result][place] == array[index], (operation.name, name, index)
+                    written = made.operation.call.writes[made.array][made.index]
+                    assert written == array[index], (operation.name, name, index)
                     found += 1
     assert found > 150
 
@@ -62,7 +62,7 @@ def test_arrays_without_a_producer_are_input_parameters_target_and_padding(progr
         for name in operation.tree.arrays & operation.call.given.keys():
             array = np.asarray(operation.call.given[name])
             middle = tuple(size // 2 for size in array.shape)
-            if producer(program, operation, name, middle) is None:
+            if program.where_from(operation, name, middle) is None:
                 lost.add((operation.layer if name == "x" else "", name))
     assert lost <= {("conv1", "x"), ("", "w"), ("", "b"), ("", "t")}
 
@@ -289,9 +289,9 @@ def test_of_many_additions_the_last_are_listed_and_the_others_counted():
 def test_a_gradient_made_in_the_scattered_view_is_found_past_its_padding():
     program = load_lesson("digits").in_view("scattered").program
     after = program.operation("pool1.dx")
-    maker, result, place = producer(program, after, "dy", (2, 0, 3))
-    assert (maker.name, result, place) == ("conv2.dx", "dx", (2, 1, 4))
-    assert maker.call.writes[result][place] == pytest.approx(after.call.given["dy"][2, 0, 3], abs=1e-15)
+    made = program.where_from(after, "dy", (2, 0, 3))
+    assert (made.operation.name, made.array, made.index) == ("conv2.dx", "dx", (2, 1, 4))
+    assert made.operation.call.writes["dx"][made.index] == pytest.approx(after.call.given["dy"][2, 0, 3], abs=1e-15)
 
 
 @pytest.mark.parametrize("point", [(1, 1), (499, 399), (499, 1), (1, 399)])

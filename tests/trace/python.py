@@ -48,8 +48,14 @@ class Event:
     touched: Touched
 
 
-def events(call: Call) -> list[Event]:
-    """Run a listing, and return what `sys.settrace` sees of it."""
+def events(call: Call, with_arrays: bool = True) -> list[Event]:
+    """Run a listing, and return what `sys.settrace` sees of it.
+
+    Parameters
+    ----------
+    with_arrays : bool
+        Whether the arrays are wanted as they are at each step, which takes time and memory.
+    """
     arguments = Operation(call).arguments()
     touched = Touched()
     arrays = {
@@ -69,7 +75,7 @@ def events(call: Call) -> list[Event]:
         if event == "line" and here == line and frame.f_lasti > at:
             return trace
         if line and event in ("line", "return"):
-            held = {name: watched.array.copy() for name, watched in arrays.items()}
+            held = {name: watched.array.copy() for name, watched in arrays.items()} if with_arrays else {}
             variables = {name: value for name, value in frame.f_locals.items() if name not in arguments}
             found.append(Event(line, held, variables, Touched(touched.reads[:], touched.writes[:])))
         touched.reads.clear()

@@ -27,7 +27,7 @@ each_odd_call = pytest.mark.parametrize("call", ODD_CALLS, ids=lambda call: call
 
 
 def check_states(call):
-    """Hold every state of an operation against Python's own."""
+    """Hold every state of an operation against Python's own; return how many there are."""
     operation = Operation(call)
     scale = {name: np.abs(array).max(initial=0) for name, array in call.writes.items()}
     for offset, event in enumerate(events(call)):
@@ -43,6 +43,7 @@ def check_states(call):
             assert error <= 1e-12 * scale.get(name, 0), (where, name)
         assert found.reads == tuple(dict.fromkeys(event.touched.reads)), where
         assert found.writes == tuple(dict.fromkeys(event.touched.writes)), where
+    return len(operation)
 
 
 def check_written(call):
