@@ -291,7 +291,9 @@ def test_a_gradient_made_in_the_scattered_view_is_found_past_its_padding():
     after = program.operation("pool1.dx")
     made = program.where_from(after, "dy", (2, 0, 3))
     assert (made.operation.name, made.array, made.index) == ("conv2.dx", "dx", (2, 1, 4))
-    assert made.operation.call.writes["dx"][made.index] == pytest.approx(after.call.given["dy"][2, 0, 3], abs=1e-15)
+    assert made.operation.call.writes["dx"][made.index] == pytest.approx(
+        after.call.given["dy"][2, 0, 3], abs=1e-15
+    )
 
 
 @pytest.mark.parametrize("point", [(1, 1), (499, 399), (499, 1), (1, 399)])
@@ -304,8 +306,8 @@ def test_the_bubble_stays_in_the_frame(point):
 @pytest.mark.parametrize("file", ["certain-and-wrong", "sure-and-wrong"])
 def test_the_scores_that_a_loss_starts_from_are_those_of_the_layer_before_the_last(file):
     program = load_lesson(str(FILES / f"{file}.toml")).program
-    maker, array, place = producer(program, program.operation("loss"), "x", (1,))
-    assert (maker.name, array, place) == ("fc", "y", (1,))
+    made = program.where_from(program.operation("loss"), "x", (1,))
+    assert (made.operation.name, made.array, made.index) == ("fc", "y", (1,))
     shown = origin(at_end(program, "loss"), "E", (0,))
     assert {name: cells.tolist() for name, cells in shown.sources.items()} == {
         "x": [[0], [1]],
