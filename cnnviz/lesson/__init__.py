@@ -1,1 +1,1 @@
-"""Lesson files: read, checked, and made into a network with its samples and its program."""
+"""Lessons: files read and checked, changes to them, what can be stepped of them, and where one is in it."""

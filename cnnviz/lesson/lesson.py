@@ -199,10 +199,6 @@ class Lesson(Struct, frozen=True, eq=False):
         """
         return lesson_of(self.description, (*self.changes, *changes), self.choice)
 
-    def with_changes(self, changes: Changes) -> Lesson:
-        """Return the lesson with these changes and no other."""
-        return lesson_of(self.description, changes, self.choice)
-
     # ------------------------------------------------------------------------------------------------ stops
 
     @property

@@ -160,10 +160,6 @@ class Desk(QObject):
         self.player.pause()
         self.player.go_to(index)
 
-    def label(self, image: int) -> str:
-        """Return what an image shows, the name of its class or its number; of an expression, its text."""
-        return self.lesson.subject.label(image)
-
     # ------------------------------------------------------------------------------------------- changes
 
     @property

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from msgspec import Struct
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.arrays import read_arrays
-from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.changes import read_changes, text_of
+from cnnviz.lesson.description import describe
+from cnnviz.lesson.lesson import lesson_of, load_lesson
 from cnnviz.render.folder import MANIFEST, prepare
 from cnnviz.trace.cursor import Bookmark, Breakpoint
 from cnnviz.ui.settings import Settings
@@ -261,6 +264,37 @@ def _expression(folder, content):
     return load_lesson("f = " + content.decode("utf-8", "surrogateescape"))
 
 
+CHANGED = {
+    "lesson.toml": b"conv.w[1,0,1,0]=0.5 input[0,2,2]=-1e3 conv.stride=2 optimiser.lr=0.3 loss.margin=1",
+    "files.toml": b"fc.w[0,1]=-0 input.1[0]=2.5 label.0=1 label=0 fc.neurons=3 target.0[1]=1",
+    "expressions.toml": b"x=5 x.1=-0.5 z=1e-300",
+    "descents.toml": b"one.lr=0.5 one.starts=4,-1 walk.lr=1e9",
+    "pictures.toml": b"rgb.image[0,0,0]=255 grey.image[1,1,0]=0",
+}
+LESSONS = dict(zip(CHANGED, (NETWORK, WITH_FILES, EXPRESSIONS, DESCENTS, PICTURES), strict=True))
+
+
+@cache
+def _described(folder):
+    for name, right in {**RIGHT, **{name: text.encode() for name, text in LESSONS.items()}}.items():
+        put(folder / name, right)
+    return [describe(folder / name) for name in LESSONS]
+
+
+def _changes(folder, content):
+    """Change the first lesson that the changes fit; they are read again from their own text."""
+    changes = read_changes(content.decode("utf-8", "surrogateescape").split())
+    for description in _described(folder):
+        try:
+            lesson = lesson_of(description, changes)
+        except CnnvizError as error:
+            told = error
+        else:
+            assert read_changes(text_of(lesson.changes).split()) == lesson.changes
+            return lesson
+    raise told
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -293,6 +327,7 @@ KINDS = {
             ],
             _expression,
         ),
+        Kind("changes", list(CHANGED.values()), _changes),
         Kind("settings", [json.dumps(REMEMBERED).encode()], _settings),
         Kind("state", [json.dumps(STATE, indent=2).encode()], _state),
     )

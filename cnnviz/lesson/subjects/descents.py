@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from cnnviz.engine.descent import Descent
-from cnnviz.engine.layer import Array
 from cnnviz.engine.tape import Tape
-from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refused
 from cnnviz.lesson.files import wrong
@@ -19,6 +16,7 @@ from cnnviz.lesson.reader import kind_of, read_value
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
 from cnnviz.lesson.subjects.fitting import only_one
+from cnnviz.lesson.subjects.plain import Plain
 from cnnviz.lesson.tables import DescentFile, DescentPart
 from cnnviz.lesson.values import as_sentence, hint
 from cnnviz.scene.numbers import as_formula, full
@@ -35,7 +33,7 @@ RATES = (
 _CHANGEABLE = ("lr", "starts")
 
 
-class Descents(Struct, frozen=True, eq=False):
+class Descents(Plain, frozen=True, eq=False):
     """Walks down curves, all of them in one program.
 
     Attributes
@@ -51,41 +49,10 @@ class Descents(Struct, frozen=True, eq=False):
     path: Path
     described: DescentFile
     parts: tuple[Descent, ...]
-    classes: tuple[str, ...] = ()
-    run: Run | None = None
-
-    def __len__(self) -> int:
-        return 1
-
-    @property
-    def choose_words(self) -> str:
-        """What a menu says that has nothing to choose."""
-        return tr("Choose image…")
-
-    @property
-    def keeps_marks(self) -> bool:
-        """There is one choice alone."""
-        return False
-
-    def label(self, image: int) -> str:
-        """Return nothing: there is no choice."""
-        return ""
-
-    def picture(self, image: int) -> Array | None:
-        """Return nothing: there is no choice."""
-        return None
-
-    def typed(self, image: int) -> str:
-        """Return nothing: it is not typed."""
-        return ""
 
     def descent(self, operation: str) -> Descent | None:
         """Return the descent that is an operation."""
         return next((part for part in self.parts if part.name == operation), None)
-
-    def heading(self, title: str, choice: Choice) -> str:
-        """Return the title."""
-        return title
 
     def info(self, choice: Choice, tape: Tape) -> str:
         """Return all descents in lines."""
@@ -120,10 +87,6 @@ class Descents(Struct, frozen=True, eq=False):
     def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
         """Find what the file says."""
         return in_sequence(find_stops(self.path, self.described.stops, program))
-
-    def trained(self, run: Run) -> Descents:
-        """Return the same: its walks are computed at once."""
-        return self
 
     # ------------------------------------------------------------------------------------------- changing
 

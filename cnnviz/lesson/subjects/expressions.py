@@ -9,11 +9,8 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cnnviz.engine.descent import Descent
 from cnnviz.engine.expression import RESULT, Graph, is_expression, read_typed
-from cnnviz.engine.layer import Array
 from cnnviz.engine.tape import Tape
-from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, refused
 from cnnviz.lesson.files import wrong
@@ -27,6 +24,7 @@ from cnnviz.lesson.subjects.fitting import (
     require_cell,
     require_finite_value,
 )
+from cnnviz.lesson.subjects.plain import Plain
 from cnnviz.lesson.tables import ExpressionFile
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
@@ -62,7 +60,7 @@ class Example(Struct, frozen=True):
         return self.typed if is_expression(self.typed) else f"{RESULT} = {self.typed}"
 
 
-class Expressions(Struct, frozen=True):
+class Expressions(Plain, frozen=True, eq=False):
     """Expressions, one of which is stepped at a time.
 
     Attributes
@@ -75,8 +73,6 @@ class Expressions(Struct, frozen=True):
 
     name: str
     examples: tuple[Example, ...]
-    classes: tuple[str, ...] = ()
-    run: Run | None = None
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -86,30 +82,13 @@ class Expressions(Struct, frozen=True):
         """What a menu says that lets one be chosen."""
         return tr("Choose expression…")
 
-    @property
-    def keeps_marks(self) -> bool:
-        """Another expression has other steps."""
-        return False
-
     def label(self, image: int) -> str:
         """Return the text of one expression."""
         return self.examples[image].graph.text
 
-    def picture(self, image: int) -> Array | None:
-        """Return nothing: a list shows them."""
-        return None
-
     def typed(self, image: int) -> str:
         """Return one expression with its values."""
         return self.examples[image].typed
-
-    def descent(self, operation: str) -> Descent | None:
-        """Return nothing: its values stay."""
-        return None
-
-    def heading(self, title: str, choice: Choice) -> str:
-        """Return the title."""
-        return title
 
     def info(self, choice: Choice, tape: Tape) -> str:
         """Return all of them with their values, the one chosen marked."""
@@ -143,10 +122,6 @@ class Expressions(Struct, frozen=True):
         return in_sequence(
             replace(stop, image=k) for k, example in enumerate(self.examples) for stop in example.stops
         )
-
-    def trained(self, run: Run) -> Expressions:
-        """Return the same: it learns nothing."""
-        return self
 
     # ------------------------------------------------------------------------------------------- changing
 

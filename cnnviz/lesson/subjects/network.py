@@ -7,26 +7,23 @@ from copy import copy
 from pathlib import Path
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
-from cnnviz.engine.descent import Descent
-from cnnviz.engine.layer import Array, require_shape, shape_text
+from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.network import Network
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.arrays import Header, read_arrays
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refused, text_of
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.letters import array_shapes, read_letters
 from cnnviz.lesson.network import build_network
+from cnnviz.lesson.parameters import check_symbols, load_parameters
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.reader import default_of, read_argument
 from cnnviz.lesson.samples import (
     Samples,
     check_targets,
-    file_beside,
     read_samples,
     require_some_to_learn_from,
     target_of,
@@ -35,6 +32,7 @@ from cnnviz.lesson.samples import (
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
 from cnnviz.lesson.subjects.fitting import no_iterations, of_sample, require_cell, require_finite_value
+from cnnviz.lesson.subjects.plain import Plain
 from cnnviz.lesson.tables import LessonFile, Part, TrainingPart
 from cnnviz.lesson.values import as_sentence, hint
 from cnnviz.scene.numbers import count
@@ -44,7 +42,7 @@ from cnnviz.trace.program import Program
 from cnnviz.trace.views import stops_in
 
 
-class SampledNetwork(Struct, frozen=True, eq=False):
+class SampledNetwork(Plain, frozen=True, eq=False):
     """A network with what it can be shown.
 
     Attributes
@@ -84,11 +82,6 @@ class SampledNetwork(Struct, frozen=True, eq=False):
         return self.samples.classes
 
     @property
-    def choose_words(self) -> str:
-        """What a menu says that lets an image be chosen."""
-        return tr("Choose image…")
-
-    @property
     def keeps_marks(self) -> bool:
         """Every image goes through the same steps."""
         return True
@@ -100,14 +93,6 @@ class SampledNetwork(Struct, frozen=True, eq=False):
     def picture(self, image: int) -> Array | None:
         """Return an image as the network sees it; None of a column of numbers."""
         return self.samples.image(image) if self.samples.are_pictures else None
-
-    def typed(self, image: int) -> str:
-        """Return nothing: it is not typed."""
-        return ""
-
-    def descent(self, operation: str) -> Descent | None:
-        """Return nothing: what it descends has more than one parameter."""
-        return None
 
     def heading(self, title: str, choice: Choice) -> str:
         """Return the title; of a training with the iteration, and with the image if that is not its own."""
@@ -392,8 +377,8 @@ def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
     network = samples = None
     try:
         network = build_network(described)
-        _check_symbols(described, network)
-        _load_parameters(path, described, network)
+        check_symbols(described, network)
+        load_parameters(path, described, network)
         if described.training is not None and not network.moving:
             raise CnnvizError(tr("training: no layer has parameters to learn; add one, conv2d or linear"))
     except CnnvizError as error:
@@ -408,48 +393,6 @@ def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
     if faults or network is None or samples is None:
         raise wrong(path, faults)
     return network, samples
-
-
-def _load_parameters(path: Path, described: LessonFile, network: Network) -> None:
-    """Give the network the parameters that the file holds, names, or has drawn."""
-    known = list(network.parameter_shapes)
-    if described.seed is not None:
-        network.initialise(described.seed)
-    elif described.weights is not None:
-        shapes = network.parameter_shapes
-
-        def check(headers: Mapping[str, Header]) -> None:
-            for key, header in headers.items():
-                layer, _, name = key.partition(".")
-                require_shape(layer, name, header, shapes[key])
-
-        arrays = read_arrays(file_beside(path, described.weights), known, check)
-        network.load({key: values.astype(np.float64) for key, values in arrays.items()}, described.weights)
-    elif described.parameters:
-        given = {
-            f"{name}.{key}": values
-            for name, table in described.parameters.items()
-            for key, values in table.items()
-        }
-        for key in given:
-            if key not in known:
-                raise CnnvizError(tr("parameters.{key}: is not known", key=key) + hint(key, known))
-        network.load(dict(given), tr("parameters"))
-    elif known:
-        raise CnnvizError(
-            tr(
-                "weights or parameters or seed: one of them must be given, for {names}",
-                names=", ".join(known),
-            )
-        )
-
-
-def _check_symbols(described: LessonFile, network: Network) -> None:
-    known = ["input", *(layer.name for layer in network.layers)]
-    known += network.parameter_shapes
-    for key in described.symbols:
-        if key not in known:
-            raise CnnvizError(tr("symbols.{key}: is not known", key=key) + hint(key, known))
 
 
 def build_run(training: TrainingPart, network: Network, samples: Samples) -> Run:

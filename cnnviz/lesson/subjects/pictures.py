@@ -5,20 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
-from cnnviz.engine.descent import Descent
-from cnnviz.engine.layer import Array, shape_text
+from cnnviz.engine.layer import shape_text
 from cnnviz.engine.pixels import BRIGHTEST, Album, Picture
 from cnnviz.engine.tape import Tape
-from cnnviz.engine.training import Run
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, refused
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
 from cnnviz.lesson.subjects.fitting import no_arguments, of_sample, only_one, require_cell
+from cnnviz.lesson.subjects.plain import Plain
 from cnnviz.lesson.tables import PicturesFile
 from cnnviz.lesson.values import shape_words
 from cnnviz.text import tr
@@ -28,7 +26,7 @@ from cnnviz.trace.program import Program
 _MOST_PIXELS = 64  # a side
 
 
-class Pictures(Struct, frozen=True, eq=False):
+class Pictures(Plain, frozen=True, eq=False):
     """Pictures, all of them read in one program.
 
     Attributes
@@ -44,41 +42,6 @@ class Pictures(Struct, frozen=True, eq=False):
     path: Path
     described: PicturesFile
     album: Album
-    classes: tuple[str, ...] = ()
-    run: Run | None = None
-
-    def __len__(self) -> int:
-        return 1  # there is nothing to choose: all of them are in one program
-
-    @property
-    def choose_words(self) -> str:
-        """What a menu says that has nothing to choose."""
-        return tr("Choose image…")
-
-    @property
-    def keeps_marks(self) -> bool:
-        """There is one choice alone."""
-        return False
-
-    def label(self, image: int) -> str:
-        """Return nothing: there is no choice."""
-        return ""
-
-    def picture(self, image: int) -> Array | None:
-        """Return nothing: there is no choice."""
-        return None
-
-    def typed(self, image: int) -> str:
-        """Return nothing: it is not typed."""
-        return ""
-
-    def descent(self, operation: str) -> Descent | None:
-        """Return nothing: pixels are only read."""
-        return None
-
-    def heading(self, title: str, choice: Choice) -> str:
-        """Return the title."""
-        return title
 
     def info(self, choice: Choice, tape: Tape) -> str:
         """Return the shapes of the pictures."""
@@ -102,10 +65,6 @@ class Pictures(Struct, frozen=True, eq=False):
     def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
         """Find what the file says."""
         return in_sequence(find_stops(self.path, self.described.stops, program))
-
-    def trained(self, run: Run) -> Pictures:
-        """Return the same: it learns nothing."""
-        return self
 
     # ------------------------------------------------------------------------------------------- changing
 

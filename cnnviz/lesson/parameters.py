@@ -1,0 +1,60 @@
+"""The parameters that a lesson file gives to its network, and what formulas call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from cnnviz.engine.layer import require_shape
+from cnnviz.engine.network import Network
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.arrays import Header, read_arrays
+from cnnviz.lesson.samples import file_beside
+from cnnviz.lesson.tables import LessonFile
+from cnnviz.lesson.values import hint
+from cnnviz.text import tr
+
+
+def load_parameters(path: Path, described: LessonFile, network: Network) -> None:
+    """Give the network the parameters that the file holds, names, or has drawn."""
+    known = list(network.parameter_shapes)
+    if described.seed is not None:
+        network.initialise(described.seed)
+    elif described.weights is not None:
+        shapes = network.parameter_shapes
+
+        def check(headers: Mapping[str, Header]) -> None:
+            for key, header in headers.items():
+                layer, _, name = key.partition(".")
+                require_shape(layer, name, header, shapes[key])
+
+        arrays = read_arrays(file_beside(path, described.weights), known, check)
+        network.load({key: values.astype(np.float64) for key, values in arrays.items()}, described.weights)
+    elif described.parameters:
+        given = {
+            f"{name}.{key}": values
+            for name, table in described.parameters.items()
+            for key, values in table.items()
+        }
+        for key in given:
+            if key not in known:
+                raise CnnvizError(tr("parameters.{key}: is not known", key=key) + hint(key, known))
+        network.load(dict(given), tr("parameters"))
+    elif known:
+        raise CnnvizError(
+            tr(
+                "weights or parameters or seed: one of them must be given, for {names}",
+                names=", ".join(known),
+            )
+        )
+
+
+def check_symbols(described: LessonFile, network: Network) -> None:
+    """Refuse symbols for what there is not."""
+    known = ["input", *(layer.name for layer in network.layers)]
+    known += network.parameter_shapes
+    for key in described.symbols:
+        if key not in known:
+            raise CnnvizError(tr("symbols.{key}: is not known", key=key) + hint(key, known))

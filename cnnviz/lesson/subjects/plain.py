@@ -1,0 +1,66 @@
+"""What most subjects answer, of what they are asked as `cnnviz.lesson.subject.Subject`."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from msgspec import Struct
+
+from cnnviz.engine.descent import Descent
+from cnnviz.engine.layer import Array
+from cnnviz.engine.training import Run
+from cnnviz.lesson.subject import Choice
+from cnnviz.text import tr
+
+Self = TypeVar("Self", bound="Plain")
+
+
+class Plain(Struct, frozen=True, eq=False):
+    """A subject of one program, in which there is nothing to choose, to train or to type."""
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """There are none."""
+        return ()
+
+    @property
+    def run(self) -> Run | None:
+        """It learns nothing."""
+        return None
+
+    @property
+    def choose_words(self) -> str:
+        """What a menu says that lets an image be chosen."""
+        return tr("Choose image…")
+
+    @property
+    def keeps_marks(self) -> bool:
+        """Marks are those of one choice."""
+        return False
+
+    def label(self, image: int) -> str:
+        """Return nothing: there is no choice."""
+        return ""
+
+    def picture(self, image: int) -> Array | None:
+        """Return nothing: there is no choice."""
+        return None
+
+    def typed(self, image: int) -> str:
+        """Return nothing: it is not typed."""
+        return ""
+
+    def heading(self, title: str, choice: Choice) -> str:
+        """Return the title."""
+        return title
+
+    def descent(self, operation: str) -> Descent | None:
+        """Return nothing: no walk goes down a curve."""
+        return None
+
+    def trained(self: Self, run: Run) -> Self:
+        """Return the same: it learns nothing."""
+        return self
