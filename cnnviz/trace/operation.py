@@ -208,7 +208,7 @@ class Operation:
         start = self.offset_of(loops, line, [0] * len(loops))
         return np.asarray(start + runs @ np.array([loop.period for loop in loops], np.intp))
 
-    def find(self, /, line: int | None = None, **variables: int) -> int:
+    def find(self, line: int | None = None, /, **variables: int) -> int:
         """Return the first step at which loop variables have given values, on a given line if one is named.
 
         Variables that are not named are 0.

@@ -205,7 +205,7 @@ def test_terms_are_read_however_many_there_are(operation, size, least):
 
 
 def test_a_sum_begins_with_the_bias():
-    at, frame = frame_at("digits", "fc", program("digits").operation("fc").find(line=5, n=2))
+    at, frame = frame_at("digits", "fc", program("digits").operation("fc").find(5, n=2))
     assert text(rows(frame)[1][0]) == at.look("b").bare(at.state.arrays["b"][2])
     assert text(rows(frame)[1][1]) == "+"
 
@@ -222,21 +222,21 @@ def test_a_sum_of_one_term_says_what_the_term_is_added_to():
 
 def test_lines_that_add_to_one_sum_take_its_terms_in_turn():
     made = program("shared_sum").operation("sum")
-    _, frame = frame_at("shared_sum", "sum", made.find(line=5, n=1))
+    _, frame = frame_at("shared_sum", "sum", made.find(5, n=1))
     assert [text(mark) for mark in rows(frame)[1]][:9] == [
         *("−", "1.50", "+", "1.50·2.00", "−", "(−2.00)", "+", "−2.00·0.50", "−")
     ]
     assert text(terms_shown(frame)[3]) == "−2.00·0.50"
     assert current(frame).contains(*terms_shown(frame)[3].box.center)
     assert [text(mark) for mark in rows(frame)[2]] == ["total = 2.50", "after 4 of 14 terms"]
-    _, frame = frame_at("shared_sum", "sum", made.find(line=4, n=4))
+    _, frame = frame_at("shared_sum", "sum", made.find(4, n=4))
     signs = [text(mark) for mark in rows(frame)[1] if text(mark) in SIGNS]
     assert signs[:2] == ["…", "−"], "on a later page, too, the first term has its sign"
 
 
 def test_numbers_of_unlike_powers_say_theirs():
     """The bias stands before products of another power: it may not look as if it had the same."""
-    at, frame = frame_at("tiny", "fc1", program("tiny").operation("fc1").find(line=5, n=2))
+    at, frame = frame_at("tiny", "fc1", program("tiny").operation("fc1").find(5, n=2))
     powers = {name: at.look(name).power for name in ("w", "x", "b")}
     assert powers["b"] != powers["w"] + powers["x"]
     assert text(rows(frame)[1][0]) == at.text("b", at.state.arrays["b"][2])
@@ -250,7 +250,7 @@ def test_of_a_choice_the_branch_taken_is_shown_among_terms():
     """Going back through a max-pool, only the winner's term is the gradient."""
     made = program("digits").operation("pool2.dx")
     for i, j in ((0, 0), (1, 0), (1, 1)):
-        offset = made.find(line=7, c=3, i=i, j=j, u=1, v=1)
+        offset = made.find(7, c=3, i=i, j=j, u=1, v=1)
         at, frame = frame_at("digits", "pool2.dx", offset)
         winner = int(at.state.arrays["switch"][3, i, j])
         gradient = at.look("dy").bare(at.state.arrays["dy"][3, i, j])
@@ -264,7 +264,7 @@ def test_a_line_with_a_choice_shows_its_numbers_and_what_was_taken(sign):
     made = program("every").operation("leaky")
     x = made.call.given["x"]
     c, i, j = next(tuple(map(int, k)) for k in zip(*((x * sign) > 0.2).nonzero(), strict=True))
-    at, frame = frame_at("every", "leaky", made.find(line=5, c=c, i=i, j=j))
+    at, frame = frame_at("every", "leaky", made.find(5, c=c, i=i, j=j))
     value = at.text("x", x[c, i, j])
     assert text(rows(frame)[1][0]) == f"= {value} if {value} > 0 else 0.1·{behind_a_sign(value)}"
     assert text(rows(frame)[2][0]) == f"= {at.text('y', x[c, i, j] * (1 if sign > 0 else 0.1))}"
@@ -273,7 +273,7 @@ def test_a_line_with_a_choice_shows_its_numbers_and_what_was_taken(sign):
 def test_a_relu_shows_what_is_compared_and_what_is_larger():
     made = program("digits").operation("relu1")
     for c, i, j in ((0, 0, 0), (1, 2, 3), (3, 7, 7)):
-        at, frame = frame_at("digits", "relu1", made.find(line=5, c=c, i=i, j=j))
+        at, frame = frame_at("digits", "relu1", made.find(5, c=c, i=i, j=j))
         x = made.call.given["x"][c, i, j]
         assert text(rows(frame)[1][0]) == f"= max({at.text('x', x)}, 0.0)"
         assert text(rows(frame)[2][0]) == f"= {at.text('y', max(x, 0.0))}"
@@ -281,7 +281,7 @@ def test_a_relu_shows_what_is_compared_and_what_is_larger():
 
 def test_of_a_maximum_what_is_compared_is_shown():
     made = program("digits").operation("pool1")
-    offset = made.find(line=10, c=1, i=1, j=2, u=1, v=0)
+    offset = made.find(10, c=1, i=1, j=2, u=1, v=0)
     at, frame = frame_at("digits", "pool1", offset)
     window = at.state.arrays["x"][1, 2:4, 4:6].ravel()
     assert [text(mark) for mark in terms_shown(frame)] == [at.look("x").bare(value) for value in window]
@@ -292,7 +292,7 @@ def test_of_a_maximum_what_is_compared_is_shown():
 
 def test_terms_taken_off_have_their_sign():
     """The loss of the right class is −log y, whichever place it has."""
-    at, frame = frame_at("digits", "loss", program("digits").operation("loss").find(line=4, n=3))
+    at, frame = frame_at("digits", "loss", program("digits").operation("loss").find(4, n=3))
     signs = [mark for mark in rows(frame)[1] if text(mark) == "−"]
     shown = terms_shown(frame)
     assert len(signs) == len(shown) == 10
@@ -301,7 +301,7 @@ def test_terms_taken_off_have_their_sign():
 
 
 def test_a_term_of_what_is_not_computed_yet_has_a_name_and_no_number():
-    at, frame = frame_at("digits", "softmax", program("digits").operation("softmax").find(line=7, n=2))
+    at, frame = frame_at("digits", "softmax", program("digits").operation("softmax").find(7, n=2))
     shown = [text(mark) for mark in terms_shown(frame)]
     e = at.state.arrays["e"]
     assert shown[:3] == [*(at.look("e").bare(e[k]) for k in range(3))]
@@ -319,7 +319,7 @@ def test_a_term_of_what_is_not_computed_yet_has_a_name_and_no_number():
 def test_an_update_shows_the_weight_before_its_step_and_after(operation):
     made = program("digits").operation(operation)
     for n in (0, len(made.call.writes["w"]) - 1):
-        at, frame = frame_at("digits", operation, made.find(line=3, n=n))
+        at, frame = frame_at("digits", operation, made.find(3, n=n))
         before, after = made.call.before["w"][n], made.call.writes["w"][n]
         lr = made.call.given["lr"]
         gradient = at.text("dw", made.call.given["dw"][n])
@@ -334,7 +334,7 @@ def test_an_update_is_seen_however_small_the_learning_rate():
     network.load({"fc.w": np.array([[-0.5], [0.0625]]), "fc.b": np.zeros(1)}, "here")
     made = Program(network.calls(network.run(np.array([1.0, 0.5]), np.array([1.0]))))
     update = made.operation("fc.w")
-    at = moment(made, made.start("fc.w") + update.find(line=3, n=0))
+    at = moment(made, made.start("fc.w") + update.find(3, n=0))
     before, after = update.call.before["w"], update.call.writes["w"]
     assert 0 < abs(before - after).max() < 2e-4
     assert at.text("w", before[0]) == "−0.5000"
@@ -352,7 +352,7 @@ def test_an_update_is_seen_however_small_the_learning_rate():
 def test_an_update_tells_old_from_new(name, operation, line, n, headline, variables):
     """Both are w in the listing; in words and colours they are two numbers."""
     made = program(name).operation(operation)
-    at, frame = frame_at(name, operation, made.find(line=line, n=n))
+    at, frame = frame_at(name, operation, made.find(line, n=n))
     assert text(rows(frame)[0][0]).replace(f"[{n}]", "") == headline
     assert {"old w", "new w"} <= set(said(in_pane(frame, "stage")))
     labels = [mark for mark in in_pane(frame, "debugger") if isinstance(mark, Label)]
@@ -371,7 +371,7 @@ def test_an_update_tells_old_from_new(name, operation, line, n, headline, variab
 
 def test_momentum_shows_the_speed_before_and_after():
     made = program("large").operation("fc.w")
-    at, frame = frame_at("large", "fc.w", made.find(line=3, n=5))
+    at, frame = frame_at("large", "fc.w", made.find(3, n=5))
     v, dw = made.call.before["v"][5], made.call.given["dw"][5]
     moved = f"{behind_a_sign(at.text('v', v))} + {behind_a_sign(at.text('dw', dw))}"
     assert text(rows(frame)[1][0]) == f"= 0.9·{moved}"
@@ -380,9 +380,9 @@ def test_momentum_shows_the_speed_before_and_after():
 
 def test_a_line_is_written_with_its_places_put_in():
     made = program("digits").operation("conv2")
-    _, frame = frame_at("digits", "conv2", made.find(line=10, o=1, i=2, j=3))
+    _, frame = frame_at("digits", "conv2", made.find(10, o=1, i=2, j=3))
     assert text(rows(frame)[0][0]) == "y[1, 2, 3] = acc"
-    _, frame = frame_at("digits", "conv2", made.find(line=9, o=1, i=2, j=3, c=1, u=0, v=2))
+    _, frame = frame_at("digits", "conv2", made.find(9, o=1, i=2, j=3, c=1, u=0, v=2))
     assert text(rows(frame)[0][0]) == "acc += w[1, 1, 0, 2]·x[1, 2, 5]"
 
 
@@ -415,7 +415,7 @@ def test_at_a_header_the_next_line_is_named_without_its_result():
 
 def test_terms_of_a_row_do_not_overlap_and_stand_still():
     made = program("digits").operation("conv2")
-    first = made.find(line=9, o=1, i=2, j=3, c=1)
+    first = made.find(9, o=1, i=2, j=3, c=1)
     boxes = []
     for offset in range(first, first + 10):
         _, frame = frame_at("digits", "conv2", offset)
@@ -430,7 +430,7 @@ def test_scalars_of_another_size_than_the_array_are_written_plainly():
     """Adam's mean is no number of 10⁻⁴, though the speeds beside it are."""
     made = program("every").operation("fc1.w")
     assert made.call.writes["v"].max() < 1e-3
-    at, frame = frame_at("every", "fc1.w", made.find(line=7, n=31))
+    at, frame = frame_at("every", "fc1.w", made.find(7, n=31))
     mean, spread = (at.state.variables[name] for name in ("mean", "spread"))
     line = text(rows(frame)[1][0])
     assert line.endswith("+ 1·10⁻⁸)")

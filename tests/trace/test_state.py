@@ -100,7 +100,7 @@ def test_a_sum_on_the_way_is_pythons_to_the_last_bit():
     operation, total = Operation(call), 0.0
     for n in range(500):
         total += x[n]
-        assert state(operation, operation.find(line=4, n=n)).variables["total"] == total
+        assert state(operation, operation.find(4, n=n)).variables["total"] == total
 
 
 @each_call
