@@ -54,6 +54,11 @@ def remembered(program: Program) -> dict[str, str]:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
+def theme(held: dict[str, str]) -> str:
+    """Return the theme that is remembered."""
+    return json.loads(held.get("display", "{}")).get("theme", "")
+
+
 # ----------------------------------------------------------------------------------------- how it ends
 
 
@@ -69,7 +74,7 @@ def test_a_signal_closes_the_window_as_its_close_button_does(start, display, num
     assert program.ends() == status
     assert program.said() == ""
     held = remembered(program)
-    assert held["window/theme"] == "dark"
+    assert theme(held) == "dark"
     assert [value for key, value in held.items() if key.endswith("/step")] != ["0"]
 
 
@@ -134,7 +139,7 @@ def test_what_is_ignored_stays_ignored(start, display, tmp_path):
         program.window()
         program.process.send_signal(signal.SIGHUP)
         program.keys("t")
-        until(lambda: remembered(program).get("window/theme") == "dark", program)
+        until(lambda: theme(remembered(program)) == "dark", program)
         program.keys("ctrl+q")
         assert program.ends() == 0
     finally:
@@ -154,14 +159,14 @@ def test_what_was_changed_two_seconds_before_a_kill_is_there(start, display):
     program.kill()
     held = remembered(program)
     step = next(int(value) for key, value in held.items() if key.endswith("/step"))
-    assert held["window/theme"] == "dark"
+    assert theme(held) == "dark"
     assert step > 0
     assert any("conv" in value for key, value in held.items() if key.endswith("/breakpoints"))
 
     again = start(display=display)
     again.window()
     again.keys("t")
-    until(lambda: remembered(again).get("window/theme") == "light", again)
+    until(lambda: theme(remembered(again)) == "light", again)
     assert [int(value) for key, value in remembered(again).items() if key.endswith("/step")] == [step]
     assert again.said() == ""
 
@@ -262,7 +267,7 @@ NESTED = "[" * 3_000 + "]" * 3_000
         "",
         "[window]\ntheme=light\n",
         NESTED,
-        '{"window/theme": 7}',
+        '{"display": 7}',
         f'{{"window/lesson": "digits", "{lesson_key("digits")}/breakpoints": "{NESTED}"}}',
     ],
     ids=["empty", "of another kind", "nested", "no text", "nested in a text"],
@@ -273,7 +278,7 @@ def test_a_damaged_memory_is_set_aside_and_the_window_opens(start, display, tmp_
     program = start(display=display)
     program.window()
     program.keys("t")
-    until(lambda: path.exists() and remembered(program).get("window/theme") == "dark", program)
+    until(lambda: path.exists() and theme(remembered(program)) == "dark", program)
     program.process.send_signal(signal.SIGTERM)
     assert (program.ends(), program.said()) == (143, "")
     assert (tmp_path / "settings.json.damaged").read_text() == content
@@ -359,4 +364,4 @@ def test_letters_work_after_an_iteration_was_typed(start, display):
     program.window()
     program.keys("Tab")  # leaves the stage
     program.keys("Escape", "t")
-    until(lambda: remembered(program).get("window/theme") == "dark", program)
+    until(lambda: theme(remembered(program)) == "dark", program)

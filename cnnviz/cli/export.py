@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from cnnviz.cli.loading import load
 from cnnviz.cli.output import INTERRUPTED, TERMINATED, TerminatedError, complain, progress, say
 from cnnviz.cli.parser import examples, lesson_arguments
+from cnnviz.scene.display import OPTIONS, Display, Option
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
     from cnnviz.lesson.lesson import Lesson
-    from cnnviz.render.frames import Look
+    from cnnviz.scene.view import View
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,16 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WxH",
         help="of a picture, in pixels (default: 1920x1080)",
     )
-    parser.add_argument(
-        "--theme", choices=("light", "dark"), default="light", help="its colours (default: light)"
-    )
-    parser.add_argument("--letters", action="store_true", help="names in place of numbers")
-    parser.add_argument(
-        "--scale",
-        choices=("array", "layer", "network"),
-        default="array",
-        help="what shares a scale of colours (default: each array has its own)",
-    )
+    for option in OPTIONS.values():
+        _add_option(parser, option)
+
+
+def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+    """Take a choice of how things are shown: a flag where it is on or off, else one of its values."""
+    flag, usual = "--" + option.name.replace("_", "-"), getattr(Display(), option.name)
+    if isinstance(usual, bool):
+        parser.add_argument(flag, action="store_true", help=option.help)
+    else:
+        choices = tuple(option.values)
+        parser.add_argument(flag, type=type(usual), choices=choices, default=usual, help=option.help)
 
 
 def _size(words: str) -> tuple[int, int]:
@@ -86,19 +89,20 @@ def _size(words: str) -> tuple[int, int]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a lesson's frames."""
-    from cnnviz.render.frames import Look
+    from cnnviz.scene.view import View
 
+    display = Display(**{name: getattr(arguments, name) for name in OPTIONS})
     width, height = arguments.size
-    look = Look(width, height, arguments.theme, arguments.letters, arguments.scale)
+    view = View(width, height, display=display)
     lesson = load(arguments)
-    return export_frames(lesson, arguments.output, arguments.every, look, arguments.first, arguments.last)
+    return export_frames(lesson, arguments.output, arguments.every, view, arguments.first, arguments.last)
 
 
 def export_frames(
     lesson: Lesson,
     folder: Path,
     every: str = "map",
-    look: Look | None = None,
+    view: View | None = None,
     first: str | None = None,
     last: str | None = None,
 ) -> int:
@@ -119,15 +123,15 @@ def export_frames(
     from cnnviz.lesson.order import order_of
     from cnnviz.lesson.place import step_at
     from cnnviz.render.export import export
-    from cnnviz.render.frames import Look
+    from cnnviz.scene.view import View
     from cnnviz.trace.stops import Level
 
     program = lesson.program
     begin = 0 if first is None else step_at(program, first)
     end = len(program) - 1 if last is None else step_at(program, last)
-    order = order_of(lesson, folder, Level(every), begin, end, look or Look())
+    order = order_of(lesson, folder, Level(every), begin, end, view or View())
     steps = order.steps(lesson)
-    frames = export(order.subject, folder, steps, order.look, order.settings(lesson))
+    frames = export(order.shown, folder, steps, order.settings(lesson))
     before = 0
     try:
         with progress(len(steps), "frame", tr("{done:,} of {count:,} frames …")) as show:

@@ -25,6 +25,7 @@ from cnnviz.lesson.description import Description, describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.sequence import in_sequence, stop_after, stop_still_true, turn_of
 from cnnviz.lesson.subject import FIRST, Choice, Computed, Subject
+from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Cursor, Stop
 from cnnviz.trace.program import Program
@@ -91,6 +92,11 @@ class Lesson(Struct, frozen=True, eq=False):
     def heading(self) -> str:
         """What stands above its steps: the title, and where one is."""
         return self.subject.heading(self.title, self.choice)
+
+    @property
+    def view(self) -> View:
+        """What pictures of its steps show of it besides them."""
+        return View(title=self.heading, classes=self.subject.classes, stops=self.stops)
 
     @property
     def image(self) -> int:

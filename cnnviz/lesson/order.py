@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cnnviz import __version__
 from cnnviz.lesson.changes import Changes
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.subject import Choice
-from cnnviz.render.frames import Look, Subject, stops
+from cnnviz.render.frames import Shown, check_size, stops
+from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 
 
@@ -32,8 +34,8 @@ class Order(Struct, frozen=True):
         What to make a picture of.
     first, last : int
         From which step to which one.
-    look : Look
-        How frames are drawn.
+    view : View
+        How large frames are, and how things are shown in them.
     """
 
     source: str
@@ -43,16 +45,19 @@ class Order(Struct, frozen=True):
     every: Level
     first: int
     last: int
-    look: Look
+    view: View
 
     def lesson(self) -> Lesson:
         """Load the lesson, with the changes and the choice that are meant."""
         return lesson_of(describe(self.source), self.changes, self.choice)
 
-    def subject(self) -> Subject:
+    def shown(self) -> Shown:
         """Load what is shown in the frames."""
-        lesson = self.lesson()
-        return Subject(lesson.program, lesson.heading, lesson.subject.classes, lesson.stops)
+        lesson, view = self.lesson(), self.view
+        return Shown(
+            lesson.program,
+            replace(lesson.view, width=view.width, height=view.height, display=view.display),
+        )
 
     def steps(self, lesson: Lesson) -> list[int]:
         """Return the steps to be shown, as `stops` does."""
@@ -75,6 +80,13 @@ class Order(Struct, frozen=True):
         return settings
 
 
-def order_of(lesson: Lesson, folder: Path, every: Level, first: int, last: int, look: Look) -> Order:
-    """Order frames of a lesson as it is shown."""
-    return Order(lesson.description.source, lesson.changes, lesson.choice, folder, every, first, last, look)
+def order_of(lesson: Lesson, folder: Path, every: Level, first: int, last: int, view: View) -> Order:
+    """Order frames of a lesson as it is shown.
+
+    Raises
+    ------
+    CnnvizError
+        If frames of this size cannot be made.
+    """
+    check_size(int(view.width), int(view.height))
+    return Order(lesson.description.source, lesson.changes, lesson.choice, folder, every, first, last, view)

@@ -25,8 +25,9 @@ from threadpoolctl import threadpool_limits
 from cnnviz.errors import CnnvizError
 from cnnviz.files import write_whole
 from cnnviz.render.folder import alone_in, is_whole, make_folder, manifest, prepare
-from cnnviz.render.frames import Look, Subject, frame_name
+from cnnviz.render.frames import Shown, frame_name
 from cnnviz.render.png import Png
+from cnnviz.scene.theme import theme_of
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
@@ -36,10 +37,9 @@ _FRAMES_PER_PROCESS = 25  # a process takes a second to start
 
 
 def export(
-    make: Callable[[], Subject],
+    make: Callable[[], Shown],
     folder: Path,
     steps: Sequence[int],
-    look: Look,
     settings: Mapping[str, str],
     processes: int | None = None,
 ) -> Generator[int, None, None]:
@@ -62,21 +62,20 @@ def export(
     CnnvizError
         If the folder holds frames that were made otherwise, or something cannot be written.
     """
-    subject = make()
-    names = {frame_name(subject.program, index): index for index in steps}
+    shown = make()
+    names = {frame_name(shown.program, index): index for index in steps}
+    width, height = int(shown.view.width), int(shown.view.height)
     make_folder(folder)
     with alone_in(folder) as alone:
-        prepare(folder, names, manifest(subject, look, settings), alone)
-        missing = [
-            index for name, index in names.items() if not is_whole(folder / name, look.width, look.height)
-        ]
+        prepare(folder, names, manifest(shown, settings), alone)
+        missing = [index for name, index in names.items() if not is_whole(folder / name, width, height)]
         done = len(names) - len(missing)
         yield done
         processes = min(processes or _cores(), max(1, len(missing) // _FRAMES_PER_PROCESS))
         written = (
-            _one_by_one(subject, folder, missing, look)
+            _one_by_one(shown, folder, missing)
             if processes == 1
-            else _side_by_side(make, folder, missing, look, processes)
+            else _side_by_side(make, folder, missing, processes)
         )
         for count in written:
             done += count
@@ -86,34 +85,26 @@ def export(
 # --------------------------------------------------------------------------------------------- the painting
 
 
-def _one_by_one(subject: Subject, folder: Path, steps: Sequence[int], look: Look) -> Iterator[int]:
+def _one_by_one(shown: Shown, folder: Path, steps: Sequence[int]) -> Iterator[int]:
     _screenless()
     encode = Png()
     for index in steps:
-        _write_frame(subject, index, folder, look, encode)
+        _write_frame(shown, index, folder, encode)
         yield 1
 
 
-def _write_frame(subject: Subject, index: int, folder: Path, look: Look, encode: Png) -> None:
-    content = encode(picture(subject, index, look))
-    write_whole(folder / frame_name(subject.program, index), content, follow=False)
+def _write_frame(shown: Shown, index: int, folder: Path, encode: Png) -> None:
+    content = encode(picture(shown, index))
+    write_whole(folder / frame_name(shown.program, index), content, follow=False)
 
 
-def picture(subject: Subject, index: int, look: Look) -> QImage:
+def picture(shown: Shown, index: int) -> QImage:
     """Paint the frame of a step."""
     from cnnviz.render.image import to_image
-    from cnnviz.scene.frame import View, compose
+    from cnnviz.scene.frame import compose
 
-    view = View(
-        look.width,
-        look.height,
-        title=subject.title,
-        classes=subject.classes,
-        stops=subject.stops,
-        letters=look.letters,
-        scale=look.scale,
-    )
-    return to_image(compose(subject.program, index, view), look.theme)
+    theme = theme_of(shown.view.display)
+    return to_image(compose(shown.program, index, shown.view), theme.name)
 
 
 @cache
@@ -128,12 +119,12 @@ def _screenless() -> QGuiApplication | None:
 
 
 def _side_by_side(
-    make: Callable[[], Subject], folder: Path, steps: Sequence[int], look: Look, processes: int
+    make: Callable[[], Shown], folder: Path, steps: Sequence[int], processes: int
 ) -> Iterator[int]:
     others, waiting = active_children(), set[Future[None]]()
     with _starting():
         pool = ProcessPoolExecutor(
-            processes, mp_context=get_context("spawn"), initializer=_start, initargs=(make, folder, look)
+            processes, mp_context=get_context("spawn"), initializer=_start, initargs=(make, folder)
         )
     try:
         for index in steps:
@@ -206,20 +197,20 @@ def _finished(done: set[Future[None]]) -> int:
     return len(done)
 
 
-_arguments: tuple[Callable[[], Subject], Path, Look]
+_arguments: tuple[Callable[[], Shown], Path]
 
 
-def _start(make: Callable[[], Subject], folder: Path, look: Look) -> None:
+def _start(make: Callable[[], Shown], folder: Path) -> None:
     """Make this process one that paints. What can fail is left to its first frame, which reports it."""
     global _arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches every process; the first one answers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)
-    _arguments = make, folder, look
+    _arguments = make, folder
 
 
 @cache
-def _kept() -> tuple[Subject, Png]:
+def _kept() -> tuple[Shown, Png]:
     """Return what this process has for all of its frames."""
     _screenless()
     return _arguments[0](), Png()
@@ -234,9 +225,8 @@ def _end_with_parent() -> None:
 
 
 def _write(index: int) -> None:
-    _, folder, look = _arguments
-    subject, encode = _kept()
-    _write_frame(subject, index, folder, look, encode)
+    shown, encode = _kept()
+    _write_frame(shown, index, _arguments[1], encode)
 
 
 def _cores() -> int:

@@ -16,7 +16,8 @@ import numpy as np
 
 from cnnviz.errors import CnnvizError
 from cnnviz.files import PART, open_regular, read_whole, reason_of, write_whole
-from cnnviz.render.frames import Look, Subject
+from cnnviz.render.frames import Shown
+from cnnviz.scene.display import OPTIONS
 from cnnviz.text import tr
 
 MANIFEST = "cnnviz-export.json"
@@ -29,15 +30,13 @@ _LONGEST_SHOWN = 60
 _PNG_BEGINS, _PNG_ENDS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
 
 
-def manifest(subject: Subject, look: Look, settings: Mapping[str, str]) -> dict[str, str]:
+def manifest(shown: Shown, settings: Mapping[str, str]) -> dict[str, str]:
     """Return all that decides what the frames of a folder look like."""
     return {
         **settings,
-        "size": f"{look.width}x{look.height}",
-        "theme": look.theme,
-        "cells": "letters" if look.letters else "numbers",
-        "scale": look.scale,
-        "content": _fingerprint(subject),
+        "size": f"{shown.view.width:.0f}x{shown.view.height:.0f}",
+        **shown.view.display.words,
+        "content": _fingerprint(shown),
     }
 
 
@@ -207,22 +206,20 @@ def _difference(key: str, found: object, wanted: str) -> str:
         "from": tr("they begin at step {held}, not at {wanted}", held=held, wanted=wanted),
         "to": tr("they end at step {held}, not at {wanted}", held=held, wanted=wanted),
         "size": tr("they are {held} pixels large, not {wanted}", held=held, wanted=wanted),
-        "theme": tr("they are {held}, not {wanted}", held=held, wanted=wanted),
-        "cells": tr("their cells show {held}, not {wanted}", held=held, wanted=wanted),
-        "scale": tr(
-            "their colour scale is that of the {held}, not of the {wanted}", held=held, wanted=wanted
-        ),
     }
+    if key in OPTIONS:
+        what = tr(OPTIONS[key].title).lower()
+        return tr("{what} {held}, not {wanted}", what=what, held=held, wanted=wanted)
     return said.get(key) or f"{key}: {held}, {wanted}"
 
 
-def _fingerprint(subject: Subject) -> str:
+def _fingerprint(shown: Shown) -> str:
     """Return a digest of all that is computed, so that a lesson that was changed is noticed."""
-    program = subject.program
+    program, view = shown.program, shown.view
     called = sorted(program.names.items()), sorted(program.symbols.items())
-    told = subject.title, subject.classes, subject.stops, called
+    told = view.title, view.classes, view.stops, called
     digest = hashlib.sha256(repr(told).encode())
-    for operation in subject.program.operations:
+    for operation in program.operations:
         call = operation.call
         digest.update(f"{operation.name} {operation.tree.source}".encode())
         for name, value in (*call.given.items(), *call.writes.items()):

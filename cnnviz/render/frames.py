@@ -8,7 +8,7 @@ from itertools import islice
 from msgspec import Struct
 
 from cnnviz.errors import CnnvizError
-from cnnviz.scene.marks import Scale
+from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Cursor, Stop
 from cnnviz.trace.looptree import Block, Line, Loop
@@ -22,59 +22,39 @@ FEW_FRAMES = 1000
 SMALLEST, LARGEST = (320, 180), (7680, 4320)
 
 
-class Subject(Struct, frozen=True, eq=False):
-    """What is shown in the frames.
+class Shown(Struct, frozen=True, eq=False):
+    """What frames show, and how.
 
     Attributes
     ----------
     program : Program
         Whose steps.
-    title : str
-        The lesson's.
-    classes : tuple[str, ...]
-        What the network's outputs are called.
-    stops : tuple[Stop, ...]
-        Where the lesson has something to say.
+    view : View
+        All else, with the size of a frame in pixels.
     """
 
     program: Program
-    title: str = ""
-    classes: tuple[str, ...] = ()
-    stops: tuple[Stop, ...] = ()
+    view: View
 
 
-class Look(Struct, frozen=True):
-    """How frames are drawn.
+def check_size(width: int, height: int) -> None:
+    """Refuse frames that are too small to show anything, or too large to be painted.
 
-    Attributes
-    ----------
-    width, height : int
-        In pixels.
-    theme : str
-        ``light`` or ``dark``.
-    letters : bool
-        Whether names stand in place of numbers.
-    scale : Scale
-        What shares a scale of colours.
+    Raises
+    ------
+    CnnvizError
+        If the size, in pixels, is not between `SMALLEST` and `LARGEST`.
     """
-
-    width: int = 1920
-    height: int = 1080
-    theme: str = "light"
-    letters: bool = False
-    scale: Scale = "array"
-
-    def __post_init__(self) -> None:
-        if not (SMALLEST[0] <= self.width <= LARGEST[0] and SMALLEST[1] <= self.height <= LARGEST[1]):
-            raise CnnvizError(
-                tr(
-                    "A picture of {width} × {height} cannot be made; take a size from {small} to {large}.",
-                    width=self.width,
-                    height=self.height,
-                    small=" × ".join(map(str, SMALLEST)),
-                    large=" × ".join(map(str, LARGEST)),
-                )
+    if not (SMALLEST[0] <= width <= LARGEST[0] and SMALLEST[1] <= height <= LARGEST[1]):
+        raise CnnvizError(
+            tr(
+                "A picture of {width} × {height} cannot be made; take a size from {small} to {large}.",
+                width=width,
+                height=height,
+                small=" × ".join(map(str, SMALLEST)),
+                large=" × ".join(map(str, LARGEST)),
             )
+        )
 
 
 def stops(

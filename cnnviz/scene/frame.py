@@ -6,21 +6,20 @@ import re
 from textwrap import wrap
 
 import numpy as np
-from msgspec import Struct
 
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.kinds.generic import picture_of, subtitle
 from cnnviz.scene.lettered import lettered
 from cnnviz.scene.letters import symbol
-from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Scale, Spot, label
+from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.scene.registry import kind_of
+from cnnviz.scene.view import View
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop
 from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.program import Program
 
@@ -34,60 +33,14 @@ _LEAST_STAGE = 500
 _LEAST_SEEN = 48
 
 
-class View(Struct, frozen=True):
-    """How a picture is wanted.
-
-    Attributes
-    ----------
-    width, height : float
-        In pixels.
-    title : str
-        The lesson's.
-    classes : tuple[str, ...]
-        What the network's outputs are called.
-    breakpoints : tuple[Breakpoint, ...]
-        Shown on the timeline.
-    stops : tuple[Stop, ...]
-        Where the lesson has something to say.
-    letters : bool
-        Whether names stand in place of numbers.
-    bookmarks : tuple[Bookmark, ...]
-        Shown on the timeline, too.
-    scale : Scale
-        What shares a scale of colours.
-    """
-
-    width: float = 1920
-    height: float = 1080
-    title: str = ""
-    classes: tuple[str, ...] = ()
-    breakpoints: tuple[Breakpoint, ...] = ()
-    stops: tuple[Stop, ...] = ()
-    letters: bool = False
-    bookmarks: tuple[Bookmark, ...] = ()
-    scale: Scale = "array"
-
-    @property
-    def unit(self) -> float:
-        """How large one pixel of a picture of 1920 × 1080 is drawn."""
-        return min(self.width / 1920, self.height / 1080)
-
-
-def moment(
-    program: Program,
-    index: int,
-    classes: tuple[str, ...] = (),
-    stops: tuple[Stop, ...] = (),
-    letters: bool = False,
-    scale: Scale = "array",
-) -> Moment:
+def moment(program: Program, index: int, view: View = View()) -> Moment:  # noqa: B008 (it is frozen)
     """Return a step with its state."""
-    return Moment(program, program[index], program.state(index), classes, stops, letters, scale)
+    return Moment(program, program[index], program.state(index), view)
 
 
 def compose(program: Program, index: int, view: View) -> Frame:
     """Return the whole picture of a step: title, network, stage, listing, timeline."""
-    at = moment(program, index, view.classes, view.stops, view.letters, view.scale)
+    at = moment(program, index, view)
     unit = view.unit
     whole = Box(0, 0, view.width, view.height)
     # Whole pixels: panes keep pictures of what does not change in them.
@@ -98,15 +51,15 @@ def compose(program: Program, index: int, view: View) -> Frame:
     marks: list[Mark] = [*_head(whole.top(head), view, unit), Rect(stage_box, fill="ground")]
     marks += panels.network(at, Box(0, middle.y, left, middle.h), unit)
     marks += stage(at, stage_box, unit)
-    marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), unit, view.breakpoints)
+    marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), unit)
     low_box = Box(0, middle.bottom, whole.w, low)
-    marks += panels.timeline(at, low_box, unit, view.breakpoints, bookmarks=view.bookmarks)
+    marks += panels.timeline(at, low_box, unit)
     return Frame(view.width, view.height, tuple(marks))
 
 
 def sketch(program: Program, index: int, classes: tuple[str, ...] = ()) -> Frame:
     """Return the picture of a step alone, without words around it: what a thumbnail shows."""
-    at, area, rim = moment(program, index, classes), Box(0, 0, 1072, 548), 24.0
+    at, area, rim = moment(program, index, View(classes=classes)), Box(0, 0, 1072, 548), 24.0
     with np.errstate(all="ignore"):
         marks = picture_of(at)(at, Box(rim, rim, area.w, area.h), 1.0)
     whole = Box(0, 0, area.w + 2 * rim, area.h + 2 * rim)

@@ -25,11 +25,6 @@ Align = Literal["left", "center", "right"]
 Family = Literal["sans", "mono", "math"]
 Palette = Literal["value", "gradient", "pixel", "red", "green", "blue", "plain", "rgb"]
 
-Scale = Literal["array", "layer", "network"]
-"""What shares a scale of colours: each array has its own, or all of a layer or of the network have one."""
-
-SCALES: tuple[Scale, ...] = ("array", "layer", "network")
-
 FROM_ZERO: tuple[Palette, ...] = ("pixel", "red", "green", "blue")
 """The palettes that begin at zero; the others are centred at it, but for those without a scale."""
 

@@ -12,11 +12,13 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.engine.wiring import INPUT
+from cnnviz.scene.display import Display, Scale
 from cnnviz.scene.letters import Names, names
-from cnnviz.scene.marks import Palette, Role, Scale
+from cnnviz.scene.marks import Palette, Role
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
 from cnnviz.scene.registry import compared, kind_of
+from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop, stop_at
 from cnnviz.trace.looptree import Line, Loop
@@ -89,28 +91,29 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         The step that was last run.
     state : State
         What Python holds just after it.
-    classes : tuple[str, ...]
-        What the network's outputs are called; empty where they have no names.
-    stops : tuple[Stop, ...]
-        Where the lesson has something to say.
-    letters : bool
-        Whether names stand in place of numbers.
-    scale : Scale
-        What shares a scale of colours.
+    view : View
+        How it is to be shown.
     """
 
     program: Program
     step: Step
     state: State
-    classes: tuple[str, ...] = ()
-    stops: tuple[Stop, ...] = ()
-    letters: bool = False
-    scale: Scale = "array"
+    view: View = View()
 
     @cached_property
     def stop(self) -> Stop | None:
         """The lesson's stop at this step; None if there is none."""
-        return stop_at(self.stops, self.step)
+        return stop_at(self.view.stops, self.step)
+
+    @property
+    def letters(self) -> bool:
+        """Whether names stand in place of numbers."""
+        return self.view.display.letters
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the network's outputs are called; empty where they have no names."""
+        return self.view.classes
 
     @property
     def operation(self) -> Operation:
@@ -147,7 +150,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     def look(self, name: str) -> Look:
         """Return how an array of this operation is drawn."""
         if name not in self._looks:
-            drawn = look(self.program, self.operation, name, self.scale)
+            drawn = look(self.program, self.operation, name, self.view.display)
             self._looks[name] = drawn._replace(letters=True) if self.letters else drawn
         return self._looks[name]
 
@@ -243,15 +246,12 @@ def gradient_to(operation: Operation, name: str) -> str:
     return tr("to {layer}", layer=tr("the input") if node == INPUT else node)
 
 
-def look(program: Program, operation: Operation, name: str, scale: Scale = "array") -> Look:
+def look(program: Program, operation: Operation, name: str, display: Display) -> Look:
     """Return how an array of an operation is drawn: from its final values, so the same at every step.
 
-    Parameters
-    ----------
-    scale : Scale
-        What shares a scale of colours. Values and gradients have one each, and pictures keep their own.
+    Where arrays share a scale of colours, values and gradients have one each, and pictures keep their own.
     """
-    own = _look(operation, name, _is_pixels(program, operation, name))
+    own, scale = _look(operation, name, _is_pixels(program, operation, name)), display.scale
     if scale == "array" or own.palette == "pixel":
         return own
     limit = _shared_limit(program, operation.layer if scale == "layer" else None, own.palette)

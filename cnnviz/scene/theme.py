@@ -16,6 +16,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from cnnviz.scene.display import Display
+
 RGB = tuple[int, int, int]
 
 
@@ -218,3 +220,8 @@ DARK = Theme(
 )
 
 THEMES: Mapping[str, Theme] = {"light": LIGHT, "dark": DARK}
+
+
+def theme_of(display: Display) -> Theme:
+    """Return the colours that are chosen."""
+    return THEMES[display.theme]

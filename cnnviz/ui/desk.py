@@ -19,7 +19,7 @@ from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.sequence import first_difference
 from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
-from cnnviz.scene.marks import SCALES
+from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.trace.cursor import LEVELS, Bookmark
@@ -62,13 +62,12 @@ class Desk(QObject):
         super().__init__(parent)
         self.settings = settings
         self.lesson = lesson
-        self.player = Player(lesson.program, lesson.subject.classes, parent=self)
+        self.player = Player(lesson.program, lesson.view, parent=self)
         self._trained: tuple[Run, int] | None = None  # what the last one that trained has learnt
         self.player.failed.connect(self.failed)
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
-        self.player.set_letters(settings.flag("player/letters", False))
-        self.player.set_scale(SCALES[settings.number("player/scale", 0, 0, len(SCALES) - 1)])
+        self.player.show(settings.record("display", Display, Display()))
         self.lesson = self._as_left(lesson)
         self._go_back()
 
@@ -136,7 +135,7 @@ class Desk(QObject):
         self._remember_breakpoints()
         self.lesson = lesson
         if lesson.program.view != before.program.view:
-            self.player.switch(lesson.program, index, lesson.stops)
+            self.player.switch(lesson.program, index, lesson.view)
         else:
             self._load(index)
         if self._marks_key("") != marks:  # another expression has other steps
@@ -315,12 +314,10 @@ class Desk(QObject):
         self.settings.put("window/lesson", self.source)
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
-        self.settings.put("player/letters", int(self.player.letters))
-        self.settings.put("player/scale", SCALES.index(self.player.scale))
+        self.settings.put_record("display", self.player.display)
 
     def _load(self, step: int) -> None:
-        lesson = self.lesson
-        self.player.load(lesson.program, step, lesson.subject.classes, lesson.stops)
+        self.player.load(self.lesson.program, step, self.lesson.view)
 
     def _as_left(self, lesson: Lesson) -> Lesson:
         """Return a lesson with what was chosen and changed; changes that are asked for come before those."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import convert
 from PySide6.QtCore import QSignalBlocker, QStandardPaths, Signal
 from PySide6.QtWidgets import (
     QComboBox,
@@ -24,9 +25,10 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.order import Order, order_of
 from cnnviz.lesson.place import step_at
-from cnnviz.render.frames import Look, about_frames
-from cnnviz.scene.marks import SCALES, Scale
+from cnnviz.render.frames import about_frames
+from cnnviz.scene.display import OPTIONS, Display
 from cnnviz.scene.numbers import count
+from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 
@@ -48,10 +50,8 @@ class ExportDialog(QDialog):
         self,
         lesson: Lesson,
         index: int,
-        theme: str,
+        display: Display,
         parent: QWidget,
-        letters: bool = False,
-        scale: Scale = "array",
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Export frames"))
@@ -68,11 +68,13 @@ class ExportDialog(QDialog):
         )
         self.first, self.last = QLineEdit(), QLineEdit()
         self.size_choice = _choice([f"{width} × {height}" for width, height in _SIZES], 1)
-        self.theme = _choice([tr("light"), tr("dark")], int(theme == "dark"))
-        self.cells = _choice([tr("numbers"), tr("letters")], int(letters))
-        self.scale = _choice(
-            [tr("each array"), tr("the whole layer"), tr("the whole network")], SCALES.index(scale)
-        )
+        self.choices = {
+            name: _choice(
+                [tr(words) for words in option.values.values()],
+                list(option.values).index(getattr(display, name)),
+            )
+            for name, option in OPTIONS.items()
+        }
         self.said = QLabel()
         self.said.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -103,9 +105,8 @@ class ExportDialog(QDialog):
             field.setAccessibleName(name)
         form.addRow(tr("From"), _side_by_side(self.first, QLabel(tr("to")), self.last))
         form.addRow(tr("Size"), self.size_choice)
-        form.addRow(tr("Colours"), self.theme)
-        form.addRow(tr("Cells show"), self.cells)
-        form.addRow(tr("Colour scale of"), self.scale)
+        for name, box in self.choices.items():
+            form.addRow(tr(OPTIONS[name].title), box)
         form.addRow(self.said)
         form.addRow(self.buttons)
 
@@ -132,14 +133,14 @@ class ExportDialog(QDialog):
             list(Level)[self.every.currentIndex()],
             first,
             last,
-            Look(
-                width,
-                height,
-                ("light", "dark")[self.theme.currentIndex()],
-                letters=self.cells.currentIndex() == 1,
-                scale=SCALES[self.scale.currentIndex()],
-            ),
+            View(width, height, display=self.display),
         )
+
+    @property
+    def display(self) -> Display:
+        """How things are to be shown."""
+        chosen = {name: list(OPTIONS[name].values)[box.currentIndex()] for name, box in self.choices.items()}
+        return convert(chosen, Display)
 
     def _choose_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, tr("Export to folder"), self.folder.text())

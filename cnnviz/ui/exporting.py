@@ -47,7 +47,7 @@ def write_frames(order: Order, link: Connection) -> None:
 def _written(order: Order, link: Connection) -> tuple[str, bool]:
     lesson = order.lesson()
     steps = order.steps(lesson)
-    frames = export(order.subject, order.folder, steps, order.look, order.settings(lesson))
+    frames = export(order.shown, order.folder, steps, order.settings(lesson))
     for done in frames:
         link.send((done, len(steps)))
         if link.poll():

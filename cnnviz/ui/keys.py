@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from msgspec import Struct
+from msgspec.structs import replace
 from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
@@ -18,10 +19,43 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnviz.scene.display import OPTIONS, Display, Value
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 from cnnviz.ui.pane import FramePane
 from cnnviz.ui.player import Player
+
+
+class Choice(Struct, frozen=True):
+    """A change of one option of how things are shown.
+
+    Attributes
+    ----------
+    option : str
+        Which.
+    value : Value, optional
+        What it becomes; the next of its values, and after the last the first, where it is not given.
+    by : int
+        So many values further on, or back, instead; the last one and the first stay.
+    """
+
+    option: str
+    value: Value | None = None
+    by: int = 0
+
+    def taken(self, display: Display) -> Display:
+        """Return how things are shown after it."""
+        values = list(OPTIONS[self.option].values)
+        at = values.index(getattr(display, self.option))
+        if self.by:
+            value = values[max(0, min(at + self.by, len(values) - 1))]
+        else:
+            value = values[(at + 1) % len(values)] if self.value is None else self.value
+        return replace(display, **{self.option: value})
+
+    def holds(self, display: Display) -> bool:
+        """Return whether things are shown so; without a value, whether what is on or off is on."""
+        return getattr(display, self.option) == (True if self.value is None else self.value)
 
 
 class Key(Struct, frozen=True):
@@ -37,12 +71,15 @@ class Key(Struct, frozen=True):
         Its keys, the one to be shown first.
     checkable : bool
         Whether it is on or off.
+    choice : Choice, optional
+        What it changes of how things are shown, if that is all that it does.
     """
 
     name: str
     text: str
     keys: tuple[str, ...] = ()
     checkable: bool = False
+    choice: Choice | None = None
 
 
 SEPARATOR = Key("", "")
@@ -71,17 +108,17 @@ VIEW = (
     Key("debugger", "Listing and variables", checkable=True),
     Key("timeline", "Timeline", checkable=True),
     SEPARATOR,
-    Key("theme", "Light or dark", ("T",)),
-    Key("letters", "Letters instead of numbers", ("A",), checkable=True),
+    Key("theme", "Light or dark", ("T",), choice=Choice("theme")),
+    Key("letters", "Letters instead of numbers", ("A",), True, Choice("letters")),
     Key("glide", "Glide between steps", checkable=True),
     SEPARATOR,
-    Key("scale_array", "Colour scale: each array by itself", ("7",), checkable=True),
-    Key("scale_layer", "Colour scale: the whole layer", ("8",), checkable=True),
-    Key("scale_network", "Colour scale: the whole network", ("9",), checkable=True),
+    Key("scale_array", "Colour scale: each array by itself", ("7",), True, Choice("scale", "array")),
+    Key("scale_layer", "Colour scale: the whole layer", ("8",), True, Choice("scale", "layer")),
+    Key("scale_network", "Colour scale: the whole network", ("9",), True, Choice("scale", "network")),
     SEPARATOR,
-    Key("bigger", "Bigger", ("Ctrl++", "Ctrl+=")),
-    Key("smaller", "Smaller", ("Ctrl+-",)),
-    Key("usual", "Usual size", ("Ctrl+0",)),
+    Key("bigger", "Bigger", ("Ctrl++", "Ctrl+="), choice=Choice("zoom", by=1)),
+    Key("smaller", "Smaller", ("Ctrl+-",), choice=Choice("zoom", by=-1)),
+    Key("usual", "Usual size", ("Ctrl+0",), choice=Choice("zoom", 100)),
     SEPARATOR,
     Key("full", "Full screen", ("F",), checkable=True),
     Key("lecture", "Lecture view", ("Ctrl+L",), checkable=True),

@@ -8,10 +8,10 @@ from functools import partial
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow
 
-from cnnviz.scene.marks import SCALES
+from cnnviz.scene.display import Display
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
-from cnnviz.ui.keys import KEYS, MENUS
+from cnnviz.ui.keys import KEYS, MENUS, Choice
 from cnnviz.ui.player import Player
 
 
@@ -25,13 +25,39 @@ def make_actions(window: QMainWindow) -> dict[str, QAction]:
         action.setMenuRole(QAction.MenuRole.NoRole)
         window.addAction(action)
         actions[name] = action
-    for choices in ([level.value for level in Level], [f"scale_{scale}" for scale in SCALES]):
+    levels = [level.value for level in Level]
+    for names in (levels, *_one_of_several().values()):
         group = QActionGroup(window)
-        for name in choices:
+        for name in names:
             group.addAction(actions[name])
     actions["quit"].setMenuRole(QAction.MenuRole.QuitRole)
     actions["about"].setMenuRole(QAction.MenuRole.AboutRole)
     return actions
+
+
+def _one_of_several() -> dict[str, list[str]]:
+    """Return the actions that choose a value each, by the option of how things are shown."""
+    found: dict[str, list[str]] = {}
+    for key in KEYS.values():
+        if key.choice and key.checkable and key.choice.value is not None:
+            found.setdefault(key.choice.option, []).append(key.name)
+    return found
+
+
+def choices(player: Player) -> dict[str, Callable[[], object]]:
+    """Return what the actions do that change how things are shown."""
+
+    def take(choice: Choice) -> None:
+        player.show(choice.taken(player.display))
+
+    return {key.name: partial(take, key.choice) for key in KEYS.values() if key.choice}
+
+
+def check_choices(actions: Mapping[str, QAction], display: Display) -> None:
+    """Let the menu say how things are shown."""
+    for key in KEYS.values():
+        if key.choice and key.checkable:
+            actions[key.name].setChecked(key.choice.holds(display))
 
 
 def moves(player: Player) -> dict[str, Callable[[], object]]:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from cnnviz.render.painter import paint
 from cnnviz.render.tools import painting, rectangle
 from cnnviz.scene.marks import Box, Cells, Frame, Group, Mark, Rect
-from cnnviz.scene.theme import THEMES, Theme
+from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.ui.player import Player
 
 _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
@@ -44,8 +44,6 @@ class FramePane(QWidget):
     def __init__(self, player: Player, name: str) -> None:
         super().__init__()
         self.player = player
-        self.theme: Theme = THEMES["light"]
-        self.zoom = 1.0
         self._frame: Frame | None = None
         self._ring = False
         self.setAccessibleName(name)
@@ -77,6 +75,11 @@ class FramePane(QWidget):
     # ------------------------------------------------------------------------------------------- the frame
 
     @property
+    def theme(self) -> Theme:
+        """Its colours."""
+        return theme_of(self.player.display)
+
+    @property
     def frame(self) -> Frame:
         """What is shown, or will be at the next painting."""
         if self._frame is None:
@@ -89,11 +92,6 @@ class FramePane(QWidget):
         """Compose anew at the next painting; several moves before it give one."""
         self._frame = None
         self.update()
-
-    def set_look(self, theme: Theme, zoom: float) -> None:
-        """Take colours and a size of text."""
-        self.theme, self.zoom = theme, zoom
-        self.refresh()
 
     # -------------------------------------------------------------------------------------------- Qt's own
 

@@ -73,7 +73,7 @@ class StagePane(FramePane):
 
     def unit(self, width: float, height: float) -> float:
         """Fit both ways, but never go under what the lecture view asks for."""
-        return max(fitting(width, height, STAGE), self.smallest_unit) * self.zoom
+        return max(fitting(width, height, STAGE), self.smallest_unit) * self.player.display.zoom / 100
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the stage on its ground, in the lecture view with the formula."""
@@ -190,7 +190,7 @@ class DebuggerPane(FramePane):
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the listing and what is under it."""
-        return panels.debugger(self.player.moment, box, unit, self.player.breakpoints)
+        return panels.debugger(self.player.moment, box, unit)
 
     def event(self, event: QEvent) -> bool:
         """Say what a part of the formula stands for, or all digits of a variable, where the pointer rests."""
@@ -250,8 +250,7 @@ class TimelinePane(FramePane):
         """Draw the bar."""
         if self.lecture:
             return lecture.progress(self.player.moment, box, unit)
-        player = self.player
-        return panels.timeline(player.moment, box, unit, player.breakpoints, self.span, player.bookmarks)
+        return panels.timeline(self.player.moment, box, unit, self.span)
 
     def bar(self) -> Box:
         """Return where the bar is."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 
 from msgspec import Struct
+from msgspec.structs import replace
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
 from cnnviz.render.kept import clear as forget_pictures
+from cnnviz.scene.display import Display
 from cnnviz.scene.frame import moment
-from cnnviz.scene.marks import Scale
 from cnnviz.scene.memory import forget
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.panels import where
+from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
 from cnnviz.trace.program import Program
@@ -27,6 +29,9 @@ SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 60)
 
 MOST_MARKS = 200
 """How many breakpoints a lesson may have, and how many bookmarks: all of them are drawn, and remembered."""
+
+
+_Points = tuple[Breakpoint, ...]
 
 
 class Breakpoints(Struct, frozen=True):
@@ -54,8 +59,8 @@ class Player(QObject):
     ----------
     program : Program
         What is stepped through.
-    classes : tuple[str, ...]
-        What the network's outputs are called.
+    view : View
+        What is shown besides the steps.
     speed : int
         Steps a second while playing, 1 to 60.
 
@@ -66,17 +71,13 @@ class Player(QObject):
     stop_asked : Signal(bool)
         Stepping is by stops: whoever holds the lesson goes to its next one, or (True) to its previous one.
     changed : Signal()
-        Something else is: playing or not, the speed, the breakpoints, letters or numbers, the colours' scale.
+        Something else is: playing or not, the speed, or how things are shown.
     failed : Signal(str)
         Something cannot be done; the sentence says why.
-    bookmarks : tuple[Bookmark, ...]
-        Steps that the user wants to come back to.
+    view : View
+        What is shown besides the step: what the lesson says, breakpoints, bookmarks, and how it is displayed.
     edits : QUndoStack
         What can be undone, of the breakpoints and of the lesson on the desk.
-    letters : bool
-        Whether names stand in place of numbers.
-    scale : Scale
-        What shares a scale of colours.
     """
 
     moved = Signal(object)
@@ -87,19 +88,15 @@ class Player(QObject):
     def __init__(
         self,
         program: Program,
-        classes: tuple[str, ...] = (),
+        view: View = View(),  # noqa: B008 (it is frozen)
         speed: int = 4,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.cursor = Cursor(program)
-        self.classes = classes
-        self.breakpoints: tuple[Breakpoint, ...] = ()
+        self.view = view
         self._waiting: tuple[Breakpoint, ...] = ()
-        self.bookmarks: tuple[Bookmark, ...] = ()
         self.edits = QUndoStack(self)
-        self.letters = False
-        self.scale: Scale = "array"
         self._shown = True
         self._timer = Timer(self, self._tick)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -112,17 +109,41 @@ class Player(QObject):
     @cached_property
     def moment(self) -> Moment:
         """The step with its state: computed once for every move, and only if somebody looks."""
-        cursor = self.cursor
-        return moment(cursor.program, cursor.index, self.classes, self.stops, self.letters, self.scale)
+        return moment(self.cursor.program, self.cursor.index, self.view)
 
     @property
     def stops(self) -> tuple[Stop, ...]:
         """Where the lesson has something to say in the program at hand."""
-        return self.cursor.stops
+        return self.view.stops
+
+    @property
+    def breakpoints(self) -> tuple[Breakpoint, ...]:
+        """Where a run stops."""
+        return self.view.breakpoints
+
+    @property
+    def bookmarks(self) -> tuple[Bookmark, ...]:
+        """Steps that the user wants to come back to."""
+        return self.view.bookmarks
+
+    @property
+    def display(self) -> Display:
+        """How things are shown."""
+        return self.view.display
+
+    def show(self, display: Display) -> None:
+        """Show things in another way."""
+        if display != self.display:
+            self._set(replace(self.view, display=display))
+
+    def _set(self, view: View) -> None:
+        self.view = view
+        self.__dict__.pop("moment", None)
+        self.changed.emit()
 
     def where(self, index: int) -> str:
         """Say in words where a step is."""
-        return where(moment(self.cursor.program, index, self.classes))
+        return where(moment(self.cursor.program, index, self.view))
 
     def go(self, cursor: Cursor) -> None:
         """Go to a place; the one way there is."""
@@ -153,39 +174,37 @@ class Player(QObject):
         self,
         program: Program,
         index: int = 0,
-        classes: tuple[str, ...] = (),
-        stops: tuple[Stop, ...] = (),
+        view: View = View(),  # noqa: B008 (it is frozen)
     ) -> None:
-        """Step through another program; breakpoints at operations that it lacks are dropped."""
+        """Step through another program; breakpoints at operations that it lacks are dropped.
+
+        Parameters
+        ----------
+        view : View
+            What the lesson says of it; marks and display stay.
+        """
         self.pause()
         if program is not self.cursor.program:  # all that was made of the other one is of no use any more
             forget()
             forget_pictures()
-        self.classes = classes
-        self.breakpoints = _fitting(self.breakpoints, program)
-        self.go(Cursor(program, 0, self.cursor.level, stops).to(index))
-        self.changed.emit()
+        before = self.view
+        self.view = replace(
+            view,
+            breakpoints=_fitting(before.breakpoints, program),
+            bookmarks=before.bookmarks,
+            display=before.display,
+        )
+        self.go(Cursor(program, 0, self.cursor.level, view.stops).to(index))
+        self._set(self.view)
 
-    def switch(self, program: Program, index: int, stops: tuple[Stop, ...]) -> None:
+    def switch(self, program: Program, index: int, view: View) -> None:
         """Step through another view of the same program; breakpoints in what differs wait for its return."""
         self._exchange_breakpoints()
-        self.load(program, index, self.classes, stops)
+        self.load(program, index, view)
 
     def set_level(self, level: Level) -> None:
         """Step by another level from now on."""
         self.go(self.cursor.at(level))
-
-    def set_letters(self, on: bool) -> None:
-        """Show names in place of numbers, or numbers again."""
-        self.letters = on
-        self.__dict__.pop("moment", None)
-        self.changed.emit()
-
-    def set_scale(self, scale: Scale) -> None:
-        """Let the colours of each array have a scale, or those of a layer or of the network one together."""
-        self.scale = scale
-        self.__dict__.pop("moment", None)
-        self.changed.emit()
 
     # ------------------------------------------------------------------------------------------- playing
 
@@ -319,24 +338,26 @@ class Player(QObject):
 
     def put_breakpoints(self, points: Breakpoints) -> None:
         """Have these breakpoints, and no other; they may have been set in the other view."""
-        self.breakpoints, self._waiting = points.here, points.waiting
+        here, waiting = points.here, points.waiting
         if points.view != self.cursor.program.view:
-            self._exchange_breakpoints()
-        self.breakpoints = _fitting(self.breakpoints, self.cursor.program)[:MOST_MARKS]
-        self._waiting = self._waiting[: MOST_MARKS - len(self.breakpoints)]
-        self.changed.emit()
+            here, waiting = self._exchanged(here, waiting)
+        here = _fitting(here, self.cursor.program)[:MOST_MARKS]
+        self._waiting = waiting[: MOST_MARKS - len(here)]
+        self._set(replace(self.view, breakpoints=here))
 
     def _exchange_breakpoints(self) -> None:
         """Let those wait that are in what the two views compute differently, for those that waited."""
+        here, self._waiting = self._exchanged(self.breakpoints, self._waiting)
+        self.view = replace(self.view, breakpoints=here)
+
+    def _exchanged(self, here: _Points, waiting: _Points) -> tuple[_Points, _Points]:
         differing = {operation.name for operation in self.cursor.program.operations if operation.call.view}
-        waiting = tuple(point for point in self.breakpoints if point.operation in differing)
-        kept = tuple(point for point in self.breakpoints if point not in waiting)
-        self.breakpoints, self._waiting = (*kept, *self._waiting), waiting
+        leaving = tuple(point for point in here if point.operation in differing)
+        return (*(point for point in here if point not in leaving), *waiting), leaving
 
     def put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         """Have these bookmarks, and no other."""
-        self.bookmarks = bookmarks[:MOST_MARKS]
-        self.changed.emit()
+        self._set(replace(self.view, bookmarks=bookmarks[:MOST_MARKS]))
 
     def run(self, backwards: bool = False) -> None:
         """Go to the next or previous breakpoint, or to the end or start; at once, by arithmetic."""

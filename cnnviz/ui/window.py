@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QResizeEvent
 from PySide6.QtWidgets import (
@@ -27,16 +28,15 @@ from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
 from cnnviz.render.png import Png
-from cnnviz.scene.frame import View, compose
-from cnnviz.scene.marks import SCALES
-from cnnviz.scene.theme import THEMES
+from cnnviz.scene.frame import compose
+from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.folding import with_room
 from cnnviz.ui.keys import Gate
 from cnnviz.ui.look import palette, style_sheet, thumbnail
-from cnnviz.ui.menus import connect, fill_menu_bar, make_actions, moves
+from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.network_pane import NETWORK, NetworkPane
 from cnnviz.ui.panes import (
     DEBUGGER,
@@ -64,7 +64,6 @@ if TYPE_CHECKING:
 _LEAVES_WITHIN = 2.0
 """Seconds between two presses of Esc that leave the lecture view."""
 
-_SMALLEST_ZOOM, _LARGEST_ZOOM = 70, 150
 _PICTURE = (1920, 1080)
 _REMEMBERS_EVERY = 1_000
 """Milliseconds: so long may pass until a change is written, and a crash can cost no more."""
@@ -102,8 +101,7 @@ class Window(QMainWindow):
         self.desk = Desk(lesson, settings, self)
         self.tour = Tour(self.desk)
         self.player = self.desk.player
-        self.theme = THEMES["dark" if settings.text("window/theme") == "dark" else "light"]
-        self.zoom = settings.number("window/zoom", 100, _SMALLEST_ZOOM, _LARGEST_ZOOM)
+        self._shown = self.player.display  # as the window's own widgets are
         self._lecture = False
         # Which part of the window's width each pane beside the stage has, whether it is shown or not.
         self._shares = {"network": NETWORK[0] / _PICTURE[0], "debugger": DEBUGGER[0] / _PICTURE[0]}
@@ -123,6 +121,16 @@ class Window(QMainWindow):
         self._save_settings()  # what is damaged is set aside, and it is said
         self._clock = Timer(self, self._remember)
         self._clock.start(_REMEMBERS_EVERY)
+
+    @property
+    def theme(self) -> Theme:
+        """Its colours."""
+        return theme_of(self.player.display)
+
+    @property
+    def zoom(self) -> int:
+        """How large all is drawn, in percent."""
+        return self.player.display.zoom
 
     # ------------------------------------------------------------------------------------------ assembling
 
@@ -223,6 +231,7 @@ class Window(QMainWindow):
         for strip in (self.message, self.go_strip, self.expression_strip):
             strip.closed.connect(self.stage.setFocus)
         self._offer_undo()
+        self.player.changed.connect(self._follow_display)
         self.player.moved.connect(
             lambda: self.actions_by_name[self.player.cursor.level.value].setChecked(True)
         )
@@ -244,6 +253,7 @@ class Window(QMainWindow):
     def _handlers(self) -> dict[str, Callable[[], object]]:
         return {
             **moves(self.player),
+            **choices(self.player),
             **self.training.handlers(),
             "input_gradient": self._switch_input_gradient,
             "next_stop": self.tour.go_to_next_stop,
@@ -263,13 +273,7 @@ class Window(QMainWindow):
             "rate_down": lambda: self.desk.shift_rate(-1),
             "rate_up": lambda: self.desk.shift_rate(1),
             **{name: partial(self._toggle_pane, name) for name in (*_SIDES, "timeline")},
-            "theme": self.toggle_theme,
-            "letters": lambda: self.player.set_letters(self.actions_by_name["letters"].isChecked()),
             "glide": lambda: setattr(self.stage, "glides", self.actions_by_name["glide"].isChecked()),
-            **{f"scale_{scale}": partial(self.player.set_scale, scale) for scale in SCALES},
-            "bigger": lambda: self.set_zoom(self.zoom + 10),
-            "smaller": lambda: self.set_zoom(self.zoom - 10),
-            "usual": lambda: self.set_zoom(100),
             "full": self._mover.toggle_full,
             "lecture": lambda: self.set_lecture(not self._lecture),
             "swap": self._swap_screens,
@@ -373,17 +377,8 @@ class Window(QMainWindow):
 
     def picture(self) -> QImage:
         """Return the whole frame at 1920 × 1080, as the command line exports it."""
-        lesson, cursor = self.desk.lesson, self.player.cursor
-        view = View(
-            *_PICTURE,
-            lesson.heading,
-            lesson.subject.classes,
-            self.player.breakpoints,
-            lesson.stops,
-            self.player.letters,
-            self.player.bookmarks,
-            self.player.scale,
-        )
+        cursor, (width, height) = self.player.cursor, _PICTURE
+        view = replace(self.player.view, width=width, height=height)
         return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
 
     def _copy(self) -> None:
@@ -413,10 +408,9 @@ class Window(QMainWindow):
     def _ask_what_to_export(self) -> None:
         self.player.pause()
         lesson, index = self.desk.lesson, self.player.cursor.index
-        shown = self.player.letters, self.player.scale
         from cnnviz.ui.export_dialog import ExportDialog
 
-        dialog = ExportDialog(lesson, index, self.theme.name, self, *shown)
+        dialog = ExportDialog(lesson, index, self.player.display, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
         dialog.open()
@@ -467,18 +461,16 @@ class Window(QMainWindow):
 
     # ---------------------------------------------------------------------------------------------- looks
 
-    def toggle_theme(self) -> None:
-        """Change between light and dark."""
-        self.theme = THEMES["dark" if self.theme.name == "light" else "light"]
-        self._take_look()
-
-    def set_zoom(self, zoom: int) -> None:
-        """Make everything bigger or smaller, in percent."""
-        zoom = max(_SMALLEST_ZOOM, min(zoom, _LARGEST_ZOOM))
+    def _follow_display(self) -> None:
+        """Show the window's own widgets as the panes are."""
+        before, self._shown = self._shown, self.player.display
+        if before == self._shown:
+            return
+        check_choices(self.actions_by_name, self._shown)
         for name, share in self._shares.items():
-            self._shares[name] = min(share * zoom / self.zoom, 0.4)
-        self.zoom = zoom
-        self._take_look()
+            self._shares[name] = min(share * self._shown.zoom / before.zoom, 0.4)
+        if theme_of(before) is not self.theme or before.zoom != self.zoom:
+            self._take_look()
 
     def _note_shares(self) -> None:
         """Note how wide the panes beside the stage have been made."""
@@ -531,8 +523,6 @@ class Window(QMainWindow):
         self._fit()
         for strip in (self.message, self.go_strip, self.expression_strip):
             strip.set_look(self.theme)
-        for pane in self.panes:
-            pane.set_look(self.theme, self.zoom / 100)
 
     def _fit(self) -> None:
         """Give sizes that follow from the window's: the bar's text, the timeline, the lecture's text."""
@@ -593,8 +583,7 @@ class Window(QMainWindow):
         self._take_look()
         self._show_panes()
         self.actions_by_name[self.player.cursor.level.value].setChecked(True)
-        self.actions_by_name["letters"].setChecked(self.player.letters)
-        self.actions_by_name[f"scale_{self.player.scale}"].setChecked(True)
+        check_choices(self.actions_by_name, self.player.display)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, sizes and looks."""
@@ -615,8 +604,6 @@ class Window(QMainWindow):
         settings.put("window/geometry", self.saveGeometry())
         for name, share in self._shares.items():
             settings.put(f"window/{name}_share", round(share * _SHARES))
-        settings.put("window/theme", self.theme.name)
-        settings.put("window/zoom", self.zoom)
         settings.put("window/glide", int(self.stage.glides))
         self._save_settings()
 

@@ -116,7 +116,8 @@ def against_matplotlib(window, jump: float) -> str:  # type: ignore[no-untyped-d
         return "skipped: matplotlib is not installed"
     from PySide6.QtGui import QImage
 
-    from cnnviz.scene.frame import View, compose
+    from cnnviz.scene.frame import compose
+    from cnnviz.scene.view import View
 
     rng = random.Random(3)
     program, view = window.player.cursor.program, View(*SIZE, "digits")

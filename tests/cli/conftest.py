@@ -60,9 +60,9 @@ def painted(qapp, monkeypatch):
     """Paint quickly, and note the steps that were painted."""
     steps = []
 
-    def picture(subject, index, look):
+    def picture(shown, index):
         steps.append(index)
-        image = QImage(look.width, look.height, QImage.Format.Format_RGB32)
+        image = QImage(shown.view.width, shown.view.height, QImage.Format.Format_RGB32)
         image.fill(index)
         return image
 

@@ -107,9 +107,10 @@ def test_an_interrupted_export_goes_on(run, painted, lesson, tmp_path, monkeypat
 @pytest.mark.parametrize(
     "changed, named",
     [
-        (("--theme", "dark"), "they are light, not dark;"),
-        (("--letters",), "their cells show numbers, not letters;"),
-        (("--scale", "layer"), "their colour scale is that of the array, not of the layer;"),
+        (("--theme", "dark"), "colours light, not dark;"),
+        (("--letters",), "cells show numbers, not letters;"),
+        (("--scale", "layer"), "colour scale of each array, not the whole layer;"),
+        (("--zoom", "130"), "zoom 100 %, not 130 %;"),
         (("--size", "640x360"), "they are 320x180 pixels large, not 640x360;"),
         (("--every", "map"), "there is one for every layer, not for every map;"),
         (("--from", "3"), "they begin at step 0, not at 3; name another folder, or empty this one."),
@@ -198,9 +199,10 @@ def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
         "from": "0",
         "to": str(len(load_lesson(lesson).program) - 1),
         "size": "320x180",
+        "letters": "numbers",
+        "scale": "each array",
         "theme": "dark",
-        "cells": "numbers",
-        "scale": "array",
+        "zoom": "100 %",
         "content": "",
     }
 
@@ -263,11 +265,11 @@ def test_what_is_no_picture_is_left_alone(mistake, exported, tmp_path, kind):
 def test_a_link_made_in_the_middle_leads_nowhere(mistake, painted, lesson, tmp_path, monkeypatch):
     paint = exporting.picture
 
-    def linked(subject, index, look):
-        name = tmp_path / "f" / frame_name(subject.program, index)
+    def linked(shown, index):
+        name = tmp_path / "f" / frame_name(shown.program, index)
         if len(painted) == 2:
             link(name, tmp_path / "outside.png")
-        return paint(subject, index, look)
+        return paint(shown, index)
 
     monkeypatch.setattr(exporting, "picture", linked)
     assert "is not a file" in mistake("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
@@ -340,7 +342,7 @@ def test_a_full_disk_ends_the_export_and_leaves_whole_frames(run, painted, lesso
     assert len(frames_in(tmp_path / "f")) == 4
 
     monkeypatch.undo()
-    monkeypatch.setattr(exporting, "picture", lambda s, i, look: QImage(2, 2, QImage.Format.Format_RGB32))
+    monkeypatch.setattr(exporting, "picture", lambda s, i: QImage(2, 2, QImage.Format.Format_RGB32))
     assert run(*command)[1].endswith("holds 18 frames, 4 of which were there already.\n")
 
 

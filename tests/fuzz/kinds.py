@@ -16,6 +16,7 @@ from cnnviz.lesson.changes import read_changes, text_of
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import lesson_of, load_lesson
 from cnnviz.render.folder import MANIFEST, prepare
+from cnnviz.scene.display import Display
 from cnnviz.trace.cursor import Bookmark, Breakpoint
 from cnnviz.ui.settings import Settings
 
@@ -236,8 +237,7 @@ def _state(folder, content):
 
 REMEMBERED = {
     "window/lesson": "digits",
-    "window/theme": "dark",
-    "window/zoom": "150",
+    "display": '{"letters":true,"scale":"layer","theme":"dark","zoom":150}',
     "window/geometry": "AdnQywADAAAAAAAA",
     "player/speed": "4",
     "lesson/step": "2558",
@@ -250,11 +250,12 @@ def _settings(folder, content):
     put(folder / "settings.json", content)
     settings = Settings(folder / "settings.json")
     settings.text("window/lesson")
-    settings.flag("window/theme", False)
+    settings.flag("window/network", False)
     settings.data("window/geometry")
-    for key in ("window/zoom", "player/speed", "lesson/step"):
+    for key in ("player/speed", "lesson/step"):
         assert 0 <= settings.number(key, 1, 0, 2**63) <= 2**63
     settings.record("lesson/breakpoints", dict[str, tuple[Breakpoint, ...]], {})
+    settings.record("display", Display, Display())
     settings.record("lesson/bookmarks", tuple[Bookmark, ...], ())
     for sentence in settings.complaints():
         raise CnnvizError(sentence)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import Lesson
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.frame import compose
+from cnnviz.scene.view import View
 from cnnviz.text import plain
 from tests.fuzz.mutators import damaged
 

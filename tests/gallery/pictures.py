@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.render.image import to_image
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.frame import compose
 from cnnviz.scene.theme import THEMES
 from cnnviz.trace.cursor import Cursor
 from cnnviz.trace.stops import Level
@@ -45,7 +47,7 @@ def write(folder: Path, names: Sequence[str], every: bool = False) -> Iterator[P
         (folder / lesson.name).mkdir(parents=True, exist_ok=True)
         for k, (what, step) in enumerate(telling(lesson, every).items()):
             for width, height in SIZES:
-                view = View(width, height, lesson.title, lesson.subject.classes, stops=lesson.stops)
+                view = replace(lesson.view, width=width, height=height)
                 frame = compose(lesson.program, step, view)
                 for theme in THEMES:
                     said = f"{what}, step {step}, {width} × {height}, {theme}"

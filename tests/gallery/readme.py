@@ -33,19 +33,24 @@ SHOTS = {
 
 def main() -> None:
     """Paint them."""
+    from msgspec.structs import replace
     from PySide6.QtGui import QGuiApplication
 
     from cnnviz.lesson.lesson import load_lesson
     from cnnviz.render.image import to_image
-    from cnnviz.scene.frame import View, compose
+    from cnnviz.scene.display import Display
+    from cnnviz.scene.frame import compose
+    from cnnviz.scene.theme import theme_of
 
     application = QGuiApplication([])
     FOLDER.mkdir(exist_ok=True)
     for name, shot in SHOTS.items():
         lesson = load_lesson(shot.lesson)
         step = lesson.program.find(shot.operation, line=shot.line, **shot.variables)
-        view = View(*SIZE, lesson.heading, lesson.subject.classes, (), lesson.stops, shot.letters)
-        to_image(compose(lesson.program, step, view), shot.theme).save(str(FOLDER / f"{name}.png"))
+        display = Display(letters=shot.letters, theme=shot.theme)
+        view = replace(lesson.view, width=SIZE[0], height=SIZE[1], display=display)
+        image = to_image(compose(lesson.program, step, view), theme_of(display).name)
+        image.save(str(FOLDER / f"{name}.png"))
     application.quit()
 
 

@@ -10,7 +10,8 @@ from PySide6.QtGui import QImage
 
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render.image import to_image
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.display import Display
+from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Frame
 from cnnviz.trace.cursor import Breakpoint
 from tests.scene.programs import program, view
@@ -138,13 +139,13 @@ def frame(name: str) -> Frame:
     made = program(held.program)
     step = made.find(held.operation, line=held.line, **held.variables)
     stop = Breakpoint(held.operation, held.line)
-    return compose(made, step, replace(view(made), breakpoints=(stop,), letters=held.letters))
+    shown = Display(letters=held.letters)
+    return compose(made, step, replace(view(made), breakpoints=(stop,), display=shown))
 
 
 def _lesson(name: str) -> Frame:
     lesson = load_lesson(name)
-    seen = View(title=lesson.heading, classes=lesson.subject.classes, stops=lesson.stops)
-    return compose(lesson.program, lesson.stops[STOPS[name]].index, seen)
+    return compose(lesson.program, lesson.stops[STOPS[name]].index, lesson.view)
 
 
 def picture(name: str) -> QImage:

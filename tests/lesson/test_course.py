@@ -13,7 +13,9 @@ from cnnviz.lesson.files import lesson_path, lesson_words
 from cnnviz.lesson.lesson import lesson_names, load_lesson
 from cnnviz.resources import resource
 from cnnviz.scene.chain import chain
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.display import Display
+from cnnviz.scene.frame import compose
+from cnnviz.scene.view import View
 from cnnviz.trace.cursor import LEVELS, Cursor
 from tests.lesson.conftest import toml
 from tests.scene.looking import described, grids, said
@@ -122,7 +124,7 @@ def test_convolution():
 def test_convolution_in_letters_is_figure_9_1(size):
     """Goodfellow, Bengio and Courville, "Deep Learning", figure 9.1."""
     program = lesson("convolution").program
-    frame = compose(program, len(program) - 1, View(*size, letters=True))
+    frame = compose(program, len(program) - 1, View(*size, display=Display(letters=True)))
     shown = {
         mark.array: [[text.replace("\n", " ") for text in row] for row in mark.texts] for mark in grids(frame)
     }

@@ -268,7 +268,8 @@ def test_what_takes_too_long_or_too_much_is_refused_by_its_shapes(write, content
 OPENED = """
 import resource, sys
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.frame import compose
+from cnnviz.scene.view import View
 lesson = load_lesson(sys.argv[1])
 compose(lesson.program, 0, View(1280, 720))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -8,7 +8,8 @@ from cnnviz.lesson.changes import read_change
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.order import order_of
 from cnnviz.render.folder import manifest
-from cnnviz.render.frames import Look, Subject
+from cnnviz.render.frames import Shown
+from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 
 SHOWN = {
@@ -25,17 +26,17 @@ SHOWN = {
 @pytest.mark.parametrize("source, show", SHOWN.values(), ids=SHOWN)
 def test_another_process_shows_what_was_shown(source, show, tmp_path):
     lesson = show(load_lesson(source))
-    order = order_of(lesson, tmp_path, Level.MAP, 0, 9, Look())
-    there = pickle.loads(pickle.dumps(order.subject))()
-    here = Subject(lesson.program, lesson.heading, lesson.subject.classes, lesson.stops)
-    assert manifest(there, order.look, {}) == manifest(here, order.look, {})
-    assert manifest(there, order.look, {}) != manifest(Subject(load_lesson("relu").program), order.look, {})
+    order = order_of(lesson, tmp_path, Level.MAP, 0, 9, View())
+    there = pickle.loads(pickle.dumps(order.shown))()
+    here = Shown(lesson.program, lesson.view)
+    assert manifest(there, {}) == manifest(here, {})
+    assert manifest(there, {}) != manifest(Shown(load_lesson("relu").program, View()), {})
 
 
 def test_frames_are_told_apart_by_all_that_was_chosen(tmp_path):
     def settings(source, show):
         lesson = show(load_lesson(source))
-        return order_of(lesson, tmp_path, Level.MAP, 0, 9, Look()).settings(lesson)
+        return order_of(lesson, tmp_path, Level.MAP, 0, 9, View()).settings(lesson)
 
     assert settings(*SHOWN["another image"])["image"] == "7"
     assert settings(*SHOWN["scattered"])["input gradient"] == "scattered"

@@ -12,10 +12,11 @@ from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.render.image import to_image
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Path, Rect
 from cnnviz.scene.numbers import number
 from cnnviz.scene.theme import THEMES, rgb
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.render.ink import pixels
 from tests.scene.looking import all_marks

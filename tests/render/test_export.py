@@ -6,28 +6,30 @@ import sys
 from concurrent.futures import Future
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtGui import QImage
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render import export as exporting
 from cnnviz.render.export import export
-from cnnviz.render.frames import Look, Subject, frame_name, stops
+from cnnviz.render.frames import Shown, frame_name, stops
+from cnnviz.scene.display import Display
 from cnnviz.trace.stops import Level
 from tests.cli.frames import frames_in
 
 
 def digits(image=182):
     lesson = load_lesson("digits", image)
-    return Subject(lesson.program, lesson.title, lesson.subject.classes)
+    view = replace(lesson.view, width=320, height=180, display=Display(theme="dark"))
+    return Shown(lesson.program, view)
 
 
 def test_several_processes_paint_what_one_paints(qapp, tmp_path):
     program = digits().program
     steps = stops(program, Level.CELL, 0, 1600)[:50]
-    look = Look(320, 180, "dark")
-    counts = [*export(digits, tmp_path / "two", steps, look, {}, processes=2)]
-    list(export(digits, tmp_path / "one", steps[::7], look, {}, processes=1))
+    counts = [*export(digits, tmp_path / "two", steps, {}, processes=2)]
+    list(export(digits, tmp_path / "one", steps[::7], {}, processes=1))
 
     assert (counts[0], counts[-1]) == (0, 50)
     assert counts == sorted(counts)
@@ -56,7 +58,7 @@ def test_on_windows_no_more_processes_are_asked_for_than_it_lets_one_wait_for(tm
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 128)
-    counts = [*export(digits, tmp_path / "f", range(25 * 128), Look(320, 180), {})]
+    counts = [*export(digits, tmp_path / "f", range(25 * 128), {})]
     assert counts[-1] == 25 * 128
     assert asked == [61]
 
@@ -70,4 +72,4 @@ def fails_elsewhere():
 def test_what_goes_wrong_in_another_process_is_told(tmp_path):
     steps = range(50)
     with pytest.raises(CnnvizError, match=r"^The lesson is gone\.$"):
-        list(export(fails_elsewhere, tmp_path / "f", steps, Look(320, 180), {}, processes=2))
+        list(export(fails_elsewhere, tmp_path / "f", steps, {}, processes=2))

@@ -16,6 +16,7 @@ from PySide6.QtGui import QImage, QPainter
 
 from cnnviz.render import kept, painter
 from cnnviz.render.image import to_image
+from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Frame, Group
 from cnnviz.scene.theme import THEMES
@@ -153,7 +154,10 @@ def test_letters_and_numbers_are_kept_apart(place, monkeypatch):
     name, operation, part = PLACES[place]
     made = program(name)
     step = made.start(operation) + int(part * len(made.operation(operation)))
-    looks = [replace(view(made, 960, 540), letters=letters) for letters in (False, True, False, True)]
+    looks = [
+        replace(view(made, 960, 540), display=Display(letters=letters))
+        for letters in (False, True, False, True)
+    ]
     for look in looks:
         frame = compose(made, step, look)
         assert np.array_equal(pixels(to_image(frame)), painted_anew(frame, "light", 1.0, monkeypatch))

@@ -19,16 +19,16 @@ from pathlib import Path
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.order import order_of
 from cnnviz.render.export import _screenless, picture
-from cnnviz.render.frames import Look
+from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 
 application = _screenless()
 lesson = load_lesson("digits")
 last = len(lesson.program) - 1
-order = order_of(lesson, Path("frames"), Level.MAP, 0, last, Look())
-subject = order.subject()
+order = order_of(lesson, Path("frames"), Level.MAP, 0, last, View())
+shown = order.shown()
 for index in order.steps(lesson)[::37]:
-    image = picture(subject, index, order.look)
+    image = picture(shown, index)
     print(index, hashlib.sha256(image.constBits()).hexdigest())
 """
 

@@ -23,8 +23,10 @@ from cnnviz.errors import CnnvizError
 from cnnviz.render.image import to_image
 from cnnviz.render.tools import painting
 from cnnviz.scene import panels
-from cnnviz.scene.frame import View, compose, moment, stage
+from cnnviz.scene.display import Display
+from cnnviz.scene.frame import compose, moment, stage
 from cnnviz.scene.marks import Box, Cells, Frame, Rect
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from cnnviz.ui.panes import STAGE, STRIP
 from tests.scene.looking import all_marks, said
@@ -51,7 +53,7 @@ def lecture_frame(program: Program, step: int, width: int, height: int, letters:
     high = height - round(least * STRIP)
     unit = max(min(width / STAGE[0], high / STAGE[1]), least)
     box = Box(0, 0, width, high)
-    at = moment(program, step, letters=letters)
+    at = moment(program, step, View(display=Display(letters=letters)))
     return Frame(width, high, (Rect(box, fill="ground"), *stage(at, box, unit, True)))
 
 
@@ -69,7 +71,7 @@ def test_every_lesson_is_painted_in_every_size(name, lecture):
             if lecture:
                 frame = lecture_frame(program, step, width, height, letters)
             else:
-                frame = compose(program, step, View(width, height, letters=letters))
+                frame = compose(program, step, View(width, height, display=Display(letters=letters)))
             scale = min(1.0, 1000 / max(width, height))
             assert not to_image(frame, "dark" if n % 2 else "light", scale).isNull()
 
@@ -85,7 +87,8 @@ def test_a_stage_that_other_things_leave_hardly_any_room_is_painted(name):
     for k, operation in enumerate(program.operations):
         for n, (width, height) in enumerate(LOW):
             step = program.start(operation.name) + (len(operation) - 1) * (n % 3) // 2
-            at, box = moment(program, step, letters=bool((k + n) % 2)), Box(0, 0, width, height)
+            shown = View(display=Display(letters=bool((k + n) % 2)))
+            at, box = moment(program, step, shown), Box(0, 0, width, height)
             for unit in (0.28, 0.6):  # as small as it gets, and that at the largest zoom
                 marks = stage(at, box, unit, bool(n % 2))
                 marks += panels.network(at, box, unit)
@@ -174,7 +177,7 @@ def test_every_step_of_small_odd_networks_is_composed_and_painted(view):
             if view == "scattered" and operation.call.view != "scattered":
                 continue
             size = SIZES[(step + number) % 8]
-            frame = compose(program, step, View(*size, letters=bool(step // 2 % 2)))
+            frame = compose(program, step, View(*size, display=Display(letters=bool(step // 2 % 2))))
             composed += 1
             if step % 5 == 0:
                 to_image(frame, "dark" if step % 2 else "light", 0.5)

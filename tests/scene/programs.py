@@ -33,8 +33,9 @@ from cnnviz.engine.losses import (
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD, Adam, Optimiser
 from cnnviz.engine.port import Port
-from cnnviz.scene.frame import View, moment
+from cnnviz.scene.frame import moment
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.view import View
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import next_run, previous_run
@@ -331,7 +332,7 @@ def moments(name: str, runs: int = 3) -> Iterator[Moment]:
     made = program(name)
     for operation in made.operations:
         for offset in telling_offsets(operation, runs):
-            yield moment(made, made.start(operation.name) + offset, classes(made))
+            yield moment(made, made.start(operation.name) + offset, view(made))
 
 
 def classes(made: Program) -> tuple[str, ...]:

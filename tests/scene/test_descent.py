@@ -15,11 +15,12 @@ from cnnviz.engine.descent import Descent
 from cnnviz.engine.generated import compiled
 from cnnviz.scene import panels
 from cnnviz.scene.expression_formula import curve_formulas
-from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.kinds.curve import Curve, set_curve, tick_text, ticks
 from cnnviz.scene.kinds.descent import picture
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Label, Path, Rect, Spot
 from cnnviz.scene.registry import formulas
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, described, in_pane, overlap, said
 from tests.scene.programs import program as made

@@ -6,12 +6,13 @@ import re
 
 import pytest
 
-from cnnviz.scene.frame import View, compose, moment, stage
+from cnnviz.scene.frame import compose, moment, stage
 from cnnviz.scene.marks import Box, Formula, Spot
 from cnnviz.scene.moment import role
 from cnnviz.scene.outline import typeset
 from cnnviz.scene.panels.formula import formula_setting, part_said, touched
 from cnnviz.scene.registry import formulas, kind_of
+from cnnviz.scene.view import View
 from cnnviz.trace.looptree import read_listing
 from cnnviz.trace.operands import anatomy
 from tests.cases import ALL_CALLS

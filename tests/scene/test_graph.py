@@ -9,13 +9,14 @@ import pytest
 
 from cnnviz.engine.expression import read_expression, read_typed
 from cnnviz.scene import panels
-from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.kinds.graph import picture
 from cnnviz.scene.kinds.graph_layout import lay_out
 from cnnviz.scene.kinds.graph_pages import SIZES, pages
 from cnnviz.scene.kinds.graph_setting import setting
 from cnnviz.scene.marks import Box, Cells, Label, Path, Rect
 from cnnviz.scene.numbers import as_formula, brief
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, inside, overlap, reach, said
 

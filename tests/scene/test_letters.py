@@ -14,12 +14,14 @@ from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
-from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.display import Display
+from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.letters import name_width, names
 from cnnviz.scene.marks import Cells, Frame, Label, Run
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
 from cnnviz.scene.registry import kind_of
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, described, grids, in_pane, inside, said
 from tests.scene.programs import NAMES, program, telling_offsets, view
@@ -29,6 +31,7 @@ lesson = cache(load_lesson)
 
 EVERY = [*lesson_names(), *(f"programs.{name}" for name in NAMES)]
 NUMBER = re.compile(r"[0-9]")
+IN_LETTERS = View(display=Display(letters=True))
 
 
 def program_of(name: str) -> Program:
@@ -42,7 +45,7 @@ def sample_of(made: Program, runs: int = 2) -> list[int]:
 
 
 def lettered(made: Program, step: int, width: float = 1920, height: float = 1080) -> Frame:
-    return compose(made, step, View(width, height, letters=True))
+    return compose(made, step, View(width, height, display=Display(letters=True)))
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
@@ -92,7 +95,7 @@ def test_no_pane_tells_a_value(name):
     """Numbers with a point are literals of the listing, and whole ones are indices, sizes or steps."""
     made = program_of(name)
     for step in sample_of(made):
-        at, frame = moment(made, step, letters=True), lettered(made, step)
+        at, frame = moment(made, step, IN_LETTERS), lettered(made, step)
         source = " ".join(at.operation.tree.source)
         for text in (
             text for pane in ("network", "stage", "debugger") for text in said(in_pane(frame, pane))
@@ -247,7 +250,7 @@ def test_an_update_tells_the_old_speeds_from_the_new():
     made = program("large")
     for line, new in ((2, 5), (3, 6), (4, 6)):
         step = made.find("fc.w", line=line, n=5)
-        (row,) = (mark for mark in grids(compose(made, step, View(letters=True))) if mark.array == "v")
+        (row,) = (mark for mark in grids(compose(made, step, IN_LETTERS)) if mark.array == "v")
         assert [name.endswith("′") for name in row.texts[0]] == [True] * new + [False] * (10 - new)
         (row,) = (mark for mark in grids(compose(made, step, View())) if mark.array == "v")
         assert row.faint.tolist() == [[False] * new + [True] * (10 - new)]
@@ -267,7 +270,7 @@ def test_both_modes_are_kept_apart(name):
     """Frames of one are the same whatever was composed in the other meanwhile."""
     made = program(name)
     steps = sample_of(made)[::5]
-    looks = [View(960, 540, letters=letters) for letters in (False, True)]
+    looks = [View(960, 540, display=Display(letters=letters)) for letters in (False, True)]
     first = {(step, look): described(compose(made, step, look)) for step in steps for look in looks}
     for step in reversed(steps):
         for look in (*reversed(looks), *looks):
@@ -286,8 +289,8 @@ def test_nothing_moves_when_letters_come():
 def test_the_bubble_has_the_name_and_the_number():
     made = lesson("convolution").program
     step = made.find("conv", line=9)
-    assert origin(moment(made, step, letters=True), "x", (0, 1, 2)).name == "g = x[0, 1, 2]"
-    assert origin(moment(made, step, letters=True), "x", (0, 1, 2)).value == "7"
+    assert origin(moment(made, step, IN_LETTERS), "x", (0, 1, 2)).name == "g = x[0, 1, 2]"
+    assert origin(moment(made, step, IN_LETTERS), "x", (0, 1, 2)).value == "7"
     assert origin(moment(made, step), "x", (0, 1, 2)).name == "x[0, 1, 2]"
 
 

@@ -5,20 +5,22 @@ import weakref
 
 import pytest
 
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.display import Display
+from cnnviz.scene.frame import compose
 from cnnviz.scene.memory import forget
 from cnnviz.scene.moment import look
+from cnnviz.scene.view import View
 from tests.scene.programs import NAMES, fresh
 
 
 def test_looks_are_remembered_until_they_are_forgotten():
     program = fresh("digits")
     operation = program.operation("conv1")
-    first = look(program, operation, "y")
-    assert look(program, operation, "y") is first
+    first = look(program, operation, "y", Display())
+    assert look(program, operation, "y", Display()) is first
     forget()
-    assert look(program, operation, "y") == first
-    assert look(program, operation, "y") is not first
+    assert look(program, operation, "y", Display()) == first
+    assert look(program, operation, "y", Display()) is not first
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -27,7 +29,7 @@ def test_a_program_that_is_forgotten_takes_no_memory(name):
     seen = weakref.ref(program)
     for letters in (False, True):
         for part in range(8):
-            compose(program, part * len(program) // 8, View(letters=letters))
+            compose(program, part * len(program) // 8, View(display=Display(letters=letters)))
     del program
     forget()
     gc.collect()

@@ -106,7 +106,8 @@ import sys
 import cnnviz.app
 import cnnviz.ui.launch
 from cnnviz import load_lesson
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.frame import compose
+from cnnviz.scene.view import View
 for name in ("digits", "chain-rule"):
     program = load_lesson(name).program
     for start in program.starts[:-1]:

@@ -11,10 +11,11 @@ from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render.fonts import font
-from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.kinds import linear
 from cnnviz.scene.kinds.linear import page_of
 from cnnviz.scene.marks import Box, Label
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, grids
 

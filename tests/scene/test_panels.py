@@ -11,9 +11,10 @@ from PySide6.QtGui import QFontMetricsF
 
 from cnnviz.render.fonts import font
 from cnnviz.scene import lecture, panels
-from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Path, Spot
 from cnnviz.scene.numbers import count
+from cnnviz.scene.view import View
 from cnnviz.trace.cursor import Breakpoint
 from tests.scene.looking import all_marks, in_pane, inside, overlap, panes, reach, said
 from tests.scene.programs import NAMES, program, view
@@ -219,7 +220,7 @@ def test_a_zoomed_timeline_keeps_to_its_box(span):
     box = Box(0, 0, 1920, 146)
     stops = (Breakpoint("conv1", 9), Breakpoint("fc.b", 3))
     for step in (0, 20_000, len(made) - 1):
-        marks = panels.timeline(moment(made, step), box, 1.0, stops, span)
+        marks = panels.timeline(moment(made, step, View(breakpoints=stops)), box, 1.0, span)
         for mark in all_marks(marks):
             assert inside(reach(mark), box, 1.0), (span, step, mark)
 

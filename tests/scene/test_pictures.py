@@ -11,10 +11,12 @@ from PySide6.QtGui import QFontMetricsF
 
 from cnnviz import load_lesson
 from cnnviz.render.fonts import font
-from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.display import Display
+from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.frame import stage as stage_marks
 from cnnviz.scene.kinds.conv2d import _filled
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Path, Rect, label
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, overlap
 from tests.scene.programs import program, view
@@ -27,7 +29,7 @@ def lesson(name: str) -> Program:
 
 def frame(made: Program, operation: str, line: int, letters: bool = False, **variables: int) -> Frame:
     step = made.find(operation, line=line, **variables)
-    return compose(made, step, replace(view(made), letters=letters))
+    return compose(made, step, replace(view(made), display=Display(letters=letters)))
 
 
 def stage(shown: Frame) -> list[Mark]:

@@ -18,10 +18,12 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.chain import chain
+from cnnviz.scene.display import Display
 from cnnviz.scene.frame import moment
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect
 from cnnviz.scene.numbers import count, full
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
+from cnnviz.scene.view import View
 from cnnviz.trace.additions import offsets_writing
 from cnnviz.trace.flow import sources
 from cnnviz.trace.program import Program
@@ -98,7 +100,7 @@ def test_of_what_an_update_replaces_the_old_is_told_from_the_new():
         (False, ["new w[5]", "old w[6]", "new v[5]", "old v[6]"]),
         (True, ["w₁,₂′ = new w[5]", "w₂,₀ = old w[6]", "v₁,₂′ = new v[5]", "v₂,₀ = old v[6]"]),
     ):
-        at = moment(made, step, letters=letters)
+        at = moment(made, step, View(display=Display(letters=letters)))
         told = [origin(at, array, (k,)) for array, k in cells]
         assert [found.name for found in told] == names
         assert told[1].value == full(before["w"][6]) and told[0].value != full(before["w"][5])

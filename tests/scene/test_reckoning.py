@@ -15,11 +15,13 @@ from cnnviz.engine.layer import Call, Layer, Shape
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.lesson.lesson import lesson_names, load_lesson
 from cnnviz.scene import arithmetic
-from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.display import Display
+from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.marks import Box, Label, Rect
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, arrays_of, network_for
 from tests.scene.looking import said
@@ -296,7 +298,7 @@ def test_minus_zero_stands_nowhere_in_a_frame(expression):
     made = Program(graph.calls(graph.run(dict.fromkeys(graph.inputs, 0.0))))
     for letters in (False, True):
         for step in range(len(made)):
-            frame = compose(made, step, View(letters=letters))
+            frame = compose(made, step, View(display=Display(letters=letters)))
             assert not [each for each in said(frame.marks) if MINUS_ZERO.search(each)]
 
 

@@ -12,11 +12,13 @@ from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.scene.frame import View, compose, moment
-from cnnviz.scene.marks import SCALES, Box, Cells, Rect
+from cnnviz.scene.display import OPTIONS, Display
+from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.marks import Box, Cells, Rect
 from cnnviz.scene.moment import are_pixels
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels.chain_strip import chain_strip
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, said
 from tests.trace.python import events
@@ -42,7 +44,7 @@ def test_maps_from_0_to_1_alone_are_taken_for_a_picture(values, expected):
 def frame(name, scale, part=0.5):
     """The frame of a step of an operation: so far through it."""
     step = PROGRAM.start(name) + int(part * (len(PROGRAM.operation(name)) - 1))
-    return compose(PROGRAM, step, View(scale=scale))
+    return compose(PROGRAM, step, View(display=Display(scale=scale)))
 
 
 def limits(name, scale, palette="value", part=0.5, pane="stage"):
@@ -71,7 +73,7 @@ def test_equal_numbers_have_equal_colours_in_all_arrays_that_share_a_scale(scale
 
 @pytest.mark.parametrize("palette", ["value", "gradient"])
 def test_layers_differ_in_scale_until_the_network_shares_one(palette):
-    shown = [limits("softmax.dx", scale, palette, pane="network") for scale in SCALES]
+    shown = [limits("softmax.dx", scale, palette, pane="network") for scale in OPTIONS["scale"].values]
     assert [len(each) > 1 for each in shown] == [True, True, False]
     assert shown[2] == {largest(palette == "gradient")}
 
@@ -81,13 +83,13 @@ def test_arrays_by_themselves_have_scales_of_their_own():
     assert limits("conv2", "array") == {x, w, y}
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", OPTIONS["scale"].values)
 def test_a_picture_keeps_its_own_colours(scale):
     assert limits("conv1", scale, "pixel") == {1.0}
     assert limits("conv1.dw", scale, "pixel") == {1.0}
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", OPTIONS["scale"].values)
 @pytest.mark.parametrize("name", CONV2)
 def test_no_colour_changes_while_an_operation_is_stepped(name, scale):
     for palette in ("value", "gradient"):
@@ -143,10 +145,10 @@ def test_what_is_compared_has_one_colour_where_it_is_equal(lesson, name, pair):
     assert one.reach != other.reach
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", OPTIONS["scale"].values)
 def test_the_chain_of_factors_is_coloured_as_the_stage_is(scale):
     """The weights that a gradient is multiplied by, and the product."""
-    at = moment(PROGRAM, PROGRAM.start("conv2.dx") + 999, scale=scale)
+    at = moment(PROGRAM, PROGRAM.start("conv2.dx") + 999, View(display=Display(scale=scale)))
     strip = [
         mark for mark in all_marks(chain_strip(at, Box(0, 0, 1072, 102), 1.0)) if isinstance(mark, Cells)
     ]
@@ -155,10 +157,10 @@ def test_the_chain_of_factors_is_coloured_as_the_stage_is(scale):
     assert (weights.palette, weights.limit) == ("value", at.look("w").limit)
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", OPTIONS["scale"].values)
 def test_a_slope_is_no_array_and_keeps_its_own_scale(scale):
     """Its ones would else be cut off where all numbers of a layer are smaller."""
-    at = moment(PROGRAM, PROGRAM.start("relu2.dx"), scale=scale)
+    at = moment(PROGRAM, PROGRAM.start("relu2.dx"), View(display=Display(scale=scale)))
     strip = [
         mark for mark in all_marks(chain_strip(at, Box(0, 0, 1072, 102), 1.0)) if isinstance(mark, Cells)
     ]
@@ -174,7 +176,7 @@ def test_lengths_and_curves_do_not_follow_the_colours():
                 for mark in all_marks(frame(name, scale, 1.0).marks)
                 if not isinstance(mark, Cells) and (isinstance(mark, Rect) or hasattr(mark, "points"))
             ]
-            for scale in SCALES
+            for scale in OPTIONS["scale"].values
         ]
         assert bare[0] == bare[1] == bare[2]
 

@@ -9,8 +9,10 @@ from PySide6.QtGui import QFontMetricsF
 
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.render.fonts import font
-from cnnviz.scene.frame import View, compose, moment, stage
+from cnnviz.scene.display import Display
+from cnnviz.scene.frame import compose, moment, stage
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Path, Strokes
+from cnnviz.scene.view import View
 from tests.scene.looking import all_marks, grids, in_pane, said
 from tests.scene.programs import program
 
@@ -95,7 +97,7 @@ def test_what_is_clipped_is_struck_through_around_its_number_or_name(name, opera
     made = program(name)
     last = made.start(operation) + len(made.operation(operation)) - 1
     values = made.state(last).arrays["x"]
-    frame = compose(made, last, View(*size, letters=letters))
+    frame = compose(made, last, View(*size, display=Display(letters=letters)))
     shown = next(grid for grid in grids(frame) if grid.array == "x")
     strokes = [mark for mark in frame.marks if isinstance(mark, Strokes)]
     assert strokes

@@ -8,9 +8,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Dot, Label, Path, Rect
 from cnnviz.scene.theme import THEMES
+from cnnviz.scene.view import View
 from cnnviz.trace.cursor import Breakpoint
 from tests.scene.looking import all_marks
 from tests.scene.programs import moments

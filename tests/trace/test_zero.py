@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.frame import compose
+from cnnviz.scene.view import View
 from cnnviz.trace.nonfinite import first_nonfinite
 from tests.scene.looking import said
 

@@ -30,7 +30,7 @@ def application(qapp: QApplication) -> QApplication:
 
 @pytest.fixture
 def player(application: QApplication, lesson: Lesson) -> Player:
-    return Player(lesson.program, lesson.subject.classes)
+    return Player(lesson.program, lesson.view)
 
 
 @pytest.fixture

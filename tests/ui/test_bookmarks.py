@@ -9,8 +9,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QToolTip
 
 from cnnviz.render.image import to_image
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Dot, Path, Spot
+from cnnviz.scene.view import View
 from cnnviz.trace.cursor import Bookmark
 from cnnviz.ui.settings import lesson_key
 from tests.scene.looking import all_marks

@@ -16,8 +16,10 @@ from cnnviz.app import main
 from cnnviz.lesson.order import Order, order_of
 from cnnviz.render import export as exporting
 from cnnviz.render.folder import MANIFEST
-from cnnviz.render.frames import Look, about_frames, frame_name, stops
+from cnnviz.render.frames import about_frames, frame_name, stops
+from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import count
+from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 from cnnviz.ui.export_dialog import ExportDialog
 from cnnviz.ui.exporting import write_frames
@@ -29,7 +31,7 @@ SOON = 60_000  # milliseconds; two interpreters start
 @pytest.fixture
 def order(lesson, tmp_path) -> Order:
     start = lesson.program.start("fc")
-    look = Look(640, 360, "dark")
+    look = View(640, 360, display=Display(theme="dark"))
     return order_of(lesson, tmp_path / "frames", Level.LINE, start, start + 4, look)
 
 
@@ -45,13 +47,11 @@ def test_the_button_offers_what_its_menu_says(window):
 
 
 def test_the_dialog_offers_the_colours_and_cells_as_they_are_shown(window):
-    window.player.set_letters(True)
-    window.player.set_scale("layer")
+    window.player.show(Display(letters=True, scale="layer", zoom=120))
     dialog = dialog_of(window)
-    look = dialog.order().look
-    assert (look.letters, look.scale) == (True, "layer")
-    dialog.scale.setCurrentIndex(2)
-    assert dialog.order().look.scale == "network"
+    assert dialog.order().view.display == window.player.display
+    dialog.choices["scale"].setCurrentIndex(2)
+    assert dialog.order().view.display == replace(window.player.display, scale="network")
     dialog.reject()
 
 
@@ -63,7 +63,7 @@ def test_the_dialog_asks_for_the_whole_program_or_the_operation_in_hand(window):
     order = dialog.order()
     assert (order.first, order.last, order.every) == (0, len(program) - 1, Level.MAP)
     assert (order.source, order.choice.image) == ("digits", window.desk.lesson.image)
-    assert (order.look.width, order.look.height, order.look.theme) == (1920, 1080, "light")
+    assert order.view == View(1920, 1080)
     dialog.span.setCurrentIndex(1)
     order = dialog.order()
     assert (order.first, order.last) == (start, start + len(program.operation("conv2")) - 1)

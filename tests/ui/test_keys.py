@@ -6,12 +6,14 @@ import re
 import sys
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QWidget
 
 from cnnviz.render.export import picture
-from cnnviz.render.frames import Look, Subject
+from cnnviz.render.frames import Shown
+from cnnviz.scene.display import Display
 from cnnviz.scene.marks import Label
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS, said, tip
@@ -460,8 +462,8 @@ def test_what_is_copied_has_the_colours_that_an_export_has(window, press, key, s
     window.player.go_to(20000)
     press(key)
     lesson = window.desk.lesson
-    subject = Subject(lesson.program, lesson.heading, lesson.subject.classes, lesson.stops)
-    assert window.picture() == picture(subject, 20000, Look(scale=scale))
+    shown = Shown(lesson.program, replace(lesson.view, display=Display(scale=scale)))
+    assert window.picture() == picture(shown, 20000)
 
 
 @pytest.mark.parametrize("key", [K.Key_Return, K.Key_Enter, K.Key_Escape])

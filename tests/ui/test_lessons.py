@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtTest import QTest
 
@@ -101,7 +102,7 @@ def test_every_entry_shows_its_whole_sentence(make_window, size, zoom):
     from PySide6.QtGui import QFontMetrics
 
     window = make_window(*size)
-    window.set_zoom(zoom)
+    window.player.show(replace(window.player.display, zoom=zoom))
     panel = open_panel(window)
     metrics, flags = QFontMetrics(panel.list.font()), Qt.TextFlag.TextWordWrap
     entry, picture = panel.list.gridSize(), panel._delegate.picture()
@@ -118,7 +119,7 @@ def test_a_panel_shows_the_windows_theme(make_window):
     panel = open_panel(window)
     light = panel.grab().toImage()
     panel.hide()
-    window.toggle_theme()
+    window.actions_by_name["theme"].trigger()
     assert open_panel(window).grab().toImage() != light
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -110,7 +111,7 @@ def test_a_stop_is_shown_in_the_view_that_it_speaks_of(window):
     QTest.keyClick(palette.field, K.Key_Return)
     assert window.player.cursor.program.view == stop.view
     assert window.player.cursor.index == window.player.stops[number].index
-    assert stop.caption in {told.caption for told in window.player.moment.stops}
+    assert stop.caption in {told.caption for told in window.player.view.stops}
 
 
 def test_what_asks_for_text_keeps_the_keyboard(window):
@@ -164,7 +165,7 @@ def test_it_opens_in_the_lecture_view_and_leaves_it_on(window):
 @pytest.mark.parametrize("zoom", [100, 150])
 def test_all_that_is_said_is_seen_whole(make_window, size, zoom):
     window = make_window(*size)
-    window.set_zoom(zoom)
+    window.player.show(replace(window.player.display, zoom=zoom))
     QApplication.processEvents()
     palette = open_palette(window)
     assert window.rect().contains(palette.geometry().translated(-window.pos()))
@@ -191,7 +192,7 @@ def test_it_follows_the_theme_and_every_control_has_a_name(window):
     palette = open_palette(window)
     light = palette.grab().toImage()
     palette.hide()
-    window.toggle_theme()
+    window.actions_by_name["theme"].trigger()
     palette = open_palette(window)
     assert palette.grab().toImage() != light
     assert all(part.accessibleName() for part in (palette, palette.field, palette.list))

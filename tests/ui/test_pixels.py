@@ -26,7 +26,7 @@ def same(pane, theme: str) -> bool:
 def test_panes_show_what_the_painter_paints(make_window, theme):
     window = make_window()
     if theme == "dark":
-        window.toggle_theme()
+        window.actions_by_name["theme"].trigger()
     for name, index in steps(window.player.cursor.program):
         window.player.go_to(index)
         for pane in window.panes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.stops import Level
@@ -62,7 +63,8 @@ def test_playing_waits_for_the_picture(player, qtbot):
 def test_playing_stops_at_a_breakpoint_inside_a_step(player, qtbot):
     player.moved.connect(player.set_shown)
     player.set_level(Level.MAP)
-    player.breakpoints = (Breakpoint("conv1", 9, player.cursor.to(40).step.offset),)
+    point = Breakpoint("conv1", 9, player.cursor.to(40).step.offset)
+    player.view = replace(player.view, breakpoints=(point,))
     player.set_speed(60)
     player.play()
     qtbot.waitUntil(lambda: not player.playing, timeout=3000)
@@ -109,7 +111,7 @@ def test_a_breakpoint_is_set_and_taken_away(player):
 
 def test_where_a_lines_breakpoint_holds_it_is_taken_away(player):
     other = Breakpoint("conv1", 4)
-    player.breakpoints = (other,)
+    player.view = replace(player.view, breakpoints=(other,))
     player.toggle_line(3)
     player.run_to_line(3)
     assert player.cursor.step.line == 3
@@ -156,7 +158,7 @@ def test_running_to_a_line_that_never_runs_stays(player):
 def test_another_program_keeps_the_place_and_drops_breakpoints_it_cannot_have(player, lesson):
     player.go_to(1000)
     player.set_level(Level.TERM)
-    player.breakpoints = (Breakpoint("conv1", 9), Breakpoint("gone", 3))
+    player.view = replace(player.view, breakpoints=(Breakpoint("conv1", 9), Breakpoint("gone", 3)))
     player.load(lesson.choose(5).program, player.cursor.index)
     assert (player.cursor.index, player.cursor.level) == (1000, Level.TERM)
     assert [point.operation for point in player.breakpoints] == ["conv1"]
@@ -165,14 +167,14 @@ def test_another_program_keeps_the_place_and_drops_breakpoints_it_cannot_have(pl
 def test_breakpoints_in_what_another_view_computes_otherwise_come_back_with_it(player, lesson):
     other = lesson.in_view("scattered")
     of_dx, elsewhere = Breakpoint("conv2.dx", 9), Breakpoint("conv1", 9)
-    player.breakpoints = (of_dx, elsewhere)
-    player.switch(other.program, 5, other.stops)
+    player.view = replace(player.view, breakpoints=(of_dx, elsewhere))
+    player.switch(other.program, 5, other.view)
     assert player.breakpoints == (elsewhere,)
     player.toggle_at(other.program.find("conv1.dx", line=8))
-    player.switch(lesson.program, 5, lesson.stops)
+    player.switch(lesson.program, 5, lesson.view)
     assert player.breakpoints == (elsewhere, of_dx)
-    player.switch(other.program, 5, other.stops)
+    player.switch(other.program, 5, other.view)
     assert [point.operation for point in player.breakpoints] == ["conv1", "conv1.dx"]
     player.clear_breakpoints()
-    player.switch(lesson.program, 5, lesson.stops)
+    player.switch(lesson.program, 5, lesson.view)
     assert player.breakpoints == ()

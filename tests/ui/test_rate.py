@@ -8,8 +8,8 @@ from cnnviz.lesson.changes import text_of
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.order import order_of
 from cnnviz.lesson.subjects.descents import RATES
-from cnnviz.render.frames import Look
 from cnnviz.scene.marks import Spot
+from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.settings import Settings, lesson_key
@@ -132,7 +132,7 @@ def test_what_is_exported_is_what_is_seen(descents, tmp_path):
     descents.actions_by_name["rate_up"].trigger()
     lesson = descents.desk.lesson
     assert text_of(lesson.changes) == "walk.lr=0.2"
-    again = order_of(lesson, tmp_path, Level.MAP, 0, 9, Look()).lesson()
+    again = order_of(lesson, tmp_path, Level.MAP, 0, 9, View()).lesson()
     assert again.tape["walk.w"].tolist() == descents.desk.lesson.tape["walk.w"].tolist()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import QCoreApplication, QRect
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -39,7 +40,7 @@ def is_apart(places: list[QRect]) -> bool:
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_overlaps_and_nothing_is_clipped(make_window, size, zoom):
     window = make_window()
-    window.set_zoom(zoom)
+    window.player.show(replace(window.player.display, zoom=zoom))
     window.resize(*size)
     for name in ("digits", "training", "gradient-descent", "chain-rule"):
         window.desk.open(name)
@@ -172,7 +173,7 @@ def test_what_had_no_room_is_there_when_it_is_asked_for(window):
 
 
 def test_what_cannot_be_shown_is_said(window):
-    window.set_zoom(150)
+    window.player.show(replace(window.player.display, zoom=150))
     window.resize(500, 480)
     window.actions_by_name["debugger"].trigger()
     assert "debugger" not in shown(window)
@@ -223,7 +224,7 @@ def test_what_the_row_of_a_training_has_no_room_for_is_in_its_menu(window):
 @pytest.mark.parametrize("zoom", [100, 150])
 def test_dialogs_and_panels_fit_into_the_smallest_window(make_window, zoom):
     window = make_window(640, 480)
-    window.set_zoom(zoom)
+    window.player.show(replace(window.player.display, zoom=zoom))
     settle()
     for name in ("keys", "export", "about"):
         window.actions_by_name[name].trigger()

@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QByteArray
 
 import cnnviz.ui.settings
+from cnnviz.scene.display import Display
 from cnnviz.ui.settings import VARIABLE, Settings, lesson_key
 
 
@@ -52,6 +53,9 @@ DAMAGED = [
     b"[window\ngeometry=@ByteArray(\\x1)\nzoom=@Variant(\\0\\0)\n",
     b"[window]\ngeometry=AAAA\nsplitter=!!!\nzoom=1e9\ntheme=blue\nnetwork=maybe\n"
     b"[player]\nspeed=-5\nlevel=nine\nletters=2\nscale=3\n",
+    b'{"display": "{\\"theme\\": \\"blue\\", \\"zoom\\": 1000}"}',
+    b'{"display": "{\\"letters\\": 2}"}',
+    b'{"display": "[1, 2]"}',
     b"[player]\nspeed=1, 2, 3\n",
 ]
 
@@ -62,9 +66,7 @@ def test_a_damaged_file_does_no_harm(make_window, settings_file, content):
     window = make_window()
     assert window.player.cursor.index == 0
     assert window.player.speed == 4
-    assert not window.player.letters
-    assert window.player.scale == "array"
-    assert window.zoom == 100
+    assert window.player.display == Display()
 
 
 def test_a_folder_in_its_place_does_no_harm(make_window, settings_file):

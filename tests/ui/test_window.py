@@ -10,6 +10,7 @@ import weakref
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import (
     QCoreApplication,
     QEvent,
@@ -24,8 +25,10 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QEnterEvent, QGuiApplicat
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QLineEdit
 
 from cnnviz.render.image import to_image
-from cnnviz.scene.frame import View, compose
+from cnnviz.scene.display import Display
+from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Formula, Label, flat
+from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 from cnnviz.ui import launch
 from cnnviz.ui.settings import Settings, lesson_key
@@ -87,8 +90,8 @@ def test_bigger_and_smaller_in_the_lecture_view_leave_the_panes_their_widths(win
     widths = window.splitter.sizes()
     window.set_lecture(True)
     QCoreApplication.processEvents()
-    window.set_zoom(120)
-    window.set_zoom(100)
+    window.player.show(replace(window.player.display, zoom=120))
+    window.player.show(replace(window.player.display, zoom=100))
     window.set_lecture(False)
     QCoreApplication.processEvents()
     assert window.splitter.sizes() == pytest.approx(widths, abs=4)
@@ -97,7 +100,7 @@ def test_bigger_and_smaller_in_the_lecture_view_leave_the_panes_their_widths(win
 def test_a_hidden_pane_has_grown_with_the_others_when_it_comes_back(window):
     width = window.debugger.width()
     window.actions_by_name["debugger"].trigger()
-    window.set_zoom(120)
+    window.player.show(replace(window.player.display, zoom=120))
     window.actions_by_name["debugger"].trigger()
     QCoreApplication.processEvents()
     assert window.debugger.width() == pytest.approx(1.2 * width, abs=20)
@@ -462,8 +465,8 @@ def test_place_looks_and_sizes_come_back(make_window):
     window.player.set_speed(24)
     window.actions_by_name["letters"].trigger()
     window.actions_by_name["scale_network"].trigger()
-    window.toggle_theme()
-    window.set_zoom(120)
+    window.actions_by_name["theme"].trigger()
+    window.player.show(replace(window.player.display, zoom=120))
     sizes = window.splitter.sizes()
     window.actions_by_name["debugger"].trigger()
     QCoreApplication.processEvents()
@@ -472,10 +475,10 @@ def test_place_looks_and_sizes_come_back(make_window):
     assert again.desk.lesson.image == 7
     assert (again.player.cursor.index, again.player.cursor.level) == (4242, Level.MAP)
     assert (again.player.speed, again.theme.name, again.zoom) == (24, "dark", 120)
-    assert again.player.letters and again.actions_by_name["letters"].isChecked()
-    assert again.player.scale == "network" and again.actions_by_name["scale_network"].isChecked()
+    assert again.player.display == Display(letters=True, scale="network", theme="dark", zoom=120)
+    assert again.actions_by_name["letters"].isChecked() and again.actions_by_name["scale_network"].isChecked()
     again.actions_by_name["letters"].trigger()
-    assert not again.player.letters
+    assert not again.player.display.letters
     assert not again.debugger.isVisible()
     again.actions_by_name["debugger"].trigger()
     QCoreApplication.processEvents()

@@ -13,8 +13,9 @@ from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene import paths
 from cnnviz.scene.chain import Factor, chain, factor_count, in_hand, links_to, result
 from cnnviz.scene.chain import factor as factor_on
+from cnnviz.scene.display import Display
 from cnnviz.scene.local import as_row
-from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Scale, Spot, label
+from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, look
 from cnnviz.scene.numbers import count
@@ -53,7 +54,7 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
     a click chooses the one before or after it.
     """
     operation, array = moment.operation, in_hand(moment.state)
-    laid = _laid(moment.program, operation, array, box, unit, moment.scale, ())
+    laid = _laid(moment.program, operation, array, box, unit, moment.view.display, ())
     whole = operation.call.unpadded
     values, there = whole(array, moment.state.value(array)), whole(array, moment.state.written(array))
     product = _heatmap(as_row(values), as_row(there), laid.product, "gradient", laid.limit, laid.ground)
@@ -62,7 +63,13 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
 @remembered(64)
 def _laid(
-    program: Program, operation: Operation, array: str, box: Box, unit: float, scale: Scale, chosen: Chosen
+    program: Program,
+    operation: Operation,
+    array: str,
+    box: Box,
+    unit: float,
+    display: Display,
+    chosen: Chosen,
 ) -> _Laid:
     """Return what the strip shows at every step that is about one of an operation's gradients."""
     path = _path(program, operation, chosen)
@@ -94,14 +101,14 @@ def _laid(
         if factor.sign == "→" and not factor.values.size:
             marks.append(_sign("→", item, unit))
         elif factor is not product and factor.values.size:
-            limit = _limit(program, factor, scale)
+            limit = _limit(program, factor, display)
             there = np.ones(factor.values.shape, bool)
             marks.append(_heatmap(factor.values, there, place, factor.palette, limit, ground))
         x = item.right
         if left_out and factor is shown[0]:
             marks.append(_sign("…", Box(x, box.y, _SIGN * unit, box.h), unit))
             x += _SIGN * unit
-    return _Laid(Group(rim, tuple(marks)), place, _limit(program, product, scale), ground, tuple(spots))
+    return _Laid(Group(rim, tuple(marks)), place, _limit(program, product, display), ground, tuple(spots))
 
 
 def _factors(program: Program, operation: Operation, array: str, chosen: Chosen) -> Sequence[Factor]:
@@ -269,10 +276,10 @@ def _place(factor: Factor, item: Box, unit: float) -> Box:
     return Box(item.x + 4 * unit, item.y + _TOP * unit, item.w - 8 * unit, _MAP * unit)
 
 
-def _limit(program: Program, factor: Factor, scale: Scale) -> float:
+def _limit(program: Program, factor: Factor, display: Display) -> float:
     """Return the value at the end of a factor's colours: that of the array it is, or else its own."""
     if factor.array:
-        return look(program, program.operation(factor.operation), factor.array, scale).limit
+        return look(program, program.operation(factor.operation), factor.array, display).limit
     finite = np.abs(factor.values[np.isfinite(factor.values)])
     return float(finite.max(initial=0.0)) or 1.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,6 @@ from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sums import sum_in_letters
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operands import anatomy
 from cnnviz.trace.operation import Operation
@@ -37,7 +35,7 @@ _MOST_VARIABLES = 12
 _GUTTER = 42
 
 
-def debugger(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakpoint] = ()) -> list[Mark]:
+def debugger(moment: Moment, box: Box, unit: float) -> list[Mark]:
     """Draw the listing with the executing line and its breakpoints, the variables, and the formula."""
     operation = moment.operation
     start = _start(operation, box, unit, moment.state.line)
@@ -47,7 +45,8 @@ def debugger(moment: Moment, box: Box, unit: float, breakpoints: Sequence[Breakp
         if row.line == moment.state.line:
             marks += _executing(operation, row, unit)
     marks += _spots(operation, box, unit, start)
-    stops = {point.line: point.offset is None for point in breakpoints if point.operation == operation.name}
+    points = (point for point in moment.view.breakpoints if point.operation == operation.name)
+    stops = {point.line: point.offset is None for point in points}
     for row in rows:
         if row.first and row.line in stops:
             center = (row.box.x + 3 * unit, row.box.center[1])

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
+from cnnviz.scene.display import Display
 from cnnviz.scene.lettered import without_numbers
-from cnnviz.scene.marks import Box, Cells, Dot, Group, Mark, Path, Rect, Role, Scale, Spot, label
+from cnnviz.scene.marks import Box, Cells, Dot, Group, Mark, Path, Rect, Role, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Look, Moment, look
 from cnnviz.scene.numbers import brief
@@ -132,7 +134,7 @@ def network(moment: Moment, box: Box, unit: float, folds: Folds = (), top: int |
         item, row = window.rows.items[window.top + k], room.row(k, window.seen)
         phase = moment.operation.phase if window.top + k == window.at_work else ""
         state = _state(program, item, moment)
-        marks.append(_row(program, item, row, room, state, phase, moment.scale, moment.letters))
+        marks.append(_row(program, item, row, room, state, phase, moment.view.display))
         if "now" in (state.values, state.gradient, *state.parts):
             live += _live(moment, item, row, room, state, phase)
     return [*marks, *(without_numbers(live) if moment.letters else live), *_spots(program, window, room)]
@@ -332,8 +334,7 @@ def _row(
     room: _Room,
     state: _State,
     phase: str,
-    scale: Scale,
-    letters: bool,
+    display: Display,
 ) -> Group:
     """Return all of a row but what is being computed; marked if it is the one at work."""
     unit, ground = room.unit, _ground_role(phase)
@@ -347,16 +348,17 @@ def _row(
     columns = room.columns(row)
     marks += _name(program, item, row, columns, unit, bold=bool(phase))
     if item.kind == "folded":
-        marks += _block(program, item, columns, state, unit, scale, ground)
+        marks += _block(program, item, columns, state, unit, display, ground)
     if item.kind != "open":
         for source, known, box in _tiles(program, item, columns, state, unit):
             if known != "now":
-                style = _look(program, arrays.holder(program, _node(program, item), source), source[2], scale)
+                holder = arrays.holder(program, _node(program, item), source)
+                style = _look(program, holder, source[2], display)
                 values = source[1]
                 marks.append(_tile(style, values, np.full(values.shape, known == "done"), box, ground))
     if state.in_parts:
         marks += _pluses(columns[2], state, unit)
-    return Group(place, tuple(without_numbers(marks) if letters else marks))
+    return Group(place, tuple(without_numbers(marks) if display.letters else marks))
 
 
 def _node(program: Program, item: Item) -> str:
@@ -421,7 +423,7 @@ def _live(moment: Moment, item: Item, row: Box, room: _Room, state: _State, phas
             name = source[2]
             values = call.unpadded(name, moment.state.value(name))
             there = call.unpadded(name, moment.state.written(name))
-            style = _look(program, moment.operation, name, moment.scale)
+            style = _look(program, moment.operation, name, moment.view.display)
             marks.append(_tile(style, values, there, box, _ground_role(phase)))
     return marks
 
@@ -458,7 +460,13 @@ def _shape(program: Program, item: Item) -> str:
 
 
 def _block(
-    program: Program, item: Item, columns: list[Box], state: _State, unit: float, scale: Scale, ground: Role
+    program: Program,
+    item: Item,
+    columns: list[Box],
+    state: _State,
+    unit: float,
+    display: Display,
+    ground: Role,
 ) -> list[Mark]:
     """Draw what goes into a folded block, an arrow to what comes out, and how far it is computed."""
     column, low = columns[1], 12 * unit
@@ -473,7 +481,7 @@ def _block(
             maker is None or state.progress.forward > 0 or state.values != "later"
         )
         marks.append(
-            _tile(_look(program, here, own, scale), values, np.full(values.shape, is_there), into, ground)
+            _tile(_look(program, here, own, display), values, np.full(values.shape, is_there), into, ground)
         )
     arrow = Box(into.right, inside.y, out.x - into.right, inside.h)
     marks.append(label(arrow, "→", 15 * unit, "muted", align="center", family="math"))
@@ -520,9 +528,10 @@ def _spots(program: Program, window: Window, room: _Room) -> tuple[Spot, ...]:
 # -------------------------------------------------------------------------------------------------- the tiles
 
 
-def _look(program: Program, operation: Operation, name: str, scale: Scale) -> Look:
+def _look(program: Program, operation: Operation, name: str, display: Display) -> Look:
     """Return how an array is drawn; variables have one scale together, so that they compare."""
-    return look(program, operation, name, "network" if arrays.variables(program) else scale)
+    shown = replace(display, scale="network") if arrays.variables(program) else display
+    return look(program, operation, name, shown)
 
 
 def _ground_role(phase: str) -> Role:

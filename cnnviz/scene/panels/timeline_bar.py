@@ -12,7 +12,7 @@ from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
 from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Bookmark, Breakpoint
+from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.program import Program
 
 
@@ -20,9 +20,7 @@ def timeline(
     moment: Moment,
     box: Box,
     unit: float,
-    breakpoints: Sequence[Breakpoint] = (),
     span: tuple[float, float] = (0.0, 1.0),
-    bookmarks: Sequence[Bookmark] = (),
 ) -> list[Mark]:
     """Draw the whole program as a bar of operations, the playhead, what is marked, and where we are in words.
 
@@ -31,21 +29,21 @@ def timeline(
     span : (float, float)
         The part of the bar that is seen, from 0 to 1: less than all where it is zoomed.
     """
-    bar, program = timeline_bar(box, unit), moment.program
+    bar, program, view = timeline_bar(box, unit), moment.program, moment.view
     marks: list[Mark] = [_base(program, box, unit, span)]
     k = program.number(moment.operation.name)
     here = _segment(program, k, bar, span, unit, here=True)
     marks += here
-    for stop in moment.stops:
+    for stop in view.stops:
         x = _on_bar(bar, timeline_at(program, stop.index), span)
         if bar.x - 1 <= x <= bar.right + 1 and stop.shown_in(program):
             marks.append(Dot((x, bar.bottom - 6 * unit), 3.5 * unit, "accent"))
             marks.append(Spot(_around(bar, x, unit), "stop", line=stop.number))
-    for point in breakpoints:
+    for point in view.breakpoints:
         x = _on_bar(bar, _breakpoint_at(program, point), span)
         if bar.x - 1 <= x <= bar.right + 1:
             marks.append(Dot((x, bar.bottom + 9 * unit), 5.5 * unit, "stop"))
-    for index in (bookmark.index_in(program) for bookmark in bookmarks):
+    for index in (bookmark.index_in(program) for bookmark in view.bookmarks):
         if index is not None:
             marks += _ribbon(bar, _on_bar(bar, timeline_at(program, index), span), unit, index)
     head = _on_bar(bar, timeline_at(program, moment.step.index), span)
@@ -56,7 +54,7 @@ def timeline(
     else:
         marks.append(_aside(bar, head < bar.x, unit))
     below = Box(bar.x, bar.bottom + 16 * unit, bar.w, box.bottom - bar.bottom - 22 * unit)
-    return marks + _where(moment, below, unit, len(breakpoints))
+    return marks + _where(moment, below, unit, len(view.breakpoints))
 
 
 def _ribbon(bar: Box, x: float, unit: float, index: int) -> list[Mark]:

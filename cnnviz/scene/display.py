@@ -1,0 +1,101 @@
+"""How things are shown: one record of what is chosen, and every option with its values and its words.
+
+The window, what it remembers, pictures and exports take the record whole, and make their menus, arguments
+and fields from `OPTIONS`. An option is added by a line in each of the two, where it is drawn, and by the
+action that chooses it (`cnnviz.ui.keys`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+Scale = Literal["array", "layer", "network"]
+"""What shares a scale of colours: each array has its own, or all of a layer or of the network have one."""
+
+
+class Display(Struct, frozen=True):
+    """How things are shown, as far as it is chosen.
+
+    Attributes
+    ----------
+    letters : bool
+        Whether names stand in place of numbers.
+    scale : Scale
+        What shares a scale of colours.
+    theme : str
+        ``light`` or ``dark``.
+    zoom : int
+        How large all is drawn, in percent.
+
+    Raises
+    ------
+    ValueError
+        If an option has none of its values.
+    """
+
+    letters: bool = False
+    scale: Scale = "array"
+    theme: Literal["light", "dark"] = "light"
+    zoom: int = 100
+
+    def __post_init__(self) -> None:
+        for option in OPTIONS.values():
+            if getattr(self, option.name) not in option.values:
+                raise ValueError(f"{option.name} is none of {option.values}")
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What is chosen of each option, in words."""
+        return {option.name: option.word(getattr(self, option.name)) for option in OPTIONS.values()}
+
+
+Value = bool | int | str
+
+
+class Option(Struct, frozen=True):
+    """One thing that can be chosen of how things are shown.
+
+    Attributes
+    ----------
+    name : str
+        The field of `Display`.
+    title : str
+        What a dialog writes beside the choice.
+    values : dict[Value, str]
+        The words for each value that it may have.
+    help : str
+        What the command line says of it.
+    """
+
+    name: str
+    title: str
+    values: dict[Value, str]
+    help: str
+
+    def word(self, value: Value) -> str:
+        """Return the words for a value."""
+        return self.values[value]
+
+
+OPTIONS: Mapping[str, Option] = {
+    option.name: option
+    for option in (
+        Option("letters", "Cells show", {False: "numbers", True: "letters"}, "names in place of numbers"),
+        Option(
+            "scale",
+            "Colour scale of",
+            {"array": "each array", "layer": "the whole layer", "network": "the whole network"},
+            "what shares a scale of colours (default: each array has its own)",
+        ),
+        Option("theme", "Colours", {"light": "light", "dark": "dark"}, "its colours (default: light)"),
+        Option(
+            "zoom",
+            "Zoom",
+            {percent: f"{percent} %" for percent in range(70, 151, 10)},
+            "how large all is drawn, in percent (default: 100)",
+        ),
+    )
+}

@@ -1,0 +1,44 @@
+"""What a picture of a step is to show besides the step: all of it in one record, which is passed whole."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from cnnviz.scene.display import Display
+from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop
+
+
+class View(Struct, frozen=True):
+    """How a picture is wanted.
+
+    Attributes
+    ----------
+    width, height : float
+        In pixels; panes of a window have their own.
+    title : str
+        The lesson's.
+    classes : tuple[str, ...]
+        What the network's outputs are called; empty where they have no names.
+    breakpoints : tuple[Breakpoint, ...]
+        Shown on the timeline and in the listing.
+    stops : tuple[Stop, ...]
+        Where the lesson has something to say.
+    bookmarks : tuple[Bookmark, ...]
+        Shown on the timeline, too.
+    display : Display
+        What is chosen of how things are shown.
+    """
+
+    width: float = 1920
+    height: float = 1080
+    title: str = ""
+    classes: tuple[str, ...] = ()
+    breakpoints: tuple[Breakpoint, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    bookmarks: tuple[Bookmark, ...] = ()
+    display: Display = Display()
+
+    @property
+    def unit(self) -> float:
+        """How large one pixel of a picture of 1920 × 1080 is drawn."""
+        return min(self.width / 1920, self.height / 1080) * self.display.zoom / 100
