@@ -54,7 +54,7 @@ def convolved(lesson, x, w, **arguments):
 def typed(text, *names):
     """The result of what was typed, and the gradients by names."""
     made = load_lesson(text)
-    result = made.network.result
+    result = made.subject.examples[0].graph.result
     return [float(made.tape[f"{result}.{name}"]) for name in (result, *(f"d{name}" for name in names))]
 
 
