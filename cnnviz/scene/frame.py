@@ -25,6 +25,8 @@ from cnnviz.trace.program import Program
 
 # How high a picture is at least, at 1080 lines: one of a stage that is lower is drawn smaller as a whole.
 _LEAST = 335
+# How high the network and the debugger are made to be, at 1080 lines.
+_HEIGHTS = (600, 680)
 # With less room than this, the strip of the chain's factors goes.
 _LEAST_BESIDE_CHAIN = 200
 # With less height than this, at 1080 lines, the words and the arithmetic would leave the picture nothing.
@@ -49,9 +51,11 @@ def compose(program: Program, index: int, view: View) -> Frame:
     left, right = round(330 * unit), round(450 * unit)
     stage_box = Box(left, middle.y, whole.w - left - right, middle.h)
     marks: list[Mark] = [*_head(whole.top(head), view, unit), Rect(stage_box, fill="ground")]
-    marks += panels.network(at, Box(0, middle.y, left, middle.h), unit)
+    # Where zoom makes a pane higher than its place, it is drawn smaller as a whole, as in a window.
+    room = middle.h / _HEIGHTS[0], middle.h / _HEIGHTS[1]
+    marks += panels.network(at, Box(0, middle.y, left, middle.h), min(unit, room[0]))
     marks += stage(at, stage_box, unit)
-    marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), unit)
+    marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), min(unit, room[1]))
     low_box = Box(0, middle.bottom, whole.w, low)
     marks += panels.timeline(at, low_box, unit)
     return Frame(view.width, view.height, tuple(marks))

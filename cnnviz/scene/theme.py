@@ -42,6 +42,11 @@ class Theme(Struct, frozen=True, eq=False, dict=True):
         """Return a role's colour, ``#rrggbb``."""
         return self.roles[role]
 
+    @property
+    def dark(self) -> bool:
+        """Whether its ground is darker than what stands on it."""
+        return luminance(rgb(self.color("ground"))) < luminance(rgb(self.color("ink")))
+
     @cached_property
     def tables(self) -> Mapping[str, NDArray[np.uint32]]:
         """Each palette as 256 colours, ``0xffrrggbb``."""

@@ -168,7 +168,7 @@ class TopBar(FoldingBar):
             button.setIconSize(QSize(side, side))
         super().set_look(theme, side)
         self.stops.set_look(theme, side)
-        self.theme_button.setIcon(icon("light" if theme.name == "dark" else "dark", theme.color("ink")))
+        self.theme_button.setIcon(icon("light" if theme.dark else "dark", theme.color("ink")))
         self.save.setIcon(icon("save", theme.color("ink")))
         for button in (self.theme_button, self.save, self.image):
             button.setIconSize(QSize(side, side))

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import compose
-from cnnviz.scene.theme import THEMES
 from cnnviz.trace.cursor import Cursor
 from cnnviz.trace.stops import Level
 
@@ -49,7 +48,7 @@ def write(folder: Path, names: Sequence[str], every: bool = False) -> Iterator[P
             for width, height in SIZES:
                 view = replace(lesson.view, width=width, height=height)
                 frame = compose(lesson.program, step, view)
-                for theme in THEMES:
+                for theme in ("light", "dark"):
                     said = f"{what}, step {step}, {width} × {height}, {theme}"
                     file = folder / lesson.name / f"{k:02}-{step}-{width}-{theme}.png"
                     if not to_image(frame, theme).save(str(file)):
