@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from cnnviz.cli.loading import load
 from cnnviz.cli.output import INTERRUPTED, TERMINATED, TerminatedError, complain, progress, say
 from cnnviz.cli.parser import examples, lesson_arguments
-from cnnviz.scene.display import OPTIONS, Display, Option
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
     from cnnviz.lesson.lesson import Lesson
+    from cnnviz.scene.display import Option
     from cnnviz.scene.view import View
 
 
@@ -64,12 +64,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WxH",
         help="of a picture, in pixels (default: 1920x1080)",
     )
+    from cnnviz.scene.display import OPTIONS
+
     for option in OPTIONS.values():
         _add_option(parser, option)
 
 
 def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
     """Take a choice of how things are shown: a flag where it is on or off, else one of its values."""
+    from cnnviz.scene.display import Display
+
     flag, usual = "--" + option.name.replace("_", "-"), getattr(Display(), option.name)
     if isinstance(usual, bool):
         parser.add_argument(flag, action="store_true", help=option.help)
@@ -89,6 +93,7 @@ def _size(words: str) -> tuple[int, int]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a lesson's frames."""
+    from cnnviz.scene.display import OPTIONS, Display
     from cnnviz.scene.view import View
 
     display = Display(**{name: getattr(arguments, name) for name in OPTIONS})
