@@ -29,6 +29,8 @@ class Display(Struct, frozen=True):
         ``light`` or ``dark``.
     zoom : int
         How large all is drawn, in percent.
+    high_contrast : bool
+        Whether all lines and small words are seen on a weak projector, too.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class Display(Struct, frozen=True):
     scale: Scale = "array"
     theme: Literal["light", "dark"] = "light"
     zoom: int = 100
+    high_contrast: bool = False
 
     def __post_init__(self) -> None:
         for option in OPTIONS.values():
@@ -96,6 +99,12 @@ OPTIONS: Mapping[str, Option] = {
             "Zoom",
             {percent: f"{percent} %" for percent in range(70, 151, 10)},
             "how large all is drawn, in percent (default: 100)",
+        ),
+        Option(
+            "high_contrast",
+            "Contrast",
+            {False: "usual", True: "high"},
+            "lines and small words that are seen on a weak projector, too",
         ),
     )
 }

@@ -224,9 +224,22 @@ DARK = Theme(
     },
 )
 
-THEMES: Mapping[str, Theme] = {"light": LIGHT, "dark": DARK}
+_CONTRAST = " with high contrast"
+
+
+def _with_contrast(theme: Theme, line: str) -> Theme:
+    """Return a theme whose grids, hatches and rims are 3 : 1 at least, and its small words as its text."""
+    lines = dict.fromkeys(("grid", "hatch", "panel_line"), line)
+    stronger = {"muted": theme.color("ink"), "line": theme.color("muted"), **lines}
+    return Theme(theme.name + _CONTRAST, {**theme.roles, **stronger}, theme.anchors)
+
+
+THEMES: Mapping[str, Theme] = {
+    theme.name: theme
+    for theme in (LIGHT, DARK, _with_contrast(LIGHT, "#7f8894"), _with_contrast(DARK, "#727c88"))
+}
 
 
 def theme_of(display: Display) -> Theme:
     """Return the colours that are chosen."""
-    return THEMES[display.theme]
+    return THEMES[display.theme + _CONTRAST * display.high_contrast]

@@ -109,6 +109,7 @@ VIEW = (
     Key("timeline", "Timeline", checkable=True),
     SEPARATOR,
     Key("theme", "Light or dark", ("T",), choice=Choice("theme")),
+    Key("high_contrast", "High contrast", ("H",), True, Choice("high_contrast")),
     Key("letters", "Letters instead of numbers", ("A",), True, Choice("letters")),
     Key("glide", "Glide between steps", checkable=True),
     SEPARATOR,

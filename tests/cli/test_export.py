@@ -203,6 +203,7 @@ def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
         "scale": "each array",
         "theme": "dark",
         "zoom": "100 %",
+        "high_contrast": "usual",
         "content": "",
     }
 

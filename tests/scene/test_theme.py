@@ -8,9 +8,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Dot, Label, Path, Rect
-from cnnviz.scene.theme import THEMES
+from cnnviz.scene.theme import THEMES, theme_of
 from cnnviz.scene.view import View
 from cnnviz.trace.cursor import Breakpoint
 from tests.scene.looking import all_marks
@@ -135,6 +136,16 @@ def test_a_number_is_read_on_every_colour(theme, palette):
     """Black or white, whichever is read better: on no colour is that under 4.5 : 1."""
     black, white = rgb(theme, "on_light"), rgb(theme, "on_dark")
     assert min(max(contrast(c, black), contrast(c, white)) for c in colours(theme, palette)) >= 4.5
+
+
+@pytest.mark.parametrize("ground", ["ground", "panel", "faint_cell"])
+@pytest.mark.parametrize("role", ["grid", "hatch", "panel_line"])
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_in_high_contrast_lines_that_only_set_things_off_are_seen_too(name, role, ground):
+    usual, high = (theme_of(Display(theme=name, high_contrast=on)) for on in (False, True))
+    assert (
+        contrast(rgb(high, role), rgb(high, ground)) >= MARK > contrast(rgb(usual, role), rgb(usual, ground))
+    )
 
 
 @each_theme
