@@ -68,12 +68,15 @@ def adds_gradients(operation: Operation) -> bool:
     return len(of) == 1 < len(call.ports)
 
 
+@remembered(64)
 def way(program: Program, operation: Operation, chosen: Chosen = ()) -> Way:
     """Return the path that is followed: where none is chosen, through the nearest layers."""
-    nodes = list(_upwards(program, operation, chosen))
-    links = [link for k, link in enumerate(nodes) if k == 0 or not _is_sum(program, link)]
-    sums = [k for k, link in enumerate(nodes) if _is_sum(program, link)]
-    return Way(tuple(links[::-1]), tuple(_through(program, nodes[k + 1 :]) for k in sums))
+    nodes, sums = list(_upwards(program, operation, chosen)), _sums(program)
+    is_sum = [link.operation.name in sums for link in nodes]
+    links = [link for k, link in enumerate(nodes) if k == 0 or not is_sum[k]]
+    starts = [k + 1 for k, one in enumerate(is_sum) if one]
+    ends = [*(start - 1 for start in starts[1:]), len(nodes)]
+    return Way(tuple(links[::-1]), tuple(_through(nodes[a:b]) for a, b in zip(starts, ends, strict=False)))
 
 
 def count(program: Program, operation: Operation) -> int:
@@ -109,7 +112,7 @@ def another(program: Program, operation: Operation, chosen: Chosen, by: int = 1)
         following = found.below.get(link.address, ())
     taken, others = set[str](), set[str]()
     for upper, lower in pairwise(nodes):
-        if _is_sum(program, lower):
+        if len(_above(program, lower)) > 1:
             taken.add(upper.address)
             others |= {link.address for link in _above(program, lower)}
     return tuple(sorted(({*chosen} - others) | taken))
@@ -163,18 +166,18 @@ def _paths(program: Program, operation: Operation) -> _Paths:
 
 def _upwards(program: Program, operation: Operation, chosen: Chosen) -> Iterator[Link]:
     """Yield the gradients on the path that is followed, sums among them, up to the loss."""
-    link, wanted = own_link(operation), {*chosen}
+    link, wanted, made_of = own_link(operation), {*chosen}, _made_of(program)
     yield link
-    while over := _above(program, link):
+    while not link.is_given and (over := made_of[link.operation.name]):
         link = next((one for one in over if one.address in wanted), over[0]) if len(over) > 1 else over[0]
         yield link
 
 
-def _through(program: Program, nodes: Sequence[Link]) -> str:
-    """Say where a path goes: the layers up to a sum, or to a layer that gives gradients to several."""
+def _through(nodes: Sequence[Link]) -> str:
+    """Say where a path goes up to the next sum: its layers up to one that gives gradients to several."""
     layers: list[str] = []
     for link in nodes:
-        if _is_sum(program, link) or link.is_given:
+        if link.array not in link.operation.call.writes:
             break
         if len(link.operation.call.writes) > 1:
             return ": ".join([link.address, *([", ".join(layers)] if layers else [])])
@@ -182,8 +185,10 @@ def _through(program: Program, nodes: Sequence[Link]) -> str:
     return ", ".join(layers)
 
 
-def _is_sum(program: Program, link: Link) -> bool:
-    return len(_above(program, link)) > 1
+@remembered(8)
+def _sums(program: Program) -> frozenset[str]:
+    """Return the names of the operations that add up gradients."""
+    return frozenset(name for name, over in _made_of(program).items() if len(over) > 1)
 
 
 def _above(program: Program, link: Link) -> tuple[Link, ...]:

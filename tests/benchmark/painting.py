@@ -16,6 +16,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.scene.test_network_pane import residual
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 SIZE = (1920, 1080)
@@ -38,6 +40,16 @@ def main() -> None:
     _row("any step of Tiny VGG, maps of 64 × 64", _told(jumps(window, JUMPS)))
     _row("the next step of it", _told(_steps_on(window)))
     window.close()
+    for layers in (300, 1000):
+        window = _window()
+        begun = time.perf_counter()
+        window.player.load(residual(layers // 4, False)[1])
+        _timed(window, lambda window=window: window.player.go_to(1))
+        _row(f"first look at {layers:,} layers with shortcuts", f"{(time.perf_counter() - begun) * 1000:7.1f} ms")
+        _row(f"any step of {layers:,} layers", _told(jumps(window, JUMPS // 4)))
+        _row("the next step of them", _told(_steps_on(window)))
+        _row("scrolling their pane by three rows", _told(_scrolls(window)))
+        window.close()
     _row(f"process start to first painting ({STARTS} starts)", _told(starts(STARTS)))
 
 
@@ -80,6 +92,19 @@ def _compose_only(window) -> list[float]:  # type: ignore[no-untyped-def]
 def _steps_on(window) -> list[float]:  # type: ignore[no-untyped-def]
     window.player.go_to(0)
     return [_timed(window, lambda: window.player.go(window.player.cursor.next())) for _ in range(500)]
+
+
+def _scrolls(window) -> list[float]:  # type: ignore[no-untyped-def]
+    """Return the seconds from a turn of the wheel until the network pane has been painted."""
+    from PySide6.QtWidgets import QApplication
+
+    times = []
+    for k in range(100):
+        begun = time.perf_counter()
+        window.network.scroll_by(3 if k < 50 else -3)
+        QApplication.processEvents()
+        times.append(time.perf_counter() - begun)
+    return times
 
 
 def starts(count: int) -> list[float]:

@@ -207,9 +207,9 @@ def test_of_a_thousand_layers_only_the_factors_that_have_room_are_made(monkeypat
     """And each path is gone through once: what is asked for grows with the layers, no faster."""
     made: list[int] = []
     asked: list[int] = []
-    factor, above = strips.factor_on, paths._above
+    factor, upwards = strips.factor_on, paths._upwards
     monkeypatch.setattr(strips, "factor_on", lambda *of: made.append(1) or factor(*of))
-    monkeypatch.setattr(paths, "_above", lambda *of: asked.append(1) or above(*of))
+    monkeypatch.setattr(paths, "_upwards", lambda *of: (asked.append(1) or link for link in upwards(*of)))
     often = []
     for blocks in (30, 60):
         program = residual(blocks, False)[1]

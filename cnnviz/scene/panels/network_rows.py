@@ -149,7 +149,6 @@ class Rows(Struct, frozen=True, eq=False):
 # ------------------------------------------------------------------------------------------------- outline
 
 
-@remembered(8)
 def outline(program: Program, names: tuple[str, ...]) -> Outline:
     """Return rows with who reads whom, and the blocks that they make."""
     number = {name: k for k, name in enumerate(names)}

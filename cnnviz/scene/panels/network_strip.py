@@ -155,6 +155,7 @@ def network_window(
     return Window(rows, max(0, min(top, count - most)), most, at_work)
 
 
+@remembered(8)
 def network_outline(program: Program) -> Outline:
     """Return all that the pane has rows for, with who reads whom and the blocks that fold."""
     return outline(program, arrays.names_of(program))
