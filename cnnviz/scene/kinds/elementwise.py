@@ -38,7 +38,7 @@ def forward(
     Parameters
     ----------
     clips : bool
-        Whether negative numbers are clipped: they are struck through.
+        Whether what lies outside the bounds is clipped, without any what is negative: it is struck through.
     bounds : (float, float), optional
         Between which values the function stays; without them its graph reaches as far as the inputs.
     """
@@ -51,11 +51,15 @@ def forward(
     marks, on_x = titled(moment, shown, left, unit, moment.came_from(), depth)
     out, _ = titled(moment, grid.plane(moment, "y", prefix, focus), right, unit, tr("output"), depth)
     if clips:
-        marks += _struck(moment, on_x, moment.state.written("y")[prefix], unit)
+        low, high = bounds or (0.0, np.inf)
+        struck = (on_x.values < low) | (on_x.values > high)
+        marks += _strikes(moment, on_x, struck & _window(moment.state.written("y")[prefix], on_x), unit)
     return [*marks, *out, *_graph(moment, bounds, "x", "y", side, unit)]
 
 
-def backward(moment: Moment, box: Box, unit: float, clips: bool = False) -> list[Mark]:
+def backward(
+    moment: Moment, box: Box, unit: float, clips: bool = False, bounds: tuple[float, float] | None = None
+) -> list[Mark]:
     """Draw the gate (the forward input or output), the gradient that comes, and the one that leaves."""
     gate = "x" if "x" in moment.operation.call.given else "y"
     prefix, focus = _place(moment, gate)
@@ -73,7 +77,8 @@ def backward(moment: Moment, box: Box, unit: float, clips: bool = False) -> list
     if clips:
         x = on_gate.values
         done = _window(moment.state.written("dx")[prefix], on_dy)
-        clipped = (x <= 0) & done if x.shape == on_dy.values.shape else np.zeros_like(done)
+        low, high = bounds or (0.0, np.inf)
+        clipped = ((x <= low) | (x >= high)) & done if x.shape == on_dy.values.shape else np.zeros_like(done)
         two_marks += _strikes(moment, on_dy, clipped, unit)
     return [*marks, *two_marks, *three_marks]
 
@@ -100,11 +105,6 @@ def _window(mask: NDArray[np.bool_], on: Cells) -> NDArray[np.bool_]:
     rows, columns = on.values.shape
     r, c = on.origin
     return mask.reshape(len(mask), -1)[r : r + rows, c : c + columns]
-
-
-def _struck(moment: Moment, on_x: Cells, done: NDArray[np.bool_], unit: float) -> list[Mark]:
-    """Strike through what has been clipped so far."""
-    return _strikes(moment, on_x, (on_x.values < 0) & _window(done, on_x), unit)
 
 
 def _strikes(moment: Moment, on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
@@ -207,6 +207,10 @@ def _graph(
 ) -> list[Mark]:
     """Draw the function with the point (x, y) in hand."""
     reach = max(4.0 if bounds else 1.0, moment.look(source).reach)
+    xs, ys = _curve(moment.operation, source, target, reach)
+    low, high = min(-0.35 * reach, 1.1 * float(ys.min())), reach
+    if bounds:
+        low, high = bounds[0] - 0.25, bounds[1] + 0.25
     marks: list[Mark] = [
         label(
             box.top(28 * unit), tr("{kind}, the function", kind=moment.operation.layer), 17 * unit, bold=True
@@ -214,14 +218,12 @@ def _graph(
     ]
     side = min(box.w, box.h - 70 * unit, 330 * unit)
     place = Box(box.x, box.y + 36 * unit, side, side)
-    low, high = (bounds[0] - 0.25, bounds[1] + 0.25) if bounds else (-0.35 * reach, reach)
 
     def at(x: float, y: float) -> tuple[float, float]:
         return place.x + (x + reach) / (2 * reach) * place.w, place.bottom - (y - low) / (
             high - low
         ) * place.h
 
-    xs, ys = _curve(moment.operation, source, target, reach)
     marks.append(Rect(place, "panel", "panel_line"))
     marks.append(Path((at(-reach, 0), at(reach, 0)), "line", 1.2))
     marks.append(Path((at(0, low), at(0, high)), "line", 1.2))
