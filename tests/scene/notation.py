@@ -415,7 +415,7 @@ class _Reader:
 def _added(values: Sequence[Value]) -> Value:
     if not values:
         return 0
-    if len({np.ndim(value) for value in values}) > 1:
+    if len({np.ndim(value) for value in values if np.size(value) > 1}) > 1:
         raise NotUnderstoodError("a number and a matrix are added")
     return sum(values[1:], values[0])
 
