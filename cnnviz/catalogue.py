@@ -21,6 +21,7 @@ from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.relu6 import ReLU6
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.tanh import Tanh
@@ -96,6 +97,7 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(Linear, "Fully connected", inferred="in_features"),
         Entry(ReLU, "ReLU"),
         Entry(LeakyReLU, "Leaky ReLU", ranges={"alpha": Range(0, 1)}),
+        Entry(ReLU6, "ReLU6"),
         Entry(Sigmoid, "Sigmoid"),
         Entry(Tanh, "Tanh"),
         Entry(Softmax, "Softmax"),

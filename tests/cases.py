@@ -21,6 +21,7 @@ from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.relu6 import ReLU6
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.tanh import Tanh
@@ -78,6 +79,7 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "avg_pool2d": pooling(AvgPool2d),
     "relu": elementwise(ReLU),
     "leaky_relu": elementwise(lambda: LeakyReLU(0.1)),
+    "relu6": elementwise(ReLU6),
     "sigmoid": elementwise(Sigmoid),
     "tanh": elementwise(Tanh),
     "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, 3))),
@@ -102,6 +104,8 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "relu-column": lambda: (ReLU(), (5,)),
     "leaky_relu-maps": lambda: (LeakyReLU(), (2, 2, 3)),
     "leaky_relu-column": lambda: (LeakyReLU(), (5,)),
+    "relu6-maps": lambda: (ReLU6(), (2, 2, 3)),
+    "relu6-column": lambda: (ReLU6(), (5,)),
     "sigmoid-maps": lambda: (Sigmoid(), (2, 2, 3)),
     "sigmoid-column": lambda: (Sigmoid(), (5,)),
     "tanh-maps": lambda: (Tanh(), (2, 2, 3)),
