@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from cnnviz.engine.layer import Layer
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
@@ -98,6 +99,7 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(ReLU, "ReLU"),
         Entry(LeakyReLU, "Leaky ReLU", ranges={"alpha": Range(0, 1)}),
         Entry(ReLU6, "ReLU6"),
+        Entry(ELU, "ELU", ranges={"alpha": _POSITIVE}),
         Entry(Sigmoid, "Sigmoid"),
         Entry(Tanh, "Tanh"),
         Entry(Softmax, "Softmax"),

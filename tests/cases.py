@@ -15,6 +15,7 @@ from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array, Call, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
@@ -80,6 +81,7 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "relu": elementwise(ReLU),
     "leaky_relu": elementwise(lambda: LeakyReLU(0.1)),
     "relu6": elementwise(ReLU6),
+    "elu": elementwise(lambda: ELU(1.5)),
     "sigmoid": elementwise(Sigmoid),
     "tanh": elementwise(Tanh),
     "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, 3))),
@@ -106,6 +108,8 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "leaky_relu-column": lambda: (LeakyReLU(), (5,)),
     "relu6-maps": lambda: (ReLU6(), (2, 2, 3)),
     "relu6-column": lambda: (ReLU6(), (5,)),
+    "elu-maps": lambda: (ELU(), (2, 2, 3)),
+    "elu-column": lambda: (ELU(), (5,)),
     "sigmoid-maps": lambda: (Sigmoid(), (2, 2, 3)),
     "sigmoid-column": lambda: (Sigmoid(), (5,)),
     "tanh-maps": lambda: (Tanh(), (2, 2, 3)),
