@@ -11,6 +11,7 @@ from cnnviz.app import main
 from cnnviz.catalogue import LAYERS, Entry
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.chain import chain, in_hand, result
+from cnnviz.scene.display import Display
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.letters import symbol
@@ -165,7 +166,7 @@ def test_updates_move_them(program):
 def test_letters_stand_in_place_of_all_numbers(program):
     for name in NEW:
         for step in range(program.start(name), last(program, name) + 1):
-            texts = stage(program, step, letters=True)
+            texts = stage(program, step, display=Display(letters=True))
             assert not [
                 text for text in texts if re.search(r"\d\.\d", text) and not text.endswith("acc = 0.0")
             ]
