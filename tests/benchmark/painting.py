@@ -45,7 +45,10 @@ def main() -> None:
         begun = time.perf_counter()
         window.player.load(residual(layers // 4, False)[1])
         _timed(window, lambda window=window: window.player.go_to(1))
-        _row(f"first look at {layers:,} layers with shortcuts", f"{(time.perf_counter() - begun) * 1000:7.1f} ms")
+        _row(
+            f"first look at {layers:,} layers with shortcuts",
+            f"{(time.perf_counter() - begun) * 1000:7.1f} ms",
+        )
         _row(f"any step of {layers:,} layers", _told(jumps(window, JUMPS // 4)))
         _row("the next step of them", _told(_steps_on(window)))
         _row("scrolling their pane by three rows", _told(_scrolls(window)))
