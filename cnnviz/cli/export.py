@@ -68,6 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     for option in OPTIONS.values():
         _add_option(parser, option)
+    parser.add_argument(
+        "--through",
+        action="append",
+        default=[],
+        metavar="GRADIENT",
+        help="of gradients that are added up, one that the chain rule follows, as in add.dx2; "
+        "may be given several times (default: that of the nearest layer)",
+    )
 
 
 def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
@@ -94,12 +102,13 @@ def _size(words: str) -> tuple[int, int]:
 def run(arguments: argparse.Namespace) -> int:
     """Write a lesson's frames."""
     from cnnviz.scene.display import OPTIONS, Display
+    from cnnviz.scene.paths import checked_path
     from cnnviz.scene.view import View
 
     display = Display(**{name: getattr(arguments, name) for name in OPTIONS})
     width, height = arguments.size
-    view = View(width, height, display=display)
     lesson = load(arguments)
+    view = View(width, height, display=display, paths=checked_path(lesson.program, arguments.through))
     return export_frames(lesson, arguments.output, arguments.every, view, arguments.first, arguments.last)
 
 

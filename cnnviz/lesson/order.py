@@ -56,7 +56,14 @@ class Order(Struct, frozen=True):
         lesson, view = self.lesson(), self.view
         return Shown(
             lesson.program,
-            replace(lesson.view, width=view.width, height=view.height, display=view.display),
+            replace(
+                lesson.view,
+                width=view.width,
+                height=view.height,
+                display=view.display,
+                paths=view.paths,
+                folds=view.folds,
+            ),
         )
 
     def steps(self, lesson: Lesson) -> list[int]:

@@ -217,7 +217,7 @@ def _fingerprint(shown: Shown) -> str:
     """Return a digest of all that is computed, so that a lesson that was changed is noticed."""
     program, view = shown.program, shown.view
     called = sorted(program.names.items()), sorted(program.symbols.items())
-    told = view.title, view.classes, view.stops, called
+    told = view.title, view.classes, view.stops, called, view.paths, view.folds
     digest = hashlib.sha256(repr(told).encode())
     for operation in program.operations:
         call = operation.call

@@ -17,8 +17,9 @@ from cnnviz.scene.letters import letter
 from cnnviz.scene.local import Back, as_row
 from cnnviz.scene.marks import Palette
 from cnnviz.scene.moment import are_pixels, gradient_to
-from cnnviz.scene.paths import Chosen, Link, adds_gradients, is_gradient, own_link, way
+from cnnviz.scene.paths import Link, adds_gradients, is_gradient, own_link, way
 from cnnviz.scene.registry import kind_of
+from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation

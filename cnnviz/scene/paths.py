@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from cnnviz.errors import CnnvizError
 from cnnviz.scene.memory import remembered
+from cnnviz.scene.view import Chosen
+from cnnviz.text import plain, tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
-
-Chosen = tuple[str, ...]
-"""Of gradients that are added up, the addresses of those that are followed, ``add.dx2``."""
 
 
 class Link(NamedTuple):
@@ -116,6 +116,28 @@ def another(program: Program, operation: Operation, chosen: Chosen, by: int = 1)
             taken.add(upper.address)
             others |= {link.address for link in _above(program, lower)}
     return tuple(sorted(({*chosen} - others) | taken))
+
+
+def checked_path(program: Program, addresses: Sequence[str]) -> Chosen:
+    """Return addresses of gradients as what is chosen.
+
+    Raises
+    ------
+    CnnvizError
+        If one of them is not added up with others.
+    """
+    made_of, sums = _made_of(program), sorted(_sums(program))
+    known = [link.address for name in sums for link in made_of[name]]
+    for address in addresses:
+        if address not in known:
+            raise CnnvizError(
+                tr(
+                    "{address}: no gradient of this name is added up with others; there is {known}.",
+                    address=plain(address),
+                    known=", ".join(known) or tr("none"),
+                )
+            )
+    return tuple(addresses)
 
 
 # -------------------------------------------------------------------------------------------------- the graph

@@ -7,6 +7,12 @@ from msgspec import Struct
 from cnnviz.scene.display import Display
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop
 
+Chosen = tuple[str, ...]
+"""Of gradients that are added up, the addresses of those that are followed, ``add.dx2``."""
+
+Folds = tuple[tuple[str, bool], ...]
+"""Blocks of the network that are folded (True) or unfolded (False) by hand, by name."""
+
 
 class View(Struct, frozen=True):
     """How a picture is wanted.
@@ -27,6 +33,10 @@ class View(Struct, frozen=True):
         Shown on the timeline, too.
     display : Display
         What is chosen of how things are shown.
+    paths : Chosen
+        Which paths from the loss are followed: of gradients that are added up, the addresses of those chosen.
+    folds : Folds
+        Which blocks of the network are folded, or unfolded, by hand.
     """
 
     width: float = 1920
@@ -37,6 +47,8 @@ class View(Struct, frozen=True):
     stops: tuple[Stop, ...] = ()
     bookmarks: tuple[Bookmark, ...] = ()
     display: Display = Display()
+    paths: Chosen = ()
+    folds: Folds = ()
 
     @property
     def unit(self) -> float:

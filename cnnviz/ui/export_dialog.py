@@ -50,12 +50,12 @@ class ExportDialog(QDialog):
         self,
         lesson: Lesson,
         index: int,
-        display: Display,
+        view: View,
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Export frames"))
-        self._lesson = lesson
+        self._lesson, self._view = lesson, view
         program = lesson.program
         here = program[index].operation
         start = program.start(here.name)
@@ -71,7 +71,7 @@ class ExportDialog(QDialog):
         self.choices = {
             name: _choice(
                 [tr(words) for words in option.values.values()],
-                list(option.values).index(getattr(display, name)),
+                list(option.values).index(getattr(view.display, name)),
             )
             for name, option in OPTIONS.items()
         }
@@ -133,7 +133,7 @@ class ExportDialog(QDialog):
             list(Level)[self.every.currentIndex()],
             first,
             last,
-            View(width, height, display=self.display),
+            View(width, height, display=self.display, paths=self._view.paths, folds=self._view.folds),
         )
 
     @property

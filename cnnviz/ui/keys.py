@@ -152,6 +152,8 @@ STEP = (
     Key("back_stop", "Previous stop of the lesson", ("Shift+N",)),
     SEPARATOR,
     Key("input_gradient", "Input gradient: gathered or scattered", ("V",)),
+    Key("next_path", "Chain rule: next path from the loss", ("P",)),
+    Key("back_path", "Chain rule: previous path from the loss", ("Shift+P",)),
     SEPARATOR,
     Key("start", "Go to the start", ("Home",)),
     Key("end", "Go to the end", ("End",)),

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QToolTip
 
 from cnnviz.scene import panels
 from cnnviz.scene.marks import Box, Frame, Mark, Rect, Spot
-from cnnviz.scene.panels.network_rows import Folds, Item, Rows
+from cnnviz.scene.panels.network_rows import Item, Rows
 from cnnviz.scene.panels.network_strip import Window
 from cnnviz.text import tr
 from cnnviz.trace.program import Program
@@ -40,11 +40,6 @@ class NetworkPane(FramePane):
 
     The wheel scrolls; ↑ and ↓ go from row to row, ← and → fold and unfold a block, Enter goes to where the
     values are computed, Shift+Enter to where the gradient is.
-
-    Attributes
-    ----------
-    folds : Folds
-        The blocks that were folded or unfolded by hand.
     """
 
     own_keys = frozenset(
@@ -64,7 +59,6 @@ class NetworkPane(FramePane):
     def __init__(self, player: Player) -> None:
         super().__init__(player, tr("Network: click a layer to go to where it is computed"))
         self.setMinimumWidth(150)
-        self.folds: Folds = ()
         self._top: int | None = None
         self._turned = 0.0
         self._chosen = ""  # the row that the keyboard is at
@@ -80,7 +74,7 @@ class NetworkPane(FramePane):
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the network, with the row at work in sight."""
         self._follow(box, unit)
-        return panels.network(self.player.moment, box, unit, self.folds, self._top)
+        return panels.network(self.player.moment, box, unit, self._top)
 
     # ----------------------------------------------------------------------------------------------- in sight
 
@@ -89,7 +83,7 @@ class NetworkPane(FramePane):
         """The rows, and which of them are in sight."""
         width, height = self.width(), self.height()
         box, unit = Box(0, 0, width, height), self.unit(width, height)
-        return panels.network_window(self.player.moment, box, unit, self.folds, self._top)
+        return panels.network_window(self.player.moment, box, unit, self._top)
 
     def scroll_by(self, rows: int) -> None:
         """Move the rows by so many up; as far as there are any."""
@@ -102,8 +96,8 @@ class NetworkPane(FramePane):
         moment = self.player.moment
         names = panels.network_outline(moment.program).names
         if names != self._names:
-            self._names, self.folds, self._top, self._chosen = names, (), None, ""
-        window = panels.network_window(moment, box, unit, self.folds, self._top)
+            self._names, self._top, self._chosen = names, None, ""
+        window = panels.network_window(moment, box, unit, self._top)
         if self._top is None or self._rows is None:
             self._top = window.top
         elif window.rows is not self._rows:
@@ -248,9 +242,7 @@ class NetworkPane(FramePane):
         item = self._item(name)
         if item is None:
             return
-        others = tuple(one for one in self.folds if one[0] != name)
-        self.folds = (*others, (name, item.kind == "open"))
-        self._keep_shown()
+        self.player.fold(name, item.kind == "open")
         self._tell()
 
     def _go(self, name: str, gradient: bool) -> None:

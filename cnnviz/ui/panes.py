@@ -126,7 +126,7 @@ class StagePane(FramePane):
     def clickable(self, x: float, y: float) -> bool:
         """Return whether a number was written by a step, a factor is there, or a start can be put there."""
         spot = self.frame.spot_at(x, y)
-        if spot and spot.kind in ("operation", "start", "step"):
+        if spot and spot.kind in ("operation", "start", "step", "path"):
             return True
         shown = self.origin_at(x, y)
         return shown is not None and shown.step is not None
@@ -156,6 +156,8 @@ class StagePane(FramePane):
         shown, spot = self.origin_at(x, y), self.frame.spot_at(x, y)
         if spot and spot.kind == "start":
             self.started.emit(spot.name, spot.line, spot.value_at(x))
+        elif spot and spot.kind == "path":
+            self.player.follow_path(spot.line)
         elif spot and spot.kind == "step":
             self.player.pause()
             self.player.go_to(spot.line)

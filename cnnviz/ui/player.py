@@ -10,11 +10,13 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
 from cnnviz.render.kept import clear as forget_pictures
+from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import moment
 from cnnviz.scene.memory import forget
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.panels import where
+from cnnviz.scene.paths import adds_gradients, another, count
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
@@ -136,6 +138,23 @@ class Player(QObject):
         if display != self.display:
             self._set(replace(self.view, display=display))
 
+    def fold(self, block: str, folded: bool) -> None:
+        """Fold a block of the network, or unfold it."""
+        others = tuple(one for one in self.view.folds if one[0] != block)
+        self._set(replace(self.view, folds=(*others, (block, folded))))
+
+    def follow_path(self, by: int = 1) -> None:
+        """Of several paths from the loss to the gradient in hand, follow the one so many after."""
+        program, operation = self.cursor.program, self.cursor.step.operation
+        if not has_chain(operation):
+            self.failed.emit(tr("Paths are chosen where a gradient is computed: go to one first."))
+        elif adds_gradients(operation):
+            self.failed.emit(tr("Here all gradients that come back are shown, so that none is to be chosen."))
+        elif count(program, operation) == 1:
+            self.failed.emit(tr("From the loss to this gradient there is one path only."))
+        else:
+            self._set(replace(self.view, paths=another(program, operation, self.view.paths, by)))
+
     def _set(self, view: View) -> None:
         self.view = view
         self.__dict__.pop("moment", None)
@@ -181,18 +200,20 @@ class Player(QObject):
         Parameters
         ----------
         view : View
-            What the lesson says of it; marks and display stay.
+            What the lesson says of it; marks and display stay, and of the same layers what is chosen of them.
         """
         self.pause()
         if program is not self.cursor.program:  # all that was made of the other one is of no use any more
             forget()
             forget_pictures()
-        before = self.view
+        before, stays = self.view, program.layers == self.cursor.program.layers
         self.view = replace(
             view,
             breakpoints=_fitting(before.breakpoints, program),
             bookmarks=before.bookmarks,
             display=before.display,
+            paths=before.paths if stays else (),
+            folds=before.folds if stays else (),
         )
         self.go(Cursor(program, 0, self.cursor.level, view.stops).to(index))
         self._set(self.view)

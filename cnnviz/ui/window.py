@@ -410,7 +410,7 @@ class Window(QMainWindow):
         lesson, index = self.desk.lesson, self.player.cursor.index
         from cnnviz.ui.export_dialog import ExportDialog
 
-        dialog = ExportDialog(lesson, index, self.player.display, self)
+        dialog = ExportDialog(lesson, index, self.player.view, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
         dialog.open()

@@ -147,9 +147,9 @@ def test_of_lines_that_go_on_out_of_sight_that_is_drawn_which_is_in_sight():
     folds = tuple((block.name, False) for block in of(program).blocks)
     box = Box(0, 0, 220, 500)
     for name in ("stem", "relu12", "softmax"):
-        at = moment(program, program.start(name))
-        window = panels.network_window(at, box, 2 / 3, folds)
-        marks = list(all_marks(panels.network(at, box, 2 / 3, folds)))
+        at = moment(program, program.start(name), View(folds=folds))
+        window = panels.network_window(at, box, 2 / 3)
+        marks = list(all_marks(panels.network(at, box, 2 / 3)))
         paths = [mark for mark in marks if isinstance(mark, Path)]
         seen = range(window.top, window.top + window.seen)
         wanted = [e for e in window.rows.edges if e.source <= seen[-1] and e.target >= seen[0]]
@@ -196,8 +196,9 @@ def test_a_large_network_begins_folded_but_for_the_block_at_work():
 
 def test_what_is_folded_by_hand_stays_folded_and_is_marked_as_at_work():
     program = residual(8)[1]
-    at = moment(program, program.start("block5_relu"))
-    window = panels.network_window(at, Box(0, 0, 330, 900), 1.0, (("block5", True), ("block2", False)))
+    view = View(folds=(("block5", True), ("block2", False)))
+    at = moment(program, program.start("block5_relu"), view)
+    window = panels.network_window(at, Box(0, 0, 330, 900), 1.0)
     items = window.rows.items
     assert items[window.at_work].name == "block5" and items[window.at_work].kind == "folded"
     assert "block2_fc1" in [item.name for item in items]

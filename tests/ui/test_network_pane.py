@@ -228,7 +228,7 @@ def test_another_lesson_begins_unscrolled_with_nothing_folded_by_hand(window, pa
     wheel(pane, QPoint(50, 200), -360)
     window.player.load(lesson.program, 0)
     QCoreApplication.processEvents()
-    assert pane.folds == () and pane.rows.is_whole
+    assert window.player.view.folds == () and pane.rows.is_whole
     assert names(pane)[0] == "input"
 
 

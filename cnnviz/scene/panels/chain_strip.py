@@ -20,7 +20,8 @@ from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment, look
 from cnnviz.scene.numbers import count
 from cnnviz.scene.panels.network_strip import map_sheet
-from cnnviz.scene.paths import Chosen, Link, adds_gradients, way
+from cnnviz.scene.paths import Link, adds_gradients, way
+from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -54,7 +55,7 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
     a click chooses the one before or after it.
     """
     operation, array = moment.operation, in_hand(moment.state)
-    laid = _laid(moment.program, operation, array, box, unit, moment.view.display, ())
+    laid = _laid(moment.program, operation, array, box, unit, moment.view.display, moment.view.paths)
     whole = operation.call.unpadded
     values, there = whole(array, moment.state.value(array)), whole(array, moment.state.written(array))
     product = _heatmap(as_row(values), as_row(there), laid.product, "gradient", laid.limit, laid.ground)

@@ -10,13 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cnnviz.scene.memory import remembered
+from cnnviz.scene.view import Folds
 from cnnviz.trace.program import Program
 
 MOST_UNFOLDED = 24
 """A network of more rows begins with its blocks folded."""
-
-Folds = tuple[tuple[str, bool], ...]
-"""Blocks that a user has folded (True) or unfolded (False), by name."""
 
 
 class Block(Struct, frozen=True):

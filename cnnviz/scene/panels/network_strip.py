@@ -17,7 +17,7 @@ from cnnviz.scene.moment import Look, Moment, look
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels import network_arrays as arrays
 from cnnviz.scene.panels.network_arrays import Arrays, Known, Progress, Source
-from cnnviz.scene.panels.network_rows import Edge, Folds, Item, Outline, Rows, outline, rows_at
+from cnnviz.scene.panels.network_rows import Edge, Item, Outline, Rows, outline, rows_at
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -112,17 +112,15 @@ class _Room(NamedTuple):
 # --------------------------------------------------------------------------------------------------- the pane
 
 
-def network(moment: Moment, box: Box, unit: float, folds: Folds = (), top: int | None = None) -> list[Mark]:
+def network(moment: Moment, box: Box, unit: float, top: int | None = None) -> list[Mark]:
     """Draw the layers from the input to the loss, their maps and gradients as far as they are computed.
 
     Parameters
     ----------
-    folds : Folds, optional
-        Which blocks a user has folded or unfolded.
     top : int, optional
         The first row in sight, where there is no room for all; else the row at work is in the middle.
     """
-    program, window = moment.program, network_window(moment, box, unit, folds, top)
+    program, window = moment.program, network_window(moment, box, unit, top)
     room = _room(program, window.rows, box, unit)
     marks: list[Mark] = [_ground(program, window, room)]
     if min(room.area.w, room.area.h) < _LEAST_SEEN:
@@ -140,14 +138,12 @@ def network(moment: Moment, box: Box, unit: float, folds: Folds = (), top: int |
     return [*marks, *(without_numbers(live) if moment.letters else live), *_spots(program, window, room)]
 
 
-def network_window(
-    moment: Moment, box: Box, unit: float, folds: Folds = (), top: int | None = None
-) -> Window:
+def network_window(moment: Moment, box: Box, unit: float, top: int | None = None) -> Window:
     """Return which rows there are, and which are in sight."""
     program = moment.program
     whole = network_outline(program)
     row = whole.number.get(arrays.row_at_work(moment), -1)
-    rows = rows_at(whole, folds, row)
+    rows = rows_at(whole, moment.view.folds, row)
     at_work = rows.item_of[row] if row >= 0 else -1
     count, most = len(rows.items), _most_seen(program, len(rows.items), box, unit)
     if top is None:
