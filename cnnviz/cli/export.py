@@ -134,9 +134,9 @@ def export_frames(
     int
         The exit status.
     """
-    from cnnviz.lesson.order import order_of
+    from cnnviz.export.order import order_of
+    from cnnviz.export.writing import export
     from cnnviz.lesson.place import step_at
-    from cnnviz.render.export import export
     from cnnviz.scene.view import View
     from cnnviz.trace.stops import Level
 

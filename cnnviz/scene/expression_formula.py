@@ -11,8 +11,9 @@ from cnnviz.engine.derivative import as_line
 from cnnviz.engine.expression import Edge, Graph, read_expression, syntax_of
 from cnnviz.engine.layer import Call
 from cnnviz.scene.conditions import cases, sign
+from cnnviz.scene.formulas import typeset
 from cnnviz.scene.letters import GREEK
-from cnnviz.scene.outline import EM, typeset
+from cnnviz.scene.outline import EM
 
 # A line of more characters cannot be read.
 _LONGEST = 64

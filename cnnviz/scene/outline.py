@@ -1,20 +1,10 @@
-"""Formulas as outlines that any device can fill.
-
-Those of the program are typeset beforehand, by `resources/typeset_formulas.py`, and kept in
-`resources/formulas.json`; others are typeset when they are needed. How a formula is written is said in
-`cnnviz.scene.typesetting`.
-"""
+"""Formulas as outlines that any device can fill."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
-
-from cnnviz.resources import resource
 
 EM = 1000
 """All lengths of an outline are in thousandths of the text size."""
@@ -77,25 +67,3 @@ class Outline(Struct, frozen=True, eq=False):
     def parts(self) -> set[str]:
         """The arrays that are marked in it."""
         return {part for piece in self.pieces for part in piece.parts}
-
-
-@lru_cache(maxsize=512)
-def typeset(formula: str) -> Outline:
-    """Return a formula typeset: the kept one, or a new one."""
-    kept = _kept()
-    found = kept["formulas"].get(formula)
-    if found is None:
-        from cnnviz.scene.typesetting import typeset_anew  # takes long to import
-
-        return typeset_anew(formula)
-    pieces = (
-        Piece(tuple(parts.split()), kept["paths"][path], x, y, scale / EM)
-        for parts, path, x, y, scale in found["pieces"]
-    )
-    return Outline(found["width"], found["ascent"], found["descent"], tuple(pieces))
-
-
-@cache
-def _kept() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(resource("formulas.json").read_text(encoding="utf-8"))
-    return found

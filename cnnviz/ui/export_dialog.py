@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
+from cnnviz.export.frames import about_frames
+from cnnviz.export.order import Order, order_of
 from cnnviz.lesson.lesson import Lesson
-from cnnviz.lesson.order import Order, order_of
 from cnnviz.lesson.place import step_at
-from cnnviz.render.frames import about_frames
 from cnnviz.scene.display import OPTIONS, Display
 from cnnviz.scene.numbers import count
 from cnnviz.scene.view import View

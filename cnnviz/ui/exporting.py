@@ -13,9 +13,9 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QProgressBar
 
 from cnnviz.errors import CnnvizError, out_of_memory
-from cnnviz.lesson.order import Order
-from cnnviz.render.export import export, no_process
-from cnnviz.render.frames import frame_name
+from cnnviz.export.frames import frame_name
+from cnnviz.export.order import Order
+from cnnviz.export.writing import export, no_process
 from cnnviz.scene.numbers import count
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr

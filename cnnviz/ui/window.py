@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
+from cnnviz.export.png import Png
 from cnnviz.files import write_whole
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
 from cnnviz.render.image import to_image
-from cnnviz.render.png import Png
 from cnnviz.scene.frame import compose
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
@@ -55,7 +55,7 @@ from cnnviz.ui.tour import Tour
 from cnnviz.ui.training import TrainingPane
 
 if TYPE_CHECKING:
-    from cnnviz.lesson.order import Order
+    from cnnviz.export.order import Order
     from cnnviz.ui.exporting import Exporter, ExportStrip
     from cnnviz.ui.images import ImageChooser
     from cnnviz.ui.lessons import LessonChooser
@@ -399,7 +399,7 @@ class Window(QMainWindow):
         """Write the frame as PNG, and say where it is, or why it is not."""
         path = path if path.suffix else path.with_suffix(".png")
         try:
-            write_whole(path, Png()(self.picture()))
+            write_whole(path, Png().pack(self.picture()))
         except CnnvizError as error:
             self.message.say(str(error))
         else:

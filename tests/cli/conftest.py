@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtGui import QImage
 
 from cnnviz import app
-from cnnviz.render import export as exporting
+from cnnviz.export import png
 
 LESSON = """
 title = "Two layers"
@@ -66,5 +66,5 @@ def painted(qapp, monkeypatch):
         image.fill(index)
         return image
 
-    monkeypatch.setattr(exporting, "picture", picture)
+    monkeypatch.setattr(png, "picture", picture)
     return steps

@@ -18,11 +18,12 @@ from PySide6.QtGui import QImage
 
 from cnnviz import __version__, files
 from cnnviz.cli import output
+from cnnviz.export import folder as folders
+from cnnviz.export import png
+from cnnviz.export import writing as exporting
+from cnnviz.export.frames import frame_name, stops
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.place import step_at
-from cnnviz.render import export as exporting
-from cnnviz.render import folder as folders
-from cnnviz.render.frames import frame_name, stops
 from cnnviz.trace.stops import Level
 from tests.cli.frames import SMALL, frames_in
 from tests.links import link
@@ -82,14 +83,14 @@ def test_from_and_to(run, painted, lesson, tmp_path):
 
 def test_an_interrupted_export_goes_on(run, painted, lesson, tmp_path, monkeypatch):
     command = ("export", lesson, "-o", tmp_path / "f", "--every", "cell", *SMALL)
-    paint = exporting.picture
+    paint = png.picture
 
     def interrupted(*arguments):
         if len(painted) == 7:
             raise KeyboardInterrupt
         return paint(*arguments)
 
-    monkeypatch.setattr(exporting, "picture", interrupted)
+    monkeypatch.setattr(png, "picture", interrupted)
     status, out, err = run(*command)
     assert (status, out) == (130, "")
     assert err == (
@@ -98,7 +99,7 @@ def test_an_interrupted_export_goes_on(run, painted, lesson, tmp_path, monkeypat
     there = {name: (tmp_path / "f" / name).stat().st_mtime_ns for name in frames_in(tmp_path / "f")}
     assert len(there) == 7
 
-    monkeypatch.setattr(exporting, "picture", paint)
+    monkeypatch.setattr(png, "picture", paint)
     assert run(*command)[:2] == (0, f"{tmp_path / 'f'} holds 18 frames, 7 of which were there already.\n")
     assert len(frames_in(tmp_path / "f")) == len(painted) == 18
     assert all((tmp_path / "f" / name).stat().st_mtime_ns == when for name, when in there.items())
@@ -264,7 +265,7 @@ def test_what_is_no_picture_is_left_alone(mistake, exported, tmp_path, kind):
 
 
 def test_a_link_made_in_the_middle_leads_nowhere(mistake, painted, lesson, tmp_path, monkeypatch):
-    paint = exporting.picture
+    paint = png.picture
 
     def linked(shown, index):
         name = tmp_path / "f" / frame_name(shown.program, index)
@@ -272,7 +273,7 @@ def test_a_link_made_in_the_middle_leads_nowhere(mistake, painted, lesson, tmp_p
             link(name, tmp_path / "outside.png")
         return paint(shown, index)
 
-    monkeypatch.setattr(exporting, "picture", linked)
+    monkeypatch.setattr(png, "picture", linked)
     assert "is not a file" in mistake("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
     assert not (tmp_path / "outside.png").exists()
 
@@ -343,7 +344,7 @@ def test_a_full_disk_ends_the_export_and_leaves_whole_frames(run, painted, lesso
     assert len(frames_in(tmp_path / "f")) == 4
 
     monkeypatch.undo()
-    monkeypatch.setattr(exporting, "picture", lambda s, i: QImage(2, 2, QImage.Format.Format_RGB32))
+    monkeypatch.setattr(png, "picture", lambda s, i: QImage(2, 2, QImage.Format.Format_RGB32))
     assert run(*command)[1].endswith("holds 18 frames, 4 of which were there already.\n")
 
 

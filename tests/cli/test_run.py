@@ -216,7 +216,7 @@ def test_a_mistake_of_ours_is_told_with_its_traceback(run, monkeypatch, word, st
         (("info", "digits"), "cnnviz.lesson.lesson.lesson_of"),
         (("dump", "digits", "-o", "a.npz"), "numpy.savez_compressed"),
         (("dump", "digits", "-o", "a.npz", "--at", "9"), "cnnviz.trace.program.Program.state"),
-        (("export", "digits", "-o", "frames"), "cnnviz.render.export.picture"),
+        (("export", "digits", "-o", "frames"), "cnnviz.export.png.picture"),
         (("export", "training", "-o", "frames", "--iteration", "3"), "cnnviz.engine.training.Run.work"),
     ],
 )
@@ -228,7 +228,7 @@ def test_too_little_memory_is_one_sentence_in_every_command(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(place, full)
-    monkeypatch.setattr("cnnviz.render.export._cores", lambda: 1)
+    monkeypatch.setattr("cnnviz.export.writing._cores", lambda: 1)
     assert mistake(*words).startswith("There is not enough memory for this: close other programs")
     assert not list(tmp_path.rglob("*.npz")) and not list(tmp_path.rglob("*.png"))
 

@@ -11,11 +11,11 @@ import numpy as np
 from msgspec import Struct
 
 from cnnviz.errors import CnnvizError
+from cnnviz.export.folder import MANIFEST, prepare
 from cnnviz.lesson.arrays import read_arrays
 from cnnviz.lesson.changes import read_changes, text_of
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import lesson_of, load_lesson
-from cnnviz.render.folder import MANIFEST, prepare
 from cnnviz.scene.display import Display
 from cnnviz.trace.cursor import Bookmark, Breakpoint
 from cnnviz.ui.settings import Settings

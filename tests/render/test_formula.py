@@ -7,9 +7,9 @@ import pytest
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from cnnviz.render.painter import paint
+from cnnviz.scene.formulas import typeset
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Box, Formula, Frame
-from cnnviz.scene.outline import typeset
 from cnnviz.scene.theme import DARK, LIGHT
 from tests.render.ink import pixels
 from tests.scene.looking import all_marks

@@ -17,8 +17,9 @@ import hashlib, sys
 import cnnviz.app
 from pathlib import Path
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.lesson.order import order_of
-from cnnviz.render.export import _screenless, picture
+from cnnviz.export.order import order_of
+from cnnviz.export.png import picture
+from cnnviz.export.writing import _screenless
 from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from cnnviz.engine.expression import read_typed
-from cnnviz.scene.outline import EM, typeset
+from cnnviz.scene.formulas import typeset
+from cnnviz.scene.outline import EM
 from cnnviz.scene.registry import formulas
 from cnnviz.scene.typesetting import to_latex
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cnnviz.resources import resource
-from cnnviz.scene.outline import EM, Outline, typeset
+from cnnviz.scene.formulas import typeset
+from cnnviz.scene.outline import EM, Outline
 from cnnviz.scene.registry import formulas
 from cnnviz.scene.typesetting import to_keep, to_latex, typeset_anew
 from tests.scene.looking import described

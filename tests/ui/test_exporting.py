@@ -13,10 +13,10 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QImage
 
 from cnnviz.app import main
-from cnnviz.lesson.order import Order, order_of
-from cnnviz.render import export as exporting
-from cnnviz.render.folder import MANIFEST
-from cnnviz.render.frames import about_frames, frame_name, stops
+from cnnviz.export import writing as exporting
+from cnnviz.export.folder import MANIFEST
+from cnnviz.export.frames import about_frames, frame_name, stops
+from cnnviz.export.order import Order, order_of
 from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import count
 from cnnviz.scene.view import View

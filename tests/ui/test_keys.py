@@ -11,8 +11,8 @@ from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QWidget
 
-from cnnviz.render.export import picture
-from cnnviz.render.frames import Shown
+from cnnviz.export.frames import Shown
+from cnnviz.export.png import picture
 from cnnviz.scene.display import Display
 from cnnviz.scene.marks import Label
 from cnnviz.trace.stops import Level

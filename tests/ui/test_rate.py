@@ -4,9 +4,9 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from cnnviz.export.order import order_of
 from cnnviz.lesson.changes import text_of
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.lesson.order import order_of
 from cnnviz.lesson.subjects.descents import RATES
 from cnnviz.scene.marks import Spot
 from cnnviz.scene.view import View

@@ -2,7 +2,7 @@
 
 import os
 
-from cnnviz.render.folder import MANIFEST, prepare
+from cnnviz.export.folder import MANIFEST, prepare
 
 
 def test_without_locks_only_what_is_stale_is_cleared_away(tmp_path):

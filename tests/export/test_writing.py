@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from PySide6.QtGui import QImage
 
 from cnnviz.errors import CnnvizError
+from cnnviz.export import writing as exporting
+from cnnviz.export.frames import Shown, frame_name, stops
+from cnnviz.export.writing import export
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.render import export as exporting
-from cnnviz.render.export import export
-from cnnviz.render.frames import Shown, frame_name, stops
 from cnnviz.scene.display import Display
 from cnnviz.trace.stops import Level
 from tests.cli.frames import frames_in

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import stat
-import struct
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from cnnviz.errors import CnnvizError
+from cnnviz.export.formats import Format
+from cnnviz.export.frames import Shown
 from cnnviz.files import PART, open_regular, read_whole, reason_of, write_whole
-from cnnviz.render.frames import Shown
 from cnnviz.scene.display import OPTIONS
 from cnnviz.text import tr
 
@@ -26,8 +26,6 @@ MANIFEST = "cnnviz-export.json"
 _STALE_SECONDS = 600
 _LONGEST_MANIFEST = 2**16
 _LONGEST_SHOWN = 60
-
-_PNG_BEGINS, _PNG_ENDS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def manifest(shown: Shown, settings: Mapping[str, str]) -> dict[str, str]:
@@ -137,8 +135,8 @@ def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str], a
         write_whole(folder / MANIFEST, (json.dumps(wanted, indent=2) + "\n").encode(), follow=False)
 
 
-def is_whole(path: Path, width: int, height: int) -> bool:
-    """Return whether there is a picture of this size, from its first byte to its last.
+def is_whole(path: Path, form: Format, shown: Shown) -> bool:
+    """Return whether there is a whole frame of this format and size.
 
     Raises
     ------
@@ -149,9 +147,7 @@ def is_whole(path: Path, width: int, height: int) -> bool:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise CnnvizError(tr("{file} is not a picture; take it away, or name another folder.", file=path))
         with open_regular(path) as file:
-            begin = file.read(len(_PNG_BEGINS) + 8)
-            file.seek(-min(len(_PNG_ENDS), os.fstat(file.fileno()).st_size), os.SEEK_END)
-            return begin == _PNG_BEGINS + struct.pack(">II", width, height) and file.read() == _PNG_ENDS
+            return form.is_whole(file, shown)
     except FileNotFoundError:
         return False
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Writes frames into a folder of numbered pictures: whole files only, and never two settings mixed.
+"""Writes frames into a folder of numbered files: whole files only, and never two settings mixed.
 
 A picture takes some 40 ms to paint, and painting holds Python's lock: many pictures are painted by
 several processes. Nothing here knows of windows; whoever asks for frames counts them as they come.
@@ -23,15 +23,14 @@ from typing import TYPE_CHECKING
 from threadpoolctl import threadpool_limits
 
 from cnnviz.errors import CnnvizError
+from cnnviz.export.folder import alone_in, is_whole, make_folder, manifest, prepare
+from cnnviz.export.formats import FORMATS, Format
+from cnnviz.export.frames import Shown, frame_name
 from cnnviz.files import write_whole
-from cnnviz.render.folder import alone_in, is_whole, make_folder, manifest, prepare
-from cnnviz.render.frames import Shown, frame_name
-from cnnviz.render.png import Png
-from cnnviz.scene.theme import theme_of
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QGuiApplication, QImage
+    from PySide6.QtGui import QGuiApplication
 
 _FRAMES_PER_PROCESS = 25  # a process takes a second to start
 
@@ -41,6 +40,7 @@ def export(
     folder: Path,
     steps: Sequence[int],
     settings: Mapping[str, str],
+    kind: str = "png",
     processes: int | None = None,
 ) -> Generator[int, None, None]:
     """Write the frames of steps into a folder, and yield how many are there, as they get there.
@@ -54,6 +54,8 @@ def export(
         Returns what to show; every process calls it once, so it must be one that can be pickled.
     settings : Mapping[str, str]
         What else the frames were made by, to be kept in the folder's manifest.
+    kind : str
+        Of `FORMATS`.
     processes : int, optional
         How many paint; as many as there are cores and work for where it is not given.
 
@@ -63,19 +65,19 @@ def export(
         If the folder holds frames that were made otherwise, or something cannot be written.
     """
     shown = make()
-    names = {frame_name(shown.program, index): index for index in steps}
-    width, height = int(shown.view.width), int(shown.view.height)
+    form = FORMATS[kind]()
+    names = {frame_name(shown.program, index, form.suffix): index for index in steps}
     make_folder(folder)
     with alone_in(folder) as alone:
         prepare(folder, names, manifest(shown, settings), alone)
-        missing = [index for name, index in names.items() if not is_whole(folder / name, width, height)]
+        missing = [index for name, index in names.items() if not is_whole(folder / name, form, shown)]
         done = len(names) - len(missing)
         yield done
         processes = min(processes or _cores(), max(1, len(missing) // _FRAMES_PER_PROCESS))
         written = (
-            _one_by_one(shown, folder, missing)
+            _one_by_one(shown, folder, missing, form)
             if processes == 1
-            else _side_by_side(make, folder, missing, processes)
+            else _side_by_side(make, folder, missing, kind, processes)
         )
         for count in written:
             done += count
@@ -85,26 +87,16 @@ def export(
 # --------------------------------------------------------------------------------------------- the painting
 
 
-def _one_by_one(shown: Shown, folder: Path, steps: Sequence[int]) -> Iterator[int]:
+def _one_by_one(shown: Shown, folder: Path, steps: Sequence[int], form: Format) -> Iterator[int]:
     _screenless()
-    encode = Png()
     for index in steps:
-        _write_frame(shown, index, folder, encode)
+        _write_frame(shown, index, folder, form)
         yield 1
 
 
-def _write_frame(shown: Shown, index: int, folder: Path, encode: Png) -> None:
-    content = encode(picture(shown, index))
-    write_whole(folder / frame_name(shown.program, index), content, follow=False)
-
-
-def picture(shown: Shown, index: int) -> QImage:
-    """Paint the frame of a step."""
-    from cnnviz.render.image import to_image
-    from cnnviz.scene.frame import compose
-
-    theme = theme_of(shown.view.display)
-    return to_image(compose(shown.program, index, shown.view), theme.name)
+def _write_frame(shown: Shown, index: int, folder: Path, form: Format) -> None:
+    name = frame_name(shown.program, index, form.suffix)
+    write_whole(folder / name, form.encode(shown, index), follow=False)
 
 
 @cache
@@ -119,12 +111,12 @@ def _screenless() -> QGuiApplication | None:
 
 
 def _side_by_side(
-    make: Callable[[], Shown], folder: Path, steps: Sequence[int], processes: int
+    make: Callable[[], Shown], folder: Path, steps: Sequence[int], kind: str, processes: int
 ) -> Iterator[int]:
     others, waiting = active_children(), set[Future[None]]()
     with _starting():
         pool = ProcessPoolExecutor(
-            processes, mp_context=get_context("spawn"), initializer=_start, initargs=(make, folder)
+            processes, mp_context=get_context("spawn"), initializer=_start, initargs=(make, folder, kind)
         )
     try:
         for index in steps:
@@ -197,23 +189,24 @@ def _finished(done: set[Future[None]]) -> int:
     return len(done)
 
 
-_arguments: tuple[Callable[[], Shown], Path]
+_arguments: tuple[Callable[[], Shown], Path, str]
 
 
-def _start(make: Callable[[], Shown], folder: Path) -> None:
+def _start(make: Callable[[], Shown], folder: Path, kind: str) -> None:
     """Make this process one that paints. What can fail is left to its first frame, which reports it."""
     global _arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches every process; the first one answers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)
-    _arguments = make, folder
+    _arguments = make, folder, kind
 
 
 @cache
-def _kept() -> tuple[Shown, Png]:
+def _kept() -> tuple[Shown, Format]:
     """Return what this process has for all of its frames."""
     _screenless()
-    return _arguments[0](), Png()
+    make, _, kind = _arguments
+    return make(), FORMATS[kind]()
 
 
 def _end_with_parent() -> None:
@@ -225,8 +218,8 @@ def _end_with_parent() -> None:
 
 
 def _write(index: int) -> None:
-    shown, encode = _kept()
-    _write_frame(shown, index, _arguments[1], encode)
+    shown, form = _kept()
+    _write_frame(shown, index, _arguments[1], form)
 
 
 def _cores() -> int:

@@ -4,11 +4,11 @@ import pickle
 
 import pytest
 
+from cnnviz.export.folder import manifest
+from cnnviz.export.frames import Shown
+from cnnviz.export.order import order_of
 from cnnviz.lesson.changes import read_change
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.lesson.order import order_of
-from cnnviz.render.folder import manifest
-from cnnviz.render.frames import Shown
 from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 

@@ -148,10 +148,10 @@ def _marked(part: Line | Loop, every: Level) -> int:
     return part.count * sum(_marked(inner, every) for inner in part.body.statements)
 
 
-def frame_name(program: Program, index: int) -> str:
+def frame_name(program: Program, index: int, suffix: str = ".png") -> str:
     """Name a frame's file after its step: ``0012345-conv1-o0-i2-j3.png``. Names sort as the steps do."""
     step = program[index]
     variables, loops = step.variables, step.operation.loops_at(step.offset)
     places = [f"{loop.variable}{variables[loop.variable]}" for loop in loops]
     number = str(index).zfill(len(str(len(program) - 1)))
-    return "-".join([number, step.operation.name, *places]) + ".png"
+    return "-".join([number, step.operation.name, *places]) + suffix

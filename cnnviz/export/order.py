@@ -8,11 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cnnviz import __version__
+from cnnviz.export.frames import Shown, check_size, stops
 from cnnviz.lesson.changes import Changes
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.subject import Choice
-from cnnviz.render.frames import Shown, check_size, stops
 from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 

@@ -3,9 +3,9 @@
 import pytest
 
 from cnnviz.errors import CnnvizError
+from cnnviz.export import frames
+from cnnviz.export.frames import about_frames, stops
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.render import frames
-from cnnviz.render.frames import about_frames, stops
 from cnnviz.trace.stops import Level
 
 

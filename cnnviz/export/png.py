@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cnnviz.export.frames import Shown
+from cnnviz.scene.theme import theme_of
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
 _BAND = 16  # rows
+_BEGINS, _ENDS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
+
+
+def picture(shown: Shown, index: int) -> QImage:
+    """Paint the frame of a step."""
+    from cnnviz.render.image import to_image
+    from cnnviz.scene.frame import compose
+
+    theme = theme_of(shown.view.display)
+    return to_image(compose(shown.program, index, shown.view), theme.name)
 
 
 class Png:
@@ -22,11 +36,24 @@ class Png:
     used again where their pixels are the same. Any reader of PNG takes the whole for one stream.
     """
 
+    suffix = ".png"
+
     def __init__(self) -> None:
         self._packed: dict[bytes, bytes] = {}
 
-    def __call__(self, image: QImage) -> bytes:
-        """Return the bytes of a PNG file."""
+    def encode(self, shown: Shown, index: int) -> bytes:
+        """Return the file of a step's frame."""
+        return self.pack(picture(shown, index))
+
+    def is_whole(self, file: BinaryIO, shown: Shown) -> bool:
+        """Return whether a file is a picture of this size, from its first byte to its last."""
+        begin = file.read(len(_BEGINS) + 8)
+        file.seek(-min(len(_ENDS), os.fstat(file.fileno()).st_size), os.SEEK_END)
+        size = struct.pack(">II", int(shown.view.width), int(shown.view.height))
+        return begin == _BEGINS + size and file.read() == _ENDS
+
+    def pack(self, image: QImage) -> bytes:
+        """Return an image as the bytes of a PNG file."""
         rows = self._rows(image)
         packed: dict[bytes, bytes] = {}
         stream = [b"\x78\x9c"]  # zlib's header: a window of 32 KB, packed as usual
