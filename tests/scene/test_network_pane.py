@@ -161,6 +161,26 @@ def test_of_lines_that_go_on_out_of_sight_that_is_drawn_which_is_in_sight():
             assert ys == sorted(ys)
 
 
+def accented(program: Program, name: str, view: View) -> set[tuple[str, str]]:
+    """The layers joined by the lines that are drawn as followed."""
+    frame = compose(program, program.start(name), view)
+    names, marks = of(program).names, in_pane(frame, "network")
+    ends = [(mark.points, mark.role) for mark in marks if isinstance(mark, Path) and len(mark.points) > 1]
+    pairs = dict(zip((points for points, _ in ends), drawn(frame, names), strict=True))
+    return {pairs[points] for points, role in ends if role == "accent"}
+
+
+def test_the_path_that_the_chain_strip_follows_is_drawn_over_the_others():
+    program = residual(1, False)[1]
+    past = {("stem", "fc10"), ("fc10", "relu0"), ("relu0", "fc20"), ("fc20", "add0")}
+    begun = {("add0", "softmax")}
+    assert accented(program, "stem.dw", View()) == past | begun
+    assert accented(program, "stem.dw", View(paths=("add0.dx2",))) == {("stem", "add0")} | begun
+    assert accented(program, "relu0.dx", View()) == past - {("stem", "fc10")} | begun
+    assert accented(program, "stem.dy", View()) == {("stem", "fc10"), ("stem", "add0")}
+    assert accented(program, "relu0", View()) == set()
+
+
 # ------------------------------------------------------------------------------------------------- blocks
 
 

@@ -175,6 +175,7 @@ def test_the_strip_says_which_of_how_many_paths_it_follows():
         "∂E/∂w",
     ]
     assert "3 other paths" in said(strip(residual(2, False)[1], "stem.dw"))
+    assert "block0_fc1 and 2 more" in said(strip(residual(1)[1], "stem.dw")), "their names are long"
     for name in ("softmax.dx", "add0.dx", "fc10.dw", "stem.dy"):
         assert not any("other path" in text for text in said(strip(program, name)))
         assert not [mark for mark in strip(program, name) if isinstance(mark, Spot) and mark.kind == "path"]

@@ -32,7 +32,8 @@ STRIP = 102
 _TEXT = 17
 _TOP, _MAP = 30, 31  # where a heatmap begins, and its height
 _SIGN = 30  # the width of a sign
-_CONTROL = 176  # the width of what says which path is followed
+_CONTROL = 200  # the width of what says which path is followed
+_MOST_NAMED = 22  # characters of the names of its layers
 _MOST_COUNTED = 9999  # of more paths only that there are very many is said
 _MOST_SHOWN = 6  # maps of one array
 _MOST_ROWS = 128  # of a matrix: more than its heatmap has pixels
@@ -176,7 +177,7 @@ class _Path(NamedTuple):
         at, _, layers = self.through.partition(": ")
         others = count(self.of - 1) if self.of <= _MOST_COUNTED else tr("very many")
         more = tr("1 other path") if self.of == 2 else tr("{count} other paths", count=others)
-        return more, tr("through {at}", at=at), layers
+        return more, tr("through {at}", at=at), _shortened(layers)
 
     def width(self, unit: float) -> float:
         """Return how wide the sign before it and the control are."""
@@ -198,7 +199,7 @@ class _Path(NamedTuple):
         under, line = _TOP + _MAP, 18
         for text, down, role in ((more, 10, "muted"), (at, under, "ink"), (layers, under + line, "ink")):
             row = Box(place.x - 6 * unit, box.y + down * unit, place.w + 12 * unit, line * unit)
-            marks.append(label(row, text, 15 * unit, role, align="center"))
+            marks.append(label(row, text, _TEXT * unit, role, align="center"))
         return marks
 
     def spots(self, box: Box, unit: float) -> list[Spot]:
@@ -208,6 +209,15 @@ class _Path(NamedTuple):
 
     def _control(self, box: Box, unit: float) -> Box:
         return Box(box.x + (_SIGN + 8) * unit, box.y + _TOP * unit, (_CONTROL - 16) * unit, _MAP * unit)
+
+
+def _shortened(layers: str) -> str:
+    """Return names of layers, or where they are long the first of them, or how many there are."""
+    first, *others = layers.split(", ")
+    if len(layers) <= _MOST_NAMED:
+        return layers
+    named = tr("{layer} and {count} more", layer=first, count=len(others)) if others else first
+    return named if len(named) <= _MOST_NAMED else tr("{count} layers", count=len(others) + 1)
 
 
 def _path(program: Program, operation: Operation, chosen: Chosen) -> _Path | None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
+from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.lettered import without_numbers
 from cnnviz.scene.marks import Box, Cells, Dot, Group, Mark, Path, Rect, Role, Spot, label
@@ -18,6 +19,8 @@ from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels import network_arrays as arrays
 from cnnviz.scene.panels.network_arrays import Arrays, Known, Progress, Source
 from cnnviz.scene.panels.network_rows import Edge, Item, Outline, Rows, outline, rows_at
+from cnnviz.scene.paths import adds_gradients, is_gradient, way
+from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -126,7 +129,8 @@ def network(moment: Moment, box: Box, unit: float, top: int | None = None) -> li
     if min(room.area.w, room.area.h) < _LEAST_SEEN:
         return marks
     if room.gutter:
-        marks.append(_gutter(window, room, moment.operation.phase))
+        followed = _followed(program, moment.operation, moment.view.paths, window.rows)
+        marks.append(_gutter(window, room, moment.operation.phase, followed))
     live: list[Mark] = []
     for k in range(window.seen):
         item, row = window.rows.items[window.top + k], room.row(k, window.seen)
@@ -228,29 +232,55 @@ def _title(program: Program) -> str:
 
 
 @remembered(64)
-def _gutter(window: Window, room: _Room, phase: str) -> Group:
-    """Return the lanes: a dot for each row in sight, and a line for each that reads another."""
+def _gutter(window: Window, room: _Room, phase: str, followed: frozenset[Edge]) -> Group:
+    """Return the lanes: a dot for each row in sight, and a line for each that reads another.
+
+    Those on the path that the chain strip follows are drawn over the others.
+    """
     area, unit = room.area, room.unit
     box = Box(room.box.x, round(area.y), area.x + room.gutter - room.box.x, area.h)
     place = Box(box.x, box.y, float(round(box.right)) - box.x, float(round(area.bottom)) - box.y)
     marks: list[Mark] = [Rect(place, fill="panel")]
     rows, low, high = window.rows, window.top, window.top + window.seen - 1
     near = {k for at in range(low, high + 1) for k in rows.passing[at]}
-    for k in sorted(near):
-        points = edge_points(window, room, rows.edges[k])
-        marks.append(Path(points, "line", max(1.0, 1.8 * unit)))
+    for edge in sorted((rows.edges[k] for k in near), key=lambda edge: (edge in followed, edge)):
+        points = edge_points(window, room, edge)
+        role, width = ("accent", 3.2) if edge in followed else ("line", 1.8)
+        marks.append(Path(points, role, max(1.0, width * unit)))
     for k in range(low, high + 1):
         item, here = rows.items[k], k == window.at_work
         if item.kind == "open":
             continue
         x, y = _lane_x(room, rows.lanes[k]), room.row(k - low, window.seen).center[1]
-        role: Role = phase if here else "line"
+        role = phase if here else "line"
         radius = min((6.0 if here else 4.5) * unit, 0.48 * room.lane)
         if item.kind == "folded":
             marks.append(Rect(Box(x - radius, y - radius, 2 * radius, 2 * radius), fill=role))
         else:
             marks.append(Dot((x, y), radius, role))
     return Group(place, tuple(marks))
+
+
+@remembered(64)
+def _followed(program: Program, operation: Operation, chosen: Chosen, rows: Rows) -> frozenset[Edge]:
+    """Return on which lines a gradient comes from the loss: one path is followed, to a sum all."""
+    if not has_chain(operation):
+        return frozenset()
+    number, call = network_outline(program).number, operation.call
+    if adds_gradients(operation):
+        ports = [call.port(name) for name in operation.tree.parameters if is_gradient(operation, name)]
+        joined = [(port.gradient_of, port.node) for port in ports]
+    else:
+        links = way(program, operation, chosen).links
+        links = links[:-1] if len(call.writes) > 1 else links
+        joined = [(link.operation.call.port(link.array).gradient_of, link.operation.layer) for link in links]
+    of = ((address.removesuffix(".y"), reader) for address, reader in joined if address.endswith(".y"))
+    items = (
+        Edge(rows.item_of[number[source]], rows.item_of[number[reader]])
+        for source, reader in of
+        if source in number and reader in number
+    )
+    return frozenset(edge for edge in items if edge.source != edge.target)
 
 
 def edge_points(window: Window, room: _Room, edge: Edge) -> tuple[tuple[float, float], ...]:
@@ -516,9 +546,9 @@ def _spots(program: Program, window: Window, room: _Room) -> tuple[Spot, ...]:
             spots.append(Spot(Box(columns[2].x, row.y, columns[2].w, row.h), "gradient", node))
         if item.kind == "folded":
             spots.append(Spot(Box(left, row.y, columns[0].right - left, row.h), "fold", item.name))
-    for place, text, way in zip(_more_boxes(room), more_said(window), (-1, 1), strict=True):
+    for place, text, by in zip(_more_boxes(room), more_said(window), (-1, 1), strict=True):
         if text:
-            spots.append(Spot(place, "scroll", line=way * max(1, window.seen - 1)))
+            spots.append(Spot(place, "scroll", line=by * max(1, window.seen - 1)))
     return tuple(spots)
 
 
