@@ -1,4 +1,4 @@
-"""Networks drawn at random: all kinds of layers, joined and branched in every way, with every loss.
+"""Networks drawn at random: all layers and losses, branches, several inputs and outputs.
 
 Everything is drawn with NumPy's RandomState, which gives the same numbers for ever: what is recorded of a
 network's numbers can be compared with those of any later version.
@@ -33,6 +33,7 @@ from cnnviz.engine.losses import (
     MeanSquaredError,
 )
 from cnnviz.engine.network import Network
+from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adam
 
 ACTIVATIONS = (ReLU, lambda: LeakyReLU(0.1), Sigmoid, Tanh)
@@ -41,11 +42,11 @@ LOSSES = (HalfSquaredError, MeanSquaredError, Hinge, CrossEntropy, BinaryCrossEn
 
 @dataclass(frozen=True)
 class Drawn:
-    """A network with a sample and a target."""
+    """A network with a sample of each input and a target for each loss, by names of inputs and of layers."""
 
     network: Network
-    x: Array
-    t: Array
+    x: dict[str, Array]
+    t: dict[str, Array]
 
 
 @dataclass
@@ -118,19 +119,22 @@ class Drawing:
             return (MaxPool2d if k == 4 else AvgPool2d)(window, (1 + self.below(2), 1 + self.below(2)))
         return Flatten() if k == 6 else self.one_of(ACTIVATIONS)()
 
-    def head(self, loss: Loss) -> None:
-        """Bring all that is unread together, and end as a loss needs it."""
+    def join_all(self) -> str:
+        """Bring all that is unread together in one column."""
         unread = self.unread
         if len(unread) > 1 or len(self.shapes[unread[0]]) != 1:
             columns = [self.add(Flatten(), name) if len(self.shapes[name]) == 3 else name for name in unread]
             if len(columns) > 1:
                 self.add(Concat(), *columns)
         (last,) = self.unread
-        last = self.add(Linear(self.shapes[last][0], 2 + self.below(3)), last)
+        return last
+
+    def head(self, source: str, loss: Loss) -> str:
+        """Add an output as a loss needs it."""
+        last = self.add(Linear(self.shapes[source][0], 2 + self.below(3)), source)
         if loss.follows is not None:
-            self.add(loss.follows(), last)
-        elif self.draw.random_sample() < 0.5:
-            self.add(self.one_of(ACTIVATIONS)(), last)
+            return self.add(loss.follows(), last)
+        return self.add(self.one_of(ACTIVATIONS)(), last) if self.draw.random_sample() < 0.5 else last
 
 
 def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 7) -> Drawn:
@@ -147,18 +151,27 @@ def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 
     """
     draw = np.random.RandomState(seed)
     drawing = Drawing(draw)
-    shape = tuple(1 + drawing.below(n) for n in ((3, side, side) if draw.random_sample() < 0.8 else (side,)))
-    drawing.shapes["input"] = shape
+    names = ("left", "right") if draw.random_sample() < 0.3 else ("input",)
+    for name in names:
+        sizes = (3, side, side) if draw.random_sample() < 0.8 else (side,)
+        drawing.shapes[name] = tuple(1 + drawing.below(n) for n in sizes)
+    inputs = dict(drawing.shapes)
     for _ in range(1 + drawing.below(layers)):
         drawing.grow(largest)
-    loss = LOSSES[seed % len(LOSSES)]()
-    drawing.head(loss)
+    source, losses = drawing.join_all(), []
+    for k in range(1 + (draw.random_sample() < 0.3) + (draw.random_sample() < 0.1)):
+        loss = LOSSES[(seed + k) % len(LOSSES)]()
+        losses.append(OutputLoss(drawing.head(source, loss), loss, (1.0, 1.0, 0.25)[drawing.below(3)]))
     optimiser = (SGD(0.1), SGD(0.1, 0.9), Adam())[drawing.below(3)]
-    network = Network(drawing.layers, shape, loss, optimiser)
+    network = Network(drawing.layers, inputs, losses, optimiser)
     for key, size in network.parameter_shapes.items():
         fan_in = prod(size[1:]) if len(size) == 4 else size[0]
         network.parameters[key] = draw.standard_normal(size) / np.sqrt(fan_in if len(size) > 1 else 4)
-    return Drawn(network, draw.standard_normal(shape), _target(loss, network.output_shape, draw))
+    return Drawn(
+        network,
+        {name: draw.standard_normal(size) for name, size in inputs.items()},
+        {one.of: _target(one.loss, network.shapes[one.of], draw) for one in losses},
+    )
 
 
 def _target(loss: Loss, shape: Shape, draw: np.random.RandomState) -> Array:

@@ -1,4 +1,4 @@
-"""The calls of an iteration that belong to no layer: the loss, sums of gradients, updates."""
+"""The calls of an iteration that belong to no layer and no loss: sums of gradients, updates."""
 
 from __future__ import annotations
 
@@ -6,32 +6,11 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from cnnviz.engine.layer import Call, Layer, Value
+from cnnviz.engine.layer import Call, Value
 from cnnviz.engine.layers.joining import numbered, sum_call
-from cnnviz.engine.losses import Loss
 from cnnviz.engine.optim import Optimiser
 from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
-
-
-def loss_calls(loss: Loss, last: Layer, tape: Tape) -> list[Call]:
-    """Return the loss of a layer's output, and the gradient that it starts the way back with."""
-    source = last.input_names[0]
-    y, t, x = tape["loss.y"], tape["loss.t"], last.address(source)
-    gradient = tape[f"{last.name}.d{source}" if loss.follows else "loss.dy"]
-    made = (
-        loss.value_call(y, t, tape[x], tape["loss.value"]),
-        loss.gradient_call(y, t, gradient, last.name),
-    )
-    ports = {
-        "y": Port(f"{last.name}.y", "source", "y"),
-        "x": Port(x, "source", "x"),
-        "t": Port("loss.t", "target", "t"),
-        "E": Port("loss.value", "result", "E"),
-        "dy": Port("loss.dy", "result", "y", gradient_of=f"{last.name}.y"),
-        "dx": Port(f"{last.name}.dx", "result", "x", gradient_of=x),
-    }
-    return [replace(call, ports={name: ports[name] for name in ports if call.has(name)}) for call in made]
 
 
 def sum_calls(name: str, parts: Sequence[str], tape: Tape) -> list[Call]:

@@ -8,13 +8,12 @@ from functools import cached_property
 import numpy as np
 from msgspec import Struct
 
-from cnnviz.engine.calls import loss_calls, sum_calls, update_call
+from cnnviz.engine.calls import sum_calls, update_call
 from cnnviz.engine.layer import (
     Array,
     Call,
     Layer,
     Shape,
-    require_column,
     require_finite,
     require_shape,
     require_some,
@@ -22,6 +21,7 @@ from cnnviz.engine.layer import (
 )
 from cnnviz.engine.layers.joining import sum_of
 from cnnviz.engine.losses import Loss
+from cnnviz.engine.objective import LOSS, OutputLoss, check_losses, loss_calls, output_losses, total
 from cnnviz.engine.optim import Memory, Optimiser
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.wiring import INPUT, gradients_of, in_order, inputs_of, unknown, unread
@@ -67,16 +67,18 @@ class Network:
     layers : Sequence[tuple[str, Layer] | tuple[str, Layer, Sequence[str]]]
         Names and layers, with the names of those that a layer takes its inputs from: ``input`` is what goes
         into the network. Where nothing is said, it is the layer before.
-    input_shape : Shape
-        The shape of one sample: (channels, height, width), or (inputs,).
-    loss : Loss, optional
-        Without it the network only goes forward.
+    input_shape : Shape or Mapping[str, Shape]
+        The shape of one sample: (channels, height, width), or (inputs,); of several inputs, that of each by
+        its name.
+    loss : Loss or Sequence[OutputLoss], optional
+        Of the last layer's output; or of several outputs, whose sum is made small. Without it the network
+        only goes forward.
     optimiser : Optimiser, optional
         Without it nothing is updated.
     fixed : Collection[str]
         Parameters that are not updated, ``fc.b`` for instance.
     outputs : Collection[str]
-        Layers besides the last one that no layer need read.
+        Layers that no layer need read, besides the last one and those that have a loss.
 
     Raises
     ------
@@ -90,29 +92,35 @@ class Network:
     def __init__(
         self,
         layers: Sequence[tuple[str, Layer] | tuple[str, Layer, Sequence[str]]],
-        input_shape: Shape,
-        loss: Loss | None = None,
+        input_shape: Shape | Mapping[str, Shape],
+        loss: Loss | Sequence[OutputLoss] | None = None,
         optimiser: Optimiser | None = None,
         fixed: Collection[str] = (),
         outputs: Collection[str] = (),
     ) -> None:
         self.layers = [layer for _, layer, *_ in layers]
-        self.input_shape, self.loss, self.optimiser = tuple(input_shape), loss, optimiser
-        self.fixed = frozenset(fixed)
+        named = input_shape if isinstance(input_shape, Mapping) else {INPUT: input_shape}
+        self.input_shapes: dict[str, Shape] = {name: tuple(shape) for name, shape in named.items()}
+        self.optimiser, self.fixed = optimiser, frozenset(fixed)
         for name, layer, *_ in layers:
             layer.name = name
         self._check_names()
-        self.inputs = inputs_of((name, of[0] if of else None) for name, _, *of in layers)
+        self.losses = output_losses(loss, [name for name, *_ in layers])
+        self.inputs = inputs_of(
+            ((name, of[0] if of else None) for name, _, *of in layers), tuple(self.input_shapes)
+        )
         self.outputs = tuple(outputs)
         self._check_outputs(layers[-1][0])
         self.layers = self._in_order(layers[-1][0])
-        require_some(tr("input"), self.input_shape)
-        self.shapes: dict[str, Shape] = {INPUT: self.input_shape}
+        for name, shape in self.input_shapes.items():
+            require_some(tr(name), shape)
+        self.shapes: dict[str, Shape] = dict(self.input_shapes)
         for layer in self.layers:
             shapes = [self.shapes[name] for name in self.inputs[layer.name]]
             layer.take(len(shapes))
             self.shapes[layer.name] = layer.output_shape(*shapes)
-        self._check_loss()
+        self._by_name = {layer.name: layer for layer in self.layers}
+        check_losses(self.losses, self._by_name, self.shapes, self.inputs)
         self.gradients = gradients_of(
             [layer.name for layer in self.layers],
             self.inputs,
@@ -124,6 +132,16 @@ class Network:
         self._check_fixed()
         self.iteration = 1
         self.memory: dict[str, Memory] = {}
+
+    @property
+    def loss(self) -> Loss | None:
+        """The loss; of several, the first. None if there is none."""
+        return self.losses[0].loss if self.losses else None
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one sample; of several inputs, that of the first."""
+        return next(iter(self.input_shapes.values()))
 
     @property
     def output_shape(self) -> Shape:
@@ -162,21 +180,21 @@ class Network:
             parameters=tuple((name, layer.address(name)) for name in layer.parameter_shapes),
             auxiliary=tuple((name, layer.address(name)) for name in layer.auxiliary_names),
             spent=tuple(f"{name}.y" for name in own if self._last_readers[name] == layer.name),
-            is_inner=set(own) != {INPUT},
+            is_inner=not own.keys() <= self.input_shapes.keys(),
         )
 
     @property
     def _starts(self) -> Mapping[str, tuple[str, ...]]:
-        """The gradient that the way back starts with, by the layer whose output it is of."""
-        last = self.layers[-1].name
-        if self.loss is None:
+        """The gradients that the way back starts with, by the layer whose output each is of."""
+        if not self.losses:
+            last = self.layers[-1].name
             return {last: (f"{last}.dy",)}
-        return {last: () if self._is_joined else ("loss.dy",)}
+        return {one.of: () if one.is_joined else (f"{one.name}.dy",) for one in self.losses}
 
-    @property
-    def _is_joined(self) -> bool:
-        """Whether the loss gives the gradient of what goes into the last layer, not of what comes out."""
-        return bool(self.loss and self.loss.follows)
+    @cached_property
+    def _joined(self) -> frozenset[str]:
+        """The layers through which no gradient goes back: their losses give that of what goes in."""
+        return frozenset(one.of for one in self.losses if one.is_joined)
 
     def _check_outputs(self, last: str) -> None:
         reader = next((name for name, sources in self.inputs.items() if last in sources), None)
@@ -201,7 +219,7 @@ class Network:
                     )
                 )
         for name in unread(self.inputs):
-            if name not in (last, *self.outputs):
+            if name not in (last, *self.outputs, *(one.of for one in self.losses)):
                 raise CnnvizError(
                     tr(
                         "{layer}: no layer reads it; let one read it, take it out, or name it under outputs.",
@@ -214,7 +232,7 @@ class Network:
         if not self.layers:
             raise CnnvizError(tr("The network has no layers; give it at least one."))
         for layer in self.layers:
-            if layer.name in seen or layer.name in ("loss", "input"):
+            if layer.name in seen or layer.name in (LOSS, INPUT, *self.input_shapes):
                 raise CnnvizError(
                     tr("{layer}: this name is taken; every layer needs its own.", layer=layer.name)
                 )
@@ -226,24 +244,6 @@ class Network:
                     )
                 )
             seen.add(layer.name)
-
-    def _check_loss(self) -> None:
-        if self.loss is None:
-            return
-        last = self.layers[-1]
-        if self.loss.follows and not isinstance(last, self.loss.follows):
-            raise CnnvizError(
-                tr(
-                    "loss: {loss} needs {needed} as the last layer, but {layer} is {found}; "
-                    "add a {needed} layer at the end.",
-                    loss=self.loss.kind,
-                    needed=self.loss.follows.kind,
-                    layer=last.name,
-                    found=last.kind,
-                )
-            )
-        if len(self.output_shape) != 3 or self.loss.map_listings is None:
-            require_column("loss", self.output_shape)
 
     def _check_fixed(self) -> None:
         known = self.parameter_shapes
@@ -320,29 +320,57 @@ class Network:
         """Turn all parameters into another precision, float32 for instance to train faster."""
         self.parameters = {key: values.astype(dtype) for key, values in self.parameters.items()}
 
-    def check_sample(self, x: Array) -> None:
+    def check_sample(self, x: Array | Mapping[str, Array]) -> None:
         """Raise ShapeError or CnnvizError unless `x` is one sample, whole and finite."""
-        self._check_shape(x.shape)
-        require_finite(tr("input"), "x", x)
+        for name, values in self._named_inputs(x).items():
+            self._check_shape(name, values.shape)
+            require_finite(tr(name), "x", values)
 
-    def _check_shape(self, shape: Shape) -> None:
-        if shape != self.input_shape:
+    def _check_shape(self, name: str, shape: Shape) -> None:
+        if shape != self.input_shapes[name]:
             raise ShapeError(
                 tr(
-                    "input: its shape is {found}, but the network takes {needed}.",
+                    "{name}: its shape is {found}, but the network takes {needed}.",
+                    name=tr(name),
                     found=shape_text(shape),
-                    needed=shape_text(self.input_shape),
+                    needed=shape_text(self.input_shapes[name]),
                 )
             )
 
+    def _named_inputs(self, x: Array | Mapping[str, Array]) -> Mapping[str, Array]:
+        """Return all inputs by name, given as that or, where there is one, by itself."""
+        return self._named(x, list(self.input_shapes), tr("input"))
+
+    def _named_targets(self, t: Array | Mapping[str, Array]) -> Mapping[str, Array]:
+        """Return the targets by the layers whose outputs they are of."""
+        return self._named(t, [one.of for one in self.losses], LOSS)
+
+    def _named(
+        self, given: Array | Mapping[str, Array], names: Sequence[str], where: str
+    ) -> Mapping[str, Array]:
+        found = given if isinstance(given, Mapping) else dict(zip(names, [given], strict=False))
+        for name in names:
+            if name not in found:
+                raise CnnvizError(
+                    tr("{where}: {name} is missing; give an array for each.", where=where, name=name)
+                )
+        return found
+
     # ------------------------------------------------------------------------------------------ the passes
 
-    def forward(self, x: Array) -> Array:
-        """Compute the outputs of a batch, ``(N, …)``."""
+    def forward(self, x: Array | Mapping[str, Array]) -> Array:
+        """Compute the last layer's outputs for a batch, ``(N, …)``."""
         return self._forward(self.parameters, x, for_backward=False)[f"{self.layers[-1].name}.y"]
 
-    def loss_and_gradients(self, x: Array, t: Array) -> tuple[Array, dict[str, Array]]:
+    def loss_and_gradients(
+        self, x: Array | Mapping[str, Array], t: Array | Mapping[str, Array]
+    ) -> tuple[Array, dict[str, Array]]:
         """Return the loss of each sample of a batch, and the gradients of their mean.
+
+        Parameters
+        ----------
+        x, t : Array or Mapping[str, Array]
+            The inputs and the targets; of several, by the names of inputs and of layers.
 
         Returns
         -------
@@ -351,20 +379,23 @@ class Network:
         gradients : dict[str, Array]
             ∂E/∂w of every parameter, by the parameter's address.
         """
-        if self.loss is None:
+        if not self.losses:
             raise CnnvizError(tr("The network has no loss, so there is nothing to go back from."))
-        require_some(tr("input"), x.shape)
+        for name, values in self._named_inputs(x).items():
+            require_some(tr(name), values.shape)
         arrays = self._forward(self.parameters, x)
-        y = arrays[f"{self.layers[-1].name}.y"]
-        t = np.asarray(t, y.dtype)
-        require_shape("loss", "t", t, y.shape)
-        self._lose(arrays, t)
+        targets = self._named_targets(t)
+        for one in self.losses:
+            y = arrays[f"{one.of}.y"]
+            arrays[f"{one.name}.t"] = target = np.asarray(targets[one.of], y.dtype)
+            require_shape(one.name, "t", target, y.shape)
+        self._lose(arrays)
         gradients = self._backward(self.parameters, arrays, every=False)
         return arrays["loss.value"], gradients
 
-    def train_step(self, x: Array, t: Array) -> float:
+    def train_step(self, x: Array | Mapping[str, Array], t: Array | Mapping[str, Array]) -> float:
         """Move the parameters by one step on a batch, and return its mean loss."""
-        if self.loss is None or self.optimiser is None:
+        if not self.losses or self.optimiser is None:
             raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
         losses, gradients = self.loss_and_gradients(x, t)
         new, memory = self._updated(self.parameters, gradients)
@@ -373,7 +404,12 @@ class Network:
         self.iteration += 1
         return float(losses.mean())
 
-    def run(self, x: Array, t: Array | None = None, dy: Array | None = None) -> Tape:
+    def run(
+        self,
+        x: Array | Mapping[str, Array],
+        t: Array | Mapping[str, Array] | None = None,
+        dy: Array | None = None,
+    ) -> Tape:
         """Run one iteration on one sample: forward, loss, backward, update; nothing in the network moves.
 
         All of it is computed in float64, whatever the precision of the parameters, so that the numbers
@@ -381,32 +417,37 @@ class Network:
 
         Parameters
         ----------
-        x : Array
-            One sample of `input_shape`.
-        t : Array, optional
-            Its target, of the output's shape, for the loss; without it only the forward pass is run.
+        x : Array or Mapping[str, Array]
+            One sample of `input_shape`; of several inputs, one of each by its name.
+        t : Array or Mapping[str, Array], optional
+            Its target, of the output's shape, for the loss; of several losses, one for each output by the
+            layer's name. Without it only the forward pass is run.
         dy : Array, optional
-            The gradient of the output, in place of a loss: it is gone back from there.
+            The gradient of the last layer's output, in a network without a loss: it is gone back from there.
 
         Raises
         ------
         CnnvizError
             If the sample, the target or a parameter has another shape or is not finite.
         """
-        x = np.array(x, dtype=np.float64)
-        self.check_sample(x)
+        xs = {name: np.array(values, np.float64) for name, values in self._named_inputs(x).items()}
+        self.check_sample(xs)
         for key, values in self.parameters.items():
             layer, _, name = key.partition(".")
             require_finite(layer, name, values)
         parameters = {key: values.astype(np.float64) for key, values in self.parameters.items()}
         gradients: dict[str, Array] = {}
-        goes_back = (self.loss is not None and t is not None) or dy is not None
+        goes_back = (t if self.losses else dy) is not None
         with np.errstate(all="ignore"):  # what overflows is shown as what it becomes
-            arrays = self._forward(parameters, x[None])
-            if self.loss is not None and t is not None:
-                self._lose(arrays, self._checked("loss", "t", t)[None])
-            elif dy is not None:
-                arrays[f"{self.layers[-1].name}.dy"] = self._checked("output", "dy", dy)[None]
+            arrays = self._forward(parameters, {name: values[None] for name, values in xs.items()})
+            if self.losses and t is not None:
+                for one in self.losses:
+                    target = self._checked(one.name, "t", self._named_targets(t)[one.of], one.of)
+                    arrays[f"{one.name}.t"] = target[None]
+                self._lose(arrays)
+            elif not self.losses and dy is not None:
+                last = self.layers[-1].name
+                arrays[f"{last}.dy"] = self._checked("output", "dy", dy, last)[None]
             if goes_back:
                 gradients = self._backward(parameters, arrays)
             held = {key: values[0, ...] for key, values in arrays.items()} | parameters
@@ -420,9 +461,9 @@ class Network:
                     held |= {f"{key}_{part}_new": values for part, values in kept.items()}
         return Tape(held | self._aliases(held), self.iteration)
 
-    def _checked(self, where: str, name: str, values: Array) -> Array:
+    def _checked(self, where: str, name: str, values: Array, of: str) -> Array:
         values = np.array(values, dtype=np.float64)
-        require_shape(where, name, values, self.output_shape)
+        require_shape(where, name, values, self.shapes[of])
         require_finite(where, name, values)
         return values
 
@@ -434,11 +475,16 @@ class Network:
             for own, address in layer.addresses.items()
             if address in held
         }
-        if "loss.value" in held:
-            found["loss.y"] = held[f"{self.layers[-1].name}.y"]
+        if f"{LOSS}.value" in held:
+            found |= {f"{one.name}.y": held[f"{one.of}.y"] for one in self.losses}
         return found
 
-    def _forward(self, parameters: Mapping[str, Array], x: Array, for_backward: bool = True) -> Arrays:
+    def _forward(
+        self,
+        parameters: Mapping[str, Array],
+        x: Array | Mapping[str, Array],
+        for_backward: bool = True,
+    ) -> Arrays:
         """Compute the output of every layer for a batch, by address.
 
         Parameters
@@ -446,8 +492,10 @@ class Network:
         for_backward : bool
             Whether all outputs are kept, and what listings write beside them; going back needs both.
         """
-        self._check_shape(x.shape[1:])
-        arrays = {f"{INPUT}.y": x}
+        arrays: Arrays = {}
+        for name, values in self._named_inputs(x).items():
+            self._check_shape(name, values.shape[1:])
+            arrays[f"{name}.y"] = values
         for node in self._nodes:
             xs = [arrays[address] for address in node.inputs]
             own = {name: parameters[key] for name, key in node.parameters}
@@ -460,15 +508,25 @@ class Network:
                     del arrays[address]
         return arrays
 
-    def _lose(self, arrays: Arrays, t: Array) -> None:
-        """Add the loss of each sample, and the gradient of their mean that the way back starts with."""
-        assert self.loss is not None
-        last = self._nodes[-1]
-        y, x = arrays[last.output], arrays[last.inputs[0]]
-        arrays["loss.t"], arrays["loss.value"] = t, self.loss.value(y, t, x)
-        gradient = self.loss.gradient(y, t)
-        start = last.layer.address(f"d{last.layer.input_names[0]}") if self._is_joined else "loss.dy"
-        arrays[start] = gradient / len(y) if len(y) > 1 else gradient
+    def _lose(self, arrays: Arrays) -> None:
+        """Add the losses of each sample from outputs and targets, and what the way back starts with.
+
+        That is the gradient of the mean of the samples' losses; of several outputs, of the sum of theirs.
+        """
+        for one in self.losses:
+            layer = self._by_name[one.of]
+            y, t, x = (
+                arrays[f"{one.of}.y"],
+                arrays[f"{one.name}.t"],
+                arrays[layer.address(layer.input_names[0])],
+            )
+            arrays[f"{one.name}.value"] = one.loss.value(y, t, x)
+            gradient = one.loss.gradient(y, t)
+            gradient = gradient / len(y) if len(y) > 1 else gradient
+            arrays[one.own_gradient(layer)] = gradient
+            if one.weight != 1:
+                arrays[one.starts_with(layer)] = one.weight * gradient
+        arrays[f"{LOSS}.value"] = total(self.losses, arrays)
 
     def _backward(
         self, parameters: Mapping[str, Array], arrays: Arrays, every: bool = True
@@ -480,12 +538,12 @@ class Network:
         Parameters
         ----------
         every : bool
-            Whether those of the network's input are wanted, too, and what was used is kept.
+            Whether those of the network's inputs are wanted, too, and what was used is kept.
         """
         gradients: dict[str, Array] = {}
         for node in reversed(self._nodes):
             name, layer = node.layer.name, node.layer
-            if name not in self.gradients or (self._is_joined and node is self._nodes[-1]):
+            if name not in self.gradients or name in self._joined:
                 continue
             dy = self._arrived(name, arrays)
             given = {own: parameters[key] for own, key in node.parameters}
@@ -500,8 +558,9 @@ class Network:
             if not every:
                 for address in (node.output, *self.gradients[name]):
                     del arrays[address]
-        if every and len(self.gradients.get(INPUT, ())) > 1:
-            self._arrived(INPUT, arrays)
+        for name in self.input_shapes:
+            if every and len(self.gradients.get(name, ())) > 1:
+                self._arrived(name, arrays)
         return gradients
 
     def _arrived(self, name: str, arrays: Arrays) -> Array:
@@ -533,15 +592,16 @@ class Network:
             In which of the two views convolutions compute ∂E/∂x.
         """
         calls = [layer.forward_call(tape.of(layer.name)) for layer in self.layers]
-        if self.loss is not None and "loss.value" in tape:
-            calls += loss_calls(self.loss, self.layers[-1], tape)
+        if f"{LOSS}.value" in tape:
+            calls += loss_calls(self.losses, self._by_name, tape)
         for layer in reversed(self.layers):
             if f"{layer.name}.dy" not in tape:
                 continue
             calls += sum_calls(layer.name, self.gradients[layer.name], tape)
             arrays, scattered = tape.of(layer.name), input_gradient == "scattered"
             calls += layer.scattered_calls(arrays) if scattered else layer.backward_calls(arrays)
-        calls += sum_calls(INPUT, self.gradients.get(INPUT, ()), tape)
+        for name in self.input_shapes:
+            calls += sum_calls(name, self.gradients.get(name, ()), tape)
         if self.optimiser is not None:
             updated = (key for key in self.moving if f"{key}_new" in tape)
             calls += [update_call(key, self.optimiser, tape) for key in updated]

@@ -15,23 +15,37 @@ Inputs = Mapping[str, tuple[str, ...]]
 """The layers that each layer reads, by its name."""
 
 
-def inputs_of(parts: Iterable[tuple[str, Sequence[str] | None]]) -> Inputs:
+def inputs_of(parts: Iterable[tuple[str, Sequence[str] | None]], sources: Sequence[str] = (INPUT,)) -> Inputs:
     """Return which layers each layer reads: the one before, where nothing is said.
+
+    Parameters
+    ----------
+    sources : Sequence[str]
+        What the network's inputs are called.
 
     Raises
     ------
     CnnvizError
-        If a layer reads one that is not there.
+        If a layer reads one that is not there, or does not say which of several inputs it reads.
     """
     found: dict[str, tuple[str, ...]] = {}
-    before = INPUT
+    before = sources[0]
     for name, given in parts:
+        if not given and not found and len(sources) > 1:
+            raise CnnvizError(
+                tr(
+                    '{layer}: there are the inputs {names}; say which it reads, as in inputs = ["{first}"].',
+                    layer=name,
+                    names=", ".join(sources),
+                    first=sources[0],
+                )
+            )
         found[name] = tuple(given) if given else (before,)
         before = name
     for name, inputs in found.items():
         for other in inputs:
-            if other != INPUT and other not in found:
-                raise CnnvizError(unknown(name, other, [INPUT, *found]))
+            if other not in sources and other not in found:
+                raise CnnvizError(unknown(name, other, [*sources, *found]))
     return found
 
 
@@ -66,7 +80,7 @@ def in_order(inputs: Inputs) -> list[str]:
         ready = (
             name
             for name, needed in inputs.items()
-            if name not in done and all(one == INPUT or one in done for one in needed)
+            if name not in done and all(one not in inputs or one in done for one in needed)
         )
         name = next(ready, None)
         if name is None:
@@ -119,7 +133,7 @@ def gradients_of(
     Returns
     -------
     Mapping[str, tuple[str, ...]]
-        By layer, and of ``input``; of a layer that no loss depends on there is none.
+        By layer, and of the network's inputs; of a layer that no loss depends on there is none.
     """
     found = {name: list(parts) for name, parts in starts.items()}
     for name in reversed(order):

@@ -29,16 +29,22 @@ def torch_arrays(drawn: Drawn) -> dict[str, Array]:
     """All outputs, the loss, and the gradients of outputs and parameters, by the names on a tape."""
     network = drawn.network
     parameters = {key: _leaf(values) for key, values in network.parameters.items()}
-    outputs = {"input": _leaf(drawn.x[None])}
+    outputs = {name: _leaf(values[None]) for name, values in drawn.x.items()}
     for layer in network.layers:
         xs = [outputs[name] for name in network.inputs[layer.name]]
         own = {name: parameters[f"{layer.name}.{name}"] for name in layer.parameter_shapes}
         outputs[layer.name] = made = _computed(layer, xs, own)
         made.retain_grad()
-    last = network.layers[-1]
-    loss = _lost(network.loss, outputs, last.name, network.inputs[last.name][0], torch.from_numpy(drawn.t))
+    losses = {
+        one.name: _lost(
+            one.loss, outputs, one.of, network.inputs[one.of][0], torch.from_numpy(drawn.t[one.of])
+        )
+        for one in network.losses
+    }
+    loss = sum(one.weight * losses[one.name] for one in network.losses)
     loss.backward()
-    found = {"loss.value": loss.detach().numpy()}
+    found = {f"{name}.value": values.detach().numpy() for name, values in losses.items()}
+    found["loss.value"] = loss.detach().numpy()
     for name, values in outputs.items():
         found[f"{name}.y"] = values[0].detach().numpy()
         if values.grad is not None:

@@ -31,7 +31,7 @@ Cell = tuple[str, str, tuple[int, ...]]
 
 def same_arrays(network: Network, tape: Tape) -> dict[str, str]:
     """The names of the tape that stand for one array: what a layer reads is what another put out."""
-    found = {"loss.y": f"{network.layers[-1].name}.y"}
+    found = {f"{one.name}.y": f"{one.of}.y" for one in network.losses}
     for layer in network.layers:
         for own, source in zip(layer.input_names, network.inputs[layer.name], strict=True):
             found[f"{layer.name}.{own}"] = f"{source}.y"
@@ -41,8 +41,7 @@ def same_arrays(network: Network, tape: Tape) -> dict[str, str]:
             for own, source in zip(other.input_names, network.inputs[other.name], strict=True)
             if source == layer.name and f"{other.name}.d{own}" in tape
         ]
-        last = layer is network.layers[-1]
-        readers += ["loss.dy"] if last and "loss.dy" in tape else []
+        readers += [f"{one.name}.dy" for one in network.losses if one.of == layer.name and not one.is_joined]
         if len(readers) == 1:
             found[f"{layer.name}.dy"] = readers[0]
     return found

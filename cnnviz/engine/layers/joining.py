@@ -157,6 +157,26 @@ def sum_call(layer: str, parts: Mapping[str, Array], total: Array) -> Call:
     return Call(f"{layer}.dy", layer, "backward", listing, given, {"dy": total}, kind="sum_of_gradients")
 
 
+def scaled_call(layer: str, result: str, gradient: Array, weight: float, scaled: Array) -> Call:
+    """Return the listing that multiplies the gradient of a loss by the weight of that loss."""
+    cell = ", ".join(_LOOPS[gradient.ndim])
+    line = f"{result}[{cell}] = weight * g[{cell}]"
+    listing = _written("weighted_gradient", ("g", result), gradient.ndim, [line], ("weight",))
+    given: dict[str, Value] = {"g": gradient, "weight": weight, **_sizes(gradient)}
+    name = f"{layer}.{result}"
+    return Call(name, layer, "backward", listing, given, {result: scaled}, kind="weighted_gradient")
+
+
+def total_listing(losses: Sequence[str], weights: Sequence[str]) -> Listing:
+    """Return a listing that adds up losses, each of which has one number; one without a weight as it is."""
+    terms = (
+        f"{weight} * {loss}[0]" if weight else f"{loss}[0]"
+        for loss, weight in zip(losses, weights, strict=True)
+    )
+    names = ", ".join((*losses, "E", *filter(None, weights)))
+    return compiled(f"{len(losses)} losses", f"def total_loss({names}):\n    E[0] = {' + '.join(terms)}\n")
+
+
 def _sizes(y: Array) -> dict[str, int]:
     return dict(zip(_SIZES[y.ndim], y.shape, strict=True))
 
@@ -192,10 +212,12 @@ def _of_axes(name: str, axes: int) -> str:
     return f"{name.removesuffix('_dx')}_column" + "_dx" * name.endswith("_dx")
 
 
-def _written(name: str, arrays: tuple[str, ...], axes: int, lines: Sequence[str]) -> Listing:
+def _written(
+    name: str, arrays: tuple[str, ...], axes: int, lines: Sequence[str], constants: tuple[str, ...] = ()
+) -> Listing:
     """Return a listing that does some lines for every cell."""
     name = _of_axes(name, axes)
-    source = [f"def {name}({', '.join((*arrays, *_SIZES[axes]))}):"]
+    source = [f"def {name}({', '.join((*arrays, *constants, *_SIZES[axes]))}):"]
     for depth, (variable, size) in enumerate(zip(_LOOPS[axes], _SIZES[axes], strict=True), 1):
         source.append("    " * depth + f"for {variable} in range({size}):")
     source += ["    " * (axes + 1) + line for line in lines]

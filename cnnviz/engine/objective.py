@@ -1,0 +1,204 @@
+"""What a network is trained to make small: the loss of one output, or a sum of the losses of several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_column
+from cnnviz.engine.layers.joining import numbered, scaled_call, total_listing
+from cnnviz.engine.losses import Loss
+from cnnviz.engine.port import Port
+from cnnviz.engine.tape import Tape
+from cnnviz.engine.wiring import unknown
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
+
+LOSS = "loss"
+"""What the loss is called, and the sum of several."""
+
+
+class OutputLoss(Struct, frozen=True):
+    """The loss of one output.
+
+    Attributes
+    ----------
+    of : str
+        The layer whose output it is of.
+    loss : Loss
+        What is computed.
+    weight : float
+        What it is multiplied by in the sum of all.
+    name : str
+        What the network calls it: ``loss`` where it is the only one, else ``loss_`` and the layer's name.
+    """
+
+    of: str
+    loss: Loss
+    weight: float = 1.0
+    name: str = LOSS
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether it gives the gradient of what goes into its layer, not of what comes out."""
+        return self.loss.follows is not None
+
+    def starts_with(self, layer: Layer) -> str:
+        """Return the address of the gradient that it starts the way back with."""
+        return f"{self.of}.d{layer.input_names[0]}" if self.is_joined else f"{self.name}.dy"
+
+    def own_gradient(self, layer: Layer) -> str:
+        """Return the address of its own gradient, before it is multiplied by the weight."""
+        return self.starts_with(layer) if self.weight == 1 else f"{self.name}.gradient"
+
+
+def output_losses(given: Loss | Sequence[OutputLoss] | None, layers: Sequence[str]) -> tuple[OutputLoss, ...]:
+    """Return the losses with their names; a loss by itself is of the last layer's output.
+
+    Raises
+    ------
+    CnnvizError
+        If one is of no layer.
+    """
+    if given is None or isinstance(given, Loss):
+        return () if given is None else (OutputLoss(layers[-1], given),)
+    for one in given:
+        if one.of not in layers:
+            raise CnnvizError(unknown(LOSS, one.of, list(layers)))
+    if len(given) == 1 and given[0].weight == 1:
+        return (replace(given[0], name=LOSS),)
+    return tuple(replace(one, name=f"{LOSS}_{one.of}") for one in given)
+
+
+def check_losses(
+    losses: Sequence[OutputLoss],
+    layers: Mapping[str, Layer],
+    shapes: Mapping[str, Shape],
+    inputs: Mapping[str, Sequence[str]],
+) -> None:
+    """Raise CnnvizError unless each loss has an output that it is of, and that it can be computed from."""
+    for k, one in enumerate(losses):
+        if one.of in [other.of for other in losses[:k]]:
+            raise CnnvizError(
+                tr("{name}: {layer} has a loss already; an output has one at most.", name=LOSS, layer=one.of)
+            )
+        if one.name in layers:
+            raise CnnvizError(tr("{layer}: this name is taken; every layer needs its own.", layer=one.name))
+        _check_follows(one, layers[one.of])
+        reader = next((name for name, sources in inputs.items() if one.of in sources), None)
+        if one.is_joined and reader is not None:
+            raise CnnvizError(
+                tr(
+                    "{name}: {loss} needs an output that no layer reads, but {reader} reads {layer}.",
+                    name=one.name,
+                    loss=one.loss.kind,
+                    reader=reader,
+                    layer=one.of,
+                )
+            )
+        if len(shapes[one.of]) != 3 or one.loss.map_listings is None:
+            require_column(one.name, shapes[one.of])
+
+
+def _check_follows(one: OutputLoss, layer: Layer) -> None:
+    needed = one.loss.follows
+    if needed and not isinstance(layer, needed):
+        raise CnnvizError(
+            tr(
+                "{name}: {loss} needs {needed} as the last layer, but {layer} is {found}; "
+                "add a {needed} layer at the end.",
+                name=one.name,
+                loss=one.loss.kind,
+                needed=needed.kind,
+                layer=layer.name,
+                found=layer.kind,
+            )
+        )
+
+
+def total(losses: Sequence[OutputLoss], values: Mapping[str, Array]) -> Array:
+    """Return the sum of all losses, each multiplied by its weight."""
+    first, *others = (
+        values[f"{one.name}.value"] if one.weight == 1 else one.weight * values[f"{one.name}.value"]
+        for one in losses
+    )
+    for other in others:
+        first = first + other
+    return np.asarray(first)
+
+
+def loss_calls(losses: Sequence[OutputLoss], layers: Mapping[str, Layer], tape: Tape) -> list[Call]:
+    """Return the losses and their sum, then the gradients that they start the way back with."""
+    pairs = [_pair(one, layers[one.of], tape) for one in losses]
+    calls = [value for value, _ in pairs]
+    if [one.name for one in losses] != [LOSS]:
+        calls.append(_total_call(losses, tape))
+    for one, (_, gradient) in zip(losses, pairs, strict=True):
+        calls.append(gradient)
+        if one.weight != 1:
+            calls.append(_weighted_call(one, layers[one.of], tape))
+    return calls
+
+
+def _pair(one: OutputLoss, last: Layer, tape: Tape) -> tuple[Call, Call]:
+    """Return the calls of a loss and of its own gradient."""
+    x, own = last.address(last.input_names[0]), one.own_gradient(last)
+    y, t = tape[f"{one.of}.y"], tape[f"{one.name}.t"]
+    value = one.loss.value_call(y, t, tape[x], tape[f"{one.name}.value"])
+    gradient = one.loss.gradient_call(y, t, tape[own], one.of)
+    value = replace(value, name=one.name, layer=one.name)
+    if own == one.starts_with(last):
+        layer = one.of if one.is_joined else one.name
+        gradient = replace(gradient, name=own, layer=layer)
+        found = {"dy": ("y", f"{one.of}.y"), "dx": ("x", x)}
+    else:  # it is the gradient of this loss alone, and not of the sum
+        gradient = replace(gradient, name=own, layer=one.name)
+        found = {"dy": ("dy", ""), "dx": ("dx", "")}
+    ports = {
+        "y": Port(f"{one.of}.y", "source", "y"),
+        "x": Port(x, "source", "x"),
+        "t": Port(f"{one.name}.t", "target", "t"),
+        "E": Port(f"{one.name}.value", "result", "E"),
+        **{name: Port(own, "result", symbol, gradient_of=of) for name, (symbol, of) in found.items()},
+    }
+    with_ports = [
+        replace(call, ports={name: port for name, port in ports.items() if call.has(name)})
+        for call in (value, gradient)
+    ]
+    return with_ports[0], with_ports[1]
+
+
+def _total_call(losses: Sequence[OutputLoss], tape: Tape) -> Call:
+    names, weights = numbered("E", len(losses)), numbered("weight", len(losses))
+    weighted = [weight if one.weight != 1 else "" for weight, one in zip(weights, losses, strict=True)]
+    addresses = [f"{one.name}.value" for one in losses]
+    given: dict[str, Value] = {
+        name: tape[address].reshape(1) for name, address in zip(names, addresses, strict=True)
+    }
+    given |= {weight: one.weight for weight, one in zip(weighted, losses, strict=True) if weight}
+    ports = {name: Port(address, "source", name) for name, address in zip(names, addresses, strict=True)}
+    return Call(
+        name=LOSS,
+        layer=LOSS,
+        phase="loss",
+        listing=total_listing(names, weighted),
+        given=given,
+        writes={"E": tape[f"{LOSS}.value"].reshape(1)},
+        ports=ports | {"E": Port(f"{LOSS}.value", "result", "E")},
+        kind="total_loss",
+    )
+
+
+def _weighted_call(one: OutputLoss, last: Layer, tape: Tape) -> Call:
+    own, whole = one.own_gradient(last), one.starts_with(last)
+    layer, _, result = whole.partition(".")
+    of = last.address(last.input_names[0]) if one.is_joined else f"{one.of}.y"
+    made = scaled_call(layer, result, tape[own], one.weight, tape[whole])
+    ports = {
+        "g": Port(own, "source", "g"),
+        result: Port(whole, "result", result.removeprefix("d"), gradient_of=of),
+    }
+    return replace(made, ports=ports)
