@@ -35,6 +35,7 @@ from cnnviz.engine.losses import (
     MeanSquaredError,
 )
 from cnnviz.engine.network import Network
+from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adam, Optimiser
 from cnnviz.engine.pixels import Album, Picture
 
@@ -308,6 +309,23 @@ def joined_calls() -> list[Call]:
     return found
 
 
+def several_losses_calls() -> list[Call]:
+    """The sum of two losses, and the gradients of those that do not count whole; of maps and of columns."""
+    layers = [
+        ("conv", Conv2d(1, 2, (1, 2)), ("input",)),
+        ("maps", Tanh(), ("conv",)),
+        ("flatten", Flatten(), ("conv",)),
+        ("fc", Linear(4, 3), ("flatten",)),
+        ("softmax", Softmax(), ("fc",)),
+    ]
+    losses = [OutputLoss("maps", HalfSquaredError(), 0.5), OutputLoss("softmax", CrossEntropy(), 2.0)]
+    network, rng = Network(layers, (1, 1, 3), losses), np.random.default_rng(11)
+    network.initialise(2)
+    t = {"maps": rng.normal(size=(2, 1, 2)), "softmax": np.eye(3)[1]}
+    calls = network.calls(network.run(rng.normal(size=(1, 1, 3)), t))
+    return [call for call in calls if call.kind in ("total_loss", "weighted_gradient")]
+
+
 def pixels_calls() -> list[Call]:
     """The reading of a coloured picture and of a grey one, neither of them square."""
     rng = np.random.default_rng(8)
@@ -329,6 +347,7 @@ def all_calls() -> list[tuple[str, Call]]:
     groups += [(f"{kind.kind}-maps", map_loss_calls(kind)) for kind in (HalfSquaredError, MeanSquaredError)]
     groups.append(("pixels", pixels_calls()))
     groups.append(("joined", joined_calls()))
+    groups.append(("losses", several_losses_calls()))
     groups += [(label, [descent.call()]) for label, descent in DESCENTS.items()]
     return [(f"{label}-{call.listing.__name__}", call) for label, calls in groups for call in calls]
 

@@ -65,8 +65,12 @@ class Factor(Struct, frozen=True, eq=False):
 
 
 def has_chain(operation: Operation) -> bool:
-    """Return whether an operation is one of a network's gradients: those of an expression have a graph."""
-    return operation.phase == "backward" and bool(operation.tree.arrays)
+    """Return whether an operation is one of a network's gradients: those of an expression have a graph.
+
+    That of one of several losses by itself, not yet times its weight, is no gradient of what is made small.
+    """
+    is_gradient = any(operation.call.port(name).gradient_of for name in operation.call.writes)
+    return operation.phase == "backward" and bool(operation.tree.arrays) and is_gradient
 
 
 def chain(program: Program, operation: Operation, chosen: Chosen = (), array: str = "") -> tuple[Factor, ...]:
@@ -113,7 +117,7 @@ def factor(program: Program, links: Sequence[Link], k: int) -> Factor:
     above = _output(program, f"{forward.layer}.y")
     name = f"∂{above}/∂{_output(program, port.gradient_of)}" if values.size or sign != "→" else ""
     own = _multiplied(forward, taken, array)
-    pixels = bool(own) and taken.call.port(own).node == INPUT and are_pixels(values)
+    pixels = bool(own) and program.is_input(taken.call.port(own).node) and are_pixels(values)
     shape = values.shape if values.size else taken.call.own_shape(array) if sign == "→" else (0,)
     palette: Palette = "pixel" if pixels else "value"
     return Factor(sign, name, values, shape, note, palette, taken.name, own)

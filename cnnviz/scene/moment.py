@@ -161,7 +161,11 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     def came_from(self, name: str = "x") -> str:
         """Say where an array that a layer is given comes from."""
         source = self.operation.call.port(name).node
-        return tr("the network's input") if source == INPUT else tr("input from {layer}", layer=source)
+        if source == INPUT:
+            return tr("the network's input")
+        if self.program.is_input(source):
+            return tr("the network's input {name}", name=source)
+        return tr("input from {layer}", layer=source)
 
     def gradient_from(self, name: str = "dy") -> str:
         """Say where the gradient comes from that a layer is given."""
@@ -295,7 +299,7 @@ def _is_pixels(program: Program, operation: Operation, name: str) -> bool:
     """Return whether an array is a picture: one that is read, or the one that goes into the network."""
     if "image" in operation.call.given:
         return True
-    return operation.call.port(name).node == INPUT and are_pixels(final(operation, name))
+    return program.is_input(operation.call.port(name).node) and are_pixels(final(operation, name))
 
 
 def _palette(operation: Operation, name: str, pixels: bool) -> Palette:

@@ -190,6 +190,18 @@ class Program(Sequence[Step]):
         step = self[index]
         return state(step.operation, step.offset)
 
+    def is_input(self, node: str) -> bool:
+        """Return whether a name is that of something which goes into the network: ``input``, if it is one."""
+        return node in self._inputs
+
+    @cached_property
+    def _inputs(self) -> frozenset[str]:
+        """Whatever is read like a layer's output, and no layer puts out."""
+        ports = (operation.call.port(name) for operation in self.operations for name in operation.call.ports)
+        outputs = {port.address for port in ports if port.role == "source" and not port.gradient_of}
+        given = (address for address in outputs if self.producer(address) is None)
+        return frozenset(address.removesuffix(".y") for address in given if address.endswith(".y"))
+
     def producer(self, address: str) -> tuple[Operation, str] | None:
         """Return which operation makes an array, and what its listing calls it; None of what is given."""
         return self._producers.get(address)

@@ -88,7 +88,15 @@ def test_records_are_about_operations_that_there_are():
 
 def test_all_but_what_joins_inputs_has_a_picture_of_its_own():
     generic = {kind for kind, record in kinds().items() if record.picture is None}
-    assert generic == {"add", "add.dx", "concat", "concat.dx", "sum_of_gradients"}
+    assert generic == {
+        "add",
+        "add.dx",
+        "concat",
+        "concat.dx",
+        "sum_of_gradients",
+        "total_loss",
+        "weighted_gradient",
+    }
 
 
 def test_an_unknown_listing_has_the_generic_picture_and_a_sentence():

@@ -43,8 +43,8 @@ def grid_title(moment: Moment, name: str) -> str:
         return tr("target")
     if port.gradient_of:
         return moment.gradient_from(name)
-    if port.node == INPUT:
-        return tr("input")
+    if moment.program.is_input(port.node):
+        return tr("input") if port.node == INPUT else tr("input {name}", name=port.node)
     if port.node in (operation.layer, moment.program.layers[-1]):
         return tr("output") if port.address == f"{port.node}.y" else ""
     return tr("from {layer}", layer=port.node)

@@ -48,6 +48,17 @@ KINDS: Mapping[str, Kind] = {
         formula=listing_formulas,
         local=_own_maps,
     ),
+    "total_loss": Kind(
+        sentence="What is made small is the sum of all losses, each multiplied by its weight.",
+        formula=listing_formulas,
+    ),
+    "weighted_gradient": Kind(
+        title="gradient with the weight of its loss",
+        sentence="This loss counts with its weight in the sum of all, and so does its gradient.",
+        variables=CELL,
+        ahead="Each cell will be the gradient `g` of this loss alone, times the weight of the loss.",
+        formula=listing_formulas,
+    ),
     "sum_of_gradients": Kind(
         title="sum of the gradients",
         sentence="Several layers read this output, and each sends a gradient back: they are added up.",
