@@ -15,12 +15,14 @@ import numpy as np
 from cnnviz.engine.layer import Array, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.relu6 import ReLU6
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.tanh import Tanh
@@ -36,7 +38,7 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adam
 
-ACTIVATIONS = (ReLU, lambda: LeakyReLU(0.1), Sigmoid, Tanh)
+ACTIVATIONS = (ReLU, lambda: LeakyReLU(0.1), Sigmoid, Tanh, ReLU6, lambda: ELU(0.7))
 LOSSES = (HalfSquaredError, MeanSquaredError, Hinge, CrossEntropy, BinaryCrossEntropy)
 
 

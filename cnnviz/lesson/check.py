@@ -7,7 +7,6 @@ from itertools import takewhile
 from typing import Any
 
 from cnnviz.engine.expression import read_typed
-from cnnviz.engine.wiring import INPUT
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.bounds import MOST_EXPRESSIONS
 from cnnviz.lesson.network import build_layers
@@ -30,8 +29,10 @@ def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
         content, misplaced = _without_misplaced(content)
         table, across = LessonFile, [*misplaced, *_across(content)]
     reader = Reader()
-    lesson = reader.read(content, table)
-    faults = [*reader.faults, *across]
+    first = _first_input(content)
+    lesson = reader.read({**content, "input": first} if first else content, table)
+    told = (fault for fault in reader.faults if not (first and fault.startswith(("input.", "input:"))))
+    faults = [*told, *across]  # of several inputs, what is wrong with the first is told under its own name
     if faults and isinstance(lesson, LessonFile):
         faults += _misfits(lesson, faults)
     return (None, faults) if faults else (lesson, [])
@@ -43,13 +44,14 @@ def _misfits(lesson: LessonFile, faults: Sequence[str]) -> list[str]:
     def is_right(place: str) -> bool:
         return not any(fault.startswith((f"{place}:", f"{place}.", f"{place}[")) for fault in faults)
 
-    if not (is_right("input.shape") and lesson.input and lesson.layers):
+    inputs = ("input.shape", *(f"inputs.{name}" for name in lesson.inputs or {}))
+    if not (all(map(is_right, inputs)) and lesson.input and lesson.layers):
         return []
     right = list(takewhile(lambda k: is_right(f"layers[{k}]"), range(len(lesson.layers))))
     parts = [lesson.layers[k] for k in right]
-    names = {INPUT, *(part.name for part in parts)}
+    names = {*lesson.input_shapes, *(part.name for part in parts)}
     try:
-        build_layers(list(takewhile(lambda part: names.issuperset(part.inputs), parts)), lesson.input.shape)
+        build_layers(list(takewhile(lambda part: names.issuperset(part.inputs), parts)), lesson.input_shapes)
     except CnnvizError as error:
         return [str(error)]
     return []
@@ -84,6 +86,7 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     yield from _names_used_twice(content)
     yield from _unknown_layers(content)
     given = _table(content, "input")
+    yield from _several(content)
     if given:
         yield from _one_of(given, "input.", ("images", "values"))
     if {"weights", "parameters", "seed"} & set(content):
@@ -92,17 +95,37 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
         for key in ("scale", "classes"):
             if key in given:
                 yield tr("{path}: goes with input.images, which is not given", path=f"input.{key}")
-    yield from _target(given, "loss" in content)
-    if "optimiser" in content and "loss" not in content and "output_gradient" not in given:
+    yield from _target(given, "loss" in content, several="losses" in content)
+    has_loss = "loss" in content or "losses" in content
+    if "optimiser" in content and not has_loss and "output_gradient" not in given:
         yield tr("optimiser: has nothing to go by without a [loss]; add one, or leave it out")
     yield from _training(content, given)
+
+
+def _first_input(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the first of several inputs; None where there is one alone."""
+    several = _table(content, "inputs")
+    first = next(iter(several.values()), None)
+    return first if "input" not in content and isinstance(first, dict) else None
+
+
+def _several(content: Mapping[str, Any]) -> Iterator[str]:
+    """Find what does not go with several inputs, or with the losses of several outputs."""
+    for key, one in (("inputs", "input"), ("losses", "loss")):
+        if key in content and one in content:
+            yield tr("{first}: cannot be given together with {second}", first=key, second=one)
+        elif key in content and "training" in content:
+            yield tr("training: goes with one [input] and one [loss]; leave {key} out", key=key)
+    for name in _table(content, "inputs"):
+        if not name.isidentifier():
+            yield tr("{path}: must be a name, letters, digits and _", path=f"inputs.{written(name)}")
 
 
 def _training(content: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
     """Find what a training lacks, and what does not go with one."""
     if "training" in content:
         for key in ("loss", "optimiser"):
-            if key not in content:
+            if key not in content and not (key == "loss" and "losses" in content):
                 yield tr("training: needs [{key}]; add it", key=key)
         if "show" in given:
             yield tr("input.show: the order of the training says which image comes first; leave it out")
@@ -155,8 +178,11 @@ def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:
                 yield path + hint(name, inputs)
 
 
-def _target(given: Mapping[str, Any], loss: bool) -> Iterator[str]:
-    if "output_gradient" in given and loss:
+def _target(given: Mapping[str, Any], loss: bool, several: bool) -> Iterator[str]:
+    if several and "target" in given:
+        yield tr("input.target: each of the [[losses]] has its own target; leave it out")
+        return
+    if "output_gradient" in given and (loss or several):
         yield tr("input.output_gradient: the [loss] gives one; leave out one of them")
     if "output_gradient" in given and "images" in given:
         yield tr("input.output_gradient: goes with input.values, which is not given")

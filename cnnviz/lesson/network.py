@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import prod
 
@@ -11,8 +11,10 @@ import numpy as np
 
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
 from cnnviz.engine.layer import Cost, Layer, Shape
+from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
-from cnnviz.engine.wiring import INPUT, in_order, inputs_of
+from cnnviz.engine.objective import OutputLoss
+from cnnviz.engine.wiring import in_order, inputs_of
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.bounds import MOST_NUMBERS, MOST_WORK, PER_MEMORY, PER_PARAMETER
 from cnnviz.lesson.tables import LayerPart, LessonFile
@@ -27,23 +29,33 @@ def build_network(described: LessonFile) -> Network:
     CnnvizError
         If a layer does not fit what the one before it puts out, or all of it would be too large.
     """
-    loss, given = described.loss, described.optimiser
+    given = described.optimiser
     optimiser = OPTIMISERS[given.kind].make(**given.arguments) if given else None
     remembers = len(optimiser.start(np.zeros(0))) if optimiser else 0
     return Network(
-        build_layers(described.layers, described.input.shape, remembers),
-        described.input.shape,
-        LOSSES[loss.kind].make(**loss.arguments) if loss else None,
+        build_layers(described.layers, described.input_shapes, remembers),
+        described.input_shapes,
+        _losses(described),
         optimiser,
         given.fixed if given else (),
         described.outputs,
     )
 
 
+def _losses(described: LessonFile) -> Loss | list[OutputLoss] | None:
+    if described.losses:
+        return [
+            OutputLoss(part.of, LOSSES[part.kind].make(**part.arguments), part.weight)
+            for part in described.losses
+        ]
+    loss = described.loss
+    return LOSSES[loss.kind].make(**loss.arguments) if loss else None
+
+
 def build_layers(
-    parts: Sequence[LayerPart], shape: Shape, remembers: int = 0
+    parts: Sequence[LayerPart], input_shapes: Mapping[str, Shape], remembers: int = 0
 ) -> list[tuple[str, Layer, tuple[str, ...]]]:
-    """Make layers for a network's input of a shape; their parameters are not made yet.
+    """Make layers for a network's inputs of some shapes, by name; their parameters are not made yet.
 
     Parameters
     ----------
@@ -56,10 +68,10 @@ def build_layers(
         If one does not fit or reads what is not there, or an iteration with it would take too much memory or
         time.
     """
-    taken = Cost(prod(shape), 0)
+    taken = Cost(sum(map(prod, input_shapes.values())), 0)
     by_name = {part.name: part for part in parts}
-    inputs = inputs_of((part.name, part.inputs) for part in parts)
-    shapes: dict[str, Shape] = {INPUT: shape}
+    inputs = inputs_of(((part.name, part.inputs) for part in parts), tuple(input_shapes))
+    shapes: dict[str, Shape] = dict(input_shapes)
     layers: dict[str, Layer] = {}
     for name in in_order(inputs):
         part, given = by_name[name], [shapes[source] for source in inputs[name]]

@@ -53,7 +53,7 @@ def load_parameters(path: Path, described: LessonFile, network: Network) -> None
 
 def check_symbols(described: LessonFile, network: Network) -> None:
     """Refuse symbols for what there is not."""
-    known = ["input", *(layer.name for layer in network.layers)]
+    known = [*network.input_shapes, *(layer.name for layer in network.layers)]
     known += network.parameter_shapes
     for key in described.symbols:
         if key not in known:

@@ -18,7 +18,16 @@ from msgspec.structs import fields
 from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson import values
-from cnnviz.lesson.tables import AtMost, LayerPart, LessonFile, LossPart, OneOf, OptimiserPart, Part
+from cnnviz.lesson.tables import (
+    AtMost,
+    LayerPart,
+    LessonFile,
+    LossPart,
+    OneOf,
+    OptimiserPart,
+    OutputLossPart,
+    Part,
+)
 from cnnviz.lesson.values import (
     DataFile,
     Expression,
@@ -51,6 +60,7 @@ _LEAVES: Mapping[Any, Callable[[Any], Any]] = {
 _ENTRIES: Mapping[type[Part], Mapping[str, Entry[Any]]] = {
     LayerPart: LAYERS,
     LossPart: LOSSES,
+    OutputLossPart: LOSSES,
     OptimiserPart: OPTIMISERS,
 }
 
@@ -248,6 +258,11 @@ def _own_columns(part: type[Part]) -> list[Column]:
     own = {
         LayerPart: [Column("name", Name), Column("inputs", tuple[Reference, ...], ())],
         OptimiserPart: [Column("fixed", tuple[str, ...], ())],
+        OutputLossPart: [
+            Column("of", Name),
+            Column("target", Numbers),
+            Column("weight", Annotated[float, Range(0, open_least=True)], 1.0),
+        ],
     }
     return own.get(part, [])
 

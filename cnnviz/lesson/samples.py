@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, Hinge
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, Hinge, Loss
 from cnnviz.engine.network import Network
 from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of
@@ -45,6 +45,10 @@ class Samples(Struct, frozen=True, eq=False):
         What the network should make of each, (N, …), where that is no class.
     output_gradient : Array or None
         What the network goes back with in place of a loss.
+    others : Mapping[str, Array]
+        The one sample of each further input, by the input's name.
+    output_targets : Mapping[str, Array]
+        What each of several outputs should be, by the layer's name.
     changed_images, changed_targets : Mapping[int, Array]
         Of those that are not as the file has them: what the network sees, and what it should make of it.
     """
@@ -55,6 +59,8 @@ class Samples(Struct, frozen=True, eq=False):
     classes: tuple[str, ...] = ()
     targets: NDArray[Any] | None = None
     output_gradient: Array | None = None
+    others: Mapping[str, Array] = {}
+    output_targets: Mapping[str, Array] = {}
     changed_images: Mapping[int, Array] = {}
     changed_targets: Mapping[int, Array] = {}
 
@@ -151,6 +157,24 @@ def read_samples(path: Path, given: InputPart) -> Samples:
     return Samples(images, given.scale, targets=_frozen(arrays["targets"]))
 
 
+def check_inputs(described: LessonFile) -> None:
+    """Raise CnnvizError unless each of several inputs has one sample of its shape."""
+    for name, part in described.inputs.items():
+        _require(f"inputs.{name}.values", part.values.shape, part.shape)
+
+
+def with_others(samples: Samples, described: LessonFile, network: Network) -> Samples:
+    """Add the samples of further inputs, and the targets of several outputs, once these are found to fit."""
+    for k, one in enumerate(described.losses):
+        _require(f"losses[{k}].target", one.target.shape, network.shapes[one.of])
+        check_targets(f"losses[{k}].target", one.target[None], network.losses[k].loss)
+    return replace(
+        samples,
+        others={name: part.values for name, part in list(described.inputs.items())[1:]},
+        output_targets={one.of: one.target for one in described.losses},
+    )
+
+
 def _check_images(given: InputPart, headers: Mapping[str, Header]) -> None:
     """Refuse images and labels that do not fit, by what their file says of them."""
     known = "targets" if "targets" in headers else "labels"
@@ -217,7 +241,7 @@ def with_classes(samples: Samples, described: LessonFile, network: Network) -> S
             wanted = (len(samples), *outputs)
             one = described.input.images is None and len(samples) == 1
             _require(name, samples.targets.shape[one:], wanted[one:])
-            check_targets(name, samples.targets, network)
+            check_targets(name, samples.targets, network.loss)
         if samples.output_gradient is not None:
             _require("input.output_gradient", samples.output_gradient.shape, outputs)
         return samples
@@ -255,19 +279,19 @@ def with_classes(samples: Samples, described: LessonFile, network: Network) -> S
     return replace(samples, classes=classes)
 
 
-def check_targets(name: str, targets: NDArray[Any], network: Network) -> None:
+def check_targets(name: str, targets: NDArray[Any], loss: Loss | None) -> None:
     """Refuse what is no probability where the loss takes it for one, and no class where it is one."""
     if not np.isfinite(targets).all():
         raise CnnvizError(tr("{name}: must hold finite numbers", name=name))
     one_hot = np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all()
-    if isinstance(network.loss, Hinge) and not one_hot:
+    if isinstance(loss, Hinge) and not one_hot:
         raise CnnvizError(tr("{name}: must hold a 1 for the right class, and else zeros", name=name))
-    if not isinstance(network.loss, CrossEntropy | BinaryCrossEntropy):
+    if not isinstance(loss, CrossEntropy | BinaryCrossEntropy):
         return
     if targets.min() < 0 or targets.max() > 1:
         raise CnnvizError(tr("{name}: must hold probabilities, which are from 0 to 1", name=name))
     sums = targets.sum(axis=-1)
-    if isinstance(network.loss, CrossEntropy) and abs(sums - 1).max() > 1e-6:
+    if isinstance(loss, CrossEntropy) and abs(sums - 1).max() > 1e-6:
         said = tr("{name}: must hold probabilities that add up to 1, not to {sum:g}")
         raise CnnvizError(said.format(name=name, sum=float(sums.flat[abs(sums - 1).argmax()])))
 

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from cnnviz.catalogue import SIZE, Range
 from cnnviz.engine.descent import MOST_STEPS
 from cnnviz.engine.layer import VIEWS
+from cnnviz.engine.wiring import INPUT
 from cnnviz.lesson.bounds import (
     MOST_AXES,
     MOST_DESCENTS,
@@ -52,6 +53,29 @@ class Part(Struct, frozen=True):
 
 class LossPart(Part, frozen=True):
     """The table ``[loss]``."""
+
+
+class OutputLossPart(Part, frozen=True):
+    """One of the tables ``[[losses]]``: the loss of one of several outputs.
+
+    Attributes
+    ----------
+    of : str
+        The layer whose output it is of.
+    target : Array
+        What that output should be.
+    weight : float
+        What the loss is multiplied by in the sum of all.
+    """
+
+    of: str
+    target: Numbers
+    weight: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """What it is called among what has arguments."""
+        return f"loss_{self.of}"
 
 
 class OptimiserPart(Part, frozen=True):
@@ -97,6 +121,21 @@ class InputPart(Struct, frozen=True):
     values: Numbers | None = None
     target: Numbers | None = None
     output_gradient: Numbers | None = None
+
+
+class NamedInputPart(Struct, frozen=True):
+    """One of the tables ``[inputs.left]``, ``[inputs.right]``: one of several inputs, with its one sample.
+
+    Attributes
+    ----------
+    shape : tuple[int, ...]
+        (channels, height, width), or (length,) for a column.
+    values : Array
+        The sample.
+    """
+
+    shape: Annotated[tuple[Size, ...], AtMost(MOST_AXES)]
+    values: Numbers
 
 
 class StopPart(Struct, frozen=True):
@@ -294,7 +333,11 @@ class LessonFile(Struct, frozen=True):
     symbols : dict[str, str]
         What formulas call arrays: ``input``, a layer's name for its output, ``conv.w`` for a parameter.
     outputs : tuple[str, ...]
-        Layers besides the last that no layer need read.
+        Layers that no layer need read, besides the last and those with a loss.
+    inputs : dict[str, NamedInputPart]
+        In place of `input`, which then is the first of them: several inputs by name.
+    losses : tuple[OutputLossPart, ...]
+        In place of `loss`: those of several outputs, which are added.
     """
 
     title: Text
@@ -312,6 +355,13 @@ class LessonFile(Struct, frozen=True):
     input_gradient: View = VIEWS[0]
     symbols: dict[str, Text] = field(default_factory=dict)
     outputs: tuple[Name, ...] = ()
+    inputs: dict[str, NamedInputPart] = field(default_factory=dict)
+    losses: tuple[OutputLossPart, ...] = ()
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each input by its name."""
+        return {name: part.shape for name, part in self.inputs.items()} or {INPUT: self.input.shape}
 
 
 AnyFile = LessonFile | ExpressionFile | PicturesFile | DescentFile

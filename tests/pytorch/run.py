@@ -12,12 +12,14 @@ from torch.nn import functional
 from cnnviz.engine.layer import Array, Layer
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.relu6 import ReLU6
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.tanh import Tanh
@@ -70,6 +72,10 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             return functional.avg_pool2d(*xs, layer.kernel, layer.stride)
         case LeakyReLU():
             return functional.leaky_relu(*xs, layer.alpha)
+        case ELU():
+            return functional.elu(*xs, layer.alpha)
+        case ReLU6():
+            return functional.relu6(*xs)
         case Softmax():
             return torch.softmax(*xs, 1)
         case Flatten():

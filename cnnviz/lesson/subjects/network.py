@@ -23,17 +23,19 @@ from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.reader import default_of, read_argument
 from cnnviz.lesson.samples import (
     Samples,
+    check_inputs,
     check_targets,
     read_samples,
     require_some_to_learn_from,
     target_of,
     with_classes,
+    with_others,
 )
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
 from cnnviz.lesson.subjects.fitting import no_iterations, of_sample, require_cell, require_finite_value
 from cnnviz.lesson.subjects.plain import Plain
-from cnnviz.lesson.tables import LessonFile, Part, TrainingPart
+from cnnviz.lesson.tables import LayerPart, LessonFile, OutputLossPart, Part, TrainingPart
 from cnnviz.lesson.values import as_sentence, hint
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
@@ -188,8 +190,10 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 raise CnnvizError(self.run.fault)
             network = self.run.network_at(choice.iteration)
         with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
-            target = target_of(network, self.samples, image)
-            tape = network.run(self.samples.image(image), target, self.samples.output_gradient)
+            first, samples = next(iter(network.input_shapes)), self.samples
+            target = samples.output_targets or target_of(network, samples, image)
+            x = {first: samples.image(image), **samples.others}
+            tape = network.run(x, target, samples.output_gradient)
         return Computed(tape, network)
 
     def program(self, choice: Choice, computed: Computed) -> Program:
@@ -220,7 +224,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     def _parts(self) -> dict[str, Part]:
         """What there is with arguments, by what owns them."""
         others = {"loss": self.described.loss, "optimiser": self.described.optimiser}
-        parts: dict[str, Part] = {part.name: part for part in self.described.layers}
+        own: tuple[LayerPart | OutputLossPart, ...] = (*self.described.layers, *self.described.losses)
+        parts: dict[str, Part] = {part.name: part for part in own}
         return parts | {name: part for name, part in others.items() if part is not None}
 
     def fitting(self, change: Change, image: int) -> Change:
@@ -305,7 +310,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             parts[change.owner] = replace(part, arguments={**part.arguments, change.name: change.value})
         layers = tuple(parts[part.name] for part in self.described.layers)
         others = {name: parts[name] for name in ("loss", "optimiser") if name in parts}
-        described = replace(self.described, layers=layers, **others)
+        losses = tuple(parts[part.name] for part in self.described.losses)
+        described = replace(self.described, layers=layers, losses=losses, **others)
         try:
             network = build_network(described)
             if described.seed is not None:
@@ -314,6 +320,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 network.load(self.network.parameters, self.name)
             classes = described.input.classes or ()
             samples = with_classes(replace(self.samples, classes=classes), described, network)
+            samples = with_others(samples, described, network)
         except CnnvizError as error:
             said = tr("{changes}: {why}", changes=text_of(arguments), why=str(error))
             raise CnnvizError(as_sentence(said)) from error
@@ -346,7 +353,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
 
     def _check_target(self, target: Array) -> None:
         try:
-            check_targets("target", target[None], self.network)
+            check_targets("target", target[None], self.network.loss)
         except CnnvizError as error:
             raise CnnvizError(as_sentence(str(error))) from error
 
@@ -384,9 +391,10 @@ def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
     except CnnvizError as error:
         faults.append(str(error))
     try:
+        check_inputs(described)
         samples = read_samples(path, described.input)
         if network is not None:
-            samples = with_classes(samples, described, network)
+            samples = with_others(with_classes(samples, described, network), described, network)
         require_some_to_learn_from(described.training, samples)
     except CnnvizError as error:
         faults.append(str(error))
