@@ -10,14 +10,13 @@ import pytest
 from cnnviz.app import main
 from cnnviz.catalogue import LAYERS, Entry
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.chain import chain, in_hand, result
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.kind import Kind
-from cnnviz.scene.letters import symbol
 from cnnviz.scene.local import Local, as_row
 from cnnviz.scene.marks import label
-from cnnviz.scene.moment import role
 from cnnviz.scene.provenance import origin
 from cnnviz.scene.registry import formulas, kinds
 from cnnviz.trace.operation import Operation

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from cnnviz.scene.letters import symbol
+from cnnviz.scene.arrays import symbol
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbered import (

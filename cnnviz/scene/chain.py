@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array, Shape
 from cnnviz.engine.wiring import INPUT
+from cnnviz.scene.arrays import gradient_to
 from cnnviz.scene.letters import letter
 from cnnviz.scene.local import Back, as_row
+from cnnviz.scene.look import are_pixels
 from cnnviz.scene.marks import Palette
-from cnnviz.scene.moment import are_pixels, gradient_to
 from cnnviz.scene.paths import Link, adds_gradients, is_gradient, own_link, way
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.view import Chosen

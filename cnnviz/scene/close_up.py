@@ -11,8 +11,9 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from cnnviz.scene import grid
+from cnnviz.scene.look import Look
 from cnnviz.scene.marks import Box, Cells, Mark, Rect, label
-from cnnviz.scene.moment import Look, Moment
+from cnnviz.scene.moment import Moment
 from cnnviz.text import tr
 
 # How much of the room the whole array gets, and how much lies between it and its page, at 1080 lines:

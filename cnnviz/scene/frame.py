@@ -8,10 +8,10 @@ from textwrap import wrap
 import numpy as np
 
 from cnnviz.scene import arithmetic, panels
+from cnnviz.scene.arrays import symbol
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.kinds.generic import picture_of, subtitle
 from cnnviz.scene.lettered import lettered
-from cnnviz.scene.letters import symbol
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
-from cnnviz.scene.letters import symbol
+from cnnviz.scene.arrays import role, symbol
+from cnnviz.scene.look import Look, final
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Label, Mark, Rect, Role, Run
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Look, Moment, final, role
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import number
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation

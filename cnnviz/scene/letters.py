@@ -135,14 +135,6 @@ def letter(name: str) -> str:
     return GREEK.get(word, word) + (f"⁽{number}⁾" if number else "")
 
 
-def symbol(operation: Operation, name: str) -> str:
-    """Return how an array's name is written for readers: ∂E/∂w for ``dw``."""
-    port = operation.call.port(name)
-    if port.gradient_of and operation.tree.arrays:
-        return f"∂E/∂{letter(port.symbol)}"
-    return GREEK.get(name, name)
-
-
 def _subscript(place: tuple[int, ...], shape: Shape, between: str) -> str:
     """Write an index small and lowered, axes of one cell left out."""
     kept = (k for k, size in zip(place, shape, strict=True) if size > 1)

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from cnnviz.scene.letters import as_product, symbol
+from cnnviz.scene.arrays import role, symbol
+from cnnviz.scene.letters import as_product
 from cnnviz.scene.marks import Role, Run
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, role
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief, decimals, full, in_line, is_zero, number, scaled, superscript
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, walk

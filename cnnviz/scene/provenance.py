@@ -9,10 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.scene.letters import symbol
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, Spot, flat, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, role
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbered import NEW, OLD, scope_of, with_numbers
 from cnnviz.scene.numbers import count, full
 from cnnviz.text import tr

@@ -17,10 +17,10 @@ from PySide6.QtGui import QAccessible, QHelpEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip
 
 from cnnviz.scene import lecture, panels
+from cnnviz.scene.arrays import role
 from cnnviz.scene.frame import stage
 from cnnviz.scene.glide import glide
 from cnnviz.scene.marks import Box, Frame, Mark, Rect, Spot
-from cnnviz.scene.moment import role
 from cnnviz.scene.numbers import count
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.text import tr

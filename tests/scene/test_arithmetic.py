@@ -13,8 +13,8 @@ from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
+from cnnviz.scene.arrays import symbol
 from cnnviz.scene.frame import compose, moment
-from cnnviz.scene.letters import symbol
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect, Run
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full, number, power_of_ten

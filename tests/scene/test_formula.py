@@ -6,10 +6,10 @@ import re
 
 import pytest
 
+from cnnviz.scene.arrays import role
 from cnnviz.scene.formulas import typeset
 from cnnviz.scene.frame import compose, moment, stage
 from cnnviz.scene.marks import Box, Formula, Spot
-from cnnviz.scene.moment import role
 from cnnviz.scene.panels.formula import formula_setting, part_said, touched
 from cnnviz.scene.registry import formulas, kind_of
 from cnnviz.scene.view import View

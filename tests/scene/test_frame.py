@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.frame import compose
-from cnnviz.scene.letters import symbol
 from cnnviz.scene.marks import Cells, Frame, Group, Label, Rect, Spot
-from cnnviz.scene.moment import Moment, role
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import number, power_of_ten
 from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.operation import Operation

@@ -7,8 +7,8 @@ import pytest
 
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
+from cnnviz.scene.look import look
 from cnnviz.scene.memory import forget
-from cnnviz.scene.moment import look
 from cnnviz.scene.view import View
 from tests.scene.programs import NAMES, fresh
 

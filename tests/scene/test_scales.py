@@ -14,8 +14,8 @@ from cnnviz.engine.network import Network
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.display import OPTIONS, Display
 from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.look import are_pixels
 from cnnviz.scene.marks import Box, Cells, Rect
-from cnnviz.scene.moment import are_pixels
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels.chain_strip import chain_strip
 from cnnviz.scene.view import View

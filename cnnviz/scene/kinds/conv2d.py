@@ -9,13 +9,15 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.engine.placement import Placement
 from cnnviz.scene import grid
+from cnnviz.scene.arrays import symbol
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.layout import between, scale, side_by_side, titled
-from cnnviz.scene.letters import products, symbol
+from cnnviz.scene.letters import products
 from cnnviz.scene.local import Back, Local
+from cnnviz.scene.look import Look, largest
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Rect, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Look, Moment, largest
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation

@@ -11,9 +11,10 @@ from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.conv2d import KERNEL, OUTPUT, for_kernel, product_grid
 from cnnviz.scene.kinds.layout import side_by_side, titled
 from cnnviz.scene.local import Back, Local
+from cnnviz.scene.look import largest
 from cnnviz.scene.marks import Box, Cells, Mark, Path, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, largest
+from cnnviz.scene.moment import Moment
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.expression_formula import curve_formulas
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.curve import Curve, Point, axes, set_curve
-from cnnviz.scene.letters import symbol
 from cnnviz.scene.marks import Box, Cells, Dot, Mark, Path, Rect, Role, Spot, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, role
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation

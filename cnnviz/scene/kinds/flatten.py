@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds.layout import titled, with_part
-from cnnviz.scene.letters import symbol
 from cnnviz.scene.local import NONE, Back, Local
+from cnnviz.scene.look import Look
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Path, Rect, Run, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Look, Moment, role
+from cnnviz.scene.moment import Moment
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

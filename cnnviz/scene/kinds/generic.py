@@ -6,11 +6,12 @@ import numpy as np
 
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import grid
+from cnnviz.scene.arrays import gradient_to
 from cnnviz.scene.kind import Picture
 from cnnviz.scene.kinds.layout import titled
 from cnnviz.scene.letters import letter
 from cnnviz.scene.marks import Box, Mark
-from cnnviz.scene.moment import Moment, gradient_to
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbered import scope_of
 from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr

@@ -6,10 +6,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from cnnviz.scene import close_up, grid
-from cnnviz.scene.letters import plain, symbol
+from cnnviz.scene.arrays import symbol
+from cnnviz.scene.letters import plain
+from cnnviz.scene.look import Look
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Group, Label, Mark, Rect, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Look, Moment
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief, number
 from cnnviz.text import tr
 

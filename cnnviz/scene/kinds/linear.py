@@ -9,14 +9,15 @@ import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.layout import part, with_part
 from cnnviz.scene.letters import products as in_letters
-from cnnviz.scene.letters import symbol
 from cnnviz.scene.local import Back, Local, ones
+from cnnviz.scene.look import largest
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, largest, role
+from cnnviz.scene.moment import Moment
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 

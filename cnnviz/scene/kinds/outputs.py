@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.kinds.layout import part
 from cnnviz.scene.kinds.linear import page_of
-from cnnviz.scene.letters import symbol
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
-from cnnviz.scene.moment import Moment, role
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbered import scalar_text
 from cnnviz.text import tr
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnnviz.scene import grid
+from cnnviz.scene.arrays import symbol
 from cnnviz.scene.kind import Kind
-from cnnviz.scene.letters import in_cells, letter, symbol
+from cnnviz.scene.letters import in_cells, letter
 from cnnviz.scene.marks import Box, Cells, Mark, label
 from cnnviz.scene.moment import Moment
 from cnnviz.text import tr

@@ -15,9 +15,10 @@ from cnnviz.scene.chain import Factor, chain, factor_count, in_hand, links_to, r
 from cnnviz.scene.chain import factor as factor_on
 from cnnviz.scene.display import Display
 from cnnviz.scene.local import as_row
+from cnnviz.scene.look import look
 from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Spot, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, look
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
 from cnnviz.scene.panels.network_strip import map_sheet
 from cnnviz.scene.paths import Link, adds_gradients, way

@@ -6,11 +6,12 @@ from functools import lru_cache
 from math import floor
 from typing import NamedTuple
 
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.formulas import typeset
-from cnnviz.scene.letters import symbol
+from cnnviz.scene.look import final
 from cnnviz.scene.marks import Box, Formula, Group, Mark, Rect, Role, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, final, role
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.outline import EM, Outline
 from cnnviz.scene.registry import formulas

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from cnnviz.scene.letters import name_width, symbol
+from cnnviz.scene.arrays import role, symbol
+from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Role, Run, Spot, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Moment, role
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbered import NEW, OLD, scalar_text
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_setting

@@ -12,9 +12,10 @@ from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.lettered import without_numbers
+from cnnviz.scene.look import Look, look
 from cnnviz.scene.marks import Box, Cells, Dot, Group, Mark, Path, Rect, Role, Spot, label
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.moment import Look, Moment, look
+from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels import network_arrays as arrays
 from cnnviz.scene.panels.network_arrays import Arrays, Known, Progress, Source

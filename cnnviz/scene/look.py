@@ -1,0 +1,211 @@
+"""How arrays are drawn: colours, decimals and powers of ten, the same at every step of an operation."""
+
+from __future__ import annotations
+
+from math import ceil, isfinite, log10
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnviz.engine.layer import Array
+from cnnviz.scene.display import Display, Scale
+from cnnviz.scene.marks import Palette
+from cnnviz.scene.memory import remembered
+from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
+from cnnviz.scene.registry import compared, kind_of
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
+
+
+class Look(NamedTuple):
+    """How an array is drawn, fixed for all steps of an operation so that nothing jumps.
+
+    Attributes
+    ----------
+    palette : Palette
+        Its colour map.
+    limit : float
+        The value at the colour map's end.
+    places : int
+        Decimals.
+    power : int
+        The power of ten that its numbers are written in; 0 for plain numbers.
+    width : int
+        The most characters that one of its numbers takes.
+    reach : float
+        How large its own numbers are; the limit is larger where other arrays share the scale.
+    letters : bool
+        Whether names stand in place of its numbers.
+    scale : Scale
+        What shares the scale of its colours.
+    """
+
+    palette: Palette
+    limit: float
+    places: int
+    power: int
+    width: int
+    reach: float
+    letters: bool = False
+    scale: Scale = "array"
+
+    def bare(self, value: float) -> str:
+        """Write a number where a heading says the power of ten."""
+        return telling(value * 10.0**-self.power, self.places)
+
+    def reaching(self, size: float) -> Look:
+        """Return the same for numbers up to a size, of either sign: products may be larger than their sum."""
+        if not isfinite(size):
+            return self
+        widest = number(-size * 10.0**-self.power, self.places)
+        return self._replace(limit=max(self.limit, size), width=max(self.width, len(widest)))
+
+    @property
+    def factor(self) -> str:
+        """What a heading says of the power of ten: ``· 10⁻⁵``; empty for plain numbers."""
+        return f" · {power_of_ten(self.power)}" if self.power and not self.letters else ""
+
+    def text(self, value: float) -> str:
+        """Write a number as it stands alone."""
+        return scaled(value, self.places, self.power)
+
+
+def look(program: Program, operation: Operation, name: str, display: Display) -> Look:
+    """Return how an array of an operation is drawn: from its final values, so the same at every step.
+
+    Where arrays share a scale of colours, values and gradients have one each, and pictures keep their own.
+    """
+    own, scale = _look(operation, name, _is_pixels(program, operation, name)), display.scale
+    if scale == "array" or own.palette == "pixel":
+        return own
+    limit = _shared_limit(program, operation.layer if scale == "layer" else None, own.palette)
+    return own._replace(limit=limit, scale=scale)
+
+
+@remembered(2048)
+def _look(operation: Operation, name: str, pixels: bool) -> Look:
+    """Return how an array is drawn on a scale of its own, or of those that it is compared with."""
+    alike = _alike(operation, name)
+    written_alike = alike if kind_of(operation.call).added else (name,)
+    spans = [_span(operation, other) for other in written_alike]
+    low, high, whole = min(s[0] for s in spans), max(s[1] for s in spans), all(s[2] for s in spans)
+    limit, reach = max(-low, high) or 1.0, max(_reach(operation, other) for other in written_alike)
+    values = np.concatenate([_shown(operation, other).reshape(-1) for other in written_alike])
+    places, power = decimals(np.clip(values, -reach, reach) if reach < limit else values)
+    if operation.phase in ("update", "descent") and places and not power:
+        places = max(places, 3, _places_of_change(operation, name))
+    ends = (-limit, limit) if low < 0 or not whole else (limit,)
+    width = max(len(number(value * 10.0**-power, places)) for value in ends)
+    if not whole:
+        width = max(width, 4)  # as wide as NaN is written
+    end = max(_reach(operation, other) for other in alike)
+    limit = max(end, 1.0) if pixels else end or 1.0
+    own = _reach(operation, name)
+    return Look(_palette(operation, name, pixels), limit, places, power, width, own or 1.0)
+
+
+def _places_of_change(operation: Operation, name: str) -> int:
+    """Return how many decimals it takes to see that an update changes an array; 6 at most."""
+    if name not in operation.call.before:
+        return 0
+    with np.errstate(invalid="ignore"):
+        change = np.abs(final(operation, name) - operation.call.before[name])
+    largest = float(change[np.isfinite(change)].max(initial=0.0))
+    return min(6, ceil(-log10(largest))) if largest > 0 else 0
+
+
+@remembered(256)
+def _is_pixels(program: Program, operation: Operation, name: str) -> bool:
+    """Return whether an array is a picture: one that is read, or the one that goes into the network."""
+    if "image" in operation.call.given:
+        return True
+    return program.is_input(operation.call.port(name).node) and are_pixels(final(operation, name))
+
+
+def _palette(operation: Operation, name: str, pixels: bool) -> Palette:
+    return "pixel" if pixels else "gradient" if operation.call.port(name).gradient_of else "value"
+
+
+def _alike(operation: Operation, name: str) -> tuple[str, ...]:
+    """Return the arrays of an operation with whose numbers those of an array are compared, and itself."""
+    alike = compared(operation.call)
+    return alike if name in alike else (name,)
+
+
+@remembered(64)
+def _shared_limit(program: Program, layer: str | None, palette: Palette) -> float:
+    """Return how large the numbers of all arrays of a palette are, in a layer or in all of them."""
+    return (
+        max(
+            (
+                _reach(operation, name)
+                for operation in program.operations
+                if layer in (None, operation.layer)
+                for name in _measured(operation)
+                if _palette(operation, name, _is_pixels(program, operation, name)) == palette
+            ),
+            default=0.0,
+        )
+        or 1.0
+    )
+
+
+def _measured(operation: Operation) -> list[str]:
+    """Return the arrays of an operation, but those that only count; where there are none, its variables."""
+    names = [*operation.call.given, *operation.call.writes]
+    if not operation.tree.arrays:
+        return names
+    arrays = [name for name in names if name in operation.tree.arrays]
+    return [name for name in arrays if np.issubdtype(final(operation, name).dtype, np.floating)]
+
+
+def _reach(operation: Operation, name: str) -> float:
+    """Return how large the finite numbers of an array are; a walk that runs away is not followed."""
+    low, high, _ = _span(operation, name)
+    if operation.phase == "descent":  # else it would take decimals and colours from where it began
+        return min(max(-low, high), max(100.0, 10 * _first_size(_shown(operation, name))))
+    return max(-low, high)
+
+
+@remembered(2048)
+def _span(operation: Operation, name: str) -> tuple[float, float, bool]:
+    """Return the least and the greatest finite number of an array, and whether there are no others."""
+    values = _shown(operation, name)
+    low, high = float(values.min()), float(values.max())
+    if isfinite(low) and isfinite(high):
+        return low, high, True
+    finite = values[np.isfinite(values)]
+    return float(finite.min(initial=0.0)), float(finite.max(initial=0.0)), False
+
+
+def _first_size(values: Array) -> float:
+    """Return how large the finite numbers are with which walks, (starts, steps), begin."""
+    first = np.abs(values).reshape(-1, values.shape[-1])[:, 0]
+    return float(first[np.isfinite(first)].max(initial=0.0))
+
+
+def _shown(operation: Operation, name: str) -> Array:
+    """Return the final numbers of an array, with those that it shows before.
+
+    That is what it was if this stands beside it, and the ends that it reaches while it is added to.
+    """
+    values = final(operation, name)
+    before, on_the_way = operation.call.before, operation.call.extremes()
+    if name in on_the_way:
+        return np.concatenate([values.reshape(-1), on_the_way[name]])
+    return np.concatenate([before[name].reshape(-1), values.reshape(-1)]) if name in before else values
+
+
+def largest(values: Array, axes: int | tuple[int, ...]) -> Array:
+    """Return the size of the largest finite numbers along some axes."""
+    return np.asarray(np.where(np.isfinite(values), np.abs(values), 0.0).max(axes))
+
+
+def final(operation: Operation, name: str) -> Array:
+    """Return an array of an operation as it is when the operation is through."""
+    return np.asarray(operation.call.value(name))
+
+
+def are_pixels(values: Array) -> bool:
+    """Return whether an array looks like a picture: maps of values from 0 to 1."""
+    return values.ndim == 3 and bool(values.min() >= 0) and bool(values.max() <= 1)
