@@ -74,7 +74,7 @@ _SHEET = """
 QWidget { font-size: %(text)dpx; }
 QLabel#title { font-size: %(title)dpx; font-weight: 600; }
 QWidget#bar, QWidget#strip { background: %(panel)s; border: 0; border-bottom: 1px solid %(panel_line)s; }
-QWidget#strip[place="over"] { border: 1px solid %(line)s; border-top: 0; }
+QWidget#strip[place="over"] { border: 1px solid %(line)s; border-bottom: 0; }
 QWidget#strip[kind="error"] { background: %(source_fill)s; }
 QMenuBar { background: %(panel)s; }
 QSplitter::handle { background: %(panel_line)s; }

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMainWindow
 
 from cnnviz.scene.display import Display
 from cnnviz.text import tr
+from cnnviz.trace.cursor import Cursor
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS, Choice
 from cnnviz.ui.player import Player
@@ -63,21 +64,21 @@ def check_choices(actions: Mapping[str, QAction], display: Display) -> None:
 def moves(player: Player) -> dict[str, Callable[[], object]]:
     """Return what the actions of the menu Step do to the player."""
 
-    def move(name: str, *arguments: object) -> Callable[[], object]:
-        return lambda: player.go(getattr(player.cursor, name)(*arguments))
+    def going(move: Callable[[Cursor], Cursor]) -> Callable[[], object]:
+        return lambda: player.go(move(player.cursor))
 
     return {
         **{level.value: partial(player.set_level, level) for level in Level},
         "next": player.step,
         "back": partial(player.step, backwards=True),
         "play": player.toggle,
-        "into": move("into"),
+        "into": going(Cursor.into),
         "over": player.step,
         "out": player.step_out,
-        "next_layer": move("next", Level.LAYER),
-        "back_layer": move("previous", Level.LAYER),
-        "next_pass": move("next", Level.PASS),
-        "back_pass": move("previous", Level.PASS),
+        "next_layer": going(lambda cursor: cursor.next(Level.LAYER)),
+        "back_layer": going(lambda cursor: cursor.previous(Level.LAYER)),
+        "next_pass": going(lambda cursor: cursor.next(Level.PASS)),
+        "back_pass": going(lambda cursor: cursor.previous(Level.PASS)),
         "breakpoint": player.toggle_here,
         "run": player.run,
         "run_back": partial(player.run, backwards=True),

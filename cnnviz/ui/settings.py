@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,11 @@ from cnnviz.text import tr
 VARIABLE = "CNNVIZ_SETTINGS"
 """The environment variable that names another file to remember things in."""
 
+MOST_LESSONS = 200
+"""Of so many lessons, those that were used last, places and marks are remembered."""
+
 _MOST_BYTES = 16 * 2**20
+_LESSON = "lesson-"
 
 _Kind = TypeVar("_Kind")
 
@@ -26,9 +31,9 @@ _Kind = TypeVar("_Kind")
 class Settings:
     """Texts and numbers in a JSON file, by key.
 
-    Several windows may share the file: each writes what it has changed, and leaves the rest as it is. A file
-    that is damaged, or holds what cannot be, is set aside before another is written; what could be read of it
-    is kept.
+    Several windows may share the file: each writes what it has changed, and leaves the rest as it is; of
+    lessons the last `MOST_LESSONS` that were used are kept. A file that is damaged, or holds what cannot be,
+    is set aside before another is written; what could be read of it is kept.
 
     Parameters
     ----------
@@ -42,6 +47,7 @@ class Settings:
         self._seen: tuple[int, ...] | None = None  # which file was read
         self._complaints: dict[str, bool] = {}  # each that there ever was, and whether it has been told
         self._changed: dict[str, str] = {}
+        self._used: dict[str, None] = {}  # the lessons of which something was put
         self._values = self._read()
 
     def _read(self) -> dict[str, str]:
@@ -109,6 +115,9 @@ class Settings:
             value = b64encode(bytes(value.data())).decode()
         # A path may hold bytes that are no text; no file of texts takes them.
         text = str(int(value)) if isinstance(value, int) else value.encode("utf-8", "replace").decode()
+        lesson = _lesson_of(key)
+        self._used.pop(lesson, None)
+        self._used[lesson] = None  # now it is the last
         if self._values.get(key) != text:
             self._values[key] = self._changed[key] = text
 
@@ -127,7 +136,8 @@ class Settings:
             others = self._read()  # which another window may have written
             if self._damaged or self._refused:
                 return
-            write_whole(self._path, msgspec.json.encode({**(others or self._values), **self._changed}))
+            values = _of_last_lessons({**(others or self._values), **self._changed}, self._used)
+            write_whole(self._path, msgspec.json.encode(values))
         except (OSError, CnnvizError) as error:  # a disk that is full now may have room in a while
             self._complain(_unusable(self._path, error))
         else:
@@ -186,12 +196,31 @@ def _unusable(path: Path, error: Exception) -> str:
     )
 
 
+def _lesson_of(key: str) -> str:
+    """Return the lesson whose group of keys a key is in; empty for all others."""
+    return key.partition("/")[0] if key.startswith(_LESSON) else ""
+
+
+def _of_last_lessons(values: Mapping[str, str], used: Iterable[str]) -> dict[str, str]:
+    """Return what is to be kept: of lessons those that were used last, which stand last in the file."""
+    groups: dict[str, dict[str, str]] = {"": {}}
+    for key, value in values.items():
+        groups.setdefault(_lesson_of(key), {})[key] = value
+    others = groups.pop("")
+    for lesson in used:
+        if lesson in groups:
+            groups[lesson] = groups.pop(lesson)
+    for lesson in list(groups)[-MOST_LESSONS:]:
+        others |= groups[lesson]
+    return others
+
+
 def lesson_key(lesson: str) -> str:
     """Return the group of keys of a lesson, which may be a file with a long path."""
     whole = QCryptographicHash.hash(
         lesson.encode("utf-8", "surrogateescape"), QCryptographicHash.Algorithm.Sha256
     )
-    return "lesson-" + bytes(whole.toHex().data()).decode()[:16]
+    return _LESSON + bytes(whole.toHex().data()).decode()[:16]
 
 
 def _usual_path() -> Path:

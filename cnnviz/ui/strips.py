@@ -121,6 +121,11 @@ class MessageStrip(Strip):
         above = [] if self.isHidden() else self.sentence.text().splitlines()
         self.say("\n".join([*above, sentence] if sentence not in above else above))
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether what is shown is more than a note."""
+        return not self.isHidden() and self.property("kind") == "error"
+
     def set_lecture(self, on: bool) -> None:
         """Write large, and let faults go by themselves, too, while the lecture view is on."""
         self._lecture = on
@@ -129,7 +134,7 @@ class MessageStrip(Strip):
             self._time()
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
-        """Keep to the right edge of what it lies on."""
+        """Keep to the lower right corner of what it lies on; headings and captions are above."""
         if watched is self._over and event.type() == QEvent.Type.Resize:
             self._place()
         return False
@@ -155,7 +160,8 @@ class MessageStrip(Strip):
         beside = sum(part.sizeHint().width() for part in (self.sign, self.close_button))
         wide = max(metrics.horizontalAdvance(line) for line in lines) + beside + 3 * self.row.spacing()
         wide = min(self._over.width(), wide + margins.left() + margins.right())
-        self.setGeometry(self._over.width() - wide, 0, wide, self.row.totalHeightForWidth(wide))
+        high = self.row.totalHeightForWidth(wide)
+        self.setGeometry(self._over.width() - wide, self._over.height() - high, wide, high)
 
     def _time(self) -> None:
         """Begin to count how long the sentence stays."""

@@ -35,6 +35,7 @@ from cnnviz.ui.bar import TopBar
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.folding import with_room
 from cnnviz.ui.keys import Gate
+from cnnviz.ui.keys import said as said_keys
 from cnnviz.ui.look import palette, style_sheet, thumbnail
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.network_pane import NETWORK, NetworkPane
@@ -102,7 +103,7 @@ class Window(QMainWindow):
         self.tour = Tour(self.desk)
         self.player = self.desk.player
         self._shown = self.player.display  # as the window's own widgets are
-        self._lecture = False
+        self._lecture = self._told_how_to_leave = False
         # Which part of the window's width each pane beside the stage has, whether it is shown or not.
         self._shares = {"network": NETWORK[0] / _PICTURE[0], "debugger": DEBUGGER[0] / _PICTURE[0]}
         self._asked = ""  # the pane that was asked for last
@@ -446,11 +447,13 @@ class Window(QMainWindow):
         now = time.monotonic()
         if self.blank.isVisible():
             self.blank.hide()
-        elif self.message.isVisible():
+        elif self.message.is_fault:
             self.message.shut()
             now = -_LEAVES_WITHIN  # this press was the message's: two more leave the lecture view
         elif self._lecture and now - self._last_escape <= _LEAVES_WITHIN:
             self.set_lecture(False)
+        if self.message.isVisible():  # a note, which is never in the way
+            self.message.shut()
         self.rest()
         self._last_escape = now
 
@@ -490,6 +493,9 @@ class Window(QMainWindow):
         self.training.set_lecture(on)
         self._show_panes()
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+        if on and not self._told_how_to_leave:
+            self._told_how_to_leave = True
+            self.message.say(tr("{key} twice leaves the lecture view.", key=said_keys("escape")), error=False)
 
     def _swap_screens(self) -> None:
         said = self._mover.swap()

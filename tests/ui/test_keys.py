@@ -142,6 +142,17 @@ def test_escape_twice_leaves_the_lecture_view(window, press):
     assert window.bar.isVisible()
 
 
+def test_the_lecture_view_says_once_how_it_is_left(window, press):
+    press(K.Key_L, CONTROL)
+    assert window.message.sentence.text() == "Esc twice leaves the lecture view."
+    press(K.Key_Escape)
+    assert not window.message.isVisible()
+    press(K.Key_Escape)
+    assert window.bar.isVisible()
+    press(K.Key_L, CONTROL)
+    assert not window.message.isVisible()
+
+
 def test_slow_presses_of_escape_do_not_leave_the_lecture_view(window, press, monkeypatch):
     press(K.Key_L, CONTROL)
     now = [100.0]

@@ -11,7 +11,7 @@ from PySide6.QtCore import QByteArray
 
 import cnnviz.ui.settings
 from cnnviz.scene.display import Display
-from cnnviz.ui.settings import VARIABLE, Settings, lesson_key
+from cnnviz.ui.settings import MOST_LESSONS, VARIABLE, Settings, lesson_key
 
 
 def test_what_is_put_is_there_at_the_next_start(settings_file):
@@ -24,6 +24,23 @@ def test_what_is_put_is_there_at_the_next_start(settings_file):
     assert again.text("a/text") == "dark"
     assert again.number("a/number", 0, 0, 20) == 12
     assert again.data("a/data").data() == b"\x00\xff;,"
+
+
+def test_of_many_lessons_those_used_last_are_remembered(settings_file):
+    settings = Settings(settings_file)
+    settings.put("window/lesson", "first")
+    first, *others = (lesson_key(f"f = x + {k}") for k in range(MOST_LESSONS + 3))
+    for key in (first, *others):
+        settings.put(f"{key}/step", 7)
+        settings.put(f"{key}/breakpoints-1", "[]")
+        settings.put(f"{first}/step", 7)  # it is used again and again, and nothing of it changes
+        settings.save()
+    again = Settings(settings_file)
+    assert again.text("window/lesson") == "first"
+    held = [key for key in (first, *others) if again.number(f"{key}/step", 0, 0, 9) == 7]
+    assert held == [first, *others[-MOST_LESSONS + 1 :]]
+    assert again.text(f"{others[0]}/breakpoints-1") == ""
+    assert len(json.loads(settings_file.read_text())) == 2 * MOST_LESSONS + 1
 
 
 def test_a_number_out_of_range_is_not_believed(settings_file):

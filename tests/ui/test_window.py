@@ -330,7 +330,9 @@ def test_a_message_moves_nothing_and_lies_on_the_stage(window, lecture, sentence
     assert [in_window(window, pane) for pane in window.panes] == before
     place, stage = in_window(window, window.message), in_window(window, window.stage)
     assert stage.contains(place)
-    assert (place.top(), place.right()) == (stage.top(), stage.right())
+    assert (place.bottom(), place.right()) == (stage.bottom(), stage.right()), (
+        "away from headings and captions"
+    )
     shown = window.message.sentence
     assert shown.height() >= shown.heightForWidth(shown.width())
     assert place.height() < 0.4 * stage.height()
