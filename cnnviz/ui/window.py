@@ -9,9 +9,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QResizeEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -22,13 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnviz.errors import CnnvizError
-from cnnviz.export.png import Png
-from cnnviz.files import write_whole
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
-from cnnviz.render.image import to_image
-from cnnviz.scene.frame import compose
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
@@ -47,6 +41,7 @@ from cnnviz.ui.panes import (
     StagePane,
     TimelinePane,
 )
+from cnnviz.ui.pictures import Pictures
 from cnnviz.ui.screens import Mover
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
@@ -56,8 +51,7 @@ from cnnviz.ui.tour import Tour
 from cnnviz.ui.training import TrainingPane
 
 if TYPE_CHECKING:
-    from cnnviz.export.order import Order
-    from cnnviz.ui.exporting import Exporter, ExportStrip
+    from cnnviz.ui.exporting import ExportStrip
     from cnnviz.ui.images import ImageChooser
     from cnnviz.ui.lessons import LessonChooser
     from cnnviz.ui.palette import CommandPalette
@@ -145,6 +139,7 @@ class Window(QMainWindow):
         self.middle = QStackedWidget()
         self.middle.addWidget(self.stage)
         self.message = MessageStrip(self.middle)
+        self.pictures = Pictures(self, self.desk, self.message)
         self.middle.currentChanged.connect(self.message.raise_)  # what is shown next is put on top
         self.training = TrainingPane(self.middle, self.tour, self.actions_by_name)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -198,28 +193,6 @@ class Window(QMainWindow):
         made.closed.connect(self.stage.setFocus)
         return made
 
-    @cached_property
-    def exporter(self) -> Exporter:
-        """What writes frames."""
-        from cnnviz.ui.exporting import Exporter
-
-        made = Exporter(self)
-        made.ended.connect(self._tell_export_ended)
-        return made
-
-    @cached_property
-    def export_strip(self) -> ExportStrip:
-        """What says how far that is."""
-        from cnnviz.ui.exporting import ExportStrip
-
-        made = ExportStrip(self.exporter)
-        made.closed.connect(self.stage.setFocus)
-        self._column.insertWidget(self._column.indexOf(self.bar) + 1, made)
-        return made
-
-    def _exports(self) -> bool:
-        return "exporter" in vars(self) and self.exporter.running
-
     def _connect(self) -> None:
         self.desk.changed.connect(self._show_lesson)
         self.desk.changed.connect(self.message.hide)
@@ -231,11 +204,20 @@ class Window(QMainWindow):
         self.stage.started.connect(self.desk.set_start)
         for strip in (self.message, self.go_strip, self.expression_strip):
             strip.closed.connect(self.stage.setFocus)
+        self.pictures.begun.connect(self._show_export)
+        self.pictures.ended.connect(lambda: self.actions_by_name["export"].setEnabled(True))
         self._offer_undo()
         self.player.changed.connect(self._follow_display)
         self.player.moved.connect(
             lambda: self.actions_by_name[self.player.cursor.level.value].setChecked(True)
         )
+
+    def _show_export(self, strip: ExportStrip) -> None:
+        """Give the strip of an export its place, one export at a time."""
+        self.actions_by_name["export"].setEnabled(False)
+        if self._column.indexOf(strip) < 0:
+            strip.closed.connect(self.stage.setFocus)
+            self._column.insertWidget(self._column.indexOf(self.bar) + 1, strip)
 
     def _offer_undo(self) -> None:
         """Let the menu say what would be undone, and offer nothing where there is nothing."""
@@ -263,9 +245,9 @@ class Window(QMainWindow):
             "lessons": self._show_lessons,
             "image": self._show_images,
             "expression": self._ask_for_expression,
-            "save": self._ask_where_to_save,
-            "export": self._ask_what_to_export,
-            "copy": self._copy,
+            "save": self.pictures.ask_where_to_save,
+            "export": self.pictures.ask_what_to_export,
+            "copy": self.pictures.copy,
             "quit": self.close,
             "bookmark": self.desk.toggle_bookmark,
             "undo": self.player.edits.undo,
@@ -374,59 +356,6 @@ class Window(QMainWindow):
             name = Path(path).name
             self.message.say(tr("{file} is not a lesson: drop a file that ends in .toml.", file=name))
 
-    # -------------------------------------------------------------------------------------------- picture
-
-    def picture(self) -> QImage:
-        """Return the whole frame at 1920 × 1080, as the command line exports it."""
-        cursor, (width, height) = self.player.cursor, _PICTURE
-        view = replace(self.player.view, width=width, height=height)
-        return to_image(compose(cursor.program, cursor.index, view), self.theme.name)
-
-    def _copy(self) -> None:
-        QApplication.clipboard().setImage(self.picture())
-        width, height = _PICTURE
-        said = tr("Frame copied ({width} × {height}).", width=width, height=height)
-        self.message.say(said, error=False)
-
-    def _ask_where_to_save(self) -> None:
-        usual = f"{self.desk.lesson.file_name}-{self.player.cursor.index}.png"
-        path, _ = QFileDialog.getSaveFileName(
-            self, tr("Save frame as picture"), usual, tr("Pictures (*.png)")
-        )
-        if path:
-            self.save_picture(Path(path))
-
-    def save_picture(self, path: Path) -> None:
-        """Write the frame as PNG, and say where it is, or why it is not."""
-        path = path if path.suffix else path.with_suffix(".png")
-        try:
-            write_whole(path, Png().pack(self.picture()))
-        except CnnvizError as error:
-            self.message.say(str(error))
-        else:
-            self.message.say(tr("Saved as {file}.", file=path), error=False)
-
-    def _ask_what_to_export(self) -> None:
-        self.player.pause()
-        lesson, index = self.desk.lesson, self.player.cursor.index
-        from cnnviz.ui.export_dialog import ExportDialog
-
-        dialog = ExportDialog(lesson, index, self.player.view, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.ordered.connect(self.export)
-        dialog.open()
-
-    def export(self, order: Order) -> None:
-        """Write frames in the background; how far it is, and how it ends, is said in strips."""
-        self.actions_by_name["export"].setEnabled(False)
-        self.message.hide()
-        self.export_strip.begin()
-        self.exporter.start(order)
-
-    def _tell_export_ended(self, sentence: str, error: bool) -> None:
-        self.actions_by_name["export"].setEnabled(True)
-        self.message.say(sentence, error)
-
     # ---------------------------------------------------------------------------------------------- places
 
     def _ask_for_expression(self) -> None:
@@ -517,8 +446,7 @@ class Window(QMainWindow):
         lecture = self._lecture
         self.menuBar().setVisible(not lecture)
         self.bar.setVisible(not lecture)
-        if self._exports():
-            self.export_strip.setVisible(not lecture)
+        self.pictures.show_progress(not lecture)
         self._fit()
         for pane in self.panes:
             pane.refresh()
@@ -594,8 +522,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, sizes and looks."""
         self.rest()
-        if self._exports():
-            self.exporter.close()
+        self.pictures.close()
         self.set_lecture(False)
         self._clock.stop()
         self._remember()

@@ -97,7 +97,7 @@ def test_a_picture_shows_what_the_window_shows(window):
     bookmark_at(window, 4242)
     lesson = window.desk.lesson
     view = View(1920, 1080, lesson.title, lesson.subject.classes, (), lesson.stops)
-    assert window.picture() != to_image(compose(lesson.program, 4242, view), "light")
+    assert window.pictures.image() != to_image(compose(lesson.program, 4242, view), "light")
 
 
 # --------------------------------------------------------------------------------------- coming back

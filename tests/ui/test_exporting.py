@@ -111,22 +111,22 @@ def test_frames_are_written_in_the_background(window, qtbot, lesson, order):
     dialog.last.setText(str(order.last))
     dialog.size_choice.setCurrentIndex(0)
     qtbot.mouseClick(dialog.start_button, LEFT)
-    assert window.exporter.running and window.export_strip.isVisible()
+    assert window.pictures.exporter.running and window.pictures.strip.isVisible()
     assert not window.actions_by_name["export"].isEnabled()
     qtbot.keyClick(window.stage, Qt.Key.Key_PageDown)  # the lesson goes on meanwhile
     assert window.player.cursor.index > 0
-    qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    qtbot.waitUntil(lambda: not window.pictures.exporter.running, timeout=SOON)
     assert window.message.sentence.text() == f"{order.folder} holds 5 frames."
     names = {frame_name(lesson.program, order.first + k) for k in range(5)}
     assert {path.name for path in order.folder.iterdir()} == {*names, MANIFEST}
     assert all(QImage(str(order.folder / name)).width() == 1280 for name in names)
-    assert not window.export_strip.isVisible()
+    assert not window.pictures.strip.isVisible()
     assert window.actions_by_name["export"].isEnabled()
 
 
 def test_what_the_window_began_the_command_line_goes_on_with(window, qtbot, order, capsys):
-    window.export(order)
-    qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    window.pictures.export(order)
+    qtbot.waitUntil(lambda: not window.pictures.exporter.running, timeout=SOON)
     next(order.folder.glob("*.png")).unlink()
     asked = f"--every line --from {order.first} --to {order.last} --size 640x360 --theme dark".split()
     assert main(["export", "digits", "-o", str(order.folder), *asked]) == 0
@@ -138,7 +138,7 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def test_cancelling_keeps_what_is_done_and_the_window_answers(window, qtbot, order):
-    window.export(replace(order, last=order.first + 2000))
+    window.pictures.export(replace(order, last=order.first + 2000))
     longest = [0.0]
 
     def some() -> bool:
@@ -149,9 +149,9 @@ def test_cancelling_keeps_what_is_done_and_the_window_answers(window, qtbot, ord
 
     qtbot.waitUntil(some, timeout=SOON)
     assert longest[0] < 0.5
-    qtbot.mouseClick(window.export_strip.close_button, LEFT)
-    assert window.export_strip.isVisible()  # until the frames in work are whole
-    qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    qtbot.mouseClick(window.pictures.strip.close_button, LEFT)
+    assert window.pictures.strip.isVisible()  # until the frames in work are whole
+    qtbot.waitUntil(lambda: not window.pictures.exporter.running, timeout=SOON)
     kept = pictures(order.folder)
     assert 3 <= len(kept) < 2000
     assert f"keeps {len(kept)} of 2,001 frames" in window.message.sentence.text()
@@ -160,8 +160,8 @@ def test_cancelling_keeps_what_is_done_and_the_window_answers(window, qtbot, ord
 
 
 def test_closing_the_window_ends_the_export(window, qtbot, order):
-    window.export(replace(order, last=order.first + 2000))
-    process = window.exporter._process
+    window.pictures.export(replace(order, last=order.first + 2000))
+    process = window.pictures.exporter._process
     window.close()
     assert not process.is_alive()
     assert not list(order.folder.glob(".*.part"))
@@ -169,8 +169,8 @@ def test_closing_the_window_ends_the_export(window, qtbot, order):
 
 def test_a_folder_that_will_not_do_is_said_in_the_bar(window, qtbot, order):
     order.folder.write_text("a file")
-    window.export(order)
-    qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+    window.pictures.export(order)
+    qtbot.waitUntil(lambda: not window.pictures.exporter.running, timeout=SOON)
     assert "is not a folder" in window.message.sentence.text()
     assert window.message.property("kind") == "error"
     assert order.folder.read_text() == "a file"
@@ -181,9 +181,9 @@ def test_an_export_that_cannot_begin_is_over(window, order, monkeypatch):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
-    window.export(order)
-    assert not window.exporter.running
-    assert not window.export_strip.isVisible()
+    window.pictures.export(order)
+    assert not window.pictures.exporter.running
+    assert not window.pictures.strip.isVisible()
     assert window.actions_by_name["export"].isEnabled()
     assert "Resource temporarily unavailable" in window.message.sentence.text()
     assert window.close()
@@ -213,10 +213,10 @@ def test_so_is_one_whose_painting_processes_cannot_be_started(order, monkeypatch
 
 
 def test_what_cannot_be_heard_ends_the_export(window, qtbot, order, monkeypatch):
-    monkeypatch.setattr(window.exporter, "_process", None)
-    window.export(order)
+    monkeypatch.setattr(window.pictures.exporter, "_process", None)
+    window.pictures.export(order)
     with qtbot.captureExceptions() as raised:
         monkeypatch.setattr("multiprocessing.connection.Connection.recv", lambda _: 1 / 0)
-        qtbot.waitUntil(lambda: not window.exporter.running, timeout=SOON)
+        qtbot.waitUntil(lambda: not window.pictures.exporter.running, timeout=SOON)
     assert [kind for kind, _, _ in raised] == [ZeroDivisionError]
     assert window.actions_by_name["export"].isEnabled()

@@ -449,9 +449,9 @@ def test_a_key_puts_letters_in_place_of_numbers_and_back(window, press):
 
 def test_what_is_copied_is_in_letters_too(window, press):
     window.player.go_to(5000)
-    before = window.picture()
+    before = window.pictures.image()
     press(K.Key_A)
-    assert window.picture() != before
+    assert window.pictures.image() != before
 
 
 @pytest.mark.parametrize("key, scale", [(K.Key_8, "layer"), (K.Key_9, "network")])
@@ -474,7 +474,7 @@ def test_what_is_copied_has_the_colours_that_an_export_has(window, press, key, s
     press(key)
     lesson = window.desk.lesson
     shown = Shown(lesson.program, replace(lesson.view, display=Display(scale=scale)))
-    assert window.picture() == picture(shown, 20000)
+    assert window.pictures.image() == picture(shown, 20000)
 
 
 @pytest.mark.parametrize("key", [K.Key_Return, K.Key_Enter, K.Key_Escape])

@@ -117,7 +117,7 @@ def test_a_saved_frame_follows_the_same_path_and_has_the_same_blocks_folded(wind
     frame = compose(player.cursor.program, player.cursor.index, view)
     assert "through add0.dx2 …" in said(frame.marks)
     assert "▸ fc10…add0" in said(frame.marks)
-    assert window.picture() == to_image(frame, "light")
+    assert window.pictures.image() == to_image(frame, "light")
 
 
 def test_an_export_is_told_which_path_to_follow(tmp_path: Path, capsys):

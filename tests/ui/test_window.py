@@ -393,7 +393,7 @@ neurons = 2
 def test_the_saved_picture_is_the_composed_frame(window, tmp_path):
     window.player.go_to(2558)
     window.player.toggle_here()
-    window.save_picture(tmp_path / "frame")
+    window.pictures.save(tmp_path / "frame")
     lesson = window.desk.lesson
     shown = window.player.breakpoints, lesson.stops
     view = View(1920, 1080, lesson.title, lesson.subject.classes, *shown)
@@ -407,11 +407,11 @@ def test_a_picture_that_cannot_be_written_is_told_and_the_old_one_stays(window, 
     path = tmp_path / "frame.png"
     path.write_bytes(b"old")
     monkeypatch.setattr("cnnviz.files.os.fsync", full_disk)
-    window.save_picture(path)
+    window.pictures.save(path)
     assert "could not be written" in window.message.sentence.text()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.glob(".frame*")) == []
-    window.save_picture(tmp_path / "no" / "such" / "folder.png")
+    window.pictures.save(tmp_path / "no" / "such" / "folder.png")
     assert "folder.png could not be written" in window.message.sentence.text()
 
 
@@ -420,7 +420,7 @@ def test_a_disk_that_fills_up_while_a_picture_is_saved(window, tmp_path, size):
     path = tmp_path / "frame.png"
     path.write_bytes(b"old")
     with no_file_beyond(size):
-        window.save_picture(path)
+        window.pictures.save(path)
     assert "frame.png could not be written (File too large); name another" in window.message.sentence.text()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["frame.png"]
@@ -429,7 +429,7 @@ def test_a_disk_that_fills_up_while_a_picture_is_saved(window, tmp_path, size):
 @pytest.mark.skipif(os.name != "posix", reason="such pipes are POSIX's")
 def test_a_picture_does_not_take_the_place_of_what_is_no_file(window, tmp_path):
     os.mkfifo(tmp_path / "frame.png")
-    window.save_picture(tmp_path / "frame.png")
+    window.pictures.save(tmp_path / "frame.png")
     assert (tmp_path / "frame.png").is_fifo()
     assert "frame.png is not a file" in window.message.sentence.text()
 
