@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from cnnviz.cli import dump, export, info, lessons
+from cnnviz.cli.loading import source_of
 from cnnviz.cli.output import (
     INTERRUPTED,
     MISTAKE,
@@ -113,10 +114,11 @@ def _open(words: Sequence[str], open_window: OpenWindow, heard: bool) -> int:
     """Open the window; where no complaint would be heard, the window says what is wrong with the words."""
     try:
         _refuse_misspelt_command(words)
-        arguments = window_parser().parse_args(words)
+        arguments = window_parser().parse_args(words[1:] if words[:1] == ["open"] else words)
         if arguments.changes and arguments.lesson is None:
             raise CnnvizError(tr("--set changes a lesson, and none is named; name it before."))
-        return open_window(arguments.lesson, arguments.changes, "")
+        source = source_of(arguments)
+        return open_window(source, arguments.changes, "")
     except CnnvizError as error:
         if heard:
             raise

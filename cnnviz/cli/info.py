@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cnnviz.cli.loading import load
@@ -41,11 +42,20 @@ def run(arguments: argparse.Namespace) -> int:
     if lesson.changes:
         say(tr("Changed: {changes}", changes=text_of(lesson.changes)))
     say(lesson.subject.info(lesson.choice, lesson.tape) + "\n")
+    for told in (*lesson.description.notes, _origins_text(lesson.description.origins)):
+        if told:
+            say(textwrap.fill(told, 92) + "\n")
     say(_table(lesson.program))
     if arguments.listings:
         for source in dict.fromkeys(operation.tree.source for operation in lesson.program.operations):
             say("\n" + "\n".join(source))
     return 0
+
+
+def _origins_text(origins: Mapping[str, str]) -> str:
+    """Return what another program calls the layers, where that is not what they are called here."""
+    told = [f"{name} is {plain(origin)}" for name, origin in origins.items() if origin != name]
+    return tr("In its file {names}.", names=", ".join(told)) if told else ""
 
 
 def _table(program: Program) -> str:

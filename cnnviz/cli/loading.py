@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from cnnviz.cli.output import progress
+from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
@@ -21,14 +24,12 @@ def load(arguments: argparse.Namespace) -> Lesson:
     CnnvizError
         If there is no such lesson, image, iteration or view, or a change does not fit.
     """
-    from msgspec.structs import replace
-
     from cnnviz.lesson.changes import read_changes
     from cnnviz.lesson.description import describe
     from cnnviz.lesson.lesson import lesson_of
     from cnnviz.lesson.subject import Choice
 
-    changes, description = read_changes(arguments.changes), describe(arguments.lesson)
+    changes, description = read_changes(arguments.changes), describe(source_of(arguments) or "")
     asked = Choice(arguments.image, arguments.iteration, arguments.input_gradient or "")
     if asked.iteration is None:
         return lesson_of(description, changes, asked)
@@ -37,6 +38,35 @@ def load(arguments: argparse.Namespace) -> Lesson:
     if lesson.run is not None:
         _train(lesson.run, asked.iteration)
     return lesson.at(replace(whole, input_gradient=""))
+
+
+def source_of(arguments: argparse.Namespace) -> str | None:
+    """Return what a lesson is asked for by, if one is; of another program's network with how it is opened.
+
+    Raises
+    ------
+    CnnvizError
+        If a lesson is told what goes with such a network alone.
+    """
+    told = {name: value for name in _OF_NETWORKS if (value := getattr(arguments, name)) is not None}
+    if not told and "." not in (arguments.lesson or ""):
+        return arguments.lesson
+    from cnnviz.lesson.source import is_network, read_source
+
+    if arguments.lesson is None or not is_network(arguments.lesson):
+        if told:
+            option = f"--{next(iter(told)).replace('_', '-')}"
+            raise CnnvizError(
+                tr("{option} goes with a network of another program, net.onnx for instance.", option=option)
+            )
+        return str(arguments.lesson)
+    if "input" in told:
+        import cnnviz.render.picture  # noqa: F401 - it says what reads pictures
+
+    return str(replace(read_source(arguments.lesson), **told))
+
+
+_OF_NETWORKS = ("input", "label", "target", "up_to")
 
 
 def _train(run: Run, iteration: int) -> None:

@@ -27,12 +27,13 @@ def window_parser() -> argparse.ArgumentParser:
     """Return the parser of a command line without a command, whose help names them all."""
     parser = Parser(
         prog="cnnviz",
-        usage="cnnviz [LESSON | FILE] [--set CHANGE …]\n       cnnviz {lessons,info,dump,export} …",
+        usage="cnnviz [open] [LESSON | FILE] [--set CHANGE …]\n       cnnviz {lessons,info,dump,export} …",
         description=cnnviz.__doc__,
         epilog=examples(
             ("cnnviz", "open the window"),
             ("cnnviz digits", "open it on a built-in lesson"),
             ("cnnviz my-lesson.toml", "or on a lesson file"),
+            ("cnnviz net.onnx --input digit.png", "or on a network of another program"),
             ("cnnviz lessons", "list the built-in lessons"),
             ("cnnviz info digits", "say what a lesson computes, and in how many steps"),
             ("cnnviz dump digits -o digits.npz", "write every array of one iteration"),
@@ -41,9 +42,14 @@ def window_parser() -> argparse.ArgumentParser:
         + "\neach command has a --help of its own; a file of that name is opened as ./lessons",
     )
     parser.add_argument(
-        "lesson", nargs="?", metavar="LESSON | FILE", help="a built-in lesson, or a lesson file"
+        "lesson",
+        nargs="?",
+        metavar="LESSON | FILE",
+        help="a built-in lesson, a lesson file, or a network of another program: "
+        ".onnx, .pt, .pth, .pt2, .keras, .h5",
     )
     change_argument(parser)
+    network_arguments(parser)
     parser.add_argument("--version", action="version", version=f"cnnviz {__version__}")
     return parser
 
@@ -59,7 +65,11 @@ def examples(*lines: tuple[str, str]) -> str:
 
 def lesson_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say which lesson a command is about, and how it is shown."""
-    parser.add_argument("lesson", metavar="LESSON", help="a built-in lesson, or a lesson file")
+    parser.add_argument(
+        "lesson",
+        metavar="LESSON",
+        help="a built-in lesson, a lesson file, or a network of another program, net.onnx",
+    )
     parser.add_argument(
         "--image",
         type=_number,
@@ -78,6 +88,20 @@ def lesson_arguments(parser: argparse.ArgumentParser) -> None:
         help="which iteration of its training, from 0; it is trained up to there first (default: 0)",
     )
     change_argument(parser)
+    network_arguments(parser)
+
+
+def network_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say how a network of another program is opened."""
+    group = parser.add_argument_group("networks of other programs")
+    group.add_argument(
+        "--input", metavar="FILE", help="what goes in: a picture, .npy or .npz (default: zeros)"
+    )
+    group.add_argument(
+        "--label", metavar="N", help="the class that should come out, from 0; then it goes backward, too"
+    )
+    group.add_argument("--target", metavar="FILE", help="what should come out instead: .npy or .npz")
+    group.add_argument("--up-to", metavar="LAYER", help="the layer that is to be the last one")
 
 
 def change_argument(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnviz.errors import CnnvizError
-from cnnviz.files import open_regular, reason_of
+from cnnviz.files import open_regular, read_whole, reason_of
 from cnnviz.lesson.bounds import MOST_BYTES
 from cnnviz.text import tr
 
@@ -88,6 +88,30 @@ def read_arrays(
             return {name: _read(path, archive, name) for name in headers}
 
 
+def read_array(path: Path) -> NDArray[Any]:
+    """Read the array of numbers of an .npy file.
+
+    Raises
+    ------
+    CnnvizError
+        If the file cannot be read, is broken, or holds something that is not an array of numbers.
+    """
+    try:
+        content = read_whole(path, MOST_BYTES)
+    except (OSError, ValueError) as error:
+        said = tr("{file} cannot be read ({reason}).", file=path.name, reason=reason_of(error))
+        raise CnnvizError(said) from error
+    with _broken(tr("{file} is broken, or not an .npy file; save it again.", file=path.name)):
+        file = io.BytesIO(content)
+        shape, dtype = _header(file)
+        if prod(shape) * dtype.itemsize > len(content):
+            raise EOFError
+        _require_numbers(path, tr("the array"), dtype)
+        file.seek(0)
+        array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+    return array
+
+
 @contextmanager
 def _broken(sentence: str) -> Iterator[None]:
     """Say that something is broken, whatever zipfile and NumPy raise when they read it.
@@ -132,15 +156,7 @@ def _headers(path: Path, archive: zipfile.ZipFile, names: Iterable[str] | None) 
             size = prod(shape) * dtype.itemsize
             if size > archive.getinfo(f"{name}.npy").file_size:
                 raise EOFError
-        if dtype.kind not in "biuf":
-            raise CnnvizError(
-                tr(
-                    "{file}: {name} must hold numbers, but holds {dtype}.",
-                    file=path.name,
-                    name=name,
-                    dtype=str(dtype)[:_LONGEST_TYPE],
-                )
-            )
+        _require_numbers(path, name, dtype)
         total += size
     if total > MOST_BYTES:
         raise CnnvizError(
@@ -152,6 +168,18 @@ def _headers(path: Path, archive: zipfile.ZipFile, names: Iterable[str] | None) 
             )
         )
     return headers
+
+
+def _require_numbers(path: Path, name: str, dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "biuf":
+        raise CnnvizError(
+            tr(
+                "{file}: {name} must hold numbers, but holds {dtype}.",
+                file=path.name,
+                name=name,
+                dtype=str(dtype)[:_LONGEST_TYPE],
+            )
+        )
 
 
 def _header(entry: IO[bytes]) -> Header:

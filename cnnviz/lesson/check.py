@@ -91,10 +91,9 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
         yield from _one_of(given, "input.", ("images", "values"))
     if {"weights", "parameters", "seed"} & set(content):
         yield from _one_of(content, "", ("weights", "parameters", "seed"))
-    if "images" not in given:
-        for key in ("scale", "classes"):
-            if key in given:
-                yield tr("{path}: goes with input.images, which is not given", path=f"input.{key}")
+    for key in ("scale", "classes"):
+        if key in given and "images" not in given and not (key == "classes" and "label" in given):
+            yield tr("{path}: goes with input.images, which is not given", path=f"input.{key}")
     yield from _target(given, "loss" in content, several="losses" in content)
     has_loss = "loss" in content or "losses" in content
     if "optimiser" in content and not has_loss and "output_gradient" not in given:
@@ -179,18 +178,21 @@ def _values_and_names(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _target(given: Mapping[str, Any], loss: bool, several: bool) -> Iterator[str]:
-    if several and "target" in given:
-        yield tr("input.target: each of the [[losses]] has its own target; leave it out")
+    told = [key for key in ("target", "label") if key in given]
+    if several and told:
+        yield tr("input.{key}: each of the [[losses]] has its own target; leave it out", key=told[0])
         return
     if "output_gradient" in given and (loss or several):
         yield tr("input.output_gradient: the [loss] gives one; leave out one of them")
     if "output_gradient" in given and "images" in given:
         yield tr("input.output_gradient: goes with input.values, which is not given")
-    if "target" in given and "images" in given:
-        yield tr("input.target: the labels of the images say it already; leave it out")
-    elif "target" in given and not loss:
-        yield tr("input.target: there is no [loss] to compare it with; add one, or leave it out")
-    elif "values" in given and loss and "target" not in given:
+    if len(told) > 1:
+        yield tr("input.label: cannot be given together with input.target")
+    elif told and "images" in given:
+        yield tr("input.{key}: the labels of the images say it already; leave it out", key=told[0])
+    elif told and not loss:
+        yield tr("input.{key}: there is no [loss] to compare it with; add one, or leave it out", key=told[0])
+    elif "values" in given and loss and not told:
         yield tr("input.target: must be given, because there is a [loss]")
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from cnnviz.engine.expression import is_expression, read_typed
+from cnnviz.errors import CnnvizError
 from cnnviz.lesson.files import from_anywhere, lesson_path, read_file
+from cnnviz.lesson.opened import read_network
+from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.subject import Choice, Subject
 from cnnviz.lesson.subjects import subject_of
-from cnnviz.lesson.tables import AnyFile, ExpressionFile, ExpressionPart
+from cnnviz.lesson.tables import AnyFile, ExpressionFile, ExpressionPart, NetworkFile
 from cnnviz.lesson.values import Expression, Text
 from cnnviz.scene.numbers import as_formula
 from cnnviz.text import tr
@@ -45,6 +51,16 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         """What the lesson is called in files and sentences."""
         return self.path.stem
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of it when it is opened."""
+        return self.file.notes if isinstance(self.file, NetworkFile) else ()
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """What the file of another program calls each layer."""
+        return self.file.origins if isinstance(self.file, NetworkFile) else {}
+
     @cached_property
     def subject(self) -> Subject:
         """What can be stepped of it, without any changes; made once, for the data files are read for it.
@@ -73,13 +89,16 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         return {}
 
 
-def describe(name_or_path: str | os.PathLike[str]) -> Description:
+def describe(name_or_path: str | os.PathLike[str], array: NDArray[Any] | None = None) -> Description:
     """Find a lesson, and read and check its file.
 
     Parameters
     ----------
     name_or_path : str or PathLike
-        A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``.
+        A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``; or a
+        file of another program, and how it is opened: ``net.onnx?input=digit.png&label=3``.
+    array : NDArray, optional
+        What goes into a network of another program.
 
     Raises
     ------
@@ -88,6 +107,14 @@ def describe(name_or_path: str | os.PathLike[str]) -> Description:
     """
     if isinstance(name_or_path, str) and is_expression(name_or_path):
         return Description(name_or_path, Path("expression"), _typed(name_or_path))
+    if is_network(name_or_path):
+        source = read_source(name_or_path)
+        described = read_network(source, array)
+        return Description(str(source.from_anywhere()), Path(source.path), described)
+    if array is not None:
+        raise CnnvizError(
+            tr("An input goes with a network of another program; lessons have inputs of their own.")
+        )
     path = lesson_path(name_or_path)
     return Description(from_anywhere(os.fspath(name_or_path)), path, read_file(path))
 

@@ -11,9 +11,11 @@ import os
 import re
 from collections.abc import Iterable
 from itertools import groupby
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from cnnviz.engine.network import Network
 from cnnviz.engine.tape import Tape
@@ -253,19 +255,23 @@ def load_lesson(
     image: int | None = None,
     iteration: int | None = None,
     changes: Iterable[str] = (),
+    input: NDArray[Any] | None = None,
 ) -> Lesson:
     """Load a built-in lesson or a lesson file.
 
     Parameters
     ----------
     name_or_path : str or PathLike
-        A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``.
+        A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``; or a
+        file of another program, ``net.onnx``.
     image : int, optional
         Which of its images to step through; the one that the file says where it is not given.
     iteration : int, optional
         Which iteration of its training, from 0; as `Lesson.at_iteration`.
     changes : Iterable[str]
         What is to be other than in the file, each as ``conv1.w[0,0,1,1]=0.5`` or ``conv1.stride=2``.
+    input : NDArray, optional
+        What goes into a network of another program, as its file has it: one sample, or several.
 
     Returns
     -------
@@ -278,7 +284,7 @@ def load_lesson(
         If there is no such lesson, or something is wrong in its file: the sentence says all of it; or if a
         change does not fit.
     """
-    return lesson_of(describe(name_or_path), read_changes(changes), Choice(image, iteration))
+    return lesson_of(describe(name_or_path, input), read_changes(changes), Choice(image, iteration))
 
 
 def lesson_of(description: Description, changes: Changes = (), choice: Choice = FIRST) -> Lesson:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from cnnviz.engine.layer import require_shape
 from cnnviz.engine.network import Network
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.arrays import Header, read_arrays
 from cnnviz.lesson.samples import file_beside
 from cnnviz.lesson.tables import LessonFile
 from cnnviz.lesson.values import hint
+from cnnviz.lesson.weights import read_weights
 from cnnviz.text import tr
 
 
@@ -23,15 +19,8 @@ def load_parameters(path: Path, described: LessonFile, network: Network) -> None
     if described.seed is not None:
         network.initialise(described.seed)
     elif described.weights is not None:
-        shapes = network.parameter_shapes
-
-        def check(headers: Mapping[str, Header]) -> None:
-            for key, header in headers.items():
-                layer, _, name = key.partition(".")
-                require_shape(layer, name, header, shapes[key])
-
-        arrays = read_arrays(file_beside(path, described.weights), known, check)
-        network.load({key: values.astype(np.float64) for key, values in arrays.items()}, described.weights)
+        arrays = read_weights(file_beside(path, described.weights), network, described.layout)
+        network.load(arrays, described.weights)
     elif described.parameters:
         given = {
             f"{name}.{key}": values

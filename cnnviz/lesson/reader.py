@@ -36,13 +36,14 @@ from cnnviz.lesson.values import (
     Numbers,
     Reference,
     Text,
+    WeightsFile,
     as_sentence,
     hint,
     shown,
 )
 from cnnviz.text import tr
 
-AT_THE_TOP = ("title", "sentence", "seed", "weights", "input_gradient")
+AT_THE_TOP = ("title", "sentence", "seed", "weights", "layout", "input_gradient")
 """What is no table in a lesson file; written below a table's name, TOML takes it for a part of that table."""
 
 _LEAVES: Mapping[Any, Callable[[Any], Any]] = {
@@ -53,6 +54,7 @@ _LEAVES: Mapping[Any, Callable[[Any], Any]] = {
     Name: values.name,
     Reference: values.reference,
     DataFile: values.data_file,
+    WeightsFile: values.weights_file,
     Expression: values.expression,
     Numbers: values.numbers,
 }

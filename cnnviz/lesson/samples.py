@@ -141,8 +141,15 @@ def read_samples(path: Path, given: InputPart) -> Samples:
             values, target = values[None], None if target is None else target[None]
         _require("input.values", values.shape[1:], given.shape)
         _check_shown(given.show, len(values))
+        labels = None
+        if given.label is not None:
+            if len(values) > 1:
+                raise CnnvizError(tr("input.label: goes with one sample, but there are several"))
+            labels = _frozen(np.array([given.label]))
         return Samples(
             _frozen(values),
+            labels=labels,
+            classes=given.classes or (),
             targets=None if target is None else _frozen(target),
             output_gradient=given.output_gradient,
         )
@@ -250,7 +257,7 @@ def with_classes(samples: Samples, described: LessonFile, network: Network) -> S
             tr(
                 "{file}: has labels, but the network puts out maps of shape {shape}; give it targets of that "
                 "shape instead, or end with a column, one number a class",
-                file=described.input.images,
+                file=described.input.images or "input.label",
                 shape=shape_text(outputs),
             )
         )
@@ -262,7 +269,7 @@ def with_classes(samples: Samples, described: LessonFile, network: Network) -> S
                 raise CnnvizError(
                     tr(
                         "{file}: a label is {label}, but the network's classes are numbered 0 to {last}",
-                        file=described.input.images,
+                        file=described.input.images or "input.label",
                         label=label,
                         last=count - 1,
                     )

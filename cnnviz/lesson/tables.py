@@ -23,7 +23,7 @@ from cnnviz.lesson.bounds import (
     MOST_PICTURES,
     MOST_STOPS,
 )
-from cnnviz.lesson.values import DataFile, Expression, Name, Numbers, Text
+from cnnviz.lesson.values import DataFile, Expression, Name, Numbers, Text, WeightsFile
 
 Size = Annotated[int, SIZE]
 Count = Annotated[int, Range(0, 2**63 - 1)]
@@ -40,6 +40,8 @@ class OneOf(Struct, frozen=True):
 
     words: tuple[str, ...]
 
+
+Layout = Annotated[str, OneOf(("cnnviz", "pytorch", "keras"))]
 
 View = Annotated[str, OneOf(VIEWS)]
 
@@ -109,6 +111,8 @@ class InputPart(Struct, frozen=True):
     values, target : Array, optional
         The one sample, and what the network should make of it; or several samples, one after the other, and
         a target for each.
+    label : int, optional
+        In place of a target: the class of the one sample.
     output_gradient : Array, optional
         In place of a loss: the gradient of the output that the network goes back with.
     """
@@ -120,6 +124,7 @@ class InputPart(Struct, frozen=True):
     classes: tuple[Text, ...] | None = None
     values: Numbers | None = None
     target: Numbers | None = None
+    label: Count | None = None
     output_gradient: Numbers | None = None
 
 
@@ -318,6 +323,8 @@ class LessonFile(Struct, frozen=True):
         Its name for people, and what it shows.
     weights : str, optional
         The file that holds ``conv1.w`` and so on.
+    layout : str, optional
+        In which order its axes lie: ``cnnviz``, ``pytorch`` or ``keras``, where the file does not say it.
     parameters : dict[str, dict[str, Array]]
         The same inline, by layer and parameter.
     seed : int, optional
@@ -346,7 +353,8 @@ class LessonFile(Struct, frozen=True):
     layers: Annotated[tuple[LayerPart, ...], AtMost(MOST_LAYERS)]
     loss: LossPart | None = None
     optimiser: OptimiserPart | None = None
-    weights: DataFile | None = None
+    weights: WeightsFile | None = None
+    layout: Layout | None = None
     parameters: dict[str, dict[str, Numbers]] = field(default_factory=dict)
     seed: Count | None = None
     training: TrainingPart | None = None
@@ -364,4 +372,19 @@ class LessonFile(Struct, frozen=True):
         return {name: part.shape for name, part in self.inputs.items()} or {INPUT: self.input.shape}
 
 
-AnyFile = LessonFile | ExpressionFile | PicturesFile | DescentFile
+class NetworkFile(LessonFile, frozen=True):
+    """The file of another program, as if a lesson file described it.
+
+    Attributes
+    ----------
+    notes : tuple[str, ...]
+        What is to be said of it when it is opened.
+    origins : Mapping[str, str]
+        What the file calls each layer.
+    """
+
+    notes: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+AnyFile = LessonFile | NetworkFile | ExpressionFile | PicturesFile | DescentFile

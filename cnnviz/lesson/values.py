@@ -13,6 +13,7 @@ from cnnviz.catalogue import Range
 from cnnviz.engine.expression import read_expression
 from cnnviz.errors import CnnvizError
 from cnnviz.files import is_reserved
+from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.bounds import MOST_AXES
 from cnnviz.text import tr
 
@@ -27,6 +28,7 @@ Text = NewType("Text", str)
 Name = NewType("Name", str)
 Reference = NewType("Reference", str)
 DataFile = NewType("DataFile", str)
+WeightsFile = NewType("WeightsFile", str)
 Expression = NewType("Expression", str)
 Numbers = NewType("Numbers", np.ndarray)
 
@@ -113,10 +115,19 @@ def expression(value: Any) -> Expression:
 
 
 def data_file(value: Any) -> DataFile:
-    """Take the bare name of a file in the lesson's own folder."""
+    """Take the bare name of an .npz file in the lesson's own folder."""
+    return DataFile(_file(value, (".npz",), tr("an .npz file")))
+
+
+def weights_file(value: Any) -> WeightsFile:
+    """Take the bare name of a file with parameters in the lesson's own folder."""
+    return WeightsFile(_file(value, (".npz", *ENDINGS), tr("an .npz file, or one of another program,")))
+
+
+def _file(value: Any, endings: tuple[str, ...], kind: str) -> str:
     word = string(value)
     if (
-        not word.endswith(".npz")
+        not word.endswith(endings)
         or len(word) > _LONGEST_NAME_OF_FILE
         or is_reserved(word)
         or word.startswith(".")
@@ -124,9 +135,13 @@ def data_file(value: Any) -> DataFile:
         or set(word) & set('/\\:*?"<>|')
     ):
         raise Fault(
-            tr("must be the name of an .npz file in the lesson's own folder, is {value}", value=shown(word))
+            tr(
+                "must be the name of {kind} in the lesson's own folder, is {value}",
+                kind=kind,
+                value=shown(word),
+            )
         )
-    return DataFile(word)
+    return word
 
 
 def numbers(value: Any) -> Numbers:

@@ -16,6 +16,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Change, Changes, read_changes, text_of
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import Lesson, lesson_of
+from cnnviz.lesson.opened import UnsteppableError
 from cnnviz.lesson.sequence import first_difference
 from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
@@ -47,6 +48,8 @@ class Desk(QObject):
         There is another lesson, or another image of it.
     edited : Signal()
         The same lesson has been changed, or is at another iteration.
+    refused : Signal(str, str)
+        A network cannot be stepped whole: why, and what it is asked for by up to there.
     failed : Signal(str)
         Something could not be opened or done; the sentence says why.
     noted : Signal(str)
@@ -56,6 +59,7 @@ class Desk(QObject):
     changed = Signal()
     edited = Signal()
     failed = Signal(str)
+    refused = Signal(str, str)
     noted = Signal(str)
 
     def __init__(self, lesson: Lesson, settings: Settings, parent: QObject | None = None) -> None:
@@ -85,12 +89,19 @@ class Desk(QObject):
         """Put another lesson on the desk, at the place where it was left; on an error all stays."""
         try:
             lesson = lesson_of(describe(source))
+        except UnsteppableError as error:
+            if error.source is None:
+                self.failed.emit(str(error))
+            else:
+                self.refused.emit(str(error), str(error.source))
         except CnnvizError as error:
             self.failed.emit(str(error))
         else:
             self.remember()
             self._put(self._as_left(lesson))
             self.player.edits.clear()  # they were made in the other lesson
+            if lesson.description.notes:
+                self.noted.emit("\n".join(lesson.description.notes))
 
     def _put(self, lesson: Lesson) -> None:
         """Put another lesson on the desk, at the step where it was left."""

@@ -7,7 +7,15 @@ from math import ceil
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from cnnviz.engine.expression import FUNCTIONS, LONGEST
 from cnnviz.errors import CnnvizError
@@ -97,10 +105,27 @@ class MessageStrip(Strip):
         self._end.setSingleShot(True)
         self.sign = QLabel()
         self.row.addWidget(self.sign)
+        self.offer = QPushButton()
+        self.offer.hide()
+        self._accept: Callable[[], None] = self.shut
+        self.offer.clicked.connect(self._take_offer)
         self._finish()
+        self.row.insertWidget(self.row.indexOf(self.close_button), self.offer)
 
-    def say(self, sentence: str, error: bool = True) -> None:
-        """Show a sentence until it is closed or another one comes; a note goes by itself."""
+    def say(
+        self, sentence: str, error: bool = True, offer: tuple[str, Callable[[], None]] | None = None
+    ) -> None:
+        """Show a sentence until it is closed or another one comes; a note goes by itself.
+
+        Parameters
+        ----------
+        offer : tuple[str, Callable], optional
+            What a button beside it says, and does.
+        """
+        self.offer.setVisible(offer is not None)
+        if offer is not None:
+            self.offer.setText(offer[0])
+            self._accept = offer[1]
         kind, sentence = "error" if error else "note", plain(sentence)
         if not self.isHidden() and (self.property("kind"), self.sentence.text()) == (kind, sentence):
             self._time()
@@ -115,6 +140,10 @@ class MessageStrip(Strip):
         self.show()
         self.raise_()
         self._time()
+
+    def _take_offer(self) -> None:
+        self.shut()
+        self._accept()
 
     def add(self, sentence: str) -> None:
         """Show a sentence, below the one that is shown if there is one."""
@@ -157,7 +186,8 @@ class MessageStrip(Strip):
         self.sentence.ensurePolished()
         metrics, margins = self.sentence.fontMetrics(), self.row.contentsMargins()
         lines = self.sentence.text().splitlines() or [""]
-        beside = sum(part.sizeHint().width() for part in (self.sign, self.close_button))
+        own = (self.sign, self.close_button, *([] if self.offer.isHidden() else [self.offer]))
+        beside = sum(part.sizeHint().width() for part in own)
         wide = max(metrics.horizontalAdvance(line) for line in lines) + beside + 3 * self.row.spacing()
         wide = min(self._over.width(), wide + margins.left() + margins.right())
         high = self.row.totalHeightForWidth(wide)

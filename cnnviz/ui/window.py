@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
@@ -21,8 +22,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
+from cnnviz.lesson.source import is_network, read_source
+from cnnviz.render.picture import FORMATS
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
@@ -197,6 +201,7 @@ class Window(QMainWindow):
         self.desk.changed.connect(self._show_lesson)
         self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
+        self.desk.refused.connect(self._offer_part)
         self.desk.noted.connect(lambda said: self.message.say(said, error=False))
         self.desk.edited.connect(self._name_lesson)
         self.training.trainer.ended.connect(self.message.say)
@@ -218,6 +223,10 @@ class Window(QMainWindow):
         if self._column.indexOf(strip) < 0:
             strip.closed.connect(self.stage.setFocus)
             self._column.insertWidget(self._column.indexOf(self.bar) + 1, strip)
+
+    def _offer_part(self, sentence: str, source: str) -> None:
+        """Say why a network cannot be stepped whole, and offer to open it up to there."""
+        self.message.say(sentence, offer=(tr("Open up to there"), lambda: self.desk.open(source)))
 
     def _offer_undo(self) -> None:
         """Let the menu say what would be undone, and offer nothing where there is nothing."""
@@ -330,7 +339,9 @@ class Window(QMainWindow):
         self.command_palette.open_in(self.geometry(), commands(self.actions_by_name, self.tour))
 
     def _ask_for_lesson(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, tr("Open lesson"), "", tr("Lessons (*.toml)"))
+        networks = " ".join(f"*{ending}" for ending in ENDINGS)
+        kinds = tr("Lessons and networks ({endings})", endings=f"*.toml {networks}")
+        path, _ = QFileDialog.getOpenFileName(self, tr("Open lesson"), "", kinds)
         if path:
             self.desk.open(path)
 
@@ -349,12 +360,23 @@ class Window(QMainWindow):
             self.open_file(paths[0])
 
     def open_file(self, path: str) -> None:
-        """Open a lesson file; what is none is said in the bar."""
-        if Path(path).suffix.lower() == ".toml":
+        """Open a lesson, or a network of another program; a picture or an array goes into one that is open.
+
+        What is none of these is said in the bar.
+        """
+        ending, own = Path(path).suffix.lower(), self.desk.source
+        if ending in (".toml", *ENDINGS):
             self.desk.open(path)
+        elif ending in (*FORMATS, ".npy", ".npz") and is_network(own):
+            self.desk.open(str(replace(read_source(own), input=path)))
         else:
-            name = Path(path).name
-            self.message.say(tr("{file} is not a lesson: drop a file that ends in .toml.", file=name))
+            self.message.say(
+                tr(
+                    "{file} is neither a lesson nor a network: drop a file that ends in .toml or {endings}.",
+                    file=Path(path).name,
+                    endings=", ".join(ENDINGS),
+                )
+            )
 
     # ---------------------------------------------------------------------------------------------- places
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from cnnviz.errors import CnnvizError
 from cnnviz.export.folder import MANIFEST, prepare
+from cnnviz.formats.reader import read
 from cnnviz.lesson.arrays import read_arrays
 from cnnviz.lesson.changes import read_changes, text_of
 from cnnviz.lesson.description import describe
@@ -163,11 +164,14 @@ class Kind(Struct, frozen=True):
         Files that are in order, to be damaged.
     open : Callable
         Opens such a file, given a folder to write it to, and its bytes.
+    files : int
+        How many of them the suite damages.
     """
 
     name: str
     right: Sequence[bytes]
     open: Callable[[Path, bytes], object]
+    files: int = 3_000
 
 
 def put(path, content):
@@ -296,6 +300,78 @@ def _changes(folder, content):
     raise told
 
 
+FILES = 300
+"""Of each kind of other programs; `make fuzz` damages as many as there is time for."""
+
+DATA = Path(__file__).parents[1] / "formats" / "data"
+
+
+def _network(folder, name, content):
+    """Open a network of another program, which is damaged, and go through it."""
+    put(folder / name, content)
+    lesson = load_lesson(folder / name)
+    lesson.program.state(len(lesson.program) // 2)
+    return lesson
+
+
+def _module(folder, name, content):
+    """Open a network whose file does not say how large its input is."""
+    put(folder / name, content)
+    return load_lesson(folder / name, input=np.ones((3, 16, 16)))
+
+
+def _inside(name, entry, opened):
+    """Return what opens an archive with one entry damaged, which no checksum gives away."""
+
+    def open_it(folder, content):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(DATA / name) as archive, zipfile.ZipFile(packed, "w") as made:
+            for info in archive.infolist():
+                is_it = info.filename.endswith(entry)
+                made.writestr(info.filename, content if is_it else archive.read(info))
+        return opened(folder, f"net.{name.rpartition('.')[2]}", packed.getvalue())
+
+    with zipfile.ZipFile(DATA / name) as archive:
+        right = next(archive.read(part) for part in archive.namelist() if part.endswith(entry))
+    return [right], open_it
+
+
+def _weights(folder, name, content):
+    """Read a file of weights."""
+    put(folder / name, content)
+    return read(folder / name)
+
+
+def _foreign():
+    """Return kinds of files of other programs: whole ones, and entries of their archives."""
+
+    def data(*names):
+        return [(DATA / name).read_bytes() for name in names]
+
+    def opening(name, opened):
+        return lambda folder, content: opened(folder, name, content)
+
+    whole = (
+        ("onnx", data("lenet.legacy.onnx", "unet.legacy.onnx"), "net.onnx", _network),
+        ("safetensors", data("lenet.safetensors", "types.safetensors"), "w.safetensors", _weights),
+        ("torch", data("types.pt", "lenet.state.pt"), "w.pt", _weights),
+        ("torch-older", data("types.older.pt", "lenet.older.pth"), "w.pth", _weights),
+        ("keras", data("keras-flat.keras"), "net.keras", _network),
+        ("h5", data("keras-flat.h5"), "net.h5", _network),
+    )
+    for kind, right, name, opened in whole:
+        yield Kind(kind, right, opening(name, opened), FILES)
+    for kind, name, entry, opened in (
+        ("torch-pickle", "types.pt", "data.pkl", _weights),
+        ("torch-module", "vgg.module.pt", "data.pkl", _module),
+        ("torchscript", "lenet.traced.pt", "__torch__.py", _network),
+        ("exported", "vgg.pt2", "model.json", _network),
+        ("keras-config", "keras-flat.keras", "config.json", _network),
+        ("keras-weights", "keras-flat.keras", "weights.h5", _network),
+    ):
+        yield Kind(kind, *_inside(name, entry, opened), FILES)
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -331,5 +407,6 @@ KINDS = {
         Kind("changes", list(CHANGED.values()), _changes),
         Kind("settings", [json.dumps(REMEMBERED).encode()], _settings),
         Kind("state", [json.dumps(STATE, indent=2).encode()], _state),
+        *_foreign(),
     )
 }

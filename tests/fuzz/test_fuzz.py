@@ -9,8 +9,6 @@ from tests.fuzz.kinds import KINDS, Kind
 from tests.fuzz.mutators import BYTES, TEXTS, damaged
 from tests.fuzz.trial import content_of, fault_of, shrunk
 
-FILES = 3_000
-
 
 @pytest.mark.parametrize("name", KINDS)
 def test_damaged_files(name, tmp_path):
@@ -19,7 +17,7 @@ def test_damaged_files(name, tmp_path):
     for right in kind.right:
         assert fault_of(kind, right, inside) == ""
     faults: dict[str, int] = {}
-    for seed in range(FILES):
+    for seed in range(kind.files):
         fault = fault_of(kind, content_of(kind, seed), inside)
         if fault:
             faults.setdefault(fault, seed)

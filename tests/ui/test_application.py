@@ -30,7 +30,7 @@ def test_a_file_that_the_system_wants_opened_is_opened(window, application, tmp_
     assert window.desk.source == str(path)
 
     QCoreApplication.sendEvent(application, QFileOpenEvent(QUrl.fromLocalFile("/no/picture.png")))
-    assert window.message.sentence.text().startswith("picture.png is not a lesson")
+    assert window.message.sentence.text().startswith("picture.png is neither a lesson nor a network")
     assert window.desk.source == str(path)
 
 

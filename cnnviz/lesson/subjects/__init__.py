@@ -11,10 +11,18 @@ from cnnviz.lesson.subjects.descents import build_descents
 from cnnviz.lesson.subjects.expressions import build_expressions
 from cnnviz.lesson.subjects.network import build_network_subject
 from cnnviz.lesson.subjects.pictures import build_pictures
-from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFile, PicturesFile
+from cnnviz.lesson.tables import (
+    AnyFile,
+    DescentFile,
+    ExpressionFile,
+    LessonFile,
+    NetworkFile,
+    PicturesFile,
+)
 
 _MAKERS: Mapping[type[AnyFile], Callable[[Path, Any], Subject]] = {
     LessonFile: build_network_subject,
+    NetworkFile: build_network_subject,
     ExpressionFile: build_expressions,
     PicturesFile: build_pictures,
     DescentFile: build_descents,

@@ -1,0 +1,276 @@
+"""Rewrites a graph to the layers that there are.
+
+Exporters write layers in many ways: a fully connected one as Gemm or as MatMul and Add, flatten as a Reshape
+to a shape that is computed, ReLU6 as Clip. Here each value of the file is followed as what a layer puts out,
+with how the file's axes lie in it, so that what only moves axes or numbers about needs no layer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from cnnviz.errors import CnnvizError
+from cnnviz.formats.folding import folded
+from cnnviz.formats.graph import Graph, Node
+from cnnviz.formats.layers import Catalogue, Fault, Found, FoundLayer, Names, Shape
+from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
+from cnnviz.formats.rules import ALIASES, NEEDS, RULES
+from cnnviz.text import tr
+
+DAMAGED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What is raised where nodes of a damaged file do not fit each other."""
+
+
+def rewrite(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None = None) -> Found:
+    """Return the layers of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        What a file holds.
+    catalogue : Catalogue
+        The layers that there are.
+    shape : Sequence[int], optional
+        Of one sample as the file has it, without the axis of samples: where the file does not say it.
+
+    Raises
+    ------
+    CnnvizError
+        If there is no graph in it, or what goes in is not one array whose shape is known.
+    """
+    try:
+        return _rewritten(graph, catalogue, shape)
+    except CnnvizError:
+        raise
+    except DAMAGED as error:
+        raise CnnvizError(tr("it is damaged; save it again")) from error
+
+
+def _rewritten(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None) -> Found:
+    if not graph.nodes:
+        raise CnnvizError(_weights_only(graph))
+    name, sizes, batch = _input(graph, shape)
+    rewriter = Rewriter(catalogue, Names(), batch, _readers(graph))
+    rewriter.constants.update(graph.arrays)
+    value, axes = _as_input(graph, name, sizes)
+    rewriter.values[name] = value
+    needed = _needed(graph)
+    faults: list[Fault] = []
+    unsteppable: set[str] = set()
+    for node in graph.nodes:
+        if any(output in needed for output in node.outputs):
+            before = {layer.name for layer in rewriter.layers}
+            fault = _through(rewriter, node)
+            if fault:
+                faults.append(fault)
+                unsteppable.update(layer.name for layer in rewriter.layers if layer.name not in before)
+    if not rewriter.layers and not faults:
+        raise CnnvizError(tr("it has no layers"))
+    layers, ends = rewriter.layers, _ends(rewriter, graph)
+    if faults:
+        layers = _steppable(layers, unsteppable)
+        ends = [layer.name for layer in layers[-1:]]
+    layers = _leading_to(layers, ends)
+    return Found(
+        input_shape=value.shape,
+        input_axes=axes,
+        layers=tuple(_last(layers, ends)),
+        outputs=tuple(ends[1:]),
+        faults=tuple(faults),
+        notes=_notes(rewriter),
+        nodes=len(graph.nodes),
+        input_scale=rewriter.input_scale,
+        input_shift=rewriter.input_shift,
+    )
+
+
+def _through(rewriter: Rewriter, node: Node) -> Fault | None:
+    """Take one node; return why it cannot be stepped."""
+    kind = ALIASES.get(node.kind, node.kind)
+    told = Fault(node.name, node.kind, "")
+    given = [rewriter.constants.get(name) if name else None for name in node.inputs]
+    is_constant = all(name in rewriter.constants for name in node.inputs if name)
+    try:
+        if is_constant:
+            made = folded(node, given, rewriter.budget)
+            if made is not None:
+                rewriter.constants[node.outputs[0]] = made
+                return None
+        if kind not in RULES:
+            raise Unsteppable(tr("there is no such layer"))
+        if any(name in rewriter.lost for name in node.inputs):
+            rewriter.lost.update(node.outputs)
+            return (
+                None if _has(rewriter.catalogue, kind) else replace(told, reason=tr("there is no such layer"))
+            )
+        rewriter.troubles = [] if _has(rewriter.catalogue, kind) else [tr("there is no such layer")]
+        RULES[kind](rewriter, node)
+        return replace(told, reason="; ".join(rewriter.troubles)) if rewriter.troubles else None
+    except Unsteppable as error:
+        rewriter.lost.update(node.outputs)
+        return replace(told, reason=str(error))
+    except CnnvizError:
+        raise
+    except DAMAGED:
+        rewriter.lost.update(node.outputs)
+        return replace(told, reason=tr("its shapes do not fit, or it is damaged"))
+
+
+def _has(catalogue: Catalogue, kind: str) -> bool:
+    needed = NEEDS.get(kind, ())
+    return not needed or any(catalogue.has(name) for name in needed)
+
+
+def _weights_only(graph: Graph) -> str:
+    if graph.metadata.get("code"):
+        return graph.metadata["code"]
+    names = ", ".join(list(graph.arrays)[:6]) + (", …" if len(graph.arrays) > 6 else "")
+    return tr(
+        "it holds weights alone ({names}); name it in a lesson file that has their layers: weights = …",
+        names=names,
+    )
+
+
+def _input(graph: Graph, shape: Sequence[int] | None) -> tuple[str, Shape, int]:
+    """Return the name of what goes in, the shape of one sample, and how many samples the file has."""
+    if len(graph.inputs) != 1:
+        raise CnnvizError(
+            tr(
+                "it takes {count} inputs ({names}); networks here take one",
+                count=len(graph.inputs),
+                names=", ".join(list(graph.inputs)[:8])[:200],
+            )
+        )
+    name, told = next(iter(graph.inputs.items()))
+    own = told[1:]
+    if shape is not None:
+        fits = len(own) == len(shape) and all(a in (None, b) for a, b in zip(own, shape, strict=True))
+        if told and not fits:
+            raise CnnvizError(
+                tr(
+                    "its input has the shape {own}, but {shape} is given",
+                    own=_shape_text(own),
+                    shape=_shape_text(shape),
+                )
+            )
+        own = tuple(shape)
+    if not own or None in own:
+        raise CnnvizError(
+            tr(
+                "it does not say how large its input is ({own}); give one, with --input",
+                own=_shape_text(own) or tr("any shape"),
+            )
+        )
+    if len(own) not in (1, 2, 3):
+        raise CnnvizError(
+            tr("its input has the shape {own}; pictures and columns are read", own=_shape_text(own))
+        )
+    return name, tuple(int(size or 0) for size in own), told[0] or 1 if told else 1
+
+
+def _shape_text(shape: Sequence[int | None]) -> str:
+    return " × ".join("?" if size is None else str(size) for size in shape)
+
+
+def _as_input(graph: Graph, name: str, sizes: Shape) -> tuple[Value, tuple[int, ...]]:
+    """Return what goes in as a value, channels first; the file may have them last."""
+    readers = [node for node in graph.nodes if name in node.inputs]
+    perms = {
+        tuple(axes) if isinstance(axes := node.attributes.get("perm"), tuple) else () for node in readers
+    }
+    if len(sizes) == 3 and perms == {(0, 3, 1, 2)}:
+        return Value("input", (sizes[2], sizes[0], sizes[1]), (1, 2, 0)), (1, 2, 0)
+    if len(sizes) == 2:  # grey pictures without an axis of channels
+        return Value("input", (1, *sizes), (1, 2)), (1, 2)
+    axes = tuple(range(len(sizes)))
+    return Value("input", sizes, axes), axes
+
+
+def _readers(graph: Graph) -> Counter[str]:
+    """Count who reads each value; what comes out is read, too."""
+    counted = Counter(name for node in graph.nodes for name in node.inputs)
+    counted.update(graph.outputs)
+    return counted
+
+
+def _needed(graph: Graph) -> set[str]:
+    """Return the values that what comes out is made of; all, where the file does not say what that is."""
+    if not graph.outputs:
+        return {output for node in graph.nodes for output in node.outputs}
+    makers = {output: node for node in graph.nodes for output in node.outputs}
+    needed: set[str] = set()
+    todo = list(graph.outputs)
+    while todo:
+        name = todo.pop()
+        if name in needed:
+            continue
+        needed.add(name)
+        if name in makers:
+            todo += makers[name].inputs
+    return needed
+
+
+def _notes(rewriter: Rewriter) -> tuple[str, ...]:
+    """Return what is not as it stands in the file."""
+    if not rewriter.folded:
+        return tuple(rewriter.notes)
+    said = tr(
+        "{count} batch norms became part of the layers before them, as they do when a network is used.",
+        count=rewriter.folded,
+    )
+    return (*rewriter.notes, said)
+
+
+def _ends(rewriter: Rewriter, graph: Graph) -> list[str]:
+    """Return the layers that put out what the network does."""
+    values = [rewriter.values[output] for output in graph.outputs if output in rewriter.values]
+    return list(dict.fromkeys(value.source for value in values if value.source != "input"))
+
+
+def _steppable(layers: Sequence[FoundLayer], unsteppable: set[str]) -> list[FoundLayer]:
+    """Return the layers that nothing which cannot be stepped leads to."""
+    found = []
+    for layer in layers:
+        if layer.name in unsteppable or unsteppable.intersection(layer.inputs):
+            unsteppable.add(layer.name)
+        else:
+            found.append(layer)
+    return found
+
+
+def _leading_to(layers: Sequence[FoundLayer], ends: Sequence[str]) -> list[FoundLayer]:
+    """Return the layers that some of them are made of, and these."""
+    needed = set(ends)
+    for layer in reversed(layers):
+        if layer.name in needed:
+            needed.update(layer.inputs)
+    return [layer for layer in layers if layer.name in needed]
+
+
+def _last(layers: Sequence[FoundLayer], ends: Sequence[str]) -> list[FoundLayer]:
+    """Return the layers with the first of the outputs last."""
+    first = ends[0] if ends else ""
+    return [layer for layer in layers if layer.name != first] + [
+        layer for layer in layers if layer.name == first
+    ]
+
+
+def up_to(found: Found, name: str) -> Found:
+    """Return the part of a network that leads to one of its layers, which becomes the last.
+
+    Raises
+    ------
+    CnnvizError
+        If there is no such layer.
+    """
+    names = [layer.name for layer in found.layers]
+    origins = {layer.origin: layer.name for layer in found.layers}
+    name = name if name in names else origins.get(name, name)
+    if name not in names:
+        known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        raise CnnvizError(tr("there is no layer {name} up to where it can be opened; there is {known}",
+                             name=name, known=known))  # fmt: skip
+    return replace(found, layers=tuple(_leading_to(found.layers, [name])), outputs=(), faults=())

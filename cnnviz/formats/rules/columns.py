@@ -1,0 +1,89 @@
+"""Fully connected layers, and batch norms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from cnnviz.formats.graph import Node
+from cnnviz.formats.rewriter import Rewriter, Unsteppable
+from cnnviz.formats.rules.windows import of_weight
+from cnnviz.text import tr
+
+
+def gemm(rewriter: Rewriter, node: Node) -> None:
+    """Make a fully connected layer; its weights may lie either way round."""
+    w = rewriter.constant(node, 1, tr("weights"))
+    b = rewriter.optional(node, 2)
+    attributes = node.attributes
+    if attributes.get("transA", 0) or w.ndim != 2:
+        raise Unsteppable(tr("it multiplies other arrays than a column and weights"))
+    w = w.T if attributes.get("transB", 0) else w
+    alpha, beta = (float(attributes.get(key, 1.0)) for key in ("alpha", "beta"))  # type: ignore[arg-type]
+    w = w if alpha == 1 else w * w.dtype.type(alpha)
+    b = b if b is None or beta == 1 else b * b.dtype.type(beta)
+    _linear(rewriter, node, w, b)
+
+
+def matmul(rewriter: Rewriter, node: Node) -> None:
+    """Make a fully connected layer without a bias."""
+    w = rewriter.constant(node, 1, tr("weights"))
+    if w.ndim != 2:
+        raise Unsteppable(tr("it multiplies other arrays than a column and weights"))
+    _linear(rewriter, node, w, None)
+
+
+def _linear(rewriter: Rewriter, node: Node, w: NDArray[Any], b: NDArray[Any] | None) -> None:
+    value = rewriter.column(node)
+    if value.shape[0] != w.shape[0]:
+        raise Unsteppable(
+            tr(
+                "its weights take {inputs} inputs, but {found} come in",
+                inputs=w.shape[0],
+                found=value.shape[0],
+            )
+        )
+    if value.order is not None:
+        rewriter.budget.take(w.size * w.itemsize)
+        turned = np.empty(w.shape, w.dtype)
+        turned[value.order] = w
+        w = turned
+    bias = np.zeros(w.shape[1], w.dtype) if b is None else np.broadcast_to(b.reshape(-1), (w.shape[1],))
+    arguments = {"in_features": w.shape[0], "neurons": w.shape[1]}
+    plain = replace(value, order=None)
+    made = rewriter.layer(
+        node, "linear", [plain], (w.shape[1],), arguments, {"w": w, "b": bias}, of_weight(rewriter, node)
+    )
+    rewriter.put(node, made)
+
+
+def batch_norm(rewriter: Rewriter, node: Node) -> None:
+    """Make a batch norm part of the layer before it."""
+    value = rewriter.value(node)
+    if node.attributes.get("training_mode", 0):
+        raise Unsteppable(tr("it is in training mode; call eval() before you save the network"))
+    count = value.shape[0]
+    mean, variance = (np.asarray(rewriter.constant(node, k), np.float64) for k in (3, 4))
+    weight, bias = (rewriter.optional(node, k) for k in (1, 2))
+    gamma = np.ones(count) if weight is None else np.asarray(weight, np.float64)
+    beta = np.zeros(count) if bias is None else np.asarray(bias, np.float64)
+    if any(part.shape != (count,) for part in (mean, variance, gamma, beta)):
+        raise ValueError("statistics of another length")
+    if len(value.axes) != len(value.shape) or value.axes[0] != 0:
+        raise Unsteppable(tr("it normalises along another axis than that of channels"))
+    scale = gamma / np.sqrt(variance + float(node.attributes.get("epsilon", 1e-5)))  # type: ignore[arg-type]
+    shift = beta - mean * scale
+    if value.order is not None:
+        scale, shift = ordered(scale, value.order), ordered(shift, value.order)
+    rewriter.scaled(node, value, scale, shift)
+    rewriter.folded += 1
+
+
+def ordered(array: NDArray[Any], order: NDArray[np.integer]) -> NDArray[Any]:
+    """Return the numbers of a column at the places that a value says they have in its layer."""
+    turned = np.empty_like(array)
+    turned[order] = array
+    return turned

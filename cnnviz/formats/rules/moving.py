@@ -1,0 +1,185 @@
+"""What only moves axes and numbers about, and zeros around maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from msgspec.structs import replace
+
+from cnnviz.formats.folding import axes_of
+from cnnviz.formats.graph import Node
+from cnnviz.formats.layers import Shape
+from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
+from cnnviz.formats.rules.windows import forms
+from cnnviz.text import tr
+
+
+def same(rewriter: Rewriter, node: Node) -> None:
+    """Pass a value on."""
+    rewriter.put(node, rewriter.value(node))
+
+
+def dropout(rewriter: Rewriter, node: Node) -> None:
+    """Pass a value on, as dropout does when a network is used."""
+    if node.attributes.get("train", 0):
+        raise Unsteppable(tr("it is in training mode; call eval() before you save the network"))
+    rewriter.put(node, rewriter.value(node))
+
+
+def shape(rewriter: Rewriter, node: Node) -> None:
+    """Note the shape of a value as a constant."""
+    sizes = (rewriter.batch, *rewriter.value(node).sizes)
+    start, end = (node.attributes.get(key) for key in ("start", "end"))
+    cut = slice(*(part if isinstance(part, int) else None for part in (start, end)))
+    rewriter.constants[node.outputs[0]] = np.array(sizes[cut], np.int64)
+
+
+def transpose(rewriter: Rewriter, node: Node) -> None:
+    """Move the axes of a value."""
+    value = rewriter.unpadded(node, rewriter.value(node))
+    rank = len(value.axes) + 1
+    told = node.attributes.get("perm", tuple(reversed(range(rank))))
+    swap = node.attributes.get("swap")
+    if isinstance(swap, tuple):
+        order = list(range(rank))
+        a, b = (part % rank for part in swap)
+        order[a], order[b] = b, a
+        told = tuple(order)
+    if (
+        not isinstance(told, tuple)
+        or sorted(axis % rank for axis in told) != list(range(rank))
+        or told[0] != 0
+    ):
+        raise Unsteppable(tr("it moves the axis of samples"))
+    axes = tuple(value.axes[axis % rank - 1] for axis in told[1:])
+    rewriter.put(node, replace(value, axes=axes))
+
+
+def reshape(rewriter: Rewriter, node: Node) -> None:
+    """Give a value another shape."""
+    value = rewriter.unpadded(node, rewriter.value(node))
+    told = [int(size) for size in rewriter.constant(node, 1, tr("sizes")).ravel()]
+    sizes = (rewriter.batch, *value.sizes)
+    total = prod(sizes)
+    if not node.attributes.get("allowzero", 0):
+        told = [sizes[k] if size == 0 else size for k, size in enumerate(told)]
+    rest = prod(size for size in told if size != -1)
+    target = [total // rest if size == -1 else size for size in told]
+    if prod(target) != total or told.count(-1) > 1:
+        raise ValueError("another number of numbers")
+    _arranged(rewriter, node, value, target)
+
+
+def flatten(rewriter: Rewriter, node: Node) -> None:
+    """Make a column."""
+    value = rewriter.unpadded(node, rewriter.value(node))
+    axis = int(node.attributes.get("axis", 1)) % (len(value.axes) + 2)  # type: ignore[arg-type]
+    if axis != 1:
+        raise Unsteppable(tr("it flattens the axis of samples, too"))
+    _arranged(rewriter, node, value, [rewriter.batch, prod(value.sizes)])
+
+
+def _arranged(rewriter: Rewriter, node: Node, value: Value, target: Sequence[int]) -> None:
+    """Give a value another shape, the numbers in the same order."""
+    if not target or target[0] != rewriter.batch:
+        raise Unsteppable(tr("it moves the axis of samples"))
+    wanted = tuple(target[1:])
+    own = [(axis, size) for axis, size in zip(value.axes, value.sizes, strict=True) if size != 1]
+    if [size for size in wanted if size != 1] == [size for _, size in own]:
+        free = [axis for axis in range(len(value.shape)) if axis not in [axis for axis, _ in own]]
+        rewriter.put(node, replace(value, axes=_spread(wanted, [axis for axis, _ in own], free)))
+    elif len(wanted) == 1 and len(value.shape) == 3:
+        made = rewriter.layer(node, "flatten", [value], wanted)
+        axes = [axis for axis, _ in own]
+        if axes != sorted(axes):
+            rewriter.budget.take(8 * prod(wanted))
+            places = np.arange(prod(wanted)).reshape(value.shape)
+            left = [axis for axis in range(3) if axis not in axes]
+            made = replace(made, order=places.transpose(*axes, *left).ravel())
+        rewriter.put(node, made)
+    else:
+        shape = " × ".join(map(str, wanted))
+        raise Unsteppable(tr("it gives {shape} as a shape; only columns are made of maps", shape=shape))
+
+
+def _spread(wanted: Shape, taken: list[int], free: list[int]) -> tuple[int, ...]:
+    """Return which axis of a layer each axis of the file is; those of size 1 are any that are free."""
+    axes: list[int] = []
+    for size in wanted:
+        if size != 1:
+            axes.append(taken.pop(0))
+        else:
+            axes.append(free.pop(0) if free else -1)
+    return tuple(axes)
+
+
+def squeeze(rewriter: Rewriter, node: Node) -> None:
+    """Take out axes of size 1."""
+    value = rewriter.unpadded(node, rewriter.value(node))
+    constants = [rewriter.constants.get(name) if name else None for name in node.inputs]
+    rank = len(value.axes) + 1
+    axes = {axis % rank for axis in axes_of(node, constants)}
+    sizes = (rewriter.batch, *value.sizes)
+    axes = axes or {axis for axis, size in enumerate(sizes) if size == 1 and axis}
+    axes = {axis for axis in axes if sizes[axis] == 1}
+    if 0 in axes:
+        raise Unsteppable(tr("it moves the axis of samples"))
+    kept = tuple(own for axis, own in enumerate(value.axes, 1) if axis not in axes)
+    rewriter.put(node, replace(value, axes=kept))
+
+
+def unsqueeze(rewriter: Rewriter, node: Node) -> None:
+    """Put in axes of size 1."""
+    value = rewriter.unpadded(node, rewriter.value(node))
+    constants = [rewriter.constants.get(name) if name else None for name in node.inputs]
+    rank = len(value.axes) + 1
+    told = axes_of(node, constants)
+    axes = sorted(axis % (rank + len(told)) for axis in told)
+    sizes = [rewriter.batch, *value.sizes]
+    for axis in axes:
+        sizes.insert(axis, 1)
+    _arranged(rewriter, node, value, sizes)
+
+
+def pad(rewriter: Rewriter, node: Node) -> None:
+    """Leave zeros around maps to the layer that reads them."""
+    value = rewriter.maps(node)
+    given = rewriter.optional(node, 1)
+    pads = node.attributes.get("pads") if given is None else tuple(int(size) for size in given.ravel())
+    fill = rewriter.optional(node, 2)
+    number = float(np.ravel(fill)[0] if fill is not None and fill.size else node.attributes.get("value", 0.0))  # type: ignore[arg-type]
+    if node.attributes.get("mode", "constant") != "constant" or number != 0:
+        raise Unsteppable(tr("it pads with other numbers than zeros"))
+    if not isinstance(pads, tuple) or len(pads) != 8 or any(pads[:2]) or any(pads[4:6]) or min(pads) < 0:
+        raise Unsteppable(tr("it pads other axes than height and width"))
+    own = (pads[2], pads[3], pads[6], pads[7])
+    t, left, b, r = (a + c for a, c in zip(own, value.pads, strict=True))
+    rewriter.put(node, replace(value, pads=(t, left, b, r)))
+
+
+def resize(rewriter: Rewriter, node: Node) -> None:
+    """Make maps larger by whole factors."""
+    value = rewriter.unpadded(node, rewriter.maps(node))
+    height, width = value.shape[1:]
+    factors, sizes = node.attributes.get("factors"), node.attributes.get("sizes")
+    for place in range(1, len(node.inputs)):
+        given = rewriter.optional(node, place)
+        if given is not None and given.size == 4:
+            told = tuple(given.ravel()[2:].tolist())
+            factors, sizes = (factors, told) if given.dtype.kind in "iu" else (told, sizes)
+    if isinstance(sizes, tuple):
+        factors = (sizes[0] / height, sizes[1] / width)
+    mode = {"nearest": "nearest", "linear": "bilinear"}.get(str(node.attributes.get("mode", "nearest")), "")
+    if not isinstance(factors, tuple) or not mode or any(part != int(part) or part < 1 for part in factors):
+        raise Unsteppable(tr("maps are enlarged by whole factors, to the nearest number or bilinearly"))
+    if mode == "bilinear" and node.attributes.get("coordinate_transformation_mode") == "align_corners":
+        raise Unsteppable(tr("it aligns corners; export it with align_corners=False"))
+    whole = tuple(int(part) for part in factors)
+    arguments = {
+        **rewriter.argument("upsample", "scale", None, *forms(whole)),
+        **rewriter.argument("upsample", "mode", "nearest", mode),
+    }
+    out = (value.shape[0], height * whole[0], width * whole[1])
+    rewriter.put(node, rewriter.layer(node, "upsample", [value], out, arguments))

@@ -1,0 +1,227 @@
+"""What slides over maps: convolutions and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from cnnviz.formats.folding import axes_of
+from cnnviz.formats.graph import Node
+from cnnviz.formats.layers import Shape
+from cnnviz.formats.rewriter import NO_PADS, Rewriter, Sides, Unsteppable, Value
+from cnnviz.text import tr
+
+
+def _window(node: Node, kernel: Shape, sizes: Shape, pads: Sides) -> tuple[Shape, Shape, Sides]:
+    """Return strides, dilations and zeros around of what slides over maps of some sizes."""
+    strides, dilations = _pair(node, "strides"), _pair(node, "dilations")
+    auto = node.attributes.get("auto_pad", "NOTSET")
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        both = []
+        for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
+            total = max((-(-size // s) - 1) * s + (k - 1) * d + 1 - size, 0)
+            less = total // 2
+            both.append((less, total - less) if auto == "SAME_UPPER" else (total - less, less))
+        own: Sides = (both[0][0], both[1][0], both[0][1], both[1][1])
+    else:
+        given = node.attributes.get("pads", NO_PADS)
+        if auto not in ("NOTSET", "VALID") or not isinstance(given, tuple) or len(given) != 4:
+            raise Unsteppable(tr("it does not slide over maps"))
+        own = NO_PADS if auto == "VALID" else given
+    t, left, b, r = (a + c for a, c in zip(own, pads, strict=True))
+    if min(t, left, b, r, *strides, *dilations) < 0 or min(strides) < 1:
+        raise Unsteppable(tr("it cuts off the edges of maps"))
+    return strides, dilations, (t, left, b, r)
+
+
+def _pair(node: Node, key: str, default: Shape = (1, 1)) -> Shape:
+    value = node.attributes.get(key, default)
+    if not isinstance(value, tuple) or len(value) != 2 or any(type(part) is not int for part in value):
+        raise Unsteppable(tr("it does not slide over maps"))
+    return value
+
+
+def _slid(
+    sizes: Shape, kernel: Shape, strides: Shape, dilations: Shape, pads: Sides, ceil: bool = False
+) -> Shape:
+    """Return height and width of what comes out."""
+    made = []
+    for k in range(2):
+        free = sizes[k] + pads[k] + pads[k + 2] - (kernel[k] - 1) * dilations[k] - 1
+        if free < 0:
+            raise Unsteppable(tr("its window is larger than the maps that it reads"))
+        count = -(-free // strides[k]) + 1 if ceil else free // strides[k] + 1
+        if ceil and (count - 1) * strides[k] >= sizes[k] + pads[k]:
+            count -= 1  # no window begins behind the maps
+        made.append(count)
+    return tuple(made)
+
+
+def forms(pair: Sequence[int]) -> list[Any]:
+    """Return a pair as one number where both are equal, and as it is."""
+    return [*([pair[0]] if len(set(pair)) == 1 else []), tuple(pair)]
+
+
+def _padding(rewriter: Rewriter, kind: str, pads: Sides) -> dict[str, Any]:
+    t, left, b, r = pads
+    symmetric = [(t, left)] if (t, left) == (b, r) else []
+    return rewriter.argument(kind, "padding", 0, *([t] if len(set(pads)) == 1 else []), *symmetric, pads)
+
+
+def conv(rewriter: Rewriter, node: Node) -> None:
+    """Make a convolution."""
+    value, w = rewriter.maps(node), rewriter.constant(node, 1, tr("kernels"))
+    b = rewriter.optional(node, 2)
+    if w.ndim != 4:
+        raise Unsteppable(tr("it does not slide over maps"))
+    group, kernel = int(node.attributes.get("group", 1)), w.shape[2:]  # type: ignore[arg-type]
+    if group < 1 or w.shape[0] % group:
+        raise ValueError("groups that do not divide the kernels")
+    if value.shape[0] != w.shape[1] * group:
+        raise Unsteppable(
+            tr(
+                "its kernels take {depth} channels, but {channels} come in",
+                depth=w.shape[1] * group,
+                channels=value.shape[0],
+            )
+        )
+    strides, dilations, pads = _window(node, kernel, value.shape[1:], value.pads)
+    out = _slid(value.shape[1:], kernel, strides, dilations, pads)
+    arguments = {
+        "in_channels": value.shape[0],
+        "out_channels": w.shape[0],
+        "kernel": forms(kernel)[0],
+        **rewriter.argument("conv2d", "stride", 1, *forms(strides)),
+        **_padding(rewriter, "conv2d", pads),
+        **rewriter.argument("conv2d", "dilation", 1, *forms(dilations)),
+        **rewriter.argument("conv2d", "groups", 1, group),
+    }
+    arrays = {"w": w, "b": b if b is not None else np.zeros(w.shape[0], w.dtype)}
+    origin = of_weight(rewriter, node)
+    rewriter.put(node, rewriter.layer(node, "conv2d", [value], (w.shape[0], *out), arguments, arrays, origin))
+
+
+def of_weight(rewriter: Rewriter, node: Node) -> str:
+    """Return what a file calls a layer: by the name of its weight, where that tells more than the node's."""
+    weight = node.inputs[1]
+    name, _, end = weight.rpartition(".")
+    return name if name and end in ("weight", "kernel") else node.name
+
+
+def conv_transpose(rewriter: Rewriter, node: Node) -> None:
+    """Make a transposed convolution."""
+    value, w = rewriter.maps(node), rewriter.constant(node, 1, tr("kernels"))
+    rewriter.unpadded(node, value)
+    b = rewriter.optional(node, 2)
+    group = int(node.attributes.get("group", 1))  # type: ignore[arg-type]
+    if w.ndim != 4 or value.shape[0] != w.shape[0]:
+        raise Unsteppable(tr("it does not slide over maps"))
+    strides, dilations = _pair(node, "strides"), _pair(node, "dilations")
+    added = _pair(node, "output_padding", (0, 0))
+    pads = node.attributes.get("pads", NO_PADS)
+    if node.attributes.get("auto_pad", "NOTSET") != "NOTSET" or "output_shape" in node.attributes:
+        same = node.attributes.get("auto_pad") in ("SAME_UPPER", "SAME_LOWER")
+        total = [max((k - 1) * d + 1 - s, 0) for k, d, s in zip(w.shape[2:], dilations, strides, strict=True)]
+        if not same or any(part % 2 for part in total):
+            raise Unsteppable(tr("its output has a shape of its own"))
+        pads = (total[0] // 2, total[1] // 2, total[0] // 2, total[1] // 2)
+    if not isinstance(pads, tuple) or pads[:2] != pads[2:]:
+        raise Unsteppable(tr("its padding is not the same on both sides"))
+    kind = "conv_transpose2d"
+    out = tuple(
+        (value.shape[k + 1] - 1) * strides[k]
+        - 2 * pads[k]
+        + dilations[k] * (w.shape[k + 2] - 1)
+        + added[k]
+        + 1
+        for k in range(2)
+    )
+    channels = w.shape[1] * group
+    arguments = {
+        "in_channels": value.shape[0],
+        "out_channels": channels,
+        "kernel": forms(w.shape[2:])[0],
+        **rewriter.argument(kind, "stride", 1, *forms(strides)),
+        **rewriter.argument(kind, "padding", 0, *forms(pads[:2])),
+        **rewriter.argument(kind, "output_padding", 0, *forms(added)),
+        **rewriter.argument(kind, "dilation", 1, *forms(dilations)),
+        **rewriter.argument(kind, "groups", 1, group),
+    }
+    arrays = {"w": w, "b": b if b is not None else np.zeros(channels, w.dtype)}
+    origin = of_weight(rewriter, node)
+    rewriter.put(node, rewriter.layer(node, kind, [value], (channels, *out), arguments, arrays, origin))
+
+
+def pool(kind: str, rewriter: Rewriter, node: Node) -> None:
+    """Make a pooling layer."""
+    value = rewriter.maps(node)
+    if any(value.pads) and kind == "max_pool2d":
+        rewriter.unpadded(node, value)
+    kernel = _pair(node, "kernel_shape")
+    strides, dilations, pads = _window(node, kernel, value.shape[1:], value.pads)
+    ceil = bool(node.attributes.get("ceil_mode", 0))
+    out = _slid(value.shape[1:], kernel, strides, dilations, pads, ceil)
+    differs = ceil and out != _slid(value.shape[1:], kernel, strides, dilations, pads)
+    counted = bool(node.attributes.get("count_include_pad", 0)) or any(value.pads)
+    arguments = {
+        "kernel": forms(kernel)[0],
+        **({} if strides == kernel else rewriter.argument(kind, "stride", None, *forms(strides))),
+        **_padding(rewriter, kind, pads),
+        **rewriter.argument(kind, "dilation", 1, *forms(dilations)),
+        **rewriter.argument(kind, "ceil_mode", False, differs),
+    }
+    if kind == "avg_pool2d" and any(pads):
+        arguments |= rewriter.argument(kind, "count_include_pad", True, counted)
+    rewriter.put(node, rewriter.layer(node, kind, [value], (value.shape[0], *out), arguments))
+
+
+def global_pool(kind: str, rewriter: Rewriter, node: Node) -> None:
+    """Pool each map to one number."""
+    value = rewriter.unpadded(node, rewriter.maps(node))
+    rewriter.put(node, _whole_pool(kind, rewriter, node, value))
+
+
+def _whole_pool(kind: str, rewriter: Rewriter, node: Node, value: Value) -> Value:
+    """Pool each map to one number."""
+    arguments = {"kernel": forms(value.shape[1:])[0]}
+    return rewriter.layer(node, kind, [value], (value.shape[0], 1, 1), arguments)
+
+
+def adaptive_pool(rewriter: Rewriter, node: Node) -> None:
+    """Make an average-pooling layer whose windows give a number of outputs."""
+    value = rewriter.unpadded(node, rewriter.maps(node))
+    told = node.attributes.get("output_size")
+    height, width = value.shape[1:]
+    size = tuple(own if part is None else part for part, own in zip(told, (height, width), strict=True))  # type: ignore[arg-type]
+    if size == (height, width):
+        rewriter.put(node, value)
+    elif height % size[0] == 0 and width % size[1] == 0:
+        arguments = {"kernel": forms((height // size[0], width // size[1]))[0]}
+        rewriter.put(node, rewriter.layer(node, "avg_pool2d", [value], (value.shape[0], *size), arguments))
+    else:
+        kind = "adaptive_avg_pool2d"
+        if not rewriter.catalogue.has(kind):
+            rewriter.troubles.append(
+                tr("maps of {height} × {width} do not divide into {h} × {w} windows",
+                   height=height, width=width, h=size[0], w=size[1])
+            )  # fmt: skip
+        arguments = rewriter.argument(kind, "output_size", None, *forms(size))
+        rewriter.put(node, rewriter.layer(node, kind, [value], (value.shape[0], *size), arguments))
+
+
+def mean(rewriter: Rewriter, node: Node) -> None:
+    """Pool each map to its mean."""
+    value = rewriter.unpadded(node, rewriter.value(node))
+    constants = [rewriter.constants.get(name) if name else None for name in node.inputs]
+    rank = len(value.axes) + 1
+    axes = sorted(axis % rank for axis in axes_of(node, constants))
+    over = sorted(value.axes[axis - 1] for axis in axes if axis > 0)
+    if len(value.shape) != 3 or over != [1, 2] or 0 in axes:
+        raise Unsteppable(tr("it takes another mean than that of each map"))
+    made = _whole_pool("avg_pool2d", rewriter, node, value)
+    if not node.attributes.get("keepdims", 1):
+        made = replace(made, axes=tuple(axis for axis in value.axes if axis not in over))
+    rewriter.put(node, made)

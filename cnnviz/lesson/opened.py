@@ -1,0 +1,261 @@
+"""Networks of other programs as lessons: what was found in their files becomes the description of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from cnnviz.catalogue import LAYERS, LOSSES
+from cnnviz.engine.layer import shape_text
+from cnnviz.errors import CnnvizError
+from cnnviz.formats.graph import Graph
+from cnnviz.formats.layers import Fault, Found, FoundLayer
+from cnnviz.formats.reader import read
+from cnnviz.formats.rewrite import rewrite, up_to
+from cnnviz.lesson.bounds import MOST_LAYERS
+from cnnviz.lesson.inputs import as_samples, read_input, read_numbers
+from cnnviz.lesson.network import build_layers
+from cnnviz.lesson.reader import read_argument
+from cnnviz.lesson.source import Source
+from cnnviz.lesson.tables import InputPart, LayerPart, LossPart, NetworkFile
+from cnnviz.lesson.values import Name, Numbers, Text, as_sentence
+from cnnviz.text import plain, tr
+
+_MOST_TOLD = 12
+_LONGEST_TOLD = 100
+
+
+class UnsteppableError(CnnvizError):
+    """A network of which some nodes cannot be stepped.
+
+    Attributes
+    ----------
+    source : Source or None
+        How it is opened up to there; None where not even one layer can be stepped.
+    """
+
+    def __init__(self, sentence: str, source: Source | None) -> None:
+        super().__init__(sentence)
+        self.source = source
+
+
+class Known:
+    """What layers there are, as `cnnviz.formats` asks."""
+
+    def has(self, kind: str) -> bool:
+        """Return whether there are layers of a kind."""
+        return kind in LAYERS
+
+    def takes(self, kind: str, argument: str, value: Any) -> bool:
+        """Return whether layers of a kind can be given an argument of this value."""
+        if kind not in LAYERS:
+            return False
+        try:
+            read_argument(LayerPart, kind, argument, value, "")
+        except CnnvizError:
+            return False
+        return True
+
+
+def read_network(source: Source, array: NDArray[Any] | None = None) -> NetworkFile:
+    """Read a file of another program as the description of a lesson.
+
+    Parameters
+    ----------
+    source : Source
+        The file, and how it is opened.
+    array : NDArray, optional
+        What goes in, as the network's file has it, in place of a file.
+
+    Raises
+    ------
+    UnsteppableError
+        If it has nodes that cannot be stepped; the sentence has all of them.
+    CnnvizError
+        If it cannot be read, holds no network, or what goes in does not fit.
+    """
+    path = Path(source.path)
+    graph = read(path)
+    try:
+        return _described(source, path, graph, array)
+    except UnsteppableError:
+        raise
+    except CnnvizError as error:
+        told = str(error)
+        started = told.startswith(
+            tuple(f"{Path(name).name}" for name in (source.input, source.target) if name)
+        )
+        if started:
+            raise
+        raise CnnvizError(as_sentence(tr("{file}: {fault}", file=path.name, fault=told))) from error
+
+
+def _described(source: Source, path: Path, graph: Graph, array: NDArray[Any] | None) -> NetworkFile:
+    sizes = next(iter(graph.inputs.values()), ())[1:]
+    samples = None
+    if array is not None:
+        samples = as_samples(np.asarray(array), sizes, tr("the input"))
+    elif source.input:
+        samples = read_input(Path(source.input), sizes, _takes_whole_pixels(graph))
+    found = rewrite(graph, Known(), samples.shape[1:] if samples is not None else None)
+    found = _cut(source, path, found)
+    if len(found.layers) > MOST_LAYERS:
+        raise CnnvizError(
+            tr(
+                "it has {count} layers; {most} are the most; open it up to one of them with --up-to",
+                count=len(found.layers),
+                most=MOST_LAYERS,
+            )
+        )
+    notes = list(found.notes)
+    if samples is None:
+        notes.append(tr("Its input is all zeros, because none was given (--input)."))
+        values = np.zeros((1, *found.input_shape))
+        if found.input_scale.any() and found.input_shift.any():
+            values = found.prepared(np.zeros([found.input_shape[axis] for axis in found.input_axes]))[None]
+    else:
+        values = np.stack([found.prepared(sample) for sample in samples])
+    parts = [_part(layer) for layer in found.layers]
+    given = InputPart(found.input_shape, values=Numbers(values))
+    loss = None
+    if source.label or source.target:
+        parts, loss, given = _judged(source, found, parts, given, notes)
+    arrays = {
+        layer.name: {key: Numbers(own) for key, own in layer.arrays.items()}
+        for layer in found.layers
+        if layer.arrays
+    }
+    producer = graph.metadata.get("producer") or graph.metadata.get("format", "")
+    return NetworkFile(
+        title=Text(_short(path.name)),
+        sentence=Text(
+            _short(
+                tr(
+                    "A network of {count} layers, saved by {producer}.",
+                    count=len(parts),
+                    producer=producer,
+                )
+            )
+        ),
+        input=given,
+        layers=tuple(parts),
+        loss=loss,
+        parameters=arrays,
+        outputs=tuple(map(Name, found.outputs)),
+        notes=tuple(notes),
+        origins={layer.name: layer.origin for layer in found.layers},
+    )
+
+
+def _takes_whole_pixels(graph: Graph) -> bool:
+    """Return whether a network divides its input by 255, or by half of that, before all else."""
+    try:
+        found = rewrite(graph, Known())
+    except CnnvizError:
+        return False
+    return bool(np.max(np.abs(found.input_scale)) < 0.02)
+
+
+def _cut(source: Source, path: Path, found: Found) -> Found:
+    """Return a network up to where it is asked for, or refuse one that cannot be stepped whole."""
+    if source.up_to:
+        return up_to(found, source.up_to)
+    if found.faults:
+        last = found.layers[-1].name if found.layers else ""
+        raise UnsteppableError(_told(path, found, last), replace(source, up_to=last) if last else None)
+    if not found.layers:
+        raise CnnvizError(tr("it has no layers"))
+    return found
+
+
+def _told(path: Path, found: Found, last: str) -> str:
+    """Return the sentence of all nodes that cannot be stepped."""
+    faults = "; ".join(_fault(fault) for fault in found.faults[:_MOST_TOLD])
+    more = len(found.faults) - _MOST_TOLD
+    if more > 0:
+        faults += tr("; and {count} more", count=more)
+    sentence = tr(
+        "{file}: {count} of {nodes} nodes cannot be stepped: {faults}",
+        file=path.name,
+        count=len(found.faults),
+        nodes=found.nodes,
+        faults=faults,
+    )
+    if last:
+        sentence += tr("; open it up to there with --up-to {layer}", layer=last)
+    return as_sentence(sentence)
+
+
+def _fault(fault: Fault) -> str:
+    kind = f" ({fault.kind})" if fault.kind and fault.kind != fault.node else ""
+    return f"{_short(fault.node)}{plain(_short(kind))}: {fault.reason}"
+
+
+def _short(words: str) -> str:
+    words = plain(words)
+    return words if len(words) <= _LONGEST_TOLD else f"{words[:_LONGEST_TOLD]}…"
+
+
+def _part(layer: FoundLayer) -> LayerPart:
+    return LayerPart(layer.kind, dict(layer.arguments), layer.name, layer.inputs)
+
+
+def _judged(
+    source: Source, found: Found, parts: list[LayerPart], given: InputPart, notes: list[str]
+) -> tuple[list[LayerPart], LossPart, InputPart]:
+    """Return layers, the loss that fits the last of them, and the input with what should come out."""
+    layers = build_layers(parts, {"input": found.input_shape})
+    shapes: dict[str, tuple[int, ...]] = {"input": found.input_shape}
+    for name, layer, inputs in layers:
+        shapes[name] = layer.output_shape(*(shapes[own] for own in inputs))
+    outputs, last = shapes[parts[-1].name], parts[-1]
+    if given.values is not None and len(given.values) > 1:
+        raise CnnvizError(tr("several inputs are given; a label goes with one"))
+    if source.target:
+        target = read_numbers(Path(source.target), ("target", "t", "y", "arr_0"))
+        if target.shape == (1, *outputs):
+            target = target[0]
+        if target.shape != outputs:
+            raise CnnvizError(
+                tr(
+                    "the target has the shape {found}, but the network puts out {needed}",
+                    found=shape_text(target.shape),
+                    needed=shape_text(outputs),
+                )
+            )
+        return parts, LossPart("mean_squared_error", {}), replace(given, target=target.astype(float))
+    if len(outputs) != 1:
+        raise CnnvizError(
+            tr("it puts out maps ({shape}), which have no label; give --target", shape=shape_text(outputs))
+        )
+    count = 2 if outputs == (1,) else outputs[0]
+    if not source.label.isdigit() or len(source.label) > 9 or int(source.label) >= count:
+        raise CnnvizError(
+            tr(
+                "the label must be a whole number from 0 to {last}, is {label}",
+                last=count - 1,
+                label=source.label,
+            )
+        )
+    given = replace(given, label=int(source.label))
+    kind = _LOSS_OF.get(last.kind, "")
+    if kind not in LOSSES:
+        kind = "mean_squared_error" if outputs == (1,) else "cross_entropy"
+    if kind == "cross_entropy" and last.kind != "softmax":
+        name = "softmax" if "softmax" not in shapes else "class_softmax"
+        parts = [*parts, LayerPart("softmax", {}, name, (last.name,))]
+        notes.append(tr("A softmax stands behind its scores, because cross-entropy needs one."))
+    return parts, LossPart(kind, {}), given
+
+
+_LOSS_OF: Mapping[str, str] = {
+    "softmax": "cross_entropy",
+    "sigmoid": "binary_cross_entropy",
+    "log_softmax": "negative_log_likelihood",
+}
+"""The loss that goes with the outputs of a layer."""

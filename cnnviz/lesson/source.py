@@ -1,0 +1,84 @@
+"""How a network of another program is asked for: its file, and how it is opened, in one text.
+
+``net.onnx?input=digit.png&label=3`` is a file with an input and a label, written as addresses on the web are.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from cnnviz.errors import CnnvizError
+from cnnviz.formats.reader import ENDINGS
+from cnnviz.lesson.values import hint
+from cnnviz.text import tr
+
+
+class Source(Struct, frozen=True):
+    """A file of another program, and how it is opened.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    input : str
+        The file that goes in: a picture, .npy or .npz; zeros where it is empty.
+    label : str
+        The class that should come out, a whole number; empty where none is said.
+    target : str
+        A file with what should come out instead, .npy or .npz.
+    up_to : str
+        The layer that is to be the last one; empty for the whole network.
+    """
+
+    path: str
+    input: str = ""
+    label: str = ""
+    target: str = ""
+    up_to: str = ""
+
+    def __str__(self) -> str:
+        told = {key: value for key, value in asdict(self).items() if value and key != "path"}
+        words = "&".join(f"{key}={quote(value, safe='/:.,')}" for key, value in told.items())
+        return f"{self.path}?{words}" if words else self.path
+
+    def from_anywhere(self) -> Source:
+        """Return the same with the ways to its files from the root."""
+        files = {
+            name: os.path.abspath(value) for name in ("input", "target") if (value := getattr(self, name))
+        }
+        return Source(**{**asdict(self), **files, "path": os.path.abspath(self.path)})
+
+
+def is_network(source: str | os.PathLike[str]) -> bool:
+    """Return whether a text, or a path, asks for a network of another program."""
+    word = os.fspath(source)
+    return Path(word.partition("?")[0]).suffix.lower() in ENDINGS or Path(word).suffix.lower() in ENDINGS
+
+
+def read_source(source: str | os.PathLike[str]) -> Source:
+    """Take a text apart.
+
+    Raises
+    ------
+    CnnvizError
+        If it says what is not understood.
+    """
+    word = os.fspath(source)
+    path, _, words = word.partition("?")
+    if not words or os.path.lexists(word.replace("\0", "")):
+        return Source(word)
+    known = [name for name in Source.__struct_fields__ if name != "path"]
+    told = {}
+    for part in words.split("&"):
+        key, _, value = part.partition("=")
+        if key not in known or not value:
+            raise CnnvizError(
+                tr("{source}: {word} is not understood", source=path, word=part) + hint(key, known) + "."
+            )
+        told[key] = unquote(value)
+    return Source(path, **told)

@@ -1,0 +1,198 @@
+"""Reads the parameters of a lesson's network from a file beside it, also from those of other programs.
+
+Which array belongs where is said by its name: ``conv1.w``, or ``conv1.weight`` as PyTorch has it, or
+``conv1.kernel`` as Keras has. Where no name is that of a layer, as in a Sequential, they are taken in order.
+How an array's axes lie is said by the program that wrote it; where that is not known and both would fit, it
+is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from cnnviz.engine.layer import Shape, require_shape, shape_text
+from cnnviz.engine.network import Network
+from cnnviz.errors import CnnvizError
+from cnnviz.formats.reader import read
+from cnnviz.formats.rewrite import rewrite
+from cnnviz.lesson.arrays import Header, read_arrays
+from cnnviz.lesson.opened import Known
+from cnnviz.text import tr
+
+LAYOUTS = ("cnnviz", "pytorch", "keras")
+"""Whose axes arrays have; README.md says which they are."""
+
+_WRITTEN = {"w": ("w", "weight", "kernel"), "b": ("b", "bias")}
+_CONVENTIONS = {"w": "cnnviz", "kernel": "keras", "weight": "pytorch"}
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class _Stored(Struct, frozen=True, eq=False):
+    """The arrays of a file, and whose layout they have, as far as the file itself says it."""
+
+    arrays: Arrays
+    layout: str = ""
+
+
+def read_weights(path: Path, network: Network, layout: str | None) -> dict[str, NDArray[np.floating]]:
+    """Return all parameters of a network, by their addresses.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    layout : str, optional
+        One of `LAYOUTS`, where the lesson says it.
+
+    Raises
+    ------
+    CnnvizError
+        If one is missing, has another shape, or may lie either way round.
+    """
+    shapes = network.parameter_shapes
+    stored = _read(path, network, layout)
+    names = _names(path.name, stored.arrays, shapes)
+    return {key: _laid(path.name, network, key, names[key], stored, layout) for key in shapes}
+
+
+def _read(path: Path, network: Network, layout: str | None) -> _Stored:
+    """Read all arrays; of a file with a graph, those of the layers that it has."""
+    if path.suffix.lower() == ".npz":
+        shapes = network.parameter_shapes
+
+        def check(headers: Mapping[str, Header]) -> None:
+            for key in shapes.keys() & headers.keys() if layout in (None, "cnnviz") else ():
+                layer, _, name = key.partition(".")
+                require_shape(layer, name, headers[key], shapes[key])
+
+        arrays = read_arrays(path, shapes, check)
+        return _Stored(arrays if len(arrays) == len(shapes) else read_arrays(path))
+    graph = read(path)
+    if graph.nodes:
+        try:
+            found = rewrite(graph, Known(), network.input_shape)
+        except CnnvizError as error:
+            raise CnnvizError(tr("{file}: {fault}", file=path.name, fault=str(error))) from error
+        arrays = {
+            f"{part.name}.{name}": values for part in found.layers for name, values in part.arrays.items()
+        }
+        return _Stored(arrays, "cnnviz")
+    return _Stored(graph.arrays, graph.metadata.get("layout", ""))
+
+
+def _names(file: str, arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, str]:
+    """Return which array is which parameter: by names, or in order where no name is known."""
+    by_name = {(_identifier(module), kind): name for name in arrays for module, kind in [_split(name)]}
+    found: dict[str, str] = {}
+    for key in shapes:
+        layer, _, own = key.partition(".")
+        for kind in _WRITTEN.get(own, (own,)):
+            if (layer, kind) in by_name:
+                found[key] = by_name[layer, kind]
+                break
+    if not found:
+        found = _in_order(arrays, shapes)
+    for key, shape in shapes.items():
+        if key not in found:
+            fitting = [name for name, values in arrays.items() if sorted(values.shape) == sorted(shape)]
+            there = ", ".join((fitting or list(arrays))[:8])
+            raise CnnvizError(
+                tr(
+                    "{file}: {key} ({shape}) is missing; what fits is {there}",
+                    file=file,
+                    key=key,
+                    shape=shape_text(shape),
+                    there=there,
+                )
+                if fitting
+                else tr(
+                    "{file}: {key} is missing; the network needs it; there is {there}",
+                    file=file,
+                    key=key,
+                    there=there,
+                )
+            )
+    return found
+
+
+def _in_order(arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, str]:
+    """Return the arrays of modules in their order for layers in theirs, if there are as many of each."""
+    modules: dict[str, dict[str, str]] = {}
+    for name in arrays:
+        module, kind = _split(name)
+        own = next((own for own, kinds in _WRITTEN.items() if kind in kinds), "")
+        if own:
+            modules.setdefault(module, {})[own] = name
+    layers: dict[str, list[str]] = {}
+    for key in shapes:
+        layers.setdefault(key.partition(".")[0], []).append(key)
+    if len(modules) != len(layers):
+        return {}
+    pairs = zip(layers.values(), modules.values(), strict=True)
+    return {
+        key: module[own] for keys, module in pairs for key in keys if (own := key.partition(".")[2]) in module
+    }
+
+
+def _split(name: str) -> tuple[str, str]:
+    module, _, kind = name.rpartition(".")
+    return module, kind
+
+
+def _identifier(module: str) -> str:
+    return re.sub(r"\W+", "_", module)
+
+
+def _laid(
+    file: str, network: Network, key: str, name: str, stored: _Stored, asked: str | None
+) -> NDArray[np.floating]:
+    """Return an array with its axes as the network has them."""
+    values, shape = np.asarray(stored.arrays[name]), network.parameter_shapes[key]
+    kind = _split(name)[1]
+    # That weights are called so says that PyTorch wrote them only where a program did, and no person.
+    told = "" if kind == "weight" and file.endswith(".npz") else _CONVENTIONS.get(kind, "")
+    layout = asked or stored.layout or told
+    if values.ndim == 2 and len(shape) == 2:
+        if not layout and shape[0] == shape[1]:
+            raise CnnvizError(
+                tr(
+                    "{file}: {name} is square, and nothing says which of its axes the neurons are; "
+                    'write layout = "pytorch" or "keras" beside weights',
+                    file=file,
+                    name=name,
+                )
+            )
+        if layout == "pytorch" or (not layout and values.shape == shape[::-1]):
+            values = values.T
+        if layout == "keras":
+            values = _channels_first(network, key.partition(".")[0], values)
+    elif values.ndim == 4 and layout == "keras":
+        values = values.transpose(3, 2, 0, 1)
+    layer, _, own = key.partition(".")
+    require_shape(layer, f"{own} ({name})", values, shape)
+    return np.ascontiguousarray(values, np.float64)
+
+
+def _channels_first(network: Network, layer: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return weights behind a flatten, which Keras counts channel last, in the order of channels first."""
+    source = network.inputs[layer][0]
+    while source != "input" and network.layer(source).kind != "flatten":
+        if len(network.shapes[source]) != 1 or network.shapes[source] != network.shapes.get(
+            network.inputs[source][0]
+        ):
+            return values
+        source = network.inputs[source][0]
+    if source == "input":
+        return values
+    channels, height, width = network.shapes[network.inputs[source][0]]
+    if len(values) != channels * height * width:
+        return values
+    return values.reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(len(values), -1)

@@ -1,0 +1,1 @@
+"""Files of other programs; data/ has some that PyTorch and Keras wrote, with what these compute."""

@@ -1,0 +1,313 @@
+"""Makes the files beside it, with PyTorch and Keras, and what these say comes out and comes back.
+
+They are no part of what the project needs: ``pip install torch onnx onnxscript safetensors keras h5py``, then
+``KERAS_BACKEND=torch python tests/formats/data/make.py``. Every file holds random numbers from a seed.
+"""
+
+import json
+import os
+import warnings
+import zipfile
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+import numpy as np
+import onnx
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional
+
+HERE = Path(__file__).parent
+LABEL = 3
+warnings.simplefilter("ignore")
+
+
+class LeNet(nn.Module):
+    """LeNet-5 with few channels: its forward uses view, as course notes do."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 3, 5, padding=2), nn.Conv2d(3, 4, 3)
+        self.fc1, self.fc2 = nn.Linear(16, 12), nn.Linear(12, 5)
+
+    def forward(self, x):
+        x = functional.max_pool2d(torch.relu(self.conv1(x)), 2)
+        x = functional.avg_pool2d(torch.tanh(self.conv2(x)), 2)
+        x = x.view(x.size(0), -1)
+        return self.fc2(functional.dropout(torch.relu(self.fc1(x)), 0.5, self.training))
+
+
+def vgg():
+    return nn.Sequential(
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.MaxPool2d(2)),
+        nn.Sequential(nn.Conv2d(4, 5, 3), nn.LeakyReLU(0.1), nn.AvgPool2d(2)),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(20, 6),
+        nn.Softmax(dim=1),
+    )
+
+
+class Residual(nn.Module):
+    """A residual block with batch norms, and one that halves the maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
+        self.conv2, self.bn2 = nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
+        self.conv3, self.bn3 = nn.Conv2d(4, 6, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(6)
+        self.down = nn.Sequential(nn.Conv2d(4, 6, 1, stride=2, bias=False), nn.BatchNorm2d(6))
+        self.relu, self.pool, self.fc = nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn2(self.conv2(x)) + x)
+        x = self.relu(self.bn3(self.conv3(x)) + self.down(x))
+        return self.fc(torch.flatten(self.pool(x), 1))
+
+
+def depthwise():
+    def block(channels, out, stride):
+        return nn.Sequential(
+            nn.Conv2d(channels, channels, 3, stride, 1, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU6(),
+            nn.Conv2d(channels, out, 1, bias=False),
+            nn.BatchNorm2d(out),
+            nn.ReLU6(),
+        )
+
+    stem = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1, bias=False), nn.BatchNorm2d(4), nn.ReLU6())
+    pooled = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
+    return nn.Sequential(stem, block(4, 6, 1), block(6, 8, 2), *pooled)
+
+
+class Inception(nn.Module):
+    """Four ways through one input, joined."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.three = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 3, 3, padding=1)
+        self.five, self.point = nn.Conv2d(3, 2, 5, padding=2), nn.Conv2d(3, 2, 1)
+        self.pool, self.fc = nn.MaxPool2d(3, 1, 1), nn.Linear(9, 5)
+
+    def forward(self, x):
+        ways = [self.one(x), self.three(x), self.five(x), self.point(self.pool(x))]
+        x = torch.relu(torch.cat(ways, 1))
+        return self.fc(x.mean(dim=(2, 3)))
+
+
+class UNet(nn.Module):
+    """Down, up again, and a skip: maps come out."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.bottom = nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(3, 4, 3, padding=1)
+        self.up, self.out = nn.ConvTranspose2d(4, 3, 2, 2), nn.Conv2d(6, 2, 1)
+
+    def forward(self, x):
+        skip = torch.relu(self.down(x))
+        x = torch.relu(self.bottom(functional.max_pool2d(skip, 2)))
+        return self.out(torch.cat([self.up(x), skip], 1))
+
+
+NETS = {
+    "lenet": (LeNet, (1, 12, 12)),
+    "vgg": (vgg, (3, 16, 16)),
+    "residual": (Residual, (3, 8, 8)),
+    "depthwise": (depthwise, (3, 12, 12)),
+    "inception": (Inception, (3, 8, 8)),
+    "unet": (UNet, (1, 8, 8)),
+}
+
+
+def made(name):
+    """Return a network with numbers that no initialisation gives: batch norms with their own statistics."""
+    torch.manual_seed(sum(map(ord, name)))
+    make, shape = NETS[name]
+    net = make().eval()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_()
+    return net, torch.randn(1, *shape)
+
+
+def reference(name, net, x):
+    """Write what comes out, and all gradients, in double precision."""
+    net, x = net.double(), x.double().requires_grad_()
+    y = net(x)
+    loss_of(y, name == "vgg").backward()
+    arrays = {"x": x, "y": y, "dx": x.grad, "label": torch.tensor(LABEL)}
+    arrays |= {f"d:{key}": value.grad for key, value in net.named_parameters()}
+    np.savez_compressed(
+        HERE / f"{name}.npz", **{key: value.detach().numpy() for key, value in arrays.items()}
+    )
+    net.float()
+
+
+def loss_of(y, are_probabilities):
+    """Return cross-entropy of a column, and of maps the mean squared error to one half."""
+    if y.ndim == 4:
+        return functional.mse_loss(y, torch.full_like(y, 0.5))
+    return (
+        -torch.log(y[0, LABEL]) if are_probabilities else functional.cross_entropy(y, torch.tensor([LABEL]))
+    )
+
+
+def write(name):
+    net, x = made(name)
+    reference(name, net, x)
+    net, x = made(name)
+    samples = {"x": {0: "N"}}
+    torch.onnx.export(net, (x,), HERE / f"{name}.legacy.onnx", input_names=["x"], output_names=["y"],
+                      dynamic_axes=samples, dynamo=False)  # fmt: skip
+    torch.onnx.export(net, (x,), HERE / f"{name}.dynamo.onnx", input_names=["x"], dynamo=True, verbose=False,
+                      external_data=name == "residual")  # fmt: skip
+    torch.jit.trace(net, x).save(HERE / f"{name}.traced.pt")
+    if name in ("lenet", "residual"):
+        torch.jit.script(net).save(HERE / f"{name}.scripted.pt")
+    torch.export.save(torch.export.export(net, (x,)), HERE / f"{name}.pt2")
+    if name in ("vgg", "depthwise"):
+        torch.save(net, HERE / f"{name}.module.pt")
+    if name == "lenet":
+        torch.save(net, HERE / "lenet.class.pt")
+        torch.save(net.state_dict(), HERE / "lenet.state.pt")
+        torch.save(net.state_dict(), HERE / "lenet.older.pth", _use_new_zipfile_serialization=False)
+        optimiser = torch.optim.Adam(net.parameters())
+        checkpoint = {"epoch": 3, "model_state_dict": net.state_dict(), "optimizer": optimiser.state_dict()}
+        torch.save(checkpoint, HERE / "lenet.checkpoint.pth")
+        save_file(net.state_dict(), HERE / "lenet.safetensors")
+        double = net.double()
+        torch.onnx.export(double, (x.double(),), HERE / "lenet.double.onnx", input_names=["x"], dynamo=False)
+        net.float()
+
+
+def tensors():
+    """Write tensors of every type, dense and by strides, in files of weights."""
+    torch.manual_seed(0)
+    numbers = torch.arange(24).reshape(2, 3, 4)
+    names = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+    shifted = {"bool": numbers % 2, "uint8": numbers}
+    arrays = {name: shifted.get(name, numbers - 5).to(getattr(torch, name))
+              for name in names}  # fmt: skip
+    save_file(arrays, HERE / "types.safetensors")
+    base = torch.randn(6, 5)
+    strided = {
+        "transposed": base.T,
+        "cut": base[1::2, 1:4],
+        "scalar": torch.tensor(2.5),
+        "empty": torch.zeros(0, 3),
+    }
+    strided["tied"] = strided["transposed"]
+    torch.save(arrays | strided, HERE / "types.pt")
+    torch.save(arrays | strided, HERE / "types.older.pt", _use_new_zipfile_serialization=False)
+    typed = onnx_types(arrays)
+    onnx.save(typed, HERE / "types.onnx")
+    plain = {key: value.float().numpy() if value.dtype == torch.bfloat16 else value.numpy()
+             for key, value in (arrays | strided).items()}  # fmt: skip
+    np.savez_compressed(HERE / "types.npz", **plain)
+
+
+def onnx_types(arrays):
+    """Return a model with each array twice: its numbers as raw bytes, and each written out in a field."""
+    kinds = {name: getattr(onnx.TensorProto, name.upper() if name not in ("float64", "float32") else
+                           {"float64": "DOUBLE", "float32": "FLOAT"}[name]) for name in arrays}  # fmt: skip
+    tensors = []
+    for name, values in arrays.items():
+        kind = kinds[name]
+        numbers = values.float().numpy() if name == "bfloat16" else values.numpy()
+        tensors.append(onnx.helper.make_tensor(f"{name}.typed", kind, numbers.shape, numbers.ravel()))
+        raw = values.view(torch.int16).numpy() if name == "bfloat16" else values.numpy()
+        tensors.append(onnx.helper.make_tensor(name, kind, raw.shape, raw.tobytes(), raw=True))
+    info = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 2])
+    other = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 2])
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    return onnx.helper.make_model(onnx.helper.make_graph([node], "types", [info], [other], tensors))
+
+
+def without_places():
+    """Leave out where on this machine the code lies that was exported."""
+    for path in HERE.glob("*.onnx"):
+        model = onnx.load(path, load_external_data=False)
+        for node in model.graph.node:
+            del node.metadata_props[:]
+        path.write_bytes(model.SerializeToString())
+    for path in [*HERE.glob("*.pt"), *HERE.glob("*.pt2")]:
+        if not zipfile.is_zipfile(path):
+            continue
+        with zipfile.ZipFile(path) as archive:
+            entries = {
+                name: archive.read(name) for name in archive.namelist() if not name.endswith("debug_pkl")
+            }
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in entries.items():
+                if name.endswith("model.json"):
+                    program = json.loads(content)
+                    for node in program["graph_module"]["graph"]["nodes"]:
+                        node["metadata"].pop("stack_trace", None)
+                    content = json.dumps(program)
+                archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def keras_files():
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(7)
+    sequential = keras.Sequential(
+        [
+            keras.Input((10, 10, 2)),
+            layers.Rescaling(1 / 2, offset=-0.25),
+            layers.Conv2D(3, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(4, 2, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(negative_slope=0.1),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(6, activation="tanh"),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+    start = keras.Input((9, 9, 3))
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)))(start)
+    x = skip = layers.Conv2D(4, 2, activation="relu")(x)
+    x = layers.Conv2D(4, 3, padding="same")(x)
+    x = layers.Add()([x, skip])
+    x = layers.Activation("relu")(x)
+    x = layers.Concatenate()([x, skip])
+    x = layers.DepthwiseConv2D(3, padding="same", strides=2)(x)
+    x = layers.ReLU(max_value=6)(x)
+    x = layers.SeparableConv2D(5, 2, activation="elu")(x)
+    functional_one = keras.Model(start, layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
+    flat = keras.Sequential(
+        [keras.Input((6, 6)), layers.Flatten(), layers.Dense(4, activation="relu"), layers.Dense(5)]
+    )
+    for name, model in (("sequential", sequential), ("functional", functional_one), ("flat", flat)):
+        for layer in model.layers:
+            layer.set_weights([np.abs(w) + 0.5 if "variance" in v.name else w + 0.1
+                               for w, v in zip(layer.get_weights(), layer.weights, strict=True)])  # fmt: skip
+        x = torch.randn(1, *model.input_shape[1:]).requires_grad_()
+        y = model(x)
+        loss_of(y, name == "sequential").backward()
+        np.savez_compressed(HERE / f"keras-{name}.npz", x=x.detach().numpy(), y=y.detach().numpy(),
+                            dx=x.grad.numpy())  # fmt: skip
+        model.save(HERE / f"keras-{name}.keras")
+        model.save(HERE / f"keras-{name}.h5")
+    sequential.save_weights(HERE / "keras-sequential.weights.h5")
+
+
+def main():
+    for name in NETS:
+        write(name)
+    tensors()
+    keras_files()
+    without_places()
+
+
+if __name__ == "__main__":
+    main()

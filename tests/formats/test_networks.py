@@ -1,0 +1,156 @@
+"""Networks in every format compute what the framework that wrote them computes, forwards and backwards."""
+
+import numpy as np
+import pytest
+
+from cnnviz import CnnvizError, load_lesson
+from cnnviz.lesson.opened import UnsteppableError
+from tests.formats.reference import DATA, LABEL, close, files, reference
+
+WITHOUT_NODES = ("lenet.class.pt", "lenet.state.pt", "lenet.older.pth", "lenet.checkpoint.pth", "types.pt")
+WITHOUT_NODES += ("types.onnx", "types.older.pt", "keras-sequential.weights.h5")
+NETWORKS = [
+    name for name in files(".onnx", ".pt", ".pth", ".pt2", ".keras", ".h5") if name not in WITHOUT_NODES
+]
+
+# Whoever folds a batch norm in float32 rounds; Keras computes all of it in float32.
+ROUNDED = ("residual.legacy.onnx", "residual.dynamo.onnx", "depthwise.legacy.onnx", "depthwise.dynamo.onnx")
+
+
+def opened(name, tmp_path, told=reference):
+    """Return a network's lesson with the reference's input, label or target, and the reference."""
+    arrays = told(DATA / name)
+    wanted = f"label={LABEL}"
+    if arrays["y"].ndim == 4:
+        np.save(tmp_path / "target.npy", np.full(arrays["y"].shape, 0.5))
+        wanted = f"target={tmp_path / 'target.npy'}"
+    try:
+        return load_lesson(f"{DATA / name}?{wanted}", input=arrays["x"]), arrays
+    except UnsteppableError as error:
+        pytest.skip(str(error))
+
+
+def origin(lesson, layer):
+    return lesson.description.file.origins.get(layer, "")
+
+
+def output_of(lesson):
+    """Return the output of the last layer that the file has."""
+    names = [layer.name for layer in lesson.network.layers if layer.name in lesson.description.file.origins]
+    return lesson.tape[f"{names[-1]}.y"]
+
+
+def gradient_of_input(lesson):
+    """Return what comes back to the input, with its axes as the file has them."""
+    network = lesson.network
+    parts = [lesson.tape[address] for address in network.gradients["input"]]
+    return sum(parts[1:], start=parts[0])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_and_gradients_are_those_of_the_framework(name, tmp_path):
+    lesson, wanted = opened(name, tmp_path)
+    is_rounded = name in ROUNDED or name.startswith("keras")
+    tolerance = 1e-5 if is_rounded else 1e-10
+    assert close(output_of(lesson), wanted["y"][0], tolerance)
+    dx = gradient_of_input(lesson)
+    if name.startswith("keras"):
+        scale = 0.5 if "sequential" in name else 1.0  # of its layer Rescaling
+        dx = dx[0] if wanted["dx"].ndim == 3 else np.moveaxis(dx * scale, 0, -1)
+    assert close(dx, wanted["dx"][0], tolerance)
+    compared = 0
+    for layer in lesson.network.layers:
+        for own, theirs in (("w", "weight"), ("b", "bias")):
+            key = f"d:{origin(lesson, layer.name)}.{theirs}"
+            if own not in layer.parameter_shapes or key not in wanted or lesson_folds(lesson):
+                continue
+            gradient = wanted[key].T if layer.kind == "linear" and own == "w" else wanted[key]
+            assert close(lesson.tape[f"{layer.name}.d{own}"], gradient, tolerance), f"{layer.name}.{own}"
+            compared += 1
+    if name.startswith(("lenet", "inception", "unet")):
+        assert compared == sum(key.startswith("d:") for key in wanted)
+
+
+def lesson_folds(lesson):
+    """Return whether batch norms have become part of convolutions, whose gradients are others then."""
+    return "residual" in lesson.name or "depthwise" in lesson.name
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_step_of_it_can_be_shown(name, tmp_path):
+    lesson, _ = opened(name, tmp_path)
+    for step in (0, len(lesson.program) // 2, len(lesson.program) - 1):
+        lesson.program.state(step)
+
+
+def test_names_are_those_of_the_file_and_the_same_from_every_exporter():
+    names = {
+        name: [layer.name for layer in load_lesson(DATA / name, input=np.zeros((1, 12, 12))).network.layers]
+        for name in files("lenet.legacy.onnx", "lenet.dynamo.onnx", "lenet.traced.pt", "lenet.scripted.pt")
+        + files("lenet.pt2", "lenet.double.onnx")
+    }
+    assert len(names) == 6
+    for found in names.values():
+        assert " ".join(found) == "conv1 relu1 pool1 conv2 tanh1 pool2 flatten1 fc1 relu2 fc2"
+    lesson = load_lesson(DATA / "residual.legacy.onnx")
+    assert origin(lesson, "down_0") == "/down/down.0/Conv"
+
+
+def test_without_an_input_it_is_zeros_and_says_so():
+    lesson = load_lesson(DATA / "lenet.legacy.onnx")
+    assert not lesson.tape["input.y"].any()
+    assert "Its input is all zeros, because none was given (--input)." in lesson.description.notes
+    assert lesson.network.loss is None
+
+
+def test_a_file_that_names_no_size_asks_for_an_input():
+    with pytest.raises(
+        CnnvizError, match=r"vgg.module.pt: it does not say how large its input is \(3 × \? × \?\)"
+    ):
+        load_lesson(DATA / "vgg.module.pt")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("label=5", "the label must be a whole number from 0 to 4, is 5"),
+        ("label=x", "the label must be a whole number from 0 to 4, is x"),
+        ("lable=1", "lable=1 is not understood; did you mean label?"),
+        ("up_to=fc9", "there is no layer fc9 up to where it can be opened; there is conv1, relu1"),
+        ("input=nothing.npy", "nothing.npy cannot be read"),
+    ],
+)
+def test_what_does_not_fit_is_said(words, said):
+    with pytest.raises(CnnvizError) as told:
+        load_lesson(f"{DATA / 'lenet.legacy.onnx'}?{words}")
+    assert said in str(told.value)
+
+
+def test_an_input_of_another_shape_is_refused():
+    with pytest.raises(CnnvizError, match="its input has the shape 1 × 12 × 12, but 1 × 9 × 12 is given"):
+        load_lesson(DATA / "lenet.legacy.onnx", input=np.zeros((1, 9, 12)))
+
+
+def test_several_inputs_can_be_chosen_from():
+    lesson = load_lesson(DATA / "lenet.legacy.onnx", image=2, input=np.arange(432.0).reshape(3, 1, 12, 12))
+    assert len(lesson.subject) == 3
+    assert lesson.tape["input.y"][0, 0, 0] == 288
+
+
+def test_it_opens_up_to_a_layer():
+    lesson = load_lesson(f"{DATA / 'residual.pt2'}?up_to=relu2")
+    assert [layer.name for layer in lesson.network.layers] == ["conv1", "relu1", "conv2", "add1", "relu2"]
+
+
+def test_a_label_says_which_loss():
+    lesson = load_lesson(f"{DATA / 'vgg.legacy.onnx'}?label=2")
+    assert (lesson.network.loss.kind, lesson.network.layers[-1].name) == ("cross_entropy", "softmax1")
+    lesson = load_lesson(f"{DATA / 'lenet.legacy.onnx'}?label=2")
+    assert [layer.name for layer in lesson.network.layers[-2:]] == ["fc2", "softmax"]
+    assert lesson.changed(*load_changes("label=4")).tape["loss.t"].tolist() == [0, 0, 0, 0, 1]
+
+
+def load_changes(*words):
+    from cnnviz.lesson.changes import read_changes
+
+    return read_changes(words)

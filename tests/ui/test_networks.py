@@ -1,0 +1,81 @@
+"""Networks of other programs in the window: opened, refused with an offer, and as they were left."""
+
+import json
+import zipfile
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QImage
+
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.ui.settings import Settings
+from cnnviz.ui.window import Window
+from tests.formats.reference import DATA
+
+
+@pytest.fixture
+def unknown(tmp_path):
+    """A network with a layer that there never will be, behind others."""
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(DATA / "keras-flat.keras") as archive, zipfile.ZipFile(path, "w") as made:
+        for info in archive.infolist():
+            content = archive.read(info)
+            if info.filename == "config.json":
+                config = json.loads(content)
+                config["config"]["layers"][-1]["class_name"] = "Quantum"
+                content = json.dumps(config)
+            made.writestr(info.filename, content)
+    return path
+
+
+def test_a_network_is_opened_and_its_notes_are_said(window):
+    window.open_file(str(DATA / "residual.legacy.onnx"))
+    assert window.desk.lesson.title == "residual.legacy.onnx"
+    assert window.message.sentence.text() == "Its input is all zeros, because none was given (--input)."
+    assert window.player.cursor.index == 0
+    window.actions_by_name["next"].trigger()
+
+
+def test_one_that_cannot_be_stepped_whole_opens_up_to_there(window, unknown, qtbot):
+    before = window.desk.lesson
+    window.open_file(str(unknown))
+    assert window.desk.lesson is before
+    said = window.message.sentence.text()
+    assert said.startswith(
+        "net.keras: 1 of 4 nodes cannot be stepped: dense_4 (Quantum): there is no such layer;"
+    )
+    assert window.message.offer.isVisible()
+    qtbot.mouseClick(window.message.offer, Qt.MouseButton.LeftButton)
+    assert [layer.name for layer in window.desk.lesson.network.layers] == [
+        "flatten1",
+        "dense_3",
+        "dense_3_relu",
+    ]
+    window.message.say("Something else.")
+    assert not window.message.offer.isVisible()
+
+
+def test_it_is_opened_again_as_it_was_left(make_window, settings_file):
+    window = make_window()
+    window.desk.open(f"{DATA / 'lenet.legacy.onnx'}?label=2")
+    window.player.go_to(100)
+    window.close()
+    settings = Settings(settings_file)
+    again = Window(load_lesson(settings.text("window/lesson")), settings)
+    assert again.desk.lesson.network.loss is not None
+    assert again.player.cursor.index == 100
+    again.close()
+
+
+def test_a_picture_dropped_on_an_open_network_goes_into_it(window, tmp_path):
+    image = QImage(12, 12, QImage.Format.Format_RGB32)
+    image.fill(QColor(51, 51, 51))
+    path = tmp_path / "grey.png"
+    image.save(str(path))
+    window.open_file(str(path))
+    assert window.message.sentence.text().startswith("grey.png is neither a lesson nor a network")
+    window.desk.open(f"{DATA / 'lenet.legacy.onnx'}?label=2")
+    window.open_file(str(path))
+    lesson = window.desk.lesson
+    assert abs(lesson.tape["input.y"] - 0.2).max() < 1e-12
+    assert lesson.tape["loss.t"].tolist() == [0, 0, 1, 0, 0]
