@@ -89,6 +89,8 @@ FILE = (
     Key("lessons", "Lessons…", ("O",)),
     SEPARATOR,
     Key("image", "Choose image…", ("I",)),
+    Key("input", "Input of the network…"),
+    Key("label", "Label of the input…"),
     Key("expression", "Type an expression…", ("E",)),
     SEPARATOR,
     Key("save", "Save frame as picture…", ("Ctrl+E",)),

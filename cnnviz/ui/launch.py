@@ -62,7 +62,7 @@ def open_window(
             window.stage.painted.connect(painted, once)
         window.stage.painted.connect(lambda: QTimer.singleShot(0, settle), once)
         report_to(window)
-        application.file_opened.connect(window.open_file)
+        application.file_opened.connect(window.opening.open)
         ending.window = window
         window.show()
         if said:

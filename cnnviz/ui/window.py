@@ -6,15 +6,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QFileDialog,
     QMainWindow,
     QSplitter,
     QStackedWidget,
@@ -22,11 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
-from cnnviz.lesson.source import is_network, read_source
-from cnnviz.render.picture import FORMATS
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
@@ -37,6 +31,7 @@ from cnnviz.ui.keys import said as said_keys
 from cnnviz.ui.look import palette, style_sheet, thumbnail
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.network_pane import NETWORK, NetworkPane
+from cnnviz.ui.opening import Opening
 from cnnviz.ui.panes import (
     DEBUGGER,
     STRIP,
@@ -144,6 +139,7 @@ class Window(QMainWindow):
         self.middle.addWidget(self.stage)
         self.message = MessageStrip(self.middle)
         self.pictures = Pictures(self, self.desk, self.message)
+        self.opening = Opening(self.desk, self.message, self)
         self.middle.currentChanged.connect(self.message.raise_)  # what is shown next is put on top
         self.training = TrainingPane(self.middle, self.tour, self.actions_by_name)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -201,7 +197,6 @@ class Window(QMainWindow):
         self.desk.changed.connect(self._show_lesson)
         self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
-        self.desk.refused.connect(self._offer_part)
         self.desk.noted.connect(lambda said: self.message.say(said, error=False))
         self.desk.edited.connect(self._name_lesson)
         self.training.trainer.ended.connect(self.message.say)
@@ -223,10 +218,6 @@ class Window(QMainWindow):
         if self._column.indexOf(strip) < 0:
             strip.closed.connect(self.stage.setFocus)
             self._column.insertWidget(self._column.indexOf(self.bar) + 1, strip)
-
-    def _offer_part(self, sentence: str, source: str) -> None:
-        """Say why a network cannot be stepped whole, and offer to open it up to there."""
-        self.message.say(sentence, offer=(tr("Open up to there"), lambda: self.desk.open(source)))
 
     def _offer_undo(self) -> None:
         """Let the menu say what would be undone, and offer nothing where there is nothing."""
@@ -250,7 +241,9 @@ class Window(QMainWindow):
             "input_gradient": self._switch_input_gradient,
             "next_stop": self.tour.go_to_next_stop,
             "back_stop": partial(self.tour.go_to_next_stop, backwards=True),
-            "open": self._ask_for_lesson,
+            "open": self.opening.ask_for_lesson,
+            "input": self.opening.ask_for_input,
+            "label": self.opening.ask_for_label,
             "lessons": self._show_lessons,
             "image": self._show_images,
             "expression": self._ask_for_expression,
@@ -294,6 +287,8 @@ class Window(QMainWindow):
         subject, many = lesson.subject, len(lesson.subject) > 1
         self.actions_by_name["image"].setEnabled(many)
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.view))
+        for name in ("input", "label"):
+            self.actions_by_name[name].setEnabled(self.opening.is_network)
         self.actions_by_name["take_back"].setEnabled(bool(lesson.changes))
         seen = subject.picture(lesson.image) if many else None
         self.actions_by_name["image"].setText(subject.choose_words)
@@ -338,13 +333,6 @@ class Window(QMainWindow):
 
         self.command_palette.open_in(self.geometry(), commands(self.actions_by_name, self.tour))
 
-    def _ask_for_lesson(self) -> None:
-        networks = " ".join(f"*{ending}" for ending in ENDINGS)
-        kinds = tr("Lessons and networks ({endings})", endings=f"*.toml {networks}")
-        path, _ = QFileDialog.getOpenFileName(self, tr("Open lesson"), "", kinds)
-        if path:
-            self.desk.open(path)
-
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files, as copies: who is told that they were moved may delete them."""
         if event.mimeData().hasUrls() and event.possibleActions() & Qt.DropAction.CopyAction:
@@ -357,26 +345,7 @@ class Window(QMainWindow):
         if paths:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
-            self.open_file(paths[0])
-
-    def open_file(self, path: str) -> None:
-        """Open a lesson, or a network of another program; a picture or an array goes into one that is open.
-
-        What is none of these is said in the bar.
-        """
-        ending, own = Path(path).suffix.lower(), self.desk.source
-        if ending in (".toml", *ENDINGS):
-            self.desk.open(path)
-        elif ending in (*FORMATS, ".npy", ".npz") and is_network(own):
-            self.desk.open(str(replace(read_source(own), input=path)))
-        else:
-            self.message.say(
-                tr(
-                    "{file} is neither a lesson nor a network: drop a file that ends in .toml or {endings}.",
-                    file=Path(path).name,
-                    endings=", ".join(ENDINGS),
-                )
-            )
+            self.opening.open(paths[0])
 
     # ---------------------------------------------------------------------------------------------- places
 

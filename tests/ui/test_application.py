@@ -20,7 +20,7 @@ def test_every_window_has_the_programs_icon(window):
 
 def test_a_file_that_the_system_wants_opened_is_opened(window, application, tmp_path):
     """As the Finder has it done; elsewhere its name is an argument."""
-    application.file_opened.connect(window.open_file)
+    application.file_opened.connect(window.opening.open)
     path = tmp_path / "two words.toml"
     path.write_text(
         'title = "T"\nsentence = "S."\ninput = { shape = [2], values = [1, 2] }\n'

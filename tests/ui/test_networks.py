@@ -3,9 +3,11 @@
 import json
 import zipfile
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
+from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.ui.settings import Settings
@@ -29,7 +31,7 @@ def unknown(tmp_path):
 
 
 def test_a_network_is_opened_and_its_notes_are_said(window):
-    window.open_file(str(DATA / "residual.legacy.onnx"))
+    window.opening.open(str(DATA / "residual.legacy.onnx"))
     assert window.desk.lesson.title == "residual.legacy.onnx"
     assert window.message.sentence.text() == "Its input is all zeros, because none was given (--input)."
     assert window.player.cursor.index == 0
@@ -38,7 +40,7 @@ def test_a_network_is_opened_and_its_notes_are_said(window):
 
 def test_one_that_cannot_be_stepped_whole_opens_up_to_there(window, unknown, qtbot):
     before = window.desk.lesson
-    window.open_file(str(unknown))
+    window.opening.open(str(unknown))
     assert window.desk.lesson is before
     said = window.message.sentence.text()
     assert said.startswith(
@@ -72,10 +74,36 @@ def test_a_picture_dropped_on_an_open_network_goes_into_it(window, tmp_path):
     image.fill(QColor(51, 51, 51))
     path = tmp_path / "grey.png"
     image.save(str(path))
-    window.open_file(str(path))
+    window.opening.open(str(path))
     assert window.message.sentence.text().startswith("grey.png is neither a lesson nor a network")
     window.desk.open(f"{DATA / 'lenet.legacy.onnx'}?label=2")
-    window.open_file(str(path))
+    window.opening.open(str(path))
     lesson = window.desk.lesson
     assert abs(lesson.tape["input.y"] - 0.2).max() < 1e-12
     assert lesson.tape["loss.t"].tolist() == [0, 0, 1, 0, 0]
+
+
+def test_a_label_can_be_given_at_any_time(window, monkeypatch):
+    label = window.actions_by_name["label"]
+    assert not label.isEnabled()
+    window.desk.open(str(DATA / "lenet.legacy.onnx"))
+    asked = []
+
+    def answer(parent, title, name, value, least, most):
+        asked.append((value, least, most))
+        return 4, True
+
+    monkeypatch.setattr(QInputDialog, "getInt", answer)
+    label.trigger()
+    assert asked == [(0, 0, 4)]
+    assert window.desk.lesson.tape["loss.t"].tolist() == [0, 0, 0, 0, 1]
+    label.trigger()
+    assert asked[1] == (4, 0, 4)
+
+
+def test_an_input_is_asked_for(window, tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", np.ones((1, 12, 12)))
+    window.desk.open(str(DATA / "lenet.legacy.onnx"))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "x.npy"), ""))
+    window.actions_by_name["input"].trigger()
+    assert (window.desk.lesson.tape["input.y"] == 1).all()

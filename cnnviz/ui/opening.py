@@ -1,0 +1,98 @@
+"""Opens files: lessons and networks of other programs, and what goes into these and should come out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
+
+from cnnviz.formats.reader import ENDINGS
+from cnnviz.lesson.source import is_network, read_source
+from cnnviz.render.picture import FORMATS
+from cnnviz.text import tr
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.strips import MessageStrip
+
+_ARRAYS = (".npy", ".npz")
+
+
+class Opening:
+    """Asks for files, and puts what they hold on the desk.
+
+    Parameters
+    ----------
+    desk : Desk
+        Where lessons lie.
+    message : MessageStrip
+        Says what cannot be opened, and why.
+    parent : QWidget
+        Whose dialogs ask.
+    """
+
+    def __init__(self, desk: Desk, message: MessageStrip, parent: QWidget) -> None:
+        self._desk, self._message, self._parent = desk, message, parent
+        desk.refused.connect(self._offer_part)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether a network of another program lies on the desk."""
+        return is_network(self._desk.source)
+
+    def open(self, path: str) -> None:
+        """Open a lesson, or a network of another program; a picture or an array goes into one that is open.
+
+        What is none of these is said in the bar.
+        """
+        ending = Path(path).suffix.lower()
+        if ending in (".toml", *ENDINGS):
+            self._desk.open(path)
+        elif ending in (*FORMATS, *_ARRAYS) and self.is_network:
+            self._open_with(input=path)
+        else:
+            self._message.say(
+                tr(
+                    "{file} is neither a lesson nor a network: drop a file that ends in .toml or {endings}.",
+                    file=Path(path).name,
+                    endings=", ".join(ENDINGS),
+                )
+            )
+
+    def ask_for_lesson(self) -> None:
+        """Ask for the file of a lesson, or of a network."""
+        path = self._asked(tr("Open lesson"), tr("Lessons and networks"), (".toml", *ENDINGS))
+        if path:
+            self._desk.open(path)
+
+    def ask_for_input(self) -> None:
+        """Ask for what goes into the network: a picture, or an array."""
+        path = self._asked(tr("Input of the network"), tr("Pictures and arrays"), (*FORMATS, *_ARRAYS))
+        if path:
+            self._open_with(input=path)
+
+    def ask_for_label(self) -> None:
+        """Ask for the class that should come out; then the network goes backward, too."""
+        network, told = self._desk.lesson.network, read_source(self._desk.source).label
+        assert network is not None
+        outputs = network.output_shape
+        last = max(outputs[0] - 1, 1)
+        if len(outputs) != 1:
+            self._message.say(tr("The network puts out maps, which have no label."))
+            return
+        name = tr("The class that should come out, 0 to {last}:", last=last)
+        label, is_said = QInputDialog.getInt(
+            self._parent, tr("Label"), name, int(told) if told.isdigit() else 0, 0, last
+        )
+        if is_said:
+            self._open_with(label=str(label))
+
+    def _open_with(self, **told: str) -> None:
+        self._desk.open(str(replace(read_source(self._desk.source), **told)))
+
+    def _asked(self, title: str, kinds: str, endings: tuple[str, ...]) -> str:
+        known = " ".join(f"*{ending}" for ending in endings)
+        return QFileDialog.getOpenFileName(self._parent, title, "", f"{kinds} ({known})")[0]
+
+    def _offer_part(self, sentence: str, source: str) -> None:
+        """Say why a network cannot be stepped whole, and offer to open it up to there."""
+        self._message.say(sentence, offer=(tr("Open up to there"), lambda: self._desk.open(source)))
