@@ -33,6 +33,7 @@ from cnnviz.engine.losses import (
     Hinge,
     Loss,
     MeanSquaredError,
+    Surprise,
 )
 from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
@@ -87,7 +88,7 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "tanh": elementwise(Tanh),
     "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, 3))),
     "linear": linear,
-    "softmax": lambda rng: (Softmax(), whole(rng.integers(1, 6, 1))),
+    "softmax": elementwise(Softmax),
 }
 
 # Layers that must be among them, whatever is drawn.
@@ -121,7 +122,10 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "avg_pool2d-one-column": lambda: (AvgPool2d((2, 1), 1), (1, 3, 1)),
     "relu-one-number": lambda: (ReLU(), (1, 1, 1)),
     "linear-one-number": lambda: (Linear(1, 1), (1,)),
+    "softmax-column": lambda: (Softmax(), (4,)),
+    "softmax-maps": lambda: (Softmax(), (3, 2, 2)),
     "softmax-one-number": lambda: (Softmax(), (1,)),
+    "softmax-one-channel": lambda: (Softmax(), (1, 2, 1)),
 }
 
 
@@ -251,11 +255,21 @@ def loss_calls(label: str, size: float = 1.0) -> list[Call]:
     return calls[at : at + 2]
 
 
-def map_loss_calls(kind: type[Loss]) -> list[Call]:
+def map_target(label: str, rng: Rng, shape: Shape) -> Array:
+    """A target for maps: at each place what would do for a column of the channels."""
+    _, target = LOSSES[label]
+    places = [target(rng, shape[0]) for _ in range(shape[1] * shape[2])]
+    return np.stack(places, axis=1).reshape(shape)
+
+
+def map_loss_calls(label: str, size: float = 1.0) -> list[Call]:
     """The same of a loss behind maps, which have an axis of 1, and cells that are what they should be."""
-    network, rng = Network([("leaky", LeakyReLU())], (2, 1, 3), kind()), np.random.default_rng(4)
-    x, t = rng.normal(size=(2, 2, 1, 3))
-    t[0, 0, 1] = x[0, 0, 1] = 0
+    kind, _ = LOSSES[label]
+    loss, shape, rng = kind(), (2, 1, 3), np.random.default_rng(4)
+    network = Network([("last", loss.follows() if loss.follows else LeakyReLU())], shape, loss)
+    x, t = size * rng.normal(size=shape), map_target(label, rng, shape)
+    if not isinstance(loss, Hinge | Surprise):
+        t[0, 0, 1] = x[0, 0, 1] = 0
     return network.calls(network.run(x, t))[1:3]
 
 
@@ -344,7 +358,12 @@ def all_calls() -> list[tuple[str, Call]]:
         (f"{label}-large", loss_calls(label, 1e4)) for label, (kind, _) in LOSSES.items() if kind.follows
     ]
     groups += [(label, optimiser_calls(label)) for label in OPTIMISERS]
-    groups += [(f"{kind.kind}-maps", map_loss_calls(kind)) for kind in (HalfSquaredError, MeanSquaredError)]
+    groups += [(f"{label}-maps", map_loss_calls(label)) for label in LOSSES]
+    groups += [
+        (f"{label}-maps-large", map_loss_calls(label, 1e4))
+        for label, (kind, _) in LOSSES.items()
+        if kind.follows
+    ]
     groups.append(("pixels", pixels_calls()))
     groups.append(("joined", joined_calls()))
     groups.append(("losses", several_losses_calls()))

@@ -25,6 +25,9 @@ Shape = tuple[int, ...]
 Value = Array | NDArray[np.integer] | float | int
 Listing = Callable[..., None]
 
+SIZES = {1: ("N",), 3: ("C", "H", "W")}
+"""What listings call the lengths of a column and of maps."""
+
 VIEWS = ("gathered", "scattered")
 """The two ways in which a convolution's input gradient can be computed; both give the same numbers."""
 
@@ -360,6 +363,21 @@ def require_column(layer: str, shape: Shape) -> int:
     return shape[0]
 
 
+def require_maps_or_column(layer: str, shape: Shape) -> Shape:
+    """Return the shape of maps or of a column, or raise ShapeError because a layer needs one of both."""
+    require_some(layer, shape)
+    if len(shape) not in (1, 3):
+        raise ShapeError(
+            tr(
+                "{layer}: needs maps (channels, height, width) or one column, "
+                "but its input has shape {shape}.",
+                layer=layer,
+                shape=shape_text(shape),
+            )
+        )
+    return shape
+
+
 def require_some(layer: str, shape: Shape) -> None:
     """Raise ShapeError if an input holds no numbers at all."""
     if not shape or min(shape) < 1:
@@ -405,6 +423,11 @@ def require_shape(layer: str, name: str, values: HasShape, shape: Shape) -> None
 def shape_text(shape: Shape) -> str:
     """Write a shape as it is read aloud: ``3 × 8 × 8``."""
     return " × ".join(str(size) for size in shape) or tr("none")
+
+
+def sizes(array: Array) -> dict[str, int]:
+    """Return the sizes of maps or of a column, as listings call them: C, H and W, or N."""
+    return dict(zip(SIZES[array.ndim], array.shape, strict=True))
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:

@@ -1,22 +1,24 @@
 """What a network is trained to make small, and the gradient it starts the way back with.
 
-Each loss gives one number per sample. Cross-entropy is joined with the softmax or sigmoid before it:
-their common gradient is simply output − target, and nothing is divided by a vanishing probability. Where a
-probability has vanished, or that of the contrary, its logarithm is −∞ or has few right digits; there the loss
-and its listing start from the scores.
+Each loss gives one number per sample. Behind maps, cross-entropy, binary cross-entropy and hinge are taken at
+each place over its channels, as of a column, and the loss is their mean over all places. Cross-entropy is
+joined with the softmax or sigmoid before it: their common gradient is simply output − target, and nothing is
+divided by a vanishing probability. Where a probability has vanished, or that of the contrary, its logarithm
+is −∞ or has few right digits; there the loss and its listing start from the scores.
 Source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 6.2.2.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from math import prod
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy import exp, log
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Call, Layer, Listing, Value
+from cnnviz.engine.layer import Array, Call, Layer, Listing, Value, sizes
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.product import added
@@ -31,15 +33,15 @@ class Loss(ABC):
         The layer that must come last for this loss; its gradient then skips that layer.
     listing, gradient_listing : Listing
         Of a column of outputs.
-    map_listings : tuple[Listing, Listing] or None
-        The same of maps; None of a loss that is of a column only.
+    map_listings : tuple[Listing, Listing]
+        The same of maps.
     """
 
     kind: ClassVar[str]
     follows: ClassVar[type[Layer] | None] = None
     listing: ClassVar[Listing]
     gradient_listing: ClassVar[Listing]
-    map_listings: ClassVar[tuple[Listing, Listing] | None] = None
+    map_listings: ClassVar[tuple[Listing, Listing]]
 
     @abstractmethod
     def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
@@ -54,7 +56,7 @@ class Loss(ABC):
         """
 
     def gradient(self, y: Array, t: Array) -> Array:
-        """Return ∂E/∂y, or ∂E/∂x of the layer named in `follows`: y − t for most of these."""
+        """Return ∂E/∂y, or ∂E/∂x of the layer named in `follows`."""
         return y - t
 
     def constants(self) -> dict[str, Value]:
@@ -62,18 +64,21 @@ class Loss(ABC):
         return {}
 
     def _given(self, y: Array, t: Array) -> dict[str, Value]:
-        sizes = dict(zip(("C", "H", "W") if y.ndim == 3 else ("N",), y.shape, strict=True))
-        return {"y": y, "t": t, **self.constants(), **sizes}
+        return {"y": y, "t": t, **self.constants(), **sizes(y)}
 
     def _listings(self, y: Array) -> tuple[Listing, Listing]:
         own = type(self)
-        return own.map_listings if own.map_listings and y.ndim == 3 else (own.listing, own.gradient_listing)
+        return own.map_listings if y.ndim == 3 else (own.listing, own.gradient_listing)
+
+    def _variant(self, y: Array) -> str:
+        """Return what the kind of its calls ends with where maps are spoken of in other words."""
+        return ""
 
     def value_call(self, y: Array, t: Array, x: Array, value: Array) -> Call:
         """Return the listing of the loss of one sample, which writes one number, ``E[0]``."""
-        return self._value_call(self._listings(y)[0], self._given(y, t), value)
+        return self._value_call(self._listings(y)[0], self._given(y, t), value, self._variant(y))
 
-    def _value_call(self, listing: Listing, given: dict[str, Value], value: Array, variant: str = "") -> Call:
+    def _value_call(self, listing: Listing, given: dict[str, Value], value: Array, variant: str) -> Call:
         kind = f"{self.kind}{variant}"
         return Call("loss", "loss", "loss", listing, given, {"E": value.reshape(1)}, kind=kind)
 
@@ -81,7 +86,7 @@ class Loss(ABC):
         """Return the listing of the gradient: the last layer's, where the loss is joined with it."""
         layer, result = (last_layer, "dx") if self.follows else ("loss", "dy")
         listing, given = self._listings(y)[1], self._given(y, t)
-        name, kind = f"{layer}.{result}", f"{self.kind}.{result}"
+        name, kind = f"{layer}.{result}", f"{self.kind}.{result}{self._variant(y)}"
         return Call(name, layer, "backward", listing, given, {result: gradient}, kind=kind)
 
 
@@ -165,6 +170,32 @@ def hinge_dy(y, t, dy, margin, N):
         dy[n] = -near if t[n] > 0 else 1.0 if margin + y[n] - right > 0 else 0.0
 
 
+def hinge_maps(y, t, E, margin, C, H, W):
+    total = 0.0
+    for i in range(H):
+        for j in range(W):
+            right = 0.0
+            for c in range(C):
+                right += y[c, i, j] if t[c, i, j] > 0 else 0.0
+            for c in range(C):
+                total += max(0.0, margin + y[c, i, j] - right) if t[c, i, j] == 0 else 0.0
+    E[0] = total / (H * W)
+
+
+def hinge_maps_dy(y, t, dy, margin, C, H, W):
+    for i in range(H):
+        for j in range(W):
+            right = 0.0
+            for c in range(C):
+                right += y[c, i, j] if t[c, i, j] > 0 else 0.0
+            near = 0.0
+            for c in range(C):
+                near += 1.0 if t[c, i, j] == 0 and margin + y[c, i, j] - right > 0 else 0.0
+            for c in range(C):
+                pushed = -near if t[c, i, j] > 0 else 1.0 if margin + y[c, i, j] - right > 0 else 0.0
+                dy[c, i, j] = pushed / (H * W)
+
+
 def cross_entropy(y, t, E, N):
     total = 0.0
     for n in range(N):
@@ -190,6 +221,37 @@ def cross_entropy_dx(y, t, dx, N):
         dx[n] = y[n] - t[n]
 
 
+def cross_entropy_maps(y, t, E, C, H, W):
+    total = 0.0
+    for i in range(H):
+        for j in range(W):
+            for c in range(C):
+                total -= t[c, i, j] * log(y[c, i, j]) if t[c, i, j] > 0 else 0.0
+    E[0] = total / (H * W)
+
+
+def cross_entropy_maps_of_scores(x, t, E, C, H, W):
+    loss = 0.0
+    for i in range(H):
+        for j in range(W):
+            m = x[0, i, j]
+            for c in range(C):
+                m = max(m, x[c, i, j])
+            total = 0.0
+            for c in range(C):
+                total += exp(x[c, i, j] - m)
+            for c in range(C):
+                loss += t[c, i, j] * (m + log(total) - x[c, i, j])
+    E[0] = loss / (H * W)
+
+
+def cross_entropy_maps_dx(y, t, dx, C, H, W):
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                dx[c, i, j] = (y[c, i, j] - t[c, i, j]) / (H * W)
+
+
 def binary_cross_entropy(y, t, E, N):
     total = 0.0
     for n in range(N):
@@ -209,6 +271,33 @@ def binary_cross_entropy_of_scores(x, t, E, N):
 def binary_cross_entropy_dx(y, t, dx, N):
     for n in range(N):
         dx[n] = y[n] - t[n]
+
+
+def binary_cross_entropy_maps(y, t, E, C, H, W):
+    total = 0.0
+    for i in range(H):
+        for j in range(W):
+            for c in range(C):
+                total -= t[c, i, j] * log(y[c, i, j]) if t[c, i, j] > 0 else 0.0
+                total -= (1 - t[c, i, j]) * log(1 - y[c, i, j]) if t[c, i, j] < 1 else 0.0
+    E[0] = total / (H * W)
+
+
+def binary_cross_entropy_maps_of_scores(x, t, E, C, H, W):
+    total = 0.0
+    for i in range(H):
+        for j in range(W):
+            for c in range(C):
+                total += max(x[c, i, j], 0.0) - x[c, i, j] * t[c, i, j]
+                total += log(1 + exp(-abs(x[c, i, j])))
+    E[0] = total / (H * W)
+
+
+def binary_cross_entropy_maps_dx(y, t, dx, C, H, W):
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                dx[c, i, j] = (y[c, i, j] - t[c, i, j]) / (H * W)
 
 # fmt: on
 
@@ -246,13 +335,15 @@ class MeanSquaredError(Loss):
 class Hinge(Loss):
     """E = Σ max(0, margin + y_n − y_c) over all n but the right class c: the multi-class support vector loss.
 
-    PyTorch's ``MultiMarginLoss`` is the same divided by the number of classes.
+    PyTorch's ``MultiMarginLoss`` is the same divided by the number of classes. Behind maps, it is the mean
+    over all places.
     Source: Weston and Watkins, "Support Vector Machines for Multi-Class Pattern Recognition" (1999).
     """
 
     kind = "hinge"
     listing = hinge
     gradient_listing = hinge_dy
+    map_listings = (hinge_maps, hinge_maps_dy)
 
     def __init__(self, margin: float = 1.0) -> None:
         self.margin = margin
@@ -261,18 +352,25 @@ class Hinge(Loss):
         """Return the margin."""
         return {"margin": self.margin}
 
+    def _variant(self, y: Array) -> str:
+        return _of_maps(y)
+
     def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
         """Return by how much the scores of the wrong classes come too near to that of the right one."""
         with np.errstate(all="ignore"):
             over = self._over(y, t)
-            return added(np.where((t == 0) & (over > 0), over, 0.0))
+            return _mean_of_places(np.where((t == 0) & (over > 0), over, 0.0))
 
     def gradient(self, y: Array, t: Array) -> Array:
-        """Return 1 for every class that comes too near, and minus their number for the right class."""
+        """Return 1 for every class that comes too near, and minus their number for the right class.
+
+        Of maps, this is divided by how many places there are.
+        """
         with np.errstate(all="ignore"):
             near = self._over(y, t) > 0
         wrong = np.where((t == 0) & near, 1.0, 0.0)
-        return np.where(t > 0, -added(wrong)[:, None], np.where(near, 1.0, 0.0)).astype(y.dtype)
+        pushed = np.where(t > 0, -added(wrong)[:, None], np.where(near, 1.0, 0.0))
+        return (pushed / _places(y)).astype(y.dtype)
 
     def _over(self, y: Array, t: Array) -> Array:
         right = added(np.where(t > 0, y, 0.0))[:, None]
@@ -284,11 +382,12 @@ class Surprise(Loss):
 
     Attributes
     ----------
-    scores_listing : Listing
-        The same from the scores, for where probabilities have been rounded too much to take a logarithm of.
+    scores_listings : tuple[Listing, Listing]
+        The same from the scores, of a column and of maps, for where probabilities have been rounded too much
+        to take a logarithm of.
     """
 
-    scores_listing: ClassVar[Listing]
+    scores_listings: ClassVar[tuple[Listing, Listing]]
 
     @abstractmethod
     def of_outputs(self, y: Array, t: Array) -> Array:
@@ -311,16 +410,25 @@ class Surprise(Loss):
                 value[better] = self.of_scores(x[better], t[better])
         return value
 
+    def gradient(self, y: Array, t: Array) -> Array:
+        """Return y − t, of maps divided by how many places there are."""
+        return np.asarray((y - t) / _places(y))
+
+    def _variant(self, y: Array) -> str:
+        return _of_maps(y)
+
     def value_call(self, y: Array, t: Array, x: Array, value: Array) -> Call:
         """Return the listing of the loss, from the scores where that is better."""
         if not self._better_of_scores(y[None], t[None], x[None])[0]:
             return super().value_call(y, t, x, value)
-        given: dict[str, Value] = {"x": x, "t": t, "N": len(x)}
-        return self._value_call(type(self).scores_listing, given, value, ".of_scores")
+        given = {"x": x, **self._given(y, t)}
+        del given["y"]
+        listing = type(self).scores_listings[x.ndim == 3]
+        return self._value_call(listing, given, value, f".of_scores{self._variant(x)}")
 
     def _better_of_scores(self, y: Array, t: Array, x: Array) -> NDArray[np.bool_]:
         """Return for each sample whether its loss is to be computed from the scores."""
-        return np.asarray(self.rounded(y, t).any(axis=1) & np.isfinite(x).all(axis=1))
+        return np.asarray(_in_rows(self.rounded(y, t)).any(axis=1) & _in_rows(np.isfinite(x)).all(axis=1))
 
 
 class CrossEntropy(Surprise):
@@ -329,17 +437,18 @@ class CrossEntropy(Surprise):
     kind = "cross_entropy"
     follows = Softmax
     listing = cross_entropy
-    scores_listing = cross_entropy_of_scores
+    scores_listings = (cross_entropy_of_scores, cross_entropy_maps_of_scores)
     gradient_listing = cross_entropy_dx
+    map_listings = (cross_entropy_maps, cross_entropy_maps_dx)
 
     def of_outputs(self, y: Array, t: Array) -> Array:
         """Return −Σ t log y."""
-        return 0 - added(_times_log(t, y))  # of a certain truth 0, and not −0
+        return 0 - _mean_of_places(_times_log(t, y))  # of a certain truth 0, and not −0
 
     def of_scores(self, x: Array, t: Array) -> Array:
         """Return Σ t (m + log Σ eˣ⁻ᵐ − x), in which m is the largest score."""
         m = x.max(axis=1, keepdims=True)
-        return added(t * (m + np.log(added(np.exp(x - m)))[:, None] - x))
+        return _mean_of_places(t * (m + np.log(added(np.exp(x - m)))[:, None] - x))
 
     def rounded(self, y: Array, t: Array) -> NDArray[np.bool_]:
         """Return which probabilities matter and have vanished."""
@@ -355,16 +464,17 @@ class BinaryCrossEntropy(Surprise):
     kind = "binary_cross_entropy"
     follows = Sigmoid
     listing = binary_cross_entropy
-    scores_listing = binary_cross_entropy_of_scores
+    scores_listings = (binary_cross_entropy_of_scores, binary_cross_entropy_maps_of_scores)
     gradient_listing = binary_cross_entropy_dx
+    map_listings = (binary_cross_entropy_maps, binary_cross_entropy_maps_dx)
 
     def of_outputs(self, y: Array, t: Array) -> Array:
         """Return −Σ (t log y + (1 − t) log (1 − y)), each output being a yes or no of its own."""
-        return 0 - _added_in_turn(_times_log(t, y), _times_log(1 - t, 1 - y))
+        return 0 - _in_turn(_times_log(t, y), _times_log(1 - t, 1 - y))
 
     def of_scores(self, x: Array, t: Array) -> Array:
         """Return Σ (max(x, 0) − x t + log(1 + e⁻|ˣ|))."""
-        return _added_in_turn(np.maximum(x, 0) - x * t, np.log(1 + np.exp(-np.abs(x))))
+        return _in_turn(np.maximum(x, 0) - x * t, np.log(1 + np.exp(-np.abs(x))))
 
     def rounded(self, y: Array, t: Array) -> NDArray[np.bool_]:
         """Return where y has vanished, or 1 − y has lost half of its digits, and matters."""
@@ -372,8 +482,23 @@ class BinaryCrossEntropy(Surprise):
         return np.asarray(((t > 0) & (y < kind.tiny)) | ((t < 1) & (1 - y < np.sqrt(kind.eps))))
 
 
-def _in_rows(values: Array) -> Array:
-    return values.reshape(len(values), -1)
+def _in_rows(values: NDArray[Any]) -> NDArray[Any]:
+    return values.reshape(len(values), prod(values.shape[1:]))
+
+
+def _of_maps(y: Array) -> str:
+    """Return what the kind of calls of one sample ends with, where they are of maps."""
+    return ".maps" if y.ndim == 3 else ""
+
+
+def _places(y: Array) -> int:
+    """Return how many places a batch of maps has; a column is one."""
+    return prod(y.shape[2:])
+
+
+def _mean_of_places(terms: Array) -> Array:
+    """Return the sum of all terms of each sample, place by place, divided by how many places there are."""
+    return np.asarray(added(_in_rows(np.moveaxis(terms, 1, -1))) / _places(terms))
 
 
 def _times_log(weight: Array, y: Array) -> Array:
@@ -381,6 +506,7 @@ def _times_log(weight: Array, y: Array) -> Array:
     return np.where(weight > 0, weight * np.log(y), 0.0)
 
 
-def _added_in_turn(one: Array, other: Array) -> Array:
-    """Return the sum of each row of both, a term of the one and a term of the other in turn."""
-    return added(np.stack([one, other], axis=2).reshape(len(one), 2 * one.shape[1]))
+def _in_turn(one: Array, other: Array) -> Array:
+    """Return the mean over the places of the sum of both, a term of each in turn."""
+    terms = np.stack([one, other], axis=2)
+    return _mean_of_places(terms.reshape(len(one), 2 * one.shape[1], *one.shape[2:]))

@@ -99,7 +99,7 @@ def check_losses(
                     layer=one.of,
                 )
             )
-        if len(shapes[one.of]) != 3 or one.loss.map_listings is None:
+        if len(shapes[one.of]) != 3:
             require_column(one.name, shapes[one.of])
 
 

@@ -290,14 +290,15 @@ def check_targets(name: str, targets: NDArray[Any], loss: Loss | None) -> None:
     """Refuse what is no probability where the loss takes it for one, and no class where it is one."""
     if not np.isfinite(targets).all():
         raise CnnvizError(tr("{name}: must hold finite numbers", name=name))
-    one_hot = np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all()
+    # Over the classes; of maps, these are the channels of each place.
+    one_hot = np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all()
     if isinstance(loss, Hinge) and not one_hot:
         raise CnnvizError(tr("{name}: must hold a 1 for the right class, and else zeros", name=name))
     if not isinstance(loss, CrossEntropy | BinaryCrossEntropy):
         return
     if targets.min() < 0 or targets.max() > 1:
         raise CnnvizError(tr("{name}: must hold probabilities, which are from 0 to 1", name=name))
-    sums = targets.sum(axis=-1)
+    sums = targets.sum(axis=1)
     if isinstance(loss, CrossEntropy) and abs(sums - 1).max() > 1e-6:
         said = tr("{name}: must hold probabilities that add up to 1, not to {sum:g}")
         raise CnnvizError(said.format(name=name, sum=float(sums.flat[abs(sums - 1).argmax()])))

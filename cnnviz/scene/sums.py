@@ -23,7 +23,7 @@ from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
 from cnnviz.scene.terms import Terms
 from cnnviz.text import tr
 from cnnviz.trace.additions import additions
-from cnnviz.trace.looptree import Line, Loop, walk
+from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operands import Anatomy, anatomy
 from cnnviz.trace.state import state
 
@@ -40,7 +40,7 @@ def draw_sum(
 ) -> list[Mark]:
     """Draw the terms of the cell in work with the current one marked, and the sum so far."""
     lines = _anatomies(moment, found)
-    start = _start(moment, lines, scope)
+    start = _start(moment, found, lines, scope)
     page = _page(found, _most_in_letters(moment, lines, bool(start), second.w, unit))
     written = [_term(moment, found, lines, scope, k) for k in page]
     start = start if page.start == 0 else ()
@@ -150,18 +150,17 @@ def _between(box: Box, sign: str, unit: float, align: Align = "center") -> Label
     return label(box, sign, 18 * unit, "muted", align=align)
 
 
-def _start(moment: Moment, lines: tuple[Anatomy, ...], scope: dict[str, Any]) -> tuple[Run, ...]:
+def _start(
+    moment: Moment, found: Terms, lines: tuple[Anatomy, ...], scope: dict[str, Any]
+) -> tuple[Run, ...]:
     """Return what a sum starts with, if that is more than a number in the listing: a bias."""
-    for statement in moment.cells.block.statements:
-        if isinstance(statement, Loop):
-            break
-        begun = anatomy(moment.operation.tree, statement.number)
-        if begun and begun.target.name == lines[0].target.name and any(o.index for o in begun.operands):
-            listed = not sign_of(lines[0])  # with its terms, in whose power of ten it is, too
-            alike = listed and _power_of(moment, begun) == _power(moment, lines) is not None
-            start = with_numbers(moment, begun, scope, bare=alike)
-            return start if start[0].text != ZERO or not moment.letters else ()
-    return ()
+    begun = anatomy(moment.operation.tree, found.begun) if found.begun else None
+    if begun is None or not any(operand.index for operand in begun.operands):
+        return ()
+    listed = not sign_of(lines[0])  # with its terms, in whose power of ten it is, too
+    alike = listed and _power_of(moment, begun) == _power(moment, lines) is not None
+    start = with_numbers(moment, begun, scope, bare=alike)
+    return start if start[0].text != ZERO or not moment.letters else ()
 
 
 def _power(moment: Moment, lines: tuple[Anatomy, ...]) -> int | None:
@@ -295,7 +294,7 @@ def sum_in_letters(moment: Moment, found: Terms) -> str:
     if not sign_of(lines[0]):
         texts[1:1] = ["…"] if len(taken) < found.done else []
         return f"max({', '.join(texts)})" if texts and "max(" in lines[0].text else lines[0].target.name
-    start = "".join(run.text for run in _start(moment, lines, scope))
+    start = "".join(run.text for run in _start(moment, found, lines, scope))
     signed = [(sign_of(lines[k % len(lines)]), text) for k, text in zip(taken, texts, strict=True)]
     if len(taken) < found.done:
         signed.insert(1, (sign_of(lines[1 % len(lines)]), "…"))

@@ -6,6 +6,7 @@ Several lines of one loop may add to the same sum; then each of them takes a ter
 from __future__ import annotations
 
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -31,6 +32,8 @@ class Terms(Struct, frozen=True):
         How many of them have been taken.
     current : bool
         Whether the step is such a line, so that term `done − 1` is in hand.
+    begun : int
+        The line that the sum begins with; 0 if it begins with what a cell holds.
     """
 
     lines: tuple[int, ...]
@@ -38,6 +41,7 @@ class Terms(Struct, frozen=True):
     count: int
     done: int
     current: bool
+    begun: int
 
     @property
     def inner(self) -> int:
@@ -57,26 +61,48 @@ class Terms(Struct, frozen=True):
 def terms(moment: Moment) -> Terms | None:
     """Return the terms of the cell in work, or None where the listing has no inner loop for them."""
     operation, offset, line_now = moment.operation, moment.step.offset, moment.state.line
-    found = _term_lines(operation, line_now)
+    found = _sum_of(operation, line_now)
     if found is None:
         return None
-    lines, loops, in_block = found
-    count = prod(loop.count for loop in loops) * len(lines)
-    cell = operation.cell_at(offset)
-    done = sum(operation.runs_until(line, offset) for line in lines) - cell * count if in_block else 0
-    numbers = tuple(line.number for line in lines)
-    return Terms(numbers, loops, count, max(0, min(done, count)), line_now in numbers)
+    count = prod(loop.count for loop in found.loops) * len(found.lines)
+    before = operation.cell_at(offset)
+    for loop in found.around:  # a cell may have one sum after the other
+        before = before * loop.count + moment.variable(loop.variable)
+    runs = sum(operation.runs_until(line, offset) for line in found.lines)
+    done = runs - before * count if found.in_block else 0
+    numbers = tuple(line.number for line in found.lines)
+    return Terms(numbers, found.loops, count, max(0, min(done, count)), line_now in numbers, found.begun)
+
+
+class _Sum(NamedTuple):
+    """The lines that take the terms of a sum.
+
+    Attributes
+    ----------
+    lines : tuple[Line, ...]
+        Those lines.
+    around : tuple[Loop, ...]
+        The loops inside the cell for each of whose values there is a sum of its own.
+    loops : tuple[Loop, ...]
+        The loops inside those, which take the terms.
+    begun : int
+        The line that it begins with; 0 if it begins with what a cell holds.
+    in_block : bool
+        Whether the line asked for is in the cell's block.
+    """
+
+    lines: tuple[Line, ...]
+    around: tuple[Loop, ...]
+    loops: tuple[Loop, ...]
+    begun: int
+    in_block: bool
 
 
 @remembered(1024)
-def _term_lines(operation: Operation, line: int) -> tuple[tuple[Line, ...], tuple[Loop, ...], bool] | None:
-    """Return the lines that take the terms around a line of a listing.
+def _sum_of(operation: Operation, line: int) -> _Sum | None:
+    """Return the sum around a line of a listing.
 
-    Returns
-    -------
-    (tuple[Line, ...], tuple[Loop, ...], bool) or None
-        The lines; the loops inside the cell around them; whether the line asked for is in the cell's block.
-        Looked for in the statement that holds the line, then before it, then after it.
+    It is looked for in the statement that holds the line, then before it, then after it.
     """
     cells = operation.cells_of(line)
     nest, block = cells.nest, cells.block
@@ -86,19 +112,49 @@ def _term_lines(operation: Operation, line: int) -> tuple[tuple[Line, ...], tupl
         statement = block.statements[k]
         if not isinstance(statement, Loop):
             continue
-        taking = [
-            n
-            for n in _nodes(statement)
-            if isinstance(n, Line) and n.is_term and (n.accumulates or not n.index)
-        ]
-        if taking:
-            around = operation.path_to(taking[0].number)[0]
-            alike = (taking[0].target, taking[0].index, around)
-            lines = [n for n in taking if (n.target, n.index, operation.path_to(n.number)[0]) == alike]
-            return tuple(lines), around[len(nest) :], here is not None or not nest
+        found = _sums_in(operation, statement)
+        if found:
+            lines = min(found, key=lambda lines: not _is_of(operation, lines, line))
+            around, begun = operation.path_to(lines[0].number)[0], _begins(operation, lines[0])
+            depth = max(len(nest), len(operation.path_to(begun)[0]) if begun else 0)
+            outer = around[len(nest) : depth]
+            if k == here and not all(loop in operation.path_to(line)[0] for loop in outer):
+                return None  # a header around several sums, of which the next has not begun
+            return _Sum(lines, outer, around[depth:], begun, here is not None or not nest)
         if k == here:
             return None
     return None
+
+
+def _sums_in(operation: Operation, statement: Loop) -> list[tuple[Line, ...]]:
+    """Return the lines in a loop that take terms, those together that take the terms of one sum."""
+    found: dict[object, list[Line]] = {}
+    for node in _nodes(statement):
+        if isinstance(node, Line) and node.is_term and (node.accumulates or not node.index):
+            alike = (node.target, node.index, operation.path_to(node.number)[0])
+            found.setdefault(alike, []).append(node)
+    return [tuple(lines) for lines in found.values()]
+
+
+def _is_of(operation: Operation, lines: tuple[Line, ...], line: int) -> bool:
+    """Return whether a line takes terms of a sum, begins it, or is the loop that takes them."""
+    headers = [loop.number for loop in operation.path_to(lines[0].number)[0][-1:]]
+    return line in (*(taking.number for taking in lines), *headers, _begins(operation, lines[0]))
+
+
+def _begins(operation: Operation, taking: Line) -> int:
+    """Return the line that begins the sum of a line that takes terms; 0 if there is none."""
+    around = operation.path_to(taking.number)[0]
+    begun = [
+        node.number
+        for node in walk(operation.body)
+        if isinstance(node, Line)
+        and (node.target, node.index) == (taking.target, ())
+        and not (node.accumulates or node.is_term or taking.index)
+        and node.number < taking.number
+        and operation.path_to(node.number)[0] == around[: len(operation.path_to(node.number)[0])]
+    ]
+    return max(begun, default=0)
 
 
 def _nodes(statement: Line | Loop) -> list[Line | Loop]:

@@ -1,10 +1,13 @@
+import math
+
 import numpy as np
 import pytest
 
+from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Hinge, MeanSquaredError
 from cnnviz.engine.network import Network
-from tests.cases import LOSSES, each_loss, network_for
+from tests.cases import LOSSES, each_loss, map_target, network_for
 
 
 def value(loss, y, t):
@@ -144,3 +147,54 @@ def test_the_loss_of_a_certain_truth_is_0_and_not_minus_0(loss):
     certain = np.array([[1.0, 0.0]])
     value = loss.value(certain, certain)
     assert value == 0 and not np.signbit(value)
+
+
+def of_column(loss, x, t):
+    """What a column's scores cost, in plain Python."""
+    if isinstance(loss, CrossEntropy):
+        m = max(x)
+        log_sum = m + math.log(math.fsum(math.exp(a - m) for a in x))
+        return math.fsum(b * (log_sum - a) for a, b in zip(x, t, strict=True))
+    if isinstance(loss, BinaryCrossEntropy):
+        return math.fsum(max(a, 0) - a * b + math.log1p(math.exp(-abs(a))) for a, b in zip(x, t, strict=True))
+    right = t.index(1)
+    return math.fsum(max(0, 1 + a - x[right]) for k, a in enumerate(x) if k != right)
+
+
+@pytest.mark.parametrize("size", [1.0, 1000.0])
+@pytest.mark.parametrize("label", [label for label in LOSSES if "squared" not in label])
+def test_behind_maps_it_is_the_mean_over_all_places_of_that_of_their_channels(label, size):
+    """As PyTorch's cross_entropy of (N, C, H, W); slopes by differences."""
+    rng, shape = np.random.default_rng(3), (3, 2, 4)
+    loss = LOSSES[label][0]()
+    network = Network([("last", loss.follows() if loss.follows else LeakyReLU(1.0))], shape, loss)
+    x, t = size * rng.normal(size=shape), map_target(label, rng, shape)
+    places = [(i, j) for i in range(2) for j in range(4)]
+
+    def mean(x):
+        return math.fsum(of_column(loss, x[:, i, j].tolist(), t[:, i, j].tolist()) for i, j in places) / 8
+
+    tape = network.run(x, t)
+    assert float(tape["loss.value"]) == pytest.approx(mean(x), rel=1e-12)
+    slopes = tape["last.dx"]
+    for cell in np.ndindex(shape):
+        step = np.zeros(shape)
+        step[cell] = 1e-6 * size
+        slope = (mean(x + step) - mean(x - step)) / (2e-6 * size)
+        assert slopes[cell] == pytest.approx(slope, rel=1e-5, abs=1e-7)
+
+
+def test_softmax_of_maps_is_over_the_channels_of_each_place():
+    rng, shape = np.random.default_rng(3), (3, 2, 4)
+    x, dy = rng.normal(size=(2, *shape)), rng.normal(size=(2, *shape))
+    maps = Softmax()
+    y = maps.forward(x)
+    dx = maps.backward(dy, x, y=y)["dx"]
+    for n, i, j in np.ndindex(2, 2, 4):
+        total = math.fsum(math.exp(a) for a in x[n, :, i, j])
+        here = [math.exp(a) / total for a in x[n, :, i, j]]
+        np.testing.assert_allclose(y[n, :, i, j], here, rtol=1e-12)
+        dot = math.fsum(a * b for a, b in zip(dy[n, :, i, j], here, strict=True))
+        np.testing.assert_allclose(
+            dx[n, :, i, j], [a * (b - dot) for a, b in zip(here, dy[n, :, i, j], strict=True)], rtol=1e-10
+        )

@@ -8,7 +8,7 @@ from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Hinge
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD, Adam
 from cnnviz.errors import CnnvizError, ShapeError
@@ -67,11 +67,6 @@ def test_loss_without_its_layer_is_refused(loss, needed):
         CnnvizError, match=rf"^loss: {loss.kind} needs {needed} as the last layer, but fc is linear"
     ):
         Network([("fc", Linear(3, 4))], (3,), loss)
-
-
-def test_loss_of_maps_is_refused_where_it_speaks_of_classes():
-    with pytest.raises(ShapeError, match=r"^loss: needs one column .* shape 1 × 2 × 2"):
-        Network([("relu", ReLU())], (1, 2, 2), Hinge())
 
 
 def test_a_parameter_that_is_fixed_stays_and_has_a_gradient():

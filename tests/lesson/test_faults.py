@@ -184,6 +184,19 @@ def test_faults_of_shapes_and_of_data_are_told_together(write, content):
     assert "images.npz: labels: has shape 3, but must have 2" in sentence
 
 
+def test_each_place_of_maps_has_a_target_of_its_own(write, content):
+    content["layers"] = [content["layers"][0], {"name": "softmax", "kind": "softmax"}]
+    targets = np.zeros((2, 2, 2, 2))
+    targets[:, 0] = 0.25
+    targets[:, 1] = 0.75
+    lesson = load_lesson(write(content, labels=None, targets=targets))
+    assert lesson.tape["softmax.y"].sum(axis=0) == pytest.approx(np.ones((2, 2)))
+    targets[1, 0, 1, 0] = 0.5
+    assert "targets: must hold probabilities that add up to 1, not to 1.25" in told(
+        write(content, labels=None, targets=targets)
+    )
+
+
 def test_labels_of_an_output_of_maps_are_refused_with_what_would_do(write, content):
     """A label says one class; of maps there is a target at each place."""
     content["layers"] = content["layers"][:1]

@@ -351,12 +351,15 @@ class _Reader:
             return self._called(command[1:])
         self.expect("_")
         under = self.group()
-        names = under.split(",") if re.fullmatch(r"[a-z](,[a-z])*", under) else ["n"]
+        named = re.fullmatch(r"[a-z](,[a-z])*", under)
+        names = under.split(",") if named else ["c" if "c,i,j" in under else "n"]
         test = _Reader(under, self.called).condition() if under.split(",") != names else None
         body = self.product()
 
         def value(s: Scope) -> Value:
-            ranges = [range(s.counts[name] if name in s.counts else s.numbers["N"]) for name in names]
+            # What no loop counts stands for another output, or in maps for another channel.
+            numbers = s.numbers.get("N", s.numbers.get("C", 0))
+            ranges = [range(s.counts.get(name, numbers)) for name in names]
             bound = [s.bound(**dict(zip(names, at, strict=True))) for at in product(*ranges)]
             found = [body(here) for here in bound if test is None or test(here)]
             if command == r"\sum":

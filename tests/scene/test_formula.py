@@ -52,8 +52,8 @@ def test_indices_are_the_listings(name):
     known = cells_of(LISTINGS[name])
     for formula in () if callable(kind_of(CALLS[name]).formula) else formulas_of(name):
         for array, index in re.findall(r"\\(d?[a-zA-Z])\{([^{}]*)\}", formula):
-            # Of a sum over all n, the number in it is k.
-            index = plain(index).replace("k", "n")
+            # Of a sum over all n, the number in it is k; of one over channels, too.
+            index = plain(index).replace("k", "c" if "," in index else "n")
             assert not index or (array, index) in known or (array, index) == ("E", "0"), formula
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -13,9 +14,11 @@ from cnnviz.engine.expression import read_expression
 from cnnviz.engine.layer import Call
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.softmax import Softmax
-from cnnviz.engine.losses import HalfSquaredError, MeanSquaredError, Surprise
+from cnnviz.engine.losses import Surprise
+from cnnviz.engine.network import Network
 from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.scene.registry import formulas, kind_of
 from cnnviz.trace.looptree import Loop, walk
@@ -28,7 +31,7 @@ from tests.cases import (
     LOSSES,
     OPTIMISERS,
     joined_calls,
-    map_loss_calls,
+    map_target,
     network_for,
     pixels_calls,
 )
@@ -43,7 +46,7 @@ CONSTANTS = {
 
 def calls() -> list[tuple[Call, dict[str, int]]]:
     """Every listing on zeros, ties and numbers of both signs, and what else its formulas speak of."""
-    rng = np.random.default_rng(12)
+    rng = np.random.default_rng(16)
     found: list[tuple[Call, dict[str, int]]] = []
     layers = [make() for make in CORNERS.values()] + [LAYERS[kind](rng) for kind in LAYERS for _ in range(3)]
     for layer, shape in [*layers, (Linear(3, 2), (3,)), (Softmax(), (4,)), (Flatten(), (2, 3, 2))]:
@@ -53,7 +56,7 @@ def calls() -> list[tuple[Call, dict[str, int]]]:
         network = network_for(kind())
         for t in (target(rng, 4) for _ in range(3) if issubclass(kind, Surprise)):
             given = {"x": 2 * awkward(rng, (4,), 1.0), "t": t, "N": 4}
-            call = Call("loss", "loss", "loss", kind.scores_listing, given, {"E": np.zeros(1)})
+            call = Call("loss", "loss", "loss", kind.scores_listings[0], given, {"E": np.zeros(1)})
             found.append((replace(call, kind=f"{kind.kind}.of_scores"), {}))
         for size in (1.0, 900.0):
             for k in range(4):
@@ -72,10 +75,24 @@ def calls() -> list[tuple[Call, dict[str, int]]]:
             for call in network.calls(network.run(awkward(rng, (3,), 1.0), np.zeros(4)))
             if call.phase == "update"
         ]
-    for kind in (HalfSquaredError, MeanSquaredError):
-        found += [(call, {}) for call in map_loss_calls(kind)]
+    found += [(call, {}) for call in loss_calls_of_maps()]
     found += [(call, {}) for call in joined_calls()]
     return found + [(call, {}) for call in pixels_calls()]
+
+
+def loss_calls_of_maps() -> Iterator[Call]:
+    """The listings of losses behind maps."""
+    shape, rng = (3, 2, 2), np.random.default_rng(13)
+    for label, (kind, _) in LOSSES.items():
+        loss = kind()
+        for _ in range(3 if isinstance(loss, Surprise) else 0):
+            x, t = 2 * awkward(rng, shape, 1.0), map_target(label, rng, shape)
+            given = {"x": x, "t": t, "C": 3, "H": 2, "W": 2}
+            listing, name = type(loss).scores_listings[1], f"{loss.kind}.of_scores.maps"
+            yield Call("loss", "loss", "loss", listing, given, {"E": np.zeros(1)}, kind=name)
+        network = Network([("last", loss.follows() if loss.follows else LeakyReLU(1.0))], shape, loss)
+        for size in (1.0, 1.0, 1.0, 900.0):
+            yield from network.calls(network.run(awkward(rng, shape, size), map_target(label, rng, shape)))
 
 
 CALLS: dict[str, list[tuple[Call, dict[str, int]]]] = {}
@@ -182,8 +199,11 @@ def test_formulas_come_to_what_their_listings_compute(name):
 
 
 # More than a formula can say; and conditions with a sign = of their own, which are not read here.
-NO_FORMULA = {"max_pool2d", "softmax", "cross_entropy_of_scores"}
-NOT_READ = {"max_pool2d_dx", "hinge_dy"}
+NO_FORMULA = {
+    *("max_pool2d", "softmax", "softmax_maps"),
+    *("cross_entropy_of_scores", "cross_entropy_maps_of_scores"),
+}
+NOT_READ = {"max_pool2d_dx", "hinge_dy", "hinge_maps_dy"}
 
 
 @pytest.mark.parametrize("name", CALLS)

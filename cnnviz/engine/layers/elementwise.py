@@ -8,9 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_some, shape_text
-from cnnviz.errors import ShapeError
-from cnnviz.text import tr
+from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_maps_or_column, sizes
 
 
 class Elementwise(Layer):
@@ -39,17 +37,7 @@ class Elementwise(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the input's own shape."""
-        require_some(self.name, shape)
-        if len(shape) not in (1, 3):
-            raise ShapeError(
-                tr(
-                    "{layer}: needs maps (channels, height, width) or one column, "
-                    "but its input has shape {shape}.",
-                    layer=self.name,
-                    shape=shape_text(shape),
-                )
-            )
-        return shape
+        return require_maps_or_column(self.name, shape)
 
     def forward(self, x: Array) -> Array:
         """Apply f to every number of a batch."""
@@ -61,19 +49,16 @@ class Elementwise(Layer):
         with np.errstate(all="ignore"):
             return {"dx": self.gradient(dy, x, y)}
 
-    def _sizes(self, x: Array) -> dict[str, int]:
-        return dict(zip(("C", "H", "W") if x.ndim == 3 else ("N",), x.shape, strict=True))
-
     def _listings(self, x: Array) -> tuple[Listing, Listing]:
         return self.listings if x.ndim == 3 else self.column_listings
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing for maps or for a column."""
         x, y = arrays["x"], arrays["y"]
-        return self.call("y", self._listings(x)[0], {"x": x, **self.constants(), **self._sizes(x)}, {"y": y})
+        return self.call("y", self._listings(x)[0], {"x": x, **self.constants(), **sizes(x)}, {"y": y})
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing for maps or for a column."""
         x, dy, read = arrays["x"], arrays["dy"], self.backward_reads
-        given = {read: arrays[read], "dy": dy, **self.constants(), **self._sizes(x)}
+        given = {read: arrays[read], "dy": dy, **self.constants(), **sizes(x)}
         return [self.call("dx", self._listings(x)[1], given, {"dx": arrays["dx"]})]

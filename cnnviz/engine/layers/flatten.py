@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from cnnviz.engine.layer import Array, Call, Layer, Shape, require_maps
+from cnnviz.engine.layer import Array, Call, Layer, Shape, require_maps, sizes
 
 
 class Flatten(Layer):
@@ -29,17 +29,11 @@ class Flatten(Layer):
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
         x = arrays["x"]
-        return self.call("y", flatten, {"x": x, **_sizes(x)}, {"y": arrays["y"]})
+        return self.call("y", flatten, {"x": x, **sizes(x)}, {"y": arrays["y"]})
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listing that puts each gradient back in its place."""
-        return [
-            self.call("dx", flatten_dx, {"dy": arrays["dy"], **_sizes(arrays["x"])}, {"dx": arrays["dx"]})
-        ]
-
-
-def _sizes(x: Array) -> dict[str, int]:
-    return dict(zip("CHW", x.shape, strict=True))
+        return [self.call("dx", flatten_dx, {"dy": arrays["dy"], **sizes(arrays["x"])}, {"dx": arrays["dx"]})]
 
 
 # The listings, set as they are shown.

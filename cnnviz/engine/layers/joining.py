@@ -8,12 +8,22 @@ from typing import Any
 import numpy as np
 
 from cnnviz.engine.generated import compiled
-from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_some, shape_text
+from cnnviz.engine.layer import (
+    SIZES,
+    Array,
+    Call,
+    Layer,
+    Listing,
+    Shape,
+    Value,
+    require_some,
+    shape_text,
+    sizes,
+)
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
 _LOOPS = {1: ("n",), 3: ("c", "i", "j")}
-_SIZES = {1: ("N",), 3: ("C", "H", "W")}
 
 
 class Joining(Layer):
@@ -68,14 +78,14 @@ class Add(Joining):
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
         y = arrays["y"]
-        given: dict[str, Value] = {**{name: arrays[name] for name in self.input_names}, **_sizes(y)}
+        given: dict[str, Value] = {**{name: arrays[name] for name in self.input_names}, **sizes(y)}
         return self.call("y", sum_listing("add", self.input_names, "y", y.ndim), given, {"y": y})
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listing that hands the gradient on to each input."""
         dy, names = arrays["dy"], tuple(f"d{name}" for name in self.input_names)
         writes = {name: arrays[name] for name in names}
-        return [self.call("dx", _passed_on(names, dy.ndim), {"dy": dy, **_sizes(dy)}, writes)]
+        return [self.call("dx", _passed_on(names, dy.ndim), {"dy": dy, **sizes(dy)}, writes)]
 
 
 class Concat(Joining):
@@ -126,7 +136,7 @@ class Concat(Joining):
 
     def _part_sizes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
         shapes = [arrays[name].shape for name in self.input_names]
-        first, *others = _SIZES[len(shapes[0])]
+        first, *others = SIZES[len(shapes[0])]
         own = zip(numbered(f"{first}_", len(shapes)), (shape[0] for shape in shapes), strict=True)
         return dict(own) | dict(zip(others, shapes[0][1:], strict=True))
 
@@ -153,7 +163,7 @@ def sum_call(layer: str, parts: Mapping[str, Array], total: Array) -> Call:
         The gradients, named ``dy1``, ``dy2`` and so on.
     """
     listing = sum_listing("sum_of_gradients", tuple(parts), "dy", total.ndim)
-    given: dict[str, Value] = {**parts, **_sizes(total)}
+    given: dict[str, Value] = {**parts, **sizes(total)}
     return Call(f"{layer}.dy", layer, "backward", listing, given, {"dy": total}, kind="sum_of_gradients")
 
 
@@ -162,7 +172,7 @@ def scaled_call(layer: str, result: str, gradient: Array, weight: float, scaled:
     cell = ", ".join(_LOOPS[gradient.ndim])
     line = f"{result}[{cell}] = weight * g[{cell}]"
     listing = _written("weighted_gradient", ("g", result), gradient.ndim, [line], ("weight",))
-    given: dict[str, Value] = {"g": gradient, "weight": weight, **_sizes(gradient)}
+    given: dict[str, Value] = {"g": gradient, "weight": weight, **sizes(gradient)}
     name = f"{layer}.{result}"
     return Call(name, layer, "backward", listing, given, {result: scaled}, kind="weighted_gradient")
 
@@ -175,10 +185,6 @@ def total_listing(losses: Sequence[str], weights: Sequence[str]) -> Listing:
     )
     names = ", ".join((*losses, "E", *filter(None, weights)))
     return compiled(f"{len(losses)} losses", f"def total_loss({names}):\n    E[0] = {' + '.join(terms)}\n")
-
-
-def _sizes(y: Array) -> dict[str, int]:
-    return dict(zip(_SIZES[y.ndim], y.shape, strict=True))
 
 
 def sum_listing(name: str, parts: tuple[str, ...], total: str, axes: int) -> Listing:
@@ -217,8 +223,8 @@ def _written(
 ) -> Listing:
     """Return a listing that does some lines for every cell."""
     name = _of_axes(name, axes)
-    source = [f"def {name}({', '.join((*arrays, *constants, *_SIZES[axes]))}):"]
-    for depth, (variable, size) in enumerate(zip(_LOOPS[axes], _SIZES[axes], strict=True), 1):
+    source = [f"def {name}({', '.join((*arrays, *constants, *SIZES[axes]))}):"]
+    for depth, (variable, size) in enumerate(zip(_LOOPS[axes], SIZES[axes], strict=True), 1):
         source.append("    " * depth + f"for {variable} in range({size}):")
     source += ["    " * (axes + 1) + line for line in lines]
     return compiled(f"{len(arrays)} arrays", "\n".join(source) + "\n")
@@ -229,11 +235,11 @@ def _parts(
 ) -> Listing:
     """Return a listing that goes through the cells of each part, one part after the other."""
     name = _of_axes(name, axes)
-    first, (variable, *others) = _SIZES[axes][0], _LOOPS[axes]
+    first, (variable, *others) = SIZES[axes][0], _LOOPS[axes]
     lengths = numbered(f"{first}_", count)
-    source = [f"def {name}({', '.join((*arrays, *lengths, *_SIZES[axes][1:]))}):"]
+    source = [f"def {name}({', '.join((*arrays, *lengths, *SIZES[axes][1:]))}):"]
     for k, length in enumerate(lengths, 1):
-        loops = zip((variable, *others), (length, *_SIZES[axes][1:]), strict=True)
+        loops = zip((variable, *others), (length, *SIZES[axes][1:]), strict=True)
         for depth, (loop, size) in enumerate(loops, 1):
             source.append("    " * depth + f"for {loop} in range({size}):")
         start = "+".join((*lengths[: k - 1], variable))

@@ -6,29 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy import exp
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Call, Layer, Shape, require_column
+from cnnviz.engine.layer import Array, Call, Layer, Shape, require_maps_or_column, sizes
 from cnnviz.engine.product import added
 
 
 class Softmax(Layer):
     """Computes y[n] = eˣⁿ / Σ eˣ, with the largest score taken off first so that nothing overflows.
 
-    The gradient is dx[n] = y[n] (dy[n] − Σ dy · y). Source: Goodfellow, Bengio and Courville,
-    "Deep Learning" (2016), sections 4.1 and 6.2.
+    Of maps, it is computed over the channels, at each place by itself. The gradient is
+    dx[n] = y[n] (dy[n] − Σ dy · y). Source: Goodfellow, Bengio and Courville, "Deep Learning" (2016),
+    sections 4.1 and 6.2.
     """
 
     kind = "softmax"
     auxiliary_names = ("e",)
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return the input's own length."""
-        return (require_column(self.name, shape),)
+        """Return the input's own shape."""
+        return require_maps_or_column(self.name, shape)
 
     def forward(self, x: Array) -> Array:
-        """Turn a batch of scores (N, classes) into probabilities."""
+        """Turn a batch of scores (N, classes) or (N, classes, height, width) into probabilities."""
         with np.errstate(all="ignore"):
             e = _exponentials(x)
             return e / added(e)[:, None]
@@ -46,21 +48,33 @@ class Softmax(Layer):
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing, which writes the exponentials and the probabilities."""
         x = arrays["x"]
-        return self.call("y", softmax, {"x": x, "N": len(x)}, {"e": arrays["e"], "y": arrays["y"]})
+        listing = softmax_maps if x.ndim == 3 else softmax
+        call = self.call("y", listing, {"x": x, **sizes(x)}, {"e": arrays["e"], "y": arrays["y"]})
+        return _of_maps(call) if x.ndim == 3 else call
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing."""
         y, dy = arrays["y"], arrays["dy"]
-        return [self.call("dx", softmax_dx, {"y": y, "dy": dy, "N": len(y)}, {"dx": arrays["dx"]})]
+        listing = softmax_maps_dx if y.ndim == 3 else softmax_dx
+        call = self.call("dx", listing, {"y": y, "dy": dy, **sizes(y)}, {"dx": arrays["dx"]})
+        return [_of_maps(call) if y.ndim == 3 else call]
+
+
+def _of_maps(call: Call) -> Call:
+    """Return a call that is spoken of otherwise than that of a column."""
+    return replace(call, kind=f"{call.kind}.maps")
 
 
 def _exponentials(x: Array) -> Array:
-    """Return eˣ of each row, with its largest number taken off first."""
+    """Return eˣ of each sample, with its largest number, at each place, taken off first."""
     return np.asarray(np.exp(x - _largest(x)[:, None]))
 
 
 def _largest(x: Array) -> Array:
-    """Return the largest number of each row as Python's max finds it: past NaN, unless that is the first."""
+    """Return the largest number of each sample, at each place, as Python's max finds it.
+
+    That goes past NaN, unless it is the first.
+    """
     return np.where(np.isnan(x[:, 0]), x[:, 0], np.fmax.reduce(x, axis=1))
 
 
@@ -85,3 +99,27 @@ def softmax_dx(y, dy, dx, N):
         dot += dy[n] * y[n]
     for n in range(N):
         dx[n] = y[n] * (dy[n] - dot)
+
+
+def softmax_maps(x, e, y, C, H, W):
+    for i in range(H):
+        for j in range(W):
+            m = x[0, i, j]
+            for c in range(C):
+                m = max(m, x[c, i, j])
+            total = 0.0
+            for c in range(C):
+                e[c, i, j] = exp(x[c, i, j] - m)
+                total += e[c, i, j]
+            for c in range(C):
+                y[c, i, j] = e[c, i, j] / total
+
+
+def softmax_maps_dx(y, dy, dx, C, H, W):
+    for i in range(H):
+        for j in range(W):
+            dot = 0.0
+            for c in range(C):
+                dot += dy[c, i, j] * y[c, i, j]
+            for c in range(C):
+                dx[c, i, j] = y[c, i, j] * (dy[c, i, j] - dot)

@@ -78,6 +78,31 @@ KINDS: Mapping[str, Kind] = {
         picture=_of_scores,
         compared=("y", "t"),
     ),
+    "hinge.maps": Kind(
+        sentence="The loss is the mean, over all places, of how far wrong channels come within the margin "
+        "of the right one.",
+        formula=(
+            r"\E{} = \frac{1}{H W} \sum_{i,j} L_{i,j}",
+            r"L_{i,j} = \sum_{\t{c,i,j} = 0} \mathrm{max}(0,\, g_{c,i,j})",
+            r"g_{c,i,j} = \mathrm{margin} + \y{c,i,j} - \sum_k \,\t{k,i,j}\, \y{k,i,j}",
+        ),
+        variables=CELL,
+        compared=("y", "t"),
+    ),
+    "hinge.dy.maps": Kind(
+        title="gradient of the scores",
+        sentence="A wrong channel too near is pushed down, the right one up as often; the places share it "
+        "equally.",
+        formula=(
+            r"\dy{c,i,j} = \frac{1}{H W} \begin{cases} {-}p_{i,j} & \t{c,i,j} > 0"
+            r" \\ 1 & \t{c,i,j} = 0,\; g_{c,i,j} > 0 \\ 0 & \mathrm{otherwise} \end{cases}",
+            r"p_{i,j} = \sum_{\t{c,i,j} = 0,\; g_{c,i,j} > 0} 1",
+            r"g_{c,i,j} = \mathrm{margin} + \y{c,i,j} - \sum_k \,\t{k,i,j}\, \y{k,i,j}",
+        ),
+        ahead="Each `dy` will be what pushes its channel at its place, divided by the number of places.",
+        variables=CELL,
+        compared=("y", "t"),
+    ),
     "cross_entropy": Kind(
         sentence="The loss is how surprised the network is by the truth: minus the logarithm of "
         "what it gave the right class.",
@@ -106,6 +131,35 @@ KINDS: Mapping[str, Kind] = {
         picture=outputs.picture,
         compared=("y", "t"),
     ),
+    "cross_entropy.maps": Kind(
+        sentence="The loss is the mean, over all places, of minus the logarithm of what the right channel "
+        "got there.",
+        formula=(
+            r"\E{} = \frac{1}{H W} \sum_{i,j} L_{i,j}",
+            r"L_{i,j} = {-}\sum_c \,\t{c,i,j} \log \y{c,i,j}",
+        ),
+        variables=CELL,
+        compared=("y", "t"),
+    ),
+    "cross_entropy.of_scores.maps": Kind(
+        sentence="A probability came out as 0, which has no logarithm: the same mean over all places, "
+        "from the scores.",
+        formula=(
+            r"\E{} = \frac{1}{H W} \sum_{c,i,j} \,\t{c,i,j} \left(s_{i,j} - \x{c,i,j}\right)",
+            r"s_{i,j} = m_{i,j} + \log \sum_k e^{\x{k,i,j} - m_{i,j}}",
+            r"m_{i,j} = \max_k\, \x{k,i,j}",
+        ),
+        variables=CELL,
+    ),
+    "cross_entropy.dx.maps": Kind(
+        title="gradient of the scores",
+        sentence="Probability minus target, divided by how many places there are, since the loss is their "
+        "mean.",
+        formula=(r"\dx{c,i,j} = \frac{\y{c,i,j} - \t{c,i,j}}{H W}",),
+        variables=CELL,
+        ahead="Each `dx` will be `y` − `t`, divided by the number of places.",
+        compared=("y", "t"),
+    ),
     "binary_cross_entropy": Kind(
         sentence="The loss is how surprised the network is by each answer, yes or no.",
         formula=(r"\E{} = {-}\sum_n \bigl(\t{n} \log \y{n} + (1 - \t{n}) \log (1 - \y{n})\bigr)",),
@@ -131,6 +185,35 @@ KINDS: Mapping[str, Kind] = {
         variables={"n": "output"},
         ahead="Each `dx` will be `y` − `t`: the output minus the target.",
         picture=outputs.picture,
+        compared=("y", "t"),
+    ),
+    "binary_cross_entropy.maps": Kind(
+        sentence="The loss is the mean, over all places, of how surprised the network is by each answer, "
+        "yes or no.",
+        formula=(
+            r"\E{} = \frac{1}{H W} \sum_{i,j} L_{i,j}",
+            r"L_{i,j} = {-}\sum_c \bigl(\t{c,i,j} \log \y{c,i,j} + s_{c,i,j}\bigr)",
+            r"s_{c,i,j} = (1 - \t{c,i,j}) \log (1 - \y{c,i,j})",
+        ),
+        variables=CELL,
+        compared=("y", "t"),
+    ),
+    "binary_cross_entropy.of_scores.maps": Kind(
+        sentence="An output came out too near to 0 or 1 for a logarithm: the same mean over all places, "
+        "from the scores.",
+        formula=(
+            r"\E{} = \frac{1}{H W} \sum_{i,j} L_{i,j}",
+            r"L_{i,j} = \sum_c \bigl(\max(\x{c,i,j}, 0) - \x{c,i,j}\, \t{c,i,j} + s_{c,i,j}\bigr)",
+            r"s_{c,i,j} = \log (1 + e^{-|\x{c,i,j}|})",
+        ),
+        variables=CELL,
+    ),
+    "binary_cross_entropy.dx.maps": Kind(
+        title="gradient of the scores",
+        sentence="Output minus target, divided by how many places there are, since the loss is their mean.",
+        formula=(r"\dx{c,i,j} = \frac{\y{c,i,j} - \t{c,i,j}}{H W}",),
+        variables=CELL,
+        ahead="Each `dx` will be `y` − `t`, divided by the number of places.",
         compared=("y", "t"),
     ),
 }
