@@ -115,7 +115,7 @@ class NetworkPane(FramePane):
         first = window.rows.items[window.at_work].first
         place = before.item_of[first] - self._top
         place = max(0, min(place, window.seen - 1))
-        return max(0, min(window.at_work - place, len(window.rows.items) - window.seen))
+        return _nearest(window._replace(top=window.at_work - place), window.at_work)
 
     # -------------------------------------------------------------------------------------- what is repainted
 
@@ -204,7 +204,7 @@ class NetworkPane(FramePane):
             return []
         name = self.chosen.name
         boxes = [mark.box for mark in frame.marks if isinstance(mark, Spot) and _is_of(mark, name)]
-        return [Rect(max(boxes, key=lambda box: box.w).inset(1.5), stroke="accent", width=2)] if boxes else []
+        return [Rect(max(boxes, key=lambda box: box.w).inset(0.5), stroke="accent", width=2)] if boxes else []
 
     def _number_chosen(self) -> int:
         """Return the number of the row that the keyboard is at: at first, the one at work."""

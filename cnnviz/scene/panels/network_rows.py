@@ -99,7 +99,7 @@ class Item(NamedTuple):
     depth : int
         How many blocks are around it.
     said : str
-        The name without what the block around it says.
+        The name without what the block around it says; of a folded block without one, its last layer's.
     """
 
     kind: Kind
@@ -292,7 +292,8 @@ def _items(outline: Outline, folded: frozenset[int]) -> tuple[list[Item], list[i
         last = row
         for k in beginning.get(row, ()):
             block, kind = outline.blocks[k], _FOLDED[k in folded]
-            items.append(Item(kind, block.name, block.first, block.last, block.depth, block.name))
+            said = outline.names[block.last] if k in folded and not block.prefix else block.name
+            items.append(Item(kind, block.name, block.first, block.last, block.depth, said))
             if k in folded:
                 last = block.last
                 break

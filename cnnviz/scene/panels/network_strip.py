@@ -28,7 +28,7 @@ from cnnviz.trace.program import Program
 
 _MAPS_SHOWN = 8
 # The least height of a row, of a layer and of a variable, at 1080 lines; with less room, rows are scrolled.
-_LOWEST, _LOWEST_VARIABLE, _HIGHEST = 38, 30, 84
+_LOWEST, _LOWEST_VARIABLE, _HIGHEST = 40, 30, 84
 # In fewer pixels than this, across or down, nothing can be read.
 _LEAST_SEEN = 12
 # What says how many rows are left out, above or below.
