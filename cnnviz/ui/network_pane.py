@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
+    QPaintEvent,
     QRegion,
     QWheelEvent,
 )
@@ -65,7 +66,7 @@ class NetworkPane(FramePane):
         self._names = panels.network_outline(player.cursor.program).names
         self._rows: Rows | None = None
         self._at_work = -1
-        self._colours = self.theme
+        self._colours, self._on_screen = self.theme, False
 
     def unit(self, width: float, height: float) -> float:
         """Fit both ways; zooming is making it wider."""
@@ -120,16 +121,25 @@ class NetworkPane(FramePane):
     # -------------------------------------------------------------------------------------- what is repainted
 
     def refresh(self) -> None:
-        """Repaint what is another picture than before: within an operation, what it writes in its row."""
-        before, painted = self._frame, self._colours
-        self._colours = self.theme
-        if before is None or painted is not self.theme or not self.isVisible():
+        """Repaint what is another picture than before: within an operation, what it writes in its row.
+
+        Of several moves before a painting only the first is compared; the others repaint all at once.
+        """
+        before, colours, on_screen = self._frame, self._colours, self._on_screen
+        self._colours, self._on_screen = self.theme, False
+        if before is None or not on_screen or colours is not self.theme or not self.isVisible():
             super().refresh()
             return
         self._frame, region = None, QRegion(self.rect())
         with suppress(Exception):  # what cannot be composed is told when it is painted
             region = _changed(before, self.frame)
+        self._on_screen = region.isEmpty()
         self.update(region)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Note that what is composed is on the screen."""
+        super().paintEvent(event)
+        self._on_screen = self._frame is not None
 
     # ---------------------------------------------------------------------------------------------- the mouse
 

@@ -22,6 +22,7 @@ from cnnviz.scene.frame import View, compose, moment
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Path, Rect, Spot
 from cnnviz.scene.panels.network_rows import Outline, outline, rows_at, rows_of
 from cnnviz.trace.program import Program
+from tests.engine.test_objective import T, X, two_outputs
 from tests.scene import programs
 from tests.scene.looking import all_marks, in_pane, inside, overlap, panes, reach, said
 
@@ -104,6 +105,22 @@ JOINED = {
     ("fc", "softmax"),
     ("softmax", "loss"),
 }
+
+
+def test_several_inputs_and_losses_have_rows_and_lines_of_their_own():
+    network = two_outputs()
+    program = Program(network.calls(network.run(X, T)))
+    losses = {
+        ("size", "loss_size"),
+        ("softmax", "loss_softmax"),
+        ("loss_size", "loss"),
+        ("loss_softmax", "loss"),
+    }
+    wanted = {(source, name) for name, sources in network.inputs.items() for source in sources} | losses
+    found = drawn(compose(program, 0, View()), of(program).names)
+    assert set(found) == wanted and len(found) == len(wanted)
+    assert {"left", "right"} <= set(of(program).names)
+    assert of(program).blocks == (), "what leads to several losses is no block"
 
 
 def random_outline(seed: int, count: int) -> Outline:

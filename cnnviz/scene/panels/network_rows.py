@@ -158,7 +158,9 @@ def outline(program: Program, names: tuple[str, ...]) -> Outline:
         ports = (operation.call.port(name) for name in operation.tree.arrays if name in operation.call.given)
         read = {number[port.node] for port in ports if port.node in number}
         sources[row] = tuple(sorted({*sources[row], *(one for one in read if one < row)}))
-    blocks = _nested(_by_name(names), _by_shape(names, sources), len(names))
+    losses = {number.get(op.layer) for op in program.operations if op.phase == "loss"}
+    shaped = [block for block in _by_shape(names, sources) if block.last not in losses]
+    blocks = _nested(_by_name(names), shaped, len(names))
     block_of = [-1] * len(names)
     for k, block in enumerate(blocks):
         block_of[block.first : block.last + 1] = [k] * block.size
