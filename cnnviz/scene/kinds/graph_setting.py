@@ -180,7 +180,7 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
         return Box(under.center[0] - wide / 2, under.y - height, wide, height)
 
     def _centred(self, x: float, y: float, text: str, height: float) -> Box:
-        wide = min((width((text,)) + 0.35) * NUMBER * self.text, self.pitch - 4 * self.scale)
+        wide = min((width((text,)) + 0.7) * NUMBER * self.text, self.pitch - 4 * self.scale)
         return Box(x - wide / 2, y, wide, height)
 
     # ------------------------------------------------------------------------------------------- edges
