@@ -2,7 +2,7 @@
 
 import random
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -160,6 +160,19 @@ def test_numbers_lie_on_nothing_else(typed):
     for one, other in combinations(written, 2):
         across, down = overlap(one.box, other.box)
         assert across <= 1 or down <= 1, (one, other)
+
+
+@pytest.mark.parametrize("typed", TYPED[:3])
+def test_what_stands_on_an_edge_covers_no_number_in_any_size(typed):
+    """Also between the usual sizes, where there is little room."""
+    (forward, back), (graph, _) = program(typed).operations, read_typed(typed)
+    held = {**forward.call.given, **forward.call.writes, **back.call.writes}
+    numbers = tuple((name, float(value)) for name, value in held.items())
+    for width, height in product(range(500, 1900, 80), range(200, 900, 60)):
+        at = setting(graph, numbers, Box(0, 0, width, height), 1.0)
+        for place, name in product(at.labels.values(), graph.names):
+            for taken in (at.node_box(name), at.value_box(name), at.gradient_box(name)):
+                assert min(overlap(place.box, taken)) <= 1, (width, height, name)
 
 
 @pytest.mark.parametrize("typed", TYPED[:3])

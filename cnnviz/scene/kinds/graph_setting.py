@@ -301,7 +301,7 @@ def _best(choices: list[tuple[float, Place]], taken: list[Box]) -> Place:
     for dislike, place in choices:
         box = place.box
         covered = sum(_common(box, other) for other in taken)
-        cost = 4 * covered / (box.w * box.h or 1.0) + dislike
+        cost = 40 * covered / (box.w * box.h or 1.0) + dislike
         if cost < least:
             best, least = place, cost
         if covered == 0:
