@@ -11,7 +11,9 @@ from typing import Any
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbered import (
+from cnnviz.scene.numbers import MINUS
+from cnnviz.scene.registry import kind_of
+from cnnviz.scene.substitution import (
     before,
     put_in,
     result_of,
@@ -21,8 +23,6 @@ from cnnviz.scene.numbered import (
     with_numbers,
     with_places,
 )
-from cnnviz.scene.numbers import MINUS
-from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sums import draw_sum
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr

@@ -11,13 +11,13 @@ from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.kinds.generic import picture_of, subtitle
-from cnnviz.scene.lettered import lettered
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.scene.registry import kind_of
+from cnnviz.scene.symbolic import in_letters
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.nonfinite import first_nonfinite
@@ -121,7 +121,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
         fit = min(unit, max(1.0, area.h) / _LEAST)  # zoomed far in: headings give way to what is under them
         picture = picture_of(at)(at, area, fit)
-        marks += lettered(at, picture, fit) if at.letters else picture
+        marks += in_letters(at, picture, fit) if at.letters else picture
         marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
     return marks
 

@@ -19,6 +19,7 @@ from cnnviz.scene.marks import Cells, Run
 from cnnviz.scene.memory import remembered
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.state import Place
 
 ZERO = "0"
 """What padding is called, and what a lesson calls a cell that forward sums leave out."""
@@ -167,7 +168,6 @@ def product(*factors: str) -> str:
 _SMALLEST = 10.0
 
 Texts = tuple[tuple[str, ...], ...]
-Place = tuple[str, tuple[int, ...]]
 
 
 def in_cells(grid: Cells, texts: Texts, unit: float) -> Cells:

@@ -13,8 +13,8 @@ from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, Spot, flat, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbered import NEW, OLD, scope_of, with_numbers
 from cnnviz.scene.numbers import count, full
+from cnnviz.scene.substitution import NEW, OLD, scope_of, with_numbers
 from cnnviz.text import tr
 from cnnviz.trace.additions import Addition, accumulates, additions, offsets_writing
 from cnnviz.trace.flow import names_read, offsets_reading, sources, targets

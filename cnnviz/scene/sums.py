@@ -8,7 +8,8 @@ from cnnviz.scene.letters import ZERO, name_width
 from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Run, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbered import (
+from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
+from cnnviz.scene.substitution import (
     before,
     compared,
     name_of,
@@ -19,7 +20,6 @@ from cnnviz.scene.numbered import (
     term,
     with_numbers,
 )
-from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
 from cnnviz.scene.terms import Terms
 from cnnviz.text import tr
 from cnnviz.trace.additions import additions

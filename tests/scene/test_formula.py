@@ -10,7 +10,7 @@ from cnnviz.scene.arrays import role
 from cnnviz.scene.formulas import typeset
 from cnnviz.scene.frame import compose, moment, stage
 from cnnviz.scene.marks import Box, Formula, Spot
-from cnnviz.scene.panels.formula import formula_setting, part_said, touched
+from cnnviz.scene.panels.formula import formula_sizes, part_said, touched
 from cnnviz.scene.registry import formulas, kind_of
 from cnnviz.scene.view import View
 from cnnviz.trace.looptree import read_listing
@@ -156,9 +156,9 @@ def test_letters_are_large_unless_the_listing_needs_the_room(size):
 
 def test_where_there_is_little_room_letters_get_smaller_but_not_too_small():
     operation = program("digits").operation("conv2")
-    sizes = [formula_setting(operation, 414, room, 1.0).size for room in (400, 200, 150, 100, 0)]
+    sizes = [formula_sizes(operation, 414, room, 1.0).size for room in (400, 200, 150, 100, 0)]
     assert sizes == sorted(sizes, reverse=True) and sizes[0] > sizes[2] and sizes[-1] == 15
-    narrow = formula_setting(operation, 207, 400, 1.0)
+    narrow = formula_sizes(operation, 207, 400, 1.0)
     widest = max(typeset(formula).width for formula in formulas_of("conv2d"))
     assert narrow.size * widest / 1000 == pytest.approx(207)
 

@@ -12,8 +12,8 @@ from cnnviz.scene.kinds.layout import titled
 from cnnviz.scene.letters import letter
 from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbered import scope_of
 from cnnviz.scene.registry import kind_of
+from cnnviz.scene.substitution import scope_of
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
 

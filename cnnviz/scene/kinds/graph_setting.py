@@ -48,7 +48,7 @@ _HIDING = 0.5
 _EDGES = 7
 
 
-class Place(Struct, frozen=True):
+class EdgeLabel(Struct, frozen=True):
     """Where a local derivative stands, what it says line by line, and the size of its text."""
 
     box: Box
@@ -236,7 +236,7 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
     # ------------------------------------------------------------------------------- local derivatives
 
     @cached_property
-    def labels(self) -> Mapping[int, Place]:
+    def labels(self) -> Mapping[int, EdgeLabel]:
         """Where the local derivatives stand, by line of the backward listing.
 
         One after the other each takes the place where it covers the least of nodes, numbers and others.
@@ -247,18 +247,18 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
             taken += [self.value_box(name).inset(around), self.gradient_box(name).inset(around)]
             if self.uses(name) > 1:
                 taken.append(self.parts_box(name, " + ".join(["0.000"] * self.uses(name))))
-        found: dict[int, Place] = {}
+        found: dict[int, EdgeLabel] = {}
         for edge in self.graph.edges:
             found[edge.line] = _best(self._choices(edge), taken)
             taken.append(found[edge.line].box)
         return found
 
-    def _choices(self, edge: Edge) -> list[tuple[float, Place]]:
+    def _choices(self, edge: Edge) -> list[tuple[float, EdgeLabel]]:
         """Return where an edge's derivative may stand, what it then says, and how little that is liked."""
         points = self.curves[edge.node, edge.slot][-21:]
         room = points[-1][0] - points[0][0]
         wordings = _wordings(edge, self.graph.local(edge, self.numbers), self.numbers)
-        choices: list[tuple[float, Place]] = []
+        choices: list[tuple[float, EdgeLabel]] = []
         for (wordy, lines), (small, part) in product(enumerate(wordings), enumerate(_SIZES)):
             size = LOCAL * self.text * part
             wide, height = max(map(width, lines)) * size + max(0.5 * size, _EDGES), LINE * size * len(lines)
@@ -271,7 +271,7 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
                 dislike = 0.04 * far + _WORDY[wordy] + 0.3 * small + 0.2 * abs(aside)
                 if not aside and wide > _MOST_HIDDEN * room:
                     dislike += _HIDING
-                choices.append((dislike, Place(box, lines, size)))
+                choices.append((dislike, EdgeLabel(box, lines, size)))
         return sorted(choices, key=itemgetter(0))
 
 
@@ -295,7 +295,7 @@ def _bezier(corners: tuple[Point, ...], t: float) -> Point:
     return x, y
 
 
-def _best(choices: list[tuple[float, Place]], taken: list[Box]) -> Place:
+def _best(choices: list[tuple[float, EdgeLabel]], taken: list[Box]) -> EdgeLabel:
     """Return the place, of those in the order of liking, that covers none of others, or the least."""
     best, least = choices[0][1], inf
     for dislike, place in choices:

@@ -10,7 +10,7 @@ from cnnviz.scene.kinds.layout import part
 from cnnviz.scene.kinds.linear import page_of
 from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbered import scalar_text
+from cnnviz.scene.substitution import scalar_text
 from cnnviz.text import tr
 
 _HEADS = {

@@ -25,7 +25,7 @@ _HEADLINE = 34
 _LARGEST, _SMALLEST, _GAP, _HEAD, _FOOT = 27, 15, 11, 38, 16
 
 
-class Setting(NamedTuple):
+class Sizes(NamedTuple):
     """How large the formulas of an operation are set: the same at all its steps.
 
     Attributes
@@ -44,7 +44,7 @@ class Setting(NamedTuple):
 
 
 @remembered(256)
-def formula_setting(operation: Operation, width: float, room: float, unit: float) -> Setting:
+def formula_sizes(operation: Operation, width: float, room: float, unit: float) -> Sizes:
     """Return how the formulas of an operation are set.
 
     Parameters
@@ -58,13 +58,13 @@ def formula_setting(operation: Operation, width: float, room: float, unit: float
     # One that is larger is made smaller when it is painted.
     outlines = _outlines(operation, 1)
     if not outlines:
-        return Setting(0.0, (), 0.0)
+        return Sizes(0.0, (), 0.0)
     rows = [outline.height / EM for outline in outlines]
     around = (_HEAD + _FOOT + _GAP * (len(rows) - 1)) * unit
     fits = width * EM / max(outline.width for outline in outlines)
     size = min(_LARGEST * unit, fits, max(_SMALLEST * unit, (room - around) / sum(rows)))
     heights = tuple(row * size for row in rows)
-    return Setting(size, heights, around + sum(heights))
+    return Sizes(size, heights, around + sum(heights))
 
 
 def formula_section(moment: Moment, box: Box, room: float, unit: float) -> Group | None:
@@ -73,9 +73,9 @@ def formula_section(moment: Moment, box: Box, room: float, unit: float) -> Group
     outlines = _outlines(operation, moment.state.line)
     if not outlines:
         return None
-    setting = formula_setting(operation, box.inset(18 * unit, 0).w, room, unit)
+    sizes = formula_sizes(operation, box.inset(18 * unit, 0).w, room, unit)
     roles = tuple(sorted(touched(moment).items()))
-    return _section(tr("Formula"), outlines, roles, setting, box, unit)
+    return _section(tr("Formula"), outlines, roles, sizes, box, unit)
 
 
 def headline(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -128,11 +128,11 @@ def _section(
     heading: str,
     outlines: tuple[Outline, ...],
     roles: tuple[tuple[str, Role], ...],
-    setting: Setting,
+    sizes: Sizes,
     box: Box,
     unit: float,
 ) -> Group:
-    top = floor(box.bottom - setting.height)
+    top = floor(box.bottom - sizes.height)
     whole = Box(box.x, top, box.w, box.bottom - top)
     inner = whole.inset(18 * unit, 0)
     head = Box(inner.x, top + 8 * unit, inner.w, 24 * unit)
@@ -142,7 +142,7 @@ def _section(
         label(head, heading, 15 * unit, "muted", bold=True),
     ]
     y = top + _HEAD * unit
-    for outline, height in zip(outlines, setting.rows, strict=False):
-        marks.append(Formula(Box(inner.x, y, inner.w, height), outline, setting.size, roles))
+    for outline, height in zip(outlines, sizes.rows, strict=False):
+        marks.append(Formula(Box(inner.x, y, inner.w, height), outline, sizes.size, roles))
         y += height + _GAP * unit
     return Group(whole, tuple(marks))

@@ -13,10 +13,10 @@ from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Role, Run, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbered import NEW, OLD, scalar_text
 from cnnviz.scene.numbers import full
-from cnnviz.scene.panels.formula import formula_section, formula_setting
+from cnnviz.scene.panels.formula import formula_section, formula_sizes
 from cnnviz.scene.registry import kind_of
+from cnnviz.scene.substitution import NEW, OLD, scalar_text
 from cnnviz.scene.sums import sum_in_letters
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
@@ -258,7 +258,7 @@ def _variable_boxes(operation: Operation, box: Box, unit: float) -> tuple[Box, .
     """Return the rows of the variables: as many at every step, so that none of them moves."""
     inner = box.inset(18 * unit, 10 * unit)
     top = _variables_top(operation, box, unit)
-    formula = formula_setting(operation, inner.w, _formula_room(operation, box, unit), unit)
+    formula = formula_sizes(operation, inner.w, _formula_room(operation, box, unit), unit)
     bottom = box.bottom - formula.height - 10 * unit
     count, room = len(_names(operation)) + _most_cells(operation), bottom - top - 30 * unit
     if not operation.tree.arrays:  # of more than can be read, a page is shown

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
-from cnnviz.scene.lettered import without_numbers
 from cnnviz.scene.look import Look, look
 from cnnviz.scene.marks import Box, Cells, Dot, Group, Mark, Path, Rect, Role, Spot, label
 from cnnviz.scene.memory import remembered
@@ -21,6 +20,7 @@ from cnnviz.scene.panels import network_arrays as arrays
 from cnnviz.scene.panels.network_arrays import Arrays, Known, Progress, Source
 from cnnviz.scene.panels.network_rows import Edge, Item, Outline, Rows, outline, rows_at
 from cnnviz.scene.paths import adds_gradients, is_gradient, way
+from cnnviz.scene.symbolic import without_numbers
 from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation

@@ -26,9 +26,9 @@ _MOST_TERMS = 9
 _SMALLEST_SUM, _FEWEST_PIXELS = 15.0, 11.0
 
 
-def lettered(moment: Moment, marks: Iterable[Mark], unit: float) -> list[Mark]:
+def in_letters(moment: Moment, marks: Iterable[Mark], unit: float) -> list[Mark]:
     """Return the marks of a picture with names in the cells of its arrays; nothing else is changed."""
-    return [_lettered(mark, moment.names, unit) for mark in marks]
+    return [_in_letters(mark, moment.names, unit) for mark in marks]
 
 
 def without_numbers(marks: Iterable[Mark]) -> list[Mark]:
@@ -36,7 +36,7 @@ def without_numbers(marks: Iterable[Mark]) -> list[Mark]:
     return [_bare(mark) for mark in marks]
 
 
-def _lettered(mark: Mark, of: Names, unit: float) -> Mark:
+def _in_letters(mark: Mark, of: Names, unit: float) -> Mark:
     """Return a mark with names; of one that is kept painted, the same object each time."""
     if isinstance(mark, Group):
         return _group(mark, of, unit)
@@ -47,7 +47,7 @@ def _lettered(mark: Mark, of: Names, unit: float) -> Mark:
 
 @remembered(1024)
 def _group(group: Group, of: Names, unit: float) -> Group:
-    return replace(group, marks=tuple(_lettered(mark, of, unit) for mark in group.marks))
+    return replace(group, marks=tuple(_in_letters(mark, of, unit) for mark in group.marks))
 
 
 @remembered(1024)
