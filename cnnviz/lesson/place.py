@@ -157,7 +157,8 @@ def stops_of(
 def _stop(part: StopPart, program: Program) -> Stop:
     index = _step_of(part, program)
     step = program[index]
-    return Stop(index, tr(part.caption), step.operation.call.view, step.offset, part.iteration)
+    view, notes = step.operation.call.view, tr(part.notes)
+    return Stop(index, tr(part.caption), view, step.offset, part.iteration, notes=notes)
 
 
 def _step_of(part: StopPart, program: Program) -> int:

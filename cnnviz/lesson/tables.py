@@ -23,7 +23,7 @@ from cnnviz.lesson.bounds import (
     MOST_PICTURES,
     MOST_STOPS,
 )
-from cnnviz.lesson.values import DataFile, Expression, Name, Numbers, Text, WeightsFile
+from cnnviz.lesson.values import DataFile, Expression, Name, Notes, Numbers, Text, WeightsFile
 
 Size = Annotated[int, SIZE]
 Count = Annotated[int, Range(0, 2**63 - 1)]
@@ -161,6 +161,8 @@ class StopPart(Struct, frozen=True):
         The view of a convolution's input gradient that it speaks of; the lesson's where it is not given.
     iteration : int, optional
         The one iteration of a training at which it is said; where it is not given, at all of them.
+    notes : str
+        What the lecturer wants to remember there; shown in the presenter window alone.
     """
 
     at: Text
@@ -169,6 +171,7 @@ class StopPart(Struct, frozen=True):
     line: Size | None = None
     input_gradient: View | None = None
     iteration: Count | None = None
+    notes: Notes = Notes("")
 
 
 Stops = Annotated[tuple[StopPart, ...], AtMost(MOST_STOPS)]

@@ -22,9 +22,11 @@ RESERVED = ("at", "input", "loss", "optimiser")
 
 _LONGEST_NAME = 40
 _LONGEST_TEXT = 500
+_LONGEST_NOTES = 5_000
 _LONGEST_NAME_OF_FILE = 100
 
 Text = NewType("Text", str)
+Notes = NewType("Notes", str)
 Name = NewType("Name", str)
 Reference = NewType("Reference", str)
 DataFile = NewType("DataFile", str)
@@ -80,6 +82,18 @@ def text(value: Any) -> Text:
     if not line.isprintable():
         raise Fault(tr("must be one line without control characters, is {value}", value=shown(line)))
     return Text(line)
+
+
+def notes(value: Any) -> Notes:
+    """Take what only the lecturer reads, in as many lines as are wanted."""
+    lines = string(value)
+    if len(lines) > _LONGEST_NOTES:
+        raise Fault(
+            tr("must have at most {most} characters, has {count}", most=_LONGEST_NOTES, count=len(lines))
+        )
+    if not all(line.expandtabs().isprintable() for line in lines.splitlines()):
+        raise Fault(tr("must have no control characters, is {value}", value=shown(lines)))
+    return Notes(lines.strip())
 
 
 def name(value: Any) -> Name:

@@ -75,6 +75,8 @@ class Stop(Struct, frozen=True):
         The one choice, an expression's number, that it speaks of; None if it speaks of all.
     number, count : int
         Which it is in the lesson's sequence, from 1, and how many there are; 0 outside a lesson.
+    notes : str
+        What only the lecturer is to see there.
     """
 
     index: int
@@ -85,6 +87,7 @@ class Stop(Struct, frozen=True):
     image: int | None = None
     number: int = 0
     count: int = 0
+    notes: str = ""
 
     def is_at(self, step: Step) -> bool:
         """Return whether this is a stop at a step, in the view that the step is in."""

@@ -125,6 +125,8 @@ VIEW = (
     SEPARATOR,
     Key("full", "Full screen", ("F",), checkable=True),
     Key("lecture", "Lecture view", ("Ctrl+L",), checkable=True),
+    Key("presenter", "Presenter window", ("Ctrl+Shift+L",), checkable=True),
+    Key("restart_time", "Restart the time of the lecture", ("R",)),
     Key("swap", "Swap screens: laptop, projector", ("S",)),
     Key("black", "Black screen", ("B", ".")),
     Key("white", "White screen", ("W",)),
@@ -202,8 +204,12 @@ KEYS = {key.name: key for _, keys in MENUS for key in keys if key.name}
 STEPPING = ("next", "back", "into", "over", "out", "next_layer", "back_layer", "next_pass", "back_pass")
 """What a held key does over and over, unless it goes by stops."""
 
-STOPPING = ("next_stop", "back_stop")
-"""What a held key does once: it may lead into another lesson."""
+REPEATING = (
+    *STEPPING,
+    *("undo", "redo", "bigger", "smaller", "faster", "slower", "rate_down", "rate_up"),
+    *("next_iteration", "back_iteration"),
+)
+"""What a held key does over and over; all else it does once: B would flicker, Esc leave the lecture."""
 
 
 def said(name: str) -> str:
@@ -232,7 +238,7 @@ class Gate(QObject):
 
     Shortcuts of a window would take Space and the arrows from the buttons and sliders that use them. And
     while a key is held, its repetitions are dropped until the last step has been painted, and all of them
-    where stops are gone to.
+    where it steps by stops.
 
     It listens to the widget that has the focus, and to no other: each event heard costs time.
 
@@ -255,7 +261,6 @@ class Gate(QObject):
         super().__init__(window)
         self._player, self._window = player, window
         self._stepping = {QKeySequence(key) for name in STEPPING for key in KEYS[name].keys}
-        self._stopping = {QKeySequence(key) for name in STOPPING for key in KEYS[name].keys}
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.focusChanged.connect(self._follow)
@@ -298,7 +303,7 @@ class Gate(QObject):
     def _is_too_much(self, key: QKeySequence) -> bool:
         """Return whether nothing is to be done by a key that is only held."""
         by_stops = self._player.cursor.level is Level.STOP
-        return key in self._stopping or (key in self._stepping and (by_stops or not self._player.shown))
+        return key in self._stepping and (by_stops or not self._player.shown)
 
 
 def _take_typed(box: QSpinBox, meant: bool) -> None:

@@ -12,7 +12,7 @@ from cnnviz.scene.display import Display
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Cursor
 from cnnviz.trace.stops import Level
-from cnnviz.ui.keys import KEYS, MENUS, Choice
+from cnnviz.ui.keys import KEYS, MENUS, REPEATING, Choice
 from cnnviz.ui.player import Player
 
 
@@ -22,6 +22,7 @@ def make_actions(window: QMainWindow) -> dict[str, QAction]:
     for name, key in KEYS.items():
         action = QAction(tr(key.text), window)
         action.setShortcuts([QKeySequence(text) for text in key.keys])
+        action.setAutoRepeat(name in REPEATING)
         action.setCheckable(key.checkable)
         action.setMenuRole(QAction.MenuRole.NoRole)
         window.addAction(action)

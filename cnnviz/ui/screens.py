@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, QRect, Qt
 from PySide6.QtGui import QGuiApplication, QScreen, QWindow
 from PySide6.QtWidgets import QWidget
 
@@ -20,6 +20,14 @@ _PATIENCE = 2_000
 """Milliseconds after which a window is moved though the system has said nothing."""
 
 
+class _Place(NamedTuple):
+    """Where a window is to be, and how."""
+
+    screen: str
+    state: Qt.WindowState
+    geometry: QRect | None
+
+
 def next_screen(screens: Sequence[_Screen], here: _Screen) -> _Screen | None:
     """Return the screen after this one, after the last one the first; None if there is no other."""
     others = [screen for screen in screens if screen != here]
@@ -27,6 +35,31 @@ def next_screen(screens: Sequence[_Screen], here: _Screen) -> _Screen | None:
         return None
     after = screens.index(here) + 1 if here in screens else 0
     return screens[after % len(screens)]
+
+
+def connected() -> dict[str, QScreen]:
+    """Return the screens there are, by names of their own.
+
+    A screen is remembered by its name: its wrapper ends with the widget that was asked for it.
+    """
+    found: dict[str, QScreen] = {}
+    for screen in QGuiApplication.screens():
+        name = screen.name()
+        while name in found:  # two projectors of one make
+            name += "′"
+        found[name] = screen
+    return found
+
+
+def screen_under(window: QWidget) -> str:
+    """Return the screen that a window is on."""
+    shown = window.screen()
+    return next((name for name, screen in connected().items() if screen == shown), "")
+
+
+def screen_of_audience(screens: Sequence[_Screen], here: _Screen, primary: _Screen) -> _Screen:
+    """Return the screen that students look at: this one, but if it is the lecturer's own, the next one."""
+    return (next_screen(screens, here) or here) if here == primary else here
 
 
 def can_place() -> bool:
@@ -49,44 +82,62 @@ class Mover(QObject):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self._there: tuple[QScreen, Qt.WindowState] | None = None  # while it is on its way
+        self._there: _Place | None = None  # while it is on its way
         # Where programs do not place windows, Qt does not know for sure which screen one fills.
-        self._asked: QScreen | None = None
+        self._asked = ""
         self._patience = Timer(self, self._arrive)
         self._patience.setSingleShot(True)
 
+    @property
+    def screen(self) -> str:
+        """Where the window is, or is going to be."""
+        if self._there is not None:
+            return self._there.screen
+        return self._asked if self._asked in connected() else screen_under(self._window)
+
     def swap(self) -> str:
         """Begin to move to the next screen; where that cannot be, return a sentence that says why."""
-        window, state = self._window, self._window.windowState()
         if self._there is not None:
             return ""
-        screens = QGuiApplication.screens()
-        here = self._asked if self._asked in screens else window.screen()
-        there = next_screen(screens, here)
+        state = self._window.windowState()
+        there = next_screen(list(connected()), self.screen)
         if there is None:
             return tr("There is one screen only; with a projector connected, S moves the window to it.")
-        if not can_place():
+        if not can_place() and not state & Qt.WindowState.WindowFullScreen:
             self._asked = there
-            if not state & Qt.WindowState.WindowFullScreen:
-                return tr(
-                    "Windows cannot move themselves on this desktop; F fills {name} now.", name=there.name()
-                )
-        self._there = there, state
-        if state & _LARGE:
+            return tr("Windows cannot move themselves on this desktop; F fills {name} now.", name=there)
+        self.go(there, state)
+        return ""
+
+    def go(self, screen: str, state: Qt.WindowState, geometry: QRect | None = None) -> None:
+        """Begin to move to a screen, and to be of some state there.
+
+        Parameters
+        ----------
+        geometry : QRect, optional
+            Where the window is to be while it fills no screen; in the corner where it is not given.
+        """
+        window = self._window
+        if screen == self.screen and self._there is None:
+            window.setWindowState(state)  # the system knows where it was
+            return
+        self._there = _Place(screen, state, geometry)
+        if not can_place():
+            self._asked = screen
+        if window.windowState() & _LARGE and window.isVisible():
             window.windowHandle().installEventFilter(self)
-            window.setWindowState(state & ~_LARGE)
+            window.setWindowState(window.windowState() & ~_LARGE)
             self._patience.start(_PATIENCE)
         else:
             self._arrive()
-        return ""
 
     def toggle_full(self) -> None:
         """Fill the screen, that which was asked for last if the window could not go there; or leave it."""
         window = self._window
         if window.windowState() & Qt.WindowState.WindowFullScreen:
-            self._asked = None
-        elif self._asked in QGuiApplication.screens():
-            window.windowHandle().setScreen(self._asked)
+            self._asked = ""
+        elif screen := connected().get(self._asked):
+            window.windowHandle().setScreen(screen)
         window.setWindowState(window.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -101,16 +152,22 @@ class Mover(QObject):
     def _arrive(self) -> None:
         if self._there is None:
             return
-        (screen, state), self._there = self._there, None
+        there, self._there = self._there, None
+        self._patience.stop()
         window = self._window
+        window.winId()  # before it is shown for the first time, there is no handle
         window.windowHandle().removeEventFilter(self)
-        if screen not in QGuiApplication.screens():  # it has been unplugged
+        screen = connected().get(there.screen)
+        if screen is None:  # it has been unplugged
             pass
-        elif can_place():
+        elif not can_place():
+            window.windowHandle().setScreen(screen)
+        elif there.geometry is not None:
+            window.setScreen(screen)
+            window.setGeometry(there.geometry)
+        else:
             window.setScreen(screen)
             frame, room = window.frameSize() - window.size(), screen.availableGeometry()
             window.resize(window.size().boundedTo(room.size() - frame))
             window.move(room.topLeft())
-        else:
-            window.windowHandle().setScreen(screen)
-        window.setWindowState(state)
+        window.setWindowState(there.state)

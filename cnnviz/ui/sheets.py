@@ -49,6 +49,12 @@ class Blank(QWidget):
         self.raise_()
         self.update()
 
+    def said(self) -> str:
+        """Say that it covers the window; nothing while it does not."""
+        if not self.isVisible():
+            return ""
+        return tr("The screen is black") if self.colour == "#000000" else tr("The screen is white")
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Fill with the colour."""
         with painting(self) as painter:

@@ -247,6 +247,7 @@ class FieldStrip(Strip):
             self.field.setText(text)
         self._hint()
         self.show()
+        self.activateWindow()  # it may be asked for from the presenter window
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.field.selectAll()
 

@@ -28,6 +28,7 @@ from cnnviz.ui.desk import Desk
 from cnnviz.ui.folding import with_room
 from cnnviz.ui.keys import Gate
 from cnnviz.ui.keys import said as said_keys
+from cnnviz.ui.lecture import Lecture
 from cnnviz.ui.look import palette, style_sheet, thumbnail
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.network_pane import NETWORK, NetworkPane
@@ -41,7 +42,6 @@ from cnnviz.ui.panes import (
     TimelinePane,
 )
 from cnnviz.ui.pictures import Pictures
-from cnnviz.ui.screens import Mover
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from cnnviz.ui.images import ImageChooser
     from cnnviz.ui.lessons import LessonChooser
     from cnnviz.ui.palette import CommandPalette
+    from cnnviz.ui.presenter import Presenter
 
 _LEAVES_WITHIN = 2.0
 """Seconds between two presses of Esc that leave the lecture view."""
@@ -103,7 +104,7 @@ class Window(QMainWindow):
         self._last_escape = -_LEAVES_WITHIN
         self._text_size = 0
         self.actions_by_name = make_actions(self)
-        self._mover = Mover(self)
+        self.lecture = Lecture(self, self.player, settings, self.set_lecture, self._make_presenter)
         self._assemble()
         connect(self.actions_by_name, self._handlers())
         fill_menu_bar(self, self.actions_by_name)
@@ -199,6 +200,8 @@ class Window(QMainWindow):
         self.desk.failed.connect(self.message.say)
         self.desk.noted.connect(lambda said: self.message.say(said, error=False))
         self.desk.edited.connect(self._name_lesson)
+        self.lecture.noted.connect(lambda said: self.message.say(said, error=False))
+        self.lecture.changed.connect(self._note_presenter)
         self.training.trainer.ended.connect(self.message.say)
         self.stage.painted.connect(self.player.set_shown)
         self.stage.started.connect(self.desk.set_start)
@@ -259,9 +262,11 @@ class Window(QMainWindow):
             "rate_up": lambda: self.desk.shift_rate(1),
             **{name: partial(self._toggle_pane, name) for name in (*_SIDES, "timeline")},
             "glide": lambda: setattr(self.stage, "glides", self.actions_by_name["glide"].isChecked()),
-            "full": self._mover.toggle_full,
-            "lecture": lambda: self.set_lecture(not self._lecture),
-            "swap": self._swap_screens,
+            "full": self.lecture.mover.toggle_full,
+            "lecture": self.lecture.toggle,
+            "presenter": self.lecture.toggle_presenter,
+            "restart_time": self.lecture.restart_time,
+            "swap": self.lecture.swap,
             "black": lambda: self.blank.toggle("#000000"),
             "white": lambda: self.blank.toggle("#ffffff"),
             "escape": self._escape,
@@ -371,7 +376,7 @@ class Window(QMainWindow):
             self.message.shut()
             now = -_LEAVES_WITHIN  # this press was the message's: two more leave the lecture view
         elif self._lecture and now - self._last_escape <= _LEAVES_WITHIN:
-            self.set_lecture(False)
+            self.lecture.leave()
         if self.message.isVisible():  # a note, which is never in the way
             self.message.shut()
         self.rest()
@@ -417,10 +422,14 @@ class Window(QMainWindow):
             self._told_how_to_leave = True
             self.message.say(tr("{key} twice leaves the lecture view.", key=said_keys("escape")), error=False)
 
-    def _swap_screens(self) -> None:
-        said = self._mover.swap()
-        if said:
-            self.message.say(said, error=False)
+    def _make_presenter(self) -> Presenter:
+        from cnnviz.ui.presenter import Presenter
+
+        actions, elapsed = self.actions_by_name, self.lecture.elapsed
+        return Presenter(self, self.stage, self.tour, elapsed, self.blank.said, actions)
+
+    def _note_presenter(self) -> None:
+        self.actions_by_name["presenter"].setChecked(self.lecture.presenter is not None)
 
     def _toggle_pane(self, name: str) -> None:
         """Show a pane, or hide it; one that is wanted, but has had no room, is shown."""
@@ -514,9 +523,9 @@ class Window(QMainWindow):
         """Remember the place, sizes and looks."""
         self.rest()
         self.pictures.close()
-        self.set_lecture(False)
         self._clock.stop()
         self._remember()
+        self.lecture.end()
         super().closeEvent(event)
 
     def _remember(self) -> None:
@@ -525,7 +534,7 @@ class Window(QMainWindow):
         settings = self.settings
         for name in ("network", "debugger", "timeline"):
             settings.put(f"window/{name}", int(self.actions_by_name[name].isChecked()))
-        settings.put("window/geometry", self.saveGeometry())
+        settings.put("window/geometry", self.lecture.geometry())
         for name, share in self._shares.items():
             settings.put(f"window/{name}_share", round(share * _SHARES))
         settings.put("window/glide", int(self.stage.glides))

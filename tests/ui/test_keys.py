@@ -126,10 +126,11 @@ def test_theme_zoom_lecture_and_full_screen(window, press):
     assert window.zoom == 100
     press(K.Key_L, CONTROL)
     assert not window.network.isVisible() and not window.bar.isVisible()
-    press(K.Key_F)
     assert window.isFullScreen()
-    press(K.Key_F)
-    assert not window.isFullScreen()
+    for full in (False, True):
+        press(K.Key_F)
+        assert window.isFullScreen() is full
+        assert not window.bar.isVisible()
 
 
 def test_escape_twice_leaves_the_lecture_view(window, press):

@@ -10,7 +10,8 @@ import time
 import pytest
 from PySide6.QtCore import Qt
 
-from cnnviz.ui.screens import next_screen
+from cnnviz.ui.screens import next_screen, screen_of_audience
+from tests.screen import screen
 
 # What the tours below begin with: a window that does what actions are named, and is looked at after each.
 TOUR = """
@@ -60,6 +61,79 @@ do("full")
 tell()
 """
 
+# What is on which screen while a lecture goes on, and the projector goes and comes.
+LECTURE = """
+def tell(what):
+    wait(lambda: not (window.lecture._screens.isActive() or moving(window.lecture.mover)))
+    presenter = window.lecture.presenter
+    wait(lambda: presenter is None or not moving(presenter.mover))
+    application.processEvents()
+    for name, widget in (("stage", window), ("presenter", presenter)):
+        if widget is None:
+            print(what, name, "none")
+        else:
+            wait(lambda: not widget.isFullScreen() or widget.size() == widget.screen().size())
+            size = "full" if widget.isFullScreen() else "usual"
+            print(what, name, size, widget.screen().name(), widget.size().toTuple())
+
+def moving(mover):
+    return mover._there is not None
+
+PLUGS
+window.move(100, 50)
+do("lecture")
+tell("begins")
+do("swap")
+tell("swapped")
+do("swap")
+tell("swapped")
+unplug()
+tell("unplugged")
+plug()
+tell("plugged")
+do("lecture")
+tell("left")
+print(window.pos().x() - 100 < 20)
+do("lecture")
+tell("again")
+do("presenter")
+tell("closed")
+do("lecture")
+do("lecture")
+tell("remembered")
+"""
+
+# The offscreen platform has no screens that come and go: the program does not see one.
+UNSEEN = """
+from cnnviz.ui import lecture
+both = screens.connected
+def unplug():
+    first, second = both()
+    only = lambda: {first: both()[first]}
+    screens.connected = lecture.connected = only
+    window.lecture.mover.go(first, window.windowState())  # as Qt and the desktop do
+    wait(lambda: not moving(window.lecture.mover))
+    application.screenRemoved.emit(application.screens()[0])
+def plug():
+    screens.connected = lecture.connected = both
+    application.screenAdded.emit(application.screens()[1])
+"""
+
+# An X server has them: part of its picture is called a screen, or is not.
+UNPLUGGED = """
+import subprocess
+def seen(count):
+    wait(lambda: len(application.screens()) == count)
+    wait(window.lecture._screens.isActive)
+def unplug():
+    subprocess.run(["xrandr", "--delmonitor", "projector"], check=True)
+    seen(1)
+def plug():
+    where = "1920/480x1080/270+1280+0"
+    subprocess.run(["xrandr", "--setmonitor", "projector", where, "none"], check=True)
+    seen(2)
+"""
+
 # As on Wayland, where no program places its windows.
 UNPLACED = """
 screens.can_place = lambda: False
@@ -83,6 +157,19 @@ def test_screens_come_in_their_order_and_from_the_start_again(here, there):
 def test_where_there_is_no_other_screen_there_is_no_next_one():
     assert next_screen(["laptop"], "laptop") is None
     assert next_screen(["projector"], "unplugged") == "projector"
+
+
+@pytest.mark.parametrize(
+    ("screens", "here", "there"),
+    [
+        (["laptop"], "laptop", "laptop"),
+        (["laptop", "projector"], "laptop", "projector"),
+        (["projector", "laptop"], "laptop", "projector"),
+        (["laptop", "projector", "monitor"], "monitor", "monitor"),
+    ],
+)
+def test_the_class_sees_what_is_not_the_lecturers_own_screen(screens, here, there):
+    assert screen_of_audience(screens, here, "laptop") == there
 
 
 def test_with_one_screen_it_says_so_and_stays(window, qtbot):
@@ -133,6 +220,56 @@ def test_where_programs_do_not_place_windows_full_screen_is_the_one_asked_for(tm
     assert stays.startswith("usual 1100 700")
     assert said == "Windows cannot move themselves on this desktop; F fills projector now."
     assert full == ["full 1920 1080 projector True", "full 1280 800 laptop True"]
+
+
+LAPTOP, PROJECTOR = "laptop (1280, 800)", "projector (1920, 1080)"
+TOLD = [
+    f"begins stage full {PROJECTOR}",
+    f"begins presenter full {LAPTOP}",
+    f"swapped stage full {LAPTOP}",
+    f"swapped presenter full {PROJECTOR}",
+    f"swapped stage full {PROJECTOR}",
+    f"swapped presenter full {LAPTOP}",
+    f"unplugged stage full {LAPTOP}",
+    "unplugged presenter none",
+    f"plugged stage full {PROJECTOR}",
+    f"plugged presenter full {LAPTOP}",
+    "left stage usual laptop (1100, 700)",
+    "left presenter none",
+    "True",
+    f"again stage full {PROJECTOR}",
+    f"again presenter full {LAPTOP}",
+    f"closed stage full {PROJECTOR}",
+    "closed presenter none",
+    f"remembered stage full {PROJECTOR}",
+    "remembered presenter none",
+]
+
+
+def test_the_class_has_the_projector_and_the_lecturer_the_laptop_whatever_is_plugged_in(tmp_path):
+    assert told_on_two_screens(LECTURE.replace("PLUGS", UNSEEN), tmp_path)[1:] == TOLD
+
+
+TOOLS = ("Xvfb", "openbox", "xrandr")
+
+
+@pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"it takes {', '.join(TOOLS)}")
+def test_screens_really_come_and_go_on_an_x_server(tmp_path):
+    with screen("3200x1080") as display:
+        variables = {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
+        environment = os.environ | variables
+        desktop = subprocess.Popen(["openbox"], env=environment, stderr=subprocess.DEVNULL)
+        try:
+            for name, where, output in (
+                ("laptop", "1280/320x800/200+0+0", "screen"),
+                ("projector", "1920/480x1080/270+1280+0", "none"),
+            ):
+                words = ["xrandr", "--setmonitor", name, where, output]
+                subprocess.run(words, env=environment, check=True, capture_output=True)
+            assert told(LECTURE.replace("PLUGS", UNPLUGGED), tmp_path, variables)[1:] == TOLD
+        finally:
+            desktop.terminate()
+            desktop.wait(20)
 
 
 @pytest.fixture
