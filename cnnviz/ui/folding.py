@@ -1,8 +1,8 @@
-"""What has no room folds away: controls of a row into a menu at its end, panes until there is room again."""
+"""Controls of a row that have no room fold away into a menu at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 from PySide6.QtCore import QSize, Qt
@@ -12,27 +12,6 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.ui.look import icon
-
-
-def with_room(sizes: Mapping[str, float], room: float, rest: float, asked: str, least: float) -> list[str]:
-    """Return which of several panes have room beside something else.
-
-    Parameters
-    ----------
-    sizes : Mapping[str, float]
-        What each pane takes at least; the last goes first.
-    room : float
-        For all of them and for what stands beside them.
-    rest : float
-        What they leave to that.
-    asked : str
-        The pane that was asked for last: it stays longest, while `least` is left.
-    """
-    kept = dict(sizes)
-    for name in sorted(list(sizes)[::-1], key=lambda name: name == asked):
-        if room - sum(kept.values()) < (least if name == asked else rest):
-            del kept[name]
-    return list(kept)
 
 
 class Part(Struct, frozen=True, eq=False):

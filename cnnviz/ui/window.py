@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import (
-    QApplication,
-    QMainWindow,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
@@ -25,25 +18,18 @@ from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.folding import with_room
 from cnnviz.ui.keys import Gate
 from cnnviz.ui.keys import said as said_keys
 from cnnviz.ui.lecture import Lecture
 from cnnviz.ui.look import palette, style_sheet, thumbnail
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
-from cnnviz.ui.network_pane import NETWORK, NetworkPane
+from cnnviz.ui.network_pane import NetworkPane
 from cnnviz.ui.opening import Opening
-from cnnviz.ui.panes import (
-    DEBUGGER,
-    STRIP,
-    TIMELINE,
-    DebuggerPane,
-    StagePane,
-    TimelinePane,
-)
+from cnnviz.ui.panes import STRIP, TIMELINE, DebuggerPane, StagePane, TimelinePane
 from cnnviz.ui.pictures import Pictures
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
+from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
 from cnnviz.ui.timer import Timer
 from cnnviz.ui.tour import Tour
@@ -66,18 +52,6 @@ _REMEMBERS_EVERY = 1_000
 _FRAME = (16, 48)
 """Pixels: what a system's title bar and borders take at most; before a window is shown, Qt does not know."""
 
-_SIDES = {"network": 170, "debugger": 240}
-"""The least width of each pane beside the stage, at zoom 100; the last goes first where there is no room."""
-
-_STAGE = (520, 200)
-"""The stage that panes leave: at least so wide beside them; above the timeline, so high at zoom 100."""
-
-_SMALL_STAGE = (360, 120)
-"""The stage that is left, at least, by a pane that was just asked for."""
-
-_SHARES = 10_000
-"""A width is remembered as so many parts of this of the window's."""
-
 
 class Window(QMainWindow):
     """Network, stage, listing and timeline of one lesson.
@@ -98,9 +72,6 @@ class Window(QMainWindow):
         self.player = self.desk.player
         self._shown = self.player.display  # as the window's own widgets are
         self._lecture = self._told_how_to_leave = False
-        # Which part of the window's width each pane beside the stage has, whether it is shown or not.
-        self._shares = {"network": NETWORK[0] / _PICTURE[0], "debugger": DEBUGGER[0] / _PICTURE[0]}
-        self._asked = ""  # the pane that was asked for last
         self._last_escape = -_LEAVES_WITHIN
         self._text_size = 0
         self.actions_by_name = make_actions(self)
@@ -143,13 +114,8 @@ class Window(QMainWindow):
         self.opening = Opening(self.desk, self.message, self)
         self.middle.currentChanged.connect(self.message.raise_)  # what is shown next is put on top
         self.training = TrainingPane(self.middle, self.tour, self.actions_by_name)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        for pane in (self.network, self.middle, self.debugger):
-            self.splitter.addWidget(pane)
-        self.splitter.setHandleWidth(3)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.setMinimumSize(200, 120)  # and not what panes ask for, which make room
-        self.splitter.splitterMoved.connect(self._note_shares)
+        panes = {"network": self.network, "debugger": self.debugger, "timeline": self.timeline}
+        self.splitter = PaneSplitter(panes, self.middle, self.actions_by_name)
         middle = QWidget()
         self._column = column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -260,7 +226,7 @@ class Window(QMainWindow):
             "take_back": self.desk.take_back_changes,
             "rate_down": lambda: self.desk.shift_rate(-1),
             "rate_up": lambda: self.desk.shift_rate(1),
-            **{name: partial(self._toggle_pane, name) for name in (*_SIDES, "timeline")},
+            **{name: partial(self._toggle_pane, name) for name in PANES},
             "glide": lambda: setattr(self.stage, "glides", self.actions_by_name["glide"].isChecked()),
             "full": self.lecture.mover.toggle_full,
             "lecture": self.lecture.toggle,
@@ -395,19 +361,9 @@ class Window(QMainWindow):
         if before == self._shown:
             return
         check_choices(self.actions_by_name, self._shown)
-        for name, share in self._shares.items():
-            self._shares[name] = min(share * self._shown.zoom / before.zoom, 0.4)
+        self.splitter.scale(self._shown.zoom / before.zoom)
         if theme_of(before) is not self.theme or before.zoom != self.zoom:
             self._take_look()
-
-    def _note_shares(self) -> None:
-        """Note how wide the panes beside the stage have been made."""
-        for name in _SIDES:
-            if (pane := self._pane(name)).isVisible():
-                self._shares[name] = pane.width() / self.width()
-
-    def _pane(self, name: str) -> QWidget:
-        return {"network": self.network, "debugger": self.debugger, "timeline": self.timeline}[name]
 
     def set_lecture(self, on: bool) -> None:
         """Show the stage alone, large, with a strip that says how far we are; or everything again."""
@@ -433,12 +389,9 @@ class Window(QMainWindow):
 
     def _toggle_pane(self, name: str) -> None:
         """Show a pane, or hide it; one that is wanted, but has had no room, is shown."""
-        action, pane = self.actions_by_name[name], self._pane(name)
-        if pane.isHidden() and not self._lecture:
-            action.setChecked(True)
-        self._asked = name if action.isChecked() else ""
+        wanted = self.splitter.ask_for(name, self._lecture)
         self._show_panes()
-        if self._asked and pane.isHidden() and not self._lecture:
+        if wanted and not self._lecture and self.splitter.panes[name].isHidden():
             said = tr("There is no room for this pane; make the window larger, or its text smaller.")
             self.message.say(said, error=False)
 
@@ -471,27 +424,9 @@ class Window(QMainWindow):
             self.setStyleSheet(style_sheet(self.theme, size))
             self.bar.set_look(self.theme, size)
             self.training.set_look(self.theme, size)
-        self._give_room(height)
-
-    def _give_room(self, height: int) -> None:
-        """Show the panes that are wanted and have room: some beside the stage, the timeline below it."""
         rows = (self.menuBar(), self.bar, self.training)
         high = self.height() - sum(row.sizeHint().height() for row in rows if not row.isHidden())
-        sides = self._with_room({name: w * self.zoom / 100 for name, w in _SIDES.items()}, self.width(), 0)
-        below = ["timeline"] if self._lecture else self._with_room({"timeline": height}, high, 1)
-        for name in (*_SIDES, "timeline"):
-            self._pane(name).setVisible(name in sides or name in below)
-        # A stage alone may be of any width; beside others, it is not to be pushed away by hand.
-        self.middle.setMinimumWidth(_SMALL_STAGE[0] - 20 if sides else 0)
-        widths = {name: round(share * self.width()) for name, share in self._shares.items()}
-        stage = self.width() - sum(widths[name] for name in sides)
-        self.splitter.setSizes([widths["network"], stage, widths["debugger"]])
-
-    def _with_room(self, sizes: Mapping[str, float], room: int, way: int) -> list[str]:
-        """Return those of some panes that are wanted and fit, across (0) or down (1), and leave a stage."""
-        wanted = {name: size for name, size in sizes.items() if self.actions_by_name[name].isChecked()}
-        rest = _STAGE[way] * (self.zoom / 100) ** way
-        return with_room({} if self._lecture else wanted, room, rest, self._asked, _SMALL_STAGE[way])
+        self.splitter.give_room(QSize(self.width(), high), height, self.zoom, self._lecture)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Follow the window's size."""
@@ -505,13 +440,9 @@ class Window(QMainWindow):
 
     def _restore(self) -> None:
         settings = self.settings
-        for name in ("network", "debugger", "timeline"):
-            self.actions_by_name[name].setChecked(settings.flag(f"window/{name}", True))
+        self.splitter.restore(settings)
         self.stage.glides = settings.flag("window/glide", True)
         self.actions_by_name["glide"].setChecked(self.stage.glides)
-        for name, share in self._shares.items():
-            parts = settings.number(f"window/{name}_share", round(share * _SHARES), 0, _SHARES)
-            self._shares[name] = parts / _SHARES
         if not self.restoreGeometry(settings.data("window/geometry")):
             self.resize(_first_size())
         self._take_look()
@@ -532,11 +463,8 @@ class Window(QMainWindow):
         """Note the place, sizes and looks; what has changed is written."""
         self.desk.remember()
         settings = self.settings
-        for name in ("network", "debugger", "timeline"):
-            settings.put(f"window/{name}", int(self.actions_by_name[name].isChecked()))
+        self.splitter.remember(settings)
         settings.put("window/geometry", self.lecture.geometry())
-        for name, share in self._shares.items():
-            settings.put(f"window/{name}_share", round(share * _SHARES))
         settings.put("window/glide", int(self.stage.glides))
         self._save_settings()
 

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnviz.ui.folding import with_room
 from cnnviz.ui.sheets import KeysSheet
+from cnnviz.ui.splitter import with_room
 from tests.screen import HAS_SCREEN, MAIN, PYTHON, Program, screen, until
 from tests.ui.test_window import in_window
 
