@@ -25,8 +25,9 @@ from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.trace.cursor import LEVELS, Bookmark
 from cnnviz.trace.views import counterpart
+from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints
 from cnnviz.ui.edits import Draft, Edit
-from cnnviz.ui.player import MOST_MARKS, Breakpoints, Player
+from cnnviz.ui.player import Player
 from cnnviz.ui.settings import Settings, lesson_key
 
 _LAST = 2**62

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from msgspec import Struct
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
@@ -22,36 +21,13 @@ from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_run, previous_run
+from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints, fitting
 from cnnviz.ui.edits import Edit
 from cnnviz.ui.timer import Timer
 
 SLOWEST, FASTEST = 1, 60
 SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 60)
 """What the slider and its keys choose from."""
-
-MOST_MARKS = 200
-"""How many breakpoints a lesson may have, and how many bookmarks: all of them are drawn, and remembered."""
-
-
-_Points = tuple[Breakpoint, ...]
-
-
-class Breakpoints(Struct, frozen=True):
-    """All breakpoints there are.
-
-    Attributes
-    ----------
-    here : tuple[Breakpoint, ...]
-        Those in the view of the program that is shown.
-    waiting : tuple[Breakpoint, ...]
-        Those in what the other view computes otherwise.
-    view : str
-        The view that is shown.
-    """
-
-    here: tuple[Breakpoint, ...] = ()
-    waiting: tuple[Breakpoint, ...] = ()
-    view: str = ""
 
 
 class Player(QObject):
@@ -209,7 +185,7 @@ class Player(QObject):
         before, stays = self.view, program.layers == self.cursor.program.layers
         self.view = replace(
             view,
-            breakpoints=_fitting(before.breakpoints, program),
+            breakpoints=fitting(before.breakpoints, program),
             bookmarks=before.bookmarks,
             display=before.display,
             paths=before.paths if stays else (),
@@ -220,7 +196,9 @@ class Player(QObject):
 
     def switch(self, program: Program, index: int, view: View) -> None:
         """Step through another view of the same program; breakpoints in what differs wait for its return."""
-        self._exchange_breakpoints()
+        switched = self.all_breakpoints.switched(self.cursor.program)
+        self._waiting = switched.waiting
+        self.view = replace(self.view, breakpoints=switched.here)
         self.load(program, index, view)
 
     def set_level(self, level: Level) -> None:
@@ -336,7 +314,7 @@ class Player(QObject):
         if not {point, *others}.isdisjoint(here):
             here = tuple(other for other in here if other not in (point, *others))
             said = tr("breakpoint cleared at {name}, line {line}", **place)
-        elif len(here) + len(self._waiting) >= MOST_MARKS:
+        elif self.all_breakpoints.full:
             told = tr(
                 "There are {most} breakpoints, the most there can be; clear some of them.", most=MOST_MARKS
             )
@@ -359,22 +337,9 @@ class Player(QObject):
 
     def put_breakpoints(self, points: Breakpoints) -> None:
         """Have these breakpoints, and no other; they may have been set in the other view."""
-        here, waiting = points.here, points.waiting
-        if points.view != self.cursor.program.view:
-            here, waiting = self._exchanged(here, waiting)
-        here = _fitting(here, self.cursor.program)[:MOST_MARKS]
-        self._waiting = waiting[: MOST_MARKS - len(here)]
-        self._set(replace(self.view, breakpoints=here))
-
-    def _exchange_breakpoints(self) -> None:
-        """Let those wait that are in what the two views compute differently, for those that waited."""
-        here, self._waiting = self._exchanged(self.breakpoints, self._waiting)
-        self.view = replace(self.view, breakpoints=here)
-
-    def _exchanged(self, here: _Points, waiting: _Points) -> tuple[_Points, _Points]:
-        differing = {operation.name for operation in self.cursor.program.operations if operation.call.view}
-        leaving = tuple(point for point in here if point.operation in differing)
-        return (*(point for point in here if point not in leaving), *waiting), leaving
+        fit = points.put_into(self.cursor.program)
+        self._waiting = fit.waiting
+        self._set(replace(self.view, breakpoints=fit.here))
 
     def put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         """Have these bookmarks, and no other."""
@@ -394,18 +359,3 @@ class Player(QObject):
         if found is not None:
             self.pause()
             self.go_to(step.index - step.offset + found)
-
-
-def _fitting(points: tuple[Breakpoint, ...], program: Program) -> tuple[Breakpoint, ...]:
-    """Return the breakpoints at lines and steps that a program has."""
-    operations = {operation.name: operation for operation in program.operations}
-
-    def fits(point: Breakpoint) -> bool:
-        operation = operations.get(point.operation)
-        if operation is None:
-            return False
-        if point.offset is None:
-            return 1 <= point.line <= len(operation.tree.source)
-        return 0 <= point.offset < len(operation) and operation.line_at(point.offset) == point.line
-
-    return tuple(point for point in points if fits(point))

@@ -25,12 +25,13 @@ from cnnviz.ui.look import palette, style_sheet, thumbnail
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.network_pane import NetworkPane
 from cnnviz.ui.opening import Opening
-from cnnviz.ui.panes import STRIP, TIMELINE, DebuggerPane, StagePane, TimelinePane
+from cnnviz.ui.panes import DebuggerPane, StagePane
 from cnnviz.ui.pictures import Pictures
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import About, Blank, KeysSheet
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
+from cnnviz.ui.timeline_pane import STRIP, TIMELINE, TimelinePane
 from cnnviz.ui.timer import Timer
 from cnnviz.ui.tour import Tour
 from cnnviz.ui.training import TrainingPane

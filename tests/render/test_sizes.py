@@ -28,7 +28,8 @@ from cnnviz.scene.frame import compose, moment, stage
 from cnnviz.scene.marks import Box, Cells, Frame, Rect
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
-from cnnviz.ui.panes import STAGE, STRIP
+from cnnviz.ui.panes import STAGE
+from cnnviz.ui.timeline_pane import STRIP
 from tests.scene.looking import all_marks, said
 
 SIZES = [

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from cnnviz.trace.cursor import Breakpoint
-from cnnviz.ui.player import Breakpoints
+from cnnviz.ui.breakpoints import Breakpoints
 from cnnviz.ui.settings import lesson_key
 
 K = Qt.Key

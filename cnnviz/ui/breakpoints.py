@@ -1,0 +1,68 @@
+"""The breakpoints of a program, those that wait for its other view included."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.program import Program
+
+MOST_MARKS = 200
+"""How many breakpoints a lesson may have, and how many bookmarks: all of them are drawn, and remembered."""
+
+
+class Breakpoints(Struct, frozen=True):
+    """All breakpoints there are.
+
+    Attributes
+    ----------
+    here : tuple[Breakpoint, ...]
+        Those in the view of the program that is shown.
+    waiting : tuple[Breakpoint, ...]
+        Those in what the other view computes otherwise.
+    view : str
+        The view that is shown.
+    """
+
+    here: tuple[Breakpoint, ...] = ()
+    waiting: tuple[Breakpoint, ...] = ()
+    view: str = ""
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another."""
+        return len(self.here) + len(self.waiting) >= MOST_MARKS
+
+    def switched(self, program: Program) -> Breakpoints:
+        """Let those wait that are in what the two views compute differently, for those that waited.
+
+        Parameters
+        ----------
+        program : Program
+            In one of the two views.
+        """
+        differing = {operation.name for operation in program.operations if operation.call.view}
+        leaving = tuple(point for point in self.here if point.operation in differing)
+        staying = tuple(point for point in self.here if point.operation not in differing)
+        return Breakpoints((*staying, *self.waiting), leaving, program.view)
+
+    def put_into(self, program: Program) -> Breakpoints:
+        """Return what a program has of them, though they may have been set in the other view of it."""
+        points = self if self.view == program.view else self.switched(program)
+        here = fitting(points.here, program)[:MOST_MARKS]
+        return Breakpoints(here, points.waiting[: MOST_MARKS - len(here)], program.view)
+
+
+def fitting(points: tuple[Breakpoint, ...], program: Program) -> tuple[Breakpoint, ...]:
+    """Return the breakpoints at lines and steps that a program has."""
+    operations = {operation.name: operation for operation in program.operations}
+
+    def fits(point: Breakpoint) -> bool:
+        operation = operations.get(point.operation)
+        if operation is None:
+            return False
+        if point.offset is None:
+            return 1 <= point.line <= len(operation.tree.source)
+        return 0 <= point.offset < len(operation) and operation.line_at(point.offset) == point.line
+
+    return tuple(point for point in points if fits(point))
