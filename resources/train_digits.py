@@ -120,7 +120,7 @@ def interpolated(x: Floats, i: NDArray[np.floating], j: NDArray[np.floating]) ->
 
 
 def judged(network: Network, x: Floats, labels: Numbers) -> tuple[float, float]:
-    """Return which part of the pictures is told rightly, and the mean loss."""
+    """Return which part of the pictures is classified correctly, and the mean loss."""
     assert network.loss is not None
     y = network.forward(x)
     return float((y.argmax(axis=1) == labels).mean()), float(network.loss.value(y, np.eye(10)[labels]).mean())

@@ -140,7 +140,7 @@ def test_gradients_that_are_added_up_have_one_scale_and_are_written_alike(progra
 
 def test_hover_says_who_writes_and_who_reads(program):
     shown = origin(moment(program, last(program, "swish")), "gamma", (0,))
-    assert shown.said == "a parameter: training moves it" and "γ[0]" in shown.name
+    assert shown.said == "a parameter, updated by training" and "γ[0]" in shown.name
     assert [reader.partition(", first")[0] for reader in shown.readers] == [
         "read 8 times by swish",
         "read 8 times by swish.dgamma",

@@ -397,7 +397,7 @@ def require_finite(layer: str, name: str, values: Array) -> None:
     place = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
     raise CnnvizError(
         tr(
-            "{layer}: {name}{place} is {value}, not a number to compute with; all must be finite.",
+            "{layer}: {name}{place} is {value}; all numbers must be finite.",
             layer=layer,
             name=name,
             place=list(place),

@@ -213,7 +213,7 @@ class Network:
             if reader is not None:
                 raise CnnvizError(
                     tr(
-                        "outputs: {name} is read by {reader}, so that it is no output; take it out.",
+                        "outputs: {name} is read by {reader}, so it is not an output; take it out.",
                         name=name,
                         reader=reader,
                     )
@@ -251,7 +251,7 @@ class Network:
             if key not in known:
                 raise CnnvizError(
                     tr(
-                        "optimiser.fixed: {key} is no parameter of the network; there is {known}.",
+                        "optimiser.fixed: {key} is not a parameter of the network; there is {known}.",
                         key=key,
                         known=", ".join(known),
                     )

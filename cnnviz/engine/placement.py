@@ -55,6 +55,13 @@ class Placement(Struct, frozen=True, dict=True):
         inside = all(0 <= place < size for place, size in zip(places, self.shape, strict=True))
         return (*before, *places) if inside else None
 
+    def is_between(self, index: Index) -> bool:
+        """Return whether a cell of the argument lies among the array's, not in the padding around them."""
+        return all(
+            0 <= k - start <= (size - 1) * step
+            for k, start, step, size in zip(index[-2:], self.start, self.step, self.own, strict=True)
+        )
+
     @cached_property
     def kept(self) -> tuple[range, range]:
         """Which of the array's rows and columns are not cut off."""

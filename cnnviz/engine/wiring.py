@@ -54,13 +54,13 @@ def unknown(name: str, other: str, known: list[str]) -> str:
     close = get_close_matches(other, [one for one in known if one != name], 1)
     if close:
         return tr(
-            "{layer}: {other} is no layer; did you mean {close}?",
+            "{layer}: {other} is not a layer; did you mean {close}?",
             layer=name,
             other=other,
             close=close[0],
         )
     return tr(
-        "{layer}: {other} is no layer; there is {known}.",
+        "{layer}: {other} is not a layer; there is {known}.",
         layer=name,
         other=other,
         known=", ".join(one for one in known if one != name),

@@ -111,7 +111,7 @@ def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str], a
     Raises
     ------
     CnnvizError
-        If it holds frames that were made otherwise, or cannot be read.
+        If it holds frames made with other settings, or cannot be read.
     """
     try:
         there = set(os.listdir(folder))
@@ -181,7 +181,7 @@ def _check_manifest(folder: Path, wanted: Mapping[str, str]) -> None:
         told = [_difference(key, held.get(key), wanted[key]) for key in other if key != "content"]
         raise CnnvizError(
             tr(
-                "{folder} holds frames that were made otherwise, and they would be mixed: {other}; "
+                "{folder} holds frames made with other settings, and they would be mixed: {other}; "
                 "name another folder, or empty this one.",
                 folder=folder,
                 other=", ".join(told) or tr("the lesson has been changed since"),

@@ -62,7 +62,7 @@ def export(
     Raises
     ------
     CnnvizError
-        If the folder holds frames that were made otherwise, or something cannot be written.
+        If the folder holds frames made with other settings, or something cannot be written.
     """
     shown = make()
     form = FORMATS[kind]()

@@ -208,7 +208,7 @@ def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         place = [int(k) for k in np.argwhere(~np.isfinite(array))[0]]
         raise CnnvizError(
             tr(
-                "{file}: {name}{place} is {value}, not a number to compute with.",
+                "{file}: {name}{place} is {value}; all numbers must be finite.",
                 file=path.name,
                 name=name,
                 place=place,

@@ -97,7 +97,7 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     yield from _target(given, "loss" in content, several="losses" in content)
     has_loss = "loss" in content or "losses" in content
     if "optimiser" in content and not has_loss and "output_gradient" not in given:
-        yield tr("optimiser: has nothing to go by without a [loss]; add one, or leave it out")
+        yield tr("optimiser: needs a [loss]; add one, or leave it out")
     yield from _training(content, given)
 
 

@@ -81,7 +81,7 @@ def as_samples(array: NDArray[Any], sizes: Sequence[int | None], name: str) -> N
             )
         )
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-        raise CnnvizError(tr("{file}: holds what is not a number to compute with.", file=name))
+        raise CnnvizError(tr("{file}: holds NaN or infinity; all numbers must be finite.", file=name))
     return np.asarray(samples, np.float64)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt
-from PySide6.QtGui import QColorSpace, QImage, QImageReader, QPainter
+from PySide6.QtGui import QColorSpace, QImage, QImageReader
 
 from cnnviz.errors import CnnvizError
 from cnnviz.files import read_whole, reason_of
 from cnnviz.formats.pictures import use_pictures
+from cnnviz.render.tools import painting
 from cnnviz.text import tr
 
 FORMATS = {
@@ -73,9 +74,8 @@ def _decoded(content: bytes, kind: bytes) -> QImage:
 def _on_white(image: QImage) -> QImage:
     white = QImage(image.size(), QImage.Format.Format_RGB32)
     white.fill(Qt.GlobalColor.white)
-    painter = QPainter(white)
-    painter.drawImage(0, 0, image)
-    painter.end()
+    with painting(white) as painter:
+        painter.drawImage(0, 0, image)
     return white
 
 

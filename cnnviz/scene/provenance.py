@@ -168,7 +168,7 @@ def _added_up(moment: Moment, array: str, index: Index, name: str, value: str) -
     step = moment.program.start(operation.name) + int(done[-1] if len(done) else offsets[0])
     if not len(done):
         said = tr(
-            "nothing is added yet; {operation} does at step {step}",
+            "nothing added yet; {operation} adds at step {step}",
             operation=operation.name,
             step=count(step),
         )
@@ -237,7 +237,7 @@ def origin_of_variable(moment: Moment, name: str) -> Origin:
     maker = next((other for other in own if name in other.call.writes), None)
     if maker is None:
         value = next(other.call.given[name] for other in own if name in other.call.given)
-        return Origin(name, full(float(value)), tr("given from outside"), None, {}, readers=told)
+        return Origin(name, full(float(value)), tr("given"), None, {}, readers=told)
     said = f"∂{maker.layer}/∂{name[1:]}" if maker.phase == "backward" else name
     here = moment.state.variables if maker is moment.operation else maker.call.writes
     start = program.start(maker.name)
@@ -269,19 +269,20 @@ def _address(operation: Operation, array: str) -> str:
 
 
 def _from_outside(program: Program, operation: Operation, array: str, index: Index) -> str:
-    if operation.call.own_place(array, index) is None:
-        return tr("a zero that was put in")
     port = operation.call.port(array)
+    if operation.call.own_place(array, index) is None:
+        spread = port.placement is not None and port.placement.is_between(index)
+        return tr("a zero between the gradients, as the stride asks") if spread else tr("zero padding")
     if port.role == "target":
-        return tr("what the network should put out")
+        return tr("the target")
     if port.gradient_of:
         return tr("the gradient of the output, given in place of a loss")
     if role(operation, array) == "parameter":
         moves = any(
             reader.call.port(name).before for reader, name in program.readers(_address(operation, array))
         )
-        return tr("a parameter: training moves it") if moves else tr("a parameter, which stays as it is")
-    return tr("given from outside")
+        return tr("a parameter, updated by training") if moves else tr("a parameter, kept fixed")
+    return tr("the network's input") if program.is_input(port.node) else tr("given")
 
 
 # ------------------------------------------------------------------------------------------- as marks

@@ -393,7 +393,7 @@ class _Reader:
         allowed = isinstance(found, np.ufunc) or any(found is function for function in _FUNCTIONS)
         if call.keywords or not allowed:
             reason = tr(
-                "{function} is no function of numbers; there are {known}",
+                "{function} is not a function of numbers; there are {known}",
                 function=ast.unparse(call.func),
                 known=_NAMES,
             )

@@ -129,7 +129,7 @@ class Exporter(QObject):
 
     def _fail(self) -> None:
         self.close()
-        self.ended.emit(tr("The export was given up; the same export goes on from there."), True)
+        self.ended.emit(tr("The export was stopped; the same export goes on from there."), True)
 
     def _look(self) -> None:
         """Hear what has been sent."""

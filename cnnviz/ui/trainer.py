@@ -142,7 +142,7 @@ def _result(run: Run) -> str:
             loss=brief(float(f"{run.losses[run.done - 1]:.3g}")),
         )
     return tr(
-        "Trained: {accuracy} % of the {held_out} images held out are told rightly; "
+        "Trained: {accuracy} % of the {held_out} held-out images are classified correctly; "
         "any iteration can be stepped.",
         accuracy=f"{100 * run.accuracies[run.iterations]:.1f}",
         held_out=count(len(run.held_out)),

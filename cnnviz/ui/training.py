@@ -215,7 +215,7 @@ class TrainingPane(FoldingBar):
         metrics = self.figures.fontMetrics()
         measured = self.trainer.run is None or len(self.trainer.run.held_out)
         longest = (
-            "loss 0.00000   held out 100.0 % right at 0,000" if measured else "loss 3.51·10⁻⁵ of image 00"
+            "loss 0.00000   held-out accuracy 100.0 % at 0,000" if measured else "loss 3.51·10⁻⁵ of image 00"
         )
         widest = metrics.horizontalAdvance(longest)
         self.figures.setFixedWidth(widest + 6)
@@ -326,7 +326,7 @@ class TrainingPane(FoldingBar):
         measured = max((k for k in run.accuracies if k <= t), default=None)
         if measured is not None:
             # It is measured every so many iterations: this one, or the last at which it was.
-            said = tr("held out {accuracy} % right", accuracy=f"{100 * run.accuracies[measured]:.1f}")
+            said = tr("held-out accuracy {accuracy} %", accuracy=f"{100 * run.accuracies[measured]:.1f}")
             parts.append(said if measured == t else tr("{said} at {t}", said=said, t=count(measured)))
         return "   ".join(parts)
 

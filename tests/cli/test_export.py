@@ -176,7 +176,7 @@ def test_a_manifest_that_does_not_say_all(run, mistake, painted, lesson, tmp_pat
     manifest.write_text(json.dumps(said))
     before = len(painted)
 
-    assert "frames that were made otherwise" in mistake(*command)
+    assert "frames made with other settings" in mistake(*command)
     assert len(painted) == before
 
 

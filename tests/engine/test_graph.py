@@ -158,8 +158,8 @@ def test_another_output_may_be_read_by_nobody():
 @pytest.mark.parametrize(
     ("layers", "sentence"),
     [
-        ([("a", ReLU(), ["b"]), ("c", ReLU())], r"^a: b is no layer; there is input, c\.$"),
-        ([("conv1", ReLU()), ("c", ReLU(), ["conv_1"])], r"^c: conv_1 is no layer; did you mean conv1\?$"),
+        ([("a", ReLU(), ["b"]), ("c", ReLU())], r"^a: b is not a layer; there is input, c\.$"),
+        ([("conv1", ReLU()), ("c", ReLU(), ["conv_1"])], r"^c: conv_1 is not a layer; did you mean conv1\?$"),
         (
             [("a", Add(), ["input", "c"]), ("b", ReLU()), ("c", ReLU()), ("d", ReLU(), ["a"])],
             r"^\w: layers feed each other in a circle, .*→.*; let one of them read another\.$",
@@ -174,7 +174,7 @@ def test_another_output_may_be_read_by_nobody():
         ),
         (
             [("c", Conv2d(2, 1, 1, padding=1), ["input"]), ("a", Concat(), ["c", "input"])],
-            r"^a: puts maps of one height and width behind one another, .* 1 × 3 × 5 and 2 × 1 × 3;",
+            r"^a: concatenates maps of one height and width, .* 1 × 3 × 5 and 2 × 1 × 3;",
         ),
     ],
 )

@@ -79,7 +79,7 @@ def test_a_parameter_that_is_fixed_stays_and_has_a_gradient():
     before = network.parameters["fc.b"].copy()
     network.train_step(np.array([[1.0, 2.0]]), np.zeros((1, 2)))
     assert np.array_equal(network.parameters["fc.b"], before)
-    with pytest.raises(CnnvizError, match=r"^optimiser\.fixed: fc\.c is no parameter .* is fc\.w, fc\.b"):
+    with pytest.raises(CnnvizError, match=r"^optimiser\.fixed: fc\.c is not a parameter .* is fc\.w, fc\.b"):
         Network([("fc", Linear(2, 2))], (2,), fixed=["fc.c"])
 
 

@@ -102,7 +102,7 @@ def test_what_is_no_array(tmp_path, content):
 
 def test_not_finite(tmp_path):
     np.savez(tmp_path / "a.npz", w=np.array([[0, 1], [np.nan, 2]]))
-    assert told(tmp_path / "a.npz") == "a.npz: w[1, 0] is nan, not a number to compute with."
+    assert told(tmp_path / "a.npz") == "a.npz: w[1, 0] is nan; all numbers must be finite."
 
 
 def test_a_bomb_takes_no_memory(tmp_path):

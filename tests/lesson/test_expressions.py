@@ -134,7 +134,7 @@ def test_an_expression_is_loaded_in_place_of_a_name():
     [
         ("f = x +", "Character 8: something is missing at the end"),
         ("f = x * y  x=1", "y has no value; write y=1, for instance."),
-        ("f = x * x  x=inf", "Character 14: inf is no finite number"),
+        ("f = x * x  x=inf", "Character 14: inf is not a finite number"),
         ("f =", "Character 4: something is missing at the end"),
         ("L = x * y  x=1 y=2 y=3", "y has two values; write one of them only."),
     ],

@@ -218,7 +218,7 @@ def test_labels_of_an_output_of_maps_are_refused_with_what_would_do(write, conte
             "seed",
             "weights or parameters or seed: one of them must be given, for conv1.w, conv1.b, fc.w, fc.b",
         ),
-        ("loss", "optimiser: has nothing to go by without a [loss]"),
+        ("loss", "optimiser: needs a [loss]"),
     ],
 )
 def test_what_else_is_needed_is_said(write, content, key, fault):

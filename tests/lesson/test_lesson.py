@@ -331,8 +331,8 @@ def test_a_layer_reads_the_layers_and_the_input_that_it_names(tmp_path):
     ("line", "sentence"),
     [
         ("", "side: no layer reads it"),
-        ('outputs = ["sid"]', "outputs: sid is no layer; did you mean side?"),
-        ('outputs = ["side", "fc"]', "outputs: fc is read by add, so that it is no output"),
+        ('outputs = ["sid"]', "outputs: sid is not a layer; did you mean side?"),
+        ('outputs = ["side", "fc"]', "outputs: fc is read by add, so it is not an output"),
     ],
 )
 def test_outputs_are_layers_that_nobody_reads(tmp_path, line, sentence):

@@ -289,7 +289,7 @@ def test_targets_stand_in_a_file_in_place_of_labels(write, content, tmp_path):
         ("input", {"target": [[1], [3]]}, "input.target: has shape 2 × 1, but must have 3 × 1"),
         ("input", {"values": [[0, 1], [1, 1], [2, 1]]}, "input.values: has shape 2, but must have 1"),
         ("training", {"iterations": 5, "held_out": 1}, "training.held_out: accuracy is measured on labels"),
-        ("optimiser", {"fixed": ["fc.c"]}, "optimiser.fixed: fc.c is no parameter of the network"),
+        ("optimiser", {"fixed": ["fc.c"]}, "optimiser.fixed: fc.c is not a parameter of the network"),
         ("optimiser", {"fixed": ["fc.w", "fc.b"]}, "training: no layer has parameters to learn"),
         ("optimiser", {"fixed": "fc.b"}, "optimiser.fixed: must be a list, is 'fc.b'"),
     ],

@@ -108,7 +108,16 @@ def test_of_what_an_update_replaces_the_old_is_told_from_the_new():
 
 def test_padding_is_called_what_it_is(program):
     shown = origin(moment(program, 100), "x", (0, 0, 0))
-    assert (shown.step, shown.said) == (None, "a zero that was put in")
+    assert (shown.step, shown.said) == (None, "zero padding")
+
+
+def test_a_zero_between_gradients_is_not_called_padding():
+    made = programs.program("scattered")  # 3 × 3 gradients, two apart, in 7 × 7
+    at = moment(made, made.start("conv.dx"))
+    said = {place: origin(at, "dy", (0, *place)).said for place in [(0, 3), (6, 6), (3, 0), (2, 3), (4, 4)]}
+    between = "a zero between the gradients, as the stride asks"
+    assert said == dict.fromkeys(said, "zero padding") | {(2, 3): between, (4, 4): between}
+    assert origin(at, "dy", (0, 3, 5)).said not in ("zero padding", between)
 
 
 def test_a_convolution_reads_window_kernel_and_bias(program):
@@ -244,7 +253,7 @@ def test_every_addition_so_far_is_listed_and_the_cells_they_were_made_of_are_out
     start = program.start("conv.dx")
     steps = [start + int(offset) for offset in offsets_writing(program.operation("conv.dx"), "dx", index)]
     before = origin(moment(program, steps[0] - 1), "dx", index)
-    assert before.terms == () and before.step == steps[0] and "nothing is added yet" in before.said
+    assert before.terms == () and before.step == steps[0] and "nothing added yet" in before.said
     for number, step in enumerate(steps, 1):
         shown = origin(moment(program, step), "dx", index)
         assert f"the sum of {number} of 4 additions by conv.dx" in shown.said
@@ -335,5 +344,5 @@ def test_a_parameter_that_is_fixed_is_not_said_to_move():
     network.initialise(1)
     program = Program(network.calls(network.run(np.ones(2), np.zeros(1))))
     at = at_end(program, "fc")
-    assert origin(at, "w", (0, 0)).said == "a parameter: training moves it"
-    assert origin(at, "b", (0,)).said == "a parameter, which stays as it is"
+    assert origin(at, "w", (0, 0)).said == "a parameter, updated by training"
+    assert origin(at, "b", (0,)).said == "a parameter, kept fixed"

@@ -133,7 +133,7 @@ REFUSED = [
     ("slice read", change("x[n, m]", "x[n, :]"), 5, CELLS),
     ("chained", change("x[n, m]", "x[n][m]"), 5, CELLS),
     ("comprehension", change("x[n, m]", "sum(k for k in range(m))"), 5, TRICK),
-    ("lambda", change("x[n, m]", "(lambda: 1)()"), 5, "is no function of numbers"),
+    ("lambda", change("x[n, m]", "(lambda: 1)()"), 5, "is not a function of numbers"),
     ("bare tuple", change("acc = 0.0", "acc = 0.0, 1"), 3, TRICK),
     ("text", change("acc = 0.0", "acc = 'x'"), 3, TRICK),
     ("truth", change("acc = 0.0", "acc = True"), 3, TRICK),
@@ -142,10 +142,20 @@ REFUSED = [
     ("is", change("acc += x[n, m]", "acc += 1 if acc is N else 0"), 5, TRICK),
     ("formatted", change("acc = 0.0", "acc = f'{N}'"), 3, TRICK),
     ("keyword", change("acc = 0.0", "acc = max(N, key=M)"), 3, TRICK),
-    ("import", change("acc = 0.0", "acc = __import__('os').getpid()"), 3, "getpid is no function of numbers"),
-    ("method", change("acc = 0.0", "acc = x.sum()"), 3, "x.sum is no function of numbers; there are abs, "),
-    ("evaluated", change("acc = 0.0", "acc = eval(N)"), 3, "eval is no function of numbers"),
-    ("unknown", change("acc = 0.0", "acc = helped(N)"), 3, "helped is no function of numbers"),
+    (
+        "import",
+        change("acc = 0.0", "acc = __import__('os').getpid()"),
+        3,
+        "getpid is not a function of numbers",
+    ),
+    (
+        "method",
+        change("acc = 0.0", "acc = x.sum()"),
+        3,
+        "x.sum is not a function of numbers; there are abs, ",
+    ),
+    ("evaluated", change("acc = 0.0", "acc = eval(N)"), 3, "eval is not a function of numbers"),
+    ("unknown", change("acc = 0.0", "acc = helped(N)"), 3, "helped is not a function of numbers"),
     ("never assigned", change("acc = 0.0", "other = 0.0"), 5, "acc has no value"),
     ("misspelt", change("x[n, m]", "x[n, p]"), 5, "p has no value"),
     ("walrus", change("x[n, m]", "(b := x[n, m])"), 5, TRICK),
@@ -190,7 +200,7 @@ def test_functions_are_known_by_what_they_are_not_by_their_names():
     source = "def good(x, y, N):\n    for n in range(N):\n        y[n] = exp(x[n])\n"
     function = listing(source)
     function.__globals__["exp"] = print
-    with pytest.raises(CnnvizError, match=r"exp is no function of numbers"):
+    with pytest.raises(CnnvizError, match=r"exp is not a function of numbers"):
         read_listing(function)
     function.__globals__["exp"] = np.exp
     assert read_listing(function).arrays == {"x", "y"}

@@ -164,7 +164,7 @@ def test_hovering_a_number_of_the_graph_says_where_it_comes_from(make_window, qt
     boxes = {mark.name: mark.box for mark in stage.frame.marks if isinstance(mark, Spot)}
     assert boxes.keys() == {"x", "y", "z", "q", "f", "df", "dq"}, "what is computed so far"
     told = {name: stage.origin_at(*box.center) for name, box in boxes.items()}
-    assert told["x"].said == "given from outside" and told["x"].step is None
+    assert told["x"].said == "given" and told["x"].step is None
     assert (told["q"].name, told["q"].value, told["q"].step) == ("q", "3", 0)
     assert (told["dq"].name, told["dq"].value) == ("∂f/∂q", "−4")
     assert "f.backward" in told["dq"].said

@@ -285,9 +285,9 @@ def test_the_accuracy_beside_an_iteration_is_said_with_where_it_was_measured(win
     train(qtbot, window)
     pane, run = window.training, window.training.trainer.run
     pane.choose(40)
-    assert pane.figures.text().endswith(f"held out {100 * run.accuracies[40]:.1f} % right")
+    assert pane.figures.text().endswith(f"held-out accuracy {100 * run.accuracies[40]:.1f} %")
     pane.choose(47)
-    assert pane.figures.text().endswith(f"held out {100 * run.accuracies[40]:.1f} % right at 40")
+    assert pane.figures.text().endswith(f"held-out accuracy {100 * run.accuracies[40]:.1f} % at 40")
 
 
 @pytest.mark.parametrize("loss, said", [("cross_entropy", "loss (nats)"), ("half_squared_error", "loss")])

@@ -231,7 +231,7 @@ class Graph(Struct, frozen=True):
         Raises
         ------
         CnnvizError
-            If a value is missing, is for nothing, or is no finite number.
+            If a value is missing, is for nothing, or is not a finite number.
         """
         faults = list(self.faults(values))
         if faults:

@@ -164,7 +164,7 @@ class _Reader:
             if letter == "(":
                 opened.append(k)
             elif letter == ")" and not opened:
-                self._refuse_at(k, tr("this bracket closes none"))
+                self._refuse_at(k, tr("this bracket was never opened"))
             elif letter == ")":
                 opened.pop()
         if opened:
@@ -230,7 +230,7 @@ class _Reader:
             if name in FUNCTIONS:
                 self._refuse_at(at, tr("{name} is a function: write {name}(…)", name=name))
             if name.lower() in ("nan", "inf", "infinity"):
-                self._refuse_at(at, tr("{name} is no finite number", name=name))
+                self._refuse_at(at, tr("{name} is not a finite number", name=name))
             if len(name) > LONGEST_NAME:
                 self._refuse_at(at, tr("a name has at most {most} letters", most=LONGEST_NAME))
             if name.startswith("_"):
@@ -361,7 +361,7 @@ class _Reader:
             made = Node("", sign, operands)
             value = float(made.rule.value(*made.arguments({})))
         if not math.isfinite(value):
-            self._refuse(node, tr("{part} is no finite number", part=_quoted(self._source_of(node))))
+            self._refuse(node, tr("{part} is not a finite number", part=_quoted(self._source_of(node))))
         return value
 
     # ------------------------------------------------------------------------------------------- the graph
@@ -376,7 +376,7 @@ class _Reader:
                 waiting += [operand for operand in self.operations[key][1] if isinstance(operand, str)]
         for part, found, _ in self.made:
             if found in self.operations and found not in used:
-                words = tr("this {name} does not go into {result}; use it or leave it out")
+                words = tr("this {name} is not used for {result}; use it or leave it out")
                 self._refuse_alone(part.at, words.format(name=part.target, result=self.made[-1][0].target))
 
     def _graph(self, result: str) -> Graph:

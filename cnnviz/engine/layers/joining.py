@@ -103,7 +103,7 @@ class Concat(Joining):
             if shape[1:] != shapes[0][1:] or len(shape) not in _LOOPS:
                 raise ShapeError(
                     tr(
-                        "{layer}: puts maps of one height and width behind one another, but its inputs have "
+                        "{layer}: concatenates maps of one height and width, but its inputs have "
                         "shapes {shapes}; make these the same.",
                         layer=self.name,
                         shapes=tr(" and ").join(map(shape_text, shapes)),

@@ -141,7 +141,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         if measured is not None:
             lines.append(
                 tr(
-                    "Before iteration {at:,}, {accuracy:.1%} of the held-out images are told rightly",
+                    "Before iteration {at:,}, {accuracy:.1%} of the held-out images are classified correctly",
                     at=measured,
                     accuracy=run.accuracies[measured],
                 )

@@ -72,7 +72,7 @@ def _where(moment: Moment, source: Source) -> str:
     """Say which operation computes an array, at which steps, and how far it is."""
     operation = source[0]
     if operation is None:
-        return tr("given from outside")
+        return tr("given")
     program = moment.program
     first = program.start(operation.name)
     known = arrays.known(program, source, program.number(moment.operation.name))
