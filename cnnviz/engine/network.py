@@ -307,7 +307,9 @@ class Network:
                 raise CnnvizError(
                     tr("{source}: {key} is missing; the network needs it.", source=source, key=key)
                 )
-            values = np.array(arrays[key])
+            values = np.asarray(arrays[key])
+            if values.flags.writeable:  # what nobody writes to is not copied: a network may be large
+                values = values.copy()
             if values.dtype.kind not in "fiu":
                 raise CnnvizError(tr("{source}: {key} does not hold real numbers.", source=source, key=key))
             layer, _, name = key.partition(".")
@@ -435,9 +437,11 @@ class Network:
         for key, values in self.parameters.items():
             layer, _, name = key.partition(".")
             require_finite(layer, name, values)
-        parameters = {key: values.astype(np.float64) for key, values in self.parameters.items()}
         gradients: dict[str, Array] = {}
         goes_back = (t if self.losses else dy) is not None
+        parameters = self.parameters
+        if goes_back:  # going forward they are only read, and keep the precision that they have
+            parameters = {key: values.astype(np.float64) for key, values in parameters.items()}
         with np.errstate(all="ignore"):  # what overflows is shown as what it becomes
             arrays = self._forward(parameters, {name: values[None] for name, values in xs.items()})
             if self.losses and t is not None:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 
+_AT_ONCE = 1 << 20
+
 
 def tame(*arrays: Array) -> bool:
     """Return whether all sums of products of some of their numbers stay far from overflow, in any order.
@@ -23,8 +25,9 @@ def tame(*arrays: Array) -> bool:
     By Cauchy and Schwarz, Σ |aₖ bₖ| ≤ ‖a‖ ‖b‖; what holds an infinity or NaN has no such norm.
     """
     limit = _limit(arrays[0].dtype)
-    for array in arrays:  # noqa: SIM110 - a generator takes longer than the product of a small layer
-        if not np.vdot(array, array) < limit:
+    for array in arrays:
+        flat = array.T if array.flags.f_contiguous else array  # of what lies by columns vdot makes a copy
+        if not np.vdot(flat, flat) < limit:
             return False
     return True
 
@@ -38,7 +41,7 @@ def _limit(dtype: np.dtype[Any]) -> np.floating:
 def product(a: Array, b: Array, start: Array | None = None) -> Array:
     """Return start + a @ b; no start is 0."""
     if tame(a, b) and (start is None or tame(start)):
-        result: Array = a @ b
+        result = _multiplied(a, b)
         if start is not None:
             result += start
         return result
@@ -49,6 +52,17 @@ def product(a: Array, b: Array, start: Array | None = None) -> Array:
         for k in range(a.shape[1]):
             total += a[:, k, None] * b[k]
         return total
+
+
+def _multiplied(a: Array, b: Array) -> Array:
+    """Return a @ b; of two precisions the lower one is raised part by part: NumPy would take long."""
+    if a.dtype == b.dtype:
+        whole: Array = a @ b
+        return whole
+    dtype = np.result_type(a, b)
+    width = max(1, _AT_ONCE // len(b))
+    parts = (b[:, k : k + width].astype(dtype) for k in range(0, b.shape[1], width))
+    return np.concatenate([a.astype(dtype, copy=False) @ part for part in parts], axis=1)
 
 
 def added(terms: Array, start: Array | None = None) -> Array:

@@ -28,6 +28,17 @@ MOST_NUMBERS = 10**8
 MOST_WORK = 10**9
 """Of one iteration, in multiply-adds: those of numbers that overflow take some nanoseconds each."""
 
+MOST_FOUND_LAYERS = 1_000
+MOST_FOUND_NUMBERS = 2 * 10**8
+MOST_FOUND_WORK = 2 * 10**10
+"""The same of a network that its user brought from another program: 1.6 GB, and some seconds."""
+
+FORWARD_SHARE = 3
+"""Going forward alone is this part of the work of an iteration."""
+
+PER_OUTPUT = 2
+"""How many numbers are held, going forward alone, for each that a layer puts out: it, and it with padding."""
+
 PER_PARAMETER = 8
 """How many numbers are held for each parameter: copies of it, its gradient, the new one, what is between."""
 

@@ -51,7 +51,8 @@ def _misfits(lesson: LessonFile, faults: Sequence[str]) -> list[str]:
     parts = [lesson.layers[k] for k in right]
     names = {*lesson.input_shapes, *(part.name for part in parts)}
     try:
-        build_layers(list(takewhile(lambda part: names.issuperset(part.inputs), parts)), lesson.input_shapes)
+        right_parts = list(takewhile(lambda part: names.issuperset(part.inputs), parts))
+        build_layers(right_parts, lesson.input_shapes)
     except CnnvizError as error:
         return [str(error)]
     return []

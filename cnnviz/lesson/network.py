@@ -16,8 +16,17 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.wiring import in_order, inputs_of
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.bounds import MOST_NUMBERS, MOST_WORK, PER_MEMORY, PER_PARAMETER
-from cnnviz.lesson.tables import LayerPart, LessonFile
+from cnnviz.lesson.bounds import (
+    FORWARD_SHARE,
+    MOST_FOUND_NUMBERS,
+    MOST_FOUND_WORK,
+    MOST_NUMBERS,
+    MOST_WORK,
+    PER_MEMORY,
+    PER_OUTPUT,
+    PER_PARAMETER,
+)
+from cnnviz.lesson.tables import LayerPart, LessonFile, NetworkFile
 from cnnviz.text import tr
 
 
@@ -32,8 +41,15 @@ def build_network(described: LessonFile) -> Network:
     given = described.optimiser
     optimiser = OPTIMISERS[given.kind].make(**given.arguments) if given else None
     remembers = len(optimiser.start(np.zeros(0))) if optimiser else 0
+    is_found = isinstance(described, NetworkFile)
     return Network(
-        build_layers(described.layers, described.input_shapes, remembers),
+        build_layers(
+            described.layers,
+            described.input_shapes,
+            remembers,
+            not is_found or described.loss is not None,
+            is_found,
+        ),
         described.input_shapes,
         _losses(described),
         optimiser,
@@ -53,7 +69,11 @@ def _losses(described: LessonFile) -> Loss | list[OutputLoss] | None:
 
 
 def build_layers(
-    parts: Sequence[LayerPart], input_shapes: Mapping[str, Shape], remembers: int = 0
+    parts: Sequence[LayerPart],
+    input_shapes: Mapping[str, Shape],
+    remembers: int = 0,
+    with_gradients: bool = True,
+    is_found: bool = False,
 ) -> list[tuple[str, Layer, tuple[str, ...]]]:
     """Make layers for a network's inputs of some shapes, by name; their parameters are not made yet.
 
@@ -61,6 +81,10 @@ def build_layers(
     ----------
     remembers : int
         How many numbers the optimiser remembers of each parameter.
+    with_gradients : bool
+        Whether gradients are computed, too.
+    is_found : bool
+        Whether it is a network of another program, which may be larger than one that is written for a lesson.
 
     Raises
     ------
@@ -68,6 +92,7 @@ def build_layers(
         If one does not fit or reads what is not there, or an iteration with it would take too much memory or
         time.
     """
+    budget = _Budget(remembers, with_gradients, is_found)
     taken = Cost(sum(map(prod, input_shapes.values())), 0)
     by_name = {part.name: part for part in parts}
     inputs = inputs_of(((part.name, part.inputs) for part in parts), tuple(input_shapes))
@@ -76,9 +101,9 @@ def build_layers(
     for name in in_order(inputs):
         part, given = by_name[name], [shapes[source] for source in inputs[name]]
         layer = _make_layer(part, given)
-        with_it = _with(taken, layer, given, remembers)
-        if not _fits(with_it):
-            raise _too_large(part, given, taken, with_it, remembers)
+        with_it = budget.taken(taken, layer, given)
+        if not budget.fits(with_it):
+            raise budget.too_large(part, given, taken, with_it)
         taken, shapes[name] = with_it, layer.output_shape(*given)
         layers[name] = layer
     return [(name, layers[name], inputs[name]) for name in inputs]
@@ -93,45 +118,62 @@ def _make_layer(part: LayerPart, shapes: Sequence[Shape], **changed: int) -> Lay
     return layer
 
 
-def _with(taken: Cost, layer: Layer, shapes: Sequence[Shape], remembers: int) -> Cost:
-    """Return what an iteration takes with one more layer."""
-    layer.output_shape(*shapes)  # which says what does not fit
-    own = layer.cost(*shapes)
-    parameters = sum(map(prod, layer.parameter_shapes.values()))
-    numbers = own.numbers + parameters * (PER_PARAMETER + PER_MEMORY * remembers)
-    return Cost(taken.numbers + numbers, taken.work + own.work + 4 * parameters)
+class _Budget:
+    """What an iteration may take, in numbers that are held at once and in multiply-adds.
 
+    Parameters
+    ----------
+    remembers : int
+        How many numbers the optimiser remembers of each parameter.
+    with_gradients, is_found : bool
+        As `build_layers` has them.
+    """
 
-def _fits(taken: Cost) -> bool:
-    return taken.numbers <= MOST_NUMBERS and taken.work <= MOST_WORK
+    def __init__(self, remembers: int, with_gradients: bool, is_found: bool) -> None:
+        self._per_parameter = PER_PARAMETER + PER_MEMORY * remembers
+        self._with_gradients = with_gradients
+        self._most = Cost(MOST_FOUND_NUMBERS, MOST_FOUND_WORK) if is_found else Cost(MOST_NUMBERS, MOST_WORK)
 
+    def taken(self, before: Cost, layer: Layer, shapes: Sequence[Shape]) -> Cost:
+        """Return what an iteration takes with one more layer."""
+        out = layer.output_shape(*shapes)  # which says what does not fit
+        own = layer.cost(*shapes)
+        parameters = sum(map(prod, layer.parameter_shapes.values()))
+        if self._with_gradients:
+            numbers = own.numbers + parameters * self._per_parameter
+            return Cost(before.numbers + numbers, before.work + own.work + 4 * parameters)
+        # What comes out is kept, and parameters are as the file has them, in float32 for the most part.
+        numbers = PER_OUTPUT * prod(out) + parameters // 2
+        return Cost(before.numbers + numbers, before.work + own.work // FORWARD_SHARE)
 
-def _too_large(
-    part: LayerPart, shapes: Sequence[Shape], taken: Cost, with_it: Cost, remembers: int
-) -> CnnvizError:
-    if with_it.numbers > MOST_NUMBERS:
-        said = tr("{layer}: with it, an iteration takes {found:,} MB; {most:,} MB are the most; {fits}")
-        found, most = with_it.numbers * 8 // 10**6, MOST_NUMBERS * 8 // 10**6
-    else:
-        said = tr(
-            "{layer}: with it, an iteration takes {found:,} million multiply-adds; {most:,} are the most; "
-            "{fits}"
-        )
-        found, most = with_it.work // 10**6, MOST_WORK // 10**6
-    fits = _what_fits(part, shapes, taken, remembers)
-    return CnnvizError(said.format(layer=part.name, found=found, most=most, fits=fits))
+    def fits(self, taken: Cost) -> bool:
+        """Return whether so much may be taken."""
+        return taken.numbers <= self._most.numbers and taken.work <= self._most.work
 
+    def too_large(self, part: LayerPart, shapes: Sequence[Shape], before: Cost, with_it: Cost) -> CnnvizError:
+        """Return the error that a layer takes too much, with what would fit."""
+        if with_it.numbers > self._most.numbers:
+            said = tr("{layer}: with it, an iteration takes {found:,} MB; {most:,} MB are the most; {fits}")
+            found, most = with_it.numbers * 8 // 10**6, self._most.numbers * 8 // 10**6
+        else:
+            said = tr(
+                "{layer}: with it, an iteration takes {found:,} million multiply-adds; {most:,} are the "
+                "most; {fits}"
+            )
+            found, most = with_it.work // 10**6, self._most.work // 10**6
+        fits = self._what_fits(part, shapes, before)
+        return CnnvizError(said.format(layer=part.name, found=found, most=most, fits=fits))
 
-def _what_fits(part: LayerPart, shapes: Sequence[Shape], taken: Cost, remembers: int) -> str:
-    """Say how many channels or neurons fit; where not even one does, or there are none, what else to do."""
+    def _what_fits(self, part: LayerPart, shapes: Sequence[Shape], before: Cost) -> str:
+        """Say how many channels or neurons fit; where not even one does, what else to do."""
 
-    def is_too_much(name: str, count: int) -> bool:
-        return not _fits(_with(taken, _make_layer(part, shapes, **{name: count}), shapes, remembers))
+        def is_too_much(name: str, count: int) -> bool:
+            return not self.fits(self.taken(before, _make_layer(part, shapes, **{name: count}), shapes))
 
-    for name in ("out_channels", "neurons"):
-        if name in part.arguments:
-            counts = range(1, part.arguments[name])
-            fits = bisect_left(counts, True, key=partial(is_too_much, name))
-            if fits:
-                return tr("with {name} = {count} it fits", name=name, count=fits)
-    return tr("take a smaller input, or fewer layers")
+        for name in ("out_channels", "neurons"):
+            if name in part.arguments:
+                counts = range(1, part.arguments[name])
+                fits = bisect_left(counts, True, key=partial(is_too_much, name))
+                if fits:
+                    return tr("with {name} = {count} it fits", name=name, count=fits)
+        return tr("take a smaller input, or fewer layers")

@@ -17,7 +17,7 @@ from cnnviz.formats.graph import Graph
 from cnnviz.formats.layers import Fault, Found, FoundLayer
 from cnnviz.formats.reader import read
 from cnnviz.formats.rewrite import rewrite, up_to
-from cnnviz.lesson.bounds import MOST_LAYERS
+from cnnviz.lesson.bounds import MOST_FOUND_LAYERS
 from cnnviz.lesson.inputs import as_samples, read_input, read_numbers
 from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import read_argument
@@ -104,12 +104,12 @@ def _described(source: Source, path: Path, graph: Graph, array: NDArray[Any] | N
         samples = read_input(Path(source.input), sizes, _takes_whole_pixels(graph))
     found = rewrite(graph, Known(), samples.shape[1:] if samples is not None else None)
     found = _cut(source, path, found)
-    if len(found.layers) > MOST_LAYERS:
+    if len(found.layers) > MOST_FOUND_LAYERS:
         raise CnnvizError(
             tr(
                 "it has {count} layers; {most} are the most; open it up to one of them with --up-to",
                 count=len(found.layers),
-                most=MOST_LAYERS,
+                most=MOST_FOUND_LAYERS,
             )
         )
     notes = list(found.notes)
@@ -209,7 +209,7 @@ def _judged(
     source: Source, found: Found, parts: list[LayerPart], given: InputPart, notes: list[str]
 ) -> tuple[list[LayerPart], LossPart, InputPart]:
     """Return layers, the loss that fits the last of them, and the input with what should come out."""
-    layers = build_layers(parts, {"input": found.input_shape})
+    layers = build_layers(parts, {"input": found.input_shape}, is_found=True)
     shapes: dict[str, tuple[int, ...]] = {"input": found.input_shape}
     for name, layer, inputs in layers:
         shapes[name] = layer.output_shape(*(shapes[own] for own in inputs))

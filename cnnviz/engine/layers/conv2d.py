@@ -169,7 +169,7 @@ class Conv2d(Layer):
     def _slide(self, w: Array, maps: Array, stride: int, out: Shape, b: Array | None = None) -> Array:
         """Return b + Σ w[o, c, u, v] · maps[n, c, i·stride + u, j·stride + v], of shape (N, C_out, *out)."""
         y = np.empty((len(maps), len(w), *out), np.result_type(maps, w))
-        kernels = w.reshape(len(w), -1)
+        kernels = w.reshape(len(w), -1).astype(y.dtype, copy=False)  # once, and not in each product
         for samples, rows, columns in self._blocks(maps, stride, out):
             part = y[samples, :, rows].swapaxes(0, 1)  # (C_out, n, rows, W_out)
             part[...] = product(kernels, columns, b).reshape(part.shape)
