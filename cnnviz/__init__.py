@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from cnnviz.errors import CnnvizError
 
 if TYPE_CHECKING:
+    from cnnviz.lesson.from_torch import from_torch
     from cnnviz.lesson.lesson import Lesson, lesson_names, load_lesson
 
 __version__ = "0.1.0"
 
-__all__ = ["CnnvizError", "Lesson", "__version__", "lesson_names", "load_lesson"]
+__all__ = ["CnnvizError", "Lesson", "__version__", "from_torch", "lesson_names", "load_lesson"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> Any:
         from cnnviz.lesson import lesson
 
         return getattr(lesson, name)
+    if name == "from_torch":
+        from cnnviz.lesson.from_torch import from_torch
+
+        return from_torch
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
