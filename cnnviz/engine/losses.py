@@ -378,7 +378,7 @@ class Hinge(Loss):
 
 
 class Surprise(Loss):
-    """A loss of probabilities: what they are surprised by, in nats.
+    """A loss of probabilities, in nats.
 
     Attributes
     ----------

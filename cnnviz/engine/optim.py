@@ -108,7 +108,7 @@ class SGD(Optimiser):
         return {"v": np.zeros_like(w)} if self.momentum else {}
 
     def step(self, w: Array, dw: Array, memory: Memory, t: int) -> tuple[Array, Memory]:
-        """Walk down the slope, keeping some of the last step's speed."""
+        """Walk down the slope, keeping some of the last step's velocity."""
         if not self.momentum:
             return w - self.lr * dw, {}
         v = self.momentum * memory["v"] + dw

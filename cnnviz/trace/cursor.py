@@ -167,14 +167,6 @@ class Cursor(Struct, frozen=True):
         finer = LEVELS[max(0, LEVELS.index(self.level) - 1)]
         return self.at(finer).next()
 
-    def over(self) -> Cursor:
-        """Go on by the level at hand."""
-        return self.next()
-
-    def out(self) -> Cursor:
-        """Go to the end of what is in work at the next coarser level, and stay with that level."""
-        return self.at(self.coarser).next()
-
     @property
     def coarser(self) -> Level:
         """The level after the one at hand; the last one, if that is it."""

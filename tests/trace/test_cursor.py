@@ -87,16 +87,15 @@ def test_into_goes_on_finer_and_out_coarser(program):
     term = start.into()
     assert term.level is Level.TERM
     assert term.step.variables == {"o": 0, "i": 1, "j": 1, "c": 0, "u": 0, "v": 0}
-    cell = term.out()
+    cell = term.at(term.coarser).next()
     assert cell.level is Level.CELL
     assert cell == start.next()
     assert program.state(cell.index).writes == (("y", (0, 1, 1)),)
-    assert start.over() == start.next()
 
 
 def test_there_is_nothing_finer_than_a_line_nor_coarser_than_a_stop(program):
     assert Cursor(program, 0, Level.LINE).into() == Cursor(program, 1, Level.LINE)
-    assert Cursor(program, 0, Level.STOP).out() == Cursor(program, 0, Level.STOP).next()
+    assert Cursor(program, 0, Level.STOP).coarser is Level.STOP
 
 
 def test_moving_by_another_level_once_keeps_the_own_one(program):
@@ -205,5 +204,5 @@ def test_stop_is_a_level_that_ends_with_the_program(program):
     while back[-1].index:
         back.append(back[-1].previous())
     assert back == visited[::-1]
-    assert start.at(Level.PASS).out() == visited[1], "out of a pass goes on by stops"
+    assert start.at(start.at(Level.PASS).coarser).next() == visited[1], "out of a pass goes on by stops"
     assert visited[1].into() == visited[1].at(Level.PASS).next()

@@ -60,7 +60,7 @@ def test_steps_are_counted_by_the_formula():
 )
 def test_listings_are_short_enough_for_the_board(function):
     source = read_listing(function).source
-    # One that puts inputs behind one another has a nest of loops for each; the other two before its sum.
+    # One that concatenates inputs has a nest of loops for each; the other two before its sum.
     long = function.__name__.startswith(("concat", "cross_entropy_maps_of_scores"))
     assert len(source) <= (13 if long else 12)
     assert max(len(line) for line in source) <= 110

@@ -60,9 +60,9 @@ def test_back(window, press, key, modifier):
     ("key", "modifier", "expected"),
     [
         (K.Key_F11, NONE, lambda cursor: cursor.into()),
-        (K.Key_F11, SHIFT, lambda cursor: cursor.out()),
+        (K.Key_F11, SHIFT, lambda cursor: cursor.at(cursor.coarser).next()),
         (K.Key_D, NONE, lambda cursor: cursor.into()),
-        (K.Key_U, NONE, lambda cursor: cursor.out()),
+        (K.Key_U, NONE, lambda cursor: cursor.at(cursor.coarser).next()),
         (K.Key_Right, SHIFT, lambda cursor: cursor.next(Level.LAYER)),
         (K.Key_Left, SHIFT, lambda cursor: cursor.previous(Level.LAYER)),
         (K.Key_Right, CONTROL, lambda cursor: cursor.next(Level.PASS)),

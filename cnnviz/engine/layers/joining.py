@@ -89,7 +89,7 @@ class Add(Joining):
 
 
 class Concat(Joining):
-    """Puts its inputs behind one another along their first axis: maps after maps, numbers after numbers.
+    """Concatenates its inputs along their first axis: maps after maps, numbers after numbers.
 
     Source of its use: Szegedy et al., "Going Deeper with Convolutions" (2015).
     """
@@ -112,7 +112,7 @@ class Concat(Joining):
         return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
     def forward(self, *xs: Array) -> Array:
-        """Put the inputs behind one another."""
+        """Concatenate the inputs."""
         return np.concatenate(xs, axis=1)
 
     def backward(self, dy: Array, *xs: Array, **_: Any) -> dict[str, Array]:

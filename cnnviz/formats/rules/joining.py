@@ -99,7 +99,7 @@ def multiply(rewriter: Rewriter, node: Node) -> None:
 
 
 def concat(rewriter: Rewriter, node: Node) -> None:
-    """Put channels, or columns, behind one another."""
+    """Concatenate channels, or columns."""
     values = [rewriter.unpadded(node, rewriter.value(node, k)) for k in range(len(node.inputs))]
     if len(values) == 1:
         rewriter.put(node, values[0])

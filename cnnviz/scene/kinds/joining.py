@@ -21,21 +21,21 @@ def _gradients(call: Call) -> tuple[str, ...]:
 
 KINDS: Mapping[str, Kind] = {
     "add": Kind(
-        sentence="Add the inputs, cell by cell: what a layer has learnt is added to what went past it.",
+        sentence="Add the inputs, cell by cell; in a residual block, one of them is the skip connection.",
         variables=CELL,
         ahead="Each cell of `y` will be the sum of the cells that lie there in the inputs.",
         formula=listing_formulas,
     ),
     "add.dx": Kind(
         title="gradients of the inputs",
-        sentence="A sum passes the gradient on to each input as it is: one more here is one more there.",
+        sentence="The derivative of a sum is 1 for each of its inputs: each gets the gradient unchanged.",
         variables=CELL,
         ahead="Each input's gradient will be the gradient `dy`, unchanged.",
         formula=listing_formulas,
         local=ones,
     ),
     "concat": Kind(
-        sentence="Put the maps of the inputs behind one another; nothing is computed.",
+        sentence="Concatenate the inputs, one after the other; nothing is computed.",
         variables=CELL,
         ahead="The cells of the inputs will be written to `y`, one input after the other.",
         formula=listing_formulas,
@@ -49,7 +49,7 @@ KINDS: Mapping[str, Kind] = {
         local=_own_maps,
     ),
     "total_loss": Kind(
-        sentence="What is made small is the sum of all losses, each multiplied by its weight.",
+        sentence="The total loss is the sum of all losses, each multiplied by its weight.",
         formula=listing_formulas,
     ),
     "weighted_gradient": Kind(

@@ -104,8 +104,7 @@ KINDS: Mapping[str, Kind] = {
         compared=("y", "t"),
     ),
     "cross_entropy": Kind(
-        sentence="The loss is how surprised the network is by the truth: minus the logarithm of "
-        "what it gave the right class.",
+        sentence="Cross-entropy, in nats: minus the natural logarithm of the probability of the right class.",
         formula=(r"\E{} = {-}\sum_n \,\t{n} \log \y{n}",),
         variables={"n": "class"},
         picture=outputs.picture,
@@ -132,8 +131,8 @@ KINDS: Mapping[str, Kind] = {
         compared=("y", "t"),
     ),
     "cross_entropy.maps": Kind(
-        sentence="The loss is the mean, over all places, of minus the logarithm of what the right channel "
-        "got there.",
+        sentence="Cross-entropy, in nats: the mean, over all places, of minus log of the right channel's "
+        "probability.",
         formula=(
             r"\E{} = \frac{1}{H W} \sum_{i,j} L_{i,j}",
             r"L_{i,j} = {-}\sum_c \,\t{c,i,j} \log \y{c,i,j}",
@@ -161,7 +160,8 @@ KINDS: Mapping[str, Kind] = {
         compared=("y", "t"),
     ),
     "binary_cross_entropy": Kind(
-        sentence="The loss is how surprised the network is by each answer, yes or no.",
+        sentence="Binary cross-entropy, in nats: minus log of the probability of each right answer, "
+        "added up.",
         formula=(r"\E{} = {-}\sum_n \bigl(\t{n} \log \y{n} + (1 - \t{n}) \log (1 - \y{n})\bigr)",),
         variables={"n": "output"},
         picture=outputs.picture,
@@ -188,8 +188,8 @@ KINDS: Mapping[str, Kind] = {
         compared=("y", "t"),
     ),
     "binary_cross_entropy.maps": Kind(
-        sentence="The loss is the mean, over all places, of how surprised the network is by each answer, "
-        "yes or no.",
+        sentence="Binary cross-entropy, in nats: minus log of each right answer's probability, as a "
+        "mean over all places.",
         formula=(
             r"\E{} = \frac{1}{H W} \sum_{i,j} L_{i,j}",
             r"L_{i,j} = {-}\sum_c \bigl(\t{c,i,j} \log \y{c,i,j} + s_{c,i,j}\bigr)",

@@ -99,14 +99,14 @@ KINDS: Mapping[str, Kind] = {
     ),
     "sgd.momentum": Kind(
         title="update",
-        sentence="Every parameter keeps some of its last speed and is pushed downhill by its gradient.",
+        sentence="Every parameter keeps some of its last velocity and is pushed downhill by its gradient.",
         formula=(
             r"\v{n} \leftarrow \mu\, \v{n} + \dw{n}",
             r"\w{n} \leftarrow \w{n} - \eta\, \v{n}",
             r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
         ),
         variables={"n": "parameter"},
-        ahead="Each speed `v` will become μ · `v` + `dw`; then each `w` will become `w` − η · `v`.",
+        ahead="Each velocity `v` will become μ · `v` + `dw`; then each `w` will become `w` − η · `v`.",
         picture=picture,
     ),
     "adam": Kind(
