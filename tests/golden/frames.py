@@ -120,6 +120,7 @@ STOPS = {
     "chain-rule": 4,
     "backward-fc": 6,
     "backward-conv": 6,
+    "residual": 8,
     "digits": 7,
     "training": 4,
 }

@@ -50,7 +50,7 @@ def test_lessons_come_in_the_order_of_the_course():
     course = [
         *("image", "convolution", "depth", "stride-padding", "relu", "pooling", "fully-connected"),
         *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
-        *("digits", "training"),
+        *("residual", "digits", "training"),
     ]
     names = lesson_names()
 
@@ -402,6 +402,43 @@ def test_the_gradient_of_the_input_is_the_same_gathered_and_scattered():
         program = lesson("backward-conv").in_view(view).program
         done = program.state(program.start("conv.dx") + len(program.operation("conv.dx")) - 1).arrays["dx"][0]
         assert done == pytest.approx(wanted, abs=1e-16)
+
+
+def test_what_comes_back_past_a_layer_and_through_it_is_added():
+    """COURSE: y = relu(x + w · x), of x 1 −2 / 3 4 and w 2; backward from ones."""
+    arrays, x, w = tape("residual"), [1, -2, 3, 4], 2
+    z = [w * a + a for a in x]
+    y = [max(0, a) for a in z]
+    through_relu = [1 if a > 0 else 0 for a in z]
+    dw = sum(a * b for a, b in zip(through_relu, x, strict=True))
+    by_convolution = [w * a for a in through_relu]
+    dx = [a + b for a, b in zip(through_relu, by_convolution, strict=True)]
+    assert (y, dw, dx) == ([3, 0, 9, 12], 8, [3, 0, 3, 3])
+
+    def flat(name):
+        return arrays[name].reshape(-1).tolist()
+
+    assert (flat("relu.y"), flat("conv.dw"), flat("input.dy")) == (y, [dw], dx)
+    assert (flat("add.dx1"), flat("add.dx2"), flat("conv.dx")) == (through_relu, through_relu, by_convolution)
+
+
+def test_with_a_weight_of_0_the_skip_connection_still_brings_a_gradient_back():
+    """As the last caption of the lesson says; and for every w, by differences."""
+    fresh, x = load_lesson("residual"), tape("residual")["input.y"]
+
+    def summed(w, x):
+        return sum(max(0.0, w * a + a) for a in x.flat)
+
+    for w in (0.0, 2.0, -3.0, 0.5):
+        fresh.network.load({"conv.w": np.full((1, 1, 1, 1), w), "conv.b": np.zeros(1)}, "other")
+        dx = fresh.network.run(x, dy=np.ones((1, 2, 2)))["input.dy"]
+        if w == 0:
+            assert dx.tolist() == [[[1, 0], [1, 1]]]
+        for k in range(4):
+            step = np.zeros(4)
+            step[k] = 1e-6
+            slope = (summed(w, x.reshape(-1) + step) - summed(w, x.reshape(-1) - step)) / 2e-6
+            assert dx.reshape(-1)[k] == pytest.approx(slope, abs=1e-8)
 
 
 def test_the_lesson_walks_through_both_views_of_the_gradient_of_the_input():

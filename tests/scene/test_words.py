@@ -86,14 +86,11 @@ def test_records_are_about_operations_that_there_are():
     assert kinds().keys() - OF_EXPRESSIONS == {call.kind for call in CALLS.values()}
 
 
-def test_all_but_what_joins_inputs_or_is_taken_at_each_place_has_a_picture_of_its_own():
+def test_all_but_what_copies_weighs_or_is_taken_at_each_place_has_a_picture_of_its_own():
     generic = {kind for kind, record in kinds().items() if record.picture is None}
     assert {kind for kind in generic if not kind.endswith(".maps")} == {
-        "add",
-        "add.dx",
         "concat",
         "concat.dx",
-        "sum_of_gradients",
         "total_loss",
         "weighted_gradient",
     }

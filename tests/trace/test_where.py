@@ -149,7 +149,7 @@ def check_within(program: Program) -> None:
 # All lessons with a network of up to 2,000 steps.
 LESSONS = [
     *("backward-conv", "backward-fc", "convolution", "depth", "forward", "fully-connected", "relu"),
-    *("sigmoid-softmax", "stride-padding"),
+    *("residual", "sigmoid-softmax", "stride-padding"),
 ]
 VIEWS = pytest.mark.parametrize("view", ["gathered", "scattered"])
 

@@ -10,7 +10,7 @@ from cnnviz.scene.arrays import gradient_to
 from cnnviz.scene.kind import Picture
 from cnnviz.scene.kinds.layout import titled
 from cnnviz.scene.letters import letter
-from cnnviz.scene.marks import Box, Mark
+from cnnviz.scene.marks import Box, Mark, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.substitution import scope_of
@@ -23,15 +23,28 @@ def picture_of(moment: Moment) -> Picture:
     return kind_of(moment.operation.call).picture or picture
 
 
-def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw every array that the listing names, sources first, what is written last."""
+def picture(moment: Moment, box: Box, unit: float, added: bool = False) -> list[Mark]:
+    """Draw every array that the listing names, sources first, what is written last.
+
+    Parameters
+    ----------
+    added : bool
+        Whether what is written is the sum of the sources: then the signs + and = stand between them.
+    """
     arrays = list(moment.operation.tree.arrays)
     names = [name for name in moment.operation.tree.parameters if name in arrays]
     planes = [_slice(moment, name) for name in names]
     marks: list[Mark] = []
     weights = [float(min(plane.values.shape[1], 14) + 1.5) for plane in planes]
-    for shown, column in zip(planes, box.columns(weights, gap=28 * unit), strict=True):
-        marks += titled(moment, shown, column, unit, grid_title(moment, shown.of.name))[0]
+    right = box.x
+    for k, (shown, column) in enumerate(zip(planes, box.columns(weights, gap=28 * unit), strict=True)):
+        drawn, main = titled(moment, shown, column, unit, grid_title(moment, shown.of.name))
+        marks += drawn
+        if added and k:
+            sign = "=" if shown.of.name in moment.operation.call.writes else "+"
+            between = Box(right, main.box.y, main.box.x - right, main.box.h)
+            marks.append(label(between, sign, 26 * unit, "muted", align="center"))
+        right = main.box.right
     return marks
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from cnnviz.engine.layer import Call
 from cnnviz.scene.kind import CELL, Kind
+from cnnviz.scene.kinds import generic
 from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.scene.local import NONE, Back, Local, ones
 from cnnviz.text import tr
@@ -19,11 +21,15 @@ def _gradients(call: Call) -> tuple[str, ...]:
     return tuple(call.ports)
 
 
+# What a sum passes back is equal to what comes, too.
+_added = partial(generic.picture, added=True)
+
 KINDS: Mapping[str, Kind] = {
     "add": Kind(
         sentence="Add the inputs, cell by cell; in a residual block, one of them is the skip connection.",
         variables=CELL,
         ahead="Each cell of `y` will be the sum of the cells that lie there in the inputs.",
+        picture=_added,
         formula=listing_formulas,
     ),
     "add.dx": Kind(
@@ -31,6 +37,7 @@ KINDS: Mapping[str, Kind] = {
         sentence="The derivative of a sum is 1 for each of its inputs: each gets the gradient unchanged.",
         variables=CELL,
         ahead="Each input's gradient will be the gradient `dy`, unchanged.",
+        picture=_added,
         formula=listing_formulas,
         local=ones,
     ),
@@ -66,6 +73,7 @@ KINDS: Mapping[str, Kind] = {
         ahead="Each cell of `dy` will be the sum of the gradients that lie there.",
         compared=_gradients,
         added=True,
+        picture=_added,
         formula=listing_formulas,
     ),
 }
