@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -247,6 +247,11 @@ def given() -> Program:
     return Program(network.calls(network.run(x, dy=dy)))
 
 
+def of_file(name: str) -> Program:
+    """A network of a lesson file."""
+    return load_lesson(str(Path(__file__).parent.parent / "lesson" / "files" / f"{name}.toml")).program
+
+
 def pictures() -> Program:
     """Pictures that are read pixel by pixel, in colour and in grey."""
     return load_lesson("image").program
@@ -300,6 +305,9 @@ _MAKERS: dict[str, Callable[[], Program]] = {
         overflowing,
     )
 }
+# Networks that are no chain, as lesson files.
+GRAPHS = ("residual-block", "inception-block", "two-inputs", "two-outputs")
+_MAKERS |= {name: partial(of_file, name) for name in GRAPHS}
 NAMES = tuple(_MAKERS)
 
 

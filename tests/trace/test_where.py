@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,6 +152,8 @@ LESSONS = [
     *("backward-conv", "backward-fc", "convolution", "depth", "forward", "fully-connected", "relu"),
     *("residual", "sigmoid-softmax", "stride-padding"),
 ]
+GRAPHS = ["residual-block", "inception-block", "two-inputs", "two-outputs"]
+FILES = Path(__file__).parents[1] / "lesson" / "files"
 VIEWS = pytest.mark.parametrize("view", ["gathered", "scattered"])
 
 
@@ -162,9 +165,9 @@ def test_every_cell_of_small_networks(make, view):
 
 
 @VIEWS
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", [*LESSONS, *GRAPHS])
 def test_every_cell_of_lessons(name, view):
-    lesson = load_lesson(name)
+    lesson = load_lesson(name if name in LESSONS else str(FILES / f"{name}.toml"))
     assert check(lesson.network, lesson.tape, view) >= 8
     check_within(Program(lesson.network.calls(lesson.tape, view)))
 

@@ -15,6 +15,7 @@ from cnnviz.scene.moment import Moment
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.substitution import scope_of
 from cnnviz.text import tr
+from cnnviz.trace.looptree import Loop
 from cnnviz.trace.operands import anatomy
 
 
@@ -75,15 +76,40 @@ def _slice(moment: Moment, name: str) -> grid.Plane:
 
 
 def _by_variables(moment: Moment, name: str) -> tuple[int, ...] | None:
-    """Return the index at the listing's first mention of an array; variables not yet bound are 0."""
+    """Return the index at a listing's mention of an array: at that which shares most loops with the step.
+
+    Variables not yet bound are 0; those of loops that the step has left behind, or has not come to, are at
+    their last value or their first one.
+    """
     tree = moment.operation.tree
-    scope = {**scope_of(moment), **{variable: moment.variable(variable) for variable in tree.variables}}
-    for line in range(2, len(tree.source) + 1):
-        parts = anatomy(tree, line)
-        for operand in (parts.target, *parts.operands) if parts else ():
-            if operand.name == name:
-                return operand.place(scope)
-    return None
+    mentions = [
+        (line, operand)
+        for line in range(2, len(tree.source) + 1)
+        if (parts := anatomy(tree, line)) is not None
+        for operand in (parts.target, *parts.operands)
+        if operand.name == name
+    ]
+    if not mentions:
+        return None
+    line, operand = max(mentions, key=lambda mention: len(_shared(moment, mention[0])))
+    return operand.place({**scope_of(moment), **_variables_at(moment, line)})
+
+
+def _shared(moment: Moment, line: int) -> list[Loop]:
+    """Return the loops around both a line and the step; a loop's header is in it."""
+    around = moment.operation.path_to(line)[0]
+    return [one for one, other in zip(around, moment.state.loops, strict=False) if one is other]
+
+
+def _variables_at(moment: Moment, line: int) -> dict[str, int]:
+    """Return the loop variables as they are at a line, or were, or will be."""
+    held = {name: moment.variable(name) for name in moment.operation.tree.variables}
+    shared = len(_shared(moment, line))
+    if len(moment.state.loops) > shared:  # the step is in other loops than the line
+        done = line < moment.state.line
+        others = moment.operation.path_to(line)[0][shared:]
+        held |= {loop.variable: loop.count - 1 if done else 0 for loop in others}
+    return held
 
 
 def subtitle(moment: Moment) -> str:
