@@ -9,8 +9,12 @@ from tests.formats.reference import DATA, LABEL, close, files, reference
 
 WITHOUT_NODES = ("lenet.class.pt", "lenet.state.pt", "lenet.older.pth", "lenet.checkpoint.pth", "types.pt")
 WITHOUT_NODES += ("types.onnx", "types.older.pt", "keras-sequential.weights.h5")
+# They have layers that the catalogue does not have yet, or not with these arguments.
+UNSTEPPABLE = ("depthwise", "inception", "unet", "keras-functional", "keras-sequential")
 NETWORKS = [
-    name for name in files(".onnx", ".pt", ".pth", ".pt2", ".keras", ".h5") if name not in WITHOUT_NODES
+    name
+    for name in files(".onnx", ".pt", ".pth", ".pt2", ".keras", ".h5")
+    if name not in WITHOUT_NODES and not name.startswith("hdf5")
 ]
 
 # Whoever folds a batch norm in float32 rounds; Keras computes all of it in float32.
@@ -27,6 +31,7 @@ def opened(name, tmp_path, told=reference):
     try:
         return load_lesson(f"{DATA / name}?{wanted}", input=arrays["x"]), arrays
     except UnsteppableError as error:
+        assert name.startswith(UNSTEPPABLE), error
         pytest.skip(str(error))
 
 

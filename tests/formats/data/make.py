@@ -301,11 +301,37 @@ def keras_files():
     sequential.save_weights(HERE / "keras-sequential.weights.h5")
 
 
+def hdf5_files():
+    """Write arrays in the ways that h5py has: in one piece, compressed pieces, and its newest variant."""
+    import h5py
+
+    rng = np.random.default_rng(3)
+    arrays = {"a/b/doubles": rng.normal(size=(7, 5)),
+              "a/floats": rng.normal(size=(3, 2, 4)).astype(np.float32),
+              "a/wholes": np.arange(-5, 5, dtype=np.int16), "halves": rng.normal(size=9).astype(np.float16),
+              "empty": np.zeros((0, 3))}  # fmt: skip
+    for name, version in (("plain", None), ("latest", "latest")):
+        with h5py.File(HERE / f"hdf5-{name}.h5", "w", libver=version) as file:
+            for key, values in arrays.items():
+                file[key] = values
+            file["a"].attrs["text"], file["a"].attrs["texts"] = "a word é", ["one", "two"]
+    with h5py.File(HERE / "hdf5-pieces.h5", "w") as file:
+        for key, values in arrays.items():
+            chunks = None if values.size == 0 else tuple(max(1, size // 2) for size in values.shape)
+            packed = {"compression": "gzip", "shuffle": True, "fletcher32": True} if chunks else {}
+            file.create_dataset(key, data=values, chunks=chunks, **packed)
+        file["a"].attrs["text"], file["a"].attrs["texts"] = "a word é", ["one", "two"]
+    with h5py.File(HERE / "hdf5-linked.h5", "w") as file:
+        file["elsewhere"] = h5py.ExternalLink("../secret.h5", "/x")
+    np.savez_compressed(HERE / "hdf5.npz", **arrays)
+
+
 def main():
     for name in NETS:
         write(name)
     tensors()
     keras_files()
+    hdf5_files()
     without_places()
 
 
