@@ -121,7 +121,7 @@ class TopBar(FoldingBar):
 
     def _lay_out(self) -> None:
         self.row.setContentsMargins(10, 7, 10, 7)
-        segments = _together(*self.levels.values())
+        self.segments = segments = _together(*self.levels.values())
         step_by, speed = _quiet(tr("Step by")), _quiet(tr("Speed"))
         self.row.addWidget(self.lessons)
         self.row.addWidget(self.title)

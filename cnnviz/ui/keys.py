@@ -83,10 +83,11 @@ class Key(Struct, frozen=True):
 
 
 SEPARATOR = Key("", "")
+LESSONS = Key("lessons", "Lessons…", ("O",))
 
 FILE = (
     Key("open", "Open lesson…", ("Ctrl+O",)),
-    Key("lessons", "Lessons…", ("O",)),
+    LESSONS,
     SEPARATOR,
     Key("image", "Choose image…", ("I",)),
     Key("input", "Input of the network…"),
@@ -188,7 +189,10 @@ TRAINING = (
 )
 HELP = (
     Key("palette", "Command palette…", ("Ctrl+Shift+P",)),
+    LESSONS,
+    SEPARATOR,
     Key("keys", "Keys", ("F1",)),
+    Key("tour", "Tour of the window"),
     Key("about", "About cnnviz"),
 )
 MENUS = (
@@ -200,6 +204,11 @@ MENUS = (
     ("Help", HELP),
 )
 KEYS = {key.name: key for _, keys in MENUS for key in keys if key.name}
+
+LISTED = tuple(
+    (title, tuple(key for key in keys if key.name != "lessons" or title == "File")) for title, keys in MENUS
+)
+"""The menus with every action once, as lists of all of them have it."""
 
 STEPPING = ("next", "back", "into", "over", "out", "next_layer", "back_layer", "next_pass", "back_pass")
 """What a held key does over and over, unless it goes by stops."""

@@ -61,6 +61,8 @@ def open_window(
         if painted is not None:
             window.stage.painted.connect(painted, once)
         window.stage.painted.connect(lambda: QTimer.singleShot(0, settle), once)
+        if named is None and not settings.flag("window/shown_around", False):
+            window.stage.painted.connect(lambda: QTimer.singleShot(0, window, window.show_around), once)
         report_to(window)
         application.file_opened.connect(window.opening.open)
         ending.window = window

@@ -28,7 +28,7 @@ from cnnviz.scene.numbers import count
 from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.keys import MENUS, said
+from cnnviz.ui.keys import LISTED, said
 from cnnviz.ui.tour import Tour
 
 # For text whose lines are 16 pixels high; all grows with the text.
@@ -68,7 +68,7 @@ def commands(actions: Mapping[str, QAction], tour: Tour) -> list[Command]:
 def _of_actions(actions: Mapping[str, QAction]) -> list[Command]:
     return [
         Command(f"{tr(title)}: {actions[key.name].text()}", actions[key.name].trigger, said(key.name))
-        for title, keys in MENUS
+        for title, keys in LISTED
         for key in keys
         if key.name not in ("", "palette") and actions[key.name].isEnabled()
     ]

@@ -1,4 +1,4 @@
-"""What lies over the window: the blank screen, the keys sheet, and what the program is."""
+"""What lies over the window: the blank screen, and the keys sheet."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-import cnnviz
 from cnnviz.render.tools import painting
 from cnnviz.text import tr
-from cnnviz.ui.keys import MENUS, Key, said
+from cnnviz.ui.keys import LISTED, Key, said
 
 _Menus = Sequence[tuple[str, tuple[Key, ...]]]
 
@@ -70,11 +69,12 @@ class KeysSheet(QDialog):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("Keys"))
-        long = [menu for menu in MENUS if menu[0] == "Step"]  # as long as all the others together
-        inside = _side_by_side(long, [menu for menu in MENUS if menu not in long])
+        long = [menu for menu in LISTED if menu[0] == "Step"]  # as long as all the others together
+        inside = _side_by_side(long, [menu for menu in LISTED if menu not in long])
         if inside.sizeHint().width() + _BESIDE[0] > parent.width():
-            inside = _side_by_side(MENUS)
+            inside = _side_by_side(LISTED)
         area = QScrollArea()
         area.setWidget(inside)
         area.setWidgetResizable(True)
@@ -110,26 +110,6 @@ def _fill(grid: QGridLayout, column: int, menus: _Menus) -> None:
                 grid.addWidget(QLabel(tr(key.text)), row, column)
                 grid.addWidget(QLabel(said(key.name)), row, column + 1)
                 row += 1
-
-
-class About(QDialog):
-    """Says what this is."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(tr("About cnnviz"))
-        text = tr(
-            "cnnviz {version}\n\nSteps through a convolutional network, forwards and backwards, "
-            "line by line of its own loops.\n\n"
-            "MIT licence. Fonts: Inter and JetBrains Mono (OFL), DejaVu Sans.",
-            version=cnnviz.__version__,
-        )
-        label = QLabel(text)
-        label.setWordWrap(True)
-        label.setMinimumWidth(420)
-        column = QVBoxLayout(self)
-        column.addWidget(label)
-        column.addWidget(_close_button(self))
 
 
 def _close_button(dialog: QDialog) -> QDialogButtonBox:

@@ -28,7 +28,7 @@ from cnnviz.ui.opening import Opening
 from cnnviz.ui.panes import DebuggerPane, StagePane
 from cnnviz.ui.pictures import Pictures
 from cnnviz.ui.settings import Settings
-from cnnviz.ui.sheets import About, Blank, KeysSheet
+from cnnviz.ui.sheets import Blank, KeysSheet
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
 from cnnviz.ui.timeline_pane import STRIP, TIMELINE, TimelinePane
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cnnviz.ui.lessons import LessonChooser
     from cnnviz.ui.palette import CommandPalette
     from cnnviz.ui.presenter import Presenter
+    from cnnviz.ui.welcome import Welcome
 
 _LEAVES_WITHIN = 2.0
 """Seconds between two presses of Esc that leave the lecture view."""
@@ -75,6 +76,7 @@ class Window(QMainWindow):
         self._lecture = self._told_how_to_leave = False
         self._last_escape = -_LEAVES_WITHIN
         self._text_size = 0
+        self.welcome: Welcome | None = None
         self.actions_by_name = make_actions(self)
         self.lecture = Lecture(self, self.player, settings, self.set_lecture, self._make_presenter)
         self._assemble()
@@ -241,7 +243,8 @@ class Window(QMainWindow):
             "go": self._ask_where_to_go,
             "palette": self._show_palette,
             "keys": lambda: KeysSheet(self).open(),
-            "about": lambda: About(self).open(),
+            "tour": self.show_around,
+            "about": self._show_about,
         }
 
     # --------------------------------------------------------------------------------------------- lesson
@@ -337,7 +340,9 @@ class Window(QMainWindow):
 
     def _escape(self) -> None:
         now = time.monotonic()
-        if self.blank.isVisible():
+        if self.welcome is not None:
+            self.welcome.end()
+        elif self.blank.isVisible():
             self.blank.hide()
         elif self.message.is_fault:
             self.message.shut()
@@ -348,6 +353,38 @@ class Window(QMainWindow):
             self.message.shut()
         self.rest()
         self._last_escape = now
+
+    def show_around(self) -> None:
+        """Begin the tour of the window; it is not offered again by itself."""
+        from cnnviz.ui.welcome import Station, Welcome, words
+
+        self.settings.put("window/shown_around", 1)
+        if self.welcome is not None:
+            self.welcome.end()
+        if self._lecture:
+            return
+        bar, menus = self.bar, self.menuBar()
+        places: list[list[QWidget]] = [
+            [self.stage],
+            [self.debugger, menus],
+            [bar.segments, bar.more, menus],
+            [self.timeline, menus],
+            [bar.stops, bar.more, menus],
+            [bar.lessons, bar.more, menus],
+        ]
+        stations = [Station(text, at) for text, at in zip(words(), places, strict=True)]
+        self.welcome = Welcome(self, self.stage, stations, lambda: self.theme)
+        self.welcome.closed.connect(self._end_tour)
+        self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _end_tour(self) -> None:
+        self.welcome = None
+        self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_about(self) -> None:
+        from cnnviz.ui.about import About
+
+        About(self).open()
 
     def rest(self) -> None:
         """Let nothing go on by itself."""
@@ -369,6 +406,8 @@ class Window(QMainWindow):
     def set_lecture(self, on: bool) -> None:
         """Show the stage alone, large, with a strip that says how far we are; or everything again."""
         self._lecture = on
+        if on and self.welcome is not None:
+            self.welcome.end()
         self.message.set_lecture(on)
         self.actions_by_name["lecture"].setChecked(on)
         self.timeline.lecture = on
