@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from cnnviz.cli.output import progress
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
@@ -24,6 +22,8 @@ def load(arguments: argparse.Namespace) -> Lesson:
     CnnvizError
         If there is no such lesson, image, iteration or view, or a change does not fit.
     """
+    from msgspec.structs import replace
+
     from cnnviz.lesson.changes import read_changes
     from cnnviz.lesson.description import describe
     from cnnviz.lesson.lesson import lesson_of
@@ -51,6 +51,8 @@ def source_of(arguments: argparse.Namespace) -> str | None:
     told = {name: value for name in _OF_NETWORKS if (value := getattr(arguments, name)) is not None}
     if not told and "." not in (arguments.lesson or ""):
         return arguments.lesson
+    from msgspec.structs import replace
+
     from cnnviz.lesson.source import is_network, read_source
 
     if arguments.lesson is None or not is_network(arguments.lesson):

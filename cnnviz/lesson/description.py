@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.files import from_anywhere, lesson_path, read_file
-from cnnviz.lesson.opened import read_network
 from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.subject import Choice, Subject
 from cnnviz.lesson.subjects import subject_of
@@ -108,6 +107,8 @@ def describe(name_or_path: str | os.PathLike[str], array: NDArray[Any] | None = 
     if isinstance(name_or_path, str) and is_expression(name_or_path):
         return Description(name_or_path, Path("expression"), _typed(name_or_path))
     if is_network(name_or_path):
+        from cnnviz.lesson.opened import read_network  # few lessons need it, and it takes some milliseconds
+
         source = read_source(name_or_path)
         described = read_network(source, array)
         return Description(str(source.from_anywhere()), Path(source.path), described)

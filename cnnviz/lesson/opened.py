@@ -21,27 +21,13 @@ from cnnviz.lesson.bounds import MOST_FOUND_LAYERS
 from cnnviz.lesson.inputs import as_samples, read_input, read_numbers
 from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import read_argument
-from cnnviz.lesson.source import Source
+from cnnviz.lesson.source import Source, UnsteppableError
 from cnnviz.lesson.tables import InputPart, LayerPart, LossPart, NetworkFile
 from cnnviz.lesson.values import Name, Numbers, Text, as_sentence
 from cnnviz.text import plain, tr
 
 _MOST_TOLD = 12
 _LONGEST_TOLD = 100
-
-
-class UnsteppableError(CnnvizError):
-    """A network of which some nodes cannot be stepped.
-
-    Attributes
-    ----------
-    source : Source or None
-        How it is opened up to there; None where not even one layer can be stepped.
-    """
-
-    def __init__(self, sentence: str, source: Source | None) -> None:
-        super().__init__(sentence)
-        self.source = source
 
 
 class Known:

@@ -54,6 +54,20 @@ class Source(Struct, frozen=True):
         return Source(**{**asdict(self), **files, "path": os.path.abspath(self.path)})
 
 
+class UnsteppableError(CnnvizError):
+    """A network of which some nodes cannot be stepped.
+
+    Attributes
+    ----------
+    source : Source or None
+        How it is opened up to there; None where not even one layer can be stepped.
+    """
+
+    def __init__(self, sentence: str, source: Source | None) -> None:
+        super().__init__(sentence)
+        self.source = source
+
+
 def is_network(source: str | os.PathLike[str]) -> bool:
     """Return whether a text, or a path, asks for a network of another program."""
     word = os.fspath(source)

@@ -20,10 +20,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Shape, require_shape, shape_text
 from cnnviz.engine.network import Network
 from cnnviz.errors import CnnvizError
-from cnnviz.formats.reader import read
-from cnnviz.formats.rewrite import rewrite
 from cnnviz.lesson.arrays import Header, read_arrays
-from cnnviz.lesson.opened import Known
 from cnnviz.text import tr
 
 LAYOUTS = ("cnnviz", "pytorch", "keras")
@@ -75,6 +72,10 @@ def _read(path: Path, network: Network, layout: str | None) -> _Stored:
 
         arrays = read_arrays(path, shapes, check)
         return _Stored(arrays if len(arrays) == len(shapes) else read_arrays(path))
+    from cnnviz.formats.reader import read
+    from cnnviz.formats.rewrite import rewrite
+    from cnnviz.lesson.opened import Known
+
     graph = read(path)
     if graph.nodes:
         try:

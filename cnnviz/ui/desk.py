@@ -16,8 +16,8 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Change, Changes, read_changes, text_of
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import Lesson, lesson_of
-from cnnviz.lesson.opened import UnsteppableError
 from cnnviz.lesson.sequence import first_difference
+from cnnviz.lesson.source import UnsteppableError
 from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
 from cnnviz.scene.display import Display

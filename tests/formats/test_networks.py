@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnviz import CnnvizError, load_lesson
-from cnnviz.lesson.opened import UnsteppableError
+from cnnviz.lesson.source import UnsteppableError
 from tests.formats.reference import DATA, LABEL, close, files, reference
 
 WITHOUT_NODES = ("lenet.class.pt", "lenet.state.pt", "lenet.older.pth", "lenet.checkpoint.pth", "types.pt")
