@@ -43,7 +43,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     compared : Callable
         The arrays of a call whose numbers are compared, so that they have one scale of colours.
     added : bool
-        Whether those are added up, so that they have the same decimals and power of ten, too.
+        Whether those are added up, or copied, so that they have the same decimals and power of ten, too.
     """
 
     title: str = ""

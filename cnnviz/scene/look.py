@@ -119,7 +119,8 @@ def _is_pixels(program: Program, operation: Operation, name: str) -> bool:
     """Return whether an array is a picture: one that is read, or the one that goes into the network."""
     if "image" in operation.call.given:
         return True
-    return program.is_input(operation.call.port(name).node) and are_pixels(final(operation, name))
+    port = operation.call.port(name)
+    return program.is_input(port.node) and not port.gradient_of and are_pixels(final(operation, name))
 
 
 def _palette(operation: Operation, name: str, pixels: bool) -> Palette:

@@ -75,3 +75,8 @@ def test_what_is_wrong_is_said_at_its_place(write, content, place, value, fault)
 def test_without_saying_which_input_is_read_it_is_refused(write, content):
     del content["layers"][0]["inputs"]
     assert "conv: there are the inputs seen, heard; say which it reads" in told(write(content))
+
+
+def test_info_names_every_input():
+    lesson = load_lesson(str(FILE))
+    assert lesson.subject.info(lesson.choice, lesson.tape) == "Inputs: seen 1 × 3 × 3, heard 2"

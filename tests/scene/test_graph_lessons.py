@@ -22,7 +22,7 @@ from cnnviz.scene import paths
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.chain import chain, has_chain, result
 from cnnviz.scene.display import Display
-from cnnviz.scene.frame import compose
+from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.local import as_row
 from cnnviz.scene.marks import Box, Label
 from cnnviz.scene.view import View
@@ -185,3 +185,25 @@ def every_way(program: Program, operation: Operation) -> Iterator[paths.Way]:
     for _ in range(paths.count(program, operation) if has_chain(operation) else 0):
         yield paths.way(program, operation, chosen)
         chosen = paths.another(program, operation, chosen)
+
+
+# --------------------------------------------------------------------------------------- colours and numbers
+
+
+@each_graph
+def test_what_is_added_or_copied_is_written_and_coloured_alike(name):
+    """A number that only changes its place looks the same there; and its sum is compared with it."""
+    program = lesson(name).program
+    for operation in program.operations:
+        if operation.call.kind in ("add", "add.dx", "concat", "concat.dx", "sum_of_gradients"):
+            at = moment(program, program.start(operation.name))
+            looks = [at.look(array) for array in operation.tree.arrays]
+            assert len({(look.limit, look.places, look.power, look.palette) for look in looks}) == 1
+
+
+def test_gradients_of_an_input_are_never_taken_for_pixels():
+    """Also where they happen to lie between 0 and 1, as grey values do."""
+    program = lesson("inception-block").program
+    gradient = program.operation("input.dy")
+    assert gradient.call.writes["dy"].min() >= 0 and gradient.call.writes["dy"].max() <= 1
+    assert moment(program, program.start("input.dy")).look("dy").palette == "gradient"

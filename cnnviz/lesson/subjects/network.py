@@ -107,6 +107,10 @@ class SampledNetwork(Plain, frozen=True, eq=False):
 
     def info(self, choice: Choice, tape: Tape) -> str:
         """Return what goes in, which image it is, and how far its training has come."""
+        shapes = self.network.input_shapes
+        if len(shapes) > 1:
+            each = ", ".join(f"{name} {shape_text(shape)}" for name, shape in shapes.items())
+            return tr("Inputs: {shapes}", shapes=each)
         return (
             tr("Input: {shape}", shape=shape_text(self.network.input_shape))
             + self._image_text(choice.image or 0)

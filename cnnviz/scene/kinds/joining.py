@@ -17,7 +17,8 @@ def _own_maps(_: Back) -> Local:
     return Local("→", NONE, tr("its own maps"))
 
 
-def _gradients(call: Call) -> tuple[str, ...]:
+def _all(call: Call) -> tuple[str, ...]:
+    """Return all arrays: the same number has the same colour, and as many decimals, in each of them."""
     return tuple(call.ports)
 
 
@@ -30,6 +31,8 @@ KINDS: Mapping[str, Kind] = {
         variables=CELL,
         ahead="Each cell of `y` will be the sum of the cells that lie there in the inputs.",
         picture=_added,
+        compared=_all,
+        added=True,
         formula=listing_formulas,
     ),
     "add.dx": Kind(
@@ -38,6 +41,8 @@ KINDS: Mapping[str, Kind] = {
         variables=CELL,
         ahead="Each input's gradient will be the gradient `dy`, unchanged.",
         picture=_added,
+        compared=_all,
+        added=True,
         formula=listing_formulas,
         local=ones,
     ),
@@ -45,6 +50,8 @@ KINDS: Mapping[str, Kind] = {
         sentence="Concatenate the inputs, one after the other; nothing is computed.",
         variables=CELL,
         ahead="The cells of the inputs will be written to `y`, one input after the other.",
+        compared=_all,
+        added=True,
         formula=listing_formulas,
     ),
     "concat.dx": Kind(
@@ -52,6 +59,8 @@ KINDS: Mapping[str, Kind] = {
         sentence="Each input gets back the gradient of the maps that it gave.",
         variables=CELL,
         ahead="The cells of `dy` will be handed back to the inputs, one input after the other.",
+        compared=_all,
+        added=True,
         formula=listing_formulas,
         local=_own_maps,
     ),
@@ -71,9 +80,9 @@ KINDS: Mapping[str, Kind] = {
         sentence="Several layers read this output, and each sends a gradient back: they are added up.",
         variables=CELL,
         ahead="Each cell of `dy` will be the sum of the gradients that lie there.",
-        compared=_gradients,
-        added=True,
         picture=_added,
+        compared=_all,
+        added=True,
         formula=listing_formulas,
     ),
 }
