@@ -12,6 +12,12 @@ Role = Literal["source", "parameter", "target", "result", "auxiliary"]
 """What an array is to the operation that names it."""
 
 
+def layer_of(address: str) -> str:
+    """Return the layer, or the input of the network, whose output an address is; empty if it is none's."""
+    node, _, name = address.partition(".")
+    return node if name == "y" else ""
+
+
 class Port(Struct, frozen=True):
     """An array as one listing names it, and what it stands for.
 

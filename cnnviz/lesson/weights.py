@@ -23,9 +23,6 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.arrays import Header, read_arrays
 from cnnviz.text import tr
 
-LAYOUTS = ("cnnviz", "pytorch", "keras")
-"""Whose axes arrays have; README.md says which they are."""
-
 _WRITTEN = {"w": ("w", "weight", "kernel"), "b": ("b", "bias")}
 _CONVENTIONS = {"w": "cnnviz", "kernel": "keras", "weight": "pytorch"}
 
@@ -47,7 +44,7 @@ def read_weights(path: Path, network: Network, layout: str | None) -> dict[str, 
     path : pathlib.Path
         The file.
     layout : str, optional
-        One of `LAYOUTS`, where the lesson says it.
+        Whose axes the arrays have, a `Layout` of the tables, where the lesson says it.
 
     Raises
     ------

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from cnnviz.engine.layer import Array, Shape
+from cnnviz.engine.port import layer_of
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.arrays import gradient_to
 from cnnviz.scene.letters import letter
@@ -174,7 +175,7 @@ def _forward_of(program: Program, gradient: Operation) -> Operation:
 def _output(program: Program, address: str) -> str:
     """Return what an array is called: what the lesson says, else the layer or its parameter."""
     node, _, own = address.partition(".")
-    named = tr("input") if node == INPUT else node if own == "y" else letter(own)
+    named = tr("input") if node == INPUT else layer_of(address) or letter(own)
     return program.symbol(address) or named
 
 

@@ -238,7 +238,8 @@ def origin_of_variable(moment: Moment, name: str) -> Origin:
     if maker is None:
         value = next(other.call.given[name] for other in own if name in other.call.given)
         return Origin(name, full(float(value)), tr("given"), None, {}, readers=told)
-    said = f"∂{maker.layer}/∂{name[1:]}" if maker.phase == "backward" else name
+    port = maker.call.ports.get(name)
+    said = f"∂{maker.layer}/∂{port.symbol}" if port else name
     here = moment.state.variables if maker is moment.operation else maker.call.writes
     start = program.start(maker.name)
     written = [maker.offset_of((), line, ()) for line in maker.writers(name)]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Call
 from cnnviz.engine.placement import Index
+from cnnviz.engine.port import layer_of
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 from cnnviz.trace.flow import offsets_reading
@@ -146,7 +147,7 @@ class Program(Sequence[Step]):
 
     def symbol(self, address: str) -> str:
         """Return what the lesson calls an array; empty if it does not say."""
-        return self.symbols.get(address.removesuffix(".y"), "")
+        return self.symbols.get(layer_of(address) or address, "")
 
     @property
     def view(self) -> str:
@@ -200,7 +201,7 @@ class Program(Sequence[Step]):
         ports = (operation.call.port(name) for operation in self.operations for name in operation.call.ports)
         outputs = {port.address for port in ports if port.role == "source" and not port.gradient_of}
         given = (address for address in outputs if self.producer(address) is None)
-        return frozenset(address.removesuffix(".y") for address in given if address.endswith(".y"))
+        return frozenset(node for address in given if (node := layer_of(address)))
 
     def producer(self, address: str) -> tuple[Operation, str] | None:
         """Return which operation makes an array, and what its listing calls it; None of what is given."""

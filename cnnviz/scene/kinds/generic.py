@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnnviz.engine.port import layer_of
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import gradient_to
@@ -61,7 +62,7 @@ def grid_title(moment: Moment, name: str) -> str:
     if moment.program.is_input(port.node):
         return tr("input") if port.node == INPUT else tr("input {name}", name=port.node)
     if port.node in (operation.layer, moment.program.layers[-1]):
-        return tr("output") if port.address == f"{port.node}.y" else ""
+        return tr("output") if layer_of(port.address) else ""
     return tr("from {layer}", layer=port.node)
 
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from cnnviz.engine.layer import Array
+from cnnviz.engine.port import layer_of
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
@@ -81,7 +82,7 @@ def _given_to(program: Program, operation: Operation) -> list[str]:
     return [
         port.node
         for port in ports
-        if port.role == "source" and port.address.endswith(".y") and program.producer(port.address) is None
+        if port.role == "source" and layer_of(port.address) and program.producer(port.address) is None
     ]
 
 
@@ -90,7 +91,8 @@ def row_at_work(moment: Moment) -> str:
     rows, node = variables(moment.program), moment.node
     if not rows or not isinstance(node, Line):
         return moment.operation.layer
-    return node.target if moment.operation.phase == "forward" else node.target.removeprefix("d")
+    port = moment.operation.call.ports.get(node.target)
+    return node.target if port is None else port.symbol
 
 
 @remembered(4096)

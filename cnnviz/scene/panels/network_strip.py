@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
+from cnnviz.engine.port import layer_of
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.look import Look, look
@@ -275,7 +276,7 @@ def _followed(program: Program, operation: Operation, chosen: Chosen, rows: Rows
         links = way(program, operation, chosen).links
         links = links[:-1] if len(call.writes) > 1 else links
         joined = [(link.operation.call.port(link.array).gradient_of, link.operation.layer) for link in links]
-    of = ((address.removesuffix(".y"), reader) for address, reader in joined if address.endswith(".y"))
+    of = ((layer_of(address), reader) for address, reader in joined)
     items = (
         Edge(rows.item_of[number[source]], rows.item_of[number[reader]])
         for source, reader in of
