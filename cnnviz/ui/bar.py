@@ -134,10 +134,10 @@ class TopBar(FoldingBar):
             self.row.addWidget(widget)
         self.finish()
         self.parts = [
-            Part(step_by),
-            Part(speed),
+            Part(step_by, beside=segments),
+            Part(speed, beside=self.speed),
             self._part(self.theme_button, "theme"),
-            Part(self.speed_text),
+            Part(self.speed_text, beside=self.speed),
             self._part(self.speed, "faster", "slower"),
             Part(self.rate.reset),
             self._part(self.save, "save", "export"),

@@ -25,11 +25,14 @@ class Part(Struct, frozen=True, eq=False):
         What the menu offers in its place.
     title : str
         The name of a submenu for them; they stand in the menu itself where it is empty.
+    beside : QWidget or None
+        What it says something of: without that, it is not shown either.
     """
 
     widget: QWidget
     actions: Sequence[QAction] = ()
     title: str = ""
+    beside: QWidget | None = None
 
 
 class FoldingBar(QWidget):
@@ -110,6 +113,8 @@ class FoldingBar(QWidget):
             part.widget.hide()
             self._offer_more(folded)
         for part in reversed(folded.copy()):
+            if part.beside is not None and part.beside.isHidden():
+                continue
             folded.remove(part)
             part.widget.show()
             self._offer_more(folded)

@@ -301,7 +301,10 @@ class ExpressionStrip(FieldStrip):
     """
 
     def __init__(self, take: Callable[[str], None]) -> None:
-        hint = tr("+ − * / **, {functions}; then a value for each name", functions=", ".join(FUNCTIONS))
+        hint = tr(
+            "+ − * / **, {functions}, with ; between statements; then a value for each name",
+            functions=", ".join(FUNCTIONS),
+        )
         super().__init__(tr("Expression"), hint, take)
         self.setAccessibleName(tr("Type an expression"))
         self.field.setMaxLength(2 * LONGEST)

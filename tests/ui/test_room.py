@@ -202,6 +202,19 @@ def offered(bar) -> list[str]:
     return [action.text() for action in bar.menu.actions()]
 
 
+def test_no_word_of_the_bar_is_left_without_what_it_speaks_of(window):
+    """A speed without its slider, or "Step by" without the levels: at no width of the window."""
+    bar, seen = window.bar, set()
+    words = {part.widget: part.beside for part in bar.parts if part.beside is not None}
+    for width in range(640, 1700, 13):
+        window.resize(width, 720)
+        settle()
+        for word, beside in words.items():
+            assert word.isHidden() or not beside.isHidden(), (width, word.text())
+        seen.add((bar.speed.isHidden(), bar.speed_text.isHidden()))
+    assert seen >= {(True, True), (False, False)}
+
+
 def test_what_the_row_of_a_training_has_no_room_for_is_in_its_menu(window):
     pane = window.training
     window.desk.open("training")
