@@ -22,10 +22,10 @@ from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 from cnnviz.ui.folding import FoldingBar, Part
 from cnnviz.ui.keys import KEYS, said, tip
-from cnnviz.ui.look import icon
 from cnnviz.ui.player import SPEEDS
 from cnnviz.ui.rate import RateControl
 from cnnviz.ui.stops import StopControl
+from cnnviz.ui.style import icon
 from cnnviz.ui.tour import Tour
 
 _TRANSPORT = ("start", "back_layer", "back", "play", "next", "next_layer", "end")

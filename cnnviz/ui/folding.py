@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
-from cnnviz.ui.look import icon
+from cnnviz.ui.style import icon
 
 
 class Part(Struct, frozen=True, eq=False):

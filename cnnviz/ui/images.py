@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout,
 
 from cnnviz.engine.layer import Array
 from cnnviz.text import tr
-from cnnviz.ui.look import thumbnail
+from cnnviz.ui.style import thumbnail
 
 _MOST_SHOWN = 500
 

@@ -17,8 +17,8 @@ from cnnviz.lesson.lesson import DEFAULT, load_lesson
 from cnnviz.render import fonts
 from cnnviz.text import tr
 from cnnviz.ui.ending import Ending
-from cnnviz.ui.look import icon
 from cnnviz.ui.settings import Settings
+from cnnviz.ui.style import icon
 from cnnviz.ui.window import Window
 
 

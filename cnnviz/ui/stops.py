@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.ui.keys import KEYS, said, tip
-from cnnviz.ui.look import icon
+from cnnviz.ui.style import icon
 from cnnviz.ui.tour import Tour
 
 

@@ -22,7 +22,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.scene.theme import Theme
 from cnnviz.text import plain, tr
 from cnnviz.ui.keys import spelt
-from cnnviz.ui.look import icon
+from cnnviz.ui.style import icon
 from cnnviz.ui.timer import Timer
 
 _NOTE_STAYS = 5_000

@@ -24,7 +24,7 @@ from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.text import tr
 from cnnviz.ui.folding import FoldingBar, Part
 from cnnviz.ui.keys import KEYS, tip
-from cnnviz.ui.look import icon
+from cnnviz.ui.style import icon
 from cnnviz.ui.tour import Tour
 from cnnviz.ui.trainer import Trainer
 

@@ -21,7 +21,6 @@ from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import Gate
 from cnnviz.ui.keys import said as said_keys
 from cnnviz.ui.lecture import Lecture
-from cnnviz.ui.look import palette, style_sheet, thumbnail
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.network_pane import NetworkPane
 from cnnviz.ui.opening import Opening
@@ -31,6 +30,7 @@ from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import Blank, KeysSheet
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
+from cnnviz.ui.style import palette, style_sheet, thumbnail
 from cnnviz.ui.timeline_pane import STRIP, TIMELINE, TimelinePane
 from cnnviz.ui.timer import Timer
 from cnnviz.ui.tour import Tour
