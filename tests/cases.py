@@ -33,7 +33,7 @@ from cnnviz.engine.losses import (
     Hinge,
     Loss,
     MeanSquaredError,
-    Surprise,
+    NegativeLogLikelihood,
 )
 from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
@@ -268,7 +268,7 @@ def map_loss_calls(label: str, size: float = 1.0) -> list[Call]:
     loss, shape, rng = kind(), (2, 1, 3), np.random.default_rng(4)
     network = Network([("last", loss.follows() if loss.follows else LeakyReLU())], shape, loss)
     x, t = size * rng.normal(size=shape), map_target(label, rng, shape)
-    if not isinstance(loss, Hinge | Surprise):
+    if not isinstance(loss, Hinge | NegativeLogLikelihood):
         t[0, 0, 1] = x[0, 0, 1] = 0
     return network.calls(network.run(x, t))[1:3]
 

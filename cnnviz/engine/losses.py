@@ -377,8 +377,8 @@ class Hinge(Loss):
         return np.asarray(self.margin + y - right)
 
 
-class Surprise(Loss):
-    """A loss of probabilities, in nats.
+class NegativeLogLikelihood(Loss):
+    """Minus the logarithm of the probabilities of what is true, in nats.
 
     Attributes
     ----------
@@ -402,7 +402,7 @@ class Surprise(Loss):
         """Return which of the probabilities are so near 0 or 1 that their logarithm means nothing."""
 
     def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
-        """Return the surprise; from the scores where that is better and they are known."""
+        """Return the loss; from the scores where that is better and they are known."""
         with np.errstate(all="ignore"):
             value = self.of_outputs(y, t)
             if x is not None:
@@ -431,7 +431,7 @@ class Surprise(Loss):
         return np.asarray(_in_rows(self.rounded(y, t)).any(axis=1) & _in_rows(np.isfinite(x)).all(axis=1))
 
 
-class CrossEntropy(Surprise):
+class CrossEntropy(NegativeLogLikelihood):
     """E = −Σ t log y, for probabilities y from a softmax; from its scores, Σ t (m + log Σ eˣ⁻ᵐ − x)."""
 
     kind = "cross_entropy"
@@ -455,7 +455,7 @@ class CrossEntropy(Surprise):
         return (t > 0) & (y < np.finfo(y.dtype).tiny)
 
 
-class BinaryCrossEntropy(Surprise):
+class BinaryCrossEntropy(NegativeLogLikelihood):
     """E = −Σ (t log y + (1 − t) log (1 − y)), for probabilities y from a sigmoid.
 
     From its scores, Σ (max(x, 0) − x t + log(1 + e⁻|ˣ|)).

@@ -16,7 +16,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
+from cnnviz.engine.losses import NegativeLogLikelihood
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import Memory
 from cnnviz.errors import CnnvizError
@@ -134,8 +134,8 @@ class Run:
 
     @property
     def in_nats(self) -> bool:
-        """Whether its loss is a surprise, which has a unit."""
-        return isinstance(self._network.loss, CrossEntropy | BinaryCrossEntropy)
+        """Whether its loss is a negative log-likelihood, which has a unit."""
+        return isinstance(self._network.loss, NegativeLogLikelihood)
 
     def image_of(self, iteration: int) -> int:
         """Return the number of the image that an iteration sees."""

@@ -1,7 +1,7 @@
 """Paints a Frame with QPainter: the one code that draws, on screen and in files.
 
 What costs time is kept: fonts and laid-out text (`text`), and whole pictures of marks that are the same
-objects from step to step (`kept`).
+objects from step to step (`cache`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from PySide6.QtCore import QLineF, QPointF, Qt
 from PySide6.QtGui import QPainter, QPolygonF, QRegion
 
-from cnnviz.render import cells, formula, kept, text
+from cnnviz.render import cache, cells, formula, text
 from cnnviz.render.tools import brush, color, hatch, pen, rectangle, saved
 from cnnviz.scene.marks import Box, Cells, Dot, Formula, Frame, Group, Label, Path, Rect, Spot, Strokes
 from cnnviz.scene.theme import Theme
@@ -57,12 +57,12 @@ def _paint_group(mark: Group, painter: QPainter, theme: Theme) -> None:
 
     first = mark.marks[0]
     assert isinstance(first, Rect) and first.fill
-    kept.draw(mark, mark.box, painter, theme, anew, color(theme, first.fill))
+    cache.draw(mark, mark.box, painter, theme, anew, color(theme, first.fill))
 
 
 def _paint_cells(mark: Cells, painter: QPainter, theme: Theme) -> None:
     if mark.kept:
-        kept.draw(mark, mark.box, painter, theme, lambda on: cells.paint(mark, on, theme))
+        cache.draw(mark, mark.box, painter, theme, lambda on: cells.paint(mark, on, theme))
     else:
         cells.paint(mark, painter, theme)
 

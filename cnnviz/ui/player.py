@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
-from cnnviz.render.kept import clear as forget_pictures
+from cnnviz.render.cache import clear as forget_pictures
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import moment

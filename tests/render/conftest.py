@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cnnviz.render import kept
+from cnnviz.render import cache
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,6 @@ def application(qapp) -> None:
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
     """Each test begins and ends with no kept pictures."""
-    kept.clear()
+    cache.clear()
     yield
-    kept.clear()
+    cache.clear()

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from PySide6.QtGui import QImage, QPainter
 
 from cnnviz.lesson.lesson import lesson_names
-from cnnviz.render import kept
+from cnnviz.render import cache
 from cnnviz.render.image import to_image
 from cnnviz.render.painter import paint
 from cnnviz.scene.marks import Box, Cells, Frame, Group, Label, Mark
@@ -110,7 +110,7 @@ def with_roles(roles: Mapping[str, str]) -> Theme:
 
 
 def painted(held: Frame, theme: Theme) -> QImage:
-    kept.clear()
+    cache.clear()
     image = QImage(960, 540, QImage.Format.Format_RGB32)
     image.fill(0)
     on = QPainter(image)

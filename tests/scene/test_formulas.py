@@ -17,7 +17,7 @@ from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.softmax import Softmax
-from cnnviz.engine.losses import Surprise
+from cnnviz.engine.losses import NegativeLogLikelihood
 from cnnviz.engine.network import Network
 from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.scene.registry import formulas, kind_of
@@ -54,7 +54,7 @@ def calls() -> list[tuple[Call, dict[str, int]]]:
         found += [(call, extra) for call in layer_calls(layer, shape, 1.0, rng)]
     for kind, target in LOSSES.values():
         network = network_for(kind())
-        for t in (target(rng, 4) for _ in range(3) if issubclass(kind, Surprise)):
+        for t in (target(rng, 4) for _ in range(3) if issubclass(kind, NegativeLogLikelihood)):
             given = {"x": 2 * awkward(rng, (4,), 1.0), "t": t, "N": 4}
             call = Call("loss", "loss", "loss", kind.scores_listings[0], given, {"E": np.zeros(1)})
             found.append((replace(call, kind=f"{kind.kind}.of_scores"), {}))
@@ -85,7 +85,7 @@ def loss_calls_of_maps() -> Iterator[Call]:
     shape, rng = (3, 2, 2), np.random.default_rng(13)
     for label, (kind, _) in LOSSES.items():
         loss = kind()
-        for _ in range(3 if isinstance(loss, Surprise) else 0):
+        for _ in range(3 if isinstance(loss, NegativeLogLikelihood) else 0):
             x, t = 2 * awkward(rng, shape, 1.0), map_target(label, rng, shape)
             given = {"x": x, "t": t, "C": 3, "H": 2, "W": 2}
             listing, name = type(loss).scores_listings[1], f"{loss.kind}.of_scores.maps"

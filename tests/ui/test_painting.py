@@ -9,9 +9,9 @@ from PySide6.QtCore import QCoreApplication, QSize, qInstallMessageHandler
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QApplication, QWidget
 
-from cnnviz.render import kept, painter
+from cnnviz.render import cache, painter
 from cnnviz.scene.marks import Label
-from cnnviz.ui import curves, look
+from cnnviz.ui import curves, style
 from cnnviz.ui.lessons import LessonChooser
 
 _NO_FAULT = "This plugin does not support"
@@ -58,7 +58,7 @@ def test_a_pane(window, qtbot, monkeypatch, told, name, where):
             patch.setattr(painter, "brush", fail)
         else:
             patch.setattr(pane, "on_the_way" if where == "what lies over it" else "compose", fail)
-        kept.clear()
+        cache.clear()
         pane.refresh()
         assert painted(pane) == []
     assert {kind for kind, _, _ in raised} == {PaintingError}
@@ -119,9 +119,9 @@ def test_an_icon(application, monkeypatch, told):
             super().__init__(size)
             made.append(self)
 
-    monkeypatch.setattr(look, "QPixmap", Pixmap)
+    monkeypatch.setattr(style, "QPixmap", Pixmap)
     monkeypatch.setattr("PySide6.QtSvg.QSvgRenderer.render", fail)
     with pytest.raises(PaintingError):
-        look.icon.__wrapped__("cnnviz", "")
+        style.icon.__wrapped__("cnnviz", "")
     assert [pixmap.paintingActive() for pixmap in made] == [False]
     assert told == []

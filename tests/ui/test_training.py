@@ -126,7 +126,7 @@ def test_training_to_the_end_is_what_python_gives(window, source, qtbot):
     assert run.accuracies == alone.accuracies
     assert shown(window) == COUNT - 1
     assert window.message.sentence.text().startswith("Trained: ")
-    assert f"{100 * run.accuracies[COUNT]:.1f} % of the 3 images held out" in window.message.sentence.text()
+    assert f"{100 * run.accuracies[COUNT]:.1f} % of the 3 held-out images are classified correctly" in window.message.sentence.text()
     assert window.training.train.text() == "Train again"
 
 

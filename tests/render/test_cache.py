@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import random
 import sys
 import tracemalloc
-from functools import cache
 from math import ceil, floor
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 from PySide6.QtGui import QImage, QPainter
 
-from cnnviz.render import kept, painter
+from cnnviz.render import cache, painter
 from cnnviz.render.image import to_image
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
@@ -40,7 +40,7 @@ PLACES = {
 each_place = pytest.mark.parametrize("place", PLACES)
 
 
-@cache
+@functools.cache
 def frame_at(place: str, width: float = 1920, height: float = 1080) -> Frame:
     name, operation, part = PLACES[place]
     made = program(name)
@@ -51,7 +51,7 @@ def frame_at(place: str, width: float = 1920, height: float = 1080) -> Frame:
 def painted_anew(frame: Frame, theme: str, scale: float, monkeypatch) -> np.ndarray:
     """The frame painted with nothing kept at all."""
     with monkeypatch.context() as patch:
-        patch.setattr(painter.kept, "draw", lambda mark, box, on, theme, paint, ground=None: paint(on))
+        patch.setattr(painter.cache, "draw", lambda mark, box, on, theme, paint, ground=None: paint(on))
         return pixels(to_image(frame, theme, scale))
 
 
@@ -60,7 +60,7 @@ def painted_anew(frame: Frame, theme: str, scale: float, monkeypatch) -> np.ndar
 def test_a_kept_picture_has_the_pixels_of_one_painted_anew(place, theme, size, scale, monkeypatch):
     frame = frame_at(place, size, size * 9 / 16)
     first = pixels(to_image(frame, theme, scale))
-    assert kept.size() > 0, "something is kept"
+    assert cache.size() > 0, "something is kept"
     again = pixels(to_image(frame, theme, scale))
     anew = painted_anew(frame, theme, scale, monkeypatch)
     assert np.array_equal(first, anew)
@@ -75,7 +75,7 @@ def test_at_odd_ratios_kept_pictures_lie_on_the_same_pixels(place, ratio, moved,
     frame = frame_at(place)
     kept_pixels = on_screen(frame, ratio, moved)
     with monkeypatch.context() as patch:
-        patch.setattr(painter.kept, "draw", lambda mark, box, on, theme, paint, ground=None: paint(on))
+        patch.setattr(painter.cache, "draw", lambda mark, box, on, theme, paint, ground=None: paint(on))
         anew = on_screen(frame, ratio, moved)
     # Hardly any pixel differs: so all four bytes of one are compared at once.
     places = np.argwhere(kept_pixels.view(np.uint32)[:, :, 0] != anew.view(np.uint32)[:, :, 0])
@@ -117,9 +117,9 @@ def test_a_picture_lies_on_the_same_pixels_wherever_they_are_cut(monkeypatch):
 
     places = [(0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5), (0.25, 0.75), (1, 1)]
     with monkeypatch.context() as patch:
-        patch.setattr(painter.kept, "draw", lambda mark, box, on, theme, paint, ground=None: paint(on))
+        patch.setattr(painter.cache, "draw", lambda mark, box, on, theme, paint, ground=None: paint(on))
         anew = {place: painted(*place) for place in places}
-    kept.clear()
+    cache.clear()
     for place in (*places, *reversed(places)):
         apart = np.abs(painted(*place) - anew[place]).max(axis=2)
         assert np.count_nonzero(apart > 6) == 0, place
@@ -143,7 +143,7 @@ def test_themes_and_scales_are_kept_apart():
     alone = {}
     for theme in THEMES:
         for scale in (1.0, 0.5):
-            kept.clear()
+            cache.clear()
             alone[theme, scale] = pixels(to_image(frame, theme, scale))
     for (theme, scale), wanted in (*alone.items(), *alone.items()):
         assert np.array_equal(pixels(to_image(frame, theme, scale)), wanted)
@@ -169,18 +169,18 @@ def steps_of(name: str, count: int) -> list[int]:
 
 def test_the_store_stays_within_its_bytes(monkeypatch):
     most = 6 << 20
-    monkeypatch.setattr(kept, "_MOST_BYTES", most)
+    monkeypatch.setattr(cache, "_MOST_BYTES", most)
     made = program("digits")
     for step in steps_of("digits", 60):
         to_image(compose(made, step, view(made)), scale=0.5)
-        assert kept.size() <= most
-    assert kept.size() > most / 3, "it is used"
+        assert cache.size() <= most
+    assert cache.size() > most / 3, "it is used"
 
 
 def test_a_picture_pushed_out_is_painted_anew_and_never_another_shown(monkeypatch):
     """A new mark may get the place in memory of one that is gone."""
     made = program("digits")
-    monkeypatch.setattr(kept, "_MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(cache, "_MOST_BYTES", 1 << 20)
     for step in steps_of("digits", 25):
         frame = compose(made, step, view(made, 960, 540))
         found = pixels(to_image(frame))
@@ -199,7 +199,7 @@ def test_memory_is_flat_over_thousands_of_steps():
             to_image(compose(made, step, look), scale=0.25)
         gc.collect()
         blocks.append(sys.getallocatedblocks())
-        sizes.append(kept.size())
+        sizes.append(cache.size())
 
     for _ in range(10):
         walk()
@@ -211,4 +211,4 @@ def test_memory_is_flat_over_thousands_of_steps():
         tracemalloc.stop()
     assert blocks[9] < 1.01 * blocks[1], blocks
     assert grown < 1 << 19, f"{grown / 2**20:.1f} MB in 50 steps"
-    assert sizes[0] == sizes[-1] <= kept._MOST_BYTES
+    assert sizes[0] == sizes[-1] <= cache._MOST_BYTES
