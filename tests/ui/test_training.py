@@ -126,7 +126,8 @@ def test_training_to_the_end_is_what_python_gives(window, source, qtbot):
     assert run.accuracies == alone.accuracies
     assert shown(window) == COUNT - 1
     assert window.message.sentence.text().startswith("Trained: ")
-    assert f"{100 * run.accuracies[COUNT]:.1f} % of the 3 held-out images are classified correctly" in window.message.sentence.text()
+    said = f"{100 * run.accuracies[COUNT]:.1f} % of the 3 held-out images are classified correctly"
+    assert said in window.message.sentence.text()
     assert window.training.train.text() == "Train again"
 
 
@@ -550,7 +551,7 @@ def test_a_training_on_few_samples_shows_its_loss_alone(open_on, tmp_path, qtbot
         f"Trained: 50 iterations; the last loss is {brief(float(f'{run.losses[49]:.3g}'))}. "
         "Any iteration can be stepped."
     )
-    assert "held out" not in window.training.figures.text()
+    assert "held-out" not in window.training.figures.text()
     assert window.training.figures.text().startswith("loss 0.")
     assert [operation.name for operation in window.player.cursor.program.operations][-3:] == [
         "hidden.w", "hidden.b", "output.w",
