@@ -218,6 +218,9 @@ class Network:
                         reader=reader,
                     )
                 )
+        for name in self.input_shapes:
+            if not any(name in sources for sources in self.inputs.values()):
+                raise CnnvizError(tr("{input}: no layer reads this input; let one read it.", input=name))
         for name in unread(self.inputs):
             if name not in (last, *self.outputs, *(one.of for one in self.losses)):
                 raise CnnvizError(

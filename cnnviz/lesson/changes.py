@@ -20,6 +20,8 @@ A change is written as one word, and a tuple of them as words with blanks betwee
     conv1.w[0,0,1,1]=0.5        a cell of a parameter
     input[0,2,3]=1              a cell of the picture, as the network sees it; input.7[0,2,3]=1 of image 7
     target[2]=0.5  label=4      what the network should make of it; target.7[2]=0.5, label.7=4
+    left[2]=1                   a cell of one of several inputs, [inputs.left]
+    loss_fc.target[2]=0.5       what one of several outputs should be, that of fc
     output_gradient[0]=1        what a network without a loss goes back with
     rgb.image[0,2,1]=255        of a picture that is read pixel by pixel
     x=-2                        an expression's value; x.1=-2 that of expression 1
@@ -52,7 +54,8 @@ class Cell(Struct, frozen=True, tag="cell"):
     Attributes
     ----------
     array : str
-        The array's address, ``conv1.w``; ``input``, ``target`` or ``label``; or an expression's name.
+        The array's address, ``conv1.w``; ``target`` or ``label``; the name of an input, of a loss with its
+        ``target``, or of an expression's value.
     index : tuple[int, ...]
         Which cell; empty where the array is a single number.
     value : float

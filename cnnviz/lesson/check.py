@@ -15,6 +15,9 @@ from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFil
 from cnnviz.lesson.values import hint, shown
 from cnnviz.text import tr
 
+_NO_INPUTS = ("at", "label", "loss", "optimiser", "output_gradient", "target")
+"""What changes and places call something else than an input."""
+
 
 def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
     """Return what a parsed lesson file says, or None and all that is wrong with it."""
@@ -119,6 +122,10 @@ def _several(content: Mapping[str, Any]) -> Iterator[str]:
     for name in _table(content, "inputs"):
         if not name.isidentifier():
             yield tr("{path}: must be a name, letters, digits and _", path=f"inputs.{written(name)}")
+        elif name in _NO_INPUTS:
+            yield tr("{path}: has a meaning of its own; call the input otherwise", path=f"inputs.{name}")
+    if "inputs" in content and "loss" in content:
+        yield tr("loss: with several inputs, write [[losses]], each with the output it is of and its target")
 
 
 def _training(content: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:

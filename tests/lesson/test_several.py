@@ -1,11 +1,13 @@
 """Lesson files with several inputs and several outputs, each with a loss."""
 
+import re
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import read_changes
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.display import Display
@@ -45,9 +47,33 @@ def test_a_loss_is_changed_by_its_name(write, content):
     assert float(wider.tape["loss.value"]) > float(lesson.tape["loss.value"])
 
 
+def test_any_input_and_target_is_changed_by_its_name():
+    changes = ["seen[0,0,0]=3", "heard[1]=1", "loss_size.target[0]=5"]
+    tape = load_lesson(str(FILE), changes=changes).tape
+    assert tape["seen.y"].tolist() == [[[3, 0, 2], [0, 3, 1], [2, 1, 0]]]
+    assert tape["heard.y"].tolist() == [0.5, 1]
+    assert float(tape["loss_size.value"]) == pytest.approx((tape["size.y"][0] - 5) ** 2 / 2, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ("input[0,0,0]=1", "scores.b, seen, heard, loss_size.target, loss_softmax.target."),
+        ("heard[2]=1", "heard has shape 2, so its last cell is heard[1]"),
+        ("loss_softmax.target[0]=1", "loss_softmax.target: must hold probabilities that add up to 1"),
+    ],
+)
+def test_a_change_that_does_not_fit_is_refused(change, fault):
+    with pytest.raises(CnnvizError, match=re.escape(fault)):
+        load_lesson(str(FILE), changes=[change])
+
+
 @pytest.mark.parametrize(
     ("place", "value", "fault"),
     [
+        (("loss",), {"kind": "hinge"}, "loss: with several inputs, write [[losses]]"),
+        (("inputs", "target"), {"shape": [1], "values": [1]}, "inputs.target: has a meaning of its own"),
+        (("inputs", "felt"), {"shape": [1], "values": [1]}, "felt: no layer reads this input"),
         (("input",), {"shape": [2], "values": [1, 2]}, "inputs: cannot be given together with input"),
         (("loss",), {"kind": "hinge"}, "losses: cannot be given together with loss"),
         (

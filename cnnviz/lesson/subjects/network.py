@@ -10,6 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from cnnviz.engine.layer import Array, shape_text
+from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run
@@ -255,23 +256,33 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     @property
     def _of_samples(self) -> list[str]:
         """The arrays that each sample has for itself."""
+        inputs = [*self.network.input_shapes]
         if self.samples.labels is not None:
-            return ["input", "label", *(["target"] if self.network.loss is not None else [])]
-        return ["input", *(["target"] if self.samples.targets is not None else [])]
+            return [*inputs, "label", *(["target"] if self.network.loss is not None else [])]
+        return [*inputs, *(["target"] if self.samples.targets is not None else [])]
+
+    @property
+    def _targets(self) -> dict[str, OutputLossPart]:
+        """The losses of several outputs, by what changes call their targets."""
+        return {f"{part.name}.target": part for part in self.described.losses}
 
     @property
     def _arrays(self) -> list[str]:
         """All arrays that can be changed, for people."""
         begun = ["output_gradient"] if self.samples.output_gradient is not None else []
-        return [*self.network.parameters, *self._of_samples, *begun]
+        return [*self.network.parameters, *self._of_samples, *self._targets, *begun]
 
     def _array(self, cell: Cell) -> Array:
         """Return the array that a cell belongs to."""
         name, sample, samples = cell.array, cell.sample or 0, self.samples
         if name in self.network.parameters:
             return self.network.parameters[name]
-        if name == "input":
+        if name in samples.others:
+            return samples.others[name]
+        if name in self.network.input_shapes:
             return samples.image(sample)
+        if name in self._targets:
+            return samples.output_targets[self._targets[name].of]
         if name == "label" and samples.labels is not None:
             return np.asarray(float(samples.labels[sample]))
         if name == "output_gradient" and samples.output_gradient is not None:
@@ -341,23 +352,32 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             arrays[key][cell.index] = cell.value
         samples, parameters = self.samples, {}
         for (name, sample), array in arrays.items():
-            match name:
-                case "input":
-                    samples = samples.with_image(sample or 0, array)
-                case "label":
-                    samples = samples.with_label(sample or 0, int(array))
-                case "target":
-                    self._check_target(array)
-                    samples = samples.with_target(sample or 0, array)
-                case "output_gradient":
-                    samples = replace(samples, output_gradient=array)
-                case _:
-                    parameters[name] = array
+            if name in self.network.parameters:
+                parameters[name] = array
+            else:
+                samples = self._with_sample(samples, name, sample or 0, array)
         return replace(self, samples=samples, network=self._with_parameters(parameters))
 
-    def _check_target(self, target: Array) -> None:
+    def _with_sample(self, samples: Samples, name: str, sample: int, array: Array) -> Samples:
+        """Return samples with another array in the place of one that is no parameter."""
+        if name == "label":
+            return samples.with_label(sample, int(array))
+        if name == "output_gradient":
+            return replace(samples, output_gradient=array)
+        if name == "target":
+            self._check_target(name, array, self.network.loss)
+            return samples.with_target(sample, array)
+        if name in self._targets:
+            of = self._targets[name].of
+            self._check_target(name, array, next(one.loss for one in self.network.losses if one.of == of))
+            return replace(samples, output_targets={**samples.output_targets, of: array})
+        if name in samples.others:
+            return replace(samples, others={**samples.others, name: array})
+        return samples.with_image(sample, array)
+
+    def _check_target(self, name: str, target: Array, loss: Loss | None) -> None:
         try:
-            check_targets("target", target[None], self.network.loss)
+            check_targets(name, target[None], loss)
         except CnnvizError as error:
             raise CnnvizError(as_sentence(str(error))) from error
 
