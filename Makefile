@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 60
 SETUP := $(PYTHON) .ci/setup.py
 
-.PHONY: help run test check bench gallery fuzz monkey torch dev clean
+.PHONY: help run test check bench gallery fuzz monkey lecture torch dev clean
 
 help:  ## show this list
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -32,6 +32,9 @@ fuzz:  ## damage files for SECONDS, as many as can be; ARGS: kinds of files, or 
 
 monkey:  ## press keys and click at random for SECONDS; ARGS: --seed N, --again FILE
 	@$(SETUP) monkey $(SECONDS) $(ARGS)
+
+lecture:  ## give a lecture of 100,000 presses, with screens that come and go; ARGS: how many, --seed N
+	@$(SETUP) lecture $(ARGS)
 
 torch:  ## compare random networks with PyTorch, where it is installed; ARGS: --record
 	@$(SETUP) torch $(ARGS)

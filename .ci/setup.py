@@ -8,6 +8,7 @@
     python3 .ci/setup.py gallery [ARGS]          frames of all lessons, to be looked at
     python3 .ci/setup.py fuzz [SECONDS] [KIND …] damaged files, to be opened or refused
     python3 .ci/setup.py monkey [SECONDS] [ARGS] keys, clicks and drags at random, in a window unseen
+    python3 .ci/setup.py lecture [PRESSES]       a lecture of that many presses of a remote, unseen
     python3 .ci/setup.py torch [--record]        random networks, compared with PyTorch where it is installed
     python3 .ci/setup.py dev                     everything a developer needs, then stop
     python3 .ci/setup.py pythons                 the Pythons of this machine that cnnviz runs on, oldest first
@@ -414,6 +415,11 @@ def monkey(rest: Sequence[str]) -> int:
     return become([str(PYTHON), "-m", "tests.monkey", *rest])
 
 
+def lecture(rest: Sequence[str]) -> int:
+    os.chdir(ROOT)
+    return become([str(PYTHON), "-m", "tests.monkey.lecture", *rest])
+
+
 def torch(rest: Sequence[str]) -> int:
     os.chdir(ROOT)
     return become([str(PYTHON), "-m", "tests.pytorch", *rest])
@@ -453,6 +459,7 @@ COMMANDS: dict[str, tuple[Sequence[str], dict[str, str], Callable[[Sequence[str]
     "gallery": (TOOLS, LIBRARIES, gallery),
     "fuzz": (TOOLS, LIBRARIES, fuzz),
     "monkey": (TOOLS, LIBRARIES, monkey),
+    "lecture": (TOOLS, LIBRARIES, lecture),
     "torch": (TOOLS, LIBRARIES, torch),
     "dev": ((*TOOLS, "train"), WINDOW, dev),
 }

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from tests.monkey import lecture
 from tests.monkey.watch import Outcome, played, shrunk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it asks Linux for its memory")
@@ -74,3 +75,25 @@ def test_it_plays_for_a_while_and_finds_nothing(seed):
     outcome = played({"seed": seed, "seconds": 10})
     assert outcome.fault == "", f"python -m tests.monkey 60 --seed {seed} makes it short\n{outcome.said}"
     assert len(outcome.actions) > 20
+
+
+# --------------------------------------------------------------------------------------------- a lecture
+
+
+@pytest.mark.timeout(240)
+def test_a_short_lecture_leaves_nothing_behind():
+    """Of the memory, so short a one says nothing: caches are still being filled."""
+    points, said, _ = lecture.given(160, seed=3)
+    assert said == []
+    assert len(points) == 1 + 160 // lecture.SHORTEST
+    assert lecture.faults(points, most_growth=1e9) == []
+
+
+def test_a_lecture_that_leaves_something_is_told():
+    flat = [lecture.Point(100 * k, 200.0, 260, 6, 193, 1) for k in range(21)]
+    assert lecture.faults(flat) == []
+    for name in ("objects", "timers", "widgets", "threads"):
+        more = [point._replace(**{name: getattr(point, name) + point.presses // 400}) for point in flat]
+        assert [fault.partition(":")[0] for fault in lecture.faults(more)] == [name]
+    grows = [point._replace(memory=200 + point.presses / 1000) for point in flat]
+    assert lecture.faults(grows) == ["memory grows by 10.00 MB for every 10,000 presses"]
