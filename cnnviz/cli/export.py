@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Write pictures of a lesson's steps into a folder. Each is named after its step, with its operation\n"
         "and where its loops stand: 00060-conv1-o0-i0-j1-c0.png is step 60 of digits.\n\n"
         "An export that was broken off goes on where it was when it is started again. Frames that were\n"
-        "made otherwise are never mixed with new ones: a folder that holds some is refused."
+        "made with other settings are never mixed with new ones: a folder that holds some is refused."
     )
     parser.epilog = examples(
         ("cnnviz export digits -o frames", "a picture of every map that is done"),

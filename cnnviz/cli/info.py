@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("cnnviz info digits", "the operations of the lesson digits"),
         ("cnnviz info digits --listings", "and the listings themselves"),
         ("cnnviz info digits --image 7", "with another of its images"),
-        ("cnnviz info digits --set conv1.padding=2 --set pool1.stride=2", "made otherwise"),
+        ("cnnviz info digits --set conv1.padding=2 --set pool1.stride=2", "with other arguments"),
         ("cnnviz info training --iteration 500", "what has been learnt by then"),
     )
     lesson_arguments(parser)

@@ -91,7 +91,7 @@ class Placement(Struct, frozen=True, dict=True):
 
     @cached_property
     def zeros(self) -> NDArray[np.bool_]:
-        """Which places of the argument, (rows, columns), hold a zero that was put in."""
+        """Which places of the argument, (rows, columns), hold zero padding, or a zero of a stride."""
         return ~self.place(np.ones(self.own, bool))
 
     @property

@@ -41,7 +41,7 @@ def test_digits_is_the_network_of_the_course(digits):
     assert phases == ["forward", "loss", "backward", "update"]
 
 
-def test_the_first_digit_is_a_3_told_rightly_but_not_with_certainty(digits):
+def test_the_first_digit_is_a_3_classified_correctly_but_not_with_certainty(digits):
     assert digits.subject.samples.classes[digits.subject.samples.labels[digits.image]] == "3"
     assert digits.tape["softmax.y"].argmax() == 3
     assert 0.05 < digits.tape["loss.value"] < 0.5

@@ -97,7 +97,7 @@ def test_every_number_is_that_of_the_state(shown):
 
 
 def put_in(at: Moment, grid: Cells, row: int, column: int) -> bool:
-    """Whether a cell holds a zero that was put in: around an input, or between gradients."""
+    """Whether a cell holds a zero around an input, or between gradients."""
     placement = at.operation.call.placement(grid.array)
     return (
         grid.array in at.operation.call.given
