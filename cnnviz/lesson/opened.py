@@ -123,7 +123,7 @@ def _described(source: Source, path: Path, graph: Graph, array: NDArray[Any] | N
             _short(
                 tr(
                     "A network of {count} layers, saved by {producer}.",
-                    count=len(parts),
+                    count=len(found.layers),
                     producer=producer,
                 )
             )

@@ -74,7 +74,11 @@ def lay_out(text: str, family: str, size: float, bold: bool = False) -> Laid:
 def _fitted(
     runs: tuple[Run, ...], size: float, family: str, room: int
 ) -> tuple[tuple[tuple[Role, Laid], ...], float]:
-    """Return the runs laid out at the size that fits, the last elided if it must be, and their width."""
+    """Return the runs laid out at the size that fits, the last elided if it must be, and their width.
+
+    Sentences are elided at their end; a single word in its middle, since long names differ at their ends:
+    `layer1_conv1` and `layer1_conv2`.
+    """
     while True:
         laid = tuple((run.role, lay_out(run.text, family, size, run.bold)) for run in runs)
         total = sum(piece.width for _, piece in laid)
@@ -87,7 +91,8 @@ def _fitted(
     left = float(room)
     for run, piece in zip(runs, laid, strict=True):
         if piece[1].width > left:
-            text = _metrics(family, size, run.bold).elidedText(run.text, Qt.TextElideMode.ElideRight, left)
+            end = Qt.TextElideMode.ElideRight if " " in run.text else Qt.TextElideMode.ElideMiddle
+            text = _metrics(family, size, run.bold).elidedText(run.text, end, left)
             shown.append((run.role, lay_out(text, family, size, run.bold)))
             break
         shown.append(piece)

@@ -147,11 +147,12 @@ def power_of_ten(power: int) -> str:
 
 
 def as_formula(text: str) -> str:
-    """Write Python's arithmetic as in a book: ``2 * x ** 3`` as 2 · x³."""
+    """Write Python's arithmetic as in a book: ``2 * x ** 3`` as 2 · x³, ``q *= z`` as q ·= z."""
     text = re.sub(
         r"\s*\*\*\s*(\(-\d+\)|-?\d+)(?![\d.])", lambda found: superscript(found[1].strip("()")), text
     )
-    text = re.sub(r"\s*\*\*\s*", "^", text)
+    text = re.sub(r"\s*\*\*\s*(?!=)", "^", text)
+    text = text.replace("**=", "^=").replace("*=", "·=")
     return re.sub(r"\s*\*\s*", " · ", text).replace("-", MINUS)
 
 

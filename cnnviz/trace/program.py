@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cached_property
 from itertools import accumulate
 from typing import SupportsIndex
@@ -20,6 +21,9 @@ from cnnviz.text import tr
 from cnnviz.trace.flow import offsets_reading
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import State, state
+
+_NAMED = 12
+"""How many operations a sentence names that are there."""
 
 
 class Step(Struct, frozen=True):
@@ -164,10 +168,17 @@ class Program(Sequence[Step]):
         Raises
         ------
         CnnvizError
-            If none has; the sentence lists the names.
+            If none has; the sentence has the nearest name, or the first ones where none is near.
         """
         if name not in self._number:
-            known = ", ".join(operation.name for operation in self.operations)
+            near = get_close_matches(name, self._number, n=1)
+            if near:
+                raise CnnvizError(
+                    tr("There is no operation {name}; did you mean {near}?", name=name, near=near[0])
+                )
+            known = ", ".join(operation.name for operation in self.operations[:_NAMED])
+            if len(self.operations) > _NAMED:
+                known += ", …"
             raise CnnvizError(tr("There is no operation {name}; there are {known}.", name=name, known=known))
         return self._number[name]
 

@@ -18,6 +18,13 @@ def test_info_tells_its_names_and_notes(run):
     assert "down_0 is /down/down.0/Conv" in said
 
 
+def test_layers_that_only_the_loss_needs_are_not_said_to_be_the_files(run):
+    _, said, _ = run("info", LENET, "--label", 3)
+    _, alone, _ = run("info", LENET)
+    assert "A softmax stands behind its scores" in said
+    assert said.splitlines()[1] == alone.splitlines()[1]
+
+
 def test_dump_computes_what_the_framework_does(run, tmp_path):
     wanted = reference(LENET)
     np.save(tmp_path / "x.npy", wanted["x"])

@@ -49,7 +49,7 @@ def test_numbers_and_names(program):
         ("", "'' names no step; write its number, or a place such as conv1[0,0,0]."),
         ("conv1[2", "'conv1[2' names no step"),
         ("conv1[a]", "'conv1[a]' names no step"),
-        ("conv9[0]", "There is no operation conv9; there are conv1, relu1,"),
+        ("conv9[0]", "There is no operation conv9; did you mean conv"),
         ("conv1[4,0,0]", "conv1[4,0,0] is not a cell: conv1 has shape 4 × 8 × 8, so its last one is "),
         ("conv1[0,0]", "conv1[0,0] is not a cell"),
         ("conv1[]", "conv1[] is not a cell"),

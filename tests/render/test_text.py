@@ -7,16 +7,19 @@ from itertools import product
 import pytest
 from PySide6.QtGui import QFont, QFontDatabase, QFontInfo, QFontMetricsF, QRawFont
 
+from cnnviz.engine.expression import read_typed
 from cnnviz.render import fonts
 from cnnviz.render.fonts import FAMILIES, font
 from cnnviz.render.text import SMALLEST, lay_out
 from cnnviz.resources import resource
 from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Box, Label, Run, label
+from cnnviz.scene.marks import Box, Cells, Label, Run, label
 from cnnviz.scene.numbers import MINUS
 from cnnviz.scene.registry import kinds
+from cnnviz.trace.program import Program
 from tests.render.ink import ink
-from tests.scene.looking import all_marks, inside, said
+from tests.render.test_formula import painted
+from tests.scene.looking import all_marks, in_pane, inside, said
 from tests.scene.programs import NAMES, program, view
 
 LONG = "gradient of the kernels: kernel 3, channel 1, row 2"
@@ -58,6 +61,25 @@ def test_text_is_never_smaller_than_can_be_read_and_then_elided():
     assert cut.w < 0.65 * whole.w
     begun = ink(label(Box(0, 0, 0.6 * at_smallest, 40), LONG[:10] + "…", SMALLEST))
     assert begun.w < cut.w, "as much as fits is shown"
+
+
+def test_long_names_that_differ_at_their_ends_can_be_told_apart_where_they_are_elided():
+    names = ("layer2_downsample_conv1", "layer2_downsample_conv2")
+    width = 0.6 * width_of(names[0], SMALLEST)
+    one, two = (painted(label(Box(20, 20, width, 20), name, SMALLEST), 200, 60) for name in names)
+    assert (one != two).any()
+
+
+@pytest.mark.parametrize("value", ["-0.02503", "0.02503", "12346", "-1.23", "-0.000123"])
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)], ids=lambda size: str(size[0]))
+def test_numbers_in_the_pane_of_a_graph_stay_in_their_cells(value, size):
+    graph, values = read_typed(f"f = x * y   x={value} y={value}")
+    made = Program(graph.calls(graph.run(values)))
+    frame = compose(made, len(made) - 1, view(made, *size))
+    cells = [mark for mark in in_pane(frame, "network") if isinstance(mark, Cells) and mark.texts]
+    assert cells
+    for mark in cells:
+        assert width_of(mark.texts[0][0], mark.size) < mark.box.w
 
 
 def test_of_several_runs_the_last_ones_are_elided():

@@ -291,8 +291,11 @@ def test_a_number_by_itself_is_short(value, text):
 
 @pytest.mark.parametrize(
     ("text", "formula"),
-    [("2*x ** 3", "2 · x³"), ("x ** (-2) - y", "x⁻² − y"), ("x**-1", "x⁻¹"), ("a / b", "a / b")],
-)
+    [
+        ("2*x ** 3", "2 · x³"), ("x ** (-2) - y", "x⁻² − y"), ("x**-1", "x⁻¹"), ("a / b", "a / b"),
+        ("q *= z; L = q * z", "q ·= z; L = q · z"), ("q **= 2", "q ^= 2"), ("q -= z", "q −= z"),
+    ],
+)  # fmt: skip
 def test_python_is_written_as_in_a_book(text, formula):
     assert as_formula(text) == formula
 

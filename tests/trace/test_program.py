@@ -71,9 +71,18 @@ def test_find_counts_from_the_programs_start(program):
     assert step.variables == {"m": 2, "n": 1}
 
 
-def test_unknown_operation_is_refused_with_the_known_ones(program):
-    with pytest.raises(CnnvizError, match=r"^There is no operation conv9; there are conv1, relu1, "):
-        program.find("conv9")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("conv9", r"^There is no operation conv9; did you mean conv[12]\?$"),
+        ("pool1.dy", r"^There is no operation pool1\.dy; did you mean pool1\.dx\?$"),
+        ("nothere", r"^There is no operation nothere; there are conv1, relu1, [^…]*, …\.$"),
+    ],
+)
+def test_an_unknown_operation_is_refused_with_the_nearest_or_the_first_ones(program, name, said):
+    with pytest.raises(CnnvizError, match=said) as refused:
+        program.find(name)
+    assert len(str(refused.value)) < 160, "of a large network, too, it is a sentence that can be read"
 
 
 def test_nothing_to_step_is_refused():

@@ -591,7 +591,7 @@ def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground
         palette=style.palette,
         limit=style.limit,
         texts=texts,
-        size=min(height * 0.62, 2 * width / max(4, len(texts[0][0]))) if texts else 12.0,
+        size=min(height * 0.62, 1.5 * width / max(4, len(texts[0][0]))) if texts else 12.0,
         missing=missing,
         lines=ruled,
         gap=ground if values.ndim == 3 else None,
