@@ -249,6 +249,8 @@ class Gate(QObject):
     while a key is held, its repetitions are dropped until the last step has been painted, and all of them
     where it steps by stops.
 
+    On a busy X server, a repetition may come as a key let go and pressed anew, both at the same time.
+
     It listens to the widget that has the focus, and to no other: each event heard costs time.
 
     Parameters
@@ -270,6 +272,9 @@ class Gate(QObject):
         super().__init__(window)
         self._player, self._window = player, window
         self._stepping = {QKeySequence(key) for name in STEPPING for key in KEYS[name].keys}
+        once = (key for key in KEYS.values() if key.name not in REPEATING)
+        self._once = {QKeySequence(text) for key in once for text in key.keys}
+        self._let_go = (0, 0)  # which key was, and when
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.focusChanged.connect(self._follow)
@@ -286,9 +291,12 @@ class Gate(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Answer before the window's shortcuts do."""
         kind = event.type()
-        if kind not in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
+        if kind not in _HEARD:
             return False
         assert isinstance(event, QKeyEvent)
+        if kind == QEvent.Type.KeyRelease:
+            self._let_go = event.key(), event.timestamp()
+            return False
         if isinstance(watched, _LEFT_BY_KEY) and event.key() in _LEAVING and not event.modifiers() & ~_KEYPAD:
             event.accept()
             if kind == QEvent.Type.KeyPress:
@@ -304,15 +312,19 @@ class Gate(QObject):
         # Keys of the numeric pad say so, and on macOS arrows do, too.
         modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         pressed = QKeySequence(QKeyCombination(modifiers, Qt.Key(event.key())))
-        late = event.isAutoRepeat() and self._is_too_much(pressed)
+        late = (event.isAutoRepeat() or self._is_held(event)) and self._is_too_much(pressed)
         if late:
             event.accept()
         return late
 
+    def _is_held(self, event: QKeyEvent) -> bool:
+        """Return whether a key was let go at the very time at which it is pressed."""
+        return event.timestamp() > 0 and self._let_go == (event.key(), event.timestamp())
+
     def _is_too_much(self, key: QKeySequence) -> bool:
         """Return whether nothing is to be done by a key that is only held."""
         by_stops = self._player.cursor.level is Level.STOP
-        return key in self._stepping and (by_stops or not self._player.shown)
+        return key in self._once or (key in self._stepping and (by_stops or not self._player.shown))
 
 
 def _take_typed(box: QSpinBox, meant: bool) -> None:
@@ -347,6 +359,7 @@ def _is_command(event: QKeyEvent) -> bool:
     return bool(event.modifiers() & command) and event.key() not in editing
 
 
+_HEARD = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress, QEvent.Type.KeyRelease)
 _NONE = Qt.KeyboardModifier.NoModifier
 _KEYPAD = Qt.KeyboardModifier.KeypadModifier
 _LEFT_BY_KEY = (QAbstractSpinBox, QAbstractSlider)

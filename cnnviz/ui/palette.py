@@ -76,7 +76,7 @@ def _of_actions(actions: Mapping[str, QAction]) -> list[Command]:
 
 def _of_lessons(desk: Desk) -> list[Command]:
     return [
-        Command(tr("Lesson: {title}", title=lesson_words(name)[0]), partial(desk.open, name))
+        Command(tr("Lesson: {title}", title=lesson_words(name)[0]), partial(desk.open, name), name)
         for name in lesson_names()
     ]
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 from PySide6.QtCore import QLocale, QRect, QSize, Qt, QTime, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QAction, QCloseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
+    QStackedWidget,
     QTextEdit,
     QToolButton,
     QVBoxLayout,
@@ -36,6 +37,7 @@ from cnnviz.ui.keys import KEYS, said, tip
 from cnnviz.ui.panes import StagePane
 from cnnviz.ui.player import Player
 from cnnviz.ui.screens import Mover
+from cnnviz.ui.strips import MessageStrip
 from cnnviz.ui.timer import Timer
 from cnnviz.ui.tour import Tour
 
@@ -53,7 +55,7 @@ _NOTES = (15, 30)
 
 
 class Picture(QWidget):
-    """A frame, scaled to the widget, in its upper edge's middle.
+    """A frame, or a picture of a widget, scaled to this one, in its upper edge's middle.
 
     Parameters
     ----------
@@ -61,11 +63,11 @@ class Picture(QWidget):
         Which theme it is shown in.
     name : str
         What screen readers call it.
-    frame : Callable[[], Frame or None]
+    frame : Callable[[], Frame or QPixmap or None]
         Returns what is to be painted.
     """
 
-    def __init__(self, player: Player, name: str, frame: Callable[[], Frame | None]) -> None:
+    def __init__(self, player: Player, name: str, frame: Callable[[], Frame | QPixmap | None]) -> None:
         super().__init__()
         self._player, self._frame = player, frame
         self._ratio = 9 / 16
@@ -91,16 +93,28 @@ class Picture(QWidget):
         with painting(self) as painter:
             if frame is None:
                 return
-            scale = min(self.width() / frame.width, self.height() / frame.height)
-            place = Box(0, 0, frame.width * scale, frame.height * scale)
+            width, height = _size(frame)
+            scale = min(self.width() / width, self.height() / height)
+            place = Box(0, 0, width * scale, height * scale)
             x = round((self.width() - place.w) / 2)
             painter.translate(x, 0)
             painter.scale(scale, scale)
-            paint(painter, frame, theme)
+            if isinstance(frame, Frame):
+                paint(painter, frame, theme)
+            else:
+                painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+                painter.drawPixmap(0, 0, frame)
             painter.resetTransform()
             painter.setPen(color(theme, "line"))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(x, 0, round(place.w) - 1, round(place.h) - 1)
+
+
+def _size(frame: Frame | QPixmap) -> tuple[float, float]:
+    if isinstance(frame, Frame):
+        return frame.width, frame.height
+    whole = frame.deviceIndependentSize()
+    return whole.width(), whole.height()
 
 
 class Presenter(QWidget):
@@ -118,6 +132,8 @@ class Presenter(QWidget):
         The time of the lecture.
     covered : Callable[[], str]
         Says what covers the stage, if anything.
+    message : MessageStrip
+        What is said on the stage is said here, too.
     actions : Mapping[str, QAction]
         The window's: all their keys work here, too.
 
@@ -136,6 +152,7 @@ class Presenter(QWidget):
         tour: Tour,
         elapsed: Elapsed,
         covered: Callable[[], str],
+        message: MessageStrip,
         actions: Mapping[str, QAction],
     ) -> None:
         super().__init__(window, Qt.WindowType.Window)
@@ -150,12 +167,15 @@ class Presenter(QWidget):
         self._following: Stop | None = None
         self._following_frame: Frame | None = None
         self._composed: object = None  # for what the next stop's picture was composed
+        self._instead: QPixmap | None = None
         self._text_size = 0
         self._make_parts(actions)
         self._lay_out()
         self._turn, self._rest = Timer(self, self._show), Timer(self, self._compose_next)
         for timer in (self._turn, self._rest):
             timer.setSingleShot(True)
+        message.told.connect(self._tell)
+        self._tell("" if message.isHidden() else message.sentence.text())
         self._second = Timer(self, self.tell_time)
         self._second.start(1_000)
         stage.painted.connect(self._follow)
@@ -174,15 +194,18 @@ class Presenter(QWidget):
     # ---------------------------------------------------------------------------------------------- parts
 
     def _make_parts(self, actions: Mapping[str, QAction]) -> None:
-        self.now = Picture(self._player, tr("What the class sees"), lambda: self._stage.frame)
+        self.now = Picture(self._player, tr("What the class sees"), self._seen)
         self.next = Picture(self._player, tr("The next stop"), lambda: self._following_frame)
         self.time, self.clock, self.stops, self.sign = (QLabel() for _ in range(4))
-        self.heading, self.caption = QLabel(), QLabel()
-        self.caption.setWordWrap(True)
+        self.heading, self.caption, self.message = QLabel(), QLabel(), QLabel()
+        for label in (self.caption, self.message):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
         self.sign.setObjectName("sign")
         for label, name in ((self.time, "time"), (self.clock, "clock"), (self.stops, "stops")):
             label.setObjectName(name)
         self.heading.setObjectName("heading")
+        self.message.setObjectName("message")
         self.caption.setObjectName("caption")
         self.notes = QTextEdit()
         self.notes.setObjectName("notes")
@@ -226,10 +249,24 @@ class Presenter(QWidget):
         grid.addLayout(head, 0, 0, 1, 2)
         grid.addWidget(self.now, 1, 0)
         grid.addLayout(beside, 1, 1)
-        grid.addWidget(self.notes, 2, 0, 1, 2)
+        grid.addWidget(self.message, 2, 0, 1, 2)
+        grid.addWidget(self.notes, 3, 0, 1, 2)
         grid.setColumnStretch(0, 3)
         grid.setColumnStretch(1, 2)
-        grid.setRowStretch(2, 1)  # the pictures take what they need, notes the rest
+        grid.setRowStretch(3, 1)  # the pictures take what they need, notes the rest
+
+    def _seen(self) -> Frame | QPixmap | None:
+        """Return what the class sees: the stage, or what has its place, as the curves of a training."""
+        return self._stage.frame if self._stage.isVisible() else self._instead
+
+    def _look(self) -> None:
+        """Have a picture of what has the stage's place."""
+        around = self._stage.parentWidget()
+        seen = around.currentWidget() if isinstance(around, QStackedWidget) else None
+        if seen is not None:
+            self._instead = seen.grab()
+            self.now.set_ratio(seen.height() / max(1, seen.width()))
+        self.now.update()
 
     # ------------------------------------------------------------------------------------------ following
 
@@ -277,6 +314,10 @@ class Presenter(QWidget):
             self.notes.setPlainText(text)
             self._fit_notes()
 
+    def _tell(self, sentence: str) -> None:
+        self.message.setText(sentence)
+        self.message.setVisible(bool(sentence))
+
     def tell_time(self) -> None:
         """Say what time it is, how long the lecture has been going on, and whether the screen is covered."""
         seconds = int(self._elapsed.seconds)
@@ -284,6 +325,8 @@ class Presenter(QWidget):
         self.time.setAccessibleName(tr("Time since the first step: {time}", time=self.time.text()))
         self.clock.setText(QLocale().toString(QTime.currentTime(), QLocale.FormatType.ShortFormat))
         self.sign.setText(self._covered())
+        if not self._stage.isVisible():  # what has its place does not tell when it has been painted
+            self._look()
 
     # --------------------------------------------------------------------------------------- the next stop
 
@@ -330,7 +373,7 @@ class Presenter(QWidget):
             self._text_size = size
             sheet = f"""QWidget {{ font-size: {size}px; }} QLabel#time {{ font-size: {2 * size}px; }}
             QLabel#clock {{ font-size: {round(1.5 * size)}px; }} QLabel#time, QLabel#stops, QLabel#heading
-            {{ font-weight: 600; }} QLabel#sign {{ font-weight: 600; }}"""
+            {{ font-weight: 600; }} QLabel#sign, QLabel#message {{ font-weight: 600; }}"""
             self.setStyleSheet(sheet)
         self._fit_notes()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import ceil
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QKeyEvent, QShowEvent
+from PySide6.QtGui import QEnterEvent, QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -93,7 +93,14 @@ class MessageStrip(Strip):
     ----------
     over : QWidget
         What it lies on.
+
+    Attributes
+    ----------
+    told : Signal(str)
+        This is said; nothing any more, where it is empty.
     """
+
+    told = Signal(str)
 
     def __init__(self, over: QWidget) -> None:
         super().__init__(tr("Message"))
@@ -140,6 +147,7 @@ class MessageStrip(Strip):
         self.show()
         self.raise_()
         self._time()
+        self.told.emit(sentence)
 
     def _take_offer(self) -> None:
         self.shut()
@@ -179,6 +187,10 @@ class MessageStrip(Strip):
     def showEvent(self, event: QShowEvent) -> None:
         """Take the size that its text has now that it has a style."""
         self._place()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Say no more."""
+        self.told.emit("")
 
     def _place(self) -> None:
         size = ceil(self.window().height() / _LINES_IN_LECTURE) if self._lecture else 0

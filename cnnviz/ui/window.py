@@ -422,7 +422,8 @@ class Window(QMainWindow):
         from cnnviz.ui.presenter import Presenter
 
         actions, elapsed = self.actions_by_name, self.lecture.elapsed
-        return Presenter(self, self.stage, self.tour, elapsed, self.blank.said, actions)
+        covered, message = self.blank.said, self.message
+        return Presenter(self, self.stage, self.tour, elapsed, covered, message, actions)
 
     def _note_presenter(self) -> None:
         self.actions_by_name["presenter"].setChecked(self.lecture.presenter is not None)

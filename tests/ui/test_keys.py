@@ -273,7 +273,26 @@ def test_a_held_key_is_dropped_until_its_step_is_painted(window, press, key, mod
 def test_a_held_arrow_with_a_modifier_is_dropped_too_on_macos(window):
     window.player.go_to(3000)
     assert held(window, K.Key_Right, SHIFT | PAD)
-    assert not held(window, K.Key_Home, PAD), "it does not step"
+    assert not held(window, K.Key_Tab, PAD), "it is no key of ours"
+
+
+@pytest.mark.parametrize("key", [K.Key_Escape, K.Key_B, K.Key_F5, K.Key_N, K.Key_F])
+def test_a_held_key_does_once_what_is_not_meant_to_repeat(window, key):
+    assert held(window, key)
+
+
+@pytest.mark.parametrize(("apart", "dropped"), [(0, True), (60, False)])
+def test_a_repetition_that_comes_as_a_key_pressed_anew_is_told_by_its_time(window, press, apart, dropped):
+    """A busy X server lets Qt see a key go and come at the same time."""
+    press(K.Key_0)
+    let_go = QKeyEvent(QEvent.Type.KeyRelease, K.Key_PageDown, NONE)
+    pressed = QKeyEvent(QEvent.Type.ShortcutOverride, K.Key_PageDown, NONE)
+    let_go.setTimestamp(5000)
+    pressed.setTimestamp(5000 + apart)
+    pressed.ignore()
+    for event in (let_go, pressed):
+        QCoreApplication.sendEvent(window.stage, event)
+    assert pressed.isAccepted() is dropped
 
 
 def test_keys_pressed_one_by_one_all_count(window, press):

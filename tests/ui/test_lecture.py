@@ -287,6 +287,24 @@ def test_the_next_stop_is_shown_in_another_expression_and_not_where_training_com
     assert presenter._following_frame is None
 
 
+def test_what_is_said_on_the_stage_is_said_there_too(window, press, presenter, qtbot):
+    window.tour.go_to_stop(len(window.desk.lesson.sequence))
+    press(K.Key_N, NONE, presenter)
+    assert "next lesson" in presenter.message.text() and presenter.message.isVisible()
+    press(K.Key_Escape, NONE, presenter)
+    assert not presenter.message.isVisible()
+
+
+def test_the_curves_of_a_training_are_shown_there_too(window, press, presenter, qtbot):
+    window.desk.open("training")
+    press(K.Key_C, NONE, presenter)
+    assert not window.stage.isVisible()
+    qtbot.waitUntil(lambda: presenter._instead is not None)
+    qtbot.wait(50)
+    seen = grey(window.middle.currentWidget().grab().toImage())
+    assert np.abs(grey(picture_in(presenter.now)) - seen).mean() < 4
+
+
 class Order(QObject):
     """Notes which widgets are painted, in which order."""
 
