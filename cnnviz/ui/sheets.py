@@ -25,6 +25,9 @@ _Menus = Sequence[tuple[str, tuple[Key, ...]]]
 _BESIDE, _LARGEST = (60, 80), (1100, 820)
 """Pixels: what the sheet of keys has beside them, and the most that it takes."""
 
+_TITLE = (16, 48)
+"""Pixels: what a system's title bar and borders take at most, over a window that fills the screen."""
+
 
 class Blank(QWidget):
     """Covers the window in one colour, so that the class looks at the lecturer; a click takes it away."""
@@ -84,7 +87,9 @@ class KeysSheet(QDialog):
         column.addWidget(area)
         column.addWidget(_close_button(self))
         hint = inside.sizeHint() + QSize(*_BESIDE)
-        self.resize(hint.boundedTo(parent.size()).boundedTo(QSize(*_LARGEST)))  # what is more is scrolled
+        room = self.screen().availableSize() - QSize(*_TITLE)
+        # What is more is scrolled.
+        self.resize(hint.boundedTo(parent.size()).boundedTo(QSize(*_LARGEST)).boundedTo(room))
 
 
 def _side_by_side(*columns: _Menus) -> QWidget:
