@@ -98,6 +98,19 @@ def test_what_is_none_is_said_in_one_sentence(typed):
     assert len(str(told.value)) < 250
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("conv1.w=1", "conv1.w=1: conv1.w has shape 4 × 1 × 3 × 3; name one of its cells, conv1.w[0,0,0,0]."),
+        ("fc.b=0.5", "fc.b=0.5: fc.b has shape 10; name one of its cells, fc.b[0]."),
+    ],
+)
+def test_of_a_whole_parameter_it_is_said_how_a_cell_is_named(typed, said):
+    with pytest.raises(CnnvizError) as told:
+        load_lesson("digits", changes=[typed])
+    assert str(told.value) == said
+
+
 def test_changes_are_plain_data():
     changes = read_changes(["conv1.w[0,0,1,1]=0.5", "conv1.stride=2"])
     assert hash(changes) == hash(read_changes(text_of(changes).split()))

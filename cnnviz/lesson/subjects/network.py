@@ -37,7 +37,7 @@ from cnnviz.lesson.subject import Choice, Computed
 from cnnviz.lesson.subjects.fitting import no_iterations, of_sample, require_cell, require_finite_value
 from cnnviz.lesson.subjects.plain import Plain
 from cnnviz.lesson.tables import LayerPart, LessonFile, OutputLossPart, Part, TrainingPart
-from cnnviz.lesson.values import as_sentence, hint
+from cnnviz.lesson.values import as_sentence, hint, shape_words
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
@@ -242,6 +242,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                     there = hint(change.owner, list(self._parts)).lstrip("; ")
                     raise refused(change, tr("there is no {owner}; {there}", owner=change.owner, there=there))
                 path = f"{change.owner}.{change.name}"
+                if path in self.network.parameters:
+                    raise refused(change, self._cell_wanted(path))
                 return replace(
                     change, value=read_argument(type(part), part.kind, change.name, change.value, path)
                 )
@@ -252,6 +254,16 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 if own.array == "label":
                     self._require_class(own)
                 return own
+
+    def _cell_wanted(self, parameter: str) -> str:
+        """Say how a number of a parameter is named, of which the whole was."""
+        shape = self.network.parameters[parameter].shape
+        return tr(
+            "{parameter} has shape {shape}; name one of its cells, {parameter}[{first}]",
+            parameter=parameter,
+            shape=shape_words(shape),
+            first=",".join("0" * len(shape)),
+        )
 
     @property
     def _of_samples(self) -> list[str]:
