@@ -132,37 +132,34 @@ def total(losses: Sequence[OutputLoss], values: Mapping[str, Array]) -> Array:
 
 def loss_calls(losses: Sequence[OutputLoss], layers: Mapping[str, Layer], tape: Tape) -> list[Call]:
     """Return the losses and their sum, then the gradients that they start the way back with."""
-    pairs = [_pair(one, layers[one.of], tape) for one in losses]
+    called = numbered("E", len(losses)) if [one.name for one in losses] != [LOSS] else [""]
+    pairs = [_pair(one, layers[one.of], tape, own) for one, own in zip(losses, called, strict=True)]
     calls = [value for value, _ in pairs]
-    if [one.name for one in losses] != [LOSS]:
+    if called != [""]:
         calls.append(_total_call(losses, tape))
-    for one, (_, gradient) in zip(losses, pairs, strict=True):
+    for one, own, (_, gradient) in zip(losses, called, pairs, strict=True):
         calls.append(gradient)
         if one.weight != 1:
-            calls.append(_weighted_call(one, layers[one.of], tape))
+            calls.append(_weighted_call(one, layers[one.of], tape, own))
     return calls
 
 
-def _pair(one: OutputLoss, last: Layer, tape: Tape) -> tuple[Call, Call]:
-    """Return the calls of a loss and of its own gradient."""
+def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str) -> tuple[Call, Call]:
+    """Return the calls of a loss and of its own gradient; of several, with what the sum calls it."""
     x, own = last.address(last.input_names[0]), one.own_gradient(last)
     y, t = tape[f"{one.of}.y"], tape[f"{one.name}.t"]
     value = one.loss.value_call(y, t, tape[x], tape[f"{one.name}.value"])
     gradient = one.loss.gradient_call(y, t, tape[own], one.of)
     value = replace(value, name=one.name, layer=one.name)
-    if own == one.starts_with(last):
-        layer = one.of if one.is_joined else one.name
-        gradient = replace(gradient, name=own, layer=layer)
-        found = {"dy": ("y", f"{one.of}.y"), "dx": ("x", x)}
-    else:  # it is the gradient of this loss alone, and not of the sum
-        gradient = replace(gradient, name=own, layer=one.name)
-        found = {"dy": ("dy", ""), "dx": ("dx", "")}
+    alone = "" if own == one.starts_with(last) else called  # else it is the gradient of the sum, too
+    gradient = replace(gradient, name=own, layer=one.of if one.is_joined and not alone else one.name)
+    found = {"dy": ("y", f"{one.of}.y"), "dx": ("x", x)}
     ports = {
         "y": Port(f"{one.of}.y", "source", "y"),
         "x": Port(x, "source", "x"),
         "t": Port(f"{one.name}.t", "target", "t"),
-        "E": Port(f"{one.name}.value", "result", "E"),
-        **{name: Port(own, "result", symbol, gradient_of=of) for name, (symbol, of) in found.items()},
+        "E": Port(f"{one.name}.value", "result", "E", loss=called),
+        **{name: Port(own, "result", symbol, of, loss=alone) for name, (symbol, of) in found.items()},
     }
     with_ports = [
         replace(call, ports={name: port for name, port in ports.items() if call.has(name)})
@@ -192,13 +189,13 @@ def _total_call(losses: Sequence[OutputLoss], tape: Tape) -> Call:
     )
 
 
-def _weighted_call(one: OutputLoss, last: Layer, tape: Tape) -> Call:
+def _weighted_call(one: OutputLoss, last: Layer, tape: Tape, called: str) -> Call:
     own, whole = one.own_gradient(last), one.starts_with(last)
     layer, _, result = whole.partition(".")
     of = last.address(last.input_names[0]) if one.is_joined else f"{one.of}.y"
     made = scaled_call(layer, result, tape[own], one.weight, tape[whole])
     ports = {
-        "g": Port(own, "source", "g"),
-        result: Port(whole, "result", result.removeprefix("d"), gradient_of=of),
+        "g": Port(own, "source", result.removeprefix("d"), of, loss=called),
+        result: Port(whole, "result", result.removeprefix("d"), of),
     }
     return replace(made, ports=ports)

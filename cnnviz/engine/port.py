@@ -32,6 +32,9 @@ class Port(Struct, frozen=True):
         The letter that a lecturer writes for it, or for what it is the gradient of: w of ``dw``.
     gradient_of : str
         The address of that of which it is the gradient; empty of what is none.
+    loss : str
+        Of one of several losses, and of its gradient by itself, not yet times its weight: what the loss is
+        called in the sum, E2. Empty of all else.
     before : str
         Of what an update replaces, the address of what was there.
     placement : Placement or None
@@ -44,6 +47,7 @@ class Port(Struct, frozen=True):
     gradient_of: str = ""
     before: str = ""
     placement: Placement | None = None
+    loss: str = ""
 
     @property
     def node(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cnnviz.engine.port import Port
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.letters import GREEK, letter
 from cnnviz.scene.marks import Role
@@ -15,8 +16,13 @@ def symbol(operation: Operation, name: str) -> str:
     """Return how an array's name is written for readers: ∂E/∂w for ``dw``."""
     port = operation.call.port(name)
     if port.gradient_of and operation.tree.arrays:
-        return f"∂E/∂{letter(port.symbol)}"
+        return f"{over(port)}{letter(port.symbol)}"
     return GREEK.get(name, name)
+
+
+def over(port: Port) -> str:
+    """Return how the name of a gradient begins: ``∂E/∂``, or ``∂E⁽²⁾/∂`` where it is of one loss alone."""
+    return f"∂{letter(port.loss or 'E')}/∂"
 
 
 def role(operation: Operation, name: str) -> Role:

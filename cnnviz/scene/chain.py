@@ -14,11 +14,12 @@ from msgspec import Struct
 from cnnviz.engine.layer import Array, Shape
 from cnnviz.engine.port import layer_of
 from cnnviz.engine.wiring import INPUT
-from cnnviz.scene.arrays import gradient_to
+from cnnviz.scene.arrays import gradient_to, over
 from cnnviz.scene.letters import letter
 from cnnviz.scene.local import Back, as_row
 from cnnviz.scene.look import are_pixels
 from cnnviz.scene.marks import Palette
+from cnnviz.scene.numbers import brief
 from cnnviz.scene.paths import Link, adds_gradients, is_gradient, own_link, way
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.view import Chosen
@@ -67,10 +68,7 @@ class Factor(Struct, frozen=True, eq=False):
 
 
 def has_chain(operation: Operation) -> bool:
-    """Return whether an operation is one of a network's gradients: those of an expression have a graph.
-
-    That of one of several losses by itself, not yet times its weight, is no gradient of what is made small.
-    """
+    """Return whether an operation is one of a network's gradients: those of an expression have a graph."""
     is_gradient = any(operation.call.port(name).gradient_of for name in operation.call.writes)
     return operation.phase == "backward" and bool(operation.tree.arrays) and is_gradient
 
@@ -112,8 +110,16 @@ def factor(program: Program, links: Sequence[Link], k: int) -> Factor:
     port = taken.call.port(array)
     if k == 0:
         values = as_row(_array(taken, array))
-        name = f"∂E/∂{_output(program, port.gradient_of)}"
+        name = over(port) + _output(program, port.gradient_of)
         return Factor("", name, values, values.shape, "", "gradient", taken.name, array)
+    loss = next((other.loss for other in taken.call.ports.values() if other.loss), "")
+    if loss:
+        weight = float(taken.call.value("weight"))
+        values, note = (
+            np.full_like(as_row(_array(taken, array)), weight),
+            tr("weight {weight}", weight=brief(weight)),
+        )
+        return Factor("·", f"∂E/∂{letter(loss)}", values, values.shape, note, "value", taken.name)
     forward = _forward_of(program, taken)
     sign, values, note = kind_of(taken.call).local(Back(program, forward, taken, array))
     above = _output(program, f"{forward.layer}.y")
@@ -141,7 +147,7 @@ def result(program: Program, operation: Operation, array: str = "") -> Factor:
     """Return a gradient that an operation computes as the product of the factors of `chain`."""
     array = array or own_link(operation).array
     port = operation.call.port(array)
-    name = f"∂E/∂{_output(program, port.gradient_of)}"
+    name = over(port) + _output(program, port.gradient_of)
     values = as_row(operation.call.unpadded(array, operation.call.writes[array]))
     note = gradient_to(operation, array)
     return Factor("=", name, values, values.shape, note, "gradient", operation.name, array)

@@ -94,6 +94,8 @@ class Names(Struct, frozen=True, eq=False, dict=True):
         """Return the sign and the letter of an array: ∂ and w of ``dw``; of an update, its parameter's."""
         port = self.operation.call.port(array)
         own = port.symbol
+        if port.loss and port.gradient_of:
+            return "", "g"
         if self.operation.phase == "update" and self._parameter in (port.before, port.gradient_of):
             own = self._parameter.rpartition(".")[2]
         return ("∂" if port.gradient_of else "", _SHORT.get(own, own))

@@ -37,7 +37,7 @@ class _Assigned(NamedTuple):
 def listing_formulas(call: Call, _: int) -> tuple[str, ...]:
     """Return what a call's listing computes as formulas; none, if it is more than they can say."""
     single = frozenset(name for name in (*call.given, *call.writes) if np.size(call.value(name)) == 1)
-    gradients = frozenset(name for name, port in call.ports.items() if port.gradient_of)
+    gradients = frozenset(name for name, port in call.ports.items() if port.gradient_of and not port.loss)
     return _formulas(call.listing, single, gradients)
 
 

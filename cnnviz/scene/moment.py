@@ -7,6 +7,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from cnnviz.engine.wiring import INPUT
+from cnnviz.scene.arrays import over
 from cnnviz.scene.letters import Names, names
 from cnnviz.scene.look import Look, look
 from cnnviz.scene.view import View
@@ -124,7 +125,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         """Return what the lesson calls an array: ``∂E/∂f`` for ``dw``; empty if it does not say."""
         port = self.operation.call.port(name)
         said = self.program.symbol(port.gradient_of or port.before or port.address)
-        return f"∂E/∂{said}" if said and port.gradient_of else said
+        return f"{over(port)}{said}" if said and port.gradient_of else said
 
     def titled(self, name: str, text: str) -> str:
         """Return what stands over an array: the lesson's own name for it, if it has one, and what it is."""

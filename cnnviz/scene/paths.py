@@ -65,7 +65,7 @@ def adds_gradients(operation: Operation) -> bool:
     """Return whether all that an operation does is to add up gradients of one output."""
     call = operation.call
     of = {call.port(name).gradient_of for name in operation.tree.arrays if name in call.ports}
-    return len(of) == 1 < len(call.ports)
+    return len(of) == 1 < len(call.ports) and not any(port.loss for port in call.ports.values())
 
 
 @remembered(64)

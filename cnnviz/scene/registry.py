@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 
 from cnnviz.engine.layer import Call
+from cnnviz.engine.port import Port
 from cnnviz.scene.derived import derived
 from cnnviz.scene.kind import CELLS, Kind, index_of, of_cells
 
@@ -30,8 +32,25 @@ def formulas(call: Call, line: int) -> tuple[str, ...]:
     """Return what a listing computes as formulas; of an expression, itself and what the line does."""
     written = kind_of(call).formula
     if callable(written):
-        return written(call, line)
-    return tuple(of_cells(formula, index_of(call)) for formula in written)
+        found = written(call, line)
+    else:
+        found = tuple(of_cells(formula, index_of(call)) for formula in written)
+    losses = {name: port for name, port in call.ports.items() if port.loss}
+    return tuple(_of_loss(formula, losses) for formula in found) if losses else found
+
+
+def _of_loss(formula: str, losses: Mapping[str, Port]) -> str:
+    """Write one of several losses, and its gradient by itself, with the name of the loss in the sum."""
+    for name, port in losses.items():
+        loss = rf"E^{{({port.loss.removeprefix('E')})}}"
+
+        def cell(found: re.Match[str], port: Port = port, name: str = name, loss: str = loss) -> str:
+            own = f"{port.symbol}_{{{found[1]}}}" if found[1] else port.symbol
+            whole = rf"\frac{{\partial {loss}}}{{\partial {own}}}\!" if port.gradient_of else loss
+            return rf"\part{{{name}}}{{{whole}}}"
+
+        formula = re.sub(rf"\\{name}\{{([^{{}}]*)\}}", cell, formula)
+    return formula
 
 
 def all_formulas() -> Iterator[str]:

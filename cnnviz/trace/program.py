@@ -261,7 +261,7 @@ class Program(Sequence[Step]):
             operation.call.port(name).gradient_of: (operation, name)
             for operation in reversed(self.operations)
             for name in operation.call.writes
-            if operation.call.port(name).gradient_of
+            if operation.call.port(name).gradient_of and not operation.call.port(name).loss
         }
 
     @cached_property

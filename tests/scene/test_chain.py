@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
@@ -24,10 +25,12 @@ from cnnviz.engine.losses import CrossEntropy, HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
 from cnnviz.scene.chain import Factor, chain, has_chain, result
+from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment
+from cnnviz.scene.look import look
 from cnnviz.scene.marks import Box, Cells, Group, Label, Path, Rect, Spot
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
-from cnnviz.scene.registry import kinds
+from cnnviz.scene.registry import formulas, kinds
 from cnnviz.trace.program import Program
 from tests.cases import assert_same
 from tests.scene import programs
@@ -208,6 +211,24 @@ def test_a_layer_that_nothing_is_known_of_keeps_its_place_in_the_chain(monkeypat
     assert "∂O/∂Z₂" in said(chain_strip(at, BOX, 1.0))
 
 
+def test_the_weight_of_a_loss_is_a_factor_between_its_own_gradient_and_that_of_the_sum():
+    program = load_lesson(FilePath(__file__).parents[1] / "lesson" / "files" / "two-in-two-out.toml").program
+    alone, weighted = program.operation("loss_softmax.gradient"), program.operation("softmax.dx")
+    y, t = alone.call.value("y"), alone.call.value("t")
+    first, weight = chain(program, weighted)
+    assert (first.name, weight.name, weight.note) == ("∂E⁽²⁾/∂scores", "∂E/∂E⁽²⁾", "weight 0.5")
+    assert (first.values * weight.values)[0].tolist() == ((y - t) / 2).tolist()
+    assert (result(program, alone).name, result(program, weighted).name) == ("∂E⁽²⁾/∂scores", "∂E/∂scores")
+    assert [factor.name for factor in chain(program, program.operation("scores.dw"))][:2] == [
+        first.name,
+        weight.name,
+    ]
+    assert look(program, alone, "dx", Display()).palette == "gradient"
+    assert "E^{(2)}" in formulas(alone.call, 1)[0]
+    assert "E^{(2)}" not in formulas(program.operation("scores.dw").call, 1)[0]
+    assert program.gradient("scores.y") == (weighted, "dx")
+
+
 # ------------------------------------------------------------------------------------------------- the strip
 
 
@@ -221,7 +242,6 @@ def test_every_gradient_of_a_network_has_its_chain_and_nothing_else_has(name, si
         texts = said(in_pane(frame, "stage"))
         spots = [mark.name for mark in frame.marks if isinstance(mark, Spot) and mark.kind == "operation"]
         backward = operation.phase == "backward" and name not in ("chain", "statements")
-        backward = backward and not operation.name.endswith(".gradient")  # of one loss alone, not yet weighed
         assert has_chain(operation) == backward == bool(spots), operation.name
         if not backward:
             continue
