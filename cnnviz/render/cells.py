@@ -6,13 +6,13 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import QLineF, QPointF, QRectF
+from PySide6.QtGui import QColor, QImage, QPainter
 
 from cnnviz.render.text import SMALLEST, lay_out
 from cnnviz.render.tools import color, hatch, pen, rectangle
 from cnnviz.scene.marks import FROM_ZERO, Cells
-from cnnviz.scene.theme import Theme, luminance, middle, rgb
+from cnnviz.scene.theme import Theme, luminance, middle, plate, rgb
 
 
 def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
@@ -92,10 +92,14 @@ def _paint_numbers(
     width, height = mark.cell
     y = mark.box.y + (height - first.height) / 2
     draw, last = painter.drawStaticText, -1
-    for row, row_roles in zip(mark.texts, roles.tolist(), strict=True):
+    plates = _plates(theme, mark.palette)
+    under = np.where(roles < 2, indices, -1)
+    for row, row_roles, row_under in zip(mark.texts, roles.tolist(), under.tolist(), strict=True):
         x = mark.box.x + width / 2
-        for text, role in zip(row, row_roles, strict=True):
+        for text, role, colour in zip(row, row_roles, row_under, strict=True):
             if text:
+                if colour in plates:
+                    _paint_plate(text, (x, y), size, first.height, plates[colour], painter)
                 if role != last:
                     painter.setPen(pens[role])
                     last = role
@@ -106,6 +110,31 @@ def _paint_numbers(
                     draw(QPointF(x - laid.width / 2, top + k * first.height), laid.text)
             x += width
         y += height
+
+
+def _paint_plate(
+    text: str, at: tuple[float, float], size: float, line: float, colour: QColor, painter: QPainter
+) -> None:
+    """Paint a plate under a number that would be hard to read on its cell's colour."""
+    lines = text.split("\n")
+    wide, high = max(lay_out(each, "sans", size).width for each in lines), 0.8 * line * len(lines)
+    middle = at[1] + line / 2
+    painter.fillRect(
+        QRectF(at[0] - wide / 2 - 0.1 * size, middle - high / 2, wide + 0.2 * size, high), colour
+    )
+
+
+@lru_cache(maxsize=16)
+def _plates(theme: Theme, palette: str) -> dict[int, QColor]:
+    """Return the plates of those colours of a map on which neither black nor white is read well."""
+    found: dict[int, QColor] = {}
+    black = _black_reads_better(theme, palette)
+    for k, packed in enumerate(theme.tables[palette].tolist()):
+        own = packed >> 16 & 255, packed >> 8 & 255, packed & 255
+        made = plate(own, rgb(theme.color("on_light" if black[k] else "on_dark")))
+        if made != own:
+            found[k] = QColor(*made)
+    return found
 
 
 @lru_cache(maxsize=16)

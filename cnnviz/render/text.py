@@ -30,7 +30,7 @@ def paint(mark: Label, painter: QPainter, theme: Theme) -> None:
     if mark.once and _paint_once(mark, painter, theme):
         return
     x, y, w, h = mark.box
-    pieces, total = _fitted(mark.runs, mark.size, mark.family, max(0, int(w)))
+    pieces, total, _ = _fitted(mark.runs, mark.size, mark.family, max(0, int(w)))
     if mark.align != "left":
         x += (w - total) * (0.5 if mark.align == "center" else 1.0)
     for role, (made, text, width, height) in pieces:
@@ -38,6 +38,12 @@ def paint(mark: Label, painter: QPainter, theme: Theme) -> None:
         painter.setPen(color(theme, role))
         painter.drawStaticText(QPointF(x, y + (h - height) / 2), text)
         x += width
+
+
+def fitted_size(mark: Label) -> tuple[float, bool]:
+    """Return the size at which a label is painted, and whether all of its text is."""
+    pieces, _, size = _fitted(mark.runs, mark.size, mark.family, max(0, int(mark.box.w)))
+    return size, [piece.text.text() for _, piece in pieces] == [run.text for run in mark.runs]
 
 
 def _paint_once(mark: Label, painter: QPainter, theme: Theme) -> bool:
@@ -73,8 +79,8 @@ def lay_out(text: str, family: str, size: float, bold: bool = False) -> Laid:
 @lru_cache(maxsize=4096)
 def _fitted(
     runs: tuple[Run, ...], size: float, family: str, room: int
-) -> tuple[tuple[tuple[Role, Laid], ...], float]:
-    """Return the runs laid out at the size that fits, the last elided if it must be, and their width.
+) -> tuple[tuple[tuple[Role, Laid], ...], float, float]:
+    """Return the runs laid out at the size that fits, elided if they must be; their width and the size.
 
     Sentences are elided at their end; a single word in its middle, since long names differ at their ends:
     `layer1_conv1` and `layer1_conv2`.
@@ -83,7 +89,7 @@ def _fitted(
         laid = tuple((run.role, lay_out(run.text, family, size, run.bold)) for run in runs)
         total = sum(piece.width for _, piece in laid)
         if total <= room:
-            return laid, total
+            return laid, total, size
         if size <= SMALLEST:
             break
         size = max(SMALLEST, min(size - 0.5, size * room / total))
@@ -97,7 +103,7 @@ def _fitted(
             break
         shown.append(piece)
         left -= piece[1].width
-    return tuple(shown), sum(piece.width for _, piece in shown)
+    return tuple(shown), sum(piece.width for _, piece in shown), size
 
 
 @lru_cache(maxsize=512)

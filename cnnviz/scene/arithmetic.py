@@ -23,35 +23,49 @@ from cnnviz.scene.substitution import (
     with_numbers,
     with_places,
 )
-from cnnviz.scene.sums import draw_sum
+from cnnviz.scene.sums import draw_sum, in_two_rows
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Loop
 from cnnviz.trace.operands import Anatomy, anatomy
 
+_MARGIN = 1.3, 0.45
+"""Left and right, over and under the lines, in lines of text."""
 
-def draw(moment: Moment, box: Box, unit: float) -> list[Mark]:
+
+def draw(moment: Moment, box: Box, em: float) -> list[Mark]:
     """Draw the arithmetic of a step into its panel."""
-    marks: list[Mark] = [_panel(box, unit)]
-    inner = box.inset(22 * unit, 12 * unit)
-    row = inner.h / 3
-    scope = scope_of(moment)
-    first, second, third = (Box(inner.x, inner.y + k * row, inner.w, row) for k in range(3))
-    found = terms(moment)
+    marks: list[Mark] = [_panel(box, em)]
+    inner = box.inset(_MARGIN[0] * em, _MARGIN[1] * em)
+    scope, found = scope_of(moment), terms(moment)
+    rows = _rows(moment, inner.w, em)
+    share = inner.h / sum(rows)
+    first = inner.top(rows[0] * share)
+    second, third = inner.below(first.h).top(rows[1] * share), inner.below((rows[0] + rows[1]) * share)
     parts = anatomy(moment.operation.tree, moment.state.line)
-    marks.append(Label(first, _headline(moment, parts, scope), 22 * unit, family="mono"))
+    marks.append(Label(first, _headline(moment, parts, scope), 1.3 * em, family="mono"))
     if found is not None and (moment.terms_begun or found.done):
-        marks += draw_sum(moment, found, second, third, unit, scope)
+        marks += draw_sum(moment, found, second, third, em, scope)
     elif parts is not None:
-        marks += _single(moment, parts, second, third, unit, scope)
+        marks += _single(moment, parts, second, third, em, scope)
     else:
-        marks += _coming(moment, second, third, unit, scope)
+        marks += _coming(moment, second, third, em, scope)
     return marks
 
 
+def height(moment: Moment, width: float, em: float) -> float:
+    """Return how high the panel must be, the same at every step of an operation."""
+    return round((sum(_rows(moment, width - 2 * _MARGIN[0] * em, em)) + 2 * _MARGIN[1]) * em)
+
+
+def _rows(moment: Moment, width: float, em: float) -> tuple[float, float, float]:
+    """Return how high the three lines are, in lines of text: the one with the terms may have two rows."""
+    return 1.9, (3.1 if in_two_rows(moment, terms(moment), width, em) else 2.1), 2.4
+
+
 @lru_cache(maxsize=16)
-def _panel(box: Box, unit: float) -> Group:
-    return Group(box, (Rect(box, "ground"), Rect(box.inset(0.5), "panel", "panel_line", radius=8 * unit)))
+def _panel(box: Box, em: float) -> Group:
+    return Group(box, (Rect(box, "ground"), Rect(box.inset(0.5), "panel", "panel_line", radius=0.47 * em)))
 
 
 def _headline(moment: Moment, parts: Anatomy | None, scope: dict[str, Any]) -> tuple[Run, ...]:
@@ -94,7 +108,7 @@ def _exhausted(moment: Moment, loop: Loop) -> bool:
     return False
 
 
-def _coming(moment: Moment, second: Box, third: Box, unit: float, scope: dict[str, Any]) -> list[Mark]:
+def _coming(moment: Moment, second: Box, third: Box, em: float, scope: dict[str, Any]) -> list[Mark]:
     """At a loop's header, say what is to come; nothing of its result is shown before its step."""
     node = moment.node
     assert isinstance(node, Loop)
@@ -103,7 +117,7 @@ def _coming(moment: Moment, second: Box, third: Box, unit: float, scope: dict[st
     marks: list[Mark] = []
     ahead = _ahead(moment)
     if ahead:
-        marks.append(Label(second, ahead, 20 * unit))
+        marks.append(Label(second, ahead, 1.2 * em))
         second = third
     following = node.body.statements[0]
     if isinstance(following, Loop):
@@ -114,7 +128,7 @@ def _coming(moment: Moment, second: Box, third: Box, unit: float, scope: dict[st
         Run(tr("next:") + "  ", "muted"),
         *(Run(run.text, "muted") for run in with_places(moment, parts, scope)),
     )
-    return [*marks, Label(second, runs, 20 * unit, family="mono")]
+    return [*marks, Label(second, runs, 1.2 * em, family="mono")]
 
 
 def _ahead(moment: Moment) -> tuple[Run, ...]:
@@ -137,14 +151,14 @@ def _ahead(moment: Moment) -> tuple[Run, ...]:
 
 
 def _single(
-    moment: Moment, parts: Anatomy, second: Box, third: Box, unit: float, scope: dict[str, Any]
+    moment: Moment, parts: Anatomy, second: Box, third: Box, em: float, scope: dict[str, Any]
 ) -> list[Mark]:
     """One assignment: its numbers, then its result."""
     found = before(moment, parts, scope)
     runs = (Run("= ", "muted"), *_added_to(moment, parts, found))
     return [
-        Label(second, runs, 24 * unit),
-        Label(third, (Run("= ", "muted"), Run(result_of(moment, parts, scope), "written", True)), 32 * unit),
+        Label(second, runs, 1.4 * em),
+        Label(third, (Run("= ", "muted"), Run(result_of(moment, parts, scope), "written", True)), 1.9 * em),
     ]
 
 

@@ -11,26 +11,32 @@ from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.kinds.generic import picture_of, subtitle
+from cnnviz.scene.layout import Room
 from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Spot, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.scene.registry import kind_of
+from cnnviz.scene.sheet import TooSmallError
 from cnnviz.scene.symbolic import in_letters
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.program import Program
 
-# How high a picture is at least, at 1080 lines: one of a stage that is lower is drawn smaller as a whole.
-_LEAST = 335
+# The size of the text around grids, at 1080 lines.
+_TEXT = 17
+# That of the smallest numbers that are liked, in parts of it: in the window, and for the last row.
+_READABLE, _FROM_AFAR = 0.7, 1.22
+# In lines of text: how high the stage's name and sentence are.
+_WORDS = 6.0
+# With less room than this, the strip of the chain's factors goes.
+_LEAST_BESIDE_CHAIN = 12
+# With less height than this, the words and the arithmetic would leave the picture nothing.
+_LEAST_STAGE = 29
 # How high the network and the debugger are made to be, at 1080 lines.
 _HEIGHTS = (600, 680)
-# With less room than this, the strip of the chain's factors goes.
-_LEAST_BESIDE_CHAIN = 200
-# With less height than this, at 1080 lines, the words and the arithmetic would leave the picture nothing.
-_LEAST_STAGE = 500
 # In fewer pixels than this, across or down, nothing can be read.
 _LEAST_SEEN = 48
 
@@ -65,7 +71,7 @@ def sketch(program: Program, index: int, classes: tuple[str, ...] = ()) -> Frame
     """Return the picture of a step alone, without words around it: what a thumbnail shows."""
     at, area, rim = moment(program, index, View(classes=classes)), Box(0, 0, 1072, 548), 24.0
     with np.errstate(all="ignore"):
-        marks = picture_of(at)(at, Box(rim, rim, area.w, area.h), 1.0)
+        marks = picture_of(at)(at, Room(Box(rim, rim, area.w, area.h), _TEXT, _TEXT))
     whole = Box(0, 0, area.w + 2 * rim, area.h + 2 * rim)
     return Frame(whole.w, whole.h, (Rect(whole, fill="ground"), *marks))
 
@@ -88,48 +94,51 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     """
     if min(box.w, box.h) < _LEAST_SEEN:
         return []
-    unit = min(unit, box.h / _LEAST_STAGE)
-    inner = box.inset(round(34 * unit), round(14 * unit))
+    em = min(_TEXT * unit, box.h / _LEAST_STAGE)
+    inner = box.inset(round(2 * em), round(0.8 * em))
     words_box, formula_box = inner, None
     if with_formula:
-        words_box, formula_box = inner.top(102 * unit).columns([0.7, 0.3], gap=30 * unit)
+        words_box, formula_box = inner.top(_WORDS * em).columns([0.7, 0.3], gap=1.8 * em)
     said = kind_of(at.operation.call)
     detail = subtitle(at)
     text = ": ".join(part for part in (tr(said.title) if said.title else "", detail) if part)
     head = (Run(at.operation.layer, "ink", True), Run("   " + text, "muted"))
-    panel_height = round(176 * unit)
-    top = 108 * unit
+    panel_height = min(arithmetic.height(at, inner.w, em), 0.4 * inner.h)
+    top = (_WORDS + 0.3) * em
     strip: list[Mark] = []
     if has_chain(at.operation):
-        strip = chain_strip(at, Box(inner.x, inner.y + top, inner.w, round(STRIP * unit)), unit)
-        high = round(STRIP * unit) + 12 * unit
-        if inner.h - top - high - panel_height - 18 * unit < _LEAST_BESIDE_CHAIN * unit:
+        high = round(STRIP * em / _TEXT)
+        strip = chain_strip(at, Box(inner.x, inner.y + top, inner.w, high), em / _TEXT)
+        if inner.h - top - high - panel_height - em < _LEAST_BESIDE_CHAIN * em:
             strip = []  # zoomed far in: the picture comes first
-        top += high if strip else 0.0
-    area = Box(inner.x, inner.y + top, inner.w, inner.h - top - panel_height - 18 * unit)
-    title, badge = words_box.top(44 * unit), _nonfinite_badge(at, words_box.top(44 * unit), unit)
+        top += high + 0.7 * em if strip else 0.0
+    area = Box(inner.x, inner.y + top, inner.w, inner.h - top - panel_height - 0.8 * em)
+    title = words_box.top(2.4 * em)
+    badge = _nonfinite_badge(at, title, em)
     if badge:
-        title = title._replace(w=badge[-1].box.x - title.x - 12 * unit)
+        title = title._replace(w=badge[-1].box.x - title.x - 0.7 * em)
     marks: list[Mark] = [
-        Label(title, head, 29 * unit),
+        Label(title, head, 1.7 * em),
         *badge,
-        *_said(at, Box(inner.x, inner.y + 46 * unit, words_box.w, 58 * unit), tr(said.sentence), unit),
+        *_said(at, Box(inner.x, inner.y + 2.5 * em, words_box.w, (_WORDS - 2.5) * em), tr(said.sentence), em),
         *strip,
     ]
     if formula_box:
-        marks += panels.headline(at, formula_box, unit)
+        marks += panels.headline(at, formula_box, em / _TEXT)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
-        fit = min(unit, max(1.0, area.h) / _LEAST)  # zoomed far in: headings give way to what is under them
-        picture = picture_of(at)(at, area, fit)
-        marks += in_letters(at, picture, fit) if at.letters else picture
-        marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), unit)
+        try:
+            drawn = picture_of(at)(at, Room(area, em, (_FROM_AFAR if with_formula else _READABLE) * em))
+        except TooSmallError:
+            drawn = []
+        marks += in_letters(at, drawn, em) if at.letters else drawn
+        marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), em)
     return marks
 
 
 _first_nonfinite = remembered(8)(first_nonfinite)
 
 
-def _nonfinite_badge(at: Moment, box: Box, unit: float) -> list[Rect | Label | Spot]:
+def _nonfinite_badge(at: Moment, box: Box, em: float) -> list[Rect | Label | Spot]:
     """Say where the first NaN or infinity arose, once there is one; a click goes there.
 
     Letters tell no values, and so not this one.
@@ -145,32 +154,30 @@ def _nonfinite_badge(at: Moment, box: Box, unit: float) -> list[Rect | Label | S
         cell=symbol(at.program.operation(found.operation), found.array) + cell,
         step=count(found.step),
     )
-    size = 17 * unit
-    width = min(box.w, 0.6 * size * len(text) + 24 * unit)
-    place = Box(box.right - width, box.y + 4 * unit, width, box.h - 8 * unit)
+    size = 1 * em
+    width = min(box.w, 0.6 * size * len(text) + 1.4 * em)
+    place = Box(box.right - width, box.y + 0.24 * em, width, box.h - 0.47 * em)
     return [
-        Rect(place, fill="nonfinite_cell", radius=5 * unit),
-        label(place.inset(10 * unit, 0), text, size, "nonfinite", bold=True, align="center"),
+        Rect(place, fill="nonfinite_cell", radius=0.29 * em),
+        label(place.inset(0.59 * em, 0), text, size, "nonfinite", bold=True, align="center"),
         Spot(place, "step", line=found.step),
     ]
 
 
-def _said(at: Moment, box: Box, sentence: str, unit: float) -> list[Mark]:
+def _said(at: Moment, box: Box, sentence: str, em: float) -> list[Mark]:
     """Say what happens: the lesson's own words at one of its stops, else the operation's sentence."""
-    size = 20 * unit
+    size = 1.2 * em
     if at.stop is None:
-        return [label(Box(box.x, box.y + 4 * unit, box.w, 32 * unit), sentence, size)]
+        return [label(Box(box.x, box.y + 0.24 * em, box.w, 1.9 * em), sentence, size)]
     stop = at.stop
     count = f"{stop.number} / {stop.count}" if stop.count else ""
-    bar = Box(box.x, box.y + 2 * unit, 5 * unit, box.h - 6 * unit)
-    text = Box(box.x + 20 * unit, box.y, box.w - 110 * unit, box.h)
+    bar = Box(box.x, box.y + 0.12 * em, 0.29 * em, box.h - 0.35 * em)
+    text = Box(box.x + 1.2 * em, box.y, box.w - 6.5 * em, box.h)
     lines = _two_lines(stop.caption, int(text.w / (0.5 * size)))
     height = text.h / max(len(lines), 1)
     return [
         Rect(bar, fill="accent"),
-        label(
-            Box(box.right - 80 * unit, box.y, 80 * unit, 28 * unit), count, 17 * unit, "accent", align="right"
-        ),
+        label(Box(box.right - 4.7 * em, box.y, 4.7 * em, 1.6 * em), count, 1 * em, "accent", align="right"),
         *(
             label(Box(text.x, text.y + k * height, text.w, height), line, size)
             for k, line in enumerate(lines)

@@ -8,11 +8,12 @@ from typing import Any
 from msgspec import Struct, field
 
 from cnnviz.engine.layer import Call
+from cnnviz.scene.layout import Room
 from cnnviz.scene.local import Back, Local, unknown
-from cnnviz.scene.marks import Box, Mark
+from cnnviz.scene.marks import Mark
 
-# (moment, area, unit) to marks; a Moment itself asks for kinds, so it cannot be named here.
-Picture = Callable[[Any, Box, float], list[Mark]]
+# (moment, room) to marks; a Moment itself asks for kinds, so it cannot be named here.
+Picture = Callable[[Any, Room], list[Mark]]
 
 
 class Kind(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,14 @@ from cnnviz.scene.panels import timeline_at, where
 from cnnviz.scene.panels.timeline_bar import timeline_edges
 
 
+def lecture_unit(width: float, height: float) -> float:
+    """Return how large one pixel of a picture of 1920 × 1080 is drawn: a line of text is 1/50 of the height.
+
+    Of a screen that stands upright, the width counts.
+    """
+    return min(width, height) / 1080 * 1.3
+
+
 def progress_bar(box: Box, unit: float) -> Box:
     """Return where in the strip's box the bar itself is."""
     return Box(box.x + 34 * unit, box.y + 8 * unit, box.w - 68 * unit, 9 * unit)

@@ -172,9 +172,9 @@ _SMALLEST = 10.0
 Texts = tuple[tuple[str, ...], ...]
 
 
-def in_cells(grid: Cells, texts: Texts, unit: float) -> Cells:
+def in_cells(grid: Cells, texts: Texts, em: float) -> Cells:
     """Return a grid with names in its cells, and no colours of values; as a heatmap if none could be read."""
-    size = size_of(grid, texts, unit)
+    size = size_of(grid, texts, em)
     if size < _SMALLEST:
         return replace(grid, texts=())
     return replace(plain(grid), texts=texts, size=size)
@@ -185,14 +185,14 @@ def plain(grid: Cells) -> Cells:
     return replace(grid, values=np.zeros(grid.values.shape), palette="plain", limit=1.0)
 
 
-def products(of: Names, grid: Cells, factors: Sequence[Sequence[Sequence[Place]]], unit: float) -> Cells:
+def products(of: Names, grid: Cells, factors: Sequence[Sequence[Sequence[Place]]], em: float) -> Cells:
     """Return a grid of products with names in its cells, but for those that are missing."""
     texts = tuple(tuple(product(*(of.cell(*place) for place in cell)) for cell in row) for row in factors)
     broken = (
         tuple(tuple(text.replace("·", sign) for text in row) for row in texts) for sign in ("·\n", "\n·")
     )
-    largest = max(texts, *broken, key=lambda each: size_of(grid, each, unit))
-    drawn = in_cells(grid, largest, unit)
+    largest = max(texts, *broken, key=lambda each: size_of(grid, each, em))
+    drawn = in_cells(grid, largest, em)
     return replace(drawn, texts=where_written(drawn.texts, grid))
 
 
@@ -206,14 +206,14 @@ def where_written(texts: Texts, grid: Cells) -> Texts:
     )
 
 
-def size_of(grid: Cells, texts: Texts, unit: float) -> float:
+def size_of(grid: Cells, texts: Texts, em: float) -> float:
     """Return the size at which the longest of names fits its cell; a name may have several lines."""
     lines = {tuple(text.split("\n")) for row in texts for text in row if text}
     wide = max((name_width(line) for text in lines for line in text), default=1.0)
     high = max((len(text) for text in lines), default=1)
     cell_width, cell_height = grid.cell
     share = 0.74 if high == 1 else 0.9  # several lines fill the cell's height
-    return min(cell_width * 0.88 / max(wide, 1.2), cell_height * share / (1.25 * high), 26 * unit)
+    return min(cell_width * 0.88 / max(wide, 1.2), cell_height * share / (1.25 * high), 1.5 * em)
 
 
 @lru_cache(maxsize=16384)

@@ -11,7 +11,7 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene.display import Display, Scale
 from cnnviz.scene.marks import Palette
 from cnnviz.scene.memory import remembered
-from cnnviz.scene.numbers import decimals, number, power_of_ten, scaled, telling
+from cnnviz.scene.numbers import decimals, number, power_of_ten, rounded_up, scaled, telling
 from cnnviz.scene.registry import compared, kind_of
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -58,7 +58,7 @@ class Look(NamedTuple):
         if not isfinite(size):
             return self
         widest = number(-size * 10.0**-self.power, self.places)
-        return self._replace(limit=max(self.limit, size), width=max(self.width, len(widest)))
+        return self._replace(limit=rounded_up(max(self.limit, size)), width=max(self.width, len(widest)))
 
     @property
     def factor(self) -> str:
@@ -99,7 +99,7 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     if not whole:
         width = max(width, 4)  # as wide as NaN is written
     end = max(_reach(operation, other) for other in alike)
-    limit = max(end, 1.0) if pixels else end or 1.0
+    limit = rounded_up(max(end, 1.0) if pixels else end or 1.0)  # the exact one would give an answer away
     own = _reach(operation, name)
     return Look(_palette(operation, name, pixels), limit, places, power, width, own or 1.0)
 
@@ -136,7 +136,7 @@ def _alike(operation: Operation, name: str) -> tuple[str, ...]:
 @remembered(64)
 def _shared_limit(program: Program, layer: str | None, palette: Palette) -> float:
     """Return how large the numbers of all arrays of a palette are, in a layer or in all of them."""
-    return (
+    return rounded_up(
         max(
             (
                 _reach(operation, name)
@@ -208,5 +208,5 @@ def final(operation: Operation, name: str) -> Array:
 
 
 def are_pixels(values: Array) -> bool:
-    """Return whether an array looks like a picture: maps of values from 0 to 1."""
-    return values.ndim == 3 and bool(values.min() >= 0) and bool(values.max() <= 1)
+    """Return whether an array looks like a picture: maps from 0 to 1, or a red, a green and a blue one."""
+    return values.ndim == 3 and bool(values.min() >= 0) and (bool(values.max() <= 1) or len(values) == 3)

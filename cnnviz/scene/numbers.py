@@ -141,6 +141,15 @@ def is_zero(text: str) -> bool:
     return not text.partition("·")[0].strip("0.")
 
 
+def rounded_up(size: float) -> float:
+    """Return the least of 1, 2, 5 times a power of ten that is not below a size: 10 for 8, 0.5 for 0.31."""
+    if not 0 < size < float("inf"):
+        return size
+    power = floor(log10(size))
+    steps = (float(f"{digit}e{power + more}") for more in (0, 1) for digit in (1, 2, 5))
+    return next((step for step in steps if step >= size), size)
+
+
 def power_of_ten(power: int) -> str:
     """Write a power of ten: ``10⁻⁵``."""
     return "10" + superscript(str(power))

@@ -6,6 +6,7 @@ from typing import Any
 
 from cnnviz.scene.letters import ZERO, name_width
 from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Run, label
+from cnnviz.scene.measure import width
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
@@ -29,43 +30,43 @@ from cnnviz.trace.state import state
 
 # So many terms are written out where a sum is told in letters; of more, the first and the last.
 _MOST_WRITTEN = 6
-# The size of the smallest terms in letters, at 1080 lines: an index is smaller than its name.
-_SMALLEST_TERM = 18
+# The size of the smallest terms in letters, in lines of text: an index is smaller than its name.
+_SMALLEST_TERM = 1.06
 # And of terms in numbers that stand in one row; where they would be smaller, they get two.
-_SMALLEST_IN_ONE_ROW = 16
+_SMALLEST_IN_ONE_ROW = 1.0
 
 
 def draw_sum(
-    moment: Moment, found: Terms, second: Box, third: Box, unit: float, scope: dict[str, Any]
+    moment: Moment, found: Terms, second: Box, third: Box, em: float, scope: dict[str, Any]
 ) -> list[Mark]:
     """Draw the terms of the cell in work with the current one marked, and the sum so far."""
     lines = _anatomies(moment, found)
     start = _start(moment, found, lines, scope)
-    page = _page(found, _most_in_letters(moment, lines, bool(start), second.w, unit))
+    page = _page(found, _most_in_letters(moment, lines, bool(start), second.w, em))
     written = [_term(moment, found, lines, scope, k) for k in page]
     start = start if page.start == 0 else ()
     # One width and one size for all, so that nothing moves from one term to the next.
     longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, lines))
-    gap, dots = 22 * unit, (0.0 if len(page) == found.count else 26 * unit)
+    gap, dots = 1.3 * em, (0.0 if len(page) == found.count else 1.5 * em)
     listed = _sign(found, lines, 0) == ","
     # Before the first term of a page stands no sign that goes without saying.
     leading = not start and _sign(found, lines, page.start) == "−"
-    wide = 62 if sum(len(run.text) for run in start) <= 7 else 104
-    lead = wide * unit + gap if start else (dots if page.start else 0.0) + gap if leading else dots
+    wide = 3.7 if sum(len(run.text) for run in start) <= 7 else 6.1
+    lead = wide * em + gap if start else (dots if page.start else 0.0) + gap if leading else dots
     # What is only listed stands close together; so a comma follows its number.
-    widest = 13 * unit * longest + gap if listed else 230 * unit
+    widest = 0.76 * em * longest + gap if listed else 14 * em
     # After the last term no sign stands; before dots there does.
     room = second.w - lead - dots + (gap if page.stop == found.count else 0.0)
     widths = [min(room / len(page), widest)] * len(page)
-    size = min(20 * unit, (widths[0] - gap) / (0.56 * longest))
+    size = min(1.2 * em, (widths[0] - gap) / (0.56 * longest))
     in_row = len(page)
-    if size < _SMALLEST_IN_ONE_ROW * unit and lines[0].choice is None and not moment.letters:
+    if size < _SMALLEST_IN_ONE_ROW * em and lines[0].choice is None and not moment.letters:
         in_row = _in_two_rows(len(page), found.inner)
         widths = [min((room - gap) / in_row, widest)] * len(page)  # a sign stands behind the first row, too
-        size = min(17.5 * unit, (widths[0] - gap) / (0.56 * longest))
+        size = min(1 * em, (widths[0] - gap) / (0.56 * longest))
     if lines[0].choice is not None and not listed:  # most are 0: the others get the room
         lengths = [max(3.0, _length(moment, runs)) for runs in written]
-        size = min(20 * unit, (room / len(page) - gap) * len(page) / (0.56 * sum(lengths)))
+        size = min(1.2 * em, (room / len(page) - gap) * len(page) / (0.56 * sum(lengths)))
         widths = [gap + 0.56 * size * length for length in lengths]
     rows = -(-len(page) // in_row)
     high = second.h / rows
@@ -73,29 +74,40 @@ def draw_sum(
     if start:
         marks.append(Label(Box(second.x, second.y, lead - gap, high), start, size))
     elif page.start > 0:
-        marks.append(label(Box(second.x, second.y, dots, high), "…", 22 * unit, "muted"))
+        marks.append(label(Box(second.x, second.y, dots, high), "…", 1.3 * em, "muted"))
     if start or leading:
         first = Box(second.x + lead - gap, second.y, gap, high)
-        marks.append(_between(first, _sign(found, lines, page.start), unit))
+        marks.append(_between(first, _sign(found, lines, page.start), em))
     for k, runs in zip(page, written, strict=True):
         n = k - page.start
         row = n // in_row
         left = second.x + lead + sum(widths[row * in_row : n])
         box = Box(left, second.y + row * high, widths[n] - gap, high)
         if found.current and k == found.done - 1:
-            mark = box.inset(-2 * unit, (3 - rows) * unit)
-            marks.append(Rect(mark, "source_fill", "source_line", 1.5 * unit, 5 * unit))
+            mark = box.inset(-0.12 * em, 0.06 * (3 - rows) * em)
+            marks.append(Rect(mark, "source_fill", "source_line", 0.088 * em, 0.29 * em))
         if k >= found.done:
             runs = tuple(Run(run.text, "muted") for run in runs)
         marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
             after = box._replace(x=box.right, w=gap)
             sign = _sign(found, lines, k + 1)
-            marks.append(_between(after, sign, unit, "left" if listed else "center"))
+            marks.append(_between(after, sign, em, "left" if listed else "center"))
     if page.stop < found.count:
         after = box._replace(x=box.right + gap, w=dots)
-        marks.append(label(after, "…", 22 * unit, "muted"))
-    return marks + _sum_so_far(moment, found, lines, third, unit, scope)
+        marks.append(label(after, "…", 1.3 * em, "muted"))
+    return marks + _sum_so_far(moment, found, lines, third, em, scope)
+
+
+def in_two_rows(moment: Moment, found: Terms | None, width: float, em: float) -> bool:
+    """Return whether the terms of an operation's sums may take two rows, at any of its steps."""
+    if found is None:
+        return False
+    lines = _anatomies(moment, found)
+    inner = found.inner
+    count = min(found.count, inner * max(1, 9 // inner) if inner <= 10 else 8)
+    length = max(_longest_product(moment, lines), 6)
+    return count * ((0.56 * length + 0.6) * _SMALLEST_IN_ONE_ROW + 1.3) * em > width - 6.1 * em
 
 
 def _anatomies(moment: Moment, found: Terms) -> tuple[Anatomy, ...]:
@@ -146,8 +158,8 @@ def _apart(found: Terms, lines: tuple[Anatomy, ...]) -> bool:
     return any(name in taken for code in lines[0].target.index for name in code.co_names)
 
 
-def _between(box: Box, sign: str, unit: float, align: Align = "center") -> Label:
-    return label(box, sign, 18 * unit, "muted", align=align)
+def _between(box: Box, sign: str, em: float, align: Align = "center") -> Label:
+    return label(box, sign, 1.1 * em, "muted", align=align)
 
 
 def _start(
@@ -180,27 +192,31 @@ def _power_of(moment: Moment, parts: Anatomy) -> int | None:
 
 def _length(moment: Moment, runs: tuple[Run, ...]) -> float:
     """Return how many characters a term takes; of names, about how many as wide as a digit."""
-    return sum(name_width(run.text) / 0.6 if moment.letters else len(run.text) for run in runs)
+    return sum(name_width(run.text) / 0.6 if moment.letters else width(run.text) / 0.56 for run in runs)
 
 
 def _usual_length(moment: Moment, lines: tuple[Anatomy, ...]) -> int:
-    """Return how many characters a product's term can take, whatever its numbers."""
+    """Return how many characters a product's term can take, whatever its numbers; of names, that is known."""
+    return 1 if moment.letters else _longest_product(moment, lines)
+
+
+def _longest_product(moment: Moment, lines: tuple[Anatomy, ...]) -> int:
     cells = [operand for operand in lines[0].operands if operand.index]
-    if lines[0].choice is not None or len(cells) != 2 or moment.letters:
+    if lines[0].choice is not None or len(cells) != 2:
         return 1
     return sum(moment.look(operand.name).width for operand in cells) + 1
 
 
 def _most_in_letters(
-    moment: Moment, lines: tuple[Anatomy, ...], starts: bool, width: float, unit: float
+    moment: Moment, lines: tuple[Anatomy, ...], starts: bool, width: float, em: float
 ) -> int | None:
     """Return how many of the longest terms in letters can be read side by side; None for numbers."""
     if not moment.letters:
         return None
     longest = max(_length_in_letters(moment, parts) for parts in lines)
-    gap = 22 * unit
-    room = width - (104 if starts else 26) * unit - 26 * unit
-    return max(1, int(room / (_SMALLEST_TERM * unit * longest + gap)))
+    gap = 1.3 * em
+    room = width - (6.1 if starts else 1.5) * em - 1.5 * em
+    return max(1, int(room / (_SMALLEST_TERM * em * longest + gap)))
 
 
 def _length_in_letters(moment: Moment, parts: Anatomy) -> float:
@@ -247,12 +263,12 @@ def _what_was_there(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tu
 
 
 def _sum_so_far(
-    moment: Moment, found: Terms, lines: tuple[Anatomy, ...], box: Box, unit: float, scope: dict[str, Any]
+    moment: Moment, found: Terms, lines: tuple[Anatomy, ...], box: Box, em: float, scope: dict[str, Any]
 ) -> list[Mark]:
     target = lines[0].target
     name = target.name
     marks: list[Mark] = []
-    left = box._replace(w=box.w - 210 * unit) if moment.letters else box  # beside what is said at the right
+    left = box._replace(w=box.w - 12 * em) if moment.letters else box  # beside what is said at the right
     now = anatomy(moment.operation.tree, moment.state.line)
     if now is not None and now.target.index:  # a cell is written: what was summed, or something made of it
         place = name_of(moment.operation, now.target, scope)
@@ -267,21 +283,21 @@ def _sum_so_far(
             result = sum_in_letters(moment, found)
         elif moment.letters and _apart(found, lines):
             result += " + " + "".join(run.text for run in made)
-        marks.append(Label(left, (*runs, Run(result, "written", True)), 30 * unit, once=True))
+        marks.append(Label(left, (*runs, Run(result, "written", True)), 1.8 * em, once=True))
     elif not target.index and name in scope:
         text = sum_in_letters(moment, found) if moment.letters else result_of(moment, lines[0], scope)
         runs = (
             Run(f"{name} = ", "muted"),
             Run(text, "written" if found.done == found.count else "ink", True),
         )
-        marks.append(Label(left, runs, 30 * unit, once=True))
+        marks.append(Label(left, runs, 1.8 * em, once=True))
     progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
     if found.count == 1:
         progress = tr("after {done} of 1 term", done=found.done)
     power = _power(moment, lines)
     if power:
         progress = tr("each · {power}, {progress}", power=power_of_ten(power), progress=progress)
-    marks.append(label(box, progress, 18 * unit, "muted", align="right"))
+    marks.append(label(box, progress, 1.1 * em, "muted", align="right"))
     return marks
 
 

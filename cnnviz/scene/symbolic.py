@@ -22,13 +22,13 @@ from cnnviz.trace.operation import Operation
 
 _MOST_TERMS = 9
 # A sum in a cell is read as a line of text, so it may not be as small as a name.
-# The first is at 1080 lines, the second in pixels.
-_SMALLEST_SUM, _FEWEST_PIXELS = 15.0, 11.0
+# The first is in lines of text, the second in pixels.
+_SMALLEST_SUM, _FEWEST_PIXELS = 0.88, 11.0
 
 
-def in_letters(moment: Moment, marks: Iterable[Mark], unit: float) -> list[Mark]:
+def in_letters(moment: Moment, marks: Iterable[Mark], em: float) -> list[Mark]:
     """Return the marks of a picture with names in the cells of its arrays; nothing else is changed."""
-    return [_in_letters(mark, moment.names, unit) for mark in marks]
+    return [_in_letters(mark, moment.names, em) for mark in marks]
 
 
 def without_numbers(marks: Iterable[Mark]) -> list[Mark]:
@@ -36,26 +36,26 @@ def without_numbers(marks: Iterable[Mark]) -> list[Mark]:
     return [_bare(mark) for mark in marks]
 
 
-def _in_letters(mark: Mark, of: Names, unit: float) -> Mark:
+def _in_letters(mark: Mark, of: Names, em: float) -> Mark:
     """Return a mark with names; of one that is kept painted, the same object each time."""
     if isinstance(mark, Group):
-        return _group(mark, of, unit)
+        return _group(mark, of, em)
     if not isinstance(mark, Cells) or not mark.array or not mark.texts:
         return mark
-    return _kept(mark, of, unit) if mark.kept else _named(mark, of, unit)
+    return _kept(mark, of, em) if mark.kept else _named(mark, of, em)
 
 
 @remembered(1024)
-def _group(group: Group, of: Names, unit: float) -> Group:
-    return replace(group, marks=tuple(_in_letters(mark, of, unit) for mark in group.marks))
+def _group(group: Group, of: Names, em: float) -> Group:
+    return replace(group, marks=tuple(_in_letters(mark, of, em) for mark in group.marks))
 
 
 @remembered(1024)
-def _kept(grid: Cells, of: Names, unit: float) -> Cells:
-    return _named(grid, of, unit)
+def _kept(grid: Cells, of: Names, em: float) -> Cells:
+    return _named(grid, of, em)
 
 
-def _named(grid: Cells, of: Names, unit: float) -> Cells:
+def _named(grid: Cells, of: Names, em: float) -> Cells:
     rows, columns = grid.values.shape
     places = [[grid.index_of(r, c) for c in range(columns)] for r in range(rows)]
     names = tuple(tuple(of.cell(grid.array, index) for index in row) for row in places)
@@ -65,10 +65,10 @@ def _named(grid: Cells, of: Names, unit: float) -> Cells:
             tuple(name + "′" * (not is_old) for name, is_old in zip(*row, strict=True))
             for row in zip(names, old.tolist(), strict=True)
         )
-    sums = _sums(grid, of, unit)
+    sums = _sums(grid, of, em)
     if sums is not None:
         names = sums
-    made = in_cells(grid, names, unit)
+    made = in_cells(grid, names, em)
     return replace(made, texts=where_written(made.texts, grid))
 
 
@@ -86,18 +86,18 @@ def _bare(mark: Mark) -> Mark:
 # ---------------------------------------------------------------------------------------------------- sums
 
 
-def _sums(grid: Cells, of: Names, unit: float) -> Texts | None:
+def _sums(grid: Cells, of: Names, em: float) -> Texts | None:
     """Return what the cells of a grid are sums of; None if that is not all there is to them, or too long."""
     rows, columns = grid.values.shape
     found = _summed(of.operation)
     if found is None or found[0] != grid.array or rows * columns > 100:
         return None
-    least = max(_SMALLEST_SUM * unit, _FEWEST_PIXELS)
+    least = max(_SMALLEST_SUM * em, _FEWEST_PIXELS)
     middle = sum_of(of, grid.index_of(rows // 2, columns // 2))
-    if size_of(grid, ((middle,),), unit) < least:
+    if size_of(grid, ((middle,),), em) < least:
         return None
     texts = tuple(tuple(sum_of(of, grid.index_of(r, c)) for c in range(columns)) for r in range(rows))
-    return texts if size_of(grid, texts, unit) >= least else None
+    return texts if size_of(grid, texts, em) >= least else None
 
 
 @remembered(256)

@@ -69,6 +69,22 @@ def middle(one: RGB, other: RGB) -> float:
     return sqrt((luminance(one) + 0.05) * (luminance(other) + 0.05)) - 0.05
 
 
+def plate(colour: RGB, text: RGB) -> RGB:
+    """Return the colour nearest to one, towards white or black, on which text contrasts 7 : 1."""
+    light = luminance(text) < 0.5
+    target = 255 if light else 0
+    for part in np.linspace(0, 1, 33):
+        mixed = tuple(round(float(c + (target - c) * part)) for c in colour)
+        found = luminance((mixed[0], mixed[1], mixed[2]))
+        low, high = sorted((found, luminance(text)))
+        if (high + 0.05) / (low + 0.05) >= _READ_BEST:
+            break
+    return mixed[0], mixed[1], mixed[2]
+
+
+_READ_BEST = 7.0  # WCAG 2.1, level AAA
+
+
 def _table(colours: tuple[str, ...]) -> NDArray[np.uint32]:
     points = np.array([rgb(colour) for colour in colours], float)
     at = np.linspace(0, len(points) - 1, 256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
 from PySide6.QtCore import (
     QAbstractAnimation,
     QEasingCurve,
@@ -20,6 +21,7 @@ from cnnviz.scene.frame import stage
 from cnnviz.scene.glide import glide
 from cnnviz.scene.marks import Box, Frame, Mark, Rect
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
+from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.stops import Level, next_stop
@@ -66,6 +68,12 @@ class StagePane(FramePane):
     def unit(self, width: float, height: float) -> float:
         """Fit both ways, but never go under what the lecture view asks for."""
         return max(fitting(width, height, STAGE), self.smallest_unit) * self.player.display.zoom / 100
+
+    @property
+    def theme(self) -> Theme:
+        """The colours that are chosen; for the last row of the lecture view, with high contrast."""
+        display = self.player.display
+        return theme_of(replace(display, high_contrast=display.high_contrast or self.smallest_unit > 0))
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the stage on its ground, in the lecture view with the formula."""

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLa
 
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
+from cnnviz.scene.lecture import lecture_unit
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.ui.bar import TopBar
@@ -455,7 +456,7 @@ class Window(QMainWindow):
     def _fit(self) -> None:
         """Give sizes that follow from the window's: the bar's text, the timeline, the lecture's text."""
         unit = max(0.62, min(self.width() / _PICTURE[0], self.height() / _PICTURE[1])) * self.zoom / 100
-        lecture = self.height() / _PICTURE[1] * 1.3
+        lecture = lecture_unit(self.width(), self.height())
         self.stage.smallest_unit = lecture if self._lecture else 0.0
         height = round(lecture * STRIP if self._lecture else unit * TIMELINE[1])
         self.timeline.setFixedHeight(height)

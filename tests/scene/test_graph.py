@@ -14,6 +14,7 @@ from cnnviz.scene.kinds.graph import picture
 from cnnviz.scene.kinds.graph_layout import lay_out
 from cnnviz.scene.kinds.graph_pages import SIZES, pages
 from cnnviz.scene.kinds.graph_setting import setting
+from cnnviz.scene.layout import Room
 from cnnviz.scene.marks import Box, Cells, Label, Path, Rect
 from cnnviz.scene.numbers import as_formula, brief
 from cnnviz.scene.view import View
@@ -43,7 +44,7 @@ def program(typed):
 
 
 def labels(typed, index):
-    return said(picture(moment(program(typed), index), BOX, 1.0))
+    return said(picture(moment(program(typed), index), Room(BOX, 17, 13)))
 
 
 def every_step():
@@ -109,14 +110,14 @@ def test_local_derivatives_are_those_of_the_edges_that_were_used(typed, index):
     for edge in graph.edges:
         if edge.line <= line:
             assert brief(graph.local(edge, known)) in text
-    marks = picture(here, BOX, 1.0)
+    marks = picture(here, Room(BOX, 17, 13))
     arrows = [mark for mark in marks if isinstance(mark, Path) and mark.role == "backward"]
     assert len(arrows) == sum(edge.line <= line for edge in graph.edges)
 
 
 @pytest.mark.parametrize(("typed", "index"), every_step())
 def test_the_node_in_work_and_its_operands_are_outlined(typed, index):
-    marks = picture(moment(program(typed), index), BOX, 1.0)
+    marks = picture(moment(program(typed), index), Room(BOX, 17, 13))
     strokes = [mark.stroke for mark in marks if isinstance(mark, Rect)]
     assert strokes.count("written_line") == 2  # the node and its number
     if program(typed)[index].line > 2 or index == 0:
@@ -131,7 +132,7 @@ def test_the_node_in_work_and_its_operands_are_outlined(typed, index):
 def test_all_stays_in_the_box(typed, unit):
     box = Box(10, 20, 1072 * unit, 548 * unit)
     for index in range(len(program(typed))):
-        for mark in picture(moment(program(typed), index), box, unit):
+        for mark in picture(moment(program(typed), index), Room(box, 17 * unit, 13 * unit)):
             if not isinstance(mark, Path):
                 assert inside(reach(mark), box, 9 * unit), (index, mark)
 
@@ -140,7 +141,7 @@ def test_all_stays_in_the_box(typed, unit):
 def test_nothing_moves_from_step_to_step(typed):
     def signs(index):
         found = {}
-        for mark in picture(moment(program(typed), index), BOX, 1.0):
+        for mark in picture(moment(program(typed), index), Room(BOX, 17, 13)):
             if isinstance(mark, Label) and mark.box.y < BOX.bottom - 60:
                 text = "".join(run.text for run in mark.runs)
                 found.setdefault(text, []).append((mark.box, mark.size))
@@ -155,7 +156,7 @@ def test_nothing_moves_from_step_to_step(typed):
 
 @pytest.mark.parametrize("typed", TYPED[:3])
 def test_numbers_lie_on_nothing_else(typed):
-    marks = picture(moment(program(typed), len(program(typed)) - 1), BOX, 1.0)
+    marks = picture(moment(program(typed), len(program(typed)) - 1), Room(BOX, 17, 13))
     written = [mark for mark in marks if isinstance(mark, Label)]
     for one, other in combinations(written, 2):
         across, down = overlap(one.box, other.box)
@@ -178,7 +179,7 @@ def test_what_stands_on_an_edge_covers_no_number_in_any_size(typed):
 @pytest.mark.parametrize("typed", TYPED[:3])
 def test_numbers_are_large(typed):
     """In a window of 1280 × 720, one pixel here is two thirds of one there."""
-    marks = picture(moment(program(typed), len(program(typed)) - 1), BOX, 1.0)
+    marks = picture(moment(program(typed), len(program(typed)) - 1), Room(BOX, 17, 13))
     sizes = {
         run.text: mark.size for mark in marks if isinstance(mark, Label) for run in mark.runs if run.bold
     }
@@ -317,7 +318,7 @@ def test_a_large_graph_is_shown_in_pages_that_can_be_read(typed):
     whole = program(typed)
     for index in range(0, len(whole), 1 if len(whole) < 100 else 7):
         here = moment(whole, index)
-        marks = picture(here, BOX, 1.0)
+        marks = picture(here, Room(BOX, 17, 13))
         texts = said(marks)
         line = whole[index].operation.tree.source[whole[index].line - 1].strip()
         target = line.split()[0]
@@ -346,7 +347,7 @@ def test_pages_have_every_operation_and_every_way_back_once(typed):
 
 
 def test_a_page_says_which_operations_it_has_and_what_is_done():
-    at = lambda index: picture(moment(program(MICROGRAD), index), BOX, 1.0)  # noqa: E731
+    at = lambda index: picture(moment(program(MICROGRAD), index), Room(BOX, 17, 13))  # noqa: E731
     assert "c1 to c: operations 1 to 9 of 24" in said(at(0)) or "c1 to " in "".join(said(at(0)))
     fills = [mark.fill for mark in at(9) if isinstance(mark, Rect)][:26]
     assert fills.count("forward_fill") == 2 + 10

@@ -13,8 +13,9 @@ from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render.fonts import font
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.kinds import linear
-from cnnviz.scene.kinds.linear import page_of
+from cnnviz.scene.layout import Room
 from cnnviz.scene.marks import Box, Label
+from cnnviz.scene.sheet import page_of
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, grids
@@ -25,7 +26,7 @@ SIZES = [(1920, 1080), (1280, 720)]
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 16, 31])
 def test_every_place_is_on_its_page_and_every_page_is_as_long_as_the_row_allows(count):
     for k in range(count):
-        page = page_of(k, count)
+        page = page_of(k, count, 8)
         assert k in page and page[-1] < count
         assert len(page) == min(8, count)
 
@@ -58,7 +59,7 @@ def test_the_names_of_a_pages_rows_stand_before_them_with_their_powers_of_ten():
     network.initialise(1)
     made = Program(network.calls(network.run(np.linspace(1e-7, 9e-6, 40), np.zeros(12))))
     at = moment(made, made.find("fc", line=5, n=11, m=30))
-    marks = list(all_marks(linear.forward(at, Box(0, 0, 1072, 548), 1.0)))
+    marks = list(all_marks(linear.forward(at, Room(Box(0, 0, 1072, 548), 17, 13))))
     heads = [m for m in marks if isinstance(m, Label) and m.size == 17 and "10" in m.runs[0].text]
     heads = [m for m in heads if len(m.runs) == 1]
     assert heads

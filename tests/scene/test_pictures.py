@@ -7,15 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from PySide6.QtGui import QFontMetricsF
 
 from cnnviz import load_lesson
-from cnnviz.render.fonts import font
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.frame import stage as stage_marks
-from cnnviz.scene.kinds.conv2d import _filled
-from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Path, Rect, label
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Path, Rect
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from tests.scene.looking import all_marks, in_pane, overlap
@@ -59,7 +56,8 @@ def grid(marks: list[Mark], array: str) -> Cells:
 )
 def test_headings_say_what_the_lesson_calls_an_array(operation, line, headings):
     said = texts(stage(frame(lesson("backward-conv"), operation, line)))
-    assert [heading for heading in headings if heading not in said] == []
+    for heading in headings:  # in one line, or the name over what it says
+        assert heading in said or set(heading.split("  ")) <= {*said}, heading
 
 
 def test_products_of_an_input_gradient_have_the_decimals_and_colours_of_their_sum():
@@ -77,11 +75,21 @@ def test_the_numbers_of_a_weight_gradient_are_as_large_as_text(name, place):
     assert drawn.size >= 15  # of 1080 lines
 
 
+def test_the_update_of_a_kernel_is_drawn_in_its_own_shape():
+    made = program("digits")
+    marks = stage(frame(made, "conv1.w", 3, n=22))
+    rows = [m for m in all_marks(marks) if isinstance(m, Cells) and m.array == "w" and m.texts]
+    assert [row.values.shape for row in rows] == [(1, 3)] * 3
+    assert [row.index_of(0, 0) for row in rows] == [(18,), (21,), (24,)]
+    assert len({row.box.x for row in rows}) == 1
+    assert [row.box.y for row in rows] == [rows[0].box.y + k * rows[0].box.h for k in range(3)]
+
+
 def test_the_last_page_of_an_update_is_as_full_as_the_others():
     made = program("digits")
-    first, last = (grid(stage(frame(made, "conv1.w", 3, n=n)), "w") for n in (0, 35))
-    assert first.values.shape == last.values.shape == (1, 10)
-    assert last.index_of(0, 9) == (35,)
+    first, last = (grid(stage(frame(made, "fc.w", 3, n=n)), "w") for n in (0, 319))
+    assert first.values.shape == last.values.shape
+    assert last.index_of(0, last.values.shape[1] - 1) == (319,)
 
 
 def test_the_terms_of_a_cross_entropy_are_as_large_as_those_of_other_sums():
@@ -91,22 +99,7 @@ def test_the_terms_of_a_cross_entropy_are_as_large_as_those_of_other_sums():
         for m in all_marks(marks)
         if isinstance(m, Label) and m.runs[-1].text == ")" and "log" in str(m.runs)
     )
-    assert term.size == pytest.approx(20)
-
-
-@pytest.mark.usefixtures("qapp")
-@pytest.mark.parametrize("text", ["0", "16", "−3.812", "1.50·10⁻¹²", "NaN", "888888"])
-@pytest.mark.parametrize("align", ["left", "right"])
-def test_how_far_a_number_of_the_scale_reaches_is_as_the_font_has_it(text, align):
-    """With some air around it no arrow touches it, and not much more is kept free; never beyond its box."""
-    end = label(Box(40, 10, 300, 20), text, 16, align=align)
-    left, right = _filled(end, 5.0)
-    ink = QFontMetricsF(font("sans", 16, False)).horizontalAdvance(text)
-    start = 340 - ink if align == "right" else 40.0
-    assert start - 5 - 0.5 * ink < left < start
-    assert start + ink < right < start + ink + 5 + 0.5 * ink
-    left, right = _filled(replace(end, box=end.box._replace(w=9.0)), 5.0) if len(text) > 1 else (35.0, 54.0)
-    assert (left, right) == (35.0, 54.0)
+    assert term.size == pytest.approx(20, abs=1)
 
 
 @pytest.mark.parametrize("cell", [(0, 0), (0, 1), (1, 0), (1, 1)])
@@ -120,11 +113,10 @@ def test_the_way_into_an_output_cell_ends_on_no_number_of_the_scale(cell):
     below = on_y.box._replace(y=on_y.box.bottom, h=30)
     numbers = [m for m in marks if isinstance(m, Label) and min(overlap(m.box, below)) > 0]
     assert len(numbers) == 2
-    x, tip = arrow.points[-1]
     for number in numbers:
         wide = 0.5 * number.size * sum(len(run.text) for run in number.runs)
         left = number.box.right - wide if number.align == "right" else number.box.x
-        assert not (left < x < left + wide and tip > on_y.box.bottom - 1), number.runs
+        assert not any(left < x < left + wide and y > number.box.y for x, y in arrow.points), number.runs
 
 
 @pytest.mark.parametrize(
@@ -193,7 +185,7 @@ def test_a_flattened_column_fills_the_room_beside_its_maps():
     pieces = [m for m in marks if isinstance(m, Cells) and m.array == "y"]
     assert [len(piece.values) for piece in pieces] == [8, 8, 8, 8]
     assert len({(piece.box.y, piece.cell) for piece in pieces}) == 1
-    assert pieces[-1].box.right > 1430 and pieces[0].box.h > 500
+    assert pieces[-1].box.right > 1400 and pieces[0].box.h > 450
 
 
 def test_a_line_tells_a_picture_from_its_padding():
@@ -225,8 +217,9 @@ def test_sums_by_channel_add_up_though_not_all_channels_have_room():
     step = made.find("conv2.dx", line=10, c=1, p=1, q=2)
     said = texts(stage(compose(made, step, view(made))))
     at = said.index("∂E/∂y by channel")
-    names, values = said[at + 1 : at + 12 : 3], said[at + 2 : at + 13 : 3]
-    assert names == ["[0–5]", "[6]", "[7]", "sum"]
+    end = said.index("sum", at)
+    names, values = said[at + 1 : end + 1 : 3], said[at + 2 : end + 2 : 3]
+    assert names[0].startswith("[0–") and names[-2:] == ["[7]", "sum"]
     *parts, whole = (float(value.replace("−", "-")) for value in values)
     assert sum(parts) == pytest.approx(whole, abs=0.01)
 
@@ -246,5 +239,5 @@ def test_in_the_lecture_view_kernel_and_products_are_large_enough_for_the_last_r
     (products,) = [
         m for m in all_marks(marks) if isinstance(m, Cells) and m.texts and m.values.shape == (3, 3)
     ][1:]
-    assert min(kernel.size, products.size) >= 22
-    assert products.box.x > kernel.box.right and products.box.y == pytest.approx(kernel.box.y, abs=2)
+    assert min(kernel.size, products.size) >= 27
+    assert kernel.cell == products.cell

@@ -16,7 +16,7 @@ from cnnviz.scene.display import OPTIONS, Display
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.look import are_pixels
 from cnnviz.scene.marks import Box, Cells, Rect
-from cnnviz.scene.numbers import brief
+from cnnviz.scene.numbers import brief, rounded_up
 from cnnviz.scene.panels.chain_strip import chain_strip
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
@@ -64,23 +64,35 @@ def largest(gradients, layer=""):
     return max(sizes)
 
 
+def round_above(size):
+    """1, 2 or 5 times a power of ten, at or above a size; the size itself would give an answer away."""
+    return min(
+        digit * 10.0**power for digit in (1, 2, 5) for power in range(-9, 9) if digit * 10.0**power >= size
+    )
+
+
+@pytest.mark.parametrize("size, end", [(0.31, 0.5), (1.0, 1.0), (5.01, 10.0), (104, 200), (2e-5, 2e-5)])
+def test_the_ends_of_a_scale_are_round(size, end):
+    assert rounded_up(size) == pytest.approx(round_above(size)) == pytest.approx(end)
+
+
 @pytest.mark.parametrize("scale, layer", [("layer", "conv2."), ("network", "")])
 def test_equal_numbers_have_equal_colours_in_all_arrays_that_share_a_scale(scale, layer):
-    assert limits("conv2", scale) == {largest(False, layer)}
+    assert limits("conv2", scale) == {round_above(largest(False, layer))}
     for name in ("conv2.db", "conv2.dx"):
-        assert limits(name, scale, "gradient") == {largest(True, layer)}
+        assert limits(name, scale, "gradient") == {round_above(largest(True, layer))}
 
 
 @pytest.mark.parametrize("palette", ["value", "gradient"])
 def test_layers_differ_in_scale_until_the_network_shares_one(palette):
     shown = [limits("softmax.dx", scale, palette, pane="network") for scale in OPTIONS["scale"].values]
     assert [len(each) > 1 for each in shown] == [True, True, False]
-    assert shown[2] == {largest(palette == "gradient")}
+    assert shown[2] == {round_above(largest(palette == "gradient"))}
 
 
 def test_arrays_by_themselves_have_scales_of_their_own():
-    x, w, y = (float(np.abs(LESSON.tape[f"conv2.{name}"]).max()) for name in "xwy")
-    assert limits("conv2", "array") == {x, w, y}
+    ends = {round_above(float(np.abs(LESSON.tape[f"conv2.{name}"]).max())) for name in "xwy"}
+    assert limits("conv2", "array") == ends and len(ends) > 1
 
 
 @pytest.mark.parametrize("scale", OPTIONS["scale"].values)
@@ -99,7 +111,7 @@ def test_no_colour_changes_while_an_operation_is_stepped(name, scale):
 
 @pytest.mark.parametrize("scale, layer", [("layer", "conv2."), ("network", "")])
 def test_the_scale_says_its_ends_and_what_shares_it(scale, layer):
-    end = brief(float(f"{largest(False, layer):.3g}"))
+    end = brief(round_above(largest(False, layer)))
     stage = said(in_pane(frame("conv2", scale), "stage"))
     assert f"{end}, {scale}" in stage
     assert f"−{end}" in stage
@@ -124,9 +136,8 @@ def test_what_is_passed_on_keeps_its_colour(name, palette, array):
     grids = [
         mark for mark in in_pane(frame(name, "array"), "stage") if isinstance(mark, Cells) and mark.array
     ]
-    assert {mark.limit for mark in grids if mark.palette == palette} >= {
-        float(np.abs(LESSON.tape[array]).max())
-    }
+    end = round_above(float(np.abs(LESSON.tape[array]).max()))
+    assert {mark.limit for mark in grids if mark.palette == palette} >= {end}
     ends = {mark.array: mark.limit for mark in grids}
     one, other = ("x", "y") if palette == "value" else ("dy", "dx")
     assert ends[one] == ends[other]
@@ -141,7 +152,7 @@ def test_what_is_compared_has_one_colour_where_it_is_equal(lesson, name, pair):
     program = load_lesson(lesson).program
     at = moment(program, program.start(name))
     one, other = map(at.look, pair)
-    assert one.limit == other.limit == max(one.reach, other.reach)
+    assert one.limit == other.limit == round_above(max(one.reach, other.reach))
     assert one.reach != other.reach
 
 

@@ -59,11 +59,11 @@ def test_no_arrow_lies_on_the_scale_of_the_output():
     end = next(
         mark
         for mark in all_marks(frame.marks)
-        if isinstance(mark, Label) and mark.runs[0].text == "16" and mark.box.y > output.box.bottom
+        if isinstance(mark, Label) and mark.runs[0].text == "20" and mark.box.y > output.box.bottom
     )
     written = end.box.x + 0.65 * end.size * len(end.runs[0].text)
     assert output.box.x < end.box.x < output.box.right
-    assert arrow.points[-1][0] > written or arrow.points[-1][1] > end.box.bottom
+    assert all(not end.box.x < x < written or y < end.box.y for x, y in arrow.points)
 
 
 def test_softmax_says_what_its_columns_add_up_to():
@@ -126,10 +126,10 @@ def test_low_maps_have_wide_cells_so_that_their_numbers_are_large(operation, lin
     marks = list(all_marks(stage(at, Box(0, 0, 1920, 1080 - 52 * unit), unit, True)))
     shown = [mark for mark in marks if isinstance(mark, Cells) and mark.array and mark.texts]
     assert len(shown) > 1
-    assert min(mark.size for mark in shown) > (18 if operation == "conv2.dx" else 22)
+    assert min(mark.size for mark in shown) >= 27
     for mark in shown:
         wide, high = mark.cell
-        assert high <= wide <= 1.8 * high, mark.array
+        assert high <= wide <= 2.05 * high, mark.array
     if operation == "relu1":
         assert len({mark.cell for mark in shown}) == 1, "what goes in and what comes out are alike"
 

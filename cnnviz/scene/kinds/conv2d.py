@@ -11,84 +11,132 @@ from cnnviz.engine.placement import Placement
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.kind import Kind
-from cnnviz.scene.kinds.layout import between, scale, side_by_side, titled
-from cnnviz.scene.letters import products
+from cnnviz.scene.layout import THIN, Area, Grid, Part, Room, Sign, column, row
 from cnnviz.scene.local import Back, Local
 from cnnviz.scene.look import Look, largest
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Rect, label
+from cnnviz.scene.marks import Box, Cells, Mark, Rect, Run, label
+from cnnviz.scene.measure import width
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.sheet import Reckoned, Sheet, head_width, sheet, shown
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import Place
 
-# Where a picture is lower than this part of its width, what stands under one another stands side by side.
-_LOW = 0.33
+_SUMS = Area("sums", (24.0, 2.3), (200.0, 2.3))
+"""Where the sums by channel stand, under the grids."""
 
 
-def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw the window on the input, the kernel, their products, and the output map filling up."""
+def forward(moment: Moment, room: Room) -> list[Mark]:
+    """Draw the window on the input, the kernel over their products, and the output map filling up."""
     v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
     o, i, j, c = v("o"), v("i"), v("j"), (v("c") if moment.terms_begun else 0)
     stride = int(given["S"])
     window = (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
     x, w, y = np.asarray(given["x"]), np.asarray(given["w"]), moment.state.arrays["y"]
-    channels = x.shape[0] > 1
-    area = Box(box.x, box.y, box.w, box.h - 64 * unit) if channels else box
-    low = area.h < _LOW * area.w  # as in the lecture view: kernel and products stand side by side
-    wide = (1 + low) * w.shape[3]
-    left, middle, right = side_by_side(area, x.shape[2], wide, y.shape[2], unit=unit)
-    for_w, for_products = for_kernel(middle, unit), middle
-    if low:
-        for_w, for_products = middle.columns([1, 1], gap=30 * unit)
     padded = moment.operation.call.placed("x").surrounds
     text = tr("input, padded with zeros") if padded else moment.came_from()
-    marks, on_x = titled(moment, grid.plane(moment, "x", (c,), window), left, unit, text, depth=x.shape[0])
-    shown = grid.plane(moment, "w", (o, c), _in_kernel(moment))
-    kernel, on_w = titled(moment, shown, for_w, unit, tr("kernel"), len(x), axis=1)
-    out, on_y = titled(
-        moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), right, unit, tr("output map"), depth=y.shape[0]
+    source = shown(moment, grid.plane(moment, "x", (c,), window), text, len(x))
+    kernel = shown(
+        moment,
+        grid.plane(moment, "w", (o, c), _in_kernel(moment)),
+        tr("kernel"),
+        len(x),
+        axis=1,
+        scaled=False,
     )
-    marks += [*_unpadded(moment, on_x, unit), *kernel, *out]
+    result = shown(moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), tr("output map"), len(y))
+    top, left = window[:2]
+    factors = [
+        [(("w", (o, c, u, n)), ("x", (c, top + u, left + n))) for n in range(window[3])]
+        for u in range(window[2])
+    ]
+    over = x[:, top : top + window[2], left : left + window[3]] * w[o]
+    reach = moment.look("y").reaching(_largest_product(moment.operation))
+    product = products_of(moment, reach, c, over[c], factors, kernel.part, tr("x · w  products"))
+    between = (
+        column(kernel.part, product.part, alike=True),
+        row(kernel.part, product.part, alike=True),
+    )
+    said = size_formula(moment.operation)
+    at = sheet(
+        moment,
+        room,
+        *(
+            _over_sums(arranged, len(x) > 1, said)
+            for arranged in (
+                row(source.part, between[0], result.part),
+                row(source.part, between[1], result.part),
+                column(source.part, between[1], result.part),
+            )
+        ),
+    )
+    on_x, on_w, on_y = at.show(source), at.show(kernel), at.show(result)
+    _unpadded(at, on_x)
+    place = at.place("sizes").box
+    at.marks.append(label(place, said, at.em, "muted"))
     if moment.terms_begun:
-        marks.append(grid.window_outline(on_x, window, "source_line", unit))
-        marks.append(grid.outline(on_w.box, "parameter_line", 3 * unit))
-        at = on_y.cell_of((o, i, j))
-        if at is not None:
-            marks.append(grid.outline(on_y.box_of(*at), "written_line", 4 * unit))
-            drawn, start = _products(moment, on_w, for_products, unit, (o, c, *window[:2]), low)
-            marks += [
-                *drawn,
-                *_way_into(on_y, on_y.box_of(*at), start, right, moment.look("y"), y.shape[1:], unit),
-            ]
-    if channels:
-        over = x[:, window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
-        strip = Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit)
+        at.window(on_x, window, "source_line")
+        at.whole(on_w, "parameter_line")
+        cell = at.cell(on_y, (o, i, j), "written_line")
+        drawn = draw_products(at, product, c)
+        if cell is not None:
+            at.way(drawn.box, cell, on_y)
+    if len(x) > 1:
         alike = "b" if moment.look("b").power == moment.look("y").power else "y"  # the heading says one power
         bias = (
             moment.cell_text("b", (o,))
             if moment.letters
             else moment.look(alike).bare(float(np.asarray(given["b"])[o]))
         )
-        marks += _channel_sums(moment, strip, unit, (over * w[o]).reshape(len(x), -1), "x", bias)
-    return marks
+        _channel_sums(at, over.reshape(len(x), -1), "x", bias)
+    return at.marks
 
 
-def for_kernel(middle: Box, unit: float) -> Box:
-    """Return the room of the kernel over its products: half of it, or what its smallest cells take."""
-    return middle.top(max(middle.h * 0.5, 150 * unit))
+def _over_sums(arranged: Part, sums: bool, said: str = "") -> Part:
+    """Return an arrangement over the sums by channel, if there are several, and the formula of the sizes."""
+    return over_sizes(column(arranged, _SUMS, gap=0.6) if sums else arranged, said)
 
 
-def _unpadded(moment: Moment, on_x: Cells, unit: float) -> list[Mark]:
+def over_sizes(arranged: Part, said: str) -> Part:
+    """Return an arrangement over the formula of the sizes."""
+    line = Area("sizes", (width(said), 1.4), (200.0, 1.4))
+    return column(arranged, line, gap=0.6) if said else arranged
+
+
+@remembered(256)
+def size_formula(operation: Operation) -> str:
+    """Write F, S and P, and how large the output is by them: ``(8 − 3 + 2 · 1) / 1 + 1 = 8``."""
+    call, given = operation.call, operation.call.given
+    placed, shape = call.placement("x"), np.shape(call.value("y"))[1:]
+    size, pads = (placed.own, placed.start) if placed else (np.shape(given["x"])[1:], (0, 0))
+    strides = int(given.get("S_h", given.get("S", 1))), int(given.get("S_w", given.get("S", 1)))
+    kernel = operation.sizes["K_h"], operation.sizes["K_w"]
+    along = [*zip(size, kernel, strides, pads, shape, strict=True)]
+    rows, columns = (_extent(*sizes) for sizes in along)
+    sides = tr("rows: {rows};  columns: {columns}", rows=rows, columns=columns)
+    if along[0] == along[1]:
+        sides = tr("rows and columns: {size}", size=rows)
+    field, stride, pad = (
+        str(pair[0]) if pair[0] == pair[1] else f"{pair[0]} × {pair[1]}" for pair in (kernel, strides, pads)
+    )
+    return tr("F = {field}, S = {stride}, P = {pad};  ", field=field, stride=stride, pad=pad) + sides
+
+
+def _extent(size: int, kernel: int, stride: int, pad: int, result: int) -> str:
+    """Write how many places a kernel has along an axis."""
+    inside = f"({size} − {kernel} + 2 · {pad}) / {stride}"
+    whole = (size - kernel + 2 * pad) % stride == 0
+    return f"{inside if whole else f'⌊{inside}⌋'} + 1 = {result}"
+
+
+def _unpadded(at: Sheet, on_x: Cells) -> None:
     """Outline the input within its padding, so that its own zeros and black pixels are not taken for it."""
-    placement = moment.operation.call.placed("x")
-    if not placement.surrounds:
-        return []
-    window = *placement.start, *placement.own
-    black = on_x.palette == "pixel" and not moment.letters
-    colour, width = ("on_dark", 0.75) if black else ("line", 0.5)
-    return [grid.window_outline(on_x, window, colour, width * unit)]
+    placement = at.moment.operation.call.placed("x")
+    if placement.surrounds:
+        black = on_x.palette == "pixel" and not at.moment.letters
+        at.window(on_x, (*placement.start, *placement.own), "on_dark" if black else "line", 0.4 * THIN)
 
 
 def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
@@ -101,9 +149,7 @@ def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
     return (sizes["K_h"] - 1 - u, sizes["K_w"] - 1 - v, 1, 1) if turned else (u, v, 1, 1)
 
 
-def _channel_sums(
-    moment: Moment, box: Box, unit: float, products: Array, name: str, bias: str | None = None
-) -> list[Mark]:
+def _channel_sums(at: Sheet, products: Array, name: str, bias: str | None = None) -> None:
     """Draw what the sum is made of: the bias, then what each channel adds, as far as it is computed.
 
     Of many channels some are shown one by one, and those before them by their sum.
@@ -117,63 +163,63 @@ def _channel_sums(
     bias : str, optional
         What the sum begins with, as written.
     """
+    moment, em, box = at.moment, at.em, at.place("sums").box
     found, begun = terms(moment), moment.terms_begun
     done = found.done if found and begun else 0
     count, each = products.shape
     look = moment.look(next(iter(moment.operation.call.writes)))
-    shown = count if count <= 7 else 6
+    said = tr("{name} by channel", name=symbol(moment.operation, name)) + look.factor
+    lead, gap = (width(said) + 0.4) * em, 1.3 * em
+    least = 1.5 + 0.6 * look.width  # of a cell
+    shown = max(1, min(count, 7, int((box.w - lead) / (least * em + gap)) - 1 - (bias is not None)))
+    shown = shown if shown == count else max(1, shown - 1)
     current = max(0, done - 1) // each
     first = current // shown * shown
     spans = [(k, k + 1) for k in range(first, min(first + shown, count))]
     if first:
         spans.insert(0, (0, first))
     cells = len(spans) + (bias is not None) + 1
-    width = min(112 * unit, (box.w - 176 * unit) / cells - 26 * unit)
-    said = tr("{name} by channel", name=symbol(moment.operation, name)) + look.factor
-    marks: list[Mark] = [label(Box(box.x, box.y, 145 * unit, box.h), said, 17 * unit, "muted")]
-    place = Box(box.x + 150 * unit - width - 26 * unit, box.y, width, box.h)
+    wide = min(6.6 * em, (box.w - lead) / cells - gap)
+    at.marks.append(label(Box(box.x, box.y, lead, box.h), said, em, "muted"))
+    place = Box(box.x + lead - wide - gap, box.y, wide, box.h)
     if bias is not None:
-        place = place._replace(x=box.x + 150 * unit)
-        marks += _sum_cell(place, tr("b"), bias if begun else "", unit, "parameter")
+        place = place._replace(x=box.x + lead)
+        _sum_cell(at, place, "b", bias if begun else "", "parameter")
     for begin, end in spans:
-        place = Box(place.right + 26 * unit, place.y, width, place.h)
+        place = place._replace(x=place.right + gap)
         if begin > 0 or bias is not None:
-            marks.append(_sign_before(place, "+", unit))
+            _sign_before(at, place, "+")
         added = products[begin:end].ravel()[: max(0, done - begin * each)]
         text = tr("Σ") if moment.letters else look.bare(float(added.sum()))
         span = f"[{begin}]" if end == begin + 1 else f"[{begin}–{end - 1}]"
         here = begin == current and len(added) > 0
-        marks += _sum_cell(place, span, text if len(added) else "", unit, "source", current=here)
+        _sum_cell(at, place, span, text if len(added) else "", "source", current=here)
     last = first + shown >= count
-    place = place._replace(x=place.right + (26 if last else 52) * unit)
+    place = place._replace(x=place.right + (gap if last else 2 * gap))
     if not last:
-        marks.append(_sign_before(place._replace(x=place.x - 26 * unit), "…", unit))
+        _sign_before(at, place._replace(x=place.x - gap), "…")
     whole = tr("Σ") if moment.letters else look.bare(float(moment.state.variables.get("acc", 0.0)))
     complete = done == products.size
-    return [
-        *marks,
-        _sign_before(place, "=", unit),
-        *_sum_cell(place, tr("sum"), whole if complete else "", unit, "written", current=complete),
-    ]
+    _sign_before(at, place, "=")
+    _sum_cell(at, place, tr("sum"), whole if complete else "", "written", current=complete)
 
 
-def _sign_before(place: Box, sign: str, unit: float) -> Label:
-    between = Box(place.x - 26 * unit, place.y, 26 * unit, place.h)
-    return label(between, sign, 20 * unit, "muted", align="center")
+def _sign_before(at: Sheet, place: Box, sign: str) -> None:
+    between = Box(place.x - 1.3 * at.em, place.y, 1.3 * at.em, place.h)
+    at.marks.append(label(between, sign, 1.15 * at.em, "muted", align="center"))
 
 
-def _sum_cell(
-    place: Box, name: str, text: str, unit: float, colour: str, current: bool = False
-) -> list[Mark]:
-    line = f"{colour}_line" if current else "panel_line"
-    named = max(0.31 * place.w, min(0.46 * place.w, 10 * unit * len(name)))
-    return [
-        Rect(place, "panel", line, (2.5 if current else 1.0) * unit, 4 * unit, hatched=not text),
-        label(Box(place.x + 6 * unit, place.y, named, place.h), name, 17 * unit, colour),
+def _sum_cell(at: Sheet, place: Box, name: str, text: str, colour: str, current: bool = False) -> None:
+    em = at.em
+    line, inner = f"{colour}_line" if current else "panel_line", place.inset(0.35 * em, 0)
+    named = min(width(name) * em, 0.5 * inner.w)
+    at.marks += [
+        Rect(place, "panel", line, (0.15 if current else 0.06) * em, 0.24 * em, hatched=not text),
+        label(inner._replace(w=named + 1), name, em, colour),
         label(
-            Box(place.x + named + 6 * unit, place.y, place.w - named - 12 * unit, place.h),
+            Box(inner.x + named, place.y, inner.w - named, place.h),
             text,
-            17 * unit,
+            em,
             "ink",
             bold=current,
             align="right",
@@ -181,21 +227,45 @@ def _sum_cell(
     ]
 
 
-def _products(
-    moment: Moment, on_w: Cells, middle: Box, unit: float, at: tuple[int, int, int, int], beside: bool
-) -> tuple[list[Mark], tuple[float, float]]:
-    """Draw x · w for the channel, as far as it is computed; return where the way of the sum begins, too."""
-    o, c, top, left = at
-    x, w = (np.asarray(moment.state.arrays[name]) for name in "xw")
-    rows, columns = w.shape[2:]
-    values = x[c, top : top + rows, left : left + columns] * w[o, c]
-    factors = [
-        [(("w", (o, c, u, v)), ("x", (c, top + u, left + v))) for v in range(columns)] for u in range(rows)
-    ]
-    text = tr("x · w  products")
-    look = moment.look("y").reaching(_largest_product(moment.operation))
-    marks, drawn = product_grid(moment, look, c, values, factors, on_w, middle, unit, text, beside)
-    return marks, (drawn.box.right + 8 * unit, drawn.box.center[1])
+def products_of(
+    moment: Moment,
+    look: Look,
+    channel: int,
+    values: Array,
+    factors: Sequence[Sequence[Sequence[Place]]],
+    like: Grid,
+    text: str,
+) -> Reckoned:
+    """Return the products of a kernel's channel as far as they are computed, as large as the kernel.
+
+    Parameters
+    ----------
+    look : Look
+        How they are coloured and written: as what they are added into, so far as its scale holds them.
+    factors : Sequence[Sequence[Sequence[Place]]]
+        What is multiplied in each cell, for its name in letters.
+    """
+    head = (Run(text + look.factor, "ink", True),)
+    figures = max(like.figures, grid.figures(look))
+    part = Grid("products", values.shape[0], values.shape[1], figures, head_width(head))
+    missing = np.arange(values.size).reshape(values.shape) >= _done(moment, channel, values.size)
+    return Reckoned(values, look, missing, head, part, factors)
+
+
+def _done(moment: Moment, channel: int, count: int) -> int:
+    found = terms(moment)
+    return (found.done if found else 0) - channel * count
+
+
+def draw_products(at: Sheet, product: Reckoned, channel: int) -> Cells:
+    """Draw products, the last one outlined."""
+    drawn, found, count = at.reckon(product), terms(at.moment), product.values.size
+    done = _done(at.moment, channel, count)
+    if found and found.current and 0 < done <= count:
+        at.marks.append(
+            grid.outline(drawn.box_of(*divmod(done - 1, drawn.values.shape[1])), "source_line", 0.18 * at.em)
+        )
+    return drawn
 
 
 @remembered(64)
@@ -211,164 +281,51 @@ def _largest_product(operation: Operation) -> float:
     return float((largest(w, 0).reshape(len(x), -1) * np.stack(seen, axis=1)).max())
 
 
-def product_grid(
-    moment: Moment,
-    look: Look,
-    channel: int,
-    values: Array,
-    factors: Sequence[Sequence[Sequence[Place]]],
-    above: Cells,
-    middle: Box,
-    unit: float,
-    text: str,
-    beside: bool = False,
-) -> tuple[list[Mark], Cells]:
-    """Draw the products of a kernel's channel under or beside it, as far as computed, the last one outlined.
-
-    Parameters
-    ----------
-    look : Look
-        How they are coloured and written: as what they are added into, so far as its scale holds them.
-    factors : Sequence[Sequence[Sequence[Place]]]
-        What is multiplied in each cell, for its name in letters.
-    """
-    rows, columns = values.shape
-    found = terms(moment)
-    done = (found.done if found else 0) - channel * values.size
-    missing = (np.arange(values.size) >= done).reshape(values.shape)
-    top = above.box.y - 32 * unit if beside else above.box.bottom + 36 * unit
-    head = Box(middle.x, top, middle.w, 28 * unit)
-    wide = min(above.cell[0], middle.w / columns)
-    high = min(above.cell[1], wide, max(1.0, (middle.bottom - head.bottom - 8 * unit) / rows))
-    square = above.cell[0] == above.cell[1]
-    wide = high if square and high >= grid.least_cell(look, unit) else wide
-    drawn = Cells(
-        Box(middle.x, head.bottom + 4 * unit, wide * columns, high * rows),
-        values,
-        palette=look.palette,
-        limit=look.limit,
-        texts=grid.texts(values, look, missing) if grid.legible(wide, high, look) else (),
-        size=grid.text_size(wide, high, look, unit),
-        missing=missing,
-    )
-    if moment.letters and drawn.texts:
-        drawn = products(moment.names, drawn, factors, unit)
-    marks: list[Mark] = [label(head, text + look.factor, 17 * unit, "ink", bold=True), drawn]
-    if found and found.current and 0 < done <= values.size:
-        marks.append(grid.outline(drawn.box_of(*divmod(done - 1, columns)), "source_line", 3 * unit))
-    return marks, drawn
-
-
-def _way_into(
-    on_y: Cells,
-    target: Box,
-    start: tuple[float, float],
-    column: Box,
-    look: Look,
-    shape: tuple[int, ...],
-    unit: float,
-) -> list[Mark]:
-    """Draw the way of the sum into its cell: from below, where no numbers are yet, and behind the scale."""
-    under = scale(look, on_y.box, unit) if on_y.values.shape == shape else []
-    near = 9 * unit  # half an arrowhead and a little air
-    taken = [_filled(mark, near) for mark in under]
-    parts = (target.x + part * target.w for part in (0.5, 0.8, 0.2, 0.9, 0.1))
-    free = (x for x in parts if not any(left < x < right for left, right in taken))
-    x = next(free, target.center[0]) if target.bottom > on_y.box.bottom - near else target.center[0]
-    tip = (x, target.bottom + 3 * unit)
-    way = [start, (x, start[1])]
-    if start[1] < target.bottom + 14 * unit:  # level with numbers: around them
-        aside, below = on_y.box.x - 20 * unit, on_y.box.bottom + (34 if under else 15) * unit
-        way = [start, (aside, start[1]), (aside, below), (x, below)]
-    if on_y.box.x > column.x + 60 * unit:  # the whole map stands before its page: around both
-        aside, below = column.x - 18 * unit, column.bottom + 8 * unit
-        way = [start, (aside, start[1]), (aside, below), (x, below)]
-    top, bottom = on_y.box.bottom + 6 * unit, on_y.box.bottom + 28 * unit
-    width = 2 * unit
-    if way[-1][1] > bottom and any(left < x < right for left, right in taken):
-        if tip[1] + 10 * unit > top:  # no room for an arrowhead above the scale: it points from below
-            return [Path((*way, (x, bottom)), "line", width, arrow=True)]
-        return [Path((*way, (x, bottom)), "line", width), Path(((x, top), tip), "line", width, arrow=True)]
-    return [Path((*way, tip), "line", width, arrow=True)]
-
-
-def _filled(mark: Label | Cells, air: float) -> tuple[float, float]:
-    """Return from where to where a part of a scale reaches, with some air; a text seldom fills its box."""
-    left, right = mark.box.x, mark.box.right
-    if isinstance(mark, Label):
-        wide = 0.6 * mark.size * sum(len(run.text) for run in mark.runs)
-        left, right = (
-            (max(left, right - wide), right) if mark.align == "right" else (left, min(right, left + wide))
-        )
-    return left - air, right + air
-
-
-def kernel_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def kernel_gradient(moment: Moment, room: Room) -> list[Mark]:
     """Draw the output gradient lying on the input, and the kernel gradient filling up."""
     v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
     o, c, u, w = v("o"), v("c"), v("u"), v("v")
     stride = int(given["S"])
     window = (u, w, (sizes["H_out"] - 1) * stride + 1, (sizes["W_out"] - 1) * stride + 1)
     i, j = (v("i"), v("j")) if moment.terms_begun else (0, 0)
-    on_dy_focus, on_x_focus = (i, j, 1, 1), (i * stride + u, j * stride + w, 1, 1)
-    x, dy, dw = np.asarray(given["x"]), np.asarray(given["dy"]), moment.state.arrays["dw"]
-    columns = side_by_side(box, x.shape[2], dy.shape[2], dw.shape[3], unit=unit)
-    left, middle, right = columns
-    marks, on_x = titled(
-        moment, grid.plane(moment, "x", (c,), on_x_focus), left, unit, tr("input"), depth=x.shape[0]
-    )
-    slid, on_dy = titled(
-        moment,
-        grid.plane(moment, "dy", (o,), on_dy_focus),
-        middle,
-        unit,
-        moment.gradient_from(),
-    )
-    filling = grid.plane(moment, "dw", (o, c), (u, w, 1, 1))
-    out, on_dw = titled(moment, filling, right, unit, tr("kernel gradient"))
-    marks += [*_unpadded(moment, on_x, unit), *slid, *out, *between(on_x, on_dy, on_dw, columns, unit)]
+    seen = grid.plane(moment, "x", (c,), (i * stride + u, j * stride + w, 1, 1))
+    source = shown(moment, seen, tr("input"), len(np.asarray(given["x"])))
+    come = shown(moment, grid.plane(moment, "dy", (o,), (i, j, 1, 1)), moment.gradient_from())
+    result = shown(moment, grid.plane(moment, "dw", (o, c), (u, w, 1, 1)), tr("kernel gradient"))
+    parts = source.part, Sign("∗"), come.part, Sign("="), result.part
+    at = sheet(moment, room, row(*parts), column(row(*parts[:3]), row(*parts[3:])), column(*parts))
+    on_x, on_dy, on_dw = at.show(source), at.show(come), at.show(result)
+    _unpadded(at, on_x)
     if moment.terms_begun:
-        marks.append(grid.window_outline(on_x, window, "source_line", unit))
-        marks.append(grid.outline(on_dy.box, "parameter_line", 3 * unit))
-        at = on_dw.cell_of((o, c, u, w))
-        if at is not None:
-            marks.append(grid.outline(on_dw.box_of(*at), "written_line", 4 * unit))
-    return marks
+        at.window(on_x, window, "source_line")
+        at.whole(on_dy, "parameter_line")
+        at.cell(on_dw, (o, c, u, w), "written_line")
+    return at.marks
 
 
-def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     """Draw the turned kernel lying on the spread-out gradient, and the input gradient filling up."""
     v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
     c, p, q, o = v("c"), v("p"), v("q"), (v("o") if moment.terms_begun else 0)
     window = (p, q, sizes["K_h"], sizes["K_w"])
     dy, w, dx = np.asarray(given["dy"]), np.asarray(given["w"]), moment.state.arrays["dx"]
-    area = Box(box.x, box.y, box.w, box.h - 64 * unit) if len(dy) > 1 else box
-    columns = side_by_side(area, dy.shape[2], w.shape[3], dx.shape[2], unit=unit)
-    left, middle, right = columns
     text = _spread_text(moment.operation.call.placed("dy"), moment.gradient_source())
-    marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), window), left, unit, text, depth=dy.shape[0])
-    shown = grid.plane(moment, "w", (o, c), _in_kernel(moment), flipped=True)
-    kernel, on_w = titled(moment, shown, middle, unit, tr("kernel, turned by 180°"))
-    out, on_dx = titled(
-        moment,
-        grid.plane(moment, "dx", (c,), (p, q, 1, 1)),
-        right,
-        unit,
-        tr("input gradient"),
-        depth=dx.shape[0],
-    )
-    marks += [*kernel, *out, *between(on_dy, on_w, on_dx, columns, unit)]
+    come = shown(moment, grid.plane(moment, "dy", (o,), window), text, len(dy))
+    turned = grid.plane(moment, "w", (o, c), _in_kernel(moment), flipped=True)
+    kernel = shown(moment, turned, tr("kernel, turned by 180°"))
+    result = shown(moment, grid.plane(moment, "dx", (c,), (p, q, 1, 1)), tr("input gradient"), len(dx))
+    parts = come.part, Sign("∗"), kernel.part, Sign("="), result.part
+    arranged = row(*parts), column(row(*parts[:3]), row(*parts[3:])), column(*parts)
+    at = sheet(moment, room, *(_over_sums(each, len(dy) > 1) for each in arranged))
+    on_dy, on_w, on_dx = at.show(come), at.show(kernel), at.show(result)
     if moment.terms_begun:
-        marks.append(grid.window_outline(on_dy, window, "source_line", unit))
-        marks.append(grid.outline(on_w.box, "parameter_line", 3 * unit))
-        at = on_dx.cell_of((c, p, q))
-        if at is not None:
-            marks.append(grid.outline(on_dx.box_of(*at), "written_line", 4 * unit))
+        at.window(on_dy, window, "source_line")
+        at.whole(on_w, "parameter_line")
+        at.cell(on_dx, (c, p, q), "written_line")
     if len(dy) > 1:
         over = dy[:, p : p + window[2], q : q + window[3]] * w[:, c, ::-1, ::-1]
-        strip = Box(box.x, box.bottom - 46 * unit, box.w, 40 * unit)
-        marks += _channel_sums(moment, strip, unit, over.reshape(len(dy), -1), "dy")
-    return marks
+        _channel_sums(at, over.reshape(len(dy), -1), "dy")
+    return at.marks
 
 
 def _spread_text(placement: Placement, layer: str) -> str:
@@ -383,23 +340,20 @@ def _spread_text(placement: Placement, layer: str) -> str:
     return tr("from {layer}, zeros around", layer=layer) if around else tr("from {layer}", layer=layer)
 
 
-def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def bias_gradient(moment: Moment, room: Room) -> list[Mark]:
     """Draw one map of the output gradient being added up, and the bias gradient."""
     v = moment.variable
     o = v("o")
-    dy = moment.state.arrays["dy"]
     focus = (v("i"), v("j"), 1, 1) if moment.terms_begun else (0, 0, 1, 1)
-    left, right = box.columns([max(3.0, min(dy.shape[2], 14)), 3.0], gap=60 * unit)
-    text = moment.gradient_from()
-    marks, on_dy = titled(moment, grid.plane(moment, "dy", (o,), focus), left, unit, text, depth=dy.shape[0])
-    out, on_db = titled(moment, grid.plane(moment, "db", (), (o, 0, 1, 1)), right, unit, tr("bias gradient"))
-    marks += out
+    depth = len(moment.state.arrays["dy"])
+    come = shown(moment, grid.plane(moment, "dy", (o,), focus), moment.gradient_from(), depth)
+    result = shown(moment, grid.plane(moment, "db", (), (o, 0, 1, 1)), tr("bias gradient"))
+    at = sheet(moment, room, row(come.part, result.part, gap=3.0), column(come.part, result.part))
+    on_dy, on_db = at.show(come), at.show(result)
     if moment.terms_begun:
-        marks.append(grid.outline(on_dy.box, "source_line", 3 * unit))
-        at = on_db.cell_of((o,))
-        if at is not None:
-            marks.append(grid.outline(on_db.box_of(*at), "written_line", 4 * unit))
-    return marks
+        at.whole(on_dy, "source_line")
+        at.cell(on_db, (o,), "written_line")
+    return at.marks
 
 
 def _ones_added_up(back: Back) -> Local:

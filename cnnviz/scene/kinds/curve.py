@@ -19,10 +19,9 @@ from cnnviz.text import tr
 Point = tuple[float, float]
 
 _SAMPLES = 241
-# At 1080 lines: room at the left, at the right, under and over the area, for the axes' numbers and names
+# In lines of text: room at the left, at the right, under and over the area, for the axes' numbers and names
 # and what is read off; in the area over the axis of w, a lane for the arrow of a step.
-_LEFT, _RIGHT, _BELOW, _ABOVE, _LANE = 100, 24, 58, 72, 56
-_TICK = 17
+_LEFT, _RIGHT, _BELOW, _ABOVE, _LANE = 5.9, 1.4, 3.5, 4.3, 3.3
 
 
 class Curve(Struct, frozen=True, eq=False, dict=True):
@@ -39,37 +38,37 @@ class Curve(Struct, frozen=True, eq=False, dict=True):
     loss: str
     window: tuple[float, float]
     box: Box
-    unit: float
+    em: float
 
     @cached_property
     def area(self) -> Box:
         """Where the curve itself is, inside its axes."""
-        unit, box = self.unit, self.box
+        em, box = self.em, self.box
         return Box(
-            round(box.x + _LEFT * unit),
-            round(box.y + _ABOVE * unit),
-            max(20.0, round(box.w - (_LEFT + _RIGHT) * unit)),
-            max(20.0, round(box.h - (_ABOVE + _BELOW) * unit)),
+            round(box.x + _LEFT * em),
+            round(box.y + _ABOVE * em),
+            max(20.0, round(box.w - (_LEFT + _RIGHT) * em)),
+            max(20.0, round(box.h - (_ABOVE + _BELOW) * em)),
         )
 
     @property
     def readings(self) -> Box:
         """The row over the area, for what is read off the curve."""
         width = self.area.right - self.box.x
-        return Box(self.box.x, self.box.y + 34 * self.unit, width, 32 * self.unit)
+        return Box(self.box.x, self.box.y + 2 * self.em, width, 1.9 * self.em)
 
     @cached_property
     def numbers(self) -> tuple[Label, ...]:
         """The numbers at both axes."""
-        unit, size = self.unit, _TICK * self.unit
+        em = size = self.em
         labels: list[Label] = []
         for w in ticks(*self.window):
             text = tick_text(w, *self.window)
             width = (0.62 * len(text) + 0.4) * size
-            box = Box(self.x(w) - width / 2, self.area.bottom + 5 * unit, width, 24 * unit)
+            box = Box(self.x(w) - width / 2, self.area.bottom + 0.29 * em, width, 1.4 * em)
             labels.append(label(box, text, size, "muted", align="center"))
         for e in ticks(*self.range):
-            box = Box(self.box.x, self.y(e) - 12 * unit, self.area.x - self.box.x - 8 * unit, 24 * unit)
+            box = Box(self.box.x, self.y(e) - 0.71 * em, self.area.x - self.box.x - 0.47 * em, 1.4 * em)
             labels.append(label(box, tick_text(e, *self.range), size, "muted", align="right"))
         return tuple(labels)
 
@@ -95,7 +94,7 @@ class Curve(Struct, frozen=True, eq=False, dict=True):
         low, high = self.ends
         size = max(abs(low), abs(high))
         span = high - low if high - low > 1e-9 * size else size or 1.0
-        lane = _LANE * self.unit / self.area.h
+        lane = _LANE * self.em / self.area.h
         return low - span * lane / (1 - lane - 0.05), high + span * 0.05 / (1 - lane - 0.05)
 
     def x(self, w: float) -> float:
@@ -135,7 +134,7 @@ class Curve(Struct, frozen=True, eq=False, dict=True):
         if not isfinite(length):
             return None
         dx, dy = across / length, down / length
-        reach = 170 * self.unit
+        reach = 10 * self.em
         ends = [
             min(reach, (area.right - x) / dx if way > 0 else (x - area.x) / dx, _to_edge(y, way * dy, area))
             for way in (-1, 1)
@@ -156,15 +155,15 @@ def _to_edge(y: float, dy: float, area: Box) -> float:
 
 
 @lru_cache(maxsize=32)
-def set_curve(loss: str, window: tuple[float, float], box: Box, unit: float) -> Curve:
+def set_curve(loss: str, window: tuple[float, float], box: Box, em: float) -> Curve:
     """Return a curve set in a box: one object for all steps."""
-    return Curve(loss, window, box, unit)
+    return Curve(loss, window, box, em)
 
 
 @lru_cache(maxsize=32)
 def axes(at: Curve, lr: str) -> Group:
     """Return what is the same at every step: axes with their names, and the curve."""
-    area, unit, box = at.area, at.unit, at.box.whole()
+    area, em, box = at.area, at.em, at.box.whole()
     marks: list[Mark] = [Rect(box, "ground"), Rect(area, "panel")]
     for x in (at.x(w) for w in ticks(*at.window)):
         marks.append(Path(((x, area.y), (x, area.bottom)), "grid", 1.0))
@@ -174,27 +173,27 @@ def axes(at: Curve, lr: str) -> Group:
     for inside, part in groupby(at.samples, lambda pair: isfinite(pair[1])):
         points = tuple((at.x(w), at.y(e)) for w, e in part)
         if inside and len(points) > 1:
-            marks.append(Path(points, "accent", 3.5 * unit))
+            marks.append(Path(points, "accent", 0.21 * em))
     return Group(box, (*marks, *_names(at, lr)))
 
 
 def _names(at: Curve, lr: str) -> list[Mark]:
-    area, unit = at.area, at.unit
-    head = Box(at.box.x, at.box.y, area.right - at.box.x, 28 * unit)
-    foot = Box(area.x, area.bottom + 32 * unit, area.w, 25 * unit)
+    area, em = at.area, at.em
+    head = Box(at.box.x, at.box.y, area.right - at.box.x, 1.6 * em)
+    foot = Box(area.x, area.bottom + 1.9 * em, area.w, 1.5 * em)
     rate = tr("learning rate lr = {lr}", lr=lr) if lr else tr("learning rate lr")
     loss = f"E = {as_formula(as_line(at.loss, 'w', 'w')[0])}"
     return [
-        label(head._replace(w=head.w * 0.58), tr("loss {loss}", loss=loss), 19 * unit, "accent", bold=True),
+        label(head._replace(w=head.w * 0.58), tr("loss {loss}", loss=loss), 1.1 * em, "accent", bold=True),
         label(
             Box(head.x + head.w * 0.6, head.y, head.w * 0.4, head.h),
             rate,
-            19 * unit,
+            1.1 * em,
             "ink",
             bold=True,
             align="right",
         ),
-        label(foot, tr("parameter w"), 18 * unit, "parameter", bold=True, align="center"),
+        label(foot, tr("parameter w"), 1.1 * em, "parameter", bold=True, align="center"),
     ]
 
 

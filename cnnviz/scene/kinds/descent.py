@@ -15,43 +15,53 @@ from msgspec import Struct
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
-from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.expression_formula import curve_formulas
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.curve import Curve, Point, axes, set_curve
+from cnnviz.scene.layout import Area, Grid, Room, column, row
 from cnnviz.scene.marks import Box, Cells, Dot, Mark, Path, Rect, Role, Spot, label
+from cnnviz.scene.measure import width
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
+from cnnviz.scene.sheet import Sheet, head_width, heading, named, sheet
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 
-_ROW, _LARGEST_ROW = 40, 48
-"""The least and the largest height of a row of the table, at 1080 lines."""
+_CURVE = Area("curve", (22.0, 14.0), (200.0, 60.0))
+_BEGUN = Area("begun", (12.0, 1.7), (40.0, 1.7))
+_COLUMNS = ("w", "E", "dw")
 
 _LETTER = 0.6
 """How wide a letter is at most, on average, in parts of its size."""
 
 
-def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def picture(moment: Moment, room: Room) -> list[Mark]:
     """Draw the curve with the walks on it, and the table of the walk in work."""
-    call = moment.operation.call
-    table_width = min(420 * unit, box.w * 0.42)
-    left = Box(box.x, box.y, round(box.w - table_width - 26 * unit), box.h)
-    at = set_curve(call.expression, call.window, left, unit)
+    call, (sheet_, at) = moment.operation.call, placed(moment, room)
     walk = _Walk(moment, at)
     low, high = at.window
-    marks: list[Mark] = [
+    sheet_.marks += [
         axes(at, "" if moment.letters else full(float(call.given["lr"]))),
         Spot(at.area, "start", moment.operation.name, line=walk.s, low=low, high=high),
     ]
     for s in range(walk.s):
-        marks += _ended(moment.operation, at, s)
-    marks += _trail(at, walk.w[: walk.t + 1], walk.s, "parameter_line", "parameter")
+        sheet_.marks += _ended(moment.operation, at, s)
+    sheet_.marks += _trail(at, walk.w[: walk.t + 1], walk.s, "parameter_line", "parameter")
     in_hand = _in_hand(walk)
     tags = [mark.box for mark in in_hand if isinstance(mark, Rect) and mark.fill == "ground"]
-    marks += [*([] if moment.letters else at.numbers_beside(tags)), *in_hand]
-    return marks + _table(walk, Box(left.right + 26 * unit, box.y, table_width, box.h), unit)
+    sheet_.marks += [*([] if moment.letters else at.numbers_beside(tags)), *in_hand]
+    _begun(sheet_, walk.s)
+    _table(sheet_, walk)
+    return sheet_.marks
+
+
+def placed(moment: Moment, room: Room) -> tuple[Sheet, Curve]:
+    """Return the sheet, with the curve beside the table or over it, and the curve where it stands."""
+    call = moment.operation.call
+    table = column(_BEGUN, row(*(_column_part(moment, name) for name in _COLUMNS), gap=0.5, alike=True))
+    at = sheet(moment, room, row(_CURVE, table), column(_CURVE, table))
+    return at, set_curve(call.expression, call.window, at.place("curve").box, at.em)
 
 
 class _Walk(Struct, frozen=True, eq=False, dict=True):
@@ -103,25 +113,25 @@ def _ended(operation: Operation, at: Curve, s: int) -> tuple[Mark, ...]:
 
 def _trail(at: Curve, walk: Array, s: int, line: Role, mark: Role) -> list[Mark]:
     """Draw the points of a walk that lie in the window, joined in their order; the first has its number."""
-    unit = at.unit
+    em = at.em
     walk = walk[np.isfinite(walk)]
     points = at.points(walk)
     marks: list[Mark] = [
-        Path((one, other), line, 1.6 * unit)
+        Path((one, other), line, 0.094 * em)
         for one, other in pairwise(points)
         if hypot(other[0] - one[0], other[1] - one[1]) > 0.5
     ]
     shown = [k for k, w in enumerate(walk.tolist()) if at.shows(w)]
     for k, point in ((k, points[k]) for k in reversed(shown)):
-        marks += _numbered(point, s, unit, mark) if k == 0 else [_shape(point, s, 5.5 * unit, mark)]
+        marks += _numbered(point, s, em, mark) if k == 0 else [_shape(point, s, 0.32 * em, mark)]
     return marks
 
 
-def _numbered(point: Point, s: int, unit: float, mark: Role) -> list[Mark]:
+def _numbered(point: Point, s: int, em: float, mark: Role) -> list[Mark]:
     """Draw the point that a walk began at, with the walk's number in it."""
-    box = Box(point[0] - 9 * unit, point[1] - 11 * unit, 18 * unit, 22 * unit)
-    number = label(box, str(s), 17 * unit, "ground", bold=True, align="center")
-    return [_shape(point, s, 12 * unit, mark), number]
+    box = Box(point[0] - 0.53 * em, point[1] - 0.65 * em, 1.1 * em, 1.3 * em)
+    number = label(box, str(s), 1 * em, "ground", bold=True, align="center")
+    return [_shape(point, s, 0.71 * em, mark), number]
 
 
 def _shape(center: Point, s: int, radius: float, colour: Role) -> Mark:
@@ -140,23 +150,23 @@ def _in_hand(walk: _Walk) -> list[Mark]:
     """Draw the point that the step is at, what is known there, and where it leads."""
     if not len(walk.w):
         return []
-    at, unit, w = walk.at, walk.at.unit, float(walk.w[walk.t])
+    at, em, w = walk.at, walk.at.em, float(walk.w[walk.t])
     loss, slope, following = walk.found("E"), walk.found("dw"), walk.following
     marks: list[Mark] = []
     on_top: list[Mark] = []
     if at.shows(w):
         x, y = at.on(w)
-        marks.append(Path(((x, at.area.bottom), (x, y)), "parameter_line", 1.8 * unit, dashed=True))
+        marks.append(Path(((x, at.area.bottom), (x, y)), "parameter_line", 0.11 * em, dashed=True))
         if loss is not None and isfinite(loss):
-            marks.append(Path(((x, y), (at.area.x, y)), "written_line", 1.8 * unit, dashed=True))
+            marks.append(Path(((x, y), (at.area.x, y)), "written_line", 0.11 * em, dashed=True))
             on_top += _loss_tag(walk, y)
         ends = None if slope is None else at.tangent(w, slope)
         if ends is not None:
-            marks.append(Path(ends, "source_line", 4 * unit))
-        ring = Box(x - 15 * unit, y - 15 * unit, 30 * unit, 30 * unit)
-        on_top.append(Rect(ring, None, "parameter_line", 3 * unit, 15 * unit))
-        point = _numbered((x, y), walk.s, unit, "parameter")
-        on_top += point if walk.t == 0 else [_shape((x, y), walk.s, 7 * unit, "parameter")]
+            marks.append(Path(ends, "source_line", 0.24 * em))
+        ring = Box(x - 0.88 * em, y - 0.88 * em, 1.8 * em, 1.8 * em)
+        on_top.append(Rect(ring, None, "parameter_line", 0.18 * em, 0.88 * em))
+        point = _numbered((x, y), walk.s, em, "parameter")
+        on_top += point if walk.t == 0 else [_shape((x, y), walk.s, 0.41 * em, "parameter")]
     if following is not None:
         marks += _step(at, w, following)
     return [*marks, *on_top, *_parameter_tags(walk, w, following), *_readings(walk, w, slope, following)]
@@ -164,69 +174,69 @@ def _in_hand(walk: _Walk) -> list[Mark]:
 
 def _step(at: Curve, w: float, following: float) -> list[Mark]:
     """Draw the step as an arrow along the axis of w, and the place on the curve that it leads to."""
-    unit, marks = at.unit, list[Mark]()
+    em, marks = at.em, list[Mark]()
     if at.shows(following):
         x, top = at.on(following)
-        ring = Box(x - 10 * unit, top - 10 * unit, 20 * unit, 20 * unit)
-        marks.append(Path(((x, at.area.bottom), (x, top)), "written_line", 1.8 * unit, dashed=True))
-        marks.append(Rect(ring, "ground", "written_line", 3 * unit, 10 * unit))
+        ring = Box(x - 0.59 * em, top - 0.59 * em, 1.2 * em, 1.2 * em)
+        marks.append(Path(((x, at.area.bottom), (x, top)), "written_line", 0.11 * em, dashed=True))
+        marks.append(Rect(ring, "ground", "written_line", 0.18 * em, 0.59 * em))
     if isfinite(w) and isfinite(following):
-        start, end, y = at.x(w), at.x(following), at.area.bottom - 16 * unit
+        start, end, y = at.x(w), at.x(following), at.area.bottom - 0.94 * em
         if abs(end - start) >= 1:
-            width = min(6 * unit, abs(end - start) / 6)
+            width = min(0.35 * em, abs(end - start) / 6)
             marks.append(Path(((start, y), (end, y)), "written_line", width, arrow=True))
     return marks
 
 
 def _readings(walk: _Walk, w: float, slope: float | None, following: float | None) -> list[Mark]:
     """Write the slope, what its sign says, and the step, over the curve: always at the same place."""
-    at, unit = walk.at, walk.at.unit
+    at, em = walk.at, walk.at.em
     left, right = at.readings.columns([1.0, 1.0])
     marks: list[Mark] = []
     if slope is not None:
         says = tr("> 0: go left") if slope > 0 else tr("< 0: go right") if slope < 0 else ""
         told = "∂E/∂w" if walk.moment.letters else walk.moment.text("dw", slope)
         said = tr("slope {slope} {says}", slope=told, says=says)
-        marks.append(label(left, said, 22 * unit, "source", bold=True))
+        marks.append(label(left, said, 1.3 * em, "source", bold=True))
     if following is not None:
         step, sign = following - w, "+" if following > w else ""
         said = tr("step −lr · ∂E/∂w")
         if not walk.moment.letters:
             said = tr("step −lr · ∂E/∂w = {step}", step=sign + walk.moment.text("w", step))
-        marks.append(label(right, said, 22 * unit, "written", bold=True, align="right"))
+        marks.append(label(right, said, 1.3 * em, "written", bold=True, align="right"))
     return marks
 
 
 def _loss_tag(walk: _Walk, y: float) -> list[Mark]:
     """Write the loss at its axis, over the axis's own numbers."""
-    at, unit = walk.at, walk.at.unit
-    box = Box(at.box.x + 1, y - 14 * unit, at.area.x - at.box.x - 17 * unit, 28 * unit)
-    return _tag(box, walk.moment.cell_text("E", (walk.s, walk.t)), "written", unit)
+    at, em = walk.at, walk.at.em
+    box = Box(at.box.x + 1, y - 0.82 * em, at.area.x - at.box.x - 1 * em, 1.6 * em)
+    return _tag(box, walk.moment.cell_text("E", (walk.s, walk.t)), "written", em)
 
 
 def _parameter_tags(walk: _Walk, w: float, following: float | None) -> list[Mark]:
     """Write w under its axis, and the new one beside it; of one outside the window, on which side it is."""
-    at, unit = walk.at, walk.at.unit
+    at, em = walk.at, walk.at.em
     found: list[tuple[float, Role]] = [(w, "parameter")]
     if following is not None:
         found.append((following, "written"))
     texts = [_parameter_text(walk, walk.t + k, value) for k, (value, _) in enumerate(found)]
-    size, y = 19 * unit, at.area.bottom + 3 * unit
+    size, y = 1.1 * em, at.area.bottom + 0.18 * em
     boxes: list[Box] = []
     for (value, _), text in zip(found, texts, strict=True):
         width = (len(text) * _LETTER + 0.6) * size
         x = (at.x(value) if value == value else at.area.center[0]) - width / 2
-        boxes.append(Box(min(max(x, at.box.x + 1), at.box.right - width - 1), y, width, 28 * unit))
+        boxes.append(Box(min(max(x, at.box.x + 1), at.box.right - width - 1), y, width, 1.6 * em))
     if len(boxes) == 2:
-        boxes = _apart(boxes[0], boxes[1], following is not None and following < w, at, 3 * unit)
+        boxes = _apart(boxes[0], boxes[1], following is not None and following < w, at, 0.18 * em)
     marks: list[Mark] = []
     for (value, colour), text, box in zip(found, texts, boxes, strict=True):
-        marks += _tag(box, text, colour, unit)
+        marks += _tag(box, text, colour, em)
         side = at.side(value)
         if side:
-            edge, middle = (at.area.right if side > 0 else at.area.x), at.area.bottom - 16 * unit
-            back = edge - 18 * side * unit
-            tip = ((edge, middle), (back, middle - 12 * unit), (back, middle + 12 * unit))
+            edge, middle = (at.area.right if side > 0 else at.area.x), at.area.bottom - 0.94 * em
+            back = edge - 18 * side * em
+            tip = ((edge, middle), (back, middle - 0.71 * em), (back, middle + 0.71 * em))
             marks.append(Path(tip, f"{colour}_line", 1.0, filled=True))
     return marks
 
@@ -245,74 +255,62 @@ def _apart(old: Box, new: Box, left: bool, at: Curve, gap: float) -> list[Box]:
     return [old._replace(x=old.x - over), new._replace(x=new.x - over)]
 
 
-def _tag(box: Box, text: str, colour: Role, unit: float) -> list[Mark]:
+def _tag(box: Box, text: str, colour: Role, em: float) -> list[Mark]:
     return [
-        Rect(box, "ground", f"{colour}_line", 2 * unit, 4 * unit),
-        label(box.inset(3 * unit, 0), text, 19 * unit, colour, bold=True, align="center"),
+        Rect(box, "ground", f"{colour}_line", 0.12 * em, 0.24 * em),
+        label(box.inset(0.18 * em, 0), text, 1.1 * em, colour, bold=True, align="center"),
     ]
 
 
 # -------------------------------------------------------------------------------------------- the table
 
 
-def _table(walk: _Walk, box: Box, unit: float) -> list[Mark]:
+def _column_part(moment: Moment, name: str) -> Grid:
+    look, count = moment.look(name), moment.state.arrays["w"].shape[1]
+    figures = grid.figures(look)
+    aside = 0.65 * len(str(count - 1)) + 0.9 if name == "w" else 0.0
+    return Grid(name, count, 1, figures, head_width(named(moment, name, "")), aside, cut="column")
+
+
+def _table(at: Sheet, walk: _Walk) -> None:
     """Draw w, E and ∂E/∂w of the walk in work, a row for each step."""
-    moment, s = walk.moment, walk.s
-    count = moment.state.arrays["w"].shape[1]
-    body = box.below(66 * unit)
-    length = min(count, max(3, int(body.h / (_ROW * unit))))
-    height = min(body.h / length, _LARGEST_ROW * unit)
-    first = min(walk.t // (length - 1) * (length - 1), count - length)  # t + 1 is on the page, too
-    side = 44 * unit
-    begun = Box(box.x + 38 * unit, box.y, box.w - 38 * unit, 28 * unit)
-    over_t = Box(box.x, box.y + 36 * unit, side - 12 * unit, 28 * unit)
-    marks: list[Mark] = [
-        _shape((box.x + 15 * unit, begun.center[1]), s, 9 * unit, "parameter"),
-        label(over_t, "t", 18 * unit, "muted", align="right"),
-    ]
-    marks += _begun(moment, s, begun, unit)
+    moment, s, em = at.moment, walk.s, at.em
+    count, length = moment.state.arrays["w"].shape[1], at.place("w").rows
+    # The step after the one in hand is on the page, too.
+    first = max(0, min(walk.t // max(1, length - 1) * (length - 1), count - length))
+    for name in _COLUMNS:
+        place, plane = at.place(name), grid.plane(moment, name, (s,))
+        rows = min(length, len(plane.values) - first)
+        box = place.box._replace(h=place.box.h / length * rows)
+        drawn = grid.cells(plane, box, place.size, (first, 0, rows, 1))
+        at.marks += [*heading(named(moment, name, ""), place, em), drawn, *grid.outlines(moment, drawn, em)]
+    place = at.place("w")
+    high = place.box.h / length
+    over = Box(place.head.x, place.box.y - 1.75 * em, place.box.x - place.head.x - 0.6 * em, 1.4 * em)
+    at.marks.append(label(over, "t", em, "muted", align="right"))
     for k in range(length):
-        row = Box(box.x, body.y + k * height, side - 12 * unit, height)
-        now = first + k == walk.t
-        marks.append(
-            label(row, str(first + k), 18 * unit, "ink" if now else "muted", bold=now, align="right")
-        )
-    columns = Box(box.x + side, body.y, box.w - side, body.h).columns([1.0, 1.0, 1.0], gap=8 * unit)
-    for name, column in zip(("w", "E", "dw"), columns, strict=True):
-        style = moment.look(name)
-        head = Box(column.x, box.y + 36 * unit, column.w, 28 * unit)
-        named, colour = symbol(moment.operation, name) + style.factor, role(moment.operation, name)
-        marks.append(label(head, named, 18 * unit, colour, bold=True, align="center"))
-        values = moment.state.arrays[name][s, first : first + length, None]
-        missing = ~moment.state.written(name)[s, first : first + length, None]
-        place = Box(column.x, column.y, column.w, height * len(values))
-        drawn = Cells(
-            place,
-            values,
-            name,
-            (s,),
-            (first, 0),
-            "r",
-            style.palette,
-            style.limit,
-            grid.texts(values, style, missing),
-            grid.text_size(column.w, height, style, unit),
-            missing if missing.any() else None,
-        )
-        marks += [drawn, *grid.outlines(moment, drawn, unit)]
-    return marks
+        beside, now = over._replace(y=place.box.y + k * high, h=high), first + k == walk.t
+        colour = "ink" if now else "muted"
+        size = min(em, 0.75 * high)
+        at.marks.append(label(beside, str(first + k), size, colour, bold=now, align="right"))
 
 
-def _begun(moment: Moment, s: int, box: Box, unit: float) -> list[Mark]:
+def _begun(at: Sheet, s: int) -> None:
     """Write which start the walk has, and where that is."""
-    style = moment.look("start")
+    moment, em, box = at.moment, at.em, at.place("begun").box
+    look = moment.look("start")
     values = np.asarray(moment.operation.call.given["start"])[s : s + 1, None]
-    name, cell = box.columns([1.9, 1.0], gap=8 * unit)
-    size = grid.text_size(cell.w, cell.h * 1.4, style, unit)
-    texts = grid.texts(values, style)
-    shown = Cells(cell, values, "start", (), (s, 0), "r", style.palette, style.limit, texts, size)
-    said = label(name, tr("start {s}", s=s) + style.factor, 19 * unit, bold=True)
-    return [said, shown, *grid.outlines(moment, shown, unit)]
+    said = tr("start {s}", s=s) + look.factor
+    name = Box(box.x + 2.2 * em, box.y, width(said, True) * em + 0.5 * em, box.h)
+    cell = Box(name.right, box.y, (grid.figures(look) + 0.8) * 1.25 * em, box.h)
+    texts = grid.texts(values, look)
+    shown = Cells(cell, values, "start", (), (s, 0), "r", look.palette, look.limit, texts, 1.25 * em)
+    at.marks += [
+        _shape((box.x + 0.9 * em, box.center[1]), s, 0.53 * em, "parameter"),
+        label(name, said, em, bold=True),
+        shown,
+        *grid.outlines(moment, shown, em),
+    ]
 
 
 # The loss and its derivative come before it.

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
-from cnnviz.scene.kinds.layout import lowered, side_by_side, titled
+from cnnviz.scene.layout import SMALLEST, STRONG, THIN, USUAL, Area, Room, column, row
 from cnnviz.scene.letters import name_width, size_of
 from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, Strokes, label
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbers import MINUS, number
+from cnnviz.scene.numbers import MINUS, brief, number, rounded_up
+from cnnviz.scene.sheet import Sheet, TooSmallError, heading, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 
@@ -25,13 +26,12 @@ Stroke = tuple[float, float, float, float]
 # At so many points the graph of a function is computed.
 _POINTS = 81
 
+_GRAPH = Area("graph", (11.0, 9.0), (22.0, 20.0), (10.0, 10.0))
+"""Where the function's graph stands, with what is read off it under it."""
+
 
 def forward(
-    moment: Moment,
-    box: Box,
-    unit: float,
-    clips: bool = False,
-    bounds: tuple[float, float] | None = None,
+    moment: Moment, room: Room, clips: bool = False, bounds: tuple[float, float] | None = None
 ) -> list[Mark]:
     """Draw input and output maps and the graph of the function.
 
@@ -43,44 +43,54 @@ def forward(
         Between which values the function stays; without them its graph reaches as far as the inputs.
     """
     prefix, focus = _place(moment, "x")
-    shown = grid.plane(moment, "x", prefix, focus)
-    left, right, side = side_by_side(box, *_widths(shown), 5, unit=unit)
-    graph = min(side.w, 330 * unit) + 68 * unit
-    left, right, side = lowered(box, shown, [left, right, side], unit, graph)
     depth = _depth(moment, "x")
-    marks, on_x = titled(moment, shown, left, unit, moment.came_from(), depth)
-    out, _ = titled(moment, grid.plane(moment, "y", prefix, focus), right, unit, tr("output"), depth)
+    source = shown(moment, grid.plane(moment, "x", prefix, focus), moment.came_from(), depth)
+    result = shown(moment, grid.plane(moment, "y", prefix, focus), tr("output"), depth)
+    parts = source.part, result.part
+    maps = row(*parts, alike=True)
+    try:
+        at = sheet(moment, room, row(maps, _GRAPH), column(maps, _GRAPH), column(*parts, _GRAPH))
+    except TooSmallError:
+        at = sheet(moment, room, maps)
+    on_x = at.show(source)
+    at.show(result)
     if clips:
         low, high = bounds or (0.0, np.inf)
         struck = (on_x.values < low) | (on_x.values > high)
-        marks += _strikes(moment, on_x, struck & _window(moment.state.written("y")[prefix], on_x), unit)
-    return [*marks, *out, *_graph(moment, bounds, "x", "y", side, unit)]
+        struck &= _window(moment.state.written("y")[prefix], on_x)
+        at.marks += _strikes(moment, on_x, struck, at.em)
+    if "graph" in at.layout.places:
+        _graph(at, bounds, "x", "y")
+    return at.marks
 
 
 def backward(
-    moment: Moment, box: Box, unit: float, clips: bool = False, bounds: tuple[float, float] | None = None
+    moment: Moment, room: Room, clips: bool = False, bounds: tuple[float, float] | None = None
 ) -> list[Mark]:
     """Draw the gate (the forward input or output), the gradient that comes, and the one that leaves."""
     gate = "x" if "x" in moment.operation.call.given else "y"
     prefix, focus = _place(moment, gate)
-    shown = grid.plane(moment, gate, prefix, focus)
-    width = _widths(shown)[0]
-    one, two, three = lowered(box, shown, side_by_side(box, width, width, width, unit=unit), unit)
     depth = _depth(moment, gate)
-    said = tr("input, forward") if gate == "x" else tr("output, forward")
-    marks, on_gate = titled(moment, shown, one, unit, said, depth)
-    come = moment.gradient_from()
-    two_marks, on_dy = titled(moment, grid.plane(moment, "dy", prefix, focus), two, unit, come, depth)
-    three_marks, _ = titled(
-        moment, grid.plane(moment, "dx", prefix, focus), three, unit, tr("input gradient"), depth
+    texts = {
+        gate: tr("input, forward") if gate == "x" else tr("output, forward"),
+        "dy": moment.gradient_from(),
+        "dx": tr("input gradient"),
+    }
+    planes = [
+        shown(moment, grid.plane(moment, name, prefix, focus), text, depth) for name, text in texts.items()
+    ]
+    parts = [each.part for each in planes]
+    at = sheet(
+        moment, room, row(*parts, alike=True), column(row(*parts[:2], alike=True), parts[2]), column(*parts)
     )
+    on_gate, on_dy, _ = (at.show(each) for each in planes)
     if clips:
         x = on_gate.values
         done = _window(moment.state.written("dx")[prefix], on_dy)
         low, high = bounds or (0.0, np.inf)
         clipped = ((x <= low) | (x >= high)) & done if x.shape == on_dy.values.shape else np.zeros_like(done)
-        two_marks += _strikes(moment, on_dy, clipped, unit)
-    return [*marks, *two_marks, *three_marks]
+        at.marks += _strikes(moment, on_dy, clipped, at.em)
+    return at.marks
 
 
 def _place(moment: Moment, name: str) -> tuple[tuple[int, ...], tuple[int, int, int, int]]:
@@ -89,11 +99,6 @@ def _place(moment: Moment, name: str) -> tuple[tuple[int, ...], tuple[int, int, 
     if np.ndim(moment.operation.call.given[name]) == 3:
         return (v("c"),), (v("i"), v("j"), 1, 1)
     return (), (v("n"), 0, 1, 1)
-
-
-def _widths(shown: grid.Plane) -> tuple[int, int]:
-    columns = shown.values.shape[1]
-    return (columns, columns) if columns > 1 else (3, 3)
 
 
 def _depth(moment: Moment, name: str) -> int:
@@ -107,28 +112,29 @@ def _window(mask: NDArray[np.bool_], on: Cells) -> NDArray[np.bool_]:
     return mask.reshape(len(mask), -1)[r : r + rows, c : c + columns]
 
 
-def _strikes(moment: Moment, on: Cells, which: NDArray[np.bool_], unit: float) -> list[Mark]:
+def _strikes(moment: Moment, on: Cells, which: NDArray[np.bool_], em: float) -> list[Mark]:
     """Strike cells through and hatch them, around their numbers or names: those are still to be read."""
     if not on.texts or not which.any():
         return []
     through: list[Stroke] = []
     hatch: list[Stroke] = []
-    apart, size, high = max(9 * unit, on.cell[1] / 5), max(grid.SMALLEST_TEXT, on.size), 1.0
+    apart, size, high = max(0.53 * em, on.cell[1] / 5), max(SMALLEST, on.size), 1.0
     name = moment.names.longest(on.array) if moment.letters else ""
     if name:  # it will stand in the number's place, in a size of its own and with its index under the line
-        size, high = size_of(on, ((name,),), unit), 1.25
+        size, high = size_of(on, ((name,),), em), 1.25
     for r, c in np.argwhere(which).tolist():
-        cell = on.box_of(r, c).inset(2 * unit)
-        hole = name_width(name or on.texts[r][c]) * size + 6 * unit, high * size + 2 * unit
+        cell = on.box_of(r, c).inset(0.12 * em)
+        hole = name_width(name or on.texts[r][c]) * size + 0.35 * em, high * size + 0.12 * em
         through += _rising(cell, hole, 0.0)
         hatch += _beside(cell, hole, apart)
     # With a rim, so that they are seen on the palest and on the darkest cells.
-    return [
-        Strokes(tuple(hatch), "ground", 2 * unit),
-        Strokes(tuple(hatch), "muted", unit),
-        Strokes(tuple(through), "ground", 4 * unit),
-        Strokes(tuple(through), "ink", 1.8 * unit),
-    ]
+    strokes = (
+        (hatch, "ground", THIN),
+        (hatch, "muted", 0.06),
+        (through, "ground", STRONG),
+        (through, "ink", 0.11),
+    )
+    return [Strokes(tuple(lines), colour, width * em) for lines, colour, width in strokes if lines]
 
 
 @lru_cache(maxsize=2048)  # the same at each step
@@ -151,39 +157,38 @@ def _rising(cell: Box, hole: tuple[float, float], shift: float) -> list[Stroke]:
 
 
 def _axes(
-    moment: Moment,
+    at: Sheet,
     bounds: tuple[float, float] | None,
     source: str,
     target: str,
     place: Box,
-    at: Callable[[float, float], tuple[float, float]],
+    on: Callable[[float, float], tuple[float, float]],
     reach: float,
-    unit: float,
 ) -> list[Mark]:
     """Name both axes, write where the horizontal one ends, and mark the values that are never reached."""
-    size, high, gap = 17 * unit, 24 * unit, 6 * unit
-    (zero, level), look = at(0.0, 0.0), moment.look(source)
+    size, gap, wide = at.em, 0.35 * at.em, 2.4 * at.em
+    high = 1.4 * size
+    zero, level = on(0.0, 0.0)
     above = not bounds or bounds[0] < 0  # where the curve leaves room at the left
-    left = Box(place.x + gap, level - high if above else level + 2 * unit, place.w / 2 - 2 * gap, high)
-    right = Box(zero + gap, level + 2 * unit, place.right - zero - 2 * gap, high)
+    left = Box(place.x + gap, level - high if above else level, place.w / 2 - 2 * gap, high)
+    right = Box(zero + gap, level, place.right - zero - 2 * gap, high)
     marks: list[Mark] = []
-    if not bounds or at(0.0, bounds[1])[1] - place.y >= high:  # else the dashed line would cross the name
-        name = Box(zero - 40 * unit - gap, place.y, 40 * unit, high)
-        marks.append(label(name, target, size, align="right"))
-    if moment.letters:
+    if not bounds or on(0.0, bounds[1])[1] - place.y >= high:  # else the dashed line would cross the name
+        marks.append(label(Box(zero - wide - gap, place.y, wide, high), target, size, align="right"))
+    if at.moment.letters:
         return [*marks, label(right, source, size, align="right")]
-    end = look.text(reach)
+    end = brief(float(f"{reach:.3g}"))
     marks += [
         label(left, MINUS + end, size, "muted"),
         Label(right, (Run(source, "ink"), Run("   " + end, "muted")), size, "right"),
     ]
     for bound in (bound for bound in reversed(bounds or ()) if bound):
-        y = at(0.0, bound)[1]
-        marks.append(Path(((place.x, y), (place.right, y)), "grid", 1.2, dashed=True))
+        y = on(0.0, bound)[1]
+        marks.append(Path(((place.x, y), (place.right, y)), "grid", 0.07 * size, dashed=True))
         # On the side of the vertical axis where the curve is far away.
-        text = Box(zero - 40 * unit - gap, y + 2 * unit, 40 * unit, high)
+        text = Box(zero - wide - gap, y, wide, high)
         if bound < 0:
-            text = Box(zero + gap, y - high - 2 * unit, 40 * unit, high)
+            text = Box(zero + gap, y - high, wide, high)
         marks.append(label(text, number(bound, 0), size, "muted", align="right" if bound > 0 else "left"))
     return marks
 
@@ -202,46 +207,39 @@ def _curve(operation: Operation, source: str, target: str, reach: float) -> tupl
     return xs, ys
 
 
-def _graph(
-    moment: Moment, bounds: tuple[float, float] | None, source: str, target: str, box: Box, unit: float
-) -> list[Mark]:
+def _graph(at: Sheet, bounds: tuple[float, float] | None, source: str, target: str) -> None:
     """Draw the function with the point (x, y) in hand."""
-    reach = max(4.0 if bounds else 1.0, moment.look(source).reach)
+    moment, em, box = at.moment, at.em, at.place("graph").box
+    reach = max(4.0 if bounds else 1.0, rounded_up(moment.look(source).reach))
+    title = (Run(tr("{kind}, the function", kind=moment.operation.layer), "ink", True),)
+    at.marks += heading(title, at.place("graph"), em)
+    side = min(box.w, box.h - 1.6 * em)
+    place = Box(box.x, box.y, side, side)
     xs, ys = _curve(moment.operation, source, target, reach)
     low, high = min(-0.35 * reach, 1.1 * float(ys.min())), reach
     if bounds:
         low, high = bounds[0] - 0.25, bounds[1] + 0.25
-    marks: list[Mark] = [
-        label(
-            box.top(28 * unit), tr("{kind}, the function", kind=moment.operation.layer), 17 * unit, bold=True
-        )
+
+    def on(x: float, y: float) -> tuple[float, float]:
+        across, up = (x + reach) / (2 * reach), (y - low) / (high - low)
+        return place.x + across * place.w, place.bottom - up * place.h
+
+    curve = tuple(on(float(x), float(y)) for x, y in zip(xs, ys, strict=True))
+    at.marks += [
+        Rect(place, "panel", "panel_line"),
+        Path((on(-reach, 0), on(reach, 0)), "line", 0.07 * em),
+        Path((on(0, low), on(0, high)), "line", 0.07 * em),
+        *_axes(at, bounds, source, target, place, on, reach),
+        Path(curve, "accent", USUAL * em),
     ]
-    side = min(box.w, box.h - 70 * unit, 330 * unit)
-    place = Box(box.x, box.y + 36 * unit, side, side)
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return place.x + (x + reach) / (2 * reach) * place.w, place.bottom - (y - low) / (
-            high - low
-        ) * place.h
-
-    marks.append(Rect(place, "panel", "panel_line"))
-    marks.append(Path((at(-reach, 0), at(reach, 0)), "line", 1.2))
-    marks.append(Path((at(0, low), at(0, high)), "line", 1.2))
-    marks += _axes(moment, bounds, source, target, place, at, reach, unit)
-    marks.append(Path(tuple(at(float(x), float(y)) for x, y in zip(xs, ys, strict=True)), "accent", 3 * unit))
     if moment.state.writes:
         index = moment.state.writes[0][1]
         x, y = float(moment.state.arrays[source][index]), float(moment.state.arrays[target][index])
-        px, py = at(min(max(x, -reach), reach), min(max(y, low), high))
-        zero = at(0, 0)
-        marks.append(Path(((px, zero[1]), (px, py), (zero[0], py)), "written_line", 1.5 * unit, dashed=True))
-        marks.append(Dot((px, py), 7 * unit, "written_line"))
+        px, py = on(min(max(x, -reach), reach), min(max(y, low), high))
+        zero = on(0, 0)
         text = f"({moment.cell_text(source, index)}, {moment.cell_text(target, index)})"
-        marks.append(
-            Label(
-                Box(place.x, place.bottom + 6 * unit, place.w, 26 * unit),
-                (Run(text, "written", True),),
-                18 * unit,
-            )
-        )
-    return marks
+        at.marks += [
+            Path(((px, zero[1]), (px, py), (zero[0], py)), "written_line", 0.09 * em, dashed=True),
+            Dot((px, py), 0.4 * em, "written_line"),
+            label(Box(place.x, place.bottom + 0.2 * em, box.w, 1.4 * em), text, em, "written", bold=True),
+        ]

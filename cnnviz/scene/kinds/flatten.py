@@ -4,177 +4,147 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from cnnviz.scene import grid
-from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.kind import CELL, Kind
-from cnnviz.scene.kinds.layout import titled, with_part
+from cnnviz.scene.layout import THIN, Area, Grid, Room, Row, column, row
 from cnnviz.scene.local import NONE, Back, Local
-from cnnviz.scene.look import Look
-from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Path, Rect, Run, label
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Run, label
+from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.sheet import Sheet, head_width, heading, named, page_of, part_said, sheet, shown
 from cnnviz.text import tr
-from cnnviz.trace.operation import Operation
 
-# At 1080 lines: of the column's pieces, how wide an index and a gap are, and how small a cell may be.
-_INDEX, _GAP, _NARROWEST, _LOWEST = 44, 22, 76, 37
+# In so many pieces a column may stand, side by side, as in a newspaper.
+_PIECES, _LONGEST = 6, 12
+_WORDS = Area("words", (20.0, 4.4), (40.0, 4.4))
 
 
-def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def forward(moment: Moment, room: Room) -> list[Mark]:
     """Draw the map in work and the column filling up."""
-    return _picture(moment, box, unit, "x", "y", moment.came_from(), tr("output"))
+    return _picture(moment, room, "x", "y", moment.came_from(), tr("output"))
 
 
-def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def backward(moment: Moment, room: Room) -> list[Mark]:
     """Draw the gradient's column and the map it is put back into."""
-    return _picture(moment, box, unit, "dx", "dy", tr("input gradient"), moment.gradient_from())
+    return _picture(moment, room, "dx", "dy", tr("input gradient"), moment.gradient_from())
 
 
-def _picture(
-    moment: Moment, box: Box, unit: float, maps: str, line: str, maps_text: str, line_text: str
-) -> list[Mark]:
+def _picture(moment: Moment, room: Room, maps: str, line: str, maps_text: str, line_text: str) -> list[Mark]:
     c, i, j = place = tuple(moment.variable(name) for name in "cij")
-    depth, height, width = moment.state.arrays[maps].shape
-    left, right = box.columns([4.0, 6.0], gap=56 * unit)
-    words = Box(left.x, left.bottom - 104 * unit, left.w, 104 * unit)
-    upper = left._replace(h=left.h - words.h - 8 * unit)
-    shown = grid.plane(moment, maps, (c,), (i, j, 1, 1))
-    marks, on_maps = titled(moment, shown, upper, unit, maps_text, depth)
-    k = (c * height + i) * width + j
-    pieces, others = _in_pieces(moment, right, unit, line, line_text, k, (height * width, width))
-    marks += others
+    depth, height, width_ = shape = moment.state.arrays[maps].shape
+    source = shown(moment, grid.plane(moment, maps, (c,), (i, j, 1, 1)), maps_text, depth)
+    head = named(moment, line, line_text)
+    at = sheet(moment, room, *_arrangements(moment, source.part, line, head, (height * width_, width_)))
+    on_maps = at.show(source)
+    k = (c * height + i) * width_ + j
+    pieces = _pieces(at, line, head, k)
     done = bool(moment.state.writes)
-    marks += _index(words, unit, place, (depth, height, width), k if done else None)
-    at = on_maps.cell_of((c, i, j))
-    if done and at is not None:
-        piece, row = next((on, found[0]) for on in pieces if (found := on.cell_of((k,))))
-        way = _way(on_maps.box_of(*at), piece.box_of(row, 0), piece is pieces[0], right.x, len(str(k)), unit)
+    _index(at, place, shape, k if done else None)
+    cell = on_maps.cell_of((c, i, j))
+    if done and cell is not None:
+        piece, row_ = next((on, found[0]) for on in pieces if (found := on.cell_of((k,))))
+        way = _way(
+            at, on_maps.box_of(*cell), piece.box_of(row_, 0), piece is pieces[0], pieces[0], len(str(k))
+        )
         back = line not in moment.operation.call.writes
-        marks.append(Path(way[::-1] if back else way, "written_line", 2 * unit, arrow=True))
-    return marks
+        at.marks.append(Path(way[::-1] if back else way, "written_line", THIN * at.em, arrow=True))
+    return at.marks
 
 
-def _in_pieces(
-    moment: Moment, box: Box, unit: float, name: str, text: str, k: int, wholes: tuple[int, int]
-) -> tuple[list[Cells], list[Mark]]:
-    """Draw a column in pieces side by side, as in a newspaper, or the page of it that holds its k-th cell.
-
-    Parameters
-    ----------
-    wholes : (int, int)
-        How many cells a map has, and a row of it: pieces hold so many, or several times as many.
-    """
-    box = box.whole()  # what stays the same in it is kept painted
-    values, look = np.asarray(moment.state.arrays[name]), moment.look(name)
-    body = box.below(34 * unit)
-    most = max(1, int((body.w + _GAP * unit) / ((_INDEX + _GAP) * unit + _narrowest(look, unit))))
-    rows = _rows(len(values), max(1, int(body.h / (_LOWEST * unit))), most, wholes)
-    start = k // (rows * most) * rows * most
-    page = range(start, min(start + rows * most, len(values)))
-    count = -(-len(page) // rows) if len(page) == len(values) else most
-    wide = min(170 * unit, (body.w + _GAP * unit) / count) - (_INDEX + _GAP) * unit
-    high = min(body.h / rows, 100 * unit)
-    called = symbol(moment.operation, name) + look.factor
-    head = Box(box.x, box.y, box.w, 28 * unit)
-    said = with_part(called, moment.titled(name, text), page, len(values), head, unit)
-    runs = (Run(called, role(moment.operation, name), True), Run("  " + said, "muted"))
-    pieces: list[Cells] = []
-    marks: list[Mark] = [_setting(moment.operation, box, runs, page, rows, (wide, high), unit)]
-    for n, first in enumerate(range(page.start, page.stop, rows)):
-        part = range(first, min(first + rows, page.stop))
-        x = body.x + n * (wide + (_INDEX + _GAP) * unit)
-        place = Box(x + _INDEX * unit, body.y, wide, high * len(part))
-        drawn = grid.column(moment, name, part, place, unit)
-        pieces.append(drawn)
-        marks += [drawn, *grid.outlines(moment, drawn, unit)]
-    return pieces, marks
+def _arrangements(
+    moment: Moment, maps: Grid, line: str, head: tuple[Run, Run], wholes: tuple[int, int]
+) -> list[Row]:
+    """Return a map over its words beside the column: in pieces of whole maps, or of whole rows, or a page."""
+    count, look = len(moment.state.arrays[line]), moment.look(line)
+    figures = grid.figures(look)
+    aside = 0.65 * len(str(count - 1)) + 0.5
+    longest = (*head, Run(part_said(range(count - 1), count), "muted"))
+    whole = next((size for size in wholes if size <= _LONGEST), 1)
+    lengths = [n for n in range(whole, _LONGEST + 1, whole) if -(-count // n) <= _PIECES]
+    found = []
+    for rows, most in ((lengths[0] if lengths else _LONGEST, _PIECES), (8, 5), (5, 3), (4, 1)):
+        pieces = min(-(-count // rows), most)
+        first = Grid("piece 0", rows, 1, figures, (0.0, 0.0), aside)
+        others = (first._replace(name=f"piece {k}") for k in range(1, pieces))
+        wide = head_width(longest)
+        column_ = column(
+            Area("head", (min(wide[0], 16.0), 1.4), (200.0, 1.4)),
+            row(first, *others, gap=0.9, alike=True),
+            gap=0.2,
+        )
+        found.append(row(column(maps, _WORDS), column_, gap=2.6))
+    return found
 
 
-@remembered(256)
-def _setting(
-    operation: Operation,
-    box: Box,
-    runs: tuple[Run, ...],
-    page: range,
-    rows: int,
-    cell: tuple[float, float],
-    unit: float,
-) -> Group:
-    """Return what stays the same around a column in pieces: the heading and the indices."""
-    wide, high = cell
-    marks: list[Mark] = [Rect(box, "ground"), Label(box.top(28 * unit), runs, 17 * unit)]
-    for k, index in enumerate(page):
-        piece, row = divmod(k, rows)
-        x, y = box.x + piece * (wide + (_INDEX + _GAP) * unit), box.y + 34 * unit + row * high
-        beside = Box(x, y, (_INDEX - 8) * unit, high)
-        marks.append(label(beside, str(index), min(17 * unit, 0.7 * high), "muted", align="right"))
-    return Group(box, tuple(marks))
+def _pieces(at: Sheet, name: str, head: tuple[Run, Run], k: int) -> list[Cells]:
+    """Draw a column in pieces, or the page of it that holds its k-th cell."""
+    moment, em = at.moment, at.em
+    places = [at.place(key) for key in at.layout.places if key.startswith("piece ")]
+    count, rows = len(moment.state.arrays[name]), places[0].rows
+    page = page_of(k, count, min(count, rows * len(places)))
+    if len(page) < count:
+        head = head[0], Run(f"{head[1].text}, {part_said(page, count)}", "muted")
+    over = at.place("head")
+    at.marks += heading(head, over._replace(head=over.box._replace(h=over.box.h + 0.35 * em), lines=1), em)
+    plane, drawn = grid.plane(moment, name, (), (k, 0, 1, 1)), list[Cells]()
+    for place, start in zip(places, range(page.start, page.stop, rows), strict=False):
+        length = min(rows, page.stop - start)
+        high = place.box.h / rows
+        drawn.append(
+            grid.cells(plane, place.box._replace(h=high * length), place.size, (start, 0, length, 1))
+        )
+        at.marks += [drawn[-1], *grid.outlines(moment, drawn[-1], em)]
+        at.indices(drawn[-1], place)
+    return drawn
 
 
-def _narrowest(look: Look, unit: float) -> float:
-    return max(_NARROWEST * unit, grid.narrowest_cell(look))
-
-
-def _rows(count: int, most_rows: int, most: int, wholes: tuple[int, int]) -> int:
-    """Return how long the pieces of a column are: as short as may be, of whole maps or rows if possible."""
-    whole = next((size for size in wholes if size <= most_rows), 1)
-    longest = most_rows // whole * whole
-    return next((rows for rows in range(whole, longest + 1, whole) if rows * most >= count), longest)
-
-
-def _index(
-    box: Box, unit: float, place: tuple[int, ...], shape: tuple[int, int, int], k: int | None
-) -> list[Mark]:
+def _index(at: Sheet, place: tuple[int, ...], shape: tuple[int, ...], k: int | None) -> None:
     """Write the index in the column as it follows from that in the maps: in letters, numbers and words."""
-    c, i, j = place
-    _, height, width = shape
-    row = box.h / 3
-    lines = [Box(box.x, box.y + n * row, box.w, row) for n in range(3)]
+    (c, i, j), (_, height, wide), box = place, shape, at.place("words").box
+    lines = [Box(box.x, box.y + n * box.h / 3, box.w, box.h / 3) for n in range(3)]
 
     def formula(*letters: str) -> tuple[Run, ...]:
-        channel, tall, line, wide, column = letters
+        channel, tall, line, across, column_ = letters
         return (
+            Run(tr("index") + " = ", "muted"),
             Run("(", "muted"),
             Run(channel, "written", True),
             Run(f" · {tall} + ", "muted"),
             Run(line, "written", True),
-            Run(f") · {wide} + ", "muted"),
-            Run(column, "written", True),
+            Run(f") · {across} + ", "muted"),
+            Run(column_, "written", True),
         )
 
-    marks: list[Mark] = [
-        Label(lines[0], (Run(tr("index") + " = ", "muted"), *formula("c", "H", "i", "W", "j")), 20 * unit)
-    ]
+    at.marks.append(Label(lines[0], formula("c", "H", "i", "W", "j"), at.em))
     if k is None:
-        return marks
-    numbers = formula(*map(str, (c, height, i, width, j)))
-    result = (Run(tr("index") + " = ", "muted"), *numbers, Run(" = ", "muted"), Run(str(k), "written", True))
+        return
+    numbers = formula(*map(str, (c, height, i, wide, j)))
+    at.marks.append(
+        Label(lines[1], (*numbers, Run(" = ", "muted"), Run(str(k), "written", True)), 1.15 * at.em)
+    )
     before = tr(
         "before it: {c} · {cells} in maps, {i} · {width} in rows, {j} in its row",
         c=c,
-        cells=height * width,
+        cells=height * wide,
         i=i,
-        width=width,
+        width=wide,
         j=j,
     )
-    marks.append(Label(lines[1], result, 22 * unit))
-    if len(before) * 0.5 * max(8.0, 0.75 * 17 * unit) <= box.w:  # smaller it would be hard to read
-        marks.append(label(lines[2], before, 17 * unit, "muted"))
-    return marks
+    if width(before) * at.em <= box.w:
+        at.marks.append(label(lines[2], before, at.em, "muted"))
 
 
 def _way(
-    cell: Box, target: Box, is_first: bool, left: float, digits: int, unit: float
+    at: Sheet, cell: Box, target: Box, is_first: bool, first: Cells, digits: int
 ) -> tuple[tuple[float, float], ...]:
     """Return the way from a cell of a map to its place in the column: on rules, between rows of numbers."""
-    aside, y = left - 24 * unit, target.center[1]
-    tip = target.x - (14 + 10.5 * digits) * unit, y
+    em, y = at.em, target.center[1]
+    margin = at.place("piece 0").box.x - at.place("piece 0").head.x
+    aside, tip = first.box.x - margin - 1.2 * em, (target.x - (0.65 * digits + 0.8) * em, y)
     begin = (cell.right, cell.bottom), (aside, cell.bottom)
     if is_first:
         return (*begin, (aside, y), tip)
-    before = target.x - (_INDEX + _GAP / 2) * unit
+    before = target.x - margin - 0.5 * em
     return (*begin, (aside, target.y), (before, target.y), (before, y), tip)
 
 

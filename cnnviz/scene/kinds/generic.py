@@ -9,11 +9,12 @@ from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import gradient_to
 from cnnviz.scene.kind import Picture
-from cnnviz.scene.kinds.layout import titled
+from cnnviz.scene.layout import Part, Room, Sign, column, row
 from cnnviz.scene.letters import letter
-from cnnviz.scene.marks import Box, Mark, label
+from cnnviz.scene.marks import Mark
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.registry import kind_of
+from cnnviz.scene.sheet import sheet, shown
 from cnnviz.scene.substitution import scope_of
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Loop
@@ -25,7 +26,7 @@ def picture_of(moment: Moment) -> Picture:
     return kind_of(moment.operation.call).picture or picture
 
 
-def picture(moment: Moment, box: Box, unit: float, added: bool = False) -> list[Mark]:
+def picture(moment: Moment, room: Room, added: bool = False) -> list[Mark]:
     """Draw every array that the listing names, sources first, what is written last.
 
     Parameters
@@ -35,19 +36,18 @@ def picture(moment: Moment, box: Box, unit: float, added: bool = False) -> list[
     """
     arrays = list(moment.operation.tree.arrays)
     names = [name for name in moment.operation.tree.parameters if name in arrays]
-    planes = [_slice(moment, name) for name in names]
-    marks: list[Mark] = []
-    weights = [float(min(plane.values.shape[1], 14) + 1.5) for plane in planes]
-    right = box.x
-    for k, (shown, column) in enumerate(zip(planes, box.columns(weights, gap=28 * unit), strict=True)):
-        drawn, main = titled(moment, shown, column, unit, grid_title(moment, shown.of.name))
-        marks += drawn
-        if added and k:
-            sign = "=" if shown.of.name in moment.operation.call.writes else "+"
-            between = Box(right, main.box.y, main.box.x - right, main.box.h)
-            marks.append(label(between, sign, 26 * unit, "muted", align="center"))
-        right = main.box.right
-    return marks
+    planes = [shown(moment, _slice(moment, name), grid_title(moment, name)) for name in names]
+    parts: list[Part] = []
+    for each in planes:
+        if added and parts:
+            parts.append(Sign("=" if each.part.name in moment.operation.call.writes else "+"))
+        parts.append(each.part)
+    half = len(parts) // 2 + (len(parts) // 2) % 2 if added else -(-len(parts) // 2)
+    two_rows = (column(row(*parts[:half]), row(*parts[half:])),) if len(parts) > 2 else ()
+    at = sheet(moment, room, row(*parts), *two_rows, column(*parts))
+    for each in planes:
+        at.show(each)
+    return at.marks
 
 
 def grid_title(moment: Moment, name: str) -> str:

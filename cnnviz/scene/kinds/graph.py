@@ -17,6 +17,7 @@ from cnnviz.scene.expression_formula import expression_formulas
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.graph_pages import SIZES, STRIP, page_of, strip
 from cnnviz.scene.kinds.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
+from cnnviz.scene.layout import Room
 from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run, Spot
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import as_formula, brief, in_line
@@ -33,8 +34,9 @@ _RULE = 46
 """The height of the chain rule's line under the graph, at 1080 lines."""
 
 
-def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def picture(moment: Moment, room: Room) -> list[Mark]:
     """Draw the graph as far as it is computed, and under it the step as the chain rule has it."""
+    box, unit = room.box, room.em / 17
     graph = read_expression(moment.operation.call.expression)
     area = Box(box.x, box.y, box.w, box.h - _RULE * unit)
     known = _Known(moment, graph)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import floor
 
 import numpy as np
 
@@ -11,114 +10,190 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.kind import Kind
-from cnnviz.scene.kinds.layout import part, with_part
+from cnnviz.scene.layout import STRONG, THIN, USUAL, Grid, Map, Room, Sign, column, row
 from cnnviz.scene.letters import products as in_letters
 from cnnviz.scene.local import Back, Local, ones
 from cnnviz.scene.look import largest
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Run, label
+from cnnviz.scene.marks import Box, Cells, Mark, Run
 from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.sheet import (
+    Sheet,
+    Shown,
+    head_width,
+    heading,
+    named,
+    page_of,
+    part_said,
+    sheet,
+    shown,
+)
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 
-# What a neuron gets of the heatmap of all weights at least, at 1080 lines.
-_THINNEST = 13
+_SMALL = 8
+"""Matrices up to this many rows and columns are written as in a book."""
 
 
-def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw Wᵀ · X + b = Z whole if its numbers can be read, else an overview and the page in hand."""
+def forward(moment: Moment, room: Room) -> list[Mark]:
+    """Draw Wᵀ · X + b = Z whole if it is small, else all of W and the page of it in hand."""
     sizes = moment.operation.sizes
-    if sizes["N_in"] <= 8 and sizes["N_out"] <= 8:
-        return _whole(moment, box, unit)
-    return _paged(moment, box, unit)
+    if sizes["N_in"] <= _SMALL and sizes["N_out"] <= _SMALL:
+        return _whole(moment, room)
+    return _paged(moment, room)
 
 
-def _whole(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    sizes = moment.operation.sizes
-    inputs, neurons = sizes["N_in"], sizes["N_out"]
+def _whole(moment: Moment, room: Room) -> list[Mark]:
     n = moment.variable("n")
-    head = 34 * unit
-    side = min((box.h - head) / max(inputs, neurons), box.w / (inputs + 3 + 3.4), 112 * unit)
-    planes = (
-        (grid.row_plane(moment, "w"), "Wᵀ", inputs, neurons),
-        (grid.plane(moment, "x"), "X", 1, inputs),
-        (grid.plane(moment, "b"), "b", 1, neurons),
-        (grid.plane(moment, "y"), "Z", 1, neurons),
+    planes = (grid.row_plane(moment, "w"), *(grid.plane(moment, name) for name in "xby"))
+    parts: list[Grid | Sign] = []
+    heads: list[tuple[Run, Run]] = []
+    for plane, letter, sign in zip(planes, ("Wᵀ", "X", "b", "Z"), "·+= ", strict=True):
+        name, (rows, columns), look = plane.of.name, plane.values.shape, plane.of.look
+        called = moment.called(name) if name in "xy" else ""
+        colour = role(moment.operation, name)
+        said = (f"{letter} = {called}" if called else letter) + look.factor
+        heads.append((Run(said, colour, True), Run(f"{rows} × {columns}", colour)))
+        figures = grid.figures(look)
+        parts += [Grid(name, rows, columns, figures, head_width(heads[-1])), Sign(sign)]
+    parts = parts[:-1]
+    at = sheet(
+        moment,
+        room,
+        row(*parts, alike=True, middle=True),
+        column(row(*parts[:4], alike=True, middle=True), row(*parts[4:], alike=True, middle=True)),
     )
-    marks: list[Mark] = []
-    middle = box.y + head + (box.h - head) / 2
-    x = box.x
-    for (shown, letter, columns, rows), sign in zip(planes, ("·", "+", "=", ""), strict=True):
-        called = moment.called(shown.of.name) if shown.of.name in "xy" else ""
-        name = f"{letter} = {called}" if called else letter
-        top = middle - rows * side / 2
-        place = Box(x, top, columns * side, rows * side)
-        shape = f"{shown.values.shape[0]} × {shown.values.shape[1]}"
-        colour = role(moment.operation, shown.of.name)
-        runs = (Run(name + shown.of.look.factor, colour, True), Run(f"  {shape}", colour))
-        room = Box(x, top - head, min(place.w + side - 8 * unit, box.right + 30 * unit - x), head - 6 * unit)
-        marks.append(Label(room, runs, 19 * unit))
-        drawn = grid.cells(shown, place, unit)
-        marks += [drawn, *grid.outlines(moment, drawn, unit)]
-        if shown.of.name in ("w", "b", "y") and moment.terms_begun:
-            line = "written_line" if shown.of.name == "y" else "parameter_line"
-            marks.append(grid.outline(drawn.box_of(n, 0, 1, columns), line, 4 * unit))
-        x += place.w
-        if sign:
-            marks.append(
-                label(Box(x, middle - 26 * unit, side, 52 * unit), sign, 36 * unit, "muted", align="center")
-            )
-            x += side
-    return marks
+    for plane, head in zip(planes, heads, strict=True):
+        name, place = plane.of.name, at.place(plane.of.name)
+        at.marks += heading(head, place, at.em)
+        drawn = grid.cells(plane, place.box, place.size)
+        at.marks += [drawn, *grid.outlines(moment, drawn, at.em)]
+        if name != "x" and moment.terms_begun:
+            line = "written_line" if name == "y" else "parameter_line"
+            neuron = drawn.box_of(n, 0, 1, plane.values.shape[1])
+            at.marks.append(grid.outline(neuron, line, STRONG * at.em))
+    return at.marks
 
 
-def _paged(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def _paged(moment: Moment, room: Room) -> list[Mark]:
     """Draw W whole with the page in hand marked, and that page's weights, inputs and products as numbers."""
-    sizes = moment.operation.sizes
+    sizes, em = moment.operation.sizes, room.em
     inputs, neurons = sizes["N_in"], sizes["N_out"]
     n, m = moment.variable("n"), (moment.variable("m") if moment.terms_begun else 0)
-    left, right = box.columns([7.0, 3.0], gap=44 * unit)
-    shown = grid.row_plane(moment, "w")
-    head = 28 * unit
-    overview = left.top(left.h * 0.42)
-    side = min(overview.w / inputs, (overview.h - head) / neurons)
-    high = max(side, min(_THINNEST * unit, (overview.h - head) / neurons))  # of thousands of inputs, too
-    place = Box(overview.x, overview.y + head + 4 * unit, side * inputs, high * neurons)
-    runs = (
-        Run("Wᵀ", "parameter", True),
-        Run("  " + tr("{n} neurons × {m} inputs", n=neurons, m=inputs), "muted"),
-    )
-    drawn = grid.cells(shown, place, unit, numbers=False)
-    marks: list[Mark] = [Label(overview.top(head), runs, 17 * unit), drawn]
-    page = page_of(m, inputs)
-    if moment.terms_begun:
-        marks.append(grid.outline(drawn.box_of(n, 0, 1, inputs), "parameter_line", 3 * unit))
-        marks.append(grid.outline(drawn.box_of(n, page.start, 1, len(page)), "source_line", 3 * unit))
-    detail = Box(left.x, place.bottom + 30 * unit, left.w, left.bottom - place.bottom - 30 * unit)
-    done = moment.variable("m", -1) if moment.terms_begun else -1
-    w, x = (np.asarray(moment.state.arrays[name]) for name in "wx")
-    marks += pages(
+    told = Run("Wᵀ", "parameter", True), Run(tr("{n} neurons × {m} inputs", n=neurons, m=inputs), "muted")
+    whole = Map("w.whole", neurons, inputs, head_width(told))
+    weights, sources = (_row_part(moment, name, inputs) for name in "wx")
+    product = _products_part(moment, weights)
+    biases = shown(moment, grid.plane(moment, "b", (), (n, 0, 1, 1)), tr("bias"), scaled=False)
+    outputs = shown(moment, grid.plane(moment, "y", (), (n, 0, 1, 1)), tr("Z, output"), scaled=False)
+    pages = column(weights, sources, product, gap=0.3, alike=True)
+    at = sheet(
         moment,
-        detail,
-        unit,
-        page,
-        [("w", w[:, n], "cr", (), n), ("x", x, "c", (), 0)],
-        products=w[:, n] * x,
-        done=done if any(name == "x" for name, _ in moment.state.reads) or moment.state.writes else done - 1,
+        room,
+        row(column(whole, pages), biases.part, outputs.part),
+        column(whole, pages, row(biases.part, outputs.part)),
     )
-    biases, outputs = right.columns([1.0, 1.0], gap=20 * unit)
-    marks += column(moment, biases, unit, "b", n, tr("bias"))
-    marks += column(moment, outputs, unit, "y", n, tr("Z, output"))
-    return marks
+    drawn = grid.cells(grid.row_plane(moment, "w"), at.place("w.whole").box, 0.0)
+    at.marks += [*heading(told, at.place("w.whole"), em), drawn]
+    page = page_of(m, inputs, at.place("w").columns)
+    if moment.terms_begun:
+        at.marks.append(grid.outline(drawn.box_of(n, 0, 1, inputs), "parameter_line", USUAL * em))
+        seen = drawn.box_of(n, page.start, 1, len(page))
+        at.marks.append(grid.outline(seen, "source_line", USUAL * em))
+    done = moment.variable("m", -1) if moment.terms_begun else -1
+    read = any(name == "x" for name, _ in moment.state.reads) or bool(moment.state.writes)
+    w, x = (np.asarray(moment.state.arrays[name]) for name in "wx")
+    on = [
+        _piece(at, "w", w[:, n], page, "cr", (), n),
+        _piece(at, "x", x, page, "c", (), 0),
+    ]
+    _products(at, w[:, n] * x, page, done if read else done - 1, on)
+    _column_of(at, biases, n)
+    _column_of(at, outputs, n)
+    return at.marks
 
 
-def page_of(k: int, count: int, length: int = 8) -> range:
-    """Return the page of a long row that holds a place: pages stand still while one walks along them.
+def _row_part(moment: Moment, name: str, count: int) -> Grid:
+    """Return a long row that is cut to a page; its heading has room for what is said of it."""
+    look = moment.look(name)
+    figures = max(
+        grid.figures(look),
+        2.6,  # so that rows under one another are as wide
+    )
+    head = Run(_row_name(moment, name, range(count - 1, count), (), count - 1)), Run("")
+    return Grid(name, 1, count, figures, head_width(head), cut="row")
 
-    The last one is as long as the others, and so holds the end of the one before it.
-    """
-    start = max(0, min(k // length * length, count - length))
-    return range(start, min(start + length, count))
+
+def _products_part(moment: Moment, like: Grid) -> Grid:
+    """Return the part of the products of two rows, as long as they are."""
+    look = moment.look(next(iter(moment.operation.call.writes))).reaching(_largest_product(moment.operation))
+    figures = max(like.figures, grid.figures(look))
+    head = head_width((Run(tr("products") + look.factor, "ink", True),))
+    return like._replace(name="products", figures=figures, head=head)
+
+
+def _row_name(moment: Moment, name: str, page: range, prefix: tuple[int, ...], own: int | None) -> str:
+    """Return what a piece of a row is called: ``w[8…15, 3]``."""
+    ends = f"{page.start}…{page.stop - 1}"
+    index = [*map(str, prefix), ends, *([] if own is None else [str(own)])]
+    return f"{symbol(moment.operation, name)}[{', '.join(index)}]{moment.look(name).factor}"
+
+
+def _piece(
+    at: Sheet, name: str, values: Array, page: range, axes: str, prefix: tuple[int, ...], own: int
+) -> Cells:
+    """Draw the page of a row under what it is called."""
+    moment, place = at.moment, at.place(name)
+    look, piece = moment.look(name), values[None, page.start : page.stop]
+    drawn = Cells(
+        place.box,
+        piece,
+        name,
+        prefix,
+        (own, page.start) if axes == "cr" else (0, page.start),
+        axes,
+        look.palette,
+        look.limit,
+        grid.texts(piece, look) if place.size else (),
+        place.size,
+    )
+    said = _row_name(moment, name, page, prefix, own if axes == "cr" else None)
+    at.marks += heading((Run(said, role(moment.operation, name), True),), place, at.em)
+    at.marks += [drawn, *grid.outlines(moment, drawn, at.em)]
+    return drawn
+
+
+def _products(at: Sheet, values: Array, page: range, done: int, factors: list[Cells]) -> None:
+    """Draw the products of two rows as far as they are computed, the last one outlined."""
+    moment, place = at.moment, at.place("products")
+    piece = values[None, page.start : page.stop]
+    missing = np.arange(page.start, page.stop)[None] > done
+    into = moment.look(next(iter(moment.operation.call.writes)))  # what they add up to
+    look = into.reaching(_largest_product(moment.operation))
+    at.marks += heading((Run(tr("products") + look.factor, "ink", True),), place, at.em)
+    drawn = Cells(
+        place.box,
+        piece,
+        palette=look.palette,
+        limit=look.limit,
+        texts=grid.texts(piece, look, missing) if place.size else (),
+        size=place.size,
+        missing=missing,
+    )
+    if moment.letters and drawn.texts:
+        names = [[[(on.array, on.index_of(0, k)) for on in factors] for k in range(len(page))]]
+        drawn = in_letters(moment.names, drawn, names, at.em)
+    at.marks.append(drawn)
+    if page.start <= done < page.stop:
+        at.marks.append(grid.outline(drawn.box_of(0, done - page.start), "source_line", USUAL * at.em))
+
+
+def _column_of(at: Sheet, what: Shown, k: int) -> None:
+    """Draw a vector, the cell in hand outlined."""
+    on = at.show(what)
+    if at.moment.terms_begun:
+        colour = role(at.moment.operation, what.part.name)
+        at.cell(on, (k,), f"{colour}_line")
 
 
 @remembered(64)
@@ -129,230 +204,109 @@ def _largest_product(operation: Operation) -> float:
     return float((largest(np.asarray(given["w"]), axis) * largest(np.asarray(given[name]), ())).max())
 
 
-def pages(
-    moment: Moment,
-    box: Box,
-    unit: float,
-    page: range,
-    rows: list[tuple[str, Array, str, tuple[int, ...], int]],
-    products: Array | None = None,
-    done: int = -1,
-) -> list[Mark]:
-    """Draw pieces of long rows under each other, and the products of the first two.
-
-    Parameters
-    ----------
-    rows : list
-        (array, its numbers along the row, axes, index prefix, the row's own index) as in `Cells`.
-    done : int
-        The last product that has been computed.
-    """
-    marks: list[Mark] = []
-    lines = len(rows) + (products is not None)
-    name_width = (165 if any(moment.look(name).power for name, *_ in rows) else 120) * unit
-    usual = max(min(8, len(rows[0][1])), len(page))  # the last page of a long row is as large as the others
-    side = min((box.w - name_width) / usual, (box.h / lines) * 0.92, (80 if usual > 4 else 100) * unit)
-    height = min(box.h / lines, side * 1.35)
-    for k, (name, values, axes, prefix, own) in enumerate(rows):
-        place = Box(box.x + name_width, box.y + k * height, side * len(page), side)
-        look = moment.look(name)
-        piece = values[None, page.start : page.stop]
-        origin = (own, page.start) if axes == "cr" else (0, page.start)
-        missing = None
-        if name in moment.operation.call.writes:
-            missing = ~moment.state.written(name)[None, page.start : page.stop]
-        drawn = Cells(
-            place,
-            piece,
-            name,
-            prefix,
-            origin,
-            axes,
-            look.palette,
-            look.limit,
-            grid.texts(piece, look, missing),
-            grid.text_size(side, side, look, unit),
-            missing,
-        )
-        said = symbol(moment.operation, name)
-        text = f"{said}[{', '.join([*map(str, prefix), f'{page.start}…{page.stop - 1}'])}]"
-        if axes == "cr":
-            text = f"{said}[{page.start}…{page.stop - 1}, {own}]"
-        head = Box(box.x, place.y, name_width - 10 * unit, side)
-        text += look.factor
-        marks += [label(head, text, 17 * unit, role(moment.operation, name), bold=True), drawn]
-        marks += grid.outlines(moment, drawn, unit)
-    if products is not None:
-        place = Box(box.x + name_width, box.y + len(rows) * height, side * len(page), side)
-        piece = products[None, page.start : page.stop]
-        missing = np.arange(page.start, page.stop)[None] > done
-        into = moment.look(next(iter(moment.operation.call.writes)))  # what they add up to
-        look = into.reaching(_largest_product(moment.operation))
-        head = Box(box.x, place.y, name_width - 10 * unit, side)
-        marks.append(label(head, tr("products") + look.factor, 17 * unit, bold=True))
-        drawn = Cells(
-            place,
-            piece,
-            palette=look.palette,
-            limit=look.limit,
-            texts=grid.texts(piece, look, missing),
-            size=grid.text_size(side, side, look, unit),
-            missing=missing,
-        )
-        if moment.letters:
-            grids = [mark for mark in marks if isinstance(mark, Cells)]
-            factors = [[[(on.array, on.index_of(0, k)) for on in grids] for k in range(len(page))]]
-            drawn = in_letters(moment.names, drawn, factors, unit)
-        marks.append(drawn)
-        if page.start <= done < page.stop:
-            marks.append(
-                grid.outline(
-                    Box(place.x + (done - page.start) * side, place.y, side, side), "source_line", 3 * unit
-                )
-            )
-    return marks
-
-
-def column(moment: Moment, box: Box, unit: float, name: str, k: int, text: str) -> list[Mark]:
-    """Draw a vector as a column with its indices, the k-th cell outlined; long ones by pages."""
-    values = np.asarray(moment.state.arrays[name])
-    look = moment.look(name)
-    head = Box(box.x, box.y, box.w + 14 * unit, 28 * unit)  # into the space beside the column
-    body = box.below(34 * unit)
-    rows = min(len(values), max(4, int(body.h / (37 * unit))))
-    page = page_of(k, len(values), rows)
-    height = min(body.h / rows, 84 * unit)
-    index_width, width = 50 * unit, min(120 * unit, body.w - 50 * unit)
-    written = role(moment.operation, name)
-    called = symbol(moment.operation, name) + look.factor
-    said = with_part(called, moment.titled(name, text), page, len(values), head, unit)
-    marks: list[Mark] = [Label(head, (Run(called, written, True), Run("  " + said, "muted")), 17 * unit)]
-    place = Box(body.x + index_width, body.y, width, height * len(page))
-    drawn = grid.column(moment, name, page, place, unit)
-    marks += [drawn, *grid.outlines(moment, drawn, unit)]
-    for r, index in enumerate(page):
-        marks.append(
-            label(
-                Box(body.x, place.y + r * height, index_width - 8 * unit, height),
-                str(index),
-                min(17 * unit, height * 0.7),
-                "muted",
-                align="right",
-            )
-        )
-    if moment.terms_begun and k in page:
-        line = "written_line" if written == "written" else "source_line"
-        marks.append(grid.outline(drawn.box_of(k - page.start, 0), line, 4 * unit))
-    return marks
-
-
-def weight_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def weight_gradient(moment: Moment, room: Room) -> list[Mark]:
     """Draw the outer product: the input as a column, the gradient as a row, their products as a table."""
     sizes = moment.operation.sizes
     inputs, neurons = sizes["N_in"], sizes["N_out"]
     m, n = moment.variable("m"), moment.variable("n")
-    head = 34 * unit
-    small = inputs <= 8 and neurons <= 8  # whole, as large as can be, with the shapes written to it
-    height = box.h - (2 if small else 1) * head
-    columns = page_of(n, neurons, min(neurons, 12))
-    room = height / (min(inputs, 10) + 1.4), box.w / (len(columns) + 3)
-    side = floor(max(min(*room, (96 if small else 62) * unit), 22 * unit))
-    rows = page_of(m, inputs, max(1, min(inputs, int(height / side - 1.2))))
-    lead = max(2.4 * side, 116 * unit)  # the heading of x stands there
-    beside = 0.0 if small else 230 * unit  # for the whole of it
-    # Gradients have more figures than inputs: where there is room, wide cells keep them readable.
-    wide = floor(min(max((box.w - lead - beside) / len(columns), side), 2 * side))
-    if small:  # it leaves much of the width free: not all of it at one side
-        aside = round(0.3 * max(0.0, box.w - lead - wide * len(columns)))
-        box = Box(box.x + aside, box.y, box.w - aside, box.h)
-    left, top = round(box.x + lead), round(box.y + head)
-    lower, window = round(top + 1.3 * side), (rows.start, columns.start, len(rows), len(columns))
-    dw_plane = grid.plane(moment, "dw")
-    dy_box = Box(left, top, wide * len(columns), side)
-    x_box = Box(round(box.x), lower, min(wide, round(1.6 * side)), side * len(rows))
-    dy = grid.cells(grid.row_plane(moment, "dy"), dy_box, unit, window=(0, columns.start, 1, len(columns)))
-    x = grid.cells(grid.plane(moment, "x"), x_box, unit, window=(rows.start, 0, len(rows), 1))
-    dw = grid.cells(dw_plane, Box(left, lower, dy_box.w, x_box.h), unit, window=window)
+    small = inputs <= _SMALL and neurons <= _SMALL  # with the shapes written to it
     come = moment.gradient_from()
-    if len(columns) < neurons:
-        come += ", " + part(columns, neurons)
-    over_dy = Box(left, box.y, box.right - left if small else dy_box.w + 44 * unit, head - 6 * unit)
-    marks: list[Mark] = [
-        _head(moment, "dy", f"1 × {neurons}, {come}" if small else come, over_dy, unit),
-        _head(
-            moment,
-            "x",
-            f"{inputs} × 1" if small else f"{rows.start}…{rows.stop - 1}",
-            Box(box.x, top, lead - 4 * unit, side),
-            unit,
-        ),
-    ]
-    for drawn in (dy, x, dw):
-        marks += [drawn, *grid.outlines(moment, drawn, unit)]
-    if moment.terms_begun:
-        marks.append(grid.outline(dw.box_of(m - rows.start, n - columns.start), "written_line", 4 * unit))
-    if small:
-        under = Box(left, dw.box.bottom + 6 * unit, box.right - left, head - 6 * unit)
-        return [*marks, _head(moment, "dw", f"{inputs} × {neurons}", under, unit)]
-    beside = dw.box.right + 50 * unit
-    return marks + _whole_gradient(dw_plane, Box(beside, box.y, box.right - beside, box.h), window, unit)
-
-
-def _whole_gradient(dw: grid.Plane, box: Box, window: tuple[int, int, int, int], unit: float) -> list[Mark]:
-    """Draw the whole weight gradient as a heatmap with the page in hand marked, if there is room."""
-    inputs, neurons = dw.values.shape
-    if box.w < 120 * unit:
-        return []
-    side = min(box.w / neurons, (box.h - 34 * unit) / inputs)
-    wide = max(side, min(_THINNEST * unit, box.w / neurons))
-    place = Box(box.x, box.y + 34 * unit, wide * neurons, side * inputs)
-    overview = grid.cells(dw, place, unit, numbers=False)
-    text = tr("whole: {m} × {n}", m=inputs, n=neurons)
-    head = (Run("∂E/∂W" + dw.of.look.factor, "written", True), Run("  " + text, "muted"))
-    return [
-        Label(box.top(28 * unit), head, 17 * unit),
-        overview,
-        grid.outline(overview.box_of(*window), "written_line", 2.5 * unit),
-    ]
-
-
-def _head(moment: Moment, name: str, text: str, box: Box, unit: float) -> Label:
-    name_run = Run(
-        symbol(moment.operation, name) + moment.look(name).factor, role(moment.operation, name), True
+    looks = [moment.look(name) for name in ("x", "dy", "dw")]
+    figures = max(grid.figures(look) for name, look in zip(("x", "dy", "dw"), looks, strict=True))
+    over = named(moment, "dy", f"1 × {neurons}, {come}" if small else come)
+    beside = named(moment, "x", f"{inputs} × 1" if small else "")
+    under = named(moment, "dw", f"{inputs} × {neurons}") if small else (Run(""), Run(""))
+    # A row and a column more than the table has: the gradient stands over it, the input left of it.
+    table = Grid(
+        "table",
+        inputs + 1,
+        neurons + 1,
+        figures,
+        head_width(over),
+        head_width(beside)[1] + 1.9,
+        scale=head_width(under)[0],  # which stands under it
+        cut="both",
     )
-    return Label(box, (name_run, Run("  " + moment.titled(name, text), "muted")), 17 * unit)
+    whole = Map("dw.whole", inputs, neurons, head_width(_told(moment)))
+    at = sheet(moment, room, *([table] if small else [row(table, whole, gap=3.0), column(table, whole)]))
+    window = _outer(at, (m, n), (over, beside, under))
+    if not small:
+        overview = grid.cells(grid.plane(moment, "dw"), at.place("dw.whole").box, 0.0)
+        page = grid.outline(overview.box_of(*window), "written_line", THIN * at.em)
+        at.marks += [*heading(_told(moment), at.place("dw.whole"), at.em), overview, page]
+    return at.marks
 
 
-def input_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def _told(moment: Moment) -> tuple[Run, Run]:
+    text = tr("whole: {m} × {n}", m=moment.operation.sizes["N_in"], n=moment.operation.sizes["N_out"])
+    return Run("∂E/∂W" + moment.look("dw").factor, "written", True), Run(text, "muted")
+
+
+def _outer(at: Sheet, cell: tuple[int, int], heads: tuple[tuple[Run, Run], ...]) -> tuple[int, int, int, int]:
+    """Draw the page of the table with its row and its column; return which part of the table it is."""
+    moment, em, place, (m, n) = at.moment, at.em, at.place("table"), cell
+    sizes, box = moment.operation.sizes, place.box
+    rows = page_of(m, sizes["N_in"], place.rows - 1)
+    columns = page_of(n, sizes["N_out"], place.columns - 1)
+    wide, high, gap = box.w / place.columns, box.h / place.rows, round(0.4 * em)
+    left, top = box.x + wide, box.y + high
+    across, down = wide * len(columns), high * len(rows)
+    window = (rows.start, columns.start, len(rows), len(columns))
+    planes = (
+        (
+            grid.row_plane(moment, "dy"),
+            Box(left, box.y - gap, across, high),
+            (0, columns.start, 1, len(columns)),
+        ),
+        (grid.plane(moment, "x"), Box(box.x - gap, top, wide, down), (rows.start, 0, len(rows), 1)),
+        (grid.plane(moment, "dw"), Box(left, top, across, down), window),
+    )
+    for plane, where, seen in planes:
+        drawn = grid.cells(plane, where, place.size, seen)
+        at.marks += [drawn, *grid.outlines(moment, drawn, em)]
+    if moment.terms_begun:
+        at.marks.append(
+            grid.outline(drawn.box_of(m - rows.start, n - columns.start), "written_line", STRONG * em)
+        )
+    over, beside, under = heads
+    if len(columns) < sizes["N_out"]:
+        over = over[0], Run(f"{over[1].text}, {part_said(columns, sizes['N_out'])}", "muted")
+    at.marks += heading(over, place._replace(head=place.head._replace(h=place.head.h - gap)), em)
+    where = Box(place.head.x, top, box.x - gap - place.head.x - em, 3.2 * em)
+    at.marks += heading(beside, place._replace(head=where, box=where, lines=2), em)
+    where = Box(left, top + down + 0.3 * em, max(across, 12 * em), 1.75 * em)
+    at.marks += heading(under, place._replace(head=where, box=where, lines=1), em)
+    return window
+
+
+def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     """Draw one input's weights on the neurons' gradients, and the input gradient filling up."""
     neurons = moment.operation.sizes["N_out"]
     m, n = moment.variable("m"), (moment.variable("n") if moment.terms_begun else 0)
-    left, right = box.columns([7.0, 2.0], gap=60 * unit)
-    page = page_of(n, neurons, 10 if neurons <= 10 else 8)
-    w, dy = (np.asarray(moment.state.arrays[name]) for name in ("w", "dy"))
-    weights = ("w", w[m], "c", (m,), 0)
+    weights, come = (_row_part(moment, name, neurons) for name in ("w", "dy"))
+    product = _products_part(moment, weights)
+    result = shown(moment, grid.plane(moment, "dx", (), (m, 0, 1, 1)), tr("input gradient"), scaled=False)
+    pages = column(weights, come, product, gap=0.3, alike=True)
+    at = sheet(moment, room, row(pages, result.part), column(pages, result.part))
+    page = page_of(n, neurons, at.place("w").columns)
     reading = bool(moment.state.reads) or bool(moment.state.writes)
-    done = (
-        (moment.variable("n", -1) if reading else moment.variable("n", 0) - 1) if moment.terms_begun else -1
-    )
-    detail = left.below(34 * unit)
-    head = (
-        Run("w", "parameter", True),
-        Run("  " + moment.titled("w", tr("weights of input {m}, to every neuron", m=m)), "muted"),
-    )
-    marks: list[Mark] = [Label(left.top(28 * unit), head, 17 * unit)]
-    marks += pages(
-        moment, detail, unit, page, [weights, ("dy", dy, "c", (), 0)], products=w[m] * dy, done=done
-    )
-    return [*marks, *column(moment, right, unit, "dx", m, tr("input gradient"))]
+    done = moment.variable("n", -1 if reading else 0) - (not reading) if moment.terms_begun else -1
+    w, dy = (np.asarray(moment.state.arrays[name]) for name in ("w", "dy"))
+    on = [_piece(at, "w", w[m], page, "c", (m,), 0), _piece(at, "dy", dy, page, "c", (), 0)]
+    _products(at, w[m] * dy, page, done, on)
+    _column_of(at, result, m)
+    return at.marks
 
 
-def bias_gradient(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def bias_gradient(moment: Moment, room: Room) -> list[Mark]:
     """Draw the output gradient beside the bias gradient."""
     n = moment.variable("n")
-    left, right = box.columns([1.0, 1.0], gap=60 * unit)
-    marks = column(moment, left, unit, "dy", n, moment.gradient_from())
-    return [*marks, *column(moment, right, unit, "db", n, tr("bias gradient"))]
+    come = shown(moment, grid.plane(moment, "dy", (), (n, 0, 1, 1)), moment.gradient_from())
+    result = shown(moment, grid.plane(moment, "db", (), (n, 0, 1, 1)), tr("bias gradient"))
+    at = sheet(moment, room, row(come.part, result.part, gap=3.0), column(come.part, result.part))
+    for each in (come, result):
+        _column_of(at, each, n)
+    return at.marks
 
 
 def _column(back: Back) -> Local:

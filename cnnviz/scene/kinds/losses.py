@@ -7,7 +7,8 @@ from functools import partial
 
 from cnnviz.scene.kind import CELL, Kind, index_of
 from cnnviz.scene.kinds import generic, outputs
-from cnnviz.scene.marks import Box, Mark
+from cnnviz.scene.layout import Room
+from cnnviz.scene.marks import Mark
 from cnnviz.scene.moment import Moment
 
 _OUTPUT = {**CELL, "n": "output"}
@@ -15,10 +16,10 @@ _OUTPUT = {**CELL, "n": "output"}
 _of_scores = partial(outputs.picture, y="score")
 
 
-def _of_numbers(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def _of_numbers(moment: Moment, room: Room) -> list[Mark]:
     if index_of(moment.operation.call) != "n":
-        return generic.picture(moment, box, unit)
-    return outputs.picture(moment, box, unit, each="output", y="output")
+        return generic.picture(moment, room)
+    return outputs.picture(moment, room, each="output", y="output")
 
 
 KINDS: Mapping[str, Kind] = {

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.arrays import role, symbol
-from cnnviz.scene.kinds.layout import part
-from cnnviz.scene.kinds.linear import page_of
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Rect, Run, label
+from cnnviz.scene.arrays import role
+from cnnviz.scene.layout import Area, Grid, Room, column, row
+from cnnviz.scene.marks import Box, Label, Mark, Rect, Run, label
+from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.sheet import Sheet, head_width, heading, named, page_of, part_said, sheet
 from cnnviz.scene.substitution import scalar_text
 from cnnviz.text import tr
 
@@ -22,13 +23,12 @@ _HEADS = {
 }
 
 
+_BARS = Area("bars", (8.0, 4.0), (24.0, 200.0), (6.0, 6.0))
+_LOSS = Area("loss", (12.0, 2.2), (18.0, 2.2))
+
+
 def picture(
-    moment: Moment,
-    box: Box,
-    unit: float,
-    each: str = "class",
-    y: str = "probability",
-    sums: bool = False,
+    moment: Moment, room: Room, each: str = "class", y: str = "probability", sums: bool = False
 ) -> list[Mark]:
     """Draw every vector of the operation as a column, a row per class, and bars of the last one.
 
@@ -46,49 +46,64 @@ def picture(
     count = max((len(arrays[name]) for name in names), default=1)
     if not names:
         names = [name for name in operation.tree.parameters if name in arrays and name != "E"]
-    n = moment.variable("n")
-    rows = page_of(n, count, min(count, 10))
-    # Under the columns is room for their sums.
-    height = min((box.h - 84 * unit) / max(len(rows), 1), 96 * unit)
-    free = box.h - 84 * unit - height * len(rows)
-    box = box.below(round(0.4 * free) if free > 0.2 * box.h else 0)
-    head, body = box.top(34 * unit), box.below(40 * unit)
     classes = moment.classes if len(moment.classes) == count else tuple(str(k) for k in range(count))
-    class_width = 110 * unit
-    columns = Box(box.x + class_width, body.y, box.w - class_width, height * len(rows))
-    width = min(170 * unit, columns.w / (len(names) + 2))
-    of_rows = tr(each) + (" " + part(rows, count) if len(rows) < count else "")
-    marks: list[Mark] = [label(Box(box.x, head.y, class_width, head.h), of_rows, 17 * unit, "muted")]
-    for r, k in enumerate(rows):
-        marks.append(
-            label(
-                Box(box.x, columns.y + r * height, class_width, height),
-                classes[k],
-                min(20 * unit, height * 0.7),
-                bold=True,
-            )
-        )
-    for c, name in enumerate(names):
-        place = Box(columns.x + c * (width + 24 * unit), columns.y, width, columns.h)
-        marks.append(_head(moment, name, y, Box(place.x, head.y, width + 20 * unit, head.h), unit))
-        marks += _column(moment, name, place, rows, height, unit)
-        marks += _sum_under(moment, name, place, unit) if sums and name in ("e", "y") else []
-    bars = Box(columns.x + len(names) * (width + 24 * unit) + 10 * unit, columns.y, 0, columns.h)
-    bars = Box(bars.x, bars.y, max(0.0, box.right - bars.x), bars.h)
-    if bars.w > 60 * unit:
-        drawn = _in_bars(moment, names)
-        marks.append(_head(moment, drawn, y, Box(bars.x, head.y, bars.w * 0.5, head.h), unit))
-        marks += _bars(moment, drawn, bars, rows, height, unit)
-    if "E" in arrays:
-        marks += _loss(moment, Box(bars.x + bars.w * 0.5, head.y, bars.w * 0.5, head.h), unit)
-    return marks
+    of_rows = tr(each)
+    heads = {name: named(moment, name, tr(y if name == "y" else _HEADS.get(name, ""))) for name in names}
+    whole = width(part_said(range(count), count)) if count > 8 else 0.0  # where a part is shown, it is said
+    aside = max(*(width(text, True) for text in classes), min(8.0, width(of_rows)), whole) + 0.8
+    parts = [
+        _column_part(moment, name, count, heads[name], aside if k == 0 else 0.0, sums)
+        for k, name in enumerate(names)
+    ]
+    columns = row(*parts, gap=1.6, alike=True)
+    others = (_BARS, *((_LOSS,) if "E" in arrays else ()))
+    at = sheet(moment, room, row(columns, *others), column(columns, row(*others)), columns)
+    first = at.place(names[0])
+    rows = page_of(moment.variable("n"), count, first.rows)
+    if len(rows) < count:
+        of_rows = part_said(rows, count)
+    _classes(at, first.box, first.head.x, [classes[k] for k in rows], of_rows)
+    for name in names:
+        _column(at, name, rows, heads[name], sums and name in ("e", "y"))
+    drawn = _in_bars(moment, names)
+    if "bars" in at.layout.places:
+        at.marks += heading(heads[drawn][:1], at.place("bars"), at.em)
+        bars = at.place("bars").box
+        _bars(at, drawn, Box(bars.x, first.box.y, bars.w, first.box.h), rows)
+    if "loss" in at.layout.places:
+        done = bool(moment.state.written("E")[0])
+        text = moment.cell_text("E", (0,)) if done else "…"
+        runs = (Run("E  " + tr("loss") + " = ", "muted"), Run(text, "written", True))
+        at.marks.append(Label(at.place("loss").box, runs, 1.5 * at.em))
+    return at.marks
 
 
-def _head(moment: Moment, name: str, y: str, box: Box, unit: float) -> Label:
-    """Return the line over a column or over its bars."""
-    colour, factor = role(moment.operation, name), moment.look(name).factor
-    said = Run("  " + moment.titled(name, tr(y if name == "y" else _HEADS.get(name, ""))), "muted")
-    return Label(box, (Run(symbol(moment.operation, name) + factor, colour, True), said), 17 * unit)
+def _column_part(
+    moment: Moment, name: str, count: int, head: tuple[Run, Run], aside: float, sums: bool
+) -> Grid:
+    look = moment.look(name)
+    figures = grid.figures(look)
+    under = 6.0 if sums else 0.0  # for what the columns add up to
+    return Grid(name, count, 1, max(figures, 3.2), head_width(head), aside, scale=under, cut="column")
+
+
+def _classes(at: Sheet, box: Box, left: float, names: list[str], each: str) -> None:
+    """Write what the rows are called, left of the first column."""
+    em, high = at.em, box.h / len(names)
+    wide = box.x - left - 0.4 * em
+    at.marks.append(label(Box(left, box.y - 1.75 * em, wide, 1.4 * em), each, em, "muted"))
+    for r, name in enumerate(names):
+        row_box = Box(left, box.y + r * high, wide, high)
+        at.marks.append(label(row_box, name, min(1.2 * em, 0.7 * high), bold=True))
+
+
+def _column(at: Sheet, name: str, rows: range, head: tuple[Run, Run], summed: bool) -> None:
+    place = at.place(name)
+    plane = grid.plane(at.moment, name, (), (rows.start, 0, 1, 1))
+    drawn = grid.cells(plane, place.box, place.size, (rows.start, 0, len(rows), 1))
+    at.marks += [*heading(head, place, at.em), drawn, *grid.outlines(at.moment, drawn, at.em)]
+    if summed:
+        _sum_under(at, name, place.box)
 
 
 def _in_bars(moment: Moment, names: list[str]) -> str:
@@ -99,60 +114,33 @@ def _in_bars(moment: Moment, names: list[str]) -> str:
     return begun[-1] if begun else "y" if "y" in moment.operation.call.given else names[0]
 
 
-def _column(moment: Moment, name: str, place: Box, rows: range, height: float, unit: float) -> list[Mark]:
-    values = np.asarray(moment.state.arrays[name])[rows.start : rows.stop, None]
-    missing = ~moment.state.written(name)[rows.start : rows.stop, None]
-    look = moment.look(name)
-    drawn = Cells(
-        place,
-        values,
-        name,
-        (),
-        (rows.start, 0),
-        "r",
-        look.palette,
-        look.limit,
-        grid.texts(values, look, missing),
-        min(max(24 * unit, height * 0.34), height * 0.55, place.w / (0.62 * max(look.width, 4))),
-        missing if missing.any() else None,
-    )
-    return [drawn, *grid.outlines(moment, drawn, unit)]
-
-
-def _sum_under(moment: Moment, name: str, place: Box, unit: float) -> list[Mark]:
+def _sum_under(at: Sheet, name: str, box: Box) -> None:
     """Say under a column of softmax what its numbers add up to, as soon as that is known."""
+    moment = at.moment
     if moment.letters:
-        return []
+        return
     values, there = np.asarray(moment.state.arrays[name], float), moment.state.written(name)
     if (name == "e" and "total" not in moment.state.variables) or (name == "y" and not there.all()):
-        return []
+        return
     total = float(moment.state.variables["total"]) if name == "e" else float(values.sum())
     written = scalar_text(moment, total) if name == "e" else moment.look(name).text(total)
     runs = (Run((tr("total") if name == "e" else tr("sum")) + " ", "muted"), Run(written, "ink", True))
-    return [Label(Box(place.x, place.bottom + 6 * unit, place.w, 34 * unit), runs, 22 * unit, "center")]
+    under = Box(box.x, box.bottom + 0.3 * at.em, box.w, 1.7 * at.em)
+    at.marks.append(Label(under, runs, 1.2 * at.em, "center"))
 
 
-def _bars(moment: Moment, name: str, box: Box, rows: range, height: float, unit: float) -> list[Mark]:
+def _bars(at: Sheet, name: str, box: Box, rows: range) -> None:
     """Draw the numbers of a column as bars; negative ones to the left."""
+    moment = at.moment
     values = np.asarray(moment.state.arrays[name], float)
     there = moment.state.written(name)
-    look = moment.look(name)
     signed = bool((np.asarray(moment.operation.call.writes.get(name, values)) < 0).any())
     zero = box.x + box.w / 2 if signed else box.x
-    scale = (box.w / 2 if signed else box.w) * 0.95 / look.reach
+    scale = (box.w / 2 if signed else box.w) * 0.95 / moment.look(name).reach
     colour = f"{role(moment.operation, name)}_line"
-    marks: list[Mark] = []
+    high = box.h / len(rows)
     for r, k in enumerate(rows):
         length = float(values[k]) * scale if there[k] and np.isfinite(values[k]) else 0.0
-        bar = Box(min(zero, zero + length), box.y + r * height + height * 0.2, abs(length), height * 0.6)
-        marks.append(Rect(bar, fill=colour, radius=2 * unit))
-    marks.append(Rect(Box(zero - 1, box.y, 2, box.h), fill="line"))
-    return marks
-
-
-def _loss(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    done = bool(moment.state.written("E")[0])
-    text = moment.cell_text("E", (0,)) if done else "…"
-    runs = (Run("E  " + tr("loss") + " = ", "muted"), Run(text, "written", True))
-    marks: list[Mark] = [Label(box, runs, 26 * unit)]
-    return marks
+        bar = Box(min(zero, zero + length), box.y + (r + 0.2) * high, abs(length), 0.6 * high)
+        at.marks.append(Rect(bar, fill=colour, radius=0.12 * at.em))
+    at.marks.append(Rect(Box(zero - 1, box.y, 2, box.h), fill="line"))

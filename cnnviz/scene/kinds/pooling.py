@@ -8,77 +8,71 @@ import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
-from cnnviz.scene.kinds.layout import lowered, side_by_side, stack_width, titled
+from cnnviz.scene.kinds.conv2d import over_sizes, size_formula
+from cnnviz.scene.layout import USUAL, Room, column, row
 from cnnviz.scene.local import Back
-from cnnviz.scene.marks import Box, Cells, Mark, Path, Rect
+from cnnviz.scene.marks import Cells, Mark, Path, Rect, label
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.sheet import Sheet, Shown, sheet, shown
 from cnnviz.text import tr
 
 WINDOW = {"u": "window row", "v": "window column"}
 """What the loop variables of a window count."""
 
 
-def forward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def forward(moment: Moment, room: Room) -> list[Mark]:
     """Draw the window on the input and the output map filling up."""
     v = moment.variable
     c, i, j, window = _window(moment)
     x, y = moment.state.arrays["x"], moment.state.arrays["y"]
-    shown = grid.plane(moment, "x", (c,), window)
-    columns = side_by_side(box, max(x.shape[2], 5), max(y.shape[2], 4), unit=unit)
-    left, right = lowered(box, shown, columns, unit)
-    marks, on_x = titled(
-        moment,
-        shown,
-        left,
-        unit,
-        moment.came_from(),
-        len(x),
-    )
-    out, on_y = titled(moment, grid.plane(moment, "y", (c,), (i, j, 1, 1)), right, unit, tr("output"), len(y))
-    marks += out
+    source = shown(moment, grid.plane(moment, "x", (c,), window), moment.came_from(), len(x))
+    result = shown(moment, grid.plane(moment, "y", (c,), (i, j, 1, 1)), tr("output"), len(y))
+    said = size_formula(moment.operation)
+    at = _side_by_side(moment, room, source, result, said)
+    on_x, on_y = at.show(source), at.show(result)
+    at.marks.append(label(at.place("sizes").box, said, at.em, "muted"))
     target = on_y.cell_of((c, i, j))
     if not moment.terms_begun or target is None:
-        return marks
-    marks.append(grid.window_outline(on_x, window, "source_line", unit))
-    marks.append(grid.outline(on_y.box_of(*target), "written_line", 4 * unit))
+        return at.marks
+    at.window(on_x, window, "source_line")
+    at.cell(on_y, (c, i, j), "written_line")
     if "switch" in moment.state.arrays and "k" in moment.state.variables:
         winner = divmod(int(moment.state.variables["k"]), window[3])
         if np.isfinite(float(moment.state.variables.get("best", -np.inf))) or v("u") or v("v"):
-            at = on_x.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
-            if at is not None:
-                marks.append(_ring(on_x, at, "written_line", unit))
-                stack = stack_width(shown, left, unit, len(x))
-                over = winner[0] > 0  # a rule inside the window, or its outline would hide the way
-                marks.append(_way(on_x, at, over, on_y, target, stack, "written_line", unit))
-    return marks
+            over = winner[0] > 0  # a rule inside the window, or its outline would hide the way
+            cell = on_x.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
+            if cell is not None:
+                _ring(at, on_x, cell, "written_line")
+                _way(at, on_x, cell, over, on_y, target, source.part.behind, "written_line")
+    return at.marks
 
 
-def backward(moment: Moment, box: Box, unit: float) -> list[Mark]:
+def backward(moment: Moment, room: Room) -> list[Mark]:
     """Draw the gradient of the output and its way back into the input's window."""
     c, i, j, window = _window(moment)
     dy, dx = moment.state.arrays["dy"], moment.state.arrays["dx"]
-    shown = grid.plane(moment, "dx", (c,), window)
-    columns = side_by_side(box, max(dy.shape[2], 4), max(dx.shape[2], 5), unit=unit)
-    left, right = lowered(box, shown, columns, unit)
-    come = moment.gradient_from()
-    coming = grid.plane(moment, "dy", (c,), (i, j, 1, 1))
-    marks, on_dy = titled(moment, coming, left, unit, come, len(dy))
-    out, on_dx = titled(moment, shown, right, unit, tr("input gradient"), len(dx))
-    marks += out
+    come = shown(moment, grid.plane(moment, "dy", (c,), (i, j, 1, 1)), moment.gradient_from(), len(dy))
+    result = shown(moment, grid.plane(moment, "dx", (c,), window), tr("input gradient"), len(dx))
+    at = _side_by_side(moment, room, come, result)
+    on_dy, on_dx = at.show(come), at.show(result)
     source = on_dy.cell_of((c, i, j))
     if not moment.terms_begun or source is None:
-        return marks
-    marks.append(grid.outline(on_dy.box_of(*source), "source_line", 4 * unit))
-    marks.append(grid.window_outline(on_dx, window, "written_line", unit))
+        return at.marks
+    at.cell(on_dy, (c, i, j), "source_line")
+    at.window(on_dx, window, "written_line")
     if "switch" in moment.state.arrays:
         winner = divmod(int(moment.state.arrays["switch"][c, i, j]), window[3])
-        at = on_dx.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
-        if at is not None:
-            marks.append(_ring(on_dx, at, "source_line", unit))
-            stack = stack_width(coming, left, unit, len(dy))
-            over = on_dx.box_of(*at).center[1] < on_dy.box_of(*source).center[1]
-            marks.append(_way(on_dy, source, over, on_dx, at, stack, "source_line", unit))
-    return marks
+        cell = on_dx.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
+        if cell is not None:
+            _ring(at, on_dx, cell, "source_line")
+            over = on_dx.box_of(*cell).center[1] < on_dy.box_of(*source).center[1]
+            _way(at, on_dy, source, over, on_dx, cell, come.part.behind, "source_line")
+    return at.marks
+
+
+def _side_by_side(moment: Moment, room: Room, one: Shown, other: Shown, said: str = "") -> Sheet:
+    arranged = (way(one.part, other.part, gap=3.0) for way in (row, column))
+    return sheet(moment, room, *(over_sizes(each, said) for each in arranged))
 
 
 def _window(moment: Moment) -> tuple[int, int, int, tuple[int, int, int, int]]:
@@ -89,36 +83,38 @@ def _window(moment: Moment) -> tuple[int, int, int, tuple[int, int, int, int]]:
     return v("c"), i, j, (i * down, j * right, sizes["K_h"], sizes["K_w"])
 
 
-def _ring(on: Cells, at: tuple[int, int], colour: str, unit: float) -> Rect:
+def _ring(at: Sheet, on: Cells, cell: tuple[int, int], colour: str) -> None:
     """Ring the winning cell."""
-    ring = on.box_of(*at).inset(on.cell[0] * 0.07)
-    return Rect(ring, stroke=colour, width=3 * unit, radius=ring.w / 2)
+    ring = on.box_of(*cell).inset(0.07 * min(on.cell))
+    at.marks.append(Rect(ring, stroke=colour, width=USUAL * at.em, radius=min(ring.w, ring.h) / 2))
 
 
 def _way(
+    at: Sheet,
     first: Cells,
     start: tuple[int, int],
     over: bool,
     second: Cells,
     end: tuple[int, int],
-    stack: float,
+    behind: int,
     colour: str,
-    unit: float,
-) -> Path:
+) -> None:
     """Draw the way from a cell to one in the next grid, first along a rule: no number is crossed.
 
     Parameters
     ----------
     over : bool
         Whether along the rule over the cell, not along the one under it.
-    stack : float
-        How far the channels behind the first grid reach beyond it.
+    behind : int
+        How many channels stand behind the first grid.
     """
     cell = first.box_of(*start)
     rule = cell.y if over else cell.bottom
-    x1, x2 = first.box.right + stack + 8 * unit, second.box.x - 6 * unit
-    y2 = second.box_of(*end).center[1]
-    return Path(((cell.center[0], rule), (x1, rule), (x2, y2)), colour, 2.5 * unit, arrow=True)
+    x1 = first.box.right + behind * at.place(first.array).shift + 0.5 * at.em
+    x2, y2 = second.box.x - 0.35 * at.em, second.box_of(*end).center[1]
+    if x2 > x1:
+        points = ((cell.center[0], rule), (x1, rule), (x2, y2))
+        at.marks.append(Path(points, colour, 0.15 * at.em, arrow=True))
 
 
 def windows(back: Back, share: Callable[[int], Array | float]) -> Array:

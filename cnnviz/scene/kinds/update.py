@@ -1,91 +1,152 @@
-"""The update: old weight, its gradient, new weight, a page of the parameter at a time."""
+"""The update: old weights, their gradients, new weights, each in the parameter's own shape."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+from msgspec.structs import replace
 
+from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.kind import Kind
+from cnnviz.scene.layout import STRONG, Grid, Room, column, row
 from cnnviz.scene.letters import in_cells, letter
-from cnnviz.scene.marks import Box, Cells, Mark, label
+from cnnviz.scene.marks import Cells, Mark, Run
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.sheet import Sheet, head_width, heading, page_of, part_said, sheet
 from cnnviz.text import tr
 
 
-def picture(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw what each weight was, its gradient, what is remembered of it, and what it becomes."""
+def picture(moment: Moment, room: Room) -> list[Mark]:
+    """Draw what the weights were, their gradients, what is remembered of them, and what they become."""
     operation = moment.operation
-    call, arrays = operation.call, moment.state.arrays
-    count = len(arrays["w"])
-    n = moment.variable("n")
-    rows: list[tuple[str, str, np.ndarray, np.ndarray | None]] = [
-        ("before", "w", np.asarray(call.before["w"]), None),
-        ("dw", "dw", np.asarray(arrays["dw"]), None),
+    call, arrays, n = operation.call, moment.state.arrays, moment.variable("n")
+    rows, columns, before = _shape(moment, n)
+    names = ["before", "dw", *(name for name in call.writes if name != "w"), "w"]
+    heads = {name: _head(moment, name) for name in names}
+    parts = [
+        Grid(
+            name,
+            rows,
+            columns,
+            grid.figures(look),
+            head_width(heads[name]),
+            cut="row" if rows == 1 and columns > 10 else "",
+        )
+        for name in names
+        for of in ("w" if name == "before" else name,)
+        for look in (moment.look(of),)
     ]
-    for name in (*(name for name in call.writes if name != "w"), "w"):
-        done = operation.runs_until(operation.writers(name)[-1], moment.step.offset)
-        rows.append((name, name, np.asarray(arrays[name]), np.arange(count) >= done))
-    page = _page(n, count)
-    name_width = 190 * unit
-    side = min((box.w - name_width) / 10, box.h / len(rows) * 0.72, 92 * unit)
-    height = min(box.h / len(rows), side * 1.6)
-    # The listing calls every parameter w; here it is called what it is in its layer.
-    name = letter(operation.name.rpartition(".")[2])
-    called, gradient = moment.called("w"), moment.called("dw") or f"∂E/∂{name}"
-    own = f"{name} ({called})" if called else name
+    half = -(-len(parts) // 2)
+    at = sheet(
+        moment,
+        room,
+        row(*parts, gap=2.4, alike=True),
+        column(row(*parts[:half], alike=True), row(*parts[half:], alike=True)),
+        column(*parts, alike=True),
+    )
+    for name in names:
+        values = np.asarray(call.before["w"] if name == "before" else arrays[name])
+        done = len(values)
+        if name not in ("before", "dw"):
+            done = operation.runs_until(operation.writers(name)[-1], moment.step.offset)
+        _draw(at, name, values, done, (rows, columns, before), heads[name])
+    return at.marks
+
+
+def _shape(moment: Moment, n: int) -> tuple[int, int, int]:
+    """Return the rows and columns of a parameter that are shown, and how many weights lie before them.
+
+    A kernel is shown as it is, one channel of it, and a matrix if it is small; anything else as a row.
+    """
+    shape = moment.names.shapes[moment.operation.name.rpartition(".")[2]]
+    if len(shape) == 4:
+        return shape[2], shape[3], n // (shape[2] * shape[3]) * shape[2] * shape[3]
+    if len(shape) == 2 and max(shape) <= grid.LITTLE:
+        return shape[0], shape[1], 0
+    return 1, int(np.prod(shape)), 0
+
+
+def _head(moment: Moment, name: str) -> tuple[Run, ...]:
+    """Return what stands over an array: the listing calls every parameter w, here it has its own name."""
+    name_ = letter(moment.operation.name.rpartition(".")[2])
+    called, gradient = moment.called("w"), moment.called("dw") or f"∂E/∂{name_}"
+    own = f"{name_} ({called})" if called else name_
     titles = {
         "before": tr("old {name}", name=own),
         "dw": tr("{name}  gradient", name=gradient),
         "w": tr("new {name}", name=own),
     }
     colours = {"before": "parameter", "dw": "source", "w": "written"}
-    marks: list[Mark] = []
-    for k, (key, name, values, still_old) in enumerate(rows):
-        style = moment.look(name)
-        place = Box(box.x + name_width, box.y + k * height + 26 * unit, side * len(page), side)
-        part = values[None, page.start : page.stop]
-        old = still_old[None, page.start : page.stop] if still_old is not None else None
-        missing, faint = (old, None) if key == "w" else (None, old)  # the old w have a row of their own
-        drawn = Cells(
-            place,
-            part,
-            "" if key == "before" else name,
-            (),
-            (0, page.start),
-            "c",
-            style.palette,
-            style.limit,
-            grid.texts(part, style, missing),
-            grid.text_size(side, side, style, unit),
-            missing,
-            faint,
+    said = titles.get(name) or symbol(moment.operation, name)
+    factor = moment.look("w" if name == "before" else name).factor
+    return (Run(said + factor, colours.get(name, "ink"), True),)
+
+
+def _draw(
+    at: Sheet, name: str, values: Array, done: int, shown: tuple[int, int, int], head: tuple[Run, ...]
+) -> None:
+    """Draw what is shown of an array, as far as it is computed; what is remembered is faint until then."""
+    moment, place, n = at.moment, at.place(name), at.moment.variable("n")
+    rows, columns, before = shown
+    page = range(before, before + rows * columns)
+    if place.columns < columns:
+        page = page_of(n, columns, place.columns)
+        head = (*head, Run(part_said(page, columns), "muted"))
+        columns = place.columns
+    part = values[page.start : page.stop].reshape(rows, columns)
+    old = (np.array(page) >= done).reshape(rows, columns)
+    own = "w" if name == "before" else name
+    look = moment.look(own)
+    missing = old if name == "w" and old.any() else None  # the old w have a place of their own
+    faint = old if name not in ("before", "dw", "w") and old.any() else None
+    drawn = Cells(
+        place.box,
+        part,
+        "",
+        palette=look.palette,
+        limit=look.limit,
+        texts=grid.texts(part, look, missing) if place.size else (),
+        size=place.size,
+        missing=missing,
+        faint=faint,
+    )
+    at.marks += heading(head, place, at.em)
+    if name == "before" and moment.letters:
+        texts = tuple(
+            tuple(moment.names.cell(own, (page.start + r * columns + c,)) for c in range(columns))
+            for r in range(rows)
         )
-        if key == "before" and moment.letters:
-            drawn = in_cells(drawn, (tuple(moment.names.cell(name, (index,)) for index in page),), unit)
-        head = Box(box.x, place.y, name_width - 12 * unit, side)
-        said = titles.get(key, symbol(moment.operation, name)) + style.factor
-        marks += [
-            label(head, said, 18 * unit, colours.get(key, "ink"), bold=True),
-            drawn,
-        ]
-        if key != "before":
-            marks += grid.outlines(moment, drawn, unit)
-        elif moment.terms_begun and n in page:
-            marks.append(grid.outline(drawn.box_of(0, n - page.start), "parameter_line", 3 * unit))
-        if k == 0:
-            for c, index in enumerate(page):
-                at = Box(place.x + c * side, place.y - 24 * unit, side, 22 * unit)
-                marks.append(label(at, str(index), 17 * unit, "muted", align="center"))
-    return marks
+        drawn = in_cells(drawn, texts, at.em)
+    # Each row of a grid is a run of the parameter as the listing has it: one long row.
+    cells = [drawn] if name == "before" else [_as_run(drawn, own, page.start, r) for r in range(rows)]
+    at.marks += cells
+    if name == "before":
+        if moment.terms_begun and n in page:
+            r, c = divmod(n - page.start, columns)
+            at.marks.append(grid.outline(drawn.box_of(r, c), "parameter_line", STRONG * at.em))
+        return
+    for each in cells:
+        at.marks += grid.outlines(moment, each, at.em)
 
 
-def _page(n: int, count: int, length: int = 10) -> range:
-    """Return the page that holds a weight; the last one begins earlier, to be as full as all others."""
-    start = max(0, min(n // length * length, count - length))
-    return range(start, min(start + length, count))
+def _as_run(drawn: Cells, name: str, start: int, r: int) -> Cells:
+    """Return a row of a grid as what it is in the listing: cells of one long row."""
+    columns = drawn.values.shape[1]
+    own = slice(r, r + 1)
+    return replace(
+        drawn,
+        box=drawn.box_of(r, 0, 1, columns),
+        values=drawn.values[own],
+        array=name,
+        origin=(0, start + r * columns),
+        axes="c",
+        texts=drawn.texts[own],
+        missing=None if drawn.missing is None else drawn.missing[own],
+        faint=None if drawn.faint is None else drawn.faint[own],
+    )
 
 
 KINDS: Mapping[str, Kind] = {

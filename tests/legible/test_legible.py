@@ -1,0 +1,55 @@
+"""From the last row, every lesson can be read: sampled stops in the lecture view, in all sizes."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from cnnviz.lesson.files import lesson_names
+from tests.legible.measure import SIZES, Measured, lecture_frame, measured, stops
+
+pytestmark = pytest.mark.usefixtures("qapp")
+
+# Of the shorter side: words, and numbers in cells; LOOK.md.
+WORDS, NUMBERS = 1 / 50, 1 / 40
+
+
+@cache
+def found(name: str, size: tuple[int, int]) -> list[tuple[int, Measured]]:
+    """What is measured at some of a lesson's stops: at every third one, and at the last."""
+    told = list(stops(name))
+    return [
+        (stop.number, measured(lecture_frame(lesson, here.index, *size).marks))
+        for stop, lesson in [*told[::3], told[-1]]
+        for here in lesson.stops
+        if here.number == stop.number
+    ]
+
+
+@pytest.mark.parametrize("name", lesson_names())
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (3840, 2160)])
+def test_words_and_numbers_are_large_enough_for_the_last_row(name, size):
+    least = min(size)
+    for number, sizes in found(name, size):
+        assert sizes.text >= 0.95 * WORDS * least, (number, sizes)
+        assert sizes.value >= 0.97 * NUMBERS * least, (number, sizes)
+        assert not sizes.elided, (number, sizes)
+
+
+@pytest.mark.parametrize("name", lesson_names())
+@pytest.mark.parametrize("size", [size for size in SIZES if size[0] < 1.5 * size[1]])
+def test_numbers_are_as_large_as_words_on_other_screens(name, size):
+    """A projector of 4 : 3, a screen that stands upright."""
+    for number, sizes in found(name, size):
+        assert sizes.value >= 0.95 * WORDS * min(size), (number, sizes)
+
+
+def test_what_is_measured_is_what_is_painted():
+    """A label is made smaller until it fits its box, and no further."""
+    from cnnviz.scene.marks import Box, label
+
+    roomy, narrow = (label(Box(0, 0, wide, 40), "a longer piece of text", 20.0) for wide in (900, 120))
+    assert measured([roomy]).text == 20.0
+    assert 8.0 <= measured([narrow]).text < 20.0
+    assert measured([label(Box(0, 0, 20, 40), "a longer piece of text", 20.0)]).elided
