@@ -104,7 +104,10 @@ class Tour(QObject):
     def _offer_lesson(self, backwards: bool) -> _Offer:
         """Say that the lesson has no stop further on, and which lesson is there."""
         name, title = lesson_beside(self.desk.source, backwards)
-        if not self.desk.lesson.sequence:
+        lesson = self.desk.lesson
+        if not lesson.sequence and lesson.changes and lesson.description.file.stops:
+            said = tr("The stops of this lesson speak of other numbers than these.")
+        elif not lesson.sequence:
             said = tr("This lesson has no stops.")
         else:
             said = tr("That was the first stop.") if backwards else tr("That was the last stop.")

@@ -8,6 +8,7 @@ from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 
+from cnnviz.lesson.changes import read_changes
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Dot
@@ -150,6 +151,19 @@ def test_an_expression_that_was_typed_has_no_stops_and_says_so(window, press):
     press(K.Key_N)
     assert message(window) == "This lesson has no stops."
     assert window.bar.stops.isHidden()
+
+
+def test_of_a_lesson_with_changed_numbers_it_is_said_why_it_has_no_stops(window, press):
+    window.desk.open("digits")
+    window.desk.change(*read_changes(["conv1.w[0,0,1,1]=0.5"]), said="")
+    assert window.desk.lesson.sequence == ()
+    press(K.Key_N)
+    assert message(window).startswith(
+        "The stops of this lesson speak of other numbers than these. N: next lesson"
+    )
+    window.desk.take_back_changes()
+    press(K.Key_N)
+    assert caption(window) in all_captions("digits"), "and they are there again"
 
 
 def test_n_trains_where_that_comes_first_when_told(window, press, qtbot):
