@@ -220,7 +220,7 @@ def _judged(
             tr("it puts out maps ({shape}), which have no label; give --target", shape=shape_text(outputs))
         )
     count = 2 if outputs == (1,) else outputs[0]
-    if not source.label.isdigit() or len(source.label) > 9 or int(source.label) >= count:
+    if not source.label.isdecimal() or len(source.label) > 9 or int(source.label) >= count:
         raise CnnvizError(
             tr(
                 "the label must be a whole number from 0 to {last}, is {label}",

@@ -101,7 +101,7 @@ def _names(file: str, arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, 
     for key, shape in shapes.items():
         if key not in found:
             fitting = [name for name, values in arrays.items() if sorted(values.shape) == sorted(shape)]
-            there = ", ".join((fitting or list(arrays))[:8])
+            there = ", ".join((fitting or list(arrays))[:8]) or tr("nothing")
             raise CnnvizError(
                 tr(
                     "{file}: {key} ({shape}) is missing; what fits is {there}",

@@ -81,7 +81,7 @@ class Opening:
             return
         name = tr("The class that should come out, 0 to {last}:", last=last)
         label, is_said = QInputDialog.getInt(
-            self._parent, tr("Label"), name, int(told) if told.isdigit() else 0, 0, last
+            self._parent, tr("Label"), name, int(told) if told.isdecimal() else 0, 0, last
         )
         if is_said:
             self._open_with(label=str(label))

@@ -120,6 +120,7 @@ def test_a_file_that_names_no_size_asks_for_an_input():
     [
         ("label=5", "the label must be a whole number from 0 to 4, is 5"),
         ("label=x", "the label must be a whole number from 0 to 4, is x"),
+        ("label=%C2%B2", "the label must be a whole number from 0 to 4, is ²"),
         ("lable=1", "lable=1 is not understood; did you mean label?"),
         ("up_to=fc9", "there is no layer fc9 up to where it can be opened; there is conv1, relu1"),
         ("input=nothing.npy", "nothing.npy cannot be read"),

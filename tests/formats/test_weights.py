@@ -144,3 +144,15 @@ def test_weights_of_keras_behind_a_flatten_are_put_in_order(tmp_path):
 def test_another_layout_is_refused(tmp_path):
     with pytest.raises(CnnvizError, match=r"layout: 'torch' is not known; did you mean pytorch\?"):
         square(tmp_path, {"fc.w": np.eye(2), "fc.b": np.zeros(2)}, 'layout = "torch"')
+
+
+def test_a_file_without_arrays_is_said_to_hold_nothing(tmp_path):
+    np.savez(tmp_path / "empty.npz")
+    lesson = tmp_path / "lesson.toml"
+    lesson.write_text(
+        'title = "a"\nsentence = "b"\nweights = "empty.npz"\n[input]\nshape = [1]\nvalues = [1]\n'
+        '[[layers]]\nname = "fc"\nkind = "linear"\nneurons = 1\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(CnnvizError, match="fc.w is missing; the network needs it; there is nothing"):
+        load_lesson(lesson)
