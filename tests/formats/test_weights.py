@@ -154,5 +154,5 @@ def test_a_file_without_arrays_is_said_to_hold_nothing(tmp_path):
         '[[layers]]\nname = "fc"\nkind = "linear"\nneurons = 1\n',
         encoding="utf-8",
     )
-    with pytest.raises(CnnvizError, match="fc.w is missing; the network needs it; there is nothing"):
+    with pytest.raises(CnnvizError, match=r"fc\.w is missing; the network needs it; there is nothing"):
         load_lesson(lesson)
