@@ -26,6 +26,8 @@ MANIFEST = "cnnviz-export.json"
 _STALE_SECONDS = 600
 _LONGEST_MANIFEST = 2**16
 _LONGEST_SHOWN = 60
+# Where no path through a graph is chosen, and no block was folded or unfolded.
+_NEAREST, _FIRST = "nearest layer", "as at first"
 
 
 def manifest(shown: Shown, settings: Mapping[str, str]) -> dict[str, str]:
@@ -34,6 +36,8 @@ def manifest(shown: Shown, settings: Mapping[str, str]) -> dict[str, str]:
         **settings,
         "size": f"{shown.view.width:.0f}x{shown.view.height:.0f}",
         **shown.view.display.words,
+        "through": " ".join(shown.view.paths) or _NEAREST,
+        "folded": " ".join(f"{block}={folded:d}" for block, folded in shown.view.folds) or _FIRST,
         "content": _fingerprint(shown),
     }
 
@@ -201,6 +205,8 @@ def _difference(key: str, found: object, wanted: str) -> str:
         "every": tr("there is one for every {held}, not for every {wanted}", held=held, wanted=wanted),
         "from": tr("they begin at step {held}, not at {wanted}", held=held, wanted=wanted),
         "to": tr("they end at step {held}, not at {wanted}", held=held, wanted=wanted),
+        "through": tr("their chain rule follows {held}, not {wanted}", held=tr(held), wanted=tr(wanted)),
+        "folded": tr("other blocks of the network are folded in them"),
         "size": tr("they are {held} pixels large, not {wanted}", held=held, wanted=wanted),
     }
     if key in OPTIONS:
@@ -213,7 +219,7 @@ def _fingerprint(shown: Shown) -> str:
     """Return a digest of all that is computed, so that a lesson that was changed is noticed."""
     program, view = shown.program, shown.view
     called = sorted(program.names.items()), sorted(program.symbols.items())
-    told = view.title, view.classes, view.stops, called, view.paths, view.folds
+    told = view.title, view.classes, view.stops, called
     digest = hashlib.sha256(repr(told).encode())
     for operation in program.operations:
         call = operation.call

@@ -468,3 +468,11 @@ def test_where_no_thread_can_be_started_that_is_said(mistake, qapp, tmp_path, mo
     said = mistake("export", "digits", "-o", tmp_path / "f", "--every", "line", "--to", "99", *SMALL)
     assert "no other process can be started (can't start new thread)" in said
     assert active_children() == []
+
+
+def test_another_path_of_the_chain_rule_is_said_to_be_the_difference(run, mistake, painted, tmp_path):
+    lesson = Path(__file__).parents[1] / "lesson" / "files" / "two-in-two-out.toml"
+    command = ("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
+    run(*command)
+    told = mistake(*command, "--through", "size.dx")
+    assert "mixed: their chain rule follows nearest layer, not size.dx;" in told
