@@ -93,7 +93,7 @@ def _paint_numbers(
     y = mark.box.y + (height - first.height) / 2
     draw, last = painter.drawStaticText, -1
     plates = _plates(theme, mark.palette)
-    under = np.where(roles < 2, indices, -1)
+    under = np.where(roles < 2, indices.astype(np.intp), -1)  # colours are counted in bytes, which hold no −1
     for row, row_roles, row_under in zip(mark.texts, roles.tolist(), under.tolist(), strict=True):
         x = mark.box.x + width / 2
         for text, role, colour in zip(row, row_roles, row_under, strict=True):

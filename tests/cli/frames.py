@@ -3,6 +3,9 @@
 import os
 
 SMALL = ("--size", "320x180")
+"""So small that a frame has no room for the picture of its operation."""
+
+WITH_PICTURE = ("--size", "800x450")
 
 
 def frames_in(folder):

@@ -25,7 +25,7 @@ from cnnviz.export.frames import frame_name, stops
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.place import step_at
 from cnnviz.trace.stops import Level
-from tests.cli.frames import SMALL, frames_in
+from tests.cli.frames import SMALL, WITH_PICTURE, frames_in
 from tests.links import link
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
@@ -47,7 +47,7 @@ def test_frames_are_numbered_and_named_by_their_steps(run, painted, lesson, tmp_
 
 def test_frames_in_letters_differ_from_those_in_numbers(run, qapp, lesson, tmp_path):
     for folder, more in (("numbers", ()), ("letters", ("--letters",))):
-        run("export", lesson, "-o", tmp_path / folder, "--every", "layer", *SMALL, *more)
+        run("export", lesson, "-o", tmp_path / folder, "--every", "layer", *WITH_PICTURE, *more)
     names = frames_in(tmp_path / "letters")
 
     assert names == frames_in(tmp_path / "numbers")
@@ -58,7 +58,7 @@ def test_frames_in_letters_differ_from_those_in_numbers(run, qapp, lesson, tmp_p
 def test_frames_of_one_scale_of_colours_differ_from_those_of_scales_of_their_own(run, qapp, lesson, tmp_path):
     pictures = []
     for scale in ("array", "layer", "network"):
-        run("export", lesson, "-o", tmp_path / scale, "--every", "pass", "--scale", scale, *SMALL)
+        run("export", lesson, "-o", tmp_path / scale, "--every", "pass", "--scale", scale, *WITH_PICTURE)
         pictures.append((tmp_path / scale / frames_in(tmp_path / scale)[-1]).read_bytes())
     assert len(set(pictures)) == 3
 
