@@ -90,6 +90,8 @@ class Curves(QWidget):
         plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         plot.setMouseEnabled(x=False, y=False)
         plot.setMenuEnabled(False)
+        menu = plot.getPlotItem().ctrlMenu  # which pyqtgraph makes all the same, and lets outlive its plot
+        menu.setParent(plot, menu.windowFlags())
         plot.hideButtons()
         plot.showGrid(x=True, y=True, alpha=0.15)
         plot.getAxis("left").enableAutoSIPrefix(False)  # 0.15 is read more easily than 150 (× 0.001)

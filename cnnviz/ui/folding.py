@@ -134,6 +134,8 @@ class FoldingBar(QWidget):
     def _fill(self) -> None:
         """Offer what is folded, in the order of the row."""
         self.menu.clear()
+        for old in self.menu.findChildren(QMenu):  # clearing leaves submenus where they are, out of sight
+            old.deleteLater()
         parts = [part for part in self.parts if part.widget.isHidden() and part.widget not in self._unwanted]
         for part in sorted(parts, key=lambda part: part.widget.geometry().x()):
             menu = self.menu.addMenu(part.title) if part.title else self.menu

@@ -124,6 +124,11 @@ def do(action: Action, window: Any) -> None:
     _DOING[kind](window, *rest)
 
 
+def presses(action: Action | None) -> int:
+    """Return how many things an action asks for, one after the other: a key may be pressed many times."""
+    return int(action[2]) if action is not None and action[0] == "key" else 1
+
+
 def _top(window: QWidget) -> QWidget:
     return QApplication.activePopupWidget() or QApplication.activeModalWidget() or window
 

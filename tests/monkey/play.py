@@ -31,10 +31,10 @@ from cnnviz.ui.exporting import Exporter
 from cnnviz.ui.launch import application_of_cnnviz, report_to
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
-from tests.monkey.actions import FILES, Action, do, drawn
+from tests.monkey.actions import FILES, Action, do, drawn, presses
 
-SLOWEST = 10.0
-"""Seconds in which the window has to answer, on a machine that does other things, too."""
+SLOWEST = 4.0
+"""Seconds in which the window has to answer a press, on a machine that does other things, too."""
 CALM_EVERY = 30.0
 """Seconds from one look at the memory to the next; all is closed before, and a lesson opened."""
 
@@ -68,7 +68,7 @@ class Monkey:
 
     def tick(self) -> None:
         """Look at what the last action has done, and do the next; inside a dialog's own loop, too."""
-        late = time.monotonic() - self.asked - self.pause / 1000
+        late = (time.monotonic() - self.asked - self.pause / 1000) / presses(self.last)
         if late > SLOWEST and not self.fault:
             self.fault = f"slow: nothing was answered for some seconds ({late:.1f})"
         try:

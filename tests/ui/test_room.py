@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from PySide6.QtCore import QCoreApplication, QRect
+from PySide6.QtCore import QCoreApplication, QEvent, QRect
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractScrollArea,
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QDialog,
     QLineEdit,
+    QMenu,
     QWidget,
 )
 
@@ -213,6 +214,17 @@ def test_no_word_of_the_bar_is_left_without_what_it_speaks_of(window):
             assert word.isHidden() or not beside.isHidden(), (width, word.text())
         seen.add((bar.speed.isHidden(), bar.speed_text.isHidden()))
     assert seen >= {(True, True), (False, False)}
+
+
+def test_opening_its_menu_again_and_again_leaves_nothing_behind(window):
+    window.resize(640, 480)
+    settle()
+    counts = []
+    for _ in range(5):
+        window.bar.menu.aboutToShow.emit()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        counts.append(len(window.bar.menu.findChildren(QMenu)))
+    assert counts == [1] * 5
 
 
 def test_what_the_row_of_a_training_has_no_room_for_is_in_its_menu(window):
