@@ -15,7 +15,7 @@ from PySide6.QtGui import QPainter, QPolygonF, QRegion
 
 from cnnviz.render import cache, cells, formula, text
 from cnnviz.render.tools import brush, color, hatch, pen, rectangle, saved
-from cnnviz.scene.marks import Box, Cells, Dot, Formula, Frame, Group, Label, Path, Rect, Spot, Strokes
+from cnnviz.scene.marks import Box, Cells, Dot, Formula, Frame, Group, Hotspot, Label, Path, Rect, Strokes
 from cnnviz.scene.theme import Theme
 
 # Grounds of this many pixels are filled around what is painted over them.
@@ -122,7 +122,7 @@ def _paint_dot(mark: Dot, painter: QPainter, theme: Theme) -> None:
     painter.drawEllipse(QPointF(*mark.center), mark.radius, mark.radius)
 
 
-def _paint_nothing(mark: Spot, painter: QPainter, theme: Theme) -> None:
+def _paint_nothing(mark: Hotspot, painter: QPainter, theme: Theme) -> None:
     """Paint nothing: a spot is only there to be clicked."""
 
 
@@ -135,5 +135,5 @@ _PAINT: dict[type, Callable[[Any, QPainter, Theme], None]] = {
     Dot: _paint_dot,
     Label: text.paint,
     Formula: formula.paint,
-    Spot: _paint_nothing,
+    Hotspot: _paint_nothing,
 }

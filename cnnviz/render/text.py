@@ -10,7 +10,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QStaticText, QTransfor
 
 from cnnviz.render.fonts import font
 from cnnviz.render.tools import color
-from cnnviz.scene.marks import Label, Role, Run
+from cnnviz.scene.marks import Label, Role, Span
 from cnnviz.scene.theme import Theme
 
 SMALLEST = 8.0
@@ -78,7 +78,7 @@ def lay_out(text: str, family: str, size: float, bold: bool = False) -> Laid:
 
 @lru_cache(maxsize=4096)
 def _fitted(
-    runs: tuple[Run, ...], size: float, family: str, room: int
+    runs: tuple[Span, ...], size: float, family: str, room: int
 ) -> tuple[tuple[tuple[Role, Laid], ...], float, float]:
     """Return the runs laid out at the size that fits, elided if they must be; their width and the size.
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from cnnviz.scene.arrays import symbol
-from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Run
+from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS
 from cnnviz.scene.registry import kind_of
@@ -68,7 +68,7 @@ def _panel(box: Box, em: float) -> Group:
     return Group(box, (Rect(box, "ground"), Rect(box.inset(0.5), "panel", "panel_line", radius=0.47 * em)))
 
 
-def _headline(moment: Moment, parts: Anatomy | None, scope: dict[str, Any]) -> tuple[Run, ...]:
+def _headline(moment: Moment, parts: Anatomy | None, scope: dict[str, Any]) -> tuple[Span, ...]:
     if parts is not None:
         return with_places(moment, parts, scope)
     node = moment.node
@@ -76,15 +76,15 @@ def _headline(moment: Moment, parts: Anatomy | None, scope: dict[str, Any]) -> t
     variable = node.variable
     if _exhausted(moment, node):
         if node.count == 1:
-            return (Run(tr("for {name}: its only value is done", name=variable), "muted"),)
-        return (Run(tr("for {name}: all {count} done", name=variable, count=node.count), "muted"),)
+            return (Span(tr("for {name}: its only value is done", name=variable), "muted"),)
+        return (Span(tr("for {name}: all {count} done", name=variable, count=node.count), "muted"),)
     value = moment.state.variables[variable]
     if node.count == 1:
         return (
-            Run(tr("for {name}: now {name} = {value}, its only value", name=variable, value=value), "muted"),
+            Span(tr("for {name}: now {name} = {value}, its only value", name=variable, value=value), "muted"),
         )
     return (
-        Run(
+        Span(
             tr(
                 "for {name}: now {name} = {value}, of 0 to {last}",
                 name=variable,
@@ -125,13 +125,13 @@ def _coming(moment: Moment, second: Box, third: Box, em: float, scope: dict[str,
     parts = anatomy(moment.operation.tree, following.number)
     assert parts is not None
     runs = (
-        Run(tr("next:") + "  ", "muted"),
-        *(Run(run.text, "muted") for run in with_places(moment, parts, scope)),
+        Span(tr("next:") + "  ", "muted"),
+        *(Span(run.text, "muted") for run in with_places(moment, parts, scope)),
     )
     return [*marks, Label(second, runs, 1.2 * em, family="mono")]
 
 
-def _ahead(moment: Moment) -> tuple[Run, ...]:
+def _ahead(moment: Moment) -> tuple[Span, ...]:
     """Return in words what each cell is going to be, with the arrays as the formula calls them.
 
     It is said at the headers around the cells; inside a cell there is arithmetic to be seen.
@@ -144,7 +144,7 @@ def _ahead(moment: Moment) -> tuple[Run, ...]:
     sentence = said.ahead_of_one if many == 1 and said.ahead_of_one else said.ahead
     texts = tr(sentence, terms=many).split("`")
     return tuple(
-        Run(symbol(operation, text), role_of(operation, text), True) if k % 2 else Run(text)
+        Span(symbol(operation, text), role_of(operation, text), True) if k % 2 else Span(text)
         for k, text in enumerate(texts)
         if text
     )
@@ -155,19 +155,19 @@ def _single(
 ) -> list[Mark]:
     """One assignment: its numbers, then its result."""
     found = before(moment, parts, scope)
-    runs = (Run("= ", "muted"), *_added_to(moment, parts, found))
+    runs = (Span("= ", "muted"), *_added_to(moment, parts, found))
     return [
         Label(second, runs, 1.4 * em),
-        Label(third, (Run("= ", "muted"), Run(result_of(moment, parts, scope), "written", True)), 1.9 * em),
+        Label(third, (Span("= ", "muted"), Span(result_of(moment, parts, scope), "written", True)), 1.9 * em),
     ]
 
 
-def _added_to(moment: Moment, parts: Anatomy, found: dict[str, Any]) -> tuple[Run, ...]:
+def _added_to(moment: Moment, parts: Anatomy, found: dict[str, Any]) -> tuple[Span, ...]:
     """Return a line's right-hand side with its numbers, behind what it adds it to or takes it off."""
     made = with_numbers(moment, parts, found)
     sign = sign_of(parts)
     if not sign:
         return made
     if made[0].text.startswith(MINUS) or not parts.scales:
-        made = (Run("("), *made, Run(")"))
-    return put_in(moment, parts, parts.target, found), Run(f" {sign} ", "muted"), *made
+        made = (Span("("), *made, Span(")"))
+    return put_in(moment, parts, parts.target, found), Span(f" {sign} ", "muted"), *made

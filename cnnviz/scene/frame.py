@@ -12,11 +12,11 @@ from cnnviz.scene.arrays import symbol
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.kinds.generic import picture_of, subtitle
 from cnnviz.scene.layout import Room
-from cnnviz.scene.marks import Box, Frame, Label, Mark, Rect, Run, Spot, label
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Box, Frame, Hotspot, Label, Mark, Rect, Span, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sheet import TooSmallError
 from cnnviz.scene.symbolic import in_letters
@@ -102,7 +102,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     said = kind_of(at.operation.call)
     detail = subtitle(at)
     text = ": ".join(part for part in (tr(said.title) if said.title else "", detail) if part)
-    head = (Run(at.operation.layer, "ink", True), Run("   " + text, "muted"))
+    head = (Span(at.operation.layer, "ink", True), Span("   " + text, "muted"))
     panel_height = min(arithmetic.height(at, inner.w, em), 0.4 * inner.h)
     top = (_WORDS + 0.3) * em
     strip: list[Mark] = []
@@ -135,10 +135,10 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     return marks
 
 
-_first_nonfinite = remembered(8)(first_nonfinite)
+_first_nonfinite = program_cache(8)(first_nonfinite)
 
 
-def _nonfinite_badge(at: Moment, box: Box, em: float) -> list[Rect | Label | Spot]:
+def _nonfinite_badge(at: Moment, box: Box, em: float) -> list[Rect | Label | Hotspot]:
     """Say where the first NaN or infinity arose, once there is one; a click goes there.
 
     Letters tell no values, and so not this one.
@@ -160,7 +160,7 @@ def _nonfinite_badge(at: Moment, box: Box, em: float) -> list[Rect | Label | Spo
     return [
         Rect(place, fill="nonfinite_cell", radius=0.29 * em),
         label(place.inset(0.59 * em, 0), text, size, "nonfinite", bold=True, align="center"),
-        Spot(place, "step", line=found.step),
+        Hotspot(place, "step", line=found.step),
     ]
 
 

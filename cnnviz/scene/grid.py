@@ -14,10 +14,10 @@ from cnnviz.scene import measure
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.layout import STRONG, USUAL
 from cnnviz.scene.look import Look, final
-from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Mark, Palette, Rect, Role, Run
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Mark, Palette, Rect, Role, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import number
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.operation import Operation
 
 LITTLE = 7
@@ -131,12 +131,12 @@ def row_plane(moment: Moment, name: str, focus: int = 0) -> Plane:
     return plane(moment, name, (), (0, focus, 1, 1), axes=axes)
 
 
-def heading(of: Slice, text: str) -> tuple[Run, Run]:
+def heading(of: Slice, text: str) -> tuple[Span, Span]:
     """Return what stands over a grid: the array's name in its colour, index, power of ten; and what it is."""
     name = symbol(of.operation, of.name)
     if of.prefix:
         name += f"[{', '.join(str(k) for k in of.prefix)}]"
-    return Run(name + of.look.factor, role(of.operation, of.name), True), Run(text, "muted")
+    return Span(name + of.look.factor, role(of.operation, of.name), True), Span(text, "muted")
 
 
 def cells(shown: Plane, box: Box, size: float, window: tuple[int, int, int, int] | None = None) -> Cells:
@@ -153,7 +153,7 @@ def cells(shown: Plane, box: Box, size: float, window: tuple[int, int, int, int]
     return unchanging(shown.of, shown.fill, box, size, window)
 
 
-@remembered(2048)
+@program_cache(2048)
 def unchanging(
     of: Slice, fill: str, box: Box, size: float, window: tuple[int, int, int, int] | None = None
 ) -> Cells:

@@ -15,11 +15,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from cnnviz.engine.layer import Shape
-from cnnviz.scene.marks import Cells, Run
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Cells, Span
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
-from cnnviz.trace.state import Place
+from cnnviz.trace.state import ArrayCell
 
 ZERO = "0"
 """What padding is called, and what a lesson calls a cell that forward sums leave out."""
@@ -118,7 +118,7 @@ class Names(Struct, frozen=True, eq=False, dict=True):
         return self.operation.call.own_shape(array)
 
 
-@remembered(256)
+@program_cache(256)
 def names(program: Program, operation: Operation) -> Names:
     """Return what the cells of an operation's arrays are called."""
     own = f"{operation.layer}."
@@ -144,7 +144,7 @@ def _subscript(place: tuple[int, ...], shape: Shape, between: str) -> str:
     return between.join(str(k).translate(_SUBSCRIPTS) for k in kept)
 
 
-def as_product(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+def as_product(runs: tuple[Span, ...]) -> tuple[Span, ...]:
     """Write two single letters that are multiplied side by side, in the order of the alphabet: ``aw``."""
     done = list(runs)
     for k in range(len(done) - 2, 0, -1):
@@ -160,7 +160,7 @@ def as_product(runs: tuple[Run, ...]) -> tuple[Run, ...]:
 
 def product(*factors: str) -> str:
     """Write names that are multiplied: ``aw``, or ``w₀₁·x₀₁``."""
-    runs = [run for factor in factors for run in (Run("·"), Run(factor))][1:]
+    runs = [run for factor in factors for run in (Span("·"), Span(factor))][1:]
     return "".join(run.text for run in as_product(tuple(runs)))
 
 
@@ -185,7 +185,7 @@ def plain(grid: Cells) -> Cells:
     return replace(grid, values=np.zeros(grid.values.shape), palette="plain", limit=1.0)
 
 
-def products(of: Names, grid: Cells, factors: Sequence[Sequence[Sequence[Place]]], em: float) -> Cells:
+def products(of: Names, grid: Cells, factors: Sequence[Sequence[Sequence[ArrayCell]]], em: float) -> Cells:
     """Return a grid of products with names in its cells, but for those that are missing."""
     texts = tuple(tuple(product(*(of.cell(*place) for place in cell)) for cell in row) for row in factors)
     broken = (

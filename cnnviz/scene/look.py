@@ -10,8 +10,8 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.scene.display import Display, Scale
 from cnnviz.scene.marks import Palette
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.numbers import decimals, number, power_of_ten, rounded_up, scaled, telling
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import compared, kind_of
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -82,7 +82,7 @@ def look(program: Program, operation: Operation, name: str, display: Display) ->
     return own._replace(limit=limit, scale=scale)
 
 
-@remembered(2048)
+@program_cache(2048)
 def _look(operation: Operation, name: str, pixels: bool) -> Look:
     """Return how an array is drawn on a scale of its own, or of those that it is compared with."""
     alike = _alike(operation, name)
@@ -114,7 +114,7 @@ def _places_of_change(operation: Operation, name: str) -> int:
     return min(6, ceil(-log10(largest))) if largest > 0 else 0
 
 
-@remembered(256)
+@program_cache(256)
 def _is_pixels(program: Program, operation: Operation, name: str) -> bool:
     """Return whether an array is a picture: one that is read, or the one that goes into the network."""
     if "image" in operation.call.given:
@@ -133,7 +133,7 @@ def _alike(operation: Operation, name: str) -> tuple[str, ...]:
     return alike if name in alike else (name,)
 
 
-@remembered(64)
+@program_cache(64)
 def _shared_limit(program: Program, layer: str | None, palette: Palette) -> float:
     """Return how large the numbers of all arrays of a palette are, in a layer or in all of them."""
     return rounded_up(
@@ -168,7 +168,7 @@ def _reach(operation: Operation, name: str) -> float:
     return max(-low, high)
 
 
-@remembered(2048)
+@program_cache(2048)
 def _span(operation: Operation, name: str) -> tuple[float, float, bool]:
     """Return the least and the greatest finite number of an array, and whether there are no others."""
     values = _shown(operation, name)

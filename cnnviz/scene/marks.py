@@ -84,7 +84,7 @@ class Box(NamedTuple):
         return self.x <= x < self.right and self.y <= y < self.bottom
 
 
-class Run(NamedTuple):
+class Span(NamedTuple):
     """A piece of text in one style."""
 
     text: str
@@ -102,7 +102,7 @@ class Label(Struct, frozen=True, eq=False):
     """
 
     box: Box
-    runs: tuple[Run, ...]
+    runs: tuple[Span, ...]
     size: float
     align: Align = "left"
     family: Family = "sans"
@@ -279,7 +279,7 @@ class Cells(Struct, frozen=True, eq=False):
         return (rows - 1 - row, columns - 1 - column) if self.flipped else (row, column)
 
 
-class Spot(Struct, frozen=True):
+class Hotspot(Struct, frozen=True):
     """A place that leads somewhere when it is clicked; nothing is drawn.
 
     Attributes
@@ -337,7 +337,7 @@ class Group(Struct, frozen=True, eq=False):
     marks: tuple[Mark, ...]
 
 
-Mark = Label | Formula | Rect | Path | Strokes | Dot | Cells | Spot | Group
+Mark = Label | Formula | Rect | Path | Strokes | Dot | Cells | Hotspot | Group
 
 
 class Frame(Struct, frozen=True, eq=False):
@@ -361,9 +361,9 @@ class Frame(Struct, frozen=True, eq=False):
         formulas = (mark for mark in flat(reversed(self.marks)) if isinstance(mark, Formula))
         return next((part for mark in formulas if (part := mark.part_at(x, y))), "")
 
-    def spot_at(self, x: float, y: float) -> Spot | None:
+    def spot_at(self, x: float, y: float) -> Hotspot | None:
         """Return the topmost spot at a point."""
-        spots = (mark for mark in flat(reversed(self.marks)) if isinstance(mark, Spot))
+        spots = (mark for mark in flat(reversed(self.marks)) if isinstance(mark, Hotspot))
         return next((spot for spot in spots if spot.box.contains(x, y)), None)
 
 
@@ -388,4 +388,4 @@ def label(
     once: bool = False,
 ) -> Label:
     """Return text in one style."""
-    return Label(box, (Run(text, role, bold),), size, align, family, once)
+    return Label(box, (Span(text, role, bold),), size, align, family, once)

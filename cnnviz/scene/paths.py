@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from cnnviz.errors import CnnvizError
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.view import Chosen
 from cnnviz.text import plain, tr
 from cnnviz.trace.operation import Operation
@@ -68,7 +68,7 @@ def adds_gradients(operation: Operation) -> bool:
     return len(of) == 1 < len(call.ports) and not any(port.loss for port in call.ports.values())
 
 
-@remembered(64)
+@program_cache(64)
 def way(program: Program, operation: Operation, chosen: Chosen = ()) -> Way:
     """Return the path that is followed: where none is chosen, through the nearest layers."""
     nodes, sums = list(_upwards(program, operation, chosen)), _sums(program)
@@ -158,7 +158,7 @@ class _Paths(NamedTuple):
     counts: Mapping[str, int]
 
 
-@remembered(64)
+@program_cache(64)
 def _paths(program: Program, operation: Operation) -> _Paths:
     own = own_link(operation)
     first = {link.address for link in _upwards(program, operation, ())}
@@ -207,7 +207,7 @@ def _through(nodes: Sequence[Link]) -> str:
     return ", ".join(layers)
 
 
-@remembered(8)
+@program_cache(8)
 def _sums(program: Program) -> frozenset[str]:
     """Return the names of the operations that add up gradients."""
     return frozenset(name for name, over in _made_of(program).items() if len(over) > 1)
@@ -218,7 +218,7 @@ def _above(program: Program, link: Link) -> tuple[Link, ...]:
     return () if link.is_given else _made_of(program)[link.operation.name]
 
 
-@remembered(8)
+@program_cache(8)
 def _made_of(program: Program) -> Mapping[str, tuple[Link, ...]]:
     """Return which gradients each operation that goes back makes its own of, by its name."""
     found: dict[str, tuple[Link, ...]] = {}
@@ -234,7 +234,7 @@ def _made_of(program: Program) -> Mapping[str, tuple[Link, ...]]:
     return found
 
 
-@remembered(8)
+@program_cache(8)
 def _counts(program: Program) -> Mapping[str, int]:
     """Return how many paths lead from the loss to each operation that goes back, by its name."""
     found: dict[str, int] = {}

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.scene.arrays import role, symbol
-from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, Spot, flat, label
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Rect, flat, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, full
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.substitution import NEW, OLD, scope_of, with_numbers
 from cnnviz.text import tr
 from cnnviz.trace.additions import Addition, accumulates, additions, offsets_writing
@@ -210,7 +210,7 @@ def _term(moment: Moment, array: str, addition: Addition) -> str:
     return text if len(runs) == 1 else f"{text} = {moment.text(array, addition.value)}"
 
 
-@remembered(64)
+@program_cache(64)
 def _read_by(operation: Operation, offsets: tuple[int, ...]) -> Mapping[str, NDArray[np.intp]]:
     """Return the cells that are read at some steps, by array."""
     found: dict[str, list[NDArray[np.intp]]] = {}
@@ -222,9 +222,9 @@ def _read_by(operation: Operation, offsets: tuple[int, ...]) -> Mapping[str, NDA
     return {name: cells for name, cells in each.items() if len(cells)}
 
 
-_sources = remembered(64)(sources)
-_targets = remembered(64)(targets)
-_readings = remembered(64)(Program.where_to)
+_sources = program_cache(64)(sources)
+_targets = program_cache(64)(targets)
+_readings = program_cache(64)(Program.where_to)
 
 
 def origin_of_variable(moment: Moment, name: str) -> Origin:
@@ -305,7 +305,7 @@ def explain(
             for told in (shown.sources, shown.targets):
                 if mark.array in told:
                     marks += _outlined(mark, told[mark.array], colours[mark.array], unit)
-        elif isinstance(mark, Spot) and mark.kind == "value" and mark.name in shown.sources:
+        elif isinstance(mark, Hotspot) and mark.kind == "value" and mark.name in shown.sources:
             marks.append(_dashed(mark.box, colours[mark.name], unit))
     return marks + _bubble(frame, shown, x, y, unit)
 

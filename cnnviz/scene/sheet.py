@@ -22,13 +22,26 @@ from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.layout import STRONG, THIN, USUAL, Grid, Layout, Part, Place, Room, solve
 from cnnviz.scene.letters import plain, products
 from cnnviz.scene.look import Look
-from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Family, Group, Label, Mark, Path, Rect, Role, Run, label
+from cnnviz.scene.marks import (
+    FROM_ZERO,
+    Box,
+    Cells,
+    Family,
+    Group,
+    Label,
+    Mark,
+    Path,
+    Rect,
+    Role,
+    Span,
+    label,
+)
 from cnnviz.scene.measure import LINE, width
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief, number
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
-from cnnviz.trace.state import Place as Cell
+from cnnviz.trace.state import ArrayCell as Cell
 
 _BEHIND = 3  # so many channels are drawn behind the one in front, at most
 _BETWEEN = "  "  # a name and what it says
@@ -62,7 +75,7 @@ class Reckoned(Struct, frozen=True, eq=False):
     values: Array
     look: Look
     missing: NDArray[np.bool_]
-    head: tuple[Run, ...]
+    head: tuple[Span, ...]
     part: Grid
     factors: Sequence[Sequence[Sequence[Cell]]] = ()
 
@@ -123,7 +136,7 @@ def _part(moment: Moment, plane: grid.Plane, text: str, depth: int, weight: floa
     )
 
 
-def head_width(runs: Sequence[Run]) -> tuple[float, float]:
+def head_width(runs: Sequence[Span]) -> tuple[float, float]:
     """Return how wide a heading is, in parts of its size: in one line, and its longest run alone."""
     widths = [1.03 * width(run.text, run.bold) for run in runs if run.text]  # with a little air
     return sum(widths) + width(_BETWEEN) * (len(widths) - 1), max(widths, default=0.0)
@@ -355,7 +368,7 @@ def _sign(place: Place, em: float) -> Label:
     return label(place.box, place.text, (2 if alone else 1) * em, "muted", align="center", family=family)
 
 
-def heading(runs: Sequence[Run], place: Place, em: float) -> list[Mark]:
+def heading(runs: Sequence[Span], place: Place, em: float) -> list[Mark]:
     """Write a heading over its grid: in one line, or the name and what it says under one another."""
     kept = tuple(run for run in runs if run.text)
     if not kept or not place.lines:
@@ -365,7 +378,7 @@ def heading(runs: Sequence[Run], place: Place, em: float) -> list[Mark]:
     bottom = place.head.bottom - gap - place.shift_up
     room = max(place.head.right, place.box.right) - place.box.x + em
     if place.lines == 1:
-        between = [run for k, run in enumerate(kept) for run in ((Run(_BETWEEN), run) if k else (run,))]
+        between = [run for k, run in enumerate(kept) for run in ((Span(_BETWEEN), run) if k else (run,))]
         return [Label(Box(place.box.x, bottom - line, room, line), tuple(between), em)]
     return [
         Label(Box(place.box.x, bottom - (len(kept) - k) * line, room, line), (run,), em)
@@ -385,7 +398,7 @@ def _start(at: int, size: int, seen: int, count: int) -> int:
     return min(max(0, at // step * step - margin), count - seen)
 
 
-@remembered(1024)
+@program_cache(1024)
 def _setting(
     of: grid.Slice,
     fill: str,
@@ -477,8 +490,8 @@ def scale(look: Look, over: Box, em: float) -> list[Label | Cells]:
     ]
 
 
-def named(moment: Moment, name: str, text: str) -> tuple[Run, Run]:
+def named(moment: Moment, name: str, text: str) -> tuple[Span, Span]:
     """Return a heading for an array drawn by other means: its symbol, power of ten, and what it is."""
     operation = moment.operation
-    first = Run(symbol(operation, name) + moment.look(name).factor, role(operation, name), True)
-    return first, Run(moment.titled(name, text), "muted")
+    first = Span(symbol(operation, name) + moment.look(name).factor, role(operation, name), True)
+    return first, Span(moment.titled(name, text), "muted")

@@ -11,10 +11,10 @@ import numpy as np
 
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.letters import as_product
-from cnnviz.scene.marks import Role, Run
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Role, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief, decimals, full, in_line, is_zero, number, scaled, superscript
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operands import Anatomy, Operand
@@ -48,7 +48,7 @@ def with_numbers(
     span: tuple[int, int] | None = None,
     skip: str = "",
     bare: bool = False,
-) -> tuple[Run, ...]:
+) -> tuple[Span, ...]:
     """Return a line's right-hand side with the values put in place of the names, each in its colour.
 
     Parameters
@@ -62,34 +62,34 @@ def with_numbers(
     """
     begun, end = span or (parts.right, len(parts.text))
     at = begun
-    runs: list[Run] = []
+    runs: list[Span] = []
     for operand in parts.operands:
         if operand.start < at or operand.end > end:
             continue
-        run = put_in(moment, parts, operand, scope, bare) if operand.name != skip else Run(operand.name)
+        run = put_in(moment, parts, operand, scope, bare) if operand.name != skip else Span(operand.name)
         left, right = parts.text[begun : operand.start], parts.text[operand.end : end]
         between = parts.text[at : operand.start]
         if is_zero(run.text) and _OWN_MINUS.search(left):  # minus zero is zero
             between = between.rstrip().removesuffix("-")
-        runs.append(Run(signs(between)))
+        runs.append(Span(signs(between)))
         runs.append(_in_brackets(run, left, right))
         at = operand.end
-    runs.append(Run(signs(parts.text[at:end])))
+    runs.append(Span(signs(parts.text[at:end])))
     shown = tuple(run for run in runs if run.text)
     return as_product(shown) if moment.letters else shown
 
 
 def put_in(
     moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool = False
-) -> Run:
+) -> Span:
     """Return what stands in place of a cell or a scalar: its number, or in letters its name."""
     value = scope.get(operand.name)
     if not moment.letters or (not operand.index and isinstance(value, int | np.integer)):
         return _value(moment, parts, operand, scope, bare)
     if not operand.index:
-        return Run(operand.name, role_of(moment.operation, operand.name))
+        return Span(operand.name, role_of(moment.operation, operand.name))
     name, age = moment.names.cell(operand.name, operand.place(scope)), age_of(moment, parts, operand)
-    return Run(name + "′" * (age == NEW), _role_in(moment, parts, operand))
+    return Span(name + "′" * (age == NEW), _role_in(moment, parts, operand))
 
 
 def age_of(moment: Moment, parts: Anatomy, operand: Operand) -> str:
@@ -104,7 +104,7 @@ def _role_in(moment: Moment, parts: Anatomy, operand: Operand) -> Role:
     return "parameter" if age_of(moment, parts, operand) == OLD else role_of(moment.operation, operand.name)
 
 
-def _in_brackets(run: Run, left: str, right: str) -> Run:
+def _in_brackets(run: Span, left: str, right: str) -> Span:
     """Put a number into brackets where what stands around it in the listing's line asks for them."""
     sign, raised = left.rstrip()[-1:], right.lstrip().startswith("**")
     return run._replace(text=in_line(run.text, sign if sign in "+-*/" else "", raised))
@@ -128,7 +128,7 @@ def before(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> dict[str, A
     }
 
 
-def term(moment: Moment, parts: Anatomy, scope: dict[str, Any], bare: bool) -> tuple[Run, ...]:
+def term(moment: Moment, parts: Anatomy, scope: dict[str, Any], bare: bool) -> tuple[Span, ...]:
     """Return one term with its numbers: of a choice what is chosen, of a maximum what is compared.
 
     In letters nothing is known by which to choose; the first is what a choice is about.
@@ -149,17 +149,17 @@ def compared(parts: Anatomy) -> tuple[int, int] | None:
     return found.span(1) if found else None
 
 
-def with_places(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+def with_places(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Span, ...]:
     """Return a line with the loop variables put into its subscripts: ``y[1, 2, 3] = acc``."""
-    runs: list[Run] = []
+    runs: list[Span] = []
     at = 0
     for operand in (parts.target, *parts.operands):
-        runs.append(Run(signs(parts.text[at : operand.start])))
+        runs.append(Span(signs(parts.text[at : operand.start])))
         age = age_of(moment, parts, operand)
         name = name_of(moment.operation, operand, scope)
-        runs.append(Run(f"{tr(age)} {name}" if age else name, _role_in(moment, parts, operand)))
+        runs.append(Span(f"{tr(age)} {name}" if age else name, _role_in(moment, parts, operand)))
         at = operand.end
-    runs.append(Run(signs(parts.text[at:])))
+    runs.append(Span(signs(parts.text[at:])))
     return tuple(run for run in runs if run.text)
 
 
@@ -176,26 +176,26 @@ def role_of(operation: Operation, name: str) -> str:
     return role(operation, name) if name in arrays else "ink"
 
 
-def _value(moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool) -> Run:
+def _value(moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool) -> Span:
     operation = moment.operation
     if operand.index:
         place = operand.place(scope)
         if operand.name in operation.call.writes and not moment.state.written(operand.name)[place]:
-            return Run(name_of(operation, operand, scope), role(operation, operand.name))
+            return Span(name_of(operation, operand, scope), role(operation, operand.name))
         value = scope[operand.name][place]
         if bare:
-            return Run(moment.look(operand.name).bare(value), _role_in(moment, parts, operand))
-        return Run(moment.text(operand.name, value), _role_in(moment, parts, operand))
+            return Span(moment.look(operand.name).bare(value), _role_in(moment, parts, operand))
+        return Span(moment.text(operand.name, value), _role_in(moment, parts, operand))
     if operand.name not in scope:
-        return Run(operand.name)
+        return Span(operand.name)
     value = scope[operand.name]
     if isinstance(value, int | np.integer):
-        return Run(number(int(value), 0))
+        return Span(number(int(value), 0))
     if not operation.tree.arrays:
-        return Run(brief(value), role_of(operation, operand.name))
+        return Span(brief(value), role_of(operation, operand.name))
     if operand.name in moment.operation.call.given:
-        return Run(full(value))
-    return Run(scalar_text(moment, value, operand.name))
+        return Span(full(value))
+    return Span(scalar_text(moment, value, operand.name))
 
 
 def scalar_text(moment: Moment, value: float, name: str = "") -> str:
@@ -222,7 +222,7 @@ def scalar_text(moment: Moment, value: float, name: str = "") -> str:
     return scaled(value, finest.places, finest.power)
 
 
-@remembered(1024)
+@program_cache(1024)
 def _chosen_from(operation: Operation, name: str) -> str | None:
     """Return the array whose largest cell a variable is, or comes to be; None for any other variable."""
     arrays: set[str] = set()

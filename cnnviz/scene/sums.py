@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from cnnviz.scene.letters import ZERO, name_width
-from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Run, label
+from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.substitution import (
     before,
     compared,
@@ -87,7 +87,7 @@ def draw_sum(
             mark = box.inset(-0.12 * em, 0.06 * (3 - rows) * em)
             marks.append(Rect(mark, "source_fill", "source_line", 0.088 * em, 0.29 * em))
         if k >= found.done:
-            runs = tuple(Run(run.text, "muted") for run in runs)
+            runs = tuple(Span(run.text, "muted") for run in runs)
         marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
             after = box._replace(x=box.right, w=gap)
@@ -124,12 +124,12 @@ def _sign(found: Terms, lines: tuple[Anatomy, ...], k: int) -> str:
 
 def _term(
     moment: Moment, found: Terms, lines: tuple[Anatomy, ...], scope: dict[str, Any], k: int
-) -> tuple[Run, ...]:
+) -> tuple[Span, ...]:
     """Return the k-th term; one that is taken off is in brackets where it begins with a minus of its own."""
     bare = _power(moment, lines) is not None
     own = term(moment, lines[k % len(lines)], _scope_of(moment, found, scope, k), bare)
     if _sign(found, lines, k) == "−" and own[0].text.startswith(MINUS):
-        return (Run("("), *own, Run(")"))
+        return (Span("("), *own, Span(")"))
     return own
 
 
@@ -164,7 +164,7 @@ def _between(box: Box, sign: str, em: float, align: Align = "center") -> Label:
 
 def _start(
     moment: Moment, found: Terms, lines: tuple[Anatomy, ...], scope: dict[str, Any]
-) -> tuple[Run, ...]:
+) -> tuple[Span, ...]:
     """Return what a sum starts with, if that is more than a number in the listing: a bias."""
     begun = anatomy(moment.operation.tree, found.begun) if found.begun else None
     if begun is None or not any(operand.index for operand in begun.operands):
@@ -190,7 +190,7 @@ def _power_of(moment: Moment, parts: Anatomy) -> int | None:
     return sum(moment.look(cell.name).power for cell in cells)
 
 
-def _length(moment: Moment, runs: tuple[Run, ...]) -> float:
+def _length(moment: Moment, runs: tuple[Span, ...]) -> float:
     """Return how many characters a term takes; of names, about how many as wide as a digit."""
     return sum(name_width(run.text) / 0.6 if moment.letters else width(run.text) / 0.56 for run in runs)
 
@@ -252,14 +252,14 @@ def _page(found: Terms, most: int | None) -> range:
     return range(start, min(start + length, found.count))
 
 
-def _what_was_there(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Run, ...]:
+def _what_was_there(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Span, ...]:
     """Return what a line that adds to a cell found there, and what it adds: ``0.51 + 0.20 = ``."""
     array = parts.target.name
     (added,) = additions(moment.operation, array, (moment.step.offset,))
     there = before(moment, parts, scope)[array][parts.target.place(scope)]
     more = in_line(moment.text(array, added.value), "+")
     texts = ((moment.text(array, there), "ink"), (" + ", "muted"), (more, "ink"), (" = ", "muted"))
-    return tuple(Run(text, role) for text, role in texts)
+    return tuple(Span(text, role) for text, role in texts)
 
 
 def _sum_so_far(
@@ -272,23 +272,23 @@ def _sum_so_far(
     now = anatomy(moment.operation.tree, moment.state.line)
     if now is not None and now.target.index:  # a cell is written: what was summed, or something made of it
         place = name_of(moment.operation, now.target, scope)
-        runs: tuple[Run, ...] = (Run(f"{place} = ", "muted"),)
+        runs: tuple[Span, ...] = (Span(f"{place} = ", "muted"),)
         result, made = result_of(moment, now, scope), with_numbers(moment, now, scope)
         plain = now.text[now.right :] == name
         if _apart(found, lines):
             runs += () if moment.letters else _what_was_there(moment, now, scope)
         elif not target.index and not plain and [run.text for run in made] != [result]:
-            runs += (*made, Run(" = ", "muted"))
+            runs += (*made, Span(" = ", "muted"))
         if moment.letters and plain:
             result = sum_in_letters(moment, found)
         elif moment.letters and _apart(found, lines):
             result += " + " + "".join(run.text for run in made)
-        marks.append(Label(left, (*runs, Run(result, "written", True)), 1.8 * em, once=True))
+        marks.append(Label(left, (*runs, Span(result, "written", True)), 1.8 * em, once=True))
     elif not target.index and name in scope:
         text = sum_in_letters(moment, found) if moment.letters else result_of(moment, lines[0], scope)
         runs = (
-            Run(f"{name} = ", "muted"),
-            Run(text, "written" if found.done == found.count else "ink", True),
+            Span(f"{name} = ", "muted"),
+            Span(text, "written" if found.done == found.count else "ink", True),
         )
         marks.append(Label(left, runs, 1.8 * em, once=True))
     progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
@@ -301,7 +301,7 @@ def _sum_so_far(
     return marks
 
 
-@remembered(4)  # two panes show it
+@program_cache(4)  # two panes show it
 def sum_in_letters(moment: Moment, found: Terms) -> str:
     """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
     lines, scope = _anatomies(moment, found), scope_of(moment)

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from cnnviz.scene.letters import ZERO, Names, Texts, in_cells, product, size_of, where_written
 from cnnviz.scene.marks import Cells, Group, Mark
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operands import Anatomy, anatomy
 from cnnviz.trace.operation import Operation
@@ -45,12 +45,12 @@ def _in_letters(mark: Mark, of: Names, em: float) -> Mark:
     return _kept(mark, of, em) if mark.kept else _named(mark, of, em)
 
 
-@remembered(1024)
+@program_cache(1024)
 def _group(group: Group, of: Names, em: float) -> Group:
     return replace(group, marks=tuple(_in_letters(mark, of, em) for mark in group.marks))
 
 
-@remembered(1024)
+@program_cache(1024)
 def _kept(grid: Cells, of: Names, em: float) -> Cells:
     return _named(grid, of, em)
 
@@ -72,7 +72,7 @@ def _named(grid: Cells, of: Names, em: float) -> Cells:
     return replace(made, texts=where_written(made.texts, grid))
 
 
-@remembered(64)
+@program_cache(64)
 def _bare_group(group: Group) -> Group:
     return replace(group, marks=tuple(_bare(mark) for mark in group.marks))
 
@@ -100,7 +100,7 @@ def _sums(grid: Cells, of: Names, em: float) -> Texts | None:
     return texts if size_of(grid, texts, em) >= least else None
 
 
-@remembered(256)
+@program_cache(256)
 def _summed(operation: Operation) -> tuple[str, Anatomy, Anatomy, tuple[Loop, ...]] | None:
     """Return how an operation makes each cell as a sum of products, if it does.
 
@@ -132,7 +132,7 @@ def _summed(operation: Operation) -> tuple[str, Anatomy, Anatomy, tuple[Loop, ..
     return last.target, begun, added, tuple(loops)
 
 
-@remembered(4096)
+@program_cache(4096)
 def sum_of(of: Names, index: tuple[int, ...]) -> str:
     """Write a cell as the sum that it is, a line for each row of the kernel: ``aw + bx +``, ``ey + fz``."""
     operation = of.operation

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
 
@@ -98,7 +98,7 @@ class _Sum(NamedTuple):
     in_block: bool
 
 
-@remembered(1024)
+@program_cache(1024)
 def _sum_of(operation: Operation, line: int) -> _Sum | None:
     """Return the sum around a line of a listing.
 

@@ -22,7 +22,7 @@ from cnnviz.trace.looptree import Block, Line, Loop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.scalars import replayed
 
-Place = tuple[str, tuple[int, ...]]
+ArrayCell = tuple[str, tuple[int, ...]]
 
 
 class State(Struct, frozen=True, eq=False, dict=True):
@@ -38,7 +38,7 @@ class State(Struct, frozen=True, eq=False, dict=True):
         Every array by its name in the listing; a padded one with its padding.
     variables : Mapping[str, int | float]
         Every other local name that the listing has assigned by now: loop variables first, then scalars.
-    reads, writes : tuple[Place, ...]
+    reads, writes : tuple[ArrayCell, ...]
         The cells that this step's line read and wrote: array name and index, in the order Python did.
     """
 
@@ -46,8 +46,8 @@ class State(Struct, frozen=True, eq=False, dict=True):
     offset: int
     arrays: Mapping[str, Array]
     variables: Mapping[str, int | float]
-    reads: tuple[Place, ...]
-    writes: tuple[Place, ...]
+    reads: tuple[ArrayCell, ...]
+    writes: tuple[ArrayCell, ...]
 
     @property
     def line(self) -> int:
@@ -269,8 +269,8 @@ class _Log:
     """The cells that a line read and wrote, and what it wrote."""
 
     def __init__(self) -> None:
-        self.reads: list[Place] = []
-        self.writes: list[Place] = []
+        self.reads: list[ArrayCell] = []
+        self.writes: list[ArrayCell] = []
         self.written: list[Value] = []
 
 

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip
 
 from cnnviz.scene import panels
-from cnnviz.scene.marks import Box, Frame, Mark, Rect, Spot
+from cnnviz.scene.marks import Box, Frame, Hotspot, Mark, Rect
 from cnnviz.scene.panels.network_rows import Item, Rows
 from cnnviz.scene.panels.network_strip import Window
 from cnnviz.text import tr
@@ -213,7 +213,7 @@ class NetworkPane(FramePane):
         if not self._ring:
             return []
         name = self.chosen.name
-        boxes = [mark.box for mark in frame.marks if isinstance(mark, Spot) and _is_of(mark, name)]
+        boxes = [mark.box for mark in frame.marks if isinstance(mark, Hotspot) and _is_of(mark, name)]
         return [Rect(max(boxes, key=lambda box: box.w).inset(0.5), stroke="accent", width=2)] if boxes else []
 
     def _number_chosen(self) -> int:
@@ -291,7 +291,7 @@ def _nearest(window: Window, row: int) -> int:
     return max(0, min(top, len(window.rows.items) - window.seen))
 
 
-def _is_of(spot: Spot, name: str) -> bool:
+def _is_of(spot: Hotspot, name: str) -> bool:
     return spot.name == name and spot.kind in ("layer", "fold")
 
 
@@ -300,7 +300,7 @@ def _changed(before: Frame, after: Frame) -> QRegion:
     old, new = ({id(mark): mark for mark in frame.marks} for frame in (before, after))
     region = QRegion()
     for mark in (*(old[k] for k in old.keys() - new.keys()), *(new[k] for k in new.keys() - old.keys())):
-        if not isinstance(mark, Spot):
+        if not isinstance(mark, Hotspot):
             box = mark.box.whole()  # type: ignore[union-attr]
             region |= QRect(int(box.x) - 1, int(box.y) - 1, int(box.w) + 2, int(box.h) + 2)
     return region

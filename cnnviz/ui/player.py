@@ -12,10 +12,10 @@ from cnnviz.render.cache import clear as forget_pictures
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import moment
-from cnnviz.scene.memory import forget
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.panels import where
 from cnnviz.scene.paths import adds_gradients, another, count
+from cnnviz.scene.program_cache import clear_program_caches
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
@@ -180,7 +180,7 @@ class Player(QObject):
         """
         self.pause()
         if program is not self.cursor.program:  # all that was made of the other one is of no use any more
-            forget()
+            clear_program_caches()
             forget_pictures()
         before, stays = self.view, program.layers == self.cursor.program.layers
         self.view = replace(

@@ -9,7 +9,7 @@ from PySide6.QtGui import QHelpEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip
 
 from cnnviz.scene import lecture, panels
-from cnnviz.scene.marks import Box, Mark, Spot
+from cnnviz.scene.marks import Box, Hotspot, Mark
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint, Stop
@@ -133,7 +133,7 @@ class TimelinePane(FramePane):
         numbers = {
             mark.line
             for mark in self.frame.marks
-            if isinstance(mark, Spot) and mark.kind == "stop" and mark.box.contains(x, y)
+            if isinstance(mark, Hotspot) and mark.kind == "stop" and mark.box.contains(x, y)
         }
         near = [stop for stop in self.player.stops if stop.number in numbers]
         return min(near, key=lambda stop: abs(self.x_of(stop.index) - x), default=None)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtGui import QImage, QPainter
 
 from cnnviz.render.painter import paint
-from cnnviz.scene.marks import Box, Frame, Label, Run
+from cnnviz.scene.marks import Box, Frame, Label, Span
 from cnnviz.scene.theme import THEMES
 
 # Letters may stick out of their box by this much.
@@ -31,11 +31,11 @@ def ink(mark: Label) -> Box | None:
 
 @lru_cache(maxsize=65536)
 def _ink(
-    runs: tuple[Run, ...], size: float, align: str, family: str, width: float, height: float
+    runs: tuple[Span, ...], size: float, align: str, family: str, width: float, height: float
 ) -> Box | None:
     image = QImage(int(width) + 2 * RIM + 1, int(height) + 2 * RIM + 1, QImage.Format.Format_RGB32)
     image.fill(0xFFFFFF)
-    black = tuple(Run(run.text, "on_light", run.bold) for run in runs)
+    black = tuple(Span(run.text, "on_light", run.bold) for run in runs)
     painter = QPainter(image)
     mark = Label(Box(RIM, RIM, width, height), black, size, align, family)
     paint(painter, Frame(image.width(), image.height(), (mark,)), THEMES["light"])

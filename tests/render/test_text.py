@@ -13,7 +13,7 @@ from cnnviz.render.fonts import FAMILIES, font
 from cnnviz.render.text import SMALLEST, lay_out
 from cnnviz.resources import resource
 from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Box, Cells, Label, Run, label
+from cnnviz.scene.marks import Box, Cells, Label, Span, label
 from cnnviz.scene.numbers import MINUS
 from cnnviz.scene.registry import kinds
 from cnnviz.trace.program import Program
@@ -83,7 +83,7 @@ def test_numbers_in_the_pane_of_a_graph_stay_in_their_cells(value, size):
 
 
 def test_of_several_runs_the_last_ones_are_elided():
-    runs = (Run("w[3, 1]", "parameter", True), Run("  " + LONG, "muted"))
+    runs = (Span("w[3, 1]", "parameter", True), Span("  " + LONG, "muted"))
     first = lay_out("w[3, 1]", "sans", SMALLEST, True).width
     painted = ink(Label(Box(0, 0, first + 40, 30), runs, 24))
     assert first < painted.w <= first + 41

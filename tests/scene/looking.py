@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Mark, Path, Rect, Run, Strokes
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Mark, Path, Rect, Span, Strokes
 
 PANES = ("head", "network", "stage", "debugger", "timeline")
 
@@ -102,4 +102,4 @@ def described(value: Any) -> Any:
 
 
 # Boxes and runs hold nothing but numbers and words.
-PLAIN = frozenset((Box, Run, str, float, int, bool, type(None)))
+PLAIN = frozenset((Box, Span, str, float, int, bool, type(None)))

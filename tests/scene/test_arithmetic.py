@@ -15,7 +15,7 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.frame import compose, moment
-from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect, Run
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full, number, power_of_ten
 from cnnviz.scene.view import View
@@ -470,7 +470,7 @@ ROLES = ("ink", "source", "parameter", "written")
 def value_beside(frame: Frame, name: str) -> str:
     """What the pane of variables says of one."""
     labels = [mark for mark in in_pane(frame, "debugger") if isinstance(mark, Label)]
-    (row,) = {mark.box.y for mark in labels if mark.runs[0] in {Run(name, role, True) for role in ROLES}}
+    (row,) = {mark.box.y for mark in labels if mark.runs[0] in {Span(name, role, True) for role in ROLES}}
     (value,) = (mark for mark in labels if mark.box.y == row and mark.align == "right")
     return text(value)
 

@@ -28,7 +28,7 @@ from cnnviz.scene.chain import Factor, chain, has_chain, result
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.look import look
-from cnnviz.scene.marks import Box, Cells, Group, Label, Path, Rect, Spot
+from cnnviz.scene.marks import Box, Cells, Group, Hotspot, Label, Path, Rect
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.scene.registry import formulas, kinds
 from cnnviz.trace.program import Program
@@ -240,7 +240,7 @@ def test_every_gradient_of_a_network_has_its_chain_and_nothing_else_has(name, si
         at = moment(program, program.start(operation.name) + telling_offsets(operation, 1)[0])
         frame = compose(program, at.step.index, view(program, *size))
         texts = said(in_pane(frame, "stage"))
-        spots = [mark.name for mark in frame.marks if isinstance(mark, Spot) and mark.kind == "operation"]
+        spots = [mark.name for mark in frame.marks if isinstance(mark, Hotspot) and mark.kind == "operation"]
         backward = operation.phase == "backward" and name not in ("chain", "statements")
         assert has_chain(operation) == backward == bool(spots), operation.name
         if not backward:

@@ -19,7 +19,7 @@ from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.kinds.curve import Curve, tick_text, ticks
 from cnnviz.scene.kinds.descent import picture, placed
 from cnnviz.scene.layout import Room
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Label, Path, Rect, Spot
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Hotspot, Label, Path, Rect
 from cnnviz.scene.registry import formulas
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
@@ -208,7 +208,7 @@ def test_both_rows_of_a_step_are_on_the_page():
 
 
 def test_the_axes_can_be_clicked_for_a_start():
-    (spot,) = [mark for mark in marks_at(5, s=1, t=2) if isinstance(mark, Spot)]
+    (spot,) = [mark for mark in marks_at(5, s=1, t=2) if isinstance(mark, Hotspot)]
     at = curve()
     assert (spot.kind, spot.name, spot.line, spot.box) == ("start", "walk", 1, at.area)
     assert spot.value_at(at.x(4.2)) == pytest.approx(4.2)

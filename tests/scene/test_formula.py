@@ -9,7 +9,7 @@ import pytest
 from cnnviz.scene.arrays import role
 from cnnviz.scene.formulas import typeset
 from cnnviz.scene.frame import compose, moment, stage
-from cnnviz.scene.marks import Box, Formula, Spot
+from cnnviz.scene.marks import Box, Formula, Hotspot
 from cnnviz.scene.panels.formula import formula_sizes, part_said, touched
 from cnnviz.scene.registry import formulas, kind_of
 from cnnviz.scene.view import View
@@ -180,7 +180,7 @@ def test_beside_name_and_sentence_it_covers_nothing_and_is_large(name):
                 assert mark.size >= 1080 / 50
                 assert inside(mark.box, box)
                 for other in marks:
-                    if not isinstance(other, Spot) and reach(other) != mark.box:
+                    if not isinstance(other, Hotspot) and reach(other) != mark.box:
                         assert min(overlap(mark.box, reach(other))) <= 0, (operation.name, other)
 
 

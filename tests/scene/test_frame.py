@@ -14,7 +14,7 @@ import pytest
 
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Cells, Frame, Group, Label, Rect, Spot
+from cnnviz.scene.marks import Cells, Frame, Group, Hotspot, Label, Rect
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import number, power_of_ten
 from cnnviz.trace.nonfinite import first_nonfinite
@@ -288,8 +288,8 @@ def listing_rows(frame: Frame) -> dict[int, str]:
     return rows
 
 
-def spots(frame: Frame, kind: str) -> list[Spot]:
-    return [mark for mark in all_marks(frame.marks) if isinstance(mark, Spot) and mark.kind == kind]
+def spots(frame: Frame, kind: str) -> list[Hotspot]:
+    return [mark for mark in all_marks(frame.marks) if isinstance(mark, Hotspot) and mark.kind == kind]
 
 
 def test_the_executing_line_is_marked_and_no_other(shown):
@@ -353,7 +353,7 @@ def test_from_where_the_first_number_is_none_a_badge_says_so():
     for index in (found.step - 1, found.step, len(shown) - 1):
         frame = compose(shown, index, view(*FULL))
         assert (text in said(frame.marks)) == (index >= found.step)
-    spot = next(mark for mark in frame.marks if isinstance(mark, Spot) and mark.kind == "step")
+    spot = next(mark for mark in frame.marks if isinstance(mark, Hotspot) and mark.kind == "step")
     assert spot.line == found.step
     title = next(mark for mark in frame.marks if isinstance(mark, Label) and mark.runs[0].text == "fc")
     assert title.box.right <= spot.box.x

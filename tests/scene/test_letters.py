@@ -17,7 +17,7 @@ from cnnviz.engine.network import Network
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.letters import name_width, names
-from cnnviz.scene.marks import Cells, Frame, Label, Run
+from cnnviz.scene.marks import Cells, Frame, Label, Span
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
 from cnnviz.scene.registry import kind_of
@@ -207,7 +207,7 @@ def test_the_term_in_hand_is_marked_and_in_its_colours():
     made = lesson("convolution").program
     frame = lettered(made, made.find("conv", line=9, u=1))
     terms = {text: mark for mark in frame.marks if isinstance(mark, Label) for text in said([mark])}
-    assert terms["ey"].runs == (Run("e", "source"), Run("y", "parameter"))
+    assert terms["ey"].runs == (Span("e", "source"), Span("y", "parameter"))
     assert {run.role for run in terms["fz"].runs} == {"muted"}, "it is yet to come"
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Rect, Spot, label
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Hotspot, Rect, label
 
 # How many indices the array has, by the axes a grid shows of it.
 SHOWN = {"rc": 2, "cr": 2, "r": 1, "c": 1, "": 0}
@@ -156,7 +156,7 @@ def test_grids_of_no_array_are_looked_through():
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_the_topmost_spot_is_clicked(grouped):
-    row, gradient = Spot(Box(0, 0, 100, 20), "layer", "fc"), Spot(Box(60, 0, 40, 20), "gradient", "fc")
+    row, gradient = Hotspot(Box(0, 0, 100, 20), "layer", "fc"), Hotspot(Box(60, 0, 40, 20), "gradient", "fc")
     frame = framed((row, label(Box(0, 0, 100, 20), "fc", 12), gradient), grouped)
     assert frame.spot_at(10, 10) is row
     assert frame.spot_at(70, 10) is gradient

@@ -8,7 +8,7 @@ import pytest
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
 from cnnviz.scene.look import look
-from cnnviz.scene.memory import forget
+from cnnviz.scene.program_cache import clear_program_caches
 from cnnviz.scene.view import View
 from tests.scene.programs import NAMES, fresh
 
@@ -18,7 +18,7 @@ def test_looks_are_remembered_until_they_are_forgotten():
     operation = program.operation("conv1")
     first = look(program, operation, "y", Display())
     assert look(program, operation, "y", Display()) is first
-    forget()
+    clear_program_caches()
     assert look(program, operation, "y", Display()) == first
     assert look(program, operation, "y", Display()) is not first
 
@@ -31,6 +31,6 @@ def test_a_program_that_is_forgotten_takes_no_memory(name):
         for part in range(8):
             compose(program, part * len(program) // 8, View(display=Display(letters=letters)))
     del program
-    forget()
+    clear_program_caches()
     gc.collect()
     assert seen() is None

@@ -19,7 +19,7 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
 from cnnviz.scene import panels
 from cnnviz.scene.frame import View, compose, moment
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Label, Path, Rect, Spot
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Hotspot, Label, Path, Rect
 from cnnviz.scene.panels.network_rows import Outline, outline, rows_at, rows_of
 from cnnviz.trace.program import Program
 from tests.engine.test_objective import T, X, two_outputs
@@ -269,8 +269,8 @@ def test_a_folded_block_says_what_goes_in_and_out_how_many_layers_and_how_far():
 # ------------------------------------------------------------------------------------- seventy rows, and more
 
 
-def rows_in(frame: Frame) -> list[Spot]:
-    return [mark for mark in in_pane(frame, "network") if isinstance(mark, Spot) and mark.kind == "layer"]
+def rows_in(frame: Frame) -> list[Hotspot]:
+    return [mark for mark in in_pane(frame, "network") if isinstance(mark, Hotspot) and mark.kind == "layer"]
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1280, 720), (1920, 1080)])
@@ -332,7 +332,7 @@ def test_gradients_that_come_back_are_shown_until_their_sum_is_computed():
         spot = next(
             mark
             for mark in frame.marks
-            if isinstance(mark, Spot) and (mark.kind, mark.name) == ("gradient", "relu")
+            if isinstance(mark, Hotspot) and (mark.kind, mark.name) == ("gradient", "relu")
         )
         found = [
             m for m in in_pane(frame, "network") if isinstance(m, Cells) and inside(m.box, spot.box, 1.0)

@@ -12,7 +12,7 @@ from PySide6.QtGui import QFontMetricsF
 from cnnviz.render.fonts import font
 from cnnviz.scene import lecture, panels
 from cnnviz.scene.frame import compose, moment
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Path, Spot
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Hotspot, Path
 from cnnviz.scene.numbers import count
 from cnnviz.scene.view import View
 from cnnviz.trace.cursor import Breakpoint
@@ -85,7 +85,9 @@ def test_a_click_in_the_network_names_layer_and_gradient():
     made = program("digits")
     frame = frame_at("digits", 0)
     rows = {
-        mark.name: mark for mark in all_marks(frame.marks) if isinstance(mark, Spot) and mark.kind == "layer"
+        mark.name: mark
+        for mark in all_marks(frame.marks)
+        if isinstance(mark, Hotspot) and mark.kind == "layer"
     }
     assert list(rows) == list(panels.network_outline(made).names)
     for name, spot in rows.items():
@@ -208,7 +210,7 @@ def test_breakpoints_are_seen_in_the_listing_and_on_the_timeline():
     lines = {
         spot.line
         for spot in all_marks(frame.marks)
-        if isinstance(spot, Spot) and spot.kind == "gutter"
+        if isinstance(spot, Hotspot) and spot.kind == "gutter"
         for dot in in_listing
         if spot.box.contains(*dot.center)
     }

@@ -18,10 +18,10 @@ from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import paths
 from cnnviz.scene.chain import chain, has_chain, result
 from cnnviz.scene.frame import moment
-from cnnviz.scene.marks import Box, Cells, Label, Spot
-from cnnviz.scene.memory import forget
+from cnnviz.scene.marks import Box, Cells, Hotspot, Label
 from cnnviz.scene.panels import chain_strip as strips
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
+from cnnviz.scene.program_cache import clear_program_caches
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from tests.cases import joined_network, sample
@@ -178,7 +178,9 @@ def test_the_strip_says_which_of_how_many_paths_it_follows():
     assert "block0_fc1 and 2 more" in said(strip(residual(1)[1], "stem.dw")), "their names are long"
     for name in ("softmax.dx", "add0.dx", "fc10.dw", "stem.dy"):
         assert not any("other path" in text for text in said(strip(program, name)))
-        assert not [mark for mark in strip(program, name) if isinstance(mark, Spot) and mark.kind == "path"]
+        assert not [
+            mark for mark in strip(program, name) if isinstance(mark, Hotspot) and mark.kind == "path"
+        ]
 
 
 @pytest.mark.parametrize("unit", [1.0, 2 / 3])
@@ -214,7 +216,7 @@ def test_of_a_thousand_layers_only_the_factors_that_have_room_are_made(monkeypat
     often = []
     for blocks in (30, 60):
         program = residual(blocks, False)[1]
-        forget()
+        clear_program_caches()
         made.clear()
         asked.clear()
         strip(program, "stem.dw")

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QToolTip
 
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Dot, Path, Spot
+from cnnviz.scene.marks import Dot, Hotspot, Path
 from cnnviz.scene.view import View
 from cnnviz.trace.cursor import Bookmark
 from cnnviz.ui.settings import lesson_key
@@ -33,7 +33,7 @@ def bookmark_at(window, *steps):
 def ribbons(window):
     """The steps of the bookmarks that the timeline shows, with the places of their ribbons."""
     marks = window.timeline.frame.marks
-    return {mark.line: mark.box for mark in marks if isinstance(mark, Spot) and mark.kind == "step"}
+    return {mark.line: mark.box for mark in marks if isinstance(mark, Hotspot) and mark.kind == "step"}
 
 
 def middle(box):

@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.subjects.expressions import Expressions
-from cnnviz.scene.marks import Rect, Spot
+from cnnviz.scene.marks import Hotspot, Rect
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.network_pane import computed_at
 from cnnviz.ui.settings import Settings
@@ -161,7 +161,7 @@ def test_hovering_a_number_of_the_graph_says_where_it_comes_from(make_window, qt
     player, stage = window.player, window.stage
     player.go_to(player.cursor.program.start("f.backward") + 1)
     QCoreApplication.processEvents()  # the strip has left its place to the stage
-    boxes = {mark.name: mark.box for mark in stage.frame.marks if isinstance(mark, Spot)}
+    boxes = {mark.name: mark.box for mark in stage.frame.marks if isinstance(mark, Hotspot)}
     assert boxes.keys() == {"x", "y", "z", "q", "f", "df", "dq"}, "what is computed so far"
     told = {name: stage.origin_at(*box.center) for name, box in boxes.items()}
     assert told["x"].said == "given" and told["x"].step is None

@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QHelpEvent, QPaintEvent, QRegion
 from PySide6.QtWidgets import QToolTip
 
-from cnnviz.scene.marks import Box, Spot
+from cnnviz.scene.marks import Box, Hotspot
 from cnnviz.trace.program import Program
 from cnnviz.ui.network_pane import NetworkPane
 from tests.scene.test_network_pane import residual
@@ -47,7 +47,9 @@ def names(pane: NetworkPane) -> list[str]:
 
 
 def spot(pane: NetworkPane, kind: str, name: str) -> Box:
-    return next(m.box for m in pane.frame.marks if isinstance(m, Spot) and (m.kind, m.name) == (kind, name))
+    return next(
+        m.box for m in pane.frame.marks if isinstance(m, Hotspot) and (m.kind, m.name) == (kind, name)
+    )
 
 
 def go(pane: NetworkPane, name: str, offset: int = 0) -> None:
@@ -160,7 +162,7 @@ def test_the_wheel_scrolls_and_no_further_than_there_are_rows(pane, qtbot):
 def test_a_click_on_how_many_more_there_are_shows_them(pane, qtbot):
     go(pane, "block8_fc1")
     before = names(pane)
-    places = {m.line > 0: m.box for m in pane.frame.marks if isinstance(m, Spot) and m.kind == "scroll"}
+    places = {m.line > 0: m.box for m in pane.frame.marks if isinstance(m, Hotspot) and m.kind == "scroll"}
     qtbot.mouseClick(pane, LEFT, pos=center(places[True]))
     assert before[-1] in names(pane) and names(pane) != before
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QHelpEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip
 
 from cnnviz.render.image import to_image
-from cnnviz.scene.marks import Cells, Formula, Label, Path, Spot, flat
+from cnnviz.scene.marks import Cells, Formula, Hotspot, Label, Path, flat
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.timeline_bar import timeline_edges
 from cnnviz.trace.nonfinite import first_nonfinite
@@ -25,8 +25,8 @@ def center(box) -> QPoint:
     return QPoint(round(box.center[0]), round(box.center[1]))
 
 
-def spot(pane, kind, **wanted) -> Spot:
-    spots = [mark for mark in pane.frame.marks if isinstance(mark, Spot) and mark.kind == kind]
+def spot(pane, kind, **wanted) -> Hotspot:
+    spots = [mark for mark in pane.frame.marks if isinstance(mark, Hotspot) and mark.kind == kind]
     return next(s for s in spots if all(getattr(s, name) == value for name, value in wanted.items()))
 
 
@@ -37,7 +37,7 @@ def test_no_button_but_the_left_one_goes_anywhere(window, qtbot, pane, button):
     window.player.go_to(30_000)
     widget = getattr(window, pane)
     widget.frame  # noqa: B018 - it is composed
-    places = [center(mark.box) for mark in flat(widget.frame.marks) if isinstance(mark, Spot | Cells)]
+    places = [center(mark.box) for mark in flat(widget.frame.marks) if isinstance(mark, Hotspot | Cells)]
     places += [QPoint(widget.width() * k // 9, widget.height() // 2) for k in range(1, 9)]
     inside = [place for place in places if widget.rect().contains(place)]
     assert len(inside) > 8
@@ -393,7 +393,7 @@ def test_a_click_on_a_factor_goes_to_where_it_was_multiplied(window, qtbot):
     window.desk.open("backward-conv")
     program = window.player.cursor.program
     window.player.go_to(program.find("conv.dw", line=9))
-    spots = [mark for mark in window.stage.frame.marks if isinstance(mark, Spot)]
+    spots = [mark for mark in window.stage.frame.marks if isinstance(mark, Hotspot)]
     assert [spot.name for spot in spots] == [
         *("loss.dy", "sigma2.dx", "fc.dx", "flatten.dx", "sigma1.dx"),
         *("conv.dw", "conv.dw"),

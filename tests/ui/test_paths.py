@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from cnnviz.app import main
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Spot
+from cnnviz.scene.marks import Hotspot
 from cnnviz.scene.view import View
 from tests.scene.looking import said
 from tests.scene.test_network_pane import residual
@@ -61,7 +61,7 @@ def place(window, by: int):
         next(
             m.box
             for m in window.stage.frame.marks
-            if isinstance(m, Spot) and (m.kind, m.line) == ("path", by)
+            if isinstance(m, Hotspot) and (m.kind, m.line) == ("path", by)
         )
     )
 

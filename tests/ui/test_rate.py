@@ -8,7 +8,7 @@ from cnnviz.export.order import order_of
 from cnnviz.lesson.changes import text_of
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.subjects.descents import RATES
-from cnnviz.scene.marks import Spot
+from cnnviz.scene.marks import Hotspot
 from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 from cnnviz.ui.desk import Desk
@@ -24,8 +24,10 @@ def descents(make_window):
     return window
 
 
-def axes(window) -> Spot:
-    return next(mark for mark in window.stage.frame.marks if isinstance(mark, Spot) and mark.kind == "start")
+def axes(window) -> Hotspot:
+    return next(
+        mark for mark in window.stage.frame.marks if isinstance(mark, Hotspot) and mark.kind == "start"
+    )
 
 
 def click_at(window, w):

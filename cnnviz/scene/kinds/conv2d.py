@@ -14,15 +14,15 @@ from cnnviz.scene.kind import Kind
 from cnnviz.scene.layout import THIN, Area, Grid, Part, Room, Sign, column, row
 from cnnviz.scene.local import Back, Local
 from cnnviz.scene.look import Look, largest
-from cnnviz.scene.marks import Box, Cells, Mark, Rect, Run, label
+from cnnviz.scene.marks import Box, Cells, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import Reckoned, Sheet, head_width, sheet, shown
 from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.state import Place
+from cnnviz.trace.state import ArrayCell
 
 _SUMS = Area("sums", (24.0, 2.3), (200.0, 2.3))
 """Where the sums by channel stand, under the grids."""
@@ -105,7 +105,7 @@ def over_sizes(arranged: Part, said: str) -> Part:
     return column(arranged, line, gap=0.6) if said else arranged
 
 
-@remembered(256)
+@program_cache(256)
 def size_formula(operation: Operation) -> str:
     """Write F, S and P, and how large the output is by them: ``(8 − 3 + 2 · 1) / 1 + 1 = 8``."""
     call, given = operation.call, operation.call.given
@@ -232,7 +232,7 @@ def products_of(
     look: Look,
     channel: int,
     values: Array,
-    factors: Sequence[Sequence[Sequence[Place]]],
+    factors: Sequence[Sequence[Sequence[ArrayCell]]],
     like: Grid,
     text: str,
 ) -> Reckoned:
@@ -242,10 +242,10 @@ def products_of(
     ----------
     look : Look
         How they are coloured and written: as what they are added into, so far as its scale holds them.
-    factors : Sequence[Sequence[Sequence[Place]]]
+    factors : Sequence[Sequence[Sequence[ArrayCell]]]
         What is multiplied in each cell, for its name in letters.
     """
-    head = (Run(text + look.factor, "ink", True),)
+    head = (Span(text + look.factor, "ink", True),)
     figures = max(like.figures, grid.figures(look))
     part = Grid("products", values.shape[0], values.shape[1], figures, head_width(head))
     missing = np.arange(values.size).reshape(values.shape) >= _done(moment, channel, values.size)
@@ -268,7 +268,7 @@ def draw_products(at: Sheet, product: Reckoned, channel: int) -> Cells:
     return drawn
 
 
-@remembered(64)
+@program_cache(64)
 def _largest_product(operation: Operation) -> float:
     """Return the size of the largest product that a convolution adds up."""
     x, w, y = (np.asarray(operation.call.value(name)) for name in "xwy")

@@ -13,8 +13,8 @@ from cnnviz.scene.layout import Room, Sign, column, row
 from cnnviz.scene.local import Back, Local
 from cnnviz.scene.look import largest
 from cnnviz.scene.marks import Mark
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
@@ -58,7 +58,7 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     return at.marks
 
 
-@remembered(64)
+@program_cache(64)
 def _largest_product(operation: Operation) -> float:
     """Return the size of the largest product that is added to ∂E/∂x."""
     dy, w = (np.asarray(operation.call.given[name]) for name in ("dy", "w"))

@@ -19,11 +19,11 @@ from cnnviz.scene.expression_formula import curve_formulas
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.curve import Curve, Point, axes, set_curve
 from cnnviz.scene.layout import Area, Grid, Room, column, row
-from cnnviz.scene.marks import Box, Cells, Dot, Mark, Path, Rect, Role, Spot, label
+from cnnviz.scene.marks import Box, Cells, Dot, Hotspot, Mark, Path, Rect, Role, label
 from cnnviz.scene.measure import width
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import Sheet, head_width, heading, named, sheet
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
@@ -43,7 +43,7 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     low, high = at.window
     sheet_.marks += [
         axes(at, "" if moment.letters else full(float(call.given["lr"]))),
-        Spot(at.area, "start", moment.operation.name, line=walk.s, low=low, high=high),
+        Hotspot(at.area, "start", moment.operation.name, line=walk.s, low=low, high=high),
     ]
     for s in range(walk.s):
         sheet_.marks += _ended(moment.operation, at, s)
@@ -105,7 +105,7 @@ class _Walk(Struct, frozen=True, eq=False, dict=True):
 # -------------------------------------------------------------------------------------------- the curve
 
 
-@remembered(64)
+@program_cache(64)
 def _ended(operation: Operation, at: Curve, s: int) -> tuple[Mark, ...]:
     """Return the trail of a walk that is over: the same at every step to come."""
     return tuple(_trail(at, operation.call.writes["w"][s], s, "line", "muted"))

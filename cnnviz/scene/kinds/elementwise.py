@@ -12,10 +12,10 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.layout import SMALLEST, STRONG, THIN, USUAL, Area, Room, column, row
 from cnnviz.scene.letters import name_width, size_of
-from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Run, Strokes, label
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Span, Strokes, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, brief, number, rounded_up
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import Sheet, TooSmallError, heading, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
@@ -180,7 +180,7 @@ def _axes(
     end = brief(float(f"{reach:.3g}"))
     marks += [
         label(left, MINUS + end, size, "muted"),
-        Label(right, (Run(source, "ink"), Run("   " + end, "muted")), size, "right"),
+        Label(right, (Span(source, "ink"), Span("   " + end, "muted")), size, "right"),
     ]
     for bound in (bound for bound in reversed(bounds or ()) if bound):
         y = on(0.0, bound)[1]
@@ -193,7 +193,7 @@ def _axes(
     return marks
 
 
-@remembered(64)
+@program_cache(64)
 def _curve(operation: Operation, source: str, target: str, reach: float) -> tuple[Array, Array]:
     """Return points of a function: what the listing makes of evenly spaced numbers."""
     axes = np.ndim(operation.call.given[source])
@@ -211,7 +211,7 @@ def _graph(at: Sheet, bounds: tuple[float, float] | None, source: str, target: s
     """Draw the function with the point (x, y) in hand."""
     moment, em, box = at.moment, at.em, at.place("graph").box
     reach = max(4.0 if bounds else 1.0, rounded_up(moment.look(source).reach))
-    title = (Run(tr("{kind}, the function", kind=moment.operation.layer), "ink", True),)
+    title = (Span(tr("{kind}, the function", kind=moment.operation.layer), "ink", True),)
     at.marks += heading(title, at.place("graph"), em)
     side = min(box.w, box.h - 1.6 * em)
     place = Box(box.x, box.y, side, side)

@@ -8,7 +8,7 @@ from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.layout import THIN, Area, Grid, Room, Row, column, row
 from cnnviz.scene.local import NONE, Back, Local
-from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Run, label
+from cnnviz.scene.marks import Box, Cells, Label, Mark, Path, Span, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.sheet import Sheet, head_width, heading, named, page_of, part_said, sheet, shown
@@ -52,13 +52,13 @@ def _picture(moment: Moment, room: Room, maps: str, line: str, maps_text: str, l
 
 
 def _arrangements(
-    moment: Moment, maps: Grid, line: str, head: tuple[Run, Run], wholes: tuple[int, int]
+    moment: Moment, maps: Grid, line: str, head: tuple[Span, Span], wholes: tuple[int, int]
 ) -> list[Row]:
     """Return a map over its words beside the column: in pieces of whole maps, or of whole rows, or a page."""
     count, look = len(moment.state.arrays[line]), moment.look(line)
     figures = grid.figures(look)
     aside = 0.65 * len(str(count - 1)) + 0.5
-    longest = (*head, Run(part_said(range(count - 1), count), "muted"))
+    longest = (*head, Span(part_said(range(count - 1), count), "muted"))
     whole = next((size for size in wholes if size <= _LONGEST), 1)
     lengths = [n for n in range(whole, _LONGEST + 1, whole) if -(-count // n) <= _PIECES]
     found = []
@@ -76,14 +76,14 @@ def _arrangements(
     return found
 
 
-def _pieces(at: Sheet, name: str, head: tuple[Run, Run], k: int) -> list[Cells]:
+def _pieces(at: Sheet, name: str, head: tuple[Span, Span], k: int) -> list[Cells]:
     """Draw a column in pieces, or the page of it that holds its k-th cell."""
     moment, em = at.moment, at.em
     places = [at.place(key) for key in at.layout.places if key.startswith("piece ")]
     count, rows = len(moment.state.arrays[name]), places[0].rows
     page = page_of(k, count, min(count, rows * len(places)))
     if len(page) < count:
-        head = head[0], Run(f"{head[1].text}, {part_said(page, count)}", "muted")
+        head = head[0], Span(f"{head[1].text}, {part_said(page, count)}", "muted")
     over = at.place("head")
     at.marks += heading(head, over._replace(head=over.box._replace(h=over.box.h + 0.35 * em), lines=1), em)
     plane, drawn = grid.plane(moment, name, (), (k, 0, 1, 1)), list[Cells]()
@@ -103,16 +103,16 @@ def _index(at: Sheet, place: tuple[int, ...], shape: tuple[int, ...], k: int | N
     (c, i, j), (_, height, wide), box = place, shape, at.place("words").box
     lines = [Box(box.x, box.y + n * box.h / 3, box.w, box.h / 3) for n in range(3)]
 
-    def formula(*letters: str) -> tuple[Run, ...]:
+    def formula(*letters: str) -> tuple[Span, ...]:
         channel, tall, line, across, column_ = letters
         return (
-            Run(tr("index") + " = ", "muted"),
-            Run("(", "muted"),
-            Run(channel, "written", True),
-            Run(f" · {tall} + ", "muted"),
-            Run(line, "written", True),
-            Run(f") · {across} + ", "muted"),
-            Run(column_, "written", True),
+            Span(tr("index") + " = ", "muted"),
+            Span("(", "muted"),
+            Span(channel, "written", True),
+            Span(f" · {tall} + ", "muted"),
+            Span(line, "written", True),
+            Span(f") · {across} + ", "muted"),
+            Span(column_, "written", True),
         )
 
     at.marks.append(Label(lines[0], formula("c", "H", "i", "W", "j"), at.em))
@@ -120,7 +120,7 @@ def _index(at: Sheet, place: tuple[int, ...], shape: tuple[int, ...], k: int | N
         return
     numbers = formula(*map(str, (c, height, i, wide, j)))
     at.marks.append(
-        Label(lines[1], (*numbers, Run(" = ", "muted"), Run(str(k), "written", True)), 1.15 * at.em)
+        Label(lines[1], (*numbers, Span(" = ", "muted"), Span(str(k), "written", True)), 1.15 * at.em)
     )
     before = tr(
         "before it: {c} · {cells} in maps, {i} · {width} in rows, {j} in its row",

@@ -16,9 +16,9 @@ from cnnviz.scene.conditions import taken
 from cnnviz.scene.expression_formula import expression_formulas
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.graph_pages import SIZES, STRIP, page_of, strip
-from cnnviz.scene.kinds.graph_setting import NAME, NUMBER, PARTS, Numbers, Setting, setting
+from cnnviz.scene.kinds.graph_setting import NAME, NUMBER, PARTS, GraphDrawing, InputValues, setting
 from cnnviz.scene.layout import Room
-from cnnviz.scene.marks import Box, Family, Label, Mark, Path, Rect, Role, Run, Spot
+from cnnviz.scene.marks import Box, Family, Hotspot, Label, Mark, Path, Rect, Role, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import as_formula, brief, in_line
 from cnnviz.text import tr
@@ -56,7 +56,7 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     return marks + _chain_rule(known, Box(box.x, area.bottom, box.w, _RULE * unit), unit)
 
 
-def _set(known: _Known, box: Box, unit: float) -> Setting:
+def _set(known: _Known, box: Box, unit: float) -> GraphDrawing:
     """Set the graph in a box, or, where it would be too small, the page of it that the step is on."""
     if known.graph.size <= _MOST_AT_ONCE:
         whole = setting(known.graph, known.final, box, unit)
@@ -82,7 +82,7 @@ class _Known(Struct, frozen=True, eq=False, dict=True):
         return self.moment.operation.phase == "backward"
 
     @cached_property
-    def final(self) -> Numbers:
+    def final(self) -> InputValues:
         """Every value and gradient as it will be."""
         first, layer = self.moment.program.operations[0], self.moment.operation.layer
         found = {name: float(value) for name, value in first.call.given.items()}
@@ -145,7 +145,7 @@ class _Drawing(Struct, frozen=True, eq=False):
     """Draws what is known where it is set."""
 
     known: _Known
-    at: Setting
+    at: GraphDrawing
 
     def edge(self, node: Node, slot: int) -> Path:
         """Draw the way from an operand to a node: an arrow forward, and back once a gradient took it."""
@@ -176,8 +176,8 @@ class _Drawing(Struct, frozen=True, eq=False):
         for k, line in enumerate(lines):
             row = Box(box.x + 2, box.y + k * box.h / len(lines), box.w - 4, box.h / len(lines))
             *before, last = line
-            number = Run(last, "ink", k == len(lines) - 1 or bool(before))
-            marks.append(Label(row, (*(Run(text, "ink") for text in before), number), size, "center"))
+            number = Span(last, "ink", k == len(lines) - 1 or bool(before))
+            marks.append(Label(row, (*(Span(text, "ink") for text in before), number), size, "center"))
         return marks
 
     def node(self, name: str) -> list[Mark]:
@@ -201,7 +201,7 @@ class _Drawing(Struct, frozen=True, eq=False):
         part = 0.72 if number else 1.25 if alone else 1.0 if len(sign) <= 2 else 0.8
         bold = not number and self.at.graph.node(name) is None
         family: Family = "math" if alone else "sans"
-        return Label(box.inset(2), (Run(sign, "ink", bold),), NAME * part * self.at.scale, "center", family)
+        return Label(box.inset(2), (Span(sign, "ink", bold),), NAME * part * self.at.scale, "center", family)
 
     def _outline(self, name: str, box: Box, radius: float) -> list[Mark]:
         known, scale = self.known, self.at.scale
@@ -217,10 +217,10 @@ class _Drawing(Struct, frozen=True, eq=False):
         """Write a node's value under it; its name alone before it has one."""
         box, known = self.at.value_box(name), self.known
         if name not in known.values:
-            return [Label(box, (Run(name, "muted"),), NUMBER * self.at.text, "center")]
-        runs = [Run(name if known.moment.letters else brief(known.values[name]), "forward", True)]
+            return [Label(box, (Span(name, "muted"),), NUMBER * self.at.text, "center")]
+        runs = [Span(name if known.moment.letters else brief(known.values[name]), "forward", True)]
         if self.at.graph.node(name) is not None and not known.moment.letters:
-            runs.insert(0, Run(f"{name} = ", "forward"))
+            runs.insert(0, Span(f"{name} = ", "forward"))
         return self._number(box, name, runs)
 
     def _gradient(self, name: str) -> list[Mark]:
@@ -234,22 +234,22 @@ class _Drawing(Struct, frozen=True, eq=False):
         whole = len(parts) == len(edges)
         text = brief(known.gradients[name]) if whole else "…"
         head = f"∂{known.graph.result}/∂{name}"
-        runs = [Run(f"{head} = ", "backward"), Run(text, "backward", True)]
+        runs = [Span(f"{head} = ", "backward"), Span(text, "backward", True)]
         if known.moment.letters:
-            runs = [Run(head if whole else f"{head} = …", "backward", True)]
+            runs = [Span(head if whole else f"{head} = …", "backward", True)]
         marks = self._number(self.at.gradient_box(name), f"d{name}", runs)
         if 1 < len(edges) <= _MOST_PARTS and not known.moment.letters:
             said = " + ".join(parts if whole else [*parts, "…"])
             box, size = self.at.parts_box(name, said), PARTS * self.at.text
-            marks.append(Label(box, (Run(said, "backward", not whole),), size, "center"))
+            marks.append(Label(box, (Span(said, "backward", not whole),), size, "center"))
         return marks
 
-    def _number(self, box: Box, name: str, runs: list[Run]) -> list[Mark]:
+    def _number(self, box: Box, name: str, runs: list[Span]) -> list[Mark]:
         """Write a number, framed if it is the one that is written, or one of those that are read."""
         known, scale = self.known, self.at.scale
         marks: list[Mark] = [
             Label(box, tuple(runs), NUMBER * self.at.text, "center"),
-            Spot(box, "value", name),
+            Hotspot(box, "value", name),
         ]
         if name == known.written:
             marks.insert(0, Rect(box, "ground", "written_line", 2.5 * scale, 6 * scale))
@@ -264,30 +264,30 @@ def _chain_rule(known: _Known, box: Box, unit: float) -> list[Mark]:
     if not known.back:
         return []
     if edge is None:
-        why = Run(tr(", for {result} changes just as {result} does", result=f), "muted")
-        return [Label(box, (Run(f"∂{f}/∂{f} = ", "backward"), Run("1", "backward", True), why), 25 * unit)]
+        why = Span(tr(", for {result} changes just as {result} does", result=f), "muted")
+        return [Label(box, (Span(f"∂{f}/∂{f} = ", "backward"), Span("1", "backward", True), why), 25 * unit)]
     alone = sum(other.operand == edge.operand for other in known.graph.edges) == 1
-    head = Run(f"∂{f}/∂{edge.operand} = ", "backward")
+    head = Span(f"∂{f}/∂{edge.operand} = ", "backward")
     if not alone:
-        head = Run(tr("to {gradient} goes", gradient=f"∂{f}/∂{edge.operand}") + "  ", "muted")
-    come = Run(f"∂{f}/∂{edge.node}", "backward")
-    runs: tuple[Run, ...] = (
+        head = Span(tr("to {gradient} goes", gradient=f"∂{f}/∂{edge.operand}") + "  ", "muted")
+    come = Span(f"∂{f}/∂{edge.node}", "backward")
+    runs: tuple[Span, ...] = (
         head,
         come,
-        Run(" · ", "muted"),
-        Run(f"∂{edge.node}/∂{edge.operand}"),
-        Run("  =  ", "muted"),
+        Span(" · ", "muted"),
+        Span(f"∂{edge.node}/∂{edge.operand}"),
+        Span("  =  ", "muted"),
     )
     if known.moment.letters:
         symbol = as_formula(taken(edge.local, known.values)[0])
-        local = Run(f"({symbol})" if " " in symbol else in_line(symbol, "*"))
-        return [Label(box, (*runs, come, Run(" · ", "muted"), local), 25 * unit)]
+        local = Span(f"({symbol})" if " " in symbol else in_line(symbol, "*"))
+        return [Label(box, (*runs, come, Span(" · ", "muted"), local), 25 * unit)]
     runs += (
-        Run(brief(known.gradients[edge.node]), "backward"),
-        Run(" · ", "muted"),
-        Run(in_line(brief(known.graph.local(edge, known.values)), "*")),
-        Run("  =  ", "muted"),
-        Run(brief(known.part(edge)), "backward", True),
+        Span(brief(known.gradients[edge.node]), "backward"),
+        Span(" · ", "muted"),
+        Span(in_line(brief(known.graph.local(edge, known.values)), "*")),
+        Span("  =  ", "muted"),
+        Span(brief(known.part(edge)), "backward", True),
     )
     return [Label(box, runs, 25 * unit)]
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from cnnviz.engine.expression import Graph
 
-Spot = tuple[int, float]
+Position = tuple[int, float]
 Way = tuple[str, int]
 
 _SWEEPS = 12
@@ -39,8 +39,8 @@ class Layout(Struct, frozen=True, eq=False):
 
     columns: int
     rows: float
-    spots: Mapping[str, Spot]
-    ways: Mapping[Way, tuple[Spot, ...]]
+    spots: Mapping[str, Position]
+    ways: Mapping[Way, tuple[Position, ...]]
 
 
 def number_name(node: str, slot: int) -> str:

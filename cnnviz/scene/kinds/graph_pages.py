@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from cnnviz.engine.expression import Graph, Node
-from cnnviz.scene.marks import Box, Mark, Rect, Role, Spot, label
+from cnnviz.scene.marks import Box, Hotspot, Mark, Rect, Role, label
 from cnnviz.text import tr
 
 SIZES = (16, 11, 7)
@@ -89,7 +89,7 @@ def strip(
     for k, name in enumerate(graph.names):
         cell = Box(row.x + k * side, row.y, side, row.h).inset(min(1.0, 0.1 * side), 0)
         marks.append(Rect(cell, there.get(name, "ground"), "line", 1.0))
-        marks.append(Spot(cell, "value", name))
+        marks.append(Hotspot(cell, "value", name))
         if name == work:
             marks.append(Rect(cell.inset(-1, -1), None, "written_line", max(3 * unit, 1.5)))
     around = Box(row.x + own[0] * side, row.y, (own[-1] + 1 - own[0]) * side, row.h).inset(-3 * unit)

@@ -21,7 +21,7 @@ from cnnviz.scene.numbers import as_formula, brief, superscript
 
 Point = tuple[float, float]
 Lines = tuple[tuple[str, ...], ...]
-Numbers = tuple[tuple[str, float], ...]
+InputValues = tuple[tuple[str, float], ...]
 
 _SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷", "neg": "−", "sigmoid": "σ", "relu": "ReLU"}
 _SIGNS |= {"sqrt": "√", "abs": "|x|", "**": "xʸ"}
@@ -56,7 +56,7 @@ class EdgeLabel(Struct, frozen=True):
     size: float
 
 
-class Setting(Struct, frozen=True, eq=False, dict=True):
+class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
     """A graph set in a box.
 
     Attributes
@@ -276,10 +276,11 @@ class Setting(Struct, frozen=True, eq=False, dict=True):
 
 
 @lru_cache(maxsize=64)
-def setting(graph: Graph, numbers: Numbers, box: Box, unit: float) -> Setting:
+def setting(graph: Graph, numbers: InputValues, box: Box, unit: float) -> GraphDrawing:
     """Set a graph in a box: with all inputs at the left, unless it would be much smaller so."""
     left, spread = (
-        Setting(graph, dict(numbers), lay_out(graph, inputs_left), box, unit) for inputs_left in (True, False)
+        GraphDrawing(graph, dict(numbers), lay_out(graph, inputs_left), box, unit)
+        for inputs_left in (True, False)
     )
     return left if left.text >= 0.8 * spread.text and left.scale >= 0.8 * spread.scale else spread
 

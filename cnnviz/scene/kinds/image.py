@@ -12,9 +12,9 @@ from cnnviz.engine.pixels import BRIGHTEST
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.layout import STRONG, Grid, Map, Room, Sign, column, row
-from cnnviz.scene.marks import Box, Cells, Mark, Palette, Run, label
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Box, Cells, Mark, Palette, Span, label
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import Sheet, head_width, heading, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
@@ -25,10 +25,10 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     sizes, v, c = moment.operation.sizes, moment.variable, moment.variable("c")
     i, j, depth = v("i"), v("j"), sizes["D"]
     told = tr("{shape}: rows × columns × depth", shape=shape_text((sizes["H"], sizes["W"], depth)))
-    over = Run("image", "source", True), Run(told, "muted")
+    over = Span("image", "source", True), Span(told, "muted")
     whole = Map("image.whole", sizes["H"], sizes["W"], head_width(over))
     # The pixel's own colour stands before its numbers, as one more of them.
-    pixel = Run(tr("pixel [{i}, {j}]", i=i, j=j), "ink", True)
+    pixel = Span(tr("pixel [{i}, {j}]", i=i, j=j), "ink", True)
     names = [channel_name(moment, k) for k in range(depth)]
     numbers = Grid("pixel", 1, depth + 1, grid.figures(moment.look("image")), (9.0, 9.0), scale=2.0)
     name = names[c]
@@ -48,7 +48,7 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     return at.marks
 
 
-@remembered(64)
+@program_cache(64)
 def true_colours(operation: Operation, place: Box) -> Cells:
     """Return a picture as a grid of its pixels in their own colours; nothing is written on them."""
     image = np.asarray(operation.call.given["image"])
@@ -67,7 +67,7 @@ def channel_name(moment: Moment, channel: int) -> str:
     return tr("grey") if palette == "pixel" else tr(palette)
 
 
-def _numbers(at: Sheet, pixel: Run, names: list[str], index: tuple[int, int]) -> None:
+def _numbers(at: Sheet, pixel: Span, names: list[str], index: tuple[int, int]) -> None:
     """Draw the pixel in hand and its numbers, one for each channel, the one that is read outlined."""
     moment, em, place, (i, j) = at.moment, at.em, at.place("pixel"), index
     image, look = np.asarray(moment.state.arrays["image"]), moment.look("image")

@@ -14,9 +14,9 @@ from cnnviz.scene.layout import STRONG, THIN, USUAL, Grid, Map, Room, Sign, colu
 from cnnviz.scene.letters import products as in_letters
 from cnnviz.scene.local import Back, Local, ones
 from cnnviz.scene.look import largest
-from cnnviz.scene.marks import Box, Cells, Mark, Run
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Box, Cells, Mark, Span
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import (
     Sheet,
     Shown,
@@ -47,13 +47,13 @@ def _whole(moment: Moment, room: Room) -> list[Mark]:
     n = moment.variable("n")
     planes = (grid.row_plane(moment, "w"), *(grid.plane(moment, name) for name in "xby"))
     parts: list[Grid | Sign] = []
-    heads: list[tuple[Run, Run]] = []
+    heads: list[tuple[Span, Span]] = []
     for plane, letter, sign in zip(planes, ("Wᵀ", "X", "b", "Z"), "·+= ", strict=True):
         name, (rows, columns), look = plane.of.name, plane.values.shape, plane.of.look
         called = moment.called(name) if name in "xy" else ""
         colour = role(moment.operation, name)
         said = (f"{letter} = {called}" if called else letter) + look.factor
-        heads.append((Run(said, colour, True), Run(f"{rows} × {columns}", colour)))
+        heads.append((Span(said, colour, True), Span(f"{rows} × {columns}", colour)))
         figures = grid.figures(look)
         parts += [Grid(name, rows, columns, figures, head_width(heads[-1])), Sign(sign)]
     parts = parts[:-1]
@@ -80,7 +80,7 @@ def _paged(moment: Moment, room: Room) -> list[Mark]:
     sizes, em = moment.operation.sizes, room.em
     inputs, neurons = sizes["N_in"], sizes["N_out"]
     n, m = moment.variable("n"), (moment.variable("m") if moment.terms_begun else 0)
-    told = Run("Wᵀ", "parameter", True), Run(tr("{n} neurons × {m} inputs", n=neurons, m=inputs), "muted")
+    told = Span("Wᵀ", "parameter", True), Span(tr("{n} neurons × {m} inputs", n=neurons, m=inputs), "muted")
     whole = Map("w.whole", neurons, inputs, head_width(told))
     weights, sources = (_row_part(moment, name, inputs) for name in "wx")
     product = _products_part(moment, weights)
@@ -120,7 +120,7 @@ def _row_part(moment: Moment, name: str, count: int) -> Grid:
         grid.figures(look),
         2.6,  # so that rows under one another are as wide
     )
-    head = Run(_row_name(moment, name, range(count - 1, count), (), count - 1)), Run("")
+    head = Span(_row_name(moment, name, range(count - 1, count), (), count - 1)), Span("")
     return Grid(name, 1, count, figures, head_width(head), cut="row")
 
 
@@ -128,7 +128,7 @@ def _products_part(moment: Moment, like: Grid) -> Grid:
     """Return the part of the products of two rows, as long as they are."""
     look = moment.look(next(iter(moment.operation.call.writes))).reaching(_largest_product(moment.operation))
     figures = max(like.figures, grid.figures(look))
-    head = head_width((Run(tr("products") + look.factor, "ink", True),))
+    head = head_width((Span(tr("products") + look.factor, "ink", True),))
     return like._replace(name="products", figures=figures, head=head)
 
 
@@ -158,7 +158,7 @@ def _piece(
         place.size,
     )
     said = _row_name(moment, name, page, prefix, own if axes == "cr" else None)
-    at.marks += heading((Run(said, role(moment.operation, name), True),), place, at.em)
+    at.marks += heading((Span(said, role(moment.operation, name), True),), place, at.em)
     at.marks += [drawn, *grid.outlines(moment, drawn, at.em)]
     return drawn
 
@@ -170,7 +170,7 @@ def _products(at: Sheet, values: Array, page: range, done: int, factors: list[Ce
     missing = np.arange(page.start, page.stop)[None] > done
     into = moment.look(next(iter(moment.operation.call.writes)))  # what they add up to
     look = into.reaching(_largest_product(moment.operation))
-    at.marks += heading((Run(tr("products") + look.factor, "ink", True),), place, at.em)
+    at.marks += heading((Span(tr("products") + look.factor, "ink", True),), place, at.em)
     drawn = Cells(
         place.box,
         piece,
@@ -196,7 +196,7 @@ def _column_of(at: Sheet, what: Shown, k: int) -> None:
         at.cell(on, (k,), f"{colour}_line")
 
 
-@remembered(64)
+@program_cache(64)
 def _largest_product(operation: Operation) -> float:
     """Return the size of the largest product that a neuron, or an input's gradient, adds up."""
     given = operation.call.given
@@ -215,7 +215,7 @@ def weight_gradient(moment: Moment, room: Room) -> list[Mark]:
     figures = max(grid.figures(look) for name, look in zip(("x", "dy", "dw"), looks, strict=True))
     over = named(moment, "dy", f"1 × {neurons}, {come}" if small else come)
     beside = named(moment, "x", f"{inputs} × 1" if small else "")
-    under = named(moment, "dw", f"{inputs} × {neurons}") if small else (Run(""), Run(""))
+    under = named(moment, "dw", f"{inputs} × {neurons}") if small else (Span(""), Span(""))
     # A row and a column more than the table has: the gradient stands over it, the input left of it.
     table = Grid(
         "table",
@@ -237,12 +237,14 @@ def weight_gradient(moment: Moment, room: Room) -> list[Mark]:
     return at.marks
 
 
-def _told(moment: Moment) -> tuple[Run, Run]:
+def _told(moment: Moment) -> tuple[Span, Span]:
     text = tr("whole: {m} × {n}", m=moment.operation.sizes["N_in"], n=moment.operation.sizes["N_out"])
-    return Run("∂E/∂W" + moment.look("dw").factor, "written", True), Run(text, "muted")
+    return Span("∂E/∂W" + moment.look("dw").factor, "written", True), Span(text, "muted")
 
 
-def _outer(at: Sheet, cell: tuple[int, int], heads: tuple[tuple[Run, Run], ...]) -> tuple[int, int, int, int]:
+def _outer(
+    at: Sheet, cell: tuple[int, int], heads: tuple[tuple[Span, Span], ...]
+) -> tuple[int, int, int, int]:
     """Draw the page of the table with its row and its column; return which part of the table it is."""
     moment, em, place, (m, n) = at.moment, at.em, at.place("table"), cell
     sizes, box = moment.operation.sizes, place.box
@@ -270,7 +272,7 @@ def _outer(at: Sheet, cell: tuple[int, int], heads: tuple[tuple[Run, Run], ...])
         )
     over, beside, under = heads
     if len(columns) < sizes["N_out"]:
-        over = over[0], Run(f"{over[1].text}, {part_said(columns, sizes['N_out'])}", "muted")
+        over = over[0], Span(f"{over[1].text}, {part_said(columns, sizes['N_out'])}", "muted")
     at.marks += heading(over, place._replace(head=place.head._replace(h=place.head.h - gap)), em)
     where = Box(place.head.x, top, box.x - gap - place.head.x - em, 3.2 * em)
     at.marks += heading(beside, place._replace(head=where, box=where, lines=2), em)

@@ -7,7 +7,7 @@ import numpy as np
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import role
 from cnnviz.scene.layout import Area, Grid, Room, column, row
-from cnnviz.scene.marks import Box, Label, Mark, Rect, Run, label
+from cnnviz.scene.marks import Box, Label, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.sheet import Sheet, head_width, heading, named, page_of, part_said, sheet
@@ -73,13 +73,13 @@ def picture(
     if "loss" in at.layout.places:
         done = bool(moment.state.written("E")[0])
         text = moment.cell_text("E", (0,)) if done else "…"
-        runs = (Run("E  " + tr("loss") + " = ", "muted"), Run(text, "written", True))
+        runs = (Span("E  " + tr("loss") + " = ", "muted"), Span(text, "written", True))
         at.marks.append(Label(at.place("loss").box, runs, 1.5 * at.em))
     return at.marks
 
 
 def _column_part(
-    moment: Moment, name: str, count: int, head: tuple[Run, Run], aside: float, sums: bool
+    moment: Moment, name: str, count: int, head: tuple[Span, Span], aside: float, sums: bool
 ) -> Grid:
     look = moment.look(name)
     figures = grid.figures(look)
@@ -97,7 +97,7 @@ def _classes(at: Sheet, box: Box, left: float, names: list[str], each: str) -> N
         at.marks.append(label(row_box, name, min(1.2 * em, 0.7 * high), bold=True))
 
 
-def _column(at: Sheet, name: str, rows: range, head: tuple[Run, Run], summed: bool) -> None:
+def _column(at: Sheet, name: str, rows: range, head: tuple[Span, Span], summed: bool) -> None:
     place = at.place(name)
     plane = grid.plane(at.moment, name, (), (rows.start, 0, 1, 1))
     drawn = grid.cells(plane, place.box, place.size, (rows.start, 0, len(rows), 1))
@@ -124,7 +124,7 @@ def _sum_under(at: Sheet, name: str, box: Box) -> None:
         return
     total = float(moment.state.variables["total"]) if name == "e" else float(values.sum())
     written = scalar_text(moment, total) if name == "e" else moment.look(name).text(total)
-    runs = (Run((tr("total") if name == "e" else tr("sum")) + " ", "muted"), Run(written, "ink", True))
+    runs = (Span((tr("total") if name == "e" else tr("sum")) + " ", "muted"), Span(written, "ink", True))
     under = Box(box.x, box.bottom + 0.3 * at.em, box.w, 1.7 * at.em)
     at.marks.append(Label(under, runs, 1.2 * at.em, "center"))
 

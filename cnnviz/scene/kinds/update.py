@@ -13,7 +13,7 @@ from cnnviz.scene.arrays import symbol
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.layout import STRONG, Grid, Room, column, row
 from cnnviz.scene.letters import in_cells, letter
-from cnnviz.scene.marks import Cells, Mark, Run
+from cnnviz.scene.marks import Cells, Mark, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.sheet import Sheet, head_width, heading, page_of, part_said, sheet
 from cnnviz.text import tr
@@ -69,7 +69,7 @@ def _shape(moment: Moment, n: int) -> tuple[int, int, int]:
     return 1, int(np.prod(shape)), 0
 
 
-def _head(moment: Moment, name: str) -> tuple[Run, ...]:
+def _head(moment: Moment, name: str) -> tuple[Span, ...]:
     """Return what stands over an array: the listing calls every parameter w, here it has its own name."""
     name_ = letter(moment.operation.name.rpartition(".")[2])
     called, gradient = moment.called("w"), moment.called("dw") or f"∂E/∂{name_}"
@@ -82,11 +82,11 @@ def _head(moment: Moment, name: str) -> tuple[Run, ...]:
     colours = {"before": "parameter", "dw": "source", "w": "written"}
     said = titles.get(name) or symbol(moment.operation, name)
     factor = moment.look("w" if name == "before" else name).factor
-    return (Run(said + factor, colours.get(name, "ink"), True),)
+    return (Span(said + factor, colours.get(name, "ink"), True),)
 
 
 def _draw(
-    at: Sheet, name: str, values: Array, done: int, shown: tuple[int, int, int], head: tuple[Run, ...]
+    at: Sheet, name: str, values: Array, done: int, shown: tuple[int, int, int], head: tuple[Span, ...]
 ) -> None:
     """Draw what is shown of an array, as far as it is computed; what is remembered is faint until then."""
     moment, place, n = at.moment, at.place(name), at.moment.variable("n")
@@ -94,7 +94,7 @@ def _draw(
     page = range(before, before + rows * columns)
     if place.columns < columns:
         page = page_of(n, columns, place.columns)
-        head = (*head, Run(part_said(page, columns), "muted"))
+        head = (*head, Span(part_said(page, columns), "muted"))
         columns = place.columns
     part = values[page.start : page.stop].reshape(rows, columns)
     old = (np.array(page) >= done).reshape(rows, columns)

@@ -16,12 +16,12 @@ from cnnviz.scene.chain import factor as factor_on
 from cnnviz.scene.display import Display
 from cnnviz.scene.local import as_row
 from cnnviz.scene.look import look
-from cnnviz.scene.marks import Box, Cells, Group, Label, Mark, Palette, Path, Rect, Role, Spot, label
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Box, Cells, Group, Hotspot, Label, Mark, Palette, Path, Rect, Role, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
 from cnnviz.scene.panels.network_strip import map_sheet
 from cnnviz.scene.paths import Link, adds_gradients, way
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
@@ -47,7 +47,7 @@ class _Laid(NamedTuple):
     product: Box
     limit: float
     ground: Role
-    spots: tuple[Spot, ...]
+    spots: tuple[Hotspot, ...]
 
 
 def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
@@ -64,7 +64,7 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return [laid.group, product, *laid.spots]
 
 
-@remembered(64)
+@program_cache(64)
 def _laid(
     program: Program,
     operation: Operation,
@@ -84,7 +84,7 @@ def _laid(
     shown, left_out = _fitting(factors, beside + _SIGN * unit, box.w, unit)
     rim = box.whole()
     marks: list[Mark] = [Rect(rim, "ground")]
-    spots: list[Spot] = []
+    spots: list[Hotspot] = []
     x, place, ground = box.x, box, "ground"
     is_marked = adds_gradients(operation) or not factors
     for factor in (*shown, product):
@@ -99,7 +99,7 @@ def _laid(
         here = is_marked if factor is product else factor.operation == operation.name
         ground = "accent_fill" if here else "ground"
         marks += _item(factor, item, unit, here, "written" if factor is product else "ink")
-        spots.append(Spot(item, "operation", factor.operation))
+        spots.append(Hotspot(item, "operation", factor.operation))
         place = _place(factor, item, unit)
         if factor.sign == "→" and not factor.values.size:
             marks.append(_sign("→", item, unit))
@@ -203,10 +203,10 @@ class _Path(NamedTuple):
             marks.append(label(row, text, _TEXT * unit, role, align="center"))
         return marks
 
-    def spots(self, box: Box, unit: float) -> list[Spot]:
+    def spots(self, box: Box, unit: float) -> list[Hotspot]:
         """Where a click chooses the path before, and the one after."""
         before, after = self._control(box, unit).columns([1.0, 1.0])
-        return [Spot(before, "path", line=-1), Spot(after, "path", line=1)]
+        return [Hotspot(before, "path", line=-1), Hotspot(after, "path", line=1)]
 
     def _control(self, box: Box, unit: float) -> Box:
         return Box(box.x + (_SIGN + 8) * unit, box.y + _TOP * unit, (_CONTROL - 16) * unit, _MAP * unit)

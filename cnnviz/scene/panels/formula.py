@@ -10,10 +10,10 @@ from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.formulas import typeset
 from cnnviz.scene.look import final
 from cnnviz.scene.marks import Box, Formula, Group, Mark, Rect, Role, label
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.outline import EM, Outline
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import formulas
 from cnnviz.text import tr
 from cnnviz.trace.operands import anatomy
@@ -43,7 +43,7 @@ class Sizes(NamedTuple):
     height: float
 
 
-@remembered(256)
+@program_cache(256)
 def formula_sizes(operation: Operation, width: float, room: float, unit: float) -> Sizes:
     """Return how the formulas of an operation are set.
 
@@ -110,7 +110,7 @@ def part_said(moment: Moment, name: str) -> str:
     return tr("{name}: an array of shape {shape}", name=symbol(moment.operation, name), shape=shape)
 
 
-@remembered(1024)
+@program_cache(1024)
 def _outlines(operation: Operation, line: int) -> tuple[Outline, ...]:
     return tuple(typeset(formula) for formula in formulas(operation.call, line))
 

@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.letters import name_width
-from cnnviz.scene.marks import Box, Dot, Group, Label, Mark, Path, Rect, Role, Run, Spot, label
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Box, Dot, Group, Hotspot, Label, Mark, Path, Rect, Role, Span, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_sizes
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.substitution import NEW, OLD, scalar_text
 from cnnviz.scene.sums import sum_in_letters
@@ -70,7 +70,7 @@ def _text_size(unit: float) -> float:
     return 14.5 * unit
 
 
-@remembered(256)
+@program_cache(256)
 def _lines(operation: Operation, box: Box, unit: float) -> list[tuple[int, int, str]]:
     return listing_lines(operation, box.inset(18 * unit, 10 * unit).w - _GUTTER * unit, _text_size(unit))
 
@@ -86,7 +86,7 @@ def _start(operation: Operation, box: Box, unit: float, line: int) -> int:
     return max(start for start in _pages(operation, box, unit) if start <= here)
 
 
-@remembered(256)
+@program_cache(256)
 def _pages(operation: Operation, box: Box, unit: float) -> tuple[int, ...]:
     """Return the first row of each page of a listing; a line is on one page with all its rows."""
     lines, most = _lines(operation, box, unit), _most_rows(box, unit)
@@ -98,7 +98,7 @@ def _pages(operation: Operation, box: Box, unit: float) -> tuple[int, ...]:
     return tuple(pages)
 
 
-@remembered(256)
+@program_cache(256)
 def _rows(operation: Operation, box: Box, unit: float, start: int = 0) -> tuple[_Row, ...]:
     inner = box.inset(18 * unit, 10 * unit)
     end = min((page for page in _pages(operation, box, unit) if page > start), default=None)
@@ -112,7 +112,7 @@ def _rows(operation: Operation, box: Box, unit: float, start: int = 0) -> tuple[
     )
 
 
-@remembered(256)
+@program_cache(256)
 def _base(operation: Operation, box: Box, unit: float, start: int) -> Group:
     """Return what the pane shows at every step of an operation: the listing, or a page of it."""
     inner = box.inset(18 * unit, 10 * unit)
@@ -163,15 +163,15 @@ def _executing(operation: Operation, row: _Row, unit: float) -> list[Mark]:
     return marks + _listing_row(operation, row, unit)
 
 
-@remembered(256)
-def _spots(operation: Operation, box: Box, unit: float, start: int) -> tuple[Spot, ...]:
+@program_cache(256)
+def _spots(operation: Operation, box: Box, unit: float, start: int) -> tuple[Hotspot, ...]:
     """Where a click sets a breakpoint (the gutter) and where it runs to a line (the text)."""
-    spots: list[Spot] = []
+    spots: list[Hotspot] = []
     gutter = _GUTTER * unit
     for row in _rows(operation, box, unit, start):
         left, width = row.box.x - 8 * unit, row.box.w + 16 * unit
-        spots.append(Spot(Box(left, row.box.y, gutter, row.box.h), "gutter", line=row.line))
-        spots.append(Spot(Box(left + gutter, row.box.y, width - gutter, row.box.h), "line", line=row.line))
+        spots.append(Hotspot(Box(left, row.box.y, gutter, row.box.h), "gutter", line=row.line))
+        spots.append(Hotspot(Box(left + gutter, row.box.y, width - gutter, row.box.h), "line", line=row.line))
     return tuple(spots)
 
 
@@ -227,17 +227,17 @@ def _short_signature(operation: Operation, room: int) -> str:
     return f"def {operation.tree.name}({', '.join(shown)}, …):"
 
 
-@remembered(1024)
-def _coloured(operation: Operation, text: str) -> tuple[Run, ...]:
+@program_cache(1024)
+def _coloured(operation: Operation, text: str) -> tuple[Span, ...]:
     """Colour the arrays in a line by what they are: read, parameter or written; without any, variables."""
     coloured = operation.tree.arrays or {*operation.call.given, *operation.call.writes}
-    runs: list[Run] = []
+    runs: list[Span] = []
     for part in re.split(r"(\b[^\W\d]\w*\b(?=\[))" if operation.tree.arrays else r"(\b[^\W\d]\w*\b)", text):
-        runs.append(Run(part, role(operation, part) if part in coloured else "ink"))
+        runs.append(Span(part, role(operation, part) if part in coloured else "ink"))
     return tuple(run for run in runs if run.text)
 
 
-@remembered(256)
+@program_cache(256)
 def _names(operation: Operation) -> tuple[str, ...]:
     """Return every local name: loop variables first, then scalars in the order they are assigned."""
     tree = operation.tree
@@ -246,14 +246,14 @@ def _names(operation: Operation) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*tree.variables, *scalars)))
 
 
-@remembered(256)
+@program_cache(256)
 def _most_cells(operation: Operation) -> int:
     """Return how many cells a line of a listing reads and writes at most."""
     parts = [anatomy(operation.tree, k) for k in range(2, len(operation.tree.source) + 1)]
     return max(sum(bool(o.index) for o in (part.target, *part.operands)) for part in parts if part)
 
 
-@remembered(256)
+@program_cache(256)
 def _variable_boxes(operation: Operation, box: Box, unit: float) -> tuple[Box, ...]:
     """Return the rows of the variables: as many at every step, so that none of them moves."""
     inner = box.inset(18 * unit, 10 * unit)
@@ -284,7 +284,7 @@ def _variable_names(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return list(_named(operation, _names_shown(operation, box, unit, moment.state.line), box, unit).marks)
 
 
-@remembered(256)
+@program_cache(256)
 def _named(operation: Operation, names: tuple[str, ...], box: Box, unit: float) -> Group:
     rows = _variable_boxes(operation, box, unit)
     head = Box(rows[0].x, rows[0].y - 30 * unit, rows[0].w, 24 * unit)
@@ -299,9 +299,9 @@ def _named(operation: Operation, names: tuple[str, ...], box: Box, unit: float) 
         colour = "ink"
         if name in operation.tree.variables:
             colour = "written" if name in outer else "source"
-        runs = [Run(name, colour, True)]
+        runs = [Span(name, colour, True)]
         if name in said:
-            runs.append(Run("  " + tr(said[name]), "muted"))
+            runs.append(Span("  " + tr(said[name]), "muted"))
         marks.append(Label(_halves(row, unit)[0], tuple(runs), _row_size(row, unit), family="mono"))
     return Group(box, tuple(marks))
 

@@ -11,8 +11,8 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.engine.port import layer_of
 from cnnviz.engine.wiring import INPUT
-from cnnviz.scene.memory import remembered
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line
 from cnnviz.trace.operation import Operation
@@ -57,7 +57,7 @@ def reads_pictures(program: Program) -> bool:
     return "image" in program.operations[0].call.given
 
 
-@remembered(8)
+@program_cache(8)
 def names_of(program: Program) -> tuple[str, ...]:
     """Return the names of the rows, top to bottom: layers, or the variables of an expression."""
     if variables(program):
@@ -95,7 +95,7 @@ def row_at_work(moment: Moment) -> str:
     return node.target if port is None else port.symbol
 
 
-@remembered(4096)
+@program_cache(4096)
 def arrays_of(program: Program, name: str) -> Arrays:
     """Return what a row stands for and the gradient of it; a variable is an array of shape ()."""
     if variables(program):
@@ -130,7 +130,7 @@ def _result_of(program: Program, name: str) -> tuple[Operation, str] | None:
     return program.producer(f"{name}.y") or _results(program).get(name)
 
 
-@remembered(8)
+@program_cache(8)
 def _results(program: Program) -> Mapping[str, tuple[Operation, str]]:
     return {
         operation.layer: (operation, own)
@@ -205,7 +205,7 @@ def progress(program: Program, names: tuple[str, ...], now: int) -> Progress:
     return Progress(bisect_left(forward, now), len(forward), bisect_left(backward, now), len(backward))
 
 
-@remembered(1024)
+@program_cache(1024)
 def _numbers(program: Program, names: tuple[str, ...]) -> tuple[list[int], list[int]]:
     """Return the numbers of the operations of some layers, those forward and those back."""
     of = _by_layer(program)
@@ -217,7 +217,7 @@ def _numbers(program: Program, names: tuple[str, ...]) -> tuple[list[int], list[
     )
 
 
-@remembered(8)
+@program_cache(8)
 def _by_layer(program: Program) -> Mapping[str, list[int]]:
     found: dict[str, list[int]] = {}
     for k, operation in enumerate(program.operations):

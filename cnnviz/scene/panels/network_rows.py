@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.view import Folds
 from cnnviz.trace.program import Program
 
@@ -247,7 +247,7 @@ def rows_at(outline: Outline, folds: Folds, row: int) -> Rows:
     return _rows_at(outline, folds, outline.block_of[row] if row >= 0 else -1)
 
 
-@remembered(64)
+@program_cache(64)
 def _rows_at(outline: Outline, folds: Folds, block: int) -> Rows:
     said = dict(folds)
     large, here = len(outline.names) > MOST_UNFOLDED, {*outline.around(block)}

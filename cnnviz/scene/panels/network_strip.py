@@ -13,14 +13,14 @@ from cnnviz.engine.port import layer_of
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.look import Look, look
-from cnnviz.scene.marks import Box, Cells, Dot, Group, Mark, Path, Rect, Role, Spot, label
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Box, Cells, Dot, Group, Hotspot, Mark, Path, Rect, Role, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels import network_arrays as arrays
 from cnnviz.scene.panels.network_arrays import Arrays, Known, Progress, Source
 from cnnviz.scene.panels.network_rows import Edge, Item, Outline, Rows, outline, rows_at
 from cnnviz.scene.paths import adds_gradients, is_gradient, way
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.symbolic import without_numbers
 from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
@@ -157,7 +157,7 @@ def network_window(moment: Moment, box: Box, unit: float, top: int | None = None
     return Window(rows, max(0, min(top, count - most)), most, at_work)
 
 
-@remembered(8)
+@program_cache(8)
 def network_outline(program: Program) -> Outline:
     """Return all that the pane has rows for, with who reads whom and the blocks that fold."""
     return outline(program, arrays.names_of(program))
@@ -177,7 +177,7 @@ def _area(box: Box, unit: float) -> Box:
     return box.inset(8 * unit, 10 * unit).below(26 * unit)
 
 
-@remembered(64)
+@program_cache(64)
 def _room(program: Program, rows: Rows, box: Box, unit: float) -> _Room:
     area = _area(box, unit)
     if _most_seen(program, len(rows.items), box, unit) < len(rows.items):
@@ -188,7 +188,7 @@ def _room(program: Program, rows: Rows, box: Box, unit: float) -> _Room:
     return _Room(box, unit, area, lane * rows.width, lane)
 
 
-@remembered(64)
+@program_cache(64)
 def _ground(program: Program, window: Window, room: _Room) -> Group:
     """Return what is behind the rows: titles, and how many rows are out of sight."""
     box, unit = room.box, room.unit
@@ -233,7 +233,7 @@ def _title(program: Program) -> str:
 # -------------------------------------------------------------------------------------------------- the lines
 
 
-@remembered(64)
+@program_cache(64)
 def _gutter(window: Window, room: _Room, phase: str, followed: frozenset[Edge]) -> Group:
     """Return the lanes: a dot for each row in sight, and a line for each that reads another.
 
@@ -263,7 +263,7 @@ def _gutter(window: Window, room: _Room, phase: str, followed: frozenset[Edge]) 
     return Group(place, tuple(marks))
 
 
-@remembered(64)
+@program_cache(64)
 def _followed(program: Program, operation: Operation, chosen: Chosen, rows: Rows) -> frozenset[Edge]:
     """Return on which lines a gradient comes from the loss: one path is followed, to a sum all."""
     if not has_chain(operation):
@@ -355,7 +355,7 @@ def _went_in(program: Program, item: Item) -> tuple[str, Source] | None:
     return None
 
 
-@remembered(1024)
+@program_cache(1024)
 def _row(
     program: Program,
     item: Item,
@@ -530,27 +530,27 @@ def _block(
 # ------------------------------------------------------------------------------------------------- the clicks
 
 
-@remembered(64)
-def _spots(program: Program, window: Window, room: _Room) -> tuple[Spot, ...]:
+@program_cache(64)
+def _spots(program: Program, window: Window, room: _Room) -> tuple[Hotspot, ...]:
     """Where a click leads to a layer or its gradient, folds a block, or scrolls."""
-    spots: list[Spot] = []
+    spots: list[Hotspot] = []
     for k in range(window.seen):
         item, row = window.rows.items[window.top + k], room.row(k, window.seen)
         left = room.area.x
         whole = Box(left, row.y, row.right - left, row.h)
         columns = room.columns(row)
         if item.kind == "open":
-            spots.append(Spot(whole, "fold", item.name))
+            spots.append(Hotspot(whole, "fold", item.name))
             continue
         node = _node(program, item)
-        spots.append(Spot(whole, "layer", node))
+        spots.append(Hotspot(whole, "layer", node))
         if arrays_shown(program, item).gradient is not None:
-            spots.append(Spot(Box(columns[2].x, row.y, columns[2].w, row.h), "gradient", node))
+            spots.append(Hotspot(Box(columns[2].x, row.y, columns[2].w, row.h), "gradient", node))
         if item.kind == "folded":
-            spots.append(Spot(Box(left, row.y, columns[0].right - left, row.h), "fold", item.name))
+            spots.append(Hotspot(Box(left, row.y, columns[0].right - left, row.h), "fold", item.name))
     for place, text, by in zip(_more_boxes(room), more_said(window), (-1, 1), strict=True):
         if text:
-            spots.append(Spot(place, "scroll", line=by * max(1, window.seen - 1)))
+            spots.append(Hotspot(place, "scroll", line=by * max(1, window.seen - 1)))
     return tuple(spots)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnviz.scene.marks import Align, Box, Dot, Group, Label, Mark, Path, Rect, Spot, label
-from cnnviz.scene.memory import remembered
+from cnnviz.scene.marks import Align, Box, Dot, Group, Hotspot, Label, Mark, Path, Rect, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
@@ -38,7 +38,7 @@ def timeline(
         x = _on_bar(bar, timeline_at(program, stop.index), span)
         if bar.x - 1 <= x <= bar.right + 1 and stop.shown_in(program):
             marks.append(Dot((x, bar.bottom - 6 * unit), 3.5 * unit, "accent"))
-            marks.append(Spot(_around(bar, x, unit), "stop", line=stop.number))
+            marks.append(Hotspot(_around(bar, x, unit), "stop", line=stop.number))
     for point in view.breakpoints:
         x = _on_bar(bar, _breakpoint_at(program, point), span)
         if bar.x - 1 <= x <= bar.right + 1:
@@ -64,7 +64,7 @@ def _ribbon(bar: Box, x: float, unit: float, index: int) -> list[Mark]:
     box = Box(x - 5.5 * unit, bar.y - 14 * unit, 11 * unit, 22 * unit)
     corners = ((box.x, box.y), (box.right, box.y), (box.right, box.bottom), (x, box.bottom - 5 * unit))
     ribbon = Path((*corners, (box.x, box.bottom)), "accent", 1.0, filled=True)
-    return [ribbon, Spot(box.inset(-2 * unit, 0), "step", line=index)]
+    return [ribbon, Hotspot(box.inset(-2 * unit, 0), "step", line=index)]
 
 
 def _around(bar: Box, x: float, unit: float) -> Box:
@@ -88,7 +88,7 @@ def _written(name: str) -> float:
     return sum(5.0 if letter in "fijlrt." else 9.0 for letter in name)
 
 
-@remembered(32)
+@program_cache(32)
 def _base(program: Program, box: Box, unit: float, span: tuple[float, float]) -> Group:
     """Return what the timeline shows at every step: the operations and the names of the passes."""
     bar = timeline_bar(box, unit)
@@ -155,7 +155,7 @@ def timeline_bar(box: Box, unit: float) -> Box:
     return Box(box.x + 36 * unit, box.y + 46 * unit, box.w - 72 * unit, 34 * unit)
 
 
-@remembered(64)
+@program_cache(64)
 def timeline_edges(program: Program) -> tuple[float, ...]:
     """Return where the operations begin on the bar, 0 to 1: the longer the wider, but none too thin to see.
 

@@ -12,24 +12,24 @@ from typing import Any, TypeVar, cast
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_forgetters: list[Callable[[], None]] = []
+_clearers: list[Callable[[], None]] = []
 
 
-def remembered(most: int) -> Callable[[_Function], _Function]:
-    """Keep results of a function of a program, an operation or their marks, `most` of them, until `forget`.
+def program_cache(most: int) -> Callable[[_Function], _Function]:
+    """Keep results of a function of a program, an operation or their marks, at most `most`.
 
     For what depends on no program, `functools.lru_cache` does.
     """
 
     def decorate(function: _Function) -> _Function:
         cached = lru_cache(maxsize=most)(function)
-        _forgetters.append(cached.cache_clear)
+        _clearers.append(cached.cache_clear)
         return cast(_Function, cached)
 
     return decorate
 
 
-def forget() -> None:
-    """Let go of everything that is remembered of the programs shown so far."""
-    for forget_one in _forgetters:
-        forget_one()
+def clear_program_caches() -> None:
+    """Let go of all results that belong to the programs shown so far."""
+    for clear in _clearers:
+        clear()
