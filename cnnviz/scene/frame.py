@@ -29,8 +29,8 @@ from cnnviz.trace.program import Program
 _TEXT = 17
 # That of the smallest numbers that are liked, in parts of it: in the window, and for the last row.
 _READABLE, _FROM_AFAR = 0.7, 1.22
-# In lines of text: how high the stage's name and sentence are.
-_WORDS = 6.0
+# In lines of text: how high the stage's name and sentence are, and at which width they need all of it.
+_WORDS, _NARROW = 6.0, 60.0
 # With less room than this, the strip of the chain's factors goes.
 _LEAST_BESIDE_CHAIN = 12
 # With less height than this, the words and the arithmetic would leave the picture nothing.
@@ -99,6 +99,8 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     words_box, formula_box = inner, None
     if with_formula:
         words_box, formula_box = inner.top(_WORDS * em).columns([0.7, 0.3], gap=1.8 * em)
+        if inner.w < _NARROW * em:  # beside the name alone, so that the sentence has the whole width
+            formula_box, words_box = formula_box.top(2.4 * em), inner.top(_WORDS * em)
     said = kind_of(at.operation.call)
     detail = subtitle(at)
     text = ": ".join(part for part in (tr(said.title) if said.title else "", detail) if part)
@@ -114,6 +116,8 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
         top += high + 0.7 * em if strip else 0.0
     area = Box(inner.x, inner.y + top, inner.w, inner.h - top - panel_height - 0.8 * em)
     title = words_box.top(2.4 * em)
+    if formula_box:
+        title = title._replace(w=min(title.w, formula_box.x - title.x))
     badge = _nonfinite_badge(at, title, em)
     if badge:
         title = title._replace(w=badge[-1].box.x - title.x - 0.7 * em)

@@ -49,6 +49,9 @@ def draw_sum(
     longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, lines))
     gap, dots = 1.3 * em, (0.0 if len(page) == found.count else 1.5 * em)
     listed = _sign(found, lines, 0) == ","
+    largest = listed and compared(lines[0]) is not None and not _apart(found, lines)
+    if largest:  # of all that is listed
+        around, second = second, Box(second.x + 2.7 * em, second.y, second.w - 3.4 * em, second.h)
     # Before the first term of a page stands no sign that goes without saying.
     leading = not start and _sign(found, lines, page.start) == "−"
     wide = 3.7 if sum(len(run.text) for run in start) <= 7 else 6.1
@@ -96,6 +99,10 @@ def draw_sum(
     if page.stop < found.count:
         after = box._replace(x=box.right + gap, w=dots)
         marks.append(label(after, "…", 1.3 * em, "muted"))
+    if largest:
+        end = box.right + (gap + dots if page.stop < found.count else 0.0)
+        marks.append(label(around._replace(w=2.7 * em), "max(", 1.2 * em, "muted"))
+        marks.append(label(box._replace(x=end, w=0.7 * em), ")", 1.2 * em, "muted"))
     return marks + _sum_so_far(moment, found, lines, third, em, scope)
 
 

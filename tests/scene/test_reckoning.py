@@ -100,6 +100,8 @@ class Shown:
                 whole = whole and mark is not self.middle[0]
             elif said in ("+", "−", ","):
                 sign = said
+            elif said in ("max(", ")"):
+                continue
             elif mark.align != "center":
                 start = said
             elif any(run.role != "muted" for run in mark.runs):
