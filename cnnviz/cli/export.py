@@ -37,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("cnnviz export training -o frames --iteration 500", "of an iteration of a training"),
         ("cnnviz export convolution -o frames --every cell --letters", "with names in place of numbers"),
         ("cnnviz export digits -o frames --set 'conv1.w[0,0,1,1]=0.5'", "with another weight"),
-        ("cnnviz export backward-conv -o frames --every stop", "of what the lesson speaks of"),
+        (
+            "cnnviz export chain-rule -o frames --every stop",
+            "of what the lesson speaks of, in all its expressions",
+        ),
     )
     lesson_arguments(parser)
     parser.add_argument(
@@ -109,7 +112,10 @@ def run(arguments: argparse.Namespace) -> int:
     width, height = arguments.size
     lesson = load(arguments)
     view = View(width, height, display=display, paths=checked_path(lesson.program, arguments.through))
-    return export_frames(lesson, arguments.output, arguments.every, view, arguments.first, arguments.last)
+    asked = (arguments.image, arguments.iteration, arguments.input_gradient, arguments.first, arguments.last)
+    tour = arguments.every == "stop" and all(each is None for each in asked) and bool(lesson.sequence)
+    first, last = arguments.first, arguments.last
+    return export_frames(lesson, arguments.output, arguments.every, view, first, last, tour)
 
 
 def export_frames(
@@ -119,6 +125,7 @@ def export_frames(
     view: View | None = None,
     first: str | None = None,
     last: str | None = None,
+    tour: bool = False,
 ) -> int:
     """Write a lesson's frames into a folder, with progress on stderr, and name the folder at the end.
 
@@ -128,6 +135,8 @@ def export_frames(
     ----------
     first, last : str, optional
         Steps, as `cnnviz.lesson.place.step_at` takes them.
+    tour : bool
+        Whether all stops of the lesson are meant, also those of other images, iterations and views.
 
     Returns
     -------
@@ -143,7 +152,7 @@ def export_frames(
     program = lesson.program
     begin = 0 if first is None else step_at(program, first)
     end = len(program) - 1 if last is None else step_at(program, last)
-    order = order_of(lesson, folder, Level(every), begin, end, view or View())
+    order = order_of(lesson, folder, Level(every), begin, end, view or View(), tour)
     steps = order.steps(lesson)
     frames = export(order.shown, folder, steps, order.settings(lesson))
     before = 0

@@ -221,7 +221,7 @@ def _fingerprint(shown: Shown) -> str:
     called = sorted(program.names.items()), sorted(program.symbols.items())
     told = view.title, view.classes, view.stops, called
     digest = hashlib.sha256(repr(told).encode())
-    for operation in program.operations:
+    for operation in (operation for program in shown.programs() for operation in program.operations):
         call = operation.call
         digest.update(f"{operation.name} {operation.tree.source}".encode())
         for name, value in (*call.given.items(), *call.writes.items()):

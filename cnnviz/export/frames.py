@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from msgspec import Struct
@@ -35,6 +35,18 @@ class Shown(Struct, frozen=True, eq=False):
 
     program: Program
     view: View
+
+    def scene(self, index: int) -> tuple[Program, int, View]:
+        """Return what a frame shows: a program, which of its steps, and how."""
+        return self.program, index, self.view
+
+    def programs(self) -> Iterable[Program]:
+        """Return all programs of which there are frames."""
+        return (self.program,)
+
+    def name(self, index: int, suffix: str = ".png") -> str:
+        """Return what the file of a frame is called."""
+        return frame_name(self.program, index, suffix)
 
 
 def check_size(width: int, height: int) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from cnnviz import __version__
-from cnnviz.export.frames import Shown, check_size, stops
+from cnnviz.export.frames import Shown, check_size, frame_name, stops
 from cnnviz.lesson.changes import Changes
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.subject import Choice
 from cnnviz.scene.view import View
+from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 
 
@@ -36,6 +38,9 @@ class Order(Struct, frozen=True):
         From which step to which one.
     view : View
         How large frames are, and how things are shown in them.
+    tour : bool
+        Whether all stops of the lesson are wanted, also those of other images, iterations and views. Then
+        frames are counted by the numbers of the stops, from 1.
     """
 
     source: str
@@ -46,6 +51,7 @@ class Order(Struct, frozen=True):
     first: int
     last: int
     view: View
+    tour: bool = False
 
     def lesson(self) -> Lesson:
         """Load the lesson, with the changes and the choice that are meant."""
@@ -53,21 +59,27 @@ class Order(Struct, frozen=True):
 
     def shown(self) -> Shown:
         """Load what is shown in the frames."""
-        lesson, view = self.lesson(), self.view
-        return Shown(
-            lesson.program,
-            replace(
-                lesson.view,
-                width=view.width,
-                height=view.height,
-                display=view.display,
-                paths=view.paths,
-                folds=view.folds,
-            ),
+        lesson = self.lesson()
+        if self.tour:
+            return Tour(lesson.program, replace(self.seen(lesson), stops=lesson.sequence), lesson, self)
+        return Shown(lesson.program, self.seen(lesson))
+
+    def seen(self, lesson: Lesson) -> View:
+        """Return how a lesson is shown in the frames."""
+        view = self.view
+        return replace(
+            lesson.view,
+            width=view.width,
+            height=view.height,
+            display=view.display,
+            paths=view.paths,
+            folds=view.folds,
         )
 
     def steps(self, lesson: Lesson) -> list[int]:
-        """Return the steps to be shown, as `stops` does."""
+        """Return the steps to be shown, as `stops` does; of a tour, the numbers of its stops."""
+        if self.tour:
+            return [stop.number for stop in lesson.sequence]
         return stops(lesson.program, self.every, self.first, self.last, lesson.stops)
 
     def settings(self, lesson: Lesson) -> dict[str, str]:
@@ -80,6 +92,8 @@ class Order(Struct, frozen=True):
             "from": str(self.first),
             "to": str(self.last),
         }
+        if self.tour:
+            return settings | {"image": "all", "to": "end"}
         if self.choice.input_gradient:
             settings["input gradient"] = self.choice.input_gradient
         if self.choice.iteration is not None:
@@ -87,8 +101,66 @@ class Order(Struct, frozen=True):
         return settings
 
 
-def order_of(lesson: Lesson, folder: Path, every: Level, first: int, last: int, view: View) -> Order:
-    """Order frames of a lesson as it is shown.
+class Tour(Shown, frozen=True, eq=False):
+    """All stops of a lesson, wherever they are; an index is the number of a stop.
+
+    Attributes
+    ----------
+    lesson : Lesson
+        Whose stops.
+    order : Order
+        How they are to be shown.
+    at : dict[int, Lesson]
+        The lesson at the stop that was shown last.
+    """
+
+    lesson: Lesson
+    order: Order
+    at: dict[int, Lesson] = field(default_factory=dict)
+
+    def scene(self, index: int) -> tuple[Program, int, View]:
+        """Return what the frame of a stop shows."""
+        there = self._at(index)
+        return there.program, there.sequence[index - 1].index, self.order.seen(there)
+
+    def programs(self) -> Iterator[Program]:
+        """Yield the programs of all stops, those that lie behind one another in one of them once."""
+        before = None
+        for stop in self.lesson.sequence:
+            there = self._at(stop.number)
+            if there.choice != before:
+                yield there.program
+            before = there.choice
+
+    def name(self, index: int, suffix: str = ".png") -> str:
+        """Return what the file of a stop's frame is called: ``04-image1-00012-f.backward.png``.
+
+        Behind the number of the stop stand the image, the iteration and the view that it speaks of, as the
+        command line takes them.
+        """
+        there, stop = self._at(index), self.lesson.sequence[index - 1]
+        parts = [str(index).zfill(len(str(len(self.lesson.sequence))))]
+        if len(there.subject) > 1 and there.run is None:
+            parts.append(f"image{there.image}")
+        if there.run is not None:
+            parts.append(f"iteration{there.iteration}")
+        if stop.view:
+            parts.append(stop.view)
+        program, step, _ = self.scene(index)
+        return "-".join([*parts, frame_name(program, step, suffix)])
+
+    def _at(self, index: int) -> Lesson:
+        if index not in self.at:
+            there = self.lesson.at_stop(self.lesson.sequence[index - 1])
+            self.at.clear()
+            self.at[index] = there
+        return self.at[index]
+
+
+def order_of(
+    lesson: Lesson, folder: Path, every: Level, first: int, last: int, view: View, tour: bool = False
+) -> Order:
+    """Order frames of a lesson as it is shown, or of all its stops.
 
     Raises
     ------
@@ -96,4 +168,5 @@ def order_of(lesson: Lesson, folder: Path, every: Level, first: int, last: int, 
         If frames of this size cannot be made.
     """
     check_size(int(view.width), int(view.height))
-    return Order(lesson.description.source, lesson.changes, lesson.choice, folder, every, first, last, view)
+    source, choice = lesson.description.source, lesson.choice
+    return Order(source, lesson.changes, choice, folder, every, first, last, view, tour)

@@ -25,8 +25,8 @@ def picture(shown: Shown, index: int) -> QImage:
     from cnnviz.render.image import to_image
     from cnnviz.scene.frame import compose
 
-    theme = theme_of(shown.view.display)
-    return to_image(compose(shown.program, index, shown.view), theme.name)
+    program, step, view = shown.scene(index)
+    return to_image(compose(program, step, view), theme_of(view.display).name)
 
 
 class Png:

@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from cnnviz.errors import CnnvizError
 from cnnviz.export.folder import alone_in, is_whole, make_folder, manifest, prepare
 from cnnviz.export.formats import FORMATS, Format
-from cnnviz.export.frames import Shown, frame_name
+from cnnviz.export.frames import Shown
 from cnnviz.files import write_whole
 from cnnviz.text import tr
 
@@ -66,7 +66,7 @@ def export(
     """
     shown = make()
     form = FORMATS[kind]()
-    names = {frame_name(shown.program, index, form.suffix): index for index in steps}
+    names = {shown.name(index, form.suffix): index for index in steps}
     make_folder(folder)
     with alone_in(folder) as alone:
         prepare(folder, names, manifest(shown, settings), alone)
@@ -95,8 +95,7 @@ def _one_by_one(shown: Shown, folder: Path, steps: Sequence[int], form: Format) 
 
 
 def _write_frame(shown: Shown, index: int, folder: Path, form: Format) -> None:
-    name = frame_name(shown.program, index, form.suffix)
-    write_whole(folder / name, form.encode(shown, index), follow=False)
+    write_whole(folder / shown.name(index, form.suffix), form.encode(shown, index), follow=False)
 
 
 @cache

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PySide6.QtGui import QImage
 
 from cnnviz import __version__, files
@@ -21,9 +22,10 @@ from cnnviz.cli import output
 from cnnviz.export import folder as folders
 from cnnviz.export import png
 from cnnviz.export import writing as exporting
-from cnnviz.export.frames import frame_name, stops
+from cnnviz.export.frames import Shown, frame_name, stops
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.place import step_at
+from cnnviz.scene.display import Display
 from cnnviz.trace.stops import Level
 from tests.cli.frames import SMALL, WITH_PICTURE, frames_in
 from tests.links import link
@@ -478,3 +480,33 @@ def test_another_path_of_the_chain_rule_is_said_to_be_the_difference(run, mistak
     run(*command)
     told = mistake(*command, "--through", "size.dx")
     assert "mixed: their chain rule follows nearest layer, not size.dx;" in told
+
+
+@pytest.mark.parametrize("name", ["chain-rule", "backward-conv", "gradient-descent"])
+def test_every_stop_is_all_stops_of_the_lesson_in_their_order(run, tmp_path, name):
+    """Each frame is the one that the lesson at that stop has; its file says which it is."""
+    lesson, folder = load_lesson(name), tmp_path / "frames"
+    assert run("export", name, "-o", folder, "--every", "stop", "--size", "320x180")[0] == 0
+    found = sorted(path.name for path in folder.glob("*.png"))
+    assert len(found) == len(lesson.sequence)
+    for stop, file in zip(lesson.sequence, found, strict=True):
+        there = lesson.at_stop(stop)
+        words = file.removesuffix(".png").split("-")
+        assert int(words.pop(0)) == stop.number
+        if name == "chain-rule":
+            assert words.pop(0) == f"image{stop.image}"
+        if stop.view:
+            assert words.pop(0) == stop.view
+        step = there.sequence[stop.number - 1].index
+        assert (int(words[0]), words[1]) == (step, there.program[step].operation.name)
+        view = replace(there.view, width=320, height=180, display=Display())
+        held = QImage(str(folder / file))
+        assert held == png.picture(Shown(there.program, view), step).convertToFormat(held.format())
+    assert run("export", name, "-o", folder, "--every", "stop", "--size", "320x180")[1].count("already")
+
+
+def test_stops_of_one_expression_are_its_own(run, tmp_path):
+    folder = tmp_path / "frames"
+    run("export", "chain-rule", "-o", folder, "--every", "stop", "--image", "1", "--size", "320x180")
+    own = [stop for stop in load_lesson("chain-rule").sequence if stop.image == 1]
+    assert len(list(folder.glob("*.png"))) in range(len(own), len(own) + 3)
