@@ -76,7 +76,9 @@ class KeysSheet(QDialog):
         self.setWindowTitle(tr("Keys"))
         long = [menu for menu in LISTED if menu[0] == "Step"]  # as long as all the others together
         inside = _side_by_side(long, [menu for menu in LISTED if menu not in long])
-        if inside.sizeHint().width() + _BESIDE[0] > parent.width():
+        room = self.screen().availableSize() - QSize(*_TITLE)
+        most = parent.size().boundedTo(QSize(*_LARGEST)).boundedTo(room)
+        if inside.sizeHint().width() + _BESIDE[0] > most.width():
             inside = _side_by_side(LISTED)
         area = QScrollArea()
         area.setWidget(inside)
@@ -87,9 +89,7 @@ class KeysSheet(QDialog):
         column.addWidget(area)
         column.addWidget(_close_button(self))
         hint = inside.sizeHint() + QSize(*_BESIDE)
-        room = self.screen().availableSize() - QSize(*_TITLE)
-        # What is more is scrolled.
-        self.resize(hint.boundedTo(parent.size()).boundedTo(QSize(*_LARGEST)).boundedTo(room))
+        self.resize(hint.boundedTo(most))  # what is more is scrolled
 
 
 def _side_by_side(*columns: _Menus) -> QWidget:
