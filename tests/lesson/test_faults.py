@@ -197,6 +197,22 @@ def test_each_place_of_maps_has_a_target_of_its_own(write, content):
     )
 
 
+def test_symbols_parameters_training_and_samples_are_told_together(write, content):
+    """Each by itself, so that a file need not be mended fault by fault."""
+    del content["seed"]
+    content["parameters"] = {"fc": {"w": [[1.0]]}}
+    content["symbols"] = {"pool": "P"}
+    content["training"] = {"iterations": 5, "held_out": 2}
+    sentence = told(write(content, labels=(0, 3)))
+    for fault in (
+        "symbols.pool: is not known",
+        "parameters: conv1.w is missing",
+        "training.held_out: must be less than 2",
+        "images.npz: a label is 3",
+    ):
+        assert fault in sentence
+
+
 def test_labels_of_an_output_of_maps_are_refused_with_what_would_do(write, content):
     """A label says one class; of maps there is a target at each place."""
     content["layers"] = content["layers"][:1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 
@@ -415,28 +416,41 @@ def build_network_subject(path: Path, described: LessonFile) -> SampledNetwork:
 
 
 def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
-    """Make network and samples; the faults of shapes and of data files are told together."""
+    """Make network and samples; the faults of shapes, parameters and data files are told together."""
     faults: list[str] = []
     network = samples = None
-    try:
+    with _told(faults):
         network = build_network(described)
-        check_symbols(described, network)
-        load_parameters(path, described, network)
-        if described.training is not None and not network.moving:
-            raise CnnvizError(tr("training: no layer has parameters to learn; add one, conv2d or linear"))
-    except CnnvizError as error:
-        faults.append(str(error))
-    try:
+        with _told(faults):
+            check_symbols(described, network)
+        with _told(faults):
+            load_parameters(path, described, network)
+        with _told(faults):
+            _require_something_to_learn(described, network)
+    with _told(faults):
         check_inputs(described)
         samples = read_samples(path, described.input)
+        with _told(faults):
+            require_some_to_learn_from(described.training, samples)
         if network is not None:
             samples = with_others(with_classes(samples, described, network), described, network)
-        require_some_to_learn_from(described.training, samples)
-    except CnnvizError as error:
-        faults.append(str(error))
     if faults or network is None or samples is None:
         raise wrong(path, faults)
     return network, samples
+
+
+@contextmanager
+def _told(faults: list[str]) -> Iterator[None]:
+    """Note what is wrong with one thing, and go on with the next."""
+    try:
+        yield
+    except CnnvizError as error:
+        faults.append(str(error))
+
+
+def _require_something_to_learn(described: LessonFile, network: Network) -> None:
+    if described.training is not None and not network.moving:
+        raise CnnvizError(tr("training: no layer has parameters to learn; add one, conv2d or linear"))
 
 
 def build_run(training: TrainingPart, network: Network, samples: Samples) -> Run:
