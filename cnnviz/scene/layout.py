@@ -35,6 +35,22 @@ _LEAST_MAP, _MOST_MAP = 4.5, 40.0
 _SPREAD = 2.5  # how much wider gaps may get where there is room
 
 
+_SLIGHTLY = 1e-6  # pixels
+
+
+def nearest(length: float) -> int:
+    """Return the nearest whole number of pixels; sums that differ in their last bits give the same.
+
+    From Python 3.12 on, `sum` of floats rounds otherwise than before.
+    """
+    return floor(length + 0.5 + _SLIGHTLY)
+
+
+def below(length: float) -> int:
+    """Return the whole pixels that fit in a length; as for `nearest`, last bits do not matter."""
+    return floor(length + _SLIGHTLY)
+
+
 class Room(NamedTuple):
     """What a picture has.
 
@@ -382,7 +398,7 @@ def _under(part: Grid | Map, em: float) -> float:
 
 
 def _shift(behind: int, em: float) -> float:
-    return float(round(_STACK * em)) if behind else 0.0
+    return float(nearest(_STACK * em)) if behind else 0.0
 
 
 def _form(part: Map, most: float) -> tuple[float, float]:
@@ -558,7 +574,7 @@ def _level(own: dict[str, Place]) -> None:
     grids = {name: place for name, place in own.items() if place.rows}
     highest = max((place.box.h for place in grids.values()), default=0.0)
     for name, place in grids.items():
-        own[name] = _moved(place, 0.0, round((highest - place.box.h) / 2))
+        own[name] = _moved(place, 0.0, nearest((highest - place.box.h) / 2))
 
 
 def _signs_to_the_middle(own: dict[str, Place], grids: list[Place]) -> None:
@@ -608,7 +624,7 @@ def _stack_up(part: Column, own: dict[str, Place], box: Box, em: float) -> None:
 
 def _whole(side: float) -> float:
     """Return the side of a cell in whole pixels, so that rules are sharp."""
-    return floor(side) if side > SMALLEST else side
+    return below(side) if side > SMALLEST else side
 
 
 def _place_grid(part: Grid, box: Box, over: float, em: float, places: dict[str, Place]) -> None:
@@ -620,7 +636,7 @@ def _place_grid(part: Grid, box: Box, over: float, em: float, places: dict[str, 
     wide = min(wide, _widest(part) * high)
     wide, high = _whole(wide), _whole(high)
     size = _number_size(part.figures, wide, high, em)
-    body = Box(round(box.x + aside), round(box.y + over), wide * part.columns, high * part.rows)
+    body = Box(nearest(box.x + aside), nearest(box.y + over), wide * part.columns, high * part.rows)
     head = Box(box.x, box.y, box.w, body.y - box.y)
     lines = _lines(part.head, box.w - aside, em)
     places[part.name] = Place(
@@ -631,7 +647,7 @@ def _place_grid(part: Grid, box: Box, over: float, em: float, places: dict[str, 
 def _number_size(figures: float, wide: float, high: float, em: float) -> float:
     """Return how large numbers are in cells of a size, in whole pixels; 0 where they could not be read."""
     most = max(_LARGEST_NUMBER * em, 0.32 * high)
-    size = floor(min(wide / (figures + 0.75 * _AROUND), high / (_HIGH - 0.15), most))
+    size = below(min(wide / (figures + 0.75 * _AROUND), high / (_HIGH - 0.15), most))
     return float(size) if size >= SMALLEST else 0.0
 
 
@@ -640,6 +656,6 @@ def _place_map(part: Map, box: Box, over: float, em: float, places: dict[str, Pl
     room = Box(box.x, box.y + over, box.w - shift * part.behind, box.h - over - _under(part, em))
     wide, high = _form(part, _MOST_MAP * em)
     fit = min(1.0, room.w / wide, room.h / high)
-    body = Box(round(room.x), round(room.y), wide * fit, high * fit)
+    body = Box(nearest(room.x), nearest(room.y), wide * fit, high * fit)
     head = Box(box.x, box.y, box.w, body.y - box.y)
     places[part.name] = Place(body, head, _lines(part.head, box.w, em), 0.0, 0, 0, shift, part.behind)
