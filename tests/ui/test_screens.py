@@ -99,6 +99,7 @@ tell("again")
 do("presenter")
 tell("closed")
 do("lecture")
+wait(lambda: window.size().toTuple() == (1100, 700))  # a desktop leaves full screen when it comes to it
 do("lecture")
 tell("remembered")
 """
