@@ -56,7 +56,7 @@ def brush(theme: Theme, role: str) -> QBrush:
     return QBrush(color(theme, role))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def pen(theme: Theme, role: str, width: float, dashed: bool = False) -> QPen:
     """Return a pen of a role's colour."""
     made = QPen(color(theme, role), width)

@@ -240,7 +240,7 @@ class Layout(NamedTuple):
 # ------------------------------------------------------------------------------------------------ solving
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)  # the stage and the presenter have one each for an operation
 def solve(arrangements: tuple[Part, ...], room: Room) -> Layout | None:
     """Return the arrangement with the largest smallest text, laid out; None where nothing can be read."""
     em = room.em

@@ -146,7 +146,7 @@ def _found(window: QWidget, number: float | None, x: float, y: float) -> tuple[Q
         return widget, widget.mapFrom(top, at)
     seen = [top, *(child for child in top.findChildren(QWidget) if child.isVisibleTo(top))]
     _held[:] = seen
-    widget = seen[int(number * len(seen))]
+    widget = seen[min(int(number * len(seen)), len(seen) - 1)]  # 1.0 is drawn, too: numbers are rounded
     return widget, QPoint(int(x * widget.width()), int(y * widget.height()))
 
 

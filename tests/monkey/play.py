@@ -19,6 +19,7 @@ import threading
 import time
 import traceback
 import warnings
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,9 @@ class Monkey:
             "windows": (len(QApplication.topLevelWidgets()), MOST_WINDOWS),
             "processes": (len(_children()), MOST_CHILDREN),
         }
+        if counted["windows"][0] > MOST_WINDOWS:
+            kinds = Counter(type(one).__name__ for one in QApplication.topLevelWidgets())
+            print(f"windows: {dict(kinds)}", file=sys.stderr)
         checks = {
             "the step is not in the program": 0 <= player.cursor.index < len(program),
             "the lesson's program is not the player's": desk.lesson.program is program,

@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from keyword import iskeyword
 from typing import NoReturn
 
 import numpy as np
@@ -237,6 +238,12 @@ class _Reader:
                 self._refuse_at(at, tr("a name begins with a letter"))
             if name.startswith("d") and name[1:] in known:
                 words = tr("{name} is what the gradient of {of} is called", name=name, of=name[1:])
+                self._refuse_at(at, words)
+            if iskeyword(f"d{name}"):
+                words = tr(
+                    "{name} cannot be a name: its gradient would be called d{name}, a word of Python",
+                    name=name,
+                )
                 self._refuse_at(at, words)
 
     def _take(self, part: _Part) -> None:

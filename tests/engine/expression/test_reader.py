@@ -82,6 +82,8 @@ REFUSED = [
     ("exp(**x)", 1, "exp takes one operand"),
     ("max = x * y", 1, "max is a function"),
     ("dx = x * y", 1, "dx is what the gradient of x is called"),
+    ("x + ef", 5, "ef cannot be a name: its gradient would be called def, a word of Python"),
+    ("el = x * y", 1, "el cannot be a name: its gradient would be called del, a word of Python"),
     ("_q = x * y", 1, "a name begins with a letter"),
     ("x + df", 5, "df is what the gradient of f is called"),
     ("x * dx", 5, "dx is what the gradient of x is called"),
