@@ -136,7 +136,7 @@ def export_frames(
     first, last : str, optional
         Steps, as `cnnviz.lesson.place.step_at` takes them.
     tour : bool
-        Whether all stops of the lesson are meant, also those of other images, iterations and views.
+        Whether all stops of the lesson are meant, also those of other images, iterations and forms.
 
     Returns
     -------

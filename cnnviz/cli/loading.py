@@ -20,7 +20,7 @@ def load(arguments: argparse.Namespace) -> Lesson:
     Raises
     ------
     CnnvizError
-        If there is no such lesson, image, iteration or view, or a change does not fit.
+        If there is no such lesson, image, iteration or form, or a change does not fit.
     """
     from msgspec.structs import replace
 

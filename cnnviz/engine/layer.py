@@ -28,7 +28,7 @@ Listing = Callable[..., None]
 SIZES = {1: ("N",), 3: ("C", "H", "W")}
 """What listings call the lengths of a column and of maps."""
 
-VIEWS = ("gathered", "scattered")
+FORMS = ("gathered", "scattered")
 """The two ways in which a convolution's input gradient can be computed; both give the same numbers."""
 
 
@@ -74,8 +74,8 @@ class Call(Struct, frozen=True):
         an address under the layer's own name.
     expression : str
         What the listing was generated from, if it was: an expression as it was typed.
-    view : str
-        One of `VIEWS`, where the same result can be computed in both; else empty.
+    form : str
+        One of `FORMS`, where the same result can be computed in both; else empty.
     window : tuple[float, float]
         Of an expression in one name that is looked at as a curve: from which value to which one.
     kind : str
@@ -95,7 +95,7 @@ class Call(Struct, frozen=True):
     extremes: Callable[[], Mapping[str, tuple[float, float]]] = dict
     ports: Mapping[str, Port] = field(default_factory=dict)
     expression: str = ""
-    view: str = ""
+    form: str = ""
     window: tuple[float, float] = (0.0, 0.0)
     kind: str = ""
 
@@ -275,7 +275,7 @@ class Layer(ABC):
         return Port(self.address(name), role, symbol or name, gradient_of, placement=placement)
 
     def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
-        """Return the same with the input gradient scattered, where a layer can show both views of it."""
+        """Return the same with the input gradient scattered, where a layer can show both forms of it."""
         return self.backward_calls(arrays)
 
     def call(
@@ -287,7 +287,7 @@ class Layer(ABC):
         linear: Callable[[Mapping[str, Value]], Mapping[str, Array]] | None = None,
         extremes: Callable[[], Mapping[str, tuple[float, float]]] = dict,
         placements: Mapping[str, Placement] | None = None,
-        view: str = "",
+        form: str = "",
     ) -> Call:
         """Return a Call of this layer whose main result is `result`, ``y`` or one of the gradients."""
         forward = result == "y"
@@ -310,8 +310,8 @@ class Layer(ABC):
             linear=linear,
             extremes=extremes,
             ports={name: self._port(name, role, placed.get(name)) for name, role in roles.items()},
-            view=view,
-            kind=".".join(filter(None, (self.kind, "" if forward else result, view))),
+            form=form,
+            kind=".".join(filter(None, (self.kind, "" if forward else result, form))),
         )
 
 

@@ -596,7 +596,7 @@ class Network:
         Parameters
         ----------
         input_gradient : {"gathered", "scattered"}
-            In which of the two views convolutions compute ∂E/∂x.
+            In which of the two forms convolutions compute ∂E/∂x.
         """
         calls = [layer.forward_call(tape.of(layer.name)) for layer in self.layers]
         if f"{LOSS}.value" in tape:

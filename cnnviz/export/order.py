@@ -29,7 +29,7 @@ class Order(Struct, frozen=True):
     changes : Changes
         What is not as its file has it.
     choice : Choice
-        Which of its images, iterations and views.
+        Which of its images, iterations and forms.
     folder : Path
         Where to.
     every : Level
@@ -39,7 +39,7 @@ class Order(Struct, frozen=True):
     view : View
         How large frames are, and how things are shown in them.
     tour : bool
-        Whether all stops of the lesson are wanted, also those of other images, iterations and views. Then
+        Whether all stops of the lesson are wanted, also those of other images, iterations and forms. Then
         frames are counted by the numbers of the stops, from 1.
     """
 
@@ -135,7 +135,7 @@ class Tour(Shown, frozen=True, eq=False):
     def name(self, index: int, suffix: str = ".png") -> str:
         """Return what the file of a stop's frame is called: ``04-image1-00012-f.backward.png``.
 
-        Behind the number of the stop stand the image, the iteration and the view that it speaks of, as the
+        Behind the number of the stop stand the image, the iteration and the form that it speaks of, as the
         command line takes them.
         """
         there, stop = self._at(index), self.lesson.sequence[index - 1]
@@ -144,8 +144,8 @@ class Tour(Shown, frozen=True, eq=False):
             parts.append(f"image{there.image}")
         if there.run is not None:
             parts.append(f"iteration{there.iteration}")
-        if stop.view:
-            parts.append(stop.view)
+        if stop.form:
+            parts.append(stop.form)
         program, step, _ = self.scene(index)
         return "-".join([*parts, frame_name(program, step, suffix)])
 

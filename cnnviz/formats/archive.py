@@ -14,7 +14,7 @@ _LISTED_SIZE = 300
 """Bytes that an entry takes in the list of all of them, at most, on average."""
 
 
-class View(io.BufferedIOBase):
+class MemoryFile(io.BufferedIOBase):
     """Bytes in memory as a file that can be read, without a copy of them.
 
     Attributes
@@ -81,7 +81,7 @@ class Archive:
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
-        file = View(data, MOST_ENTRIES * _LISTED_SIZE)
+        file = MemoryFile(data, MOST_ENTRIES * _LISTED_SIZE)
         self._zip = zipfile.ZipFile(file)
         file.most = LARGEST_FILE
         entries = self._zip.infolist()

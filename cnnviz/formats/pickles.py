@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 from msgspec import Struct, field
 
 from cnnviz.errors import CnnvizError
-from cnnviz.formats.archive import View
+from cnnviz.formats.archive import MemoryFile
 from cnnviz.formats.bounds import MOST_PARTS
 from cnnviz.text import tr
 
@@ -96,7 +96,7 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self._parts = parts
 
-    def run(self, file: View) -> Any:
+    def run(self, file: MemoryFile) -> Any:
         for opcode, argument, _ in pickletools.genops(cast(IO[bytes], file)):
             self.count(1)
             if opcode.name == "STOP":
@@ -318,12 +318,12 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
 }
 
 
-def read_pickle(file: View, parts: list[int]) -> Any:
+def read_pickle(file: MemoryFile, parts: list[int]) -> Any:
     """Return what a pickle holds, from where a file stands, up to its end.
 
     Parameters
     ----------
-    file : View
+    file : MemoryFile
         The file; it stands behind the pickle then.
     parts : list[int]
         How many steps have been run of the whole file: one number, which goes up.

@@ -17,7 +17,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.errors import CnnvizError
-from cnnviz.formats.archive import Archive, View
+from cnnviz.formats.archive import Archive, MemoryFile
 from cnnviz.formats.aten import Calls, Value
 from cnnviz.formats.bounds import DEEPEST, LONGEST_TEXT, MOST_PARTS
 from cnnviz.formats.graph import Graph
@@ -52,7 +52,7 @@ def read_script(archive: Archive, content: Any, arrays: Callable[[Tensor], NDArr
         raise ValueError("no module")
     constants: Any = []
     if archive.has("constants.pkl"):
-        constants = read_pickle(View(archive.read("constants.pkl", LONGEST_TEXT)), [0])
+        constants = read_pickle(MemoryFile(archive.read("constants.pkl", LONGEST_TEXT)), [0])
     calls = Calls()
     follower = _Follower(archive, calls, arrays, constants)
     function = follower.method(content.of, "forward")
@@ -70,7 +70,7 @@ def _traced(archive: Archive) -> tuple[int | None, ...]:
     """Return the shape of what went in when the network was traced, if the file has kept it."""
     if not archive.has("traced_inputs.pkl"):
         return ()
-    found = list(tensors_in(read_pickle(View(archive.read("traced_inputs.pkl", LONGEST_TEXT)), [0])))
+    found = list(tensors_in(read_pickle(MemoryFile(archive.read("traced_inputs.pkl", LONGEST_TEXT)), [0])))
     return (None, *checked_shape(found[0].shape)[1:]) if len(found) == 1 else ()
 
 

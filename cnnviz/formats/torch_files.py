@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cnnviz.errors import CnnvizError
-from cnnviz.formats.archive import Archive, View, is_zip
+from cnnviz.formats.archive import Archive, MemoryFile, is_zip
 from cnnviz.formats.bounds import LONGEST_TEXT, MOST_ARRAYS, Budget
 from cnnviz.formats.exported import read_exported
 from cnnviz.formats.graph import Graph
@@ -52,7 +52,7 @@ def read_torch(data: memoryview) -> Graph:
             raise CnnvizError(
                 tr("its bytes stand in the order of another machine; save it again on this one")
             )
-        content = read_pickle(View(archive.read("data.pkl", LONGEST_TEXT)), [0])
+        content = read_pickle(MemoryFile(archive.read("data.pkl", LONGEST_TEXT)), [0])
         arrays = _Storages(archive)
         if any(name.startswith("code/") for name in archive.entries):
             return read_script(archive, content, arrays)
@@ -88,7 +88,7 @@ def _dtype(storage: Storage) -> str:
 
 def _older(data: memoryview) -> tuple[Any, Arrays]:
     """Return what a file of the format before PyTorch 1.6 holds: four pickles, then the numbers."""
-    file, parts = View(data), [0]
+    file, parts = MemoryFile(data), [0]
     if bytes(data[:1]) not in (b"\x80", b"(", b"c", b"]", b"}"):
         raise ValueError("no pickle")
     if read_pickle(file, parts) != _MAGIC:

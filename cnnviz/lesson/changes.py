@@ -12,7 +12,7 @@ optimiser or a descent was made with. All changes of a lesson are one tuple, in 
 which there is one for each lesson: of two for the same place the last one counts, and what the file says
 already is no change. So the tuple is what is undone, remembered, sent to other processes and compared.
 
-A **choice** says where one *is*: which image or expression, which iteration, which view of the input
+A **choice** says where one *is*: which image or expression, which iteration, which form of the input
 gradient. It alters nothing, and so it is no change; see `cnnviz.lesson.subject`.
 
 A change is written as one word, and a tuple of them as words with blanks between::

@@ -51,7 +51,7 @@ class Lesson(Struct, frozen=True, eq=False):
     changes : Changes
         What is not as the file has it; in the order and the form that is the same for all lessons like it.
     choice : Choice
-        Which of its images, iterations and views this is.
+        Which of its images, iterations and forms this is.
     subject : Subject
         What can be stepped, with the changes; shared by the lessons of other choices.
     computed : Computed
@@ -156,7 +156,7 @@ class Lesson(Struct, frozen=True, eq=False):
         same = (whole.image, whole.iteration) == (self.choice.image, self.choice.iteration)
         if same and asked.input_gradient in ("", self.choice.input_gradient):
             return self
-        if asked.input_gradient and not self.program.view:
+        if asked.input_gradient and not self.program.form:
             raise _no_view(self.name, asked.input_gradient)
         whole = replace(whole, input_gradient=asked.input_gradient or self.choice.input_gradient)
         return _shown(self.description, self.changes, self.subject, whole, self.computed if same else None)
@@ -165,7 +165,7 @@ class Lesson(Struct, frozen=True, eq=False):
         """Return the lesson with another of its images."""
         return self.at(replace(self.choice, image=image))
 
-    def in_view(self, input_gradient: str) -> Lesson:
+    def in_form(self, input_gradient: str) -> Lesson:
         """Return the lesson with the input gradients of its convolutions gathered, or scattered."""
         return self.at(replace(self.choice, input_gradient=input_gradient))
 
@@ -234,7 +234,7 @@ class Lesson(Struct, frozen=True, eq=False):
         return iteration if self.run is not None and iteration > self.run.last + 1 else 0
 
     def at_stop(self, stop: Stop) -> Lesson:
-        """Return the lesson with the choice, the iteration and the view that one of its stops speaks of.
+        """Return the lesson with the choice, the iteration and the form that one of its stops speaks of.
 
         There, too, its number says which of the sequence it is.
 
@@ -244,7 +244,7 @@ class Lesson(Struct, frozen=True, eq=False):
             If the training diverges before it.
         """
         image, iteration = turn_of(stop, self.sequence, (self.image, self.iteration))
-        choice = replace(self.choice, input_gradient=stop.view or self.choice.input_gradient)
+        choice = replace(self.choice, input_gradient=stop.form or self.choice.input_gradient)
         if self.run is None:
             return self.at(replace(choice, image=image))
         return self.at(replace(choice, image=self.run.image_of(iteration), iteration=iteration))
@@ -298,7 +298,7 @@ def lesson_of(description: Description, changes: Changes = (), choice: Choice = 
     described = description.subject
     subject, fitting = _changed(described, changes, described.choice(choice).image or 0)
     lesson = _shown(description, fitting, subject, subject.choice(choice))
-    if choice.input_gradient and not lesson.program.view:
+    if choice.input_gradient and not lesson.program.form:
         raise _no_view(description.name, choice.input_gradient)
     return lesson
 
@@ -340,7 +340,7 @@ def _shown(
         sequence = _still_true(description, subject, choice, program)
     else:
         sequence = subject.sequence(choice, computed, program)
-    whole = replace(choice, input_gradient=program.view)
+    whole = replace(choice, input_gradient=program.form)
     return Lesson(description, changes, whole, subject, computed, program, sequence)
 
 
@@ -374,9 +374,9 @@ def _still_true(
 def _no_view(lesson: str, asked: str) -> CnnvizError:
     return CnnvizError(
         tr(
-            "{lesson} has no convolution whose input gradient is computed, so none can be {view}.",
+            "{lesson} has no convolution whose input gradient is computed, so none can be {form}.",
             lesson=lesson,
-            view=tr(asked),
+            form=tr(asked),
         )
     )
 

@@ -14,9 +14,9 @@ from cnnviz.lesson.files import wrong
 from cnnviz.lesson.tables import StopPart
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
+from cnnviz.trace.forms import stops_in
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
-from cnnviz.trace.views import stops_in
 
 _NUMBER = re.compile(r"[+-]?\d+")
 _PLACE = re.compile(r"([^\[\]\s]+)\s*(?:\[\s*((?:\d+\s*,\s*)*(?:\d+\s*)?)\])?")
@@ -106,7 +106,7 @@ def find_stops(
     Parameters
     ----------
     other : Program, optional
-        The program in the other view of the input gradient; the stops that speak of it come after those of
+        The program in the other form of the input gradient; the stops that speak of it come after those of
         the same operation that do not.
 
     Raises
@@ -140,8 +140,8 @@ def stops_of(
     own: list[Stop] = []
     others: list[Stop] = []
     for k, part in enumerate(described):
-        elsewhere = other is not None and part.input_gradient == other.view
-        if part.input_gradient and not program.view:
+        elsewhere = other is not None and part.input_gradient == other.form
+        if part.input_gradient and not program.form:
             said = tr("the network has no convolution whose input gradient is computed")
             faults.append(f"{under}stops[{k}].input_gradient: {said}")
         try:
@@ -157,8 +157,8 @@ def stops_of(
 def _stop(part: StopPart, program: Program) -> Stop:
     index = _step_of(part, program)
     step = program[index]
-    view, notes = step.operation.call.view, tr(part.notes)
-    return Stop(index, tr(part.caption), view, step.offset, part.iteration, notes=notes)
+    form, notes = step.operation.call.form, tr(part.notes)
+    return Stop(index, tr(part.caption), form, step.offset, part.iteration, notes=notes)
 
 
 def _step_of(part: StopPart, program: Program) -> int:

@@ -1,4 +1,4 @@
-"""All stops of a lesson as one sequence, over its expressions, iterations and views."""
+"""All stops of a lesson as one sequence, over its expressions, iterations and forms."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Choice(Struct, frozen=True):
     iteration : int, optional
         Which iteration of its training, from 0; None without a training.
     input_gradient : str
-        The view of convolutions' input gradients, ``gathered`` or ``scattered``; empty where there are none.
+        The form of convolutions' input gradients, ``gathered`` or ``scattered``; empty where there are none.
     """
 
     image: int | None = None
@@ -104,7 +104,7 @@ class Subject(Protocol):
         Raises
         ------
         CnnvizError
-            If there is no such image, iteration or view.
+            If there is no such image, iteration or form.
         """
 
     def compute(self, choice: Choice) -> Computed:

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from cnnviz.catalogue import SIZE, Range
 from cnnviz.engine.descent import MOST_STEPS
-from cnnviz.engine.layer import VIEWS
+from cnnviz.engine.layer import FORMS
 from cnnviz.engine.wiring import INPUT
 from cnnviz.lesson.bounds import (
     MOST_AXES,
@@ -43,7 +43,7 @@ class OneOf(Struct, frozen=True):
 
 Layout = Annotated[str, OneOf(("cnnviz", "pytorch", "keras"))]
 
-View = Annotated[str, OneOf(VIEWS)]
+Form = Annotated[str, OneOf(FORMS)]
 
 
 class Part(Struct, frozen=True):
@@ -158,7 +158,7 @@ class StopPart(Struct, frozen=True):
     line : int, optional
         The line of the listing meant.
     input_gradient : str, optional
-        The view of a convolution's input gradient that it speaks of; the lesson's where it is not given.
+        The form of a convolution's input gradient that it speaks of; the lesson's where it is not given.
     iteration : int, optional
         The one iteration of a training at which it is said; where it is not given, at all of them.
     notes : str
@@ -169,7 +169,7 @@ class StopPart(Struct, frozen=True):
     caption: Text
     where: dict[str, Count] = field(default_factory=dict)
     line: Size | None = None
-    input_gradient: View | None = None
+    input_gradient: Form | None = None
     iteration: Count | None = None
     notes: Notes = Notes("")
 
@@ -339,7 +339,7 @@ class LessonFile(Struct, frozen=True):
     stops : tuple[StopPart, ...]
         Where the lesson has something to say.
     input_gradient : str
-        The view of convolutions' input gradients that it begins with: ``gathered`` or ``scattered``.
+        The form of convolutions' input gradients that it begins with: ``gathered`` or ``scattered``.
     symbols : dict[str, str]
         What formulas call arrays: ``input``, a layer's name for its output, ``conv.w`` for a parameter.
     outputs : tuple[str, ...]
@@ -363,7 +363,7 @@ class LessonFile(Struct, frozen=True):
     training: TrainingPart | None = None
     letters: dict[str, dict[str, Text]] = field(default_factory=dict)
     stops: Stops = ()
-    input_gradient: View = VIEWS[0]
+    input_gradient: Form = FORMS[0]
     symbols: dict[str, Text] = field(default_factory=dict)
     outputs: tuple[Name, ...] = ()
     inputs: dict[str, NamedInputPart] = field(default_factory=dict)

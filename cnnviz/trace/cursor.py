@@ -31,7 +31,7 @@ class Breakpoint(Struct, frozen=True):
     offset: int | None = None
 
 
-class Bookmark(Struct, frozen=True):
+class Bookmark(Struct, frozen=True, rename={"form": "view"}):  # as it is remembered
     """A step that one wants to come back to.
 
     Attributes
@@ -40,18 +40,18 @@ class Bookmark(Struct, frozen=True):
         The operation's name.
     offset : int
         The step, counted from the operation's first.
-    view : str
-        The view of the input gradient that the operation is in; empty where there is only one.
+    form : str
+        The form of the input gradient that the operation is in; empty where there is only one.
     """
 
     operation: str
     offset: int
-    view: str = ""
+    form: str = ""
 
     def index_in(self, program: Program) -> int | None:
-        """Return which step of a program it is; None if the program has no such step, or not in this view."""
+        """Return which step of a program it is; None if the program has no such step, or not in this form."""
         for operation, start in zip(program.operations, program.starts, strict=False):
-            if operation.name == self.operation and operation.call.view == self.view:
+            if operation.name == self.operation and operation.call.form == self.form:
                 return start + self.offset if 0 <= self.offset < len(operation) else None
         return None
 
@@ -62,11 +62,11 @@ class Stop(Struct, frozen=True):
     Attributes
     ----------
     index : int
-        The step; of one that speaks of a view that is not shown, the edge of its operation.
+        The step; of one that speaks of a form that is not shown, the edge of its operation.
     caption : str
         What is said there, in whole sentences.
-    view : str
-        The view of the input gradient that it speaks of; empty where there is only one.
+    form : str
+        The form of the input gradient that it speaks of; empty where there is only one.
     offset : int
         The step, counted from its operation's first.
     iteration : int or None
@@ -81,7 +81,7 @@ class Stop(Struct, frozen=True):
 
     index: int
     caption: str
-    view: str = ""
+    form: str = ""
     offset: int = 0
     iteration: int | None = None
     image: int | None = None
@@ -90,12 +90,12 @@ class Stop(Struct, frozen=True):
     notes: str = ""
 
     def is_at(self, step: Step) -> bool:
-        """Return whether this is a stop at a step, in the view that the step is in."""
-        return self.index == step.index and self.view == step.operation.call.view
+        """Return whether this is a stop at a step, in the form that the step is in."""
+        return self.index == step.index and self.form == step.operation.call.form
 
     def shown_in(self, program: Program) -> bool:
-        """Return whether a program has the step that is meant, in the view that is meant."""
-        return self.view in ("", program.view)
+        """Return whether a program has the step that is meant, in the form that is meant."""
+        return self.form in ("", program.form)
 
 
 class Cursor(Struct, frozen=True):
@@ -178,7 +178,7 @@ class Cursor(Struct, frozen=True):
     def stop_number(self, stops: Sequence[Stop], backwards: bool = False) -> int | None:
         """Return which of some stops in this program is the next (or previous) one, or None.
 
-        Of stops in the view that is not shown, those at an operation's end are still to come there, and
+        Of stops in the form that is not shown, those at an operation's end are still to come there, and
         those at its start have been.
         """
         elsewhere_counts = backwards == (self.step.offset == 0)

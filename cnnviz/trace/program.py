@@ -154,9 +154,9 @@ class Program(Sequence[Step]):
         return self.symbols.get(layer_of(address) or address, "")
 
     @property
-    def view(self) -> str:
-        """In which view convolutions compute the input's gradient; empty if none does."""
-        return next((operation.call.view for operation in self.operations if operation.call.view), "")
+    def form(self) -> str:
+        """In which form convolutions compute the input's gradient; empty if none does."""
+        return next((operation.call.form for operation in self.operations if operation.call.form), "")
 
     def number_at(self, index: int) -> int:
         """Return which operation a step belongs to."""

@@ -1,4 +1,4 @@
-"""The breakpoints of a program, those that wait for its other view included."""
+"""The breakpoints of a program, those that wait for its other form included."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ MOST_MARKS = 200
 """How many breakpoints a lesson may have, and how many bookmarks: all of them are drawn, and remembered."""
 
 
-class Breakpoints(Struct, frozen=True):
+class Breakpoints(Struct, frozen=True, rename={"form": "view"}):  # as it is remembered
     """All breakpoints there are.
 
     Attributes
     ----------
     here : tuple[Breakpoint, ...]
-        Those in the view of the program that is shown.
+        Those in the form of the program that is shown.
     waiting : tuple[Breakpoint, ...]
-        Those in what the other view computes otherwise.
-    view : str
-        The view that is shown.
+        Those in what the other form computes otherwise.
+    form : str
+        The form that is shown.
     """
 
     here: tuple[Breakpoint, ...] = ()
     waiting: tuple[Breakpoint, ...] = ()
-    view: str = ""
+    form: str = ""
 
     @property
     def full(self) -> bool:
@@ -34,23 +34,23 @@ class Breakpoints(Struct, frozen=True):
         return len(self.here) + len(self.waiting) >= MOST_MARKS
 
     def switched(self, program: Program) -> Breakpoints:
-        """Let those wait that are in what the two views compute differently, for those that waited.
+        """Let those wait that are in what the two forms compute differently, for those that waited.
 
         Parameters
         ----------
         program : Program
-            In one of the two views.
+            In one of the two forms.
         """
-        differing = {operation.name for operation in program.operations if operation.call.view}
+        differing = {operation.name for operation in program.operations if operation.call.form}
         leaving = tuple(point for point in self.here if point.operation in differing)
         staying = tuple(point for point in self.here if point.operation not in differing)
-        return Breakpoints((*staying, *self.waiting), leaving, program.view)
+        return Breakpoints((*staying, *self.waiting), leaving, program.form)
 
     def put_into(self, program: Program) -> Breakpoints:
-        """Return what a program has of them, though they may have been set in the other view of it."""
-        points = self if self.view == program.view else self.switched(program)
+        """Return what a program has of them, though they may have been set in the other form of it."""
+        points = self if self.form == program.form else self.switched(program)
         here = fitting(points.here, program)[:MOST_MARKS]
-        return Breakpoints(here, points.waiting[: MOST_MARKS - len(here)], program.view)
+        return Breakpoints(here, points.waiting[: MOST_MARKS - len(here)], program.form)
 
 
 def fitting(points: tuple[Breakpoint, ...], program: Program) -> tuple[Breakpoint, ...]:

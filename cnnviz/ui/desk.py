@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.expression import is_expression, read_typed
-from cnnviz.engine.layer import VIEWS
+from cnnviz.engine.layer import FORMS
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Change, Changes, read_changes, text_of
@@ -24,7 +24,7 @@ from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.trace.cursor import LEVELS, Bookmark
-from cnnviz.trace.views import counterpart
+from cnnviz.trace.forms import counterpart
 from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints
 from cnnviz.ui.edits import Draft, Edit
 from cnnviz.ui.player import Player
@@ -146,7 +146,7 @@ class Desk(QObject):
             return
         self._remember_breakpoints()
         self.lesson = lesson
-        if lesson.program.view != before.program.view:
+        if lesson.program.form != before.program.form:
             self.player.switch(lesson.program, index, lesson.view)
         else:
             self._load(index)
@@ -159,11 +159,11 @@ class Desk(QObject):
             self.edited.emit()
 
     def switch_input_gradient(self) -> None:
-        """Show convolutions' input gradients in the other of the two views, and stay at the same place."""
+        """Show convolutions' input gradients in the other of the two forms, and stay at the same place."""
         lesson, cursor = self.lesson, self.player.cursor
-        if not lesson.program.view:
+        if not lesson.program.form:
             return
-        there = lesson.in_view(next(view for view in VIEWS if view != lesson.program.view))
+        there = lesson.in_form(next(form for form in FORMS if form != lesson.program.form))
         self.show(there, counterpart(cursor.program, cursor.index, there.program))
 
     def go_to(self, index: int) -> None:
@@ -320,7 +320,7 @@ class Desk(QObject):
         self.settings.put(f"{key}/iteration", self.lesson.iteration)
         if self.lesson.run is None:  # a training begins anew, and its first iteration has an image of its own
             self.settings.put(f"{key}/image", self.lesson.image)
-        self.settings.put(f"{key}/input_gradient", self.lesson.program.view)
+        self.settings.put(f"{key}/input_gradient", self.lesson.program.form)
         self.settings.put(f"{key}/changes", text_of(self.lesson.changes))
         self._remember_breakpoints()
         self.settings.put("window/lesson", self.source)
@@ -335,9 +335,9 @@ class Desk(QObject):
         """Return a lesson with what was chosen and changed; changes that are asked for come before those."""
         settings, key = self.settings, _key_of(lesson)
         image = settings.number(f"{key}/image", lesson.image, 0, len(lesson.subject) - 1)
-        view = settings.text(f"{key}/input_gradient")
-        view = view if view in VIEWS and lesson.program.view else lesson.choice.input_gradient
-        choice = replace(lesson.choice, image=image, input_gradient=view)
+        form = settings.text(f"{key}/input_gradient")
+        form = form if form in FORMS and lesson.program.form else lesson.choice.input_gradient
+        choice = replace(lesson.choice, image=image, input_gradient=form)
         remembered = "" if lesson.changes else settings.text(f"{key}/changes")
         if remembered:
             with suppress(CnnvizError):  # it is damaged, or its file has been written anew
@@ -371,7 +371,7 @@ class Desk(QObject):
     def toggle_bookmark(self) -> None:
         """Set a bookmark at this very step, or take it away."""
         step, before = self.player.cursor.step, self.player.bookmarks
-        here = Bookmark(step.operation.name, step.offset, step.operation.call.view)
+        here = Bookmark(step.operation.name, step.offset, step.operation.call.form)
         if here in before:
             after = tuple(bookmark for bookmark in before if bookmark != here)
             said = tr("bookmark cleared at {name}", name=here.operation)
@@ -388,7 +388,7 @@ class Desk(QObject):
         self.player.edits.push(Edit(said, before, after, self._put_bookmarks))
 
     def go_to_bookmark(self, bookmark: Bookmark) -> None:
-        """Go to where a bookmark is, in its view."""
+        """Go to where a bookmark is, in its form."""
         if bookmark.index_in(self.player.cursor.program) is None:
             self.switch_input_gradient()
         index = bookmark.index_in(self.player.cursor.program)

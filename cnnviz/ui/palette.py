@@ -110,8 +110,8 @@ def _of_bookmarks(desk: Desk) -> list[Command]:
         if index is not None:
             text = tr("Bookmark: {place}", place=desk.player.where(index))
             made.append((index, Command(text, go, _step(index))))
-        elif bookmark.view not in ("", program.view):
-            text = tr("Bookmark: {name}, {view}", name=bookmark.operation, view=tr(bookmark.view))
+        elif bookmark.form not in ("", program.form):
+            text = tr("Bookmark: {name}, {form}", name=bookmark.operation, form=tr(bookmark.form))
             made.append((len(program), Command(text, go)))
     return [command for _, command in sorted(made, key=lambda pair: pair[0])]
 

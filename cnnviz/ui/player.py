@@ -195,7 +195,7 @@ class Player(QObject):
         self._set(self.view)
 
     def switch(self, program: Program, index: int, view: View) -> None:
-        """Step through another view of the same program; breakpoints in what differs wait for its return."""
+        """Step through another form of the same program; breakpoints in what differs wait for its return."""
         switched = self.all_breakpoints.switched(self.cursor.program)
         self._waiting = switched.waiting
         self.view = replace(self.view, breakpoints=switched.here)
@@ -323,7 +323,7 @@ class Player(QObject):
         else:
             here = (*here, point)
             said = tr("breakpoint set at {name}, line {line}", **place)
-        self._edit(Breakpoints(here, self._waiting, self.cursor.program.view), said)
+        self._edit(Breakpoints(here, self._waiting, self.cursor.program.form), said)
 
     def _edit(self, after: Breakpoints, said: str) -> None:
         before = self.all_breakpoints
@@ -333,10 +333,10 @@ class Player(QObject):
     @property
     def all_breakpoints(self) -> Breakpoints:
         """All of them, as `put_breakpoints` takes them."""
-        return Breakpoints(self.breakpoints, self._waiting, self.cursor.program.view)
+        return Breakpoints(self.breakpoints, self._waiting, self.cursor.program.form)
 
     def put_breakpoints(self, points: Breakpoints) -> None:
-        """Have these breakpoints, and no other; they may have been set in the other view."""
+        """Have these breakpoints, and no other; they may have been set in the other form."""
         fit = points.put_into(self.cursor.program)
         self._waiting = fit.waiting
         self._set(replace(self.view, breakpoints=fit.here))

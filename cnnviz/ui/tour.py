@@ -1,4 +1,4 @@
-"""The tour: from one stop of a lesson to the next, whichever choice, iteration, view or lesson it is in."""
+"""The tour: from one stop of a lesson to the next, whichever choice, iteration, form or lesson it is in."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Tour(QObject):
         self.desk.show(self.desk.lesson.at_stop(first[0]) if first else self.desk.lesson, 0)
 
     def go_to_stop(self, number: int) -> None:
-        """Go to one of the lesson's stops, with the choice, iteration and view that it speaks of.
+        """Go to one of the lesson's stops, with the choice, iteration and form that it speaks of.
 
         Where training has to come first, it is begun, and the stop is gone to when it has come there.
 

@@ -262,7 +262,7 @@ class Window(QMainWindow):
         self.bar.title.set_whole(lesson.title, lesson.sentence)
         subject, many = lesson.subject, len(lesson.subject) > 1
         self.actions_by_name["image"].setEnabled(many)
-        self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.view))
+        self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.form))
         for name in ("input", "label"):
             self.actions_by_name[name].setEnabled(self.opening.is_network)
         self.actions_by_name["take_back"].setEnabled(bool(lesson.changes))
@@ -285,9 +285,9 @@ class Window(QMainWindow):
 
     def _switch_input_gradient(self) -> None:
         self.desk.switch_input_gradient()
-        if not self.player.cursor.step.operation.call.view:  # or the stage says it
-            view = tr(self.desk.lesson.program.view)
-            said = tr("The input gradients of convolutions are {view} now.", view=view)
+        if not self.player.cursor.step.operation.call.form:  # or the stage says it
+            form = tr(self.desk.lesson.program.form)
+            said = tr("The input gradients of convolutions are {form} now.", form=form)
             self.message.say(said, error=False)
 
     def _show_images(self) -> None:

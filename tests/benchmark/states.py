@@ -73,7 +73,7 @@ def _calls_of(layer: Layer, shape: Shape, rng: np.random.Generator) -> Iterator[
     arrays = arrays_of(layer, layer.initial_parameters(rng), x, dy)
     yield layer.forward_call(arrays)
     yield from layer.backward_calls(arrays)
-    yield from (call for call in layer.scattered_calls(arrays) if call.view == "scattered")
+    yield from (call for call in layer.scattered_calls(arrays) if call.form == "scattered")
 
 
 def main() -> None:

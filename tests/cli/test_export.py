@@ -495,8 +495,8 @@ def test_every_stop_is_all_stops_of_the_lesson_in_their_order(run, tmp_path, nam
         assert int(words.pop(0)) == stop.number
         if name == "chain-rule":
             assert words.pop(0) == f"image{stop.image}"
-        if stop.view:
-            assert words.pop(0) == stop.view
+        if stop.form:
+            assert words.pop(0) == stop.form
         step = there.sequence[stop.number - 1].index
         assert (int(words[0]), words[1]) == (step, there.program[step].operation.name)
         view = replace(there.view, width=320, height=180, display=Display())

@@ -14,7 +14,7 @@ from cnnviz.trace.stops import Level
 
 SHOWN = {
     "another image": ("digits", lambda lesson: lesson.choose(7)),
-    "scattered": ("backward-conv", lambda lesson: lesson.in_view("scattered")),
+    "scattered": ("backward-conv", lambda lesson: lesson.in_form("scattered")),
     "an iteration": ("training", lambda lesson: lesson.at_iteration(3)),
     "another image in an iteration": ("training", lambda lesson: lesson.at_iteration(3, 8)),
     "a typed expression": ("f = x * y   x=2 y=3", lambda lesson: lesson),

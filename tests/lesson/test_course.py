@@ -398,8 +398,8 @@ def test_the_gradient_of_the_input_is_the_same_gathered_and_scattered():
 
     assert arrays["conv.dx"][0] == pytest.approx(gathered, abs=1e-16)
     assert arrays["conv.dx"][0] == pytest.approx(scattered, abs=1e-16)
-    for view, wanted in (("gathered", gathered), ("scattered", scattered)):
-        program = lesson("backward-conv").in_view(view).program
+    for form, wanted in (("gathered", gathered), ("scattered", scattered)):
+        program = lesson("backward-conv").in_form(form).program
         done = program.state(program.start("conv.dx") + len(program.operation("conv.dx")) - 1).arrays["dx"][0]
         assert done == pytest.approx(wanted, abs=1e-16)
 
@@ -443,13 +443,13 @@ def test_with_a_weight_of_0_the_skip_connection_still_brings_a_gradient_back():
 
 def test_the_lesson_walks_through_both_views_of_the_gradient_of_the_input():
     shown = lesson("backward-conv")
-    of_dx = [k for k, stop in enumerate(shown.stops) if stop.view]
-    assert [shown.stops[k].view for k in of_dx] == ["gathered"] * 2 + ["scattered"] * 2
-    assert shown.program.view == "gathered"
+    of_dx = [k for k, stop in enumerate(shown.stops) if stop.form]
+    assert [shown.stops[k].form for k in of_dx] == ["gathered"] * 2 + ["scattered"] * 2
+    assert shown.program.form == "gathered"
 
     last = shown.stops[of_dx[1]].index
     assert shown.program.state(last).writes == (("dx", (0, 1, 1)),)
-    scattered = shown.in_view("scattered")
+    scattered = shown.in_form("scattered")
     first, end = (scattered.stops[k].index for k in of_dx[2:])
     (dy, w), (added,) = scattered.program.state(first).reads[1:], scattered.program.state(first).writes
     assert (dy, w, added) == (("dy", (0, 0, 0)), ("w", (0, 0, 1, 1)), ("dx", (0, 1, 1)))
@@ -463,7 +463,7 @@ def test_the_lesson_walks_through_both_views_of_the_gradient_of_the_input():
 def test_a_lesson_has_stops_in_short_whole_sentences(name):
     stops = lesson(name).stops
     assert 4 <= len(stops) <= 14
-    places = {(lesson(name).program.number_at(stop.index), stop.view, stop.offset) for stop in stops}
+    places = {(lesson(name).program.number_at(stop.index), stop.form, stop.offset) for stop in stops}
     assert len(places) == len(stops)
     for stop in stops:
         assert len(stop.caption) <= 200
@@ -483,7 +483,7 @@ def test_stops_are_places_and_no_numbers_of_steps(name):
 def test_every_caption_is_shown_at_its_step(name, size):
     shown = lesson(name)
     for number, stop in enumerate(shown.stops):
-        seen = shown.in_view(stop.view) if stop.view else shown
+        seen = shown.in_form(stop.form) if stop.form else shown
         view = View(*size, title=seen.title, stops=seen.stops)
         frame = compose(seen.program, seen.stops[number].index, view)
         assert stop.caption in " ".join(said(frame.marks))

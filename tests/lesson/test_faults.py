@@ -270,7 +270,7 @@ FC = {"name": "fc", "kind": "linear"}
             FC | {"neurons": 40_000},
             "takes 20,483 MB; 800 MB are the most; with neurons = 1561 it fits",
         ),
-        # 1501² windows of 500² numbers each, laid out for the other view: 4.5 TB.
+        # 1501² windows of 500² numbers each, laid out for the other form: 4.5 TB.
         ([1, 2000, 2000], CONV | {"kernel": 500}, "MB; 800 MB are the most; take a smaller input"),
         # One window of 500²; but at each of 2000² places the gradient is gathered from as many.
         ([1, 2000, 2000], CONV | {"kernel": 500, "stride": 1501}, "MB; 800 MB are the most; take a smaller"),

@@ -218,7 +218,7 @@ def test_the_lessons_in_readme_are_complete(write):
 
 def test_a_lesson_begins_with_the_view_that_its_file_says(write, content):
     content["layers"].insert(0, {"name": "conv0", "kind": "conv2d", "out_channels": 1, "kernel": 1})
-    assert load_lesson(write(content)).program.view == "gathered"
+    assert load_lesson(write(content)).program.form == "gathered"
     content["input_gradient"] = "scattered"
     content["stops"] = [
         {"at": "conv1.dx", "caption": "As the lesson begins."},
@@ -226,20 +226,20 @@ def test_a_lesson_begins_with_the_view_that_its_file_says(write, content):
         {"at": "fc.dw", "caption": "The same in both.", "input_gradient": "gathered"},
     ]
     made = load_lesson(write(content))
-    assert made.program.view == "scattered"
-    assert made.choose(1).program.view == "scattered"
-    assert [(stop.caption, stop.view) for stop in made.stops] == [
+    assert made.program.form == "scattered"
+    assert made.choose(1).program.form == "scattered"
+    assert [(stop.caption, stop.form) for stop in made.stops] == [
         ("The same in both.", ""),
         ("As the lesson begins.", "scattered"),
         ("The other way.", "gathered"),
     ]
-    gathered = made.in_view("gathered")
+    gathered = made.in_form("gathered")
     assert [stop.caption for stop in gathered.stops if stop.shown_in(gathered.program)] == [
         "The same in both.",
         "The other way.",
     ]
     assert gathered.program[gathered.stops[2].index].operation.name == "conv1.dx"
-    assert gathered.in_view("scattered").stops == made.stops
+    assert gathered.in_form("scattered").stops == made.stops
 
 
 def test_stops_in_a_view_that_the_network_has_not_are_faults(write, content):
@@ -259,7 +259,7 @@ def test_what_a_lesson_calls_its_arrays_goes_with_its_programs(write, content):
     content["symbols"] = {"input": "X", "conv1": "Z", "conv1.w": "f", "fc.b": "β"}
     content["layers"].insert(0, {"name": "conv0", "kind": "conv2d", "out_channels": 1, "kernel": 1})
     made = load_lesson(write(content))
-    for lesson in (made, made.choose(1), made.in_view("scattered")):
+    for lesson in (made, made.choose(1), made.in_form("scattered")):
         assert lesson.program.symbols == content["symbols"]
 
 

@@ -223,18 +223,18 @@ def test_every_stop_of_the_built_in_lesson_is_shown_at_its_iteration(trained):
 
 
 def test_both_views_of_an_input_gradient_are_kept_from_iteration_to_iteration(trained):
-    here = trained.at_iteration(0).in_view("scattered")
+    here = trained.at_iteration(0).in_form("scattered")
     there = here.at_iteration(1500)
-    assert (there.program.view, there.program.iteration) == ("scattered", 1500)
+    assert (there.program.form, there.program.iteration) == ("scattered", 1500)
     gathered = trained.at_iteration(1500)
     assert [stop.caption for stop in there.stops] == [stop.caption for stop in gathered.stops]
     for one, other in zip(there.stops, gathered.stops, strict=True):
         one_step, other_step = there.program[one.index], gathered.program[other.index]
         assert one_step.operation.name == other_step.operation.name
         assert one_step.offset == other_step.offset
-    back = there.in_view("gathered")
+    back = there.in_form("gathered")
     assert [stop.index for stop in back.stops] == [stop.index for stop in gathered.stops]
-    assert there.choose(3).program.view == "scattered"
+    assert there.choose(3).program.form == "scattered"
 
 
 # ----------------------------------------------------------------------------------- targets of one's own

@@ -168,15 +168,15 @@ def odd_networks(count: int) -> list[tuple[Network, np.ndarray, np.ndarray]]:
     return [(alone, np.ones((1, 1, 1)), np.zeros(4)), *found[:count]]
 
 
-@pytest.mark.parametrize("view", ["gathered", "scattered"])
-def test_every_step_of_small_odd_networks_is_composed_and_painted(view):
+@pytest.mark.parametrize("form", ["gathered", "scattered"])
+def test_every_step_of_small_odd_networks_is_composed_and_painted(form):
     """The first has all its windows in the padding: nothing of ∂E/∂y comes back to the input."""
     composed = 0
     for number, (network, x, t) in enumerate(odd_networks(12)):
-        program = Program(network.calls(network.run(x, t), view))
+        program = Program(network.calls(network.run(x, t), form))
         for step in range(number % 3, len(program), 1 if len(program) < 150 else 7):
             operation = program[step].operation
-            if view == "scattered" and operation.call.view != "scattered":
+            if form == "scattered" and operation.call.form != "scattered":
                 continue
             size = SIZES[(step + number) % 8]
             frame = compose(program, step, View(*size, display=Display(letters=bool(step // 2 % 2))))

@@ -69,7 +69,7 @@ def test_the_gradient_of_the_kernel_is_the_product_of_the_course():
     assert [factor.shape for factor in factors] == [(1, 2), (1, 2), (2, 4), (1, 2, 2), (1, 2, 2), (1, 3, 3)]
     assert written(program, "conv.dx").endswith("∗ ∂Z₁/∂X = ∂E/∂X")
     assert of(program, "conv.dx")[-1].note == "f, turned"
-    assert of(load_lesson("backward-conv").in_view("scattered").program, "conv.dx")[-1].note == "f, scattered"
+    assert of(load_lesson("backward-conv").in_form("scattered").program, "conv.dx")[-1].note == "f, scattered"
 
 
 def test_without_symbols_arrays_are_called_after_their_layers():

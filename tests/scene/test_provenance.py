@@ -248,7 +248,7 @@ def test_a_window_is_outlined_as_one_and_scattered_cells_one_by_one():
 
 
 def test_every_addition_so_far_is_listed_and_the_cells_they_were_made_of_are_outlined():
-    lesson = load_lesson("backward-conv").in_view("scattered")
+    lesson = load_lesson("backward-conv").in_form("scattered")
     program, index = lesson.program, (0, 1, 1)  # the middle of X, which all four windows hold
     start = program.start("conv.dx")
     steps = [start + int(offset) for offset in offsets_writing(program.operation("conv.dx"), "dx", index)]
@@ -298,7 +298,7 @@ def test_of_many_additions_the_last_are_listed_and_the_others_counted():
 
 
 def test_a_gradient_made_in_the_scattered_view_is_found_past_its_padding():
-    program = load_lesson("digits").in_view("scattered").program
+    program = load_lesson("digits").in_form("scattered").program
     after = program.operation("pool1.dx")
     made = program.where_from(after, "dy", (2, 0, 3))
     assert (made.operation.name, made.array, made.index) == ("conv2.dx", "dx", (2, 1, 4))

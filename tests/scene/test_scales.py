@@ -217,7 +217,7 @@ def test_what_flatten_only_moves_keeps_its_colours():
 # ------------------------------------------------------------------------------- what is shown on the way
 
 
-def cancelling(view):
+def cancelling(form):
     """Convolution and pooling in whose sums large numbers cancel out: partial sums are beyond the ends."""
     layers = [
         ("conv1", Conv2d(1, 2, 2)),
@@ -235,13 +235,13 @@ def cancelling(view):
         if key.endswith(".w"):
             network.parameters[key] = rng.choice([-1.0, 1.0], shape) + rng.random() / 99
     tape = network.run(1 + rng.random((1, 5, 5)) / 9, rng.normal(size=20) * 99)
-    return Program(network.calls(tape, view))
+    return Program(network.calls(tape, form))
 
 
-@pytest.mark.parametrize("view", ["gathered", "scattered"])
-def test_whatever_a_step_shows_lies_within_its_colours(view):
+@pytest.mark.parametrize("form", ["gathered", "scattered"])
+def test_whatever_a_step_shows_lies_within_its_colours(form):
     """Every step of every listing: partial sums and products, too, though they may cancel out in the end."""
-    made, beyond = cancelling(view), 0
+    made, beyond = cancelling(form), 0
     for step in range(0, len(made), 3):
         at = moment(made, step)
         accumulated = at.operation.call.extremes()
@@ -259,9 +259,9 @@ def test_whatever_a_step_shows_lies_within_its_colours(view):
     assert beyond > 10, "else there is nothing to be seen on the way"
 
 
-@pytest.mark.parametrize("view", ["gathered", "scattered"])
-def test_what_is_added_to_reaches_exactly_what_its_steps_show(view):
-    made = cancelling(view)
+@pytest.mark.parametrize("form", ["gathered", "scattered"])
+def test_what_is_added_to_reaches_exactly_what_its_steps_show(form):
+    made = cancelling(form)
     for operation in made.operations:
         for name, ends in operation.call.extremes().items():
             dx = operation.call.initial(name)

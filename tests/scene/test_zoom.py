@@ -44,13 +44,13 @@ PLACES = [
 
 
 def of(name: str) -> Program:
-    """A program by its name, that of the digits in the other view of input gradients, too."""
+    """A program by its name, that of the digits in the other form of input gradients, too."""
     return scattered_digits() if name == "digits scattered" else program(name)
 
 
 @cache
 def scattered_digits() -> Program:
-    return load_lesson("digits").in_view("scattered").program
+    return load_lesson("digits").in_form("scattered").program
 
 
 def shown(name: str, index: int, height: int, zoom: int, lecture: bool) -> tuple[list[Mark], Box]:

@@ -90,12 +90,12 @@ def test_the_targets_of_a_cell_are_those_that_are_made_of_it(call):
         assert as_places(targets(operation, name, index)) == made_of_it[name, index], (name, index)
 
 
-@pytest.mark.parametrize("view", ["gathered", "scattered"])
+@pytest.mark.parametrize("form", ["gathered", "scattered"])
 @pytest.mark.parametrize(
     ("shape", "kernel", "stride", "padding"),
     [((1, 1, 2), 1, 1, 1), ((1, 1, 1), 1, 2, 1), ((2, 3, 4), (2, 3), 2, 3), ((1, 5, 4), 3, 1, 1)],
 )
-def test_whatever_the_padding_a_gradient_is_found_where_it_was_made(view, shape, kernel, stride, padding):
+def test_whatever_the_padding_a_gradient_is_found_where_it_was_made(form, shape, kernel, stride, padding):
     """Padding as large as the kernel cuts gradients off; what is left is found where it lies."""
     layers = [
         ("conv1", Conv2d(shape[0], 2, 1)),
@@ -106,7 +106,7 @@ def test_whatever_the_padding_a_gradient_is_found_where_it_was_made(view, shape,
     network.initialise(2)
     rng = np.random.default_rng(3)
     tape = network.run(rng.normal(size=shape), rng.normal(size=network.output_shape))
-    program = Program(network.calls(tape, view))
+    program = Program(network.calls(tape, form))
     makers = {
         ("conv2.dx", "dy"): "flatten.dx",
         ("conv2", "x"): "conv1",

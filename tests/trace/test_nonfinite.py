@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnviz.engine.layer import VIEWS
+from cnnviz.engine.layer import FORMS
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.linear import Linear
@@ -31,7 +31,7 @@ def looked_for(program: Program) -> tuple[int, set[tuple[str, tuple[int, ...]]]]
     raise AssertionError("all are numbers")
 
 
-def network(conv: float, fc: float, x: float, view: str) -> Program:
+def network(conv: float, fc: float, x: float, form: str) -> Program:
     """Numbers so large that sooner or later something overflows."""
     layers = [("conv", Conv2d(1, 2, 2)), ("flatten", Flatten()), ("fc", Linear(8, 3))]
     made = Network(layers, (1, 3, 3), HalfSquaredError())
@@ -40,16 +40,16 @@ def network(conv: float, fc: float, x: float, view: str) -> Program:
     made.parameters = {key: values * factors[key.split(".")[0]] for key, values in made.parameters.items()}
     image = x * np.random.default_rng(1).normal(size=(1, 3, 3))
     with np.errstate(all="ignore"):
-        return Program(made.calls(made.run(image, np.zeros(3)), view))
+        return Program(made.calls(made.run(image, np.zeros(3)), form))
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("sizes", "operation"),
     [((1e160, 1e160, 1.0), "fc"), ((1e80, 1e80, 1.0), "loss"), ((1e200, 1e-5, 1e-60), "conv.dx")],
 )
-def test_it_is_the_first_step_that_writes_one(sizes, operation, view):
-    program = network(*sizes, view)
+def test_it_is_the_first_step_that_writes_one(sizes, operation, form):
+    program = network(*sizes, form)
     found = first_nonfinite(program)
     step, cells = looked_for(program)
     assert found.step == step

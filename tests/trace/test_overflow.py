@@ -70,8 +70,8 @@ def test_networks_compute_what_their_listings_do_whatever_the_numbers(seed):
     network, x, t = wild_network(rng)
     for _ in range(2):  # in the second iteration, the optimiser remembers something
         tape = network.run(x, t)
-        for view in ("gathered", "scattered"):
-            calls = network.calls(tape, view)
+        for form in ("gathered", "scattered"):
+            calls = network.calls(tape, form)
             check_results(calls)
             check_states(calls[int(rng.integers(len(calls)))], rng, 8)
         with np.errstate(all="ignore"):

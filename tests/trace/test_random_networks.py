@@ -11,7 +11,7 @@ def test_every_state_of_small_random_networks_is_what_python_holds(first):
     compared = 0
     for seed in range(first, first + 10):
         drawn = random_network(seed, layers=5, largest=8, side=3)
-        network, view = drawn.network, ("gathered", "scattered")[seed % 2]
-        for call in network.calls(network.run(drawn.x, drawn.t), view):
+        network, form = drawn.network, ("gathered", "scattered")[seed % 2]
+        for call in network.calls(network.run(drawn.x, drawn.t), form):
             compared += check_states(call)
     assert compared > 1_000

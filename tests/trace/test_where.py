@@ -76,7 +76,7 @@ def recorded(calls: list[Call], tags: list[Call], padding: dict[str, int]) -> Re
         own = {
             name: np.asarray(values) for name, values in (tag.given | tag.writes).items() if np.ndim(values)
         }
-        if call.view == "scattered":  # which is reckoned anew, and so bears no tags
+        if call.form == "scattered":  # which is reckoned anew, and so bears no tags
             own["dx"] = np.pad(padding[call.layer]["dx"], padding[call.layer]["around"])
         old = {name: np.asarray(values) for name, values in tag.before.items()}
         found.tags |= {(call.name, name): values.astype(int) for name, values in own.items()}
@@ -99,9 +99,9 @@ def recorded(calls: list[Call], tags: list[Call], padding: dict[str, int]) -> Re
     return found
 
 
-def check(network: Network, tape: Tape, view: str) -> int:
+def check(network: Network, tape: Tape, form: str) -> int:
     """Hold every cell of every operation against what was recorded; return how many there are."""
-    calls = network.calls(tape, view)
+    calls = network.calls(tape, form)
     program, tags = Program(calls), tagged(network, tape)
     placed = {
         layer.name: {
@@ -111,7 +111,7 @@ def check(network: Network, tape: Tape, view: str) -> int:
         for layer in network.layers
         if layer.kind == "conv2d" and f"{layer.name}.dx" in tags
     }
-    found, count = recorded(calls, network.calls(tags, view), placed), 0
+    found, count = recorded(calls, network.calls(tags, form), placed), 0
     for operation in program.operations:
         for array in operation.tree.arrays:
             key = operation.name, array
@@ -154,30 +154,30 @@ LESSONS = [
 ]
 GRAPHS = ["residual-block", "inception-block", "two-inputs", "two-outputs"]
 FILES = Path(__file__).parents[1] / "lesson" / "files"
-VIEWS = pytest.mark.parametrize("view", ["gathered", "scattered"])
+FORMS = pytest.mark.parametrize("form", ["gathered", "scattered"])
 
 
-@VIEWS
+@FORMS
 @pytest.mark.parametrize("make", [small_network, joined_network, lambda: joined_network((3,))])
-def test_every_cell_of_small_networks(make, view):
+def test_every_cell_of_small_networks(make, form):
     network = make()
-    assert check(network, network.run(*sample(network)), view) > 300
+    assert check(network, network.run(*sample(network)), form) > 300
 
 
-@VIEWS
+@FORMS
 @pytest.mark.parametrize("name", [*LESSONS, *GRAPHS])
-def test_every_cell_of_lessons(name, view):
+def test_every_cell_of_lessons(name, form):
     lesson = load_lesson(name if name in LESSONS else str(FILES / f"{name}.toml"))
-    assert check(lesson.network, lesson.tape, view) >= 8
-    check_within(Program(lesson.network.calls(lesson.tape, view)))
+    assert check(lesson.network, lesson.tape, form) >= 8
+    check_within(Program(lesson.network.calls(lesson.tape, form)))
 
 
 @pytest.mark.parametrize("first", range(0, 100, 10))
 def test_every_cell_of_random_networks(first):
     for seed in range(first, first + 10):
         drawn = random_network(seed, layers=6, largest=16, side=4)
-        view = ("gathered", "scattered")[seed % 2]
+        form = ("gathered", "scattered")[seed % 2]
         network = drawn.network
-        check(network, network.run(drawn.x, drawn.t), view)
+        check(network, network.run(drawn.x, drawn.t), form)
         if seed % 3 == 0:
-            check_within(Program(network.calls(network.run(drawn.x, drawn.t), view)))
+            check_within(Program(network.calls(network.run(drawn.x, drawn.t), form)))

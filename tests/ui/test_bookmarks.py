@@ -157,14 +157,14 @@ def test_the_palette_lists_them_in_the_order_of_the_steps(window):
     assert window.player.cursor.index == 100
 
 
-def test_one_in_the_other_view_is_not_shown_here_and_leads_there(window):
+def test_one_in_the_other_form_is_not_shown_here_and_leads_there(window):
     start = window.player.cursor.program.start("conv2.dx")
     bookmark_at(window, start + 7)
     QTest.keyClick(window.stage, K.Key_V)
     assert ribbons(window) == {}
     assert palette_rows(window) == ["Bookmark: conv2.dx, gathered"]
     QTest.keyClick(window.command_palette.field, K.Key_Return)
-    assert (window.player.cursor.program.view, window.player.cursor.index) == ("gathered", start + 7)
+    assert (window.player.cursor.program.form, window.player.cursor.index) == ("gathered", start + 7)
 
 
 # ------------------------------------------------------------------------------------ being remembered
@@ -174,6 +174,14 @@ def test_they_are_there_at_the_next_start(window, make_window):
     bookmark_at(window, 4242, 60_000)
     window.close()
     assert marked(make_window()) == [4242, 60_000]
+
+
+def test_what_was_remembered_before_forms_were_called_so_is_there(window, make_window):
+    start = window.player.cursor.program.start("conv2.dx")
+    remembered = '[{"operation":"conv2.dx","offset":7,"view":"gathered"}]'
+    window.settings.put(window.desk._marks_key("bookmarks"), remembered)
+    window.settings.save()
+    assert marked(make_window()) == [start + 7]
 
 
 def test_each_lesson_has_its_own_and_another_image_has_the_same(window):

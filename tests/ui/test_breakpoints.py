@@ -67,13 +67,13 @@ def test_each_expression_of_a_lesson_has_its_own(window):
     assert window.player.breakpoints == points
 
 
-def test_one_in_the_other_view_waits_for_it_at_the_next_start_too(window, make_window):
+def test_one_in_the_other_form_waits_for_it_at_the_next_start_too(window, make_window):
     window.player.toggle_at(window.player.cursor.program.start("conv2.dx") + 7)
     points = window.player.breakpoints
     QTest.keyClick(window.stage, K.Key_V)
     window.close()
     again = make_window()
-    assert (again.player.cursor.program.view, again.player.breakpoints) == ("scattered", ())
+    assert (again.player.cursor.program.form, again.player.breakpoints) == ("scattered", ())
     QTest.keyClick(again.stage, K.Key_V)
     assert again.player.breakpoints == points
 
@@ -128,7 +128,7 @@ def test_what_is_whole_is_not_taken_for_damaged(window, make_window):
 
 
 def test_there_are_only_so_many_and_that_is_said(window, make_window):
-    """Also of those in the other view, which wait for it; and a file may hold more than could be set."""
+    """Also of those in the other form, which wait for it; and a file may hold more than could be set."""
     player, program = window.player, window.player.cursor.program
     start = program.start("conv2.dx")
     for k in range(50):
@@ -150,7 +150,7 @@ def test_there_are_only_so_many_and_that_is_said(window, make_window):
     settings = make_window().settings
     held = settings.record(key, Breakpoints, Breakpoints())
     more = tuple(Breakpoint("conv1", 9, k) for k in range(100_000))
-    settings.put_record(key, Breakpoints(more, held.waiting, held.view))
+    settings.put_record(key, Breakpoints(more, held.waiting, held.form))
     settings.save()
     again = make_window()
     assert len(again.player.breakpoints) == 200

@@ -408,11 +408,11 @@ def test_the_keys_sheet_is_no_higher_than_the_window(make_window):
 def test_v_switches_the_view_of_the_input_gradient_and_keeps_the_cell(window, press):
     window.player.go_to(window.player.cursor.program.find("conv2.dx", line=10, c=1, p=2, q=3))
     there = press(K.Key_V)
-    assert there.program.view == window.desk.lesson.program.view == "scattered"
+    assert there.program.form == window.desk.lesson.program.form == "scattered"
     assert there.program.state(there.index).writes == (("dx", (1, 3, 4)),)
     assert any("scattered" in text for text in texts(window.stage.frame))
     back = press(K.Key_V)
-    assert back.program.view == "gathered"
+    assert back.program.form == "gathered"
     assert back.program.state(back.index).writes == (("dx", (1, 2, 3)),)
 
 
@@ -432,12 +432,12 @@ def test_without_an_input_gradient_there_is_no_switch(window, press):
 def test_stops_lead_through_both_views_and_back(window, press):
     window.desk.open("backward-conv")
     forwards = [press(K.Key_N) for _ in window.desk.lesson.stops[1:]]
-    views = [cursor.program.view for cursor in forwards if cursor.step.operation.call.view]
+    views = [cursor.program.form for cursor in forwards if cursor.step.operation.call.form]
     assert views == ["gathered", "gathered", "scattered", "scattered"]
     assert forwards[-1].step.operation.name == "conv.w"
     backwards = [press(K.Key_N, SHIFT) for _ in forwards]
-    assert [(c.program.view, c.index) for c in backwards if c.step.operation.call.view] == [
-        (c.program.view, c.index) for c in reversed(forwards) if c.step.operation.call.view
+    assert [(c.program.form, c.index) for c in backwards if c.step.operation.call.form] == [
+        (c.program.form, c.index) for c in reversed(forwards) if c.step.operation.call.form
     ]
 
 
@@ -446,7 +446,7 @@ def test_the_view_is_remembered_with_the_place(window, make_window, press):
     here = press(K.Key_V)
     window.close()
     again = make_window()
-    assert again.player.cursor.program.view == "scattered"
+    assert again.player.cursor.program.form == "scattered"
     assert again.player.cursor.index == here.index
 
 

@@ -109,7 +109,7 @@ def test_a_stop_is_shown_in_the_view_that_it_speaks_of(window):
     palette = open_palette(window)
     palette.field.setText(stop.caption)
     QTest.keyClick(palette.field, K.Key_Return)
-    assert window.player.cursor.program.view == stop.view
+    assert window.player.cursor.program.form == stop.form
     assert window.player.cursor.index == window.player.stops[number].index
     assert stop.caption in {told.caption for told in window.player.view.stops}
 

@@ -165,7 +165,7 @@ def test_another_program_keeps_the_place_and_drops_breakpoints_it_cannot_have(pl
 
 
 def test_breakpoints_in_what_another_view_computes_otherwise_come_back_with_it(player, lesson):
-    other = lesson.in_view("scattered")
+    other = lesson.in_form("scattered")
     of_dx, elsewhere = Breakpoint("conv2.dx", 9), Breakpoint("conv1", 9)
     player.view = replace(player.view, breakpoints=(of_dx, elsewhere))
     player.switch(other.program, 5, other.view)

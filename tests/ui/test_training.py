@@ -315,7 +315,7 @@ def test_curves_stand_in_the_stages_place_until_a_step_is_taken(window, qtbot):
     assert window.middle.currentWidget() is window.stage
     press(qtbot, window, K.Key_C, widget=window)
     assert window.middle.currentWidget() is curves
-    press(qtbot, window, K.Key_V, widget=window)  # the other view of the input gradient
+    press(qtbot, window, K.Key_V, widget=window)  # the other form of the input gradient
     assert window.middle.currentWidget() is window.stage
     press(qtbot, window, K.Key_C, widget=window)
     window.player.play()

@@ -240,7 +240,7 @@ class Conv2d(Layer):
             self.call("db", conv2d_db, {"dy": dy, **outputs}, {"db": arrays["db"]}),
             self.call("dw", conv2d_dw, for_dw, {"dw": arrays["dw"]}, placements={"x": padding}),
             self.call(
-                "dx", conv2d_dx, for_dx, {"dx": arrays["dx"]}, placements={"dy": spread}, view="gathered"
+                "dx", conv2d_dx, for_dx, {"dx": arrays["dx"]}, placements={"dy": spread}, form="gathered"
             ),
         ]
 
@@ -261,7 +261,7 @@ class Conv2d(Layer):
         return _spreading(dy.shape[-2:], shape[1:], self.kernel, self.stride, self.padding)
 
     def scatter_call(self, arrays: Mapping[str, Array]) -> Call:
-        """Return the other view of ∂E/∂x: each output gradient times the kernel, added where it was read.
+        """Return the other form of ∂E/∂x: each output gradient times the kernel, added where it was read.
 
         Its ``dx`` is that of the padded input: what comes back to the padding is no part of ∂E/∂x.
         """

@@ -42,8 +42,8 @@ from cnnviz.lesson.values import as_sentence, hint, shape_words
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
+from cnnviz.trace.forms import stops_in
 from cnnviz.trace.program import Program
-from cnnviz.trace.views import stops_in
 
 
 class SampledNetwork(Plain, frozen=True, eq=False):
@@ -203,20 +203,20 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         return Computed(tape, network)
 
     def program(self, choice: Choice, computed: Computed) -> Program:
-        """Return the program in the view that is chosen."""
+        """Return the program in the form that is chosen."""
         assert computed.network is not None
         calls = computed.network.calls(computed.tape, choice.input_gradient)
         return Program(calls, self.described.symbols, self.letters, choice.iteration)
 
     def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
-        """Find what the file says, and place it for the view that is chosen."""
+        """Find what the file says, and place it for the form that is chosen."""
         stops, own = self.described.stops, self.described.input_gradient
-        asked = {own, *(stop.input_gradient for stop in stops)} - {None, program.view}
-        if not program.view or not asked:
+        asked = {own, *(stop.input_gradient for stop in stops)} - {None, program.form}
+        if not program.form or not asked:
             return in_sequence(find_stops(self.path, stops, program))
-        (view,) = asked
-        other = self.program(replace(choice, input_gradient=view), computed)
-        if program.view == own:
+        (form,) = asked
+        other = self.program(replace(choice, input_gradient=form), computed)
+        if program.form == own:
             return in_sequence(find_stops(self.path, stops, program, other))
         return stops_in(in_sequence(find_stops(self.path, stops, other, program)), other, program)
 

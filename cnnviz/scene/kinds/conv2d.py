@@ -145,7 +145,7 @@ def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
     if "w" in reads:
         return grid.cell_focus(reads["w"])
     u, v, sizes = moment.variable("u"), moment.variable("v"), moment.operation.sizes
-    turned = moment.operation.call.view == "gathered"
+    turned = moment.operation.call.form == "gathered"
     return (sizes["K_h"] - 1 - u, sizes["K_w"] - 1 - v, 1, 1) if turned else (u, v, 1, 1)
 
 

@@ -107,8 +107,8 @@ def test_only_the_input_gradient_has_two_views_and_the_scattered_one_shows_the_p
     layer, arrays = case.layer(), case.arrays()
     gathered, scattered = layer.backward_calls(arrays), layer.scattered_calls(arrays)
     assert [call.name for call in gathered] == [call.name for call in scattered]
-    assert [call.view for call in gathered] == ["", "", "gathered"]
-    assert [call.view for call in scattered] == ["", "", "scattered"]
+    assert [call.form for call in gathered] == ["", "", "gathered"]
+    assert [call.form for call in scattered] == ["", "", "scattered"]
     dx = scattered[-1].writes["dx"]
     assert dx.shape == (2, 6, 7)
     assert_same(scattered[-1].unpadded("dx", dx), arrays["dx"])

@@ -1,4 +1,4 @@
-"""The same place in both views of the input gradient: gathered and scattered."""
+"""The same place in both forms of the input gradient: gathered and scattered."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cnnviz.trace.program import Program, Step
 
 
 def counterpart(here: Program, index: int, there: Program) -> int:
-    """Return the step of another view of a program that is at the same place as a step of this one.
+    """Return the step of another form of a program that is at the same place as a step of this one.
 
-    In an operation that both views share it is the same step of it. A cell of ∂E/∂x that is gathered goes
+    In an operation that both forms share it is the same step of it. A cell of ∂E/∂x that is gathered goes
     with the step that first adds to it when it is scattered; a cell that is added to goes with the step
     that writes it when it is gathered, one of the padding with the cell nearest to it. The first and the
     last step of the operation go with the first and the last.
@@ -22,14 +22,14 @@ def counterpart(here: Program, index: int, there: Program) -> int:
     step = here[index]
     k = here.number_at(index)
     one, other = step.operation, there.operations[k]
-    if one.call.view == other.call.view:
+    if one.call.form == other.call.form:
         return there.starts[k] + step.offset
     if step.offset == 0:
         return there.starts[k]
     if step.offset == len(one) - 1:
         return there.starts[k + 1] - 1
     found = (
-        _scattered(one, step.offset, other) if one.call.view == "gathered" else _gathered(one, step, other)
+        _scattered(one, step.offset, other) if one.call.form == "gathered" else _gathered(one, step, other)
     )
     return there.starts[k] + found
 
@@ -74,20 +74,20 @@ def _padding(scattered: Operation) -> tuple[int, int]:
 
 
 def stops_in(stops: Sequence[Stop], here: Program, there: Program) -> tuple[Stop, ...]:
-    """Return a lesson's stops for another view of its program, in the same order.
+    """Return a lesson's stops for another form of its program, in the same order.
 
-    One that speaks of the view that is not shown stands at the edge of the operation, on the side where
+    One that speaks of the form that is not shown stands at the edge of the operation, on the side where
     the lesson comes to it.
     """
     placed: list[Stop] = []
     for number, stop in enumerate(stops):
         k = here.number_at(stop.index)
         start, end = there.starts[k], there.starts[k + 1]
-        if stop.view == there.operations[k].call.view:
+        if stop.form == there.operations[k].call.form:
             placed.append(replace(stop, index=start + stop.offset))
             continue
         before = any(
-            other.view == there.view and here.number_at(other.index) == k
+            other.form == there.form and here.number_at(other.index) == k
             for other in stops[number + 1 :]
             if (other.iteration or 0) == (stop.iteration or 0)  # what another iteration says is elsewhere
         )

@@ -12,8 +12,8 @@ from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
 from cnnviz.trace.cursor import Cursor, Stop
+from cnnviz.trace.forms import counterpart, stops_in
 from cnnviz.trace.program import Program
-from cnnviz.trace.views import counterpart, stops_in
 from tests.cases import assert_same
 
 Both = tuple[Program, Program]
@@ -50,13 +50,13 @@ CASES = {
 
 
 @pytest.fixture(params=CASES)
-def views(request) -> Both:
+def forms(request) -> Both:
     return CASES[request.param]()
 
 
-def test_both_views_end_in_the_same_numbers(views):
+def test_both_views_end_in_the_same_numbers(forms):
     ends = []
-    for program in views:
+    for program in forms:
         operation = program.operation("conv.dx")
         last = program.state(program.start("conv.dx") + len(operation) - 1)
         ends.append(operation.call.unpadded("dx", last.arrays["dx"]))
@@ -67,25 +67,25 @@ def test_both_views_end_in_the_same_numbers(views):
             for operation in program.operations
             for name, array in operation.call.writes.items()
         }
-        for program in views
+        for program in forms
     )
     assert gathered.keys() == scattered.keys()
     for name, array in gathered.items():
         assert_same(scattered[name], array, 1e-12)
 
 
-def test_everything_but_the_input_gradient_is_the_same_step_of_the_same_operation(views):
-    for here, there in (views, views[::-1]):
+def test_everything_but_the_input_gradient_is_the_same_step_of_the_same_operation(forms):
+    for here, there in (forms, forms[::-1]):
         for step in here:
             other = there[counterpart(here, step.index, there)]
             assert other.operation.name == step.operation.name
-            if not step.operation.call.view:
+            if not step.operation.call.form:
                 assert other.offset == step.offset
 
 
-def test_at_every_step_of_the_input_gradient_the_cell_in_work_stays_the_same(views):
-    scattered = views[1].operation("conv.dx")
-    for here, there in (views, views[::-1]):
+def test_at_every_step_of_the_input_gradient_the_cell_in_work_stays_the_same(forms):
+    scattered = forms[1].operation("conv.dx")
+    for here, there in (forms, forms[::-1]):
         start = here.start("conv.dx")
         length = len(here.operation("conv.dx"))
         for offset in range(1, length - 1):
@@ -102,7 +102,7 @@ def test_at_every_step_of_the_input_gradient_the_cell_in_work_stays_the_same(vie
 def cell_of(step) -> tuple[int, int, int]:
     """The cell of ∂E/∂x that a step is about, without the padding."""
     at, call = step.variables, step.operation.call
-    if call.view == "gathered":
+    if call.form == "gathered":
         return at.get("c", 0), at.get("p", 0), at.get("q", 0)
     inside = np.argwhere(~call.ports["dx"].placement.zeros)
     stride = call.given["S"]
@@ -118,8 +118,8 @@ def is_read(scattered, cell) -> bool:
     return scattered.step_writing("dx", index) is not None
 
 
-def test_a_gathered_cell_goes_with_the_first_addition_to_it(views):
-    gathered, scattered = views
+def test_a_gathered_cell_goes_with_the_first_addition_to_it(forms):
+    gathered, scattered = forms
     operation = scattered.operation("conv.dx")
     (line,) = operation.writers("dx")
     inside = np.argwhere(~operation.call.ports["dx"].placement.zeros)
@@ -136,8 +136,8 @@ def test_a_gathered_cell_goes_with_the_first_addition_to_it(views):
         assert scattered.state(found).writes == (("dx", (c, *(inside[0] + (p, q)).tolist())),)
 
 
-def test_first_and_last_steps_go_with_first_and_last(views):
-    for here, there in (views, views[::-1]):
+def test_first_and_last_steps_go_with_first_and_last(forms):
+    for here, there in (forms, forms[::-1]):
         for offset in (0, -1):
             ends = [p.start("conv.dx") + offset % len(p.operation("conv.dx")) for p in (here, there)]
             assert counterpart(here, ends[0], there) == ends[1]
