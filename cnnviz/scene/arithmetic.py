@@ -9,9 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from cnnviz.scene.arrays import symbol
+from cnnviz.scene.expansion import draw_expansion, in_two_rows
 from cnnviz.scene.marks import Box, Group, Label, Mark, Rect, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS
+from cnnviz.scene.reduction import reduction
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.substitution import (
     before,
@@ -23,11 +25,9 @@ from cnnviz.scene.substitution import (
     with_numbers,
     with_places,
 )
-from cnnviz.scene.sums import draw_sum, in_two_rows
-from cnnviz.scene.terms import terms
 from cnnviz.text import tr
+from cnnviz.trace.assignment import Assignment, assignment
 from cnnviz.trace.looptree import Loop
-from cnnviz.trace.operands import Anatomy, anatomy
 
 _MARGIN = 1.3, 0.45
 """Left and right, over and under the lines, in lines of text."""
@@ -37,15 +37,15 @@ def draw(moment: Moment, box: Box, em: float) -> list[Mark]:
     """Draw the arithmetic of a step into its panel."""
     marks: list[Mark] = [_panel(box, em)]
     inner = box.inset(_MARGIN[0] * em, _MARGIN[1] * em)
-    scope, found = scope_of(moment), terms(moment)
+    scope, found = scope_of(moment), reduction(moment)
     rows = _rows(moment, inner.w, em)
     share = inner.h / sum(rows)
     first = inner.top(rows[0] * share)
     second, third = inner.below(first.h).top(rows[1] * share), inner.below((rows[0] + rows[1]) * share)
-    parts = anatomy(moment.operation.tree, moment.state.line)
+    parts = assignment(moment.operation.tree, moment.state.line)
     marks.append(Label(first, _headline(moment, parts, scope), 1.3 * em, family="mono"))
     if found is not None and (moment.terms_begun or found.done):
-        marks += draw_sum(moment, found, second, third, em, scope)
+        marks += draw_expansion(moment, found, second, third, em, scope)
     elif parts is not None:
         marks += _single(moment, parts, second, third, em, scope)
     else:
@@ -60,7 +60,7 @@ def height(moment: Moment, width: float, em: float) -> float:
 
 def _rows(moment: Moment, width: float, em: float) -> tuple[float, float, float]:
     """Return how high the three lines are, in lines of text: the one with the terms may have two rows."""
-    return 1.9, (3.1 if in_two_rows(moment, terms(moment), width, em) else 2.1), 2.4
+    return 1.9, (3.1 if in_two_rows(moment, reduction(moment), width, em) else 2.1), 2.4
 
 
 @lru_cache(maxsize=16)
@@ -68,7 +68,7 @@ def _panel(box: Box, em: float) -> Group:
     return Group(box, (Rect(box, "ground"), Rect(box.inset(0.5), "panel", "panel_line", radius=0.47 * em)))
 
 
-def _headline(moment: Moment, parts: Anatomy | None, scope: dict[str, Any]) -> tuple[Span, ...]:
+def _headline(moment: Moment, parts: Assignment | None, scope: dict[str, Any]) -> tuple[Span, ...]:
     if parts is not None:
         return with_places(moment, parts, scope)
     node = moment.node
@@ -122,7 +122,7 @@ def _coming(moment: Moment, second: Box, third: Box, em: float, scope: dict[str,
     following = node.body.statements[0]
     if isinstance(following, Loop):
         return marks
-    parts = anatomy(moment.operation.tree, following.number)
+    parts = assignment(moment.operation.tree, following.number)
     assert parts is not None
     runs = (
         Span(tr("next:") + "  ", "muted"),
@@ -139,7 +139,7 @@ def _ahead(moment: Moment) -> tuple[Span, ...]:
     operation, said = moment.operation, kind_of(moment.operation.call)
     if not said.ahead or (moment.terms_begun and moment.step.offset):
         return ()
-    found = terms(moment)
+    found = reduction(moment)
     many = found.count if found else 1
     sentence = said.ahead_of_one if many == 1 and said.ahead_of_one else said.ahead
     texts = tr(sentence, terms=many).split("`")
@@ -151,7 +151,7 @@ def _ahead(moment: Moment) -> tuple[Span, ...]:
 
 
 def _single(
-    moment: Moment, parts: Anatomy, second: Box, third: Box, em: float, scope: dict[str, Any]
+    moment: Moment, parts: Assignment, second: Box, third: Box, em: float, scope: dict[str, Any]
 ) -> list[Mark]:
     """One assignment: its numbers, then its result."""
     found = before(moment, parts, scope)
@@ -162,7 +162,7 @@ def _single(
     ]
 
 
-def _added_to(moment: Moment, parts: Anatomy, found: dict[str, Any]) -> tuple[Span, ...]:
+def _added_to(moment: Moment, parts: Assignment, found: dict[str, Any]) -> tuple[Span, ...]:
     """Return a line's right-hand side with its numbers, behind what it adds it to or takes it off."""
     made = with_numbers(moment, parts, found)
     sign = sign_of(parts)

@@ -11,8 +11,8 @@ from cnnviz.scene.kind import Kind
 from cnnviz.scene.letters import letter
 from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.text import tr
+from cnnviz.trace.assignment import assignment
 from cnnviz.trace.looptree import LoopTree, read_listing
-from cnnviz.trace.operands import anatomy
 
 # What the axes of an array are, by how many it has.
 _AXES = {1: ("number",), 2: ("row", "column"), 3: ("channel", "row", "column")}
@@ -88,7 +88,7 @@ def _listed(names: Sequence[str]) -> str:
 def _variables(tree: LoopTree) -> dict[str, str]:
     """Return what loop variables count: rows, where the second of three axes is gone along with one."""
     found: dict[str, str] = {}
-    lines = (anatomy(tree, line) for line in range(2, len(tree.source) + 1))
+    lines = (assignment(tree, line) for line in range(2, len(tree.source) + 1))
     cells = [cell.subscripts for parts in lines if parts for cell in (parts.target, *parts.operands)]
     for index in sorted(cells, key=len, reverse=True):
         for variable, axis in zip(index, _AXES.get(len(index), ()), strict=False):

@@ -16,12 +16,12 @@ from cnnviz.scene.numbers import count, full
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.substitution import NEW, OLD, scope_of, with_numbers
 from cnnviz.text import tr
-from cnnviz.trace.additions import Addition, accumulates, additions, offsets_writing
+from cnnviz.trace.assignment import assignment, window
 from cnnviz.trace.flow import names_read, offsets_reading, sources, targets
 from cnnviz.trace.looptree import Line
-from cnnviz.trace.operands import anatomy, window
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.writes import Addition, accumulates, additions, offsets_writing
 
 Index = tuple[int, ...]
 
@@ -199,7 +199,7 @@ def _added_up(moment: Moment, array: str, index: Index, name: str, value: str) -
 
 def _term(moment: Moment, array: str, addition: Addition) -> str:
     """Return one addition with its step and its numbers: ``step 3,010:  −1.58·0.11 = −0.17``."""
-    parts = anatomy(moment.operation.tree, addition.line)
+    parts = assignment(moment.operation.tree, addition.line)
     assert parts is not None
     scope = {**scope_of(moment), **addition.variables}
     span = parts.choice.taken(scope) if parts.choice else None

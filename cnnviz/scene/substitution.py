@@ -16,8 +16,8 @@ from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief, decimals, full, in_line, is_zero, number, scaled, superscript
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
+from cnnviz.trace.assignment import Assignment, Operand
 from cnnviz.trace.looptree import Line, walk
-from cnnviz.trace.operands import Anatomy, Operand
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state
 
@@ -43,7 +43,7 @@ def scope_of(moment: Moment) -> dict[str, Any]:
 
 def with_numbers(
     moment: Moment,
-    parts: Anatomy,
+    parts: Assignment,
     scope: dict[str, Any],
     span: tuple[int, int] | None = None,
     skip: str = "",
@@ -80,7 +80,7 @@ def with_numbers(
 
 
 def put_in(
-    moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool = False
+    moment: Moment, parts: Assignment, operand: Operand, scope: dict[str, Any], bare: bool = False
 ) -> Span:
     """Return what stands in place of a cell or a scalar: its number, or in letters its name."""
     value = scope.get(operand.name)
@@ -92,14 +92,14 @@ def put_in(
     return Span(name + "′" * (age == NEW), _role_in(moment, parts, operand))
 
 
-def age_of(moment: Moment, parts: Anatomy, operand: Operand) -> str:
+def age_of(moment: Moment, parts: Assignment, operand: Operand) -> str:
     """Return whether what a line names is from before an update or made by it; empty where none is."""
     if operand.name not in moment.operation.call.before:
         return ""
     return OLD if operand.name == parts.target.name and operand is not parts.target else NEW
 
 
-def _role_in(moment: Moment, parts: Anatomy, operand: Operand) -> Role:
+def _role_in(moment: Moment, parts: Assignment, operand: Operand) -> Role:
     """Return a name's colour in a line: what an update found there is no result of it."""
     return "parameter" if age_of(moment, parts, operand) == OLD else role_of(moment.operation, operand.name)
 
@@ -110,12 +110,12 @@ def _in_brackets(run: Span, left: str, right: str) -> Span:
     return run._replace(text=in_line(run.text, sign if sign in "+-*/" else "", raised))
 
 
-def sign_of(parts: Anatomy) -> str:
+def sign_of(parts: Assignment) -> str:
     """Return the sign with which a line adds to what is there, or takes off it; empty for any other line."""
     return "+" if "+=" in parts.text else "−" if "-=" in parts.text else ""
 
 
-def before(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> dict[str, Any]:
+def before(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> dict[str, Any]:
     """Return what a line found: what it changes is there as it was before, if the line reads it."""
     offset, changed = moment.step.offset, parts.target.name
     reads = changed in {operand.name for operand in parts.operands} or sign_of(parts)
@@ -128,7 +128,7 @@ def before(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> dict[str, A
     }
 
 
-def term(moment: Moment, parts: Anatomy, scope: dict[str, Any], bare: bool) -> tuple[Span, ...]:
+def term(moment: Moment, parts: Assignment, scope: dict[str, Any], bare: bool) -> tuple[Span, ...]:
     """Return one term with its numbers: of a choice what is chosen, of a maximum what is compared.
 
     In letters nothing is known by which to choose; the first is what a choice is about.
@@ -143,13 +143,13 @@ def term(moment: Moment, parts: Anatomy, scope: dict[str, Any], bare: bool) -> t
     return with_numbers(moment, parts, scope, skip=parts.target.name, bare=bare)
 
 
-def compared(parts: Anatomy) -> tuple[int, int] | None:
+def compared(parts: Assignment) -> tuple[int, int] | None:
     """Return where in a line stands what is compared with the largest so far; None if nothing is."""
     found = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
     return found.span(1) if found else None
 
 
-def with_places(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Span, ...]:
+def with_places(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> tuple[Span, ...]:
     """Return a line with the loop variables put into its subscripts: ``y[1, 2, 3] = acc``."""
     runs: list[Span] = []
     at = 0
@@ -176,7 +176,7 @@ def role_of(operation: Operation, name: str) -> str:
     return role(operation, name) if name in arrays else "ink"
 
 
-def _value(moment: Moment, parts: Anatomy, operand: Operand, scope: dict[str, Any], bare: bool) -> Span:
+def _value(moment: Moment, parts: Assignment, operand: Operand, scope: dict[str, Any], bare: bool) -> Span:
     operation = moment.operation
     if operand.index:
         place = operand.place(scope)
@@ -237,7 +237,7 @@ def _chosen_from(operation: Operation, name: str) -> str | None:
     return arrays.pop() if len(arrays) == 1 else None
 
 
-def result_of(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> str:
+def result_of(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> str:
     """Write what a line has assigned."""
     target = parts.target
     if moment.letters and np.issubdtype(np.asarray(scope[target.name]).dtype, np.floating):

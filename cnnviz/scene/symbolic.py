@@ -16,8 +16,8 @@ from cnnviz.scene.letters import ZERO, Names, Texts, in_cells, product, size_of,
 from cnnviz.scene.marks import Cells, Group, Mark
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.program_cache import program_cache
+from cnnviz.trace.assignment import Assignment, assignment
 from cnnviz.trace.looptree import Line, Loop
-from cnnviz.trace.operands import Anatomy, anatomy
 from cnnviz.trace.operation import Operation
 
 _MOST_TERMS = 9
@@ -101,12 +101,12 @@ def _sums(grid: Cells, of: Names, em: float) -> Texts | None:
 
 
 @program_cache(256)
-def _summed(operation: Operation) -> tuple[str, Anatomy, Anatomy, tuple[Loop, ...]] | None:
+def _summed(operation: Operation) -> tuple[str, Assignment, Assignment, tuple[Loop, ...]] | None:
     """Return how an operation makes each cell as a sum of products, if it does.
 
     Returns
     -------
-    (str, Anatomy, Anatomy, tuple[Loop, ...]) or None
+    (str, Assignment, Assignment, tuple[Loop, ...]) or None
         The array that is written, the line that begins the sum, the line that adds a product, its loops.
     """
     (writer, *_) = operation.writing_lines
@@ -121,7 +121,7 @@ def _summed(operation: Operation) -> tuple[str, Anatomy, Anatomy, tuple[Loop, ..
     while isinstance(loops[-1].body.statements[0], Loop):
         loops.append(loops[-1].body.statements[0])
     lines = (first, loops[-1].body.statements[0], last)
-    begun, added, written = (anatomy(operation.tree, line.number) for line in lines)
+    begun, added, written = (assignment(operation.tree, line.number) for line in lines)
     if begun is None or added is None or written is None or prod(loop.count for loop in loops) > _MOST_TERMS:
         return None
     adds_a_product = (

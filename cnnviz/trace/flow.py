@@ -12,10 +12,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.trace.additions import runs_touching
+from cnnviz.trace.assignment import assignment, window
 from cnnviz.trace.looptree import Line, walk
-from cnnviz.trace.operands import anatomy, window
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.writes import runs_touching
 
 Index = tuple[int, ...]
 Found = dict[str, list[NDArray[np.intp]]]
@@ -64,7 +64,7 @@ def offsets_reading(operation: Operation, array: str, index: Index) -> NDArray[n
 
 def names_read(operation: Operation, line: Line) -> list[str]:
     """Return the names of a line that it really reads, of a listing without loops."""
-    parts = anatomy(operation.tree, line.number)
+    parts = assignment(operation.tree, line.number)
     assert parts is not None
     scope = {**operation.call.given, **operation.call.writes}
     return [operand.name for operand in parts.operands if operand.is_read(scope).all()]
@@ -81,7 +81,7 @@ def targets(operation: Operation, array: str, index: Index) -> dict[str, NDArray
 def _runs_reading(operation: Operation, array: str, index: Index) -> Iterator[tuple[Line, NDArray[np.intp]]]:
     """Yield each line that reads a cell, with the iterations of its loops, (runs, loops), at which."""
     for line in _lines(operation):
-        parts = anatomy(operation.tree, line.number)
+        parts = assignment(operation.tree, line.number)
         assert parts is not None
         loops, _ = operation.path_to(line.number)
         for operand in parts.operands:

@@ -13,8 +13,8 @@ from cnnviz.scene.marks import Box, Formula, Hotspot
 from cnnviz.scene.panels.formula import formula_sizes, part_said, touched
 from cnnviz.scene.registry import formulas, kind_of
 from cnnviz.scene.view import View
+from cnnviz.trace.assignment import assignment
 from cnnviz.trace.looptree import read_listing
-from cnnviz.trace.operands import anatomy
 from tests.cases import ALL_CALLS
 from tests.scene.looking import all_marks, in_pane, inside, overlap, panes, reach, said
 from tests.scene.programs import NAMES, program, telling_offsets, view
@@ -38,7 +38,7 @@ def shown(frame) -> list[Formula]:
 def cells_of(listing) -> set[tuple[str, str]]:
     """The cells that a listing names, with subscripts written as in a formula: i·S + u as iS+u."""
     tree = read_listing(listing)
-    parts = [anatomy(tree, line) for line in range(2, len(tree.source) + 1)]
+    parts = [assignment(tree, line) for line in range(2, len(tree.source) + 1)]
     operands = [operand for part in parts if part for operand in (part.target, *part.operands)]
     return {(operand.name, plain(",".join(operand.subscripts))) for operand in operands if operand.index}
 

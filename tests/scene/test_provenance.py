@@ -24,9 +24,9 @@ from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect
 from cnnviz.scene.numbers import count, full
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.scene.view import View
-from cnnviz.trace.additions import offsets_writing
 from cnnviz.trace.flow import sources
 from cnnviz.trace.program import Program
+from cnnviz.trace.writes import offsets_writing
 from tests.scene import programs
 
 FILES = Path(__file__).parent.parent / "lesson" / "files"

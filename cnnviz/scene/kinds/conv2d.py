@@ -18,8 +18,8 @@ from cnnviz.scene.marks import Box, Cells, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.program_cache import program_cache
+from cnnviz.scene.reduction import reduction
 from cnnviz.scene.sheet import Reckoned, Sheet, head_width, sheet, shown
-from cnnviz.scene.terms import terms
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import ArrayCell
@@ -164,7 +164,7 @@ def _channel_sums(at: Sheet, products: Array, name: str, bias: str | None = None
         What the sum begins with, as written.
     """
     moment, em, box = at.moment, at.em, at.place("sums").box
-    found, begun = terms(moment), moment.terms_begun
+    found, begun = reduction(moment), moment.terms_begun
     done = found.done if found and begun else 0
     count, each = products.shape
     look = moment.look(next(iter(moment.operation.call.writes)))
@@ -253,13 +253,13 @@ def products_of(
 
 
 def _done(moment: Moment, channel: int, count: int) -> int:
-    found = terms(moment)
+    found = reduction(moment)
     return (found.done if found else 0) - channel * count
 
 
 def draw_products(at: Sheet, product: Reckoned, channel: int) -> Cells:
     """Draw products, the last one outlined."""
-    drawn, found, count = at.reckon(product), terms(at.moment), product.values.size
+    drawn, found, count = at.reckon(product), reduction(at.moment), product.values.size
     done = _done(at.moment, channel, count)
     if found and found.current and 0 < done <= count:
         at.marks.append(

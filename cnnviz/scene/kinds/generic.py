@@ -17,8 +17,8 @@ from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sheet import sheet, shown
 from cnnviz.scene.substitution import scope_of
 from cnnviz.text import tr
+from cnnviz.trace.assignment import assignment
 from cnnviz.trace.looptree import Loop
-from cnnviz.trace.operands import anatomy
 
 
 def picture_of(moment: Moment) -> Picture:
@@ -86,7 +86,7 @@ def _by_variables(moment: Moment, name: str) -> tuple[int, ...] | None:
     mentions = [
         (line, operand)
         for line in range(2, len(tree.source) + 1)
-        if (parts := anatomy(tree, line)) is not None
+        if (parts := assignment(tree, line)) is not None
         for operand in (parts.target, *parts.operands)
         if operand.name == name
     ]

@@ -22,7 +22,7 @@ from cnnviz.scene.marks import Box, Family, Hotspot, Label, Mark, Path, Rect, Ro
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import as_formula, brief, in_line
 from cnnviz.text import tr
-from cnnviz.trace.operands import anatomy
+from cnnviz.trace.assignment import assignment
 
 # More than can be read in one picture is not laid out in one.
 _MOST_AT_ONCE = 40
@@ -118,7 +118,7 @@ class _Known(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def written(self) -> str:
         """What the step computes, as the listing calls it."""
-        parts = anatomy(self.moment.operation.tree, self.moment.state.line)
+        parts = assignment(self.moment.operation.tree, self.moment.state.line)
         assert parts is not None
         return parts.target.name
 
@@ -132,7 +132,7 @@ class _Known(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def read(self) -> frozenset[str]:
         """What the step reads, as the listing calls it."""
-        parts = anatomy(self.moment.operation.tree, self.moment.state.line)
+        parts = assignment(self.moment.operation.tree, self.moment.state.line)
         assert parts is not None
         return frozenset(operand.name for operand in parts.operands)
 

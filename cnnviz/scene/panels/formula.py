@@ -16,7 +16,7 @@ from cnnviz.scene.outline import EM, Outline
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import formulas
 from cnnviz.text import tr
-from cnnviz.trace.operands import anatomy
+from cnnviz.trace.assignment import assignment
 from cnnviz.trace.operation import Operation
 
 # At 1080 lines: the size of letters in the lecture view.
@@ -91,7 +91,7 @@ def touched(moment: Moment) -> dict[str, Role]:
     operation, state = moment.operation, moment.state
     if operation.tree.arrays:
         return {name: role(operation, name) for name, _ in (*state.reads, *state.writes)}
-    parts = anatomy(operation.tree, state.line)
+    parts = assignment(operation.tree, state.line)
     if parts is None:
         return {}
     # What an expression has computed by now is a source of what comes next.

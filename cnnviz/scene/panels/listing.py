@@ -9,19 +9,19 @@ import numpy as np
 from msgspec import Struct
 
 from cnnviz.scene.arrays import role, symbol
+from cnnviz.scene.expansion import expansion_in_letters
 from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Hotspot, Label, Mark, Path, Rect, Role, Span, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_sizes
 from cnnviz.scene.program_cache import program_cache
+from cnnviz.scene.reduction import reduction
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.substitution import NEW, OLD, scalar_text
-from cnnviz.scene.sums import sum_in_letters
-from cnnviz.scene.terms import terms
 from cnnviz.text import tr
+from cnnviz.trace.assignment import assignment
 from cnnviz.trace.looptree import Line, walk
-from cnnviz.trace.operands import anatomy
 from cnnviz.trace.operation import Operation
 
 # JetBrains Mono's characters are all this wide, in parts of the text size.
@@ -249,7 +249,7 @@ def _names(operation: Operation) -> tuple[str, ...]:
 @program_cache(256)
 def _most_cells(operation: Operation) -> int:
     """Return how many cells a line of a listing reads and writes at most."""
-    parts = [anatomy(operation.tree, k) for k in range(2, len(operation.tree.source) + 1)]
+    parts = [assignment(operation.tree, k) for k in range(2, len(operation.tree.source) + 1)]
     return max(sum(bool(o.index) for o in (part.target, *part.operands)) for part in parts if part)
 
 
@@ -272,7 +272,7 @@ def _names_shown(operation: Operation, box: Box, unit: float, line: int) -> tupl
     names, most = _names(operation), len(_variable_boxes(operation, box, unit))
     if operation.tree.arrays or len(names) <= most:
         return names
-    parts = anatomy(operation.tree, line)
+    parts = assignment(operation.tree, line)
     here = names.index(parts.target.name) if parts else 0
     start = min(here // most * most, len(names) - most)
     return names[start : start + most]
@@ -381,11 +381,11 @@ def _float_text(moment: Moment, name: str) -> str:
     """Write a variable that is no whole number; in letters the sum that it is so far, or its own name."""
     if not moment.letters:
         return scalar_text(moment, moment.state.variables[name], name)
-    found = terms(moment)
-    parts = anatomy(moment.operation.tree, found.lines[0]) if found and moment.terms_begun else None
+    found = reduction(moment)
+    parts = assignment(moment.operation.tree, found.lines[0]) if found and moment.terms_begun else None
     if found is None or parts is None or parts.target.name != name:
         return name
-    whole = sum_in_letters(moment, found)
+    whole = expansion_in_letters(moment, found)
     if name_width(whole) <= _MOST_OF_A_SUM:
         return whole
     sign = " + " if " + " in whole else " − "

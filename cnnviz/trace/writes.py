@@ -1,4 +1,4 @@
-"""What is added to a cell that a listing adds to again and again, ``dx[…] += …``, and at which steps."""
+"""Which steps write a cell, and what each adds to one that is added to again and again, ``dx[…] += …``."""
 
 from __future__ import annotations
 

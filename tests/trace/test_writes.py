@@ -7,9 +7,9 @@ import pytest
 
 from cnnviz.engine.layer import Call
 from cnnviz.engine.layers.conv2d import conv2d
-from cnnviz.trace.additions import accumulates, additions, offsets_writing
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state
+from cnnviz.trace.writes import accumulates, additions, offsets_writing
 from tests.cases import ALL_CALLS, each_call
 
 ADDING = [(label, call) for label, call in ALL_CALLS if call.linear is not None]

@@ -1,4 +1,4 @@
-"""The terms that the cell in work adds up, or compares, and how many of them have been taken by a step.
+"""The reduction that makes the cell in work: the terms that it adds up, or compares, and how many are taken.
 
 Several lines of one loop may add to the same sum; then each of them takes a term in turn.
 """
@@ -17,8 +17,8 @@ from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
 
 
-class Terms(Struct, frozen=True):
-    """The terms that a cell's inner loops add up, or compare.
+class Reduction(Struct, frozen=True):
+    """What a cell's inner loops do: they add terms up, or compare them.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class Terms(Struct, frozen=True):
         return {loop.variable: int(value) for loop, value in zip(self.loops, values, strict=True)}
 
 
-def terms(moment: Moment) -> Terms | None:
-    """Return the terms of the cell in work, or None where the listing has no inner loop for them."""
+def reduction(moment: Moment) -> Reduction | None:
+    """Return the reduction of the cell in work, or None where the listing has no inner loop for one."""
     operation, offset, line_now = moment.operation, moment.step.offset, moment.state.line
     found = _sum_of(operation, line_now)
     if found is None:
@@ -71,7 +71,7 @@ def terms(moment: Moment) -> Terms | None:
     runs = sum(operation.runs_until(line, offset) for line in found.lines)
     done = runs - before * count if found.in_block else 0
     numbers = tuple(line.number for line in found.lines)
-    return Terms(numbers, found.loops, count, max(0, min(done, count)), line_now in numbers, found.begun)
+    return Reduction(numbers, found.loops, count, max(0, min(done, count)), line_now in numbers, found.begun)
 
 
 class _Sum(NamedTuple):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from cnnviz.trace.assignment import assignment, window
 from cnnviz.trace.looptree import Line, walk
-from cnnviz.trace.operands import anatomy, window
 from cnnviz.trace.operation import Operation
 from tests.cases import ALL_CALLS, CORNERS, LayerCase
 from tests.trace.listings import ODD_CALLS, fibonacci
@@ -25,7 +25,7 @@ def lines_of(operation):
 def test_operands_stand_where_the_text_has_them(call):
     operation = Operation(call)
     for line in lines_of(operation):
-        parts = anatomy(operation.tree, line.number)
+        parts = assignment(operation.tree, line.number)
         assert parts.text == operation.tree.source[line.number - 1].strip()
         for operand in (parts.target, *parts.operands):
             written = f"{operand.name}[{','.join(operand.subscripts)}]" if operand.index else operand.name
@@ -40,7 +40,7 @@ def test_operands_stand_where_the_text_has_them(call):
 def test_cells_named_are_the_cells_read_and_written(call):
     operation, happened = Operation(call), events(call)
     for offset in range(1, len(operation), max(1, len(operation) // 80)):
-        parts = anatomy(operation.tree, operation.line_at(offset))
+        parts = assignment(operation.tree, operation.line_at(offset))
         if parts is None:
             continue
         before, event = happened[offset - 1], happened[offset]
@@ -57,7 +57,7 @@ def test_cells_named_are_the_cells_read_and_written(call):
 def test_window_is_all_that_a_line_reads_while_outer_loops_stand_still(call):
     operation, happened = Operation(call), events(call)
     for line in lines_of(operation):
-        if anatomy(operation.tree, line.number).choice or (line.accumulates and line.index):
+        if assignment(operation.tree, line.number).choice or (line.accumulates and line.index):
             continue
         loops, _ = operation.path_to(line.number)
         runs = [event for event in happened if event.line == line.number]
@@ -89,7 +89,7 @@ def test_window_has_all_cells_of_an_array_that_is_named_twice():
 
 
 @pytest.mark.parametrize("line", [1, 2, 7])
-def test_other_lines_have_no_anatomy(line):
-    assert anatomy(Operation(CONV).tree, line) is None
+def test_other_lines_are_no_assignments(line):
+    assert assignment(Operation(CONV).tree, line) is None
     if line > 1:
         assert window(Operation(CONV), line, {}) == {}

@@ -1,4 +1,4 @@
-"""The cells and scalars that a line names, found in its text: so that numbers can be put in their place."""
+"""An assignment of a listing taken apart: the cells and scalars that it names, found in its text."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Choice(Struct, frozen=True):
         return self.otherwise
 
 
-class Anatomy(Struct, frozen=True):
+class Assignment(Struct, frozen=True):
     """One assignment, taken apart.
 
     Attributes
@@ -118,18 +118,18 @@ class Anatomy(Struct, frozen=True):
     scales: bool = False
 
 
-def anatomy(tree: LoopTree, line: int) -> Anatomy | None:
+def assignment(tree: LoopTree, line: int) -> Assignment | None:
     """Take a line of a listing apart; None if it is no assignment. It is kept as long as the tree is."""
-    known = _ANATOMIES.setdefault(tree, {})
+    known = _KNOWN.setdefault(tree, {})
     if line not in known:
         known[line] = _taken_apart(tree, line)
     return known[line]
 
 
-_ANATOMIES: WeakKeyDictionary[LoopTree, dict[int, Anatomy | None]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[LoopTree, dict[int, Assignment | None]] = WeakKeyDictionary()
 
 
-def _taken_apart(tree: LoopTree, line: int) -> Anatomy | None:
+def _taken_apart(tree: LoopTree, line: int) -> Assignment | None:
     text = tree.source[line - 1].strip()
     if not any(isinstance(node, Line) and node.number == line for node in walk(tree.body)):
         return None
@@ -137,7 +137,7 @@ def _taken_apart(tree: LoopTree, line: int) -> Anatomy | None:
     assert isinstance(statement, ast.Assign | ast.AugAssign)
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
     found = [_operand(node, text, guards) for node, guards in _outermost(statement.value)]
-    return Anatomy(
+    return Assignment(
         text,
         _operand(target, text),
         tuple(found),
@@ -156,7 +156,7 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
         By array name: indices (n, ndim), in the order the listing reads them; where the line names
         several cells of one array, first all of the first.
     """
-    parts = anatomy(operation.tree, line)
+    parts = assignment(operation.tree, line)
     loops, _ = operation.path_to(line)
     free = [loop for loop in loops if loop.variable not in variables]
     if parts is None:

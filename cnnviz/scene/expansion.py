@@ -1,4 +1,4 @@
-"""A sum written out term by term: a page of it, the term in hand marked, and the sum so far."""
+"""A reduction written out term by term: a page of it, the term in hand marked, and the result so far."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
 from cnnviz.scene.program_cache import program_cache
+from cnnviz.scene.reduction import Reduction
 from cnnviz.scene.substitution import (
     before,
     compared,
@@ -21,12 +22,11 @@ from cnnviz.scene.substitution import (
     term,
     with_numbers,
 )
-from cnnviz.scene.terms import Terms
 from cnnviz.text import tr
-from cnnviz.trace.additions import additions
+from cnnviz.trace.assignment import Assignment, assignment
 from cnnviz.trace.looptree import Line, walk
-from cnnviz.trace.operands import Anatomy, anatomy
 from cnnviz.trace.state import state
+from cnnviz.trace.writes import additions
 
 # So many terms are written out where a sum is told in letters; of more, the first and the last.
 _MOST_WRITTEN = 6
@@ -36,11 +36,11 @@ _SMALLEST_TERM = 1.06
 _SMALLEST_IN_ONE_ROW = 1.0
 
 
-def draw_sum(
-    moment: Moment, found: Terms, second: Box, third: Box, em: float, scope: dict[str, Any]
+def draw_expansion(
+    moment: Moment, found: Reduction, second: Box, third: Box, em: float, scope: dict[str, Any]
 ) -> list[Mark]:
     """Draw the terms of the cell in work with the current one marked, and the sum so far."""
-    lines = _anatomies(moment, found)
+    lines = _assignments(moment, found)
     start = _start(moment, found, lines, scope)
     page = _page(found, _most_in_letters(moment, lines, bool(start), second.w, em))
     written = [_term(moment, found, lines, scope, k) for k in page]
@@ -106,31 +106,31 @@ def draw_sum(
     return marks + _sum_so_far(moment, found, lines, third, em, scope)
 
 
-def in_two_rows(moment: Moment, found: Terms | None, width: float, em: float) -> bool:
+def in_two_rows(moment: Moment, found: Reduction | None, width: float, em: float) -> bool:
     """Return whether the terms of an operation's sums may take two rows, at any of its steps."""
     if found is None:
         return False
-    lines = _anatomies(moment, found)
+    lines = _assignments(moment, found)
     inner = found.inner
     count = min(found.count, inner * max(1, 9 // inner) if inner <= 10 else 8)
     length = max(_longest_product(moment, lines), 6)
     return count * ((0.56 * length + 0.6) * _SMALLEST_IN_ONE_ROW + 1.3) * em > width - 6.1 * em
 
 
-def _anatomies(moment: Moment, found: Terms) -> tuple[Anatomy, ...]:
+def _assignments(moment: Moment, found: Reduction) -> tuple[Assignment, ...]:
     """Return the lines that take the terms, taken apart."""
-    parts = (anatomy(moment.operation.tree, line) for line in found.lines)
+    parts = (assignment(moment.operation.tree, line) for line in found.lines)
     return tuple(part for part in parts if part is not None)
 
 
-def _sign(found: Terms, lines: tuple[Anatomy, ...], k: int) -> str:
+def _sign(found: Reduction, lines: tuple[Assignment, ...], k: int) -> str:
     """Return what stands before the k-th term: its sign, or a comma between terms that are only listed."""
     sign = sign_of(lines[k % len(lines)])
     return sign if sign and not _apart(found, lines) else ","
 
 
 def _term(
-    moment: Moment, found: Terms, lines: tuple[Anatomy, ...], scope: dict[str, Any], k: int
+    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any], k: int
 ) -> tuple[Span, ...]:
     """Return the k-th term; one that is taken off is in brackets where it begins with a minus of its own."""
     bare = _power(moment, lines) is not None
@@ -140,7 +140,7 @@ def _term(
     return own
 
 
-def _scope_of(moment: Moment, found: Terms, scope: dict[str, Any], k: int) -> dict[str, Any]:
+def _scope_of(moment: Moment, found: Reduction, scope: dict[str, Any], k: int) -> dict[str, Any]:
     """Return what names stand for in the k-th term: its own scalars, too, once it is taken."""
     operation, scope = moment.operation, {**scope, **found.variables_of(k)}
     loops, line = operation.path_to(found.line_of(k))
@@ -159,7 +159,7 @@ def _in_two_rows(count: int, inner: int) -> int:
     return -(-(count // whole) // 2) * whole
 
 
-def _apart(found: Terms, lines: tuple[Anatomy, ...]) -> bool:
+def _apart(found: Reduction, lines: tuple[Assignment, ...]) -> bool:
     """Return whether the terms do not make one sum, because each is added to a cell of its own."""
     taken = {loop.variable for loop in found.loops}
     return any(name in taken for code in lines[0].target.index for name in code.co_names)
@@ -170,10 +170,10 @@ def _between(box: Box, sign: str, em: float, align: Align = "center") -> Label:
 
 
 def _start(
-    moment: Moment, found: Terms, lines: tuple[Anatomy, ...], scope: dict[str, Any]
+    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any]
 ) -> tuple[Span, ...]:
     """Return what a sum starts with, if that is more than a number in the listing: a bias."""
-    begun = anatomy(moment.operation.tree, found.begun) if found.begun else None
+    begun = assignment(moment.operation.tree, found.begun) if found.begun else None
     if begun is None or not any(operand.index for operand in begun.operands):
         return ()
     listed = not sign_of(lines[0])  # with its terms, in whose power of ten it is, too
@@ -182,13 +182,13 @@ def _start(
     return start if start[0].text != ZERO or not moment.letters else ()
 
 
-def _power(moment: Moment, lines: tuple[Anatomy, ...]) -> int | None:
+def _power(moment: Moment, lines: tuple[Assignment, ...]) -> int | None:
     """Return the power of ten that is said once for all terms; None where each number says its own."""
     powers = {_power_of(moment, parts) for parts in lines}
     return powers.pop() if len(powers) == 1 else None
 
 
-def _power_of(moment: Moment, parts: Anatomy) -> int | None:
+def _power_of(moment: Moment, parts: Assignment) -> int | None:
     """Return the power of ten of a line's product, if its factors are written without theirs."""
     if moment.letters or not parts.scales:
         return None
@@ -202,12 +202,12 @@ def _length(moment: Moment, runs: tuple[Span, ...]) -> float:
     return sum(name_width(run.text) / 0.6 if moment.letters else width(run.text) / 0.56 for run in runs)
 
 
-def _usual_length(moment: Moment, lines: tuple[Anatomy, ...]) -> int:
+def _usual_length(moment: Moment, lines: tuple[Assignment, ...]) -> int:
     """Return how many characters a product's term can take, whatever its numbers; of names, that is known."""
     return 1 if moment.letters else _longest_product(moment, lines)
 
 
-def _longest_product(moment: Moment, lines: tuple[Anatomy, ...]) -> int:
+def _longest_product(moment: Moment, lines: tuple[Assignment, ...]) -> int:
     cells = [operand for operand in lines[0].operands if operand.index]
     if lines[0].choice is not None or len(cells) != 2:
         return 1
@@ -215,7 +215,7 @@ def _longest_product(moment: Moment, lines: tuple[Anatomy, ...]) -> int:
 
 
 def _most_in_letters(
-    moment: Moment, lines: tuple[Anatomy, ...], starts: bool, width: float, em: float
+    moment: Moment, lines: tuple[Assignment, ...], starts: bool, width: float, em: float
 ) -> int | None:
     """Return how many of the longest terms in letters can be read side by side; None for numbers."""
     if not moment.letters:
@@ -226,7 +226,7 @@ def _most_in_letters(
     return max(1, int(room / (_SMALLEST_TERM * em * longest + gap)))
 
 
-def _length_in_letters(moment: Moment, parts: Anatomy) -> float:
+def _length_in_letters(moment: Moment, parts: Assignment) -> float:
     """Return how wide the longest term of a line is in letters, in parts of its size."""
     begun, end = compared(parts) or (parts.choice.then if parts.choice else (parts.right, len(parts.text)))
     longest, at = 0.0, begun
@@ -238,7 +238,7 @@ def _length_in_letters(moment: Moment, parts: Anatomy) -> float:
     return longest + name_width(signs(parts.text[at:end]))
 
 
-def _page(found: Terms, most: int | None) -> range:
+def _page(found: Reduction, most: int | None) -> range:
     """Return which terms are written out: pages of a fixed length, so that they stand still.
 
     Parameters
@@ -259,7 +259,7 @@ def _page(found: Terms, most: int | None) -> range:
     return range(start, min(start + length, found.count))
 
 
-def _what_was_there(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tuple[Span, ...]:
+def _what_was_there(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> tuple[Span, ...]:
     """Return what a line that adds to a cell found there, and what it adds: ``0.51 + 0.20 = ``."""
     array = parts.target.name
     (added,) = additions(moment.operation, array, (moment.step.offset,))
@@ -270,13 +270,18 @@ def _what_was_there(moment: Moment, parts: Anatomy, scope: dict[str, Any]) -> tu
 
 
 def _sum_so_far(
-    moment: Moment, found: Terms, lines: tuple[Anatomy, ...], box: Box, em: float, scope: dict[str, Any]
+    moment: Moment,
+    found: Reduction,
+    lines: tuple[Assignment, ...],
+    box: Box,
+    em: float,
+    scope: dict[str, Any],
 ) -> list[Mark]:
     target = lines[0].target
     name = target.name
     marks: list[Mark] = []
     left = box._replace(w=box.w - 12 * em) if moment.letters else box  # beside what is said at the right
-    now = anatomy(moment.operation.tree, moment.state.line)
+    now = assignment(moment.operation.tree, moment.state.line)
     if now is not None and now.target.index:  # a cell is written: what was summed, or something made of it
         place = name_of(moment.operation, now.target, scope)
         runs: tuple[Span, ...] = (Span(f"{place} = ", "muted"),)
@@ -287,12 +292,12 @@ def _sum_so_far(
         elif not target.index and not plain and [run.text for run in made] != [result]:
             runs += (*made, Span(" = ", "muted"))
         if moment.letters and plain:
-            result = sum_in_letters(moment, found)
+            result = expansion_in_letters(moment, found)
         elif moment.letters and _apart(found, lines):
             result += " + " + "".join(run.text for run in made)
         marks.append(Label(left, (*runs, Span(result, "written", True)), 1.8 * em, once=True))
     elif not target.index and name in scope:
-        text = sum_in_letters(moment, found) if moment.letters else result_of(moment, lines[0], scope)
+        text = expansion_in_letters(moment, found) if moment.letters else result_of(moment, lines[0], scope)
         runs = (
             Span(f"{name} = ", "muted"),
             Span(text, "written" if found.done == found.count else "ink", True),
@@ -309,9 +314,9 @@ def _sum_so_far(
 
 
 @program_cache(4)  # two panes show it
-def sum_in_letters(moment: Moment, found: Terms) -> str:
+def expansion_in_letters(moment: Moment, found: Reduction) -> str:
     """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
-    lines, scope = _anatomies(moment, found), scope_of(moment)
+    lines, scope = _assignments(moment, found), scope_of(moment)
     taken = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
     texts = ["".join(run.text for run in _term(moment, found, lines, scope, k)) for k in taken]
     if not sign_of(lines[0]):
