@@ -116,6 +116,10 @@ class Pictures(QObject):
         """Open the dialog that asks for an order."""
         from cnnviz.ui.export_dialog import ExportDialog
 
+        for asking in self._window.findChildren(ExportDialog):
+            if asking.isVisible():  # a held key asks once
+                asking.activateWindow()
+                return
         player = self._desk.player
         player.pause()
         dialog = ExportDialog(self._desk.lesson, player.cursor.index, player.view, self._window)

@@ -46,6 +46,13 @@ def test_the_button_offers_what_its_menu_says(window):
     assert window.bar.save.text() == "Export…"
 
 
+def test_a_key_that_is_held_opens_one_dialog(window):
+    dialogs = {dialog_of(window) for _ in range(5)}
+    assert len(dialogs) == len(window.findChildren(ExportDialog)) == 1
+    dialogs.pop().reject()
+    assert dialog_of(window).isVisible()
+
+
 def test_the_dialog_offers_the_colours_and_cells_as_they_are_shown(window):
     window.player.show(Display(letters=True, scale="layer", zoom=120))
     dialog = dialog_of(window)
