@@ -22,7 +22,7 @@ from cnnviz.engine.layer import (
 from cnnviz.engine.layers.joining import sum_of
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.objective import LOSS, OutputLoss, check_losses, loss_calls, output_losses, total
-from cnnviz.engine.optim import Memory, Optimiser
+from cnnviz.engine.optim import Optimiser, OptimiserState
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.wiring import INPUT, gradients_of, in_order, inputs_of, unknown, unread
 from cnnviz.errors import CnnvizError, ShapeError
@@ -131,7 +131,7 @@ class Network:
         self._nodes = [self._node(layer) for layer in self.layers]
         self._check_fixed()
         self.iteration = 1
-        self.memory: dict[str, Memory] = {}
+        self.optimiser_state: dict[str, OptimiserState] = {}
 
     @property
     def loss(self) -> Loss | None:
@@ -292,7 +292,7 @@ class Network:
             for name, values in layer.initial_parameters(rng).items()
         }
         self.parameters = {key: drawn[key].astype(old.dtype) for key, old in self.parameters.items()}
-        self.iteration, self.memory = 1, {}
+        self.iteration, self.optimiser_state = 1, {}
 
     def load(self, arrays: Mapping[str, Array], source: str) -> None:
         """Take parameters from arrays named ``conv1.w`` and so on, in the arrays' own precision.
@@ -403,9 +403,9 @@ class Network:
         if not self.losses or self.optimiser is None:
             raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
         losses, gradients = self.loss_and_gradients(x, t)
-        new, memory = self._updated(self.parameters, gradients)
+        new, state = self._updated(self.parameters, gradients)
         self.parameters = self.parameters | new
-        self.memory = self.memory | memory
+        self.optimiser_state = self.optimiser_state | state
         self.iteration += 1
         return float(losses.mean())
 
@@ -460,10 +460,10 @@ class Network:
             held = {key: values[0, ...] for key, values in arrays.items()} | parameters
             held |= {_gradient_of(key): values for key, values in gradients.items()}
             if goes_back and self.optimiser is not None:
-                new, memory = self._updated(parameters, gradients)
+                new, state = self._updated(parameters, gradients)
                 held |= {f"{key}_new": values for key, values in new.items()}
-                for key, kept in memory.items():
-                    old = self._memory_of(key, parameters[key])
+                for key, kept in state.items():
+                    old = self._state_of(key, parameters[key])
                     held |= {f"{key}_{part}": values for part, values in old.items()}
                     held |= {f"{key}_{part}_new": values for part, values in kept.items()}
         return Tape(held | self._aliases(held), self.iteration)
@@ -580,15 +580,15 @@ class Network:
 
     def _updated(
         self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]
-    ) -> tuple[dict[str, Array], dict[str, Memory]]:
+    ) -> tuple[dict[str, Array], dict[str, OptimiserState]]:
         """Return what an update makes of the parameters that move, and what it remembers of each."""
         assert self.optimiser is not None
         new: dict[str, Array] = {}
-        memory: dict[str, Memory] = {}
+        state: dict[str, OptimiserState] = {}
         for key in self.moving:
-            old = self._memory_of(key, parameters[key])
-            new[key], memory[key] = self.optimiser.step(parameters[key], gradients[key], old, self.iteration)
-        return new, memory
+            old = self._state_of(key, parameters[key])
+            new[key], state[key] = self.optimiser.step(parameters[key], gradients[key], old, self.iteration)
+        return new, state
 
     def calls(self, tape: Tape, input_gradient: str = "gathered") -> list[Call]:
         """Return everything that one iteration computes, in order, as listings with their arguments.
@@ -614,11 +614,11 @@ class Network:
             calls += [update_call(key, self.optimiser, tape) for key in updated]
         return calls
 
-    def _memory_of(self, key: str, w: Array) -> Memory:
+    def _state_of(self, key: str, w: Array) -> OptimiserState:
         """Return what the optimiser remembers of a parameter; nothing yet, if that is another optimiser's."""
         assert self.optimiser is not None
         start = self.optimiser.start(w)
-        kept = self.memory.get(key, start)
+        kept = self.optimiser_state.get(key, start)
         if kept.keys() != start.keys():
             return start
         return {part: values.astype(w.dtype, copy=False) for part, values in kept.items()}

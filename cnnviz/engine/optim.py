@@ -1,6 +1,6 @@
 """How weights move: gradient descent with momentum, and Adam.
 
-An optimiser is a rule without memory of its own: what it remembers of a parameter (its velocity, say)
+An optimiser is a rule without state of its own: the state of a parameter (its velocity, say)
 is passed in and handed back, so that any iteration can be computed again.
 """
 
@@ -15,7 +15,7 @@ from numpy import sqrt
 
 from cnnviz.engine.layer import Array, Listing, Value
 
-Memory = Mapping[str, Array]
+OptimiserState = Mapping[str, Array]
 
 
 class Optimiser(ABC):
@@ -23,7 +23,7 @@ class Optimiser(ABC):
 
     Attributes
     ----------
-    remembers : tuple[str, ...]
+    state_names : tuple[str, ...]
         The names of the arrays it keeps for each parameter, zeros at first, as its listing calls them.
     listing : Listing
         Its rule.
@@ -33,26 +33,26 @@ class Optimiser(ABC):
 
     kind: ClassVar[str]
     rule: str
-    remembers: ClassVar[tuple[str, ...]]
+    state_names: ClassVar[tuple[str, ...]]
     listing: Listing
 
     def __init__(self, lr: float) -> None:
         self.lr = lr
         self.rule = self.kind
 
-    def start(self, w: Array) -> Memory:
-        """Return what is remembered of a parameter before the first step."""
-        return {name: np.zeros_like(w) for name in self.remembers}
+    def start(self, w: Array) -> OptimiserState:
+        """Return the state of a parameter before the first step."""
+        return {name: np.zeros_like(w) for name in self.state_names}
 
     @abstractmethod
-    def step(self, w: Array, dw: Array, memory: Memory, t: int) -> tuple[Array, Memory]:
-        """Return the new parameter and the new memory of it.
+    def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
+        """Return the new parameter and its new state.
 
         Parameters
         ----------
         w, dw : Array
             The parameter and ∂E/∂w.
-        memory : Memory
+        state : OptimiserState
             What `start` or the last step returned.
         t : int
             The number of this step, from 1.
@@ -95,7 +95,7 @@ class SGD(Optimiser):
     """
 
     kind = "sgd"
-    remembers = ()
+    state_names = ()
 
     def __init__(self, lr: float, momentum: float = 0.0) -> None:
         super().__init__(lr)
@@ -103,15 +103,15 @@ class SGD(Optimiser):
         self.listing = sgd_momentum if momentum else sgd
         self.rule = "sgd.momentum" if momentum else "sgd"
 
-    def start(self, w: Array) -> Memory:
+    def start(self, w: Array) -> OptimiserState:
         """Return a velocity of zero, if there is momentum."""
         return {"v": np.zeros_like(w)} if self.momentum else {}
 
-    def step(self, w: Array, dw: Array, memory: Memory, t: int) -> tuple[Array, Memory]:
+    def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
         """Walk down the slope, keeping some of the last step's velocity."""
         if not self.momentum:
             return w - self.lr * dw, {}
-        v = self.momentum * memory["v"] + dw
+        v = self.momentum * state["v"] + dw
         return w - self.lr * v, {"v": v}
 
     def constants(self, t: int) -> dict[str, Value]:
@@ -126,17 +126,17 @@ class Adam(Optimiser):
     """
 
     kind = "adam"
-    remembers = ("m", "v")
+    state_names = ("m", "v")
     listing = staticmethod(adam)
 
     def __init__(self, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
         super().__init__(lr)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
-    def step(self, w: Array, dw: Array, memory: Memory, t: int) -> tuple[Array, Memory]:
+    def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
         """Divide the running mean of the gradient by the root of its running square."""
-        m = self.beta1 * memory["m"] + (1 - self.beta1) * dw
-        v = self.beta2 * memory["v"] + (1 - self.beta2) * dw**2
+        m = self.beta1 * state["m"] + (1 - self.beta1) * dw
+        v = self.beta2 * state["v"] + (1 - self.beta2) * dw**2
         mean, spread = m / (1 - self.beta1**t), np.sqrt(v / (1 - self.beta2**t))
         return w - self.lr * mean / (spread + self.eps), {"m": m, "v": v}
 

@@ -63,7 +63,7 @@ class Placement(Struct, frozen=True, dict=True):
         )
 
     @cached_property
-    def kept(self) -> tuple[range, range]:
+    def inside(self) -> tuple[range, range]:
         """Which of the array's rows and columns are not cut off."""
         rows, columns = (
             range(max(0, -(start // step)), max(0, min(count, -((start - size) // step))))
@@ -76,7 +76,7 @@ class Placement(Struct, frozen=True, dict=True):
         """The argument's rows and columns in which these lie."""
         rows, columns = (
             slice(start + kept.start * step, start + max(kept.start, kept.stop - 1) * step + bool(kept), step)
-            for start, step, kept in zip(self.start, self.step, self.kept, strict=True)
+            for start, step, kept in zip(self.start, self.step, self.inside, strict=True)
         )
         return rows, columns
 
@@ -84,7 +84,7 @@ class Placement(Struct, frozen=True, dict=True):
         """Return the argument that is made of an array (…, rows, columns); itself if that is all of it."""
         if self.own == self.shape and self.start == (0, 0):
             return array
-        rows, columns = self.kept
+        rows, columns = self.inside
         made = np.zeros((*array.shape[:-2], *self.shape), array.dtype)
         made[..., *self._places] = array[..., rows.start : rows.stop, columns.start : columns.stop]
         return made

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array, Call
 from cnnviz.engine.losses import NegativeLogLikelihood
 from cnnviz.engine.network import Network
-from cnnviz.engine.optim import Memory
+from cnnviz.engine.optim import OptimiserState
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
@@ -40,17 +40,20 @@ class Weights(Struct, frozen=True, eq=False):
     ----------
     parameters : Mapping[str, Array]
         By layer and name, ``conv1.w``; read-only.
-    memory : Mapping[str, Memory]
+    optimiser_state : Mapping[str, OptimiserState]
         What the optimiser remembers of each.
     """
 
     parameters: Mapping[str, Array]
-    memory: Mapping[str, Memory]
+    optimiser_state: Mapping[str, OptimiserState]
 
     @property
     def nbytes(self) -> int:
         """About how much memory they take."""
-        kept = [*self.parameters.values(), *(part for of in self.memory.values() for part in of.values())]
+        kept = [
+            *self.parameters.values(),
+            *(part for of in self.optimiser_state.values() for part in of.values()),
+        ]
         return sum(values.nbytes + _ARRAY_BYTES for values in kept)
 
 
@@ -285,10 +288,10 @@ def _weights(network: Network) -> Weights:
 def _holding(network: Network, weights: Weights, iteration: int) -> Network:
     """Return a copy of a network that holds other weights, about to begin an iteration."""
     made = copy(network)
-    made.parameters, made.memory = dict(weights.parameters), dict(weights.memory)
+    made.parameters, made.optimiser_state = dict(weights.parameters), dict(weights.optimiser_state)
     made.iteration = iteration + 1
     return made
 
 
 def _held(network: Network) -> Weights:
-    return Weights(network.parameters, network.memory)
+    return Weights(network.parameters, network.optimiser_state)

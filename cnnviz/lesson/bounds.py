@@ -42,5 +42,5 @@ PER_OUTPUT = 2
 PER_PARAMETER = 8
 """How many numbers are held for each parameter: copies of it, its gradient, the new one, what is between."""
 
-PER_MEMORY = 3
-"""And how many for each that an optimiser remembers of it."""
+PER_STATE = 3
+"""And how many for each number of its state that an optimiser holds."""

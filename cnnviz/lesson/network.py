@@ -22,9 +22,9 @@ from cnnviz.lesson.bounds import (
     MOST_FOUND_WORK,
     MOST_NUMBERS,
     MOST_WORK,
-    PER_MEMORY,
     PER_OUTPUT,
     PER_PARAMETER,
+    PER_STATE,
 )
 from cnnviz.lesson.tables import LayerPart, LessonFile, NetworkFile
 from cnnviz.text import tr
@@ -40,13 +40,13 @@ def build_network(described: LessonFile) -> Network:
     """
     given = described.optimiser
     optimiser = OPTIMISERS[given.kind].make(**given.arguments) if given else None
-    remembers = len(optimiser.start(np.zeros(0))) if optimiser else 0
+    states = len(optimiser.start(np.zeros(0))) if optimiser else 0
     is_found = isinstance(described, NetworkFile)
     return Network(
         build_layers(
             described.layers,
             described.input_shapes,
-            remembers,
+            states,
             not is_found or described.loss is not None,
             is_found,
         ),
@@ -71,7 +71,7 @@ def _losses(described: LessonFile) -> Loss | list[OutputLoss] | None:
 def build_layers(
     parts: Sequence[LayerPart],
     input_shapes: Mapping[str, Shape],
-    remembers: int = 0,
+    states: int = 0,
     with_gradients: bool = True,
     is_found: bool = False,
 ) -> list[tuple[str, Layer, tuple[str, ...]]]:
@@ -79,8 +79,8 @@ def build_layers(
 
     Parameters
     ----------
-    remembers : int
-        How many numbers the optimiser remembers of each parameter.
+    states : int
+        How many numbers the state of the optimiser has for each of a parameter.
     with_gradients : bool
         Whether gradients are computed, too.
     is_found : bool
@@ -92,7 +92,7 @@ def build_layers(
         If one does not fit or reads what is not there, or an iteration with it would take too much memory or
         time.
     """
-    budget = _Budget(remembers, with_gradients, is_found)
+    budget = _Budget(states, with_gradients, is_found)
     taken = Cost(sum(map(prod, input_shapes.values())), 0)
     by_name = {part.name: part for part in parts}
     inputs = inputs_of(((part.name, part.inputs) for part in parts), tuple(input_shapes))
@@ -123,14 +123,14 @@ class _Budget:
 
     Parameters
     ----------
-    remembers : int
-        How many numbers the optimiser remembers of each parameter.
+    states : int
+        How many numbers the state of the optimiser has for each of a parameter.
     with_gradients, is_found : bool
         As `build_layers` has them.
     """
 
-    def __init__(self, remembers: int, with_gradients: bool, is_found: bool) -> None:
-        self._per_parameter = PER_PARAMETER + PER_MEMORY * remembers
+    def __init__(self, states: int, with_gradients: bool, is_found: bool) -> None:
+        self._per_parameter = PER_PARAMETER + PER_STATE * states
         self._with_gradients = with_gradients
         self._most = Cost(MOST_FOUND_NUMBERS, MOST_FOUND_WORK) if is_found else Cost(MOST_NUMBERS, MOST_WORK)
 

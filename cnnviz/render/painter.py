@@ -61,7 +61,7 @@ def _paint_group(mark: Group, painter: QPainter, theme: Theme) -> None:
 
 
 def _paint_cells(mark: Cells, painter: QPainter, theme: Theme) -> None:
-    if mark.kept:
+    if mark.cached:
         cache.draw(mark, mark.box, painter, theme, lambda on: cells.paint(mark, on, theme))
     else:
         cells.paint(mark, painter, theme)

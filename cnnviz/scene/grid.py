@@ -160,7 +160,7 @@ def unchanging(
     """Return the grid of a slice that is full or empty: one object for all steps at which it is."""
     values = of.shaped(final(of.operation, of.name))
     shown = Plane(of, values, fill, np.full(values.shape, fill == "empty"))
-    return replace(_cells(shown, box, size, window or (0, 0, *values.shape)), kept=True)
+    return replace(_cells(shown, box, size, window or (0, 0, *values.shape)), cached=True)
 
 
 def _cells(shown: Plane, box: Box, size: float, window: tuple[int, int, int, int]) -> Cells:

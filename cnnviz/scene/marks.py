@@ -218,7 +218,7 @@ class Cells(Struct, frozen=True, eq=False):
         Whether the slice is shown turned by 180°: the last cell first.
     gap : Role or None
         What NaN is painted with where it stands for no cell at all, between maps side by side.
-    kept : bool
+    cached : bool
         Whether this very object is shown again at other steps, so that it pays to keep it painted.
     """
 
@@ -237,7 +237,7 @@ class Cells(Struct, frozen=True, eq=False):
     lines: bool = True
     flipped: bool = False
     gap: Role | None = None
-    kept: bool = False
+    cached: bool = False
 
     @property
     def cell(self) -> tuple[float, float]:

@@ -42,7 +42,7 @@ def _in_letters(mark: Mark, of: Names, em: float) -> Mark:
         return _group(mark, of, em)
     if not isinstance(mark, Cells) or not mark.array or not mark.texts:
         return mark
-    return _kept(mark, of, em) if mark.kept else _named(mark, of, em)
+    return _kept(mark, of, em) if mark.cached else _named(mark, of, em)
 
 
 @program_cache(1024)

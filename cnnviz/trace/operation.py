@@ -48,7 +48,7 @@ class Operation:
         self._runs: dict[tuple[Line | Loop | Block, Line], int] = {}
         self._ranks: dict[int, NDArray[np.intp]] = {}
         # What others work out about this operation and want to keep as long as it lives.
-        self.kept: dict[Any, Any] = {}
+        self.cache: dict[Any, Any] = {}
 
     def _check_arguments(self) -> None:
         given, needed = self.call.given, self.tree.parameters

@@ -85,7 +85,7 @@ class _Replay:
         self.operation = operation
         self.namespace = operation.function.__globals__
         self.scope: Scope = dict(operation.call.given)
-        self.kept = operation.kept
+        self.cache = operation.cache
         self.names: Names = frozenset(operation.scalars)
         arrays = {name: made for name, made in operation.call.writes.items() if name in operation.tree.arrays}
         self.scope |= arrays
@@ -96,9 +96,9 @@ class _Replay:
         way, last = self.operation.locate(offset)
         base = 0
         key = ("needs", last, *(iteration > 0 for _, _, iteration in way))
-        if key not in self.kept:
-            self.kept[key] = needs(way, self.names)
-        for level, need in enumerate(self.kept[key]):
+        if key not in self.cache:
+            self.cache[key] = needs(way, self.names)
+        for level, need in enumerate(self.cache[key]):
             block, k, iteration = way[level]
             statement = block.statements[k]
             for j, part in need.done:
@@ -116,9 +116,9 @@ class _Replay:
     def _once(self, ask: Callable[..., Any], *about: Any) -> Any:
         """Return what a function of the listing alone says, asked only once."""
         key = (ask, *about)
-        if key not in self.kept:
-            self.kept[key] = ask(*about)
-        return self.kept[key]
+        if key not in self.cache:
+            self.cache[key] = ask(*about)
+        return self.cache[key]
 
     def _statement(self, statement: Line | Loop, need: Names, base: int) -> None:
         if isinstance(statement, Loop):
@@ -162,7 +162,7 @@ class _Replay:
         way = self._once(accumulation, self.operation, loop, need)
         if way is None:
             return False
-        kept: dict[Any, dict[str, NDArray[Any]]] = self.kept.setdefault("sums", {})
+        kept: dict[Any, dict[str, NDArray[Any]]] = self.cache.setdefault("sums", {})
         around = self.operation.path_to(loop.number)[0]
         key = (loop.number, need, *(self.scope[outer.variable] for outer in around))
         if key not in kept:

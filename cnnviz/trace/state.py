@@ -184,13 +184,13 @@ def _run_for_real(operation: Operation, offset: int, log: _Log) -> dict[str, Any
 
 def _goes_along_first_axes(operation: Operation) -> bool:
     """Return whether the outermost loop goes along the first axis of all arrays."""
-    if "along_first_axes" not in operation.kept:
+    if "along_first_axes" not in operation.cache:
         tree = ast.parse("\n".join(operation.tree.source))
         cells = [node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
         firsts = {ast.unparse(cell.elts[0] if isinstance(cell, ast.Tuple) else cell) for cell in cells}
         outermost = operation.body.statements[0]
-        operation.kept["along_first_axes"] = isinstance(outermost, Loop) and firsts == {outermost.variable}
-    return bool(operation.kept["along_first_axes"])
+        operation.cache["along_first_axes"] = isinstance(outermost, Loop) and firsts == {outermost.variable}
+    return bool(operation.cache["along_first_axes"])
 
 
 def places(operation: Operation, line: int, variables: Mapping[str, int], scope: Mapping[str, Any]) -> _Log:

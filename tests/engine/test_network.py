@@ -244,7 +244,7 @@ def test_other_optimiser_starts_afresh():
     x, t = sample(network)
     network.train_step(x[None], t[None])
     network.initialise(6)
-    network.memory = {"conv1.w": {"m": np.ones((2, 1, 2, 2)), "v": np.ones((2, 1, 2, 2))}}
+    network.optimiser_state = {"conv1.w": {"m": np.ones((2, 1, 2, 2)), "v": np.ones((2, 1, 2, 2))}}
     network.optimiser = fresh.optimiser
     network.train_step(x[None], t[None])
     fresh.train_step(x[None], t[None])

@@ -70,7 +70,7 @@ def test_what_an_iteration_writes_is_what_the_next_begins_with(optimiser, most_b
         assert tape["loss.value"] == run.losses[t]
         for key, values in parameters(following).items():
             assert np.array_equal(tape[f"{key}_new"], values)
-        for key, memory in following.memory.items():
+        for key, memory in following.optimiser_state.items():
             assert all(np.array_equal(tape[f"{key}_{part}_new"], values) for part, values in memory.items())
 
 

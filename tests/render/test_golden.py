@@ -67,7 +67,7 @@ def with_moved(held: Frame, grid: Cells, dx: float, dy: float) -> Frame:
     def moved(mark: Mark) -> Mark:
         if mark is grid:
             box = grid.box
-            return replace(grid, box=Box(box.x + dx, box.y + dy, box.w, box.h), kept=False)
+            return replace(grid, box=Box(box.x + dx, box.y + dy, box.w, box.h), cached=False)
         if isinstance(mark, Group) and grid in mark.marks:
             return Group(mark.box, tuple(moved(inner) for inner in mark.marks))
         return mark

@@ -202,10 +202,10 @@ class Graph(Struct, frozen=True):
             assert node is not None
             sign = "+=" if edge.adds else "="
             lines.append(f"d{edge.operand} {sign} {node.fill(node.rule.backward[edge.slot])}")
-        return _source("backward", self.kept, lines)
+        return _source("backward", self.saved, lines)
 
     @property
-    def kept(self) -> tuple[str, ...]:
+    def saved(self) -> tuple[str, ...]:
         """The names whose values the backward listing reads."""
         read: set[str] = set()
         for edge in self.edges:
@@ -275,7 +275,7 @@ class Graph(Struct, frozen=True):
                 f"{self.result}.backward",
                 "backward",
                 compiled(self.text, self.backward_source),
-                self.kept,
+                self.saved,
                 list(dict.fromkeys([f"d{self.result}", *(f"d{edge.operand}" for edge in self.edges)])),
             ),
         ]

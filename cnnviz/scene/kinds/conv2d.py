@@ -330,7 +330,7 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
 
 def _spread_text(placement: Placement, layer: str) -> str:
     """Say where zeros were put into the output gradient: around it, between its values, or both."""
-    if not all(placement.kept):
+    if not all(placement.inside):
         return tr("from {layer}, nothing but zeros: no window holds a cell of the input", layer=layer)
     around, between = placement.surrounds, placement.spreads
     if around and between:

@@ -53,7 +53,7 @@ def true_colours(operation: Operation, place: Box) -> Cells:
     """Return a picture as a grid of its pixels in their own colours; nothing is written on them."""
     image = np.asarray(operation.call.given["image"])
     red, green, blue = (image[..., min(k, image.shape[2] - 1)] for k in range(3))
-    return Cells(place, red * 65536 + green * 256 + blue, palette="rgb", kept=True)
+    return Cells(place, red * 65536 + green * 256 + blue, palette="rgb", cached=True)
 
 
 def tint(moment: Moment, channel: int) -> Palette:
