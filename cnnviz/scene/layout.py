@@ -32,6 +32,7 @@ _LARGEST_CELL, _LARGEST_NUMBER = 7.0, 1.6
 _LARGE_ENOUGH = 1.25  # beyond this, in parts of the text around them, numbers do not ask for room
 _WIDEST, _WIDEST_FORM, _WIDEST_COLUMN = 1.6, 1.45, 3.4  # cells, in parts of their height
 _LEAST_MAP, _MOST_MAP = 4.5, 40.0
+_MOST_FIGURE, _LARGEST_OF_FIGURE = 200.0, 1.75
 _SPREAD = 2.5  # how much wider gaps may get where there is room
 
 
@@ -143,6 +144,14 @@ class Area(NamedTuple):
     head: tuple[float, float] = (0.0, 0.0)
 
 
+class Figure(NamedTuple):
+    """A drawing that is as large as its numbers, as a graph is: its size in parts of theirs."""
+
+    name: str
+    wide: float
+    high: float
+
+
 class Row(NamedTuple):
     """Parts beside one another.
 
@@ -168,7 +177,7 @@ class Column(NamedTuple):
     alike: bool = False
 
 
-Part = Grid | Map | Sign | Area | Row | Column
+Part = Grid | Map | Sign | Area | Figure | Row | Column
 
 
 def row(*parts: Part, gap: float = 1.6, alike: bool = False, middle: bool = False) -> Row:
@@ -351,6 +360,8 @@ def _least(part: Part, size: float, em: float) -> tuple[float, float, float]:
     if isinstance(part, Area):
         over = (LINE + _GAP) * em if part.head[0] else 0.0
         return max(part.least[0], part.head[0]) * em, over, part.least[1] * em
+    if isinstance(part, Figure):
+        return part.wide * size, 0.0, part.high * size
     shift = _shift(part.behind, em) * part.behind
     wide, high = _form(part, _LEAST_MAP * em)
     lines = _lines(part.head, wide + shift, em)
@@ -433,7 +444,7 @@ def _most_wide(part: Part, high: float, size: float, em: float) -> float:
     if isinstance(part, Map):
         body = high - over - _under(part, em)
         return max(least, min(_MOST_MAP * em, body * _ratio(part)))
-    return least
+    return max(least, _MOST_FIGURE * em) if isinstance(part, Figure) else least
 
 
 def _most_high(part: Part, wide: float, size: float, em: float) -> float:
@@ -453,7 +464,7 @@ def _most_high(part: Part, wide: float, size: float, em: float) -> float:
     if isinstance(part, Map):
         body = min(_MOST_MAP * em, wide / _ratio(part))
         return max(over + under, over + _under(part, em) + body)
-    return over + under
+    return max(under, _MOST_FIGURE * em) if isinstance(part, Figure) else over + under
 
 
 def _shares(part: Row, size: float, em: float) -> list[tuple[Part, float]]:
@@ -478,7 +489,7 @@ def _laid(part: Part, box: Box, em: float, size: float) -> Layout:
     high = min(box.h, max(over + under, _most_high(part, box.w, size, em)))
     down = 0.35 * (box.h - high)
     _place(part, Box(box.x, box.y + down, box.w, high), over, size, em, places)
-    sizes = [place.size for place in places.values() if place.rows]
+    sizes = [place.size for place in places.values() if place.rows or place.size]
     return Layout(em, places, min([em, *sizes]))
 
 
@@ -495,6 +506,9 @@ def _place(part: Part, box: Box, over: float, size: float, em: float, places: di
     elif isinstance(part, Sign):
         middle = Box(box.x, box.y + over, box.w, box.h - over)
         places[f"sign {len(places)}"] = Place(middle, middle.top(0), text=part.text, size=em)
+    elif isinstance(part, Figure):
+        fit = min(box.w / part.wide, (box.h - over) / part.high, _LARGEST_OF_FIGURE * em)
+        places[part.name] = Place(box.below(over), box.top(over), size=fit)
     else:
         inner = box.below(over)
         places[part.name] = Place(

@@ -13,8 +13,8 @@ from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.kinds.graph import picture
 from cnnviz.scene.kinds.graph_layout import lay_out
 from cnnviz.scene.kinds.graph_pages import SIZES, pages
-from cnnviz.scene.kinds.graph_setting import setting
-from cnnviz.scene.layout import Room
+from cnnviz.scene.kinds.graph_setting import drawing, placed
+from cnnviz.scene.layout import Room, solve
 from cnnviz.scene.marks import Box, Cells, Label, Path, Rect
 from cnnviz.scene.numbers import as_formula, brief
 from cnnviz.scene.view import View
@@ -170,21 +170,39 @@ def test_what_stands_on_an_edge_covers_no_number_in_any_size(typed):
     held = {**forward.call.given, **forward.call.writes, **back.call.writes}
     numbers = tuple((name, float(value)) for name, value in held.items())
     for width, height in product(range(500, 1900, 80), range(200, 900, 60)):
-        at = setting(graph, numbers, Box(0, 0, width, height), 1.0)
+        at = set_in(graph, numbers, Box(0, 0, width, height))
         for place, name in product(at.labels.values(), graph.names):
             for taken in (at.node_box(name), at.value_box(name), at.gradient_box(name)):
                 assert min(overlap(place.box, taken)) <= 1, (width, height, name)
 
 
-@pytest.mark.parametrize("typed", TYPED[:3])
-def test_numbers_are_large(typed):
-    """In a window of 1280 × 720, one pixel here is two thirds of one there."""
-    marks = picture(moment(program(typed), len(program(typed)) - 1), Room(BOX, 17, 13))
-    sizes = {
-        run.text: mark.size for mark in marks if isinstance(mark, Label) for run in mark.runs if run.bold
-    }
-    assert min(sizes.values()) >= 18
-    assert max(sizes.values()) >= 27
+def set_in(graph, numbers, box):
+    """A graph as large as it fits a box."""
+    free = drawing(graph, graph, numbers, True)
+    place = solve((free.figure("graph"),), Room(box, 17, 17)).places["graph"]
+    return placed(free, place.box, place.size)
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_what_stands_on_edges_covers_nothing_in_dense_graphs(typed):
+    """Where there is no place, it is left out; but of most edges it is there, and large enough."""
+    for width, height, em in ((716, 370, 11.3), (1072, 500, 17), (1820, 620, 22)):
+        marks = picture(
+            moment(program(typed), len(program(typed)) - 1), Room(Box(0, 0, width, height), em, em)
+        )
+        written = [mark for mark in marks if isinstance(mark, Label)]
+        assert min(mark.size for mark in written) >= 9
+        for one, other in combinations(written, 2):
+            across, down = overlap(one.box, other.box)
+            assert min(across, down) <= 0.15 * min(one.box.h, other.box.h), (said([one]), said([other]))
+        arrows = [mark for mark in marks if isinstance(mark, Path) and mark.role == "backward"]
+        grounds = [mark.box for mark in marks if isinstance(mark, Rect) and mark.fill == "ground"]
+        on_edges = [
+            mark
+            for mark in written
+            if any(inside(mark.box, box) and box.w < mark.box.w + 5 for box in grounds)
+        ]
+        assert len(on_edges) >= 0.8 * len(arrows)
 
 
 def random_texts():
@@ -229,7 +247,7 @@ def test_nodes_never_overlap(text):
     with np.errstate(all="ignore"):
         tape = graph.run(dict.fromkeys(graph.inputs, 1.5))
     numbers = tuple((name.removeprefix("f."), float(value)) for name, value in tape.items())
-    at = setting(graph, numbers, BOX, 1.0)
+    at = set_in(graph, numbers, BOX)
     boxes = [at.node_box(name) for name in at.layout.spots]
     for one, other in combinations(boxes, 2):
         across, down = overlap(one, other)

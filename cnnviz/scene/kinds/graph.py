@@ -6,44 +6,45 @@ shown; the node in work is outlined in the colour of what is written, what it re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from cnnviz.engine.expression import Edge, Graph, Node, read_expression
 from cnnviz.scene.conditions import taken
 from cnnviz.scene.expression_formula import expression_formulas
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.graph_pages import SIZES, STRIP, page_of, strip
-from cnnviz.scene.kinds.graph_setting import NAME, NUMBER, PARTS, GraphDrawing, InputValues, setting
-from cnnviz.scene.layout import Room
+from cnnviz.scene.kinds.graph_setting import NAME, PARTS, GraphDrawing, InputValues, drawing, placed
+from cnnviz.scene.layout import Area, Room, column
 from cnnviz.scene.marks import Box, Family, Hotspot, Label, Mark, Path, Rect, Role, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import as_formula, brief, in_line
+from cnnviz.scene.sheet import Sheet, TooSmallError, sheet
 from cnnviz.text import tr
 from cnnviz.trace.assignment import assignment
 
 # More than can be read in one picture is not laid out in one.
 _MOST_AT_ONCE = 40
-# How large numbers are at least on a page, of the usual size.
-_PAGE = 0.6
+# How large numbers should be at least, of the text around the graph: what stands on edges is smaller.
+_LARGE_ENOUGH = 0.95
 # Of more parts than this, a sum is not written out.
 _MOST_PARTS = 4
-_RULE = 46
-"""The height of the chain rule's line under the graph, at 1080 lines."""
+_RULE = Area("rule", (20.0, 2.4), (200.0, 2.4))
+"""Where the chain rule is written, under the graph."""
 
 
 def picture(moment: Moment, room: Room) -> list[Mark]:
     """Draw the graph as far as it is computed, and under it the step as the chain rule has it."""
-    box, unit = room.box, room.em / 17
     graph = read_expression(moment.operation.call.expression)
-    area = Box(box.x, box.y, box.w, box.h - _RULE * unit)
     known = _Known(moment, graph)
-    at, marks = _set(known, area, unit), list[Mark]()
+    on, at = _set(known, room)
+    marks = on.marks
     if at.graph is not graph:
-        row = area.top(STRIP * unit)
-        marks += strip(graph, at.graph, known.values, known.gradients, known.at_work, row, unit)
+        whole = on.place(STRIP.name).box
+        marks += strip(graph, at.graph, known.values, known.gradients, known.at_work, whole, on.em)
     drawing = _Drawing(known, at)
     for node in at.graph.nodes:
         for slot in range(len(node.shown)):
@@ -53,21 +54,41 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     for edge in known.used:
         if edge.line in at.labels:
             marks += drawing.local(edge)
-    return marks + _chain_rule(known, Box(box.x, area.bottom, box.w, _RULE * unit), unit)
+    return marks + _chain_rule(known, on.place(_RULE.name).box, 1.45 * on.em)
 
 
-def _set(known: _Known, box: Box, unit: float) -> GraphDrawing:
-    """Set the graph in a box, or, where it would be too small, the page of it that the step is on."""
-    if known.graph.size <= _MOST_AT_ONCE:
-        whole = setting(known.graph, known.final, box, unit)
-        if whole.has_room():
-            return whole
-    under = Box(box.x, box.y + STRIP * unit, box.w, box.h - STRIP * unit)
-    for most in SIZES:
-        page = setting(page_of(known.graph, known.at_work, most), known.final, under, unit)
-        if page.has_room(_PAGE):
+def _set(known: _Known, room: Room) -> tuple[Sheet, GraphDrawing]:
+    """Set the graph in a room, or, where it would be hard to read, the page of it that the step is on.
+
+    All inputs stand at the left, or each right before what it goes into: as it is larger.
+    """
+    best: tuple[Sheet, GraphDrawing] | None = None
+    for page in _pages(known):
+        ways = {side: drawing(page, known.graph, known.final, side == "left") for side in ("left", "before")}
+        over = () if page is known.graph else (STRIP,)
+        arranged = (column(*over, way.figure(side), _RULE, gap=0.3) for side, way in ways.items())
+        try:
+            on = sheet(known.moment, room, *arranged)
+        except TooSmallError:
+            continue
+        side = next(side for side in ways if side in on.layout.places)
+        place = on.place(side)
+        if best is None or place.size > best[1].size:
+            best = on, placed(ways[side], place.box, place.size)
+        if place.size >= max(room.least, _LARGE_ENOUGH * room.em):
             break
-    return page
+    if best is None:
+        raise TooSmallError
+    return best
+
+
+def _pages(known: _Known) -> Iterator[Graph]:
+    """Yield the whole graph, and the smaller and smaller pages of it that the step is on."""
+    if known.graph.size <= _MOST_AT_ONCE:
+        yield known.graph
+    for most in SIZES:
+        if known.graph.size > most:
+            yield page_of(known.graph, known.at_work, most)
 
 
 class _Known(Struct, frozen=True, eq=False, dict=True):
@@ -149,22 +170,21 @@ class _Drawing(Struct, frozen=True, eq=False):
 
     def edge(self, node: Node, slot: int) -> Path:
         """Draw the way from an operand to a node: an arrow forward, and back once a gradient took it."""
-        known, scale = self.known, self.at.scale
+        known, size = self.known, self.at.size
         points = self.at.curves[node.name, slot]
         passed = next((edge for edge in known.used if (edge.node, edge.slot) == (node.name, slot)), None)
         if passed is not None:
-            bold = 6.0 if passed is known.in_hand else 3.2
-            return Path(points[::-1], "backward", max(bold * scale, 1.4), arrow=True)
+            bold = 0.2 if passed is known.in_hand else 0.11
+            return Path(points[::-1], "backward", max(bold * size, 1.4), arrow=True)
         if node.name == known.written:
-            return Path(points, "forward", max(5.0 * scale, 1.4), arrow=True)
+            return Path(points, "forward", max(0.17 * size, 1.4), arrow=True)
         if node.name in known.values:
-            return Path(points, "line", max(2.4 * scale, 1.0), arrow=True)
-        return Path(points, "line", max(1.6 * scale, 1.0), dashed=True)
+            return Path(points, "line", max(0.08 * size, 1.0), arrow=True)
+        return Path(points, "line", max(0.06 * size, 1.0), dashed=True)
 
     def local(self, edge: Edge) -> list[Mark]:
         """Write the local derivative on an edge."""
-        place, scale = self.at.labels[edge.line], self.at.scale
-        box, lines, size = place.box, place.lines, place.size
+        box, lines, size = astuple(self.at.labels[edge.line])
         if (
             self.known.moment.letters
         ):  # the symbol, where there is room for more than a number behind its name
@@ -172,7 +192,7 @@ class _Drawing(Struct, frozen=True, eq=False):
             name = f"∂{edge.node}/∂{edge.operand} = "
             lines = ((symbol,),) if lines == (lines[-1][-1:],) else ((name, symbol),)
         outline = "backward" if edge is self.known.in_hand else None
-        marks: list[Mark] = [Rect(box, "ground", outline, 1.5 * scale, 5 * scale)]
+        marks: list[Mark] = [Rect(box, "ground", outline, 0.05 * size, 0.17 * size)]
         for k, line in enumerate(lines):
             row = Box(box.x + 2, box.y + k * box.h / len(lines), box.w - 4, box.h / len(lines))
             *before, last = line
@@ -182,12 +202,12 @@ class _Drawing(Struct, frozen=True, eq=False):
 
     def node(self, name: str) -> list[Mark]:
         """Draw a node, its value under it and its gradient over it."""
-        known, scale, box = self.known, self.at.scale, self.at.node_box(name)
+        known, size, box = self.known, self.at.size, self.at.node_box(name)
         number, operation = "#" in name, self.at.graph.node(name) is not None
         there = number or name in known.values
-        radius = box.h / 2 if operation else 10 * scale
+        radius = box.h / 2 if operation else 0.34 * size
         fill = "backward_fill" if name in known.gradients else "forward_fill" if there else "ground"
-        rim = (2.2 if there else 1.4) * scale
+        rim = (0.08 if there else 0.05) * size
         marks: list[Mark] = [
             Rect(box, "panel" if number else fill, "line", rim, radius, dashed=not there),
             *self._outline(name, box, radius),
@@ -198,26 +218,26 @@ class _Drawing(Struct, frozen=True, eq=False):
     def _sign(self, name: str, box: Box) -> Label:
         sign, number = self.at.sign(name), "#" in name
         alone = self.at.graph.node(name) is not None and len(sign) == 1
-        part = 0.72 if number else 1.25 if alone else 1.0 if len(sign) <= 2 else 0.8
+        part = 0.85 if number else 1.25 if alone else 1.0 if len(sign) <= 2 else 0.8
         bold = not number and self.at.graph.node(name) is None
         family: Family = "math" if alone else "sans"
-        return Label(box.inset(2), (Span(sign, "ink", bold),), NAME * part * self.at.scale, "center", family)
+        return Label(box.inset(2), (Span(sign, "ink", bold),), NAME * part * self.at.size, "center", family)
 
     def _outline(self, name: str, box: Box, radius: float) -> list[Mark]:
-        known, scale = self.known, self.at.scale
+        known, size = self.known, self.at.size
         colour: Role = "source_line"
         if known.written == (f"d{name}" if known.back else name):
             colour = "written_line"
         elif not known.read & {name, f"d{name}"}:
             return []
-        around = box.inset(-3.5 * scale)
-        return [Rect(around, None, colour, max(5 * scale, 1.5), radius + 3.5 * scale)]
+        around = box.inset(-0.12 * size)
+        return [Rect(around, None, colour, max(0.17 * size, 1.5), radius + 0.12 * size)]
 
     def _value(self, name: str) -> list[Mark]:
         """Write a node's value under it; its name alone before it has one."""
         box, known = self.at.value_box(name), self.known
         if name not in known.values:
-            return [Label(box, (Span(name, "muted"),), NUMBER * self.at.text, "center")]
+            return [Label(box, (Span(name, "muted"),), self.at.size, "center")]
         runs = [Span(name if known.moment.letters else brief(known.values[name]), "forward", True)]
         if self.at.graph.node(name) is not None and not known.moment.letters:
             runs.insert(0, Span(f"{name} = ", "forward"))
@@ -240,32 +260,32 @@ class _Drawing(Struct, frozen=True, eq=False):
         marks = self._number(self.at.gradient_box(name), f"d{name}", runs)
         if 1 < len(edges) <= _MOST_PARTS and not known.moment.letters:
             said = " + ".join(parts if whole else [*parts, "…"])
-            box, size = self.at.parts_box(name, said), PARTS * self.at.text
+            box, size = self.at.parts_box(name, said), PARTS * self.at.size
             marks.append(Label(box, (Span(said, "backward", not whole),), size, "center"))
         return marks
 
     def _number(self, box: Box, name: str, runs: list[Span]) -> list[Mark]:
         """Write a number, framed if it is the one that is written, or one of those that are read."""
-        known, scale = self.known, self.at.scale
+        known, size = self.known, self.at.size
         marks: list[Mark] = [
-            Label(box, tuple(runs), NUMBER * self.at.text, "center"),
+            Label(box, tuple(runs), self.at.size, "center"),
             Hotspot(box, "value", name),
         ]
         if name == known.written:
-            marks.insert(0, Rect(box, "ground", "written_line", 2.5 * scale, 6 * scale))
+            marks.insert(0, Rect(box, "ground", "written_line", 0.09 * size, 0.21 * size))
         elif name in known.read:
-            marks.insert(0, Rect(box, "source_fill", "source_line", 2.5 * scale, 6 * scale))
+            marks.insert(0, Rect(box, "source_fill", "source_line", 0.09 * size, 0.21 * size))
         return marks
 
 
-def _chain_rule(known: _Known, box: Box, unit: float) -> list[Mark]:
+def _chain_rule(known: _Known, box: Box, size: float) -> list[Mark]:
     """Write a step back as the chain rule, with its numbers."""
     edge, f = known.in_hand, known.graph.result
     if not known.back:
         return []
     if edge is None:
         why = Span(tr(", for {result} changes just as {result} does", result=f), "muted")
-        return [Label(box, (Span(f"∂{f}/∂{f} = ", "backward"), Span("1", "backward", True), why), 25 * unit)]
+        return [Label(box, (Span(f"∂{f}/∂{f} = ", "backward"), Span("1", "backward", True), why), size)]
     alone = sum(other.operand == edge.operand for other in known.graph.edges) == 1
     head = Span(f"∂{f}/∂{edge.operand} = ", "backward")
     if not alone:
@@ -281,7 +301,7 @@ def _chain_rule(known: _Known, box: Box, unit: float) -> list[Mark]:
     if known.moment.letters:
         symbol = as_formula(taken(edge.local, known.values)[0])
         local = Span(f"({symbol})" if " " in symbol else in_line(symbol, "*"))
-        return [Label(box, (*runs, come, Span(" · ", "muted"), local), 25 * unit)]
+        return [Label(box, (*runs, come, Span(" · ", "muted"), local), size)]
     runs += (
         Span(brief(known.gradients[edge.node]), "backward"),
         Span(" · ", "muted"),
@@ -289,7 +309,7 @@ def _chain_rule(known: _Known, box: Box, unit: float) -> list[Mark]:
         Span("  =  ", "muted"),
         Span(brief(known.part(edge)), "backward", True),
     )
-    return [Label(box, runs, 25 * unit)]
+    return [Label(box, runs, size)]
 
 
 # Their formulas are those of the expression.

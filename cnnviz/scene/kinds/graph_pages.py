@@ -10,14 +10,15 @@ from functools import lru_cache
 from itertools import groupby
 
 from cnnviz.engine.expression import Graph, Node
+from cnnviz.scene.layout import STRONG, USUAL, Area
 from cnnviz.scene.marks import Box, Hotspot, Mark, Rect, Role, label
 from cnnviz.text import tr
 
 SIZES = (16, 11, 7)
 """How many inputs, operations and plain numbers a page may have; fewer, where that is needed to read them."""
 
-STRIP = 58
-"""The height of the whole over a page, at 1080 lines."""
+STRIP = Area("strip", (20.0, 2.9), (200.0, 2.9))
+"""Where the whole stands over a page."""
 
 
 def page_of(graph: Graph, name: str, most: int) -> Graph:
@@ -66,7 +67,7 @@ def strip(
     gradients: Iterable[str],
     work: str,
     box: Box,
-    unit: float,
+    em: float,
 ) -> list[Mark]:
     """Draw the whole graph as a row of cells: which have their value, which their gradient, and the page."""
     there: Mapping[str, Role] = {
@@ -83,14 +84,14 @@ def strip(
         end=own[-1] + 1 - len(graph.inputs),
         count=len(graph.nodes),
     )
-    row = Box(box.x, box.y + 28 * unit, box.w, box.h - 36 * unit)
+    row = Box(box.x, box.y + 1.5 * em, box.w, 1.3 * em)
     side = min(row.w / len(graph.names), 2 * row.h)
-    marks: list[Mark] = [label(box.top(24 * unit), said, 18 * unit, "muted")]
+    marks: list[Mark] = [label(box.top(1.4 * em), said, em, "muted")]
     for k, name in enumerate(graph.names):
         cell = Box(row.x + k * side, row.y, side, row.h).inset(min(1.0, 0.1 * side), 0)
         marks.append(Rect(cell, there.get(name, "ground"), "line", 1.0))
         marks.append(Hotspot(cell, "value", name))
         if name == work:
-            marks.append(Rect(cell.inset(-1, -1), None, "written_line", max(3 * unit, 1.5)))
-    around = Box(row.x + own[0] * side, row.y, (own[-1] + 1 - own[0]) * side, row.h).inset(-3 * unit)
-    return [*marks, Rect(around, None, "accent", max(2.5 * unit, 1.5), 4 * unit)]
+            marks.append(Rect(cell.inset(-1, -1), None, "written_line", max(STRONG * em, 1.5)))
+    around = Box(row.x + own[0] * side, row.y, (own[-1] + 1 - own[0]) * side, row.h).inset(-0.18 * em)
+    return [*marks, Rect(around, None, "accent", max(USUAL * em, 1.5), 0.24 * em)]

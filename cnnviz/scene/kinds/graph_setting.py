@@ -1,6 +1,7 @@
-"""A computational graph in pixels: what stands where, and how large, the same at every step.
+"""A computational graph in a room: what stands where, and how large, the same at every step.
 
 Sizes and places follow from the numbers as they will be when all is computed, so that nothing moves.
+All lengths are in parts of the size of the graph's numbers; the layout says how large that is.
 """
 
 from __future__ import annotations
@@ -8,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from itertools import pairwise, product
-from math import inf, sqrt
-from operator import itemgetter
+from math import sqrt
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from cnnviz.engine.expression import Edge, Graph, Node
 from cnnviz.scene.conditions import taken
 from cnnviz.scene.kinds.graph_layout import Layout, lay_out, number_name
+from cnnviz.scene.layout import SMALLEST, Figure
 from cnnviz.scene.marks import Box
+from cnnviz.scene.measure import width
 from cnnviz.scene.numbers import as_formula, brief, superscript
 
 Point = tuple[float, float]
@@ -26,26 +30,26 @@ InputValues = tuple[tuple[str, float], ...]
 _SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷", "neg": "−", "sigmoid": "σ", "relu": "ReLU"}
 _SIGNS |= {"sqrt": "√", "abs": "|x|", "**": "xʸ"}
 
-# At 1080 lines, for a graph of few nodes: a node's half height; the sizes of its name, of its numbers, of
-# the parts of a sum, of what stands on an edge.
-RADIUS, NAME, NUMBER, PARTS, LOCAL = 38, 34, 29, 22, 23
+# A node's half height; the sizes of its name, of the parts of a sum, of what stands on an edge.
+RADIUS, NAME, PARTS, LOCAL = 1.25, 1.1, 0.85, 0.85
 LINE = 1.24
-_SMALLEST = 0.45
-_GAP = 10
-# How wide letters are, in parts of their size; others are like digits.
-_NARROW = {**dict.fromkeys(" .,·", 0.29), **dict.fromkeys("/()−-", 0.42), "f": 0.36, "r": 0.38, "t": 0.36}
+_GAP = 0.3
+# From one column to the next, and from one row to the next: at least, and at most.
+_LEAST_PITCH, _MOST_PITCH, _MOST_ROW = 6.6, 16.5, 8.6
 
-# Where on an edge its derivative may stand, the best first.
+# Where on an edge its derivative may stand, the best first, and how far aside, in its heights.
 _ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8)
-# And how much smaller it may get where there is little room.
+_ASIDE = (0.0, -0.62, 0.62, -1.1, 1.1)
+# How much smaller it may get where there is little room; never smaller than can be read.
 _SIZES = (1.0, 0.85, 0.7)
 # How little each wording is liked: in one line, in two, the number alone.
 _WORDY = (0.0, 0.1, 0.55)
 # So much of an edge may be hidden behind what stands on it: its arrow must be seen to come from somewhere.
-_MOST_HIDDEN = 0.7
-_HIDING = 0.5
-# What a frame around a text takes of its box at least, in pixels.
-_EDGES = 7
+_MOST_HIDDEN, _HIDING = 0.7, 0.5
+# How little it is liked that something is covered: all of a label, or another edge.
+_COVERING, _CROSSING = 40.0, 0.04
+# What may be covered of a label, at most; where there is no better place, nothing is written.
+_MOST_COVERED = 0.06
 
 
 class EdgeLabel(Struct, frozen=True):
@@ -57,56 +61,52 @@ class EdgeLabel(Struct, frozen=True):
 
 
 class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
-    """A graph set in a box.
+    """A graph, and where it is drawn.
 
     Attributes
     ----------
+    whole : Graph
+        That of which it may be a page.
     numbers : Mapping[str, float]
         Every value and gradient when all is computed, by its name in the listings.
+    size : float
+        Of its numbers, in pixels.
     """
 
     graph: Graph
+    whole: Graph
     numbers: Mapping[str, float]
     layout: Layout
-    box: Box
-    unit: float
+    box: Box = Box(0, 0, 0, 0)
+    size: float = 1.0
 
     # ------------------------------------------------------------------------------------------- sizes
 
+    def figure(self, name: str) -> Figure:
+        """Return the graph as a part of a layout."""
+        return Figure(name, self._pitch * self.layout.columns, self._row * self.layout.rows)
+
+    @cached_property
+    def _pitch(self) -> float:
+        return max(_LEAST_PITCH, *(width(self.gradient_text(name), True) + 0.5 for name in self.graph.names))
+
+    @cached_property
+    def _row(self) -> float:
+        return 2 * RADIUS + 2 * (_GAP + LINE) + (1.3 * PARTS if self._sums else 0.0) + 0.15
+
+    @cached_property
+    def _sums(self) -> bool:
+        return any(self.uses(name) > 1 for name in self.graph.names)
+
     @cached_property
     def pitch(self) -> float:
-        """From one column to the next."""
-        gaps, aside = self.layout.columns - 1, 125 * self.unit
-        return min(max(self.box.w / (gaps + 0.9), (self.box.w - 2 * aside) / gaps), 480 * self.unit)
-
-    @cached_property
-    def scale(self) -> float:
-        """How large nodes are, in pixels per pixel of the largest."""
-        return min(1.2 * self.unit, self.pitch / 215, self._rows_scale)
-
-    @cached_property
-    def text(self) -> float:
-        """How large numbers are, in the same way."""
-        return max(min(1.15 * self.unit, self._fitting), _SMALLEST * self.unit)
-
-    def has_room(self, part: float = _SMALLEST) -> bool:
-        """Return whether numbers have the room that they need to be so large, of a part of the usual size."""
-        return self._fitting >= part * self.unit
-
-    @cached_property
-    def _fitting(self) -> float:
-        longest = max(width((self.gradient_text(name),)) for name in self.graph.names)
-        return min((self.pitch - 6 * self.unit) / (longest * NUMBER), self._rows_scale)
-
-    @property
-    def _rows_scale(self) -> float:
-        sums = any(self.uses(name) > 1 for name in self.graph.names)
-        row = 2 * RADIUS + 2 * (_GAP + LINE * NUMBER) + (1.3 * PARTS if sums else 0) + 4
-        return self.box.h / (self.layout.rows * row)
+        """From one column to the next, in pixels."""
+        room = (self.box.w - self._pitch * self.size) / max(1, self.layout.columns - 1)
+        return min(room, _MOST_PITCH * self.size)
 
     def uses(self, name: str) -> int:
         """Return over how many edges gradients come back to a node."""
-        return sum(edge.operand == name for edge in self.graph.edges)
+        return sum(edge.operand == name for edge in self.whole.edges)
 
     # ------------------------------------------------------------------------------------------- nodes
 
@@ -117,12 +117,10 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
 
     def _at(self, column: int, row: float) -> Point:
         left = self.box.x + (self.box.w - self.pitch * (self.layout.columns - 1)) / 2
-        most = (2 * RADIUS + 6 * NUMBER) * self.scale
-        step = min(self.box.h / self.layout.rows, most)
+        step = min(self.box.h / self.layout.rows, _MOST_ROW * self.size)
         # Over a node there may be more to write than under it.
-        top = self.box.center[1] - step * (self.layout.rows - 1) / 2
-        sums = any(self.uses(name) > 1 for name in self.graph.names)
-        return left + column * self.pitch, top + row * step + (0.6 * PARTS * self.text if sums else 0)
+        top = self.box.center[1] - step * (self.layout.rows - 1) / 2 + 0.6 * PARTS * self.size * self._sums
+        return left + column * self.pitch, top + row * step
 
     def sign(self, name: str) -> str:
         """Return what stands in a node: the name of an input, the sign of an operation, a number."""
@@ -146,8 +144,8 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
 
     def node_box(self, name: str) -> Box:
         """Return where a node is: as wide as what stands in it."""
-        high = RADIUS * self.scale * (0.6 if "#" in name else 1)
-        wide = max(high, (0.3 * len(self.sign(name)) * NAME * 0.8 + 9) * self.scale)
+        high = RADIUS * self.size * (0.6 if "#" in name else 1)
+        wide = max(high, (0.45 * width(self.sign(name)) * NAME + 0.3) * self.size)
         x, y = self.centers[name]
         return Box(x - wide, y - high, 2 * wide, 2 * high)
 
@@ -163,25 +161,24 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
 
     def value_box(self, name: str) -> Box:
         """Return where a node's value stands."""
-        node, height = self.node_box(name), LINE * NUMBER * self.text
-        return self._centred(node.center[0], node.bottom + _GAP * self.scale, self.value_text(name), height)
+        node = self.node_box(name)
+        return self._written(node.center[0], node.bottom + _GAP * self.size, self.value_text(name), 1.0)
 
     def gradient_box(self, name: str) -> Box:
         """Return where a node's gradient stands."""
-        node, height = self.node_box(name), LINE * NUMBER * self.text
-        return self._centred(
-            node.center[0], node.y - _GAP * self.scale - height, self.gradient_text(name), height
-        )
+        node = self.node_box(name)
+        y = node.y - (_GAP + LINE) * self.size
+        return self._written(node.center[0], y, self.gradient_text(name), 1.0)
 
     def parts_box(self, name: str, text: str) -> Box:
         """Return where the parts of a gradient stand that is a sum."""
-        under, height = self.gradient_box(name), LINE * PARTS * self.text
-        wide = min(width((text,)) * PARTS * self.text + 8 * self.scale, self.pitch)
-        return Box(under.center[0] - wide / 2, under.y - height, wide, height)
+        under = self.gradient_box(name)
+        return self._written(under.center[0], under.y - LINE * PARTS * self.size, text, PARTS)
 
-    def _centred(self, x: float, y: float, text: str, height: float) -> Box:
-        wide = min((width((text,)) + 0.7) * NUMBER * self.text, self.pitch - 4 * self.scale)
-        return Box(x - wide / 2, y, wide, height)
+    def _written(self, x: float, y: float, text: str, part: float) -> Box:
+        size = part * self.size
+        wide = min((width(text, True) + 0.5) * size, self.pitch - 0.15 * self.size)
+        return Box(x - wide / 2, y, wide, LINE * size)
 
     # ------------------------------------------------------------------------------------------- edges
 
@@ -201,8 +198,8 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
         places = [self._at(*spot) for spot in self.layout.ways[node.name, slot]]
         radius = max(end.h / 2, 0.1)
         round_off = radius * (1 - sqrt(max(0.0, 1 - (port / radius) ** 2)))
-        places[0] = (start.right + 2 * self.scale, start.center[1] + self._start(node, slot))
-        places[-1] = (end.x + round_off - 3 * self.scale, end.center[1] + port)
+        places[0] = (start.right + 0.07 * self.size, start.center[1] + self._start(node, slot))
+        places[-1] = (end.x + round_off - 0.1 * self.size, end.center[1] + port)
         points: list[Point] = []
         for (ax, ay), (bx, by) in pairwise(places):
             reach = (bx - ax) * 0.45
@@ -216,7 +213,7 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
             return 0.0
         rows = [self.layout.ways[node.name, k][-2][1] for k in range(2)]
         above = (rows[slot], slot) < (rows[1 - slot], 1 - slot)
-        return (-0.5 if above else 0.5) * RADIUS * self.scale
+        return (-0.5 if above else 0.5) * RADIUS * self.size
 
     def _start(self, node: Node, slot: int) -> float:
         """Return how far over or under its middle an edge leaves a node, in the order of where they go."""
@@ -224,14 +221,14 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
         here = ways[node.name, slot][0]
         beside = [key for key, way in ways.items() if way[0] == here]
         beside.sort(key=lambda key: (ways[key][1][1], key[1]))
-        step = min(0.6, 1.1 / len(beside)) * RADIUS * self.scale
+        step = min(0.6, 1.1 / len(beside)) * RADIUS * self.size
         return (beside.index((node.name, slot)) - (len(beside) - 1) / 2) * step
 
     def _bow(self, node: Node, slot: int) -> float:
         """Return how far an edge bends aside: only where two go the same way."""
         if len(node.shown) < 2 or node.operands[0] != node.operands[1]:
             return 0.0
-        return (-36 if slot == 0 else 36) * self.scale
+        return (-1.25 if slot == 0 else 1.25) * self.size
 
     # ------------------------------------------------------------------------------- local derivatives
 
@@ -239,55 +236,85 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
     def labels(self) -> Mapping[int, EdgeLabel]:
         """Where the local derivatives stand, by line of the backward listing.
 
-        One after the other each takes the place where it covers the least of nodes, numbers and others.
+        One after the other, and then once more, each takes the place where it covers the least of nodes,
+        numbers, other edges and others. What has no place is left out; the chain rule's line says it.
         """
-        taken = [self.node_box(name).inset(-14 * self.scale, 0) for name in self.layout.spots]  # and arrows
+        stand = [self.node_box(name).inset(-0.45 * self.size, 0) for name in self.layout.spots]  # and arrows
         for name in self.graph.names:
-            around = -4 * self.scale  # an outline, and a little air
-            taken += [self.value_box(name).inset(around), self.gradient_box(name).inset(around)]
+            around = -0.15 * self.size  # an outline, and a little air
+            stand += [self.value_box(name).inset(around), self.gradient_box(name).inset(around)]
             if self.uses(name) > 1:
-                taken.append(self.parts_box(name, " + ".join(["0.000"] * self.uses(name))))
+                stand.append(self.parts_box(name, " + ".join(["0.000"] * self.uses(name))))
+        choices = {edge.line: self._choices(edge) for edge in self.graph.edges}
+        disliked = {
+            edge.line: self._disliked(choices[edge.line], stand, (edge.node, edge.slot))
+            for edge in self.graph.edges
+        }
         found: dict[int, EdgeLabel] = {}
-        for edge in self.graph.edges:
-            found[edge.line] = _best(self._choices(edge), taken)
-            taken.append(found[edge.line].box)
-        return found
+        for line in 2 * tuple(choices):
+            labels = [place for _, place in choices[line]]
+            others = [place.box for other, place in found.items() if other != line]
+            cost = disliked[line] + _COVERING * _covered(labels, others)
+            found[line] = labels[int(np.argmin(cost))]
+        kept: dict[int, EdgeLabel] = {}
+        for line, place in found.items():
+            boxes = [*stand, *(other.box for other in kept.values())]
+            if _covered([place], boxes)[0] <= _MOST_COVERED:
+                kept[line] = place
+        return kept
+
+    def _disliked(
+        self, choices: list[tuple[float, EdgeLabel]], stand: list[Box], own: tuple[str, int]
+    ) -> NDArray[np.float64]:
+        """Return how little each choice is liked for itself, and for what stands still."""
+        labels = [place for _, place in choices]
+        points = [point for way, curve in self.curves.items() if way != own for point in curve[::2]]
+        x, y = np.reshape(points, (-1, 2)).T
+        left, top, right, bottom = (side[:, None] for side in _sides([label.box for label in labels]))
+        crossed = ((left < x) & (x < right) & (top < y) & (y < bottom)).sum(1)
+        liked = np.array([dislike for dislike, _ in choices])
+        return np.asarray(liked + _COVERING * _covered(labels, stand) + _CROSSING * crossed)
 
     def _choices(self, edge: Edge) -> list[tuple[float, EdgeLabel]]:
         """Return where an edge's derivative may stand, what it then says, and how little that is liked."""
         points = self.curves[edge.node, edge.slot][-21:]
         room = points[-1][0] - points[0][0]
         wordings = _wordings(edge, self.graph.local(edge, self.numbers), self.numbers)
+        sizes = dict.fromkeys(max(SMALLEST + 1, LOCAL * self.size * part) for part in _SIZES)
         choices: list[tuple[float, EdgeLabel]] = []
-        for (wordy, lines), (small, part) in product(enumerate(wordings), enumerate(_SIZES)):
-            size = LOCAL * self.text * part
-            wide, height = max(map(width, lines)) * size + max(0.5 * size, _EDGES), LINE * size * len(lines)
-            if wide > room and not (lines is wordings[-1] and part == _SIZES[-1]):
+        for (wordy, lines), (small, size) in product(enumerate(wordings), enumerate(sizes)):
+            wide, high = (
+                (max(width("".join(line), True) for line in lines) + 0.6) * size,
+                LINE * size * len(lines),
+            )
+            if wide > room and wordy < len(wordings) - 1:
                 continue
-            wide = min(wide, room)
-            for (far, t), aside in product(enumerate(_ALONG), (0.0, -0.62, 0.62)):
+            for (far, t), aside in product(enumerate(_ALONG), _ASIDE):
                 x, y = points[round(20 * t)]
-                box = Box(x - wide / 2, y + aside * height - height / 2, wide, height)
+                box = Box(x - wide / 2, y + aside * high - high / 2, wide, high)
                 dislike = 0.04 * far + _WORDY[wordy] + 0.3 * small + 0.2 * abs(aside)
                 if not aside and wide > _MOST_HIDDEN * room:
                     dislike += _HIDING
                 choices.append((dislike, EdgeLabel(box, lines, size)))
-        return sorted(choices, key=itemgetter(0))
+        return choices
 
 
 @lru_cache(maxsize=64)
-def setting(graph: Graph, numbers: InputValues, box: Box, unit: float) -> GraphDrawing:
-    """Set a graph in a box: with all inputs at the left, unless it would be much smaller so."""
-    left, spread = (
-        GraphDrawing(graph, dict(numbers), lay_out(graph, inputs_left), box, unit)
-        for inputs_left in (True, False)
-    )
-    return left if left.text >= 0.8 * spread.text and left.scale >= 0.8 * spread.scale else spread
+def drawing(graph: Graph, whole: Graph, numbers: InputValues, inputs_left: bool) -> GraphDrawing:
+    """Return a graph, or a page of one, that has no place yet.
+
+    Parameters
+    ----------
+    inputs_left : bool
+        Whether all inputs stand at the left, as `lay_out` has it.
+    """
+    return GraphDrawing(graph, whole, dict(numbers), lay_out(graph, inputs_left))
 
 
-def width(texts: tuple[str, ...]) -> float:
-    """Return about how wide texts are, in parts of their size."""
-    return sum(_NARROW.get(letter, 0.6) for text in texts for letter in text)
+@lru_cache(maxsize=64)
+def placed(of: GraphDrawing, box: Box, size: float) -> GraphDrawing:
+    """Return a graph in its place."""
+    return GraphDrawing(of.graph, of.whole, of.numbers, of.layout, box, size)
 
 
 def _bezier(corners: tuple[Point, ...], t: float) -> Point:
@@ -296,24 +323,19 @@ def _bezier(corners: tuple[Point, ...], t: float) -> Point:
     return x, y
 
 
-def _best(choices: list[tuple[float, EdgeLabel]], taken: list[Box]) -> EdgeLabel:
-    """Return the place, of those in the order of liking, that covers none of others, or the least."""
-    best, least = choices[0][1], inf
-    for dislike, place in choices:
-        box = place.box
-        covered = sum(_common(box, other) for other in taken)
-        cost = 40 * covered / (box.w * box.h or 1.0) + dislike
-        if cost < least:
-            best, least = place, cost
-        if covered == 0:
-            break
-    return best
+def _sides(boxes: list[Box]) -> tuple[NDArray[np.float64], ...]:
+    x, y, w, h = np.reshape(np.array(boxes, float), (-1, 4)).T
+    return x, y, x + w, y + h
 
 
-def _common(one: Box, other: Box) -> float:
-    wide = min(one.right, other.right) - max(one.x, other.x)
-    high = min(one.bottom, other.bottom) - max(one.y, other.y)
-    return wide * high if wide > 0 and high > 0 else 0.0
+def _covered(labels: list[EdgeLabel], boxes: list[Box]) -> NDArray[np.float64]:
+    """Return how much of each label is covered by boxes, or covers them, in parts of it."""
+    left, top, right, bottom = (side[:, None] for side in _sides([label.box for label in labels]))
+    x, y, end, foot = _sides(boxes)
+    wide = np.minimum(right, end) - np.maximum(left, x)
+    high = np.minimum(bottom, foot) - np.maximum(top, y)
+    common = np.maximum(wide, 0) * np.maximum(high, 0)
+    return np.asarray(common.sum(1) / ((right - left) * (bottom - top))[:, 0])
 
 
 def _wordings(edge: Edge, local: float, numbers: Mapping[str, float]) -> list[Lines]:
