@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
+import textwrap
 from copy import deepcopy
 from itertools import count
 from types import CodeType, FunctionType
@@ -30,7 +32,7 @@ _COMPILED: WeakValueDictionary[tuple[str, str], FunctionType] = WeakValueDiction
 _NUMBERS = count()
 
 
-def compiled(text: str, source: str) -> Listing:
+def compiled(text: str, source: str, names: dict[str, object] = _NAMESPACE) -> Listing:
     """Compile a listing; its source can be found again like any other's.
 
     As long as anybody holds it, the same source gives the same function; afterwards nothing is left of it.
@@ -41,18 +43,37 @@ def compiled(text: str, source: str) -> Listing:
         What it was written from, for tracebacks.
     source : str
         Its lines.
+    names : dict[str, object]
+        What it may call, as the globals of a function: those of the listing that it was made of.
     """
     found = _COMPILED.get((text, source))
-    if found is None:
-        found = _COMPILED[text, source] = _compile(text, source)
+    if found is None or found.__globals__ is not names:
+        found = _COMPILED[text, source] = _compile(text, source, names)
     return found
 
 
-def _compile(text: str, source: str) -> FunctionType:
+def source_of(listing: Listing) -> list[str]:
+    """Return the lines of a listing, or none if they are not to be found.
+
+    `inspect.getsource` would look for the end by splitting all of it into tokens, which takes ten times as
+    long, and in a frozen program it looks for all functions of a module in the module's file.
+    """
+    function = inspect.unwrap(listing)
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_filename == "<string>":  # every text that is run bears this name
+        return []
+    ends = (end for _, end, _, _ in code.co_positions() if end is not None)
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    own = lines[code.co_firstlineno - 1 : max(ends, default=0)]
+    return textwrap.dedent("".join(own)).rstrip().split("\n") if own else []
+
+
+def _compile(text: str, source: str, names: dict[str, object]) -> FunctionType:
     name = source.partition("(")[0].removeprefix("def ")
     filename = f"<{name} of {text}, {next(_NUMBERS)}>"
-    code = compile(with_float64(ast.parse(source)), filename, "exec")
-    function = FunctionType(next(part for part in code.co_consts if isinstance(part, CodeType)), _NAMESPACE)
+    tree = ast.parse(source)
+    code = compile(with_float64(tree) if FLOAT64 in names else tree, filename, "exec")
+    function = FunctionType(next(part for part in code.co_consts if isinstance(part, CodeType)), names)
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     finalize(function, linecache.cache.pop, filename, None)
     return function

@@ -81,6 +81,8 @@ class Call(Struct, frozen=True):
     kind : str
         What is computed, whatever the layer is called and whether of maps or of a column: ``conv2d``,
         ``conv2d.dw``, ``conv2d.dx.scattered``, ``adam``. By it pictures and words are found.
+    batch : Batch or None
+        Of what several samples compute together, what it was made of: the calls of each by itself.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Call(Struct, frozen=True):
     form: str = ""
     window: tuple[float, float] = (0.0, 0.0)
     kind: str = ""
+    batch: Batch | None = None
 
     def initial(self, name: str) -> Array:
         """Return a fresh copy of a written array as it is before the first step."""
@@ -146,6 +149,28 @@ class Call(Struct, frozen=True):
         """Return one of the arrays, or a mask of it, without the padding around it: as a tape holds it."""
         placement = self.placement(name)
         return array if placement is None else array[..., *placement.extent]
+
+
+class Batch(Struct, frozen=True, eq=False):
+    """What a call of several samples was made of.
+
+    Attributes
+    ----------
+    calls : tuple[Call, ...]
+        The same call for each sample by itself; none of what is computed of all samples alone, as the mean
+        of their losses.
+    arrays : frozenset[str]
+        The names of the arrays that each sample has for itself; their first axis counts the samples.
+    lines : tuple[int, ...]
+        Which line of the listing for one sample each line comes from, the first at [1]; 0 of those added.
+    called : Mapping[str, str]
+        The names of that listing that had to be changed: what was called n is called k, say.
+    """
+
+    calls: tuple[Call, ...]
+    arrays: frozenset[str]
+    lines: tuple[int, ...] = ()
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
 STATEMENT = 1_000

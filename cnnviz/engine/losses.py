@@ -74,7 +74,11 @@ class Loss(ABC):
         """Return what the kind of its calls ends with where maps are spoken of in other words."""
         return ""
 
-    def value_call(self, y: Array, t: Array, x: Array, value: Array) -> Call:
+    def from_scores(self, y: Array, t: Array, x: Array) -> bool:
+        """Return whether the losses of a batch are to be computed from the scores, `x`; of all or of none."""
+        return False
+
+    def value_call(self, y: Array, t: Array, x: Array, value: Array, from_scores: bool = False) -> Call:
         """Return the listing of the loss of one sample, which writes one number, ``E[0]``."""
         return self._value_call(self._listings(y)[0], self._given(y, t), value, self._variant(y))
 
@@ -92,6 +96,13 @@ class Loss(ABC):
 
 # The listings, set as they are shown.
 # fmt: off
+
+def mean_loss(E, mean, N):
+    total = 0.0
+    for n in range(N):
+        total += E[n]
+    mean[0] = total / N
+
 
 def half_squared_error(y, t, E, N):
     total = 0.0
@@ -404,11 +415,9 @@ class NegativeLogLikelihood(Loss):
     def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
         """Return the loss; from the scores where that is better and they are known."""
         with np.errstate(all="ignore"):
-            value = self.of_outputs(y, t)
-            if x is not None:
-                better = self._better_of_scores(y, t, x)
-                value[better] = self.of_scores(x[better], t[better])
-        return value
+            if x is not None and self.from_scores(y, t, x):
+                return self.of_scores(x, t)
+            return self.of_outputs(y, t)
 
     def gradient(self, y: Array, t: Array) -> Array:
         """Return y − t, of maps divided by how many places there are."""
@@ -417,18 +426,18 @@ class NegativeLogLikelihood(Loss):
     def _variant(self, y: Array) -> str:
         return _of_maps(y)
 
-    def value_call(self, y: Array, t: Array, x: Array, value: Array) -> Call:
+    def value_call(self, y: Array, t: Array, x: Array, value: Array, from_scores: bool = False) -> Call:
         """Return the listing of the loss, from the scores where that is better."""
-        if not self._better_of_scores(y[None], t[None], x[None])[0]:
+        if not from_scores:
             return super().value_call(y, t, x, value)
         given = {"x": x, **self._given(y, t)}
         del given["y"]
         listing = type(self).scores_listings[x.ndim == 3]
         return self._value_call(listing, given, value, f".of_scores{self._variant(x)}")
 
-    def _better_of_scores(self, y: Array, t: Array, x: Array) -> NDArray[np.bool_]:
-        """Return for each sample whether its loss is to be computed from the scores."""
-        return np.asarray(_in_rows(self.rounded(y, t)).any(axis=1) & _in_rows(np.isfinite(x)).all(axis=1))
+    def from_scores(self, y: Array, t: Array, x: Array) -> bool:
+        """Return whether a probability has been rounded too much, and the scores can be computed with."""
+        return bool(self.rounded(y, t).any() and np.isfinite(x).all())
 
 
 class CrossEntropy(NegativeLogLikelihood):

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from msgspec import Struct
 
+from cnnviz.engine.batch import batch_call, mean_call
 from cnnviz.engine.calls import sum_calls, update_call
 from cnnviz.engine.layer import (
     Array,
@@ -21,7 +22,16 @@ from cnnviz.engine.layer import (
 )
 from cnnviz.engine.layers.joining import sum_of
 from cnnviz.engine.losses import Loss
-from cnnviz.engine.objective import LOSS, OutputLoss, check_losses, loss_calls, output_losses, total
+from cnnviz.engine.objective import (
+    LOSS,
+    MEAN_LOSS,
+    OutputLoss,
+    check_losses,
+    from_scores,
+    loss_calls,
+    output_losses,
+    total,
+)
 from cnnviz.engine.optim import Optimiser, OptimiserState
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.wiring import INPUT, gradients_of, in_order, inputs_of, unknown, unread
@@ -414,6 +424,7 @@ class Network:
         x: Array | Mapping[str, Array],
         t: Array | Mapping[str, Array] | None = None,
         dy: Array | None = None,
+        samples: int | None = None,
     ) -> Tape:
         """Run one iteration on one sample: forward, loss, backward, update; nothing in the network moves.
 
@@ -429,14 +440,21 @@ class Network:
             layer's name. Without it only the forward pass is run.
         dy : Array, optional
             The gradient of the last layer's output, in a network without a loss: it is gone back from there.
+        samples : int, optional
+            How many samples go through together, if they do. All of `x`, `t` and `dy` then have an axis more,
+            their first, and what is made small is the mean of the samples' losses.
 
         Raises
         ------
         CnnvizError
             If the sample, the target or a parameter has another shape or is not finite.
         """
-        xs = {name: np.array(values, np.float64) for name, values in self._named_inputs(x).items()}
-        self.check_sample(xs)
+        xs = {
+            name: np.array(values if samples else np.asarray(values)[None], np.float64)
+            for name, values in self._named_inputs(x).items()
+        }
+        for k in range(samples or 1):
+            self.check_sample({name: values[k] for name, values in xs.items()})
         for key, values in self.parameters.items():
             layer, _, name = key.partition(".")
             require_finite(layer, name, values)
@@ -446,18 +464,19 @@ class Network:
         if goes_back:  # going forward they are only read, and keep the precision that they have
             parameters = {key: values.astype(np.float64) for key, values in parameters.items()}
         with np.errstate(all="ignore"):  # what overflows is shown as what it becomes
-            arrays = self._forward(parameters, {name: values[None] for name, values in xs.items()})
+            arrays = self._forward(parameters, xs)
             if self.losses and t is not None:
                 for one in self.losses:
-                    target = self._checked(one.name, "t", self._named_targets(t)[one.of], one.of)
-                    arrays[f"{one.name}.t"] = target[None]
+                    target = self._named_targets(t)[one.of]
+                    arrays[f"{one.name}.t"] = self._checked(one.name, "t", target, one.of, samples)
                 self._lose(arrays)
             elif not self.losses and dy is not None:
                 last = self.layers[-1].name
-                arrays[f"{last}.dy"] = self._checked("output", "dy", dy, last)[None]
+                arrays[f"{last}.dy"] = self._checked("output", "dy", dy, last, samples)
             if goes_back:
                 gradients = self._backward(parameters, arrays)
-            held = {key: values[0, ...] for key, values in arrays.items()} | parameters
+            made = arrays if samples else {key: values[0, ...] for key, values in arrays.items()}
+            held = made | parameters
             held |= {_gradient_of(key): values for key, values in gradients.items()}
             if goes_back and self.optimiser is not None:
                 new, state = self._updated(parameters, gradients)
@@ -466,13 +485,17 @@ class Network:
                     old = self._state_of(key, parameters[key])
                     held |= {f"{key}_{part}": values for part, values in old.items()}
                     held |= {f"{key}_{part}_new": values for part, values in kept.items()}
-        return Tape(held | self._aliases(held), self.iteration)
+            if samples and f"{LOSS}.value" in held:
+                held[MEAN_LOSS] = np.asarray(held[f"{LOSS}.value"].mean())
+        of_samples = made | self._aliases(made) if samples else {}
+        return Tape(held | self._aliases(held), self.iteration, frozenset(of_samples), samples or 0)
 
-    def _checked(self, where: str, name: str, values: Array, of: str) -> Array:
+    def _checked(self, where: str, name: str, values: Array, of: str, samples: int | None) -> Array:
+        """Return one sample as a batch of one, or a batch, if all of it fits."""
         values = np.array(values, dtype=np.float64)
-        require_shape(where, name, values, self.shapes[of])
+        require_shape(where, name, values, (samples, *self.shapes[of]) if samples else self.shapes[of])
         require_finite(where, name, values)
-        return values
+        return values if samples else values[None]
 
     def _aliases(self, held: Mapping[str, Array]) -> dict[str, Array]:
         """Return the arrays that layers call by names of their own: ``conv2.x`` is ``relu1.y``."""
@@ -598,9 +621,25 @@ class Network:
         input_gradient : {"gathered", "scattered"}
             In which of the two forms convolutions compute ∂E/∂x.
         """
+        scores = from_scores(self.losses, self._by_name, tape) if f"{LOSS}.value" in tape else frozenset()
+        if not tape.samples:
+            return self._calls(tape, input_gradient, scores)
+        each = [self._calls(tape.sample(k), input_gradient, scores) for k in range(tape.samples)]
+        starts = {one.own_gradient(self._by_name[one.of]) for one in self.losses}
+        calls: list[Call] = []
+        for same in zip(*each, strict=True):
+            written = {same[0].port(name).address for name in same[0].writes}
+            calls.append(batch_call(same, tape.of_samples, mean=not starts.isdisjoint(written)))
+        losses = [k for k, call in enumerate(calls) if call.phase == "loss"]
+        if losses:
+            calls.insert(losses[-1] + 1, mean_call(LOSS, tape[f"{LOSS}.value"], tape[MEAN_LOSS]))
+        return calls
+
+    def _calls(self, tape: Tape, input_gradient: str, scores: Collection[str]) -> list[Call]:
+        """Return the same of one sample."""
         calls = [layer.forward_call(tape.of(layer.name)) for layer in self.layers]
         if f"{LOSS}.value" in tape:
-            calls += loss_calls(self.losses, self._by_name, tape)
+            calls += loss_calls(self.losses, self._by_name, tape, scores)
         for layer in reversed(self.layers):
             if f"{layer.name}.dy" not in tape:
                 continue

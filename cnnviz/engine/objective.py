@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -130,10 +130,38 @@ def total(losses: Sequence[OutputLoss], values: Mapping[str, Array]) -> Array:
     return np.asarray(first)
 
 
-def loss_calls(losses: Sequence[OutputLoss], layers: Mapping[str, Layer], tape: Tape) -> list[Call]:
-    """Return the losses and their sum, then the gradients that they start the way back with."""
+MEAN_LOSS = f"{LOSS}.mean"
+"""What the mean of the samples' losses is called, and its address."""
+
+
+def from_scores(losses: Sequence[OutputLoss], layers: Mapping[str, Layer], tape: Tape) -> frozenset[str]:
+    """Return which losses are computed from the scores; of several samples, those of all or of none."""
+    found = set()
+    for one in losses:
+        last = layers[one.of]
+        x = last.address(last.input_names[0])
+        arrays = (tape[address] for address in (f"{one.of}.y", f"{one.name}.t", x))
+        y, t, x_ = arrays if tape.samples else (array[None] for array in arrays)
+        if one.loss.from_scores(y, t, x_):
+            found.add(one.name)
+    return frozenset(found)
+
+
+def loss_calls(
+    losses: Sequence[OutputLoss], layers: Mapping[str, Layer], tape: Tape, scores: Collection[str]
+) -> list[Call]:
+    """Return the losses and their sum, then the gradients that they start the way back with.
+
+    Parameters
+    ----------
+    scores : Collection[str]
+        Those that are computed from the scores.
+    """
     called = numbered("E", len(losses)) if [one.name for one in losses] != [LOSS] else [""]
-    pairs = [_pair(one, layers[one.of], tape, own) for one, own in zip(losses, called, strict=True)]
+    pairs = [
+        _pair(one, layers[one.of], tape, own, one.name in scores)
+        for one, own in zip(losses, called, strict=True)
+    ]
     calls = [value for value, _ in pairs]
     if called != [""]:
         calls.append(_total_call(losses, tape))
@@ -144,11 +172,11 @@ def loss_calls(losses: Sequence[OutputLoss], layers: Mapping[str, Layer], tape: 
     return calls
 
 
-def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str) -> tuple[Call, Call]:
+def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -> tuple[Call, Call]:
     """Return the calls of a loss and of its own gradient; of several, with what the sum calls it."""
     x, own = last.address(last.input_names[0]), one.own_gradient(last)
     y, t = tape[f"{one.of}.y"], tape[f"{one.name}.t"]
-    value = one.loss.value_call(y, t, tape[x], tape[f"{one.name}.value"])
+    value = one.loss.value_call(y, t, tape[x], tape[f"{one.name}.value"], scores)
     gradient = one.loss.gradient_call(y, t, tape[own], one.of)
     value = replace(value, name=one.name, layer=one.name)
     alone = "" if own == one.starts_with(last) else called  # else it is the gradient of the sum, too

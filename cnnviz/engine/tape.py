@@ -17,10 +17,21 @@ class Tape(Mapping[str, Array]):
     ----------
     iteration : int
         The number of the iteration, from 1; Adam's update needs it.
+    of_samples : frozenset[str]
+        Where several samples went through together, the arrays that each has for itself: their first axis
+        counts the samples.
+    samples : int
+        How many; 0 where it was one by itself.
     """
 
-    def __init__(self, arrays: Mapping[str, Array], iteration: int = 1) -> None:
-        self.iteration = iteration
+    def __init__(
+        self,
+        arrays: Mapping[str, Array],
+        iteration: int = 1,
+        of_samples: frozenset[str] = frozenset(),
+        samples: int = 0,
+    ) -> None:
+        self.iteration, self.of_samples, self.samples = iteration, of_samples, samples
         self._arrays: dict[str, Array] = {}
         self._by_layer: dict[str, dict[str, Array]] = {}
         for name, values in arrays.items():
@@ -42,3 +53,13 @@ class Tape(Mapping[str, Array]):
     def of(self, layer: str) -> dict[str, Array]:
         """Return one layer's arrays by their short names, ``x``, ``w``, ``y`` and so on."""
         return dict(self._by_layer.get(layer, {}))
+
+    def sample(self, number: int) -> Tape:
+        """Return the arrays of one of the samples that went through together."""
+        return Tape(
+            {
+                name: values[number, ...] if name in self.of_samples else values
+                for name, values in self._arrays.items()
+            },
+            self.iteration,
+        )

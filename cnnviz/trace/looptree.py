@@ -9,9 +9,6 @@ for each value of its variable and once more to find that there is none left, so
 from __future__ import annotations
 
 import ast
-import inspect
-import linecache
-import textwrap
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
@@ -23,7 +20,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from cnnviz.engine.functions import FUNCTIONS
-from cnnviz.engine.generated import FLOAT64, with_float64
+from cnnviz.engine.generated import FLOAT64, source_of, with_float64
 from cnnviz.engine.layer import Listing
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
@@ -205,29 +202,13 @@ def read_listing(listing: Listing) -> LoopTree:
 
 
 def _read(listing: Listing) -> LoopTree:
-    source = _source(listing)
+    source = source_of(listing)
     if not source:
         name = getattr(listing, "__name__", str(listing))
         raise CnnvizError(
             tr("{listing}: its source is not at hand, so there is nothing to step through.", listing=name)
         )
     return _Reader(listing.__name__, source, getattr(listing, "__globals__", {})).read()
-
-
-def _source(listing: Listing) -> list[str]:
-    """Return the lines of a function's source, or none if they are not to be found.
-
-    `inspect.getsource` would look for the end by splitting all of it into tokens, which takes ten times as
-    long, and in a frozen program it looks for all functions of a module in the module's file.
-    """
-    function = inspect.unwrap(listing)
-    code = getattr(function, "__code__", None)
-    if code is None or code.co_filename == "<string>":  # every text that is run bears this name
-        return []
-    ends = (end for _, end, _, _ in code.co_positions() if end is not None)
-    lines = linecache.getlines(code.co_filename, function.__globals__)
-    own = lines[code.co_firstlineno - 1 : max(ends, default=0)]
-    return textwrap.dedent("".join(own)).rstrip().split("\n") if own else []
 
 
 class _Reader:
