@@ -21,7 +21,7 @@ from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 from cnnviz.ui.folding import FoldingBar, Part
-from cnnviz.ui.keys import KEYS, said, tip
+from cnnviz.ui.keys import ActionButton, named
 from cnnviz.ui.player import SPEEDS
 from cnnviz.ui.rate import RateControl
 from cnnviz.ui.stops import StopControl
@@ -47,7 +47,7 @@ class TopBar(FoldingBar):
         super().__init__()
         desk = tour.desk
         self._player, self._actions = desk.player, actions
-        self.stops, self.rate = StopControl(tour, actions), RateControl(desk)
+        self.stops, self.rate = StopControl(tour, actions), RateControl(desk, actions)
         self._theme: Theme | None = None
         self._sign = ("", "")
         self.title = Title()
@@ -86,14 +86,9 @@ class TopBar(FoldingBar):
         self.save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
     def _button(self, name: str) -> QToolButton:
-        """Return a button for an action; a click leaves the focus where it is, Tab reaches it."""
-        button = QToolButton()
-        button.setObjectName("tool")
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setAccessibleName(tr(KEYS[name].text))
-        button.setToolTip(tip(name))
+        """Return a button for an action."""
+        button = ActionButton(self._actions[name])
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-        button.clicked.connect(self._actions[name].trigger)
         return button
 
     def _segments(self) -> dict[Level, QToolButton]:
@@ -116,8 +111,16 @@ class TopBar(FoldingBar):
         self.speed.setPageStep(1)
         self.speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.speed.setAccessibleName(tr("Speed, steps a second"))
-        self.speed.setToolTip(tr("Steps a second while playing (+, −)"))
+        for name in ("faster", "slower"):
+            self._actions[name].changed.connect(self._say_speed)
+        self._say_speed()
         self.speed.valueChanged.connect(lambda gear: self._player.set_speed(SPEEDS[gear]))
+
+    def _say_speed(self) -> None:
+        keys = {name: named(self._actions[name]) for name in ("faster", "slower")}
+        self.speed.setToolTip(
+            tr("Steps a second while playing: faster ({faster}), slower ({slower})", **keys)
+        )
 
     def _lay_out(self) -> None:
         self.row.setContentsMargins(10, 7, 10, 7)
@@ -196,7 +199,6 @@ class TopBar(FoldingBar):
         self.image.setIcon(QIcon() if thumbnail is None else thumbnail)
         self.image.setText(_short(text))
         self.image.setAccessibleName(tr("{what}; now {text}", what=what, text=text))
-        self.image.setToolTip(f"{what} ({said('image')})")
         self.want(self.expression, typed)
         self.fit()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QLineEdit,
     QSpinBox,
+    QToolButton,
     QWidget,
 )
 
@@ -191,7 +193,7 @@ HELP = (
     Key("palette", "Command palette…", ("Ctrl+Shift+P",)),
     LESSONS,
     SEPARATOR,
-    Key("keys", "Keys", ("F1",)),
+    Key("keys", "Keys…", ("F1",)),
     Key("tour", "Tour of the window"),
     Key("about", "About cnnviz"),
 )
@@ -221,15 +223,40 @@ REPEATING = (
 """What a held key does over and over; all else it does once: B would flicker, Esc leave the lecture."""
 
 
-def said(name: str) -> str:
+def said(action: QAction) -> str:
     """Return an action's keys as a person reads them: ``Page down, →``."""
-    return ", ".join(spelt(key) for key in KEYS[name].keys)
+    return ", ".join(spelt(key.toString()) for key in action.shortcuts())
 
 
-def tip(name: str) -> str:
-    """Return an action's tooltip: what it does, and its key."""
-    keys = said(name)
-    return f"{tr(KEYS[name].text)} ({keys})" if keys else tr(KEYS[name].text)
+def named(action: QAction) -> str:
+    """Return what a sentence calls an action by: its keys; its words, where it has none."""
+    return said(action) or tr("“{words}”", words=action.text())
+
+
+def tip(action: QAction) -> str:
+    """Return an action's tooltip: what it does, and its keys."""
+    keys = said(action)
+    return f"{action.text()} ({keys})" if keys else action.text()
+
+
+class ActionButton(QToolButton):
+    """Does what an action does, and is called as it is; a click leaves the focus where it is, Tab reaches it.
+
+    Its tooltip names the action's keys as they are.
+    """
+
+    def __init__(self, action: QAction) -> None:
+        super().__init__()
+        self._action = action
+        self.setObjectName("tool")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName(action.text())
+        self.clicked.connect(action.trigger)
+        action.changed.connect(self._say)
+        self._say()
+
+    def _say(self) -> None:
+        self.setToolTip(tip(self._action))
 
 
 def spelt(key: str) -> str:
@@ -259,6 +286,8 @@ class Gate(QObject):
         Whose last step must have been painted.
     window : QWidget
         Whose controls they are.
+    actions : Mapping[str, QAction]
+        The window's actions by name, with their keys.
 
     Attributes
     ----------
@@ -268,12 +297,9 @@ class Gate(QObject):
 
     left = Signal()
 
-    def __init__(self, player: Player, window: QWidget) -> None:
+    def __init__(self, player: Player, window: QWidget, actions: Mapping[str, QAction]) -> None:
         super().__init__(window)
-        self._player, self._window = player, window
-        self._stepping = {QKeySequence(key) for name in STEPPING for key in KEYS[name].keys}
-        once = (key for key in KEYS.values() if key.name not in REPEATING)
-        self._once = {QKeySequence(text) for key in once for text in key.keys}
+        self._player, self._window, self._actions = player, window, actions
         self._let_go = (0, 0)  # which key was, and when
         application = QApplication.instance()
         assert isinstance(application, QApplication)
@@ -323,8 +349,11 @@ class Gate(QObject):
 
     def _is_too_much(self, key: QKeySequence) -> bool:
         """Return whether nothing is to be done by a key that is only held."""
+        name = next((name for name, action in self._actions.items() if key in action.shortcuts()), "")
         by_stops = self._player.cursor.level is Level.STOP
-        return key in self._once or (key in self._stepping and (by_stops or not self._player.shown))
+        if name in STEPPING:
+            return by_stops or not self._player.shown
+        return bool(name) and name not in REPEATING
 
 
 def _take_typed(box: QSpinBox, meant: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMainWindow
 
 from cnnviz.scene.display import Display
@@ -17,11 +17,10 @@ from cnnviz.ui.player import Player
 
 
 def make_actions(window: QMainWindow) -> dict[str, QAction]:
-    """Return every action with its words and keys; they work while the menu bar is hidden, too."""
+    """Return every action with its words; they work while the menu bar is hidden, too."""
     actions: dict[str, QAction] = {}
     for name, key in KEYS.items():
         action = QAction(tr(key.text), window)
-        action.setShortcuts([QKeySequence(text) for text in key.keys])
         action.setAutoRepeat(name in REPEATING)
         action.setCheckable(key.checkable)
         action.setMenuRole(QAction.MenuRole.NoRole)

@@ -67,10 +67,10 @@ def commands(actions: Mapping[str, QAction], tour: Tour) -> list[Command]:
 
 def _of_actions(actions: Mapping[str, QAction]) -> list[Command]:
     return [
-        Command(f"{tr(title)}: {actions[key.name].text()}", actions[key.name].trigger, said(key.name))
+        Command(f"{tr(title)}: {action.text()}", action.trigger, said(action))
         for title, keys in LISTED
-        for key in keys
-        if key.name not in ("", "palette") and actions[key.name].isEnabled()
+        for name, action in ((key.name, actions[key.name]) for key in keys if key.name)
+        if name != "palette" and action.isEnabled()
     ]
 
 

@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QSizePolicy,
     QStackedWidget,
     QTextEdit,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -33,7 +32,7 @@ from cnnviz.scene.theme import theme_of
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
 from cnnviz.ui.elapsed import Elapsed
-from cnnviz.ui.keys import KEYS, said, tip
+from cnnviz.ui.keys import ActionButton, named
 from cnnviz.ui.panes import StagePane
 from cnnviz.ui.player import Player
 from cnnviz.ui.screens import Mover
@@ -163,7 +162,7 @@ class Presenter(QWidget):
         self.addActions(list(actions.values()))
         self.mover = Mover(self)
         self._stage, self._tour, self._elapsed, self._covered = stage, tour, elapsed, covered
-        self._player = tour.desk.player
+        self._player, self._next_stop = tour.desk.player, actions["next_stop"]
         self._following: Stop | None = None
         self._following_frame: Frame | None = None
         self._composed: object = None  # for what the next stop's picture was composed
@@ -180,6 +179,7 @@ class Presenter(QWidget):
         self._second.start(1_000)
         stage.painted.connect(self._follow)
         self._player.changed.connect(self._follow)
+        self._next_stop.changed.connect(self._follow)
         for name in ("black", "white", "escape"):
             actions[name].triggered.connect(self.tell_time)
         self.resize(self.usual_geometry().size())
@@ -212,19 +212,10 @@ class Presenter(QWidget):
         self.notes.setReadOnly(True)
         self.notes.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # or the keys that scroll would be its own
         self.notes.setAccessibleName(tr("Notes"))
-        self.buttons = {name: self._button(name, actions) for name in ("restart_time", "swap", "black")}
+        self.buttons = {name: ActionButton(actions[name]) for name in ("restart_time", "swap", "black")}
         self.buttons["restart_time"].setText(tr("Restart"))
         self.buttons["swap"].setText(tr("Swap screens"))
         self.buttons["black"].setText(tr("Black"))
-
-    def _button(self, name: str, actions: Mapping[str, QAction]) -> QToolButton:
-        button = QToolButton()
-        button.setObjectName("tool")
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setAccessibleName(tr(KEYS[name].text))
-        button.setToolTip(tip(name))
-        button.clicked.connect(actions[name].trigger)
-        return button
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -300,7 +291,7 @@ class Presenter(QWidget):
             self.heading.setText(tr("No further stop"))
             self.caption.setText("")
             return
-        key = said("next_stop")
+        key = named(self._next_stop)
         self.heading.setText(tr("Next: stop {number} ({key})", number=stop.number, key=key))
         missing = desk.lesson.missing_iterations(stop)
         wanted = tr("The training must come to iteration {t} first.", t=count(missing)) if missing else ""

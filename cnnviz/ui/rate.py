@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
 from cnnviz.lesson.subjects.descents import RATES
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.keys import said
+from cnnviz.ui.keys import named
 
 _SLIDER = 90
 """How wide the slider is: just enough to aim at a rate with; the title of the lesson needs room, too."""
@@ -22,9 +25,11 @@ class RateControl(QWidget):
     ----------
     desk : Desk
         Whose lesson it changes.
+    actions : Mapping[str, QAction]
+        The window's actions by name.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, actions: Mapping[str, QAction]) -> None:
         super().__init__()
         self._desk = desk
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -33,9 +38,6 @@ class RateControl(QWidget):
         self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.slider.setFixedWidth(_SLIDER)
         self.slider.setAccessibleName(tr("Learning rate"))
-        self.slider.setToolTip(
-            tr("Learning rate ({smaller} and {larger})", smaller=said("rate_down"), larger=said("rate_up"))
-        )
         self._drag = 0
         self.slider.sliderPressed.connect(self._begin_drag)
         self.slider.valueChanged.connect(self._set)
@@ -49,8 +51,11 @@ class RateControl(QWidget):
         )
         self.reset.setAccessibleName(tr("Learning rate and starts as the lesson has them"))
         self.reset.clicked.connect(desk.reset_descent)
-        name = QLabel("lr")  # as the stage, the formula and the listing call it
-        name.setToolTip(self.slider.toolTip())
+        self._name = name = QLabel("lr")  # as the stage, the formula and the listing call it
+        self._actions = {"smaller": actions["rate_down"], "larger": actions["rate_up"]}
+        for action in self._actions.values():
+            action.changed.connect(self._say)
+        self._say()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
@@ -59,6 +64,12 @@ class RateControl(QWidget):
         desk.player.moved.connect(self.refresh)
         desk.changed.connect(self.refresh)
         self.refresh()
+
+    def _say(self) -> None:
+        """Name the keys that change it."""
+        keys = {name: named(action) for name, action in self._actions.items()}
+        for part in (self.slider, self._name):
+            part.setToolTip(tr("Learning rate ({smaller} and {larger})", **keys))
 
     @property
     def wanted(self) -> bool:

@@ -1,24 +1,18 @@
-"""What lies over the window: the blank screen, and the keys sheet."""
+"""What lies over the window: the blank screen."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
-    QGridLayout,
-    QLabel,
-    QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
 from cnnviz.render.tools import painting
 from cnnviz.text import tr
-from cnnviz.ui.keys import LISTED, Key, said
+from cnnviz.ui.keys import Key
 
 _Menus = Sequence[tuple[str, tuple[Key, ...]]]
 
@@ -65,59 +59,3 @@ class Blank(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Show the window again."""
         self.hide()
-
-
-class KeysSheet(QDialog):
-    """Lists every action with its keys, from the same table as the menus."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("Keys"))
-        long = [menu for menu in LISTED if menu[0] == "Step"]  # as long as all the others together
-        inside = _side_by_side(long, [menu for menu in LISTED if menu not in long])
-        room = self.screen().availableSize() - QSize(*_TITLE)
-        most = parent.size().boundedTo(QSize(*_LARGEST)).boundedTo(room)
-        if inside.sizeHint().width() + _BESIDE[0] > most.width():
-            inside = _side_by_side(LISTED)
-        area = QScrollArea()
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setAccessibleName(tr("Keys"))
-        column = QVBoxLayout(self)
-        column.addWidget(area)
-        column.addWidget(_close_button(self))
-        hint = inside.sizeHint() + QSize(*_BESIDE)
-        self.resize(hint.boundedTo(most))  # what is more is scrolled
-
-
-def _side_by_side(*columns: _Menus) -> QWidget:
-    """Return menus with their keys, in columns."""
-    made = QWidget()
-    grid = QGridLayout(made)
-    grid.setHorizontalSpacing(28)
-    grid.setVerticalSpacing(5)
-    for side, menus in enumerate(columns):
-        _fill(grid, 2 * side, menus)
-    grid.setRowStretch(grid.rowCount(), 1)
-    return made
-
-
-def _fill(grid: QGridLayout, column: int, menus: _Menus) -> None:
-    row = 0
-    for title, keys in menus:
-        head = QLabel(f"<b>{tr(title)}</b>")
-        grid.addWidget(head, row, column, 1, 2)
-        row += 1
-        for key in keys:
-            if key.keys:
-                grid.addWidget(QLabel(tr(key.text)), row, column)
-                grid.addWidget(QLabel(said(key.name)), row, column + 1)
-                row += 1
-
-
-def _close_button(dialog: QDialog) -> QDialogButtonBox:
-    box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-    box.rejected.connect(dialog.reject)
-    return box

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
-from cnnviz.ui.keys import KEYS, said, tip
+from cnnviz.ui.keys import ActionButton, named
 from cnnviz.ui.style import icon
 from cnnviz.ui.tour import Tour
 
@@ -30,24 +30,25 @@ class StopControl(QWidget):
         super().__init__()
         self._tour = tour
         self.setAccessibleName(tr("Stops of the lesson"))
-        self.back, self.next = QToolButton(), QToolButton()
-        for name, button in (("back_stop", self.back), ("next_stop", self.next)):
-            button.setObjectName("tool")
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.setAccessibleName(tr(KEYS[name].text))
-            button.setToolTip(tip(name))
-            button.clicked.connect(actions[name].trigger)
+        self._actions = {"next": actions["next_stop"], "back": actions["back_stop"]}
+        self.back, self.next = (ActionButton(self._actions[name]) for name in ("back", "next"))
         self.number = QLabel()
         self.number.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        keys = {"next": said("next_stop"), "back": said("back_stop")}
-        self.number.setToolTip(tr("Stops of the lesson: next ({next}), previous ({back})", **keys))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         for part in (self.back, self.number, self.next):
             row.addWidget(part)
+        for action in self._actions.values():
+            action.changed.connect(self._say)
+        self._say()
         tour.desk.player.moved.connect(self.refresh)
         tour.desk.player.changed.connect(self.refresh)
+
+    def _say(self) -> None:
+        """Name the keys that lead through the lesson."""
+        keys = {name: named(action) for name, action in self._actions.items()}
+        self.number.setToolTip(tr("Stops of the lesson: next ({next}), previous ({back})", **keys))
 
     @property
     def wanted(self) -> bool:

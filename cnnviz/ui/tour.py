@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from msgspec import Struct
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QAction
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.files import lesson_beside
@@ -14,7 +15,7 @@ from cnnviz.scene.numbers import count
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.keys import said as said_keys
+from cnnviz.ui.keys import named
 
 
 class _Offer(Struct, frozen=True):
@@ -39,6 +40,8 @@ class Tour(QObject):
     ----------
     desk : Desk
         Whose lesson it goes through.
+    actions : Mapping[str, QAction]
+        The window's actions by name; sentences name their keys.
 
     Attributes
     ----------
@@ -50,9 +53,9 @@ class Tour(QObject):
 
     training_wanted = Signal(int)
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, actions: Mapping[str, QAction]) -> None:
         super().__init__(desk)
-        self.desk, self._player = desk, desk.player
+        self.desk, self._player, self._actions = desk, desk.player, actions
         self._offer: _Offer | None = None
         self._player.stop_asked.connect(self._to_next_stop)
         self._player.moved.connect(self._forget_offer)
@@ -94,7 +97,7 @@ class Tour(QObject):
             "Stop {number} is in iteration {iteration}, and the training is at {reached}. "
             "{key}: train up to there.",
             number=stop.number,
-            key=said_keys("next_stop"),
+            key=named(self._actions["next_stop"]),
             iteration=count(self.desk.lesson.missing_iterations(stop)),
             reached=count(self.desk.lesson.run.last if self.desk.lesson.run else 0),
         )
@@ -115,10 +118,10 @@ class Tour(QObject):
             following = (
                 tr("{key}: previous lesson, {title}.") if backwards else tr("{key}: next lesson, {title}.")
             )
-            key = said_keys("back_stop" if backwards else "next_stop")
+            key = named(self._actions["back_stop" if backwards else "next_stop"])
             said = f"{said} {following.format(key=key, title=title)}"
         if not backwards and self.desk.lesson.sequence:
-            said = f"{said} {tr('{key} begins again.', key=said_keys('start'))}"
+            said = f"{said} {tr('{key} begins again.', key=named(self._actions['start']))}"
         self.desk.noted.emit(said)
         take = partial(self._open_beside, name, backwards) if name else partial(self.desk.noted.emit, said)
         return _Offer(take, backwards)

@@ -23,7 +23,7 @@ from cnnviz.scene.numbers import brief, count
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.text import tr
 from cnnviz.ui.folding import FoldingBar, Part
-from cnnviz.ui.keys import KEYS, tip
+from cnnviz.ui.keys import ActionButton, tip
 from cnnviz.ui.style import icon
 from cnnviz.ui.tour import Tour
 from cnnviz.ui.trainer import Trainer
@@ -94,20 +94,20 @@ class TrainingPane(FoldingBar):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.slider.setAccessibleName(tr("Iteration that is stepped"))
-        self.slider.setToolTip(f"{tip('back_iteration')}; {tip('next_iteration')}")
+        for name in ("back_iteration", "next_iteration"):
+            self._actions[name].changed.connect(self._say_keys)
+        self._say_keys()
         self.slider.valueChanged.connect(self.choose)
         self.figures = QLabel()
         self._figures_said = QAction(self)  # in the menu, where the row has no room for them
         self._figures_said.setEnabled(False)
 
+    def _say_keys(self) -> None:
+        back, following = (tip(self._actions[name]) for name in ("back_iteration", "next_iteration"))
+        self.slider.setToolTip(f"{back}; {following}")
+
     def _button(self, name: str) -> QToolButton:
-        button = QToolButton()
-        button.setObjectName("tool")
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setAccessibleName(tr(KEYS[name].text))
-        button.setToolTip(tip(name))
-        button.clicked.connect(self._actions[name].trigger)
-        return button
+        return ActionButton(self._actions[name])
 
     def _lay_out(self) -> None:
         row, name = self.row, QLabel(tr("Iteration"))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QKeySequence, QPainter, QPainterPath, QPaintEvent, QShortcut
+from PySide6.QtGui import QAction, QKeySequence, QPainter, QPainterPath, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from cnnviz.render.tools import color, painting, pen
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
-from cnnviz.ui.keys import said
+from cnnviz.trace.stops import Level
+from cnnviz.ui.keys import named
 from cnnviz.ui.timer import Timer
 
 _ON = ("Return", "Enter")
@@ -224,30 +225,36 @@ class _Frame(QWidget):
             painter.drawRect(self.rect().adjusted(1, 1, -2, -2))
 
 
-def words() -> tuple[str, ...]:
+def words(actions: Mapping[str, QAction]) -> tuple[str, ...]:
     """Return what the six stations say: of stage, listing, levels, timeline, stops, and lessons."""
+    said = {name: named(action) for name, action in actions.items()}
+    levels = ", ".join(said[level.value] for level in Level)
     return (
         tr(
             "One step of a network that reads a handwritten digit. {next} takes the next step, {back} the "
             "one before: try it. Rest on a number, and it says where it comes from; a click goes there.",
-            next=said("next"),
-            back=said("back"),
+            next=said["next"],
+            back=said["back"],
         ),
         tr("This listing is what runs. The line that has just run is marked; below are its variables."),
         tr(
-            "How far a step goes: 1 – 6 choose a line, a term of a sum, a cell, a map, a layer or a pass; 0 "
-            "goes from stop to stop of the lesson."
+            "How far a step goes: to the next line, term of a sum, cell, map, layer, pass, or stop of the "
+            "lesson. The keys, in this order: {levels}.",
+            levels=levels,
         ),
         tr(
             "The whole program: forward, loss, backward, update. A click or a drag goes to any step; dots "
             "are stops."
         ),
-        tr("At its stops, a lesson says what is to be seen. {key}: the next one.", key=said("next_stop")),
+        tr(
+            "At its stops, a lesson says what is to be seen. {key}: the next one.",
+            key=said["next_stop"],
+        ),
         tr(
             "All lessons, from the first convolution on: {lessons}. In front of a class: {lecture}. All "
             "keys: {keys}. This tour stands in the menu Help.",
-            lessons=said("lessons"),
-            lecture=said("lecture"),
-            keys=said("keys"),
+            lessons=said["lessons"],
+            lecture=said["lecture"],
+            keys=said["keys"],
         ),
     )

@@ -17,10 +17,11 @@ from cnnviz.lesson.place import step_at
 from cnnviz.scene.lecture import lecture_unit
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
+from cnnviz.ui import keymap
 from cnnviz.ui.bar import TopBar
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.keys import Gate
-from cnnviz.ui.keys import said as said_keys
+from cnnviz.ui.keymap import Keymap
+from cnnviz.ui.keys import Gate, named
 from cnnviz.ui.lecture import Lecture
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.network_pane import NetworkPane
@@ -28,7 +29,7 @@ from cnnviz.ui.opening import Opening
 from cnnviz.ui.panes import DebuggerPane, StagePane
 from cnnviz.ui.pictures import Pictures
 from cnnviz.ui.settings import Settings
-from cnnviz.ui.sheets import Blank, KeysSheet
+from cnnviz.ui.sheets import Blank
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
 from cnnviz.ui.style import palette, style_sheet, thumbnail
@@ -71,7 +72,6 @@ class Window(QMainWindow):
         super().__init__()
         self.settings = settings
         self.desk = Desk(lesson, settings, self)
-        self.tour = Tour(self.desk)
         self.player = self.desk.player
         self._shown = self.player.display  # as the window's own widgets are
         self._lecture = self._told_how_to_leave = False
@@ -79,11 +79,13 @@ class Window(QMainWindow):
         self._text_size = 0
         self.welcome: Welcome | None = None
         self.actions_by_name = make_actions(self)
+        self.take_keymap(keymap.read(settings))
+        self.tour = Tour(self.desk, self.actions_by_name)
         self.lecture = Lecture(self, self.player, settings, self.set_lecture, self._make_presenter)
         self._assemble()
         connect(self.actions_by_name, self._handlers())
         fill_menu_bar(self, self.actions_by_name)
-        self._gate = Gate(self.player, self)
+        self._gate = Gate(self.player, self, self.actions_by_name)
         self._gate.left.connect(self.stage.setFocus)
         self._connect()
         self._restore()
@@ -243,7 +245,7 @@ class Window(QMainWindow):
             "start": self.tour.go_to_start,
             "go": self._ask_where_to_go,
             "palette": self._show_palette,
-            "keys": lambda: KeysSheet(self).open(),
+            "keys": self._show_keys,
             "tour": self.show_around,
             "about": self._show_about,
         }
@@ -373,7 +375,7 @@ class Window(QMainWindow):
             [bar.stops, bar.more, menus],
             [bar.lessons, bar.more, menus],
         ]
-        stations = [Station(text, at) for text, at in zip(words(), places, strict=True)]
+        stations = [Station(text, at) for text, at in zip(words(self.actions_by_name), places, strict=True)]
         self.welcome = Welcome(self, self.stage, stations, lambda: self.theme)
         self.welcome.closed.connect(self._end_tour)
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -381,6 +383,17 @@ class Window(QMainWindow):
     def _end_tour(self) -> None:
         self.welcome = None
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def take_keymap(self, changed: Keymap) -> None:
+        """Have the keys do this, and remember it."""
+        self.keymap = changed
+        keymap.take(self.actions_by_name, changed)
+        keymap.write(self.settings, changed)
+
+    def _show_keys(self) -> None:
+        from cnnviz.ui.keys_page import KeysPage
+
+        KeysPage(self, self.keymap, self.take_keymap).open()
 
     def _show_about(self) -> None:
         from cnnviz.ui.about import About
@@ -417,7 +430,8 @@ class Window(QMainWindow):
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
         if on and not self._told_how_to_leave:
             self._told_how_to_leave = True
-            self.message.say(tr("{key} twice leaves the lecture view.", key=said_keys("escape")), error=False)
+            escape = named(self.actions_by_name["escape"])
+            self.message.say(tr("{key} twice leaves the lecture view.", key=escape), error=False)
 
     def _make_presenter(self) -> Presenter:
         from cnnviz.ui.presenter import Presenter

@@ -9,16 +9,17 @@ import pytest
 from msgspec.structs import replace
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from cnnviz.export.frames import Shown
 from cnnviz.export.png import picture
 from cnnviz.scene.display import Display
 from cnnviz.scene.marks import Label
 from cnnviz.trace.stops import Level
+from cnnviz.ui.keymap import Keymap
 from cnnviz.ui.keys import KEYS, MENUS, said, tip
+from cnnviz.ui.keys_page import KeysPage
 from cnnviz.ui.palette import commands
-from cnnviz.ui.sheets import KeysSheet
 from tests.scene.looking import described
 from tests.scene.looking import said as texts_of
 
@@ -331,7 +332,8 @@ class OfMacOS(QKeySequence):
 def test_keys_are_said_as_the_system_at_hand_writes_them(monkeypatch, make_window):
     monkeypatch.setattr("cnnviz.ui.keys.QKeySequence", OfMacOS)
     window = make_window()
-    sheet = [label.text() for label in KeysSheet(window).findChildren(QLabel)]
+    page = KeysPage(window, window.keymap, print)
+    sheet = [item.text(1) for item in page.items.values()]
     tips = [widget.toolTip() for widget in window.findChildren(QWidget)]
     details = [command.detail for command in commands(window.actions_by_name, window.tour)]
     assert "⌘⇧Z, ⌘Y" in sheet or "⇧⌘Z, ⌘Y" in sheet
@@ -378,7 +380,7 @@ def test_ctrl_shift_e_asks_what_to_export(window, press):
     assert asked == ["export"]
 
 
-def test_menus_and_sheet_are_made_from_the_table(window):
+def test_menus_are_made_from_the_table(window):
     titles = [action.text() for action in window.menuBar().actions()]
     assert titles == [f"&{title}" for title, _ in MENUS]
     for name, entry in KEYS.items():
@@ -386,23 +388,23 @@ def test_menus_and_sheet_are_made_from_the_table(window):
         assert [shortcut.toString() for shortcut in action.shortcuts()] == list(entry.keys)
 
 
-def test_keys_are_written_as_people_read_them():
-    assert said("next") == "Page down, →"
-    assert said("bigger") == "Ctrl++, Ctrl+="
-    assert said("back_layer") == "Shift+←"
-    assert tip("theme") == "Light or dark (T)"
+def test_keys_are_written_as_people_read_them(window):
+    assert said(window.actions_by_name["next"]) == "Page down, →"
+    assert said(window.actions_by_name["bigger"]) == "Ctrl++, Ctrl+="
+    assert said(window.actions_by_name["back_layer"]) == "Shift+←"
+    assert tip(window.actions_by_name["theme"]) == "Light or dark (T)"
 
 
-def test_the_keys_sheet_opens_and_closes(window, press):
+def test_the_page_of_keys_opens_and_closes(window, press):
     press(K.Key_F1)
-    (sheet,) = window.findChildren(KeysSheet)
-    assert sheet.isVisible()
-    sheet.reject()
-    assert not sheet.isVisible()
+    (page,) = window.findChildren(KeysPage)
+    assert page.isVisible()
+    page.reject()
+    assert not page.isVisible()
 
 
-def test_the_keys_sheet_is_no_higher_than_the_window(make_window):
-    assert KeysSheet(make_window(1280, 720)).height() <= 720
+def test_the_page_of_keys_is_no_higher_than_the_window(make_window):
+    assert KeysPage(make_window(1280, 720), Keymap(), print).height() <= 720
 
 
 def test_v_switches_the_view_of_the_input_gradient_and_keeps_the_cell(window, press):

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnviz.ui.sheets import KeysSheet
+from cnnviz.ui.keymap import Keymap
+from cnnviz.ui.keys_page import KeysPage
 from cnnviz.ui.splitter import with_room
 from tests.screen import HAS_SCREEN, MAIN, PYTHON, Program, screen, until
 from tests.ui.test_window import in_window
@@ -276,12 +277,11 @@ def in_scrolled(widget: QWidget) -> bool:
 
 def test_keys_are_read_without_scrolling_sideways(make_window):
     for size in ((640, 480), (1280, 720)):
-        sheet = KeysSheet(make_window(*size))
-        sheet.show()
+        page = KeysPage(make_window(*size), Keymap(), print)
+        page.show()
         settle()
-        (area,) = sheet.findChildren(QAbstractScrollArea)
-        assert area.horizontalScrollBar().maximum() == 0
-        sheet.close()
+        assert page.list.horizontalScrollBar().maximum() == 0
+        page.close()
 
 
 @pytest.mark.parametrize("strip", ["expression", "go"])

@@ -95,7 +95,7 @@ def test_it_is_not_in_the_lecture_view(window, welcome, qtbot):
 def test_it_is_found_again_under_help(window):
     menu = next(a.menu() for a in window.menuBar().actions() if a.text() == "&Help")
     named = [action.text() for action in menu.actions() if action.text()]
-    assert named == ["Command palette…", "Lessons…", "Keys", "Tour of the window", "About cnnviz"]
+    assert named == ["Command palette…", "Lessons…", "Keys…", "Tour of the window", "About cnnviz"]
     window.actions_by_name["tour"].trigger()
     assert window.welcome is not None
 
