@@ -17,6 +17,9 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
+from cnnviz.engine.layers.hard_swish import HardSwish
 from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
@@ -24,7 +27,9 @@ from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
 from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import (
     BinaryCrossEntropy,
@@ -100,6 +105,11 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(LeakyReLU, "Leaky ReLU", ranges={"alpha": Range(0, 1)}),
         Entry(ReLU6, "ReLU6"),
         Entry(ELU, "ELU", ranges={"alpha": _POSITIVE}),
+        Entry(SiLU, "SiLU"),
+        Entry(GELU, "GELU"),
+        Entry(Softplus, "Softplus", ranges={"beta": _POSITIVE}),
+        Entry(HardSwish, "Hard swish"),
+        Entry(HardSigmoid, "Hard sigmoid"),
         Entry(Sigmoid, "Sigmoid"),
         Entry(Tanh, "Tanh"),
         Entry(Softmax, "Softmax"),

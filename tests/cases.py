@@ -17,6 +17,9 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
+from cnnviz.engine.layers.hard_swish import HardSwish
 from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
@@ -24,7 +27,9 @@ from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
 from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import (
     BinaryCrossEntropy,
@@ -84,6 +89,11 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "leaky_relu": elementwise(lambda: LeakyReLU(0.1)),
     "relu6": elementwise(ReLU6),
     "elu": elementwise(lambda: ELU(1.5)),
+    "silu": elementwise(SiLU),
+    "gelu": elementwise(GELU),
+    "softplus": elementwise(lambda: Softplus(2.0, 1.0)),
+    "hard_swish": elementwise(HardSwish),
+    "hard_sigmoid": elementwise(HardSigmoid),
     "sigmoid": elementwise(Sigmoid),
     "tanh": elementwise(Tanh),
     "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, 3))),
@@ -112,6 +122,18 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "relu6-column": lambda: (ReLU6(), (5,)),
     "elu-maps": lambda: (ELU(), (2, 2, 3)),
     "elu-column": lambda: (ELU(), (5,)),
+    "gelu-tanh-maps": lambda: (GELU("tanh"), (2, 2, 3)),
+    "gelu-tanh-column": lambda: (GELU("tanh"), (5,)),
+    "silu-maps": lambda: (SiLU(), (2, 2, 3)),
+    "silu-column": lambda: (SiLU(), (5,)),
+    "gelu-maps": lambda: (GELU(), (2, 2, 3)),
+    "gelu-column": lambda: (GELU(), (5,)),
+    "softplus-maps": lambda: (Softplus(2.0, 1.0), (2, 2, 3)),
+    "softplus-column": lambda: (Softplus(2.0, 1.0), (5,)),
+    "hard_swish-maps": lambda: (HardSwish(), (2, 2, 3)),
+    "hard_swish-column": lambda: (HardSwish(), (5,)),
+    "hard_sigmoid-maps": lambda: (HardSigmoid(), (2, 2, 3)),
+    "hard_sigmoid-column": lambda: (HardSigmoid(), (5,)),
     "sigmoid-maps": lambda: (Sigmoid(), (2, 2, 3)),
     "sigmoid-column": lambda: (Sigmoid(), (5,)),
     "tanh-maps": lambda: (Tanh(), (2, 2, 3)),

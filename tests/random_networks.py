@@ -17,6 +17,9 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
+from cnnviz.engine.layers.hard_swish import HardSwish
 from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
@@ -24,7 +27,9 @@ from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
 from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import (
     BinaryCrossEntropy,
@@ -38,7 +43,10 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adam
 
-ACTIVATIONS = (ReLU, lambda: LeakyReLU(0.1), Sigmoid, Tanh, ReLU6, lambda: ELU(0.7))
+ACTIVATIONS = (
+    *(ReLU, lambda: LeakyReLU(0.1), Sigmoid, Tanh, ReLU6, lambda: ELU(0.7)),
+    *(SiLU, GELU, lambda: GELU("tanh"), lambda: Softplus(1.5, 2.0), HardSwish, HardSigmoid),
+)
 LOSSES = (HalfSquaredError, MeanSquaredError, Hinge, CrossEntropy, BinaryCrossEntropy)
 
 

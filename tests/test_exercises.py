@@ -223,6 +223,24 @@ def loss_of(lesson, kind, scores, target, *layers):
     return lesson(scores, fully, *layers, target=target, loss=kind, parameters=identity).tape
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "values"),
+    [
+        ("silu", {}, (-0.2384, -0.2689, 0, 0.7311, 1.7616, 6.9936)),
+        ("gelu", {}, (-0.0455, -0.1587, 0, 0.8413, 1.9545, 7)),
+        ("gelu", {"approximate": "tanh"}, (-0.0454, -0.1588, 0, 0.8412, 1.9546, 7)),
+        ("elu", {}, (-0.8647, -0.6321, 0, 1, 2, 7)),
+        ("softplus", {}, (0.1269, 0.3133, 0.6931, 1.3133, 2.1269, 7.0009)),
+        ("hard_swish", {}, (-0.3333, -0.3333, 0, 0.6667, 1.6667, 7)),
+        ("hard_sigmoid", {}, (0.1667, 0.3333, 0.5, 0.6667, 0.8333, 1)),
+        ("relu6", {}, (0, 0, 0, 1, 2, 6)),
+    ],
+)
+def test_activations(lesson, kind, arguments, values):
+    made = lesson([-2, -1, 0, 1, 2, 7], ("f", kind, arguments))
+    assert made.tape["f.y"] == pytest.approx(values, abs=5e-5)
+
+
 def test_the_hinge_loss(lesson):
     tape = loss_of(lesson, "hinge", [-2.85, 0.86, 0.28], [0, 0, 1])
     assert float(tape["loss.value"]) == pytest.approx(1.58, abs=1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -19,6 +20,9 @@ def sigmoid(x: Number) -> Number:
     """Return 1 / (1 + e⁻ˣ)."""
     return np.float64(1 / (1 + np.exp(-x)))
 
+
+erf = np.frompyfunc(math.erf, 1, 1)
+"""The integral of a bell curve, of each number of an array; listings of layers may call it."""
 
 FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "sigmoid": sigmoid,

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
@@ -296,6 +296,8 @@ def _ranged(kind: Any, allowed: Range | None) -> Any:
         return Annotated[int, allowed or SIZE]
     if kind is float:
         return Annotated[float, allowed or Range()]
+    if get_origin(kind) is Literal:
+        return Annotated[str, OneOf(get_args(kind))]
     members = tuple(_ranged(member, allowed) for member in get_args(kind))
     if get_origin(kind) is tuple:
         return tuple.__class_getitem__(members)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnnviz.scene.arrays import role, symbol
-from cnnviz.scene.letters import as_product
+from cnnviz.scene.letters import as_product, letter
 from cnnviz.scene.marks import Role, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief, decimals, full, in_line, is_zero, number, scaled, superscript
@@ -186,8 +186,8 @@ def _value(moment: Moment, parts: Assignment, operand: Operand, scope: dict[str,
         if bare:
             return Span(moment.look(operand.name).bare(value), _role_in(moment, parts, operand))
         return Span(moment.text(operand.name, value), _role_in(moment, parts, operand))
-    if operand.name not in scope:
-        return Span(operand.name)
+    if operand.name not in scope:  # a scalar that is yet to be computed, or π
+        return Span(letter(operand.name))
     value = scope[operand.name]
     if isinstance(value, int | np.integer):
         return Span(number(int(value), 0))

@@ -14,6 +14,9 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
+from cnnviz.engine.layers.hard_swish import HardSwish
 from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
@@ -21,7 +24,9 @@ from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
 from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, MeanSquaredError
 from tests.random_networks import Drawn
@@ -76,6 +81,10 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             return functional.elu(*xs, layer.alpha)
         case ReLU6():
             return functional.relu6(*xs)
+        case GELU():
+            return functional.gelu(*xs, approximate=layer.approximate)
+        case Softplus():
+            return functional.softplus(*xs, layer.beta, layer.threshold)
         case Softmax():
             return torch.softmax(*xs, 1)
         case Flatten():
@@ -84,7 +93,15 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             return sum(xs[1:], xs[0])
         case Concat():
             return torch.cat(xs, 1)
-    return {ReLU: torch.relu, Sigmoid: torch.sigmoid, Tanh: torch.tanh}[type(layer)](*xs)
+    return _BY_KIND[type(layer)](*xs)
+
+
+_BY_KIND = {
+    **{ReLU: torch.relu, Sigmoid: torch.sigmoid, Tanh: torch.tanh, SiLU: functional.silu},
+    HardSwish: functional.hardswish,
+    # PyTorch's own hardsigmoid has the slope 1/6 in single precision, whatever the numbers'.
+    HardSigmoid: lambda x: functional.relu6(x + 3) / 6,
+}
 
 
 def _lost(loss: Loss, outputs: Mapping[str, Tensor], last: str, before: str, t: Tensor) -> Tensor:

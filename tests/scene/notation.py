@@ -66,9 +66,11 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "max": max,
     "min": min,
     "tanh": math.tanh,
+    "erf": math.erf,
     "sigmoid": lambda x: 1 / (1 + _exp(-x)),
     "ReLU": lambda x: max(x, 0.0),
     "log": lambda x: math.log(x) if x else -math.inf,
+    "log1p": math.log1p,
     "sign": np.sign,
     "sin": math.sin,
     "cos": math.cos,
@@ -324,6 +326,8 @@ class _Reader:
         if command == r"\mathrm":
             word = self.group()
             return self._called(word) if self._opens() else self._name(word.replace(" ", "_"))
+        if command == r"\pi":
+            return lambda s: math.pi
         if command == r"\begin":
             return self._cases()
         raise NotUnderstoodError(f"{self.text}: {command}")

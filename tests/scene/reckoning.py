@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d*)?)|(?P<word>∞|NaN|[a-z][a-z.]*)|(?P<power>[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)|(?P<sign>==|<=|>=|[-+−·/^(),<>]))"
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?)|(?P<word>∞|NaN|π|log1p|[a-z][a-z.]*)|(?P<power>[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)|(?P<sign>==|<=|>=|[-+−·/^(),<>]))"
 )
 
 
@@ -111,6 +111,7 @@ FUNCTIONS: dict[str, Callable[[Interval], Interval]] = {
     "log1p": _rising(lambda x: math.log1p(x) if x > -1 else -math.inf),
     "sqrt": _rising(lambda x: math.sqrt(max(x, 0.0))),
     "tanh": _rising(math.tanh),
+    "erf": _rising(math.erf),
     "np.tanh": _rising(math.tanh),
     "relu": _rising(lambda x: max(x, 0.0)),
     "sigmoid": _rising(lambda x: 1 / (1 + _exp(-x))),
@@ -239,6 +240,9 @@ class _Reader:
             return value
         if self.kind == "number":
             return self.number(self.next())
+        if self.token == "π":
+            self.next()
+            return Interval(math.pi, math.pi)
         if self.token in ("∞", "inf"):
             self.next()
             return Interval(math.inf, math.inf)

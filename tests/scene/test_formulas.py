@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from cnnviz.engine.expression import read_expression
 from cnnviz.engine.layer import Call
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.elementwise import Elementwise
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
@@ -52,6 +53,10 @@ def calls() -> list[tuple[Call, dict[str, int]]]:
     for layer, shape in [*layers, (Linear(3, 2), (3,)), (Softmax(), (4,)), (Flatten(), (2, 3, 2))]:
         extra = {"H": shape[1], "P": layer.padding} if isinstance(layer, Conv2d) else {}
         found += [(call, extra) for call in layer_calls(layer, shape, 1.0, rng)]
+        if isinstance(layer, Elementwise):  # some have corners far from 0
+            far = np.random.default_rng(17)
+            found += [(call, extra) for _ in range(3) for call in layer_calls(layer, shape, 8.0, far)]
+    rng = np.random.default_rng(16)
     for kind, target in LOSSES.values():
         network = network_for(kind())
         for t in (target(rng, 4) for _ in range(3) if issubclass(kind, NegativeLogLikelihood)):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+from msgspec.structs import replace
 
 from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_maps_or_column, sizes
 
@@ -17,10 +18,16 @@ class Elementwise(Layer):
     A subclass says f, what comes back through it, and four listings: forward and backward, for maps
     (channels, height, width) and for a column. Both compute as the listings do, in the same order, so that
     what overflows there overflows here.
+
+    Attributes
+    ----------
+    variant : str
+        What the kind of its calls ends with, where its arguments choose other listings.
     """
 
-    listings: ClassVar[tuple[Listing, Listing]]
-    column_listings: ClassVar[tuple[Listing, Listing]]
+    listings: tuple[Listing, Listing]
+    column_listings: tuple[Listing, Listing]
+    variant: str = ""
     backward_reads: ClassVar[str] = "x"
 
     @abstractmethod
@@ -55,10 +62,14 @@ class Elementwise(Layer):
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing for maps or for a column."""
         x, y = arrays["x"], arrays["y"]
-        return self.call("y", self._listings(x)[0], {"x": x, **self.constants(), **sizes(x)}, {"y": y})
+        call = self.call("y", self._listings(x)[0], {"x": x, **self.constants(), **sizes(x)}, {"y": y})
+        return self._varied(call)
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing for maps or for a column."""
         x, dy, read = arrays["x"], arrays["dy"], self.backward_reads
         given = {read: arrays[read], "dy": dy, **self.constants(), **sizes(x)}
-        return [self.call("dx", self._listings(x)[1], given, {"dx": arrays["dx"]})]
+        return [self._varied(self.call("dx", self._listings(x)[1], given, {"dx": arrays["dx"]}))]
+
+    def _varied(self, call: Call) -> Call:
+        return replace(call, kind=f"{call.kind}.{self.variant}") if self.variant else call

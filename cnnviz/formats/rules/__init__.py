@@ -25,12 +25,13 @@ RULES: Mapping[str, Rule] = {
     "Clip": cells.clip,
     "LeakyRelu": cells.each("leaky_relu", alpha="alpha"),
     "Elu": cells.each("elu", alpha="alpha"),
+    "Gelu": cells.gelu,
     "HardSigmoid": cells.hard_sigmoid,
     "TorchHardSigmoid": cells.hard_sigmoid,
     **{
         kind: cells.each(layer)
         for kind, layer in {
-            **{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu", "Gelu": "gelu"},
+            **{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu"},
             **{"HardSwish": "hard_swish", "Softplus": "softplus"},
         }.items()
     },

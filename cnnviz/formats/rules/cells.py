@@ -64,6 +64,13 @@ def _bound(rewriter: Rewriter, node: Node, place: int, key: str) -> float:
     return default if abs(number) >= np.finfo(np.float32).max else number
 
 
+def gelu(rewriter: Rewriter, node: Node) -> None:
+    """Make a GELU, by its integral or by a tanh."""
+    value = rewriter.unpadded(node, rewriter.value(node))
+    told = rewriter.argument("gelu", "approximate", "none", str(node.attributes.get("approximate", "none")))
+    rewriter.put(node, rewriter.layer(node, "gelu", [value], value.shape, told))
+
+
 def hard_sigmoid(rewriter: Rewriter, node: Node) -> None:
     """Make a hard sigmoid, whose slope is that of PyTorch."""
     alpha, beta = (float(node.attributes.get(key, v)) for key, v in (("alpha", 0.2), ("beta", 0.5)))  # type: ignore[arg-type]
