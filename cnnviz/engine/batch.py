@@ -18,6 +18,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cnnviz.engine.address import mean_of, value_of
 from cnnviz.engine.generated import compiled, source_of
 from cnnviz.engine.layer import Array, Batch, Call, Listing, Value
 from cnnviz.engine.losses import mean_loss
@@ -105,13 +106,13 @@ def batch_call(calls: Sequence[Call], of_samples: Collection[str], mean: bool = 
 def mean_call(loss: str, values: Array, mean: Array) -> Call:
     """Return the mean of the losses of all samples; it is called ``loss.mean``."""
     return Call(
-        name=f"{loss}.mean",
+        name=mean_of(loss),
         layer=loss,
         phase="loss",
         listing=mean_loss,
         given={"E": values, SIZE: len(values)},
         writes={"mean": mean.reshape(1)},
-        ports={"E": Port(f"{loss}.value", "source", "E"), "mean": Port(f"{loss}.mean", "result", "Ē")},
+        ports={"E": Port(value_of(loss), "source", "E"), "mean": Port(mean_of(loss), "result", "Ē")},
         kind="mean_loss",
         batch=Batch((), frozenset({"E"})),
     )

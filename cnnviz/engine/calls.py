@@ -6,6 +6,16 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from cnnviz.engine.address import (
+    OUTPUT,
+    differentiated,
+    gradient_of,
+    node_of,
+    output_gradient_of,
+    output_of,
+    state_of,
+    updated,
+)
 from cnnviz.engine.layer import Call, Value
 from cnnviz.engine.layers.joining import numbered, sum_call
 from cnnviz.engine.optim import Optimiser
@@ -23,20 +33,20 @@ def sum_calls(name: str, parts: Sequence[str], tape: Tape) -> list[Call]:
     parts : Sequence[str]
         The addresses of the gradients.
     """
-    if len(parts) < 2 or f"{name}.dy" not in tape:
+    of, whole = output_of(name), output_gradient_of(name)
+    if len(parts) < 2 or whole not in tape:
         return []
     names = dict(zip(numbered("dy", len(parts)), parts, strict=True))
-    made = sum_call(name, {own: tape[part] for own, part in names.items()}, tape[f"{name}.dy"])
-    of = f"{name}.y"
-    ports = {own: Port(part, "source", own.removeprefix("d"), of) for own, part in names.items()}
-    return [replace(made, ports={**ports, "dy": Port(f"{name}.dy", "result", "y", of)})]
+    made = sum_call(name, {own: tape[part] for own, part in names.items()}, tape[whole])
+    ports = {own: Port(part, "source", differentiated(own), of) for own, part in names.items()}
+    return [replace(made, ports={**ports, "dy": Port(whole, "result", OUTPUT, of)})]
 
 
 def update_call(key: str, optimiser: Optimiser, tape: Tape) -> Call:
     """Return the update of a parameter, which its listing sees as one row of numbers."""
-    layer, _, name = key.partition(".")
-    kept = list(optimiser.start(tape[key]))
-    given: dict[str, Value] = {"dw": tape[f"{layer}.d{name}"].reshape(-1), "N": tape[key].size}
+    layer, gradient = node_of(key), gradient_of(key)
+    state = {part: state_of(key, part) for part in optimiser.start(tape[key])}
+    given: dict[str, Value] = {"dw": tape[gradient].reshape(-1), "N": tape[key].size}
     return Call(
         name=key,
         layer=layer,
@@ -44,12 +54,12 @@ def update_call(key: str, optimiser: Optimiser, tape: Tape) -> Call:
         listing=optimiser.listing,
         kind=optimiser.rule,
         given=given | optimiser.constants(tape.iteration),
-        writes={part: tape[f"{key}_{part}_new"].reshape(-1) for part in kept}
-        | {"w": tape[f"{key}_new"].reshape(-1)},
-        before={part: tape[f"{key}_{part}"].reshape(-1) for part in kept} | {"w": tape[key].reshape(-1)},
+        writes={part: tape[updated(held)].reshape(-1) for part, held in state.items()}
+        | {"w": tape[updated(key)].reshape(-1)},
+        before={part: tape[held].reshape(-1) for part, held in state.items()} | {"w": tape[key].reshape(-1)},
         ports={
-            "w": Port(f"{key}_new", "result", "w", before=key),
-            "dw": Port(f"{layer}.d{name}", "source", "w", gradient_of=key),
-            **{part: Port(f"{key}_{part}_new", "auxiliary", part, before=f"{key}_{part}") for part in kept},
+            "w": Port(updated(key), "result", "w", before=key),
+            "dw": Port(gradient, "source", "w", gradient_of=key),
+            **{part: Port(updated(held), "auxiliary", part, before=held) for part, held in state.items()},
         },
     )

@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
+from cnnviz.engine.address import OUTPUT, address_of, differentiated, gradient_name
 from cnnviz.engine.placement import Index, Placement
 from cnnviz.engine.port import Port, Role
 from cnnviz.errors import CnnvizError, ShapeError
@@ -120,10 +121,20 @@ class Call(Struct, frozen=True):
         """Return what one of the arrays stands for; where nothing is said, dw is the gradient of w."""
         if name in self.ports:
             return self.ports[name]
-        of = name.removeprefix("d")
-        gradient_of = f"{self.layer}.{of}" if of != name and self.has(of) else ""
+        of = differentiated(name) if self.has(differentiated(name)) else ""
         role: Role = "result" if name in self.writes else "source"
-        return Port(f"{self.layer}.{name}", role, of if gradient_of else name, gradient_of)
+        own = address_of(self.layer, name)
+        return Port(own, role, of or name, address_of(self.layer, of) if of else "")
+
+    @property
+    def result(self) -> str:
+        """What it is there to compute: the first array that it writes and is a result, not beside one."""
+        return next(name for name in self.writes if self.port(name).role == "result")
+
+    @property
+    def moved(self) -> str:
+        """The address of the parameter that an update moves; empty of all else."""
+        return self.port(self.result).before
 
     def placement(self, name: str) -> Placement | None:
         """Return how the network's own array lies in one of the arrays; None if they are the same."""
@@ -291,13 +302,13 @@ class Layer(ABC):
 
     def address(self, name: str) -> str:
         """Return where the network keeps what this layer's listings name so: ``x``, ``dw``, ``switch``."""
-        return self.addresses.get(name, f"{self.name}.{name}")
+        return self.addresses.get(name, address_of(self.name, name))
 
     def _port(self, name: str, role: Role, placement: Placement | None) -> Port:
-        has_gradients = (*self.input_names, *self.parameter_shapes, "y")
-        symbol = next((of for of in has_gradients if name == f"d{of}"), "")
-        gradient_of = self.address(symbol) if symbol else ""
-        return Port(self.address(name), role, symbol or name, gradient_of, placement=placement)
+        of = differentiated(name)
+        if of not in (*self.input_names, *self.parameter_shapes, OUTPUT):
+            return Port(self.address(name), role, name, placement=placement)
+        return Port(self.address(name), role, of, self.address(of), placement=placement)
 
     def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the same with the input gradient scattered, where a layer can show both forms of it."""
@@ -321,11 +332,11 @@ class Layer(ABC):
             for name, value in given.items()
             if np.ndim(value)
         }
-        results = {result, *(f"d{name}" for name in self.input_names)}
+        results = {result, *(gradient_name(name) for name in self.input_names)}
         roles |= {name: "result" if name in results else "auxiliary" for name in writes}
         placed = placements or {}
         return Call(
-            name=self.name if forward else f"{self.name}.{result}",
+            name=self.name if forward else address_of(self.name, result),
             layer=self.name,
             phase="forward" if forward else "backward",
             listing=listing,

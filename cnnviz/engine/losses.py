@@ -18,6 +18,7 @@ import numpy as np
 from numpy import exp, log
 from numpy.typing import NDArray
 
+from cnnviz.engine.address import address_of
 from cnnviz.engine.layer import Array, Call, Layer, Listing, Value, sizes
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
@@ -90,7 +91,7 @@ class Loss(ABC):
         """Return the listing of the gradient: the last layer's, where the loss is joined with it."""
         layer, result = (last_layer, "dx") if self.follows else ("loss", "dy")
         listing, given = self._listings(y)[1], self._given(y, t)
-        name, kind = f"{layer}.{result}", f"{self.kind}.{result}{self._variant(y)}"
+        name, kind = address_of(layer, result), f"{self.kind}.{result}{self._variant(y)}"
         return Call(name, layer, "backward", listing, given, {result: gradient}, kind=kind)
 
 

@@ -8,6 +8,17 @@ from functools import cached_property
 import numpy as np
 from msgspec import Struct
 
+from cnnviz.engine.address import (
+    address_of,
+    gradient_name,
+    gradient_of,
+    node_of,
+    output_gradient_of,
+    output_of,
+    split,
+    state_of,
+    updated,
+)
 from cnnviz.engine.batch import batch_call, mean_call
 from cnnviz.engine.calls import sum_calls, update_call
 from cnnviz.engine.layer import (
@@ -25,6 +36,7 @@ from cnnviz.engine.losses import Loss
 from cnnviz.engine.objective import (
     LOSS,
     MEAN_LOSS,
+    TOTAL,
     OutputLoss,
     check_losses,
     from_scores,
@@ -171,7 +183,7 @@ class Network:
         """Tell each layer where the network keeps its inputs and the gradient of its output."""
         for layer in self.layers:
             inputs = zip(layer.input_names, self.inputs[layer.name], strict=True)
-            layer.addresses = {name: f"{source}.y" for name, source in inputs}
+            layer.addresses = {name: output_of(source) for name, source in inputs}
             parts = self.gradients.get(layer.name, ())
             if len(parts) == 1:
                 layer.addresses["dy"] = parts[0]
@@ -189,7 +201,7 @@ class Network:
             output=layer.address("y"),
             parameters=tuple((name, layer.address(name)) for name in layer.parameter_shapes),
             auxiliary=tuple((name, layer.address(name)) for name in layer.auxiliary_names),
-            spent=tuple(f"{name}.y" for name in own if self._last_readers[name] == layer.name),
+            spent=tuple(output_of(name) for name in own if self._last_readers[name] == layer.name),
             is_inner=not own.keys() <= self.input_shapes.keys(),
         )
 
@@ -198,8 +210,8 @@ class Network:
         """The gradients that the way back starts with, by the layer whose output each is of."""
         if not self.losses:
             last = self.layers[-1].name
-            return {last: (f"{last}.dy",)}
-        return {one.of: () if one.is_joined else (f"{one.name}.dy",) for one in self.losses}
+            return {last: (output_gradient_of(last),)}
+        return {one.of: () if one.is_joined else (output_gradient_of(one.name),) for one in self.losses}
 
     @cached_property
     def _joined(self) -> frozenset[str]:
@@ -274,7 +286,7 @@ class Network:
     def parameter_shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, by its address: ``conv1.w``."""
         return {
-            f"{layer.name}.{name}": shape
+            address_of(layer.name, name): shape
             for layer in self.layers
             for name, shape in layer.parameter_shapes.items()
         }
@@ -288,16 +300,14 @@ class Network:
     def moving(self) -> tuple[str, ...]:
         """The addresses of the parameters that updates move: those that the loss depends on."""
         return tuple(
-            key
-            for key in self.parameter_shapes
-            if key not in self.fixed and key.partition(".")[0] in self.gradients
+            key for key in self.parameter_shapes if key not in self.fixed and node_of(key) in self.gradients
         )
 
     def initialise(self, seed: int = 0) -> None:
         """Draw all parameters anew from one seed, and forget what the optimiser remembers."""
         rng = np.random.default_rng(seed)
         drawn = {
-            f"{layer.name}.{name}": values
+            address_of(layer.name, name): values
             for layer in self.layers
             for name, values in layer.initial_parameters(rng).items()
         }
@@ -325,7 +335,7 @@ class Network:
                 values = values.copy()
             if values.dtype.kind not in "fiu":
                 raise CnnvizError(tr("{source}: {key} does not hold real numbers.", source=source, key=key))
-            layer, _, name = key.partition(".")
+            layer, name = split(key)
             require_shape(layer, name, values, shape)
             require_finite(layer, name, values)
             new[key] = values if values.dtype.kind == "f" else values.astype(float)
@@ -375,7 +385,7 @@ class Network:
 
     def forward(self, x: Array | Mapping[str, Array]) -> Array:
         """Compute the last layer's outputs for a batch, ``(N, …)``."""
-        return self._forward(self.parameters, x, for_backward=False)[f"{self.layers[-1].name}.y"]
+        return self._forward(self.parameters, x, for_backward=False)[output_of(self.layers[-1].name)]
 
     def loss_and_gradients(
         self, x: Array | Mapping[str, Array], t: Array | Mapping[str, Array]
@@ -401,12 +411,12 @@ class Network:
         arrays = self._forward(self.parameters, x)
         targets = self._named_targets(t)
         for one in self.losses:
-            y = arrays[f"{one.of}.y"]
-            arrays[f"{one.name}.t"] = target = np.asarray(targets[one.of], y.dtype)
+            y = arrays[one.output]
+            arrays[one.target] = target = np.asarray(targets[one.of], y.dtype)
             require_shape(one.name, "t", target, y.shape)
         self._lose(arrays)
         gradients = self._backward(self.parameters, arrays, every=False)
-        return arrays["loss.value"], gradients
+        return arrays[TOTAL], gradients
 
     def train_step(self, x: Array | Mapping[str, Array], t: Array | Mapping[str, Array]) -> float:
         """Move the parameters by one step on a batch, and return its mean loss."""
@@ -456,7 +466,7 @@ class Network:
         for k in range(samples or 1):
             self.check_sample({name: values[k] for name, values in xs.items()})
         for key, values in self.parameters.items():
-            layer, _, name = key.partition(".")
+            layer, name = split(key)
             require_finite(layer, name, values)
         gradients: dict[str, Array] = {}
         goes_back = (t if self.losses else dy) is not None
@@ -468,25 +478,25 @@ class Network:
             if self.losses and t is not None:
                 for one in self.losses:
                     target = self._named_targets(t)[one.of]
-                    arrays[f"{one.name}.t"] = self._checked(one.name, "t", target, one.of, samples)
+                    arrays[one.target] = self._checked(one.name, "t", target, one.of, samples)
                 self._lose(arrays)
             elif not self.losses and dy is not None:
                 last = self.layers[-1].name
-                arrays[f"{last}.dy"] = self._checked("output", "dy", dy, last, samples)
+                arrays[output_gradient_of(last)] = self._checked("output", "dy", dy, last, samples)
             if goes_back:
                 gradients = self._backward(parameters, arrays)
             made = arrays if samples else {key: values[0, ...] for key, values in arrays.items()}
             held = made | parameters
-            held |= {_gradient_of(key): values for key, values in gradients.items()}
+            held |= {gradient_of(key): values for key, values in gradients.items()}
             if goes_back and self.optimiser is not None:
                 new, state = self._updated(parameters, gradients)
-                held |= {f"{key}_new": values for key, values in new.items()}
+                held |= {updated(key): values for key, values in new.items()}
                 for key, kept in state.items():
                     old = self._state_of(key, parameters[key])
-                    held |= {f"{key}_{part}": values for part, values in old.items()}
-                    held |= {f"{key}_{part}_new": values for part, values in kept.items()}
-            if samples and f"{LOSS}.value" in held:
-                held[MEAN_LOSS] = np.asarray(held[f"{LOSS}.value"].mean())
+                    held |= {state_of(key, part): values for part, values in old.items()}
+                    held |= {updated(state_of(key, part)): values for part, values in kept.items()}
+            if samples and TOTAL in held:
+                held[MEAN_LOSS] = np.asarray(held[TOTAL].mean())
         of_samples = made | self._aliases(made) if samples else {}
         return Tape(held | self._aliases(held), self.iteration, frozenset(of_samples), samples or 0)
 
@@ -500,13 +510,13 @@ class Network:
     def _aliases(self, held: Mapping[str, Array]) -> dict[str, Array]:
         """Return the arrays that layers call by names of their own: ``conv2.x`` is ``relu1.y``."""
         found = {
-            f"{layer.name}.{own}": held[address]
+            address_of(layer.name, own): held[address]
             for layer in self.layers
             for own, address in layer.addresses.items()
             if address in held
         }
-        if f"{LOSS}.value" in held:
-            found |= {f"{one.name}.y": held[f"{one.of}.y"] for one in self.losses}
+        if TOTAL in held:
+            found |= {output_of(one.name): held[one.output] for one in self.losses}
         return found
 
     def _forward(
@@ -525,7 +535,7 @@ class Network:
         arrays: Arrays = {}
         for name, values in self._named_inputs(x).items():
             self._check_shape(name, values.shape[1:])
-            arrays[f"{name}.y"] = values
+            arrays[output_of(name)] = values
         for node in self._nodes:
             xs = [arrays[address] for address in node.inputs]
             own = {name: parameters[key] for name, key in node.parameters}
@@ -546,17 +556,17 @@ class Network:
         for one in self.losses:
             layer = self._by_name[one.of]
             y, t, x = (
-                arrays[f"{one.of}.y"],
-                arrays[f"{one.name}.t"],
+                arrays[one.output],
+                arrays[one.target],
                 arrays[layer.address(layer.input_names[0])],
             )
-            arrays[f"{one.name}.value"] = one.loss.value(y, t, x)
+            arrays[one.value] = one.loss.value(y, t, x)
             gradient = one.loss.gradient(y, t)
             gradient = gradient / len(y) if len(y) > 1 else gradient
             arrays[one.own_gradient(layer)] = gradient
             if one.weight != 1:
                 arrays[one.starts_with(layer)] = one.weight * gradient
-        arrays[f"{LOSS}.value"] = total(self.losses, arrays)
+        arrays[TOTAL] = total(self.losses, arrays)
 
     def _backward(
         self, parameters: Mapping[str, Array], arrays: Arrays, every: bool = True
@@ -582,9 +592,9 @@ class Network:
             given["y"] = arrays[node.output]
             made = layer.backward(dy, *xs, needs_dx=every or node.is_inner, **given)
             for own, key in node.parameters:
-                gradients[key] = made.pop(f"d{own}")
+                gradients[key] = made.pop(gradient_name(own))
             for own, values in made.items():
-                arrays[f"{name}.{own}"] = values
+                arrays[address_of(name, own)] = values
             if not every:
                 for address in (node.output, *self.gradients[name]):
                     del arrays[address]
@@ -598,7 +608,7 @@ class Network:
         parts = self.gradients[name]
         if len(parts) == 1:
             return arrays[parts[0]]
-        arrays[f"{name}.dy"] = dy = sum_of([arrays[part] for part in parts])
+        arrays[output_gradient_of(name)] = dy = sum_of([arrays[part] for part in parts])
         return dy
 
     def _updated(
@@ -621,7 +631,7 @@ class Network:
         input_gradient : {"gathered", "scattered"}
             In which of the two forms convolutions compute ∂E/∂x.
         """
-        scores = from_scores(self.losses, self._by_name, tape) if f"{LOSS}.value" in tape else frozenset()
+        scores = from_scores(self.losses, self._by_name, tape) if TOTAL in tape else frozenset()
         if not tape.samples:
             return self._calls(tape, input_gradient, scores)
         each = [self._calls(tape.sample(k), input_gradient, scores) for k in range(tape.samples)]
@@ -632,16 +642,16 @@ class Network:
             calls.append(batch_call(same, tape.of_samples, mean=not starts.isdisjoint(written)))
         losses = [k for k, call in enumerate(calls) if call.phase == "loss"]
         if losses:
-            calls.insert(losses[-1] + 1, mean_call(LOSS, tape[f"{LOSS}.value"], tape[MEAN_LOSS]))
+            calls.insert(losses[-1] + 1, mean_call(LOSS, tape[TOTAL], tape[MEAN_LOSS]))
         return calls
 
     def _calls(self, tape: Tape, input_gradient: str, scores: Collection[str]) -> list[Call]:
         """Return the same of one sample."""
         calls = [layer.forward_call(tape.of(layer.name)) for layer in self.layers]
-        if f"{LOSS}.value" in tape:
+        if TOTAL in tape:
             calls += loss_calls(self.losses, self._by_name, tape, scores)
         for layer in reversed(self.layers):
-            if f"{layer.name}.dy" not in tape:
+            if output_gradient_of(layer.name) not in tape:
                 continue
             calls += sum_calls(layer.name, self.gradients[layer.name], tape)
             arrays, scattered = tape.of(layer.name), input_gradient == "scattered"
@@ -649,8 +659,8 @@ class Network:
         for name in self.input_shapes:
             calls += sum_calls(name, self.gradients.get(name, ()), tape)
         if self.optimiser is not None:
-            updated = (key for key in self.moving if f"{key}_new" in tape)
-            calls += [update_call(key, self.optimiser, tape) for key in updated]
+            moved = (key for key in self.moving if updated(key) in tape)
+            calls += [update_call(key, self.optimiser, tape) for key in moved]
         return calls
 
     def _state_of(self, key: str, w: Array) -> OptimiserState:
@@ -661,9 +671,3 @@ class Network:
         if kept.keys() != start.keys():
             return start
         return {part: values.astype(w.dtype, copy=False) for part, values in kept.items()}
-
-
-def _gradient_of(key: str) -> str:
-    """Return the address of a parameter's gradient: ``conv1.dw`` for ``conv1.w``."""
-    layer, _, name = key.partition(".")
-    return f"{layer}.d{name}"

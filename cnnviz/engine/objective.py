@@ -8,6 +8,16 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cnnviz.engine.address import (
+    address_of,
+    differentiated,
+    gradient_of,
+    mean_of,
+    output_gradient_of,
+    output_of,
+    split,
+    value_of,
+)
 from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_column
 from cnnviz.engine.layers.joining import numbered, scaled_call, total_listing
 from cnnviz.engine.losses import Loss
@@ -19,6 +29,9 @@ from cnnviz.text import tr
 
 LOSS = "loss"
 """What the loss is called, and the sum of several."""
+
+TOTAL = value_of(LOSS)
+"""The address of its value."""
 
 
 class OutputLoss(Struct, frozen=True):
@@ -42,17 +55,36 @@ class OutputLoss(Struct, frozen=True):
     name: str = LOSS
 
     @property
+    def output(self) -> str:
+        """The address of the output that it is of."""
+        return output_of(self.of)
+
+    @property
+    def target(self) -> str:
+        """The address of the target."""
+        return address_of(self.name, "t")
+
+    @property
+    def value(self) -> str:
+        """The address of the number that it comes to."""
+        return value_of(self.name)
+
+    @property
     def is_joined(self) -> bool:
         """Whether it gives the gradient of what goes into its layer, not of what comes out."""
         return self.loss.follows is not None
 
     def starts_with(self, layer: Layer) -> str:
         """Return the address of the gradient that it starts the way back with."""
-        return f"{self.of}.d{layer.input_names[0]}" if self.is_joined else f"{self.name}.dy"
+        return (
+            gradient_of(address_of(self.of, layer.input_names[0]))
+            if self.is_joined
+            else output_gradient_of(self.name)
+        )
 
     def own_gradient(self, layer: Layer) -> str:
         """Return the address of its own gradient, before it is multiplied by the weight."""
-        return self.starts_with(layer) if self.weight == 1 else f"{self.name}.gradient"
+        return self.starts_with(layer) if self.weight == 1 else address_of(self.name, "gradient")
 
 
 def output_losses(given: Loss | Sequence[OutputLoss] | None, layers: Sequence[str]) -> tuple[OutputLoss, ...]:
@@ -122,15 +154,14 @@ def _check_follows(one: OutputLoss, layer: Layer) -> None:
 def total(losses: Sequence[OutputLoss], values: Mapping[str, Array]) -> Array:
     """Return the sum of all losses, each multiplied by its weight."""
     first, *others = (
-        values[f"{one.name}.value"] if one.weight == 1 else one.weight * values[f"{one.name}.value"]
-        for one in losses
+        values[one.value] if one.weight == 1 else one.weight * values[one.value] for one in losses
     )
     for other in others:
         first = first + other
     return np.asarray(first)
 
 
-MEAN_LOSS = f"{LOSS}.mean"
+MEAN_LOSS = mean_of(LOSS)
 """What the mean of the samples' losses is called, and its address."""
 
 
@@ -140,7 +171,7 @@ def from_scores(losses: Sequence[OutputLoss], layers: Mapping[str, Layer], tape:
     for one in losses:
         last = layers[one.of]
         x = last.address(last.input_names[0])
-        arrays = (tape[address] for address in (f"{one.of}.y", f"{one.name}.t", x))
+        arrays = (tape[address] for address in (one.output, one.target, x))
         y, t, x_ = arrays if tape.samples else (array[None] for array in arrays)
         if one.loss.from_scores(y, t, x_):
             found.add(one.name)
@@ -175,18 +206,18 @@ def loss_calls(
 def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -> tuple[Call, Call]:
     """Return the calls of a loss and of its own gradient; of several, with what the sum calls it."""
     x, own = last.address(last.input_names[0]), one.own_gradient(last)
-    y, t = tape[f"{one.of}.y"], tape[f"{one.name}.t"]
-    value = one.loss.value_call(y, t, tape[x], tape[f"{one.name}.value"], scores)
+    y, t = tape[one.output], tape[one.target]
+    value = one.loss.value_call(y, t, tape[x], tape[one.value], scores)
     gradient = one.loss.gradient_call(y, t, tape[own], one.of)
     value = replace(value, name=one.name, layer=one.name)
     alone = "" if own == one.starts_with(last) else called  # else it is the gradient of the sum, too
     gradient = replace(gradient, name=own, layer=one.of if one.is_joined and not alone else one.name)
-    found = {"dy": ("y", f"{one.of}.y"), "dx": ("x", x)}
+    found = {"dy": ("y", one.output), "dx": ("x", x)}
     ports = {
-        "y": Port(f"{one.of}.y", "source", "y"),
+        "y": Port(one.output, "source", "y"),
         "x": Port(x, "source", "x"),
-        "t": Port(f"{one.name}.t", "target", "t"),
-        "E": Port(f"{one.name}.value", "result", "E", loss=called),
+        "t": Port(one.target, "target", "t"),
+        "E": Port(one.value, "result", "E", loss=called),
         **{name: Port(own, "result", symbol, of, loss=alone) for name, (symbol, of) in found.items()},
     }
     with_ports = [
@@ -199,7 +230,7 @@ def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -
 def _total_call(losses: Sequence[OutputLoss], tape: Tape) -> Call:
     names, weights = numbered("E", len(losses)), numbered("weight", len(losses))
     weighted = [weight if one.weight != 1 else "" for weight, one in zip(weights, losses, strict=True)]
-    addresses = [f"{one.name}.value" for one in losses]
+    addresses = [one.value for one in losses]
     given: dict[str, Value] = {
         name: tape[address].reshape(1) for name, address in zip(names, addresses, strict=True)
     }
@@ -211,19 +242,19 @@ def _total_call(losses: Sequence[OutputLoss], tape: Tape) -> Call:
         phase="loss",
         listing=total_listing(names, weighted),
         given=given,
-        writes={"E": tape[f"{LOSS}.value"].reshape(1)},
-        ports=ports | {"E": Port(f"{LOSS}.value", "result", "E")},
+        writes={"E": tape[TOTAL].reshape(1)},
+        ports=ports | {"E": Port(TOTAL, "result", "E")},
         kind="total_loss",
     )
 
 
 def _weighted_call(one: OutputLoss, last: Layer, tape: Tape, called: str) -> Call:
     own, whole = one.own_gradient(last), one.starts_with(last)
-    layer, _, result = whole.partition(".")
-    of = last.address(last.input_names[0]) if one.is_joined else f"{one.of}.y"
+    layer, result = split(whole)
+    of = last.address(last.input_names[0]) if one.is_joined else one.output
     made = scaled_call(layer, result, tape[own], one.weight, tape[whole])
     ports = {
-        "g": Port(own, "source", result.removeprefix("d"), of, loss=called),
-        result: Port(whole, "result", result.removeprefix("d"), of),
+        "g": Port(own, "source", differentiated(result), of, loss=called),
+        result: Port(whole, "result", differentiated(result), of),
     }
     return replace(made, ports=ports)

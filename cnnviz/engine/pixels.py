@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
+from cnnviz.engine.address import address_of
 from cnnviz.engine.layer import Array, Call
 from cnnviz.engine.tape import Tape
 
@@ -57,8 +58,10 @@ class Album(Struct, frozen=True, eq=False):
         """Read all pictures: ``rgb.image`` is (height, width, depth), ``rgb.x`` (depth, height, width)."""
         arrays: dict[str, Array] = {}
         for picture in self.pictures:
-            arrays[f"{picture.name}.image"] = picture.pixels
-            arrays[f"{picture.name}.x"] = np.ascontiguousarray(picture.pixels.transpose(2, 0, 1) / BRIGHTEST)
+            arrays[address_of(picture.name, "image")] = picture.pixels
+            arrays[address_of(picture.name, "x")] = np.ascontiguousarray(
+                picture.pixels.transpose(2, 0, 1) / BRIGHTEST
+            )
         return Tape(arrays)
 
     def calls(self, tape: Tape) -> list[Call]:

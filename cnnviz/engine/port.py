@@ -6,16 +6,11 @@ from typing import Literal
 
 from msgspec import Struct
 
+from cnnviz.engine.address import node_of
 from cnnviz.engine.placement import Placement
 
 Role = Literal["source", "parameter", "target", "result", "auxiliary"]
 """What an array is to the operation that names it."""
-
-
-def layer_of(address: str) -> str:
-    """Return the layer, or the input of the network, whose output an address is; empty if it is none's."""
-    node, _, name = address.partition(".")
-    return node if name == "y" else ""
 
 
 class Port(Struct, frozen=True):
@@ -52,4 +47,4 @@ class Port(Struct, frozen=True):
     @property
     def node(self) -> str:
         """The layer that the array belongs to; ``input`` for what goes into the network."""
-        return self.address.partition(".")[0]
+        return node_of(self.address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from cnnviz.engine.address import split
 from cnnviz.engine.layer import Array
 
 
@@ -38,7 +39,7 @@ class Tape(Mapping[str, Array]):
             frozen = values.view()
             frozen.flags.writeable = False
             self._arrays[name] = frozen
-            layer, _, own = name.partition(".")
+            layer, own = split(name)
             self._by_layer.setdefault(layer, {})[own] = frozen
 
     def __getitem__(self, name: str) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
+from cnnviz.engine.address import address_of, gradient_of
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
@@ -140,5 +141,5 @@ def gradients_of(
         if name not in found:
             continue
         for own, other in zip(names[name], inputs[name], strict=True):
-            found.setdefault(other, []).append(f"{name}.d{own}")
+            found.setdefault(other, []).append(gradient_of(address_of(name, own)))
     return {name: tuple(parts) for name, parts in found.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
+from cnnviz.engine.address import address_of
 from cnnviz.engine.layer import Layer, Shape
 from cnnviz.engine.network import Network
 from cnnviz.lesson.files import wrong
@@ -49,7 +50,7 @@ def read_letters(path: Path, described: LessonFile, network: Network) -> dict[st
                     said = tr("{path}: {name} is the name of another cell already, in {array}")
                     faults.append(said.format(path=place, name=name, array=taken[name]))
                 taken.setdefault(name, array)
-            found[f"{layer.name}.{array}"] = row
+            found[address_of(layer.name, array)] = row
     if faults:
         raise wrong(path, faults)
     return found
@@ -58,7 +59,7 @@ def read_letters(path: Path, described: LessonFile, network: Network) -> dict[st
 def array_shapes(network: Network) -> dict[str, Shape]:
     """Return the shape of every array whose cells may have names, keyed as in a tape."""
     return {
-        f"{layer.name}.{array}": shape
+        address_of(layer.name, array): shape
         for layer in network.layers
         for array, shape in _shapes_of(layer, network).items()
     }

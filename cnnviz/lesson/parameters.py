@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cnnviz.engine.address import address_of
 from cnnviz.engine.network import Network
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.samples import file_beside
@@ -23,7 +24,7 @@ def load_parameters(path: Path, described: LessonFile, network: Network) -> None
         network.load(arrays, described.weights)
     elif described.parameters:
         given = {
-            f"{name}.{key}": values
+            address_of(name, key): values
             for name, table in described.parameters.items()
             for key, values in table.items()
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnviz.engine.address import name_of
 from cnnviz.engine.layer import Shape, shape_text
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.files import wrong
@@ -90,12 +91,10 @@ def result_of(program: Program, operation: Operation) -> tuple[str, Shape]:
 
     An update sees its parameter as one row; the shape is the parameter's own.
     """
-    last = operation.name.rpartition(".")[2]
+    call = operation.call
     if operation.phase == "update":
-        return "w", np.shape(program.operation(operation.layer).call.given[last])
-    writes = operation.call.writes
-    name = next((name for name in (last, "y") if name in writes), next(iter(writes)))
-    return name, writes[name].shape
+        return call.result, np.shape(program.operation(operation.layer).call.given[name_of(call.moved)])
+    return call.result, call.writes[call.result].shape
 
 
 def find_stops(

@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from cnnviz.engine.address import address_of, name_of, node_of, split
 from cnnviz.engine.layer import Shape, require_shape, shape_text
 from cnnviz.engine.network import Network
 from cnnviz.errors import CnnvizError
@@ -64,7 +65,7 @@ def _read(path: Path, network: Network, layout: str | None) -> _Stored:
 
         def check(headers: Mapping[str, Header]) -> None:
             for key in shapes.keys() & headers.keys() if layout in (None, "cnnviz") else ():
-                layer, _, name = key.partition(".")
+                layer, name = split(key)
                 require_shape(layer, name, headers[key], shapes[key])
 
         arrays = read_arrays(path, shapes, check)
@@ -80,7 +81,9 @@ def _read(path: Path, network: Network, layout: str | None) -> _Stored:
         except CnnvizError as error:
             raise CnnvizError(tr("{file}: {fault}", file=path.name, fault=str(error))) from error
         arrays = {
-            f"{part.name}.{name}": values for part in found.layers for name, values in part.arrays.items()
+            address_of(part.name, name): values
+            for part in found.layers
+            for name, values in part.arrays.items()
         }
         return _Stored(arrays, "cnnviz")
     return _Stored(graph.arrays, graph.metadata.get("layout", ""))
@@ -91,7 +94,7 @@ def _names(file: str, arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, 
     by_name = {(_identifier(module), kind): name for name in arrays for module, kind in [_split(name)]}
     found: dict[str, str] = {}
     for key in shapes:
-        layer, _, own = key.partition(".")
+        layer, own = split(key)
         for kind in _WRITTEN.get(own, (own,)):
             if (layer, kind) in by_name:
                 found[key] = by_name[layer, kind]
@@ -131,13 +134,11 @@ def _in_order(arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, str]:
             modules.setdefault(module, {})[own] = name
     layers: dict[str, list[str]] = {}
     for key in shapes:
-        layers.setdefault(key.partition(".")[0], []).append(key)
+        layers.setdefault(node_of(key), []).append(key)
     if len(modules) != len(layers):
         return {}
     pairs = zip(layers.values(), modules.values(), strict=True)
-    return {
-        key: module[own] for keys, module in pairs for key in keys if (own := key.partition(".")[2]) in module
-    }
+    return {key: module[own] for keys, module in pairs for key in keys if (own := name_of(key)) in module}
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -171,10 +172,10 @@ def _laid(
         if layout == "pytorch" or (not layout and values.shape == shape[::-1]):
             values = values.T
         if layout == "keras":
-            values = _channels_first(network, key.partition(".")[0], values)
+            values = _channels_first(network, node_of(key), values)
     elif values.ndim == 4 and layout == "keras":
         values = values.transpose(3, 2, 0, 1)
-    layer, _, own = key.partition(".")
+    layer, own = split(key)
     require_shape(layer, f"{own} ({name})", values, shape)
     return np.ascontiguousarray(values, np.float64)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cnnviz.engine.address import node_of
 from cnnviz.engine.port import Port
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.letters import GREEK, letter
@@ -55,8 +56,8 @@ _ROLES: Mapping[str, Role] = {
 def gradient_to(operation: Operation, name: str) -> str:
     """Say whose gradient an array is, of several that an operation computes; empty of the only one."""
     call = operation.call
-    nodes = [call.port(other).gradient_of.partition(".")[0] for other in call.writes]
+    nodes = [node_of(call.port(other).gradient_of) for other in call.writes]
     if len(nodes) < 2 or not all(nodes):
         return ""
-    node = call.port(name).gradient_of.partition(".")[0]
+    node = node_of(call.port(name).gradient_of)
     return tr("to {layer}", layer=tr("the input") if node == INPUT else node)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
+from cnnviz.engine.address import layer_of, output_of, split
 from cnnviz.engine.layer import Array, Shape
-from cnnviz.engine.port import layer_of
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.arrays import gradient_to, over
 from cnnviz.scene.letters import letter
@@ -122,7 +122,7 @@ def factor(program: Program, links: Sequence[Link], k: int) -> Factor:
         return Factor("·", f"∂E/∂{letter(loss)}", values, values.shape, note, "value", taken.name)
     forward = _forward_of(program, taken)
     sign, values, note = kind_of(taken.call).local(Back(program, forward, taken, array))
-    above = _output(program, f"{forward.layer}.y")
+    above = _output(program, output_of(forward.layer))
     name = f"∂{above}/∂{_output(program, port.gradient_of)}" if values.size or sign != "→" else ""
     own = _multiplied(forward, taken, array)
     pixels = bool(own) and program.is_input(taken.call.port(own).node) and are_pixels(values)
@@ -173,14 +173,14 @@ def _multiplied(forward: Operation, gradient: Operation, array: str) -> str:
 
 def _forward_of(program: Program, gradient: Operation) -> Operation:
     """Return the operation that a layer goes forward with."""
-    made = program.producer(f"{gradient.layer}.y")
+    made = program.producer(output_of(gradient.layer))
     assert made is not None
     return made[0]
 
 
 def _output(program: Program, address: str) -> str:
     """Return what an array is called: what the lesson says, else the layer or its parameter."""
-    node, _, own = address.partition(".")
+    node, own = split(address)
     named = tr("input") if node == INPUT else layer_of(address) or letter(own)
     return program.symbol(address) or named
 

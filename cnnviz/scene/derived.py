@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnnviz.engine.address import node_of, output_of
 from cnnviz.engine.layer import Call
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.letters import letter
@@ -42,9 +43,9 @@ def _title(call: Call) -> str:
     if len(found) > 1:
         return tr("gradients of the inputs")
     port = call.port(found[0])
-    if port.gradient_of == f"{call.layer}.y":
+    if port.gradient_of == output_of(call.layer):
         return tr("gradient of the output")
-    if port.gradient_of.partition(".")[0] == call.layer:
+    if node_of(port.gradient_of) == call.layer:
         return tr("gradient of {name}", name=letter(port.symbol))
     return tr("gradient of the input")
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from cnnviz.engine.address import gradient_name
 from cnnviz.engine.derivative import as_line
 from cnnviz.engine.expression import Edge, Graph, read_expression, syntax_of
 from cnnviz.engine.layer import Call
@@ -130,7 +131,9 @@ def _broken(sums: list[ast.expr], at: int, names: Mapping[ast.expr, str], name: 
 
 def _back(result: str, name: str) -> str:
     """Return the gradient of a result by a node."""
-    return _part(f"d{name}", rf"\frac{{\partial {latex_name(result)}}}{{\partial {latex_name(name)}}}")
+    return _part(
+        gradient_name(name), rf"\frac{{\partial {latex_name(result)}}}{{\partial {latex_name(name)}}}"
+    )
 
 
 def _step_back(edge: Edge, result: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from cnnviz.engine.address import name_of, node_of
 from cnnviz.engine.layer import Shape
 from cnnviz.scene.marks import Cells, Span
 from cnnviz.scene.program_cache import program_cache
@@ -97,13 +98,13 @@ class Names(Struct, frozen=True, eq=False, dict=True):
         if port.loss and port.gradient_of:
             return "", "g"
         if self.operation.phase == "update" and self._parameter in (port.before, port.gradient_of):
-            own = self._parameter.rpartition(".")[2]
+            own = name_of(self._parameter)
         return ("∂" if port.gradient_of else "", _SHORT.get(own, own))
 
     @property
     def _parameter(self) -> str:
         """The address of the parameter that an update moves."""
-        return self.operation.name
+        return self.operation.call.moved
 
     @cached_property
     def _between(self) -> str:
@@ -114,15 +115,14 @@ class Names(Struct, frozen=True, eq=False, dict=True):
 
     def _shape(self, array: str) -> Shape:
         if self.operation.phase == "update":
-            return self.shapes[self._parameter.rpartition(".")[2]]
+            return self.shapes[name_of(self._parameter)]
         return self.operation.call.own_shape(array)
 
 
 @program_cache(256)
 def names(program: Program, operation: Operation) -> Names:
     """Return what the cells of an operation's arrays are called."""
-    own = f"{operation.layer}."
-    given = {key.removeprefix(own): row for key, row in program.names.items() if key.startswith(own)}
+    given = {name_of(key): row for key, row in program.names.items() if node_of(key) == operation.layer}
     forward = next((other for other in program.operations if other.layer == operation.layer), operation)
     arrays = {**forward.call.given, **forward.call.writes}
     return Names(operation, given, {name: np.shape(values) for name, values in arrays.items()})

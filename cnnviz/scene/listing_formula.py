@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,27 +37,31 @@ class _Assigned(NamedTuple):
 def listing_formulas(call: Call, _: int) -> tuple[str, ...]:
     """Return what a call's listing computes as formulas; none, if it is more than they can say."""
     single = frozenset(name for name in (*call.given, *call.writes) if np.size(call.value(name)) == 1)
-    gradients = frozenset(name for name, port in call.ports.items() if port.gradient_of and not port.loss)
+    gradients = frozenset(
+        (name, port.symbol) for name, port in call.ports.items() if port.gradient_of and not port.loss
+    )
     return _formulas(call.listing, single, gradients)
 
 
 @lru_cache(maxsize=256)
-def _formulas(listing: Listing, single: frozenset[str], gradients: frozenset[str]) -> tuple[str, ...]:
+def _formulas(
+    listing: Listing, single: frozenset[str], gradients: frozenset[tuple[str, str]]
+) -> tuple[str, ...]:
     """Return the formulas of a listing.
 
     Parameters
     ----------
     single : frozenset[str]
         The arrays of one cell, which need no index.
-    gradients : frozenset[str]
-        The arrays that are gradients.
+    gradients : frozenset[tuple[str, str]]
+        The arrays that are gradients, each with the symbol of what it is the gradient of.
     """
     (function,) = ast.parse("\n".join(read_listing(listing).source)).body
     assert isinstance(function, ast.FunctionDef)
     lines = list(_lines(function.body, ()))
     if not all(_is_known(line) for line in lines):
         return ()
-    writer = _Writer(lines, single, gradients)
+    writer = _Writer(lines, single, dict(gradients))
     cells = [line for line in lines if isinstance(line.target, ast.Subscript)]
     try:
         found = [writer.of_cell(line) for line in cells]
@@ -74,7 +78,9 @@ class _NoFormulaError(Exception):
 class _Writer:
     """Writes lines of one listing."""
 
-    def __init__(self, lines: Sequence[_Assigned], single: frozenset[str], gradients: frozenset[str]) -> None:
+    def __init__(
+        self, lines: Sequence[_Assigned], single: frozenset[str], gradients: Mapping[str, str]
+    ) -> None:
         self.single, self.gradients = single, gradients
         self.scalars: dict[str, list[_Assigned]] = {}
         for line in lines:
@@ -147,7 +153,7 @@ class _Writer:
         index = ",".join(re.sub(r"[ *]", "", ast.unparse(part)) for part in parts)
         if name in self.single and all(isinstance(part, ast.Constant) for part in parts):
             index = ""
-        letter = name[1:] if name in self.gradients else name
+        letter = self.gradients.get(name, name)
         if re.fullmatch(r"[a-zA-Z]\d?", letter):
             return rf"\{name}{{{index}}}"
         cell = f"{latex_name(letter)}_{{{index}}}" if index else latex_name(letter)

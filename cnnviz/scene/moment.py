@@ -6,6 +6,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from cnnviz.engine.address import output_of
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.arrays import over
 from cnnviz.scene.letters import Names, names
@@ -116,7 +117,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         if made is None or made[0] is self.operation:
             return tr("outside")
         call = made[0].call
-        if call.port(made[1]).gradient_of != f"{call.layer}.y":
+        if call.port(made[1]).gradient_of != output_of(call.layer):
             return call.layer
         parts = [call.ports[name] for name in call.given if name in call.ports]
         return " + ".join(port.node for port in parts)

@@ -52,7 +52,7 @@ class Way(NamedTuple):
 
 def own_link(operation: Operation) -> Link:
     """Return the gradient that an operation computes."""
-    return Link(operation, next(iter(operation.call.writes)))
+    return Link(operation, operation.call.result)
 
 
 def is_gradient(operation: Operation, name: str) -> bool:

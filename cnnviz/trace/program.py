@@ -13,9 +13,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from cnnviz.engine.address import gradient_of, layer_of
 from cnnviz.engine.layer import Call
 from cnnviz.engine.placement import Index
-from cnnviz.engine.port import layer_of
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 from cnnviz.trace.flow import offsets_reading
@@ -224,8 +224,7 @@ class Program(Sequence[Step]):
 
     def gradient(self, address: str) -> tuple[Operation, str] | None:
         """Return which operation makes the whole gradient of an array, and what its listing calls it."""
-        node, _, own = address.partition(".")
-        return self.producer(f"{node}.d{own}") or self._gradients.get(address)
+        return self.producer(gradient_of(address)) or self._gradients.get(address)
 
     def where_from(self, operation: Operation, array: str, index: Index) -> Made | None:
         """Return which operation computed a cell that another one is given, under which name and index.

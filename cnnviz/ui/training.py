@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QToolButton,
 )
 
+from cnnviz.engine.address import node_of
 from cnnviz.engine.layer import Array
 from cnnviz.engine.network import Network
 from cnnviz.engine.training import Run
@@ -343,4 +344,4 @@ class TrainingPane(FoldingBar):
 def _first_weights(network: Network) -> tuple[str, Array]:
     """Return the first layer that learns, by name, and its weights."""
     key, values = next(iter(network.parameters.items()))
-    return key.partition(".")[0], values
+    return node_of(key), values

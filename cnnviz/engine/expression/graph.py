@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
+from cnnviz.engine.address import address_of, gradient_name, gradient_of
 from cnnviz.engine.expression.rules import RULES, Rule, as_text, exponential, power
 from cnnviz.engine.generated import compiled
-from cnnviz.engine.layer import Call, Listing, Shape
+from cnnviz.engine.layer import Call, Shape
 from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
@@ -67,7 +68,7 @@ class Node(Struct, frozen=True):
     def fill(self, text: str) -> str:
         """Put its own names into a text of its rule."""
         a, b = (*(as_text(operand) for operand in self.operands), "")[:2]
-        return text.format(a=a, b=b, y=self.name, d=f"d{self.name}")
+        return text.format(a=a, b=b, y=self.name, d=gradient_name(self.name))
 
 
 class Edge(Struct, frozen=True):
@@ -245,8 +246,8 @@ class Graph(Struct, frozen=True):
                 part = np.float64(self.back(edge, forward, gradients[edge.node]))
                 gradients[edge.operand] = gradients[edge.operand] + part if edge.adds else part
         arrays = {name: forward[name] for name in self.names}
-        arrays |= {f"d{name}": gradients[name] for name in reversed(self.names) if name in gradients}
-        return Tape({f"{self.result}.{name}": np.asarray(value) for name, value in arrays.items()})
+        arrays |= {gradient_name(name): gradients[name] for name in reversed(self.names) if name in gradients}
+        return Tape({address_of(self.result, name): np.asarray(value) for name, value in arrays.items()})
 
     def faults(self, values: Values) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with values: the name each time, and a sentence without its full stop."""
@@ -262,40 +263,32 @@ class Graph(Struct, frozen=True):
 
     def calls(self, tape: Tape) -> list[Call]:
         """Return both listings with their arguments."""
-        given = {name: np.float64(tape[f"{self.result}.{name}"]) for name in self.names}
-        passes: list[tuple[str, str, Listing, Sequence[str], list[str]]] = [
-            (
-                self.result,
-                "forward",
-                compiled(self.text, self.forward_source),
-                self.inputs,
-                [node.name for node in self.nodes],
-            ),
-            (
-                f"{self.result}.backward",
-                "backward",
-                compiled(self.text, self.backward_source),
-                self.saved,
-                list(dict.fromkeys([f"d{self.result}", *(f"d{edge.operand}" for edge in self.edges)])),
-            ),
-        ]
-        ports = {
-            f"d{name}": Port(f"{self.result}.d{name}", "result", name, f"{self.result}.{name}")
-            for name in self.names
+        own = {name: address_of(self.result, name) for name in self.names}
+        forward = {
+            node.name: Port(own[node.name], "result" if node.name == self.result else "auxiliary", node.name)
+            for node in self.nodes
         }
+        backward = {
+            gradient_name(name): Port(gradient_of(own[name]), "result", name, own[name])
+            for name in (self.result, *(edge.operand for edge in self.edges))
+        }
+        passes = [
+            (self.result, "forward", self.forward_source, self.inputs, forward),
+            (address_of(self.result, "backward"), "backward", self.backward_source, self.saved, backward),
+        ]
         return [
             Call(
                 name=name,
                 layer=self.result,
                 phase=phase,
-                listing=listing,
-                ports=ports if phase == "backward" else {},
-                given={key: given[key] for key in reads},
-                writes={key: tape[f"{self.result}.{key}"] for key in writes},
+                listing=compiled(self.text, source),
+                ports=ports,
+                given={key: np.float64(tape[own[key]]) for key in reads},
+                writes={key: tape[port.address] for key, port in ports.items()},
                 expression=self.text,
                 kind=f"expression.{phase}",
             )
-            for name, phase, listing, reads, writes in passes
+            for name, phase, source, reads, ports in passes
         ]
 
 

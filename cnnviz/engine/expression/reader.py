@@ -18,6 +18,7 @@ from typing import NoReturn
 import numpy as np
 from msgspec import Struct
 
+from cnnviz.engine.address import differentiated, gradient_name
 from cnnviz.engine.expression.graph import RESULT, Graph, Node, Statement, edges_of
 from cnnviz.engine.expression.rules import OPERANDS
 from cnnviz.engine.functions import FUNCTIONS
@@ -236,10 +237,10 @@ class _Reader:
                 self._refuse_at(at, tr("a name has at most {most} letters", most=LONGEST_NAME))
             if name.startswith("_"):
                 self._refuse_at(at, tr("a name begins with a letter"))
-            if name.startswith("d") and name[1:] in known:
-                words = tr("{name} is what the gradient of {of} is called", name=name, of=name[1:])
+            if (of := differentiated(name)) in known:
+                words = tr("{name} is what the gradient of {of} is called", name=name, of=of)
                 self._refuse_at(at, words)
-            if iskeyword(f"d{name}"):
+            if iskeyword(gradient_name(name)):
                 words = tr(
                     "{name} cannot be a name: its gradient would be called d{name}, a word of Python",
                     name=name,
@@ -416,7 +417,7 @@ class _Reader:
                 versions.setdefault(self.owners[key], []).append(key)
         plain = {*self.inputs, *versions}
         taken = {*plain, *FUNCTIONS, "d", "sign", "range"}
-        taken |= {f"d{name}" for name in plain} | {name[1:] for name in plain if name.startswith("d")}
+        taken |= {gradient_name(name) for name in plain} | {differentiated(name) for name in plain}
         names: dict[str, str] = {}
         for name, keys in versions.items():
             numbered = keys if name in self.inputs else keys[:-1]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnviz.engine.address import address_of, gradient_name, output_gradient_of
 from cnnviz.engine.generated import compiled
 from cnnviz.engine.layer import (
     SIZES,
@@ -73,7 +74,7 @@ class Add(Joining):
 
     def backward(self, dy: Array, *xs: Array, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂y for each input."""
-        return {f"d{name}": dy for name in self.input_names}
+        return {gradient_name(name): dy for name in self.input_names}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
@@ -83,7 +84,7 @@ class Add(Joining):
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listing that hands the gradient on to each input."""
-        dy, names = arrays["dy"], tuple(f"d{name}" for name in self.input_names)
+        dy, names = arrays["dy"], tuple(gradient_name(name) for name in self.input_names)
         writes = {name: arrays[name] for name in names}
         return [self.call("dx", _passed_on(names, dy.ndim), {"dy": dy, **sizes(dy)}, writes)]
 
@@ -118,7 +119,7 @@ class Concat(Joining):
     def backward(self, dy: Array, *xs: Array, **_: Any) -> dict[str, Array]:
         """Return each input's part of ∂E/∂y."""
         parts = np.split(dy, np.cumsum([x.shape[1] for x in xs])[:-1], axis=1)
-        return {f"d{name}": part for name, part in zip(self.input_names, parts, strict=True)}
+        return {gradient_name(name): part for name, part in zip(self.input_names, parts, strict=True)}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
@@ -130,7 +131,7 @@ class Concat(Joining):
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listing that cuts the gradient into the inputs' parts."""
         dy = arrays["dy"]
-        writes = {f"d{name}": arrays[f"d{name}"] for name in self.input_names}
+        writes = {gradient_name(name): arrays[gradient_name(name)] for name in self.input_names}
         given: dict[str, Value] = {"dy": dy, **self._part_sizes(arrays)}
         return [self.call("dx", _cut(len(writes), dy.ndim), given, writes)]
 
@@ -164,7 +165,9 @@ def sum_call(layer: str, parts: Mapping[str, Array], total: Array) -> Call:
     """
     listing = sum_listing("sum_of_gradients", tuple(parts), "dy", total.ndim)
     given: dict[str, Value] = {**parts, **sizes(total)}
-    return Call(f"{layer}.dy", layer, "backward", listing, given, {"dy": total}, kind="sum_of_gradients")
+    return Call(
+        output_gradient_of(layer), layer, "backward", listing, given, {"dy": total}, kind="sum_of_gradients"
+    )
 
 
 def scaled_call(layer: str, result: str, gradient: Array, weight: float, scaled: Array) -> Call:
@@ -173,7 +176,7 @@ def scaled_call(layer: str, result: str, gradient: Array, weight: float, scaled:
     line = f"{result}[{cell}] = weight * g[{cell}]"
     listing = _written("weighted_gradient", ("g", result), gradient.ndim, [line], ("weight",))
     given: dict[str, Value] = {"g": gradient, "weight": weight, **sizes(gradient)}
-    name = f"{layer}.{result}"
+    name = address_of(layer, result)
     return Call(name, layer, "backward", listing, given, {result: scaled}, kind="weighted_gradient")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
+from cnnviz.engine.address import address_of
 from cnnviz.engine.layer import shape_text
 from cnnviz.engine.pixels import BRIGHTEST, Album, Picture
 from cnnviz.engine.tape import Tape
@@ -70,7 +71,7 @@ class Pictures(Plain, frozen=True, eq=False):
 
     def fitting(self, change: Change, image: int) -> Change:
         """Return a change of a pixel."""
-        arrays = {f"{shown.name}.image": shown for shown in self.album.pictures}
+        arrays = {address_of(shown.name, "image"): shown for shown in self.album.pictures}
         match change:
             case Argument():
                 raise no_arguments(change.owner, ", ".join(arrays))
@@ -92,16 +93,16 @@ class Pictures(Plain, frozen=True, eq=False):
         return next(
             float(shown.pixels[change.index])
             for shown in self.album.pictures
-            if f"{shown.name}.image" == change.array
+            if address_of(shown.name, "image") == change.array
         )
 
     def changed(self, changes: Changes) -> Pictures:
         """Return the same with other pixels."""
-        arrays = {f"{shown.name}.image": shown.pixels.copy() for shown in self.album.pictures}
+        arrays = {address_of(shown.name, "image"): shown.pixels.copy() for shown in self.album.pictures}
         for change in changes:
             assert isinstance(change, Cell)
             arrays[change.array][change.index] = change.value
-        shown = tuple(Picture(old.name, arrays[f"{old.name}.image"]) for old in self.album.pictures)
+        shown = tuple(Picture(old.name, arrays[address_of(old.name, "image")]) for old in self.album.pictures)
         return replace(self, album=Album(shown))
 
 

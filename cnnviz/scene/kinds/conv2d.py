@@ -167,7 +167,7 @@ def _channel_sums(at: Sheet, products: Array, name: str, bias: str | None = None
     found, begun = reduction(moment), moment.terms_begun
     done = found.done if found and begun else 0
     count, each = products.shape
-    look = moment.look(next(iter(moment.operation.call.writes)))
+    look = moment.look(moment.operation.call.result)
     said = tr("{name} by channel", name=symbol(moment.operation, name)) + look.factor
     lead, gap = (width(said) + 0.4) * em, 1.3 * em
     least = 1.5 + 0.6 * look.width  # of a cell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnviz.engine.port import layer_of
+from cnnviz.engine.address import layer_of, name_of
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import gradient_to
@@ -117,7 +117,7 @@ def subtitle(moment: Moment) -> str:
     """Return where in the operation the step is: ``output map 1, row 2, column 3``, or which weight moves."""
     operation = moment.operation
     if operation.phase == "update" and moment.cell:
-        own = operation.name.rpartition(".")[2]
+        own = name_of(operation.call.moved)
         shape = np.shape(moment.program.operation(operation.layer).call.given[own])
         index = np.unravel_index(moment.variable("n"), shape)
         return f"{letter(own)}[{', '.join(str(k) for k in index)}]"

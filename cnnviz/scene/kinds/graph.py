@@ -12,6 +12,7 @@ from functools import cached_property
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from cnnviz.engine.address import gradient_name
 from cnnviz.engine.expression import Edge, Graph, Node, read_expression
 from cnnviz.scene.conditions import taken
 from cnnviz.scene.expression_formula import expression_formulas
@@ -123,7 +124,9 @@ class _Known(Struct, frozen=True, eq=False, dict=True):
     def gradients(self) -> Mapping[str, float]:
         """The gradients that have come back so far, in part or whole."""
         held = self.moment.state.variables if self.back else {}
-        return {name: float(held[f"d{name}"]) for name in self.graph.names if f"d{name}" in held}
+        return {
+            name: float(held[gradient_name(name)]) for name in self.graph.names if gradient_name(name) in held
+        }
 
     @cached_property
     def used(self) -> tuple[Edge, ...]:
@@ -226,9 +229,9 @@ class _Drawing(Struct, frozen=True, eq=False):
     def _outline(self, name: str, box: Box, radius: float) -> list[Mark]:
         known, size = self.known, self.at.size
         colour: Role = "source_line"
-        if known.written == (f"d{name}" if known.back else name):
+        if known.written == (gradient_name(name) if known.back else name):
             colour = "written_line"
-        elif not known.read & {name, f"d{name}"}:
+        elif not known.read & {name, gradient_name(name)}:
             return []
         around = box.inset(-0.12 * size)
         return [Rect(around, None, colour, max(0.17 * size, 1.5), radius + 0.12 * size)]
@@ -257,7 +260,7 @@ class _Drawing(Struct, frozen=True, eq=False):
         runs = [Span(f"{head} = ", "backward"), Span(text, "backward", True)]
         if known.moment.letters:
             runs = [Span(head if whole else f"{head} = …", "backward", True)]
-        marks = self._number(self.at.gradient_box(name), f"d{name}", runs)
+        marks = self._number(self.at.gradient_box(name), gradient_name(name), runs)
         if 1 < len(edges) <= _MOST_PARTS and not known.moment.letters:
             said = " + ".join(parts if whole else [*parts, "…"])
             box, size = self.at.parts_box(name, said), PARTS * self.at.size

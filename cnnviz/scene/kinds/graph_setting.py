@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from cnnviz.engine.address import gradient_name
 from cnnviz.engine.expression import Edge, Graph, Node
 from cnnviz.scene.conditions import taken
 from cnnviz.scene.kinds.graph_layout import Layout, lay_out, number_name
@@ -156,7 +157,7 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
 
     def gradient_text(self, name: str) -> str:
         """Return a node's gradient when it is computed."""
-        number = brief(self.numbers[f"d{name}"]) if f"d{name}" in self.numbers else ""
+        number = brief(self.numbers[gradient_name(name)]) if gradient_name(name) in self.numbers else ""
         return f"∂{self.graph.result}/∂{name} = {number}"
 
     def value_box(self, name: str) -> Box:

@@ -126,7 +126,7 @@ def _row_part(moment: Moment, name: str, count: int) -> Grid:
 
 def _products_part(moment: Moment, like: Grid) -> Grid:
     """Return the part of the products of two rows, as long as they are."""
-    look = moment.look(next(iter(moment.operation.call.writes))).reaching(_largest_product(moment.operation))
+    look = moment.look(moment.operation.call.result).reaching(_largest_product(moment.operation))
     figures = max(like.figures, grid.figures(look))
     head = head_width((Span(tr("products") + look.factor, "ink", True),))
     return like._replace(name="products", figures=figures, head=head)
@@ -168,7 +168,7 @@ def _products(at: Sheet, values: Array, page: range, done: int, factors: list[Ce
     moment, place = at.moment, at.place("products")
     piece = values[None, page.start : page.stop]
     missing = np.arange(page.start, page.stop)[None] > done
-    into = moment.look(next(iter(moment.operation.call.writes)))  # what they add up to
+    into = moment.look(moment.operation.call.result)  # what they add up to
     look = into.reaching(_largest_product(moment.operation))
     at.marks += heading((Span(tr("products") + look.factor, "ink", True),), place, at.em)
     drawn = Cells(

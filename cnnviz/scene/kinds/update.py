@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from msgspec.structs import replace
 
+from cnnviz.engine.address import name_of
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import symbol
@@ -61,7 +62,7 @@ def _shape(moment: Moment, n: int) -> tuple[int, int, int]:
 
     A kernel is shown as it is, one channel of it, and a matrix if it is small; anything else as a row.
     """
-    shape = moment.names.shapes[moment.operation.name.rpartition(".")[2]]
+    shape = moment.names.shapes[name_of(moment.operation.call.moved)]
     if len(shape) == 4:
         return shape[2], shape[3], n // (shape[2] * shape[3]) * shape[2] * shape[3]
     if len(shape) == 2 and max(shape) <= grid.LITTLE:
@@ -71,7 +72,7 @@ def _shape(moment: Moment, n: int) -> tuple[int, int, int]:
 
 def _head(moment: Moment, name: str) -> tuple[Span, ...]:
     """Return what stands over an array: the listing calls every parameter w, here it has its own name."""
-    name_ = letter(moment.operation.name.rpartition(".")[2])
+    name_ = letter(name_of(moment.operation.call.moved))
     called, gradient = moment.called("w"), moment.called("dw") or f"∂E/∂{name_}"
     own = f"{name_} ({called})" if called else name_
     titles = {

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from cnnviz.engine.address import address_of, layer_of, output_gradient_of, output_of
 from cnnviz.engine.layer import Array
-from cnnviz.engine.port import layer_of
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.program_cache import program_cache
@@ -105,7 +105,7 @@ def arrays_of(program: Program, name: str) -> Arrays:
             if name in first.call.given
             else (first, first.call.writes[name], name)
         )
-        return Arrays(own, _gradient_of(program, f"{first.layer}.{name}"))
+        return Arrays(own, _gradient_of(program, address_of(first.layer, name)))
     if descends(program):
         operation = program.operation(name)
         return Arrays(
@@ -114,8 +114,8 @@ def arrays_of(program: Program, name: str) -> Arrays:
     made = _result_of(program, name)
     if made and made[0].phase == "loss":
         return Arrays(_written(*made), None)
-    values = _written(*made) if made else _given(program, f"{name}.y")
-    gradient = _gradient_of(program, f"{name}.y") or _given(program, f"{name}.dy")
+    values = _written(*made) if made else _given(program, output_of(name))
+    gradient = _gradient_of(program, output_of(name)) or _given(program, output_gradient_of(name))
     return Arrays(values, gradient, _parts(program, gradient))
 
 
@@ -127,7 +127,7 @@ def is_loss(program: Program, name: str) -> bool:
 
 def _result_of(program: Program, name: str) -> tuple[Operation, str] | None:
     """Return the operation that a layer goes forward with, or that computes a loss, and its result."""
-    return program.producer(f"{name}.y") or _results(program).get(name)
+    return program.producer(output_of(name)) or _results(program).get(name)
 
 
 @program_cache(8)
@@ -178,7 +178,7 @@ def holder(program: Program, name: str, source: Source) -> Operation:
         return source[0]
     if variables(program):
         return program.operations[0]
-    read = program.readers(f"{name}.y") or program.readers(f"{name}.dy")
+    read = program.readers(output_of(name)) or program.readers(output_gradient_of(name))
     return next(operation for operation, own in read if own == source[2])
 
 

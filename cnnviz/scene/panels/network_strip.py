@@ -8,8 +8,8 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from cnnviz.engine.address import layer_of
 from cnnviz.engine.layer import Array, shape_text
-from cnnviz.engine.port import layer_of
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.look import Look, look
