@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from textwrap import wrap
 
 import numpy as np
@@ -11,7 +12,7 @@ from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.kinds.generic import picture_of, subtitle
-from cnnviz.scene.layout import Room
+from cnnviz.scene.layout import Area, Part, Room, column, row, solve
 from cnnviz.scene.marks import Box, Frame, Hotspot, Label, Mark, Rect, Span, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, number
@@ -27,13 +28,33 @@ from cnnviz.trace.program import Program
 
 # The size of the text around grids, at 1080 lines.
 _TEXT = 17
+_ALL = 1e4  # more lines of text than any frame has
 # That of the smallest numbers that are liked, in parts of it: in the window, and for the last row.
 _READABLE, _FROM_AFAR = 0.7, 1.22
-# In lines of text: how high the stage's name and sentence are, and at which width they need all of it.
-_WORDS, _NARROW = 6.0, 60.0
-# With less room than this, the strip of the chain's factors goes.
-_LEAST_BESIDE_CHAIN = 12
-# With less height than this, the words and the arithmetic would leave the picture nothing.
+# No text is made smaller than this many pixels to have room; what is less important goes.
+_LEAST_TEXT, _LEAST_UNIT = 9.5, 9 / 13
+# The parts of a frame, in lines of text. Panes have whole pixels: they keep pictures of what stays.
+_HEAD = Area("head", (10, 56 / _TEXT), (_ALL, 56 / _TEXT))
+_NETWORK = Area("network", (330 / _TEXT, 10), (330 / _TEXT, _ALL))
+_DEBUGGER = Area("debugger", (450 / _TEXT, 10), (450 / _TEXT, _ALL))
+_TIMELINE = Area("timeline", (30, 146 / _TEXT), (_ALL, 146 / _TEXT))
+_STAGE = Area("stage", (36, 26), (_ALL, _ALL))
+_PANES = (
+    column(_HEAD, row(_NETWORK, _STAGE, _DEBUGGER, gap=0), _TIMELINE, gap=0),
+    column(_HEAD, row(_STAGE, _DEBUGGER, gap=0), _TIMELINE, gap=0),
+    column(_HEAD, _STAGE, _TIMELINE, gap=0),
+    column(_HEAD, _STAGE, gap=0),
+    _STAGE._replace(least=(1, 1)),
+)
+# And those of the stage: a name and a sentence, the name alone; the picture beside the chain's factors.
+_WORDS = Area("words", (10, 5.5), (_ALL, 5.5))
+_NAME = Area("words", (10, 1.9), (_ALL, 1.9))
+_CHAIN = Area("chain", (10, STRIP / _TEXT - 0.1), (_ALL, STRIP / _TEXT - 0.1))
+_PICTURE = Area("picture", (10, 8), (_ALL, _ALL))
+_BESIDE_CHAIN = Area("picture", (10, 12), (_ALL, _ALL))
+# At less width than this, the sentence needs all of it.
+_NARROW = 60.0
+# With less height than this, text is made smaller as far as it may be.
 _LEAST_STAGE = 29
 # How high the network and the debugger are made to be, at 1080 lines.
 _HEIGHTS = (600, 680)
@@ -48,22 +69,25 @@ def moment(program: Program, index: int, view: View = View()) -> Moment:  # noqa
 
 def compose(program: Program, index: int, view: View) -> Frame:
     """Return the whole picture of a step: title, network, stage, listing, timeline."""
-    at = moment(program, index, view)
-    unit = view.unit
-    whole = Box(0, 0, view.width, view.height)
-    # Whole pixels: panes keep pictures of what does not change in them.
-    head, low = round(56 * unit), round(146 * unit)
-    middle = Box(0, head, whole.w, whole.h - head - low)
-    left, right = round(330 * unit), round(450 * unit)
-    stage_box = Box(left, middle.y, whole.w - left - right, middle.h)
-    marks: list[Mark] = [*_head(whole.top(head), view, unit), Rect(stage_box, fill="ground")]
+    at, unit = moment(program, index, view), max(view.unit, _LEAST_UNIT)
+    em = unit * _TEXT
+    layout = solve(_PANES, Room(Box(0, 0, view.width, view.height), em, em))
+    assert layout is not None
+    panes = {name: place.box.nearest() for name, place in layout.places.items()}
+    marks: list[Mark] = [
+        *(_head(panes["head"], view, unit) if "head" in panes else ()),
+        Rect(panes["stage"], fill="ground"),
+    ]
     # Where zoom makes a pane higher than its place, it is drawn smaller as a whole, as in a window.
-    room = middle.h / _HEIGHTS[0], middle.h / _HEIGHTS[1]
-    marks += panels.network(at, Box(0, middle.y, left, middle.h), min(unit, room[0]))
-    marks += stage(at, stage_box, unit)
-    marks += panels.debugger(at, Box(whole.w - right, middle.y, right, middle.h), min(unit, room[1]))
-    low_box = Box(0, middle.bottom, whole.w, low)
-    marks += panels.timeline(at, low_box, unit)
+    if "network" in panes:
+        box = panes["network"]
+        marks += panels.network(at, box, min(unit, max(box.h / _HEIGHTS[0], _LEAST_UNIT)))
+    marks += stage(at, panes["stage"], view.unit)
+    if "debugger" in panes:
+        box = panes["debugger"]
+        marks += panels.debugger(at, box, min(unit, max(box.h / _HEIGHTS[1], _LEAST_UNIT)))
+    if "timeline" in panes:
+        marks += panels.timeline(at, panes["timeline"], unit)
     return Frame(view.width, view.height, tuple(marks))
 
 
@@ -94,49 +118,67 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     """
     if min(box.w, box.h) < _LEAST_SEEN:
         return []
-    em = min(_TEXT * unit, box.h / _LEAST_STAGE)
+    em = max(_LEAST_TEXT, min(_TEXT * unit, box.h / _LEAST_STAGE))
     inner = box.inset(round(2 * em), round(0.8 * em))
-    words_box, formula_box = inner, None
+    least = (_FROM_AFAR if with_formula else _READABLE) * em
+    high = min(arithmetic.height(at, inner.w, em) / em, 0.4 * inner.h / em)
+    with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
+        for parts in _parts(Area("arithmetic", (10, high), (_ALL, high)), has_chain(at.operation)):
+            layout = solve((parts,), Room(inner, em, em))
+            if layout is None or layout.em < em:
+                continue
+            try:
+                places = {name: place.box for name, place in layout.places.items()}
+                area = Box(*(round(side, 3) for side in places["picture"]))  # last bits make no difference
+                drawn = picture_of(at)(at, Room(area, em, least))
+                break
+            except TooSmallError:
+                continue
+        else:
+            drawn, places = [], {"arithmetic": inner}
+        marks = _words(at, places["words"], em, with_formula) if "words" in places else []
+        if "chain" in places:
+            marks += chain_strip(at, places["chain"]._replace(h=round(STRIP * em / _TEXT)), em / _TEXT)
+        marks += in_letters(at, drawn, em) if at.letters else drawn
+        if "arithmetic" in places:
+            marks += arithmetic.draw(at, places["arithmetic"].nearest(), em)
+    return marks
+
+
+def _parts(sums: Area, chained: bool) -> Iterator[Part]:
+    """Yield the parts of a stage under one another; then, for want of room, without the least important."""
+    if chained:
+        yield column(_WORDS, _CHAIN, _BESIDE_CHAIN, sums)
+    yield column(_WORDS, _PICTURE, sums)
+    yield column(_NAME, _PICTURE, sums)
+    yield column(_PICTURE, sums)
+    yield column(_NAME, _PICTURE)
+    yield _PICTURE
+
+
+def _words(at: Moment, box: Box, em: float, with_formula: bool) -> list[Mark]:
+    """Write the operation's name, where there is room a sentence, and where it is wanted the formula."""
+    alone = box.h < 3 * em
+    words_box, formula_box = box, None
     if with_formula:
-        words_box, formula_box = inner.top(_WORDS * em).columns([0.7, 0.3], gap=1.8 * em)
-        if inner.w < _NARROW * em:  # beside the name alone, so that the sentence has the whole width
-            formula_box, words_box = formula_box.top(2.4 * em), inner.top(_WORDS * em)
+        whole = box.top(6 * em)
+        words_box, formula_box = whole.columns([0.7, 0.3], gap=1.8 * em)
+        if box.w < _NARROW * em or alone:  # beside the name alone, so that the sentence has the whole width
+            formula_box, words_box = formula_box.top(2.4 * em), whole
     said = kind_of(at.operation.call)
-    detail = subtitle(at)
-    text = ": ".join(part for part in (tr(said.title) if said.title else "", detail) if part)
+    text = ": ".join(part for part in (tr(said.title) if said.title else "", subtitle(at)) if part)
     head = (Span(at.operation.layer, "ink", True), Span("   " + text, "muted"))
-    panel_height = min(arithmetic.height(at, inner.w, em), 0.4 * inner.h)
-    top = (_WORDS + 0.3) * em
-    strip: list[Mark] = []
-    if has_chain(at.operation):
-        high = round(STRIP * em / _TEXT)
-        strip = chain_strip(at, Box(inner.x, inner.y + top, inner.w, high), em / _TEXT)
-        if inner.h - top - high - panel_height - em < _LEAST_BESIDE_CHAIN * em:
-            strip = []  # zoomed far in: the picture comes first
-        top += high + 0.7 * em if strip else 0.0
-    area = Box(inner.x, inner.y + top, inner.w, inner.h - top - panel_height - 0.8 * em)
     title = words_box.top(2.4 * em)
     if formula_box:
         title = title._replace(w=min(title.w, formula_box.x - title.x))
     badge = _nonfinite_badge(at, title, em)
     if badge:
         title = title._replace(w=badge[-1].box.x - title.x - 0.7 * em)
-    marks: list[Mark] = [
-        Label(title, head, 1.7 * em),
-        *badge,
-        *_said(at, Box(inner.x, inner.y + 2.5 * em, words_box.w, (_WORDS - 2.5) * em), tr(said.sentence), em),
-        *strip,
-    ]
-    if formula_box:
-        marks += panels.headline(at, formula_box, em / _TEXT)
-    with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
-        try:
-            drawn = picture_of(at)(at, Room(area, em, (_FROM_AFAR if with_formula else _READABLE) * em))
-        except TooSmallError:
-            drawn = []
-        marks += in_letters(at, drawn, em) if at.letters else drawn
-        marks += arithmetic.draw(at, Box(inner.x, inner.bottom - panel_height, inner.w, panel_height), em)
-    return marks
+    marks: list[Mark] = [Label(title, head, 1.7 * em), *badge]
+    if not alone:
+        under = Box(box.x, box.y + 2.5 * em, words_box.w, 3.5 * em)
+        marks += _said(at, under, tr(said.sentence), em)
+    return marks + (panels.headline(at, formula_box, em / _TEXT) if formula_box else [])
 
 
 _first_nonfinite = program_cache(8)(first_nonfinite)

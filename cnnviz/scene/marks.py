@@ -79,6 +79,11 @@ class Box(NamedTuple):
         x, y = floor(self.x), floor(self.y)
         return Box(x, y, ceil(self.right) - x, ceil(self.bottom) - y)
 
+    def nearest(self) -> Box:
+        """Return the box with its edges at the nearest whole pixels."""
+        x, y = round(self.x), round(self.y)
+        return Box(x, y, round(self.right) - x, round(self.bottom) - y)
+
     def contains(self, x: float, y: float) -> bool:
         """Return whether a point lies inside."""
         return self.x <= x < self.right and self.y <= y < self.bottom

@@ -26,12 +26,12 @@ from cnnviz.scene import panels
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment, stage
 from cnnviz.scene.lecture import lecture_unit
-from cnnviz.scene.marks import Box, Cells, Frame, Rect
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Hotspot, Label, Path, Rect
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from cnnviz.ui.panes import STAGE
 from cnnviz.ui.timeline_pane import STRIP
-from tests.scene.looking import all_marks, said
+from tests.scene.looking import all_marks, inside, reach, said
 
 SIZES = [
     (320, 240),
@@ -76,6 +76,23 @@ def test_every_lesson_is_painted_in_every_size(name, lecture):
                 frame = compose(program, step, View(width, height, display=Display(letters=letters)))
             scale = min(1.0, 1000 / max(width, height))
             assert not to_image(frame, "dark" if n % 2 else "light", scale).isNull()
+
+
+@pytest.mark.parametrize("name", lesson_names())
+def test_small_pictures_show_what_fits(name):
+    """Parts go in the order of their importance: there is always something of the step to read."""
+    lesson = load_lesson(name)
+    for k, (width, height) in enumerate(((480, 270), (320, 180), (270, 480), (640, 360))):
+        for stop in lesson.stops[k::3]:
+            frame = compose(lesson.program, stop.index, View(width, height))
+            marks = list(all_marks(frame.marks))
+            read = [mark for mark in marks if isinstance(mark, Label) and said([mark])[0].strip()]
+            assert len(read) >= 2, (width, height)
+            drawn = [mark for mark in marks if isinstance(mark, Cells | Path | Dot)]
+            assert drawn or width < 400, (width, height)
+            for mark in marks:
+                if not isinstance(mark, Path | Hotspot):
+                    assert inside(reach(mark), Box(0, 0, width, height), 6.0), (width, height, mark)
 
 
 LOW = [(640, 120), (360, 60), (48, 48), (3000, 50), (50, 700), (200, 20), (1, 400)]
