@@ -22,11 +22,12 @@ from cnnviz.engine.optim import SGD
 from cnnviz.errors import CnnvizError
 from cnnviz.render.image import to_image
 from cnnviz.render.tools import painting
+from cnnviz.scene import marks as drawn_as
 from cnnviz.scene import panels
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment, stage
 from cnnviz.scene.lecture import lecture_unit
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Hotspot, Label, Path, Rect
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Hotspot, Label, Rect
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from cnnviz.ui.panes import STAGE
@@ -88,10 +89,10 @@ def test_small_pictures_show_what_fits(name):
             marks = list(all_marks(frame.marks))
             read = [mark for mark in marks if isinstance(mark, Label) and said([mark])[0].strip()]
             assert len(read) >= 2, (width, height)
-            drawn = [mark for mark in marks if isinstance(mark, Cells | Path | Dot)]
+            drawn = [mark for mark in marks if isinstance(mark, Cells | drawn_as.Path | Dot)]
             assert drawn or width < 400, (width, height)
             for mark in marks:
-                if not isinstance(mark, Path | Hotspot):
+                if not isinstance(mark, drawn_as.Path | Hotspot):
                     assert inside(reach(mark), Box(0, 0, width, height), 6.0), (width, height, mark)
 
 
