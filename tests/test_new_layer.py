@@ -9,6 +9,10 @@ import pytest
 
 from cnnviz.app import main
 from cnnviz.catalogue import LAYERS, Entry
+from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.losses import HalfSquaredError
+from cnnviz.engine.network import Network
+from cnnviz.engine.objective import OutputLoss
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.chain import chain, in_hand, result
@@ -20,6 +24,7 @@ from cnnviz.scene.marks import label
 from cnnviz.scene.provenance import origin
 from cnnviz.scene.registry import formulas, kinds
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
 from cnnviz.trace.state import state
 from tests.new_layers import Affine, Swish
 from tests.scene.looking import in_pane, said
@@ -105,6 +110,22 @@ def test_headings_say_what_arrays_are_and_where_they_come_from(program):
     assert "gradient of the input" in " ".join(stage(program, last(program, "swish.dx")))
     for name in NEW:
         assert not re.search("gamma|beta", " ".join(stage(program, last(program, name))))
+
+
+def test_a_loss_without_a_record_says_of_each_of_several_outputs_that_it_is_one():
+    class UnknownError(HalfSquaredError):
+        kind = "other"
+
+    network = Network(
+        [("fc", Linear(2, 3)), ("left", Linear(3, 2), ["fc"]), ("right", Linear(3, 2), ["fc"])],
+        (2,),
+        [OutputLoss("left", UnknownError()), OutputLoss("right", UnknownError())],
+    )
+    network.initialise(seed=3)
+    targets = {"left": np.array([1.0, 0]), "right": np.array([0, 1.0])}
+    two = Program(network.calls(network.run(np.array([0.5, -1]), targets)))
+    for name in ("loss_left", "loss_right", "loss_left.dy", "loss_right.dy"):
+        assert "y  output" in " ".join(stage(two, last(two, name))), name
 
 
 def test_in_the_chain_every_factor_says_what_it_is(program):

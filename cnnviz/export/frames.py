@@ -130,8 +130,8 @@ def about_frames(
 
 def _estimate(program: Program, every: Level, first: int, last: int) -> int:
     if every is Level.PASS:
-        ends = {operation.phase: k for k, operation in enumerate(program.operations)}
-        return sum(program.number_at(first) <= k <= program.number_at(last) for k in ends.values()) or 1
+        ends = map(program.number, program.pass_ends)
+        return sum(program.number_at(first) <= k <= program.number_at(last) for k in ends) or 1
     total = 0.0
     for start, operation in zip(program.starts, program.operations, strict=False):
         inside = min(last + 1, start + len(operation)) - max(first, start)

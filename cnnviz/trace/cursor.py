@@ -137,7 +137,7 @@ class Cursor(Struct, frozen=True):
         offset = step.offset
         for k in range(program.number_at(self.index), len(program.operations)):
             operation = program.operations[k]
-            if level is not Level.PASS or _ends_pass(program, k):
+            if level is not Level.PASS or operation.name in program.pass_ends:
                 found = next_stop(operation, offset, level)
                 if found is not None:
                     return self.to(program.starts[k] + found)
@@ -156,7 +156,7 @@ class Cursor(Struct, frozen=True):
             operation = program.operations[k]
             if k < here:
                 offset = len(operation)
-            if level is not Level.PASS or _ends_pass(program, k):
+            if level is not Level.PASS or operation.name in program.pass_ends:
                 found = previous_stop(operation, offset, level)
                 if found is not None:
                     return self.to(program.starts[k] + found)
@@ -215,9 +215,3 @@ class Cursor(Struct, frozen=True):
 def stop_at(stops: Sequence[Stop], step: Step) -> Stop | None:
     """Return which of some stops is at a step; None if there is none."""
     return next((stop for stop in stops if stop.is_at(step)), None)
-
-
-def _ends_pass(program: Program, k: int) -> bool:
-    """Return whether an operation is the last of its phase."""
-    operations = program.operations
-    return k + 1 == len(operations) or operations[k + 1].phase != operations[k].phase

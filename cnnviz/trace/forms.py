@@ -20,18 +20,17 @@ def counterpart(here: Program, index: int, there: Program) -> int:
     last step of the operation go with the first and the last.
     """
     step = here[index]
-    k = here.number_at(index)
-    one, other = step.operation, there.operations[k]
+    one, other = step.operation, there.operation(step.operation.name)
+    start = there.start(one.name)
     if one.call.form == other.call.form:
-        return there.starts[k] + step.offset
+        return start + step.offset
     if step.offset == 0:
-        return there.starts[k]
+        return start
     if step.offset == len(one) - 1:
-        return there.starts[k + 1] - 1
-    found = (
-        _scattered(one, step.offset, other) if one.call.form == "gathered" else _gathered(one, step, other)
-    )
-    return there.starts[k] + found
+        return start + len(other) - 1
+    if one.call.form == "gathered":
+        return start + _scattered(one, step.offset, other)
+    return start + _gathered(one, step, other)
 
 
 def _scattered(one: Operation, offset: int, other: Operation) -> int:
@@ -81,15 +80,15 @@ def stops_in(stops: Sequence[Stop], here: Program, there: Program) -> tuple[Stop
     """
     placed: list[Stop] = []
     for number, stop in enumerate(stops):
-        k = here.number_at(stop.index)
-        start, end = there.starts[k], there.starts[k + 1]
-        if stop.form == there.operations[k].call.form:
+        name = here[stop.index].operation.name
+        start, operation = there.start(name), there.operation(name)
+        if stop.form == operation.call.form:
             placed.append(replace(stop, index=start + stop.offset))
             continue
         before = any(
-            other.form == there.form and here.number_at(other.index) == k
+            other.form == there.form and here[other.index].operation.name == name
             for other in stops[number + 1 :]
             if (other.iteration or 0) == (stop.iteration or 0)  # what another iteration says is elsewhere
         )
-        placed.append(replace(stop, index=start if before else end - 1))
+        placed.append(replace(stop, index=start if before else start + len(operation) - 1))
     return tuple(placed)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import SupportsIndex
 
 import numpy as np
@@ -149,6 +149,12 @@ class Program(Sequence[Step]):
         """The names of the layers in the order they compute."""
         return [operation.layer for operation in self.operations if operation.phase == "forward"]
 
+    @cached_property
+    def pass_ends(self) -> frozenset[str]:
+        """The operations that the passes end with: forward, loss, backward, update."""
+        passes = groupby(self.operations, key=lambda operation: operation.phase)
+        return frozenset([*own][-1].name for _, own in passes)
+
     def symbol(self, address: str) -> str:
         """Return what the lesson calls an array; empty if it does not say."""
         return self.symbols.get(layer_of(address) or address, "")
@@ -205,6 +211,16 @@ class Program(Sequence[Step]):
     def is_input(self, node: str) -> bool:
         """Return whether a name is that of something which goes into the network: ``input``, if it is one."""
         return node in self._inputs
+
+    def is_output(self, address: str) -> bool:
+        """Return whether an array is an output of the network: a layer makes it, and none reads it."""
+        made = self.producer(address)
+        readers = (operation for operation, _ in self.readers(address))
+        return (
+            made is not None
+            and made[0].phase == "forward"
+            and not any(one.phase == "forward" for one in readers)
+        )
 
     @cached_property
     def _inputs(self) -> frozenset[str]:

@@ -197,12 +197,13 @@ class Graph(Struct, frozen=True):
     @property
     def backward_source(self) -> str:
         """The backward listing; it is given what it reads of the values that went forward."""
-        lines = [f"d{self.result} = 1.0"]
+        lines = [f"{gradient_name(self.result)} = 1.0"]
         for edge in self.edges:
             node = self.node(edge.node)
             assert node is not None
             sign = "+=" if edge.adds else "="
-            lines.append(f"d{edge.operand} {sign} {node.fill(node.rule.backward[edge.slot])}")
+            target = gradient_name(edge.operand)
+            lines.append(f"{target} {sign} {node.fill(node.rule.backward[edge.slot])}")
         return _source("backward", self.saved, lines)
 
     @property

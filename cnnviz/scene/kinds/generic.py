@@ -61,7 +61,7 @@ def grid_title(moment: Moment, name: str) -> str:
         return moment.gradient_from(name)
     if moment.program.is_input(port.node):
         return tr("input") if port.node == INPUT else tr("input {name}", name=port.node)
-    if port.node in (operation.layer, moment.program.layers[-1]):
+    if port.node == operation.layer or moment.program.is_output(port.address):
         return tr("output") if layer_of(port.address) else ""
     return tr("from {layer}", layer=port.node)
 
