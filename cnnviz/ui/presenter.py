@@ -33,9 +33,9 @@ from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
 from cnnviz.ui.elapsed import Elapsed
 from cnnviz.ui.keys import ActionButton, named
-from cnnviz.ui.panes import StagePane
 from cnnviz.ui.player import Player
 from cnnviz.ui.screens import Mover
+from cnnviz.ui.stage_pane import StagePane
 from cnnviz.ui.strips import MessageStrip
 from cnnviz.ui.timer import Timer
 from cnnviz.ui.tour import Tour

@@ -8,8 +8,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QSplitter, QWidget
 
+from cnnviz.ui.debugger_pane import DEBUGGER
 from cnnviz.ui.network_pane import NETWORK
-from cnnviz.ui.panes import DEBUGGER
 from cnnviz.ui.settings import Settings
 
 SIDES = {"network": 170, "debugger": 240}

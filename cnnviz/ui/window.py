@@ -19,6 +19,7 @@ from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.ui import keymap
 from cnnviz.ui.bar import TopBar
+from cnnviz.ui.debugger_pane import DebuggerPane
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keymap import Keymap
 from cnnviz.ui.keys import Gate, named
@@ -26,11 +27,11 @@ from cnnviz.ui.lecture import Lecture
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.network_pane import NetworkPane
 from cnnviz.ui.opening import Opening
-from cnnviz.ui.panes import DebuggerPane, StagePane
 from cnnviz.ui.pictures import Pictures
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.sheets import Blank
 from cnnviz.ui.splitter import PANES, PaneSplitter
+from cnnviz.ui.stage_pane import StagePane
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
 from cnnviz.ui.style import palette, style_sheet, thumbnail
 from cnnviz.ui.timeline_pane import STRIP, TIMELINE, TimelinePane

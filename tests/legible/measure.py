@@ -13,7 +13,7 @@ from cnnviz.scene.frame import compose, moment, stage
 from cnnviz.scene.lecture import lecture_unit, progress
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Rect
 from cnnviz.trace.cursor import Stop
-from cnnviz.ui.panes import STAGE
+from cnnviz.ui.stage_pane import STAGE
 from cnnviz.ui.timeline_pane import STRIP
 from tests.scene.looking import all_marks
 

@@ -30,7 +30,7 @@ from cnnviz.scene.lecture import lecture_unit
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Hotspot, Label, Rect
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
-from cnnviz.ui.panes import STAGE
+from cnnviz.ui.stage_pane import STAGE
 from cnnviz.ui.timeline_pane import STRIP
 from tests.scene.looking import all_marks, inside, reach, said
 

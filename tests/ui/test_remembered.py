@@ -75,7 +75,7 @@ def broken_from(monkeypatch, title: str, first: int, what: str) -> None:
     if what == "computed":
         monkeypatch.setattr(Program, "state", failing_state)
     else:
-        monkeypatch.setattr("cnnviz.ui.panes.StagePane.compose", failing_stage)
+        monkeypatch.setattr("cnnviz.ui.stage_pane.StagePane.compose", failing_stage)
 
 
 @pytest.mark.parametrize("what", ["computed", "painted"])

@@ -342,11 +342,11 @@ def test_a_message_moves_nothing_and_lies_on_the_stage(window, lecture, sentence
 def test_what_nobody_foresaw_is_told_in_the_bar_and_on_stderr(window, qtbot, monkeypatch, capsys):
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
     launch.report_to(window)
-    monkeypatch.setattr("cnnviz.ui.panes.stage", lambda *_: 1 / 0)
+    monkeypatch.setattr("cnnviz.ui.stage_pane.stage", lambda *_: 1 / 0)
     qtbot.keyClick(window.stage, Qt.Key.Key_PageDown)
     qtbot.waitUntil(window.message.isVisible)
     monkeypatch.undo()
-    assert "wrong in cnnviz.ui.panes.compose; the lesson goes on" in window.message.sentence.text()
+    assert "wrong in cnnviz.ui.stage_pane.compose; the lesson goes on" in window.message.sentence.text()
     assert "ZeroDivisionError" in capsys.readouterr().err
     here = window.player.cursor
     qtbot.keyClick(window.stage, Qt.Key.Key_PageDown)

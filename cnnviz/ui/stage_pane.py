@@ -1,4 +1,4 @@
-"""Stage and listing; as the other panes, they read the player's moment, and none knows another."""
+"""The stage: the operation in hand, what glides between two steps, and where a number comes from."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from PySide6.QtCore import (
     QVariantAnimation,
     Signal,
 )
-from PySide6.QtGui import QAccessible, QHelpEvent, QMouseEvent
-from PySide6.QtWidgets import QToolTip
+from PySide6.QtGui import QAccessible, QMouseEvent
 
 from cnnviz.scene import panels
 from cnnviz.scene.arrays import role
@@ -28,8 +27,8 @@ from cnnviz.trace.stops import Level, next_stop
 from cnnviz.ui.pane import FramePane, fitting
 from cnnviz.ui.player import Player
 
-STAGE, DEBUGGER = (1140, 878), (450, 680)
-"""The sizes that the panes are made for, at unit 1."""
+STAGE = 1140, 878
+"""The size that it is made for, at unit 1."""
 
 _GLIDE = 150
 """Milliseconds between two steps."""
@@ -177,44 +176,3 @@ class StagePane(FramePane):
         """Let a screen reader say where we are."""
         if QAccessible.isActive():
             self.setAccessibleDescription(panels.where(self.player.moment))
-
-
-class DebuggerPane(FramePane):
-    """Listing, variables, formula; a line's number is for breakpoints, its text to run to it."""
-
-    def __init__(self, player: Player) -> None:
-        super().__init__(player, tr("Listing, variables and formula"))
-        self.setMinimumWidth(200)
-
-    def unit(self, width: float, height: float) -> float:
-        """Fit both ways; zooming is making it wider."""
-        return fitting(width, height, DEBUGGER)
-
-    def compose(self, box: Box, unit: float) -> list[Mark]:
-        """Draw the listing and what is under it."""
-        return panels.debugger(self.player.moment, box, unit)
-
-    def event(self, event: QEvent) -> bool:
-        """Say what a part of the formula stands for, or all digits of a variable, where the pointer rests."""
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            QToolTip.showText(event.globalPos(), self._said_at(event.pos().x(), event.pos().y()))
-            return True
-        return super().event(event)
-
-    def _said_at(self, x: float, y: float) -> str:
-        moment, part = self.player.moment, self.frame.part_at(x, y)
-        if part:
-            return panels.part_said(moment, part)
-        width, height = self.width(), self.height()
-        box = Box(0, 0, width, height)
-        return panels.variable_said(moment, box, self.unit(width, height), x, y)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Toggle a breakpoint at a line's number, run to its text."""
-        spot = self.frame.spot_at(event.position().x(), event.position().y())
-        if spot is None or event.button() != Qt.MouseButton.LeftButton:
-            return
-        if spot.kind == "gutter":
-            self.player.toggle_line(spot.line)
-        else:
-            self.player.run_to_line(spot.line)
