@@ -286,8 +286,8 @@ class _Deriver:
         ends: list[tuple[int, str]] = []
         for name, writer in zip(names, writers, strict=True):
             target, value = lines[writer.lineno].strip().split(" = ", 1)
-            loop.append((writer.lineno, f"{space}    {name} += {value}"))
-            ends.append((0, f"{space}{target} = {name}"))
+            loop.append((0, f"{space}    {name} += {value}"))
+            ends.append((writer.lineno, f"{space}{target} = {name}"))
         return [*((0, f"{space}{name} = 0.0") for name in names), *loop, *ends]
 
     def _writes(self, node: ast.AST) -> bool:

@@ -51,6 +51,11 @@ class Tape(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._arrays)
 
+    @property
+    def loss(self) -> float:
+        """The loss; of several samples, the mean of theirs."""
+        return float(self["loss.mean" if self.samples else "loss.value"])
+
     def of(self, layer: str) -> dict[str, Array]:
         """Return one layer's arrays by their short names, ``x``, ``w``, ``y`` and so on."""
         return dict(self._by_layer.get(layer, {}))

@@ -1,8 +1,8 @@
-"""Training: many iterations of one image each, any of which can be computed again.
+"""Training: many iterations of one image or a few, any of which can be computed again.
 
-An iteration is `Network.train_step` on one image. `Network.run` goes the same way, so that what is stepped is
-what training did, to the last bit. Stochastic gradient descent in its first form, a batch of
-one; source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 8.1.3.
+An iteration is `Network.train_step` on its images. `Network.run` goes the same way, so that what is stepped
+is what training did, to the last bit. Stochastic gradient descent on mini-batches, or in its first form on
+one image after the other; source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 8.1.3.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Weights(Struct, frozen=True, eq=False):
 class Run:
     """A network in training: what it has learnt so far, and everything needed to see how.
 
-    Iterations are numbered from 0. Number t begins with the parameters that t − 1 left, sees image
-    `image_of` (t), and leaves new ones. Nothing is drawn at random here: the same network, images and order
+    Iterations are numbered from 0. Number t begins with the parameters that t − 1 left, sees the images
+    `images_of` (t), and leaves new ones. Nothing is drawn at random here: the same network, images and order
     give the same numbers to the last bit.
 
     As soon as the parameters of all iterations done take more than `MOST_BYTES`, only those of every second
@@ -81,6 +81,8 @@ class Run:
         How many there are.
     measure : int
         Accuracy is measured before every iteration whose number this divides, and after the last.
+    batch_size : int
+        How many images each iteration sees.
 
     Attributes
     ----------
@@ -104,11 +106,12 @@ class Run:
         held_out: NDArray[np.integer],
         iterations: int,
         measure: int = 100,
+        batch_size: int = 1,
     ) -> None:
         if network.loss is None or network.optimiser is None:
             raise CnnvizError(tr("The network has no loss or no optimiser; give it both to train it."))
         self._sample, self.order, self.held_out = sample, order, held_out
-        self.iterations, self.measure = iterations, measure
+        self.iterations, self.measure, self.batch_size = iterations, measure, batch_size
         self._kept, self._network = {0: _weights(network)}, network
         self.reset()
 
@@ -141,12 +144,18 @@ class Run:
         return isinstance(self._network.loss, NegativeLogLikelihood)
 
     def image_of(self, iteration: int) -> int:
-        """Return the number of the image that an iteration sees."""
-        return int(self.order[iteration % len(self.order)])
+        """Return the number of the image that an iteration sees; of several, that of the first."""
+        return self.images_of(iteration)[0]
+
+    def images_of(self, iteration: int) -> list[int]:
+        """Return the numbers of the images that an iteration sees."""
+        first = iteration * self.batch_size
+        return [int(self.order[k % len(self.order)]) for k in range(first, first + self.batch_size)]
 
     def is_same_as(self, other: Run) -> bool:
         """Return whether another training gives the same numbers to the last bit, however far either is."""
-        if (self.iterations, self.measure) != (other.iterations, other.measure):
+        own, other_own = ((one.iterations, one.measure, one.batch_size) for one in (self, other))
+        if own != other_own:
             return False
         if not (np.array_equal(self.order, other.order) and np.array_equal(self.held_out, other.held_out)):
             return False
@@ -205,7 +214,10 @@ class Run:
 
     def _train(self, network: Network, iteration: int) -> float:
         """Move a network's parameters by an iteration, and return its loss."""
-        x, t = (np.asarray(values, np.float64)[None] for values in self._sample(self.image_of(iteration)))
+        samples = [self._sample(image) for image in self.images_of(iteration)]
+        x, t = (
+            np.stack([np.asarray(one, np.float64) for one in each]) for each in zip(*samples, strict=True)
+        )
         with np.errstate(all="ignore"):
             return network.train_step(x, t)
 

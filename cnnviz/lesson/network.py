@@ -49,6 +49,7 @@ def build_network(described: LessonFile) -> Network:
             states,
             not is_found or described.loss is not None,
             is_found,
+            described.input.batch_size,
         ),
         described.input_shapes,
         _losses(described),
@@ -74,6 +75,7 @@ def build_layers(
     states: int = 0,
     with_gradients: bool = True,
     is_found: bool = False,
+    samples: int = 1,
 ) -> list[tuple[str, Layer, tuple[str, ...]]]:
     """Make layers for a network's inputs of some shapes, by name; their parameters are not made yet.
 
@@ -85,6 +87,8 @@ def build_layers(
         Whether gradients are computed, too.
     is_found : bool
         Whether it is a network of another program, which may be larger than one that is written for a lesson.
+    samples : int
+        How many go through together.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def build_layers(
         If one does not fit or reads what is not there, or an iteration with it would take too much memory or
         time.
     """
-    budget = _Budget(states, with_gradients, is_found)
+    budget = _Budget(states, with_gradients, is_found, samples)
     taken = Cost(sum(map(prod, input_shapes.values())), 0)
     by_name = {part.name: part for part in parts}
     inputs = inputs_of(((part.name, part.inputs) for part in parts), tuple(input_shapes))
@@ -127,9 +131,12 @@ class _Budget:
         How many numbers the state of the optimiser has for each of a parameter.
     with_gradients, is_found : bool
         As `build_layers` has them.
+    samples : int
+        Likewise. What several have is laid side by side, too, for the listings of all.
     """
 
-    def __init__(self, states: int, with_gradients: bool, is_found: bool) -> None:
+    def __init__(self, states: int, with_gradients: bool, is_found: bool, samples: int = 1) -> None:
+        self._samples, self._copies = samples, samples if samples == 1 else 2 * samples
         self._per_parameter = PER_PARAMETER + PER_STATE * states
         self._with_gradients = with_gradients
         self._most = Cost(MOST_FOUND_NUMBERS, MOST_FOUND_WORK) if is_found else Cost(MOST_NUMBERS, MOST_WORK)
@@ -138,6 +145,7 @@ class _Budget:
         """Return what an iteration takes with one more layer."""
         out = layer.output_shape(*shapes)  # which says what does not fit
         own = layer.cost(*shapes)
+        own = Cost(own.numbers * self._copies, own.work * self._samples)
         parameters = sum(map(prod, layer.parameter_shapes.values()))
         if self._with_gradients:
             numbers = own.numbers + parameters * self._per_parameter

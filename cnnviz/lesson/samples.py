@@ -229,6 +229,23 @@ def require_some_to_learn_from(training: TrainingPart | None, samples: Samples) 
         )
 
 
+def require_batch(described: LessonFile, samples: Samples) -> None:
+    """Raise CnnvizError unless there are enough samples to go through together, of one input and one loss."""
+    size = described.input.batch_size
+    if size > 1 and (described.losses or described.inputs):
+        raise CnnvizError(
+            tr("input.batch_size: only where there is one input and one loss do several samples go together")
+        )
+    if size > len(samples):
+        raise CnnvizError(
+            tr(
+                "input.batch_size: must be at most {count}, the number of the samples, is {found}",
+                count=len(samples),
+                found=size,
+            )
+        )
+
+
 def target_of(network: Network, samples: Samples, index: int) -> Array | None:
     """Return what the network should make of a sample; None if nobody says."""
     if index in samples.changed_targets:

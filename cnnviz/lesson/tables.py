@@ -115,6 +115,9 @@ class InputPart(Struct, frozen=True):
         In place of a target: the class of the one sample.
     output_gradient : Array, optional
         In place of a loss: the gradient of the output that the network goes back with.
+    batch_size : int
+        How many samples go through together, the chosen one and those after it; in a training, the next ones
+        of its order.
     """
 
     shape: Annotated[tuple[Size, ...], AtMost(MOST_AXES)]
@@ -126,6 +129,7 @@ class InputPart(Struct, frozen=True):
     target: Numbers | None = None
     label: Count | None = None
     output_gradient: Numbers | None = None
+    batch_size: Size = 1
 
 
 class NamedInputPart(Struct, frozen=True):

@@ -81,7 +81,7 @@ def compose(program: Program, index: int, view: View) -> Frame:
     # Where zoom makes a pane higher than its place, it is drawn smaller as a whole, as in a window.
     if "network" in panes:
         box = panes["network"]
-        marks += panels.network(at, box, min(unit, max(box.h / _HEIGHTS[0], _LEAST_UNIT)))
+        marks += panels.network(at.alone, box, min(unit, max(box.h / _HEIGHTS[0], _LEAST_UNIT)))
     marks += stage(at, panes["stage"], view.unit)
     if "debugger" in panes:
         box = panes["debugger"]
@@ -95,7 +95,7 @@ def sketch(program: Program, index: int, classes: tuple[str, ...] = ()) -> Frame
     """Return the picture of a step alone, without words around it: what a thumbnail shows."""
     at, area, rim = moment(program, index, View(classes=classes)), Box(0, 0, 1072, 548), 24.0
     with np.errstate(all="ignore"):
-        marks = picture_of(at)(at, Room(Box(rim, rim, area.w, area.h), _TEXT, _TEXT))
+        marks = picture_of(at.pictured)(at.pictured, Room(Box(rim, rim, area.w, area.h), _TEXT, _TEXT))
     whole = Box(0, 0, area.w + 2 * rim, area.h + 2 * rim)
     return Frame(whole.w, whole.h, (Rect(whole, fill="ground"), *marks))
 
@@ -120,7 +120,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
         return []
     em = max(_LEAST_TEXT, min(_TEXT * unit, box.h / _LEAST_STAGE))
     inner = box.inset(round(2 * em), round(0.8 * em))
-    least = (_FROM_AFAR if with_formula else _READABLE) * em
+    least, shown = (_FROM_AFAR if with_formula else _READABLE) * em, at.pictured
     high = min(arithmetic.height(at, inner.w, em) / em, 0.4 * inner.h / em)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
         for parts in _parts(Area("arithmetic", (10, high), (_ALL, high)), has_chain(at.operation)):
@@ -130,7 +130,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
             try:
                 places = {name: place.box for name, place in layout.places.items()}
                 area = Box(*(round(side, 3) for side in places["picture"]))  # last bits make no difference
-                drawn = picture_of(at)(at, Room(area, em, least))
+                drawn = picture_of(shown)(shown, Room(area, em, least))
                 break
             except TooSmallError:
                 continue
@@ -138,8 +138,8 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
             drawn, places = [], {"arithmetic": inner}
         marks = _words(at, places["words"], em, with_formula) if "words" in places else []
         if "chain" in places:
-            marks += chain_strip(at, places["chain"]._replace(h=round(STRIP * em / _TEXT)), em / _TEXT)
-        marks += in_letters(at, drawn, em) if at.letters else drawn
+            marks += chain_strip(shown, places["chain"]._replace(h=round(STRIP * em / _TEXT)), em / _TEXT)
+        marks += in_letters(shown, drawn, em) if at.letters else drawn
         if "arithmetic" in places:
             marks += arithmetic.draw(at, places["arithmetic"].nearest(), em)
     return marks

@@ -18,6 +18,7 @@ from cnnviz.engine.address import name_of, node_of
 from cnnviz.engine.layer import Shape
 from cnnviz.scene.marks import Cells, Span
 from cnnviz.scene.program_cache import program_cache
+from cnnviz.trace.alone import is_shared, program_of
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.state import ArrayCell
@@ -38,6 +39,7 @@ GREEK: Mapping[str, str] = dict(
 _SHORT = {"image": "p"}
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 # How wide letters are, in parts of their size; others are like digits.
 _WIDTHS = {**dict.fromkeys("₀₁₂₃₄₅₆₇₈₉", 0.42), **dict.fromkeys(" ·,′", 0.3), **dict.fromkeys("wm", 0.82)}
@@ -54,11 +56,14 @@ class Names(Struct, frozen=True, eq=False, dict=True):
         The names that the lesson gives, row by row, by the array's name in its layer: x, w, b or y.
     shapes : Mapping[str, Shape]
         The shapes that the layer's arrays have going forward, for an update sees them as one row.
+    alone : Names or None
+        Of several samples that go through together, what the cells of one are called.
     """
 
     operation: Operation
     given: Mapping[str, tuple[str, ...]]
     shapes: Mapping[str, Shape]
+    alone: Names | None = None
     _known: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
 
     def cell(self, array: str, index: tuple[int, ...]) -> str:
@@ -70,6 +75,10 @@ class Names(Struct, frozen=True, eq=False, dict=True):
 
     def longest(self, array: str) -> str:
         """Return a name as long as any that a cell of an array has."""
+        batch = self.operation.call.batch
+        if batch is not None and array in batch.arrays:
+            number = str(len(batch.calls) - 1).translate(_SUPERSCRIPTS)
+            return (self.alone.longest(array) if self.alone else letter(array)) + f"⁽{number}⁾"
         sign, own = self._letter(array)
         if own in self.given:
             return sign + max(self.given[own], key=name_width)
@@ -77,6 +86,10 @@ class Names(Struct, frozen=True, eq=False, dict=True):
         return sign + letter(own) + _subscript(tuple(size - 1 for size in shape), shape, self._between)
 
     def _cell(self, array: str, index: tuple[int, ...]) -> str:
+        batch = self.operation.call.batch
+        if batch is not None and array in batch.arrays:  # x⁽²⁾₀₁ is that of sample 2
+            name = self.alone.cell(array, index[1:] or (0,)) if self.alone else letter(array)
+            return name if name == ZERO else name + f"⁽{str(index[0]).translate(_SUPERSCRIPTS)}⁾"
         place = self.operation.call.own_place(array, index)
         if place is None:  # what is written there is the gradient of padding, which nobody asks for
             return "∂" + ZERO if array in self.operation.call.writes else ZERO
@@ -125,7 +138,13 @@ def names(program: Program, operation: Operation) -> Names:
     given = {name_of(key): row for key, row in program.names.items() if node_of(key) == operation.layer}
     forward = next((other for other in program.operations if other.layer == operation.layer), operation)
     arrays = {**forward.call.given, **forward.call.writes}
-    return Names(operation, given, {name: np.shape(values) for name, values in arrays.items()})
+    alone = program_of(program, 0) if is_shared(operation) else None
+    return Names(
+        operation,
+        given,
+        {name: np.shape(values) for name, values in arrays.items()},
+        None if alone is None else names(alone, alone.operation(operation.name)),
+    )
 
 
 def letter(name: str) -> str:
@@ -134,7 +153,7 @@ def letter(name: str) -> str:
     An index would be lowered, and x¹ a power.
     """
     word = name.rstrip("0123456789")
-    number = name[len(word) :].translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    number = name[len(word) :].translate(_SUPERSCRIPTS)
     return GREEK.get(word, word) + (f"⁽{number}⁾" if number else "")
 
 

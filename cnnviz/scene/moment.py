@@ -13,6 +13,7 @@ from cnnviz.scene.letters import Names, names
 from cnnviz.scene.look import Look, look
 from cnnviz.scene.view import View
 from cnnviz.text import tr
+from cnnviz.trace.alone import is_shared, program_of, sample_at, state_of, step_of
 from cnnviz.trace.cursor import Stop, stop_at
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Cells, Operation
@@ -33,12 +34,42 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         What Python holds just after it.
     view : View
         How it is to be shown.
+    whole : Moment or None
+        Of one of several samples that go through together, the step of all of them.
     """
 
     program: Program
     step: Step
     state: State
     view: View = View()
+    whole: Moment | None = None
+
+    @cached_property
+    def alone(self) -> Moment:
+        """The same of the sample in hand, as if it went alone; itself where it does.
+
+        Of what is computed of all samples alone, the mean of their losses, it is what was before.
+        """
+        if self.program.samples == 1:
+            return self
+        number = self.sample
+        program = program_of(self.program, number)
+        if self.operation.call.batch is None or is_shared(self.operation):
+            step = step_of(self.step, program)
+            return Moment(program, step, state_of(self.state, step, number), self.view, self)
+        before = self.program.operations[self.program.number(self.operation.name) - 1].name
+        last = program.start(before) + len(program.operation(before)) - 1
+        return Moment(program, program[last], program.state(last), self.view)
+
+    @property
+    def pictured(self) -> Moment:
+        """What the stage draws: of several samples the one in hand, where the step is about one."""
+        return self.alone if is_shared(self.operation) else self
+
+    @cached_property
+    def sample(self) -> int:
+        """Which of several samples is in hand."""
+        return sample_at(self.operation, self.step.offset)
 
     @cached_property
     def stop(self) -> Stop | None:
@@ -89,6 +120,8 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
 
     def look(self, name: str) -> Look:
         """Return how an array of this operation is drawn."""
+        if self.whole is not None:  # the same for all samples, so that they can be compared
+            return self.whole.look(name)
         if name not in self._looks:
             drawn = look(self.program, self.operation, name, self.view.display)
             self._looks[name] = drawn._replace(letters=True) if self.letters else drawn

@@ -16,6 +16,7 @@ from cnnviz.scene.numbers import count, full
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.substitution import NEW, OLD, scope_of, with_numbers
 from cnnviz.text import tr
+from cnnviz.trace.alone import cell_in, cells_of
 from cnnviz.trace.assignment import assignment, window
 from cnnviz.trace.flow import names_read, offsets_reading, sources, targets
 from cnnviz.trace.looptree import Line
@@ -66,11 +67,19 @@ class Origin(Struct, frozen=True, eq=False):
 
 
 def origin(moment: Moment, array: str, index: Index) -> Origin:
-    """Return where a cell comes from, and who reads it."""
+    """Return where a cell of the picture comes from, and who reads it.
+
+    Of several samples, the picture is that of the one in hand: what it is made of in others is not in it.
+    """
+    operation, number = moment.operation, moment.sample
+    place = cell_in(operation, array, index, number)
+    found = _written_where(moment, array, place)
+    told = _targets(operation, array, place)
     return replace(
-        _written_where(moment, array, index),
-        targets=_targets(moment.operation, array, index),
-        readers=_readers(moment, array, index),
+        found,
+        sources={name: cells_of(operation, name, cells, number) for name, cells in found.sources.items()},
+        targets={name: cells_of(operation, name, cells, number) for name, cells in told.items()},
+        readers=_readers(moment, array, place),
     )
 
 

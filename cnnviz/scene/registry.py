@@ -8,10 +8,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 
-from cnnviz.engine.layer import Call
+from msgspec.structs import replace
+
+from cnnviz.engine.batch import VARIABLE
+from cnnviz.engine.layer import Batch, Call
 from cnnviz.engine.port import Port
 from cnnviz.scene.derived import derived
 from cnnviz.scene.kind import CELLS, Kind, index_of, of_cells
+from cnnviz.scene.listing_formula import listing_formulas
 
 
 @cache
@@ -24,8 +28,17 @@ def kinds() -> dict[str, Kind]:
 
 
 def kind_of(call: Call) -> Kind:
-    """Return what is known of a call: by the record of its kind, else by its listing and its ports."""
-    return kinds().get(call.kind) or derived(call)
+    """Return what is known of a call: by the record of its kind, else by its listing and its ports.
+
+    Of several samples that go through together, by that of one, with their number among the indices.
+    """
+    found = kinds().get(call.kind) or derived(call)
+    return found if call.batch is None else _of_samples(found, call.batch)
+
+
+def _of_samples(kind: Kind, batch: Batch) -> Kind:
+    own = {batch.called.get(name, name): words for name, words in kind.variables.items()}
+    return replace(kind, formula=listing_formulas, variables={**own, VARIABLE: "sample"})
 
 
 def formulas(call: Call, line: int) -> tuple[str, ...]:

@@ -155,6 +155,12 @@ class Program(Sequence[Step]):
         passes = groupby(self.operations, key=lambda operation: operation.phase)
         return frozenset([*own][-1].name for _, own in passes)
 
+    @cached_property
+    def samples(self) -> int:
+        """How many samples go through together; 1 where it is one alone."""
+        batches = (operation.call.batch for operation in self.operations if operation.call.batch)
+        return max((len(batch.calls) for batch in batches), default=1)
+
     def symbol(self, address: str) -> str:
         """Return what the lesson calls an array; empty if it does not say."""
         return self.symbols.get(layer_of(address) or address, "")

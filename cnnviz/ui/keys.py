@@ -159,6 +159,8 @@ STEP = (
     Key("back_stop", "Previous stop of the lesson", ("Shift+N",)),
     SEPARATOR,
     Key("input_gradient", "Input gradient: gathered or scattered", ("V",)),
+    Key("next_sample", "Next sample of the batch", ("X",)),
+    Key("back_sample", "Previous sample of the batch", ("Shift+X",)),
     Key("next_path", "Chain rule: next path from the loss", ("P",)),
     Key("back_path", "Chain rule: previous path from the loss", ("Shift+P",)),
     SEPARATOR,

@@ -84,6 +84,8 @@ def moves(player: Player) -> dict[str, Callable[[], object]]:
         "run_back": partial(player.run, backwards=True),
         "clear": player.clear_breakpoints,
         "end": lambda: player.go_to(len(player.cursor.program) - 1),
+        "next_sample": player.follow_sample,
+        "back_sample": partial(player.follow_sample, -1),
         "next_path": player.follow_path,
         "back_path": partial(player.follow_path, -1),
         "faster": partial(player.shift, 1),

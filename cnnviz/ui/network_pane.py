@@ -75,7 +75,7 @@ class NetworkPane(FramePane):
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the network, with the row at work in sight."""
         self._follow(box, unit)
-        return panels.network(self.player.moment, box, unit, self._top)
+        return panels.network(self.player.moment.alone, box, unit, self._top)
 
     # ----------------------------------------------------------------------------------------------- in sight
 
@@ -84,7 +84,7 @@ class NetworkPane(FramePane):
         """The rows, and which of them are in sight."""
         width, height = self.width(), self.height()
         box, unit = Box(0, 0, width, height), self.unit(width, height)
-        return panels.network_window(self.player.moment, box, unit, self._top)
+        return panels.network_window(self.player.moment.alone, box, unit, self._top)
 
     def scroll_by(self, rows: int) -> None:
         """Move the rows by so many up; as far as there are any."""
@@ -98,7 +98,7 @@ class NetworkPane(FramePane):
         names = panels.network_outline(moment.program).names
         if names != self._names:
             self._names, self._top, self._chosen = names, None, ""
-        window = panels.network_window(moment, box, unit, self._top)
+        window = panels.network_window(moment.alone, box, unit, self._top)
         if self._top is None or self._rows is None:
             self._top = window.top
         elif window.rows is not self._rows:
@@ -176,7 +176,7 @@ class NetworkPane(FramePane):
         """Return what is said of the row at a point; nothing where none is."""
         spot = self.frame.spot_at(x, y)
         item = self._item(spot.name) if spot and spot.kind != "scroll" else None
-        return panels.row_said(self.player.moment, item) if item else ()
+        return panels.row_said(self.player.moment.alone, item) if item else ()
 
     # ------------------------------------------------------------------------------------------- the keyboard
 
@@ -273,7 +273,7 @@ class NetworkPane(FramePane):
 
     def _tell(self) -> None:
         """Let a screen reader say what the keyboard is at."""
-        said = "; ".join(panels.row_said(self.player.moment, self.chosen))
+        said = "; ".join(panels.row_said(self.player.moment.alone, self.chosen))
         self.setAccessibleDescription(said)
         if QAccessible.isActive():
             QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))

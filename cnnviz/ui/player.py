@@ -18,6 +18,7 @@ from cnnviz.scene.paths import adds_gradients, another, count
 from cnnviz.scene.program_cache import clear_program_caches
 from cnnviz.scene.view import View
 from cnnviz.text import tr
+from cnnviz.trace.alone import in_sample, sample_at
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_run, previous_run
@@ -130,6 +131,23 @@ class Player(QObject):
             self.failed.emit(tr("From the loss to this gradient there is one path only."))
         else:
             self._set(replace(self.view, paths=another(program, operation, self.view.paths, by)))
+
+    def follow_sample(self, by: int = 1) -> None:
+        """Of several samples that go through together, go to the same step of one so many after."""
+        operation, offset = self.cursor.step.operation, self.cursor.step.offset
+        there = in_sample(operation, offset, sample_at(operation, offset) + by)
+        if self.cursor.program.samples == 1:
+            self.failed.emit(
+                tr("One sample goes through here; in a lesson with a batch_size there are more.")
+            )
+        elif there is None and in_sample(operation, offset, 0) is None:
+            self.failed.emit(tr("This step is not about one of the samples: go to one of a layer first."))
+        elif there is None:
+            last = tr("This is the first sample.") if by < 0 else tr("This is the last sample.")
+            self.failed.emit(last)
+        else:
+            self.pause()
+            self.go_to(self.cursor.index + there - offset)
 
     def _set(self, view: View) -> None:
         self.view = view

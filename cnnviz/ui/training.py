@@ -318,7 +318,7 @@ class TrainingPane(FoldingBar):
         """Return loss and accuracy of the iteration that is shown."""
         lesson = self._desk.lesson
         t = run.reached if self.trainer.running else lesson.iteration
-        loss = float(lesson.tape["loss.value"])
+        loss = lesson.tape.loss
         if self.trainer.running and run.done:
             loss = float(run.losses[run.done - 1])
         parts = [tr("loss {loss}", loss=brief(float(f"{loss:.3g}")))]

@@ -50,7 +50,7 @@ def test_info_of_a_training_says_how_far_it_is(run):
     status, out, _ = run("info", "training", "--iteration", 100)
     training = load_lesson("training", iteration=100).run
     assert status == 0
-    assert "Training: 3,000 iterations of one image each, out of 1,500; 297 are held out" in out
+    assert "Training: 3,000 iterations of one sample each, out of 1,500; 297 are held out" in out
     training_loss = load_lesson("training", iteration=100).tape["loss.value"]
     assert f"Iteration 100: loss {training_loss:.6g}" in out
     assert f"Before iteration 100, {training.accuracies[100]:.1%} of the held-out images" in out

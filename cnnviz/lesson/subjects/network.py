@@ -28,6 +28,7 @@ from cnnviz.lesson.samples import (
     check_inputs,
     check_targets,
     read_samples,
+    require_batch,
     require_some_to_learn_from,
     target_of,
     with_classes,
@@ -115,11 +116,18 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             return tr("Inputs: {shapes}", shapes=each)
         return (
             tr("Input: {shape}", shape=shape_text(self.network.input_shape))
-            + self._image_text(choice.image or 0)
+            + self._image_text(choice)
             + self._run_text(choice, tape)
         )
 
-    def _image_text(self, image: int) -> str:
+    def _image_text(self, choice: Choice) -> str:
+        image, together = choice.image or 0, self.batch(choice)
+        if len(together) > 1:
+            return tr(
+                "; samples {numbers} of {count} go through together",
+                numbers=", ".join(map(str, together)),
+                count=len(self),
+            )
         if self.samples.labels is None:
             return ""
         return tr(
@@ -134,15 +142,15 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         if run is None or at is None:
             return ""
         measured = max((t for t in run.accuracies if t <= at), default=None)
-        said = tr("Training: {count:,} iterations of one sample each, out of {learn:,}")
+        sizes = {"count": run.iterations, "size": run.batch_size, "learn": len(run.order)}
+        said = tr("Training: {count:,} iterations of one sample each, out of {learn:,}", **sizes)
+        if run.batch_size > 1:
+            said = tr("Training: {count:,} iterations of {size} samples each, out of {learn:,}", **sizes)
         if len(run.held_out):
-            said = tr(
-                "Training: {count:,} iterations of one image each, out of {learn:,}; "
-                "{held_out:,} are held out"
-            )
+            said = tr("{training}; {held_out:,} are held out", training=said, held_out=len(run.held_out))
         lines = [
-            said.format(count=run.iterations, learn=len(run.order), held_out=len(run.held_out)),
-            tr("Iteration {at:,}: loss {loss:.6g}", at=at, loss=float(tape["loss.value"])),
+            said,
+            tr("Iteration {at:,}: loss {loss:.6g}", at=at, loss=tape.loss),
         ]
         if measured is not None:
             lines.append(
@@ -187,7 +195,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
 
     def compute(self, choice: Choice) -> Computed:
         """Run one iteration; a training trains up to there first, if it has not yet come so far."""
-        image, network = choice.image or 0, self.network
+        network = self.network
         if self.run is not None and choice.iteration is not None:
             if choice.iteration > self.run.done:
                 for _ in self.run.work(choice.iteration):
@@ -196,11 +204,33 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 raise CnnvizError(self.run.fault)
             network = self.run.network_at(choice.iteration)
         with np.errstate(all="ignore"):  # numbers that grow without bound are shown as what they become
-            first, samples = next(iter(network.input_shapes)), self.samples
-            target = samples.output_targets or target_of(network, samples, image)
-            x = {first: samples.image(image), **samples.others}
-            tape = network.run(x, target, samples.output_gradient)
+            tape = self._run_of(network, self.batch(choice))
         return Computed(tape, network)
+
+    def batch(self, choice: Choice) -> list[int]:
+        """Return the samples that go through together: the chosen one and those that come after it."""
+        image, size = choice.image or 0, self.described.input.batch_size
+        run, at = self.run, choice.iteration
+        if run is not None and at is not None and image == run.image_of(at):
+            return run.images_of(at)
+        return [(image + k) % len(self) for k in range(size)]
+
+    def _run_of(self, network: Network, images: list[int]) -> Tape:
+        samples = self.samples
+        if len(images) == 1:
+            target = samples.output_targets or target_of(network, samples, images[0])
+            first = next(iter(network.input_shapes))
+            x = {first: samples.image(images[0]), **samples.others}
+            return network.run(x, target, samples.output_gradient)
+        found = [target_of(network, samples, image) for image in images]
+        targets = [target for target in found if target is not None]
+        begun = samples.output_gradient
+        return network.run(
+            np.stack([samples.image(image) for image in images]),
+            np.stack(targets) if targets else None,
+            None if begun is None else np.stack([begun] * len(images)),
+            samples=len(images),
+        )
 
     def program(self, choice: Choice, computed: Computed) -> Program:
         """Return the program in the form that is chosen."""
@@ -328,7 +358,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         made = self._with_arguments(arguments) if arguments else self
         made = made._with_cells([change for change in changes if isinstance(change, Cell)])
         training = made.described.training
-        run = build_run(training, made.network, made.samples) if training else None
+        size = made.described.input.batch_size
+        run = build_run(training, made.network, made.samples, size) if training else None
         return replace(made, run=run)
 
     def _with_arguments(self, arguments: list[Argument]) -> SampledNetwork:
@@ -411,7 +442,8 @@ def build_network_subject(path: Path, described: LessonFile) -> SampledNetwork:
         If shapes, data files or letters are wrong; the sentence has all faults of one kind.
     """
     network, samples = _build(path, described)
-    run = build_run(described.training, network, samples) if described.training else None
+    size = described.input.batch_size
+    run = build_run(described.training, network, samples, size) if described.training else None
     return SampledNetwork(path, described, network, samples, run, read_letters(path, described, network))
 
 
@@ -432,6 +464,8 @@ def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
         samples = read_samples(path, described.input)
         with _told(faults):
             require_some_to_learn_from(described.training, samples)
+        with _told(faults):
+            require_batch(described, samples)
         if network is not None:
             samples = with_others(with_classes(samples, described, network), described, network)
     if faults or network is None or samples is None:
@@ -453,7 +487,7 @@ def _require_something_to_learn(described: LessonFile, network: Network) -> None
         raise CnnvizError(tr("training: no layer has parameters to learn; add one, conv2d or linear"))
 
 
-def build_run(training: TrainingPart, network: Network, samples: Samples) -> Run:
+def build_run(training: TrainingPart, network: Network, samples: Samples, batch_size: int) -> Run:
     """Make the training of a network that a file describes.
 
     The images are put in an order that is drawn from its seed; the last ones are held out.
@@ -466,4 +500,6 @@ def build_run(training: TrainingPart, network: Network, samples: Samples) -> Run
 
     order = np.random.default_rng(training.seed).permutation(len(samples))
     learn = len(samples) - training.held_out
-    return Run(network, sample, order[:learn], order[learn:], training.iterations, training.measure)
+    return Run(
+        network, sample, order[:learn], order[learn:], training.iterations, training.measure, batch_size
+    )

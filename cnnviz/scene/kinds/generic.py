@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.engine.address import layer_of, name_of
+from cnnviz.engine.batch import VARIABLE
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import gradient_to
@@ -17,6 +18,7 @@ from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sheet import sheet, shown
 from cnnviz.scene.substitution import scope_of
 from cnnviz.text import tr
+from cnnviz.trace.alone import is_shared
 from cnnviz.trace.assignment import assignment
 from cnnviz.trace.looptree import Loop
 
@@ -121,7 +123,7 @@ def subtitle(moment: Moment) -> str:
         shape = np.shape(moment.program.operation(operation.layer).call.given[own])
         index = np.unravel_index(moment.variable("n"), shape)
         return f"{letter(own)}[{', '.join(str(k) for k in index)}]"
-    said = kind_of(operation.call)
-    return ", ".join(
-        f"{tr(said.variables.get(variable, variable))} {value}" for variable, value in moment.cell.items()
-    )
+    said, cell = kind_of(operation.call), dict(moment.cell)
+    if is_shared(operation) and cell:  # a sum over all samples has one of them in hand
+        cell.setdefault(VARIABLE, moment.sample)
+    return ", ".join(f"{tr(said.variables.get(name, name))} {value}" for name, value in cell.items())

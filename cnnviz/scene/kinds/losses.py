@@ -39,6 +39,13 @@ KINDS: Mapping[str, Kind] = {
         picture=_of_numbers,
         compared=("y", "t"),
     ),
+    "mean_loss": Kind(
+        sentence="What is made small is the mean of the losses of all samples.",
+        formula=(r"\mean{} = \frac{1}{N} \sum_n \E{n}",),
+        variables={"n": "sample"},
+        ahead="The `E` of all samples will be added up, and divided by how many there are.",
+        compared=("E", "mean"),
+    ),
     "mean_squared_error": Kind(
         sentence="The loss is the mean of the squared differences between outputs and targets.",
         formula=(r"\E{} = \frac{1}{@N} \sum_@ (\t{@} - \y{@})^2",),

@@ -1,0 +1,77 @@
+"""Lessons whose samples go through together."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import load_lesson
+
+FILES = Path(__file__).parent / "files"
+IMAGES = np.random.default_rng(0).integers(0, 32, (10, 1, 4, 4)).astype(np.uint8)
+LABELS = np.arange(10) % 3
+
+
+def together(content, size):
+    return {**content, "input": {**content["input"], "batch_size": size}}
+
+
+def test_the_chosen_sample_and_those_after_it_go_through(write, content):
+    path = write(together(content, 4), images=IMAGES, labels=LABELS)
+    lesson, alone = load_lesson(str(path), image=8), write(content, images=IMAGES, labels=LABELS)
+    assert "samples 8, 9, 0, 1 of 10 go through together" in lesson.subject.info(lesson.choice, lesson.tape)
+    each = [load_lesson(str(alone), image=image).tape for image in (8, 9, 0, 1)]
+    for name in ("conv1.y", "softmax.y"):
+        np.testing.assert_allclose(lesson.tape[name], [one[name] for one in each], rtol=1e-12, atol=1e-15)
+    for name in ("conv1.dw", "fc.db"):
+        np.testing.assert_allclose(
+            lesson.tape[name], np.mean([one[name] for one in each], axis=0), atol=1e-12
+        )
+    assert lesson.tape.loss == pytest.approx(np.mean([one.loss for one in each]), rel=1e-12)
+
+
+def test_a_training_takes_the_next_ones_in_its_order(write, content):
+    training = {"iterations": 8, "held_out": 3, "measure": 4, "seed": 2}
+    path = write({**together(content, 3), "training": training}, images=IMAGES, labels=LABELS)
+    lesson = load_lesson(str(path)).at_iteration(5)
+    run = lesson.run
+    assert run.images_of(0) + run.images_of(1) == [int(k) for k in run.order[:6]]
+    assert run.images_of(2) == [int(run.order[6]), int(run.order[0]), int(run.order[1])]
+    following = lesson.at_iteration(6)
+    for operation in lesson.program.operations:
+        if operation.phase == "update":
+            stepped = lesson.program.state(lesson.program.start(operation.name) + len(operation) - 1)
+            assert np.array_equal(stepped.value("w"), following.tape[operation.name].reshape(-1))
+    assert lesson.tape.loss == run.losses[5]
+    assert "8 iterations of 3 samples each, out of 7" in lesson.subject.info(lesson.choice, lesson.tape)
+
+
+@pytest.mark.parametrize(
+    "size, said",
+    [
+        (11, "input.batch_size: must be at most 10, the number of the samples, is 11"),
+        (0, "input.batch_size: must be at least 1, is 0"),
+        ("all", "input.batch_size: must be a whole number"),
+    ],
+)
+def test_a_size_that_cannot_be_is_one_sentence(write, content, size, said):
+    path = write(together(content, size), images=IMAGES, labels=LABELS)
+    with pytest.raises(CnnvizError, match=re.escape(said)):
+        load_lesson(str(path))
+
+
+def test_samples_that_would_take_too_much_memory_together_are_refused_before_it_is_taken(write, content):
+    content["layers"][0]["out_channels"] = 40_000
+    images = np.zeros((600, 1, 4, 4), np.uint8)
+    path = write(together(content, 600), images=images, labels=np.arange(600) % 3)
+    with pytest.raises(CnnvizError, match=r"conv1: with it, an iteration takes [\d,]+ MB"):
+        load_lesson(str(path))
+
+
+def test_several_losses_go_with_one_sample(tmp_path):
+    text = (FILES / "two-outputs.toml").read_text("utf-8")
+    (tmp_path / "two.toml").write_text(text.replace("[input]", "[input]\nbatch_size = 2", 1), "utf-8")
+    with pytest.raises(CnnvizError, match="only where there is one input and one loss"):
+        load_lesson(str(tmp_path / "two.toml"))
