@@ -110,6 +110,7 @@ STOPS = {
     "image": 4,
     "convolution": 3,
     "depth": 4,
+    "edges": 7,
     "stride-padding": 4,
     "relu": 1,
     "pooling": 1,
@@ -122,6 +123,7 @@ STOPS = {
     "backward-conv": 6,
     "residual": 8,
     "digits": 7,
+    "batch": 7,
     "training": 4,
 }
 NAMES = (*FRAMES, *(f"lesson-{name}" for name in STOPS))

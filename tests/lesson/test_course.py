@@ -48,9 +48,9 @@ def correlated(x, f):
 
 def test_lessons_come_in_the_order_of_the_course():
     course = [
-        *("image", "convolution", "depth", "stride-padding", "relu", "pooling", "fully-connected"),
+        *("image", "convolution", "depth", "edges", "stride-padding", "relu", "pooling", "fully-connected"),
         *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
-        *("residual", "digits", "training"),
+        *("residual", "digits", "batch", "training"),
     ]
     names = lesson_names()
 
@@ -454,6 +454,36 @@ def test_the_lesson_walks_through_both_views_of_the_gradient_of_the_input():
     (dy, w), (added,) = scattered.program.state(first).reads[1:], scattered.program.state(first).writes
     assert (dy, w, added) == (("dy", (0, 0, 0)), ("w", (0, 0, 1, 1)), ("dx", (0, 1, 1)))
     assert scattered.program.state(end).arrays["dx"] == pytest.approx(shown.tape["conv.dx"], abs=1e-16)
+
+
+def test_edges():
+    """COURSE: the left half 10, the right one 0; rows 1 0 −1 give 0 30 30 0, turned by 90° all 0."""
+    arrays = tape("edges")
+    np.testing.assert_array_equal(arrays["left_right.y"], [[[0, 30, 30, 0]] * 4])
+    np.testing.assert_array_equal(arrays["top_bottom.y"], np.zeros((1, 4, 4)))
+    kernel, square = np.array([[1, 0, -1]] * 3), np.zeros((8, 8))
+    square[2:6, 2:6] = 10
+    np.testing.assert_array_equal(arrays["around.y"], [correlated(square, kernel), correlated(square, kernel.T)])
+    first = arrays["around.y"][0]
+    assert (first[:, 2:4] == 0).all() and (first[2:4, :2] == -30).all() and (first[2:4, 4:] == 30).all()
+
+
+def test_batch():
+    """COURSE: four samples of two numbers, one neuron, by hand: y = 2·x₀ + x₁ + 1."""
+    arrays, xs, ts = tape("batch"), [(1, 0), (0, 1), (2, 1), (1, 3)], [2, 2, 4, 7]
+    errors = [2 * a + b + 1 - t for (a, b), t in zip(xs, ts, strict=True)]
+    assert errors == [1, 0, 2, -1]
+    assert arrays["loss.value"].tolist() == [e * e / 2 for e in errors] == [0.5, 0, 2, 0.5]
+    assert arrays.loss == 0.75
+    alone = [(e * a, e * b, e) for e, (a, b) in zip(errors, xs, strict=True)]
+    assert [each[0] for each in alone] == [1, 0, 4, -1]
+    dw0, dw1, db = (sum(each) / 4 for each in zip(*alone, strict=True))
+    assert (arrays["fc.dw"].reshape(-1).tolist(), arrays["fc.db"].tolist()) == ([dw0, dw1], [db])
+    assert (dw0, dw1) == (1, -0.25)
+    w0, w1, b = 2 - dw0 / 2, 1 - dw1 / 2, 1 - db / 2
+    assert (*arrays["fc.w_new"].reshape(-1), *arrays["fc.b_new"]) == (w0, w1, b) == (1.5, 1.125, 0.75)
+    after = sum((w0 * x + w1 * z + b - t) ** 2 / 2 for (x, z), t in zip(xs, ts, strict=True)) / 4
+    assert after == pytest.approx(0.34, abs=0.005)
 
 
 # --------------------------------------------------------------------------------------------- captions

@@ -55,7 +55,7 @@ def tagged(network: Network, tape: Tape) -> Tape:
         arrays[name] = np.arange(first, first + values.size, dtype=float).reshape(values.shape)
         first += values.size
     arrays |= {name: arrays[other] for name, other in same_arrays(network, tape).items() if name in arrays}
-    return Tape(arrays, tape.iteration)
+    return Tape(arrays, tape.iteration, tape.of_samples, tape.samples)
 
 
 @dataclass
@@ -150,7 +150,7 @@ def check_within(program: Program) -> None:
 # All lessons with a network of up to 2,000 steps.
 LESSONS = [
     *("backward-conv", "backward-fc", "convolution", "depth", "forward", "fully-connected", "relu"),
-    *("residual", "sigmoid-softmax", "stride-padding"),
+    *("batch", "residual", "sigmoid-softmax", "stride-padding"),
 ]
 GRAPHS = ["residual-block", "inception-block", "two-inputs", "two-outputs"]
 FILES = Path(__file__).parents[1] / "lesson" / "files"
