@@ -463,7 +463,9 @@ def test_edges():
     np.testing.assert_array_equal(arrays["top_bottom.y"], np.zeros((1, 4, 4)))
     kernel, square = np.array([[1, 0, -1]] * 3), np.zeros((8, 8))
     square[2:6, 2:6] = 10
-    np.testing.assert_array_equal(arrays["around.y"], [correlated(square, kernel), correlated(square, kernel.T)])
+    np.testing.assert_array_equal(
+        arrays["around.y"], [correlated(square, kernel), correlated(square, kernel.T)]
+    )
     first = arrays["around.y"][0]
     assert (first[:, 2:4] == 0).all() and (first[2:4, :2] == -30).all() and (first[2:4, 4:] == 30).all()
 
