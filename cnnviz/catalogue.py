@@ -39,7 +39,7 @@ from cnnviz.engine.losses import (
     Loss,
     MeanSquaredError,
 )
-from cnnviz.engine.optim import SGD, Adam, Optimiser
+from cnnviz.engine.optim import SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
 
 Made = TypeVar("Made", Layer, Loss, Optimiser)
 
@@ -93,6 +93,8 @@ def _by_kind(entries: Iterable[Entry[Made]]) -> Mapping[str, Entry[Made]]:
 
 _POSITIVE = Range(0, open_least=True)
 _PART = Range(0, 1, open_most=True)
+_DECAY = Range(0)
+_ADAM = {"lr": _POSITIVE, "beta1": _PART, "beta2": _PART, "eps": _POSITIVE}
 
 LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
     [
@@ -130,7 +132,14 @@ LOSSES: Mapping[str, Entry[Loss]] = _by_kind(
 
 OPTIMISERS: Mapping[str, Entry[Optimiser]] = _by_kind(
     [
-        Entry(SGD, "Gradient descent", ranges={"lr": _POSITIVE, "momentum": _PART}),
-        Entry(Adam, "Adam", ranges={"lr": _POSITIVE, "beta1": _PART, "beta2": _PART, "eps": _POSITIVE}),
+        Entry(SGD, "Gradient descent", ranges={"lr": _POSITIVE, "momentum": _PART, "weight_decay": _DECAY}),
+        Entry(Adagrad, "AdaGrad", ranges={"lr": _POSITIVE, "eps": _POSITIVE, "weight_decay": _DECAY}),
+        Entry(
+            RMSprop,
+            "RMSprop",
+            ranges={"lr": _POSITIVE, "alpha": _PART, "eps": _POSITIVE, "weight_decay": _DECAY},
+        ),
+        Entry(Adam, "Adam", ranges=_ADAM),
+        Entry(AdamW, "AdamW", ranges={**_ADAM, "weight_decay": _DECAY}),
     ]
 )

@@ -42,7 +42,7 @@ from cnnviz.engine.losses import (
 )
 from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
-from cnnviz.engine.optim import SGD, Adam, Optimiser
+from cnnviz.engine.optim import SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
 from cnnviz.engine.pixels import Album, Picture
 
 Rng = np.random.Generator
@@ -169,7 +169,16 @@ LOSSES: dict[str, tuple[type[Loss], Callable[[Rng, int], Array]]] = {
 OPTIMISERS: dict[str, Callable[[], Optimiser]] = {
     "sgd": lambda: SGD(0.1),
     "sgd-momentum": lambda: SGD(0.1, momentum=0.9),
+    "sgd-decay": lambda: SGD(0.1, weight_decay=0.3),
+    "sgd-momentum-decay": lambda: SGD(0.1, momentum=0.9, weight_decay=0.3),
+    "sgd-nesterov": lambda: SGD(0.1, momentum=0.9, nesterov=True),
+    "sgd-nesterov-decay": lambda: SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.3),
+    "adagrad": lambda: Adagrad(0.1, eps=0.01),
+    "adagrad-decay": lambda: Adagrad(0.1, eps=0.01, weight_decay=0.3),
+    "rmsprop": lambda: RMSprop(0.05, alpha=0.9, eps=0.01),
+    "rmsprop-decay": lambda: RMSprop(0.05, alpha=0.9, weight_decay=0.3),
     "adam": lambda: Adam(0.01, beta1=0.8, beta2=0.95),
+    "adamw": lambda: AdamW(0.01, beta1=0.8, beta2=0.95, weight_decay=0.3),
 }
 
 # Walks down curves: one that arrives, one with two starts, one whose numbers grow, one of many functions.

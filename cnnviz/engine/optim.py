@@ -1,4 +1,4 @@
-"""How weights move: gradient descent with momentum, and Adam.
+"""How weights move: gradient descent with momentum, AdaGrad, RMSprop, Adam; names and forms are PyTorch's.
 
 An optimiser is a rule without state of its own: the state of a parameter (its velocity, say)
 is passed in and handed back, so that any iteration can be computed again.
@@ -14,6 +14,8 @@ import numpy as np
 from numpy import sqrt
 
 from cnnviz.engine.layer import Array, Listing, Value
+from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
 
 OptimiserState = Mapping[str, Array]
 
@@ -28,7 +30,7 @@ class Optimiser(ABC):
     listing : Listing
         Its rule.
     rule : str
-        The kind of that: ``sgd.momentum``.
+        The kind of that: ``sgd.momentum``, ``sgd.momentum.decay``.
     """
 
     kind: ClassVar[str]
@@ -36,9 +38,20 @@ class Optimiser(ABC):
     state_names: ClassVar[tuple[str, ...]]
     listing: Listing
 
-    def __init__(self, lr: float) -> None:
-        self.lr = lr
-        self.rule = self.kind
+    def __init__(self, lr: float, weight_decay: float = 0.0) -> None:
+        self.lr, self.weight_decay = lr, weight_decay
+
+    def _follow(self, rule: str, rules: Mapping[str, tuple[Listing, Listing]]) -> None:
+        """Take a rule: the listing without weight decay, or that with it."""
+        self.listing = rules[rule][self.weight_decay > 0]
+        self.rule = f"{rule}.decay" if self.weight_decay else rule
+
+    def _decayed(self, w: Array, dw: Array) -> Array:
+        """Return a gradient with the part of the weights that decays added to it."""
+        return dw + self.weight_decay * w if self.weight_decay else dw
+
+    def _decay(self) -> dict[str, Value]:
+        return {"weight_decay": self.weight_decay} if self.weight_decay else {}
 
     def start(self, w: Array) -> OptimiserState:
         """Return the state of a parameter before the first step."""
@@ -71,10 +84,62 @@ def sgd(w, dw, lr, N):
         w[n] = w[n] - lr * dw[n]
 
 
+def sgd_decay(w, dw, lr, weight_decay, N):
+    for n in range(N):
+        g = dw[n] + weight_decay * w[n]
+        w[n] = w[n] - lr * g
+
+
 def sgd_momentum(w, dw, v, lr, momentum, N):
     for n in range(N):
         v[n] = momentum * v[n] + dw[n]
         w[n] = w[n] - lr * v[n]
+
+
+def sgd_momentum_decay(w, dw, v, lr, momentum, weight_decay, N):
+    for n in range(N):
+        g = dw[n] + weight_decay * w[n]
+        v[n] = momentum * v[n] + g
+        w[n] = w[n] - lr * v[n]
+
+
+def sgd_nesterov(w, dw, v, lr, momentum, N):
+    for n in range(N):
+        v[n] = momentum * v[n] + dw[n]
+        w[n] = w[n] - lr * (dw[n] + momentum * v[n])
+
+
+def sgd_nesterov_decay(w, dw, v, lr, momentum, weight_decay, N):
+    for n in range(N):
+        g = dw[n] + weight_decay * w[n]
+        v[n] = momentum * v[n] + g
+        w[n] = w[n] - lr * (g + momentum * v[n])
+
+
+def adagrad(w, dw, v, lr, eps, N):
+    for n in range(N):
+        v[n] = v[n] + dw[n] ** 2
+        w[n] = w[n] - lr * dw[n] / (sqrt(v[n]) + eps)
+
+
+def adagrad_decay(w, dw, v, lr, eps, weight_decay, N):
+    for n in range(N):
+        g = dw[n] + weight_decay * w[n]
+        v[n] = v[n] + g ** 2
+        w[n] = w[n] - lr * g / (sqrt(v[n]) + eps)
+
+
+def rmsprop(w, dw, v, lr, alpha, eps, N):
+    for n in range(N):
+        v[n] = alpha * v[n] + (1 - alpha) * dw[n] ** 2
+        w[n] = w[n] - lr * dw[n] / (sqrt(v[n]) + eps)
+
+
+def rmsprop_decay(w, dw, v, lr, alpha, eps, weight_decay, N):
+    for n in range(N):
+        g = dw[n] + weight_decay * w[n]
+        v[n] = alpha * v[n] + (1 - alpha) * g ** 2
+        w[n] = w[n] - lr * g / (sqrt(v[n]) + eps)
 
 
 def adam(w, dw, m, v, lr, beta1, beta2, eps, t, N):
@@ -85,6 +150,15 @@ def adam(w, dw, m, v, lr, beta1, beta2, eps, t, N):
         spread = sqrt(v[n] / (1 - beta2 ** t))
         w[n] = w[n] - lr * mean / (spread + eps)
 
+
+def adamw(w, dw, m, v, lr, beta1, beta2, eps, weight_decay, t, N):
+    for n in range(N):
+        m[n] = beta1 * m[n] + (1 - beta1) * dw[n]
+        v[n] = beta2 * v[n] + (1 - beta2) * dw[n] ** 2
+        mean = m[n] / (1 - beta1 ** t)
+        spread = sqrt(v[n] / (1 - beta2 ** t))
+        w[n] = w[n] - lr * (weight_decay * w[n] + mean / (spread + eps))
+
 # fmt: on
 
 
@@ -92,16 +166,33 @@ class SGD(Optimiser):
     """Stochastic gradient descent: v ← momentum · v + dw, then w ← w − lr · v.
 
     Without momentum there is no v, and w ← w − lr · dw.
+
+    Parameters
+    ----------
+    nesterov : bool
+        Whether the gradient pushes once more, with the new v: w ← w − lr · (dw + momentum · v).
+        Source: Sutskever et al., "On the Importance of Initialization and Momentum in Deep Learning" (2013),
+        in PyTorch's form.
+    weight_decay : float
+        How much of each parameter is added to its gradient.
     """
 
     kind = "sgd"
     state_names = ()
 
-    def __init__(self, lr: float, momentum: float = 0.0) -> None:
-        super().__init__(lr)
-        self.momentum = momentum
-        self.listing = sgd_momentum if momentum else sgd
-        self.rule = "sgd.momentum" if momentum else "sgd"
+    def __init__(
+        self, lr: float, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        if nesterov and not momentum:
+            raise CnnvizError(tr("optimiser: nesterov needs a momentum; give one, 0.9 for instance."))
+        self.momentum, self.nesterov = momentum, nesterov
+        rules: dict[str, tuple[Listing, Listing]] = {
+            "sgd": (sgd, sgd_decay),
+            "sgd.momentum": (sgd_momentum, sgd_momentum_decay),
+            "sgd.nesterov": (sgd_nesterov, sgd_nesterov_decay),
+        }
+        self._follow("sgd.nesterov" if nesterov else "sgd.momentum" if momentum else "sgd", rules)
 
     def start(self, w: Array) -> OptimiserState:
         """Return a velocity of zero, if there is momentum."""
@@ -109,14 +200,74 @@ class SGD(Optimiser):
 
     def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
         """Walk down the slope, keeping some of the last step's velocity."""
+        g = self._decayed(w, dw)
         if not self.momentum:
-            return w - self.lr * dw, {}
-        v = self.momentum * state["v"] + dw
-        return w - self.lr * v, {"v": v}
+            return w - self.lr * g, {}
+        v = self.momentum * state["v"] + g
+        return w - self.lr * (g + self.momentum * v if self.nesterov else v), {"v": v}
 
     def constants(self, t: int) -> dict[str, Value]:
-        """Return the learning rate and the momentum, if any."""
-        return {"lr": self.lr, "momentum": self.momentum} if self.momentum else {"lr": self.lr}
+        """Return the learning rate and, if there are any, the momentum and the weight decay."""
+        momentum = {"momentum": self.momentum} if self.momentum else {}
+        return {"lr": self.lr, **momentum, **self._decay()}
+
+
+class Adagrad(Optimiser):
+    """AdaGrad: the more a weight's gradients have been in all, the smaller its steps become.
+
+    Source: Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
+    Optimization" (2011).
+    """
+
+    kind = "adagrad"
+    state_names = ("v",)
+
+    def __init__(self, lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
+        super().__init__(lr, weight_decay)
+        self.eps = eps
+        self._follow("adagrad", {"adagrad": (adagrad, adagrad_decay)})
+
+    def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
+        """Divide the gradient by the root of the sum of all its squares."""
+        g = self._decayed(w, dw)
+        v = state["v"] + g**2
+        return w - self.lr * g / (np.sqrt(v) + self.eps), {"v": v}
+
+    def constants(self, t: int) -> dict[str, Value]:
+        """Return the learning rate, ε and the weight decay, if any."""
+        return {"lr": self.lr, "eps": self.eps, **self._decay()}
+
+
+class RMSprop(Optimiser):
+    """RMSprop: the gradient divided by the root of the running mean of its square.
+
+    Source: Hinton, "Neural Networks for Machine Learning" (2012), lecture 6e; ε as in PyTorch.
+
+    Parameters
+    ----------
+    alpha : float
+        α, how much of the running mean stays at each step.
+    """
+
+    kind = "rmsprop"
+    state_names = ("v",)
+
+    def __init__(
+        self, lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        self.alpha, self.eps = alpha, eps
+        self._follow("rmsprop", {"rmsprop": (rmsprop, rmsprop_decay)})
+
+    def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
+        """Divide the gradient by its usual size."""
+        g = self._decayed(w, dw)
+        v = self.alpha * state["v"] + (1 - self.alpha) * g**2
+        return w - self.lr * g / (np.sqrt(v) + self.eps), {"v": v}
+
+    def constants(self, t: int) -> dict[str, Value]:
+        """Return the learning rate, α, ε and the weight decay, if any."""
+        return {"lr": self.lr, "alpha": self.alpha, "eps": self.eps, **self._decay()}
 
 
 class Adam(Optimiser):
@@ -127,19 +278,51 @@ class Adam(Optimiser):
 
     kind = "adam"
     state_names = ("m", "v")
-    listing = staticmethod(adam)
+    listing: Listing = staticmethod(adam)
 
     def __init__(self, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
         super().__init__(lr)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.rule = self.kind
 
     def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
         """Divide the running mean of the gradient by the root of its running square."""
         m = self.beta1 * state["m"] + (1 - self.beta1) * dw
         v = self.beta2 * state["v"] + (1 - self.beta2) * dw**2
         mean, spread = m / (1 - self.beta1**t), np.sqrt(v / (1 - self.beta2**t))
-        return w - self.lr * mean / (spread + self.eps), {"m": m, "v": v}
+        push = mean / (spread + self.eps)
+        return w - self.lr * self._decayed(w, push), {"m": m, "v": v}
 
     def constants(self, t: int) -> dict[str, Value]:
         """Return the learning rate, both decay rates, ε and the number of the step."""
-        return {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2, "eps": self.eps, "t": t}
+        rates: dict[str, Value] = {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2, "eps": self.eps}
+        return {**rates, **self._decay(), "t": t}
+
+
+class AdamW(Adam):
+    """AdamW: Adam, beside which each weight shrinks by a part of itself, whatever its gradient.
+
+    Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019).
+
+    Parameters
+    ----------
+    weight_decay : float
+        By how much of it, times the learning rate.
+    """
+
+    kind = "adamw"
+    listing: Listing = staticmethod(adamw)
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(lr, beta1, beta2, eps)
+        self.weight_decay = weight_decay
+
+    def _decay(self) -> dict[str, Value]:
+        return {"weight_decay": self.weight_decay}

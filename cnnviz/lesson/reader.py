@@ -48,6 +48,7 @@ AT_THE_TOP = ("title", "sentence", "seed", "weights", "layout", "input_gradient"
 """What is no table in a lesson file; written below a table's name, TOML takes it for a part of that table."""
 
 _LEAVES: Mapping[Any, Callable[[Any], Any]] = {
+    bool: values.truth,
     int: values.whole,
     float: values.number,
     str: values.string,

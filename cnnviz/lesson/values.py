@@ -43,6 +43,13 @@ class Fault(ValueError):  # noqa: N818 (it is what a user did, and is shown as s
         self.path = path
 
 
+def truth(value: Any) -> bool:
+    """Take true or false."""
+    if not isinstance(value, bool):
+        raise Fault(tr("must be true or false, is {value}", value=shown(value)))
+    return value
+
+
 def whole(value: Any) -> int:
     """Take a whole number."""
     if isinstance(value, bool) or not isinstance(value, int):

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.cases import OPTIMISERS
+from tests.pytorch import optimisers
 from tests.pytorch.recorded import CLOSEST, SEEDS, digest, read
 from tests.random_networks import random_network
 
@@ -33,3 +35,10 @@ def test_a_number_that_is_off_is_seen():
         values = np.array(tape[name], float)
         values.reshape(-1)[-1] += 1e-6 * np.abs(values).max() or 1e-6
         assert np.abs(digest(values) - wanted).max() > CLOSEST * np.linalg.norm(values), name
+
+
+@pytest.mark.parametrize("label", OPTIMISERS)
+def test_fifty_steps_of_an_optimiser_are_those_of_pytorch(label):
+    with np.load(optimisers.FILE) as recorded:
+        wanted = recorded[label]
+    assert np.abs(optimisers.walk(label) - wanted).max() <= CLOSEST * np.abs(wanted).max()

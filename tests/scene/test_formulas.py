@@ -41,7 +41,7 @@ from tests.scene.test_reckoning import EXPRESSIONS, awkward, layer_calls
 
 CONSTANTS = {
     **{"alpha": "alpha", "eta": "lr", "mu": "momentum", "varepsilon": "eps"},
-    **{"beta_1": "beta1", "beta_2": "beta2"},
+    **{"beta_1": "beta1", "beta_2": "beta2", "lambda": "weight_decay"},
 }
 
 

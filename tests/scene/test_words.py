@@ -33,7 +33,7 @@ def test_a_listing_has_words(name):
     assert told.variables.keys() >= set(read_listing(LISTINGS[name]).variables)
     assert all(text.strip() for text in told.variables.values())
     gradient = "_d" in name or "gradient" in name
-    assert bool(told.title) == (gradient or name in ("sgd", "sgd_momentum", "adam", "descent")), (
+    assert bool(told.title) == (gradient or CALLS[name].phase in ("update", "descent")), (
         "a title says what is computed"
     )
 

@@ -150,40 +150,96 @@ def _as_run(drawn: Cells, name: str, start: int, r: int) -> Cells:
     )
 
 
+def _update(sentence: str, ahead: str, *formula: str) -> Kind:
+    return Kind(
+        title="update",
+        sentence=sentence,
+        formula=formula,
+        variables={"n": "parameter"},
+        ahead=ahead,
+        picture=picture,
+    )
+
+
+def _both(kind: str, called: str, sentence: str, ahead: str, *formula: str) -> Mapping[str, Kind]:
+    """Return the records of a rule, and of the same for a gradient to which weight decay has been added."""
+    decayed = [each.replace(r"\left(\dw{n}\right)", "g_n").replace(r"\dw{n}", "g_n") for each in formula]
+    return {
+        kind: _update(sentence, ahead, *formula),
+        f"{kind}.decay": _update(
+            f"Weight decay: to each gradient, λ · w is added, which pulls w towards 0. Then it is {called}.",
+            "Each `dw` will get λ · `w` added; by what that makes, `w` will step.",
+            r"g_n = \dw{n} + \lambda\, \w{n}",
+            *(each for each in decayed if r"\leftarrow" in each),
+        ),
+    }
+
+
+_VELOCITY = r"\v{n} \leftarrow \mu\, \v{n} + \dw{n}"
+_SQUARES = r"\v{n} \leftarrow \beta_2 \v{n} + (1 - \beta_2) \left(\dw{n}\right)^2"
+_MEAN = r"\m{n} \leftarrow \beta_1 \m{n} + (1 - \beta_1)\, \dw{n}"
+_PUSH = r"\frac{\m{n} / (1 - \beta_1^t)}{\sqrt{\v{n} / (1 - \beta_2^t)} + \varepsilon}"
+_SCALED = r"\w{n} \leftarrow \w{n} - \frac{\eta\, \dw{n}}{\sqrt{\v{n}} + \varepsilon}"
+_SGD = _both(
+    "sgd",
+    "gradient descent",
+    "Every parameter takes a small step against its gradient, which is downhill.",
+    "Each `w` will become `w` − η · `dw`: what it was, less a small part of its gradient.",
+    r"\w{n} \leftarrow \w{n} - \eta\, \dw{n}",
+    r"\eta = \mathrm{lr}",
+)
+_MOMENTUM = _both(
+    "sgd.momentum",
+    "momentum",
+    "Every parameter keeps some of its last velocity and is pushed downhill by its gradient.",
+    "Each velocity `v` will become μ · `v` + `dw`; then each `w` will become `w` − η · `v`.",
+    _VELOCITY,
+    r"\w{n} \leftarrow \w{n} - \eta\, \v{n}",
+    r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
+)
+_NESTEROV = _both(
+    "sgd.nesterov",
+    "Nesterov momentum",
+    "Every parameter moves as its new velocity will carry it on, and its gradient pushes once more.",
+    "Each velocity `v` will become μ · `v` + `dw`; then each `w` moves by −η · (`dw` + μ · `v`).",
+    _VELOCITY,
+    r"\w{n} \leftarrow \w{n} - \eta\, (\dw{n} + \mu\, \v{n})",
+    r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
+)
+_ADAGRAD = _both(
+    "adagrad",
+    "AdaGrad",
+    "Every parameter steps the less, the larger all its gradients together have been.",
+    "Each `v` will get the square of `dw` added; then `w` steps by η · `dw` over the root of `v`.",
+    r"\v{n} \leftarrow \v{n} + \left(\dw{n}\right)^2",
+    _SCALED,
+)
+_RMSPROP = _both(
+    "rmsprop",
+    "RMSprop",
+    "Every parameter steps by its gradient, divided by the gradient's usual size.",
+    "Each `v` will be the running mean of `dw` squared; `w` steps by η · `dw` over the root of `v`.",
+    r"\v{n} \leftarrow \alpha\, \v{n} + (1 - \alpha) \left(\dw{n}\right)^2",
+    _SCALED,
+)
 KINDS: Mapping[str, Kind] = {
-    "sgd": Kind(
-        title="update",
-        sentence="Every parameter takes a small step against its gradient, which is downhill.",
-        formula=(r"\w{n} \leftarrow \w{n} - \eta\, \dw{n}", r"\eta = \mathrm{lr}"),
-        variables={"n": "parameter"},
-        ahead="Each `w` will become `w` − η · `dw`: what it was, less a small part of its gradient.",
-        picture=picture,
+    **_SGD,
+    **_MOMENTUM,
+    **_NESTEROV,
+    **_ADAGRAD,
+    **_RMSPROP,
+    "adam": _update(
+        "Every parameter steps by the running mean of its gradient, divided by the gradient's usual size.",
+        "Each `w` will step by `m`, the running mean of `dw`, divided by the root of `v`, of its square.",
+        _MEAN,
+        _SQUARES,
+        rf"\w{{n}} \leftarrow \w{{n}} - \eta\, {_PUSH}",
     ),
-    "sgd.momentum": Kind(
-        title="update",
-        sentence="Every parameter keeps some of its last velocity and is pushed downhill by its gradient.",
-        formula=(
-            r"\v{n} \leftarrow \mu\, \v{n} + \dw{n}",
-            r"\w{n} \leftarrow \w{n} - \eta\, \v{n}",
-            r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
-        ),
-        variables={"n": "parameter"},
-        ahead="Each velocity `v` will become μ · `v` + `dw`; then each `w` will become `w` − η · `v`.",
-        picture=picture,
-    ),
-    "adam": Kind(
-        title="update",
-        sentence="Every parameter steps by the running mean of its gradient, divided by the gradient's usual "
-        "size.",
-        formula=(
-            r"\m{n} \leftarrow \beta_1 \m{n} + (1 - \beta_1)\, \dw{n}",
-            r"\v{n} \leftarrow \beta_2 \v{n} + (1 - \beta_2) \left(\dw{n}\right)^2",
-            r"\w{n} \leftarrow \w{n}"
-            r" - \eta\, \frac{\m{n} / (1 - \beta_1^t)}{\sqrt{\v{n} / (1 - \beta_2^t)} + \varepsilon}",
-        ),
-        variables={"n": "parameter"},
-        ahead="Each `w` will step by `m`, the running mean of `dw`, divided by the root of `v`, that of "
-        "its square.",
-        picture=picture,
+    "adamw": _update(
+        "Every parameter takes the step of Adam, and shrinks by a part of itself, whatever its gradient.",
+        "Each `w` will take the step of Adam, and lose η · λ of itself.",
+        _MEAN,
+        _SQUARES,
+        rf"\w{{n}} \leftarrow \w{{n}} - \eta \left(\lambda\, \w{{n}} + {_PUSH}\right)",
     ),
 }
