@@ -43,7 +43,7 @@ def draw(moment: Moment, box: Box, em: float) -> list[Mark]:
     first = inner.top(rows[0] * share)
     second, third = inner.below(first.h).top(rows[1] * share), inner.below((rows[0] + rows[1]) * share)
     parts = assignment(moment.operation.tree, moment.state.line)
-    marks.append(Label(first, _headline(moment, parts, scope), 1.3 * em, family="mono"))
+    marks.append(Label(first, headline(moment, parts, scope), 1.3 * em, family="mono"))
     if found is not None and (moment.terms_begun or found.done):
         marks += draw_expansion(moment, found, second, third, em, scope)
     elif parts is not None:
@@ -68,13 +68,14 @@ def _panel(box: Box, em: float) -> Group:
     return Group(box, (Rect(box, "ground"), Rect(box.inset(0.5), "panel", "panel_line", radius=0.47 * em)))
 
 
-def _headline(moment: Moment, parts: Assignment | None, scope: dict[str, Any]) -> tuple[Span, ...]:
+def headline(moment: Moment, parts: Assignment | None, scope: dict[str, Any]) -> tuple[Span, ...]:
+    """Return the line with its places, or at a loop's header the value that its variable has."""
     if parts is not None:
         return with_places(moment, parts, scope)
     node = moment.node
     assert isinstance(node, Loop)
     variable = node.variable
-    if _exhausted(moment, node):
+    if exhausted(moment, node):
         if node.count == 1:
             return (Span(tr("for {name}: its only value is done", name=variable), "muted"),)
         return (Span(tr("for {name}: all {count} done", name=variable, count=node.count), "muted"),)
@@ -96,7 +97,7 @@ def _headline(moment: Moment, parts: Assignment | None, scope: dict[str, Any]) -
     )
 
 
-def _exhausted(moment: Moment, loop: Loop) -> bool:
+def exhausted(moment: Moment, loop: Loop) -> bool:
     """Return whether the step at hand found that a loop has no value left."""
     offset, block = moment.step.offset, moment.operation.body
     for outer in moment.state.loops:
@@ -112,12 +113,12 @@ def _coming(moment: Moment, second: Box, third: Box, em: float, scope: dict[str,
     """At a loop's header, say what is to come; nothing of its result is shown before its step."""
     node = moment.node
     assert isinstance(node, Loop)
-    if _exhausted(moment, node):
+    if exhausted(moment, node):
         return []
     marks: list[Mark] = []
-    ahead = _ahead(moment)
-    if ahead:
-        marks.append(Label(second, ahead, 1.2 * em))
+    coming = ahead(moment)
+    if coming:
+        marks.append(Label(second, coming, 1.2 * em))
         second = third
     following = node.body.statements[0]
     if isinstance(following, Loop):
@@ -131,7 +132,7 @@ def _coming(moment: Moment, second: Box, third: Box, em: float, scope: dict[str,
     return [*marks, Label(second, runs, 1.2 * em, family="mono")]
 
 
-def _ahead(moment: Moment) -> tuple[Span, ...]:
+def ahead(moment: Moment) -> tuple[Span, ...]:
     """Return in words what each cell is going to be, with the arrays as the formula calls them.
 
     It is said at the headers around the cells; inside a cell there is arithmetic to be seen.

@@ -153,6 +153,12 @@ def _scope_of(moment: Moment, found: Reduction, scope: dict[str, Any], k: int) -
     return {name: value for name, value in scope.items() if name not in own}
 
 
+def term_in_hand(moment: Moment, found: Reduction) -> str:
+    """Return the term that the step takes, with its numbers."""
+    lines, scope = _assignments(moment, found), scope_of(moment)
+    return "".join(run.text for run in _term(moment, found, lines, scope, found.done - 1))
+
+
 def _in_two_rows(count: int, inner: int) -> int:
     """Return how many terms the first of two rows holds: whole rows of the window, if it has several."""
     whole = inner if inner < count else 1

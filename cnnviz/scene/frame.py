@@ -184,22 +184,26 @@ def _words(at: Moment, box: Box, em: float, with_formula: bool) -> list[Mark]:
 _first_nonfinite = program_cache(8)(first_nonfinite)
 
 
-def _nonfinite_badge(at: Moment, box: Box, em: float) -> list[Rect | Label | Hotspot]:
-    """Say where the first NaN or infinity arose, once there is one; a click goes there.
-
-    Letters tell no values, and so not this one.
-    """
+def nonfinite_said(at: Moment) -> str:
+    """Say where the first NaN or infinity arose, once it has; letters tell no values, and so not this one."""
     found = _first_nonfinite(at.program)
     if found is None or found.step > at.step.index or at.letters:
-        return []
+        return ""
     cell = f"[{', '.join(map(str, found.index))}]" if found.index else ""
-    text = tr(
+    return tr(
         "first {value}: {operation}, {cell}, step {step}",
         value=number(found.value, 0),
         operation=found.operation,
         cell=symbol(at.program.operation(found.operation), found.array) + cell,
         step=count(found.step),
     )
+
+
+def _nonfinite_badge(at: Moment, box: Box, em: float) -> list[Rect | Label | Hotspot]:
+    """Say where the first NaN or infinity arose, once there is one; a click goes there."""
+    found, text = _first_nonfinite(at.program), nonfinite_said(at)
+    if found is None or not text:
+        return []
     size = 1 * em
     width = min(box.w, 0.6 * size * len(text) + 1.4 * em)
     place = Box(box.right - width, box.y + 0.24 * em, width, box.h - 0.47 * em)

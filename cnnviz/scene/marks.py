@@ -141,6 +141,17 @@ class Formula(Struct, frozen=True, eq=False):
         (x, y), whole, scale = self.box.center, self.outline, self.scale
         return x - scale * whole.width / 2, y + scale * (whole.ascent - whole.height / 2)
 
+    def parts(self) -> list[Box]:
+        """Return where its parts are that stand for something."""
+        left, base = self.origin
+        reaches = (piece.reach for piece in self.outline.pieces if piece.parts)
+        return [
+            Box(
+                left + self.scale * x0, base + self.scale * y0, self.scale * (x1 - x0), self.scale * (y1 - y0)
+            )
+            for x0, y0, x1, y1 in reaches
+        ]
+
     def part_at(self, x: float, y: float) -> str:
         """Return the innermost part at a point, or close to it; empty where there is none."""
         left, base = self.origin

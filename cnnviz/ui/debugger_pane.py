@@ -7,16 +7,19 @@ from PySide6.QtGui import QHelpEvent, QMouseEvent
 from PySide6.QtWidgets import QToolTip
 
 from cnnviz.scene import panels
-from cnnviz.scene.marks import Box, Mark
+from cnnviz.scene.marks import Box, Formula, Frame, Hotspot, Label, Mark, flat
+from cnnviz.scene.numbers import full
+from cnnviz.scene.spoken import aloud
 from cnnviz.text import tr
-from cnnviz.ui.pane import FramePane, fitting
+from cnnviz.ui.cursor_pane import CursorPane
+from cnnviz.ui.pane import fitting
 from cnnviz.ui.player import Player
 
 DEBUGGER = 450, 680
 """The size that it is made for, at unit 1."""
 
 
-class DebuggerPane(FramePane):
+class DebuggerPane(CursorPane):
     """Listing, variables, formula; a line's number is for breakpoints, its text to run to it."""
 
     def __init__(self, player: Player) -> None:
@@ -31,14 +34,25 @@ class DebuggerPane(FramePane):
         """Draw the listing and what is under it."""
         return panels.debugger(self.player.moment, box, unit)
 
+    def described(self) -> str:
+        """Return the line that runs, and the variables that Python holds."""
+        moment = self.player.moment
+        variables = ", ".join(
+            tr("{name} is {value}", name=aloud(name), value=aloud(full(float(value))))
+            for name, value in moment.state.variables.items()
+        )
+        line = moment.operation.tree.source[moment.state.line - 1].strip()
+        said = tr("Line {number}: {line}", number=moment.state.line, line=line)
+        return f"{said}. {variables}." if variables else said
+
     def event(self, event: QEvent) -> bool:
         """Say what a part of the formula stands for, or all digits of a variable, where the pointer rests."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            QToolTip.showText(event.globalPos(), self._said_at(event.pos().x(), event.pos().y()))
+            QToolTip.showText(event.globalPos(), self._meant_at(event.pos().x(), event.pos().y()))
             return True
         return super().event(event)
 
-    def _said_at(self, x: float, y: float) -> str:
+    def _meant_at(self, x: float, y: float) -> str:
         moment, part = self.player.moment, self.frame.part_at(x, y)
         if part:
             return panels.part_said(moment, part)
@@ -46,12 +60,46 @@ class DebuggerPane(FramePane):
         box = Box(0, 0, width, height)
         return panels.variable_said(moment, box, self.unit(width, height), x, y)
 
+    def said_at(self, x: float, y: float) -> str:
+        """Return what is at a point: a line and what Enter does there, a variable, a part of the formula."""
+        spot = self.frame.spot_at(x, y)
+        if spot is None:
+            return aloud(self._meant_at(x, y))
+        operation = self.player.moment.operation
+        if spot.kind == "line":
+            line = operation.tree.source[spot.line - 1].strip()
+            return tr("Line {number}: {line}. Enter runs to it.", number=spot.line, line=line)
+        here = {(point.operation, point.line) for point in self.player.breakpoints}
+        if (operation.name, spot.line) in here:
+            return tr("Breakpoint at line {number}. Enter clears it.", number=spot.line)
+        return tr("Line {number}, no breakpoint. Enter sets one.", number=spot.line)
+
+    def places(self, frame: Frame) -> list[Box]:
+        """Return lines and their numbers, variables, and the parts of the formula."""
+        found = [mark.box for mark in flat(frame.marks) if isinstance(mark, Hotspot)]
+        for mark in flat(frame.marks):
+            if isinstance(mark, Formula):
+                found += mark.parts()
+            elif isinstance(mark, Label) and self._meant_at(*mark.box.center):
+                found.append(mark.box)
+        return found
+
+    def first(self, frame: Frame) -> Box | None:
+        """Return the line that runs."""
+        line = self.player.moment.state.line
+        spots = (mark for mark in flat(frame.marks) if isinstance(mark, Hotspot))
+        here = next((spot.box for spot in spots if (spot.kind, spot.line) == ("line", line)), None)
+        return here or super().first(frame)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Toggle a breakpoint at a line's number, run to its text."""
-        spot = self.frame.spot_at(event.position().x(), event.position().y())
-        if spot is None or event.button() != Qt.MouseButton.LeftButton:
-            return
-        if spot.kind == "gutter":
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.press_at(event.position().x(), event.position().y())
+
+    def press_at(self, x: float, y: float) -> None:
+        """Toggle a breakpoint at a line's number, run to its text."""
+        spot = self.frame.spot_at(x, y)
+        if spot and spot.kind == "gutter":
             self.player.toggle_line(spot.line)
-        else:
+        elif spot:
             self.player.run_to_line(spot.line)

@@ -31,6 +31,7 @@ from cnnviz.scene.numbers import count
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
+from cnnviz.ui.reader import Notice
 
 _SIZES = ((1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 
@@ -75,7 +76,7 @@ class ExportDialog(QDialog):
             )
             for name, option in OPTIONS.items()
         }
-        self.said = QLabel()
+        self.said = Notice()
         self.said.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.start_button = self.buttons.addButton(tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
@@ -96,6 +97,7 @@ class ExportDialog(QDialog):
         choose.setAutoDefault(False)
         choose.clicked.connect(self._choose_folder)
         self.folder.setMinimumWidth(260)
+        self.folder.setAccessibleName(tr("Folder"))
         form.addRow(tr("Folder"), _side_by_side(self.folder, choose))
         form.addRow(tr("A picture of every"), self.every)
         form.addRow(tr("Steps"), self.span)
@@ -159,7 +161,7 @@ class ExportDialog(QDialog):
         try:
             order = self.order()
         except CnnvizError as error:
-            self.said.setText(str(error))
+            self.said.say(str(error), urgent=True)
             self.start_button.setEnabled(False)
             return
         lesson = self._lesson
@@ -170,14 +172,14 @@ class ExportDialog(QDialog):
             said = tr("{count} frames.", count=count(frames))
         else:
             said = tr("About {count} frames.", count=count(frames))
-        self.said.setText(said)
+        self.said.say(said)
         self.start_button.setEnabled(True)
 
     def _accept(self) -> None:
         try:
             order = self.order()
         except CnnvizError as error:
-            self.said.setText(str(error))
+            self.said.say(str(error), urgent=True)
             return
         self.accept()
         self.ordered.emit(order)

@@ -167,6 +167,7 @@ STEP = (
     Key("start", "Go to the start", ("Home",)),
     Key("end", "Go to the end", ("End",)),
     Key("go", "Go to a step or cell…", ("Ctrl+G",)),
+    Key("look", "Look at a number: arrows lead to others, Enter goes there", ("F2",)),
     SEPARATOR,
     Key("line", "Step by line", ("1",), checkable=True),
     Key("term", "Step by term", ("2",), checkable=True),

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from cnnviz.text import tr
 from cnnviz.ui.keymap import Keymap, combination, refusal
 from cnnviz.ui.keys import KEYS, LISTED, spelt
+from cnnviz.ui.reader import Notice
 
 _SIZE = QSize(720, 900)
 """The most that the page takes."""
@@ -89,7 +90,7 @@ class KeysPage(QDialog):
         self.field_name.setBuddy(self.field)
         self.replace_button, self.add_button = QPushButton(tr("Replace")), QPushButton(tr("Add"))
         self.restore_button = QPushButton(tr("Restore"))
-        self.said = QLabel()
+        self.said = Notice()
         self.said.setWordWrap(True)
         self.said.setTextFormat(Qt.TextFormat.PlainText)
         self.single = QCheckBox(tr("Single keys: letters, digits and signs without Ctrl or Alt"))
@@ -179,7 +180,8 @@ class KeysPage(QDialog):
     def _choose(self) -> None:
         name = self.chosen
         self.field_name.setText(tr("Key for “{action}”", action=tr(KEYS[name].text)) if name else "")
-        self.field.setAccessibleName(self.field_name.text())
+        for part in (self.field, *self.field.findChildren(QLineEdit)):
+            part.setAccessibleName(self.field_name.text())
         self.field.clear()
         self.field.setEnabled(bool(name))
         self._look_at()
@@ -189,23 +191,22 @@ class KeysPage(QDialog):
         key, name = self.field.key, self.chosen
         no, holder = (refusal(key), self.keymap.holder(key)) if key else ("", "")
         if no:
-            self._say(no)
+            self.said.say(no)
         elif holder == name and key:
-            self._say(tr("{key} is its key already.", key=spelt(key)))
+            self.said.say(tr("{key} is its key already.", key=spelt(key)))
         elif holder:
             other = tr(KEYS[holder].text)
-            self._say(tr("{key} is a key of “{other}”, which would lose it.", key=spelt(key), other=other))
+            self.said.say(
+                tr("{key} is a key of “{other}”, which would lose it.", key=spelt(key), other=other)
+            )
         else:
-            self._say("")
+            self.said.say("")
         self.add_button.setEnabled(bool(key and name and not no and holder != name))
         self.replace_button.setEnabled(bool(name and not no and (key or self.keymap.keys(name))))
         self.replace_button.setText(tr("Replace") if key else tr("Have no key"))
         self.restore_button.setEnabled(name in self.keymap.changed)
         if key and not no and self.field.hasFocus():
             self.replace_button.setFocus(Qt.FocusReason.TabFocusReason)
-
-    def _say(self, sentence: str) -> None:
-        self.said.setText(sentence)
 
     def _take(self, before: tuple[str, ...]) -> None:
         added = (self.field.key,) if self.field.key else ()

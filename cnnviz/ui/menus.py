@@ -14,6 +14,7 @@ from cnnviz.trace.cursor import Cursor
 from cnnviz.trace.stops import Level
 from cnnviz.ui.keys import KEYS, MENUS, REPEATING, Choice
 from cnnviz.ui.player import Player
+from cnnviz.ui.reader import tell
 
 
 def make_actions(window: QMainWindow) -> dict[str, QAction]:
@@ -93,10 +94,19 @@ def moves(player: Player) -> dict[str, Callable[[], object]]:
     }
 
 
-def connect(actions: Mapping[str, QAction], handlers: Mapping[str, Callable[[], object]]) -> None:
-    """Let each action do what its handler does; every one must have one."""
+def connect(
+    window: QMainWindow, actions: Mapping[str, QAction], handlers: Mapping[str, Callable[[], object]]
+) -> None:
+    """Let each action do what its handler does; every one must have one. What is on or off is told."""
+
+    def do(name: str, action: QAction) -> None:
+        handlers[name]()
+        if action.isCheckable():
+            state = tr("on") if action.isChecked() else tr("off")
+            tell(window, tr("{action}: {state}", action=action.text(), state=state))
+
     for name, action in actions.items():
-        action.triggered.connect(lambda _checked=False, name=name: handlers[name]())
+        action.triggered.connect(lambda _checked=False, name=name, action=action: do(name, action))
 
 
 def fill_menu_bar(window: QMainWindow, actions: Mapping[str, QAction]) -> None:

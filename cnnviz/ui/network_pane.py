@@ -7,8 +7,6 @@ from html import escape
 
 from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleEvent,
     QFocusEvent,
     QHelpEvent,
     QKeyEvent,
@@ -23,11 +21,13 @@ from cnnviz.scene import panels
 from cnnviz.scene.marks import Box, Frame, Hotspot, Mark, Rect
 from cnnviz.scene.panels.network_rows import Item, Rows
 from cnnviz.scene.panels.network_strip import Window
+from cnnviz.scene.spoken import aloud
 from cnnviz.text import tr
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_stop
 from cnnviz.ui.pane import FramePane, fitting
 from cnnviz.ui.player import Player
+from cnnviz.ui.reader import tell
 
 NETWORK = (330, 600)
 """The size that the pane is made for, at unit 1."""
@@ -206,7 +206,6 @@ class NetworkPane(FramePane):
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Say which row the keyboard is at."""
         super().focusInEvent(event)
-        self._tell()
 
     def over(self, frame: Frame) -> list[Mark]:
         """Outline the row that the keyboard is at."""
@@ -271,12 +270,15 @@ class NetworkPane(FramePane):
         self._frame = None
         self.update()
 
+    def described(self) -> str:
+        """Return what is known of the row that the keyboard is at."""
+        return aloud("; ".join(panels.row_said(self.player.moment.alone, self.chosen)))
+
     def _tell(self) -> None:
         """Let a screen reader say what the keyboard is at."""
-        said = "; ".join(panels.row_said(self.player.moment.alone, self.chosen))
+        said = self.described()
         self.setAccessibleDescription(said)
-        if QAccessible.isActive():
-            QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
+        tell(self, said)
 
 
 def _nearest(window: Window, row: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QRect, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent
+from PySide6.QtGui import QAccessible, QFocusEvent, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnviz.render.painter import paint
@@ -11,6 +11,7 @@ from cnnviz.render.tools import painting, rectangle
 from cnnviz.scene.marks import Box, Cells, Frame, Group, Mark, Rect
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.ui.player import Player
+from cnnviz.ui.reader import give_role
 
 _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
@@ -64,6 +65,10 @@ class FramePane(QWidget):
         """Return the marks of the moment for a box."""
         raise NotImplementedError
 
+    def described(self) -> str:
+        """Return what screen readers say of it besides its name."""
+        return ""
+
     def over(self, frame: Frame) -> list[Mark]:
         """Return marks on top of the frame, for what the pointer is at."""
         return []
@@ -114,6 +119,7 @@ class FramePane(QWidget):
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Show the ring if Tab led here: whoever uses the mouse sees where he has clicked."""
         self._ring = event.reason() in _BY_KEYBOARD
+        self.setAccessibleDescription(self.described())
         self.update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -130,6 +136,9 @@ class FramePane(QWidget):
     def clickable(self, x: float, y: float) -> bool:
         """Return whether a click at a point leads somewhere."""
         return self.frame.spot_at(x, y) is not None
+
+
+give_role(FramePane, QAccessible.Role.Graphic)
 
 
 def _within(frame: Frame, seen: QRect) -> Frame:

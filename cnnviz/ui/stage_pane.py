@@ -7,25 +7,30 @@ from PySide6.QtCore import (
     QAbstractAnimation,
     QEasingCurve,
     QElapsedTimer,
-    QEvent,
     Qt,
     QVariantAnimation,
     Signal,
 )
-from PySide6.QtGui import QAccessible, QMouseEvent
+from PySide6.QtGui import QMouseEvent
+from shiboken6 import isValid
 
-from cnnviz.scene import panels
 from cnnviz.scene.arrays import role
 from cnnviz.scene.frame import stage
 from cnnviz.scene.glide import glide
-from cnnviz.scene.marks import Box, Frame, Mark, Rect
+from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, flat
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import count, full
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
+from cnnviz.scene.spoken import aloud, spoken
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.stops import Level, next_stop
-from cnnviz.ui.pane import FramePane, fitting
+from cnnviz.ui.cursor_pane import CursorPane
+from cnnviz.ui.pane import fitting
 from cnnviz.ui.player import Player
+from cnnviz.ui.reader import tell
+from cnnviz.ui.timer import Timer
 
 STAGE = 1140, 878
 """The size that it is made for, at unit 1."""
@@ -33,11 +38,19 @@ STAGE = 1140, 878
 _GLIDE = 150
 """Milliseconds between two steps."""
 
+_BREATH = 150
+"""Milliseconds: so long we stay at a step until it is told."""
+
+_AIMS = 50
+"""In so many places of a descent's axes can its start be put by keyboard."""
+
+_LOOKING = frozenset((*CursorPane.own_keys, Qt.Key.Key_Escape))
+
 _REST = 220
 """Milliseconds: of steps that follow one another faster, more would be on its way than at rest."""
 
 
-class StagePane(FramePane):
+class StagePane(CursorPane):
     """The operation in hand; hovering a number says where it comes from, a click goes there.
 
     Attributes
@@ -53,7 +66,6 @@ class StagePane(FramePane):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.smallest_unit = 0.0
         self.glides = True
-        self._pointer: tuple[float, float] | None = None
         self._composed: Operation | None = None
         self._last: tuple[Operation | None, Frame] | None = None
         self._glide = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=_GLIDE)
@@ -61,8 +73,15 @@ class StagePane(FramePane):
         self._glide.setEasingCurve(QEasingCurve.Type.InOutCubic)
         self._glide.valueChanged.connect(lambda _: self.update())
         player.moved.connect(self._set_out)
-        player.moved.connect(self._forget_pointer)
-        player.moved.connect(self._tell)
+        self._told: Moment | None = None
+        self._told_place: object = None
+        self._voice = Timer(self, self._tell)
+        self._voice.setSingleShot(True)
+        self._edits = player.edits.index()
+        player.moved.connect(self._wait)
+        player.changed.connect(self._wait)
+        player.edits.indexChanged.connect(self._tell_edit)
+        self._wait()
 
     def unit(self, width: float, height: float) -> float:
         """Fit both ways, but never go under what the lecture view asks for."""
@@ -115,12 +134,14 @@ class StagePane(FramePane):
 
     def over(self, frame: Frame) -> list[Mark]:
         """Say where the number under the pointer comes from."""
-        shown = self.origin_at(*self._pointer) if self._pointer else None
-        if shown is None or self._pointer is None:
-            return []
+        shown = self.origin_at(*self.pointer) if self.pointer else None
+        chosen = super().over(frame)
+        if shown is None or self.pointer is None:
+            return chosen
         operation = self.player.moment.operation
         colours = {name: f"{role(operation, name)}_line" for name in (*shown.sources, *shown.targets)}
-        return explain(frame, shown, colours, *self._pointer, self.unit(frame.width, frame.height))
+        unit = self.unit(frame.width, frame.height)
+        return [*explain(frame, shown, colours, *self.pointer, unit), *chosen]
 
     def clickable(self, x: float, y: float) -> bool:
         """Return whether a number was written by a step, a factor is there, or a start can be put there."""
@@ -133,25 +154,23 @@ class StagePane(FramePane):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Look at what is under the pointer."""
         super().mouseMoveEvent(event)
-        before = self._pointer
+        before = self.pointer
         at = event.position().x(), event.position().y()
-        self._pointer = at if self.frame.at(*at) or self.frame.spot_at(*at) else None
-        if before or self._pointer:
+        self.pointer = at if self.frame.at(*at) or self.frame.spot_at(*at) else None
+        self.chosen = None
+        if before or self.pointer:
             self.update()
 
-    def leaveEvent(self, event: QEvent) -> None:
-        """Look at nothing."""
-        self._forget_pointer()
-        self.update()
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the step that writes the number clicked, or to where a factor has been multiplied.
+        """Go to the step that writes the number clicked, or to where a factor has been multiplied."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.press_at(event.position().x(), event.position().y())
+
+    def press_at(self, x: float, y: float) -> None:
+        """Go to the step that writes the number at a point, or to where a factor has been multiplied.
 
         In a descent's axes, put its start there.
         """
-        if event.button() != Qt.MouseButton.LeftButton:
-            return
-        x, y = event.position().x(), event.position().y()
         shown, spot = self.origin_at(x, y), self.frame.spot_at(x, y)
         if spot and spot.kind == "start":
             self.started.emit(spot.name, spot.line, spot.value_at(x))
@@ -169,10 +188,84 @@ class StagePane(FramePane):
             self.player.pause()
             self.player.go_to(shown.step)
 
-    def _forget_pointer(self) -> None:
-        self._pointer = None
+    # ------------------------------------------------------------------------------------------ the keyboard
+
+    @property
+    def own_keys(self) -> frozenset[Qt.Key]:  # type: ignore[override]
+        """While it looks at a number that the keyboard has chosen, arrows, Enter and Esc; else none."""
+        return _LOOKING if self.chosen else frozenset()
+
+    def look(self) -> None:
+        """Look at a number by keyboard, first at one that the step writes."""
+        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.choose(None if self.chosen else self.first(self.frame))
+
+    def first(self, frame: Frame) -> Box | None:
+        """Return the cell that the step has written; where none is seen, the first of all places."""
+        for array, index in self.player.moment.state.writes:
+            for mark in flat(frame.marks):
+                place = mark.cell_of(index) if isinstance(mark, Cells) and mark.array == array else None
+                if place and isinstance(mark, Cells):
+                    return mark.box_of(*place)
+        return super().first(frame)
+
+    def _beside(self, place: Box, dx: int, dy: int) -> Box | None:
+        """Return the place beside; in the axes of a descent, which are one place, a fiftieth further on."""
+        spot = self.frame.spot_at(*place.center)
+        if spot is None or spot.kind != "start" or not dx:
+            return super()._beside(place, dx, dy)
+        step = spot.box.w / _AIMS
+        left = min(max(place.center[0] + dx * step, spot.box.x), spot.box.right - 1) - step / 2
+        return Box(left, spot.box.y, step, spot.box.h)
+
+    def said_at(self, x: float, y: float) -> str:
+        """Return what is known of the number at a point, or where a click leads."""
+        shown, spot = self.origin_at(x, y), self.frame.spot_at(x, y)
+        if shown is not None:
+            value = tr("{name} is {value}", name=aloud(shown.name), value=aloud(shown.value))
+            return ". ".join((value, *map(aloud, (shown.said, *shown.terms, *shown.readers)))) + "."
+        if spot is None:
+            return ""
+        if spot.kind == "start":
+            value = full(spot.value_at(x))
+            return tr("Start of {name}: {value}. Enter puts it there.", name=spot.name, value=aloud(value))
+        if spot.kind == "operation":
+            return tr("Go to {name}.", name=spot.name)
+        if spot.kind == "step":
+            return tr("Go to step {step}.", step=count(spot.line))
+        return tr("Next path from the loss.") if spot.line > 0 else tr("Previous path from the loss.")
+
+    # --------------------------------------------------------------------------------- what a reader is told
+
+    def described(self) -> str:
+        """Return all that is to be said of the step."""
+        return spoken(self.player.moment)
+
+    def _wait(self) -> None:
+        """Tell where we are in a moment: of steps that follow one another fast, the last."""
+        if self._place() != self._told_place:
+            self._voice.start(_BREATH)
 
     def _tell(self) -> None:
-        """Let a screen reader say where we are."""
-        if QAccessible.isActive():
-            self.setAccessibleDescription(panels.where(self.player.moment))
+        """Tell what has been done; while it plays, what the lesson says alone."""
+        moment = self.player.moment
+        if self.player.playing and moment.stop is None:
+            return
+        before = self._told if self._told and self._told.program is moment.program else None
+        self._told, self._told_place = moment, self._place()
+        self.setAccessibleDescription(self.described())
+        tell(self, spoken(moment, before))
+
+    def _place(self) -> object:
+        cursor = self.player.cursor
+        return cursor.program, cursor.index
+
+    def _tell_edit(self, index: int) -> None:
+        """Tell what was set, changed or undone."""
+        if not isValid(self.player.edits):  # on its way out, a stack says that it is empty
+            return
+        edits, before, self._edits = self.player.edits, self._edits, index
+        if index > before:
+            tell(self, aloud(edits.text(index - 1)))
+        elif index < before and index < edits.count():
+            tell(self, tr("Undone: {edit}", edit=aloud(edits.text(index))))

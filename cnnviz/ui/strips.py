@@ -22,6 +22,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.scene.theme import Theme
 from cnnviz.text import plain, tr
 from cnnviz.ui.keys import spelt
+from cnnviz.ui.reader import Notice, tell
 from cnnviz.ui.style import icon
 from cnnviz.ui.timer import Timer
 
@@ -49,7 +50,7 @@ class Strip(QWidget):
         self.row = QHBoxLayout(self)
         self.row.setContentsMargins(18, 5, 10, 5)
         self.row.setSpacing(10)
-        self.sentence = QLabel()
+        self.sentence = Notice()
         self.sentence.setWordWrap(True)
         self.sentence.setTextFormat(Qt.TextFormat.PlainText)
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -148,6 +149,7 @@ class MessageStrip(Strip):
         self.raise_()
         self._time()
         self.told.emit(sentence)
+        tell(self, sentence, urgent=error)
 
     def _take_offer(self) -> None:
         self.shut()
@@ -272,13 +274,13 @@ class FieldStrip(Strip):
         return event.key() == Qt.Key.Key_Escape
 
     def _hint(self) -> None:
-        self.sentence.setText(self._hint_text)
+        self.sentence.say(self._hint_text)
 
     def _accept(self) -> None:
         try:
             self._take(self.field.text())
         except CnnvizError as error:
-            self.sentence.setText(str(error))
+            self.sentence.say(str(error), urgent=True)
             self.field.selectAll()
         else:
             self.shut()

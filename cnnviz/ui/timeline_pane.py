@@ -5,16 +5,17 @@ from __future__ import annotations
 from html import escape
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QHelpEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip
 
 from cnnviz.scene import lecture, panels
-from cnnviz.scene.marks import Box, Hotspot, Mark
+from cnnviz.scene.marks import Box, Frame, Hotspot, Mark, flat
 from cnnviz.scene.numbers import count
+from cnnviz.scene.spoken import aloud
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint, Stop
 from cnnviz.trace.program import Program
-from cnnviz.ui.pane import FramePane
+from cnnviz.ui.cursor_pane import CursorPane
 from cnnviz.ui.player import Player
 
 TIMELINE = (1920, 146)
@@ -24,7 +25,7 @@ STRIP = 52
 """The height of what stands for it in the lecture view, at unit 1."""
 
 
-class TimelinePane(FramePane):
+class TimelinePane(CursorPane):
     """The whole program as a bar: drag to any step, zoom with the wheel, breakpoints by the right button.
 
     A click on a bookmark, or on the dot of a stop of the lesson, goes to its very step; a drag that comes by
@@ -87,10 +88,14 @@ class TimelinePane(FramePane):
             self._toggle_breakpoint(at.x())
         elif event.button() == Qt.MouseButton.LeftButton:
             self._before_press = self.player.cursor.index
-            marked = self._marked_at(at.x(), at.y())
-            self._held_at = at.x() if marked is not None else None
-            self.player.pause()
-            self.player.go_to(self.step_at(at.x()) if marked is None else marked)
+            self._held_at = at.x() if self._marked_at(at.x(), at.y()) is not None else None
+            self.press_at(at.x(), at.y())
+
+    def press_at(self, x: float, y: float) -> None:
+        """Go to the step at a point, or to the very step that is marked there."""
+        marked = self._marked_at(x, y)
+        self.player.pause()
+        self.player.go_to(self.step_at(x) if marked is None else marked)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on to the step at the pointer while the button is held."""
@@ -113,13 +118,16 @@ class TimelinePane(FramePane):
         return super().event(event)
 
     def said_at(self, x: float, y: float) -> str:
-        """Return what is said of what is marked at a point; nothing where nothing is."""
+        """Return what is said of what is marked at a point, or where the keyboard is."""
         stop, spot = self._stop_at(x, y), self.frame.spot_at(x, y)
         if stop:
             what = tr("Stop {number} / {count}", number=stop.number, count=stop.count)
             return f"{what}: {stop.caption}"
-        if spot is None:
+        if spot is None and self.chosen is None:
             return ""
+        if spot is None:
+            index = self.step_at(x)
+            return tr("Step {index}: {place}", index=count(index), place=self._place(index))
         place = self.player.where(spot.line)
         return tr("Bookmark at step {index}: {place}", index=count(spot.line), place=place)
 
@@ -146,18 +154,55 @@ class TimelinePane(FramePane):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom around the pointer; a wheel turned sideways moves what is shown."""
-        turned, aside = event.angleDelta().y(), event.angleDelta().x()
+        self._zoom(event.angleDelta().y(), event.position().x(), event.angleDelta().x())
+        event.accept()
+
+    def _zoom(self, turned: int, x: float, aside: int = 0) -> None:
+        """Show a smaller or a larger part around a place."""
         low, high = self.span
         size = high - low
         if turned:
             wider = min(1.0, max(1e-6, size * 0.8 ** (turned / 120)))
-            at = self._part_at(event.position().x())
+            at = self._part_at(x)
             low = at - (at - low) / size * wider
             size = wider
         low = min(max(0.0, low - aside / 1200 * size), 1.0 - size)
         self.span = (low, low + size)
         self.refresh()
-        event.accept()
+
+    # ------------------------------------------------------------------------------------------ the keyboard
+
+    def places(self, frame: Frame) -> list[Box]:
+        """Return what is marked, and where operations begin."""
+        program, bar = self.player.cursor.program, self.bar()
+        starts = (self.x_of(start) for start in program.starts[: len(program.operations)])
+        found = [Box(x, bar.y, 2, bar.h) for x in starts if bar.x <= x <= bar.right]
+        marked = [mark.box for mark in flat(frame.marks) if isinstance(mark, Hotspot)]
+        return [*(Box(box.center[0] - 4, bar.y, 8, bar.h) for box in marked), *found]
+
+    def first(self, frame: Frame) -> Box | None:
+        """Return where we are."""
+        bar = self.bar()
+        return Box(self.x_of(self.player.cursor.index) - 4, bar.y, 8, bar.h)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Show a smaller or a larger part by ↑ and ↓; else go from mark to mark."""
+        turned = {Qt.Key.Key_Up: 120, Qt.Key.Key_Down: -120}.get(Qt.Key(event.key()))
+        if turned is None:
+            super().keyPressEvent(event)
+        else:
+            self._zoom(turned, (self.chosen or self.first(self.frame) or self.bar()).center[0])
+            self.choose(None)
+
+    def described(self) -> str:
+        """Return which step of how many it is, and where that is."""
+        index, last = self.player.cursor.index, len(self.player.cursor.program) - 1
+        step = tr("step {index} of {count}", index=count(index), count=count(last))
+        return f"{step}: {self._place(index)}"
+
+    def _place(self, index: int) -> str:
+        """Return where a step is, for a voice that rests at commas."""
+        return aloud(self.player.where(index).replace(" · ", ", "))
 
     def _part_at(self, x: float) -> float:
         low, high = self.span

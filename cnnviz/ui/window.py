@@ -80,14 +80,15 @@ class Window(QMainWindow):
         self._text_size = 0
         self.welcome: Welcome | None = None
         self.actions_by_name = make_actions(self)
-        self.take_keymap(keymap.read(settings))
+        self.keymap = keymap.read(settings)
+        keymap.take(self.actions_by_name, self.keymap)
         self.tour = Tour(self.desk, self.actions_by_name)
         self.lecture = Lecture(self, self.player, settings, self.set_lecture, self._make_presenter)
         self._assemble()
-        connect(self.actions_by_name, self._handlers())
+        connect(self, self.actions_by_name, self._handlers())
         fill_menu_bar(self, self.actions_by_name)
         self._gate = Gate(self.player, self, self.actions_by_name)
-        self._gate.left.connect(self.stage.setFocus)
+        self._gate.left.connect(self.focus_stage)
         self._connect()
         self._restore()
         self._show_lesson()
@@ -145,7 +146,7 @@ class Window(QMainWindow):
 
         made = ImageChooser(self)
         made.chosen.connect(self.desk.choose)
-        made.closed.connect(self.stage.setFocus)
+        made.closed.connect(self.focus_stage)
         return made
 
     @cached_property
@@ -155,7 +156,7 @@ class Window(QMainWindow):
 
         made = LessonChooser(self)
         made.chosen.connect(self.desk.open)
-        made.closed.connect(self.stage.setFocus)
+        made.closed.connect(self.focus_stage)
         return made
 
     @cached_property
@@ -164,7 +165,7 @@ class Window(QMainWindow):
         from cnnviz.ui.palette import CommandPalette
 
         made = CommandPalette(self)
-        made.closed.connect(self.stage.setFocus)
+        made.closed.connect(self.focus_stage)
         return made
 
     def _connect(self) -> None:
@@ -179,7 +180,7 @@ class Window(QMainWindow):
         self.stage.painted.connect(self.player.set_shown)
         self.stage.started.connect(self.desk.set_start)
         for strip in (self.message, self.go_strip, self.expression_strip):
-            strip.closed.connect(self.stage.setFocus)
+            strip.closed.connect(self.focus_stage)
         self.pictures.begun.connect(self._show_export)
         self.pictures.ended.connect(lambda: self.actions_by_name["export"].setEnabled(True))
         self._offer_undo()
@@ -192,7 +193,7 @@ class Window(QMainWindow):
         """Give the strip of an export its place, one export at a time."""
         self.actions_by_name["export"].setEnabled(False)
         if self._column.indexOf(strip) < 0:
-            strip.closed.connect(self.stage.setFocus)
+            strip.closed.connect(self.focus_stage)
             self._column.insertWidget(self._column.indexOf(self.bar) + 1, strip)
 
     def _offer_undo(self) -> None:
@@ -245,6 +246,7 @@ class Window(QMainWindow):
             "escape": self._escape,
             "start": self.tour.go_to_start,
             "go": self._ask_where_to_go,
+            "look": self.stage.look,
             "palette": self._show_palette,
             "keys": self._show_keys,
             "tour": self.show_around,
@@ -395,6 +397,11 @@ class Window(QMainWindow):
         from cnnviz.ui.keys_page import KeysPage
 
         KeysPage(self, self.keymap, self.take_keymap).open()
+
+    def focus_stage(self) -> None:
+        """Give the keyboard back to the stage, or to what has its place."""
+        shown = self.middle.currentWidget() or self.stage
+        shown.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_about(self) -> None:
         from cnnviz.ui.about import About
