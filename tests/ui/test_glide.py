@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 
 from cnnviz.scene.marks import Rect
 from cnnviz.trace.stops import Level
-from cnnviz.ui import panes
+from cnnviz.ui import stage_pane
 
 RUNNING = QAbstractAnimation.State.Running
 
@@ -21,7 +21,7 @@ def window(make_window):
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch):
     """However slow the machine is, steps here do not follow one another fast unless they are meant to."""
-    monkeypatch.setattr(panes, "_REST", 0)
+    monkeypatch.setattr(stage_pane, "_REST", 0)
 
 
 def outlines(frame):
@@ -77,7 +77,7 @@ def test_the_step_counts_as_shown_at_its_first_painting(window, qtbot):
 
 def test_steps_in_a_hurry_do_not_glide(window, qtbot, monkeypatch):
     in_conv1(window, qtbot)
-    monkeypatch.setattr(panes, "_REST", 60_000)
+    monkeypatch.setattr(stage_pane, "_REST", 60_000)
     seen = painted(window, monkeypatch)
     for _ in range(3):
         qtbot.keyClick(window.stage, Qt.Key.Key_Right)
