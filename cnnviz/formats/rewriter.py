@@ -142,10 +142,7 @@ class Rewriter:
             if self.catalogue.takes(kind, name, form):
                 return {name: form}
         if self.catalogue.has(kind):
-            value = " × ".join(map(str, forms[-1])) if isinstance(forms[-1], tuple) else forms[-1]
-            self.troubles.append(
-                tr("{kind} here has no {argument} {value}", argument=name, kind=kind, value=value)
-            )
+            self.troubles.append(_refusal(kind, name, forms[-1]))
         return {}
 
     def maps(self, node: Node, place: int = 0) -> Value:
@@ -212,3 +209,35 @@ class Rewriter:
     def _is_begun(self) -> bool:
         """Return whether any layer reads the input as it is."""
         return any("input" in layer.inputs for layer in self.layers)
+
+
+_REFUSALS = {
+    "stride": "it moves on by {value}, and {kind} here moves equally far down and across",
+    "padding": "it pads what it reads by {value} on all sides, and {kind} here does not pad",
+    "dilation": "it reads cells that lie {value} apart (dilation), and {kind} here reads neighbours",
+    "groups": "it takes the channels in {value} groups, and {kind} here reads all of them together",
+    "output_padding": "it adds {value} to the size of what comes out, and {kind} here adds nothing",
+    "ceil_mode": "its last windows reach over the edge (ceil_mode), and {kind} here leaves such windows out",
+    "count_include_pad": "its means leave out the zeros around, and {kind} here counts them in",
+}
+"""What a layer of a file does that those of the catalogue cannot do, by the argument that says it."""
+
+
+def _refusal(kind: str, argument: str, value: Any) -> str:
+    """Say what a layer does that those of its kind here cannot do."""
+    if argument == "padding" and isinstance(value, tuple) and len(set(value)) > 1:
+        top, left, bottom, right = value if len(value) == 4 else (*value, *value)
+        return tr(
+            "it pads what it reads by {top} above, {bottom} below, {left} at the left and {right} at the "
+            "right, and {kind} here pads all sides alike",
+            kind=kind,
+            top=top,
+            bottom=bottom,
+            left=left,
+            right=right,
+        )
+    sizes = value if isinstance(value, tuple) else (value,)
+    said = " × ".join(map(str, sizes if len(set(sizes)) > 1 else sizes[:1]))
+    return tr(_REFUSALS.get(argument, "its {argument} is {value}, and {kind} here has no such thing")).format(
+        argument=argument, kind=kind, value=said
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +71,25 @@ def _decoded(content: bytes, kind: bytes) -> QImage:
     buffer.open(QIODevice.OpenModeFlag.ReadOnly)
     reader = QImageReader(buffer, QByteArray(kind))
     reader.setAutoTransform(True)
-    return reader.read()
+    with _silent():
+        return reader.read()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Have nobody write to the terminal: libpng does, past Qt, and what is wrong is said by our sentence."""
+    try:
+        before = os.dup(2)
+    except OSError:  # there is no terminal
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def _on_white(image: QImage) -> QImage:

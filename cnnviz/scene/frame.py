@@ -31,6 +31,8 @@ _TEXT = 17
 _ALL = 1e4  # more lines of text than any frame has
 # That of the smallest numbers that are liked, in parts of it: in the window, and for the last row.
 _READABLE, _FROM_AFAR = 0.7, 1.22
+# Nor should they be smaller than so many pixels, in a small window as in a large one.
+_LEGIBLE = 9.8
 # No text is made smaller than this many pixels to have room; what is less important goes.
 _LEAST_TEXT, _LEAST_UNIT = 9.5, 9 / 13
 # The parts of a frame, in lines of text. Panes have whole pixels: they keep pictures of what stays.
@@ -120,7 +122,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
         return []
     em = max(_LEAST_TEXT, min(_TEXT * unit, box.h / _LEAST_STAGE))
     inner = box.inset(round(2 * em), round(0.8 * em))
-    least, shown = (_FROM_AFAR if with_formula else _READABLE) * em, at.pictured
+    least, shown = _FROM_AFAR * em if with_formula else max(_READABLE * em, _LEGIBLE), at.pictured
     high = min(arithmetic.height(at, inner.w, em) / em, 0.4 * inner.h / em)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
         for parts in _parts(Area("arithmetic", (10, high), (_ALL, high)), has_chain(at.operation)):

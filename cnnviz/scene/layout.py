@@ -29,6 +29,7 @@ _GAP = 0.35  # between a heading and its grid, in lines of text
 _SCALE = 2.1  # the height of a scale with the air over it
 _STACK = 0.6  # how far the channels behind a grid are shifted
 _LARGEST_CELL, _LARGEST_NUMBER = 7.0, 1.6
+_LARGEST_ALONE, _NARROW = 10.0, 0.8  # of a cell, where all would else leave so much of the width empty
 _LARGE_ENOUGH = 1.25  # beyond this, in parts of the text around them, numbers do not ask for room
 _WIDEST, _WIDEST_FORM, _WIDEST_COLUMN = 1.6, 1.45, 3.4  # cells, in parts of their height
 _LEAST_MAP, _MOST_MAP = 4.5, 40.0
@@ -100,6 +101,8 @@ class Grid(NamedTuple):
         Whether it is a picture, and keeps its form.
     page_first : bool
         Whether its page stands before the whole: a way that leads into it crosses nothing then.
+    largest : float
+        How large its cells may get, in lines of text.
     """
 
     name: str
@@ -115,6 +118,7 @@ class Grid(NamedTuple):
     focus: tuple[int, int] = (1, 1)
     form: bool = False
     page_first: bool = False
+    largest: float = _LARGEST_CELL
 
 
 class Map(NamedTuple):
@@ -430,9 +434,9 @@ def _most_wide(part: Part, high: float, size: float, em: float) -> float:
     """Return the width that a part can make use of at a height."""
     least, over, _ = _least(part, size, em)
     if isinstance(part, Grid):
-        cell = min(_LARGEST_CELL * em, (high - over - _under(part, em)) / part.rows)
+        cell = min(part.largest * em, (high - over - _under(part, em)) / part.rows)
         beside = _shift(part.behind, em) * part.behind + part.aside * em
-        return max(least, part.columns * min(_widest(part) * cell, _LARGEST_CELL * em) + beside)
+        return max(least, part.columns * min(_widest(part) * cell, part.largest * em) + beside)
     if isinstance(part, Row):
         most = sum(_most_wide(inner, high, size, em) for inner in part.parts)
         return most + part.gap * em * _gaps(part)
@@ -452,7 +456,7 @@ def _most_high(part: Part, wide: float, size: float, em: float) -> float:
     _, over, under = _least(part, size, em)
     if isinstance(part, Grid):
         shift = _shift(part.behind, em) * part.behind
-        cell = min(_LARGEST_CELL * em, (wide - part.aside * em - shift) / part.columns)
+        cell = min(part.largest * em, (wide - part.aside * em - shift) / part.columns)
         return max(over + under, over + _under(part, em) + part.rows * cell)
     if isinstance(part, Row):
         return max(_most_high(inner, wide * share, size, em) for inner, share in _shares(part, size, em))
@@ -484,6 +488,23 @@ def _widest(part: Grid) -> float:
 
 
 def _laid(part: Part, box: Box, em: float, size: float) -> Layout:
+    """Return a part laid out; with larger cells, where little arrays would leave the room empty."""
+    laid = _laid_once(part, box, em, size)
+    ends = [place.box.right for place in laid.places.values() if place.box.h > 3 * em]  # of more than words
+    if max(ends, default=box.right) < box.x + _NARROW * box.w:
+        larger = _laid_once(_with_larger_cells(part), box, em, size)
+        if all(larger.places[name].size >= place.size for name, place in laid.places.items()):
+            return larger
+    return laid
+
+
+def _with_larger_cells(part: Part) -> Part:
+    if isinstance(part, Row | Column):
+        return part._replace(parts=tuple(map(_with_larger_cells, part.parts)))
+    return part._replace(largest=_LARGEST_ALONE) if isinstance(part, Grid) else part
+
+
+def _laid_once(part: Part, box: Box, em: float, size: float) -> Layout:
     places: dict[str, Place] = {}
     _, over, under = _least(part, size, em)
     high = min(box.h, max(over + under, _most_high(part, box.w, size, em)))
@@ -644,8 +665,8 @@ def _whole(side: float) -> float:
 def _place_grid(part: Grid, box: Box, over: float, em: float, places: dict[str, Place]) -> None:
     shift = _shift(part.behind, em)
     aside, stack = part.aside * em, shift * part.behind
-    wide = min(_LARGEST_CELL * em, (box.w - aside - stack) / part.columns)
-    high = min(_LARGEST_CELL * em, (box.h - over - _under(part, em)) / part.rows)
+    wide = min(part.largest * em, (box.w - aside - stack) / part.columns)
+    high = min(part.largest * em, (box.h - over - _under(part, em)) / part.rows)
     high = min(high, max(wide, _HIGH * wide / (part.figures + _AROUND)) if not part.form else wide)
     wide = min(wide, _widest(part) * high)
     wide, high = _whole(wide), _whole(high)

@@ -44,13 +44,11 @@ def decimals(values: Array) -> tuple[int, int]:
     largest = float(finite.max()) if finite.size else 0.0
     if largest == 0 or (largest < 1e6 and finite.size < 100_000 and np.array_equal(finite, np.round(finite))):
         return 0, 0
-    if largest < 1e-3 or largest >= 1e5:
-        return 2, max(floor(log10(largest)), _SMALLEST_POWER)
     for bound, places in ((1000, 0), (100, 1), (0.095, 2), (0.0095, 3)):
-        if largest >= bound:
+        if 1e5 > largest >= bound:
             exact = np.allclose(finite, np.round(finite, places), 0, _ROUNDING)
             return places + (places > 1 and finite.size <= _FEW and not exact), 0
-    return 4, 0
+    return 2, max(floor(log10(largest)), _SMALLEST_POWER)
 
 
 def number(value: Value, places: int) -> str:

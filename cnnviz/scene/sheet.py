@@ -368,7 +368,7 @@ def _sign(place: Place, em: float) -> Label:
     return label(place.box, place.text, (2 if alone else 1) * em, "muted", align="center", family=family)
 
 
-def heading(runs: Sequence[Span], place: Place, em: float) -> list[Mark]:
+def heading(runs: Sequence[Span], place: Place, em: float) -> list[Label]:
     """Write a heading over its grid: in one line, or the name and what it says under one another."""
     kept = tuple(run for run in runs if run.text)
     if not kept or not place.lines:
@@ -377,11 +377,14 @@ def heading(runs: Sequence[Span], place: Place, em: float) -> list[Mark]:
     line = LINE * em
     bottom = place.head.bottom - gap - place.shift_up
     room = max(place.head.right, place.box.right) - place.box.x + em
+    # No wider than its words, for a sign may stand beside it.
     if place.lines == 1:
         between = [run for k, run in enumerate(kept) for run in ((Span(_BETWEEN), run) if k else (run,))]
-        return [Label(Box(place.box.x, bottom - line, room, line), tuple(between), em)]
+        wide = min(room, head_width(kept)[0] * em)
+        return [Label(Box(place.box.x, bottom - line, wide, line), tuple(between), em)]
+    wide = min(room, head_width(kept)[1] * em)
     return [
-        Label(Box(place.box.x, bottom - (len(kept) - k) * line, room, line), (run,), em)
+        Label(Box(place.box.x, bottom - (len(kept) - k) * line, wide, line), (run,), em)
         for k, run in enumerate(kept)
     ]
 
@@ -412,7 +415,7 @@ def _setting(
 ) -> Group:
     """Return what stays the same around a grid, and the grid itself unless it is being filled."""
     at, step = place.box, place.shift
-    marks: list[Mark] = heading(grid.heading(of, text), place, em)
+    marks: list[Mark] = [*heading(grid.heading(of, text), place, em)]
     for k in range(len(behind), 0, -1):
         other = grid.tinted(of._replace(prefix=_deeper(of.prefix, k, depth, axis)))
         back = Box(at.x + k * step, at.y - k * step, at.w, at.h)
@@ -425,8 +428,11 @@ def _setting(
         marks.append(grid.unchanging(of, fill, at, place.size))
     if scaled and not of.look.letters:
         marks += scale(of.look, Box(at.x, at.y, max(at.w, place.head.right - at.x), at.h), em)
-    # One more pixel at the left and the right: a grid's outer rule straddles its edge.
-    left, right = min(place.head.x, at.x) - 1, max(place.head.right + em, at.right + len(behind) * step) + 1
+    # One more pixel at the left and the right: a grid's outer rule straddles its edge. No more than that,
+    # for the sign beside it would be painted over.
+    left = min(place.head.x, at.x) - 1
+    words = [mark.box.right for mark in marks if isinstance(mark, Label)]
+    right = max(place.head.right, at.right + len(behind) * step, *words) + 1
     bottom = at.bottom + (_SCALED * em if scaled else 2)
     top = place.head.y - 1
     rim = Box(left, top, right - left, bottom - top).whole()

@@ -187,7 +187,7 @@ class About(QDialog):
         row = QHBoxLayout()
         row.addWidget(self.list, 2)
         row.addWidget(self.text, 3)
-        box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, parent=self)
         box.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         column.addWidget(said)

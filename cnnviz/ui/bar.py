@@ -46,7 +46,7 @@ class TopBar(FoldingBar):
     def __init__(self, tour: Tour, actions: Mapping[str, QAction]) -> None:
         super().__init__()
         desk = tour.desk
-        self._player, self._actions = desk.player, actions
+        self._desk, self._player, self._actions = desk, desk.player, actions
         self.stops, self.rate = StopControl(tour, actions), RateControl(desk, actions)
         self._theme: Theme | None = None
         self._sign = ("", "")
@@ -62,8 +62,11 @@ class TopBar(FoldingBar):
         self.expression.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.lessons = self._button("lessons")
         self.lessons.setText(tr("Lessons"))
+        self.changed = self._button("take_back")
+        self.changed.setText(tr("Changed · take back"))
         self._make_export_menu()
-        self.lessons.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        for button in (self.lessons, self.changed):
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         for button in (self.image, self.save):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._set_speed_up()
@@ -71,6 +74,7 @@ class TopBar(FoldingBar):
         desk.player.moved.connect(self.refresh)
         desk.player.changed.connect(self.refresh)
         desk.changed.connect(self._take_lesson)
+        desk.edited.connect(self._take_lesson)
         desk.player.moved.connect(self._take_lesson)
 
     def _make_export_menu(self) -> None:
@@ -128,6 +132,7 @@ class TopBar(FoldingBar):
         step_by, speed = _quiet(tr("Step by")), _quiet(tr("Speed"))
         self.row.addWidget(self.lessons)
         self.row.addWidget(self.title)
+        self.row.addWidget(self.changed)
         self.row.addStretch(1)
         for widget in (*self.transport.values(), self.stops, step_by, segments, speed, self.speed):
             self.row.addWidget(widget)
@@ -154,6 +159,7 @@ class TopBar(FoldingBar):
                 for name in ("end", "start", "next_layer", "back_layer")
             ),
             self._part(self.lessons, "lessons"),
+            self._part(self.changed, "take_back"),
             self._part(self.stops, "back_stop", "next_stop"),
         ]
 
@@ -203,8 +209,9 @@ class TopBar(FoldingBar):
         self.fit()
 
     def _take_lesson(self) -> None:
-        """Have the controls that the lesson asks for: of its stops, and of a descent's learning rate."""
+        """Have the controls that the lesson asks for: of its stops, of a learning rate, of its changes."""
         changed = [self.want(control, control.wanted) for control in (self.stops, self.rate)]
+        changed.append(self.want(self.changed, bool(self._desk.lesson.changes)))
         if any(changed):
             self.fit()
 

@@ -96,7 +96,7 @@ class KeysPage(QDialog):
         self.single = QCheckBox(tr("Single keys: letters, digits and signs without Ctrl or Alt"))
         self.single.setChecked(self.keymap.single)
         self.single.setToolTip(tr("What a presenter's remote sends works in any case"))
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, parent=self)
         self.restore_all = self.buttons.addButton(tr("Restore all"), QDialogButtonBox.ButtonRole.ResetRole)
         self.buttons.rejected.connect(self.reject)
         buttons = (self.add_button, self.replace_button, self.restore_button, *self.buttons.buttons())

@@ -80,6 +80,7 @@ QMenuBar { background: %(panel)s; }
 QSplitter::handle { background: %(panel_line)s; }
 QSplitter::handle:hover { background: %(accent)s; }
 QToolTip { color: %(ink)s; background: %(ground)s; border: 1px solid %(line)s; padding: 3px; }
+QDialogButtonBox, QDialog { dialogbuttonbox-buttons-have-icons: 0; }
 QLabel#quiet { color: %(muted)s; }
 QAbstractButton#tool {
   color: %(ink)s; background: %(ground)s; border: 1px solid %(panel_line)s; border-radius: %(radius)dpx;

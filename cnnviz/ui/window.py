@@ -264,7 +264,7 @@ class Window(QMainWindow):
     def _name_lesson(self) -> None:
         lesson = self.desk.lesson
         self.setWindowTitle(f"{self._heading()} — cnnviz")  # as Qt joins the two for dialogs
-        self.bar.title.set_whole(lesson.title, lesson.sentence)
+        self.bar.title.set_whole(lesson.title, "\n".join([lesson.sentence, *map(str, lesson.changes[:9])]))
         subject, many = lesson.subject, len(lesson.subject) > 1
         self.actions_by_name["image"].setEnabled(many)
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.form))

@@ -1,5 +1,11 @@
 """What goes into a network: arrays and pictures, as its file has them."""
 
+import os
+import struct
+import subprocess
+import sys
+import zlib
+
 import numpy as np
 import pytest
 from PySide6.QtGui import QColor, QImage
@@ -7,6 +13,7 @@ from PySide6.QtGui import QColor, QImage
 import cnnviz.render.picture
 from cnnviz import CnnvizError, load_lesson
 from tests.formats.reference import DATA
+from tests.screen import MAIN
 
 assert cnnviz.render.picture.FORMATS
 
@@ -63,6 +70,25 @@ def test_arrays_with_and_without_the_axis_of_samples(tmp_path, shape):
     np.savez(tmp_path / "x.npz", x=np.load(tmp_path / "x.npy"), other=np.zeros(3))
     for name in ("x.npy", "x.npz"):
         assert shown("lenet.legacy.onnx", tmp_path / name).ravel().tolist() == list(range(144))
+
+
+def test_of_a_damaged_picture_only_the_program_speaks(tmp_path):
+    """The library that reads pictures wrote a line of its own on the terminal before our sentence."""
+    pixels = b"".join(b"\0" + bytes(range(8)) for _ in range(8))
+    parts = (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(pixels)[:-9])
+    cut = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (*parts, (b"IEND", b""))
+    )
+    (tmp_path / "cut.png").write_bytes(cut)
+    done = subprocess.run(
+        [sys.executable, MAIN, "info", DATA / "vgg.legacy.onnx", "--input", "cut.png"],
+        cwd=tmp_path,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr.splitlines() == ["cnnviz: cut.png is damaged, or no picture; save it again."]
 
 
 def test_what_is_no_input_is_told(tmp_path):

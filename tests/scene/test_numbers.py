@@ -99,6 +99,13 @@ def test_very_small_and_very_large_arrays_are_written_in_a_power_of_ten():
     assert written(np.array([99999.4])) == ["99999"]
 
 
+def test_small_numbers_beside_smaller_ones_are_no_row_of_zeros():
+    """A gradient of 0.005 beside one of −0.000018: as 0.0050 and 0.0000, the second would seem to be none."""
+    values = np.array([0.005, -1.8e-5, 0.0, 0.00931])
+    assert decimals(values) == (2, -3)
+    assert written(values) == ["5.00", "−0.02", "0.00", "9.31"]
+
+
 @pytest.mark.parametrize("largest", [5e-324, 1e-310, 1e-300, 1e300, 1.7e308])
 def test_the_ends_of_what_floats_can_hold_are_written(largest):
     values = np.array([largest, -largest / 3])

@@ -218,6 +218,29 @@ def test_a_changed_lesson_says_so_and_is_taken_back_by_a_command(window):
     assert window.actions_by_name["redo"].text() == "Redo: all changes taken back"
 
 
+def test_the_bar_says_that_a_lesson_is_changed_and_takes_it_back(window):
+    """The title of a window is hidden in full screen, and no place that anybody looks at."""
+    button = window.bar.changed
+    assert button.isHidden()
+    change(window.desk, "conv1.w[0,0,1,1]=0.5")
+    assert button.isVisible() and "Changed" in button.text()
+    assert "conv1.w[0,0,1,1]=0.5" in window.bar.title.toolTip()
+    window.resize(640, 480)
+    assert button.isVisible() or "take_back" in [
+        name for name, action in window.actions_by_name.items() if action in folded(window.bar)
+    ]
+    window.resize(1280, 720)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert window.desk.lesson.changes == () and button.isHidden()
+    window.actions_by_name["undo"].trigger()
+    assert button.isVisible()
+
+
+def folded(bar):
+    bar.menu.aboutToShow.emit()
+    return bar.menu.actions()
+
+
 def test_what_is_shown_is_the_changed_number(window):
     player = window.player
     window.desk.open("convolution")

@@ -10,9 +10,13 @@ from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QAbstractSlider,
     QAbstractSpinBox,
+    QApplication,
     QDialog,
     QLineEdit,
     QMenu,
+    QProxyStyle,
+    QPushButton,
+    QStyle,
     QWidget,
 )
 
@@ -332,3 +336,25 @@ def test_its_edges_are_on_the_screen(tmp_path, size, scale):
                 assert program.ends() == 0
             finally:
                 program.kill()
+
+
+@pytest.mark.parametrize("dialog", ["keys", "about"])
+def test_buttons_of_dialogs_have_no_icons_of_the_style(window, qtbot, dialog):
+    """Beside the program's own, ✘ and ✔ of Qt's style look foreign."""
+
+    class WithIcons(QProxyStyle):
+        """As on a desktop; without a screen, Qt has no icons."""
+
+        def styleHint(self, hint, *others):
+            icons = hint == QStyle.StyleHint.SH_DialogButtonBox_ButtonsHaveIcons
+            return 1 if icons else super().styleHint(hint, *others)
+
+    QApplication.setStyle(WithIcons("fusion"))
+    try:
+        window.actions_by_name[dialog].trigger()
+        (opened,) = [widget for widget in window.findChildren(QDialog) if widget.isVisible()]
+        buttons = opened.findChildren(QPushButton)
+        assert buttons and all(button.icon().isNull() for button in buttons)
+        opened.reject()
+    finally:
+        QApplication.setStyle("fusion")

@@ -312,7 +312,7 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     text = _spread_text(moment.operation.call.placed("dy"), moment.gradient_source())
     come = shown(moment, grid.plane(moment, "dy", (o,), window), text, len(dy))
     turned = grid.plane(moment, "w", (o, c), _in_kernel(moment), flipped=True)
-    kernel = shown(moment, turned, tr("kernel, turned by 180°"))
+    kernel = shown(moment, turned, tr("turned by 180°"))
     result = shown(moment, grid.plane(moment, "dx", (c,), (p, q, 1, 1)), tr("input gradient"), len(dx))
     parts = come.part, Sign("∗"), kernel.part, Sign("="), result.part
     arranged = row(*parts), column(row(*parts[:3]), row(*parts[3:])), column(*parts)

@@ -7,9 +7,10 @@ import numpy as np
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import role
 from cnnviz.scene.layout import Area, Grid, Room, column, row
-from cnnviz.scene.marks import Box, Label, Mark, Rect, Span, label
+from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import brief, rounded_up
 from cnnviz.scene.sheet import Sheet, head_width, heading, named, page_of, part_said, sheet
 from cnnviz.scene.substitution import scalar_text
 from cnnviz.text import tr
@@ -23,7 +24,7 @@ _HEADS = {
 }
 
 
-_BARS = Area("bars", (8.0, 4.0), (24.0, 200.0), (6.0, 6.0))
+_BARS = Area("bars", (10.0, 4.0), (24.0, 200.0), (6.0, 6.0))
 _LOSS = Area("loss", (12.0, 2.2), (18.0, 2.2))
 
 
@@ -83,7 +84,7 @@ def _column_part(
 ) -> Grid:
     look = moment.look(name)
     figures = grid.figures(look)
-    under = 6.0 if sums else 0.0  # for what the columns add up to
+    under = 6.0 if sums else 1.0  # for what the columns add up to, and the ends of the bars' axis
     return Grid(name, count, 1, max(figures, 3.2), head_width(head), aside, scale=under, cut="column")
 
 
@@ -130,17 +131,35 @@ def _sum_under(at: Sheet, name: str, box: Box) -> None:
 
 
 def _bars(at: Sheet, name: str, box: Box, rows: range) -> None:
-    """Draw the numbers of a column as bars; negative ones to the left."""
-    moment = at.moment
+    """Draw the numbers of a column as bars, each with its number; negative ones to the left of 0."""
+    moment, em, look = at.moment, at.em, at.moment.look(name)
     values = np.asarray(moment.state.arrays[name], float)
     there = moment.state.written(name)
     signed = bool((np.asarray(moment.operation.call.writes.get(name, values)) < 0).any())
-    zero = box.x + box.w / 2 if signed else box.x
-    scale = (box.w / 2 if signed else box.w) * 0.95 / moment.look(name).reach
-    colour = f"{role(moment.operation, name)}_line"
     high = box.h / len(rows)
+    size = min(em, 0.75 * high)
+    told = 0.0 if look.letters else (grid.figures(look) + 0.5) * size  # beside each bar
+    left = box.x + told if signed else box.x
+    wide = box.right - told - left
+    zero = left + wide / 2 if signed else left
+    limit = rounded_up(look.reach)  # its own, for lengths do not share a scale of colours
+    scale = (wide / 2 if signed else wide) / limit
+    colour = f"{role(moment.operation, name)}_line"
+    ends = (-limit, limit) if signed else (limit,)
+    at.marks += [Rect(Box(zero + end * scale - 0.5, box.y, 1, box.h), fill="line") for end in ends]
     for r, k in enumerate(rows):
         length = float(values[k]) * scale if there[k] and np.isfinite(values[k]) else 0.0
         bar = Box(min(zero, zero + length), box.y + (r + 0.2) * high, abs(length), 0.6 * high)
-        at.marks.append(Rect(bar, fill=colour, radius=0.12 * at.em))
+        at.marks.append(Rect(bar, fill=colour, radius=0.12 * em))
+        if there[k] and told:
+            beside = Box(bar.right + 0.3 * em, box.y + r * high, told, high)
+            if length < 0:
+                beside = beside._replace(x=bar.x - 0.3 * em - told)
+            align: Align = "right" if length < 0 else "left"
+            at.marks.append(label(beside, grid.texts(values[k : k + 1, None], look)[0][0], size, align=align))
     at.marks.append(Rect(Box(zero - 1, box.y, 2, box.h), fill="line"))
+    for value in (0.0, *ends) if told else ():
+        under = Box(zero + value * scale - 3 * em, box.bottom + 0.3 * em, 6 * em, 1.4 * em)
+        at.marks.append(
+            label(under, brief(float(f"{value * 10.0**-look.power:.3g}")), em, "muted", align="center")
+        )

@@ -1,0 +1,53 @@
+"""What cannot be stepped is said in words: what the layer does, and what those here do instead."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from cnnviz.formats.layers import Names
+from cnnviz.formats.rewriter import Rewriter
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument", "value", "said"),
+    [
+        (
+            "conv2d",
+            "padding",
+            (0, 0, 1, 1),
+            "it pads what it reads by 0 above, 1 below, 0 at the left and 1 at the right, and conv2d here "
+            "pads all sides alike",
+        ),
+        (
+            "max_pool2d",
+            "padding",
+            (1, 1, 1, 1),
+            "it pads what it reads by 1 on all sides, and max_pool2d here",
+        ),
+        (
+            "conv2d",
+            "dilation",
+            (2, 2),
+            "it reads cells that lie 2 apart (dilation), and conv2d here reads neigh",
+        ),
+        (
+            "conv2d",
+            "stride",
+            (2, 1),
+            "it moves on by 2 × 1, and conv2d here moves equally far down and across",
+        ),
+        (
+            "conv2d",
+            "groups",
+            4,
+            "it takes the channels in 4 groups, and conv2d here reads all of them together",
+        ),
+        ("relu", "slope", 0.5, "its slope is 0.5, and relu here has no such thing"),
+    ],
+)
+def test_a_refusal_is_no_riddle(kind, argument, value, said):
+    """It was "conv2d here has no padding 0 × 0 × 1 × 1"."""
+    none = SimpleNamespace(has=lambda kind: True, takes=lambda kind, argument, value: False)
+    rewriter = Rewriter(none, Names(), 1, {})
+    assert rewriter.argument(kind, argument, None, value) == {}
+    assert rewriter.troubles[0].startswith(said)
