@@ -12,8 +12,9 @@ from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.kinds.generic import picture_of, subtitle
-from cnnviz.scene.layout import Area, Part, Room, column, row, solve
+from cnnviz.scene.layout import Area, Part, Room, column, fitting, row, solve
 from cnnviz.scene.marks import Box, Frame, Hotspot, Label, Mark, Rect, Span, label
+from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
@@ -33,8 +34,11 @@ _ALL = 1e4  # more lines of text than any frame has
 _READABLE, _FROM_AFAR = 0.7, 1.22
 # Nor should they be smaller than so many pixels, in a small window as in a large one.
 _LEGIBLE = 9.8
-# No text is made smaller than this many pixels to have room; what is less important goes.
-_LEAST_TEXT, _LEAST_UNIT = 9.5, 9 / 13
+LEAST_UNIT = 9 / 13
+"""Panes are not drawn smaller than this: their smallest text has 13 pixels at 1080 lines, and here 9."""
+
+# Nor is the text of the stage made smaller than this; what is less important goes.
+_LEAST_TEXT = 9.5
 # The parts of a frame, in lines of text. Panes have whole pixels: they keep pictures of what stays.
 _HEAD = Area("head", (10, 56 / _TEXT), (_ALL, 56 / _TEXT))
 _NETWORK = Area("network", (330 / _TEXT, 10), (330 / _TEXT, _ALL))
@@ -71,7 +75,7 @@ def moment(program: Program, index: int, view: View = View()) -> Moment:  # noqa
 
 def compose(program: Program, index: int, view: View) -> Frame:
     """Return the whole picture of a step: title, network, stage, listing, timeline."""
-    at, unit = moment(program, index, view), max(view.unit, _LEAST_UNIT)
+    at, unit = moment(program, index, view), max(view.unit, LEAST_UNIT)
     em = unit * _TEXT
     layout = solve(_PANES, Room(Box(0, 0, view.width, view.height), em, em))
     assert layout is not None
@@ -83,11 +87,11 @@ def compose(program: Program, index: int, view: View) -> Frame:
     # Where zoom makes a pane higher than its place, it is drawn smaller as a whole, as in a window.
     if "network" in panes:
         box = panes["network"]
-        marks += panels.network(at.alone, box, min(unit, max(box.h / _HEIGHTS[0], _LEAST_UNIT)))
+        marks += panels.network(at.alone, box, min(unit, max(box.h / _HEIGHTS[0], LEAST_UNIT)))
     marks += stage(at, panes["stage"], view.unit)
     if "debugger" in panes:
         box = panes["debugger"]
-        marks += panels.debugger(at, box, min(unit, max(box.h / _HEIGHTS[1], _LEAST_UNIT)))
+        marks += panels.debugger(at, box, min(unit, max(box.h / _HEIGHTS[1], LEAST_UNIT)))
     if "timeline" in panes:
         marks += panels.timeline(at, panes["timeline"], unit)
     return Frame(view.width, view.height, tuple(marks))
@@ -125,10 +129,8 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     least, shown = _FROM_AFAR * em if with_formula else max(_READABLE * em, _LEGIBLE), at.pictured
     high = min(arithmetic.height(at, inner.w, em) / em, 0.4 * inner.h / em)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
-        for parts in _parts(Area("arithmetic", (10, high), (_ALL, high)), has_chain(at.operation)):
-            layout = solve((parts,), Room(inner, em, em))
-            if layout is None or layout.em < em:
-                continue
+        parts = _parts(Area("arithmetic", (10, high), (_ALL, high)), has_chain(at.operation))
+        for layout in fitting(parts, Room(inner, em, em)):
             try:
                 places = {name: place.box for name, place in layout.places.items()}
                 area = Box(*(round(side, 3) for side in places["picture"]))  # last bits make no difference
@@ -207,8 +209,8 @@ def _nonfinite_badge(at: Moment, box: Box, em: float) -> list[Rect | Label | Hot
     if found is None or not text:
         return []
     size = 1 * em
-    width = min(box.w, 0.6 * size * len(text) + 1.4 * em)
-    place = Box(box.right - width, box.y + 0.24 * em, width, box.h - 0.47 * em)
+    wide = min(box.w, 0.6 * size * len(text) + 1.4 * em)
+    place = Box(box.right - wide, box.y + 0.24 * em, wide, box.h - 0.47 * em)
     return [
         Rect(place, fill="nonfinite_cell", radius=0.29 * em),
         label(place.inset(0.59 * em, 0), text, size, "nonfinite", bold=True, align="center"),
@@ -220,12 +222,20 @@ def _said(at: Moment, box: Box, sentence: str, em: float) -> list[Mark]:
     """Say what happens: the lesson's own words at one of its stops, else the operation's sentence."""
     size = 1.2 * em
     if at.stop is None:
-        return [label(Box(box.x, box.y + 0.24 * em, box.w, 1.9 * em), sentence, size)]
+        lines = _broken(sentence, int(box.w / (0.5 * size)), 1 if width(sentence) * em <= box.w else 2)
+        size = min(size, max(em, box.w / max(map(width, lines))))
+        return [
+            label(Box(box.x, box.y + (0.24 + 1.5 * k) * em, box.w, 1.9 * em), line, size)
+            for k, line in enumerate(lines)
+        ]
     stop = at.stop
     count = f"{stop.number} / {stop.count}" if stop.count else ""
     bar = Box(box.x, box.y + 0.12 * em, 0.29 * em, box.h - 0.35 * em)
     text = Box(box.x + 1.2 * em, box.y, box.w - 6.5 * em, box.h)
-    lines = _two_lines(stop.caption, int(text.w / (0.5 * size)))
+    lines = _broken(stop.caption, int(text.w / (0.5 * size)), 2)
+    if max(map(width, lines)) * size > text.w:  # in smaller lines, of which three have room
+        size = em
+        lines = _broken(stop.caption, int(text.w / (0.53 * size)), 3)
     height = text.h / max(len(lines), 1)
     return [
         Rect(bar, fill="accent"),
@@ -240,19 +250,19 @@ def _said(at: Moment, box: Box, sentence: str, em: float) -> list[Mark]:
 _SIGN = re.compile(r" ([=+−·×/∗←]) ")
 
 
-def _two_lines(caption: str, characters: int) -> list[str]:
-    """Break a caption into at most two lines; where they grow too long, the painter makes them smaller.
+def _broken(caption: str, characters: int, most: int) -> list[str]:
+    """Break a caption into at most so many lines; where they grow too long, the painter makes them smaller.
 
     No line ends within a term or a word or before a sign, as long as there is room elsewhere.
     """
     characters = max(20, characters)
     glued = _SIGN.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", caption)
-    while len(lines := wrap(glued, characters, break_on_hyphens=False)) > 2:
+    while len(lines := wrap(glued, characters, break_on_hyphens=False)) > most:
         characters += 5
-    while len(lines) == 2 and 3 * len(lines[1]) < len(lines[0]):  # a word alone on its line looks forgotten
+    while len(lines) > 1 and 3 * len(lines[-1]) < len(lines[0]):  # a word alone on its line looks forgotten
         characters -= 5
         narrower = wrap(glued, characters, break_on_hyphens=False)
-        if len(narrower) > 2:
+        if len(narrower) > most:
             break
         lines = narrower
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

@@ -8,7 +8,7 @@ numbers can get, so that nothing moves from one step to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import floor
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from cnnviz.scene.marks import Box
 from cnnviz.scene.measure import LINE, width
 
-SMALLEST = 8.0
+SMALLEST = 9.0
 """Text is never made smaller than this many pixels."""
 
 STRONG, USUAL, THIN = 0.24, 0.18, 0.12
@@ -264,6 +264,14 @@ def solve(arrangements: tuple[Part, ...], room: Room) -> Layout | None:
         em *= 0.86
     best = _best(arrangements, room.box, SMALLEST, SMALLEST)
     return None if best is None else _laid(best[1], room.box, SMALLEST, best[0])
+
+
+def fitting(arrangements: Iterable[Part], room: Room) -> Iterator[Layout]:
+    """Yield, in their order, the arrangements that have room without smaller text."""
+    for part in arrangements:
+        layout = solve((part,), room)
+        if layout is not None and layout.em == room.em:
+            yield layout
 
 
 def _best(arrangements: Sequence[Part], box: Box, em: float, wanted: float) -> tuple[float, Part] | None:

@@ -37,6 +37,13 @@ def progress(moment: Moment, box: Box, unit: float) -> list[Mark]:
             marks.append(Rect(Box(left, bar.y, done - left - (done >= right), bar.h), operation.phase))
     line = Box(bar.x, bar.bottom + 6 * unit, bar.w, box.bottom - bar.bottom - 10 * unit)
     step = f"{count(moment.step.index)} / {count(len(program) - 1)}"
-    marks.append(label(Box(line.x, line.y, line.w * 0.8, line.h), where(moment), 18 * unit, "muted"))
+    marks.append(
+        label(
+            Box(line.x, line.y, line.w * 0.8, line.h),
+            where(moment, line.w * 0.8 / (18 * unit)),
+            18 * unit,
+            "muted",
+        )
+    )
     marks.append(label(line, step, 18 * unit, "muted", align="right"))
     return marks

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnviz.render.painter import paint
 from cnnviz.render.tools import painting, rectangle
+from cnnviz.scene.frame import LEAST_UNIT
 from cnnviz.scene.marks import Box, Cells, Frame, Group, Mark, Rect
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.ui.player import Player
@@ -18,7 +19,7 @@ _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason
 
 def fitting(width: float, height: float, made_for: tuple[int, int]) -> float:
     """Return the unit at which a pane's picture fits its size."""
-    return max(0.4, min(width / made_for[0], height / made_for[1]))
+    return max(LEAST_UNIT, min(width / made_for[0], height / made_for[1]))
 
 
 class FramePane(QWidget):

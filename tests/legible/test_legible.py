@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from cnnviz.lesson.files import lesson_names
-from tests.legible.measure import SIZES, Measured, lecture_frame, measured, stops
+from tests.legible.measure import SIZES, Measured, frame, measured, stops
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -16,11 +16,11 @@ WORDS, NUMBERS = 1 / 50, 1 / 40
 
 
 @cache
-def found(name: str, size: tuple[int, int]) -> list[tuple[int, Measured]]:
+def found(name: str, size: tuple[int, int], kind: str = "lecture") -> list[tuple[int, Measured]]:
     """What is measured at some of a lesson's stops: at every third one, and at the last."""
     told = list(stops(name))
     return [
-        (stop.number, measured(lecture_frame(lesson, here.index, *size).marks))
+        (stop.number, measured(frame(kind, lesson, here.index, *size).marks))
         for stop, lesson in [*told[::3], told[-1]]
         for here in lesson.stops
         if here.number == stop.number
@@ -43,6 +43,16 @@ def test_numbers_are_as_large_as_words_on_other_screens(name, size):
     """A projector of 4 : 3, a screen that stands upright."""
     for number, sizes in found(name, size):
         assert sizes.value >= 0.95 * WORDS * min(size), (number, sizes)
+        if size[0] > size[1]:
+            assert sizes.text >= 0.95 * WORDS * min(size), (number, sizes)
+
+
+@pytest.mark.parametrize("name", lesson_names())
+@pytest.mark.parametrize("size", [(800, 600), (1024, 768), (1280, 720)])
+def test_panes_of_small_windows_can_be_read(name, size):
+    """Less is shown, and none of it smaller; readings over a curve share a line, and sums by channel."""
+    for number, sizes in found(name, size, "window"):
+        assert sizes.text >= (8.0 if name in ("gradient-descent", "digits") else 8.9), (number, sizes)
 
 
 def test_what_is_measured_is_what_is_painted():

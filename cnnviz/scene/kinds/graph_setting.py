@@ -281,7 +281,7 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
         points = self.curves[edge.node, edge.slot][-21:]
         room = points[-1][0] - points[0][0]
         wordings = _wordings(edge, self.graph.local(edge, self.numbers), self.numbers)
-        sizes = dict.fromkeys(max(SMALLEST + 1, LOCAL * self.size * part) for part in _SIZES)
+        sizes = dict.fromkeys(max(SMALLEST, LOCAL * self.size * part) for part in _SIZES)
         choices: list[tuple[float, EdgeLabel]] = []
         for (wordy, lines), (small, size) in product(enumerate(wordings), enumerate(sizes)):
             wide, high = (

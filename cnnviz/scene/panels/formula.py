@@ -71,7 +71,7 @@ def formula_section(moment: Moment, box: Box, room: float, unit: float) -> Group
     """Draw the formulas at the foot of the pane; None if nothing is known of the operation."""
     operation = moment.operation
     outlines = _outlines(operation, moment.state.line)
-    if not outlines:
+    if not outlines or not room:
         return None
     sizes = formula_sizes(operation, box.inset(18 * unit, 0).w, room, unit)
     roles = tuple(sorted(touched(moment).items()))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from msgspec import Struct
 
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.expansion import expansion_in_letters
+from cnnviz.scene.layout import Area, Room, below, column, fitting
 from cnnviz.scene.letters import name_width
 from cnnviz.scene.marks import Box, Dot, Group, Hotspot, Label, Mark, Path, Rect, Role, Span, label
 from cnnviz.scene.moment import Moment
@@ -28,10 +31,11 @@ from cnnviz.trace.operation import Operation
 _MONO = 0.6
 # How long a sum in letters may be beside its variable's name, in parts of the text size.
 _MOST_OF_A_SUM = 10.5
-# How many rows of a listing are shown at once: of the pane, but never fewer than the longest of a layer has.
-_LISTING, _FEWEST_ROWS = 0.58, 18
-# For so many variables room is kept where there are more.
-_MOST_VARIABLES = 12
+# At 1080 lines: the size of text, how high a row is, and how low one of a variable may be.
+_TEXT, _ROW, _LOW_ROW = 14.5, 27, 21
+# How many of the three parts are shown, and how many rows of a listing at least: what is liked first.
+_IN_ORDER = ((3, 18), (2, 18), (2, 8), (1, 1))
+_FEWEST_VARIABLES = 6
 # Room for line numbers and breakpoints left of the listing, at 1080 lines.
 _GUTTER = 42
 
@@ -56,6 +60,36 @@ def debugger(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return [*marks, *_variable_values(moment, box, unit), *([formula] if formula else [])]
 
 
+@program_cache(256)
+def _places(operation: Operation, box: Box, unit: float) -> Mapping[str, Box]:
+    """Return where listing, variables and formula go, the same at all steps of an operation.
+
+    What is less important goes where there is no room: the formula first, then the variables.
+    """
+    inner, em = box.inset(18 * unit, 10 * unit), _text_size(unit)
+    rows, count = len(_lines(operation, box, unit)), len(_names(operation)) + _most_cells(operation)
+    least, most = (formula_sizes(operation, inner.w, room, unit).height / unit for room in (0.0, inf))
+
+    def parts(fewest: int) -> tuple[Area, ...]:
+        return (
+            _area("listing", 58 + _ROW * min(rows, fewest), 58 + _ROW * rows),
+            _area("variables", 40 + _LOW_ROW * min(count, _FEWEST_VARIABLES), 40 + _ROW * count),
+            _area("formula", least, most),
+        )
+
+    fewer = (column(*parts(fewest)[:shown], gap=0) for shown, fewest in _IN_ORDER)
+    layout = next(fitting(fewer, Room(inner, em, em)), None)
+    if layout is None:
+        return {"listing": inner}
+    boxes = {name: place.box for name, place in layout.places.items()}
+    up = boxes["listing"].y - inner.y  # what room is left over stays under the variables
+    return {name: place._replace(y=place.y - up) for name, place in boxes.items()}
+
+
+def _area(name: str, least: float, most: float) -> Area:
+    return Area(name, (5, least / _TEXT), (100, most / _TEXT))
+
+
 class _Row(Struct, frozen=True):
     """One row of the listing as shown; a long line takes several."""
 
@@ -67,7 +101,7 @@ class _Row(Struct, frozen=True):
 
 
 def _text_size(unit: float) -> float:
-    return 14.5 * unit
+    return _TEXT * unit
 
 
 @program_cache(256)
@@ -75,9 +109,9 @@ def _lines(operation: Operation, box: Box, unit: float) -> list[tuple[int, int, 
     return listing_lines(operation, box.inset(18 * unit, 10 * unit).w - _GUTTER * unit, _text_size(unit))
 
 
-def _most_rows(box: Box, unit: float) -> int:
+def _most_rows(operation: Operation, box: Box, unit: float) -> int:
     """Return how many rows of a listing are shown at once."""
-    return max(_FEWEST_ROWS, int(_LISTING * box.h / (27 * unit)))
+    return max(1, below((_places(operation, box, unit)["listing"].h - 58 * unit) / (_ROW * unit)))
 
 
 def _start(operation: Operation, box: Box, unit: float, line: int) -> int:
@@ -89,20 +123,23 @@ def _start(operation: Operation, box: Box, unit: float, line: int) -> int:
 @program_cache(256)
 def _pages(operation: Operation, box: Box, unit: float) -> tuple[int, ...]:
     """Return the first row of each page of a listing; a line is on one page with all its rows."""
-    lines, most = _lines(operation, box, unit), _most_rows(box, unit)
-    pages = [0]
-    for k, (number, _, _) in enumerate(lines):
-        end = next((j for j in range(k, len(lines)) if lines[j][0] != number), len(lines))
-        if end - pages[-1] > most and k > pages[-1] and lines[k - 1][0] != number:
-            pages.append(k)
+    lines, most = _lines(operation, box, unit), _most_rows(operation, box, unit)
+    begins = [k for k in range(len(lines)) if k == 0 or lines[k - 1][0] != lines[k][0]]
+    pages, last = [0], next((k for k in begins if k >= len(lines) - most), begins[-1])
+    for k, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        if end - pages[-1] > most and k > pages[-1]:
+            pages.append(min(k, last))  # the last page is as long as the others
     return tuple(pages)
 
 
 @program_cache(256)
 def _rows(operation: Operation, box: Box, unit: float, start: int = 0) -> tuple[_Row, ...]:
     inner = box.inset(18 * unit, 10 * unit)
-    end = min((page for page in _pages(operation, box, unit) if page > start), default=None)
-    lines = _lines(operation, box, unit)[start:end]
+    most, lines = _most_rows(operation, box, unit), _lines(operation, box, unit)[start:]
+    ends = [
+        k for k in range(1, min(most, len(lines)) + 1) if k == len(lines) or lines[k][0] != lines[k - 1][0]
+    ]
+    lines = lines[: max(ends, default=most)]
     top, step = inner.y + 32 * unit, 27 * unit
     return tuple(
         _Row(
@@ -130,14 +167,13 @@ def _base(operation: Operation, box: Box, unit: float, start: int) -> Group:
 
 
 def _formula_room(operation: Operation, box: Box, unit: float) -> float:
-    """Return how high the formulas may be, so that the variables above them can be read."""
-    rows = min(len(_names(operation)) + _most_cells(operation), _MOST_VARIABLES)
-    return box.bottom - _variables_top(operation, box, unit) - (10 + 30 + 21 * rows) * unit
+    """Return how high the formulas may be; 0 where they have no room."""
+    place = _places(operation, box, unit).get("formula")
+    return 0.0 if place is None else place.h
 
 
 def _variables_top(operation: Operation, box: Box, unit: float) -> float:
-    rows = min(len(_lines(operation, box, unit)), _most_rows(box, unit))  # alike on every page
-    return box.inset(18 * unit, 10 * unit).y + (32 + 27 * rows + 26) * unit
+    return _places(operation, box, unit)["listing"].bottom
 
 
 def _listing_row(operation: Operation, row: _Row, unit: float) -> list[Mark]:
@@ -255,26 +291,29 @@ def _most_cells(operation: Operation) -> int:
 
 @program_cache(256)
 def _variable_boxes(operation: Operation, box: Box, unit: float) -> tuple[Box, ...]:
-    """Return the rows of the variables: as many at every step, so that none of them moves."""
-    inner = box.inset(18 * unit, 10 * unit)
-    top = _variables_top(operation, box, unit)
-    formula = formula_sizes(operation, inner.w, _formula_room(operation, box, unit), unit)
-    bottom = box.bottom - formula.height - 10 * unit
-    count, room = len(_names(operation)) + _most_cells(operation), bottom - top - 30 * unit
-    if not operation.tree.arrays:  # of more than can be read, a page is shown
-        count = min(count, max(1, int(room / (21 * unit))))
-    step = min(27 * unit, room / count)
-    return tuple(Box(inner.x, top + 30 * unit + k * step, inner.w, step) for k in range(count))
+    """Return the rows of the variables: as many at every step, so that none of them moves.
+
+    Of more than can be read, some are shown.
+    """
+    places = _places(operation, box, unit)
+    if "variables" not in places:
+        return ()
+    place, count = places["variables"].below(30 * unit), len(_names(operation)) + _most_cells(operation)
+    room = place.h - 10 * unit
+    count = min(count, max(1, below(room / (_LOW_ROW * unit))))
+    step = min(_ROW * unit, room / count)
+    return tuple(Box(place.x, place.y + k * step, place.w, step) for k in range(count))
 
 
 def _names_shown(operation: Operation, box: Box, unit: float, line: int) -> tuple[str, ...]:
     """Return the names of the variables that have room; of many, those with the one that a line assigns."""
-    names, most = _names(operation), len(_variable_boxes(operation, box, unit))
-    if operation.tree.arrays or len(names) <= most:
+    names, rows = _names(operation), len(_variable_boxes(operation, box, unit))
+    most = max(min(rows, 1), rows - _most_cells(operation))
+    if len(names) <= most:
         return names
     parts = assignment(operation.tree, line)
-    here = names.index(parts.target.name) if parts else 0
-    start = min(here // most * most, len(names) - most)
+    here = names.index(parts.target.name) if parts and parts.target.name in names else 0
+    start = min(here // max(most, 1) * most, len(names) - most)
     return names[start : start + most]
 
 
@@ -287,6 +326,8 @@ def _variable_names(moment: Moment, box: Box, unit: float) -> list[Mark]:
 @program_cache(256)
 def _named(operation: Operation, names: tuple[str, ...], box: Box, unit: float) -> Group:
     rows = _variable_boxes(operation, box, unit)
+    if not rows:
+        return Group(box, ())
     head = Box(rows[0].x, rows[0].y - 30 * unit, rows[0].w, 24 * unit)
     marks: list[Mark] = [label(head, tr("Variables"), 15 * unit, "muted", bold=True)]
     said = kind_of(operation.call).variables

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 
 from cnnviz.scene.marks import Align, Box, Dot, Group, Hotspot, Label, Mark, Path, Rect, label
+from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
 from cnnviz.scene.program_cache import program_cache
@@ -14,6 +16,8 @@ from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.program import Program
+
+_BETWEEN = " · "
 
 
 def timeline(
@@ -49,7 +53,7 @@ def timeline(
     head = _on_bar(bar, timeline_at(program, moment.step.index), span)
     if bar.x - 1 <= head <= bar.right + 1:
         names = [mark.box.center[0] for mark in here if isinstance(mark, Label)]
-        reach = (_written(moment.operation.name) / 2 + 4) * unit
+        reach = (7 * width(moment.operation.name, True) + 4) * unit
         marks += _playhead(bar, head, unit, any(abs(head - name) < reach for name in names))
     else:
         marks.append(_aside(bar, head < bar.x, unit))
@@ -81,11 +85,6 @@ def _playhead(bar: Box, x: float, unit: float, at_letters: bool) -> list[Mark]:
     pieces = zip(ends[::2], ends[1::2], strict=True)
     line: list[Mark] = [Path(((x, top), (x, bottom)), "ink", 3 * unit) for top, bottom in pieces]
     return [*line, Dot((x, bar.y - 8 * unit), 7 * unit, "ink")]
-
-
-def _written(name: str) -> float:
-    """Return about how wide an operation's name is written, in units: the scene does not measure text."""
-    return sum(5.0 if letter in "fijlrt." else 9.0 for letter in name)
 
 
 @program_cache(32)
@@ -123,7 +122,7 @@ def _phase_names(program: Program, bar: Box, edges: Sequence[float], unit: float
     begins at the bar's own edge if the phase is cut there.
     """
     names: list[Label] = []
-    width, free = 90 * unit, bar.x
+    narrow, free = 90 * unit, bar.x
     for phase in dict.fromkeys(operation.phase for operation in program.operations):
         own = [k for k, operation in enumerate(program.operations) if operation.phase == phase]
         begin, end = edges[own[0]], edges[own[-1] + 1]
@@ -131,7 +130,7 @@ def _phase_names(program: Program, bar: Box, edges: Sequence[float], unit: float
         if right - left < 1:
             continue
         written = (9 * len(tr(phase)) + 4) * unit
-        ends = right - left < width and begin >= bar.x
+        ends = right - left < narrow and begin >= bar.x
         at = max(right - written - 5 * unit if ends else left + 2 * unit, free)
         if at + written > bar.right + 2 * unit:
             continue
@@ -201,11 +200,11 @@ def _breakpoint_at(program: Program, point: Breakpoint) -> float:
 
 def _where(moment: Moment, box: Box, unit: float, breakpoints: int) -> list[Mark]:
     step = tr("step {index} of {count}", index=count(moment.step.index), count=count(len(moment.program) - 1))
+    left = min(330 * unit, 0.3 * box.w)
+    said_at = Box(box.x + left, box.y, box.w - left - (230 * unit if breakpoints else 0), 26 * unit)
     marks: list[Mark] = [
-        label(Box(box.x, box.y, 330 * unit, 26 * unit), step, 16 * unit, "muted", once=True),
-        label(
-            Box(box.x + 330 * unit, box.y, box.w - 560 * unit, 26 * unit), where(moment), 16 * unit, once=True
-        ),
+        label(Box(box.x, box.y, left, 26 * unit), step, 16 * unit, "muted", once=True),
+        label(said_at, where(moment, said_at.w / (16 * unit)), 16 * unit, once=True),
     ]
     if breakpoints:
         text = tr("breakpoints: {count}", count=breakpoints)
@@ -221,8 +220,14 @@ def _where(moment: Moment, box: Box, unit: float, breakpoints: int) -> list[Mark
     return marks
 
 
-def where(moment: Moment) -> str:
-    """Say in words where we are: ``forward · conv1 · output map 1 · row 2 · column 3``."""
+def where(moment: Moment, room: float = inf) -> str:
+    """Say in words where we are: ``forward · conv1 · output map 1 · row 2 · column 3``.
+
+    Parameters
+    ----------
+    room : float
+        How wide that may be, in parts of the text's size; what is seen elsewhere, too, goes first.
+    """
     operation = moment.operation
     said = kind_of(operation.call)
     loops = {loop.variable for loop in moment.state.loops}
@@ -236,4 +241,6 @@ def where(moment: Moment) -> str:
     for variable, value in moment.step.variables.items():
         if variable in loops:
             parts.append(f"{tr(said.variables.get(variable, variable))} {value}")
-    return " · ".join(parts)
+    while len(parts) > 1 and width(_BETWEEN.join(parts)) > room:
+        del parts[0]
+    return _BETWEEN.join(parts)
