@@ -79,7 +79,7 @@ def compose(program: Program, index: int, view: View) -> Frame:
     em = unit * _TEXT
     layout = solve(_PANES, Room(Box(0, 0, view.width, view.height), em, em))
     assert layout is not None
-    panes = {name: place.box.nearest() for name, place in layout.places.items()}
+    panes = {name: place.box.on_pixels() for name, place in layout.places.items()}
     marks: list[Mark] = [
         *(_head(panes["head"], view, unit) if "head" in panes else ()),
         Rect(panes["stage"], fill="ground"),
@@ -145,7 +145,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
             marks += chain_strip(shown, places["chain"]._replace(h=round(STRIP * em / _TEXT)), em / _TEXT)
         marks += in_letters(shown, drawn, em) if at.letters else drawn
         if "arithmetic" in places:
-            marks += arithmetic.draw(at, places["arithmetic"].nearest(), em)
+            marks += arithmetic.draw(at, places["arithmetic"].on_pixels(), em)
     return marks
 
 

@@ -14,7 +14,7 @@ from cnnviz.scene import measure
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.layout import STRONG, USUAL
 from cnnviz.scene.look import Look, final
-from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Mark, Palette, Rect, Role, Span
+from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Mark, Palette, Rect, Role, Span, nearest_pixel
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import number
 from cnnviz.scene.program_cache import program_cache
@@ -243,7 +243,7 @@ def outlines(moment: Moment, grid: Cells, em: float) -> list[Mark]:
 
 def outline(box: Box, colour: Role, width: float) -> Rect:
     """Outline cells on top of everything."""
-    return Rect(box, stroke=colour, width=max(2, round(width)))
+    return Rect(box, stroke=colour, width=max(2, nearest_pixel(width)))
 
 
 def window_box(grid: Cells, window: tuple[int, int, int, int]) -> Box:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from math import floor
 from typing import NamedTuple
 
-from cnnviz.scene.marks import Box
+from cnnviz.scene.marks import Box, nearest_pixel, whole_pixels
 from cnnviz.scene.measure import LINE, width
 
 SMALLEST = 9.0
@@ -35,22 +34,6 @@ _WIDEST, _WIDEST_FORM, _WIDEST_COLUMN = 1.6, 1.45, 3.4  # cells, in parts of the
 _LEAST_MAP, _MOST_MAP = 4.5, 40.0
 _MOST_FIGURE, _LARGEST_OF_FIGURE = 200.0, 1.75
 _SPREAD = 2.5  # how much wider gaps may get where there is room
-
-
-_SLIGHTLY = 1e-6  # pixels
-
-
-def nearest(length: float) -> int:
-    """Return the nearest whole number of pixels; sums that differ in their last bits give the same.
-
-    From Python 3.12 on, `sum` of floats rounds otherwise than before.
-    """
-    return floor(length + 0.5 + _SLIGHTLY)
-
-
-def below(length: float) -> int:
-    """Return the whole pixels that fit in a length; as for `nearest`, last bits do not matter."""
-    return floor(length + _SLIGHTLY)
 
 
 class Room(NamedTuple):
@@ -421,7 +404,7 @@ def _under(part: Grid | Map, em: float) -> float:
 
 
 def _shift(behind: int, em: float) -> float:
-    return float(nearest(_STACK * em)) if behind else 0.0
+    return float(nearest_pixel(_STACK * em)) if behind else 0.0
 
 
 def _form(part: Map, most: float) -> tuple[float, float]:
@@ -617,7 +600,7 @@ def _level(own: dict[str, Place]) -> None:
     grids = {name: place for name, place in own.items() if place.rows}
     highest = max((place.box.h for place in grids.values()), default=0.0)
     for name, place in grids.items():
-        own[name] = _moved(place, 0.0, nearest((highest - place.box.h) / 2))
+        own[name] = _moved(place, 0.0, nearest_pixel((highest - place.box.h) / 2))
 
 
 def _signs_to_the_middle(own: dict[str, Place], grids: list[Place]) -> None:
@@ -667,7 +650,7 @@ def _stack_up(part: Column, own: dict[str, Place], box: Box, em: float) -> None:
 
 def _whole(side: float) -> float:
     """Return the side of a cell in whole pixels, so that rules are sharp."""
-    return below(side) if side > SMALLEST else side
+    return whole_pixels(side) if side > SMALLEST else side
 
 
 def _place_grid(part: Grid, box: Box, over: float, em: float, places: dict[str, Place]) -> None:
@@ -679,7 +662,9 @@ def _place_grid(part: Grid, box: Box, over: float, em: float, places: dict[str, 
     wide = min(wide, _widest(part) * high)
     wide, high = _whole(wide), _whole(high)
     size = _number_size(part.figures, wide, high, em)
-    body = Box(nearest(box.x + aside), nearest(box.y + over), wide * part.columns, high * part.rows)
+    body = Box(
+        nearest_pixel(box.x + aside), nearest_pixel(box.y + over), wide * part.columns, high * part.rows
+    )
     head = Box(box.x, box.y, box.w, body.y - box.y)
     lines = _lines(part.head, box.w - aside, em)
     places[part.name] = Place(
@@ -690,7 +675,7 @@ def _place_grid(part: Grid, box: Box, over: float, em: float, places: dict[str, 
 def _number_size(figures: float, wide: float, high: float, em: float) -> float:
     """Return how large numbers are in cells of a size, in whole pixels; 0 where they could not be read."""
     most = max(_LARGEST_NUMBER * em, 0.32 * high)
-    size = below(min(wide / (figures + 0.75 * _AROUND), high / (_HIGH - 0.15), most))
+    size = whole_pixels(min(wide / (figures + 0.75 * _AROUND), high / (_HIGH - 0.15), most))
     return float(size) if size >= SMALLEST else 0.0
 
 
@@ -699,6 +684,6 @@ def _place_map(part: Map, box: Box, over: float, em: float, places: dict[str, Pl
     room = Box(box.x, box.y + over, box.w - shift * part.behind, box.h - over - _under(part, em))
     wide, high = _form(part, _MOST_MAP * em)
     fit = min(1.0, room.w / wide, room.h / high)
-    body = Box(nearest(room.x), nearest(room.y), wide * fit, high * fit)
+    body = Box(nearest_pixel(room.x), nearest_pixel(room.y), wide * fit, high * fit)
     head = Box(box.x, box.y, box.w, body.y - box.y)
     places[part.name] = Place(body, head, _lines(part.head, box.w, em), 0.0, 0, 0, shift, part.behind)

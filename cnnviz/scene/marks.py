@@ -29,6 +29,22 @@ FROM_ZERO: tuple[Palette, ...] = ("pixel", "red", "green", "blue")
 """The palettes that begin at zero; the others are centred at it, but for those without a scale."""
 
 
+_SLIGHTLY = 1e-6  # pixels
+
+
+def nearest_pixel(length: float) -> int:
+    """Return the nearest whole number of pixels; sums that differ in their last bits give the same.
+
+    From Python 3.12 on, `sum` of floats rounds otherwise than before.
+    """
+    return floor(length + 0.5 + _SLIGHTLY)
+
+
+def whole_pixels(length: float) -> int:
+    """Return the whole pixels that fit in a length; last bits do not matter."""
+    return floor(length + _SLIGHTLY)
+
+
 class Box(NamedTuple):
     """A rectangle: its left, top, width and height in pixels."""
 
@@ -79,10 +95,10 @@ class Box(NamedTuple):
         x, y = floor(self.x), floor(self.y)
         return Box(x, y, ceil(self.right) - x, ceil(self.bottom) - y)
 
-    def nearest(self) -> Box:
+    def on_pixels(self) -> Box:
         """Return the box with its edges at the nearest whole pixels."""
-        x, y = round(self.x), round(self.y)
-        return Box(x, y, round(self.right) - x, round(self.bottom) - y)
+        x, y = nearest_pixel(self.x), nearest_pixel(self.y)
+        return Box(x, y, nearest_pixel(self.right) - x, nearest_pixel(self.bottom) - y)
 
     def contains(self, x: float, y: float) -> bool:
         """Return whether a point lies inside."""

@@ -247,8 +247,8 @@ def origin_of_variable(moment: Moment, name: str) -> Origin:
     if maker is None:
         value = next(other.call.given[name] for other in own if name in other.call.given)
         return Origin(name, full(float(value)), tr("given"), None, {}, readers=told)
-    port = maker.call.ports.get(name)
-    said = f"∂{maker.layer}/∂{port.symbol}" if port else name
+    port = maker.call.port(name)
+    said = f"∂{maker.layer}/∂{port.symbol}" if port.gradient_of else name
     here = moment.state.variables if maker is moment.operation else maker.call.writes
     start = program.start(maker.name)
     written = [maker.offset_of((), line, ()) for line in maker.writers(name)]

@@ -35,6 +35,7 @@ from cnnviz.scene.marks import (
     Role,
     Span,
     label,
+    nearest_pixel,
 )
 from cnnviz.scene.measure import LINE, width
 from cnnviz.scene.moment import Moment
@@ -487,7 +488,7 @@ def scale(look: Look, over: Box, em: float) -> list[Label | Cells]:
     start = 0.0 if look.palette in FROM_ZERO else -look.limit
     x = over.x + left + 0.4 * em
     # Whole pixels on screens of 125 % and 175 %, too.
-    place = Box(*(4.0 * round(side / 4) for side in (x, y + 0.35 * em, bar, max(0.55 * em, 4.0))))
+    place = Box(*(4.0 * nearest_pixel(side / 4) for side in (x, y + 0.35 * em, bar, max(0.55 * em, 4.0))))
     colours = np.linspace(start, look.limit, 32)[None]
     return [
         label(Box(over.x, y, left + 0.1 * em, line), low, em, "muted"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
-from PySide6.QtGui import QAction, QFontMetrics, QIcon, QPixmap, QResizeEvent
+from PySide6.QtGui import QAction, QFontMetrics, QIcon, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnviz.lesson.lesson import Lesson
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
@@ -25,7 +26,7 @@ from cnnviz.ui.keys import ActionButton, named
 from cnnviz.ui.player import SPEEDS
 from cnnviz.ui.rate import RateControl
 from cnnviz.ui.stops import StopControl
-from cnnviz.ui.style import icon
+from cnnviz.ui.style import icon, thumbnail
 from cnnviz.ui.tour import Tour
 
 _TRANSPORT = ("start", "back_layer", "back", "play", "next", "next_layer", "end")
@@ -189,23 +190,17 @@ class TopBar(FoldingBar):
         self._take_lesson()
         self.fit()
 
-    def set_image(
-        self, thumbnail: QPixmap | None, text: str, what: str, many: bool = True, typed: bool = False
-    ) -> None:
-        """Show which image goes through the network, or which expression it is; nothing without a choice.
-
-        Parameters
-        ----------
-        what : str
-            What a press lets one do.
-        typed : bool
-            Whether expressions can be typed in its place.
-        """
+    def show_lesson(self, lesson: Lesson) -> None:
+        """Show its title, and which of its images goes through the network, or which expression it is."""
+        self.title.set_whole(lesson.title, "\n".join([lesson.sentence, *map(str, lesson.changes[:9])]))
+        subject, many = lesson.subject, len(lesson.subject) > 1
+        seen = subject.picture(lesson.image) if many else None
+        text, what = subject.label(lesson.image), subject.choose_words.removesuffix("…")
         self.want(self.image, many)
-        self.image.setIcon(QIcon() if thumbnail is None else thumbnail)
+        self.image.setIcon(QIcon() if seen is None else thumbnail(seen, 64))
         self.image.setText(_short(text))
         self.image.setAccessibleName(tr("{what}; now {text}", what=what, text=text))
-        self.want(self.expression, typed)
+        self.want(self.expression, bool(lesson.typed))
         self.fit()
 
     def _take_lesson(self) -> None:

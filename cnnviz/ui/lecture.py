@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QByteArray, QObject, QRect, Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from cnnviz.text import tr
 from cnnviz.trace.cursor import Cursor
 from cnnviz.ui.elapsed import Elapsed
+from cnnviz.ui.keys import named
 from cnnviz.ui.player import Player
 from cnnviz.ui.screens import Mover, connected, next_screen, screen_of_audience
 from cnnviz.ui.settings import Settings
@@ -24,6 +26,9 @@ _FULL = Qt.WindowState.WindowFullScreen
 
 _SETTLES = 100
 """Milliseconds: so long Qt and the desktop may move windows by themselves when a screen comes or goes."""
+
+_LEAVES_WITHIN = 2.0
+"""Seconds between two presses of Esc that leave the lecture view."""
 
 _A_MOMENT = 300.0
 """Seconds: who leaves the lecture view for no longer than this still gives the same lecture."""
@@ -53,8 +58,8 @@ class Lecture(QObject):
         Whose first step begins the time.
     settings : Settings
         Where it is remembered whether the presenter window comes by itself.
-    look : Callable[[bool], None]
-        Gives the window the look of a lecture, or takes it away.
+    actions : Mapping[str, QAction]
+        The window's actions by name.
     make_presenter : Callable[[], Presenter]
         Makes the presenter window.
 
@@ -68,13 +73,13 @@ class Lecture(QObject):
         The time of the lecture.
     presenter : Presenter or None
         The presenter window, while it is open.
-    changed : Signal()
-        The presenter window has been opened or closed.
+    switched : Signal(bool)
+        The lecture view is on now, or off: the window is to have its look.
     noted : Signal(str)
         Something is said by the way.
     """
 
-    changed = Signal()
+    switched = Signal(bool)
     noted = Signal(str)
 
     def __init__(
@@ -82,19 +87,20 @@ class Lecture(QObject):
         window: QWidget,
         player: Player,
         settings: Settings,
-        look: Callable[[bool], None],
+        actions: Mapping[str, QAction],
         make_presenter: Callable[[], Presenter],
     ) -> None:
         super().__init__(window)
         self._window, self._player, self._settings = window, player, settings
-        self._look, self._make_presenter = look, make_presenter
+        self._actions, self._make_presenter = actions, make_presenter
         self.on = False
         self.mover = Mover(window)
         self.elapsed = Elapsed()
         self.presenter: Presenter | None = None
         self._asked = False  # whether the presenter window was asked for by its key
         self._before: _Place | None = None
-        self._left = -_A_MOMENT
+        self._left, self._last_escape = -_A_MOMENT, -_LEAVES_WITHIN
+        self._told_how_to_leave = False
         self._from: Cursor = player.cursor
         self._screens = Timer(self, self._follow_screens)
         self._screens.setSingleShot(True)
@@ -113,23 +119,42 @@ class Lecture(QObject):
         else:
             self.enter()
 
+    def show(self, on: bool) -> None:
+        """Have the lecture view in the window where it is, or everything again; say once how it is left."""
+        self.on = on
+        self._actions["lecture"].setChecked(on)
+        self.switched.emit(on)
+        if on and not self._told_how_to_leave:
+            self._told_how_to_leave = True
+            self.noted.emit(tr("{key} twice leaves the lecture view.", key=named(self._actions["escape"])))
+
+    def escape(self) -> None:
+        """Leave at the second of two presses that follow each other within two seconds."""
+        now = time.monotonic()
+        if self.on and now - self._last_escape <= _LEAVES_WITHIN:
+            self.leave()
+        self._last_escape = now
+
+    def forget_escape(self) -> None:
+        """Let the last press not count: it was for something else."""
+        self._last_escape = -_LEAVES_WITHIN
+
     def enter(self) -> None:
         """Fill the screen of the class."""
         window = self._window
         where = window.normalGeometry() if window.windowState() else window.geometry()
         self._before = _Place(self.mover.screen, window.windowState(), where, window.saveGeometry())
-        self.on = True
         if time.monotonic() - self._left > _A_MOMENT:
             self.elapsed.wait()
         self._from = self._player.cursor
-        self._look(True)
+        self.show(True)
         self.mover.go(self._audience(), _FULL)
         self._have_presenter()
 
     def leave(self) -> None:
         """Have the window as it was before, unless it fills no screen any more; the time goes on a while."""
-        self.on, self._left = False, time.monotonic()
-        self._look(False)
+        self._left = time.monotonic()
+        self.show(False)
         if self.presenter is not None and not self._asked:
             self.presenter.close()
         before, self._before = self._before, None
@@ -140,9 +165,8 @@ class Lecture(QObject):
 
     def end(self) -> None:
         """Let go of everything: the window is being closed."""
-        self.on = False
         self._screens.stop()
-        self._look(False)
+        self.show(False)
         if self.presenter is not None:
             self.presenter.close()
 
@@ -207,7 +231,7 @@ class Lecture(QObject):
         self._place_presenter()
         self.presenter.show()
         self.presenter.activateWindow()
-        self.changed.emit()
+        self._actions["presenter"].setChecked(self.presenter is not None)
 
     def _place_presenter(self) -> None:
         """Have it fill the lecturer's screen during a lecture, if there are two; else be a window."""
@@ -222,7 +246,7 @@ class Lecture(QObject):
     def _forget_presenter(self) -> None:
         self.presenter = None
         self._window.activateWindow()
-        self.changed.emit()
+        self._actions["presenter"].setChecked(self.presenter is not None)
 
     # ---------------------------------------------------------------------------------------------- time
 

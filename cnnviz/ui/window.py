@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize, Qt
@@ -21,8 +20,9 @@ from cnnviz.ui import keymap
 from cnnviz.ui.bar import TopBar
 from cnnviz.ui.debugger_pane import DebuggerPane
 from cnnviz.ui.desk import Desk
+from cnnviz.ui.dialogs import Dialogs
 from cnnviz.ui.keymap import Keymap
-from cnnviz.ui.keys import Gate, named
+from cnnviz.ui.keys import Gate
 from cnnviz.ui.lecture import Lecture
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
 from cnnviz.ui.network_pane import NetworkPane
@@ -33,7 +33,7 @@ from cnnviz.ui.sheets import Blank
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.stage_pane import StagePane
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
-from cnnviz.ui.style import palette, style_sheet, thumbnail
+from cnnviz.ui.style import palette, style_sheet
 from cnnviz.ui.timeline_pane import STRIP, TIMELINE, TimelinePane
 from cnnviz.ui.timer import Timer
 from cnnviz.ui.tour import Tour
@@ -41,14 +41,7 @@ from cnnviz.ui.training import TrainingPane
 
 if TYPE_CHECKING:
     from cnnviz.ui.exporting import ExportStrip
-    from cnnviz.ui.images import ImageChooser
-    from cnnviz.ui.lessons import LessonChooser
-    from cnnviz.ui.palette import CommandPalette
     from cnnviz.ui.presenter import Presenter
-    from cnnviz.ui.welcome import Welcome
-
-_LEAVES_WITHIN = 2.0
-"""Seconds between two presses of Esc that leave the lecture view."""
 
 _PICTURE = (1920, 1080)
 _REMEMBERS_EVERY = 1_000
@@ -75,16 +68,14 @@ class Window(QMainWindow):
         self.desk = Desk(lesson, settings, self)
         self.player = self.desk.player
         self._shown = self.player.display  # as the window's own widgets are
-        self._lecture = self._told_how_to_leave = False
-        self._last_escape = -_LEAVES_WITHIN
         self._text_size = 0
-        self.welcome: Welcome | None = None
         self.actions_by_name = make_actions(self)
         self.keymap = keymap.read(settings)
         keymap.take(self.actions_by_name, self.keymap)
         self.tour = Tour(self.desk, self.actions_by_name)
-        self.lecture = Lecture(self, self.player, settings, self.set_lecture, self._make_presenter)
+        self.lecture = Lecture(self, self.player, settings, self.actions_by_name, self._make_presenter)
         self._assemble()
+        self.dialogs = Dialogs(self, self.desk, self.tour, self.actions_by_name)
         connect(self, self.actions_by_name, self._handlers())
         fill_menu_bar(self, self.actions_by_name)
         self._gate = Gate(self.player, self, self.actions_by_name)
@@ -137,37 +128,6 @@ class Window(QMainWindow):
         self.setAcceptDrops(True)
         self.blank = Blank(self)
 
-    # What is made when first wanted, since a start can do without it.
-
-    @cached_property
-    def chooser(self) -> ImageChooser:
-        """What lets an image be chosen, or an expression."""
-        from cnnviz.ui.images import ImageChooser
-
-        made = ImageChooser(self)
-        made.chosen.connect(self.desk.choose)
-        made.closed.connect(self.focus_stage)
-        return made
-
-    @cached_property
-    def lessons(self) -> LessonChooser:
-        """What lets a lesson be chosen."""
-        from cnnviz.ui.lessons import LessonChooser
-
-        made = LessonChooser(self)
-        made.chosen.connect(self.desk.open)
-        made.closed.connect(self.focus_stage)
-        return made
-
-    @cached_property
-    def command_palette(self) -> CommandPalette:
-        """What lets a command be found by its words."""
-        from cnnviz.ui.palette import CommandPalette
-
-        made = CommandPalette(self)
-        made.closed.connect(self.focus_stage)
-        return made
-
     def _connect(self) -> None:
         self.desk.changed.connect(self._show_lesson)
         self.desk.changed.connect(self.message.hide)
@@ -175,7 +135,8 @@ class Window(QMainWindow):
         self.desk.noted.connect(lambda said: self.message.say(said, error=False))
         self.desk.edited.connect(self._name_lesson)
         self.lecture.noted.connect(lambda said: self.message.say(said, error=False))
-        self.lecture.changed.connect(self._note_presenter)
+        self.lecture.switched.connect(self._show_lecture)
+        self.dialogs.closed.connect(self.focus_stage)
         self.training.trainer.ended.connect(self.message.say)
         self.stage.painted.connect(self.player.set_shown)
         self.stage.started.connect(self.desk.set_start)
@@ -221,7 +182,7 @@ class Window(QMainWindow):
             "open": self.opening.ask_for_lesson,
             "input": self.opening.ask_for_input,
             "label": self.opening.ask_for_label,
-            "lessons": self._show_lessons,
+            "lessons": self.dialogs.show_lessons,
             "image": self._show_images,
             "expression": self._ask_for_expression,
             "save": self.pictures.ask_where_to_save,
@@ -247,10 +208,10 @@ class Window(QMainWindow):
             "start": self.tour.go_to_start,
             "go": self._ask_where_to_go,
             "look": self.stage.look,
-            "palette": self._show_palette,
-            "keys": self._show_keys,
+            "palette": self.dialogs.show_palette,
+            "keys": lambda: self.dialogs.show_keys(self.keymap, self.take_keymap),
             "tour": self.show_around,
-            "about": self._show_about,
+            "about": self.dialogs.show_about,
         }
 
     # --------------------------------------------------------------------------------------------- lesson
@@ -264,22 +225,14 @@ class Window(QMainWindow):
     def _name_lesson(self) -> None:
         lesson = self.desk.lesson
         self.setWindowTitle(f"{self._heading()} — cnnviz")  # as Qt joins the two for dialogs
-        self.bar.title.set_whole(lesson.title, "\n".join([lesson.sentence, *map(str, lesson.changes[:9])]))
+        self.bar.show_lesson(lesson)
         subject, many = lesson.subject, len(lesson.subject) > 1
         self.actions_by_name["image"].setEnabled(many)
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.form))
         for name in ("input", "label"):
             self.actions_by_name[name].setEnabled(self.opening.is_network)
         self.actions_by_name["take_back"].setEnabled(bool(lesson.changes))
-        seen = subject.picture(lesson.image) if many else None
         self.actions_by_name["image"].setText(subject.choose_words)
-        self.bar.set_image(
-            None if seen is None else thumbnail(seen, 64),
-            subject.label(lesson.image),
-            subject.choose_words.removesuffix("…"),
-            many,
-            typed=bool(lesson.typed),
-        )
         for name in ("rate_down", "rate_up"):
             self.actions_by_name[name].setEnabled(self.desk.descent is not None)
 
@@ -294,25 +247,6 @@ class Window(QMainWindow):
             form = tr(self.desk.lesson.program.form)
             said = tr("The input gradients of convolutions are {form} now.", form=form)
             self.message.say(said, error=False)
-
-    def _show_images(self) -> None:
-        lesson = self.desk.lesson
-        labels = [lesson.subject.label(k) for k in range(len(lesson.subject))]
-        self.chooser.fill(lesson.subject.picture, labels, lesson.image)
-        button = self.bar.image
-        corner = button.mapToGlobal(QPoint(button.width(), button.height() + 4))
-        if not button.isVisible():
-            corner = self.mapToGlobal(QPoint(self.width() // 2 + 280, 60))
-        self.chooser.open_at(corner, self.geometry())
-
-    def _show_lessons(self) -> None:
-        self.player.pause()
-        self.lessons.open_in(self.geometry(), self.desk.source, self.theme)
-
-    def _show_palette(self) -> None:
-        from cnnviz.ui.palette import commands
-
-        self.command_palette.open_in(self.geometry(), commands(self.actions_by_name, self.tour))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files, as copies: who is told that they were moved may delete them."""
@@ -345,29 +279,24 @@ class Window(QMainWindow):
         self.player.go_to(step_at(self.player.cursor.program, number if number.isdigit() else text))
 
     def _escape(self) -> None:
-        now = time.monotonic()
-        if self.welcome is not None:
-            self.welcome.end()
+        """Put away what lies over the stage; where nothing does, the second press leaves the lecture view."""
+        if self.dialogs.welcome is not None:
+            self.dialogs.end_tour()
         elif self.blank.isVisible():
             self.blank.hide()
         elif self.message.is_fault:
             self.message.shut()
-            now = -_LEAVES_WITHIN  # this press was the message's: two more leave the lecture view
-        elif self._lecture and now - self._last_escape <= _LEAVES_WITHIN:
-            self.lecture.leave()
+            self.lecture.forget_escape()
+        else:
+            self.lecture.escape()
         if self.message.isVisible():  # a note, which is never in the way
             self.message.shut()
         self.rest()
-        self._last_escape = now
 
     def show_around(self) -> None:
         """Begin the tour of the window; it is not offered again by itself."""
-        from cnnviz.ui.welcome import Station, Welcome, words
-
         self.settings.put("window/shown_around", 1)
-        if self.welcome is not None:
-            self.welcome.end()
-        if self._lecture:
+        if self.lecture.on:
             return
         bar, menus = self.bar, self.menuBar()
         places: list[list[QWidget]] = [
@@ -378,14 +307,14 @@ class Window(QMainWindow):
             [bar.stops, bar.more, menus],
             [bar.lessons, bar.more, menus],
         ]
-        stations = [Station(text, at) for text, at in zip(words(self.actions_by_name), places, strict=True)]
-        self.welcome = Welcome(self, self.stage, stations, lambda: self.theme)
-        self.welcome.closed.connect(self._end_tour)
-        self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.dialogs.show_around(self.stage, places)
 
-    def _end_tour(self) -> None:
-        self.welcome = None
-        self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+    def _show_images(self) -> None:
+        button = self.bar.image
+        corner = button.mapToGlobal(QPoint(button.width(), button.height() + 4))
+        if not button.isVisible():
+            corner = self.mapToGlobal(QPoint(self.width() // 2 + 280, 60))
+        self.dialogs.show_images(corner)
 
     def take_keymap(self, changed: Keymap) -> None:
         """Have the keys do this, and remember it."""
@@ -393,20 +322,10 @@ class Window(QMainWindow):
         keymap.take(self.actions_by_name, changed)
         keymap.write(self.settings, changed)
 
-    def _show_keys(self) -> None:
-        from cnnviz.ui.keys_page import KeysPage
-
-        KeysPage(self, self.keymap, self.take_keymap).open()
-
     def focus_stage(self) -> None:
         """Give the keyboard back to the stage, or to what has its place."""
         shown = self.middle.currentWidget() or self.stage
         shown.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _show_about(self) -> None:
-        from cnnviz.ui.about import About
-
-        About(self).open()
 
     def rest(self) -> None:
         """Let nothing go on by itself."""
@@ -425,21 +344,15 @@ class Window(QMainWindow):
         if theme_of(before) is not self.theme or before.zoom != self.zoom:
             self._take_look()
 
-    def set_lecture(self, on: bool) -> None:
+    def _show_lecture(self, on: bool) -> None:
         """Show the stage alone, large, with a strip that says how far we are; or everything again."""
-        self._lecture = on
-        if on and self.welcome is not None:
-            self.welcome.end()
+        if on:
+            self.dialogs.end_tour()
         self.message.set_lecture(on)
-        self.actions_by_name["lecture"].setChecked(on)
         self.timeline.lecture = on
         self.training.set_lecture(on)
         self._show_panes()
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
-        if on and not self._told_how_to_leave:
-            self._told_how_to_leave = True
-            escape = named(self.actions_by_name["escape"])
-            self.message.say(tr("{key} twice leaves the lecture view.", key=escape), error=False)
 
     def _make_presenter(self) -> Presenter:
         from cnnviz.ui.presenter import Presenter
@@ -448,19 +361,16 @@ class Window(QMainWindow):
         covered, message = self.blank.said, self.message
         return Presenter(self, self.stage, self.tour, elapsed, covered, message, actions)
 
-    def _note_presenter(self) -> None:
-        self.actions_by_name["presenter"].setChecked(self.lecture.presenter is not None)
-
     def _toggle_pane(self, name: str) -> None:
         """Show a pane, or hide it; one that is wanted, but has had no room, is shown."""
-        wanted = self.splitter.ask_for(name, self._lecture)
+        wanted = self.splitter.ask_for(name, self.lecture.on)
         self._show_panes()
-        if wanted and not self._lecture and self.splitter.panes[name].isHidden():
+        if wanted and not self.lecture.on and self.splitter.panes[name].isHidden():
             said = tr("There is no room for this pane; make the window larger, or its text smaller.")
             self.message.say(said, error=False)
 
     def _show_panes(self) -> None:
-        lecture = self._lecture
+        lecture = self.lecture.on
         self.menuBar().setVisible(not lecture)
         self.bar.setVisible(not lecture)
         self.pictures.show_progress(not lecture)
@@ -479,8 +389,8 @@ class Window(QMainWindow):
         """Give sizes that follow from the window's: the bar's text, the timeline, the lecture's text."""
         unit = max(0.62, min(self.width() / _PICTURE[0], self.height() / _PICTURE[1])) * self.zoom / 100
         lecture = lecture_unit(self.width(), self.height())
-        self.stage.smallest_unit = lecture if self._lecture else 0.0
-        height = round(lecture * STRIP if self._lecture else unit * TIMELINE[1])
+        self.stage.smallest_unit = lecture if self.lecture.on else 0.0
+        height = round(lecture * STRIP if self.lecture.on else unit * TIMELINE[1])
         self.timeline.setFixedHeight(height)
         size = round((13 if self.height() < 900 or self.width() < 1600 else 15) * self.zoom / 100)
         if size != self._text_size:
@@ -490,7 +400,7 @@ class Window(QMainWindow):
             self.training.set_look(self.theme, size)
         rows = (self.menuBar(), self.bar, self.training)
         high = self.height() - sum(row.sizeHint().height() for row in rows if not row.isHidden())
-        self.splitter.give_room(QSize(self.width(), high), height, self.zoom, self._lecture)
+        self.splitter.give_room(QSize(self.width(), high), height, self.zoom, self.lecture.on)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Follow the window's size."""

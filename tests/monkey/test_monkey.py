@@ -18,7 +18,7 @@ from cnnviz.ui.window import Window
 def planted(window, on):
     {}
 
-Window.set_lecture = planted
+Window._show_lecture = planted
 """
 ACTIONS = [["key", "T", 2], ["wait", 5], ["key", "Ctrl+L", 1], ["hover", None, 0.5, 0.5], ["key", "End", 1]]
 

@@ -143,8 +143,8 @@ def test_resting_on_it_says_where_it_is(window, monkeypatch):
 
 def palette_rows(window):
     QTest.keyClick(window.stage, K.Key_P, CONTROL | Qt.KeyboardModifier.ShiftModifier)
-    window.command_palette.field.setText("Bookmark:")
-    items = window.command_palette.list
+    window.dialogs.palette.field.setText("Bookmark:")
+    items = window.dialogs.palette.list
     rows = [items.topLevelItem(k) for k in range(items.topLevelItemCount())]
     return [row.text(0) for row in rows if row.text(0).startswith("Bookmark:")]
 
@@ -153,7 +153,7 @@ def test_the_palette_lists_them_in_the_order_of_the_steps(window):
     bookmark_at(window, 60_000, 100)
     window.player.go_to(0)
     assert palette_rows(window) == [f"Bookmark: {window.player.where(step)}" for step in (100, 60_000)]
-    QTest.keyClick(window.command_palette.field, K.Key_Return)
+    QTest.keyClick(window.dialogs.palette.field, K.Key_Return)
     assert window.player.cursor.index == 100
 
 
@@ -163,7 +163,7 @@ def test_one_in_the_other_form_is_not_shown_here_and_leads_there(window):
     QTest.keyClick(window.stage, K.Key_V)
     assert ribbons(window) == {}
     assert palette_rows(window) == ["Bookmark: conv2.dx, gathered"]
-    QTest.keyClick(window.command_palette.field, K.Key_Return)
+    QTest.keyClick(window.dialogs.palette.field, K.Key_Return)
     assert (window.player.cursor.program.form, window.player.cursor.index) == ("gathered", start + 7)
 
 

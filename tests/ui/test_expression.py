@@ -114,12 +114,12 @@ def test_the_button_is_there_in_lessons_of_expressions(make_window):
 
 def test_expressions_of_a_lesson_are_chosen_from_a_list(make_window, monkeypatch):
     window = make_window()
-    monkeypatch.setattr(window.chooser, "open_at", lambda *_: None)  # no platform without a screen has popups
+    monkeypatch.setattr(window.dialogs.images, "open_at", lambda *_: None)  # without a screen, none
     window.desk.open("chain-rule")
     window.actions_by_name["image"].trigger()
-    grid = window.chooser.grid
+    grid = window.dialogs.images.grid
     assert [grid.item(k).text() for k in range(grid.count())][:2] == ["(x + y) * z", "x * x + x"]
-    window.chooser.chosen.emit(1)
+    window.dialogs.images.chosen.emit(1)
     assert window.desk.lesson.tape["f.dx"] == 7
     assert window.player.stops == window.desk.lesson.stops
 

@@ -158,7 +158,7 @@ def test_the_lecture_view_says_once_how_it_is_left(window, press):
 def test_slow_presses_of_escape_do_not_leave_the_lecture_view(window, press, monkeypatch):
     press(K.Key_L, CONTROL)
     now = [100.0]
-    monkeypatch.setattr("cnnviz.ui.window.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("cnnviz.ui.lecture.time.monotonic", lambda: now[0])
     press(K.Key_Escape)
     now[0] += 2.5
     press(K.Key_Escape)
@@ -510,8 +510,8 @@ def test_enter_and_esc_leave_a_slider_for_the_stage(window, qtbot, key, name):
 
 
 def test_a_chooser_gives_the_keyboard_back_also_where_nothing_was_chosen(window, qtbot):
-    for name, made in (("image", "chooser"), ("lessons", "lessons")):
+    for name, made in (("image", "images"), ("lessons", "lessons")):
         window.bar.speed.setFocus()
         window.actions_by_name[name].trigger()
-        qtbot.keyClick(getattr(window, made), K.Key_Escape)
+        qtbot.keyClick(getattr(window.dialogs, made), K.Key_Escape)
         assert window.stage.hasFocus()

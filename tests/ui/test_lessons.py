@@ -21,7 +21,7 @@ def no_pictures_kept():
 
 def open_panel(window):
     window.actions_by_name["lessons"].trigger()
-    return window.lessons
+    return window.dialogs.lessons
 
 
 def entries(panel):
@@ -127,5 +127,5 @@ def test_it_is_as_large_the_first_time_as_ever_after(make_window):
     window = make_window(1600, 900)
     first = open_panel(window).size()
     assert first.width() < window.width() - 40, "or the window, not the text, gives its width"
-    QTest.keyClick(window.lessons.list, Qt.Key.Key_Escape)
+    QTest.keyClick(window.dialogs.lessons.list, Qt.Key.Key_Escape)
     assert open_panel(window).size() == first

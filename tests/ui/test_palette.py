@@ -20,7 +20,7 @@ pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=Tr
 
 def open_palette(window, typed=""):
     QTest.keyClick(window.stage, K.Key_P, CONTROL_SHIFT)
-    palette = window.command_palette
+    palette = window.dialogs.palette
     assert palette.isVisible()
     assert palette.field.hasFocus()
     QTest.keyClicks(palette.field, typed)
@@ -47,7 +47,7 @@ def test_it_lists_actions_with_keys_lessons_operations_and_stops_in_order(window
 
 def test_what_cannot_be_done_now_is_left_out(window):
     assert "Step: Larger learning rate" not in [text for text, _ in rows(open_palette(window))]
-    window.command_palette.hide()
+    window.dialogs.palette.hide()
     window.desk.open("gradient-descent")
     assert ("Step: Larger learning rate", "]") in rows(open_palette(window))
 
@@ -134,8 +134,8 @@ def test_the_keyboard_comes_back_to_the_stage_from_wherever_it_was_opened(window
     slider = window.bar.speed
     slider.setFocus()
     QTest.keyClick(slider, K.Key_P, CONTROL_SHIFT)
-    assert window.command_palette.field.hasFocus()
-    QTest.keyClick(window.command_palette.field, K.Key_Escape)
+    assert window.dialogs.palette.field.hasFocus()
+    QTest.keyClick(window.dialogs.palette.field, K.Key_Escape)
     assert window.stage.hasFocus()
 
 
@@ -155,7 +155,7 @@ def test_where_nothing_is_found_it_is_said_and_enter_does_nothing(window):
 
 
 def test_it_opens_in_the_lecture_view_and_leaves_it_on(window):
-    window.set_lecture(True)
+    window.lecture.show(True)
     QTest.keyClick(open_palette(window, "go to fc").field, K.Key_Return)
     assert window.player.cursor.step.operation.name == "fc"
     assert not window.bar.isVisible()

@@ -370,7 +370,7 @@ def test_hovering_explains_and_a_step_ends_it(window, qtbot):
 
 
 def test_hidden_panes_compose_nothing(window, monkeypatch):
-    window.set_lecture(True)
+    window.lecture.show(True)
     QCoreApplication.processEvents()
     composed: list[str] = []
     for name in ("network", "debugger"):

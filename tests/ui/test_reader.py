@@ -182,5 +182,6 @@ def test_each_control_has_a_name_and_a_role(window, qtbot):
     window.message.offer.setText("Do it")  # which it says where there is an offer
     export = ExportDialog(window.desk.lesson, 0, player.view, window)
     page = KeysPage(window, window.keymap, print)
-    for top in (window, export, page, window.chooser, window.lessons, window.command_palette):
+    over = (window.dialogs.images, window.dialogs.lessons, window.dialogs.palette)
+    for top in (window, export, page, *over):
         assert [(repr(top), repr(widget)) for widget in unnamed(top)] == []

@@ -80,7 +80,7 @@ def test_in_the_smallest_window_one_can_still_step_and_see(make_window, size):
 
 def test_the_lecture_view_has_no_smallest_size(make_window):
     window = make_window()
-    window.set_lecture(True)
+    window.lecture.show(True)
     settle()
     window.resize(300, 220)
     settle()
@@ -133,8 +133,8 @@ def test_widths_that_were_given_by_hand_come_back_too(window):
     wide = window.splitter.sizes()
     window.resize(640, 480)
     settle()
-    window.set_lecture(True)
-    window.set_lecture(False)
+    window.lecture.show(True)
+    window.lecture.show(False)
     window.resize(1280, 720)
     settle()
     assert window.splitter.sizes() == pytest.approx(wide, abs=2)
@@ -266,7 +266,7 @@ def test_dialogs_and_panels_fit_into_the_smallest_window(make_window, zoom):
                 assert dialog.rect().contains(in_window(dialog, widget)), (name, widget)
         dialog.close()
         dialog.deleteLater()
-    panels = (lambda: window.lessons, lambda: window.command_palette, lambda: window.chooser)
+    panels = (lambda: window.dialogs.lessons, lambda: window.dialogs.palette, lambda: window.dialogs.images)
     for name, panel in zip(("lessons", "palette", "image"), panels, strict=True):
         window.actions_by_name[name].trigger()
         settle()

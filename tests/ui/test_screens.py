@@ -49,7 +49,7 @@ tell()
 
 # The window fills a screen, goes round, and is left at its usual size on the last one.
 ROUND = """
-window.set_lecture(True)
+window.lecture.show(True)
 do("full")
 for _ in range(3):
     tell()
@@ -174,7 +174,7 @@ def test_the_class_sees_what_is_not_the_lecturers_own_screen(screens, here, ther
 
 
 def test_with_one_screen_it_says_so_and_stays(window, qtbot):
-    window.set_lecture(True)
+    window.lecture.show(True)
     before = window.geometry()
     qtbot.keyClick(window.stage, Qt.Key.Key_S)
     assert window.message.isVisible()

@@ -235,8 +235,8 @@ def test_the_counter_says_where_we_are_and_its_buttons_lead(window, qtbot):
 def test_there_is_a_button_for_the_lessons(window, qtbot):
     assert window.bar.lessons.isVisible() and window.bar.lessons.text() == "Lessons"
     qtbot.mouseClick(window.bar.lessons, LEFT)
-    assert window.lessons.isVisible()
-    window.lessons.hide()
+    assert window.dialogs.lessons.isVisible()
+    window.dialogs.lessons.hide()
 
 
 # -------------------------------------------------------------------------------- a level of stepping

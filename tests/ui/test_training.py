@@ -254,7 +254,7 @@ def test_what_is_being_typed_is_left_alone_while_it_trains(open_on, source, qtbo
 
 def test_letters_follow_the_height_of_the_lecture_view(window, qtbot):
     press(qtbot, window, K.Key_C)
-    window.set_lecture(True)
+    window.lecture.show(True)
     for height in (1000, 700):
         window.resize(1280, height)
         font = window.training.curves.loss.getAxis("left").style["tickFont"]
@@ -562,9 +562,9 @@ def test_samples_of_a_few_numbers_are_chosen_from_a_list(open_on, tmp_path, appl
     path = tmp_path / "xor.toml"
     path.write_text(toml(XOR), encoding="utf-8")
     window = open_on(str(path))
-    monkeypatch.setattr(window.chooser, "open_at", lambda *_: None)  # no platform without a screen has popups
+    monkeypatch.setattr(window.dialogs.images, "open_at", lambda *_: None)  # without a screen, none
     window.actions_by_name["image"].trigger()
-    grid = window.chooser.grid
+    grid = window.dialogs.images.grid
     assert [grid.item(k).text() for k in range(grid.count())] == ["(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)"]
     grid.itemClicked.emit(grid.item(1))
     application.processEvents()

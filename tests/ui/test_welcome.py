@@ -26,17 +26,17 @@ pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=Tr
 def welcome(window):
     window.show_around()
     QCoreApplication.processEvents()
-    return window.welcome
+    return window.dialogs.welcome
 
 
 def test_six_stations_are_gone_through_by_enter_and_end(window, welcome, qtbot):
     said = []
     for number in range(6):
-        assert window.welcome.number == number
+        assert window.dialogs.welcome.number == number
         assert welcome.count.text() == f"{number + 1} / 6"
         said.append(welcome.text.text())
         qtbot.keyClick(window.stage, K.Key_Return)
-    assert window.welcome is None and window.stage.hasFocus()
+    assert window.dialogs.welcome is None and window.stage.hasFocus()
     assert len(set(said)) == 6
 
 
@@ -46,12 +46,12 @@ def test_the_mouse_goes_through_it_too(window, welcome, qtbot):
     qtbot.mouseClick(welcome.back, LEFT)
     assert welcome.number == 1
     qtbot.mouseClick(welcome.skip, LEFT)
-    assert window.welcome is None
+    assert window.dialogs.welcome is None
 
 
 def test_escape_skips_it(window, welcome, qtbot):
     qtbot.keyClick(window.stage, K.Key_Escape)
-    assert window.welcome is None
+    assert window.dialogs.welcome is None
 
 
 def test_all_goes_on_working_meanwhile(window, welcome, qtbot):
@@ -62,7 +62,7 @@ def test_all_goes_on_working_meanwhile(window, welcome, qtbot):
     qtbot.keyClick(window.stage, K.Key_G, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClicks(window.go_strip.field, "7")
     qtbot.keyClick(window.go_strip.field, K.Key_Return)
-    assert window.player.cursor.index == 7 and window.welcome.number == 0
+    assert window.player.cursor.index == 7 and window.dialogs.welcome.number == 0
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1000, 620), (1280, 720), (1920, 1080)])
@@ -70,7 +70,7 @@ def test_each_bubble_is_whole_and_stands_at_a_control_that_is_seen(make_window, 
     window = make_window(*size)
     window.show_around()
     for number in range(6):
-        welcome = window.welcome
+        welcome = window.dialogs.welcome
         QCoreApplication.processEvents()
         pointed = welcome._stations[number].widget
         target = pointed.rect().translated(pointed.mapTo(window, QPoint()))
@@ -87,9 +87,9 @@ def test_each_bubble_is_whole_and_stands_at_a_control_that_is_seen(make_window, 
 
 def test_it_is_not_in_the_lecture_view(window, welcome, qtbot):
     qtbot.keyClick(window.stage, K.Key_L, Qt.KeyboardModifier.ControlModifier)
-    assert window.welcome is None
+    assert window.dialogs.welcome is None
     window.actions_by_name["tour"].trigger()
-    assert window.welcome is None
+    assert window.dialogs.welcome is None
 
 
 def test_it_is_found_again_under_help(window):
@@ -97,7 +97,7 @@ def test_it_is_found_again_under_help(window):
     named = [action.text() for action in menu.actions() if action.text()]
     assert named == ["Command palette…", "Lessons…", "Keys…", "Tour of the window", "About cnnviz"]
     window.actions_by_name["tour"].trigger()
-    assert window.welcome is not None
+    assert window.dialogs.welcome is not None
 
 
 @pytest.mark.parametrize(("lesson", "shown"), [(None, True), ("relu", False)])
@@ -108,7 +108,7 @@ def test_it_comes_by_itself_once(application, monkeypatch, settings_file, lesson
     def looked(window):
         qtbot.waitUntil(lambda: window.player.shown)
         qtbot.wait(50)
-        seen.append(window.welcome is not None)
+        seen.append(window.dialogs.welcome is not None)
         window.close()
         return 0
 

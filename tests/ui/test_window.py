@@ -77,7 +77,7 @@ def test_panes_can_be_hidden_and_come_back(window, name):
 
 
 def test_the_lecture_view_is_the_stage_and_a_strip(window):
-    window.set_lecture(True)
+    window.lecture.show(True)
     QCoreApplication.processEvents()
     assert [w.isVisible() for w in (window.bar, window.menuBar(), window.network, window.debugger)] == [
         False
@@ -88,11 +88,11 @@ def test_the_lecture_view_is_the_stage_and_a_strip(window):
 
 def test_bigger_and_smaller_in_the_lecture_view_leave_the_panes_their_widths(window):
     widths = window.splitter.sizes()
-    window.set_lecture(True)
+    window.lecture.show(True)
     QCoreApplication.processEvents()
     window.player.show(replace(window.player.display, zoom=120))
     window.player.show(replace(window.player.display, zoom=100))
-    window.set_lecture(False)
+    window.lecture.show(False)
     QCoreApplication.processEvents()
     assert window.splitter.sizes() == pytest.approx(widths, abs=4)
 
@@ -119,9 +119,9 @@ def test_the_formula_is_on_the_stage_in_the_lecture_view_alone(window):
         return sum(isinstance(mark, Formula) for mark in all_marks(window.stage.frame.marks))
 
     assert formulas_on_stage() == 0
-    window.set_lecture(True)
+    window.lecture.show(True)
     assert formulas_on_stage() == 1
-    window.set_lecture(False)
+    window.lecture.show(False)
     assert formulas_on_stage() == 0
 
 
@@ -206,12 +206,12 @@ def test_another_image_opens_at_its_first_step(window, qtbot):
     window.player.go_to(4321)
     window.player.set_level(Level.TERM)
     window.actions_by_name["image"].trigger()
-    assert window.chooser.isVisible()
-    grid = window.chooser.grid
+    assert window.dialogs.images.isVisible()
+    grid = window.dialogs.images.grid
     qtbot.keyClick(grid, Qt.Key.Key_Home)
     qtbot.keyClick(grid, Qt.Key.Key_Right)
     qtbot.keyClick(grid, Qt.Key.Key_Return)
-    assert not window.chooser.isVisible()
+    assert not window.dialogs.images.isVisible()
     assert window.desk.lesson.image == 1
     assert (window.player.cursor.index, window.player.cursor.level) == (0, Level.TERM)
     assert window.player.cursor.program is window.desk.lesson.program
@@ -221,8 +221,8 @@ def test_another_image_opens_at_its_first_step(window, qtbot):
 def test_escape_leaves_the_chooser_as_it_was(window, qtbot):
     shown = window.desk.lesson.image
     window.actions_by_name["image"].trigger()
-    qtbot.keyClick(window.chooser, Qt.Key.Key_Escape)
-    assert not window.chooser.isVisible()
+    qtbot.keyClick(window.dialogs.images, Qt.Key.Key_Escape)
+    assert not window.dialogs.images.isVisible()
     assert window.desk.lesson.image == shown
 
 
@@ -266,7 +266,7 @@ def test_a_fault_goes_with_the_next_lesson_that_opens(window, tmp_path):
 
 def test_in_the_lecture_view_no_word_on_the_stage_is_under_a_fiftieth_of_the_height(make_window):
     window = make_window(1920, 1080)
-    window.set_lecture(True)
+    window.lecture.show(True)
     QApplication.processEvents()
     program = window.player.cursor.program
     for operation in program.operations:
@@ -279,14 +279,14 @@ def test_in_the_lecture_view_a_message_is_read_from_the_last_row_too(make_window
     window = make_window(1920, 1080)
     window.message.say("A fault.")
     usual = window.message.sentence.fontInfo().pixelSize()
-    window.set_lecture(True)
+    window.lecture.show(True)
     assert window.message.sentence.fontInfo().pixelSize() >= 22
-    window.set_lecture(False)
+    window.lecture.show(False)
     assert window.message.sentence.fontInfo().pixelSize() == usual
 
 
 def test_escape_closes_a_fault_and_does_not_yet_leave_the_lecture_view(window, tmp_path, qtbot):
-    window.set_lecture(True)
+    window.lecture.show(True)
     window.desk.open(str(broken(tmp_path)))
     for visible, lecture in ((False, True), (False, True), (False, False)):
         qtbot.keyClick(window.stage, Qt.Key.Key_Escape)
@@ -302,7 +302,7 @@ def test_notes_go_by_themselves_and_faults_only_in_the_lecture_view(window, qtbo
     window.message.say("A fault.")
     qtbot.wait(80)
     assert window.message.isVisible()
-    window.set_lecture(True)
+    window.lecture.show(True)
     qtbot.waitUntil(lambda: not window.message.isVisible())
     assert window.stage.hasFocus()
 
@@ -322,7 +322,7 @@ def test_a_message_stays_while_the_pointer_rests_on_it(window, qtbot, monkeypatc
 @pytest.mark.parametrize("sentence", ["A note.", "A long one, of all that is wrong in a file. " * 12])
 def test_a_message_moves_nothing_and_lies_on_the_stage(window, lecture, sentence):
     """However long it is, all of it can be read."""
-    window.set_lecture(lecture)
+    window.lecture.show(lecture)
     QCoreApplication.processEvents()
     before = [in_window(window, pane) for pane in window.panes]
     window.message.say(sentence)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.layout import SMALLEST, STRONG, THIN, USUAL, Area, Room, column, row
 from cnnviz.scene.letters import name_width, size_of
 from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Span, Strokes, label
@@ -243,3 +244,10 @@ def _graph(at: Sheet, bounds: tuple[float, float] | None, source: str, target: s
             Dot((px, py), 0.4 * em, "written_line"),
             label(Box(place.x, place.bottom + 0.2 * em, box.w, 1.4 * em), text, em, "written", bold=True),
         ]
+
+
+value = partial(Kind, variables=CELL, picture=forward)
+"""What is known of a function of one number."""
+
+gradient = partial(Kind, title="gradient of the input", variables=CELL, picture=backward)
+"""What is known of the gradient of its input."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnnviz.engine.layers.gelu import GELU
-from cnnviz.scene.kind import CELL, Kind
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds import elementwise
 from cnnviz.scene.local import Back, Local, as_row
 from cnnviz.text import tr
@@ -24,15 +24,12 @@ def _slope(back: Back) -> Local:
 _INNER = r"t_@ = \tanh\left(\sqrt{\frac{2}{\pi}}\, (\x{@} + 0.044715\, \x{@}^3)\right)"
 
 KINDS: Mapping[str, Kind] = {
-    "gelu": Kind(
+    "gelu": elementwise.value(
         sentence="Every number is multiplied by the part of a normal distribution that lies below it.",
         formula=(r"\y{@} = \frac{\x{@}}{2} \left(1 + \mathrm{erf}(\x{@} / \sqrt{2})\right)",),
-        variables=CELL,
         ahead="Each cell of `y` will be its `x`, times the part of a normal distribution below `x`.",
-        picture=elementwise.forward,
     ),
-    "gelu.dx": Kind(
-        title="gradient of the input",
+    "gelu.dx": elementwise.gradient(
         sentence="The gradient is multiplied by the slope: the part p of the distribution below x, and x "
         "times its height q there.",
         formula=(
@@ -40,29 +37,22 @@ KINDS: Mapping[str, Kind] = {
             r"p_@ = \frac{1}{2} \left(1 + \mathrm{erf}(\x{@} / \sqrt{2})\right)",
             r"q_@ = \frac{1}{\sqrt{2 \pi}}\, e^{-\x{@}^2 / 2}",
         ),
-        variables=CELL,
         ahead="Each `dx` will be the `dy` of its cell, times the slope of GELU at its `x`.",
-        picture=elementwise.backward,
         local=_slope,
     ),
-    "gelu.tanh": Kind(
+    "gelu.tanh": elementwise.value(
         sentence="Every number is multiplied by about the part of a normal distribution that lies below it.",
         formula=(r"\y{@} = \frac{\x{@}}{2} \left(1 + t_@\right)", _INNER),
-        variables=CELL,
         ahead="Each cell of `y` will be its `x`, times a part between 0 and 1, which a tanh gives.",
-        picture=elementwise.forward,
     ),
-    "gelu.dx.tanh": Kind(
-        title="gradient of the input",
+    "gelu.dx.tanh": elementwise.gradient(
         sentence="The gradient is multiplied by the slope of the tanh form of GELU at x.",
         formula=(
             r"\dx{@} = \dy{@}\, \left(\frac{1 + t_@}{2} + \x{@}\; q_@\right)",
             r"q_@ = \frac{1 - t_@^2}{\sqrt{2 \pi}} \left(1 + 3 \cdot 0.044715\, \x{@}^2\right)",
             _INNER,
         ),
-        variables=CELL,
         ahead="Each `dx` will be the `dy` of its cell, times the slope of GELU at its `x`.",
-        picture=elementwise.backward,
         local=_slope,
     ),
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cnnviz.scene.kind import CELL, Kind
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds import elementwise
 from cnnviz.scene.local import Back, Local, as_row
 from cnnviz.text import tr
@@ -19,23 +19,18 @@ def _slope(back: Back) -> Local:
 
 
 KINDS: Mapping[str, Kind] = {
-    "hard_swish": Kind(
+    "hard_swish": elementwise.value(
         sentence="Every number is multiplied by its hard sigmoid: it passes from 3 on, and is 0 up to −3.",
         formula=(r"\y{@} = \x{@} \cdot \frac{1}{6}\, \mathrm{min}(\mathrm{max}(\x{@} + 3, 0), 6)",),
-        variables=CELL,
         ahead="Each cell of `y` will be its `x`, times a sixth of `x` + 3, kept between 0 and 1.",
-        picture=elementwise.forward,
     ),
-    "hard_swish.dx": Kind(
-        title="gradient of the input",
+    "hard_swish.dx": elementwise.gradient(
         sentence="The gradient is multiplied by the slope: 0 up to −3, 1 from 3 on, x / 3 + ½ between them.",
         formula=(
             r"\dx{@} = \begin{cases} 0 & \x{@} \le {-}3 \\ \dy{@} & \x{@} \ge 3"
             r" \\ \dy{@} \left(\frac{\x{@}}{3} + \frac{1}{2}\right) & \mathrm{otherwise} \end{cases}",
         ),
-        variables=CELL,
         ahead="Each `dx` will be the `dy` of its cell, times the slope of hard swish at its `x`.",
-        picture=elementwise.backward,
         local=_slope,
     ),
 }

@@ -22,46 +22,29 @@ def _all(call: Call) -> tuple[str, ...]:
     return tuple(call.ports)
 
 
-# What a sum passes back is equal to what comes, too.
-_added = partial(generic.picture, added=True)
+# What is passed on is equal to what comes; so it is where a sum passes it back.
+_passed_on = partial(Kind, variables=CELL, compared=_all, added=True, formula=listing_formulas)
+_added = partial(_passed_on, picture=partial(generic.picture, added=True))
 
 KINDS: Mapping[str, Kind] = {
-    "add": Kind(
+    "add": _added(
         sentence="Add the inputs, cell by cell; in a residual block, one of them is the skip connection.",
-        variables=CELL,
         ahead="Each cell of `y` will be the sum of the cells that lie there in the inputs.",
-        picture=_added,
-        compared=_all,
-        added=True,
-        formula=listing_formulas,
     ),
-    "add.dx": Kind(
+    "add.dx": _added(
         title="gradients of the inputs",
         sentence="The derivative of a sum is 1 for each of its inputs: each gets the gradient unchanged.",
-        variables=CELL,
         ahead="Each input's gradient will be the gradient `dy`, unchanged.",
-        picture=_added,
-        compared=_all,
-        added=True,
-        formula=listing_formulas,
         local=ones,
     ),
-    "concat": Kind(
+    "concat": _passed_on(
         sentence="Concatenate the inputs, one after the other; nothing is computed.",
-        variables=CELL,
         ahead="The cells of the inputs will be written to `y`, one input after the other.",
-        compared=_all,
-        added=True,
-        formula=listing_formulas,
     ),
-    "concat.dx": Kind(
+    "concat.dx": _passed_on(
         title="gradients of the inputs",
         sentence="Each input gets back the gradient of the maps that it gave.",
-        variables=CELL,
         ahead="The cells of `dy` will be handed back to the inputs, one input after the other.",
-        compared=_all,
-        added=True,
-        formula=listing_formulas,
         local=_own_maps,
     ),
     "total_loss": Kind(
@@ -75,14 +58,9 @@ KINDS: Mapping[str, Kind] = {
         ahead="Each cell will be the gradient `g` of this loss alone, times the weight of the loss.",
         formula=listing_formulas,
     ),
-    "sum_of_gradients": Kind(
+    "sum_of_gradients": _added(
         title="sum of the gradients",
         sentence="Several layers read this output, and each sends a gradient back: they are added up.",
-        variables=CELL,
         ahead="Each cell of `dy` will be the sum of the gradients that lie there.",
-        picture=_added,
-        compared=_all,
-        added=True,
-        formula=listing_formulas,
     ),
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cnnviz.scene.kind import CELL, Kind
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds import elementwise
 from cnnviz.scene.local import Back, Local, as_row
 from cnnviz.text import tr
@@ -18,27 +18,22 @@ def _gate(back: Back) -> Local:
 
 
 KINDS: Mapping[str, Kind] = {
-    "leaky_relu": Kind(
+    "leaky_relu": elementwise.value(
         sentence="Positive numbers pass unchanged; negative numbers are made small.",
         formula=(
             r"\y{@} = \begin{cases} \x{@} & \x{@} > 0"
             r" \\ \alpha\, \x{@} & \x{@} \le 0 \end{cases}",
         ),
-        variables=CELL,
         ahead="Each cell of `y` will be its cell of `x` where `x` > 0, and α · `x` elsewhere.",
-        picture=elementwise.forward,
         compared=("x", "y"),
     ),
-    "leaky_relu.dx": Kind(
-        title="gradient of the input",
+    "leaky_relu.dx": elementwise.gradient(
         sentence="The gradient passes where the input was positive, and is made small elsewhere.",
         formula=(
             r"\dx{@} = \begin{cases} \dy{@} & \x{@} > 0"
             r" \\ \alpha\, \dy{@} & \x{@} \le 0 \end{cases}",
         ),
-        variables=CELL,
         ahead="Each `dx` will be the `dy` of its cell where `x` > 0, and α · `dy` elsewhere.",
-        picture=elementwise.backward,
         local=_gate,
         compared=("dx", "dy"),
     ),

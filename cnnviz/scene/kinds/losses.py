@@ -11,33 +11,30 @@ from cnnviz.scene.layout import Room
 from cnnviz.scene.marks import Mark
 from cnnviz.scene.moment import Moment
 
-_OUTPUT = {**CELL, "n": "output"}
 
-_of_scores = partial(outputs.picture, y="score")
-
-
-def _of_numbers(moment: Moment, room: Room) -> list[Mark]:
+def _picture(moment: Moment, room: Room) -> list[Mark]:
     if index_of(moment.operation.call) != "n":
         return generic.picture(moment, room)
     return outputs.picture(moment, room, each="output", y="output")
 
 
+_compares = partial(Kind, compared=("y", "t"))
+_of_outputs = partial(_compares, variables={**CELL, "n": "output"}, picture=_picture)
+_of_classes = partial(_compares, variables={"n": "class"}, picture=outputs.picture)
+_of_scores = partial(_of_classes, picture=partial(outputs.picture, y="score"))
+_of_yes_and_no = partial(_of_classes, variables={"n": "output"})
+_of_maps = partial(_compares, variables=CELL)
+
 KINDS: Mapping[str, Kind] = {
-    "half_squared_error": Kind(
+    "half_squared_error": _of_outputs(
         sentence="The loss is half the squared distance between output and target.",
         formula=(r"\E{} = \frac{1}{2} \sum_@ (\t{@} - \y{@})^2",),
-        variables=_OUTPUT,
-        picture=_of_numbers,
-        compared=("y", "t"),
     ),
-    "half_squared_error.dy": Kind(
+    "half_squared_error.dy": _of_outputs(
         title="gradient of the output",
         sentence="The gradient of the loss is the output minus the target.",
         formula=(r"\dy{@} = {-}(\t{@} - \y{@})",),
-        variables=_OUTPUT,
         ahead="Each `dy` will be −(`t` − `y`), which is the output minus the target.",
-        picture=_of_numbers,
-        compared=("y", "t"),
     ),
     "mean_loss": Kind(
         sentence="What is made small is the mean of the losses of all samples.",
@@ -46,34 +43,25 @@ KINDS: Mapping[str, Kind] = {
         ahead="The `E` of all samples will be added up, and divided by how many there are.",
         compared=("E", "mean"),
     ),
-    "mean_squared_error": Kind(
+    "mean_squared_error": _of_outputs(
         sentence="The loss is the mean of the squared differences between outputs and targets.",
         formula=(r"\E{} = \frac{1}{@N} \sum_@ (\t{@} - \y{@})^2",),
-        variables=_OUTPUT,
-        picture=_of_numbers,
-        compared=("y", "t"),
     ),
-    "mean_squared_error.dy": Kind(
+    "mean_squared_error.dy": _of_outputs(
         title="gradient of the output",
         sentence="The gradient is twice the difference, output minus target, divided by how many there are.",
         formula=(r"\dy{@} = \frac{2}{@N} (\y{@} - \t{@})",),
-        variables=_OUTPUT,
         ahead="Each `dy` will be 2 · (`y` − `t`), divided by the number of outputs.",
-        picture=_of_numbers,
-        compared=("y", "t"),
     ),
-    "hinge": Kind(
+    "hinge": _of_scores(
         sentence="The loss is by how much the scores of wrong classes come nearer to that of the right one "
         "than the margin.",
         formula=(
             r"\E{} = \sum_{\t{n} = 0} \mathrm{max}(0,\, \mathrm{margin} + \y{n} - \mathrm{right})",
             r"\mathrm{right} = \sum_n \,\t{n}\, \y{n}",
         ),
-        variables={"n": "class"},
-        picture=_of_scores,
-        compared=("y", "t"),
     ),
-    "hinge.dy": Kind(
+    "hinge.dy": _of_scores(
         title="gradient of the scores",
         sentence="Each wrong class that is too near is pushed down by 1, and the right one up as many times.",
         formula=(
@@ -82,11 +70,8 @@ KINDS: Mapping[str, Kind] = {
             r"\mathrm{near} = \sum_{\t{n} = 0,\; g_n > 0} 1",
             r"g_n = \mathrm{margin} + \y{n} - \sum_k \,\t{k}\, \y{k}",
         ),
-        variables={"n": "class"},
-        picture=_of_scores,
-        compared=("y", "t"),
     ),
-    "hinge.maps": Kind(
+    "hinge.maps": _of_maps(
         sentence="The loss is the mean, over all places, of how far wrong channels come within the margin "
         "of the right one.",
         formula=(
@@ -94,10 +79,8 @@ KINDS: Mapping[str, Kind] = {
             r"L_{i,j} = \sum_{\t{c,i,j} = 0} \mathrm{max}(0,\, g_{c,i,j})",
             r"g_{c,i,j} = \mathrm{margin} + \y{c,i,j} - \sum_k \,\t{k,i,j}\, \y{k,i,j}",
         ),
-        variables=CELL,
-        compared=("y", "t"),
     ),
-    "hinge.dy.maps": Kind(
+    "hinge.dy.maps": _of_maps(
         title="gradient of the scores",
         sentence="A wrong channel too near is pushed down, the right one up as often; the places share it "
         "equally.",
@@ -108,15 +91,10 @@ KINDS: Mapping[str, Kind] = {
             r"g_{c,i,j} = \mathrm{margin} + \y{c,i,j} - \sum_k \,\t{k,i,j}\, \y{k,i,j}",
         ),
         ahead="Each `dy` will be what pushes its channel at its place, divided by the number of places.",
-        variables=CELL,
-        compared=("y", "t"),
     ),
-    "cross_entropy": Kind(
+    "cross_entropy": _of_classes(
         sentence="Cross-entropy, in nats: minus the natural logarithm of the probability of the right class.",
         formula=(r"\E{} = {-}\sum_n \,\t{n} \log \y{n}",),
-        variables={"n": "class"},
-        picture=outputs.picture,
-        compared=("y", "t"),
     ),
     "cross_entropy.of_scores": Kind(
         sentence="A probability came out as 0, which has no logarithm: the same loss, computed from the "
@@ -128,25 +106,20 @@ KINDS: Mapping[str, Kind] = {
         variables={"n": "class"},
         picture=outputs.picture,
     ),
-    "cross_entropy.dx": Kind(
+    "cross_entropy.dx": _of_classes(
         title="gradient of the scores",
         sentence="Softmax and cross-entropy together have the simplest gradient there is: probability minus "
         "target.",
         formula=(r"\dx{n} = \y{n} - \t{n}",),
-        variables={"n": "class"},
         ahead="Each `dx` will be `y` − `t`: the probability minus the target.",
-        picture=outputs.picture,
-        compared=("y", "t"),
     ),
-    "cross_entropy.maps": Kind(
+    "cross_entropy.maps": _of_maps(
         sentence="Cross-entropy, in nats: the mean, over all places, of minus log of the right channel's "
         "probability.",
         formula=(
             r"\E{} = \frac{1}{H W} \sum_{i,j} L_{i,j}",
             r"L_{i,j} = {-}\sum_c \,\t{c,i,j} \log \y{c,i,j}",
         ),
-        variables=CELL,
-        compared=("y", "t"),
     ),
     "cross_entropy.of_scores.maps": Kind(
         sentence="A probability came out as 0, which has no logarithm: the same mean over all places, "
@@ -158,22 +131,17 @@ KINDS: Mapping[str, Kind] = {
         ),
         variables=CELL,
     ),
-    "cross_entropy.dx.maps": Kind(
+    "cross_entropy.dx.maps": _of_maps(
         title="gradient of the scores",
         sentence="Probability minus target, divided by how many places there are, since the loss is their "
         "mean.",
         formula=(r"\dx{c,i,j} = \frac{\y{c,i,j} - \t{c,i,j}}{H W}",),
-        variables=CELL,
         ahead="Each `dx` will be `y` − `t`, divided by the number of places.",
-        compared=("y", "t"),
     ),
-    "binary_cross_entropy": Kind(
+    "binary_cross_entropy": _of_yes_and_no(
         sentence="Binary cross-entropy, in nats: minus log of the probability of each right answer, "
         "added up.",
         formula=(r"\E{} = {-}\sum_n \bigl(\t{n} \log \y{n} + (1 - \t{n}) \log (1 - \y{n})\bigr)",),
-        variables={"n": "output"},
-        picture=outputs.picture,
-        compared=("y", "t"),
     ),
     "binary_cross_entropy.of_scores": Kind(
         sentence="An output came out too near to 0 or 1 for a logarithm: the same loss, computed from the "
@@ -185,17 +153,14 @@ KINDS: Mapping[str, Kind] = {
         variables={"n": "output"},
         picture=outputs.picture,
     ),
-    "binary_cross_entropy.dx": Kind(
+    "binary_cross_entropy.dx": _of_yes_and_no(
         title="gradient of the scores",
         sentence="Sigmoid and cross-entropy together have the simplest gradient there is: output minus "
         "target.",
         formula=(r"\dx{n} = \y{n} - \t{n}",),
-        variables={"n": "output"},
         ahead="Each `dx` will be `y` − `t`: the output minus the target.",
-        picture=outputs.picture,
-        compared=("y", "t"),
     ),
-    "binary_cross_entropy.maps": Kind(
+    "binary_cross_entropy.maps": _of_maps(
         sentence="Binary cross-entropy, in nats: minus log of each right answer's probability, as a "
         "mean over all places.",
         formula=(
@@ -203,8 +168,6 @@ KINDS: Mapping[str, Kind] = {
             r"L_{i,j} = {-}\sum_c \bigl(\t{c,i,j} \log \y{c,i,j} + s_{c,i,j}\bigr)",
             r"s_{c,i,j} = (1 - \t{c,i,j}) \log (1 - \y{c,i,j})",
         ),
-        variables=CELL,
-        compared=("y", "t"),
     ),
     "binary_cross_entropy.of_scores.maps": Kind(
         sentence="An output came out too near to 0 or 1 for a logarithm: the same mean over all places, "
@@ -216,12 +179,10 @@ KINDS: Mapping[str, Kind] = {
         ),
         variables=CELL,
     ),
-    "binary_cross_entropy.dx.maps": Kind(
+    "binary_cross_entropy.dx.maps": _of_maps(
         title="gradient of the scores",
         sentence="Output minus target, divided by how many places there are, since the loss is their mean.",
         formula=(r"\dx{c,i,j} = \frac{\y{c,i,j} - \t{c,i,j}}{H W}",),
-        variables=CELL,
         ahead="Each `dx` will be `y` − `t`, divided by the number of places.",
-        compared=("y", "t"),
     ),
 }

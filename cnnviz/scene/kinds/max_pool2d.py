@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cnnviz.scene.kind import CELL, Kind
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds import pooling
-from cnnviz.scene.kinds.pooling import WINDOW, windows
+from cnnviz.scene.kinds.pooling import windows
 from cnnviz.scene.local import Back, Local
 from cnnviz.text import tr
 
@@ -17,32 +17,25 @@ def _winners(back: Back) -> Local:
 
 
 KINDS: Mapping[str, Kind] = {
-    "max_pool2d": Kind(
+    "max_pool2d": pooling.of_windows(
         sentence="Of each window only the largest number goes on; its place is remembered as the window's "
         "switch.",
         formula=(
             r"\y{c,i,j} = \max_{u,v}\, \x{c,\,iS_h+u,\,jS_w+v}",
             r"\part{switch}{\mathrm{switch}_{c,i,j}} = \arg\max_{u,v}\, \x{c,\,iS_h+u,\,jS_w+v}",
         ),
-        variables={**CELL, **WINDOW},
         ahead="Each cell of `y` will be the largest `x` of its window of {terms}; `switch` will tell which "
         "one it was.",
         ahead_of_one="Each cell of `y` will be the one `x` of its window; `switch` will tell where that is.",
-        picture=pooling.forward,
-        compared=("x", "y"),
     ),
-    "max_pool2d.dx": Kind(
-        title="gradient of the input",
+    "max_pool2d.dx": pooling.gradient(
         sentence="The gradient goes back to the cell that won; the others did not matter and get 0.",
         formula=(
             r"\dx{c,\,iS_h+u,\,jS_w+v} \add \dy{c,i,j}",
             r"(u K_w + v = \part{switch}{\mathrm{switch}_{c,i,j}})",
         ),
-        variables={**CELL, **WINDOW},
         ahead="Every `dx` begins at 0; each `dy` will be added to the one `dx` of its window that `switch` "
         "names.",
-        picture=pooling.backward,
         local=_winners,
-        compared=("dx", "dy"),
     ),
 }

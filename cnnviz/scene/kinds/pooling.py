@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
+from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds.conv2d import over_sizes, size_formula
 from cnnviz.scene.layout import USUAL, Room, column, row
 from cnnviz.scene.local import Back
@@ -127,3 +129,16 @@ def windows(back: Back, share: Callable[[int], Array | float]) -> Array:
             cells = made[:, u : u + down * y.shape[1] : down, v : v + right * y.shape[2] : right]
             np.maximum(cells, share(u * sizes["K_w"] + v), out=cells)
     return made
+
+
+of_windows = partial(Kind, variables={**CELL, **WINDOW}, picture=forward, compared=("x", "y"))
+"""What is known of a layer that makes one number of each window."""
+
+gradient = partial(
+    Kind,
+    title="gradient of the input",
+    variables={**CELL, **WINDOW},
+    picture=backward,
+    compared=("dx", "dy"),
+)
+"""What is known of the gradient of its input."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cnnviz.scene.kind import CELL, Kind
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds import elementwise
 from cnnviz.scene.local import Back, Local, as_row
 
@@ -19,23 +19,18 @@ def _slope(back: Back) -> Local:
 
 
 KINDS: Mapping[str, Kind] = {
-    "silu": Kind(
+    "silu": elementwise.value(
         sentence="Every number is multiplied by its own sigmoid: large ones pass, very negative ones fade.",
         formula=(r"\y{@} = \x{@}\; \sigma(\x{@})", r"\sigma(a) = \frac{1}{1 + e^{-a}}"),
-        variables=CELL,
         ahead="Each cell of `y` will be its `x`, times σ(`x`), a number between 0 and 1.",
-        picture=elementwise.forward,
     ),
-    "silu.dx": Kind(
-        title="gradient of the input",
+    "silu.dx": elementwise.gradient(
         sentence="The gradient is multiplied by the slope s (1 + x (1 − s)), in which s is σ(x).",
         formula=(
             r"\dx{@} = \dy{@}\; s_@\, \bigl(1 + \x{@}\, (1 - s_@)\bigr)",
             r"s_@ = \frac{1}{1 + e^{-\x{@}}}",
         ),
-        variables=CELL,
         ahead="Each `dx` will be the `dy` of its cell, times the slope of SiLU at its `x`.",
-        picture=elementwise.backward,
         local=_slope,
     ),
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cnnviz.scene.kind import CELL, Kind
+from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds import elementwise
 from cnnviz.scene.local import Back, Local, as_row
 from cnnviz.text import tr
@@ -20,19 +20,16 @@ def _slope(back: Back) -> Local:
 
 
 KINDS: Mapping[str, Kind] = {
-    "softplus": Kind(
+    "softplus": elementwise.value(
         sentence="Every number becomes positive: large ones hardly change, very negative ones come near 0.",
         formula=(
             r"\y{@} = \begin{cases} \x{@} & s_@ > \mathrm{threshold}"
             r" \\ \frac{1}{\beta} \log (1 + e^{s_@}) & \mathrm{otherwise} \end{cases}",
             r"s_@ = \beta\, \x{@}",
         ),
-        variables=CELL,
         ahead="Each cell of `y` will be log(1 + e to the β · `x`) / β, or just `x` above the threshold.",
-        picture=elementwise.forward,
     ),
-    "softplus.dx": Kind(
-        title="gradient of the input",
+    "softplus.dx": elementwise.gradient(
         sentence="The gradient is multiplied by the slope of softplus, which is a sigmoid.",
         formula=(
             r"\dx{@} = \begin{cases} \dy{@} & s_@ > \mathrm{threshold}"
@@ -40,9 +37,7 @@ KINDS: Mapping[str, Kind] = {
             r"s_@ = \beta\, \x{@}",
             r"\sigma(a) = \frac{1}{1 + e^{-a}}",
         ),
-        variables=CELL,
         ahead="Each `dx` will be the `dy` of its cell, times the slope σ(β · `x`).",
-        picture=elementwise.backward,
         local=_slope,
     ),
 }
