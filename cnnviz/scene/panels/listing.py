@@ -12,9 +12,22 @@ from msgspec import Struct
 
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.expansion import expansion_in_letters
-from cnnviz.scene.layout import Area, Room, below, column, fitting
+from cnnviz.scene.layout import Area, Room, column, fitting
 from cnnviz.scene.letters import name_width
-from cnnviz.scene.marks import Box, Dot, Group, Hotspot, Label, Mark, Path, Rect, Role, Span, label
+from cnnviz.scene.marks import (
+    Box,
+    Dot,
+    Group,
+    Hotspot,
+    Label,
+    Mark,
+    Path,
+    Rect,
+    Role,
+    Span,
+    label,
+    whole_pixels,
+)
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_sizes
@@ -111,7 +124,7 @@ def _lines(operation: Operation, box: Box, unit: float) -> list[tuple[int, int, 
 
 def _most_rows(operation: Operation, box: Box, unit: float) -> int:
     """Return how many rows of a listing are shown at once."""
-    return max(1, below((_places(operation, box, unit)["listing"].h - 58 * unit) / (_ROW * unit)))
+    return max(1, whole_pixels((_places(operation, box, unit)["listing"].h - 58 * unit) / (_ROW * unit)))
 
 
 def _start(operation: Operation, box: Box, unit: float, line: int) -> int:
@@ -300,7 +313,7 @@ def _variable_boxes(operation: Operation, box: Box, unit: float) -> tuple[Box, .
         return ()
     place, count = places["variables"].below(30 * unit), len(_names(operation)) + _most_cells(operation)
     room = place.h - 10 * unit
-    count = min(count, max(1, below(room / (_LOW_ROW * unit))))
+    count = min(count, max(1, whole_pixels(room / (_LOW_ROW * unit))))
     step = min(_ROW * unit, room / count)
     return tuple(Box(place.x, place.y + k * step, place.w, step) for k in range(count))
 
