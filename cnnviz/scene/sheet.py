@@ -381,9 +381,9 @@ def heading(runs: Sequence[Span], place: Place, em: float) -> list[Label]:
     # No wider than its words, for a sign may stand beside it.
     if place.lines == 1:
         between = [run for k, run in enumerate(kept) for run in ((Span(_BETWEEN), run) if k else (run,))]
-        wide = min(room, head_width(kept)[0] * em)
+        wide = min(room, (head_width(kept)[0] + 0.12) * em)
         return [Label(Box(place.box.x, bottom - line, wide, line), tuple(between), em)]
-    wide = min(room, head_width(kept)[1] * em)
+    wide = min(room, (head_width(kept)[1] + 0.12) * em)
     return [
         Label(Box(place.box.x, bottom - (len(kept) - k) * line, wide, line), (run,), em)
         for k, run in enumerate(kept)
