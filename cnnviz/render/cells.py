@@ -64,11 +64,14 @@ def _paint_rules(mark: Cells, painter: QPainter, theme: Theme) -> None:
     rows, columns = mark.values.shape
     width, height = mark.cell
     box = mark.box
-    painter.setPen(pen(theme, "grid", 1.0))
     # Rules lie on whole pixels; smoothing them would take fifty times as long.
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     lines = [QLineF(box.x, y, box.right, y) for y in (box.y + r * height for r in range(rows + 1))]
     lines += [QLineF(x, box.y, x, box.bottom) for x in (box.x + c * width for c in range(columns + 1))]
+    if theme.rimmed:
+        painter.setPen(pen(theme, "ground", 3.0))
+        painter.drawLines(lines)
+    painter.setPen(pen(theme, "grid", 1.0))
     painter.drawLines(lines)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 

@@ -32,11 +32,14 @@ class Theme(Struct, frozen=True, eq=False, dict=True):
         Colours as ``#rrggbb`` by role.
     anchors : Mapping[str, tuple[str, ...]]
         Colour maps by palette, as evenly spaced colours from the lowest value to the highest.
+    rimmed : bool
+        Whether the rules of a grid have a rim in the colour of the ground.
     """
 
     name: str
     roles: Mapping[str, str]
     anchors: Mapping[str, tuple[str, ...]]
+    rimmed: bool = False
 
     def color(self, role: str) -> str:
         """Return a role's colour, ``#rrggbb``."""
@@ -244,10 +247,19 @@ _CONTRAST = " with high contrast"
 
 
 def _with_contrast(theme: Theme, line: str) -> Theme:
-    """Return a theme whose grids, hatches and rims are 3 : 1 at least, and its small words as its text."""
-    lines = dict.fromkeys(("grid", "hatch", "panel_line"), line)
-    stronger = {"muted": theme.color("ink"), "line": theme.color("muted"), **lines}
-    return Theme(theme.name + _CONTRAST, {**theme.roles, **stronger}, theme.anchors)
+    """Return a theme whose grids, hatches and rims are 3 : 1 at least, and its small words as its text.
+
+    No one line is 3 : 1 on every colour of a map, but one of two that are far enough from one another is:
+    the rules of a grid have a rim in the colour of the ground.
+    """
+    lines = dict.fromkeys(("hatch", "panel_line"), line)
+    stronger = {
+        "muted": theme.color("ink"),
+        "line": theme.color("muted"),
+        "grid": theme.color("muted"),
+        **lines,
+    }
+    return Theme(theme.name + _CONTRAST, {**theme.roles, **stronger}, theme.anchors, rimmed=True)
 
 
 THEMES: Mapping[str, Theme] = {
