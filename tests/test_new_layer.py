@@ -10,6 +10,7 @@ import pytest
 from cnnviz.app import main
 from cnnviz.catalogue import LAYERS, Entry
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
@@ -137,6 +138,31 @@ def test_in_the_chain_every_factor_says_what_it_is(program):
     assert (local.name, local.note) == ("∂swish/∂γ", "∂y/∂γ of swish")
     assert "∂y/∂x of affine" in stage(program, last(program, "conv.dw"))
     assert result(program, program.operation("swish.dgamma")).name == "∂E/∂γ"
+
+
+def test_the_chain_has_the_slopes_of_a_function_of_each_number_and_no_others(program):
+    x, gamma = (program.operation("swish").call.given[name] for name in ("x", "gamma"))
+    s = 1 / (1 + np.exp(-gamma[0] * x))
+    *_, local = chain(program, program.operation("swish.dx"))
+    np.testing.assert_allclose(local.values, s + gamma[0] * x * s * (1 - s), rtol=1e-12)
+    *_, local = chain(program, program.operation("affine.dx"))
+    by_channel = program.operation("affine").call.given["gamma"][:, None, None]
+    np.testing.assert_allclose(local.values, by_channel * np.ones((2, 2, 2)), rtol=1e-12)
+    *_, local = chain(program, program.operation("swish.dgamma"))
+    assert local.values.size == 0 and local.note, "it is a sum over all cells"
+
+
+def test_no_slopes_are_made_of_what_mixes_cells():
+    class Mixing(Softmax):
+        kind = "mixing"
+
+    network = Network(
+        [("fc", Linear(2, 3)), ("mixing", Mixing()), ("last", Linear(3, 2))], (2,), HalfSquaredError()
+    )
+    network.initialise(seed=3)
+    mixed = Program(network.calls(network.run(np.array([0.5, -1]), np.array([1.0, 0]))))
+    *_, local = chain(mixed, mixed.operation("mixing.dx"))
+    assert local.values.size == 0 and local.note == "∂y/∂x of mixing"
 
 
 def test_the_chain_is_that_of_the_gradient_that_is_being_computed(program):

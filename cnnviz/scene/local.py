@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnviz.engine.address import output_of
 from cnnviz.engine.layer import Array
 from cnnviz.scene.letters import letter
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -65,6 +67,9 @@ class Back(NamedTuple):
 
 NONE: Array = np.zeros(0)
 
+_MOST_STEPS = 50_000
+"""So many steps of Python are run to find slopes: a few hundredths of a second, once."""
+
 
 def as_row(values: NDArray[Any]) -> NDArray[Any]:
     """Return one column of a network as the row that its gradient is in a product; maps as they are."""
@@ -77,6 +82,36 @@ def ones(back: Back) -> Local:
 
 
 def unknown(back: Back) -> Local:
-    """Return that of a layer of which no more is known than its name."""
+    """Return that of a layer of which nothing is known but its listing; its numbers, if that tells them."""
     x, layer = letter(back.gradient.call.port(back.array).symbol), back.forward.call.kind
-    return Local("·", NONE, tr("∂y/∂{x} of {layer}", x=x, layer=layer or back.forward.layer))
+    note = tr("∂y/∂{x} of {layer}", x=x, layer=layer or back.forward.layer)
+    return Local("·", as_row(_slopes(back.gradient, back.array)), note)
+
+
+@program_cache(64)
+def _slopes(gradient: Operation, array: str) -> Array:
+    """Return what the gradient of an output is multiplied by, cell by cell, to make that of an input.
+
+    The listing is run with other gradients: with ones it makes the slopes. Empty where its result is no such
+    product, and where running it would take too long.
+    """
+    call = gradient.call
+    coming = [
+        name
+        for name, value in call.given.items()
+        if np.ndim(value) and call.port(name).gradient_of == output_of(call.layer)
+    ]
+    shape = call.writes[array].shape
+    if len(coming) != 1 or np.shape(call.given[coming[0]]) != shape or len(gradient) > _MOST_STEPS:
+        return NONE
+
+    def run(dy: Array) -> Array:
+        made = {name: call.initial(name) for name in call.writes}
+        with np.errstate(all="ignore"):
+            gradient.function(**{**call.given, **made, coming[0]: dy})
+        return made[array]
+
+    slopes, other = run(np.ones(shape)), np.random.default_rng(0).uniform(1, 2, shape)
+    with np.errstate(all="ignore"):
+        is_product = np.allclose(slopes * other, run(other), rtol=1e-9, atol=0, equal_nan=True)
+    return slopes if is_product else NONE

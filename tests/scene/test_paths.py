@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from cnnviz.scene.marks import Box, Cells, Hotspot, Label
 from cnnviz.scene.panels import chain_strip as strips
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
 from cnnviz.scene.program_cache import clear_program_caches
+from cnnviz.scene.view import View
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from tests.cases import joined_network, sample
@@ -155,8 +157,10 @@ def test_what_is_chosen_holds_for_all_that_lies_behind():
 # ------------------------------------------------------------------------------------------------- the strip
 
 
-def strip(program: Program, name: str, unit: float = 1.0, width: float = 1072) -> list:
-    at = moment(program, program.start(name))
+def strip(
+    program: Program, name: str, unit: float = 1.0, width: float = 1072, chosen: paths.Chosen = ()
+) -> list:
+    at = moment(program, program.start(name), View(paths=chosen))
     return list(all_marks(chain_strip(at, Box(0, 0, width * unit, round(STRIP * unit)), unit)))
 
 
@@ -181,6 +185,20 @@ def test_the_strip_says_which_of_how_many_paths_it_follows():
         assert not [
             mark for mark in strip(program, name) if isinstance(mark, Hotspot) and mark.kind == "path"
         ]
+
+
+@pytest.mark.parametrize("blocks", [2, 3, 6])
+def test_paths_that_follow_one_another_do_not_read_alike(blocks):
+    """Nor do any two, as long as all the sums that they go through have room."""
+    program, chosen, read = residual(blocks, False)[1], (), []
+    for k in range(2**blocks):
+        texts = said(strip(program, "stem.dw", chosen=chosen))
+        at = texts.index(f"{k + 1} / {2**blocks}")
+        read.append(tuple(texts[at + 2 : at + 4]))
+        assert read[-1][0].startswith("through add"), texts
+        chosen = paths.another(program, program.operation("stem.dw"), chosen)
+    assert all(one != other for one, other in pairwise([*read, read[0]]))
+    assert blocks > 3 or len(set(read)) == len(read)
 
 
 @pytest.mark.parametrize("unit", [1.0, 2 / 3])

@@ -164,21 +164,35 @@ class _Path(NamedTuple):
     ----------
     number, of : int
         Which it is, from 0, of how many.
-    through : str
-        Where it goes, from the sum of gradients that is nearest.
+    through : tuple[str, ...]
+        Where it goes on from each sum of gradients, from the nearest on.
+    usual : tuple[str, ...]
+        The same of the path that is followed where none is chosen.
     """
 
     number: int
     of: int
-    through: str
+    through: tuple[str, ...]
+    usual: tuple[str, ...]
 
     @property
     def lines(self) -> tuple[str, str, str]:
         """The words over and under the control."""
-        at, _, layers = self.through.partition(": ")
         others = count(self.of - 1) if self.of <= _MOST_COUNTED else tr("very many")
         more = tr("1 other path") if self.of == 2 else tr("{count} other paths", count=others)
-        return more, tr("through {at}", at=at), _shortened(layers)
+        first = tr("through {at}", at=self._told[0])
+        if len(self._told) == 1:
+            layers = _shortened(self.through[0].partition(": ")[2])
+            return more, first, layers + " …" * (len(self.through) > 1)
+        return more, f"{first},", _listed(self._told[1:], len(self.through) - 1)
+
+    @property
+    def _told(self) -> list[str]:
+        """The part of each sum that it goes through; where not all have room, those that are not usual."""
+        whole, usual = ([one.partition(": ")[0] for one in ways] for ways in (self.through, self.usual))
+        if len(", ".join(whole[1:])) <= _MOST_NAMED:
+            return whole
+        return [one for one in whole if one not in usual] or whole[:1]
 
     def width(self, unit: float) -> float:
         """Return how wide the sign before it and the control are."""
@@ -212,6 +226,13 @@ class _Path(NamedTuple):
         return Box(box.x + (_SIGN + 8) * unit, box.y + _TOP * unit, (_CONTROL - 16) * unit, _MAP * unit)
 
 
+def _listed(names: Sequence[str], of: int) -> str:
+    """Return as many names of some as have room, one at least, and dots where that is not all."""
+    fit = [k for k in range(2, len(names) + 1) if len(", ".join(names[:k])) <= _MOST_NAMED - 2]
+    most = max(fit, default=1)
+    return ", ".join(names[:most]) + " …" * (most < of)
+
+
 def _shortened(layers: str) -> str:
     """Return names of layers, or where they are long the first of them, or how many there are."""
     first, *others = layers.split(", ")
@@ -225,10 +246,10 @@ def _path(program: Program, operation: Operation, chosen: Chosen) -> _Path | Non
     """Return which path is followed; None where there is one only, or where the parts of a sum are shown."""
     if adds_gradients(operation) or paths.count(program, operation) < 2:
         return None
-    through = way(program, operation, chosen).through
     of = paths.count(program, operation)
     which = paths.number(program, operation, chosen) if of <= _MOST_COUNTED else 0
-    return _Path(which, of, through[0] + " …" * (len(through) > 1))
+    through, usual = (way(program, operation, some).through for some in (chosen, ()))
+    return _Path(which, of, through, usual)
 
 
 def _has_sign(factor: Factor) -> bool:
