@@ -25,6 +25,7 @@ from cnnviz.ui.keymap import Keymap
 from cnnviz.ui.keys import Gate
 from cnnviz.ui.lecture import Lecture
 from cnnviz.ui.menus import check_choices, choices, connect, fill_menu_bar, make_actions, moves
+from cnnviz.ui.motion import asks_for_less_motion
 from cnnviz.ui.network_pane import NetworkPane
 from cnnviz.ui.opening import Opening
 from cnnviz.ui.pictures import Pictures
@@ -415,7 +416,8 @@ class Window(QMainWindow):
     def _restore(self) -> None:
         settings = self.settings
         self.splitter.restore(settings)
-        self.stage.glides = settings.flag("window/glide", True)
+        self._less_motion = asks_for_less_motion()
+        self.stage.glides = settings.flag("window/glide", not self._less_motion)
         self.actions_by_name["glide"].setChecked(self.stage.glides)
         if not self.restoreGeometry(settings.data("window/geometry")):
             self.resize(_first_size())
@@ -439,7 +441,8 @@ class Window(QMainWindow):
         settings = self.settings
         self.splitter.remember(settings)
         settings.put("window/geometry", self.lecture.geometry())
-        settings.put("window/glide", int(self.stage.glides))
+        follows = self.stage.glides is not self._less_motion  # then it goes on following the system
+        settings.put("window/glide", "" if follows else int(self.stage.glides))
         self._save_settings()
 
     def _save_settings(self) -> None:
