@@ -17,7 +17,7 @@ from cnnviz.scene.marks import Box, Frame, Hotspot, Label, Mark, Rect, Span, lab
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, number
-from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
+from cnnviz.scene.panels.chain_strip import LOW_STRIP, STRIP, chain_strip
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sheet import TooSmallError
@@ -55,9 +55,11 @@ _PANES = (
 # And those of the stage: a name and a sentence, the name alone; the picture beside the chain's factors.
 _WORDS = Area("words", (10, 5.5), (_ALL, 5.5))
 _NAME = Area("words", (10, 1.9), (_ALL, 1.9))
-_CHAIN = Area("chain", (10, STRIP / _TEXT - 0.1), (_ALL, STRIP / _TEXT - 0.1))
 _PICTURE = Area("picture", (10, 8), (_ALL, _ALL))
-_BESIDE_CHAIN = Area("picture", (10, 12), (_ALL, _ALL))
+# How many lines a picture must have left beside factors that are large, and beside low ones.
+_BESIDE_FACTORS = 24, 12
+_LEAST_FACTOR = 64
+"""The height of a factor's heatmap, in pixels; in larger pictures, and at 1080 lines."""
 # At less width than this, the sentence needs all of it.
 _NARROW = 60.0
 # With less height than this, text is made smaller as far as it may be.
@@ -129,7 +131,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     least, shown = _FROM_AFAR * em if with_formula else max(_READABLE * em, _LEGIBLE), at.pictured
     high = min(arithmetic.height(at, inner.w, em) / em, 0.4 * inner.h / em)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
-        parts = _parts(Area("arithmetic", (10, high), (_ALL, high)), has_chain(at.operation))
+        parts = _parts(Area("arithmetic", (10, high), (_ALL, high)), has_chain(at.operation), em)
         for layout in fitting(parts, Room(inner, em, em)):
             try:
                 places = {name: place.box for name, place in layout.places.items()}
@@ -142,17 +144,21 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
             drawn, places = [], {"arithmetic": inner}
         marks = _words(at, places["words"], em, with_formula) if "words" in places else []
         if "chain" in places:
-            marks += chain_strip(shown, places["chain"]._replace(h=round(STRIP * em / _TEXT)), em / _TEXT)
+            marks += chain_strip(shown, places["chain"].on_pixels(), em / _TEXT)
         marks += in_letters(shown, drawn, em) if at.letters else drawn
         if "arithmetic" in places:
             marks += arithmetic.draw(at, places["arithmetic"].on_pixels(), em)
     return marks
 
 
-def _parts(sums: Area, chained: bool) -> Iterator[Part]:
+def _parts(sums: Area, chained: bool, em: float) -> Iterator[Part]:
     """Yield the parts of a stage under one another; then, for want of room, without the least important."""
     if chained:
-        yield column(_WORDS, _CHAIN, _BESIDE_CHAIN, sums)
+        large = STRIP + _LEAST_FACTOR * max(1.0, _TEXT / em)
+        for strip, beside in zip((large, LOW_STRIP), _BESIDE_FACTORS, strict=True):
+            high = strip / _TEXT - 0.1
+            chain, left = Area("chain", (10, high), (_ALL, high)), _PICTURE._replace(least=(10, beside))
+            yield column(_WORDS, chain, left, sums)
     yield column(_WORDS, _PICTURE, sums)
     yield column(_NAME, _PICTURE, sums)
     yield column(_PICTURE, sums)

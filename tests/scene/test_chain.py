@@ -29,7 +29,7 @@ from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.look import look
 from cnnviz.scene.marks import Box, Cells, Group, Hotspot, Label, Path, Rect
-from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
+from cnnviz.scene.panels.chain_strip import LOW_STRIP, chain_strip
 from cnnviz.scene.registry import formulas, kinds
 from cnnviz.trace.program import Program
 from tests.cases import assert_same
@@ -37,7 +37,7 @@ from tests.scene import programs
 from tests.scene.looking import all_marks, in_pane, inside, reach, said
 from tests.scene.programs import NAMES, telling_offsets, view
 
-BOX = Box(0, 0, 1072, STRIP)
+BOX = Box(0, 0, 1072, LOW_STRIP)
 
 
 def of(program: Program, operation: str) -> tuple[Factor, ...]:
@@ -256,7 +256,7 @@ def test_every_gradient_of_a_network_has_its_chain_and_nothing_else_has(name, si
 @pytest.mark.parametrize("name", ["digits", "every", "deep", "scattered"])
 def test_the_strip_stays_in_its_box_and_nothing_in_it_overlaps(name, unit):
     program = programs.program(name)
-    box = Box(10, 20, round(1072 * unit), round(STRIP * unit))
+    box = Box(10, 20, round(1072 * unit), round(LOW_STRIP * unit))
     for operation in program.operations:
         if not has_chain(operation):
             continue
@@ -304,7 +304,7 @@ def test_all_but_the_product_is_the_same_object_at_every_step():
 
 def test_of_a_deep_network_the_first_factor_and_the_last_ones_are_shown():
     program = programs.program("digits")
-    narrow = Box(0, 0, 700, STRIP)
+    narrow = Box(0, 0, 700, LOW_STRIP)
     texts = said(chain_strip(moment(program, program.start("conv1.dw")), narrow, 1.0))
     assert texts[:2] == ["∂E/∂fc", "1 × 10"] and "…" in texts
     assert "∂conv1/∂w" in texts and "∂E/∂w" in texts and "∂fc/∂flatten" not in texts

@@ -27,11 +27,11 @@ from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
-STRIP = 102
-"""Its height at unit 1."""
+STRIP, LOW_STRIP = 71, 102
+"""Its height at unit 1: without heatmaps, and with low ones, where there is little room."""
 
 _TEXT = 17
-_TOP, _MAP = 30, 31  # where a heatmap begins, and its height
+_TOP = 30  # where a heatmap begins
 _SIGN = 30  # the width of a sign
 _CONTROL = 200  # the width of what says which path is followed
 _MOST_NAMED = 22  # characters of the names of its layers
@@ -80,8 +80,9 @@ def _laid(
     product = result(program, operation, array)
     if not factors:
         product = replace(product, sign="")
-    beside = _width(product, unit) + (path.width(unit) if path else 0.0)
-    shown, left_out = _fitting(factors, beside + _SIGN * unit, box.w, unit)
+    high = _map(box, unit)
+    beside = _width(product, high, unit) + (path.width(unit) if path else 0.0)
+    shown, left_out = _fitting(factors, beside + _SIGN * unit, box.w, high, unit)
     rim = box.whole()
     marks: list[Mark] = [Rect(rim, "ground")]
     spots: list[Hotspot] = []
@@ -95,7 +96,7 @@ def _laid(
         if _has_sign(factor):
             marks.append(_sign(factor.sign, Box(x, box.y, _SIGN * unit, box.h), unit))
             x += _SIGN * unit
-        item = Box(x, box.y, _width(factor, unit), box.h)
+        item = Box(x, box.y, _width(factor, high, unit), box.h)
         here = is_marked if factor is product else factor.operation == operation.name
         ground = "accent_fill" if here else "ground"
         marks += _item(factor, item, unit, here, "written" if factor is product else "ink")
@@ -135,7 +136,7 @@ class _OnPath(Sequence[Factor]):
 
 
 def _fitting(
-    factors: Sequence[Factor], beside: float, width: float, unit: float
+    factors: Sequence[Factor], beside: float, width: float, high: float, unit: float
 ) -> tuple[list[Factor], bool]:
     """Return the first factor and as many of the last ones as fit, and whether some between are left out.
 
@@ -147,10 +148,10 @@ def _fitting(
     if not factors:
         return [], False
     first, last = factors[0], list[Factor]()
-    used, dots = beside + _width(first, unit), _SIGN * unit
+    used, dots = beside + _width(first, high, unit), _SIGN * unit
     for k in range(len(factors) - 1, 0, -1):
         factor = factors[k]
-        used += _width(factor, unit) + _has_sign(factor) * _SIGN * unit
+        used += _width(factor, high, unit) + _has_sign(factor) * _SIGN * unit
         if last and used + (dots if k > 1 else 0.0) > width:
             break
         last.append(factor)
@@ -211,7 +212,7 @@ class _Path(NamedTuple):
             text = f"{count(self.number + 1)} / {count(self.of)}"
             marks.append(label(middle, text, _TEXT * unit, align="center"))
         more, at, layers = self.lines
-        under, line = _TOP + _MAP, 18
+        under, line = _TOP + _map(box, unit), 18
         for text, down, role in ((more, 10, "muted"), (at, under, "ink"), (layers, under + line, "ink")):
             row = Box(place.x - 6 * unit, box.y + down * unit, place.w + 12 * unit, line * unit)
             marks.append(label(row, text, _TEXT * unit, role, align="center"))
@@ -223,7 +224,9 @@ class _Path(NamedTuple):
         return [Hotspot(before, "path", line=-1), Hotspot(after, "path", line=1)]
 
     def _control(self, box: Box, unit: float) -> Box:
-        return Box(box.x + (_SIGN + 8) * unit, box.y + _TOP * unit, (_CONTROL - 16) * unit, _MAP * unit)
+        return Box(
+            box.x + (_SIGN + 8) * unit, box.y + _TOP * unit, (_CONTROL - 16) * unit, _map(box, unit) * unit
+        )
 
 
 def _listed(names: Sequence[str], of: int) -> str:
@@ -257,19 +260,26 @@ def _has_sign(factor: Factor) -> bool:
     return factor.sign != "" and not (factor.sign == "→" and not factor.values.size)
 
 
-def _width(factor: Factor, unit: float) -> float:
+def _map(box: Box, unit: float) -> float:
+    """Return how high heatmaps are, at unit 1."""
+    return box.h / unit - STRIP
+
+
+def _width(factor: Factor, high: float, unit: float) -> float:
     """Return how wide a factor is: as its texts, and its heatmap at least."""
     texts = (
         (factor.name, 0.6 * _TEXT),
         (factor.note, 0.53 * _TEXT),
         (_shape(factor), 0.5 * _TEXT),
     )
-    return (max(56.0, *(len(text) * wide for text, wide in texts)) + 10) * unit
+    return (
+        max(56.0, high if factor.values.size else 0.0, *(len(text) * wide for text, wide in texts)) + 10
+    ) * unit
 
 
 def _sign(sign: str, box: Box, unit: float) -> Label:
     """Write a sign level with the middle of the heatmaps."""
-    level = Box(box.x, box.y + (_TOP - 6) * unit, box.w, (_MAP + 8) * unit)
+    level = Box(box.x, box.y + (_TOP - 6) * unit, box.w, (_map(box, unit) + 8) * unit)
     size = 40 if sign == "·" else 24
     return label(level, sign, size * unit, "muted", align="center", family="math")
 
@@ -286,7 +296,7 @@ def _item(factor: Factor, box: Box, unit: float, here: bool, name: Role) -> list
                 ((x - half, around.y), (x + half, around.y), (x, around.y + half)), "accent", 1.0, filled=True
             )
         )
-    under, line = _TOP + _MAP, 18
+    under, line = _TOP + _map(box, unit), 18
     rows = (
         (factor.name, 9, 21, _TEXT, name, True),
         (factor.note, under, line, _TEXT, "ink", False),
@@ -306,7 +316,7 @@ def _shape(factor: Factor) -> str:
 
 def _place(factor: Factor, item: Box, unit: float) -> Box:
     """Return where a factor's heatmap goes."""
-    return Box(item.x + 4 * unit, item.y + _TOP * unit, item.w - 8 * unit, _MAP * unit)
+    return Box(item.x + 4 * unit, item.y + _TOP * unit, item.w - 8 * unit, _map(item, unit) * unit)
 
 
 def _limit(program: Program, factor: Factor, display: Display) -> float:
