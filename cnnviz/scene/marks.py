@@ -322,9 +322,11 @@ class Hotspot(Struct, frozen=True):
         A layer's row in the network, its gradient there, a block that is folded or unfolded, rows that are
         out of sight; a line's number in the listing, its text; what an operation computes; a variable's
         number in the graph of an expression; the axes in which a descent's start can be chosen; a step; a
-        ``stop`` of the lesson; a ``path`` of the chain rule, before or after the one that is followed.
+        ``stop`` of the lesson; a ``path`` of the chain rule, before or after the one that is followed, and
+        the ``lane`` in the network of one that is not.
     name : str
-        The layer's name, the block's, the operation's, or the variable's in the listing.
+        The layer's name, the block's, the operation's, or the variable's in the listing; of a lane, the
+        address of the gradient that comes back on it.
     line : int
         The line in the listing; of a start, a step or a stop, its number; how many rows are scrolled.
     low, high : float
@@ -340,6 +342,7 @@ class Hotspot(Struct, frozen=True):
         "gutter",
         "line",
         "operation",
+        "lane",
         "value",
         "start",
         "step",

@@ -110,12 +110,37 @@ def another(program: Program, operation: Operation, chosen: Chosen, by: int = 1)
             left -= found.counts[link.address]
         nodes.append(link)
         following = found.below.get(link.address, ())
+    return _chosen(program, nodes, chosen)
+
+
+def on_paths(program: Program, operation: Operation) -> tuple[Link, ...]:
+    """Return the gradients that are on any path from the loss to that which an operation computes."""
+    found, waiting = dict.fromkeys([own_link(operation)]), [own_link(operation)]
+    while waiting:
+        for link in _above(program, waiting.pop()):
+            if link not in found:
+                found[link] = None
+                waiting.append(link)
+    return tuple(found)
+
+
+def through(program: Program, operation: Operation, chosen: Chosen, address: str) -> Chosen:
+    """Return what is chosen to follow a path on which a gradient lies: of those, the one most like now's."""
+    found, now = _paths(program, operation), {link.address for link in _upwards(program, operation, chosen)}
+    nodes = [found.links[address]]
+    while following := found.below[nodes[-1].address]:
+        nodes.append(next((link for link in following if link.address in now), following[0]))
+    return _chosen(program, nodes, chosen)
+
+
+def _chosen(program: Program, nodes: Sequence[Link], before: Chosen) -> Chosen:
+    """Return what is chosen to follow the end of a path, from the loss on; elsewhere what was before."""
     taken, others = set[str](), set[str]()
     for upper, lower in pairwise(nodes):
         if len(_above(program, lower)) > 1:
             taken.add(upper.address)
             others |= {link.address for link in _above(program, lower)}
-    return tuple(sorted(({*chosen} - others) | taken))
+    return tuple(sorted(({*before} - others) | taken))
 
 
 def checked_path(program: Program, addresses: Sequence[str]) -> Chosen:
@@ -152,10 +177,13 @@ class _Paths(NamedTuple):
         For the address of each gradient on one of them, those on the next place; for ``""``, the first ones.
     counts : Mapping[str, int]
         On how many paths one goes on from each.
+    links : Mapping[str, Link]
+        All of them, by address.
     """
 
     below: Mapping[str, Sequence[Link]]
     counts: Mapping[str, int]
+    links: Mapping[str, Link]
 
 
 @program_cache(64)
@@ -183,7 +211,7 @@ def _paths(program: Program, operation: Operation) -> _Paths:
     counts: dict[str, int] = {own.address: 1}
     for link in sorted(nodes.values(), key=place, reverse=True)[1:]:
         counts[link.address] = sum(counts[other.address] for other in below[link.address])
-    return _Paths(below, counts)
+    return _Paths(below, counts, nodes)
 
 
 def _upwards(program: Program, operation: Operation, chosen: Chosen) -> Iterator[Link]:

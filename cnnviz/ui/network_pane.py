@@ -144,7 +144,7 @@ class NetworkPane(FramePane):
     # ---------------------------------------------------------------------------------------------- the mouse
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the last cell of what was clicked; fold or unfold a block, or scroll."""
+        """Go to the last cell of what was clicked; fold or unfold a block, scroll, or follow another path."""
         spot = self.frame.spot_at(event.position().x(), event.position().y())
         if spot is None or event.button() != Qt.MouseButton.LeftButton:
             return
@@ -152,6 +152,8 @@ class NetworkPane(FramePane):
             self.fold(spot.name)
         elif spot.kind == "scroll":
             self.scroll_by(spot.line)
+        elif spot.kind == "lane":
+            self.player.follow_through(spot.name)
         else:
             self._go(spot.name, spot.kind == "gradient")
 
@@ -175,6 +177,8 @@ class NetworkPane(FramePane):
     def said_at(self, x: float, y: float) -> tuple[str, ...]:
         """Return what is said of the row at a point; nothing where none is."""
         spot = self.frame.spot_at(x, y)
+        if spot and spot.kind == "lane":
+            return (tr("A click follows the path through {at}.", at=spot.name),)
         item = self._item(spot.name) if spot and spot.kind != "scroll" else None
         return panels.row_said(self.player.moment.alone, item) if item else ()
 

@@ -14,7 +14,7 @@ from cnnviz.scene.display import Display
 from cnnviz.scene.frame import moment
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.panels import where
-from cnnviz.scene.paths import adds_gradients, another, count
+from cnnviz.scene.paths import adds_gradients, another, count, through
 from cnnviz.scene.program_cache import clear_program_caches
 from cnnviz.scene.view import View
 from cnnviz.text import tr
@@ -131,6 +131,11 @@ class Player(QObject):
             self.failed.emit(tr("From the loss to this gradient there is one path only."))
         else:
             self._set(replace(self.view, paths=another(program, operation, self.view.paths, by)))
+
+    def follow_through(self, address: str) -> None:
+        """Of several paths from the loss to the gradient in hand, follow one on which a gradient lies."""
+        program, operation = self.cursor.program, self.cursor.step.operation
+        self._set(replace(self.view, paths=through(program, operation, self.view.paths, address)))
 
     def follow_sample(self, by: int = 1) -> None:
         """Of several samples that go through together, go to the same step of one so many after."""

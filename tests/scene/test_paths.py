@@ -144,6 +144,23 @@ def test_the_next_path_differs_where_it_is_nearest():
     assert ways[2] == (ways[0][0], "add1.dx2", ways[0][2])
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_path_can_be_chosen_by_any_gradient_that_lies_on_one(seed):
+    program = random_network(seed)[1]
+    for operation in program.operations:
+        if not has_chain(operation) or not 1 < paths.count(program, operation) < 40:
+            continue
+        ways, chosen = all_ways(program, operation), paths.another(program, operation, ())
+        on_one = {link.address for way in ways for link in way.links}
+        found = {link.address for link in paths.on_paths(program, operation)}
+        assert on_one <= found, "and the sums, which multiply by nothing"
+        for address in on_one:
+            there = paths.through(program, operation, chosen, address)
+            now = paths.way(program, operation, there)
+            assert now in ways and address in {link.address for link in now.links}
+            assert paths.through(program, operation, there, address) == there, "it is followed already"
+
+
 def test_what_is_chosen_holds_for_all_that_lies_behind():
     program = residual(4, False)[1]
     chosen = paths.another(program, program.operation("fc12.dw"), ())

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, Qt
 
 from cnnviz.app import main
 from cnnviz.render.image import to_image
 from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Hotspot
+from cnnviz.scene.marks import Group, Hotspot
+from cnnviz.scene.marks import Path as Line
 from cnnviz.scene.view import View
 from tests.scene.looking import said
 from tests.scene.test_network_pane import residual
@@ -75,6 +76,38 @@ def test_a_click_on_the_strip_follows_the_next_path_and_goes_nowhere(window, pla
     qtbot.mouseClick(window.stage, LEFT, pos=place(window, -1))
     assert {"4 / 4", "through add0.dx2,", "add1.dx2"} <= shown(window)
     assert player.cursor.index == step
+
+
+def test_a_click_on_a_line_of_the_network_follows_the_path_on_it(window, player, qtbot):
+    def lanes():
+        return [m for m in window.network.frame.marks if isinstance(m, Hotspot) and m.kind == "lane"]
+
+    def followed():
+        marks = [
+            mark for group in window.network.frame.marks if isinstance(group, Group) for mark in group.marks
+        ]
+        return {mark.points[0] for mark in marks if isinstance(mark, Line) and mark.role == "accent"}
+
+    step, usual = player.cursor.index, followed()
+    assert {lane.name for lane in lanes()} == {"add0.dx2", "add1.dx2"}
+    for name in ("add0.dx2", "add1.dx2"):
+        at = [lane.box for lane in lanes() if lane.name == name][-1]
+        point = QPoint(round(at.center[0]), round(at.bottom - 3))
+        assert window.network.said_at(point.x(), point.y()) == (f"A click follows the path through {name}.",)
+        qtbot.mouseClick(window.network, LEFT, pos=point)
+    assert player.view.paths == ("add0.dx2", "add1.dx2") and player.cursor.index == step
+    assert "4 / 4" in shown(window) and followed() != usual
+    assert {lane.name for lane in lanes()} == {
+        "fc10.dx",
+        "relu0.dx",
+        "fc20.dx",
+        "fc11.dx",
+        "relu1.dx",
+        "fc21.dx",
+    } | {
+        "add0.dx1",
+        "add1.dx1",
+    }
 
 
 def test_a_key_follows_the_next_path_and_it_stays_while_one_stays_in_the_lesson(

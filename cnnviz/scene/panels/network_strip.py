@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels import network_arrays as arrays
 from cnnviz.scene.panels.network_arrays import Arrays, Known, Progress, Source
 from cnnviz.scene.panels.network_rows import Edge, Item, Outline, Rows, outline, rows_at
-from cnnviz.scene.paths import adds_gradients, is_gradient, way
+from cnnviz.scene.paths import adds_gradients, is_gradient, on_paths, way
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.symbolic import without_numbers
 from cnnviz.scene.view import Chosen
@@ -141,7 +142,11 @@ def network(moment: Moment, box: Box, unit: float, top: int | None = None) -> li
         marks.append(_row(program, item, row, room, state, phase, moment.view.display))
         if "now" in (state.values, state.gradient, *state.parts):
             live += _live(moment, item, row, room, state, phase)
-    return [*marks, *(without_numbers(live) if moment.letters else live), *_spots(program, window, room)]
+    marks += without_numbers(live) if moment.letters else live
+    marks += _spots(program, window, room)
+    if room.gutter:
+        marks += _lane_spots(program, moment.operation, moment.view.paths, window, room)
+    return marks
 
 
 def network_window(moment: Moment, box: Box, unit: float, top: int | None = None) -> Window:
@@ -276,13 +281,52 @@ def _followed(program: Program, operation: Operation, chosen: Chosen, rows: Rows
         links = way(program, operation, chosen).links
         links = links[:-1] if len(call.writes) > 1 else links
         joined = [(link.operation.call.port(link.array).gradient_of, link.operation.layer) for link in links]
-    of = ((layer_of(address), reader) for address, reader in joined)
-    items = (
-        Edge(rows.item_of[number[source]], rows.item_of[number[reader]])
-        for source, reader in of
-        if source in number and reader in number
-    )
-    return frozenset(edge for edge in items if edge.source != edge.target)
+    items = (_edge(number, rows, address, reader) for address, reader in joined)
+    return frozenset(edge for edge in items if edge is not None)
+
+
+@program_cache(64)
+def _ways(program: Program, operation: Operation, rows: Rows) -> Mapping[Edge, str]:
+    """Return the lines on which a path may be followed, with the gradient that comes back on each."""
+    if not has_chain(operation) or adds_gradients(operation):
+        return {}
+    number, found = network_outline(program).number, dict[Edge, str]()
+    for link in on_paths(program, operation):
+        of = link.operation.call.port(link.array).gradient_of
+        edge = _edge(number, rows, of, link.operation.layer)
+        if edge is not None and link.operation is not operation:
+            found.setdefault(edge, link.address)
+    return found
+
+
+def _edge(number: Mapping[str, int], rows: Rows, address: str, reader: str) -> Edge | None:
+    """Return the line from the layer whose output an address is to one that reads it, if there is one."""
+    source = layer_of(address)
+    if source not in number or reader not in number:
+        return None
+    edge = Edge(rows.item_of[number[source]], rows.item_of[number[reader]])
+    return edge if edge.source != edge.target else None
+
+
+@program_cache(64)
+def _lane_spots(
+    program: Program, operation: Operation, chosen: Chosen, window: Window, room: _Room
+) -> tuple[Hotspot, ...]:
+    """Return where a click follows the path on another line: along it, and above all where it turns."""
+    followed = _followed(program, operation, chosen, window.rows)
+    ways = {k: at for k, at in _ways(program, operation, window.rows).items() if k not in followed}
+    low, high, half = window.top, window.top + window.seen - 1, max(0.5 * room.lane, 4 * room.unit)
+    drawn = [edge for edge in ways if edge.source <= high and edge.target >= low]
+    spots, turns = list[Hotspot](), list[Hotspot]()
+    for edge in sorted(drawn, key=lambda edge: edge.source - edge.target):  # of two, the shorter on top
+        begin, *turn, end = edge_points(window, room, edge)
+        bottom = turn[0] if turn else end
+        along = Box(begin[0] - half, begin[1], 2 * half, bottom[1] - begin[1])
+        spots.append(Hotspot(along, "lane", ways[edge]))
+        for x, y in turn:
+            left, right = min(x, end[0]) - half, max(x, end[0]) + half
+            turns.append(Hotspot(Box(left, y, right - left, end[1] - y), "lane", ways[edge]))
+    return (*spots, *turns)
 
 
 def edge_points(window: Window, room: _Room, edge: Edge) -> tuple[tuple[float, float], ...]:
