@@ -45,6 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     for told in (*lesson.description.notes, _origins_text(lesson.description.origins)):
         if told:
             say(textwrap.fill(told, 92) + "\n")
+    counted = _counted(lesson.program)
+    if counted:
+        say(counted + "\n")
     say(_table(lesson.program))
     if arguments.listings:
         for source in dict.fromkeys(operation.tree.source for operation in lesson.program.operations):
@@ -56,6 +59,20 @@ def _origins_text(origins: Mapping[str, str]) -> str:
     """Return what another program calls the layers, where that is not what they are called here."""
     told = [f"{name} is {plain(origin)}" for name, origin in origins.items() if origin != name]
     return tr("In its file {names}.", names=", ".join(told)) if told else ""
+
+
+def _counted(program: Program) -> str:
+    """Return what each layer takes, as products of sizes; empty where there are no layers with parameters."""
+    from cnnviz.trace.counted import of_layer, parameters_of, written_out
+
+    rows = [(tr("Layer"), tr("Parameters"), tr("Multiply-adds"))]
+    for layer in program.layers:
+        parameters, forward = parameters_of(program, layer), of_layer(program, layer, "forward")
+        if parameters or forward:
+            rows.append((layer, written_out([*parameters.values()]), written_out(forward)))
+    widths = [max(len(row[k]) for row in rows) for k in range(2)]
+    lines = (f"  {name:{widths[0]}}  {own:{widths[1]}}  {taken}" for name, own, taken in rows)
+    return "\n".join(lines) if len(rows) > 1 else ""
 
 
 def _table(program: Program) -> str:

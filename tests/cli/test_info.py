@@ -18,6 +18,7 @@ def test_info_lists_every_operation(run):
         assert line.split()[-2:] == [operation.tree.name, f"{len(operation):,}"]
     assert out.rstrip().endswith(f" {len(program):,}")
     assert "4 × 1 × 3 × 3" in out
+    assert "  conv2  8 · 4 · 3 · 3 + 8 = 296  8 · 4 · 4 · 4 · 3 · 3 = 4,608\n" in out
 
 
 def test_info_shows_listings(run, lesson):

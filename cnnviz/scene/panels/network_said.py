@@ -12,6 +12,7 @@ from cnnviz.scene.panels.network_arrays import Arrays, Source
 from cnnviz.scene.panels.network_rows import Item
 from cnnviz.scene.panels.network_strip import arrays_shown, network_outline
 from cnnviz.text import tr
+from cnnviz.trace.counted import of_layer, parameters_of, written_out
 from cnnviz.trace.program import Program
 
 
@@ -38,7 +39,21 @@ def row_said(moment: Moment, item: Item) -> tuple[str, ...]:
     if shown.parts:
         made = (f"{part[0].layer}.{part[2]}" for part in shown.parts if part[0])
         lines.append(tr("it is the sum of {parts}", parts=_listed(made)))
-    return tuple(lines)
+    return (*lines, *_taken(program, item))
+
+
+def _taken(program: Program, item: Item) -> list[str]:
+    """Say how many parameters a layer has, and how often it multiplies and adds, as products of sizes."""
+    if item.kind != "layer":
+        return []
+    parameters = [*parameters_of(program, item.name).values()]
+    found = [tr("parameters: {count}", count=written_out(parameters))] if parameters else []
+    forward, backward = (of_layer(program, item.name, phase) for phase in ("forward", "backward"))
+    if forward:
+        found.append(tr("multiply-adds: {count}", count=written_out(forward)))
+    if backward:
+        found.append(tr("multiply-adds going back: {count}", count=written_out(backward)))
+    return found
 
 
 def _what(program: Program, item: Item, shown: Arrays) -> str:
