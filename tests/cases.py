@@ -56,10 +56,18 @@ PLAIN = (-1.0, -0.5, -0.0, 0.0, 0.0, 0.5, 1.0, 1.0)  # exact zeros, and many tha
 
 
 def conv2d(rng: Rng) -> Made:
-    channels, kernels, padding, stride = rng.integers(1, 4), rng.integers(1, 4), *rng.integers((0, 1), (3, 4))
-    kernel = rng.integers(1, 4, 2)
-    shape = channels, *(np.maximum(kernel - 2 * padding, 1) + rng.integers(0, 4, 2))
-    return Conv2d(int(channels), int(kernels), whole(kernel), int(stride), int(padding)), whole(shape)
+    """All that can be said of one: each argument the usual one half of the time."""
+    groups = int(rng.choice((1, 1, 2)))
+    channels, kernels = whole(groups * rng.integers(1, 4, 2) // rng.integers(1, 3, 2).clip(1, groups))
+    channels, kernels = (max(groups, size // groups * groups) for size in (channels, kernels))
+    kernel, stride, dilation = rng.integers(1, 4, (3, 2))
+    stride, dilation = (steps if rng.random() < 0.5 else steps[:1].repeat(2) for steps in (stride, dilation))
+    dilation = dilation if rng.random() < 0.5 else np.ones(2, int)
+    padding = rng.integers(0, 3, 4) if rng.random() < 0.5 else rng.integers(0, 3, 1).repeat(4)
+    span = (kernel - 1) * dilation + 1
+    shape = channels, *(np.maximum(span - padding[::2] - padding[1::2], 1) + rng.integers(0, 4, 2))
+    arguments = whole(kernel), whole(stride), whole(padding), whole(dilation)
+    return Conv2d(channels, kernels, *arguments, groups, bool(rng.random() < 0.7)), whole(shape)
 
 
 def pooling(kind: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[Rng], Made]:
@@ -106,6 +114,16 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "conv2d-strided-padded-oblong": lambda: (Conv2d(2, 3, (3, 2), stride=2, padding=1), (2, 5, 4)),
     "conv2d-remainder": lambda: (Conv2d(1, 2, 2, stride=3), (1, 7, 6)),
     "conv2d-only-padding-left-over": lambda: (Conv2d(1, 1, 1, padding=2), (1, 2, 2)),
+    "conv2d-strides-that-differ": lambda: (Conv2d(1, 2, 2, stride=(1, 2)), (1, 3, 5)),
+    "conv2d-four-sides": lambda: (Conv2d(1, 1, 2, padding=(0, 1, 2, 0)), (1, 2, 2)),
+    "conv2d-same": lambda: (Conv2d(1, 1, (2, 4), padding="same"), (1, 3, 4)),
+    "conv2d-spread-as-large-as-it-was": lambda: (Conv2d(1, 1, 1, 2, (0, 2, 0, 2)), (1, 2, 2)),
+    "conv2d-dilated": lambda: (Conv2d(2, 1, 2, padding=1, dilation=2), (2, 4, 3)),
+    "conv2d-dilated-strided": lambda: (Conv2d(1, 2, (2, 3), (2, 3), 2, (3, 1)), (1, 4, 6)),
+    "conv2d-without-bias": lambda: (Conv2d(2, 2, 2, bias=False), (2, 3, 3)),
+    "conv2d-groups": lambda: (Conv2d(4, 6, 2, groups=2), (4, 3, 2)),
+    "conv2d-depthwise": lambda: (Conv2d(3, 3, 2, padding=1, groups=3, bias=False), (3, 2, 3)),
+    "conv2d-depthwise-twice": lambda: (Conv2d(2, 4, 2, 2, 1, 2, 2, False), (2, 3, 4)),
     "max_pool2d-apart": lambda: (MaxPool2d(2), (2, 4, 5)),
     "max_pool2d-overlapping": lambda: (MaxPool2d((3, 2), 1), (2, 4, 4)),
     "max_pool2d-gaps": lambda: (MaxPool2d(1, 2), (1, 4, 3)),

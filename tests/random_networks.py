@@ -120,14 +120,23 @@ class Drawing:
         channels, height, width = self.shapes[source]
         k = self.below(9)
         if k < 4:
-            padding = self.below(3)
-            most = (min(3, height + 2 * padding), min(3, width + 2 * padding))
-            kernel = 1 + self.below(most[0]), 1 + self.below(most[1])
-            return Conv2d(channels, 1 + self.below(3), kernel, 1 + self.below(2), padding)
+            return self._convolution(channels, height, width)
         if k < 6:
             window = 1 + self.below(min(3, height)), 1 + self.below(min(3, width))
             return (MaxPool2d if k == 4 else AvgPool2d)(window, (1 + self.below(2), 1 + self.below(2)))
         return Flatten() if k == 6 else self.one_of(ACTIVATIONS)()
+
+    def _convolution(self, channels: int, height: int, width: int) -> Layer:
+        padding = [self.below(3)] * 4 if self.below(2) else [self.below(3) for _ in range(4)]
+        sizes = height + sum(padding[:2]), width + sum(padding[2:])
+        kernel = tuple(1 + self.below(min(3, size)) for size in sizes)
+        stride = (1 + self.below(2),) * 2 if self.below(2) else (1 + self.below(3), 1 + self.below(3))
+        rates = [(size - 1) // max(k - 1, 1) for size, k in zip(sizes, kernel, strict=True)]
+        dilation = tuple(1 + self.below(min(3, rate)) if rate and self.below(2) else 1 for rate in rates)
+        groups = int(self.one_of([k for k in range(1, channels + 1) if channels % k == 0]))
+        made = groups * (1 + self.below(max(1, 3 // groups)))
+        bias = self.draw.random_sample() < 0.7
+        return Conv2d(channels, made, kernel, stride, tuple(padding), dilation, groups, bias)
 
     def join_all(self) -> str:
         """Bring all that is unread together in one column."""

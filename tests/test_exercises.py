@@ -194,6 +194,40 @@ def test_vertical_edges(lesson):
     ]
 
 
+def test_stride_and_padding_differ_by_direction(lesson):
+    x, w = np.tile(np.arange(8), (1, 8, 1)), np.ones((1, 1, 3, 5))
+    assert convolved(lesson, x, w, stride=[3, 4], padding=[0, 1]) == [[[18, 75], [18, 75]]]
+
+
+def test_same_with_an_even_kernel_puts_zeros_right_and_below(lesson):
+    x, w = np.tile(np.arange(1, 5), (1, 4, 1)), np.ones((1, 1, 2, 2))
+    assert convolved(lesson, x, w, padding="same") == [[[6, 10, 14, 8]] * 3 + [[3, 5, 7, 4]]]
+
+
+def test_dilation_leaves_cells_out(lesson):
+    x, w = np.arange(1, 17).reshape(1, 4, 4), [[[[0, 1], [1, 0]]]]
+    assert convolved(lesson, x, w, dilation=2) == [[[12, 14], [20, 22]]]
+    x, w = np.arange(49).reshape(1, 7, 7), np.ones((1, 1, 3, 3))
+    rows = [[144, 153, 162], [207, 216, 225], [270, 279, 288]]
+    assert convolved(lesson, x, w, dilation=2) == [rows]
+
+
+def test_a_depthwise_convolution_has_a_kernel_for_each_channel(lesson):
+    x, w = np.arange(8).reshape(2, 2, 2), [[[[1, 0], [0, 1]]], [[[0, 1], [1, 0]]]]
+    assert convolved(lesson, x, w, groups=2) == [[[3]], [[11]]]
+
+
+def test_a_convolution_without_bias_has_none_and_no_gradient_of_it(lesson):
+    conv = ("conv", "conv2d", {"out_channels": 1, "kernel": 2, "bias": False})
+    made = lesson(
+        np.ones((1, 2, 2)), conv, parameters={"conv": {"w": np.ones((1, 1, 2, 2))}}, output_gradient=[[[1]]]
+    )
+    assert made.tape["conv.y"].tolist() == [[[4]]]
+    names = [operation.name for operation in made.program.operations]
+    assert "conv.dw" in names and not any(name in ("conv.db", "conv.b") for name in names)
+    assert "conv.b" not in made.tape
+
+
 def test_overlapping_maxima(lesson):
     x = [[1, 3, 2, 1, 3], [2, 9, 1, 1, 5], [1, 3, 2, 3, 2], [8, 3, 5, 1, 0], [5, 6, 1, 2, 9]]
     tape = lesson([x], ("pool", "max_pool2d", {"kernel": 3, "stride": 1})).tape

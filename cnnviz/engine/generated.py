@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import re
 import textwrap
+from collections.abc import Mapping
 from copy import deepcopy
+from functools import cache
 from itertools import count
 from types import CodeType, FunctionType
-from weakref import WeakValueDictionary, finalize
+from weakref import WeakSet, WeakValueDictionary, finalize
 
 import numpy as np
 
@@ -29,6 +32,7 @@ _NAMESPACE: dict[str, object] = {
 }
 
 _COMPILED: WeakValueDictionary[tuple[str, str], FunctionType] = WeakValueDictionary()
+_VARIANTS: WeakSet[Listing] = WeakSet()
 _NUMBERS = count()
 
 
@@ -50,6 +54,44 @@ def compiled(text: str, source: str, names: dict[str, object] = _NAMESPACE) -> L
     if found is None or found.__globals__ is not names:
         found = _COMPILED[text, source] = _compile(text, source, names)
     return found
+
+
+def variant(listing: Listing, changes: Mapping[str, str], *names: str) -> Listing:
+    """Return a listing with some of its text changed: what an argument asks for beyond the usual.
+
+    Its parameters are those that it still names, and behind them those that it names now. As long as anybody
+    holds it, the same changes give the same function.
+
+    Parameters
+    ----------
+    changes : Mapping[str, str]
+        What stands in place of what, each in the text that the changes before it have made.
+    names : str
+        The parameters that it may name now.
+    """
+    head, body = _head_and_body(listing)
+    changed = body
+    for old, new in changes.items():
+        changed = changed.replace(old, new)
+    if changed == body:
+        return listing
+    before = re.findall(r"\w+", head.partition("(")[2])
+    parameters = [name for name in dict.fromkeys((*before, *names)) if re.search(rf"\b{name}\b", changed)]
+    source = f"{head.partition('(')[0]}({', '.join(parameters)}):\n{changed}"
+    found = compiled(listing.__module__, source, listing.__globals__)
+    _VARIANTS.add(found)
+    return found
+
+
+@cache
+def _head_and_body(listing: Listing) -> tuple[str, str]:
+    head, *body = source_of(listing)
+    return head, "\n".join(body) + "\n"
+
+
+def is_variant(listing: Listing) -> bool:
+    """Return whether a listing was made by `variant`."""
+    return listing in _VARIANTS
 
 
 def source_of(listing: Listing) -> list[str]:

@@ -82,12 +82,21 @@ class Placement(Struct, frozen=True, dict=True):
 
     def place(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the argument that is made of an array (…, rows, columns); itself if that is all of it."""
-        if self.own == self.shape and self.start == (0, 0):
+        if self.own == self.shape and self.start == (0, 0) and self.step == (1, 1):
             return array
         rows, columns = self.inside
         made = np.zeros((*array.shape[:-2], *self.shape), array.dtype)
         made[..., *self._places] = array[..., rows.start : rows.stop, columns.start : columns.stop]
         return made
+
+    @property
+    def around(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How many rows of zeros lie before and behind the array's, and how many columns."""
+        rows, columns = (
+            (start, shape - start - (size - 1) * step - 1)
+            for start, step, size, shape in zip(self.start, self.step, self.own, self.shape, strict=True)
+        )
+        return rows, columns
 
     @cached_property
     def zeros(self) -> NDArray[np.bool_]:

@@ -194,13 +194,15 @@ class Rewriter:
             )
             self.put(node, self.layer(node, "scale", [value], value.shape))
             return
-        w, b = (np.asarray(layer.arrays[name], np.float64) for name in "wb")
+        w = np.asarray(layer.arrays["w"], np.float64)
+        b = np.asarray(layer.arrays.get("b", np.zeros(layer.arguments.get("out_channels", 0))), np.float64)
         self.budget.take(16 * w.size)
         turned = (
             np.asarray(scale)[..., None, None, None] if layer.kind == "conv2d" and np.ndim(scale) else scale
         )
         arrays = {"w": w * turned, "b": b * scale + shift}
-        self.layers[self.layers.index(layer)] = replace(layer, arrays=arrays)
+        arguments = {name: value for name, value in layer.arguments.items() if name != "bias"}
+        self.layers[self.layers.index(layer)] = replace(layer, arguments=arguments, arrays=arrays)
         self._sole.pop(layer.name)
         if self.readers[node.outputs[0]] == 1:
             self._sole[layer.name] = node.outputs[0]

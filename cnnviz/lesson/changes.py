@@ -41,9 +41,10 @@ from cnnviz.lesson.values import as_sentence
 from cnnviz.text import tr
 
 Number = int | float
-Value = int | float | str | tuple[Number, ...]
+Value = bool | int | float | str | tuple[Number, ...]
 
 _LONGEST_SHOWN = 60
+_TRUTHS = {"true": True, "false": False}
 _WORD = re.compile(r"([^\W\d]\w*)(\.[^\W\d]\w*)?(?:\.(\d{1,18}))?(?:\[(\d{1,18}(?:,\d{1,18})*)\])?=(\S+)")
 _WHOLE, _NAME = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[^\W\d]\w*")
 
@@ -90,7 +91,7 @@ class Argument(Struct, frozen=True, tag="argument"):
         A layer's or a descent's name, ``loss`` or ``optimiser``.
     name : str
         What the lesson file calls it: ``stride``, ``lr``.
-    value : int, float, str or tuple
+    value : bool, int, float, str or tuple
         What it is.
     """
 
@@ -161,7 +162,7 @@ def read_change(word: str) -> Change:
     first, second, sample, index, _ = found.groups()
     if second and not index and not sample:
         return Argument(first, second[1:], value)
-    if not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _not_understood(word)
     cell = tuple(map(int, index.split(","))) if index else ()
     try:
@@ -177,6 +178,8 @@ def _value(text: str) -> Value | None:
         numbers = [_number(part) for part in (parts if parts[-1] else parts[:-1])]
         known = tuple(number for number in numbers if number is not None)
         return known if len(known) == len(numbers) else None
+    if text in _TRUTHS:
+        return _TRUTHS[text]
     number = _number(text)
     return number if number is not None else text if _NAME.fullmatch(text) else None
 
@@ -192,6 +195,8 @@ def _written(value: Value) -> str:
     match value:
         case tuple():
             return ",".join(map(repr, value)) + ("," if len(value) == 1 else "")
+        case bool():
+            return repr(value).lower()
         case str():
             return value
         case _:

@@ -224,11 +224,18 @@ def _as_table(value: Any) -> dict[str, Any]:
 
 
 def _chosen(value: Any, members: Sequence[Any]) -> Any:
-    """Return the tuple among the members for a list, and the other for anything else; TOML has no None."""
+    """Return the member that a value is meant for; TOML has no None.
+
+    A list is for the longest tuple that it fills, a text for words, all else for the first of the others.
+    """
     members = [member for member in members if member is not type(None)]
     lists = [member for member in members if get_origin(member) is tuple]
-    others = [member for member in members if member not in lists]
-    return (lists if lists and (isinstance(value, list) or not others) else others)[0]
+    words = [member for member in members if str in get_args(member)]
+    others = [member for member in members if member not in lists + words]
+    if lists and (isinstance(value, list) or not others):
+        length = len(value) if isinstance(value, list) else 0
+        return next((member for member in reversed(lists) if length >= len(get_args(member))), lists[0])
+    return (words if words and (isinstance(value, str) or not others) else others)[0]
 
 
 def _check_length(value: Any, notes: Sequence[Any]) -> None:

@@ -22,7 +22,10 @@ _KNOWN = (
     *(ast.UnaryOp, ast.USub, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow),
     *(ast.IfExp, ast.Compare, ast.cmpop, ast.BoolOp, ast.And),
 )
-_IN_AN_INDEX = (ast.Name, ast.Constant, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.expr_context)
+_IN_AN_INDEX = (
+    *(ast.Name, ast.Constant, ast.BinOp, ast.expr_context),
+    *(ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod),
+)
 
 
 class _Assigned(NamedTuple):
@@ -150,7 +153,7 @@ class _Writer:
         assert isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
         name = node.value.id
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        index = ",".join(re.sub(r"[ *]", "", ast.unparse(part)) for part in parts)
+        index = ",".join(map(_index, parts))
         if name in self.single and all(isinstance(part, ast.Constant) for part in parts):
             index = ""
         letter = self.gradients.get(name, name)
@@ -193,6 +196,20 @@ class _Cells(ast.NodeTransformer):
         return Written(self.writer._cell(node), ast.Load())
 
 
+def _index(part: ast.expr) -> str:
+    """Write an index: products without a sign, the whole part of a quotient between its signs."""
+    match part:
+        case ast.BinOp(left, ast.FloorDiv(), right):
+            return rf"\left\lfloor {_index(left)}/{_index(right)} \right\rfloor "
+        case ast.BinOp(left, ast.Mod(), right):
+            return rf"{_index(left)} \,\bmod\, {_index(right)}"
+        case ast.BinOp(left, ast.Mult(), right):
+            return f"{_index(left)}{_index(right)}"
+        case ast.BinOp(left, sign, right):
+            return f"{_index(left)}{'+' if isinstance(sign, ast.Add) else '-'}{_index(right)}"
+    return re.sub(r"[ *]", "", ast.unparse(part))
+
+
 def _lines(body: Sequence[ast.stmt], loops: tuple[str, ...]) -> Iterator[_Assigned]:
     for statement in body:
         if isinstance(statement, ast.For):
@@ -209,6 +226,7 @@ def _is_known(line: _Assigned) -> bool:
     """Return whether a line holds nothing but what can be written as a formula."""
     nodes = [node for part in (line.target, line.value) for node in ast.walk(part)]
     indices = [node.slice for node in nodes if isinstance(node, ast.Subscript)]
-    if not all(isinstance(node, (*_IN_AN_INDEX, ast.Tuple)) for index in indices for node in ast.walk(index)):
+    inner = {node for index in indices for node in ast.walk(index)}
+    if not all(isinstance(node, (*_IN_AN_INDEX, ast.Tuple)) for node in inner):
         return False
-    return all(isinstance(node, _KNOWN) for node in ast.walk(line.value))
+    return all(isinstance(node, _KNOWN) for node in ast.walk(line.value) if node not in inner)

@@ -11,6 +11,7 @@ from importlib import import_module
 from msgspec.structs import replace
 
 from cnnviz.engine.batch import VARIABLE
+from cnnviz.engine.generated import is_variant
 from cnnviz.engine.layer import Batch, Call
 from cnnviz.engine.port import Port
 from cnnviz.scene.derived import derived
@@ -46,6 +47,8 @@ def formulas(call: Call, line: int) -> tuple[str, ...]:
     written = kind_of(call).formula
     if callable(written):
         found = written(call, line)
+    elif is_variant(call.listing):
+        found = listing_formulas(call, line)
     else:
         found = tuple(of_cells(formula, index_of(call)) for formula in written)
     losses = {name: port for name, port in call.ports.items() if port.loss}

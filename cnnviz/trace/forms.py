@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program, Step
+from cnnviz.trace.windows import windows_of
 
 
 def counterpart(here: Program, index: int, there: Program) -> int:
@@ -35,33 +36,40 @@ def counterpart(here: Program, index: int, there: Program) -> int:
 
 def _scattered(one: Operation, offset: int, other: Operation) -> int:
     """Return the step that first adds to the cell in work, of those that add to any near it."""
-    at, sizes, stride = one.variables_at(offset), other.sizes, int(other.call.given["S"])
+    at, sizes, windows = one.variables_at(offset), other.sizes, windows_of(other.call)
     top, left = _padding(other)
-    i, u = _first_window(at.get("p", 0) + top, sizes["H_out"], sizes["K_h"], stride)
-    j, v = _first_window(at.get("q", 0) + left, sizes["W_out"], sizes["K_w"], stride)
+    counts = sizes["H_out"], sizes["W_out"]
+    (i, u), (j, v) = (
+        _first_window(cell, count, *along)
+        for cell, count, along in zip(
+            (at.get("p", 0) + top, at.get("q", 0) + left), counts, windows.along, strict=True
+        )
+    )
+    kernel, c = windows.kernel_and_place(at.get("c", 0))
     (line,) = other.writers("dx")
-    return other.find(line.number, o=0, i=i, j=j, c=at.get("c", 0), u=u, v=v)
+    return other.find(line.number, o=kernel, i=i, j=j, c=c, u=u, v=v)
 
 
-def _first_window(cell: int, windows: int, kernel: int, stride: int) -> tuple[int, int]:
+def _first_window(cell: int, windows: int, kernel: int, stride: int, rate: int) -> tuple[int, int]:
     """Return the first window along one axis that holds a cell, and the cell's place in it.
 
     A cell in no window, left over at the end or between windows that lie apart, is taken for one beside it.
     """
-    window = min(max(0, -(-(cell - kernel + 1) // stride)), windows - 1)
-    return window, min(max(0, cell - window * stride), kernel - 1)
+    places = ((i, u) for i in range(windows) for u in range(kernel))
+    return min(places, key=lambda place: abs(place[0] * stride + place[1] * rate - cell))
 
 
 def _gathered(one: Operation, step: Step, other: Operation) -> int:
     """Return the step that writes the cell that is added to."""
-    at, sizes, stride = step.variables, other.sizes, int(one.call.given["S"])
+    at, sizes, windows = step.variables, other.sizes, windows_of(one.call)
+    rows, columns = windows.cells(at.get("i", 0), at.get("j", 0))
     top, left = _padding(one)
-    row = at.get("i", 0) * stride + at.get("u", 0) - top
-    column = at.get("j", 0) * stride + at.get("v", 0) - left
+    row = rows.start + at.get("u", 0) * rows.step - top
+    column = columns.start + at.get("v", 0) * columns.step - left
     (line,) = other.writers("dx")
     return other.find(
         line.number,
-        c=at.get("c", 0),
+        c=windows.channel(at.get("o", 0), at.get("c", 0)),
         p=min(max(0, row), sizes["H"] - 1),
         q=min(max(0, column), sizes["W"] - 1),
     )

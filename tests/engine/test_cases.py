@@ -35,12 +35,16 @@ def test_every_optimiser_is_in_the_table():
 @pytest.mark.parametrize(
     "trait",
     [
-        lambda layer: layer.stride > 1 and layer.padding > 0,
+        lambda layer: max(layer.stride) > 1 and max(layer.padding) > 0,
         lambda layer: layer.kernel[0] > layer.kernel[1],
         lambda layer: layer.kernel[0] < layer.kernel[1],
-        lambda layer: layer.padding >= layer.kernel[0],
-        lambda layer: layer.stride > layer.kernel[0],
+        lambda layer: layer.padding[0] >= layer.kernel[0],
+        lambda layer: layer.stride[0] > layer.kernel[0],
         lambda layer: layer.in_channels > 1 and layer.out_channels > 1,
+        lambda layer: len(set(layer.padding)) > 2,
+        lambda layer: layer.dilation[0] > layer.dilation[1] and max(layer.stride) > 1,
+        lambda layer: layer.groups > 1 and layer.out_channels > layer.in_channels > layer.groups,
+        lambda layer: layer.groups > 1 and max(layer.dilation) > 1 and not layer.bias,
     ],
 )
 def test_convolutions_of_every_sort_are_drawn(trait):

@@ -154,7 +154,7 @@ def test_stride_and_padding():
     network = lesson("stride-padding").network
     for layer in network.layers:
         x, y = (tape("stride-padding")[f"{layer.name}.{name}"] for name in "xy")
-        W, F, P, S = x.shape[2], layer.kernel[1], layer.padding, layer.stride
+        W, F, P, S = x.shape[2], layer.kernel[1], layer.padding[0], layer.stride[0]
         assert y.shape == (1, *[(W - F + 2 * P) // S + 1] * 2)
         around = np.pad(x[0], P)
         assert (y[0] == correlated(around, network.parameters[f"{layer.name}.w"][0, 0])[::S, ::S]).all()

@@ -68,7 +68,11 @@ def _leaf(values: Array) -> Tensor:
 def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tensor:
     match layer:
         case Conv2d():
-            return functional.conv2d(*xs, own["w"], own["b"], layer.stride, layer.padding)
+            above, below, left, right = layer.padding
+            padded = functional.pad(*xs, (left, right, above, below))
+            return functional.conv2d(
+                padded, own["w"], own.get("b"), layer.stride, 0, layer.dilation, layer.groups
+            )
         case Linear():
             return xs[0] @ own["w"] + own["b"]
         case MaxPool2d():

@@ -209,6 +209,9 @@ class _Reader:
 
     def product(self) -> Node:
         node = self.power()
+        if self.token == r"\bmod":
+            self.next()
+            return (lambda a, b: lambda s: a(s) % b(s))(node, self.power())
         while (
             self.token not in _CLOSING
             and self.token not in ("+", "-")

@@ -93,7 +93,10 @@ def test_the_targets_of_a_cell_are_those_that_are_made_of_it(call):
 @pytest.mark.parametrize("form", ["gathered", "scattered"])
 @pytest.mark.parametrize(
     ("shape", "kernel", "stride", "padding"),
-    [((1, 1, 2), 1, 1, 1), ((1, 1, 1), 1, 2, 1), ((2, 3, 4), (2, 3), 2, 3), ((1, 5, 4), 3, 1, 1)],
+    [
+        *[((1, 1, 2), 1, 1, 1), ((1, 1, 1), 1, 2, 1), ((2, 3, 4), (2, 3), 2, 3), ((1, 5, 4), 3, 1, 1)],
+        *[((1, 2, 3), 2, (1, 2), (0, 2, 3, 1)), ((1, 3, 4), (2, 4), 1, "same")],
+    ],
 )
 def test_whatever_the_padding_a_gradient_is_found_where_it_was_made(form, shape, kernel, stride, padding):
     """Padding as large as the kernel cuts gradients off; what is left is found where it lies."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,11 @@ CASES = {
     "padded": lambda: both(Conv2d(2, 1, 3, padding=1), (2, 3, 3)),
     "strided-oblong": lambda: both(Conv2d(2, 2, (3, 2), stride=2, padding=1), (2, 4, 3)),
     "apart": lambda: both(Conv2d(1, 2, 1, stride=3, padding=1), (1, 4, 5)),
+    "strides-and-sides-that-differ": lambda: both(Conv2d(1, 2, 2, (2, 1), (0, 1, 2, 0)), (1, 4, 3)),
+    "dilated": lambda: both(Conv2d(2, 1, (2, 3), 1, 1, 2), (2, 3, 4)),
+    "dilated-strided": lambda: both(Conv2d(1, 1, 3, 3, 2, 2), (1, 5, 6)),
+    "groups": lambda: both(Conv2d(4, 6, 2, padding=1, groups=2, bias=False), (4, 2, 3)),
+    "depthwise": lambda: both(Conv2d(3, 3, 2, 2, 1, groups=3), (3, 3, 3)),
     "left-over": lambda: both(Conv2d(1, 1, 2, stride=3), (1, 4, 6)),
     **{f"drawn-{seed}": lambda seed=seed: drawn(seed) for seed in range(6)},
 }
@@ -105,10 +113,16 @@ def cell_of(step) -> tuple[int, int, int]:
     if call.form == "gathered":
         return at.get("c", 0), at.get("p", 0), at.get("q", 0)
     inside = np.argwhere(~call.ports["dx"].placement.zeros)
-    stride = call.given["S"]
-    place = np.array([at.get("i", 0), at.get("j", 0)]) * stride + [at.get("u", 0), at.get("v", 0)]
+    at = {name: at.get(name, 0) for name in "oijcuv"}
+    step = next(line for line in call_lines(call) if "+=" in line).strip()
+    place = re.match(r"dx\[(.*)\] \+=", step)[1]  # as the listing itself says it
+    channel, *place = eval(place, {}, {**call.given, **at})
     row, column = np.clip(place, inside[0], inside[-1]) - inside[0]
-    return at.get("c", 0), int(row), int(column)
+    return channel, int(row), int(column)
+
+
+def call_lines(call) -> list[str]:
+    return inspect.getsource(call.listing).split("\n")
 
 
 def is_read(scattered, cell) -> bool:

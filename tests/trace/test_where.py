@@ -68,7 +68,7 @@ class Recorded:
     read: dict[int, set[tuple[str, int]]] = field(default_factory=lambda: defaultdict(set))
 
 
-def recorded(calls: list[Call], tags: list[Call], padding: dict[str, int]) -> Recorded:
+def recorded(calls: list[Call], tags: list[Call], padding: dict[str, dict]) -> Recorded:
     """Run all listings, and note by tag which step reads a cell, and which operation writes it."""
     found = Recorded()
     for call, tag in zip(calls, tags, strict=True):
@@ -106,7 +106,7 @@ def check(network: Network, tape: Tape, form: str) -> int:
     placed = {
         layer.name: {
             "dx": tags[f"{layer.name}.dx"],
-            "around": [(0, 0), *[(layer.padding, layer.padding)] * 2],
+            "around": [(0, 0), layer.padding[:2], layer.padding[2:]],
         }
         for layer in network.layers
         if layer.kind == "conv2d" and f"{layer.name}.dx" in tags

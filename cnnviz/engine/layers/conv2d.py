@@ -5,29 +5,33 @@ Source of the formulas: Dumoulin and Visin, "A guide to convolution arithmetic f
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from math import prod, sqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from msgspec.structs import replace
 
+from cnnviz.engine.generated import variant
 from cnnviz.engine.layer import (
     STATEMENT,
     Array,
     Call,
     Cost,
     Layer,
+    Listing,
     Shape,
-    Value,
     extremes_of_sums,
     pair,
     positive,
     require_maps,
 )
+from cnnviz.engine.layers.windows import Sides, padded_by, sides, slid
 from cnnviz.engine.placement import Placement
 from cnnviz.engine.product import added, product, tame
-from cnnviz.errors import CnnvizError, ShapeError
+from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
 # Small enough for the second-level cache, and for the short cut of BLAS for small matrices.
@@ -35,10 +39,10 @@ _BLOCK_BYTES = 1 << 18
 
 
 class Conv2d(Layer):
-    """Slides C_out kernels of shape (C_in, K_h, K_w) over maps of shape (C_in, H, W).
+    """Slides C_out kernels of shape (C_in / groups, K_h, K_w) over maps of shape (C_in, H, W).
 
-    y[o, i, j] = b[o] + Σ w[o, c, u, v] · x[c, i·S + u, j·S + v], with x padded by P zeros on each side,
-    and H_out = ⌊(H − K_h + 2P) / S⌋ + 1.
+    y[o, i, j] = b[o] + Σ w[o, c, u, v] · x[c, i·S + u·R, j·S + v·R], with x padded by zeros, and
+    H_out = ⌊(H + P_top + P_bottom − R·(K_h − 1) − 1) / S⌋ + 1.
 
     Parameters
     ----------
@@ -46,8 +50,16 @@ class Conv2d(Layer):
         C_in and C_out.
     kernel : int or (int, int)
         K_h and K_w.
-    stride, padding : int
-        S and P, the same in both directions.
+    stride, dilation : int or (int, int)
+        S and R: how far windows lie apart, and the cells of a window; along rows and columns.
+    padding : int or (int, int) or (int, int, int, int) or "same"
+        How many zeros are put around: everywhere; above and below, left and right; or above, below, left,
+        right. "same" are as many as keep height and width, the odd one below and at the right.
+    groups : int
+        Into how many groups the channels are cut; kernels of a group see its channels alone. With as many as
+        there are channels, it is a depthwise convolution.
+    bias : bool
+        Whether each kernel has a bias.
     """
 
     kind = "conv2d"
@@ -57,25 +69,44 @@ class Conv2d(Layer):
         in_channels: int,
         out_channels: int,
         kernel: int | tuple[int, int],
-        stride: int = 1,
-        padding: int = 0,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | tuple[int, int, int, int] | Literal["same"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
     ) -> None:
         super().__init__()
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel, self.stride, self.padding = pair(kernel), stride, padding
+        self.in_channels, self.out_channels, self.groups, self.bias = in_channels, out_channels, groups, bias
+        self.kernel, self.stride, self.dilation = pair(kernel), pair(stride), pair(dilation)
         positive(self.name, "in_channels", in_channels)
         positive(self.name, "out_channels", out_channels)
         positive(self.name, "kernel", *self.kernel)
-        positive(self.name, "stride", stride)
-        if padding < 0:
-            raise CnnvizError(
-                tr("{layer}: padding is {value}; it must be 0 or more.", layer=self.name, value=padding)
-            )
+        positive(self.name, "stride", *self.stride)
+        positive(self.name, "dilation", *self.dilation)
+        positive(self.name, "groups", groups)
+        self._is_strided_same = padding == "same" and self.stride != (1, 1)
+        self.padding = self._same() if padding == "same" else sides(self.name, padding)
+
+    def _same(self) -> Sides:
+        (high, wide) = (extent - 1 for extent in self.window)
+        return high // 2, high - high // 2, wide // 2, wide - wide // 2
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """How many rows and columns a kernel spans, those between its dilated cells, too."""
+        (kernel_h, kernel_w), (rate_h, rate_w) = self.kernel, self.dilation
+        return (kernel_h - 1) * rate_h + 1, (kernel_w - 1) * rate_w + 1
+
+    @property
+    def depth(self) -> int:
+        """How many channels a kernel sees."""
+        return self.in_channels // self.groups
 
     @property
     def parameter_shapes(self) -> Mapping[str, Shape]:
         """The kernels and b."""
-        return {"w": (self.out_channels, self.in_channels, *self.kernel), "b": (self.out_channels,)}
+        shapes: dict[str, Shape] = {"w": (self.out_channels, self.depth, *self.kernel)}
+        return {**shapes, "b": (self.out_channels,)} if self.bias else shapes
 
     def cost(self, shape: Shape) -> Cost:
         """Return the multiply-adds of the output and of both gradients, and the windows that are laid out.
@@ -84,10 +115,11 @@ class Conv2d(Layer):
         After an overflow a product is a statement for each row of windows.
         """
         channels, height, width = shape
-        (kernel_h, kernel_w), kernel, out = self.kernel, prod(self.kernel), self.output_shape(shape)
-        padded = channels * (height + 2 * self.padding) * (width + 2 * self.padding)
-        spread = out[0] * (height + kernel_h - 1) * (width + kernel_w - 1)
-        depth, gathered = channels * kernel, out[0] * kernel
+        kernel, out, groups = prod(self.kernel), self.output_shape(shape), self.groups
+        above, below, left, right = self.padding
+        padded = channels * (height + above + below) * (width + left + right)
+        spread = out[0] * (height + self.window[0] - 1) * (width + self.window[1] - 1)
+        depth, gathered = self.depth * kernel, out[0] // groups * kernel
         places = out[1] * out[2]
         statements = (
             depth * _blocks_of(depth, *out[1:]) + places + gathered * _blocks_of(gathered, height, width)
@@ -96,20 +128,21 @@ class Conv2d(Layer):
             3 * (prod(shape) + prod(out) + padded)
             + (2 * spread + depth * places)
             + max(depth * out[2], gathered * width),  # a row of windows, the least that is laid out at once
-            2 * depth * places * (out[0] + 1)
-            + gathered * height * width * (channels + 1)
-            + (statements + 5 * kernel) * STATEMENT,
+            2 * depth * places * (out[0] + groups)
+            + gathered * height * width * (channels + groups)
+            + (groups * statements + 5 * kernel) * STATEMENT,
         )
 
     def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
         """Draw the kernels as He et al. (2015) propose for ReLU; the biases are 0."""
         shapes = self.parameter_shapes
-        return {"w": rng.normal(0, sqrt(2 / prod(shapes["w"][1:])), shapes["w"]), "b": np.zeros(shapes["b"])}
+        drawn: dict[str, Array] = {"w": rng.normal(0, sqrt(2 / prod(shapes["w"][1:])), shapes["w"])}
+        return {**drawn, "b": np.zeros(shapes["b"])} if self.bias else drawn
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (C_out, H_out, W_out)."""
         channels, height, width = require_maps(self.name, shape)
-        (kernel_h, kernel_w), padding = self.kernel, self.padding
+        self._refuse_what_does_not_go_together()
         if channels != self.in_channels:
             raise ShapeError(
                 tr(
@@ -120,74 +153,101 @@ class Conv2d(Layer):
                     channels=channels,
                 )
             )
-        if kernel_h > height + 2 * padding or kernel_w > width + 2 * padding:
+        made = slid(self.name, (height, width), self.window, self.stride, self.padding)
+        return (self.out_channels, *made)
+
+    def _refuse_what_does_not_go_together(self) -> None:
+        if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ShapeError(
                 tr(
-                    "{layer}: a kernel of {kernel_h} × {kernel_w} does not fit an input of "
-                    "{height} × {width} with padding {padding}; "
-                    "use a kernel of at most {most_h} × {most_w}, or more padding.",
+                    "{layer}: {channels} channels and {kernels} kernels cannot be cut into {groups} groups; "
+                    "both must be multiples of groups.",
                     layer=self.name,
-                    kernel_h=kernel_h,
-                    kernel_w=kernel_w,
-                    height=height,
-                    width=width,
-                    padding=padding,
-                    most_h=height + 2 * padding,
-                    most_w=width + 2 * padding,
+                    channels=self.in_channels,
+                    kernels=self.out_channels,
+                    groups=self.groups,
                 )
             )
-        return (
-            self.out_channels,
-            (height - kernel_h + 2 * padding) // self.stride + 1,
-            (width - kernel_w + 2 * padding) // self.stride + 1,
-        )
+        if self._is_strided_same:
+            raise ShapeError(
+                tr(
+                    '{layer}: padding "same" needs stride 1; write the padding of the four sides: '
+                    "[above, below, left, right].",
+                    layer=self.name,
+                )
+            )
 
-    def forward(self, x: Array, w: Array, b: Array) -> Array:
+    def forward(self, x: Array, w: Array, b: Array | None = None) -> Array:
         """Convolve a batch (N, C_in, H, W) to (N, C_out, H_out, W_out)."""
         maps = self._padding_of(x).place(x)
-        (height, width), (kernel_h, kernel_w) = maps.shape[2:], self.kernel
-        out = (height - kernel_h) // self.stride + 1, (width - kernel_w) // self.stride + 1
-        return self._slide(w, maps, self.stride, out, b[:, None])
+        (height, width), (high, wide), (down, right) = maps.shape[2:], self.window, self.stride
+        out = (height - high) // down + 1, (width - wide) // right + 1
+        return self._slide(w, maps, self.stride, out, None if b is None else b[:, None])
 
     def backward(self, dy: Array, x: Array, *, w: Array, needs_dx: bool = True, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂b, ∂E/∂w (the output gradient slid over the input) and ∂E/∂x."""
-        dw = np.zeros((w[0].size, self.out_channels), w.dtype)
-        db = np.zeros(self.out_channels, w.dtype)
-        maps = self._padding_of(x).place(x)
-        for samples, rows, columns in self._blocks(maps, self.stride, dy.shape[2:]):
-            part = dy[samples, :, rows].swapaxes(0, 1).reshape(self.out_channels, -1)
-            dw = product(columns, part.T, dw)
-            db = added(part, db)
-        gradients = {"db": db, "dw": np.ascontiguousarray(dw.T).reshape(w.shape)}
+        db, dw = np.zeros(self.out_channels, w.dtype), np.empty(w.shape, w.dtype)
+        maps = np.ascontiguousarray(self._padding_of(x).place(x))
+        for seen, kernels in self._grouped(self.in_channels, self.out_channels):
+            of_group = np.zeros((w[0].size, kernels.stop - kernels.start), w.dtype)
+            for samples, rows, columns in self._blocks(maps, seen, self.stride, dy.shape[2:]):
+                part = dy[samples, kernels, rows].swapaxes(0, 1).reshape(of_group.shape[1], -1)
+                of_group = product(columns, part.T, of_group)
+                db[kernels] = added(part, db[kernels])
+            dw[kernels] = of_group.T.reshape(dw[kernels].shape)
+        gradients = {"db": db, "dw": dw} if self.bias else {"dw": dw}
         if needs_dx:
             # The kernels, turned by 180°, slide over the gradients with zeros put in.
-            turned = w[:, :, ::-1, ::-1].swapaxes(0, 1)
+            grouped = w[:, :, ::-1, ::-1].reshape(self.groups, -1, *w.shape[1:])
+            turned = grouped.swapaxes(1, 2).reshape(self.in_channels, -1, *self.kernel)
             spread = self._spreading_of(dy, x.shape[1:]).place(dy)
-            gradients["dx"] = self._slide(turned, spread, 1, x.shape[2:])
+            gradients["dx"] = self._slide(turned, spread, (1, 1), x.shape[2:])
         return gradients
 
-    def _slide(self, w: Array, maps: Array, stride: int, out: Shape, b: Array | None = None) -> Array:
-        """Return b + Σ w[o, c, u, v] · maps[n, c, i·stride + u, j·stride + v], of shape (N, C_out, *out)."""
+    def _grouped(self, *counts: int) -> Iterator[tuple[slice, ...]]:
+        """Yield for each group its part of several axes that are cut into groups."""
+        for k in range(self.groups):
+            yield tuple(
+                slice(k * size, (k + 1) * size) for size in (count // self.groups for count in counts)
+            )
+
+    def _slide(
+        self, w: Array, maps: Array, stride: tuple[int, int], out: Shape, b: Array | None = None
+    ) -> Array:
+        """Return b + Σ w[o, c, u, v] · maps[n, c, i·S + u·R, j·S + v·R], of shape (N, C_out, *out)."""
         y = np.empty((len(maps), len(w), *out), np.result_type(maps, w))
         kernels = w.reshape(len(w), -1).astype(y.dtype, copy=False)  # once, and not in each product
-        for samples, rows, columns in self._blocks(maps, stride, out):
-            part = y[samples, :, rows].swapaxes(0, 1)  # (C_out, n, rows, W_out)
-            part[...] = product(kernels, columns, b).reshape(part.shape)
+        maps = np.ascontiguousarray(maps)
+        for seen, made in self._grouped(maps.shape[1], len(w)):
+            start = None if b is None else b[made]
+            for samples, rows, columns in self._blocks(maps, seen, stride, out):
+                part = y[samples, made, rows].swapaxes(0, 1)  # (C_out, n, rows, W_out)
+                part[...] = product(kernels[made], columns, start).reshape(part.shape)
         return y
 
-    def _blocks(self, maps: Array, stride: int, out: Shape) -> Iterator[tuple[slice, slice, Array]]:
+    def _blocks(
+        self, maps: Array, seen: slice, stride: tuple[int, int], out: Shape
+    ) -> Iterator[tuple[slice, slice, Array]]:
         """Yield samples and output rows, block by block, with the windows that they look through.
 
         Each window is one column of a matrix (C · K_h · K_w, windows), so that one matrix product does the
         sums of all. A block's matrix stays in the cache while it is used, and the next one overwrites it.
+
+        Parameters
+        ----------
+        maps : Array
+            In one piece.
+        seen : slice
+            The channels that are looked at.
         """
-        maps = np.ascontiguousarray(maps)
-        (height, width), count = out, len(maps)
+        (height, width), count, channels = out, len(maps), seen.stop - seen.start
         n, c, h, w = maps.strides
-        shape = (maps.shape[1], *self.kernel, count, height, width)
+        (down, right), (rate_h, rate_w) = stride, self.dilation
+        shape = (channels, *self.kernel, count, height, width)
+        steps = (c, h * rate_h, w * rate_w, n, h * down, w * right)
         # As as_strided, which takes as long as the product of a small layer.
-        windows = np.ndarray(shape, maps.dtype, maps, 0, (c, h, w, n, h * stride, w * stride))
-        depth = maps.shape[1] * self.kernel[0] * self.kernel[1]
+        windows = np.ndarray(shape, maps.dtype, maps, c * seen.start, steps)
+        depth = channels * self.kernel[0] * self.kernel[1]
         most = _rows_of(depth, width, maps.itemsize)
         samples = max(1, min(most // height, count))
         rows = _even(height, most)
@@ -199,14 +259,51 @@ class Conv2d(Layer):
                 np.copyto(columns, block)
                 yield slice(k, k + samples), slice(i, i + rows), columns.reshape(depth, -1)
 
-    def _scatter(self, columns: Array, dx: Array, height: int, width: int) -> None:
-        """Add each column's gradients to the places of the padded input that it was read from."""
-        (kernel_h, kernel_w), stride = self.kernel, self.stride
-        windows = columns.reshape(self.in_channels, kernel_h, kernel_w, height, width)
-        for u in reversed(range(kernel_h)):  # so the windows that a place lies in come in their order
+    def _cells(self, dx: Array, out: Shape) -> Iterator[tuple[int, int, Array]]:
+        """Yield each weight's place in the kernel, and the cells of a padded input that it is laid on.
+
+        The last one first: so the windows that a cell lies in come in their order.
+        """
+        (kernel_h, kernel_w), (down, right), (rate_h, rate_w) = self.kernel, self.stride, self.dilation
+        height, width = out
+        for u in reversed(range(kernel_h)):
             for v in reversed(range(kernel_w)):
-                cells = dx[:, u : u + stride * height : stride, v : v + stride * width : stride]
-                cells += windows[:, u, v]
+                top, left = u * rate_h, v * rate_w
+                rows, columns = (
+                    slice(top, top + down * height, down),
+                    slice(left, left + right * width, right),
+                )
+                yield u, v, dx[:, rows, columns]
+
+    def _call(
+        self, result: str, listing: Listing, sizes: Mapping[str, int], *given: Any, **more: Any
+    ) -> Call:
+        """Return a call of a listing as the arguments ask for it."""
+        listing = self._asked(listing)
+        arrays, *others = given
+        known = {**sizes, **self._steps()}
+        taken = {name: known[name] for name in inspect.signature(listing).parameters if name in known}
+        return self.call(result, listing, {**arrays, **taken}, *others, **more)
+
+    def _steps(self) -> dict[str, int]:
+        (stride_h, stride_w), (rate_h, rate_w) = self.stride, self.dilation
+        steps = {"S": stride_h, "S_h": stride_h, "S_w": stride_w, "R": rate_h, "R_h": rate_h, "R_w": rate_w}
+        return steps | {"M": self.out_channels // self.groups, "D": self.depth}
+
+    def _asked(self, listing: Listing) -> Listing:
+        """Return a listing with what the arguments ask for beyond the usual, and without what they do not."""
+        changes: dict[str, str] = {}
+        if len(set(self.stride)) > 1:
+            changes |= {"i*S": "i*S_h", "j*S": "j*S_w"}
+        if self.dilation != (1, 1):
+            rates = ("R", "R") if len(set(self.dilation)) == 1 else ("R_h", "R_w")
+            changes |= {"+u, ": f"+u*{rates[0]}, ", "+v]": f"+v*{rates[1]}]"}
+        if self.groups > 1:
+            gathered = listing is conv2d_dx
+            changes |= _GATHERED_IN_GROUPS if gathered else _IN_GROUPS
+        if not self.bias:
+            changes |= {"b[o]": "0.0"}
+        return variant(listing, changes, "S_h", "S_w", "R", "R_h", "R_w", "M", "D")
 
     def _sizes(self, y: Array) -> dict[str, int]:
         return {
@@ -221,28 +318,25 @@ class Conv2d(Layer):
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing; its ``x`` is the padded input."""
         padding = self._padding_of(arrays["x"])
-        given: dict[str, Value] = {"x": padding.place(arrays["x"]), "w": arrays["w"], "b": arrays["b"]}
-        given |= {**self._sizes(arrays["y"]), "S": self.stride}
-        return self.call("y", conv2d, given, {"y": arrays["y"]}, placements={"x": padding})
+        given = {"x": padding.place(arrays["x"]), **{name: arrays[name] for name in self.parameter_shapes}}
+        y = arrays["y"]
+        call = self._call("y", conv2d, self._sizes(y), given, {"y": y}, placements={"x": padding})
+        return call if self.bias else replace(call, kind=f"{self.kind}.without_bias")
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of bias, kernels and input; the last gathers from the spread-out ``dy``."""
         dy, w = arrays["dy"], arrays["w"]
-        sizes = self._sizes(dy)
         padding, spread = self._padding_of(arrays["x"]), self._spreading_of(dy, arrays["x"].shape)
-        x = padding.place(arrays["x"])
-        outputs = {name: sizes[name] for name in ("C_out", "H_out", "W_out")}
-        gathered = {name: sizes[name] for name in ("C_in", "C_out", "K_h", "K_w")}
-        gathered |= {"H": arrays["x"].shape[1], "W": arrays["x"].shape[2]}
-        for_dw: dict[str, Value] = {"x": x, "dy": dy, **sizes, "S": self.stride}
-        for_dx: dict[str, Value] = {"w": w, "dy": spread.place(dy), **gathered}
-        return [
-            self.call("db", conv2d_db, {"dy": dy, **outputs}, {"db": arrays["db"]}),
-            self.call("dw", conv2d_dw, for_dw, {"dw": arrays["dw"]}, placements={"x": padding}),
-            self.call(
-                "dx", conv2d_dx, for_dx, {"dx": arrays["dx"]}, placements={"dy": spread}, form="gathered"
-            ),
+        sizes = self._sizes(dy) | {"H": arrays["x"].shape[1], "W": arrays["x"].shape[2]}
+        for_dw, for_dx = {"x": padding.place(arrays["x"]), "dy": dy}, {"w": w, "dy": spread.place(dy)}
+        dw, dx = {"dw": arrays["dw"]}, {"dx": arrays["dx"]}
+        calls = [
+            self._call("dw", conv2d_dw, sizes, for_dw, dw, placements={"x": padding}),
+            self._call("dx", conv2d_dx, sizes, for_dx, dx, placements={"dy": spread}, form="gathered"),
         ]
+        if self.bias:
+            calls.insert(0, self._call("db", conv2d_db, sizes, {"dy": dy}, {"db": arrays["db"]}))
+        return calls
 
     def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of bias and kernels as they are, and that of the input scattered."""
@@ -250,7 +344,7 @@ class Conv2d(Layer):
 
     def _padding_of(self, x: Array) -> Placement:
         """Return how the input lies in the padded one."""
-        return _padding(*x.shape[-2:], self.padding)
+        return padded_by(*x.shape[-2:], self.padding)
 
     def _spreading_of(self, dy: Array, shape: Shape) -> Placement:
         """Return how ∂E/∂y is spread, so that ∂E/∂x of an input of a shape can be gathered from it.
@@ -258,7 +352,7 @@ class Conv2d(Layer):
         S − 1 zeros stand between its values and enough around them: a kernel slid over the result, turned
         by 180°, meets each value exactly where the kernel going forward met the input.
         """
-        return _spreading(dy.shape[-2:], shape[1:], self.kernel, self.stride, self.padding)
+        return _spreading(dy.shape[-2:], shape[1:], self.window, self.stride, self.padding)
 
     def scatter_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the other form of ∂E/∂x: each output gradient times the kernel, added where it was read.
@@ -266,58 +360,49 @@ class Conv2d(Layer):
         Its ``dx`` is that of the padded input: what comes back to the padding is no part of ∂E/∂x.
         """
         dy, w = arrays["dy"], arrays["w"]
-        padding = self._padding_of(arrays["x"])
+        padding, out = self._padding_of(arrays["x"]), dy.shape[1:]
 
         def scatter(given: Mapping[str, Any]) -> dict[str, Array]:
             kernels, gradients = (part.reshape(self.out_channels, -1) for part in (w, given["dy"]))
             dx = np.zeros((self.in_channels, *padding.shape))
             one_by_one = not tame(kernels, gradients)
-            parts = [slice(o, o + 1) for o in range(self.out_channels)] if one_by_one else [slice(None)]
-            with np.errstate(all="ignore"):
-                for o in parts:
-                    columns = product(kernels[o].T, gradients[o])
-                    self._scatter(columns, dx, dy.shape[1], dy.shape[2])
+            for seen, made in self._grouped(self.in_channels, self.out_channels):
+                parts = [slice(o, o + 1) for o in range(made.start, made.stop)] if one_by_one else [made]
+                with np.errstate(all="ignore"):
+                    for o in parts:
+                        columns = product(kernels[o].T, gradients[o])
+                        windows = columns.reshape(self.depth, *self.kernel, *out)
+                        for u, v, cells in self._cells(dx[seen], out):
+                            cells += windows[:, u, v]
             return {"dx": dx}
 
         def on_the_way() -> dict[str, tuple[float, float]]:
-            # Along the rows and columns of windows, a cell is met by the kernel's last weights first.
             dx = np.zeros((self.in_channels, *padding.shape))
-            (kernel_h, kernel_w), (height, width), stride = self.kernel, dy.shape[1:], self.stride
             additions = (
-                (
-                    dx[:, u : u + stride * height : stride, v : v + stride * width : stride],
-                    dy[o] * w[o, :, u, v][:, None, None],
-                )
-                for o in range(self.out_channels)
-                for u in reversed(range(kernel_h))
-                for v in reversed(range(kernel_w))
+                (cells, dy[o] * w[o, :, u, v][:, None, None])
+                for seen, made in self._grouped(self.in_channels, self.out_channels)
+                for o in range(made.start, made.stop)
+                for u, v, cells in self._cells(dx[seen], out)
             )
             return {"dx": extremes_of_sums(additions)}
 
-        given: dict[str, Value] = {"w": w, "dy": dy, **self._sizes(dy), "S": self.stride}
-        placed = {"dx": padding}
-        return self.call(
-            "dx", conv2d_dx_scatter, given, scatter(given), scatter, on_the_way, placed, "scattered"
-        )
+        given = {"w": w, "dy": dy}
+        more = scatter, on_the_way, {"dx": padding}, "scattered"
+        return self._call("dx", conv2d_dx_scatter, self._sizes(dy), given, scatter(given), *more)
 
 
 # Placements are the same for all passes of a shape; what is worked out about one is kept with it.
 @lru_cache(maxsize=256)
-def _padding(height: int, width: int, padding: int) -> Placement:
-    return Placement((height, width), (height + 2 * padding, width + 2 * padding), (padding, padding))
-
-
-@lru_cache(maxsize=256)
 def _spreading(
-    own: tuple[int, int], size: tuple[int, int], kernel: tuple[int, int], stride: int, padding: int
+    own: tuple[int, int],
+    size: tuple[int, int],
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Sides,
 ) -> Placement:
-    (height, width), (kernel_h, kernel_w) = size, kernel
-    return Placement(
-        own,
-        (height + kernel_h - 1, width + kernel_w - 1),
-        (kernel_h - 1 - padding, kernel_w - 1 - padding),
-        (stride, stride),
-    )
+    (height, width), (high, wide), (above, _, left, _) = size, window, padding
+    shape, start = (height + high - 1, width + wide - 1), (high - 1 - above, wide - 1 - left)
+    return Placement(own, shape, start, stride)
 
 
 def _rows_of(depth: int, width: int, itemsize: int = 8) -> int:
@@ -333,6 +418,14 @@ def _blocks_of(depth: int, height: int, width: int) -> int:
 def _even(total: int, most: int) -> int:
     """Return the size of parts, at most `most`, that a total is cut into as evenly as can be."""
     return -(-total // -(-total // most))
+
+
+# In groups, kernel o sees the D channels of its group, of which M kernels are.
+_IN_GROUPS = {"x[c, ": "x[o//M*D+c, ", "range(C_in)": "range(D)"}
+_GATHERED_IN_GROUPS = {
+    **{"for o in range(C_out)": "for m in range(M)", "dy[o, ": "dy[c//D*M+m, "},
+    **{"w[o, c, ": "w[c//D*M+m, c%D, "},
+}
 
 
 # The listings, set as they are shown.

@@ -68,7 +68,8 @@ def forms(pair: Sequence[int]) -> list[Any]:
 def _padding(rewriter: Rewriter, kind: str, pads: Sides) -> dict[str, Any]:
     t, left, b, r = pads
     symmetric = [(t, left)] if (t, left) == (b, r) else []
-    return rewriter.argument(kind, "padding", 0, *([t] if len(set(pads)) == 1 else []), *symmetric, pads)
+    one = [t] if len(set(pads)) == 1 else []
+    return rewriter.argument(kind, "padding", 0, *one, *symmetric, (t, b, left, r))
 
 
 def conv(rewriter: Rewriter, node: Node) -> None:
@@ -98,8 +99,9 @@ def conv(rewriter: Rewriter, node: Node) -> None:
         **_padding(rewriter, "conv2d", pads),
         **rewriter.argument("conv2d", "dilation", 1, *forms(dilations)),
         **rewriter.argument("conv2d", "groups", 1, group),
+        **({} if b is not None else {"bias": False}),
     }
-    arrays = {"w": w, "b": b if b is not None else np.zeros(w.shape[0], w.dtype)}
+    arrays = {"w": w} if b is None else {"w": w, "b": b}
     origin = of_weight(rewriter, node)
     rewriter.put(node, rewriter.layer(node, "conv2d", [value], (w.shape[0], *out), arguments, arrays, origin))
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
-from cnnviz.engine.layer import Array
+from cnnviz.engine.generated import is_variant
+from cnnviz.engine.layer import Array, Call
 from cnnviz.engine.placement import Placement
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.kind import Kind
-from cnnviz.scene.layout import THIN, Area, Grid, Part, Room, Sign, column, row
+from cnnviz.scene.layout import STRONG, THIN, USUAL, Area, Grid, Part, Room, Sign, column, row
+from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.scene.local import Back, Local
 from cnnviz.scene.look import Look, largest
-from cnnviz.scene.marks import Box, Cells, Mark, Rect, Span, label
+from cnnviz.scene.marks import Box, Cells, Mark, Rect, Role, Span, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.program_cache import program_cache
@@ -23,6 +26,7 @@ from cnnviz.scene.sheet import Reckoned, Sheet, head_width, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import ArrayCell
+from cnnviz.trace.windows import Windows, windows_of
 
 _SUMS = Area("sums", (24.0, 2.3), (200.0, 2.3))
 """Where the sums by channel stand, under the grids."""
@@ -30,29 +34,34 @@ _SUMS = Area("sums", (24.0, 2.3), (200.0, 2.3))
 
 def forward(moment: Moment, room: Room) -> list[Mark]:
     """Draw the window on the input, the kernel over their products, and the output map filling up."""
-    v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
+    v, given, windows = moment.variable, moment.operation.call.given, windows_of(moment.operation.call)
     o, i, j, c = v("o"), v("i"), v("j"), (v("c") if moment.terms_begun else 0)
-    stride = int(given["S"])
-    window = (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
+    window, (rows, columns) = windows.at(i, j), windows.cells(i, j)
     x, w, y = np.asarray(given["x"]), np.asarray(given["w"]), moment.state.arrays["y"]
+    depth, first, channel = w.shape[1], windows.channel(o, 0), windows.channel(o, c)
     padded = moment.operation.call.placed("x").surrounds
     text = tr("input, padded with zeros") if padded else moment.came_from()
-    source = shown(moment, grid.plane(moment, "x", (c,), window), text, len(x))
+    source = shown(moment, grid.plane(moment, "x", (channel,), window), text, len(x))
     kernel = shown(
         moment,
         grid.plane(moment, "w", (o, c), _in_kernel(moment)),
         tr("kernel"),
-        len(x),
+        depth,
         axis=1,
         scaled=False,
     )
     result = shown(moment, grid.plane(moment, "y", (o,), (i, j, 1, 1)), tr("output map"), len(y))
-    top, left = window[:2]
+    over = x[first : first + depth, rows, columns] * w[o]
     factors = [
-        [(("w", (o, c, u, n)), ("x", (c, top + u, left + n))) for n in range(window[3])]
-        for u in range(window[2])
+        [
+            (
+                ("w", (o, c, u, n)),
+                ("x", (channel, rows.start + u * rows.step, columns.start + n * columns.step)),
+            )
+            for n in range(over.shape[2])
+        ]
+        for u in range(over.shape[1])
     ]
-    over = x[:, top : top + window[2], left : left + window[3]] * w[o]
     reach = moment.look("y").reaching(_largest_product(moment.operation))
     product = products_of(moment, reach, c, over[c], factors, kernel.part, tr("x · w  products"))
     between = (
@@ -64,7 +73,7 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
         moment,
         room,
         *(
-            _over_sums(arranged, len(x) > 1, said)
+            _over_sums(arranged, depth > 1, said)
             for arranged in (
                 row(source.part, between[0], result.part),
                 row(source.part, between[1], result.part),
@@ -77,21 +86,34 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
     place = at.place("sizes").box
     at.marks.append(label(place, said, at.em, "muted"))
     if moment.terms_begun:
-        at.window(on_x, window, "source_line")
+        outline_window(at, on_x, windows, i, j, "source_line")
         at.whole(on_w, "parameter_line")
         cell = at.cell(on_y, (o, i, j), "written_line")
         drawn = draw_products(at, product, c)
         if cell is not None:
             at.way(drawn.box, cell, on_y)
-    if len(x) > 1:
-        alike = "b" if moment.look("b").power == moment.look("y").power else "y"  # the heading says one power
-        bias = (
-            moment.cell_text("b", (o,))
-            if moment.letters
-            else moment.look(alike).bare(float(np.asarray(given["b"])[o]))
-        )
-        _channel_sums(at, over.reshape(len(x), -1), "x", bias)
+    if depth > 1:
+        bias = _bias(moment, o) if "b" in given else None
+        _channel_sums(at, over.reshape(depth, -1), "x", bias, first)
     return at.marks
+
+
+def _bias(moment: Moment, o: int) -> str:
+    """Write the bias that a sum begins with."""
+    if moment.letters:
+        return moment.cell_text("b", (o,))
+    alike = "b" if moment.look("b").power == moment.look("y").power else "y"  # the heading says one power
+    return moment.look(alike).bare(float(np.asarray(moment.operation.call.given["b"])[o]))
+
+
+def outline_window(at: Sheet, on: Cells, windows: Windows, i: int, j: int, colour: Role) -> None:
+    """Outline a window; of one with holes, thinly all of it, and the cells that it is made of."""
+    holes = windows.rate != (1, 1)
+    at.window(on, windows.at(i, j), colour, THIN if holes else STRONG)
+    for cell in windows.each_cell(i, j) if holes else ():
+        box = grid.window_box(on, (*cell, 1, 1))
+        if box.w and box.h:
+            at.marks.append(grid.outline(box, colour, USUAL * at.em))
 
 
 def _over_sums(arranged: Part, sums: bool, said: str = "") -> Part:
@@ -108,26 +130,37 @@ def over_sizes(arranged: Part, said: str) -> Part:
 @program_cache(256)
 def size_formula(operation: Operation) -> str:
     """Write F, S and P, and how large the output is by them: ``(8 − 3 + 2 · 1) / 1 + 1 = 8``."""
-    call, given = operation.call, operation.call.given
+    call, windows = operation.call, windows_of(operation.call)
     placed, shape = call.placement("x"), np.shape(call.value("y"))[1:]
-    size, pads = (placed.own, placed.start) if placed else (np.shape(given["x"])[1:], (0, 0))
-    strides = int(given.get("S_h", given.get("S", 1))), int(given.get("S_w", given.get("S", 1)))
-    kernel = operation.sizes["K_h"], operation.sizes["K_w"]
-    along = [*zip(size, kernel, strides, pads, shape, strict=True)]
+    size = placed.own if placed else np.shape(call.given["x"])[1:]
+    around = placed.around if placed else ((0, 0), (0, 0))
+    along = [*zip(size, windows.extent, windows.stride, around, shape, strict=True)]
     rows, columns = (_extent(*sizes) for sizes in along)
-    sides = tr("rows: {rows};  columns: {columns}", rows=rows, columns=columns)
+    said = tr("rows: {rows};  columns: {columns}", rows=rows, columns=columns)
     if along[0] == along[1]:
-        sides = tr("rows and columns: {size}", size=rows)
-    field, stride, pad = (
-        str(pair[0]) if pair[0] == pair[1] else f"{pair[0]} × {pair[1]}" for pair in (kernel, strides, pads)
-    )
-    return tr("F = {field}, S = {stride}, P = {pad};  ", field=field, stride=stride, pad=pad) + sides
+        said = tr("rows and columns: {size}", size=rows)
+    parts = [f"F = {_pair(windows.kernel)}"]
+    if windows.rate != (1, 1):
+        rate, extent = _pair(windows.rate), _pair(windows.extent)
+        parts.append(tr("R = {rate}, so it spans {extent}", rate=rate, extent=extent))
+    parts.append(f"S = {_pair(windows.stride)}")
+    pads = [str(pad[0]) if pad[0] == pad[1] else f"{pad[0]} + {pad[1]}" for pad in around]
+    both = tr("{rows} by {columns}", rows=pads[0], columns=pads[1])
+    parts.append(f"P = {pads[0] if pads[0] == pads[1] else both}")
+    return f"{', '.join(parts)};  {said}"
 
 
-def _extent(size: int, kernel: int, stride: int, pad: int, result: int) -> str:
+def _pair(sizes: Sequence[int]) -> str:
+    """Write the same number for rows and columns once."""
+    return str(sizes[0]) if sizes[0] == sizes[1] else f"{sizes[0]} × {sizes[1]}"
+
+
+def _extent(size: int, kernel: int, stride: int, pads: tuple[int, int], result: int) -> str:
     """Write how many places a kernel has along an axis."""
-    inside = f"({size} − {kernel} + 2 · {pad}) / {stride}"
-    whole = (size - kernel + 2 * pad) % stride == 0
+    first, last = pads
+    padding = f"2 · {first}" if first == last else f"{first} + {last}"
+    inside = f"({size} − {kernel} + {padding}) / {stride}"
+    whole = (size - kernel + first + last) % stride == 0
     return f"{inside if whole else f'⌊{inside}⌋'} + 1 = {result}"
 
 
@@ -149,7 +182,9 @@ def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
     return (sizes["K_h"] - 1 - u, sizes["K_w"] - 1 - v, 1, 1) if turned else (u, v, 1, 1)
 
 
-def _channel_sums(at: Sheet, products: Array, name: str, bias: str | None = None) -> None:
+def _channel_sums(
+    at: Sheet, products: Array, name: str, bias: str | None = None, from_channel: int = 0
+) -> None:
     """Draw what the sum is made of: the bias, then what each channel adds, as far as it is computed.
 
     Of many channels some are shown one by one, and those before them by their sum.
@@ -162,6 +197,8 @@ def _channel_sums(at: Sheet, products: Array, name: str, bias: str | None = None
         The array whose channels they are.
     bias : str, optional
         What the sum begins with, as written.
+    from_channel : int
+        The first of the channels.
     """
     moment, em, box = at.moment, at.em, at.place("sums").box
     found, begun = reduction(moment), moment.terms_begun
@@ -191,7 +228,8 @@ def _channel_sums(at: Sheet, products: Array, name: str, bias: str | None = None
             _sign_before(at, place, "+")
         added = products[begin:end].ravel()[: max(0, done - begin * each)]
         text = tr("Σ") if moment.letters else look.bare(float(added.sum()))
-        span = f"[{begin}]" if end == begin + 1 else f"[{begin}–{end - 1}]"
+        named = (from_channel + begin, from_channel + end - 1)
+        span = f"[{named[0]}]" if end == begin + 1 else f"[{named[0]}–{named[1]}]"
         here = begin == current and len(added) > 0
         _sum_cell(at, place, span, text if len(added) else "", "source", current=here)
     last = first + shown >= count
@@ -272,24 +310,33 @@ def draw_products(at: Sheet, product: Reckoned, channel: int) -> Cells:
 def _largest_product(operation: Operation) -> float:
     """Return the size of the largest product that a convolution adds up."""
     x, w, y = (np.asarray(operation.call.value(name)) for name in "xwy")
-    stride = int(operation.call.given["S"])
-    seen = [
-        largest(x[:, u : u + stride * y.shape[1] : stride, v : v + stride * y.shape[2] : stride], (1, 2))
-        for u in range(w.shape[2])
-        for v in range(w.shape[3])
-    ]
-    return float((largest(w, 0).reshape(len(x), -1) * np.stack(seen, axis=1)).max())
+    windows, (_, depth, high, wide) = windows_of(operation.call), w.shape
+    (down, right), (rate_h, rate_w) = windows.stride, windows.rate
+    seen = np.stack(
+        [
+            largest(
+                x[:, top : top + down * y.shape[1] : down, left : left + right * y.shape[2] : right], (1, 2)
+            )
+            for top in range(0, high * rate_h, rate_h)
+            for left in range(0, wide * rate_w, rate_w)
+        ],
+        axis=1,
+    )
+    groups = len(x) // depth
+    kernels = w.reshape(groups, -1, depth, high * wide)
+    return float((largest(kernels, 1) * seen.reshape(groups, depth, -1)).max())
 
 
 def kernel_gradient(moment: Moment, room: Room) -> list[Mark]:
     """Draw the output gradient lying on the input, and the kernel gradient filling up."""
-    v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
+    v, sizes, windows = moment.variable, moment.operation.sizes, windows_of(moment.operation.call)
     o, c, u, w = v("o"), v("c"), v("u"), v("v")
-    stride = int(given["S"])
-    window = (u, w, (sizes["H_out"] - 1) * stride + 1, (sizes["W_out"] - 1) * stride + 1)
+    (down, right), (top, left) = windows.stride, (u * windows.rate[0], w * windows.rate[1])
+    window = (top, left, (sizes["H_out"] - 1) * down + 1, (sizes["W_out"] - 1) * right + 1)
     i, j = (v("i"), v("j")) if moment.terms_begun else (0, 0)
-    seen = grid.plane(moment, "x", (c,), (i * stride + u, j * stride + w, 1, 1))
-    source = shown(moment, seen, tr("input"), len(np.asarray(given["x"])))
+    place, channel = (i * down + top, j * right + left, 1, 1), windows.channel(o, c)
+    seen = grid.plane(moment, "x", (channel,), place)
+    source = shown(moment, seen, tr("input"), len(np.asarray(moment.operation.call.given["x"])))
     come = shown(moment, grid.plane(moment, "dy", (o,), (i, j, 1, 1)), moment.gradient_from())
     result = shown(moment, grid.plane(moment, "dw", (o, c), (u, w, 1, 1)), tr("kernel gradient"))
     parts = source.part, Sign("∗"), come.part, Sign("="), result.part
@@ -305,26 +352,31 @@ def kernel_gradient(moment: Moment, room: Room) -> list[Mark]:
 
 def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     """Draw the turned kernel lying on the spread-out gradient, and the input gradient filling up."""
-    v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
-    c, p, q, o = v("c"), v("p"), v("q"), (v("o") if moment.terms_begun else 0)
-    window = (p, q, sizes["K_h"], sizes["K_w"])
+    v, given = moment.variable, moment.operation.call.given
+    windows = replace(windows_of(moment.operation.call), stride=(1, 1))
+    c, p, q = v("c"), v("p"), v("q")
+    window, (rows, columns) = windows.at(p, q), windows.cells(p, q)
+    first, place = windows.kernel_and_place(c)
+    o = first + (v("m" if windows.kernels else "o") if moment.terms_begun else 0)
     dy, w, dx = np.asarray(given["dy"]), np.asarray(given["w"]), moment.state.arrays["dx"]
+    count = windows.kernels or len(dy)
     text = _spread_text(moment.operation.call.placed("dy"), moment.gradient_source())
     come = shown(moment, grid.plane(moment, "dy", (o,), window), text, len(dy))
-    turned = grid.plane(moment, "w", (o, c), _in_kernel(moment), flipped=True)
+    turned = grid.plane(moment, "w", (o, place), _in_kernel(moment), flipped=True)
     kernel = shown(moment, turned, tr("turned by 180°"))
     result = shown(moment, grid.plane(moment, "dx", (c,), (p, q, 1, 1)), tr("input gradient"), len(dx))
     parts = come.part, Sign("∗"), kernel.part, Sign("="), result.part
     arranged = row(*parts), column(row(*parts[:3]), row(*parts[3:])), column(*parts)
-    at = sheet(moment, room, *(_over_sums(each, len(dy) > 1) for each in arranged))
+    at = sheet(moment, room, *(_over_sums(each, count > 1) for each in arranged))
     on_dy, on_w, on_dx = at.show(come), at.show(kernel), at.show(result)
     if moment.terms_begun:
-        at.window(on_dy, window, "source_line")
+        outline_window(at, on_dy, windows, p, q, "source_line")
         at.whole(on_w, "parameter_line")
         at.cell(on_dx, (c, p, q), "written_line")
-    if len(dy) > 1:
-        over = dy[:, p : p + window[2], q : q + window[3]] * w[:, c, ::-1, ::-1]
-        _channel_sums(at, over.reshape(len(dy), -1), "dy")
+    if count > 1:
+        kernels = slice(first, first + count)
+        over = dy[kernels, rows, columns] * w[kernels, place, ::-1, ::-1]
+        _channel_sums(at, over.reshape(count, -1), "dy", from_channel=first)
     return at.marks
 
 
@@ -372,19 +424,38 @@ def _turned(back: Back) -> Local:
 OUTPUT = {"o": "output map", "i": "row", "j": "column"}
 KERNEL = {"u": "kernel row", "v": "kernel column"}
 
+
+def _formulas(call: Call, line: int) -> tuple[str, ...]:
+    """Return what a cell is, and how many rows there are."""
+    cell = listing_formulas(call, line) if is_variant(call.listing) else (_CELL,)
+    stride, rate = (name if name in call.given else f"{name}_h" for name in "SR")
+    above, below = call.placed("x").around[0]
+    padding = "2P" if above == below else r"P_{\mathrm{above}} + P_{\mathrm{below}}"
+    window = "K_h" if rate not in call.given else rf"{rate} (K_h - 1) - 1"
+    rows = rf"H - {window} + {padding}"
+    return (*cell, rf"H_{{\mathrm{{out}}}} = \left\lfloor\frac{{{rows}}}{{{stride}}}\right\rfloor + 1")
+
+
+_CELL = r"\y{o,i,j} = \b{o} + \sum_{c,u,v} \,\w{o,c,u,v}\, \x{c,\,iS+u,\,jS+v}"
+
+_FORWARD = Kind(
+    sentence="Lay the kernel over the input: multiply what lies on top of each other, add it "
+    "all up, add the bias.",
+    formula=_formulas,
+    variables={**OUTPUT, "c": "input channel", **KERNEL},
+    ahead="Each cell of `y` will be the bias `b` plus a sum of products `w` · `x`: {terms} of them for "
+    "each cell.",
+    ahead_of_one="Each cell of `y` will be the bias `b` plus one product `w` · `x`.",
+    picture=forward,
+)
+
 KINDS: Mapping[str, Kind] = {
-    "conv2d": Kind(
-        sentence="Lay the kernel over the input: multiply what lies on top of each other, add it "
-        "all up, add the bias.",
-        formula=(
-            r"\y{o,i,j} = \b{o} + \sum_{c,u,v} \,\w{o,c,u,v}\, \x{c,\,iS+u,\,jS+v}",
-            r"H_{\mathrm{out}} = \left\lfloor\frac{H - K_h + 2P}{S}\right\rfloor + 1",
-        ),
-        variables={**OUTPUT, "c": "input channel", **KERNEL},
-        ahead="Each cell of `y` will be the bias `b` plus a sum of products `w` · `x`: {terms} of them for "
-        "each cell.",
-        ahead_of_one="Each cell of `y` will be the bias `b` plus one product `w` · `x`.",
-        picture=forward,
+    "conv2d": _FORWARD,
+    "conv2d.without_bias": replace(
+        _FORWARD,
+        sentence="Lay the kernel over the input: multiply what lies on top of each other, add it all up.",
+        ahead="Each cell of `y` will be a sum of products `w` · `x`: {terms} of them for each cell.",
+        ahead_of_one="Each cell of `y` will be one product `w` · `x`.",
     ),
     "conv2d.db": Kind(
         title="gradient of the bias",
@@ -424,7 +495,10 @@ KINDS: Mapping[str, Kind] = {
             r"\dx{c,p,q} = \sum_{o,u,v} \;\part{w}{w^\circlearrowleft_{o,c,u,v}}\, \dy{o,\,p+u,\,q+v}",
             r"\part{w}{w^\circlearrowleft_{o,c,u,v}} = \w{o,c,\,K_h-1-u,\,K_w-1-v}",
         ),
-        variables={"c": "channel", "p": "row", "q": "column", "o": "output map", **KERNEL},
+        variables={
+            **{"c": "channel", "p": "row", "q": "column"},
+            **{"o": "output map", "m": "kernel of the group", **KERNEL},
+        },
         ahead="Each `dx` will be a sum of products `w` · `dy`, the kernel turned by 180°: {terms} of them.",
         ahead_of_one="Each `dx` will be one product `w` · `dy`, the kernel turned by 180°.",
         picture=input_gradient,

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnviz.scene import grid
 from cnnviz.scene.kind import Kind
-from cnnviz.scene.kinds.conv2d import KERNEL, OUTPUT, draw_products, products_of
+from cnnviz.scene.kinds.conv2d import KERNEL, OUTPUT, draw_products, outline_window, products_of
 from cnnviz.scene.layout import Room, Sign, column, row
 from cnnviz.scene.local import Back, Local
 from cnnviz.scene.look import largest
@@ -18,21 +18,21 @@ from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.windows import windows_of
 
 
 def picture(moment: Moment, room: Room) -> list[Mark]:
     """Draw one output gradient, the kernel, their product, and the window that it is added onto."""
-    v, sizes, given = moment.variable, moment.operation.sizes, moment.operation.call.given
+    v, given, windows = moment.variable, moment.operation.call.given, windows_of(moment.operation.call)
     o, i, j, c = v("o"), v("i"), v("j"), (v("c") if moment.terms_begun else 0)
-    stride = int(given["S"])
-    window = (i * stride, j * stride, sizes["K_h"], sizes["K_w"])
+    window, channel = windows.at(i, j), windows.channel(o, c)
     dy, w, dx = np.asarray(given["dy"]), np.asarray(given["w"]), moment.state.arrays["dx"]
     come = shown(moment, grid.plane(moment, "dy", (o,), (i, j, 1, 1)), moment.gradient_from(), len(dy))
     focus = grid.cell_focus(dict(moment.state.reads).get("w", (0, 0)))
     kernel = shown(moment, grid.plane(moment, "w", (o, c), focus), tr("kernel"), scaled=False)
     padded = moment.operation.call.placed("dx").surrounds
     text = tr("input gradient, with the padding") if padded else tr("input gradient")
-    result = shown(moment, grid.plane(moment, "dx", (c,), window), text, len(dx))
+    result = shown(moment, grid.plane(moment, "dx", (channel,), window), text, len(dx))
     rows, columns = w.shape[2:]
     factors = [[(("dy", (o, i, j)), ("w", (o, c, u, n))) for n in range(columns)] for u in range(rows)]
     values, reach = (
@@ -53,7 +53,7 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
         return at.marks
     at.cell(on_dy, (o, i, j), "source_line")
     at.whole(on_w, "parameter_line")
-    at.window(on_dx, window, "written_line")
+    outline_window(at, on_dx, windows, i, j, "written_line")
     at.arrow(draw_products(at, stamp, c).box, grid.window_box(on_dx, window), on_dx)
     return at.marks
 

@@ -96,10 +96,9 @@ def test_input_need_not_lie_in_one_piece():
 def test_scattered_and_gathered_gradient_of_the_input_agree(label):
     case = LayerCase(label, CORNERS[label])
     layer, arrays = case.layer(), case.arrays()
-    height, width = arrays["x"].shape[1:]
-    p = layer.padding
+    (height, width), (above, _, left, _) = arrays["x"].shape[1:], layer.padding
     scattered = layer.scatter_call(arrays).writes["dx"]
-    assert_same(scattered[:, p : p + height, p : p + width], arrays["dx"])
+    assert_same(scattered[:, above : above + height, left : left + width], arrays["dx"])
 
 
 def test_only_the_input_gradient_has_two_views_and_the_scattered_one_shows_the_padding():
