@@ -13,7 +13,7 @@ from cnnviz.export.frames import Shown, check_size, frame_name, stops
 from cnnviz.lesson.changes import Changes
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import Lesson, lesson_of
-from cnnviz.lesson.subject import Choice
+from cnnviz.lesson.subject import FIRST, Choice
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
@@ -168,5 +168,5 @@ def order_of(
         If frames of this size cannot be made.
     """
     check_size(int(view.width), int(view.height))
-    source, choice = lesson.description.source, lesson.choice
+    source, choice = lesson.description.source, FIRST if tour else lesson.choice
     return Order(source, lesson.changes, choice, folder, every, first, last, view, tour)

@@ -33,6 +33,8 @@ from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 from cnnviz.ui.reader import Notice
 
+_TOUR = 3  # which of the spans is the whole lesson
+
 _SIZES = ((1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 
 
@@ -64,9 +66,8 @@ class ExportDialog(QDialog):
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         self.folder = QLineEdit(str(Path(pictures or Path.home(), f"cnnviz-{lesson.file_name}")))
         self.every = _choice([tr(level.value) for level in Level], list(Level).index(Level.MAP))
-        self.span = _choice(
-            [tr("the whole program"), tr("{operation} only", operation=here.name), tr("from … to …")], 0
-        )
+        spans = [tr("the whole program"), tr("{operation} only", operation=here.name), tr("from … to …")]
+        self.span = _choice([*spans, tr("all stops of the lesson")] if lesson.sequence else spans, 0)
         self.first, self.last = QLineEdit(), QLineEdit()
         self.size_choice = _choice([f"{width} × {height}" for width, height in _SIZES], 1)
         self.choices = {
@@ -83,7 +84,7 @@ class ExportDialog(QDialog):
         self._lay_out()
         self._take_span(0)
         self.span.currentIndexChanged.connect(self._take_span)
-        self.every.currentIndexChanged.connect(self._count)
+        self.every.currentIndexChanged.connect(self._take_every)
         for field in (self.first, self.last):
             field.textEdited.connect(lambda: self.span.setCurrentIndex(2))
             field.textChanged.connect(self._count)
@@ -121,7 +122,10 @@ class ExportDialog(QDialog):
             If something in the fields is wrong; the sentence says what.
         """
         program = self._lesson.program
-        first, last = (step_at(program, field.text().replace(" ", "")) for field in (self.first, self.last))
+        first, last = 0, len(program) - 1
+        if not self.tour:
+            fields = self.first, self.last
+            first, last = (step_at(program, field.text().replace(" ", "")) for field in fields)
         if last < first:
             raise CnnvizError(
                 tr("The last step ({last}) is before the first ({first}); swap them.", last=last, first=first)
@@ -136,7 +140,13 @@ class ExportDialog(QDialog):
             first,
             last,
             View(width, height, display=self.display, paths=self._view.paths, folds=self._view.folds),
+            self.tour,
         )
+
+    @property
+    def tour(self) -> bool:
+        """Whether all stops of the lesson are wanted, those of other images and iterations, too."""
+        return self.span.currentIndex() == _TOUR
 
     @property
     def display(self) -> Display:
@@ -154,6 +164,15 @@ class ExportDialog(QDialog):
             for field, step in zip((self.first, self.last), self._spans[choice], strict=True):
                 with QSignalBlocker(field):
                     field.setText(str(step))
+        for field in (self.first, self.last):
+            field.setEnabled(not self.tour)
+        if self.tour:
+            self.every.setCurrentIndex(list(Level).index(Level.STOP))
+        self._count()
+
+    def _take_every(self, choice: int) -> None:
+        if self.tour and list(Level)[choice] is not Level.STOP:
+            self.span.setCurrentIndex(0)
         self._count()
 
     def _count(self) -> None:
@@ -166,6 +185,8 @@ class ExportDialog(QDialog):
             return
         lesson = self._lesson
         frames, exact = about_frames(lesson.program, order.every, order.first, order.last, lesson.stops)
+        if order.tour:
+            frames, exact = len(lesson.sequence), True
         if frames == 1:
             said = tr("1 frame.")
         elif exact:

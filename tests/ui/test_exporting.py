@@ -97,6 +97,30 @@ def test_the_dialog_says_about_only_where_it_has_not_counted(window):
     dialog.reject()
 
 
+def test_all_stops_of_a_lesson_are_ordered_as_on_the_command_line(make_window, tmp_path):
+    window = make_window()
+    window.desk.open("chain-rule")
+    window.desk.choose(1)
+    dialog = dialog_of(window)
+    dialog.span.setCurrentText("all stops of the lesson")
+    assert dialog.every.currentText() == "stop" and not dialog.first.isEnabled()
+    dialog.folder.setText(str(tmp_path / "frames"))
+    dialog.size_choice.setCurrentIndex(0)
+    order = dialog.order()
+    assert order.tour and dialog.said.text() == f"{len(window.desk.lesson.sequence)} frames."
+    dialog.every.setCurrentText("map")
+    assert not dialog.order().tour and dialog.first.isEnabled()
+    dialog.reject()
+    window.close()
+    command = "export chain-rule --every stop --size 1280x720 -o"
+    assert main([*command.split(), str(order.folder)]) == 0
+    there = order.lesson()
+    steps = order.steps(there)
+    frames = exporting.export(order.shown, order.folder, steps, order.settings(there))
+    assert next(frames) == len(steps) > 3, "the same frames: all are there already"
+    frames.close()
+
+
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [("nothere", "9", "There is no operation nothere"), ("9", "3", "before the first"), ("0", "", "no step")],
