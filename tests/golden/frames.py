@@ -122,6 +122,7 @@ STOPS = {
     "backward-fc": 6,
     "backward-conv": 6,
     "residual": 8,
+    "receptive-field": 9,
     "digits": 7,
     "batch": 7,
     "training": 4,

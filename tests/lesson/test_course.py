@@ -50,7 +50,7 @@ def test_lessons_come_in_the_order_of_the_course():
     course = [
         *("image", "convolution", "depth", "edges", "stride-padding", "relu", "pooling", "fully-connected"),
         *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
-        *("residual", "digits", "batch", "training"),
+        *("residual", "receptive-field", "digits", "batch", "training"),
     ]
     names = lesson_names()
 
@@ -468,6 +468,19 @@ def test_edges():
     )
     first = arrays["around.y"][0]
     assert (first[:, 2:4] == 0).all() and (first[2:4, :2] == -30).all() and (first[2:4, 4:] == 30).all()
+
+
+def test_receptive_field():
+    """COURSE: 3 × 3 three times → 7 × 7; a stride of 2 in the second, or dilation in the third → 9 × 9."""
+    arrays = tape("receptive-field")
+    for name, row in {
+        "a3": [1, 1, 1],
+        "a2": [1, 2, 3, 2, 1],
+        "a1": [1, 3, 6, 7, 6, 3, 1],
+        "b1": [1, 2, 4, 4, 5, 4, 4, 2, 1],
+        "c1": [1, 2, 4, 4, 5, 4, 4, 2, 1],
+    }.items():
+        np.testing.assert_array_equal(arrays[f"{name}.dx"], np.outer(row, row)[None], err_msg=name)
 
 
 def test_batch():
