@@ -174,7 +174,7 @@ def read_argument(part: type[Part], kind: str, name: str, value: Any, path: str)
     CnnvizError
         If the kind has no such argument, or cannot have this value.
     """
-    own = {column.name for column in _own_columns(part)} | {"kind"}
+    own = {"kind", *(column.name for column in _own_columns(part))} - {*part.more}
     columns = {column.name: column for column in _described(part, kind) if column.name not in own}
     if name not in columns:
         known = hint(name, list(columns)) or tr("; {kind} has none", kind=kind)

@@ -7,9 +7,10 @@ numbers.
 # Without `from __future__ import annotations`: text would have to be looked up at every start.
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from cnnviz.catalogue import SIZE, Range
 from cnnviz.engine.descent import MOST_STEPS
@@ -47,10 +48,29 @@ Form = Annotated[str, OneOf(FORMS)]
 
 
 class Part(Struct, frozen=True):
-    """A loss or an optimiser: its kind in the catalogue, and its constructor's arguments."""
+    """A loss or an optimiser: its kind in the catalogue, and its constructor's arguments.
+
+    Attributes
+    ----------
+    more : tuple[str, ...]
+        What can be changed as arguments can, though the constructor does not take it.
+    """
+
+    more: ClassVar[tuple[str, ...]] = ()
 
     kind: str
     arguments: Mapping[str, Any]
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """All that can be changed, as far as the file says it."""
+        return {**self.arguments, **{name: getattr(self, name) for name in self.more}}
+
+    def with_argument(self, name: str, value: Any) -> Self:
+        """Return the same with another value."""
+        if name in self.more:
+            return replace(self, **{name: value})
+        return replace(self, arguments={**self.arguments, name: value})
 
 
 class LossPart(Part, frozen=True):
@@ -69,6 +89,8 @@ class OutputLossPart(Part, frozen=True):
     weight : float
         What the loss is multiplied by in the sum of all.
     """
+
+    more = ("weight",)
 
     of: str
     target: Numbers

@@ -290,17 +290,17 @@ digits | conv1.w[0,0,0,0]=nan | conv1.w[0,0,0,0]=nan: must be a finite number, i
 digits | conv1.y[0,0,0]=1 | conv1.y[0,0,0]=1: conv1.y is computed, or not there; what can be changed is 
 digits | conv1.w.3[0,0,0,0]=1 | conv1.w.3[0,0,0,0]=1: conv1.w is the same for all images; leave out 
 digits | input.360[0,0,0]=1 | input.360[0,0,0]=1: there is no number 360; they are 0 to 359.
-digits | label=10 | label.182=10: a label is a whole number from 0 to 9.
-digits | label=1.5 | label.182=1.5: a label is a whole number from 0 to 9.
-digits | label[0]=1 | label.182[0]=1: label is a single number; leave out the brackets.
+digits | label=10 | label=10: a label is a whole number from 0 to 9.
+digits | label=1.5 | label=1.5: a label is a whole number from 0 to 9.
+digits | label[0]=1 | label[0]=1: label is a single number; leave out the brackets.
 digits | target[2]=0.5 | target: must hold probabilities that add up to 1, not to 1.5.
 digits | x=1 | x=1: x is computed, or not there; what can be changed is 
 relu | optimiser.lr=1 | optimiser.lr=1: there is no optimiser; there is relu.
 relu | label=1 | label=1: label is computed, or not there; what can be changed is input.
-chain-rule | w=1 | w.0=1: w is not in the expression; there is x, y, z.
-chain-rule | x[0]=1 | x.0[0]=1: x is a single number; leave out the brackets.
+chain-rule | w=1 | w=1: w is not in the expression; there is x, y, z.
+chain-rule | x[0]=1 | x[0]=1: x is a single number; leave out the brackets.
 chain-rule | x.9=1 | x.9=1: there is no number 9; they are 0 to 2.
-chain-rule | x=inf | x.0=inf: must be a finite number, is inf.
+chain-rule | x=inf | x=inf: must be a finite number, is inf.
 chain-rule | f.lr=1 | There is no f whose arguments could be changed; what can be changed is x, y, z.
 image | rgb.image[0,0,0]=256 | rgb.image[0,0,0]=256: a pixel is a whole number from 0 to 255.
 image | rgb.image[9,0,0]=1 | rgb.image[9,0,0]=1: rgb.image has shape 6 × 6 × 3, so its last cell is 

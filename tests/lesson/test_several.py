@@ -47,6 +47,20 @@ def test_a_loss_is_changed_by_its_name(write, content):
     assert float(wider.tape["loss.value"]) > float(lesson.tape["loss.value"])
 
 
+def test_the_weight_of_a_loss_is_changed_as_an_argument_is():
+    lesson = load_lesson(str(FILE))
+    names = [loss.name for loss in lesson.network.losses]
+    heavier = lesson.changed(*read_changes([f"{names[0]}.weight=3"]))
+    first, second = (float(lesson.tape[f"{name}.value"]) for name in names)
+    weight = lesson.network.losses[1].weight
+    assert weight == 0.5
+    assert float(heavier.tape["loss.value"]) == pytest.approx(3 * first + weight * second, rel=1e-14)
+    np.testing.assert_allclose(heavier.tape["size.dw"], 3 * lesson.tape["size.dw"], rtol=1e-13)
+    alike = heavier.changed(*read_changes([f"{names[0]}.weight=1", f"{names[1]}.weight=1"]))
+    assert float(alike.tape["loss.value"]) == pytest.approx(first + second, rel=1e-14)
+    assert [str(change) for change in alike.changes] == [f"{names[1]}.weight=1.0"], "the other is the file's"
+
+
 def test_any_input_and_target_is_changed_by_its_name():
     changes = ["seen[0,0,0]=3", "heard[1]=1", "loss_size.target[0]=5"]
     tape = load_lesson(str(FILE), changes=changes).tape
@@ -59,6 +73,8 @@ def test_any_input_and_target_is_changed_by_its_name():
     ("change", "fault"),
     [
         ("input[0,0,0]=1", "scores.b, seen, heard, loss_size.target, loss_softmax.target."),
+        ("loss_size.weight=0", "loss_size.weight: must be more than 0, is 0"),
+        ("loss_size.of=fc", "loss_size.of: is not known; there is weight."),
         ("heard[2]=1", "heard has shape 2, so its last cell is heard[1]"),
         ("loss_softmax.target[0]=1", "loss_softmax.target: must hold probabilities that add up to 1"),
     ],

@@ -136,11 +136,11 @@ class Expressions(Plain, frozen=True, eq=False):
                 if own.array not in inputs:
                     names = ", ".join(inputs)
                     raise refused(
-                        own,
+                        change,
                         tr("{name} is not in the expression; there is {names}", name=own.array, names=names),
                     )
-                require_cell(own, ())
-                require_finite_value(own)
+                require_cell(change, ())
+                require_finite_value(change)
                 return own
 
     def value(self, change: Change) -> float:

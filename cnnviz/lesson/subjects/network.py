@@ -280,10 +280,10 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 )
             case Cell():
                 own = of_sample(change, change.array in self._of_samples, image, len(self))
-                require_cell(own, self._array(own).shape)
-                require_finite_value(own)
+                require_cell(change, self._array(own).shape)
+                require_finite_value(change)
                 if own.array == "label":
-                    self._require_class(own)
+                    self._require_class(change)
                 return own
 
     def _cell_wanted(self, parameter: str) -> str:
@@ -346,8 +346,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         match change:
             case Argument():
                 part = self._parts[change.owner]
-                if change.name in part.arguments:
-                    return part.arguments[change.name]
+                if change.name in part.given:
+                    return part.given[change.name]
                 return default_of(type(part), part.kind, change.name)
             case Cell():
                 return float(self._array(change)[change.index])
@@ -365,8 +365,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     def _with_arguments(self, arguments: list[Argument]) -> SampledNetwork:
         parts = self._parts
         for change in arguments:
-            part = parts[change.owner]
-            parts[change.owner] = replace(part, arguments={**part.arguments, change.name: change.value})
+            parts[change.owner] = parts[change.owner].with_argument(change.name, change.value)
         layers = tuple(parts[part.name] for part in self.described.layers)
         others = {name: parts[name] for name in ("loss", "optimiser") if name in parts}
         losses = tuple(parts[part.name] for part in self.described.losses)
