@@ -66,8 +66,8 @@ class Call(Struct, frozen=True):
         result is linear in, and whose cells the outer loops visit in order.
     linear : Callable
         The vectorised maths as a function of `given`, with other numbers in that array, returning what
-        `writes` would then be. Where the outermost loop goes along the first axis of all arrays, some of
-        its slices by themselves are allowed, too.
+        `writes` would then be. Where the outermost loop goes along the first axis of what is read and
+        written, some slices of these by themselves are allowed, too.
     extremes : Callable
         For such a listing: the least and the greatest number that each array has in it on the way.
     ports : Mapping[str, Port]

@@ -182,15 +182,22 @@ def _run_for_real(operation: Operation, offset: int, log: _Log) -> dict[str, Any
     return scope
 
 
-def _goes_along_first_axes(operation: Operation) -> bool:
-    """Return whether the outermost loop goes along the first axis of all arrays."""
+def _along_first_axes(operation: Operation) -> frozenset[str]:
+    """Return the arrays along whose first axis the outermost loop goes; none, if not of what it writes."""
     if "along_first_axes" not in operation.cache:
-        tree = ast.parse("\n".join(operation.tree.source))
-        cells = [node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
-        firsts = {ast.unparse(cell.elts[0] if isinstance(cell, ast.Tuple) else cell) for cell in cells}
-        outermost = operation.body.statements[0]
-        operation.cache["along_first_axes"] = isinstance(outermost, Loop) and firsts == {outermost.variable}
-    return bool(operation.cache["along_first_axes"])
+        firsts: dict[str, set[str]] = {}
+        for node in ast.walk(ast.parse("\n".join(operation.tree.source))):
+            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+                first = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
+                firsts.setdefault(node.value.id, set()).add(ast.unparse(first))
+        outermost, call = operation.body.statements[0], operation.call
+        variable = outermost.variable if isinstance(outermost, Loop) else ""
+        found = frozenset(name for name, own in firsts.items() if own == {variable})
+        operation.cache["along_first_axes"] = (
+            found if found >= {call.linear_in, *call.writes} else frozenset()
+        )
+    along: frozenset[str] = operation.cache["along_first_axes"]
+    return along
 
 
 def places(operation: Operation, line: int, variables: Mapping[str, int], scope: Mapping[str, Any]) -> _Log:
@@ -218,14 +225,13 @@ def _arrays_before(operation: Operation, cells: int) -> dict[str, Array]:
         # The result is linear in this array: what is done so far is the result for the part visited so far.
         source = np.asarray(call.given[call.linear_in])
         size = prod(source.shape[1:])
-        along = _goes_along_first_axes(operation)
+        along = _along_first_axes(operation)
         first, last = (min(cells // size, len(source) - 1), cells // size + 1) if along else (0, len(source))
         here = slice(first, last)
         visited = np.zeros_like(source[here], order="C")
         visited.reshape(-1)[: cells - first * size] = source.reshape(-1)[first * size : cells]
         given = dict(call.given)
-        if along:
-            given |= {name: np.asarray(given[name])[here] for name in operation.tree.arrays if name in given}
+        given |= {name: np.asarray(given[name])[here] for name in along if name in given}
         for name, made in call.linear({**given, call.linear_in: visited}).items():
             arrays[name][:first] = call.writes[name][:first]
             arrays[name][first : first + len(made)] += made
