@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from math import isfinite
 from typing import Any
 
 from cnnviz.scene.letters import ZERO, name_width
@@ -30,6 +32,8 @@ from cnnviz.trace.writes import additions
 
 # So many terms are written out where a sum is told in letters; of more, the first and the last.
 _MOST_WRITTEN = 6
+# So many zeros beside one another are drawn together.
+_FEWEST_ZEROS = 3
 # The size of the smallest terms in letters, in lines of text: an index is smaller than its name.
 _SMALLEST_TERM = 1.06
 # And of terms in numbers that stand in one row; where they would be smaller, they get two.
@@ -81,11 +85,16 @@ def draw_expansion(
     if start or leading:
         first = Box(second.x + lead - gap, second.y, gap, high)
         marks.append(_between(first, _sign(found, lines, page.start), em))
+    zeros = _zeros(moment, found, lines, scope, page, in_row)
     for k, runs in zip(page, written, strict=True):
         n = k - page.start
-        row = n // in_row
-        left = second.x + lead + sum(widths[row * in_row : n])
-        box = Box(left, second.y + row * high, widths[n] - gap, high)
+        row, together = n // in_row, zeros.get(k, 1)
+        if not together:
+            continue
+        left, n = second.x + lead + sum(widths[row * in_row : n]), n + together - 1
+        box = Box(left, second.y + row * high, sum(widths[n - together + 1 : n + 1]) - gap, high)
+        if together > 1:
+            k, runs = k + together - 1, (Span(tr("{count} terms are 0", count=together)),)
         if found.current and k == found.done - 1:
             mark = box.inset(-0.12 * em, 0.06 * (3 - rows) * em)
             marks.append(Rect(mark, "source_fill", "source_line", 0.088 * em, 0.29 * em))
@@ -163,6 +172,43 @@ def _in_two_rows(count: int, inner: int) -> int:
     """Return how many terms the first of two rows holds: whole rows of the window, if it has several."""
     whole = inner if inner < count else 1
     return -(-(count // whole) // 2) * whole
+
+
+def _zeros(
+    moment: Moment,
+    found: Reduction,
+    lines: tuple[Assignment, ...],
+    scope: dict[str, Any],
+    page: range,
+    in_row: int,
+) -> dict[int, int]:
+    """Return how many terms stand in the place of one: of zeros beside one another all, and then none.
+
+    Only of those that have been taken; what else is on the page stays where it is.
+    """
+    if moment.letters or not _sign(found, lines, page.start).strip(","):
+        return {}
+    taken = range(page.start, min(page.stop, found.done - found.current))
+    together: dict[int, int] = {}
+    for _, terms in groupby(taken, lambda k: (k - page.start) // in_row):
+        for zero, some in groupby(terms, lambda k: _is_zero(moment, found, lines, scope, k)):
+            first, *others = some
+            if zero and len(others) + 1 >= _FEWEST_ZEROS:
+                together |= {first: len(others) + 1, **dict.fromkeys(others, 0)}
+    return together
+
+
+def _is_zero(
+    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any], k: int
+) -> bool:
+    """Return whether a term is exactly 0: a product with such a factor, or what is chosen where none is."""
+    parts, own = lines[k % len(lines)], _scope_of(moment, found, scope, k)
+    begun, end = parts.choice.taken(own) if parts.choice else (parts.right, len(parts.text))
+    cells = [cell for cell in parts.operands if cell.index and begun <= cell.start < end]
+    values = [float(own[cell.name][cell.place(own)]) for cell in cells]
+    if not values:
+        return parts.choice is not None and parts.text[begun:end].strip("() ") in ("0", "0.0")
+    return parts.scales and 0.0 in values and all(map(isfinite, values))
 
 
 def _apart(found: Reduction, lines: tuple[Assignment, ...]) -> bool:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.losses import HalfSquaredError
@@ -72,6 +73,20 @@ def terms_shown(frame: Frame) -> list[Label]:
     return [mark for mark in rows(frame)[1] if mark.align == "center" and text(mark) not in SIGNS]
 
 
+def spelled_out(shown: list[Label], every: list[str], zeros: list[bool], first: int) -> list[Label]:
+    """Terms as shown, each of the zeros that are drawn together by itself."""
+    found: list[Label] = []
+    for mark in shown:
+        together = re.fullmatch(r"(\d+) terms are 0", text(mark))
+        at, count = first + len(found), int(together[1]) if together else 1
+        if together:
+            assert count >= 3 and all(zeros[at : at + count])
+            found += [replace(mark, runs=(Span(said),)) for said in every[at : at + count]]
+        else:
+            found.append(mark)
+    return found
+
+
 def current(frame: Frame) -> Box | None:
     """The box around the term in hand."""
     marked = [
@@ -116,15 +131,17 @@ def test_terms_are_those_of_the_cell_in_order_the_current_one_marked(name, opera
     made = program(name).operation(operation)
     adding, steps = cell_walked(made, total, max(first_of(made, total), int(part * (len(made) - 1))))
     start = program(name).start(operation)
-    every = [written_term(moment(program(name), start + k)) for k in adding]
+    taking = [moment(program(name), start + k) for k in adding]
+    every = [written_term(at) for at in taking]
+    zeros = [any(at.state.arrays[array][index] == 0 for array, index in at.state.reads) for at in taking]
     for offset in sorted({*steps[:4], *steps[len(steps) // 2 :][:6], *steps[-3:]}):
         if offset < adding[0] - 1:
             continue
         at, frame = frame_at(name, operation, offset)
         done = sum(k <= offset for k in adding)
-        shown = terms_shown(frame)
-        texts = [text(mark) for mark in shown]
         first = page_start(at, done, len(adding))
+        shown = spelled_out(terms_shown(frame), every, zeros, first)
+        texts = [text(mark) for mark in shown]
         assert texts == every[first : first + len(shown)], where(at)
         for mark, k in zip(shown, range(first, len(every)), strict=False):
             roles = {run.role for run in mark.runs}
@@ -296,9 +313,10 @@ def test_terms_taken_off_have_their_sign():
     at, frame = frame_at("digits", "loss", program("digits").operation("loss").find(4, n=3))
     signs = [mark for mark in rows(frame)[1] if text(mark) == "−"]
     shown = terms_shown(frame)
-    assert len(signs) == len(shown) == 10
+    assert len(signs) == len(shown) == 8  # of the other classes three have been taken
+    assert text(shown[0]) == "3 terms are 0"
     assert all(sign.box.x < term.box.center[0] for sign, term in zip(signs, shown, strict=True))
-    assert text(shown[3]).endswith(f"log({at.look('y').bare(at.state.arrays['y'][3])})")
+    assert text(shown[1]).endswith(f"log({at.look('y').bare(at.state.arrays['y'][3])})")
 
 
 def test_a_term_of_what_is_not_computed_yet_has_a_name_and_no_number():
