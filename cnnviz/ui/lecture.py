@@ -12,9 +12,11 @@ from PySide6.QtWidgets import QWidget
 
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Cursor
+from cnnviz.ui.awake import Awake
 from cnnviz.ui.elapsed import Elapsed
 from cnnviz.ui.keys import named
 from cnnviz.ui.player import Player
+from cnnviz.ui.pointer import Pointer
 from cnnviz.ui.screens import Mover, connected, next_screen, screen_of_audience
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.timer import Timer
@@ -71,6 +73,10 @@ class Lecture(QObject):
         Moves the window.
     elapsed : Elapsed
         The time of the lecture.
+    awake : Awake
+        Keeps the screens on.
+    pointer : Pointer
+        Hides the pointer while it rests.
     presenter : Presenter or None
         The presenter window, while it is open.
     switched : Signal(bool)
@@ -96,6 +102,7 @@ class Lecture(QObject):
         self.on = False
         self.mover = Mover(window)
         self.elapsed = Elapsed()
+        self.awake, self.pointer = Awake(), Pointer(self)
         self.presenter: Presenter | None = None
         self._asked = False  # whether the presenter window was asked for by its key
         self._before: _Place | None = None
@@ -124,6 +131,12 @@ class Lecture(QObject):
         self.on = on
         self._actions["lecture"].setChecked(on)
         self.switched.emit(on)
+        if on:
+            self.awake.hold()
+            self.pointer.begin()
+        else:
+            self.awake.release()
+            self.pointer.end()
         if on and not self._told_how_to_leave:
             self._told_how_to_leave = True
             self.noted.emit(tr("{key} twice leaves the lecture view.", key=named(self._actions["escape"])))

@@ -23,14 +23,17 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.lesson import Lesson
 from cnnviz.render.painter import paint
 from cnnviz.render.tools import color, painting
 from cnnviz.scene.frame import moment, stage
 from cnnviz.scene.marks import Box, Frame, Rect
 from cnnviz.scene.numbers import count
+from cnnviz.scene.registry import kind_of
 from cnnviz.scene.theme import theme_of
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
+from cnnviz.trace.stops import Level
 from cnnviz.ui.elapsed import Elapsed
 from cnnviz.ui.keys import ActionButton, named
 from cnnviz.ui.player import Player
@@ -162,7 +165,8 @@ class Presenter(QWidget):
         self.addActions(list(actions.values()))
         self.mover = Mover(self)
         self._stage, self._tour, self._elapsed, self._covered = stage, tour, elapsed, covered
-        self._player, self._next_stop = tour.desk.player, actions["next_stop"]
+        self._player = tour.desk.player
+        self._next_stop, self._next_layer = actions["next_stop"], actions["next_layer"]
         self._following: Stop | None = None
         self._following_frame: Frame | None = None
         self._composed: object = None  # for what the next stop's picture was composed
@@ -179,7 +183,8 @@ class Presenter(QWidget):
         self._second.start(1_000)
         stage.painted.connect(self._follow)
         self._player.changed.connect(self._follow)
-        self._next_stop.changed.connect(self._follow)
+        for action in (self._next_stop, self._next_layer):
+            action.changed.connect(self._follow)
         for name in ("black", "white", "escape"):
             actions[name].triggered.connect(self.tell_time)
         self.resize(self.usual_geometry().size())
@@ -288,14 +293,30 @@ class Presenter(QWidget):
         self._following = desk.lesson.stop_after(self._player.cursor)
         stop = self._following
         if stop is None:
-            self.heading.setText(tr("No further stop"))
-            self.caption.setText("")
+            self._tell_layer()
             return
         key = named(self._next_stop)
         self.heading.setText(tr("Next: stop {number} ({key})", number=stop.number, key=key))
         missing = desk.lesson.missing_iterations(stop)
         wanted = tr("The training must come to iteration {t} first.", t=count(missing)) if missing else ""
         self.caption.setText(f"{stop.caption} {wanted}".strip())
+
+    def _layer_after(self) -> int | None:
+        """Return the step to which the key for the next layer leads; None where it leads nowhere."""
+        cursor = self._player.cursor
+        step = cursor.next(Level.LAYER).index
+        return step if step > cursor.index else None
+
+    def _tell_layer(self) -> None:
+        """Where there is no further stop, say which layer comes next."""
+        step = self._layer_after()
+        if step is None:
+            self.heading.setText(tr("Nothing further"))
+            self.caption.setText("")
+            return
+        operation, key = self._player.cursor.program[step].operation, named(self._next_layer)
+        self.heading.setText(tr("Next: {operation} ({key})", operation=operation.name, key=key))
+        self.caption.setText(tr(kind_of(operation.call).sentence))
 
     def _tell_notes(self) -> None:
         lesson, number = self._tour.desk.lesson, self._tour.number
@@ -324,8 +345,15 @@ class Presenter(QWidget):
     def _wanted(self) -> object:
         """Return for what the next stop's picture is to be composed."""
         stop, stage = self._following, self._stage
-        number = stop.number if stop else 0
-        return self._tour.desk.lesson, number, self._player.display, stage.size(), stage.smallest_unit
+        number = stop.number if stop else self._layer_after()
+        return (
+            self._tour.desk.lesson,
+            stop is None,
+            number,
+            self._player.display,
+            stage.size(),
+            stage.smallest_unit,
+        )
 
     def _compose_next(self) -> None:
         """Compose the next stop's picture, unless somebody is stepping, or it is there."""
@@ -339,19 +367,24 @@ class Presenter(QWidget):
         self.next.update()
 
     def _frame_of(self, stop: Stop | None) -> Frame | None:
-        """Return what the class will see at a stop; None where that is not known yet."""
-        lesson, pane = self._tour.desk.lesson, self._stage
-        if stop is None or lesson.missing_iterations(stop):
+        """Return what the class will see at a stop, or in the next layer; None where that is not known."""
+        lesson = self._tour.desk.lesson
+        if stop is None:
+            step = self._layer_after()
+            return None if step is None else self._frame_at(lesson, step)
+        if lesson.missing_iterations(stop):
             return None
         try:
             there = lesson.at_stop(stop)
         except CnnvizError:  # the training diverges before it; that is said when it is gone to
             return None
-        stop = there.sequence[stop.number - 1]
-        view = replace(there.view, display=self._player.display)
+        return self._frame_at(there, there.sequence[stop.number - 1].index)
+
+    def _frame_at(self, lesson: Lesson, step: int) -> Frame:
+        pane = self._stage
         box = Box(0, 0, pane.width(), pane.height())
         unit = pane.unit(box.w, box.h)
-        at = moment(there.program, stop.index, view)
+        at = moment(lesson.program, step, replace(lesson.view, display=self._player.display))
         marks = stage(at, box, unit, pane.smallest_unit > 0)
         return Frame(box.w, box.h, (Rect(box, fill="ground"), *marks))
 

@@ -14,7 +14,8 @@ from cnnviz.ui.timer import Timer
 
 _Screen = TypeVar("_Screen")
 
-_LARGE = Qt.WindowState.WindowFullScreen | Qt.WindowState.WindowMaximized
+_FULL = Qt.WindowState.WindowFullScreen
+_LARGE = _FULL | Qt.WindowState.WindowMaximized
 
 _PATIENCE = 2_000
 """Milliseconds after which a window is moved though the system has said nothing."""
@@ -87,6 +88,12 @@ class Mover(QObject):
         self._asked = ""
         self._patience = Timer(self, self._arrive)
         self._patience.setSingleShot(True)
+        self._wanted: Qt.WindowState | None = (
+            None  # while the system may still answer to what was asked before
+        )
+        self._again, self._rest = Timer(self, self._ask_again), Timer(self, self._forget)
+        for timer in (self._again, self._rest):
+            timer.setSingleShot(True)
 
     @property
     def screen(self) -> str:
@@ -103,7 +110,7 @@ class Mover(QObject):
         there = next_screen(list(connected()), self.screen)
         if there is None:
             return tr("There is one screen only; with a projector connected, S moves the window to it.")
-        if not can_place() and not state & Qt.WindowState.WindowFullScreen:
+        if not can_place() and not state & _FULL:
             self._asked = there
             return tr("Windows cannot move themselves on this desktop; F fills {name} now.", name=there)
         self.go(there, state)
@@ -118,8 +125,9 @@ class Mover(QObject):
             Where the window is to be while it fills no screen; in the corner where it is not given.
         """
         window = self._window
+        self._wanted = None
         if screen == self.screen and self._there is None:
-            window.setWindowState(state)  # the system knows where it was
+            self._ask(state)  # the system knows where it was
             return
         self._there = _Place(screen, state, geometry)
         if not can_place():
@@ -134,20 +142,42 @@ class Mover(QObject):
     def toggle_full(self) -> None:
         """Fill the screen, that which was asked for last if the window could not go there; or leave it."""
         window = self._window
-        if window.windowState() & Qt.WindowState.WindowFullScreen:
+        if window.windowState() & _FULL:
             self._asked = ""
         elif screen := connected().get(self._asked):
             window.windowHandle().setScreen(screen)
-        window.setWindowState(window.windowState() ^ Qt.WindowState.WindowFullScreen)
+        self._ask(window.windowState() ^ _FULL)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Go on when the system says that the window fills no screen any more."""
-        # What Qt says by itself, before it has asked the system, is not spontaneous.
-        if event.type() == QEvent.Type.WindowStateChange and event.spontaneous():
+        if event.type() == QEvent.Type.WindowStateChange:
             assert isinstance(watched, QWindow)
-            if not watched.windowStates() & _LARGE:
+            states = watched.windowStates()
+            # What Qt says by itself, before it has asked the system, is not spontaneous.
+            if self._there is not None and event.spontaneous() and not states & _LARGE:
                 self._patience.start(0)
+            elif self._there is None and self._wanted is not None and (states ^ self._wanted) & _FULL:
+                self._again.start(0)
         return False
+
+    def _ask(self, state: Qt.WindowState) -> None:
+        """Ask for a state; a slow system may answer to what was asked before, and then it is asked again."""
+        window = self._window
+        window.winId()
+        window.windowHandle().installEventFilter(self)
+        self._wanted = state
+        self._rest.start(_PATIENCE)
+        window.setWindowState(state)
+
+    def _ask_again(self) -> None:
+        if self._wanted is not None and self._there is None:
+            self._window.setWindowState(self._wanted)
+
+    def _forget(self) -> None:
+        """Let the user have the window as he likes: whatever the system says now, it was asked for."""
+        self._wanted = None
+        if self._there is None:
+            self._window.windowHandle().removeEventFilter(self)
 
     def _arrive(self) -> None:
         if self._there is None:
@@ -156,7 +186,6 @@ class Mover(QObject):
         self._patience.stop()
         window = self._window
         window.winId()  # before it is shown for the first time, there is no handle
-        window.windowHandle().removeEventFilter(self)
         screen = connected().get(there.screen)
         if screen is None:  # it has been unplugged
             pass
@@ -170,4 +199,4 @@ class Mover(QObject):
             frame, room = window.frameSize() - window.size(), screen.availableGeometry()
             window.resize(window.size().boundedTo(room.size() - frame))
             window.move(room.topLeft())
-        window.setWindowState(there.state)
+        self._ask(there.state)

@@ -108,7 +108,7 @@ class MessageStrip(Strip):
         self.setParent(over)
         self.setProperty("place", "over")
         over.installEventFilter(self)
-        self._over, self._lecture = over, False
+        self._stage, self._over, self._lecture = over, over, False
         self._end = Timer(self, self._fade)
         self._end.setSingleShot(True)
         self.sign = QLabel()
@@ -166,11 +166,21 @@ class MessageStrip(Strip):
         return not self.isHidden() and self.property("kind") == "error"
 
     def set_lecture(self, on: bool) -> None:
-        """Write large, and let faults go by themselves, too, while the lecture view is on."""
+        """Write large, and let faults go by themselves, too, while the lecture view is on.
+
+        It lies on the strip under the stage then, for on the stage there is nothing that the class can spare.
+        """
         self._lecture = on
-        if not self.isHidden():
-            self._place()
+        shown, over = not self.isHidden(), self._stage.window() if on else self._stage
+        self._over.removeEventFilter(self)
+        self.setParent(over)
+        over.installEventFilter(self)
+        self._over = over
+        if shown:
+            self.show()
+            self.raise_()
             self._time()
+            self.told.emit(self.sentence.text())
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
         """Keep to the lower right corner of what it lies on; headings and captions are above."""

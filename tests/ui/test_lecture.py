@@ -12,6 +12,7 @@ from cnnviz.trace.stops import Level
 from cnnviz.ui import elapsed
 from cnnviz.ui.keys import KEYS
 from cnnviz.ui.presenter import Presenter
+from tests.scene.looking import said as texts
 
 K, NONE = Qt.Key, Qt.KeyboardModifier.NoModifier
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -118,6 +119,23 @@ def test_how_to_leave_is_said_once_and_takes_no_press(window, press):
     assert not window.message.isVisible()
 
 
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (1024, 768)])
+def test_what_is_said_lies_under_the_stage(make_window, press, qtbot, size):
+    """What stood at the last stop lay on the lower corner of its arithmetic."""
+    window = make_window(*size)
+    window.lecture.show(True)  # not on the screen at hand: in this size
+    window.desk.open("convolution")
+    window.player.go_to(len(window.player.cursor.program) - 1)
+    window.actions_by_name["next_stop"].trigger()
+    message, stage = window.message, window.stage
+    assert "last stop" in message.sentence.text() and message.isVisible()
+    corner = message.mapTo(window, message.rect().topLeft())
+    assert corner.y() >= stage.mapTo(window, stage.rect().bottomLeft()).y()
+    assert window.rect().contains(message.geometry())
+    window.lecture.show(False)
+    assert message.isVisible() and message.parent() is window.middle
+
+
 def test_only_what_is_meant_to_repeat_does_so_while_its_key_is_held(window):
     repeats = {name for name, action in window.actions_by_name.items() if action.autoRepeat()}
     assert {"next", "back", "undo", "bigger"} <= repeats
@@ -218,10 +236,28 @@ def test_it_says_where_the_lesson_is_and_what_comes_next(window, press, presente
     settle(window, qtbot)
     assert presenter.stops.text() == f"2 / {len(sequence)} · {len(sequence) - 2} to come"
     assert presenter.caption.text() == sequence[2].caption
-    assert presenter.notes.toPlainText() == sequence[1].caption
+    assert presenter.notes.toPlainText() == (sequence[1].notes or sequence[1].caption)
     window.tour.go_to_stop(len(sequence))
+    window.player.go_to(len(window.player.cursor.program) - 1)
     settle(window, qtbot)
-    assert presenter.heading.text() == "No further stop" and not presenter.caption.text()
+    assert presenter.heading.text() == "Nothing further" and not presenter.caption.text()
+
+
+def test_without_a_further_stop_it_shows_the_next_layer(window, presenter, qtbot):
+    window.desk.take_expression("(x + y) * z  x=-2 y=5 z=-4")
+    settle(window, qtbot)
+    assert presenter.stops.text() == "no stops"
+    assert presenter.heading.text() == "Next: f (Shift+→)"
+    window.player.go_to(1)
+    settle(window, qtbot)
+    assert presenter.heading.text() == "Next: f.backward (Shift+→)"
+    assert presenter.caption.text().startswith("The chain rule")
+    ahead = presenter._following_frame
+    window.actions_by_name["next_layer"].trigger()
+    assert window.player.cursor.step.operation.name == "f.backward"
+    settle(window, qtbot)
+    assert texts(ahead.marks) == texts(window.stage.frame.marks)
+    assert presenter.heading.text() == "Nothing further" and presenter._following_frame is None
 
 
 def test_notes_are_the_lecturers_alone(window, press, presenter, qtbot, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -135,6 +136,26 @@ def plug():
     seen(2)
 """
 
+# The key is pressed again before the desktop has come to what was asked first: it is held up meanwhile.
+TWICE = """
+import os, signal
+desktop = int(sys.argv[2])
+def rest(seconds):
+    end = time.monotonic() + seconds
+    wait(lambda: time.monotonic() > end)
+do("lecture")
+rest(1)
+for presses in (2, 2, 1, 2, 3):
+    for k in range(presses):
+        os.kill(desktop, signal.SIGSTOP)
+        do("lecture")
+        rest(0.05)
+        os.kill(desktop, signal.SIGCONT)
+        rest(0.005)
+    rest(1)
+    tell()
+"""
+
 # As on Wayland, where no program places its windows.
 UNPLACED = """
 screens.can_place = lambda: False
@@ -171,6 +192,17 @@ def test_where_there_is_no_other_screen_there_is_no_next_one():
 )
 def test_the_class_sees_what_is_not_the_lecturers_own_screen(screens, here, there):
     assert screen_of_audience(screens, here, "laptop") == there
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_desktop_that_answers_late_is_asked_again(window, qtbot, full):
+    """Left and entered again at once, the lecture view was a usual window, without its bar."""
+    window.actions_by_name["lecture"].trigger()
+    if not full:
+        window.actions_by_name["lecture"].trigger()
+    before = Qt.WindowState.WindowNoState if full else Qt.WindowState.WindowFullScreen
+    window.windowHandle().setWindowStates(before)  # as was asked before
+    qtbot.waitUntil(lambda: window.isFullScreen() == full == window.lecture.on)
 
 
 def test_with_one_screen_it_says_so_and_stays(window, qtbot):
@@ -252,6 +284,28 @@ def test_the_class_has_the_projector_and_the_lecturer_the_laptop_whatever_is_plu
 
 
 TOOLS = ("Xvfb", "openbox", "xrandr")
+
+
+@pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"it takes {', '.join(TOOLS)}")
+def test_the_key_of_the_lecture_view_may_be_pressed_twice_at_once(tmp_path):
+    with screen("1280x720") as display:
+        environment = os.environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
+        desktop = subprocess.Popen(["openbox"], env=environment, stderr=subprocess.DEVNULL)
+        try:
+            words = [TOUR + TWICE, tmp_path / "settings.json", desktop.pid]
+            done = subprocess.run(
+                [sys.executable, "-c", *map(str, words)],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        finally:
+            desktop.send_signal(signal.SIGCONT)
+            desktop.terminate()
+            desktop.wait(20)
+    seen = [line.split()[0] for line in done.stdout.splitlines()]
+    assert seen == ["usual", "full", "full", "usual", "usual", "full"], done.stderr
 
 
 @pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"it takes {', '.join(TOOLS)}")
