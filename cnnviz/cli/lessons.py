@@ -7,6 +7,7 @@ import textwrap
 
 from cnnviz.cli.output import say
 from cnnviz.cli.parser import examples
+from cnnviz.text import tr
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,10 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """List the lessons."""
-    from cnnviz.lesson.files import lesson_names, lesson_words
+    from cnnviz.lesson.files import chapters, lesson_words
 
-    for name in lesson_names():
-        title, sentence = lesson_words(name)
-        said = textwrap.fill(f"{title}. {sentence}", 92, initial_indent="    ", subsequent_indent="    ")
-        say(f"{name}\n{said}")
+    for number, (chapter, names) in enumerate(chapters()):
+        if chapter:
+            say(("\n" if number else "") + tr(chapter) + "\n")
+        for name in names:
+            title, sentence = lesson_words(name)
+            said = textwrap.fill(f"{title}. {sentence}", 92, initial_indent="    ", subsequent_indent="    ")
+            say(f"{name}\n{said}")
     return 0

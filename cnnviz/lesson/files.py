@@ -24,9 +24,20 @@ _LONGEST_REASON = 200
 
 def lesson_names() -> list[str]:
     """Return the names of the built-in lessons in the order of the course, which ``order.txt`` lists."""
-    there = _built_in()
-    course = _content(resource("lessons", "order.txt")).split()
-    return [name for name in course if name in there] + sorted(there.difference(course))
+    return [name for _, names in chapters() for name in names]
+
+
+def chapters() -> list[tuple[str, list[str]]]:
+    """Return the chapters of the course, each with its lessons; those that it does not know come last."""
+    there, found = _built_in(), [("", [])]
+    for line in _content(resource("lessons", "order.txt")).splitlines():
+        if line.startswith("#"):
+            found.append((line.lstrip("# "), []))
+        elif line.strip() in there:
+            found[-1][1].append(line.strip())
+    known = [name for _, names in found for name in names]
+    found.append(("", sorted(there.difference(known))))
+    return [(chapter, names) for chapter, names in found if names]
 
 
 def lesson_beside(name: str, backwards: bool = False) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.files import lesson_names, lesson_words
+from cnnviz.lesson.files import chapters, lesson_words
 from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.render.image import to_image
 from cnnviz.render.tools import saved
@@ -103,7 +103,6 @@ class LessonChooser(QFrame):
         self.list.setMovement(QListWidget.Movement.Static)
         self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setUniformItemSizes(True)
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setMouseTracking(True)
         self.list.itemActivated.connect(self._take)
@@ -127,15 +126,19 @@ class LessonChooser(QFrame):
         entry = self._delegate.grown(_ENTRY)
         if entry.width() > room:  # the words take as much room, in more lines
             entry = QSize(room, entry.height() * entry.width() // room)
-        self._delegate.entry = entry
-        self.list.setGridSize(entry)
-        names = [self.list.item(k).data(_NAME) for k in range(self.list.count())]
-        self.list.setCurrentRow(names.index(shown) if shown in names else 0)
-        self._unpainted = [self.list.item(k) for k in range(self.list.count())]
         columns = min(_COLUMNS, room // entry.width())
-        rows = -(-self.list.count() // columns)
+        self._delegate.entry, self._delegate.columns = entry, columns
+        items = [self.list.item(k) for k in range(self.list.count())]
+        self._unpainted = [item for item in items if item.data(_NAME)]
+        here = (item for item in self._unpainted if item.data(_NAME) == shown)
+        self.list.setCurrentItem(next(here, self._unpainted[0]))
+        self.list.scheduleDelayedItemsLayout()
+        wanted = sum(
+            bool(chapter) * self._delegate.heading().height() - (-len(names) // columns) * entry.height()
+            for chapter, names in chapters()
+        )
         width = columns * entry.width() + beside
-        height = min(rows * entry.height() + 22, window.height() - 90)
+        height = min(wanted + 22, window.height() - 90)
         self.resize(width, height)
         self.move(window.x() + (window.width() - width) // 2, window.y() + 70)
         self.show()
@@ -144,13 +147,18 @@ class LessonChooser(QFrame):
         self._turn.start(0)
 
     def _fill(self) -> None:
-        for name in lesson_names():
-            title, sentence = lesson_words(name)
-            item = QListWidgetItem(title)
-            item.setData(_NAME, name)
-            item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, sentence)
-            item.setToolTip(sentence)
-            self.list.addItem(item)
+        for chapter, names in chapters():
+            if chapter:
+                heading = QListWidgetItem(tr(chapter))
+                heading.setFlags(Qt.ItemFlag.NoItemFlags)
+                self.list.addItem(heading)
+            for name in names:
+                title, sentence = lesson_words(name)
+                item = QListWidgetItem(title)
+                item.setData(_NAME, name)
+                item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, sentence)
+                item.setToolTip(sentence)
+                self.list.addItem(item)
 
     def _paint_one(self) -> None:
         """Paint the next picture; one at a turn, so that keys and mouse are heard in between."""
@@ -175,18 +183,20 @@ class LessonChooser(QFrame):
             super().keyPressEvent(event)
 
     def _take(self, item: QListWidgetItem) -> None:
+        if item.data(_NAME) is None:
+            return
         self.hide()
         self.chosen.emit(item.data(_NAME))
 
 
 class _Entry(QStyledItemDelegate):
-    """Draws a lesson: its picture at the left, its title and its sentence beside it."""
+    """Draws a lesson: its picture at the left, its title and its sentence beside it; or a chapter's name."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.theme = THEMES["light"]
         self._view = parent
-        self.entry = _ENTRY
+        self.entry, self.columns = _ENTRY, _COLUMNS
 
     def picture(self) -> QSize:
         """Return the most room for a picture: as much of an entry as ever, also of a narrow one."""
@@ -196,14 +206,21 @@ class _Entry(QStyledItemDelegate):
         """Return a size as large as the text at hand asks for."""
         return size * (self._view.fontMetrics().height() / _LINE)
 
+    def heading(self) -> QSize:
+        """Return the size of a chapter's name: a row by itself."""
+        return QSize(self.columns * self.entry.width(), 2 * self._view.fontMetrics().height() + 6)
+
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        """Return the size of every entry."""
-        return self.entry
+        """Return the size of an entry, the same for all, or of a chapter's name."""
+        return self.entry if index.data(_NAME) else self.heading()
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         """Draw the entry; the one chosen has a rim, the one under the pointer a ground."""
+        if not index.data(_NAME):
+            self._write_chapter(painter, option.font, index.data(), option.rect)
+            return
         with saved(painter):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             box = option.rect.adjusted(3, 3, -4, -4)
@@ -229,6 +246,14 @@ class _Entry(QStyledItemDelegate):
             room = QRect(left, box.y() + 8, box.right() - 8 - left, box.height() - 12)
             sentence = index.data(Qt.ItemDataRole.AccessibleDescriptionRole)
             self._write(painter, option.font, index.data(), sentence, room)
+
+    def _write_chapter(self, painter: QPainter, font: QFont, chapter: str, room: QRect) -> None:
+        with saved(painter):
+            font.setWeight(QFont.Weight.DemiBold)
+            painter.setFont(font)
+            painter.setPen(self._colour("accent"))
+            at = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
+            painter.drawText(room.adjusted(10, 0, -10, -6), at, chapter)
 
     def _write(self, painter: QPainter, font: QFont, title: str, sentence: str, room: QRect) -> None:
         flags = Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.files import lesson_path, lesson_words
+from cnnviz.lesson.files import chapters, lesson_path, lesson_words
 from cnnviz.lesson.lesson import lesson_names, load_lesson
 from cnnviz.resources import resource
 from cnnviz.scene.chain import chain
@@ -55,7 +55,12 @@ def test_lessons_come_in_the_order_of_the_course():
     names = lesson_names()
 
     assert names == [name for name in course if name in names]
-    assert resource("lessons", "order.txt").read_text(encoding="utf-8").split() == course
+    assert [len(names) > 1 for _, names in chapters()] == [True] * 5
+    assert [chapter for chapter, _ in chapters()] == [
+        *("Pictures and convolution", "The other layers", "How gradients come back", "Networks", "Training"),
+    ]
+    told = resource("lessons", "order.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in told if line and not line.startswith("#")] == course
 
 
 def test_a_lesson_that_the_course_does_not_know_comes_last(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtTest import QTest
 
-from cnnviz.lesson.files import lesson_names, lesson_words
+from cnnviz.lesson.files import chapters, lesson_names, lesson_words
 from cnnviz.ui import lessons
 from cnnviz.ui.lessons import thumbnail
 
@@ -25,7 +25,28 @@ def open_panel(window):
 
 
 def entries(panel):
-    return [panel.list.item(k) for k in range(panel.list.count())]
+    items = [panel.list.item(k) for k in range(panel.list.count())]
+    return [item for item in items if item.data(lessons._NAME)]
+
+
+def test_chapters_stand_in_rows_of_their_own_and_cannot_be_chosen(window):
+    panel = open_panel(window)
+    items = [panel.list.item(k) for k in range(panel.list.count())]
+    headings = [item for item in items if not item.data(lessons._NAME)]
+    assert [item.text() for item in headings] == [chapter for chapter, _ in chapters()]
+    places = [panel.list.visualItemRect(item) for item in items]
+    for heading in headings:
+        row = panel.list.visualItemRect(heading)
+        assert [place for place in places if place.intersects(row)] == [row]
+        QTest.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=row.center())
+        assert panel.isVisible()
+    seen = set()
+    panel.list.setCurrentItem(entries(panel)[0])
+    for _ in items:
+        seen.add(panel.list.currentItem().text())
+        QTest.keyClick(panel.list, Qt.Key.Key_Down)
+    assert panel.list.currentItem().data(lessons._NAME) in chapters()[-1][1], "arrows pass headings"
+    assert not seen & {item.text() for item in headings}
 
 
 def test_lessons_stand_in_the_order_of_the_course_with_title_and_sentence(window):
@@ -38,7 +59,7 @@ def test_lessons_stand_in_the_order_of_the_course_with_title_and_sentence(window
 
 def test_arrows_and_enter_open_a_lesson(window):
     panel = open_panel(window)
-    panel.list.setCurrentRow(0)
+    panel.list.setCurrentItem(entries(panel)[0])
     QTest.keyClick(panel.list, Qt.Key.Key_Down)
     QTest.keyClick(panel.list, Qt.Key.Key_Return)
     assert not panel.isVisible()
@@ -105,7 +126,7 @@ def test_every_entry_shows_its_whole_sentence(make_window, size, zoom):
     window.player.show(replace(window.player.display, zoom=zoom))
     panel = open_panel(window)
     metrics, flags = QFontMetrics(panel.list.font()), Qt.TextFlag.TextWordWrap
-    entry, picture = panel.list.gridSize(), panel._delegate.picture()
+    entry, picture = panel._delegate.entry, panel._delegate.picture()
     assert entry.width() <= panel.list.viewport().width()
     room = QRect(0, 0, entry.width() - picture.width() - 40, 1000)
     for item in entries(panel):
