@@ -29,7 +29,8 @@ def lesson_names() -> list[str]:
 
 def chapters() -> list[tuple[str, list[str]]]:
     """Return the chapters of the course, each with its lessons; those that it does not know come last."""
-    there, found = _built_in(), [("", [])]
+    there = _built_in()
+    found: list[tuple[str, list[str]]] = [("", [])]
     for line in _content(resource("lessons", "order.txt")).splitlines():
         if line.startswith("#"):
             found.append((line.lstrip("# "), []))
