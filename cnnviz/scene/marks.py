@@ -322,13 +322,14 @@ class Hotspot(Struct, frozen=True):
         A layer's row in the network, its gradient there, a block that is folded or unfolded, rows that are
         out of sight; a line's number in the listing, its text; what an operation computes; a variable's
         number in the graph of an expression; the axes in which a descent's start can be chosen; a step; a
-        ``stop`` of the lesson; a ``path`` of the chain rule, before or after the one that is followed, and
-        the ``lane`` in the network of one that is not.
+        ``stop`` of the lesson; a ``channel`` behind the one in front; a ``path`` of the chain rule, before
+        or after the one that is followed, and the ``lane`` in the network of one that is not.
     name : str
         The layer's name, the block's, the operation's, or the variable's in the listing; of a lane, the
         address of the gradient that comes back on it.
     line : int
-        The line in the listing; of a start, a step or a stop, its number; how many rows are scrolled.
+        The line in the listing; of a start, a step or a stop, its number; how many rows are scrolled, or
+        how far behind a channel is.
     low, high : float
         The values that the left and the right edge stand for.
     """
@@ -348,6 +349,7 @@ class Hotspot(Struct, frozen=True):
         "step",
         "stop",
         "path",
+        "channel",
     ]
     name: str = ""
     line: int = 0

@@ -28,6 +28,7 @@ from cnnviz.scene.marks import (
     Cells,
     Family,
     Group,
+    Hotspot,
     Label,
     Mark,
     Path,
@@ -105,9 +106,23 @@ def shown(
         Whether the scale of its colours stands under it.
     """
     text = moment.titled(plane.of.name, text)
+    of = plane.of
     if depth > 1:
+        prefix = (
+            *of.prefix[:axis],
+            in_front(moment, of.name, of.prefix[axis], depth),
+            *of.prefix[axis + 1 :],
+        )
+        if prefix != of.prefix:
+            plane = grid.plane(moment, of.name, prefix, plane.focus, axes=of.axes, flipped=of.flipped)
         text = tr("{text}, {depth} channels", text=text, depth=depth)
     return Shown(plane, text, _part(moment, plane, text, depth, weight, scaled), depth, axis)
+
+
+def in_front(moment: Moment, name: str, channel: int, depth: int) -> int:
+    """Return which channel of an array stands in front: the step's, or one that is looked at instead."""
+    array, after = moment.view.front
+    return (channel + after) % depth if array == name else channel
 
 
 def _part(moment: Moment, plane: grid.Plane, text: str, depth: int, weight: float, scaled: bool) -> Grid:
@@ -420,10 +435,12 @@ def _setting(
     for k in range(len(behind), 0, -1):
         other = grid.tinted(of._replace(prefix=_deeper(of.prefix, k, depth, axis)))
         back = Box(at.x + k * step, at.y - k * step, at.w, at.h)
-        # Only for the eye: a click on the stack means the channel in front.
+        # Only for the eye: what is hovered is the channel in front.
         heatmap = _unpadded(replace(grid.unchanging(other, behind[k - 1], back, 0.0), array=""), of)
         heatmap = plain(heatmap) if of.look.letters else heatmap
+        edges = Box(back.x, back.y, back.w, step), Box(back.right - step, back.y, step, back.h)
         marks += [Rect(back, "ground"), heatmap, Rect(back, stroke="line", width=1.0)]
+        marks += [Hotspot(edge, "channel", of.name, line=k) for edge in edges]
     marks.append(Rect(at, "ground"))
     if fill != "partly":
         marks.append(grid.unchanging(of, fill, at, place.size))

@@ -35,6 +35,8 @@ class View(Struct, frozen=True):
         What is chosen of how things are shown.
     paths : Chosen
         Which paths from the loss are followed: of gradients that are added up, the addresses of those chosen.
+    front : tuple[str, int]
+        Of which array another channel than the step's is looked at, and how many after that.
     folds : Folds
         Which blocks of the network are folded, or unfolded, by hand.
     """
@@ -48,6 +50,7 @@ class View(Struct, frozen=True):
     bookmarks: tuple[Bookmark, ...] = ()
     display: Display = Display()
     paths: Chosen = ()
+    front: tuple[str, int] = ("", 0)
     folds: Folds = ()
 
     @property

@@ -120,6 +120,11 @@ class Player(QObject):
         others = tuple(one for one in self.view.folds if one[0] != block)
         self._set(replace(self.view, folds=(*others, (block, folded))))
 
+    def bring_to_front(self, array: str, by: int) -> None:
+        """Look at another channel of an array, so many behind the one in front, until the next move."""
+        front, after = self.view.front
+        self._set(replace(self.view, front=(array, (after if front == array else 0) + by)))
+
     def follow_path(self, by: int = 1) -> None:
         """Of several paths from the loss to the gradient in hand, follow the one so many after."""
         program, operation = self.cursor.program, self.cursor.step.operation
@@ -168,6 +173,7 @@ class Player(QObject):
         if cursor == self.cursor:
             return
         self.cursor = cursor
+        self.view = replace(self.view, front=View().front)
         self.__dict__.pop("moment", None)
         self._shown = False
         self.moved.emit(cursor)

@@ -146,7 +146,7 @@ class StagePane(CursorPane):
     def clickable(self, x: float, y: float) -> bool:
         """Return whether a number was written by a step, a factor is there, or a start can be put there."""
         spot = self.frame.spot_at(x, y)
-        if spot and spot.kind in ("operation", "start", "step", "path"):
+        if spot and spot.kind in ("operation", "start", "step", "path", "channel"):
             return True
         shown = self.origin_at(x, y)
         return shown is not None and shown.step is not None
@@ -169,13 +169,15 @@ class StagePane(CursorPane):
     def press_at(self, x: float, y: float) -> None:
         """Go to the step that writes the number at a point, or to where a factor has been multiplied.
 
-        In a descent's axes, put its start there.
+        In a descent's axes, put its start there; a channel behind another comes to the front.
         """
         shown, spot = self.origin_at(x, y), self.frame.spot_at(x, y)
         if spot and spot.kind == "start":
             self.started.emit(spot.name, spot.line, spot.value_at(x))
         elif spot and spot.kind == "path":
             self.player.follow_path(spot.line)
+        elif spot and spot.kind == "channel":
+            self.player.bring_to_front(spot.name, spot.line)
         elif spot and spot.kind == "step":
             self.player.pause()
             self.player.go_to(spot.line)

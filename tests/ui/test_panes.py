@@ -48,6 +48,28 @@ def test_no_button_but_the_left_one_goes_anywhere(window, qtbot, pane, button):
         assert window.player.breakpoints == ()
 
 
+def test_a_click_brings_a_channel_to_the_front_until_the_next_move(window, qtbot):
+    """Of four channels the third stands in front, with its own numbers; the step stays where it is."""
+    player = window.player
+    player.go_to(player.cursor.program.find("conv2", line=9, o=3, i=1, j=1, c=1, u=1, v=2))
+    index = player.cursor.index
+
+    def front() -> Cells:
+        grids = (mark for mark in flat(window.stage.frame.marks) if isinstance(mark, Cells))
+        return max((grid for grid in grids if grid.array == "x"), key=lambda grid: grid.box.w)
+
+    assert front().prefix == (1,)
+    edges = [m for m in flat(window.stage.frame.marks) if isinstance(m, Hotspot) and m.kind == "channel"]
+    edge = next(mark for mark in edges if mark.name == "x" and mark.line == 1 and mark.box.h > mark.box.w)
+    qtbot.mouseClick(window.stage, LEFT, pos=center(edge.box))
+    assert front().prefix == (2,)
+    x = np.asarray(player.moment.state.arrays["x"])
+    assert np.array_equal(front().values, x[2])
+    assert player.cursor.index == index
+    player.go_to(index + 1)
+    assert front().prefix == (1,)
+
+
 # -------------------------------------------------------------------------------------------- network
 
 

@@ -15,7 +15,7 @@ from cnnviz.scene.layout import STRONG, Grid, Map, Room, Sign, column, row
 from cnnviz.scene.marks import Box, Cells, Mark, Palette, Span, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.program_cache import program_cache
-from cnnviz.scene.sheet import Sheet, head_width, heading, sheet, shown
+from cnnviz.scene.sheet import Sheet, head_width, heading, in_front, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 
@@ -31,9 +31,10 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     pixel = Span(tr("pixel [{i}, {j}]", i=i, j=j), "ink", True)
     names = [channel_name(moment, k) for k in range(depth)]
     numbers = Grid("pixel", 1, depth + 1, grid.figures(moment.look("image")), (9.0, 9.0), scale=2.0)
-    name = names[c]
+    front = in_front(moment, "x", c, depth)
+    name = names[front]
     said = tr("{name}, one of {depth} channels", name=name, depth=depth) if depth > 1 else name
-    channel = shown(moment, grid.plane(moment, "x", (c,), (i, j, 1, 1)), said)
+    channel = shown(moment, grid.plane(moment, "x", (front,), (i, j, 1, 1)), said)
     channel = replace(channel, depth=depth, part=channel.part._replace(behind=depth - 1))
     left, sign = column(whole, numbers), Sign("÷ 255")
     at = sheet(moment, room, row(left, sign, channel.part), column(row(whole, numbers), channel.part))
