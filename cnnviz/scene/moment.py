@@ -48,7 +48,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     def alone(self) -> Moment:
         """The same of the sample in hand, as if it went alone; itself where it does.
 
-        Of what is computed of all samples alone, the mean of their losses, it is what was before.
+        Of what is computed of all samples alone, the mean of their losses, it is what that is made of.
         """
         if self.program.samples == 1:
             return self
@@ -57,7 +57,9 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         if self.operation.call.batch is None or is_shared(self.operation):
             step = step_of(self.step, program)
             return Moment(program, step, state_of(self.state, step, number), self.view, self)
-        before = self.program.operations[self.program.number(self.operation.name) - 1].name
+        call = self.operation.call
+        made = (self.program.producer(call.port(name).address) for name in call.given)
+        before = next(one[0].name for one in made if one is not None)
         last = program.start(before) + len(program.operation(before)) - 1
         return Moment(program, program[last], program.state(last), self.view)
 

@@ -106,11 +106,11 @@ class _Known(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def final(self) -> InputValues:
         """Every value and gradient as it will be."""
-        first, layer = self.moment.program.operations[0], self.moment.operation.layer
-        found = {name: float(value) for name, value in first.call.given.items()}
+        layer, found = self.moment.operation.layer, dict[str, float]()
         for operation in self.moment.program.operations:
             if operation.layer == layer:
-                found |= {name: float(value) for name, value in operation.call.writes.items()}
+                values = {**operation.call.given, **operation.call.writes}
+                found |= {name: float(value) for name, value in values.items()}
         return tuple(found.items())
 
     @cached_property

@@ -41,20 +41,29 @@ class Arrays(NamedTuple):
     parts: tuple[Source, ...] = ()
 
 
+@program_cache(8)
+def _expression(program: Program) -> Operation | None:
+    """Return what computes a typed expression, which has variables and no arrays; None of all else."""
+    return next((one for one in program.operations if one.call.expression and not one.tree.arrays), None)
+
+
+@program_cache(8)
 def variables(program: Program) -> tuple[str, ...]:
     """Return what goes into and comes out of a program that has no arrays; nothing for a network."""
-    first = program.operations[0]
-    return () if first.tree.arrays else (*first.call.given, *first.call.writes)
+    expression = _expression(program)
+    return () if expression is None else (*expression.call.given, *expression.call.writes)
 
 
+@program_cache(8)
 def descends(program: Program) -> bool:
     """Return whether a program walks down curves; its rows are the descents."""
-    return program.operations[0].phase == "descent"
+    return any(operation.phase == "descent" for operation in program.operations)
 
 
+@program_cache(8)
 def reads_pictures(program: Program) -> bool:
     """Return whether a program reads pictures, which stand for themselves: nothing goes into them."""
-    return "image" in program.operations[0].call.given
+    return any(operation.call.kind == "read_pixels" for operation in program.operations)
 
 
 @program_cache(8)
@@ -98,14 +107,14 @@ def row_at_work(moment: Moment) -> str:
 @program_cache(4096)
 def arrays_of(program: Program, name: str) -> Arrays:
     """Return what a row stands for and the gradient of it; a variable is an array of shape ()."""
-    if variables(program):
-        first = program.operations[0]
+    expression = _expression(program)
+    if expression is not None:
         own: Source = (
-            (None, np.asarray(first.call.given[name]), name)
-            if name in first.call.given
-            else (first, first.call.writes[name], name)
+            (None, np.asarray(expression.call.given[name]), name)
+            if name in expression.call.given
+            else (expression, expression.call.writes[name], name)
         )
-        return Arrays(own, _gradient_of(program, address_of(first.layer, name)))
+        return Arrays(own, _gradient_of(program, address_of(expression.layer, name)))
     if descends(program):
         operation = program.operation(name)
         return Arrays(
@@ -176,8 +185,9 @@ def holder(program: Program, name: str, source: Source) -> Operation:
     """Return an operation that has an array: the one that writes it, or one that reads it."""
     if source[0]:
         return source[0]
-    if variables(program):
-        return program.operations[0]
+    expression = _expression(program)
+    if expression is not None:
+        return expression
     read = program.readers(output_of(name)) or program.readers(output_gradient_of(name))
     return next(operation for operation, own in read if own == source[2])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -273,39 +273,49 @@ def _followed(program: Program, operation: Operation, chosen: Chosen, rows: Rows
     """Return on which lines a gradient comes from the loss: one path is followed, to a sum all."""
     if not has_chain(operation):
         return frozenset()
-    number, call = network_outline(program).number, operation.call
+    call = operation.call
     if adds_gradients(operation):
-        ports = [call.port(name) for name in operation.tree.parameters if is_gradient(operation, name)]
-        joined = [(port.gradient_of, port.node) for port in ports]
+        names = [name for name in operation.tree.parameters if is_gradient(operation, name)]
+        addresses = [call.port(name).address for name in names]
     else:
         links = way(program, operation, chosen).links
-        links = links[:-1] if len(call.writes) > 1 else links
-        joined = [(link.operation.call.port(link.array).gradient_of, link.operation.layer) for link in links]
-    items = (_edge(number, rows, address, reader) for address, reader in joined)
-    return frozenset(edge for edge in items if edge is not None)
+        addresses = [link.address for link in (links[:-1] if len(call.writes) > 1 else links)]
+    return frozenset(_edges(program, rows, addresses))
 
 
 @program_cache(64)
 def _ways(program: Program, operation: Operation, rows: Rows) -> Mapping[Edge, str]:
-    """Return the lines on which a path may be followed, with the gradient that comes back on each."""
+    """Return the lines on which a path may be followed, with a gradient that comes back on each."""
     if not has_chain(operation) or adds_gradients(operation):
         return {}
-    number, found = network_outline(program).number, dict[Edge, str]()
-    for link in on_paths(program, operation):
-        of = link.operation.call.port(link.array).gradient_of
-        edge = _edge(number, rows, of, link.operation.layer)
-        if edge is not None and link.operation is not operation:
-            found.setdefault(edge, link.address)
+    return _edges(program, rows, [link.address for link in on_paths(program, operation)[1:]])
+
+
+def _edges(program: Program, rows: Rows, addresses: Sequence[str]) -> dict[Edge, str]:
+    """Return the lines on which gradients come back, each with the first of those that do."""
+    between, found = _between(program), dict[Edge, str]()
+    for address in addresses:
+        if address in between:
+            source, reader = (rows.item_of[row] for row in between[address])
+            if source != reader:
+                found.setdefault(Edge(source, reader), address)
     return found
 
 
-def _edge(number: Mapping[str, int], rows: Rows, address: str, reader: str) -> Edge | None:
-    """Return the line from the layer whose output an address is to one that reads it, if there is one."""
-    source = layer_of(address)
-    if source not in number or reader not in number:
-        return None
-    edge = Edge(rows.item_of[number[source]], rows.item_of[number[reader]])
-    return edge if edge.source != edge.target else None
+@program_cache(8)
+def _between(program: Program) -> Mapping[str, tuple[int, int]]:
+    """Return by the address of each gradient the rows that it comes back between: upper and lower one."""
+    number = network_outline(program).number
+    made = (
+        (operation.call.port(name), operation.layer)
+        for operation in program.operations
+        for name in operation.call.writes
+    )
+    return {
+        port.address: (number[layer_of(port.gradient_of)], number[reader])
+        for port, reader in made
+        if layer_of(port.gradient_of) in number and reader in number
+    }
 
 
 @program_cache(64)
