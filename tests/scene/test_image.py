@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from cnnviz.engine.pixels import Album, Picture
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.marks import Cells, Rect
+from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
-from tests.scene.looking import all_marks, grids, in_pane, said
+from tests.scene.looking import all_marks, grids, in_pane, inside, overlap, said
 from tests.scene.programs import program, view
 
 
@@ -89,3 +91,22 @@ def test_the_pane_at_the_left_has_a_row_for_each_picture_and_none_for_an_input()
     told = said(in_pane(frame, "network"))
     assert {"Pictures", "rgb", "grey", "3 × 6 × 6", "1 × 4 × 4"} <= set(told)
     assert not {"input", "Network", "gradients"} & set(told)
+
+
+def test_beside_its_channels_a_convolution_shows_the_picture_itself():
+    """By hand: the first pixel is 2 of 2 red, 0 green, 1 blue. The window of the first cell is in it."""
+    made = load_lesson("depth").program
+    x = np.asarray(made.operations[0].call.given["x"])
+    frame = compose(made, made.find("conv", line=9, o=0, i=0, j=0, c=0, u=0, v=0), View())
+    (shown,) = (m for m in all_marks(frame.marks) if isinstance(m, Cells) and m.palette == "rgb")
+    levels = np.rint(x / 2 * 255)
+    assert np.array_equal(shown.values, levels[0] * 65536 + levels[1] * 256 + levels[2])
+    assert shown.values[0, 0] == 255 * 65536 + 128
+    window = shown.box_of(0, 0, 3, 3)
+    assert any(
+        isinstance(m, Rect)
+        and m.stroke == "source_line"
+        and overlap(m.box, window) == pytest.approx((window.w, window.h), abs=3)
+        and inside(m.box, shown.box, 3)
+        for m in all_marks(frame.marks)
+    )

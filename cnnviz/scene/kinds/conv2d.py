@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cnnviz.engine.generated import is_variant
 from cnnviz.engine.layer import Array, Call
+from cnnviz.engine.pixels import BRIGHTEST
 from cnnviz.engine.placement import Placement
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import symbol
@@ -22,7 +23,7 @@ from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.reduction import reduction
-from cnnviz.scene.sheet import Reckoned, Sheet, head_width, sheet, shown
+from cnnviz.scene.sheet import Reckoned, Sheet, head_width, heading, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import ArrayCell
@@ -30,6 +31,9 @@ from cnnviz.trace.windows import Windows, windows_of
 
 _SUMS = Area("sums", (24.0, 2.3), (200.0, 2.3))
 """Where the sums by channel stand, under the grids."""
+
+_COLOURS = Area("colours", (4.0, 4.0), (9.0, 9.0), (4.0, 4.0))
+"""Where the picture itself stands, whose channels an input has."""
 
 
 def forward(moment: Moment, room: Room) -> list[Mark]:
@@ -68,19 +72,22 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
         column(kernel.part, product.part, alike=True),
         row(kernel.part, product.part, alike=True),
     )
-    said = size_formula(moment.operation)
+    said, tinted = size_formula(moment.operation), source.plane.of.look.palette in grid.TINTS
+    seen = (_COLOURS,) if tinted else ()
     at = sheet(
         moment,
         room,
         *(
             _over_sums(arranged, depth > 1, said)
             for arranged in (
-                row(source.part, between[0], result.part),
-                row(source.part, between[1], result.part),
-                column(source.part, between[1], result.part),
+                row(*seen, source.part, between[0], result.part),
+                row(*seen, source.part, between[1], result.part),
+                column(source.part, between[1], row(result.part, *seen)),
             )
         ),
     )
+    if tinted:
+        at.marks += _colours(at, windows.at(i, j) if moment.terms_begun else None)
     on_x, on_w, on_y = at.show(source), at.show(kernel), at.show(result)
     _unpadded(at, on_x)
     place = at.place("sizes").box
@@ -96,6 +103,30 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
         bias = _bias(moment, o) if "b" in given else None
         _channel_sums(at, over.reshape(depth, -1), "x", bias, first)
     return at.marks
+
+
+def _colours(at: Sheet, window: tuple[int, int, int, int] | None) -> list[Mark]:
+    """Draw the picture itself that the channels are of, with the window in it."""
+    place, call = at.place(_COLOURS.name), at.moment.operation.call
+    drawn = _in_true_colours(at.moment.operation, at.moment.look("x").limit, place.box)
+    head = Span(tr("picture"), "source", True), Span("", "muted")
+    marks: list[Mark] = [*heading(head, place, at.em), drawn]
+    if window is not None:
+        top, left = call.placed("x").start
+        box = grid.window_box(drawn, (window[0] - top, window[1] - left, *window[2:]))
+        rims = (("ground", 0.4), ("source_line", USUAL))  # seen on any colour
+        marks += [grid.outline(box, colour, thick * at.em) for colour, thick in rims if box.w and box.h]
+    return marks
+
+
+@program_cache(64)
+def _in_true_colours(operation: Operation, limit: float, room: Box) -> Cells:
+    """Return the picture whose channels an input is, as large as it fits."""
+    channels = np.asarray(operation.call.unpadded("x", np.asarray(operation.call.given["x"])))
+    side = min(room.w / channels.shape[2], room.h / channels.shape[1])
+    place = Box(room.x, room.y, side * channels.shape[2], side * channels.shape[1])
+    red, green, blue = np.clip(np.rint(np.nan_to_num(channels) / limit * BRIGHTEST), 0, BRIGHTEST)
+    return Cells(place, red * 65536 + green * 256 + blue, palette="rgb", cached=True)
 
 
 def _bias(moment: Moment, o: int) -> str:
