@@ -14,13 +14,16 @@ from msgspec import Struct, field
 
 from cnnviz.engine.layer import Layer
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
 from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -77,6 +80,8 @@ class Entry(Struct, Generic[Made], frozen=True):
     inferred : str
         The parameter that may be left out, because the shape before says it: the number of channels of
         maps, or the length of a column.
+    infers_whole : bool
+        Whether that is the whole shape before.
     ranges : Mapping[str, Range]
         The values that parameters may have, where `SIZE` for whole numbers and any for others is not right.
     """
@@ -84,6 +89,7 @@ class Entry(Struct, Generic[Made], frozen=True):
     make: type[Made]
     name: str
     inferred: str = ""
+    infers_whole: bool = False
     ranges: Mapping[str, Range] = field(default_factory=dict)
 
 
@@ -103,6 +109,15 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(AvgPool2d, "Average-pooling"),
         Entry(Flatten, "Flatten"),
         Entry(Linear, "Fully connected", inferred="in_features"),
+        Entry(BatchNorm, "Batch norm", inferred="num_features", ranges={"eps": _POSITIVE}),
+        Entry(
+            LayerNorm,
+            "Layer norm",
+            inferred="normalized_shape",
+            infers_whole=True,
+            ranges={"eps": _POSITIVE},
+        ),
+        Entry(GroupNorm, "Group norm", inferred="num_channels", ranges={"eps": _POSITIVE}),
         Entry(ReLU, "ReLU"),
         Entry(LeakyReLU, "Leaky ReLU", ranges={"alpha": Range(0, 1)}),
         Entry(ReLU6, "ReLU6"),

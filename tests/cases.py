@@ -14,13 +14,16 @@ import pytest
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array, Call, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
 from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -80,7 +83,21 @@ def pooling(kind: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[Rng], Made]:
 
 
 def elementwise(make: Callable[[], Layer]) -> Callable[[Rng], Made]:
-    return lambda rng: (make(), whole(rng.integers(1, 5, 3 if rng.random() < 0.6 else 1)))
+    return lambda rng: (make(), any_shape(rng))
+
+
+def any_shape(rng: Rng) -> Shape:
+    return whole(rng.integers(1, 5, 3 if rng.random() < 0.6 else 1))
+
+
+def batch_norm(rng: Rng) -> Made:
+    shape = any_shape(rng)
+    return BatchNorm(shape[0]), shape
+
+
+def group_norm(rng: Rng) -> Made:
+    groups, size = whole(rng.integers(1, 4, 2))
+    return GroupNorm(groups, groups * size), (groups * size, *whole(rng.integers(1, 4, 2)))
 
 
 def linear(rng: Rng) -> Made:
@@ -93,6 +110,9 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "conv2d": conv2d,
     "max_pool2d": pooling(MaxPool2d),
     "avg_pool2d": pooling(AvgPool2d),
+    "batch_norm": batch_norm,
+    "layer_norm": lambda rng: (LayerNorm(shape := any_shape(rng)), shape),
+    "group_norm": group_norm,
     "relu": elementwise(ReLU),
     "leaky_relu": elementwise(lambda: LeakyReLU(0.1)),
     "relu6": elementwise(ReLU6),
@@ -132,6 +152,14 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "avg_pool2d-apart": lambda: (AvgPool2d(2), (2, 4, 5)),
     "avg_pool2d-overlapping": lambda: (AvgPool2d((2, 3), 1), (2, 4, 4)),
     "avg_pool2d-strides-that-differ": lambda: (AvgPool2d((2, 2), (1, 3)), (1, 4, 8)),
+    "batch_norm-maps": lambda: (BatchNorm(2), (2, 2, 3)),
+    "batch_norm-column": lambda: (BatchNorm(5), (5,)),
+    "layer_norm-maps": lambda: (LayerNorm((2, 2, 3)), (2, 2, 3)),
+    "layer_norm-column": lambda: (LayerNorm((5,)), (5,)),
+    "layer_norm-one-number": lambda: (LayerNorm((1,)), (1,)),
+    "group_norm-two": lambda: (GroupNorm(2, 4), (4, 2, 3)),
+    "group_norm-each-channel": lambda: (GroupNorm(3, 3), (3, 2, 2)),
+    "group_norm-one-number": lambda: (GroupNorm(2, 2), (2, 1, 1)),
     "relu-maps": lambda: (ReLU(), (2, 2, 3)),
     "relu-column": lambda: (ReLU(), (5,)),
     "leaky_relu-maps": lambda: (LeakyReLU(), (2, 2, 3)),
@@ -230,7 +258,13 @@ class LayerCase:
 
     def parameters(self) -> dict[str, Array]:
         rng = np.random.default_rng(1)
-        return {name: rng.normal(size=shape) for name, shape in self.layer().parameter_shapes.items()}
+        drawn = {name: rng.normal(size=shape) for name, shape in self.layer().parameter_shapes.items()}
+        return not_negative(drawn)
+
+    def trained(self) -> list[str]:
+        """The parameters that have gradients."""
+        layer = self.layer()
+        return [name for name in layer.parameter_shapes if name not in layer.buffer_names]
 
     def batch(self, size: int, dtype: type[np.floating] = np.float64) -> tuple[Array, Array]:
         """Inputs and gradients of the outputs."""
@@ -251,6 +285,11 @@ class LayerCase:
         layer, arrays = self.layer(), self.arrays()
         calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
         return [*calls, layer.scatter_call(arrays)] if isinstance(layer, Conv2d) else calls
+
+
+def not_negative(parameters: dict[str, Array]) -> dict[str, Array]:
+    """The same with variances that can be variances."""
+    return {name: np.abs(values) if name.endswith("var") else values for name, values in parameters.items()}
 
 
 def backward(

@@ -14,13 +14,16 @@ import numpy as np
 
 from cnnviz.engine.layer import Array, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
 from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -111,14 +114,21 @@ class Drawing:
 
     def _column_layer(self, source: str) -> Layer:
         size = self.shapes[source][0]
-        k = self.below(6)
+        k = self.below(7)
         if k < 3:
             return Linear(size, 1 + self.below(5))
+        if k == 6 and size > 1:  # one number less its mean is 0
+            return LayerNorm((size,)) if self.below(2) else BatchNorm(size)
         return Softmax() if k == 3 else self.one_of(ACTIVATIONS)()
 
     def _map_layer(self, source: str) -> Layer:
         channels, height, width = self.shapes[source]
-        k = self.below(9)
+        k = self.below(10)
+        if k == 9 and height * width > 1:
+            which = self.below(3)
+            groups = self.one_of([n for n in range(1, channels + 1) if channels % n == 0])
+            norms = BatchNorm(channels), LayerNorm((channels, height, width)), GroupNorm(groups, channels)
+            return norms[which]
         if k < 4:
             return self._convolution(channels, height, width)
         if k < 6:
@@ -185,7 +195,11 @@ def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 
     network = Network(drawing.layers, inputs, losses, optimiser)
     for key, size in network.parameter_shapes.items():
         fan_in = prod(size[1:]) if len(size) == 4 else size[0]
-        network.parameters[key] = draw.standard_normal(size) / np.sqrt(fan_in if len(size) > 1 else 4)
+        network.parameters[key] = values = draw.standard_normal(size) / np.sqrt(
+            fan_in if len(size) > 1 else 4
+        )
+        if key.endswith(".var"):
+            network.parameters[key] = 0.5 + values**2
     return Drawn(
         network,
         {name: draw.standard_normal(size) for name, size in inputs.items()},

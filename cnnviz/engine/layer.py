@@ -218,6 +218,9 @@ class Layer(ABC):
         What its listings call its inputs.
     auxiliary_names : tuple[str, ...]
         What they call the arrays that `auxiliary` returns.
+    buffer_names : tuple[str, ...]
+        Those of its parameters that no gradient comes back to and no update moves, as PyTorch calls them:
+        the statistics of a batch norm.
     addresses : dict[str, str]
         What its inputs and the gradient of its output are in the network that it stands in: ``x`` may be
         ``relu1.y``, and ``dy`` ``pool1.dx``. All else it names has an address of its own.
@@ -226,6 +229,7 @@ class Layer(ABC):
     kind: ClassVar[str]
     input_names: tuple[str, ...] = ("x",)
     auxiliary_names: ClassVar[tuple[str, ...]] = ()
+    buffer_names: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self.name: str = self.kind

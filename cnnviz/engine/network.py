@@ -12,7 +12,6 @@ from cnnviz.engine.address import (
     address_of,
     gradient_name,
     gradient_of,
-    node_of,
     output_gradient_of,
     output_of,
     split,
@@ -300,7 +299,12 @@ class Network:
     def moving(self) -> tuple[str, ...]:
         """The addresses of the parameters that updates move: those that the loss depends on."""
         return tuple(
-            key for key in self.parameter_shapes if key not in self.fixed and node_of(key) in self.gradients
+            layer.address(name)
+            for layer in self.layers
+            for name in layer.parameter_shapes
+            if layer.address(name) not in self.fixed
+            and layer.name in self.gradients
+            and name not in layer.buffer_names
         )
 
     def initialise(self, seed: int = 0) -> None:
@@ -592,7 +596,8 @@ class Network:
             given["y"] = arrays[node.output]
             made = layer.backward(dy, *xs, needs_dx=every or node.is_inner, **given)
             for own, key in node.parameters:
-                gradients[key] = made.pop(gradient_name(own))
+                if own not in layer.buffer_names:
+                    gradients[key] = made.pop(gradient_name(own))
             for own, values in made.items():
                 arrays[address_of(name, own)] = values
             if not every:

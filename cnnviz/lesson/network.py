@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +116,9 @@ def build_layers(
 
 def _make_layer(part: LayerPart, shapes: Sequence[Shape], **changed: int) -> Layer:
     entry = LAYERS[part.kind]
-    inferred = {entry.inferred: shapes[0][0]} if entry.inferred and shapes[0] else {}
+    inferred: dict[str, Any] = {}
+    if entry.inferred and shapes[0]:
+        inferred[entry.inferred] = shapes[0] if entry.infers_whole else shapes[0][0]
     layer = entry.make(**(inferred | dict(part.arguments) | changed))
     layer.name = part.name
     layer.take(len(shapes))

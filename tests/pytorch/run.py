@@ -11,13 +11,16 @@ from torch.nn import functional
 
 from cnnviz.engine.layer import Array, Layer
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
 from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -35,7 +38,10 @@ from tests.random_networks import Drawn
 def torch_arrays(drawn: Drawn) -> dict[str, Array]:
     """All outputs, the loss, and the gradients of outputs and parameters, by the names on a tape."""
     network = drawn.network
-    parameters = {key: _leaf(values) for key, values in network.parameters.items()}
+    parameters = {
+        key: _leaf(values).requires_grad_(not key.endswith((".mean", ".var")))
+        for key, values in network.parameters.items()
+    }
     outputs = {name: _leaf(values[None]) for name, values in drawn.x.items()}
     for layer in network.layers:
         xs = [outputs[name] for name in network.inputs[layer.name]]
@@ -57,7 +63,9 @@ def torch_arrays(drawn: Drawn) -> dict[str, Array]:
         if values.grad is not None:
             arrived = network.gradients[name]
             found[arrived[0] if len(arrived) == 1 else f"{name}.dy"] = values.grad[0].numpy()
-    found |= {key.replace(".", ".d"): values.grad.numpy() for key, values in parameters.items()}
+    for layer in network.layers:
+        for name in set(layer.parameter_shapes) - set(layer.buffer_names):
+            found[f"{layer.name}.d{name}"] = parameters[f"{layer.name}.{name}"].grad.numpy()
     return found
 
 
@@ -83,6 +91,14 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             return functional.leaky_relu(*xs, layer.alpha)
         case ELU():
             return functional.elu(*xs, layer.alpha)
+        case BatchNorm():
+            return functional.batch_norm(
+                *xs, own["mean"], own["var"], own["gamma"], own["beta"], eps=layer.eps
+            )
+        case LayerNorm():
+            return functional.layer_norm(*xs, layer.normalized_shape, own["gamma"], own["beta"], layer.eps)
+        case GroupNorm():
+            return functional.group_norm(*xs, layer.num_groups, own["gamma"], own["beta"], layer.eps)
         case ReLU6():
             return functional.relu6(*xs)
         case GELU():
@@ -125,11 +141,12 @@ def _lost(loss: Loss, outputs: Mapping[str, Tensor], last: str, before: str, t: 
 def worst(ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> tuple[float, str]:
     """Return by how much arrays differ at most, relative to the largest number of each, and in which.
 
-    Differences below 1e-15 count as none: an array that is 0 in theory holds nothing but rounding errors.
+    Differences below 1e-14 count as none: an array that is 0 in theory, as the gradient of a bias before a
+    norm, holds nothing but rounding errors.
     """
     return max((_difference(np.asarray(ours[name]), values), name) for name, values in theirs.items())
 
 
 def _difference(ours: Array, theirs: Array) -> float:
     difference = float(np.abs(ours - theirs).max())
-    return difference / max(np.abs(theirs).max(), np.finfo(float).tiny) if difference > 1e-15 else 0.0
+    return difference / max(np.abs(theirs).max(), np.finfo(float).tiny) if difference > 1e-14 else 0.0

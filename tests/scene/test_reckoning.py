@@ -23,7 +23,7 @@ from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
-from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, arrays_of, network_for
+from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, arrays_of, network_for, not_negative
 from tests.scene.looking import said
 from tests.scene.programs import NAMES, fresh, telling_offsets
 from tests.scene.reckoning import Interval, NotReckonableError, equal_sides, plus, reckon, times
@@ -145,7 +145,8 @@ def equations(at: Moment, before: Moment | None) -> Iterator[tuple[str, Interval
     elif before is not None and shown.in_hand:
         (mark,) = shown.in_hand
         previous = Shown(before)
-        if previous.is_sum and len(previous.last) == 2 and len(previous.sides) == 1:
+        same = previous.is_sum and text(previous.last[0]).partition(" = ")[0] == name  # not another sum
+        if same and len(previous.last) == 2 and len(previous.sides) == 1:
             own = times(shown.reckon(shown.text(mark)), shown.power)
             sign = text(previous_sign(shown.middle, mark))
             step = own if sign != "−" else Interval(-own.high, -own.low)
@@ -232,6 +233,7 @@ def layer_calls(layer: Layer, shape: Shape, scale: float, rng: np.random.Generat
         name: awkward(rng, shape, scale if len(shape) > 1 else 1.0)
         for name, shape in layer.parameter_shapes.items()
     }
+    parameters = not_negative(parameters)
     x = awkward(rng, (1, *shape), scale if layer.kind != "softmax" else min(scale, 5.0))
     out = layer.output_shape(shape)
     dy = awkward(rng, (1, *out), 1 / scale)

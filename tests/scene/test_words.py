@@ -86,11 +86,19 @@ def test_records_are_about_operations_that_there_are():
     assert kinds().keys() - OF_EXPRESSIONS == {call.kind for _, call in ALL_CALLS}
 
 
+_OF_NORMS = ("", ".dbeta", ".dgamma", ".dx")
+
+
 def test_all_but_what_copies_weighs_or_is_taken_at_each_place_has_a_picture_of_its_own():
     generic = {kind for kind, record in kinds().items() if record.picture is None}
     assert {kind for kind in generic if not kind.endswith(".maps")} == {
         "concat",
         "concat.dx",
+        *(
+            f"{norm}{gradient}"
+            for norm in ("batch_norm", "layer_norm", "group_norm")
+            for gradient in _OF_NORMS
+        ),
         "total_loss",
         "weighted_gradient",
     }

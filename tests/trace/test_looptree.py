@@ -62,7 +62,9 @@ def test_listings_are_short_enough_for_the_board(function):
     source = read_listing(function).source
     # One that concatenates inputs has a nest of loops for each; the other two before its sum.
     long = function.__name__.startswith(("concat", "cross_entropy_maps_of_scores"))
-    assert len(source) <= (13 if long else 12)
+    # Of maps mean and variance take a nest of loops each.
+    norms = ("layer_norm", "layer_norm_dx", "group_norm", "group_norm_dx")
+    assert len(source) <= (19 if function.__name__ in norms else 13 if long else 12)
     assert max(len(line) for line in source) <= 110
 
 

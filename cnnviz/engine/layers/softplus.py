@@ -16,7 +16,7 @@ def softplus(x, y, beta, threshold, C, H, W):
         for i in range(H):
             for j in range(W):
                 s = beta * x[c, i, j]
-                y[c, i, j] = x[c, i, j] if s > threshold else log1p(exp(s)) / beta
+                y[c, i, j] = s / beta if s > threshold else log1p(exp(s)) / beta
 
 
 def softplus_dx(x, dy, dx, beta, threshold, C, H, W):
@@ -30,7 +30,7 @@ def softplus_dx(x, dy, dx, beta, threshold, C, H, W):
 def softplus_column(x, y, beta, threshold, N):
     for n in range(N):
         s = beta * x[n]
-        y[n] = x[n] if s > threshold else log1p(exp(s)) / beta
+        y[n] = s / beta if s > threshold else log1p(exp(s)) / beta
 
 
 def softplus_column_dx(x, dy, dx, beta, threshold, N):
@@ -68,8 +68,10 @@ class Softplus(Elementwise):
 
     def function(self, x: Array) -> Array:
         """Return log(1 + eᵝˣ) / β, or x above the threshold."""
-        bent = np.log1p(np.exp(self.beta * x)) / self.beta
-        return np.where(self.beta * x > self.threshold, x, bent).astype(x.dtype, copy=False)
+        s = self.beta * x
+        return np.where(s > self.threshold, s / self.beta, np.log1p(np.exp(s)) / self.beta).astype(
+            x.dtype, copy=False
+        )
 
     def gradient(self, dy: Array, x: Array, y: Array) -> Array:
         """Return ∂E/∂y times the slope, σ(β x); above the threshold ∂E/∂y."""
