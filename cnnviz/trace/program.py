@@ -264,12 +264,13 @@ class Program(Sequence[Step]):
         """Return all operations that read a cell of an array that an operation is given or writes.
 
         Of what an update writes over, the old value is meant; the update itself reads it, and in some rules
-        also the new one.
+        also the new one. What made the array may read it, too, as a norm reads its mean.
         """
         call, place = operation.call, operation.call.own_place(array, index)
         port = call.port(array)
         found = _reading(operation, array, index) if call.has(array) else []
-        for reader, name in self.readers(port.before or port.address):
+        made = self.producer(port.before or port.address)
+        for reader, name in (*([made] if made else []), *self.readers(port.before or port.address)):
             if (reader, name) != (operation, array) and place is not None:
                 there = _moved(operation, array, place, reader, name)
                 found += [] if there is None else _reading(reader, name, there)

@@ -12,6 +12,7 @@ from cnnviz.engine.layer import Array
 FILE = Path(__file__).parent / "recorded.npz"
 SEEDS = range(300)
 CLOSEST = 1e-10
+ZERO = 1e-10  # an array whose numbers are smaller may be 0 in theory
 
 
 def digest(values: Array) -> Array:

@@ -32,6 +32,7 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, MeanSquaredError
+from tests.pytorch.recorded import ZERO
 from tests.random_networks import Drawn
 
 
@@ -141,12 +142,14 @@ def _lost(loss: Loss, outputs: Mapping[str, Tensor], last: str, before: str, t: 
 def worst(ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> tuple[float, str]:
     """Return by how much arrays differ at most, relative to the largest number of each, and in which.
 
-    Differences below 1e-14 count as none: an array that is 0 in theory, as the gradient of a bias before a
-    norm, holds nothing but rounding errors.
+    An array that is 0 in theory, as the gradient of a bias before a norm, holds nothing but rounding errors:
+    differences of these count as none.
     """
     return max((_difference(np.asarray(ours[name]), values), name) for name, values in theirs.items())
 
 
 def _difference(ours: Array, theirs: Array) -> float:
-    difference = float(np.abs(ours - theirs).max())
-    return difference / max(np.abs(theirs).max(), np.finfo(float).tiny) if difference > 1e-14 else 0.0
+    difference, largest = float(np.abs(ours - theirs).max()), float(np.abs(theirs).max())
+    if difference < (1e-13 if largest < ZERO else 1e-15):
+        return 0.0
+    return difference / max(largest, np.finfo(float).tiny)

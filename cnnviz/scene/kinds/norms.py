@@ -10,7 +10,7 @@ from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.local import Back, Local, as_row, ones
 from cnnviz.text import tr
 
-_WORDS = {**CELL, "g": "group", "d": "channel of the group"}
+_WORDS = {**CELL, "g": "group", "d": "its channel"}
 
 
 def _cell(name: str, index: str) -> str:
@@ -205,8 +205,9 @@ KINDS: Mapping[str, Kind] = {
         title="gradient of the input",
         sentence="Every number moves mean and variance of its group: the common push of all is taken off.",
         formula=(
-            rf"\dx{{{_IN}}} = \frac{{p_{{g,d,i,j}} - \frac{{a_g + s_{{g,d,i,j}}\, b_g}}{{D H W}}}}{{{_root('g')}}}",
-            rf"a_g = \sum_{{d,i,j}} \,p_{{g,d,i,j}}",
+            rf"\dx{{{_IN}}} = \frac{{p_{{g,d,i,j}} - \frac{{a_g + s_{{g,d,i,j}}\, b_g}}{{D H W}}}}"
+            rf"{{{_root('g')}}}",
+            r"a_g = \sum_{d,i,j} \,p_{g,d,i,j}",
             rf"b_g = \sum_{{d,i,j}} \,p_{{g,d,i,j}} ({_moved(_IN, 'g')})",
             rf"s_{{g,d,i,j}} = \frac{{{_moved(_IN, 'g')}}}{{{_cell('var', 'g')} + \varepsilon}}",
             rf"p_{{g,d,i,j}} = \dy{{{_IN}}}\, {_cell('gamma', _OF)}",
