@@ -18,7 +18,7 @@ from cnnviz.engine.losses import CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
 from cnnviz.scene import panels
-from cnnviz.scene.frame import View, compose, moment
+from cnnviz.scene.frame import LEAST_UNIT, View, compose, moment
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Hotspot, Label, Path, Rect
 from cnnviz.scene.panels.network_rows import Outline, outline, rows_at, rows_of
 from cnnviz.trace.program import Program
@@ -273,7 +273,7 @@ def rows_in(frame: Frame) -> list[Hotspot]:
     return [mark for mark in in_pane(frame, "network") if isinstance(mark, Hotspot) and mark.kind == "layer"]
 
 
-@pytest.mark.parametrize("size", [(640, 480), (1280, 720), (1920, 1080)])
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
 def test_seventy_rows_are_readable(size):
     program = residual(17, False)[1]
     assert len(of(program).names) > 70
@@ -294,7 +294,8 @@ def test_a_frame_shows_the_rows_around_the_one_at_work_and_how_many_more_there_a
     view = View(1280, 720)
     for name in ("relu0", "relu15", "relu29"):
         at = moment(program, program.start(name))
-        window = panels.network_window(at, panes(compose(program, 0, view))["network"], view.unit)
+        box = panes(compose(program, 0, view))["network"]
+        window = panels.network_window(at, box, max(view.unit, LEAST_UNIT))
         texts = said(in_pane(compose(program, program.start(name), view), "network"))
         assert (f"… {window.above} more above" in texts) == (window.above > 0)
         assert (f"… {window.below} more below" in texts) == (window.below > 0)
