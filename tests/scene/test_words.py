@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import cnnviz.text
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import compose
 from cnnviz.scene.registry import formulas, kind_of, kinds
 from cnnviz.text import use_language
@@ -83,7 +84,8 @@ def test_maps_of_a_single_cell_are_spoken_of_as_such(operation, sentence):
 
 
 def test_records_are_about_operations_that_there_are():
-    assert kinds().keys() - OF_EXPRESSIONS == {call.kind for _, call in ALL_CALLS}
+    of_batches = {operation.call.kind for operation in load_lesson("batch").program.operations}
+    assert kinds().keys() - OF_EXPRESSIONS == {call.kind for _, call in ALL_CALLS} | of_batches
 
 
 _OF_NORMS = ("", ".dbeta", ".dgamma", ".dx")
@@ -99,6 +101,7 @@ def test_all_but_what_copies_weighs_or_is_taken_at_each_place_has_a_picture_of_i
             for norm in ("batch_norm", "layer_norm", "group_norm")
             for gradient in _OF_NORMS
         ),
+        "mean_loss",
         "total_loss",
         "weighted_gradient",
     }
