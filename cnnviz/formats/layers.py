@@ -80,7 +80,7 @@ class Found(Struct, frozen=True, eq=False):
     faults : tuple[Fault, ...]
         What cannot be stepped; then the layers lead up to there.
     notes : tuple[str, ...]
-        What is not as it stands in the file: batch norms that became part of convolutions.
+        What is not as it stands in the file: what is done to the input before all else.
     nodes : int
         How many nodes there were.
     input_scale, input_shift : NDArray
@@ -135,7 +135,7 @@ class Names(Struct, frozen=True):
 _LONGEST = 32
 _SHORT = {
     **{"conv2d": "conv", "max_pool2d": "pool", "avg_pool2d": "pool", "linear": "fc", "leaky_relu": "relu"},
-    **{"conv_transpose2d": "up", "upsample": "up", "batch_norm2d": "bn", "relu6": "relu"},
+    **{"conv_transpose2d": "up", "upsample": "up", "batch_norm": "bn", "relu6": "relu"},
 }
 _JOINING = ("add", "multiply", "concat")
 _WORDS = "|".join(

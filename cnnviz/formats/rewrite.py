@@ -80,7 +80,7 @@ def _rewritten(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None) 
         layers=tuple(_last(layers, ends)),
         outputs=tuple(ends[1:]),
         faults=tuple(faults),
-        notes=_notes(rewriter),
+        notes=tuple(rewriter.notes),
         nodes=len(graph.nodes),
         input_scale=rewriter.input_scale,
         input_shift=rewriter.input_shift,
@@ -211,17 +211,6 @@ def _needed(graph: Graph) -> set[str]:
         if name in makers:
             todo += makers[name].inputs
     return needed
-
-
-def _notes(rewriter: Rewriter) -> tuple[str, ...]:
-    """Return what is not as it stands in the file."""
-    if not rewriter.folded:
-        return tuple(rewriter.notes)
-    said = tr(
-        "{count} batch norms became part of the layers before them, as they do when a network is used.",
-        count=rewriter.folded,
-    )
-    return (*rewriter.notes, said)
 
 
 def _ends(rewriter: Rewriter, graph: Graph) -> list[str]:

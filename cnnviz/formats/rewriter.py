@@ -71,8 +71,6 @@ class Rewriter:
         Values that are made by what cannot be stepped.
     layers : list[FoundLayer]
         Those found so far.
-    folded : int
-        How many batch norms have become part of the layers before them.
     troubles : list[str]
         Why the layer of the node in hand cannot be stepped, though it is known what comes out of it.
     """
@@ -85,7 +83,6 @@ class Rewriter:
         self.layers: list[FoundLayer] = []
         self.notes: list[str] = []
         self.troubles: list[str] = []
-        self.folded = 0
         self.budget = Budget()
         self.input_scale: NDArray[Any] = np.ones(1)
         self.input_shift: NDArray[Any] = np.zeros(1)

@@ -23,7 +23,7 @@ def each(kind: str, **arguments: str) -> Callable[[Rewriter, Node], None]:
         for name, attribute in arguments.items():
             default = _DEFAULTS[node.kind]
             number = float(node.attributes.get(attribute, default))  # type: ignore[arg-type]
-            told |= rewriter.argument(kind, name, None, _short(number))
+            told |= rewriter.argument(kind, name, None, short(number))
         rewriter.put(node, rewriter.layer(node, kind, [value], value.shape, told))
 
     return rule
@@ -32,7 +32,7 @@ def each(kind: str, **arguments: str) -> Callable[[Rewriter, Node], None]:
 _DEFAULTS = {"LeakyRelu": 0.01, "Elu": 1.0}
 
 
-def _short(number: float) -> float:
+def short(number: float) -> float:
     """Return what a number in float32 was written as: 0.1, not 0.10000000149."""
     return float(str(np.float32(number)))
 

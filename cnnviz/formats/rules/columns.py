@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cnnviz.formats.graph import Node
 from cnnviz.formats.rewriter import Rewriter, Unsteppable
+from cnnviz.formats.rules.cells import short
 from cnnviz.formats.rules.windows import of_weight
 from cnnviz.text import tr
 
@@ -61,25 +62,27 @@ def _linear(rewriter: Rewriter, node: Node, w: NDArray[Any], b: NDArray[Any] | N
 
 
 def batch_norm(rewriter: Rewriter, node: Node) -> None:
-    """Make a batch norm part of the layer before it."""
-    value = rewriter.value(node)
+    """Make a batch norm with the statistics that the file holds."""
+    value = rewriter.unpadded(node, rewriter.value(node))
     if node.attributes.get("training_mode", 0):
         raise Unsteppable(tr("it is in training mode; call eval() before you save the network"))
     count = value.shape[0]
-    mean, variance = (np.asarray(rewriter.constant(node, k), np.float64) for k in (3, 4))
+    mean, variance = (rewriter.constant(node, k) for k in (3, 4))
     weight, bias = (rewriter.optional(node, k) for k in (1, 2))
-    gamma = np.ones(count) if weight is None else np.asarray(weight, np.float64)
-    beta = np.zeros(count) if bias is None else np.asarray(bias, np.float64)
-    if any(part.shape != (count,) for part in (mean, variance, gamma, beta)):
+    arrays = {
+        "gamma": np.ones(count, mean.dtype) if weight is None else weight,
+        "beta": np.zeros(count, mean.dtype) if bias is None else bias,
+        "mean": mean,
+        "var": variance,
+    }
+    if any(part.shape != (count,) for part in arrays.values()):
         raise ValueError("statistics of another length")
     if len(value.axes) != len(value.shape) or value.axes[0] != 0:
         raise Unsteppable(tr("it normalises along another axis than that of channels"))
-    scale = gamma / np.sqrt(variance + float(node.attributes.get("epsilon", 1e-5)))  # type: ignore[arg-type]
-    shift = beta - mean * scale
     if value.order is not None:
-        scale, shift = ordered(scale, value.order), ordered(shift, value.order)
-    rewriter.scaled(node, value, scale, shift)
-    rewriter.folded += 1
+        arrays = {name: ordered(part, value.order) for name, part in arrays.items()}
+    arguments = {"num_features": count, "eps": short(float(node.attributes.get("epsilon", 1e-5)))}  # type: ignore[arg-type]
+    rewriter.put(node, rewriter.layer(node, "batch_norm", [value], value.shape, arguments, arrays))
 
 
 def ordered(array: NDArray[Any], order: NDArray[np.integer]) -> NDArray[Any]:
