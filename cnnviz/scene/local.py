@@ -67,8 +67,8 @@ class Back(NamedTuple):
 
 NONE: Array = np.zeros(0)
 
-_MOST_STEPS = 50_000
-"""So many steps of Python are run to find slopes: a few hundredths of a second, once."""
+_MOST_STEPS = 20_000
+"""So many steps of Python are run to find slopes: a hundredth of a second or two, once."""
 
 
 def as_row(values: NDArray[Any]) -> NDArray[Any]:
