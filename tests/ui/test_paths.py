@@ -17,32 +17,7 @@ from tests.scene.looking import said
 from tests.scene.test_network_pane import residual
 from tests.ui.test_panes import LEFT, center
 
-FILE = """
-title = "A shortcut"
-sentence = "What goes past."
-seed = 3
-[input]
-shape = [2]
-values = [1.0, -0.5]
-target = [0.0, 1.0]
-[[layers]]
-name = "stem"
-kind = "linear"
-neurons = 2
-[[layers]]
-name = "relu"
-kind = "relu"
-[[layers]]
-name = "fc"
-kind = "linear"
-neurons = 2
-[[layers]]
-name = "add"
-kind = "add"
-inputs = ["fc", "stem"]
-[loss]
-kind = "half_squared_error"
-"""
+FILE = Path(__file__).parents[1] / "lesson" / "files" / "residual-block.toml"
 
 
 @pytest.fixture
@@ -154,44 +129,16 @@ def test_a_saved_frame_follows_the_same_path_and_has_the_same_blocks_folded(wind
 
 
 def test_an_export_is_told_which_path_to_follow(tmp_path: Path, capsys):
-    file = tmp_path / "shortcut.toml"
-    file.write_text(FILE, "utf-8")
-    made = {}
+    command, made = (
+        ["export", str(FILE), *["--from", "stem.dw", "--to", "stem.dw", "--size", "1280x720", "-o"]],
+        {},
+    )
     for name, options in (("near", []), ("far", ["--through", "add.dx2"])):
-        folder = tmp_path / name
-        arguments = [
-            "export",
-            str(file),
-            "-o",
-            str(folder),
-            "--from",
-            "stem.dw",
-            "--to",
-            "stem.dw",
-            "--size",
-            "1280x720",
-        ]
-        assert main([*arguments, *options]) == 0
-        made[name] = sorted(path.read_bytes() for path in folder.glob("*.png"))
+        assert main([*command, str(tmp_path / name), *options]) == 0
+        made[name] = sorted(path.read_bytes() for path in (tmp_path / name).glob("*.png"))
     assert made["near"] and made["near"] != made["far"]
     capsys.readouterr()
-    assert (
-        main(
-            [
-                "export",
-                str(file),
-                "-o",
-                str(tmp_path / "far"),
-                "--from",
-                "stem.dw",
-                "--to",
-                "stem.dw",
-                "--size",
-                "1280x720",
-            ]
-        )
-        == 2
-    )
-    assert main(["export", str(file), "-o", str(tmp_path / "none"), "--through", "fc.dw"]) == 2
+    assert main([*command, str(tmp_path / "far")]) == 2
+    assert main(["export", str(FILE), "-o", str(tmp_path / "none"), "--through", "fc.dw"]) == 2
     told = capsys.readouterr().err
-    assert "fc.dw: no gradient of this name is added up with others; there is relu.dx, add.dx2." in told
+    assert "fc.dw: no gradient of this name is added up with others; there is conv1.dx, add.dx2." in told
