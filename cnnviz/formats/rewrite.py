@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from cnnviz.errors import CnnvizError
 from cnnviz.formats.folding import folded
+from cnnviz.formats.gelus import with_gelus
 from cnnviz.formats.graph import Graph, Node
 from cnnviz.formats.layers import Catalogue, Fault, Found, FoundLayer, Names, Shape
 from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
@@ -52,6 +53,7 @@ def rewrite(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None = No
 def _rewritten(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None) -> Found:
     if not graph.nodes:
         raise CnnvizError(_weights_only(graph))
+    graph = with_gelus(graph)
     name, sizes, batch = _input(graph, shape)
     rewriter = Rewriter(catalogue, Names(), batch, _readers(graph))
     rewriter.constants.update(graph.arrays)
