@@ -169,6 +169,21 @@ def _batch_norm_no_training(
     return (_batch_norm(to, name, x, weight, bias, running_mean, running_var, False, momentum, eps),)
 
 
+def _layer_norm(
+    to: Calls, name: str, x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None,
+    eps: float = 1e-5, cudnn_enable: Any = None,
+) -> Value:  # fmt: skip
+    parts = [x, weight, bias]
+    return to.emit("LayerNormalization", name, parts, axis=-len(normalized_shape), epsilon=float(eps))
+
+
+def _group_norm(
+    to: Calls, name: str, x: Any, num_groups: int, weight: Any = None, bias: Any = None,
+    eps: float = 1e-5, cudnn_enabled: Any = None,
+) -> Value:  # fmt: skip
+    return to.emit("GroupNormalization", name, [x, weight, bias], num_groups=num_groups, epsilon=float(eps))
+
+
 def _linear(to: Calls, name: str, x: Any, weight: Any, bias: Any = None) -> Value:
     return to.emit("Gemm", name, [x, weight] + ([bias] if bias is not None else []), transB=1)
 
@@ -308,7 +323,7 @@ def _gelu(to: Calls, name: str, x: Any, approximate: str = "none") -> Value:
 
 
 def _softplus(to: Calls, name: str, x: Any, beta: Any = 1, threshold: Any = 20) -> Value:
-    return to.emit("Softplus" if beta == 1 else "aten::softplus", name, [x])
+    return to.emit("Softplus", name, [x], beta=float(beta), threshold=float(threshold))
 
 
 def _upsample(mode: str, align: bool) -> Any:
@@ -354,6 +369,8 @@ _OPERATIONS: dict[str, Any] = {
     "conv_transpose2d": _conv_transpose2d,
     "batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _batch_norm_no_training,
+    "layer_norm": _layer_norm,
+    "group_norm": _group_norm,
     "linear": _linear,
     "addmm": _addmm,
     "mm": lambda to, name, x, mat2: to.emit("MatMul", name, [x, mat2]),

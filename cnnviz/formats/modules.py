@@ -137,6 +137,16 @@ def _batch_norm(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any
     return calls.call("batch_norm", path, x, *own, False, 0.1, state.get("eps", 1e-5))
 
 
+def _norm(operation: str, told: str) -> Any:
+    """Return the rule of a norm over each sample, by what it is told of its extent."""
+
+    def rule(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
+        weight, bias = (_array(calls, path, key) for key in ("weight", "bias"))
+        return calls.call(operation, path, x, state.get(told), weight, bias, state.get("eps", 1e-5))
+
+    return rule
+
+
 def _same(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Value:
     return x
 
@@ -155,6 +165,8 @@ _LAYERS: dict[str, Any] = {
     "Linear": _linear,
     "BatchNorm2d": _batch_norm,
     "BatchNorm1d": _batch_norm,
+    "LayerNorm": _norm("layer_norm", "normalized_shape"),
+    "GroupNorm": _norm("group_norm", "num_groups"),
     "MaxPool2d": _with("kernel_size", "stride", "padding", "dilation", "ceil_mode", operation="max_pool2d"),
     "AvgPool2d": _with(
         "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", operation="avg_pool2d"
@@ -167,6 +179,7 @@ _LAYERS: dict[str, Any] = {
     "LeakyReLU": _with("negative_slope", operation="leaky_relu"),
     "ELU": _with("alpha", operation="elu"),
     "GELU": _with("approximate", operation="gelu"),
+    "Softplus": _with("beta", "threshold", operation="softplus"),
     "Softmax": _with("dim", operation="softmax"),
     "LogSoftmax": _with("dim", operation="log_softmax"),
     "ZeroPad2d": _with("padding", operation="constant_pad_nd"),

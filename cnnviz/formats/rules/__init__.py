@@ -22,17 +22,20 @@ RULES: Mapping[str, Rule] = {
     "Gemm": columns.gemm,
     "MatMul": columns.matmul,
     "BatchNormalization": columns.batch_norm,
+    "LayerNormalization": columns.layer_norm,
+    "GroupNormalization": columns.group_norm,
     "Clip": cells.clip,
     "LeakyRelu": cells.each("leaky_relu", alpha="alpha"),
     "Elu": cells.each("elu", alpha="alpha"),
     "Gelu": cells.gelu,
+    "Softplus": cells.each("softplus", beta="beta", threshold="threshold"),
     "HardSigmoid": cells.hard_sigmoid,
     "TorchHardSigmoid": cells.hard_sigmoid,
     **{
         kind: cells.each(layer)
         for kind, layer in {
             **{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu"},
-            **{"HardSwish": "hard_swish", "Softplus": "softplus"},
+            **{"HardSwish": "hard_swish"},
         }.items()
     },
     "Softmax": lambda rewriter, node: cells.softmax("softmax", rewriter, node),
@@ -59,6 +62,9 @@ RULES: Mapping[str, Rule] = {
 ALIASES = {"Sum": "Add", "Swish": "Silu", "Upsample": "Resize", "CastLike": "Cast"}
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
+    "BatchNormalization": ("batch_norm",),
+    "LayerNormalization": ("layer_norm",),
+    "GroupNormalization": ("group_norm",),
     "Conv": ("conv2d",),
     "ConvTranspose": ("conv_transpose2d",),
     "MaxPool": ("max_pool2d",),

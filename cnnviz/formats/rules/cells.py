@@ -21,7 +21,7 @@ def each(kind: str, **arguments: str) -> Callable[[Rewriter, Node], None]:
         value = rewriter.unpadded(node, rewriter.value(node))
         told: dict[str, Any] = {}
         for name, attribute in arguments.items():
-            default = _DEFAULTS[node.kind]
+            default = _DEFAULTS[node.kind, attribute]
             number = float(node.attributes.get(attribute, default))  # type: ignore[arg-type]
             told |= rewriter.argument(kind, name, None, short(number))
         rewriter.put(node, rewriter.layer(node, kind, [value], value.shape, told))
@@ -29,7 +29,12 @@ def each(kind: str, **arguments: str) -> Callable[[Rewriter, Node], None]:
     return rule
 
 
-_DEFAULTS = {"LeakyRelu": 0.01, "Elu": 1.0}
+_DEFAULTS = {
+    ("LeakyRelu", "alpha"): 0.01,
+    ("Elu", "alpha"): 1.0,
+    ("Softplus", "beta"): 1.0,
+    ("Softplus", "threshold"): 20.0,
+}
 
 
 def short(number: float) -> float:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.formats.graph import Node
-from cnnviz.formats.rewriter import Rewriter, Unsteppable
+from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
 from cnnviz.formats.rules.cells import short
 from cnnviz.formats.rules.windows import of_weight
 from cnnviz.text import tr
@@ -83,6 +83,46 @@ def batch_norm(rewriter: Rewriter, node: Node) -> None:
         arrays = {name: ordered(part, value.order) for name, part in arrays.items()}
     arguments = {"num_features": count, "eps": short(float(node.attributes.get("epsilon", 1e-5)))}  # type: ignore[arg-type]
     rewriter.put(node, rewriter.layer(node, "batch_norm", [value], value.shape, arguments, arrays))
+
+
+def layer_norm(rewriter: Rewriter, node: Node) -> None:
+    """Make a layer norm over all numbers of a sample."""
+    value = rewriter.unpadded(node, rewriter.value(node))
+    rank = len(value.axes) + 1
+    first = int(node.attributes.get("axis", -1)) % rank  # type: ignore[arg-type]
+    if first != 1 or value.axes != tuple(range(len(value.shape))):
+        raise Unsteppable(tr("it normalises only some of the axes, and layer_norm here all of them"))
+    arguments: dict[str, Any] = {"normalized_shape": value.shape}
+    _normalised(rewriter, node, value, "layer_norm", value.shape, arguments)
+
+
+def group_norm(rewriter: Rewriter, node: Node) -> None:
+    """Make a norm of groups of channels."""
+    value = rewriter.unpadded(node, rewriter.maps(node))
+    groups = int(node.attributes["num_groups"])  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {"num_groups": groups, "num_channels": value.shape[0]}
+    _normalised(rewriter, node, value, "group_norm", value.shape[:1], arguments)
+
+
+def _normalised(
+    rewriter: Rewriter,
+    node: Node,
+    value: Value,
+    kind: str,
+    shape: tuple[int, ...],
+    arguments: dict[str, Any],
+) -> None:
+    """Make a norm whose γ and β have a shape, ones and zeros where the file has none."""
+    weight, bias = (rewriter.optional(node, k) for k in (1, 2))
+    gamma = np.ones(shape) if weight is None else weight
+    beta = np.zeros(shape, gamma.dtype) if bias is None else bias
+    if gamma.shape != shape or beta.shape != shape:
+        raise Unsteppable(tr("its γ and β have another shape than what it normalises"))
+    if value.order is not None:
+        gamma, beta = ordered(gamma, value.order), ordered(beta, value.order)
+    arguments["eps"] = short(float(node.attributes.get("epsilon", 1e-5)))  # type: ignore[arg-type]
+    arrays = {"gamma": gamma, "beta": beta}
+    rewriter.put(node, rewriter.layer(node, kind, [value], value.shape, arguments, arrays))
 
 
 def ordered(array: NDArray[Any], order: NDArray[np.integer]) -> NDArray[Any]:

@@ -112,7 +112,24 @@ class UNet(nn.Module):
         return self.out(torch.cat([self.up(x), skip], 1))
 
 
+def norms():
+    """Norms over a sample and with fixed statistics, and the activations of the last years."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.GELU(), nn.Conv2d(4, 2, 1), nn.SiLU()),
+        *(nn.LayerNorm((2, 4, 4)), nn.GELU(approximate="tanh"), nn.Hardswish(), nn.Flatten()),
+        *(nn.LayerNorm(32), nn.BatchNorm1d(32), nn.Linear(32, 5)),
+    )
+
+
+def groups():
+    """A norm of groups of channels, and a softplus that is told how to bend: ONNX has no nodes for them."""
+    layers = nn.Conv2d(1, 4, 3), nn.GroupNorm(2, 4), nn.Softplus(2.0, 1.0), nn.Flatten(), nn.Linear(64, 5)
+    return nn.Sequential(*layers)
+
+
 NETS = {
+    "norms": (norms, (1, 6, 6)),
+    "groups": (groups, (1, 6, 6)),
     "lenet": (LeNet, (1, 12, 12)),
     "vgg": (vgg, (3, 16, 16)),
     "residual": (Residual, (3, 8, 8)),
@@ -128,9 +145,10 @@ def made(name):
     make, shape = NETS[name]
     net = make().eval()
     for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm):
             module.weight.data.uniform_(0.5, 1.5)
             module.bias.data.normal_()
     return net, torch.randn(1, *shape)
@@ -163,15 +181,17 @@ def write(name):
     reference(name, net, x)
     net, x = made(name)
     samples = {"x": {0: "N"}}
-    torch.onnx.export(net, (x,), HERE / f"{name}.legacy.onnx", input_names=["x"], output_names=["y"],
-                      dynamic_axes=samples, dynamo=False)  # fmt: skip
-    torch.onnx.export(net, (x,), HERE / f"{name}.dynamo.onnx", input_names=["x"], dynamo=True, verbose=False,
-                      external_data=name == "residual")  # fmt: skip
+    if name != "groups":
+        torch.onnx.export(net, (x,), HERE / f"{name}.legacy.onnx", input_names=["x"], output_names=["y"],
+                          dynamic_axes=samples, dynamo=False)  # fmt: skip
+        torch.onnx.export(net, (x,), HERE / f"{name}.dynamo.onnx", input_names=["x"], dynamo=True,
+                          verbose=False,
+                          external_data=name == "residual")  # fmt: skip
     torch.jit.trace(net, x).save(HERE / f"{name}.traced.pt")
     if name in ("lenet", "residual"):
         torch.jit.script(net).save(HERE / f"{name}.scripted.pt")
     torch.export.save(torch.export.export(net, (x,)), HERE / f"{name}.pt2")
-    if name in ("vgg", "depthwise"):
+    if name in ("vgg", "depthwise", "norms", "groups"):
         torch.save(net, HERE / f"{name}.module.pt")
     if name == "lenet":
         torch.save(net, HERE / "lenet.class.pt")
