@@ -31,7 +31,7 @@ from cnnviz.trace.program import Program
 _TEXT = 17
 _ALL = 1e4  # more lines of text than any frame has
 # That of the smallest numbers that are liked, in parts of it: in the window, and for the last row.
-_READABLE, _FROM_AFAR = 0.7, 1.22
+_READABLE, _FROM_AFAR = 0.7, 1.16
 # Nor should they be smaller than so many pixels, in a small window as in a large one.
 _LEGIBLE = 9.8
 LEAST_UNIT = 9 / 13

@@ -6,6 +6,7 @@ open, and kept; so they are never out of date, and the panel is there at once.
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
@@ -37,6 +38,9 @@ _LINE = 16
 _PICTURE, _ENTRY = QSize(176, 92), QSize(452, 122)
 _COLUMNS = 2
 _NAME = Qt.ItemDataRole.UserRole
+
+_PAUSE = 1.5
+"""Seconds: what is typed later than this is another search."""
 
 
 @lru_cache(maxsize=64)
@@ -95,7 +99,7 @@ class LessonChooser(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.list = QListWidget()
+        self.list = _Found()
         self.list.setAccessibleName(tr("Lessons"))
         self.list.setFlow(QListWidget.Flow.LeftToRight)
         self.list.setWrapping(True)
@@ -161,11 +165,14 @@ class LessonChooser(QFrame):
                 self.list.addItem(item)
 
     def _paint_one(self) -> None:
-        """Paint the next picture; one at a turn, so that keys and mouse are heard in between."""
+        """Paint the next picture, first those in sight; one at a turn, so that keys and mouse are heard."""
         if not self._unpainted:
             self._turn.stop()
             return
-        item = self._unpainted.pop(0)
+        seen = self.list.viewport().rect()
+        inside = (item for item in self._unpainted if self.list.visualItemRect(item).intersects(seen))
+        item = next(inside, self._unpainted[0])
+        self._unpainted.remove(item)
         size, ratio = self._delegate.picture(), self.devicePixelRatioF()
         made = thumbnail(item.data(_NAME), self._delegate.theme.name, size, ratio)
         item.setData(Qt.ItemDataRole.DecorationRole, made)
@@ -187,6 +194,29 @@ class LessonChooser(QFrame):
             return
         self.hide()
         self.chosen.emit(item.data(_NAME))
+
+
+class _Found(QListWidget):
+    """A list in which what is typed is looked for in titles and file names, each word anywhere in them.
+
+    Qt's own looks at how titles begin: two that begin alike could be told apart only by typing all of it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._typed, self._last = "", 0.0
+
+    def keyboardSearch(self, search: str) -> None:
+        """Go to the first entry that has all words typed by now; a pause begins anew."""
+        now = time.monotonic()
+        self._typed = search if now - self._last > _PAUSE else self._typed + search
+        self._last = now
+        words = self._typed.casefold().split()
+        for item in (self.item(k) for k in range(self.count())):
+            name = item.data(_NAME)
+            if name and all(word in f"{item.text()} {name}".casefold() for word in words):
+                self.setCurrentItem(item)
+                return
 
 
 class _Entry(QStyledItemDelegate):

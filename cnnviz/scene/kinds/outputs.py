@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.arrays import role
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.layout import Area, Grid, Room, column, row
 from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
@@ -24,7 +24,7 @@ _HEADS = {
 }
 
 
-_BARS = Area("bars", (10.0, 4.0), (24.0, 200.0), (6.0, 6.0))
+_BARS = Area("bars", (10.0, 4.0), (36.0, 200.0), (6.0, 6.0))
 _LOSS = Area("loss", (12.0, 2.2), (18.0, 2.2))
 
 
@@ -70,7 +70,9 @@ def picture(
     if "bars" in at.layout.places:
         at.marks += heading(heads[drawn][:1], at.place("bars"), at.em)
         bars = at.place("bars").box
-        _bars(at, drawn, Box(bars.x, first.box.y, bars.w, first.box.h), rows)
+        box = Box(bars.x, first.box.y, bars.w, first.box.h)
+        ends = _bars(at, drawn, box, rows)
+        _ends(at, drawn, ends, box.bottom + 0.3 * at.em if sums else box.y - 1.75 * at.em, bars.x, sums)
     if "loss" in at.layout.places:
         done = bool(moment.state.written("E")[0])
         text = moment.cell_text("E", (0,)) if done else "…"
@@ -84,7 +86,7 @@ def _column_part(
 ) -> Grid:
     look = moment.look(name)
     figures = grid.figures(look)
-    under = 6.0 if sums else 1.0  # for what the columns add up to, and the ends of the bars' axis
+    under = 6.0 if sums else 0.0  # for what the columns add up to
     return Grid(name, count, 1, max(figures, 3.2), head_width(head), aside, scale=under, cut="column")
 
 
@@ -130,8 +132,11 @@ def _sum_under(at: Sheet, name: str, box: Box) -> None:
     at.marks.append(Label(under, runs, 1.2 * at.em, "center"))
 
 
-def _bars(at: Sheet, name: str, box: Box, rows: range) -> None:
-    """Draw the numbers of a column as bars, each with its number; negative ones to the left of 0."""
+def _bars(at: Sheet, name: str, box: Box, rows: range) -> dict[float, float]:
+    """Draw the numbers of a column as bars, each with its number; negative ones to the left of 0.
+
+    Return where on the axis 0 and its ends are.
+    """
     moment, em, look = at.moment, at.em, at.moment.look(name)
     values = np.asarray(moment.state.arrays[name], float)
     there = moment.state.written(name)
@@ -158,8 +163,20 @@ def _bars(at: Sheet, name: str, box: Box, rows: range) -> None:
             align: Align = "right" if length < 0 else "left"
             at.marks.append(label(beside, grid.texts(values[k : k + 1, None], look)[0][0], size, align=align))
     at.marks.append(Rect(Box(zero - 1, box.y, 2, box.h), fill="line"))
-    for value in (0.0, *ends) if told else ():
-        under = Box(zero + value * scale - 3 * em, box.bottom + 0.3 * em, 6 * em, 1.4 * em)
-        at.marks.append(
-            label(under, brief(float(f"{value * 10.0**-look.power:.3g}")), em, "muted", align="center")
-        )
+    return {value: zero + value * scale for value in (0.0, *ends)}
+
+
+def _ends(at: Sheet, name: str, ends: dict[float, float], y: float, left: float, under: bool) -> None:
+    """Write 0 and the ends of the bars' axis: under it, or beside its heading, but not on that."""
+    look, em = at.moment.look(name), at.em
+    if look.letters:
+        return
+    start = (
+        left if under else left + (width(symbol(at.moment.operation, name) + look.factor, True) + 0.5) * em
+    )
+    for value, x in ends.items():
+        text = brief(float(f"{value * 10.0**-look.power:.3g}"))
+        half = (0.5 * width(text) + 0.1) * em
+        if x - half >= start or under:
+            place = Box(x - half, y, 2 * half, 1.4 * em)
+            at.marks.append(label(place, text, em, "muted", align="center"))
