@@ -152,6 +152,7 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "avg_pool2d-apart": lambda: (AvgPool2d(2), (2, 4, 5)),
     "avg_pool2d-overlapping": lambda: (AvgPool2d((2, 3), 1), (2, 4, 4)),
     "avg_pool2d-strides-that-differ": lambda: (AvgPool2d((2, 2), (1, 3)), (1, 4, 8)),
+    "batch_norm-training-maps": lambda: (BatchNorm(2, training=True), (2, 3, 2)),
     "batch_norm-maps": lambda: (BatchNorm(2), (2, 2, 3)),
     "batch_norm-column": lambda: (BatchNorm(5), (5,)),
     "layer_norm-maps": lambda: (LayerNorm((2, 2, 3)), (2, 2, 3)),
@@ -283,7 +284,7 @@ class LayerCase:
 
     def calls(self) -> list[Call]:
         layer, arrays = self.layer(), self.arrays()
-        calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
+        calls = [*layer.forward_calls(arrays), *layer.backward_calls(arrays)]
         return [*calls, layer.scatter_call(arrays)] if isinstance(layer, Conv2d) else calls
 
 
@@ -308,7 +309,8 @@ def arrays_of(layer: Layer, parameters: dict[str, Array], x: Array, dy: Array) -
     gradients = layer.backward(dy[None], x[None], y=y, **parameters, **auxiliary)
     dx = gradients.pop("dx")
     arrays = {**parameters, **gradients, "x": x, "y": y[0], "dy": dy, "dx": dx[0]}
-    return arrays | {name: values[0] for name, values in auxiliary.items()}
+    shared = {name: values for name, values in auxiliary.items() if name in layer.shared_names}
+    return arrays | {name: values[0] for name, values in auxiliary.items() if name not in shared} | shared
 
 
 def drawn(kind: str, seed: int) -> LayerCase:
@@ -438,6 +440,16 @@ def pixels_calls() -> list[Call]:
     return album.calls(album.run())
 
 
+def batch_calls() -> list[Call]:
+    """What three samples compute together: statistics of columns, and the mean of their losses."""
+    layers = [("bn", BatchNorm(2, training=True))]
+    network = Network(layers, (2,), HalfSquaredError())
+    network.initialise()
+    x, t = np.random.default_rng(11).normal(size=(2, 3, 2))
+    calls = network.calls(network.run(x, t, samples=3))
+    return [call for call in calls if call.name in ("bn.mean", "bn.var", "bn.dx", "loss.mean")]
+
+
 def all_calls() -> list[tuple[str, Call]]:
     """Every listing there is, at work on some arrays."""
     groups = [(case.label, case.calls()) for case in LAYER_CASES]
@@ -455,6 +467,7 @@ def all_calls() -> list[tuple[str, Call]]:
     groups.append(("pixels", pixels_calls()))
     groups.append(("joined", joined_calls()))
     groups.append(("losses", several_losses_calls()))
+    groups.append(("batch", batch_calls()))
     groups += [(label, [descent.call()]) for label, descent in DESCENTS.items()]
     return [(f"{label}-{call.listing.__name__}", call) for label, calls in groups for call in calls]
 

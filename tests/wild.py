@@ -34,7 +34,7 @@ def wild_calls(case: LayerCase, rng: Rng) -> list[Call]:
     x, dy = wild(rng, (1, *shape), LARGE, NONE), wild(rng, (1, *layer.output_shape(shape)), LARGE, NONE)
     with np.errstate(all="ignore"):
         arrays = arrays_of(layer, parameters, x[0], dy[0])
-        calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
+        calls = [*layer.forward_calls(arrays), *layer.backward_calls(arrays)]
         return [*calls, layer.scatter_call(arrays)] if isinstance(layer, Conv2d) else calls
 
 

@@ -270,7 +270,7 @@ class _Deriver:
             raise NotImplementedError(f"{self.function.name}: adds to cells of what is one for all samples")
         space = lines[body[0].lineno][: body[0].col_offset]
         inner = [statement for statement in body if statement not in writers]
-        plain = {writer.value.id for writer in writers if isinstance(writer.value, ast.Name)}  # type: ignore[attr-defined]
+        plain = {name for writer in writers if (name := _sum_in(writer.value))}  # type: ignore[attr-defined]
         starts = [statement for statement in inner if _starts_at_zero(statement, plain)]
         loop = [(0, f"{space}for {VARIABLE} in range({SIZE}):")]
         if len(starts) == len(writers):  # it adds up already: it goes on over the samples
@@ -300,6 +300,13 @@ class _Deriver:
             and target.value.id in self.sums
             for target in targets
         )
+
+
+def _sum_in(value: ast.expr) -> str:
+    """Return the name of a sum that is written as it is, or divided by what is the same for all samples."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div) and isinstance(value.right, ast.Name):
+        value = value.left
+    return value.id if isinstance(value, ast.Name) else ""
 
 
 def _starts_at_zero(statement: ast.stmt, names: Collection[str]) -> bool:

@@ -218,6 +218,8 @@ class Layer(ABC):
         What its listings call its inputs.
     auxiliary_names : tuple[str, ...]
         What they call the arrays that `auxiliary` returns.
+    shared_names : tuple[str, ...]
+        Those of them of which there is one for all samples of a batch, as their mean.
     buffer_names : tuple[str, ...]
         Those of its parameters that no gradient comes back to and no update moves, as PyTorch calls them:
         the statistics of a batch norm.
@@ -228,8 +230,9 @@ class Layer(ABC):
 
     kind: ClassVar[str]
     input_names: tuple[str, ...] = ("x",)
-    auxiliary_names: ClassVar[tuple[str, ...]] = ()
-    buffer_names: ClassVar[tuple[str, ...]] = ()
+    auxiliary_names: tuple[str, ...] = ()
+    shared_names: tuple[str, ...] = ()
+    buffer_names: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.name: str = self.kind
@@ -287,6 +290,10 @@ class Layer(ABC):
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing with its arguments, from this layer's arrays of one iteration."""
 
+    def forward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return all listings of the forward pass, where it has several, in the order they run."""
+        return [self.forward_call(arrays)]
+
     @abstractmethod
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients' listings with their arguments, in the order they run."""
@@ -330,7 +337,7 @@ class Layer(ABC):
         form: str = "",
     ) -> Call:
         """Return a Call of this layer whose main result is `result`, ``y`` or one of the gradients."""
-        forward = result == "y"
+        forward = result == "y" or result in self.auxiliary_names
         roles: dict[str, Role] = {
             name: "parameter" if name in self.parameter_shapes else "source"
             for name, value in given.items()
@@ -340,7 +347,7 @@ class Layer(ABC):
         roles |= {name: "result" if name in results else "auxiliary" for name in writes}
         placed = placements or {}
         return Call(
-            name=self.name if forward else address_of(self.name, result),
+            name=self.name if result == "y" else address_of(self.name, result),
             layer=self.name,
             phase="forward" if forward else "backward",
             listing=listing,
@@ -351,7 +358,7 @@ class Layer(ABC):
             extremes=extremes,
             ports={name: self._port(name, role, placed.get(name)) for name, role in roles.items()},
             form=form,
-            kind=".".join(filter(None, (self.kind, "" if forward else result, form))),
+            kind=".".join(filter(None, (self.kind, "" if result == "y" else result, form))),
         )
 
 

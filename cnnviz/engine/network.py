@@ -213,6 +213,11 @@ class Network:
         return {one.of: () if one.is_joined else (output_gradient_of(one.name),) for one in self.losses}
 
     @cached_property
+    def _shared(self) -> frozenset[str]:
+        """What is computed of all samples of a batch together, beside losses and gradients."""
+        return frozenset(layer.address(name) for layer in self.layers for name in layer.shared_names)
+
+    @cached_property
     def _joined(self) -> frozenset[str]:
         """The layers through which no gradient goes back: their losses give that of what goes in."""
         return frozenset(one.of for one in self.losses if one.is_joined)
@@ -489,7 +494,11 @@ class Network:
                 arrays[output_gradient_of(last)] = self._checked("output", "dy", dy, last, samples)
             if goes_back:
                 gradients = self._backward(parameters, arrays)
-            made = arrays if samples else {key: values[0, ...] for key, values in arrays.items()}
+            shared = {key: values for key, values in arrays.items() if key in self._shared}
+            of_samples = {key: values for key, values in arrays.items() if key not in shared}
+            if not samples:
+                of_samples = {key: values[0, ...] for key, values in of_samples.items()}
+            made = of_samples | shared
             held = made | parameters
             held |= {gradient_of(key): values for key, values in gradients.items()}
             if goes_back and self.optimiser is not None:
@@ -501,8 +510,8 @@ class Network:
                     held |= {updated(state_of(key, part)): values for part, values in kept.items()}
             if samples and TOTAL in held:
                 held[MEAN_LOSS] = np.asarray(held[TOTAL].mean())
-        of_samples = made | self._aliases(made) if samples else {}
-        return Tape(held | self._aliases(held), self.iteration, frozenset(of_samples), samples or 0)
+        own = frozenset(of_samples | self._aliases(of_samples)) if samples else frozenset()
+        return Tape(held | self._aliases(held), self.iteration, own, samples or 0)
 
     def _checked(self, where: str, name: str, values: Array, of: str, samples: int | None) -> Array:
         """Return one sample as a batch of one, or a batch, if all of it fits."""
@@ -652,7 +661,7 @@ class Network:
 
     def _calls(self, tape: Tape, input_gradient: str, scores: Collection[str]) -> list[Call]:
         """Return the same of one sample."""
-        calls = [layer.forward_call(tape.of(layer.name)) for layer in self.layers]
+        calls = [call for layer in self.layers for call in layer.forward_calls(tape.of(layer.name))]
         if TOTAL in tape:
             calls += loss_calls(self.losses, self._by_name, tape, scores)
         for layer in reversed(self.layers):

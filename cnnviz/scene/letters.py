@@ -136,8 +136,8 @@ class Names(Struct, frozen=True, eq=False, dict=True):
 def names(program: Program, operation: Operation) -> Names:
     """Return what the cells of an operation's arrays are called."""
     given = {name_of(key): row for key, row in program.names.items() if node_of(key) == operation.layer}
-    forward = next((other for other in program.operations if other.layer == operation.layer), operation)
-    arrays = {**forward.call.given, **forward.call.writes}
+    own_calls = [other.call for other in program.operations if other.layer == operation.layer]
+    arrays = {name: call.value(name) for call in reversed(own_calls) for name in (*call.given, *call.writes)}
     alone = program_of(program, 0) if is_shared(operation) else None
     return Names(
         operation,

@@ -147,7 +147,8 @@ class Program(Sequence[Step]):
     @cached_property
     def layers(self) -> list[str]:
         """The names of the layers in the order they compute."""
-        return [operation.layer for operation in self.operations if operation.phase == "forward"]
+        forward = (operation.layer for operation in self.operations if operation.phase == "forward")
+        return list(dict.fromkeys(forward))
 
     @cached_property
     def pass_ends(self) -> frozenset[str]:

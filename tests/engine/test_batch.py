@@ -6,8 +6,10 @@ import pytest
 from cnnviz.engine.batch import batch_listing
 from cnnviz.engine.generated import source_of
 from cnnviz.engine.layers import conv2d, linear, softmax
-from cnnviz.engine.losses import CrossEntropy
+from cnnviz.engine.layers.batch_norm import BatchNorm
+from cnnviz.engine.losses import CrossEntropy, HalfSquaredError
 from cnnviz.engine.network import Network
+from cnnviz.engine.optim import SGD
 from cnnviz.trace.operation import Operation
 from tests.cases import assert_same, small_network
 from tests.random_networks import random_network
@@ -152,3 +154,82 @@ def test_all_losses_come_from_the_scores_where_one_must():
     loss = next(call for call in network.calls(tape) if call.name == "loss")
     assert loss.listing.__name__ == "cross_entropy_of_scores"
     check_states(loss)
+
+
+def normalised(values):
+    """Return a network of one batch norm with the course's numbers, and its tape."""
+    x = np.array(values, float)
+    shape = x.shape[1:]
+    network = Network([("bn", BatchNorm(shape[0], eps=0.0, training=True))], shape)
+    network.initialise()
+    dy = np.zeros_like(x)
+    dy[0] = 1
+    return network, network.run(x, dy=dy, samples=len(x))
+
+
+def test_batch_norm_takes_mean_and_variance_over_all_samples():
+    """COURSE: 1 2 3 6, γ = 1, β = 0, ε → 0; then backward from 1 0 0 0."""
+    network, tape = normalised([[1], [2], [3], [6]])
+    assert (tape["bn.mean"].tolist(), tape["bn.var"].tolist()) == ([3], [3.5])
+    np.testing.assert_allclose(tape["bn.y"][:, 0], [-1.0690, -0.5345, 0, 1.6036], atol=5e-5)
+    np.testing.assert_allclose(tape["bn.dx"][:, 0], [0.2482, -0.2100, -0.1336, 0.0954], atol=6e-5)
+    np.testing.assert_allclose(tape["bn.dgamma"], [-1.0690], atol=5e-5)
+    assert tape["bn.dbeta"].tolist() == [1]
+    names = [call.name for call in network.calls(tape)]
+    assert names == ["bn.mean", "bn.var", "bn", "bn.dbeta", "bn.dgamma", "bn.dx"]
+    for call in network.calls(tape):
+        check_states(call)
+
+
+def test_the_mean_of_a_batch_is_one_sum_over_its_samples():
+    network, tape = normalised(np.arange(24.0).reshape(2, 3, 2, 2))
+    mean, var, *_ = network.calls(tape)
+    assert source_of(mean.listing) == [
+        "def batch_norm_mean(x, mean, M, C, H, W, N):",
+        "    for c in range(C):",
+        "        total = 0.0",
+        "        for n in range(N):",
+        "            for i in range(H):",
+        "                for j in range(W):",
+        "                    total += x[n, c, i, j]",
+        "        mean[c] = total / M",
+    ]
+    assert mean.given["M"] == 8
+    np.testing.assert_allclose(var.writes["var"], np.arange(24.0).reshape(2, 3, 4).var(axis=(0, 2)))
+    for call in network.calls(tape):
+        check_states(call)
+
+
+@pytest.mark.parametrize("samples", [2, 5])
+@pytest.mark.parametrize("shape", [(2,), (2, 3, 2), (1, 1, 1)])
+def test_gradients_through_batch_norm_are_the_slopes(shape, samples):
+    """Held against differences of the loss: a sample moves the outputs of all others, too."""
+    rng = np.random.default_rng(3)
+    network = Network([("bn", BatchNorm(shape[0], training=True))], shape)
+    network.initialise()
+    network.load({"bn.gamma": rng.normal(size=shape[0]), "bn.beta": rng.normal(size=shape[0])}, "drawn")
+    x, dy = rng.normal(size=(samples, *shape)), rng.normal(size=(samples, *shape))
+    tape = network.run(x, dy=dy, samples=samples)
+
+    def energy(x):
+        return float((network.forward(x) * dy).sum())
+
+    for place in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[place] = 1e-6
+        slope = (energy(x + step) - energy(x - step)) / 2e-6
+        assert tape["bn.dx"][place] == pytest.approx(slope, rel=1e-4, abs=1e-6)
+
+
+def test_fixed_statistics_are_neither_computed_nor_moved():
+    """COURSE: 1 2 / 3 4, mean 2, variance 4, γ 2, β 0.5."""
+    network = Network([("bn", BatchNorm(1, eps=0.0))], (1, 2, 2), HalfSquaredError(), SGD(0.1))
+    given = {"gamma": 2.0, "beta": 0.5, "mean": 2.0, "var": 4.0}
+    network.load({f"bn.{name}": np.array([value]) for name, value in given.items()}, "course")
+    tape = network.run(np.array([[[1.0, 2], [3, 4]]]), np.zeros((1, 2, 2)))
+    assert tape["bn.y"].tolist() == [[[-0.5, 0.5], [1.5, 2.5]]]
+    assert network.moving == ("bn.gamma", "bn.beta")
+    assert "bn.dmean" not in tape and "bn.var_new" not in tape
+    assert [call.name for call in network.calls(tape)] == [
+        *("bn", "loss", "loss.dy", "bn.dbeta", "bn.dgamma", "bn.dx", "bn.gamma", "bn.beta")
+    ]

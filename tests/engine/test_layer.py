@@ -22,6 +22,8 @@ def test_listing_run_as_plain_python_gives_the_vectorised_result(call):
 @each_layer
 def test_batch_is_its_samples_one_by_one(case):
     layer, parameters, (x, dy) = case.layer(), case.parameters(), case.batch(5)
+    if layer.shared_names:  # its samples are not computed one by one
+        return
     y, gradients = layer.forward(x, **parameters), backward(layer, dy, x, **parameters)
     sums = {f"d{name}": np.zeros_like(parameters[name]) for name in case.trained()}
     for k in range(5):

@@ -105,6 +105,8 @@ def seen(formula: str) -> tuple[str, dict[str, str]]:
     while (begin := formula.find(r"\part{")) >= 0:
         name, after = braces(formula, begin + len(r"\part"))
         inner, end = braces(formula, after)
+        if greek := re.match(r"\\frac\{\\partial E\}\{\\partial \\\w+_\{(.*)\}\}\\!$", inner):
+            inner = rf"\mathrm{{{name}}}_{{{greek[1]}}}"
         if re.match(r"[A-Za-z](?![a-zA-Z(])", inner) and inner[0] != name and len(name) == 1:
             called[inner[0]] = name
         formula = f"{formula[:begin]}{inner}{formula[end:]}"

@@ -156,8 +156,7 @@ def _left(part: str) -> tuple[str, str, dict[str, str]]:
         text,
     )
     if found is None:
-        greek = re.match(r"\\frac\{\\partialE\}\{\\partial\\(\w+?)(?:_\{(.*)\})?\}$", text)
-        return (f"d{greek[1]}", greek[2] or "", called) if greek else (text, "", called)
+        return text, "", called
     name = found[1] or found[3] or found[4].replace(r"^\circlearrowleft", "↺")
     return called.get(name, name), found[2] or found[5] or found[6] or "", called
 

@@ -238,7 +238,7 @@ def layer_calls(layer: Layer, shape: Shape, scale: float, rng: np.random.Generat
     out = layer.output_shape(shape)
     dy = awkward(rng, (1, *out), 1 / scale)
     arrays = arrays_of(layer, parameters, x[0], dy[0])
-    calls = [layer.forward_call(arrays), *layer.backward_calls(arrays)]
+    calls = [*layer.forward_calls(arrays), *layer.backward_calls(arrays)]
     if isinstance(layer, Conv2d):
         calls.append(replace(layer.scatter_call(arrays), name="scattered"))
     return calls

@@ -37,10 +37,10 @@ KINDS: Mapping[str, Kind] = {
         ahead="Each `dy` will be −(`t` − `y`), which is the output minus the target.",
     ),
     "mean_loss": Kind(
+        title="mean of all samples",
         sentence="What is made small is the mean of the losses of all samples.",
         formula=(r"\mean{} = \frac{1}{N} \sum_n \E{n}",),
         variables={"n": "sample"},
-        ahead="The `E` of all samples will be added up, and divided by how many there are.",
         compared=("E", "mean"),
     ),
     "mean_squared_error": _of_outputs(

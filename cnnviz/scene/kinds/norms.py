@@ -114,6 +114,42 @@ def _batch_norm(i: str, c: str) -> Mapping[str, Kind]:
     }
 
 
+def _training(i: str, c: str) -> Mapping[str, Kind]:
+    """Return the records of what the mini-batch gives, and of the gradient that goes through it."""
+    end = ".maps" if i != "n" else ""
+    summed = r"\sum_{i,j} \," if end else ""
+    return {
+        f"batch_norm.mean{end}": Kind(
+            title="mean of the mini-batch",
+            sentence="The mean of each channel, over all places and all samples of the mini-batch.",
+            formula=(rf"{_cell('mean', c)} = \frac{{1}}{{M}} {summed}\x{{{i}}}",),
+            variables=_WORDS,
+            ahead="Each `mean` will be the sum of `x` over its channel, divided by how many there are.",
+        ),
+        f"batch_norm.var{end}": Kind(
+            title="variance of the mini-batch",
+            sentence="How far the numbers of a channel lie from their mean: the mean of the squares.",
+            formula=(rf"{_cell('var', c)} = \frac{{1}}{{M}} {summed}({_moved(i, c)})^2",),
+            variables=_WORDS,
+            ahead="Each `var` will be a sum of squares of `x` less its `mean`, divided by their number.",
+        ),
+        f"batch_norm.training_dx{end}": Kind(
+            title="gradient of the input",
+            sentence="Every number moves mean and variance: the common push of all is taken off.",
+            formula=(
+                rf"\dx{{{i}}} = \frac{{g_{{{i}}}\, {_cell('gamma', c)}}}{{{_root(c)}}}",
+                rf"s_{{{i}}} = \frac{{{_moved(i, c)}}}{{{_root(c)}}}",
+                rf"g_{{{i}}} = \dy{{{i}}} - \frac{{1}}{{M}}"
+                rf" \left({_gradient('beta', c)} + s_{{{i}}}\, {_gradient('gamma', c)}\right)",
+            ),
+            variables=_WORDS,
+            ahead="Each `dx` will be its `dy` less what all share, times `gamma`, over the root of `var`.",
+            local=_slope,
+            compared=("dx", "dy"),
+        ),
+    }
+
+
 def _layer_norm(i: str, count: str) -> Mapping[str, Kind]:
     """Return the records of maps, or of a column."""
     end = ".maps" if i != "n" else ""
@@ -166,6 +202,8 @@ _OF = "gD+d"
 KINDS: Mapping[str, Kind] = {
     **_batch_norm("n", "n"),
     **_batch_norm("c,i,j", "c"),
+    **_training("n", "n"),
+    **_training("c,i,j", "c"),
     **_layer_norm("n", "N"),
     **_layer_norm("c,i,j", "C H W"),
     "group_norm": Kind(
