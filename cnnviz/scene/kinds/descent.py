@@ -323,8 +323,8 @@ KINDS: Mapping[str, Kind] = {
         "it is negative.",
         formula=lambda call, _: (*curve_formulas(call.expression), _UPDATE),
         variables={"s": "start", "t": "step"},
-        ahead="From each start `w` will go step by step: `E` and its slope `dw` are found, then lr · `dw` "
-        "is taken off `w`.",
+        ahead="From each start `w` will go step by step: `E` and its slope `dw` are found, and lr · `dw` "
+        "taken off `w`.",
         picture=picture,
         compared=("start", "w"),
     ),
