@@ -27,6 +27,7 @@ from cnnviz.scene.substitution import (
 from cnnviz.text import tr
 from cnnviz.trace.assignment import Assignment, assignment
 from cnnviz.trace.looptree import Line, walk
+from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state
 from cnnviz.trace.writes import additions
 
@@ -152,14 +153,24 @@ def _term(
 def _scope_of(moment: Moment, found: Reduction, scope: dict[str, Any], k: int) -> dict[str, Any]:
     """Return what names stand for in the k-th term: its own scalars, too, once it is taken."""
     operation, scope = moment.operation, {**scope, **found.variables_of(k)}
-    loops, line = operation.path_to(found.line_of(k))
-    assert isinstance(line, Line)
-    assigned = {node.target for node in walk(found.loops[0]) if isinstance(node, Line) and not node.index}
-    own = assigned & line.uses - {line.target}
-    if own and k < found.done:
+    own = _own(operation, found.loops[0].number, found.line_of(k))
+    if not own:
+        return scope
+    if k < found.done:
+        loops, line = operation.path_to(found.line_of(k))
+        assert isinstance(line, Line)
         offset = operation.offset_of(loops, line, [int(scope[loop.variable]) for loop in loops])
         return scope | {name: state(operation, offset).variables[name] for name in own}
     return {name: value for name, value in scope.items() if name not in own}
+
+
+@program_cache(256)
+def _own(operation: Operation, header: int, number: int) -> frozenset[str]:
+    """Return the scalars that a line reads and that are assigned anew for each of its terms."""
+    loop, line = operation.path_to(header)[1], operation.path_to(number)[1]
+    assert isinstance(line, Line)
+    assigned = {node.target for node in walk(loop) if isinstance(node, Line) and not node.index}
+    return frozenset(assigned & line.uses - {line.target})
 
 
 def term_in_hand(moment: Moment, found: Reduction) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from textwrap import wrap
 
 import numpy as np
@@ -256,6 +257,7 @@ def _said(at: Moment, box: Box, sentence: str, em: float) -> list[Mark]:
 _SIGN = re.compile(r" ([=+−·×/∗←]) ")
 
 
+@lru_cache(maxsize=64)
 def _broken(caption: str, characters: int, most: int) -> list[str]:
     """Break a caption into at most so many lines; where they grow too long, the painter makes them smaller.
 
