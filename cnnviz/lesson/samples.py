@@ -267,7 +267,9 @@ def with_classes(samples: Samples, described: LessonFile, network: Network) -> S
             _require(name, samples.targets.shape[one:], wanted[one:])
             check_targets(name, samples.targets, network.loss)
         if samples.output_gradient is not None:
-            _require("input.output_gradient", samples.output_gradient.shape, outputs)
+            size = described.input.batch_size
+            wanted = (size, *outputs) if size > 1 else outputs
+            _require("input.output_gradient", samples.output_gradient.shape, wanted)
         return samples
     if len(outputs) != 1 and network.loss is not None:
         raise CnnvizError(

@@ -136,7 +136,8 @@ class InputPart(Struct, frozen=True):
     label : int, optional
         In place of a target: the class of the one sample.
     output_gradient : Array, optional
-        In place of a loss: the gradient of the output that the network goes back with.
+        In place of a loss: the gradient of the output that the network goes back with; of several samples
+        that go through together, one for each.
     batch_size : int
         How many samples go through together, the chosen one and those after it; in a training, the next ones
         of its order.

@@ -125,6 +125,7 @@ STOPS = {
     "receptive-field": 9,
     "digits": 7,
     "batch": 7,
+    "batch-norm": 7,
     "training": 4,
 }
 NAMES = (*FRAMES, *(f"lesson-{name}" for name in STOPS))

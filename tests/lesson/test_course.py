@@ -50,7 +50,7 @@ def test_lessons_come_in_the_order_of_the_course():
     course = [
         *("image", "convolution", "depth", "edges", "stride-padding", "relu", "pooling", "fully-connected"),
         *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
-        *("residual", "receptive-field", "digits", "batch", "training"),
+        *("residual", "receptive-field", "digits", "batch", "batch-norm", "training"),
     ]
     names = lesson_names()
 
@@ -504,6 +504,23 @@ def test_batch():
     assert (*arrays["fc.w_new"].reshape(-1), *arrays["fc.b_new"]) == (w0, w1, b) == (1.5, 1.125, 0.75)
     after = sum((w0 * x + w1 * z + b - t) ** 2 / 2 for (x, z), t in zip(xs, ts, strict=True)) / 4
     assert after == pytest.approx(0.34, abs=0.005)
+
+
+def test_batch_norm():
+    """COURSE: 1 2 3 6 over four samples, γ = 1, β = 0, ε → 0; from ∂E/∂y = 1 0 0 0."""
+    arrays, x = tape("batch-norm"), np.array([1.0, 2, 3, 6])
+    y = (x - x.mean()) / x.std()
+    np.testing.assert_allclose(arrays["bn.y"][:, 0], y, rtol=1e-9)
+    np.testing.assert_allclose(y, [-1.0690, -0.5345, 0, 1.6036], atol=5e-5)
+    # Each output by each input: 1/σ on the diagonal, less what mean and variance take back.
+    jacobian = (np.eye(4) - 1 / 4 - np.outer(y, y) / 4) / x.std()
+    np.testing.assert_allclose(arrays["bn.dx"][:, 0], jacobian[0], rtol=1e-9)
+    np.testing.assert_allclose(jacobian[0], [0.2482, -0.2100, -0.1336, 0.0954], atol=6e-5)
+    assert abs(arrays["bn.dx"].sum()) < 1e-12
+    assert (arrays["bn.dbeta"].tolist(), arrays["bn.dgamma"].tolist()) == (
+        [1],
+        [pytest.approx(-1.0690, abs=5e-5)],
+    )
 
 
 # --------------------------------------------------------------------------------------------- captions

@@ -224,11 +224,10 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             return network.run(x, target, samples.output_gradient)
         found = [target_of(network, samples, image) for image in images]
         targets = [target for target in found if target is not None]
-        begun = samples.output_gradient
         return network.run(
             np.stack([samples.image(image) for image in images]),
             np.stack(targets) if targets else None,
-            None if begun is None else np.stack([begun] * len(images)),
+            samples.output_gradient,
             samples=len(images),
         )
 
