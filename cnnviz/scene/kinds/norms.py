@@ -123,14 +123,14 @@ def _training(i: str, c: str) -> Mapping[str, Kind]:
             title="mean of the mini-batch",
             sentence="The mean of each channel, over all places and all samples of the mini-batch.",
             formula=(rf"{_cell('mean', c)} = \frac{{1}}{{M}} {summed}\x{{{i}}}",),
-            variables=_WORDS,
+            variables=CELL,
             ahead="Each `mean` will be the sum of `x` over its channel, divided by how many there are.",
         ),
         f"batch_norm.var{end}": Kind(
             title="variance of the mini-batch",
             sentence="How far the numbers of a channel lie from their mean: the mean of the squares.",
             formula=(rf"{_cell('var', c)} = \frac{{1}}{{M}} {summed}({_moved(i, c)})^2",),
-            variables=_WORDS,
+            variables=CELL,
             ahead="Each `var` will be a sum of squares of `x` less its `mean`, divided by their number.",
         ),
         f"batch_norm.training_dx{end}": Kind(
@@ -142,7 +142,7 @@ def _training(i: str, c: str) -> Mapping[str, Kind]:
                 rf"g_{{{i}}} = \dy{{{i}}} - \frac{{1}}{{M}}"
                 rf" \left({_gradient('beta', c)} + s_{{{i}}}\, {_gradient('gamma', c)}\right)",
             ),
-            variables=_WORDS,
+            variables=CELL,
             ahead="Each `dx` will be its `dy` less what all share, times `gamma`, over the root of `var`.",
             local=_slope,
             compared=("dx", "dy"),
