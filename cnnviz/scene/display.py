@@ -31,6 +31,8 @@ class Display(Struct, frozen=True):
         How large all is drawn, in percent.
     high_contrast : bool
         Whether all lines and small words are seen on a weak projector, too.
+    text : int
+        How large words and numbers are, in percent of what zoom makes them; a pane has fewer lines then.
 
     Raises
     ------
@@ -43,11 +45,17 @@ class Display(Struct, frozen=True):
     theme: Literal["light", "dark"] = "light"
     zoom: int = 100
     high_contrast: bool = False
+    text: int = 100
 
     def __post_init__(self) -> None:
         for option in OPTIONS.values():
             if getattr(self, option.name) not in option.values:
                 raise ValueError(f"{option.name} is none of {option.values}")
+
+    @property
+    def scale_of_text(self) -> float:
+        """How many times as large words and numbers are as usual: zoomed, and larger text in it."""
+        return self.zoom / 100 * self.text / 100
 
     @property
     def words(self) -> dict[str, str]:
@@ -105,6 +113,12 @@ OPTIONS: Mapping[str, Option] = {
             "Contrast",
             {False: "usual", True: "high"},
             "lines and small words that are seen on a weak projector, too",
+        ),
+        Option(
+            "text",
+            "Text",
+            {percent: f"{percent} %" for percent in (100, 125, 150, 175, 200)},
+            "how large words and numbers are, with fewer lines in a pane, in percent (default: 100)",
         ),
     )
 }

@@ -43,16 +43,7 @@ _LEAST_TEXT = 9.5
 # The parts of a frame, in lines of text. Panes have whole pixels: they keep pictures of what stays.
 _HEAD = Area("head", (10, 56 / _TEXT), (_ALL, 56 / _TEXT))
 _NETWORK = Area("network", (330 / _TEXT, 10), (330 / _TEXT, _ALL))
-_DEBUGGER = Area("debugger", (450 / _TEXT, 10), (450 / _TEXT, _ALL))
-_TIMELINE = Area("timeline", (30, 146 / _TEXT), (_ALL, 146 / _TEXT))
 _STAGE = Area("stage", (36, 26), (_ALL, _ALL))
-_PANES = (
-    column(_HEAD, row(_NETWORK, _STAGE, _DEBUGGER, gap=0), _TIMELINE, gap=0),
-    column(_HEAD, row(_STAGE, _DEBUGGER, gap=0), _TIMELINE, gap=0),
-    column(_HEAD, _STAGE, _TIMELINE, gap=0),
-    column(_HEAD, _STAGE, gap=0),
-    _STAGE._replace(least=(1, 1)),
-)
 # And those of the stage: a name and a sentence, the name alone; the picture beside the chain's factors.
 _WORDS = Area("words", (10, 5.5), (_ALL, 5.5))
 _NAME = Area("words", (10, 1.9), (_ALL, 1.9))
@@ -71,6 +62,20 @@ _HEIGHTS = (600, 680)
 _LEAST_SEEN = 48
 
 
+@lru_cache(maxsize=8)
+def _panes(larger: float) -> tuple[Part, ...]:
+    """Return which panes a frame has, for want of room fewer, with text so many times as large."""
+    debugger = Area("debugger", (450 * larger / _TEXT, 10), (450 * larger / _TEXT, _ALL))
+    timeline = Area("timeline", (30, 146 * larger / _TEXT), (_ALL, 146 * larger / _TEXT))
+    return (
+        column(_HEAD, row(_NETWORK, _STAGE, debugger, gap=0), timeline, gap=0),
+        column(_HEAD, row(_STAGE, debugger, gap=0), timeline, gap=0),
+        column(_HEAD, _STAGE, timeline, gap=0),
+        column(_HEAD, _STAGE, gap=0),
+        _STAGE._replace(least=(1, 1)),
+    )
+
+
 def moment(program: Program, index: int, view: View = View()) -> Moment:  # noqa: B008 (it is frozen)
     """Return a step with its state."""
     return Moment(program, program[index], program.state(index), view)
@@ -80,23 +85,25 @@ def compose(program: Program, index: int, view: View) -> Frame:
     """Return the whole picture of a step: title, network, stage, listing, timeline."""
     at, unit = moment(program, index, view), max(view.unit, LEAST_UNIT)
     em = unit * _TEXT
-    layout = solve(_PANES, Room(Box(0, 0, view.width, view.height), em, em))
+    larger = view.display.text / 100
+    layout = solve(_panes(larger), Room(Box(0, 0, view.width, view.height), em, em))
     assert layout is not None
     panes = {name: place.box.on_pixels() for name, place in layout.places.items()}
     marks: list[Mark] = [
         *(_head(panes["head"], view, unit) if "head" in panes else ()),
         Rect(panes["stage"], fill="ground"),
     ]
-    # Where zoom makes a pane higher than its place, it is drawn smaller as a whole, as in a window.
+    # Where zoom makes a pane higher than its place, it is drawn smaller as a whole, as in a window; where
+    # text is larger, there is less in it.
     if "network" in panes:
         box = panes["network"]
-        marks += panels.network(at.alone, box, min(unit, max(box.h / _HEIGHTS[0], LEAST_UNIT)))
-    marks += stage(at, panes["stage"], view.unit)
+        marks += panels.network(at.alone, box, larger * min(unit, max(box.h / _HEIGHTS[0], LEAST_UNIT)))
+    marks += stage(at, panes["stage"], view.unit * larger)
     if "debugger" in panes:
         box = panes["debugger"]
-        marks += panels.debugger(at, box, min(unit, max(box.h / _HEIGHTS[1], LEAST_UNIT)))
+        marks += panels.debugger(at, box, min(unit * larger, max(larger * box.h / _HEIGHTS[1], LEAST_UNIT)))
     if "timeline" in panes:
-        marks += panels.timeline(at, panes["timeline"], unit)
+        marks += panels.timeline(at, panes["timeline"], unit * larger)
     return Frame(view.width, view.height, tuple(marks))
 
 

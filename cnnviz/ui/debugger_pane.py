@@ -27,8 +27,8 @@ class DebuggerPane(CursorPane):
         self.setMinimumWidth(200)
 
     def unit(self, width: float, height: float) -> float:
-        """Fit both ways; zooming is making it wider."""
-        return fitting(width, height, DEBUGGER)
+        """Fit both ways, with fewer lines where text is larger; zooming is making it wider."""
+        return fitting(width, height * self.player.display.text / 100, DEBUGGER)
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the listing and what is under it."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import convert
-from PySide6.QtCore import QSignalBlocker, QStandardPaths, Signal
+from PySide6.QtCore import QSignalBlocker, QStandardPaths, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QScrollArea,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -81,7 +83,7 @@ class ExportDialog(QDialog):
         self.said.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, parent=self)
         self.start_button = self.buttons.addButton(tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
-        self._lay_out()
+        self._lay_out(parent.height())
         self._take_span(0)
         self.span.currentIndexChanged.connect(self._take_span)
         self.every.currentIndexChanged.connect(self._take_every)
@@ -92,8 +94,10 @@ class ExportDialog(QDialog):
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
 
-    def _lay_out(self) -> None:
-        form = QFormLayout(self)
+    def _lay_out(self, most: int) -> None:
+        """Put fields under one another, at most so high; what is more is scrolled."""
+        asked = QWidget()
+        form = QFormLayout(asked)
         choose = QPushButton(tr("Choose…"))
         choose.setAutoDefault(False)
         choose.clicked.connect(self._choose_folder)
@@ -110,8 +114,20 @@ class ExportDialog(QDialog):
         form.addRow(tr("Size"), self.size_choice)
         for name, box in self.choices.items():
             form.addRow(tr(OPTIONS[name].title), box)
-        form.addRow(self.said)
-        form.addRow(self.buttons)
+        area = QScrollArea()  # where the window is small and its text large
+        area.setWidget(asked)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumWidth(asked.sizeHint().width() + area.verticalScrollBar().sizeHint().width())
+        whole = QVBoxLayout(self)
+        for part in (area, self.said, self.buttons):
+            whole.addWidget(part)
+        whole.setStretch(0, 1)
+        rest = self.sizeHint().height() - area.sizeHint().height() + 2 * whole.spacing()
+        high = asked.sizeHint().height() + rest
+        self.resize(self.sizeHint().width(), min(high, self.screen().availableSize().height(), most))
 
     def order(self) -> Order:
         """Return what is asked for.

@@ -125,6 +125,8 @@ VIEW = (
     Key("bigger", "Bigger", ("Ctrl++", "Ctrl+="), choice=Choice("zoom", by=1)),
     Key("smaller", "Smaller", ("Ctrl+-",), choice=Choice("zoom", by=-1)),
     Key("usual", "Usual size", ("Ctrl+0",), choice=Choice("zoom", 100)),
+    Key("larger_text", "Larger text", choice=Choice("text", by=1)),
+    Key("smaller_text", "Smaller text", choice=Choice("text", by=-1)),
     SEPARATOR,
     Key("full", "Full screen", ("F",), checkable=True),
     Key("lecture", "Lecture view", ("Ctrl+L",), checkable=True),
@@ -220,7 +222,18 @@ STEPPING = ("next", "back", "into", "over", "out", "next_layer", "back_layer", "
 
 REPEATING = (
     *STEPPING,
-    *("undo", "redo", "bigger", "smaller", "faster", "slower", "rate_down", "rate_up"),
+    *(
+        "undo",
+        "redo",
+        "bigger",
+        "smaller",
+        "larger_text",
+        "smaller_text",
+        "faster",
+        "slower",
+        "rate_down",
+        "rate_up",
+    ),
     *("next_iteration", "back_iteration"),
 )
 """What a held key does over and over; all else it does once: B would flicker, Esc leave the lecture."""

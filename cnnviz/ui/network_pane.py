@@ -69,8 +69,8 @@ class NetworkPane(FramePane):
         self._colours, self._on_screen = self.theme, False
 
     def unit(self, width: float, height: float) -> float:
-        """Fit both ways; zooming is making it wider."""
-        return fitting(width, height, NETWORK)
+        """Fit both ways, with less in it where text is larger; zooming is making it wider."""
+        return fitting(width, height, NETWORK) * self.player.display.text / 100
 
     def compose(self, box: Box, unit: float) -> list[Mark]:
         """Draw the network, with the row at work in sight."""

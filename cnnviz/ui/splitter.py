@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QSplitter, QWidget
 
+from cnnviz.scene.display import Display
 from cnnviz.ui.debugger_pane import DEBUGGER
 from cnnviz.ui.network_pane import NETWORK
 from cnnviz.ui.settings import Settings
@@ -92,7 +93,7 @@ class PaneSplitter(QSplitter):
         self._asked = name if action.isChecked() else ""
         return action.isChecked()
 
-    def give_room(self, room: QSize, timeline: int, zoom: int, lecture: bool) -> None:
+    def give_room(self, room: QSize, timeline: int, display: Display, lecture: bool) -> None:
         """Show the panes that are wanted and have room: some beside the stage, the timeline below it.
 
         Parameters
@@ -101,16 +102,19 @@ class PaneSplitter(QSplitter):
             What the panes share: the window without its rows.
         timeline : int
             The height of the timeline.
-        zoom : int
-            How large all is drawn, in percent.
+        display : Display
+            How large all is drawn; the stage is wider where text is larger, or its numbers would be small.
         lecture : bool
             Whether the stage stands alone, with the timeline as its strip.
         """
         wanted = [] if lecture else [name for name in PANES if self._actions[name].isChecked()]
-        least = {name: width * zoom / 100 for name, width in SIDES.items() if name in wanted}
+        least = {name: width * display.scale_of_text for name, width in SIDES.items() if name in wanted}
         high = {"timeline": timeline} if "timeline" in wanted else {}
-        sides = with_room(least, room.width(), _STAGE[0], self._asked, _SMALL_STAGE[0])
-        below = with_room(high, room.height(), _STAGE[1] * zoom / 100, self._asked, _SMALL_STAGE[1])
+        wide = _STAGE[0] * display.text / 100
+        sides = with_room(least, room.width(), wide, self._asked, _SMALL_STAGE[0])
+        below = with_room(
+            high, room.height(), _STAGE[1] * display.scale_of_text, self._asked, _SMALL_STAGE[1]
+        )
         for name, pane in self.panes.items():
             pane.setVisible(name in (*sides, *(["timeline"] if lecture else below)))
         # A stage alone may be of any width; beside others, it is not to be pushed away by hand.
@@ -119,9 +123,13 @@ class PaneSplitter(QSplitter):
         stage = room.width() - sum(widths[name] for name in sides)
         self.setSizes([widths["network"], stage, widths["debugger"]])
 
-    def scale(self, factor: float) -> None:
-        """Make the panes beside the stage so many times as wide, as all is drawn larger."""
-        self._shares = {name: min(share * factor, _WIDEST) for name, share in self._shares.items()}
+    def scale(self, zoom: float, text: float) -> None:
+        """Make the panes beside the stage so many times as wide, as all is drawn larger.
+
+        Where text is, the listing, whose lines are long, would be cut.
+        """
+        factors = {"network": zoom, "debugger": zoom * text}
+        self._shares = {name: min(share * factors[name], _WIDEST) for name, share in self._shares.items()}
 
     def _note_shares(self) -> None:
         """Note how wide the panes beside the stage have been made."""

@@ -85,7 +85,8 @@ class StagePane(CursorPane):
 
     def unit(self, width: float, height: float) -> float:
         """Fit both ways, but never go under what the lecture view asks for."""
-        return max(fitting(width, height, STAGE), self.smallest_unit) * self.player.display.zoom / 100
+        display = self.player.display
+        return max(fitting(width, height, STAGE), self.smallest_unit) * display.scale_of_text
 
     @property
     def theme(self) -> Theme:

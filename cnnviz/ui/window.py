@@ -341,8 +341,8 @@ class Window(QMainWindow):
         if before == self._shown:
             return
         check_choices(self.actions_by_name, self._shown)
-        self.splitter.scale(self._shown.zoom / before.zoom)
-        if theme_of(before) is not self.theme or before.zoom != self.zoom:
+        self.splitter.scale(self._shown.zoom / before.zoom, self._shown.text / before.text)
+        if theme_of(before) is not self.theme or before.scale_of_text != self._shown.scale_of_text:
             self._take_look()
 
     def _show_lecture(self, on: bool) -> None:
@@ -388,12 +388,13 @@ class Window(QMainWindow):
 
     def _fit(self) -> None:
         """Give sizes that follow from the window's: the bar's text, the timeline, the lecture's text."""
-        unit = max(0.62, min(self.width() / _PICTURE[0], self.height() / _PICTURE[1])) * self.zoom / 100
+        display = self.player.display
+        unit = max(0.62, min(self.width() / _PICTURE[0], self.height() / _PICTURE[1])) * display.scale_of_text
         lecture = lecture_unit(self.width(), self.height())
         self.stage.smallest_unit = lecture if self.lecture.on else 0.0
         height = round(lecture * STRIP if self.lecture.on else unit * TIMELINE[1])
         self.timeline.setFixedHeight(height)
-        size = round((13 if self.height() < 900 or self.width() < 1600 else 15) * self.zoom / 100)
+        size = round((13 if self.height() < 900 or self.width() < 1600 else 15) * display.scale_of_text)
         if size != self._text_size:
             self._text_size = size
             self.setStyleSheet(style_sheet(self.theme, size))
@@ -401,7 +402,7 @@ class Window(QMainWindow):
             self.training.set_look(self.theme, size)
         rows = (self.menuBar(), self.bar, self.training)
         high = self.height() - sum(row.sizeHint().height() for row in rows if not row.isHidden())
-        self.splitter.give_room(QSize(self.width(), high), height, self.zoom, self.lecture.on)
+        self.splitter.give_room(QSize(self.width(), high), height, display, self.lecture.on)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Follow the window's size."""

@@ -42,11 +42,16 @@ def is_apart(places: list[QRect]) -> bool:
 # ---------------------------------------------------------------------------------------- the whole window
 
 
-@pytest.mark.parametrize("zoom", [100, 150])
-@pytest.mark.parametrize("size", SIZES)
-def test_nothing_overlaps_and_nothing_is_clipped(make_window, size, zoom):
+@pytest.mark.parametrize(
+    ("size", "zoom", "text"),
+    [
+        *((size, zoom, 100) for size in SIZES for zoom in (100, 150)),
+        *((size, 100, 200) for size in SIZES if min(size) >= 720),
+    ],
+)
+def test_nothing_overlaps_and_nothing_is_clipped(make_window, size, zoom, text):
     window = make_window()
-    window.player.show(replace(window.player.display, zoom=zoom))
+    window.player.show(replace(window.player.display, zoom=zoom, text=text))
     window.resize(*size)
     for name in ("digits", "training", "gradient-descent", "chain-rule"):
         window.desk.open(name)
