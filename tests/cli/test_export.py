@@ -207,6 +207,7 @@ def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
         "theme": "dark",
         "zoom": "100 %",
         "high_contrast": "usual",
+        "text": "100 %",
         "through": "nearest layer",
         "folded": "as at first",
         "content": "",

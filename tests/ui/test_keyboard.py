@@ -136,12 +136,12 @@ def test_from_a_number_to_where_it_comes_from(window, press):
     assert found is not None and found[0].array == "y"
     for _ in range(30):
         press(K.Key_Left)
-        grid, cell = window.stage.frame.at(*window.stage.chosen.center)
-        if grid.array == "x":
+        found = window.stage.frame.at(*window.stage.chosen.center)
+        if found and found[0].array == "x":
             break
     press(K.Key_Return)
     after = window.player.moment
-    assert after.operation.name == "conv1" and after.state.writes == (("y", cell),)
+    assert after.operation.name == "conv1" and after.state.writes == (("y", found[1]),)
 
 
 def test_esc_leaves_the_numbers_and_arrows_step_again(window, press):
