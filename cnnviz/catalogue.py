@@ -105,8 +105,8 @@ _ADAM = {"lr": _POSITIVE, "beta1": _PART, "beta2": _PART, "eps": _POSITIVE}
 LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
     [
         Entry(Conv2d, "Convolution", inferred="in_channels", ranges={"padding": Range(0, SIZE.most)}),
-        Entry(MaxPool2d, "Max-pooling"),
-        Entry(AvgPool2d, "Average-pooling"),
+        Entry(MaxPool2d, "Max-pooling", ranges={"padding": Range(0, SIZE.most)}),
+        Entry(AvgPool2d, "Average-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(Flatten, "Flatten"),
         Entry(Linear, "Fully connected", inferred="in_features"),
         Entry(BatchNorm, "Batch norm", inferred="num_features", ranges={"eps": _POSITIVE}),

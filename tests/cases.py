@@ -77,7 +77,10 @@ def pooling(kind: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[Rng], Made]:
     def make(rng: Rng) -> Made:
         kernel, stride = rng.integers(1, 4, (2, 2))
         shape = rng.integers(1, 4), *(kernel + rng.integers(0, 5, 2))
-        return kind(whole(kernel), whole(stride)), whole(shape)
+        padding = rng.integers(0, kernel.repeat(2)) if rng.random() < 0.5 else np.zeros(4, int)
+        more = [bool(rng.random() < 0.5)] if kind is AvgPool2d else []
+        arguments = whole(kernel), whole(stride), whole(padding), bool(rng.random() < 0.5)
+        return kind(*arguments, *more), whole(shape)
 
     return make
 
@@ -161,6 +164,15 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "group_norm-two": lambda: (GroupNorm(2, 4), (4, 2, 3)),
     "group_norm-each-channel": lambda: (GroupNorm(3, 3), (3, 2, 2)),
     "group_norm-one-number": lambda: (GroupNorm(2, 2), (2, 1, 1)),
+    "max_pool2d-padded": lambda: (MaxPool2d(3, 2, 1), (2, 4, 3)),
+    "max_pool2d-four-sides": lambda: (MaxPool2d((2, 3), 1, (1, 0, 0, 2)), (1, 2, 2)),
+    "max_pool2d-ceil": lambda: (MaxPool2d(2, ceil_mode=True), (1, 3, 5)),
+    "max_pool2d-ceil-padded": lambda: (MaxPool2d(3, 2, 1, ceil_mode=True), (1, 4, 4)),
+    "avg_pool2d-padded": lambda: (AvgPool2d(3, 2, 1), (1, 4, 4)),
+    "avg_pool2d-padding-not-counted": lambda: (AvgPool2d(3, 2, 1, count_include_pad=False), (2, 4, 4)),
+    "avg_pool2d-padding-at-one-side": lambda: (AvgPool2d(2, 1, (0, 1, 0, 1), False, False), (1, 2, 3)),
+    "avg_pool2d-ceil": lambda: (AvgPool2d((2, 3), 2, ceil_mode=True), (1, 3, 4)),
+    "avg_pool2d-ceil-padded": lambda: (AvgPool2d(3, 2, 1, ceil_mode=True), (1, 4, 4)),
     "relu-maps": lambda: (ReLU(), (2, 2, 3)),
     "relu-column": lambda: (ReLU(), (5,)),
     "leaky_relu-maps": lambda: (LeakyReLU(), (2, 2, 3)),

@@ -132,8 +132,7 @@ class Drawing:
         if k < 4:
             return self._convolution(channels, height, width)
         if k < 6:
-            window = 1 + self.below(min(3, height)), 1 + self.below(min(3, width))
-            return (MaxPool2d if k == 4 else AvgPool2d)(window, (1 + self.below(2), 1 + self.below(2)))
+            return self._pooling(height, width, MaxPool2d if k == 4 else AvgPool2d)
         return Flatten() if k == 6 else self.one_of(ACTIVATIONS)()
 
     def _convolution(self, channels: int, height: int, width: int) -> Layer:
@@ -147,6 +146,17 @@ class Drawing:
         made = groups * (1 + self.below(max(1, 3 // groups)))
         bias = self.draw.random_sample() < 0.7
         return Conv2d(channels, made, kernel, stride, tuple(padding), dilation, groups, bias)
+
+    def _pooling(self, height: int, width: int, kind: type[MaxPool2d] | type[AvgPool2d]) -> Layer:
+        window = 1 + self.below(min(3, height)), 1 + self.below(min(3, width))
+        stride, ceil = (1 + self.below(2), 1 + self.below(2)), bool(self.below(2))
+        alike = [self.below(size // 2 + 1) for size in window]
+        padding = (alike[0], alike[0], alike[1], alike[1]) if self.below(2) else (0, 0, 0, 0)
+        if kind is MaxPool2d:
+            if self.below(4) == 0:
+                padding, ceil = tuple(self.below(size) for size in window for _ in range(2)), False
+            return MaxPool2d(window, stride, padding, ceil)
+        return AvgPool2d(window, stride, padding, ceil, bool(self.below(2)))
 
     def join_all(self) -> str:
         """Bring all that is unread together in one column."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cnnviz.engine.descent import Descent
+from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.lesson.lesson import load_lesson
 from tests.lesson.conftest import toml
 
@@ -215,6 +216,35 @@ def test_dilation_leaves_cells_out(lesson):
 def test_a_depthwise_convolution_has_a_kernel_for_each_channel(lesson):
     x, w = np.arange(8).reshape(2, 2, 2), [[[[1, 0], [0, 1]]], [[[0, 1], [1, 0]]]]
     assert convolved(lesson, x, w, groups=2) == [[[3]], [[11]]]
+
+
+def pooled(lesson, x, kind, **arguments):
+    """The output of one pooling layer."""
+    return lesson(x, ("pool", kind, arguments)).tape["pool.y"].tolist()
+
+
+def test_ceil_mode_lets_the_last_windows_through(lesson):
+    found = pooled(lesson, np.arange(25).reshape(1, 5, 5), "max_pool2d", kernel=2, ceil_mode=True)
+    assert found == [[[6, 8, 9], [16, 18, 19], [21, 23, 24]]]
+
+
+def test_padding_is_counted_in_a_mean_or_not(lesson):
+    x, window = np.arange(16).reshape(1, 4, 4), {"kernel": 3, "stride": 2, "padding": 1}
+    found = np.round(pooled(lesson, x, "avg_pool2d", **window), 2).tolist()
+    assert found == [[[1.11, 2.67], [5.67, 10]]]
+    assert pooled(lesson, x, "avg_pool2d", count_include_pad=False, **window) == [[[2.5, 4], [8.5, 10]]]
+
+
+@pytest.mark.parametrize("value", [-3.0, -np.inf, np.nan, 0.0])
+def test_padding_never_wins_and_gets_no_gradient(value):
+    """Not even where nothing in the window is larger: PyTorch gives the first cell of the maps, too."""
+    layer, x = MaxPool2d(2, 2, 1), np.full((1, 1, 2, 2), value)
+    y = layer.forward(x)
+    switch = layer.auxiliary(x, y=y)["switch"]
+    assert switch[0, 0].tolist() == [[3, 2], [1, 0]], "the one cell that is no padding"
+    dx = layer.backward(np.array([[[[1.0, 2], [3, 4]]]]), x, y=y, switch=switch)["dx"]
+    assert dx[0, 0].tolist() == [[1, 2], [3, 4]]
+    assert np.array_equal(y[0, 0], np.full((2, 2), -np.inf if np.isnan(value) else value))
 
 
 def test_a_convolution_without_bias_has_none_and_no_gradient_of_it(lesson):

@@ -28,12 +28,15 @@ class Placement(Struct, frozen=True, dict=True):
         Where the first of them lie: behind the padding; below 0 if they are cut off.
     step : (int, int)
         How far they lie apart: more than 1 where zeros stand between them.
+    fill : float
+        What stands in all other cells: 0, or −∞ where nothing but a cell of the array may be the largest.
     """
 
     own: tuple[int, int]
     shape: tuple[int, int]
     start: tuple[int, int] = (0, 0)
     step: tuple[int, int] = (1, 1)
+    fill: float = 0.0
 
     def source(self, index: Index) -> Index | None:
         """Return the array's cell that lies in a cell of the argument; None if that is a zero put in."""
@@ -85,7 +88,7 @@ class Placement(Struct, frozen=True, dict=True):
         if self.own == self.shape and self.start == (0, 0) and self.step == (1, 1):
             return array
         rows, columns = self.inside
-        made = np.zeros((*array.shape[:-2], *self.shape), array.dtype)
+        made = np.full((*array.shape[:-2], *self.shape), self.fill, array.dtype)
         made[..., *self._places] = array[..., rows.start : rows.stop, columns.start : columns.stop]
         return made
 
@@ -101,7 +104,10 @@ class Placement(Struct, frozen=True, dict=True):
     @cached_property
     def zeros(self) -> NDArray[np.bool_]:
         """Which places of the argument, (rows, columns), hold zero padding, or a zero of a stride."""
-        return ~self.place(np.ones(self.own, bool))
+        put_in = np.ones(self.shape, bool)
+        rows, columns = self._places
+        put_in[rows, columns] = False
+        return put_in
 
     @property
     def extent(self) -> tuple[slice, slice]:

@@ -171,9 +171,13 @@ def _cells(shown: Plane, box: Box, size: float, window: tuple[int, int, int, int
     missing = np.zeros(values.shape, bool) if shown.missing is None else shown.missing[part]
     placement = of.operation.call.placement(of.name)
     inserted = placement.zeros[part] if placement is not None and placement.zeros.any() else None
-    put_in = None if of.name in of.operation.call.writes else inserted
+    is_zero = placement is not None and not placement.fill and of.name not in of.operation.call.writes
+    put_in = inserted if is_zero else None
     if of.flipped:
         values, missing = values[::-1, ::-1], missing[::-1, ::-1]
+    written = _with_plain_zeros(texts(values, of.look, missing), put_in) if size else ()
+    if inserted is not None and placement is not None and placement.fill:
+        values = np.where(inserted, 0.0, values)  # padding of −∞ is no number to be warned of
     return Cells(
         box=box,
         values=values,
@@ -183,7 +187,7 @@ def _cells(shown: Plane, box: Box, size: float, window: tuple[int, int, int, int
         axes=of.axes,
         palette=of.look.palette,
         limit=of.look.limit,
-        texts=_with_plain_zeros(texts(values, of.look, missing), put_in) if size else (),
+        texts=written,
         size=size,
         missing=missing if missing.any() else None,
         faint=inserted,

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from cnnviz.engine.address import name_of, node_of
 from cnnviz.engine.layer import Shape
 from cnnviz.scene.marks import Cells, Span
+from cnnviz.scene.numbers import MINUS
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.alone import is_shared, program_of
 from cnnviz.trace.operation import Operation
@@ -92,6 +93,8 @@ class Names(Struct, frozen=True, eq=False, dict=True):
             return name if name == ZERO else name + f"⁽{str(index[0]).translate(_SUPERSCRIPTS)}⁾"
         place = self.operation.call.own_place(array, index)
         if place is None:  # what is written there is the gradient of padding, which nobody asks for
+            if self.operation.call.placed(array).fill:
+                return MINUS + "∞"
             return "∂" + ZERO if array in self.operation.call.writes else ZERO
         sign, own = self._letter(array)
         shape = self._shape(array)

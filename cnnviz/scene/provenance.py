@@ -281,6 +281,8 @@ def _address(operation: Operation, array: str) -> str:
 def _from_outside(program: Program, operation: Operation, array: str, index: Index) -> str:
     port = operation.call.port(array)
     if operation.call.own_place(array, index) is None:
+        if port.placement is not None and port.placement.fill:
+            return tr("padding, which is never the largest")
         spread = port.placement is not None and port.placement.is_between(index)
         return tr("a zero between the gradients, as the stride asks") if spread else tr("zero padding")
     if port.role == "target":

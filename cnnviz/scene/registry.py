@@ -47,10 +47,9 @@ def formulas(call: Call, line: int) -> tuple[str, ...]:
     written = kind_of(call).formula
     if callable(written):
         found = written(call, line)
-    elif is_variant(call.listing):
-        found = listing_formulas(call, line)
     else:
-        found = tuple(of_cells(formula, index_of(call)) for formula in written)
+        found = listing_formulas(call, line) if is_variant(call.listing) else ()
+        found = found or tuple(of_cells(formula, index_of(call)) for formula in written)
     losses = {name: port for name, port in call.ports.items() if port.loss}
     return tuple(_of_loss(formula, losses) for formula in found) if losses else found
 

@@ -8,7 +8,7 @@ cell in work is run for real, up to the step asked for.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -178,8 +178,23 @@ def _run_for_real(operation: Operation, offset: int, log: _Log) -> dict[str, Any
             cell *= prod(inner.count for inner in nest[depth + 1 :])
             break
     scope: dict[str, Any] = {**operation.call.given, **_arrays_before(operation, cell), **values}
+    if nest and cell:
+        scope |= _scalars_after(operation, nest, cell - 1)
     _run(operation, block, steps, scope, None if operation.header_at(offset) else log)
     return scope
+
+
+def _scalars_after(operation: Operation, nest: Sequence[Loop], cell: int) -> dict[str, Any]:
+    """Return the scalars that a cell has left behind; they are computed of the loops' variables alone."""
+    lines = [part for part in nest[-1].body.statements if isinstance(part, Line) and not part.index]
+    if not lines:
+        return {}
+    place = np.unravel_index(cell, tuple(loop.count for loop in nest))
+    scope: dict[str, Any] = {**operation.call.given}
+    scope |= {loop.variable: int(k) for loop, k in zip(nest, place, strict=True)}
+    for line in lines:
+        exec(line.code, operation.function.__globals__, scope)
+    return {line.target: scope[line.target] for line in lines}
 
 
 def _along_first_axes(operation: Operation) -> frozenset[str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.state import state
 
 
 class Addition(Struct, frozen=True):
@@ -61,7 +62,8 @@ def additions(operation: Operation, array: str, offsets: Sequence[int]) -> list[
         assert isinstance(line, Line)
         variables = operation.variables_at(offset)
         taken = _Taken()
-        scope = {**operation.call.given, **variables, array: taken}
+        named = state(operation, offset).variables if operation.scalars else variables
+        scope = {**operation.call.given, **named, array: taken}
         with np.errstate(all="ignore"):
             exec(line.code, operation.function.__globals__, scope)
         made.append(Addition(offset, line.number, variables, taken.value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.pooling import Pool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
 from cnnviz.engine.layers.sigmoid import Sigmoid
@@ -85,9 +87,10 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
         case Linear():
             return xs[0] @ own["w"] + own["b"]
         case MaxPool2d():
-            return functional.max_pool2d(*xs, layer.kernel, layer.stride)
+            return _pooled(functional.max_pool2d, layer, *xs, fill=-np.inf)
         case AvgPool2d():
-            return functional.avg_pool2d(*xs, layer.kernel, layer.stride)
+            counted = layer.count_include_pad
+            return _pooled(functional.avg_pool2d, layer, *xs, count_include_pad=counted)
         case LeakyReLU():
             return functional.leaky_relu(*xs, layer.alpha)
         case ELU():
@@ -123,6 +126,15 @@ _BY_KIND = {
     # PyTorch's own hardsigmoid has the slope 1/6 in single precision, whatever the numbers'.
     HardSigmoid: lambda x: functional.relu6(x + 3) / 6,
 }
+
+
+def _pooled(function: Any, layer: Pool2d, x: Tensor, fill: float = 0.0, **more: bool) -> Tensor:
+    """Pool with PyTorch's own padding where it is the same on both sides; else it is put around before."""
+    above, below, left, right = layer.padding
+    alike = above == below <= layer.kernel[0] // 2 and left == right <= layer.kernel[1] // 2
+    if not alike:
+        x, above, left = functional.pad(x, (left, right, above, below), value=fill), 0, 0
+    return function(x, layer.kernel, layer.stride, (above, left), ceil_mode=layer.ceil_mode, **more)
 
 
 def _lost(loss: Loss, outputs: Mapping[str, Tensor], last: str, before: str, t: Tensor) -> Tensor:

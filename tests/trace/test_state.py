@@ -39,7 +39,8 @@ def check_states(call):
             assert isclose(found.variables[name], value, rel_tol=1e-12, abs_tol=1e-12), (where, name)
         assert set(found.arrays) == set(event.arrays), where
         for name, array in event.arrays.items():
-            error = np.abs(found.arrays[name] - array).max(initial=0)
+            other = found.arrays[name] != array  # padding of −∞ differs from itself by NaN
+            error = np.abs(found.arrays[name][other] - array[other]).max(initial=0)
             assert error <= 1e-12 * scale.get(name, 0), (where, name)
         assert found.reads == tuple(dict.fromkeys(event.touched.reads)), where
         assert found.writes == tuple(dict.fromkeys(event.touched.writes)), where

@@ -68,7 +68,7 @@ class Recorded:
     read: dict[int, set[tuple[str, int]]] = field(default_factory=lambda: defaultdict(set))
 
 
-def recorded(calls: list[Call], tags: list[Call], padding: dict[str, dict]) -> Recorded:
+def recorded(calls: list[Call], tags: list[Call], gradients: dict[str, Array]) -> Recorded:
     """Run all listings, and note by tag which step reads a cell, and which operation writes it."""
     found = Recorded()
     for call, tag in zip(calls, tags, strict=True):
@@ -76,8 +76,10 @@ def recorded(calls: list[Call], tags: list[Call], padding: dict[str, dict]) -> R
         own = {
             name: np.asarray(values) for name, values in (tag.given | tag.writes).items() if np.ndim(values)
         }
-        if call.form == "scattered":  # which is reckoned anew, and so bears no tags
-            own["dx"] = np.pad(padding[call.layer]["dx"], padding[call.layer]["around"])
+        own = {name: np.where(np.isneginf(values), 0, values) for name, values in own.items()}  # padding
+        placement = call.placement("dx")
+        if placement is not None:  # it is reckoned anew, with what comes back to the padding: no tags
+            own["dx"] = np.pad(gradients[call.layer], ((0, 0), *placement.around))
         old = {name: np.asarray(values) for name, values in tag.before.items()}
         found.tags |= {(call.name, name): values.astype(int) for name, values in own.items()}
         found.before |= {(call.name, name): values.astype(int) for name, values in old.items()}
@@ -103,15 +105,10 @@ def check(network: Network, tape: Tape, form: str) -> int:
     """Hold every cell of every operation against what was recorded; return how many there are."""
     calls = network.calls(tape, form)
     program, tags = Program(calls), tagged(network, tape)
-    placed = {
-        layer.name: {
-            "dx": tags[f"{layer.name}.dx"],
-            "around": [(0, 0), layer.padding[:2], layer.padding[2:]],
-        }
-        for layer in network.layers
-        if layer.kind == "conv2d" and f"{layer.name}.dx" in tags
+    gradients = {
+        layer.name: tags[f"{layer.name}.dx"] for layer in network.layers if f"{layer.name}.dx" in tags
     }
-    found, count = recorded(calls, network.calls(tags, form), placed), 0
+    found, count = recorded(calls, network.calls(tags, form), gradients), 0
     for operation in program.operations:
         for array in operation.tree.arrays:
             key = operation.name, array

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import prod
+from typing import Any
 
-from cnnviz.engine.layer import STATEMENT, Array, Cost, Layer, Shape, pair, positive, require_maps
+import numpy as np
+
+from cnnviz.engine.generated import variant
+from cnnviz.engine.layer import (
+    STATEMENT,
+    Array,
+    Call,
+    Cost,
+    Layer,
+    Listing,
+    Shape,
+    Value,
+    pair,
+    positive,
+    require_maps,
+)
+from cnnviz.engine.layers.windows import Sides, sides, sides_text
+from cnnviz.engine.placement import Placement
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
@@ -18,20 +38,35 @@ class Pool2d(Layer):
         K_h and K_w, the window's size.
     stride : int or (int, int), optional
         S_h and S_w; the window's own size where it is not given, so that windows lie side by side.
+    padding : int or (int, int) or (int, int, int, int)
+        How far windows may reach beyond the maps: everywhere; above and below, left and right; or above,
+        below, left, right.
+    ceil_mode : bool
+        Whether a last window that is cut off by the end of the maps counts, too.
     """
 
-    def __init__(self, kernel: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
+    fill = 0.0
+
+    def __init__(
+        self,
+        kernel: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | tuple[int, int, int, int] = 0,
+        ceil_mode: bool = False,
+    ) -> None:
         super().__init__()
         self.kernel = pair(kernel)
         self.stride = self.kernel if stride is None else pair(stride)
         positive(self.name, "kernel", *self.kernel)
         positive(self.name, "stride", *self.stride)
+        self.padding, self.ceil_mode = sides(self.name, padding), ceil_mode
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return (C, ⌊(H − K_h) / S_h⌋ + 1, ⌊(W − K_w) / S_w⌋ + 1)."""
+        """Return (C, ⌊(H − K_h + P) / S_h⌋ + 1, ⌊(W − K_w + P) / S_w⌋ + 1), with ceil_mode ⌈ ⌉."""
         channels, height, width = require_maps(self.name, shape)
-        (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
-        if kernel_h > height or kernel_w > width:
+        (kernel_h, kernel_w), (above, below, left, right) = self.kernel, self.padding
+        high, wide = height + above + below, width + left + right
+        if kernel_h > high or kernel_w > wide:
             raise ShapeError(
                 tr(
                     "{layer}: a window of {kernel_h} × {kernel_w} does not fit maps of {height} × {width}; "
@@ -39,29 +74,112 @@ class Pool2d(Layer):
                     layer=self.name,
                     kernel_h=kernel_h,
                     kernel_w=kernel_w,
-                    height=height,
-                    width=width,
+                    height=high,
+                    width=wide,
                 )
             )
-        return channels, (height - kernel_h) // stride_h + 1, (width - kernel_w) // stride_w + 1
+        if max(above, below) >= kernel_h or max(left, right) >= kernel_w:
+            raise ShapeError(
+                tr(
+                    "{layer}: with padding {padding} a window of {kernel_h} × {kernel_w} could hold nothing "
+                    "but padding; use less padding than the window is large.",
+                    layer=self.name,
+                    padding=sides_text(self.padding),
+                    kernel_h=kernel_h,
+                    kernel_w=kernel_w,
+                )
+            )
+        rows = _count(height, kernel_h, self.stride[0], above, below, self.ceil_mode)
+        return channels, rows, _count(width, kernel_w, self.stride[1], left, right, self.ceil_mode)
 
     def cost(self, shape: Shape) -> Cost:
         """Return a few passes over all outputs for each cell of a window, forward and back."""
         out = self.output_shape(shape)
-        return Cost(3 * (prod(shape) + prod(out)), prod(self.kernel) * (4 * prod(out) + 5 * STATEMENT))
+        padded = shape[0] * prod(self._placement(shape).shape)
+        return Cost(3 * (padded + prod(out)), prod(self.kernel) * (4 * prod(out) + 5 * STATEMENT))
+
+    def _placement(self, shape: Shape) -> Placement:
+        """Return how the maps lie in those that all windows lie within."""
+        out = self.output_shape(shape)[-2:]
+        return _placed(shape[-2:], out, self.kernel, self.stride, self.padding, self.fill)
 
     def _all_cells(self, maps: Array, out: Shape) -> list[Array]:
         """Return one view (N, C, H_out, W_out) for each cell of a window, of that cell in every window."""
         (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
-        height, width = stride_h * out[-2], stride_w * out[-1]
+        height, width = stride_h * (out[-2] - 1) + 1, stride_w * (out[-1] - 1) + 1
         return [
             maps[:, :, u : u + height : stride_h, v : v + width : stride_w]
             for u in range(kernel_h)
             for v in range(kernel_w)
         ]
 
+    def _scattered(
+        self,
+        listing: Listing,
+        arrays: Mapping[str, Array],
+        given: Mapping[str, Value],
+        scatter: Callable[[Mapping[str, Any], list[Array]], None],
+        on_the_way: Callable[[list[Array]], dict[str, tuple[float, float]]],
+    ) -> Call:
+        """Return the call that adds each gradient to cells of its window.
+
+        Its ``dx`` is that of the padded maps: what comes back to the padding is no part of ∂E/∂x.
+
+        Parameters
+        ----------
+        scatter, on_the_way : Callable
+            Given views of an array that begins at 0, one for each cell of a window, the vectorised maths and
+            the extremes.
+        """
+        dy, placement = arrays["dy"], self._placement(arrays["x"].shape)
+
+        def linear(given: Mapping[str, Any]) -> dict[str, Array]:
+            dx = np.zeros((1, len(given["dy"]), *placement.shape))
+            scatter(given, self._all_cells(dx, dy.shape))
+            return {"dx": dx[0]}
+
+        def extremes() -> dict[str, tuple[float, float]]:
+            return on_the_way(self._all_cells(np.zeros((1, len(dy), *placement.shape)), dy.shape))
+
+        if not placement.surrounds:
+            return self.call("dx", listing, given, {"dx": arrays["dx"]}, linear, extremes)
+        return self.call("dx", listing, given, linear(given), linear, extremes, {"dx": placement})
+
     def _sizes(self, y: Array) -> dict[str, int]:
         channels, height, width = y.shape
         sizes = {"C": channels, "H_out": height, "W_out": width}
         (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
         return {**sizes, "K_h": kernel_h, "K_w": kernel_w, "S_h": stride_h, "S_w": stride_w}
+
+
+def changed(
+    listing: Listing, changes: Mapping[str, str], sizes: Mapping[str, int]
+) -> tuple[Listing, dict[str, Value]]:
+    """Return a listing with some of its text changed, and those of some sizes that it names then."""
+    made = variant(listing, changes, *sizes)
+    return made, {name: size for name, size in sizes.items() if name in made.__code__.co_varnames}
+
+
+def _count(size: int, kernel: int, stride: int, before: int, behind: int, ceil: bool) -> int:
+    """Return how many windows there are along an axis; none begins behind the maps."""
+    free = size + before + behind - kernel
+    count = (-(-free // stride) if ceil else free // stride) + 1
+    return count - (ceil and (count - 1) * stride >= size + before)
+
+
+# Placements are the same for all passes of a shape; what is worked out about one is kept with it.
+@lru_cache(maxsize=256)
+def _placed(
+    own: tuple[int, int],
+    out: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Sides,
+    fill: float,
+) -> Placement:
+    ends = [(count - 1) * step + size for count, step, size in zip(out, stride, kernel, strict=True)]
+    high, wide = (
+        max(end, size + before + behind)
+        for end, size, before, behind in zip(ends, own, padding[::2], padding[1::2], strict=True)
+    )
+    return Placement(own, (high, wide), (padding[0], padding[2]), fill=fill)

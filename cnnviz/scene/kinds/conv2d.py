@@ -89,7 +89,7 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
     if tinted:
         at.marks += _colours(at, windows.at(i, j) if moment.terms_begun else None)
     on_x, on_w, on_y = at.show(source), at.show(kernel), at.show(result)
-    _unpadded(at, on_x)
+    unpadded(at, on_x)
     place = at.place("sizes").box
     at.marks.append(label(place, said, at.em, "muted"))
     if moment.terms_begun:
@@ -195,12 +195,12 @@ def _extent(size: int, kernel: int, stride: int, pads: tuple[int, int], result: 
     return f"{inside if whole else f'⌊{inside}⌋'} + 1 = {result}"
 
 
-def _unpadded(at: Sheet, on_x: Cells) -> None:
-    """Outline the input within its padding, so that its own zeros and black pixels are not taken for it."""
-    placement = at.moment.operation.call.placed("x")
-    if placement.surrounds:
-        black = on_x.palette == "pixel" and not at.moment.letters
-        at.window(on_x, (*placement.start, *placement.own), "on_dark" if black else "line", 0.4 * THIN)
+def unpadded(at: Sheet, on: Cells, name: str = "x") -> None:
+    """Outline an array within its padding, so that its own zeros and black pixels are not taken for it."""
+    placement = at.moment.operation.call.placement(name)
+    if placement is not None and placement.surrounds:
+        black = on.palette == "pixel" and not at.moment.letters
+        at.window(on, (*placement.start, *placement.own), "on_dark" if black else "line", 0.4 * THIN)
 
 
 def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
@@ -373,7 +373,7 @@ def kernel_gradient(moment: Moment, room: Room) -> list[Mark]:
     parts = source.part, Sign("∗"), come.part, Sign("="), result.part
     at = sheet(moment, room, row(*parts), column(row(*parts[:3]), row(*parts[3:])), column(*parts))
     on_x, on_dy, on_dw = at.show(source), at.show(come), at.show(result)
-    _unpadded(at, on_x)
+    unpadded(at, on_x)
     if moment.terms_begun:
         at.window(on_x, window, "source_line")
         at.whole(on_dy, "parameter_line")

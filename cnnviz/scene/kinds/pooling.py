@@ -10,13 +10,14 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
-from cnnviz.scene.kinds.conv2d import over_sizes, size_formula
+from cnnviz.scene.kinds.conv2d import over_sizes, size_formula, unpadded
 from cnnviz.scene.layout import USUAL, Room, column, row
 from cnnviz.scene.local import Back
 from cnnviz.scene.marks import Cells, Mark, Path, Rect, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.sheet import Sheet, Shown, sheet, shown
 from cnnviz.text import tr
+from cnnviz.trace.windows import windows_of
 
 WINDOW = {"u": "window row", "v": "window column"}
 """What the loop variables of a window count."""
@@ -27,11 +28,12 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
     v = moment.variable
     c, i, j, window = _window(moment)
     x, y = moment.state.arrays["x"], moment.state.arrays["y"]
-    source = shown(moment, grid.plane(moment, "x", (c,), window), moment.came_from(), len(x))
+    source = shown(moment, grid.plane(moment, "x", (c,), window), _named(moment), len(x))
     result = shown(moment, grid.plane(moment, "y", (c,), (i, j, 1, 1)), tr("output"), len(y))
     said = size_formula(moment.operation)
     at = _side_by_side(moment, room, source, result, said)
     on_x, on_y = at.show(source), at.show(result)
+    unpadded(at, on_x, "x")
     at.marks.append(label(at.place("sizes").box, said, at.em, "muted"))
     target = on_y.cell_of((c, i, j))
     if not moment.terms_begun or target is None:
@@ -54,9 +56,11 @@ def backward(moment: Moment, room: Room) -> list[Mark]:
     c, i, j, window = _window(moment)
     dy, dx = moment.state.arrays["dy"], moment.state.arrays["dx"]
     come = shown(moment, grid.plane(moment, "dy", (c,), (i, j, 1, 1)), moment.gradient_from(), len(dy))
-    result = shown(moment, grid.plane(moment, "dx", (c,), window), tr("input gradient"), len(dx))
+    text = tr("input gradient, with the padding") if _is_padded(moment, "dx") else tr("input gradient")
+    result = shown(moment, grid.plane(moment, "dx", (c,), window), text, len(dx))
     at = _side_by_side(moment, room, come, result)
     on_dy, on_dx = at.show(come), at.show(result)
+    unpadded(at, on_dx, "dx")
     source = on_dy.cell_of((c, i, j))
     if not moment.terms_begun or source is None:
         return at.marks
@@ -72,17 +76,28 @@ def backward(moment: Moment, room: Room) -> list[Mark]:
     return at.marks
 
 
+def _is_padded(moment: Moment, name: str) -> bool:
+    placement = moment.operation.call.placement(name)
+    return placement is not None and placement.surrounds
+
+
+def _named(moment: Moment) -> str:
+    """Say where the input is from, or what stands around it."""
+    if not _is_padded(moment, "x"):
+        return moment.came_from()
+    fill = moment.operation.call.placed("x").fill
+    return tr("input, padded with −∞") if fill else tr("input, padded with zeros")
+
+
 def _side_by_side(moment: Moment, room: Room, one: Shown, other: Shown, said: str = "") -> Sheet:
     arranged = (way(one.part, other.part, gap=3.0) for way in (row, column))
     return sheet(moment, room, *(over_sizes(each, said) for each in arranged))
 
 
 def _window(moment: Moment) -> tuple[int, int, int, tuple[int, int, int, int]]:
-    v, sizes = moment.variable, moment.operation.sizes
-    given = moment.operation.call.given
-    down, right = int(given["S_h"]), int(given["S_w"])
+    v = moment.variable
     i, j = v("i"), v("j")
-    return v("c"), i, j, (i * down, j * right, sizes["K_h"], sizes["K_w"])
+    return v("c"), i, j, windows_of(moment.operation.call).at(i, j)
 
 
 def _ring(at: Sheet, on: Cells, cell: tuple[int, int], colour: str) -> None:
@@ -123,12 +138,16 @@ def windows(back: Back, share: Callable[[int], Array | float]) -> Array:
     """Return an array of the input's shape into which each window has put its share of each of its cells."""
     x, y, sizes = back.value("x"), back.value("y"), back.forward.sizes
     down, right = (int(back.value(name)) for name in ("S_h", "S_w"))
-    made = np.zeros(x.shape)
+    made = np.zeros(x.shape)  # with the padding
     for u in range(sizes["K_h"]):
         for v in range(sizes["K_w"]):
-            cells = made[:, u : u + down * y.shape[1] : down, v : v + right * y.shape[2] : right]
+            rows, columns = (
+                slice(first, first + step * (count - 1) + 1, step)
+                for first, step, count in zip((u, v), (down, right), y.shape[1:], strict=True)
+            )
+            cells = made[:, rows, columns]
             np.maximum(cells, share(u * sizes["K_w"] + v), out=cells)
-    return made
+    return back.forward.call.unpadded("x", made)
 
 
 of_windows = partial(Kind, variables={**CELL, **WINDOW}, picture=forward, compared=("x", "y"))
