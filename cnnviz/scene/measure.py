@@ -5,7 +5,7 @@ Widths are in parts of the text's size; a test compares them with what the paint
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 LINE = 1.4
@@ -67,6 +67,11 @@ def width(text: str, bold: bool = False, family: str = "sans") -> float:
     table = _BOLD if bold else _REGULAR
     usual = _USUAL_BOLD if bold else _USUAL
     return sum(table.get(letter, usual) for letter in text)
+
+
+def longest_that_fits(texts: Sequence[str], room: float, bold: bool = False) -> str:
+    """Return the first of some texts, from long to short, that is no wider than a room; else the last."""
+    return next((text for text in texts if width(text, bold) <= room), texts[-1])
 
 
 def figures(count: int, point: bool) -> float:

@@ -50,9 +50,9 @@ def test_numbers_are_as_large_as_words_on_other_screens(name, size):
 @pytest.mark.parametrize("name", lesson_names())
 @pytest.mark.parametrize("size", [(800, 600), (1024, 768), (1280, 720)])
 def test_panes_of_small_windows_can_be_read(name, size):
-    """Less is shown, and none of it smaller; readings over a curve share a line, and sums by channel."""
+    """Less is shown, and none of it smaller; sums by channel share a line."""
     for number, sizes in found(name, size, "window"):
-        assert sizes.text >= (8.0 if name in ("gradient-descent", "digits") else 8.9), (number, sizes)
+        assert sizes.text >= (8.0 if name == "digits" else 8.9), (number, sizes)
 
 
 def test_what_is_measured_is_what_is_painted():

@@ -13,6 +13,7 @@ from cnnviz.engine.derivative import as_line
 from cnnviz.engine.descent import curve
 from cnnviz.engine.layer import Array
 from cnnviz.scene.marks import Box, Group, Label, Mark, Path, Rect, label
+from cnnviz.scene.measure import longest_that_fits
 from cnnviz.scene.numbers import as_formula, brief, number
 from cnnviz.text import tr
 
@@ -181,7 +182,8 @@ def _names(at: Curve, lr: str) -> list[Mark]:
     area, em = at.area, at.em
     head = Box(at.box.x, at.box.y, area.right - at.box.x, 1.6 * em)
     foot = Box(area.x, area.bottom + 1.9 * em, area.w, 1.5 * em)
-    rate = tr("learning rate lr = {lr}", lr=lr) if lr else tr("learning rate lr")
+    rates = (tr("learning rate lr = {lr}", lr=lr), f"lr = {lr}") if lr else (tr("learning rate lr"),)
+    rate = longest_that_fits(rates, 0.4 * head.w / em, bold=True)
     loss = f"E = {as_formula(as_line(at.loss, 'w', 'w')[0])}"
     return [
         label(head._replace(w=head.w * 0.58), tr("loss {loss}", loss=loss), 1.1 * em, "accent", bold=True),

@@ -20,7 +20,7 @@ from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.curve import Curve, Point, axes, set_curve
 from cnnviz.scene.layout import Area, Grid, Room, column, row
 from cnnviz.scene.marks import Box, Cells, Dot, Hotspot, Mark, Path, Rect, Role, label
-from cnnviz.scene.measure import width
+from cnnviz.scene.measure import longest_that_fits, width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.program_cache import program_cache
@@ -196,13 +196,16 @@ def _readings(walk: _Walk, w: float, slope: float | None, following: float | Non
     if slope is not None:
         says = tr("> 0: go left") if slope > 0 else tr("< 0: go right") if slope < 0 else ""
         told = "∂E/∂w" if walk.moment.letters else walk.moment.text("dw", slope)
-        said = tr("slope {slope} {says}", slope=told, says=says)
+        texts = tr("slope {slope} {says}", slope=told, says=says), tr("slope {slope}", slope=told)
+        said = longest_that_fits(texts, left.w / em, bold=True)
         marks.append(label(left, said, 1.3 * em, "source", bold=True))
     if following is not None:
         step, sign = following - w, "+" if following > w else ""
         said = tr("step −lr · ∂E/∂w")
         if not walk.moment.letters:
-            said = tr("step −lr · ∂E/∂w = {step}", step=sign + walk.moment.text("w", step))
+            told = sign + walk.moment.text("w", step)
+            texts = tr("step −lr · ∂E/∂w = {step}", step=told), tr("step {step}", step=told)
+            said = longest_that_fits(texts, right.w / em, bold=True)
         marks.append(label(right, said, 1.3 * em, "written", bold=True, align="right"))
     return marks
 
@@ -222,6 +225,8 @@ def _parameter_tags(walk: _Walk, w: float, following: float | None) -> list[Mark
         found.append((following, "written"))
     texts = [_parameter_text(walk, walk.t + k, value) for k, (value, _) in enumerate(found)]
     size, y = 1.1 * em, at.area.bottom + 0.18 * em
+    if sum(map(len, texts)) * _LETTER * size + 3 * em > at.box.w:  # their arrows say that they are outside
+        texts = [walk.moment.cell_text("w", (walk.s, walk.t + k)) for k in range(len(found))]
     boxes: list[Box] = []
     for (value, _), text in zip(found, texts, strict=True):
         width = (len(text) * _LETTER + 0.6) * size
@@ -235,7 +240,7 @@ def _parameter_tags(walk: _Walk, w: float, following: float | None) -> list[Mark
         side = at.side(value)
         if side:
             edge, middle = (at.area.right if side > 0 else at.area.x), at.area.bottom - 0.94 * em
-            back = edge - 18 * side * em
+            back = edge - 1.06 * side * em
             tip = ((edge, middle), (back, middle - 0.71 * em), (back, middle + 0.71 * em))
             marks.append(Path(tip, f"{colour}_line", 1.0, filled=True))
     return marks

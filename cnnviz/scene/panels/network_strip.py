@@ -438,7 +438,7 @@ def _row(
                 holder = arrays.holder(program, _node(program, item), source)
                 style = _look(program, holder, source[2], display)
                 values = source[1]
-                marks.append(_tile(style, values, np.full(values.shape, known == "done"), box, ground))
+                marks.append(_tile(style, values, np.full(values.shape, known == "done"), box, ground, unit))
     if state.in_parts:
         marks += _pluses(columns[2], state, unit)
     return Group(place, tuple(without_numbers(marks) if display.letters else marks))
@@ -507,7 +507,7 @@ def _live(moment: Moment, item: Item, row: Box, room: _Room, state: _State, phas
             values = call.unpadded(name, moment.state.value(name))
             there = call.unpadded(name, moment.state.written(name))
             style = _look(program, moment.operation, name, moment.view.display)
-            marks.append(_tile(style, values, there, box, _ground_role(phase)))
+            marks.append(_tile(style, values, there, box, _ground_role(phase), room.unit))
     return marks
 
 
@@ -564,7 +564,14 @@ def _block(
             maker is None or state.progress.forward > 0 or state.values != "later"
         )
         marks.append(
-            _tile(_look(program, here, own, display), values, np.full(values.shape, is_there), into, ground)
+            _tile(
+                _look(program, here, own, display),
+                values,
+                np.full(values.shape, is_there),
+                into,
+                ground,
+                unit,
+            )
         )
     arrow = Box(into.right, inside.y, out.x - into.right, inside.h)
     marks.append(label(arrow, "→", 15 * unit, "muted", align="center", family="math"))
@@ -622,7 +629,7 @@ def _ground_role(phase: str) -> Role:
     return f"{phase}_fill" if phase else "panel"
 
 
-def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground: Role) -> Cells:
+def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground: Role, unit: float) -> Cells:
     """Return a heatmap of an array: its first maps as tiles, or its numbers in a row; one number as text."""
     texts: tuple[tuple[str, ...], ...] = ()
     if values.ndim == 3:
@@ -632,7 +639,7 @@ def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground
     else:  # walks under each other; anything else in one row
         rows = len(values) if values.ndim == 2 else 1
         sheet, known = values.reshape(rows, -1), there.reshape(rows, -1)
-        height = min(box.h * (0.5 if rows == 1 else 0.8), 22.0 * rows)
+        height = min(box.h * (0.5 if rows == 1 else 0.8), 22.0 * unit * rows)
         width = min(box.w, sheet.shape[1] * height / rows)
     if values.ndim == 0:
         width, texts = box.w, ((brief(float(values)) if there else "",),)
