@@ -151,14 +151,17 @@ class LessonChooser(QFrame):
         self._turn.start(0)
 
     def _fill(self) -> None:
+        number = 0
         for chapter, names in chapters():
             if chapter:
                 heading = QListWidgetItem(tr(chapter))
                 heading.setFlags(Qt.ItemFlag.NoItemFlags)
                 self.list.addItem(heading)
             for name in names:
+                number += 1
                 title, sentence = lesson_words(name)
-                item = QListWidgetItem(title)
+                said = tr("{number}  {title}", number=number, title=title)
+                item = QListWidgetItem(tr("{title} · start here", title=said) if number == 1 else said)
                 item.setData(_NAME, name)
                 item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, sentence)
                 item.setToolTip(sentence)
@@ -205,6 +208,13 @@ class _Found(QListWidget):
     def __init__(self) -> None:
         super().__init__()
         self._typed, self._last = "", 0.0
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Have Home lead to the first entry: over it stands a chapter, which nobody can choose."""
+        if event.key() == Qt.Key.Key_Home:
+            self.setCurrentItem(next(item for k in range(self.count()) if (item := self.item(k)).data(_NAME)))
+        else:
+            super().keyPressEvent(event)
 
     def keyboardSearch(self, search: str) -> None:
         """Go to the first entry that has all words typed by now; a pause begins anew."""

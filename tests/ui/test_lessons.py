@@ -53,8 +53,13 @@ def test_lessons_stand_in_the_order_of_the_course_with_title_and_sentence(window
     panel = open_panel(window)
     assert panel.isVisible()
     said = [(item.text(), item.data(Qt.ItemDataRole.AccessibleDescriptionRole)) for item in entries(panel)]
-    assert said == [lesson_words(name) for name in lesson_names()]
-    assert panel.list.currentItem().text() == window.desk.lesson.title, "the lesson at hand is marked"
+    told = [
+        (f"{k}  {title}", sentence)
+        for k, (title, sentence) in enumerate(map(lesson_words, lesson_names()), 1)
+    ]
+    told[0] = (f"{told[0][0]} · start here", told[0][1])
+    assert said == told
+    assert panel.list.currentItem().text().endswith(window.desk.lesson.title), "the lesson at hand is marked"
 
 
 def test_arrows_and_enter_open_a_lesson(window):
