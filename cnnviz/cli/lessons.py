@@ -20,11 +20,12 @@ def run(_: argparse.Namespace) -> int:
     """List the lessons."""
     from cnnviz.lesson.files import chapters, lesson_words
 
-    for number, (chapter, names) in enumerate(chapters()):
-        if chapter:
-            say(("\n" if number else "") + tr(chapter) + "\n")
+    lines: list[str] = []
+    for chapter, names in chapters():
+        lines += [*([""] if lines and chapter else []), *([f"{tr(chapter)}\n"] if chapter else [])]
         for name in names:
             title, sentence = lesson_words(name)
             said = textwrap.fill(f"{title}. {sentence}", 92, initial_indent="    ", subsequent_indent="    ")
-            say(f"{name}\n{said}")
+            lines += [name, said]
+    say("\n".join(lines))  # all or nothing
     return 0

@@ -74,7 +74,6 @@ class StagePane(CursorPane):
         self._glide.valueChanged.connect(lambda _: self.update())
         player.moved.connect(self._set_out)
         self._told: Moment | None = None
-        self._told_place: object = None
         self._voice = Timer(self, self._tell)
         self._voice.setSingleShot(True)
         self._edits = player.edits.index()
@@ -246,7 +245,10 @@ class StagePane(CursorPane):
 
     def _wait(self) -> None:
         """Tell where we are in a moment: of steps that follow one another fast, the last."""
-        if self._place() != self._told_place:
+        cursor = self.player.cursor
+        if self._told and self._told.program is not cursor.program:
+            self._told = None  # or it would keep a whole lesson in memory
+        if self._told is None or self._told.step.index != cursor.index:
             self._voice.start(_BREATH)
 
     def _tell(self) -> None:
@@ -254,14 +256,9 @@ class StagePane(CursorPane):
         moment = self.player.moment
         if self.player.playing and moment.stop is None:
             return
-        before = self._told if self._told and self._told.program is moment.program else None
-        self._told, self._told_place = moment, self._place()
+        before, self._told = self._told, moment
         self.setAccessibleDescription(self.described())
         tell(self, spoken(moment, before))
-
-    def _place(self) -> object:
-        cursor = self.player.cursor
-        return cursor.program, cursor.index
 
     def _tell_edit(self, index: int) -> None:
         """Tell what was set, changed or undone."""

@@ -36,7 +36,7 @@ def test_lessons_through_main_py():
 @pytest.mark.parametrize(
     "words, sentence",
     [
-        (("digts",), "There is no lesson digts; did you mean digits?"),
+        (("digts",), "There is no lesson digts; did you mean digits or edges?"),
         (("info", "nix.toml"), "nix.toml: there is no such file."),
         (("info", "digits", "--image", "360"), "digits has no image 360; its images are numbered 0 to 359."),
         (("info", "digits", "--image", "x"), "argument --image: must be a whole number, 0 or more, is 'x'; "),

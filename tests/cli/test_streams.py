@@ -116,7 +116,7 @@ BOTH = "stdout stderr"
     [
         (("broken.toml",), "broken.toml: title: must be a text, is 3"),
         (("nix.toml",), "nix.toml: there is no such file."),
-        (("digts",), "There is no lesson digts; did you mean digits?"),
+        (("digts",), "There is no lesson digts; did you mean digits or edges?"),
         (("lesson",), "There is no command lesson; did you mean lessons?"),
         (("digits", "--fast"), "unrecognized arguments: --fast"),
     ],
