@@ -62,6 +62,8 @@ class Lecture(QObject):
         Where it is remembered whether the presenter window comes by itself.
     actions : Mapping[str, QAction]
         The window's actions by name.
+    look : Callable[[bool], None]
+        Gives the window the look of a lecture, or takes it away.
     make_presenter : Callable[[], Presenter]
         Makes the presenter window.
 
@@ -79,13 +81,10 @@ class Lecture(QObject):
         Hides the pointer while it rests.
     presenter : Presenter or None
         The presenter window, while it is open.
-    switched : Signal(bool)
-        The lecture view is on now, or off: the window is to have its look.
     noted : Signal(str)
         Something is said by the way.
     """
 
-    switched = Signal(bool)
     noted = Signal(str)
 
     def __init__(
@@ -94,11 +93,12 @@ class Lecture(QObject):
         player: Player,
         settings: Settings,
         actions: Mapping[str, QAction],
+        look: Callable[[bool], None],
         make_presenter: Callable[[], Presenter],
     ) -> None:
         super().__init__(window)
         self._window, self._player, self._settings = window, player, settings
-        self._actions, self._make_presenter = actions, make_presenter
+        self._actions, self._look, self._make_presenter = actions, look, make_presenter
         self.on = False
         self.mover = Mover(window)
         self.elapsed = Elapsed()
@@ -130,7 +130,7 @@ class Lecture(QObject):
         """Have the lecture view in the window where it is, or everything again; say once how it is left."""
         self.on = on
         self._actions["lecture"].setChecked(on)
-        self.switched.emit(on)
+        self._look(on)
         if on:
             self.awake.hold()
             self.pointer.begin()

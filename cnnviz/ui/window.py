@@ -74,7 +74,9 @@ class Window(QMainWindow):
         self.keymap = keymap.read(settings)
         keymap.take(self.actions_by_name, self.keymap)
         self.tour = Tour(self.desk, self.actions_by_name)
-        self.lecture = Lecture(self, self.player, settings, self.actions_by_name, self._make_presenter)
+        self.lecture = Lecture(
+            self, self.player, settings, self.actions_by_name, self._show_lecture, self._make_presenter
+        )
         self._assemble()
         self.dialogs = Dialogs(self, self.desk, self.tour, self.actions_by_name)
         connect(self, self.actions_by_name, self._handlers())
@@ -136,7 +138,6 @@ class Window(QMainWindow):
         self.desk.noted.connect(lambda said: self.message.say(said, error=False))
         self.desk.edited.connect(self._name_lesson)
         self.lecture.noted.connect(lambda said: self.message.say(said, error=False))
-        self.lecture.switched.connect(self._show_lecture)
         self.dialogs.closed.connect(self.focus_stage)
         self.training.trainer.ended.connect(self.message.say)
         self.stage.painted.connect(self.player.set_shown)
