@@ -26,6 +26,7 @@ from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
@@ -35,11 +36,13 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import (
+    NLL,
     BinaryCrossEntropy,
     CrossEntropy,
     HalfSquaredError,
     Hinge,
     Loss,
+    MeanAbsoluteError,
     MeanSquaredError,
 )
 from cnnviz.engine.optim import SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
@@ -130,6 +133,7 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(Sigmoid, "Sigmoid"),
         Entry(Tanh, "Tanh"),
         Entry(Softmax, "Softmax"),
+        Entry(LogSoftmax, "Log-softmax"),
         Entry(Add, "Add"),
         Entry(Concat, "Concatenate"),
     ]
@@ -141,6 +145,8 @@ LOSSES: Mapping[str, Entry[Loss]] = _by_kind(
         Entry(BinaryCrossEntropy, "Binary cross-entropy"),
         Entry(HalfSquaredError, "Half squared error"),
         Entry(MeanSquaredError, "Mean squared error"),
+        Entry(MeanAbsoluteError, "Mean absolute error"),
+        Entry(NLL, "Negative log-likelihood"),
         Entry(Hinge, "Hinge", ranges={"margin": _POSITIVE}),
     ]
 )

@@ -26,6 +26,7 @@ from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
@@ -35,11 +36,13 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import (
+    NLL,
     BinaryCrossEntropy,
     CrossEntropy,
     HalfSquaredError,
     Hinge,
     Loss,
+    MeanAbsoluteError,
     MeanSquaredError,
     NegativeLogLikelihood,
 )
@@ -130,6 +133,7 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, 3))),
     "linear": linear,
     "softmax": elementwise(Softmax),
+    "log_softmax": elementwise(LogSoftmax),
 }
 
 # Layers that must be among them, whatever is drawn.
@@ -205,6 +209,8 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "linear-one-number": lambda: (Linear(1, 1), (1,)),
     "softmax-column": lambda: (Softmax(), (4,)),
     "softmax-maps": lambda: (Softmax(), (3, 2, 2)),
+    "log_softmax-column": lambda: (LogSoftmax(), (4,)),
+    "log_softmax-maps": lambda: (LogSoftmax(), (3, 2, 2)),
     "softmax-one-number": lambda: (Softmax(), (1,)),
     "softmax-one-channel": lambda: (Softmax(), (1, 2, 1)),
 }
@@ -218,6 +224,9 @@ def one_hot(rng: Rng, n: int) -> Array:
 LOSSES: dict[str, tuple[type[Loss], Callable[[Rng, int], Array]]] = {
     "half_squared_error": (HalfSquaredError, lambda rng, n: rng.normal(size=n)),
     "mean_squared_error": (MeanSquaredError, lambda rng, n: rng.normal(size=n)),
+    "mean_absolute_error": (MeanAbsoluteError, lambda rng, n: rng.normal(size=n)),
+    "nll": (NLL, one_hot),
+    "nll-soft": (NLL, lambda rng, n: rng.dirichlet(np.ones(n))),
     "hinge": (Hinge, one_hot),
     "cross_entropy": (CrossEntropy, one_hot),
     "cross_entropy-soft": (CrossEntropy, lambda rng, n: rng.dirichlet(np.ones(n))),
@@ -370,7 +379,7 @@ def map_loss_calls(label: str, size: float = 1.0) -> list[Call]:
     loss, shape, rng = kind(), (2, 1, 3), np.random.default_rng(4)
     network = Network([("last", loss.follows() if loss.follows else LeakyReLU())], shape, loss)
     x, t = size * rng.normal(size=shape), map_target(label, rng, shape)
-    if not isinstance(loss, Hinge | NegativeLogLikelihood):
+    if not isinstance(loss, Hinge | NLL | NegativeLogLikelihood):
         t[0, 0, 1] = x[0, 0, 1] = 0
     return network.calls(network.run(x, t))[1:3]
 

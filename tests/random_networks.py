@@ -26,6 +26,7 @@ from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
@@ -35,11 +36,13 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.losses import (
+    NLL,
     BinaryCrossEntropy,
     CrossEntropy,
     HalfSquaredError,
     Hinge,
     Loss,
+    MeanAbsoluteError,
     MeanSquaredError,
 )
 from cnnviz.engine.network import Network
@@ -50,7 +53,7 @@ ACTIVATIONS = (
     *(ReLU, lambda: LeakyReLU(0.1), Sigmoid, Tanh, ReLU6, lambda: ELU(0.7)),
     *(SiLU, GELU, lambda: GELU("tanh"), lambda: Softplus(1.5, 2.0), HardSwish, HardSigmoid),
 )
-LOSSES = (HalfSquaredError, MeanSquaredError, Hinge, CrossEntropy, BinaryCrossEntropy)
+LOSSES = (HalfSquaredError, MeanSquaredError, Hinge, CrossEntropy, BinaryCrossEntropy, MeanAbsoluteError, NLL)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ class Drawing:
             return Linear(size, 1 + self.below(5))
         if k == 6 and size > 1:  # one number less its mean is 0
             return LayerNorm((size,)) if self.below(2) else BatchNorm(size)
+        if k == 4:
+            return LogSoftmax()
         return Softmax() if k == 3 else self.one_of(ACTIVATIONS)()
 
     def _map_layer(self, source: str) -> Layer:
@@ -218,7 +223,7 @@ def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 
 
 
 def _target(loss: Loss, shape: Shape, draw: np.random.RandomState) -> Array:
-    if isinstance(loss, HalfSquaredError | MeanSquaredError):
+    if isinstance(loss, HalfSquaredError | MeanSquaredError | MeanAbsoluteError):
         return draw.standard_normal(shape)
     if isinstance(loss, BinaryCrossEntropy):
         return draw.random_sample(shape)

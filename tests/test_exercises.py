@@ -305,6 +305,21 @@ def test_activations(lesson, kind, arguments, values):
     assert made.tape["f.y"] == pytest.approx(values, abs=5e-5)
 
 
+def test_batch_norm_with_fixed_statistics(lesson):
+    fixed = {"gamma": [2], "beta": [0.5], "mean": [2], "var": [4]}
+    made = lesson([[[1, 2], [3, 4]]], ("bn", "batch_norm", {"eps": 1e-12}), parameters={"bn": fixed})
+    assert made.tape["bn.y"].ravel() == pytest.approx([-0.5, 0.5, 1.5, 2.5], abs=1e-9)
+
+
+def test_logarithms_of_probabilities(lesson):
+    """Log-softmax and the negative log-likelihood are cross-entropy."""
+    scores = ("scores", "log_softmax", {})
+    made = lesson([-2.85, 0.86, 0.28], scores, loss="nll", target=[0, 0, 1])
+    assert made.tape["loss.value"] == pytest.approx(1.0402, abs=5e-5)
+    assert np.exp(made.tape["scores.y"]) == pytest.approx([0.0155, 0.6312, 0.3534], abs=1e-4)
+    assert made.tape["scores.dx"] == pytest.approx([0.0155, 0.6312, 0.3534 - 1], abs=1e-4)
+
+
 def test_the_hinge_loss(lesson):
     tape = loss_of(lesson, "hinge", [-2.85, 0.86, 0.28], [0, 0, 1])
     assert float(tape["loss.value"]) == pytest.approx(1.58, abs=1e-12)

@@ -10,12 +10,13 @@ Source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 6.2.2.
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy import exp, log
+from numpy import exp, log, sign
 from numpy.typing import NDArray
 
 from cnnviz.engine.address import address_of
@@ -91,6 +92,8 @@ class Loss(ABC):
         """Return the listing of the gradient: the last layer's, where the loss is joined with it."""
         layer, result = (last_layer, "dx") if self.follows else ("loss", "dy")
         listing, given = self._listings(y)[1], self._given(y, t)
+        if "y" not in inspect.signature(listing).parameters:
+            del given["y"]
         name, kind = address_of(layer, result), f"{self.kind}.{result}{self._variant(y)}"
         return Call(name, layer, "backward", listing, given, {result: gradient}, kind=kind)
 
@@ -159,6 +162,62 @@ def mean_squared_error_maps_dy(y, t, dy, C, H, W):
         for i in range(H):
             for j in range(W):
                 dy[c, i, j] = 2 * (y[c, i, j] - t[c, i, j]) / (C * H * W)
+
+
+def mean_absolute_error(y, t, E, N):
+    total = 0.0
+    for n in range(N):
+        total += abs(y[n] - t[n])
+    E[0] = total / N
+
+
+def mean_absolute_error_dy(y, t, dy, N):
+    for n in range(N):
+        dy[n] = sign(y[n] - t[n]) / N
+
+
+def mean_absolute_error_maps(y, t, E, C, H, W):
+    total = 0.0
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                total += abs(y[c, i, j] - t[c, i, j])
+    E[0] = total / (C * H * W)
+
+
+def mean_absolute_error_maps_dy(y, t, dy, C, H, W):
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                dy[c, i, j] = sign(y[c, i, j] - t[c, i, j]) / (C * H * W)
+
+
+def nll(y, t, E, N):
+    total = 0.0
+    for n in range(N):
+        total -= t[n] * y[n]
+    E[0] = total
+
+
+def nll_dy(t, dy, N):
+    for n in range(N):
+        dy[n] = -t[n]
+
+
+def nll_maps(y, t, E, C, H, W):
+    total = 0.0
+    for i in range(H):
+        for j in range(W):
+            for c in range(C):
+                total -= t[c, i, j] * y[c, i, j]
+    E[0] = total / (H * W)
+
+
+def nll_maps_dy(t, dy, C, H, W):
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                dy[c, i, j] = -t[c, i, j] / (H * W)
 
 
 def hinge(y, t, E, margin, N):
@@ -342,6 +401,47 @@ class MeanSquaredError(Loss):
     def gradient(self, y: Array, t: Array) -> Array:
         """Return 2 (y − t) / N."""
         return 2 * (y - t) / (y.size // len(y))
+
+
+class MeanAbsoluteError(Loss):
+    """E = Σ |y − t| / N, over all N outputs: PyTorch's ``l1_loss``. At 0 its gradient is 0."""
+
+    kind = "mean_absolute_error"
+    listing = mean_absolute_error
+    gradient_listing = mean_absolute_error_dy
+    map_listings = (mean_absolute_error_maps, mean_absolute_error_maps_dy)
+
+    def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
+        """Return the mean of the absolute differences."""
+        return np.asarray(added(_in_rows(np.abs(y - t))) / (y.size // len(y)))
+
+    def gradient(self, y: Array, t: Array) -> Array:
+        """Return the sign of y − t, divided by N."""
+        return np.asarray(np.sign(y - t) / (y.size // len(y)))
+
+
+class NLL(Loss):
+    """E = −Σ t y, for logarithms of probabilities y from a log-softmax: PyTorch's ``nll_loss``.
+
+    Behind maps, it is the mean over all places.
+    """
+
+    kind = "nll"
+    listing = nll
+    gradient_listing = nll_dy
+    map_listings = (nll_maps, nll_maps_dy)
+
+    def _variant(self, y: Array) -> str:
+        return _of_maps(y)
+
+    def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
+        """Return minus the sum of t y."""
+        with np.errstate(all="ignore"):
+            return np.asarray(0 - _mean_of_places(t * y))
+
+    def gradient(self, y: Array, t: Array) -> Array:
+        """Return −t, of maps divided by how many places there are."""
+        return np.asarray(-t / _places(y))
 
 
 class Hinge(Loss):

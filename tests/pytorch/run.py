@@ -24,6 +24,7 @@ from cnnviz.engine.layers.joining import Add, Concat
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.pooling import Pool2d
 from cnnviz.engine.layers.relu import ReLU
@@ -33,7 +34,15 @@ from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, MeanSquaredError
+from cnnviz.engine.losses import (
+    NLL,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    HalfSquaredError,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 from tests.pytorch.recorded import ZERO
 from tests.random_networks import Drawn
 
@@ -109,6 +118,8 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             return functional.gelu(*xs, approximate=layer.approximate)
         case Softplus():
             return functional.softplus(*xs, layer.beta, layer.threshold)
+        case LogSoftmax():
+            return torch.log_softmax(*xs, 1)
         case Softmax():
             return torch.softmax(*xs, 1)
         case Flatten():
@@ -142,6 +153,10 @@ def _lost(loss: Loss, outputs: Mapping[str, Tensor], last: str, before: str, t: 
     match loss:
         case HalfSquaredError():
             return ((t - y) ** 2).sum() / 2
+        case MeanAbsoluteError():
+            return functional.l1_loss(y, t)
+        case NLL():
+            return -(t * y).sum()
         case MeanSquaredError():
             return functional.mse_loss(y, t)
         case CrossEntropy():

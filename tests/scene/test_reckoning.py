@@ -77,6 +77,8 @@ class Shown:
         )
 
     def reckon(self, said: str) -> Interval:
+        if re.fullmatch(r"\d+ terms are 0", said):
+            return Interval(0, 0)
         return reckon(said, self.exact, self.digits)
 
     @property
@@ -100,7 +102,7 @@ class Shown:
                 whole = whole and mark is not self.middle[0]
             elif said in ("+", "−", ","):
                 sign = said
-            elif said in ("max(", ")"):
+            elif said in ("max(", ")") or said.endswith(" terms are 0"):
                 continue
             elif mark.align != "center":
                 start = said
@@ -253,9 +255,13 @@ def test_awkward_numbers_of_layers_can_be_reckoned_again(case, scale):
     assert_reckoned(Program(calls))
 
 
+# Each loss with the first optimiser, and each optimiser with the first loss.
+PAIRS = [(loss, "sgd") for loss in LOSSES]
+PAIRS += [("half_squared_error", own) for own in OPTIMISERS if own != "sgd"]
+
+
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss, optimiser", PAIRS)
 def test_awkward_numbers_of_losses_and_updates_can_be_reckoned_again(loss, optimiser, scale):
     kind, target = LOSSES[loss]
     network, rng = network_for(kind(), OPTIMISERS[optimiser]()), np.random.default_rng(10)

@@ -67,10 +67,10 @@ def _of_maps(call: Call) -> Call:
 
 def _exponentials(x: Array) -> Array:
     """Return eˣ of each sample, with its largest number, at each place, taken off first."""
-    return np.asarray(np.exp(x - _largest(x)[:, None]))
+    return np.asarray(np.exp(x - largest(x)[:, None]))
 
 
-def _largest(x: Array) -> Array:
+def largest(x: Array) -> Array:
     """Return the largest number of each sample, at each place, as Python's max finds it.
 
     That goes past NaN, unless it is the first.

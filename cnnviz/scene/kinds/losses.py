@@ -22,6 +22,7 @@ _compares = partial(Kind, compared=("y", "t"))
 _of_outputs = partial(_compares, variables={**CELL, "n": "output"}, picture=_picture)
 _of_classes = partial(_compares, variables={"n": "class"}, picture=outputs.picture)
 _of_scores = partial(_of_classes, picture=partial(outputs.picture, y="score"))
+_of_logarithms = partial(_of_classes, picture=partial(outputs.picture, y="log-probability"))
 _of_yes_and_no = partial(_of_classes, variables={"n": "output"})
 _of_maps = partial(_compares, variables=CELL)
 
@@ -52,6 +53,38 @@ KINDS: Mapping[str, Kind] = {
         sentence="The gradient is twice the difference, output minus target, divided by how many there are.",
         formula=(r"\dy{@} = \frac{2}{@N} (\y{@} - \t{@})",),
         ahead="Each `dy` will be 2 · (`y` − `t`), divided by the number of outputs.",
+    ),
+    "mean_absolute_error": _of_outputs(
+        sentence="The loss is the mean of the distances between outputs and targets.",
+        formula=(r"\E{} = \frac{1}{@N} \sum_@ |\y{@} - \t{@}|",),
+    ),
+    "mean_absolute_error.dy": _of_outputs(
+        title="gradient of the output",
+        sentence="Every output that is not its target gets the same push, whatever the distance.",
+        formula=(r"\dy{@} = \frac{1}{@N}\, \mathrm{sign}(\y{@} - \t{@})",),
+        ahead="Each `dy` will be 1 or −1, the sign of `y` − `t`, divided by the number of outputs.",
+    ),
+    "nll": _of_logarithms(
+        sentence="The loss is minus the logarithm of the probability of the right class, in nats.",
+        formula=(r"\E{} = {-}\sum_n \,\t{n}\, \y{n}",),
+    ),
+    "nll.dy": _of_logarithms(
+        title="gradient of the logarithms",
+        sentence="Only the logarithm of the right class is pushed up, as much as its target says.",
+        formula=(r"\dy{n} = {-}\t{n}",),
+        ahead="Each `dy` will be −`t`.",
+        compared=("dy", "t"),
+    ),
+    "nll.maps": _of_maps(
+        sentence="The loss is the mean, over all places, of minus the right channel's log-probability.",
+        formula=(r"\E{} = \frac{1}{H W} \sum_{i,j} L_{i,j}", r"L_{i,j} = {-}\sum_c \,\t{c,i,j}\, \y{c,i,j}"),
+    ),
+    "nll.dy.maps": _of_maps(
+        title="gradient of the logarithms",
+        sentence="Only the logarithm of the right channel is pushed up; the places share it equally.",
+        formula=(r"\dy{c,i,j} = {-}\frac{\t{c,i,j}}{H W}",),
+        ahead="Each `dy` will be −`t`, divided by the number of places.",
+        compared=("dy", "t"),
     ),
     "hinge": _of_scores(
         sentence="The loss is by how much the scores of wrong classes come nearer to that of the right one "
