@@ -16,6 +16,7 @@ from cnnviz.engine.layer import Layer
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
@@ -108,6 +109,12 @@ _ADAM = {"lr": _POSITIVE, "beta1": _PART, "beta2": _PART, "eps": _POSITIVE}
 LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
     [
         Entry(Conv2d, "Convolution", inferred="in_channels", ranges={"padding": Range(0, SIZE.most)}),
+        Entry(
+            ConvTranspose2d,
+            "Transposed convolution",
+            inferred="in_channels",
+            ranges={"padding": Range(0, SIZE.most), "output_padding": Range(0, SIZE.most)},
+        ),
         Entry(MaxPool2d, "Max-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(AvgPool2d, "Average-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(Flatten, "Flatten"),

@@ -16,6 +16,7 @@ from cnnviz.engine.layer import Array, Call, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
@@ -76,6 +77,15 @@ def conv2d(rng: Rng) -> Made:
     return Conv2d(channels, kernels, *arguments, groups, bool(rng.random() < 0.7)), whole(shape)
 
 
+def conv_transpose2d(rng: Rng) -> Made:
+    channels, kernels = whole(rng.integers(1, 4, 2))
+    kernel, stride = rng.integers(1, 4, (2, 2))
+    padding, added = rng.integers(0, kernel), rng.integers(0, stride)
+    shape = channels, *(1 + 2 * padding // stride + rng.integers(0, 3, 2))
+    arguments = whole(kernel), whole(stride), whole(padding), whole(added)
+    return ConvTranspose2d(channels, kernels, *arguments, bool(rng.random() < 0.7)), whole(shape)
+
+
 def pooling(kind: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[Rng], Made]:
     def make(rng: Rng) -> Made:
         kernel, stride = rng.integers(1, 4, (2, 2))
@@ -114,6 +124,7 @@ def linear(rng: Rng) -> Made:
 # How to draw a layer of each kind, with a shape that fits it.
 LAYERS: dict[str, Callable[[Rng], Made]] = {
     "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
     "max_pool2d": pooling(MaxPool2d),
     "avg_pool2d": pooling(AvgPool2d),
     "batch_norm": batch_norm,
@@ -151,6 +162,10 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "conv2d-groups": lambda: (Conv2d(4, 6, 2, groups=2), (4, 3, 2)),
     "conv2d-depthwise": lambda: (Conv2d(3, 3, 2, padding=1, groups=3, bias=False), (3, 2, 3)),
     "conv2d-depthwise-twice": lambda: (Conv2d(2, 4, 2, 2, 1, 2, 2, False), (2, 3, 4)),
+    "conv_transpose2d-plain": lambda: (ConvTranspose2d(1, 1, 2), (1, 2, 2)),
+    "conv_transpose2d-strided-padded-oblong": lambda: (ConvTranspose2d(2, 3, (3, 2), 2, 1), (2, 3, 2)),
+    "conv_transpose2d-output-padding": lambda: (ConvTranspose2d(1, 2, 3, (2, 3), 1, (1, 2)), (1, 2, 3)),
+    "conv_transpose2d-without-bias": lambda: (ConvTranspose2d(2, 1, 2, 2, bias=False), (2, 2, 1)),
     "max_pool2d-apart": lambda: (MaxPool2d(2), (2, 4, 5)),
     "max_pool2d-overlapping": lambda: (MaxPool2d((3, 2), 1), (2, 4, 4)),
     "max_pool2d-gaps": lambda: (MaxPool2d(1, 2), (1, 4, 3)),

@@ -16,6 +16,7 @@ from cnnviz.engine.layer import Array, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
@@ -135,6 +136,8 @@ class Drawing:
             norms = BatchNorm(channels), LayerNorm((channels, height, width)), GroupNorm(groups, channels)
             return norms[which]
         if k < 4:
+            if self.below(5) == 0 and height * width < 20:
+                return self._transposed(channels)
             return self._convolution(channels, height, width)
         if k < 6:
             return self._pooling(height, width, MaxPool2d if k == 4 else AvgPool2d)
@@ -151,6 +154,14 @@ class Drawing:
         made = groups * (1 + self.below(max(1, 3 // groups)))
         bias = self.draw.random_sample() < 0.7
         return Conv2d(channels, made, kernel, stride, tuple(padding), dilation, groups, bias)
+
+    def _transposed(self, channels: int) -> Layer:
+        kernel, stride = ((1 + self.below(3), 1 + self.below(3)) for _ in range(2))
+        padding = tuple(self.below((size + 1) // 2) for size in kernel)
+        added = tuple(self.below(step) for step in stride)
+        return ConvTranspose2d(
+            channels, 1 + self.below(2), kernel, stride, padding, added, bool(self.below(2))
+        )
 
     def _pooling(self, height: int, width: int, kind: type[MaxPool2d] | type[AvgPool2d]) -> Layer:
         window = 1 + self.below(min(3, height)), 1 + self.below(min(3, width))

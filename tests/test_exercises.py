@@ -218,6 +218,19 @@ def test_a_depthwise_convolution_has_a_kernel_for_each_channel(lesson):
     assert convolved(lesson, x, w, groups=2) == [[[3]], [[11]]]
 
 
+@pytest.mark.parametrize(
+    ("stride", "y"),
+    [
+        (1, [[0, 0, 1], [0, 4, 6], [4, 12, 9]]),
+        (2, [[0, 0, 0, 1], [0, 0, 2, 3], [0, 2, 0, 3], [4, 6, 6, 9]]),
+    ],
+)
+def test_a_transposed_convolution_lays_the_kernel_onto_its_output(lesson, stride, y):
+    x, w = [[[0, 1], [2, 3]]], [[[[0, 1], [2, 3]]]]
+    up = ("up", "conv_transpose2d", {"out_channels": 1, "kernel": 2, "stride": stride, "bias": False})
+    assert lesson(x, up, parameters={"up": {"w": w}}).tape["up.y"].tolist() == [y]
+
+
 def pooled(lesson, x, kind, **arguments):
     """The output of one pooling layer."""
     return lesson(x, ("pool", kind, arguments)).tape["pool.y"].tolist()

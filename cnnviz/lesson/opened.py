@@ -214,7 +214,9 @@ def _judged(
                     needed=shape_text(outputs),
                 )
             )
-        return parts, LossPart("mean_squared_error", {}), replace(given, target=target.astype(float))
+        has_samples = given.values is not None and given.values.ndim > len(given.shape)
+        target = target.astype(float)[None] if has_samples else target.astype(float)
+        return parts, LossPart("mean_squared_error", {}), replace(given, target=target)
     if len(outputs) != 1:
         raise CnnvizError(
             tr("it puts out maps ({shape}), which have no label; give --target", shape=shape_text(outputs))

@@ -10,7 +10,7 @@ from tests.formats.reference import DATA, LABEL, close, files, reference
 WITHOUT_NODES = ("lenet.class.pt", "lenet.state.pt", "lenet.older.pth", "lenet.checkpoint.pth", "types.pt")
 WITHOUT_NODES += ("types.onnx", "types.older.pt", "keras-sequential.weights.h5")
 # They have layers that the catalogue does not have yet, or not with these arguments.
-UNSTEPPABLE = ("unet",)
+UNSTEPPABLE: tuple[str, ...] = ()
 NETWORKS = [
     name
     for name in files(".onnx", ".pt", ".pth", ".pt2", ".keras", ".h5")

@@ -14,6 +14,7 @@ from cnnviz.engine.layer import Array, Layer
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
@@ -93,6 +94,9 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             return functional.conv2d(
                 padded, own["w"], own.get("b"), layer.stride, 0, layer.dilation, layer.groups
             )
+        case ConvTranspose2d():
+            more = layer.stride, layer.padding[::2], layer.output_padding
+            return functional.conv_transpose2d(*xs, own["w"], own.get("b"), *more)
         case Linear():
             return xs[0] @ own["w"] + own["b"]
         case MaxPool2d():

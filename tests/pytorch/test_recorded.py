@@ -26,7 +26,8 @@ def test_outputs_losses_and_gradients_are_those_of_pytorch(first):
         for name, wanted in compared.items():
             error = np.abs(digest(tape[name]) - wanted).max()
             norm = np.linalg.norm(tape[name])
-            assert error <= max(CLOSEST * norm, 1e-13 if norm < ZERO else 1e-15), (seed, name)
+            # A gradient that all but cancels behind a norm is the rounding of numbers of about 1.
+            assert error <= max(CLOSEST * norm, 1e-13 if norm < ZERO else 1e-14), (seed, name)
 
 
 def test_a_number_that_is_off_is_seen():

@@ -197,12 +197,21 @@ class Conv2d(Layer):
             dw[kernels] = of_group.T.reshape(dw[kernels].shape)
         gradients = {"db": db, "dw": dw} if self.bias else {"dw": dw}
         if needs_dx:
-            # The kernels, turned by 180°, slide over the gradients with zeros put in.
-            grouped = w[:, :, ::-1, ::-1].reshape(self.groups, -1, *w.shape[1:])
-            turned = grouped.swapaxes(1, 2).reshape(self.in_channels, -1, *self.kernel)
-            spread = self._spreading_of(dy, x.shape[1:]).place(dy)
-            gradients["dx"] = self._slide(turned, spread, (1, 1), x.shape[2:])
+            gradients["dx"] = self.input_gradient(dy, x.shape[1:], w)
         return gradients
+
+    def input_gradient(self, dy: Array, shape: Shape, w: Array, start: Array | None = None) -> Array:
+        """Return ∂E/∂x of an input of a shape: the turned kernels slide over dy with zeros put in.
+
+        Parameters
+        ----------
+        start : Array, optional
+            For each channel a number that its sums begin with, as a transposed convolution has a bias.
+        """
+        grouped = w[:, :, ::-1, ::-1].reshape(self.groups, -1, *w.shape[1:])
+        turned = grouped.swapaxes(1, 2).reshape(self.in_channels, -1, *self.kernel)
+        spread = self._spreading_of(dy, shape).place(dy)
+        return self._slide(turned, spread, (1, 1), shape[1:], None if start is None else start[:, None])
 
     def _grouped(self, *counts: int) -> Iterator[tuple[slice, ...]]:
         """Yield for each group its part of several axes that are cut into groups."""

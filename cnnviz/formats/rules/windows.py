@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from msgspec.structs import replace
 
 from cnnviz.formats.folding import axes_of
@@ -152,7 +151,8 @@ def conv_transpose(rewriter: Rewriter, node: Node) -> None:
         **rewriter.argument(kind, "dilation", 1, *forms(dilations)),
         **rewriter.argument(kind, "groups", 1, group),
     }
-    arrays = {"w": w, "b": b if b is not None else np.zeros(channels, w.dtype)}
+    arguments |= {} if b is not None else {"bias": False}
+    arrays = {"w": w} if b is None else {"w": w, "b": b}
     origin = of_weight(rewriter, node)
     rewriter.put(node, rewriter.layer(node, kind, [value], (channels, *out), arguments, arrays, origin))
 

@@ -391,7 +391,7 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     o = first + (v("m" if windows.kernels else "o") if moment.terms_begun else 0)
     dy, w, dx = np.asarray(given["dy"]), np.asarray(given["w"]), moment.state.arrays["dx"]
     count = windows.kernels or len(dy)
-    text = _spread_text(moment.operation.call.placed("dy"), moment.gradient_source())
+    text = spread_text(moment.operation.call.placed("dy"), moment.gradient_source())
     come = shown(moment, grid.plane(moment, "dy", (o,), window), text, len(dy))
     turned = grid.plane(moment, "w", (o, place), _in_kernel(moment), flipped=True)
     kernel = shown(moment, turned, tr("turned by 180°"))
@@ -411,7 +411,7 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     return at.marks
 
 
-def _spread_text(placement: Placement, layer: str) -> str:
+def spread_text(placement: Placement, layer: str) -> str:
     """Say where zeros were put into the output gradient: around it, between its values, or both."""
     if not all(placement.inside):
         return tr("from {layer}, nothing but zeros: no window holds a cell of the input", layer=layer)
