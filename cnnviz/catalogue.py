@@ -17,6 +17,7 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
+from cnnviz.engine.layers.dropout import Dropout
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
@@ -119,6 +120,7 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(AvgPool2d, "Average-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(Flatten, "Flatten"),
         Entry(Linear, "Fully connected", inferred="in_features"),
+        Entry(Dropout, "Dropout", ranges={"p": _PART, "seed": Range(0, SIZE.most)}),
         Entry(BatchNorm, "Batch norm", inferred="num_features", ranges={"eps": _POSITIVE}),
         Entry(
             LayerNorm,

@@ -17,6 +17,7 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
+from cnnviz.engine.layers.dropout import Dropout
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
@@ -127,6 +128,7 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "conv_transpose2d": conv_transpose2d,
     "max_pool2d": pooling(MaxPool2d),
     "avg_pool2d": pooling(AvgPool2d),
+    "dropout": elementwise(lambda: Dropout(0.4)),
     "batch_norm": batch_norm,
     "layer_norm": lambda rng: (LayerNorm(shape := any_shape(rng)), shape),
     "group_norm": group_norm,
@@ -175,6 +177,8 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "avg_pool2d-overlapping": lambda: (AvgPool2d((2, 3), 1), (2, 4, 4)),
     "avg_pool2d-strides-that-differ": lambda: (AvgPool2d((2, 2), (1, 3)), (1, 4, 8)),
     "batch_norm-training-maps": lambda: (BatchNorm(2, training=True), (2, 3, 2)),
+    "dropout-maps": lambda: (Dropout(0.5, seed=2), (2, 2, 3)),
+    "dropout-column": lambda: (Dropout(0.5, seed=3), (5,)),
     "batch_norm-maps": lambda: (BatchNorm(2), (2, 2, 3)),
     "batch_norm-column": lambda: (BatchNorm(5), (5,)),
     "layer_norm-maps": lambda: (LayerNorm((2, 2, 3)), (2, 2, 3)),
@@ -321,6 +325,9 @@ class LayerCase:
     def calls(self) -> list[Call]:
         layer, arrays = self.layer(), self.arrays()
         calls = [*layer.forward_calls(arrays), *layer.backward_calls(arrays)]
+        if layer.drawn_names:  # outside training
+            kept = {name: values for name, values in arrays.items() if name not in layer.drawn_names}
+            calls += layer.forward_calls({**kept, "y": arrays["x"]})
         return [*calls, layer.scatter_call(arrays)] if isinstance(layer, Conv2d) else calls
 
 
@@ -340,8 +347,9 @@ def backward(
 
 def arrays_of(layer: Layer, parameters: dict[str, Array], x: Array, dy: Array) -> dict[str, Array]:
     """All arrays of one sample, as a tape would hold them."""
-    y = layer.forward(x[None], **parameters)
-    auxiliary = layer.auxiliary(x[None], y=y, **parameters)
+    drawn = layer.drawn((1, *x.shape), 3)
+    y = layer.forward(x[None], **parameters, **drawn)
+    auxiliary = drawn | layer.auxiliary(x[None], y=y, **parameters)
     gradients = layer.backward(dy[None], x[None], y=y, **parameters, **auxiliary)
     dx = gradients.pop("dx")
     arrays = {**parameters, **gradients, "x": x, "y": y[0], "dy": dy, "dx": dx[0]}

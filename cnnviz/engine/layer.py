@@ -223,6 +223,8 @@ class Layer(ABC):
     buffer_names : tuple[str, ...]
         Those of its parameters that no gradient comes back to and no update moves, as PyTorch calls them:
         the statistics of a batch norm.
+    drawn_names : tuple[str, ...]
+        What they call the arrays that `drawn` returns.
     addresses : dict[str, str]
         What its inputs and the gradient of its output are in the network that it stands in: ``x`` may be
         ``relu1.y``, and ``dy`` ``pool1.dx``. All else it names has an address of its own.
@@ -233,6 +235,7 @@ class Layer(ABC):
     auxiliary_names: tuple[str, ...] = ()
     shared_names: tuple[str, ...] = ()
     buffer_names: tuple[str, ...] = ()
+    drawn_names: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.name: str = self.kind
@@ -265,6 +268,13 @@ class Layer(ABC):
     @abstractmethod
     def forward(self, *xs: Any, **parameters: Any) -> Array:
         """Compute the outputs of a batch of inputs, ``(N, …)`` to ``(N, …)``."""
+
+    def drawn(self, shape: Shape, iteration: int) -> dict[str, Array]:
+        """Return what is drawn by lot for an iteration of training, for a batch of inputs of a shape.
+
+        Going forward and back it is given to the layer; outside training nothing is.
+        """
+        return {}
 
     def auxiliary(self, *xs: Any, **arrays: Any) -> dict[str, NDArray[Any]]:
         """Return what else the forward listing writes: the switches of a max-pool, say.

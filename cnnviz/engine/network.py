@@ -64,7 +64,8 @@ class Node(Struct, frozen=True):
     output : str
         That of its output.
     parameters, auxiliary : tuple[tuple[str, str], ...]
-        The names that it has for its parameters, and for what it makes beside its output, with the addresses.
+        The names that it has for its parameters, and for what it makes beside its output or has drawn for
+        it, with the addresses.
     spent : tuple[str, ...]
         The inputs that no later layer reads.
     is_inner : bool
@@ -199,7 +200,9 @@ class Network:
             inputs=tuple(layer.address(name) for name in layer.input_names),
             output=layer.address("y"),
             parameters=tuple((name, layer.address(name)) for name in layer.parameter_shapes),
-            auxiliary=tuple((name, layer.address(name)) for name in layer.auxiliary_names),
+            auxiliary=tuple(
+                (name, layer.address(name)) for name in (*layer.auxiliary_names, *layer.drawn_names)
+            ),
             spent=tuple(output_of(name) for name in own if self._last_readers[name] == layer.name),
             is_inner=not own.keys() <= self.input_shapes.keys(),
         )
@@ -394,7 +397,9 @@ class Network:
 
     def forward(self, x: Array | Mapping[str, Array]) -> Array:
         """Compute the last layer's outputs for a batch, ``(N, …)``."""
-        return self._forward(self.parameters, x, for_backward=False)[output_of(self.layers[-1].name)]
+        return self._forward(self.parameters, x, for_backward=False, training=False)[
+            output_of(self.layers[-1].name)
+        ]
 
     def loss_and_gradients(
         self, x: Array | Mapping[str, Array], t: Array | Mapping[str, Array]
@@ -483,7 +488,7 @@ class Network:
         if goes_back:  # going forward they are only read, and keep the precision that they have
             parameters = {key: values.astype(np.float64) for key, values in parameters.items()}
         with np.errstate(all="ignore"):  # what overflows is shown as what it becomes
-            arrays = self._forward(parameters, xs)
+            arrays = self._forward(parameters, xs, training=goes_back)
             if self.losses and t is not None:
                 for one in self.losses:
                     target = self._named_targets(t)[one.of]
@@ -537,6 +542,7 @@ class Network:
         parameters: Mapping[str, Array],
         x: Array | Mapping[str, Array],
         for_backward: bool = True,
+        training: bool = True,
     ) -> Arrays:
         """Compute the output of every layer for a batch, by address.
 
@@ -544,6 +550,8 @@ class Network:
         ----------
         for_backward : bool
             Whether all outputs are kept, and what listings write beside them; going back needs both.
+        training : bool
+            Whether layers have drawn by lot what they do in training only.
         """
         arrays: Arrays = {}
         for name, values in self._named_inputs(x).items():
@@ -552,10 +560,11 @@ class Network:
         for node in self._nodes:
             xs = [arrays[address] for address in node.inputs]
             own = {name: parameters[key] for name, key in node.parameters}
-            arrays[node.output] = y = node.layer.forward(*xs, **own)
+            drawn = node.layer.drawn(xs[0].shape, self.iteration) if training else {}
+            arrays[node.output] = y = node.layer.forward(*xs, **own, **drawn)
             if for_backward and node.auxiliary:
-                made = node.layer.auxiliary(*xs, y=y, **own)
-                arrays |= {address: made[name] for name, address in node.auxiliary}
+                made = drawn | node.layer.auxiliary(*xs, y=y, **own)
+                arrays |= {address: made[name] for name, address in node.auxiliary if name in made}
             if not for_backward:
                 for address in node.spent:
                     del arrays[address]

@@ -97,6 +97,7 @@ def test_all_but_what_copies_weighs_or_is_taken_at_each_place_has_a_picture_of_i
     assert {kind for kind in generic if not kind.endswith(".maps")} == {
         "concat",
         "concat.dx",
+        *("dropout", "dropout.dx", "dropout.off"),
         *(
             f"{norm}{gradient}"
             for norm in ("batch_norm", "layer_norm", "group_norm")
