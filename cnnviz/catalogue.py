@@ -21,6 +21,7 @@ from cnnviz.engine.layers.dropout import Dropout
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
@@ -118,6 +119,7 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         ),
         Entry(MaxPool2d, "Max-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(AvgPool2d, "Average-pooling", ranges={"padding": Range(0, SIZE.most)}),
+        Entry(GlobalAvgPool2d, "Global average-pooling"),
         Entry(Flatten, "Flatten"),
         Entry(Linear, "Fully connected", inferred="in_features"),
         Entry(Dropout, "Dropout", ranges={"p": _PART, "seed": Range(0, SIZE.most)}),

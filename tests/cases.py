@@ -21,6 +21,7 @@ from cnnviz.engine.layers.dropout import Dropout
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
@@ -132,6 +133,7 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "batch_norm": batch_norm,
     "layer_norm": lambda rng: (LayerNorm(shape := any_shape(rng)), shape),
     "group_norm": group_norm,
+    "global_avg_pool2d": lambda rng: (GlobalAvgPool2d(), whole(rng.integers(1, 5, 3))),
     "relu": elementwise(ReLU),
     "leaky_relu": elementwise(lambda: LeakyReLU(0.1)),
     "relu6": elementwise(ReLU6),

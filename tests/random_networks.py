@@ -20,6 +20,7 @@ from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
@@ -164,6 +165,8 @@ class Drawing:
         )
 
     def _pooling(self, height: int, width: int, kind: type[MaxPool2d] | type[AvgPool2d]) -> Layer:
+        if kind is AvgPool2d and self.below(5) == 0:
+            return GlobalAvgPool2d()
         window = 1 + self.below(min(3, height)), 1 + self.below(min(3, width))
         stride, ceil = (1 + self.below(2), 1 + self.below(2)), bool(self.below(2))
         alike = [self.below(size // 2 + 1) for size in window]

@@ -18,6 +18,7 @@ from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
@@ -97,6 +98,8 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
         case ConvTranspose2d():
             more = layer.stride, layer.padding[::2], layer.output_padding
             return functional.conv_transpose2d(*xs, own["w"], own.get("b"), *more)
+        case GlobalAvgPool2d():
+            return functional.adaptive_avg_pool2d(*xs, 1)
         case Linear():
             return xs[0] @ own["w"] + own["b"]
         case MaxPool2d():
