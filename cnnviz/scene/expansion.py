@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from math import isfinite
 from typing import Any
@@ -35,6 +36,8 @@ from cnnviz.trace.writes import additions
 _MOST_WRITTEN = 6
 # So many zeros beside one another are drawn together.
 _FEWEST_ZEROS = 3
+# How long a term in letters is, in parts of its size, of which no two have room side by side.
+_LONG_TERM = 15
 # The size of the smallest terms in letters, in lines of text: an index is smaller than its name.
 _SMALLEST_TERM = 1.06
 # And of terms in numbers that stand in one row; where they would be smaller, they get two.
@@ -62,7 +65,7 @@ def draw_expansion(
     wide = 3.7 if sum(len(run.text) for run in start) <= 7 else 6.1
     lead = wide * em + gap if start else (dots if page.start else 0.0) + gap if leading else dots
     # What is only listed stands close together; so a comma follows its number.
-    widest = 0.76 * em * longest + gap if listed else 14 * em
+    widest = 0.76 * em * longest + gap if listed else max(14 * em, 0.68 * em * longest + gap)
     # After the last term no sign stands; before dots there does.
     room = second.w - lead - dots + (gap if page.stop == found.count else 0.0)
     widths = [min(room / len(page), widest)] * len(page)
@@ -380,7 +383,9 @@ def _sum_so_far(
 def expansion_in_letters(moment: Moment, found: Reduction) -> str:
     """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
     lines, scope = _assignments(moment, found), scope_of(moment)
-    taken = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
+    taken: Sequence[int] = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
+    if max(_length_in_letters(moment, parts) for parts in lines) > _LONG_TERM:
+        taken = taken[-1:]
     texts = ["".join(run.text for run in _term(moment, found, lines, scope, k)) for k in taken]
     if not sign_of(lines[0]):
         texts[1:1] = ["…"] if len(taken) < found.done else []
@@ -388,7 +393,7 @@ def expansion_in_letters(moment: Moment, found: Reduction) -> str:
     start = "".join(run.text for run in _start(moment, found, lines, scope))
     signed = [(sign_of(lines[k % len(lines)]), text) for k, text in zip(taken, texts, strict=True)]
     if len(taken) < found.done:
-        signed.insert(1, (sign_of(lines[1 % len(lines)]), "…"))
+        signed.insert(len(taken) - 1, (sign_of(lines[1 % len(lines)]), "…"))
     whole = start + "".join(f" {sign} {text}" for sign, text in signed)
     if whole.startswith(" − "):
         return MINUS + whole[3:]
