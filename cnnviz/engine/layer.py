@@ -392,6 +392,15 @@ def extremes_of_sums(additions: Iterable[tuple[Array, Array]]) -> tuple[float, f
 def require_maps(layer: str, shape: Shape) -> tuple[int, int, int]:
     """Return (channels, height, width), or raise ShapeError because a layer needs all three."""
     require_some(layer, shape)
+    if len(shape) == 2:
+        raise ShapeError(
+            tr(
+                "{layer}: needs maps of shape (channels, height, width), but its input has shape {shape}; "
+                "write 1 × {shape} for one channel.",
+                layer=layer,
+                shape=shape_text(shape),
+            )
+        )
     if len(shape) != 3:
         raise ShapeError(
             tr(

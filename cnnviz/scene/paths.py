@@ -231,7 +231,8 @@ def _through(nodes: Sequence[Link]) -> str:
             break
         if len(link.operation.call.writes) > 1:
             return ": ".join([link.address, *([", ".join(layers)] if layers else [])])
-        layers.append(link.operation.layer)
+        if layers[-1:] != [link.operation.layer]:  # a loss times its weight is of the same layer
+            layers.append(link.operation.layer)
     return ", ".join(layers)
 
 

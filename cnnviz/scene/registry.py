@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from cnnviz.engine.batch import VARIABLE
 from cnnviz.engine.generated import is_variant
-from cnnviz.engine.layer import Batch, Call
+from cnnviz.engine.layer import Call
 from cnnviz.engine.port import Port
 from cnnviz.scene.derived import derived
 from cnnviz.scene.kind import CELLS, Kind, index_of, of_cells
 from cnnviz.scene.listing_formula import listing_formulas
+from cnnviz.text import tr
 
 
 @cache
@@ -34,12 +35,13 @@ def kind_of(call: Call) -> Kind:
     Of several samples that go through together, by that of one, with their number among the indices.
     """
     found = kinds().get(call.kind) or derived(call)
-    return found if call.batch is None else _of_samples(found, call.batch)
-
-
-def _of_samples(kind: Kind, batch: Batch) -> Kind:
-    own = {batch.called.get(name, name): words for name, words in kind.variables.items()}
-    return replace(kind, formula=listing_formulas, variables={**own, VARIABLE: "sample"})
+    if call.batch is None:
+        return found
+    own = {call.batch.called.get(name, name): words for name, words in found.variables.items()}
+    sentence = tr(found.sentence)
+    if call.batch.calls and call.writes.keys().isdisjoint(call.batch.arrays):
+        sentence += " " + tr("All samples add to it.")
+    return replace(found, sentence=sentence, formula=listing_formulas, variables={**own, VARIABLE: "sample"})
 
 
 def formulas(call: Call, line: int) -> tuple[str, ...]:

@@ -25,6 +25,12 @@ def is_shared(operation: Operation) -> bool:
     return operation.call.batch is not None and bool(operation.call.batch.calls)
 
 
+def is_summed(operation: Operation, array: str) -> bool:
+    """Return whether what an operation writes is one for all samples: the sum of what each adds to it."""
+    batch = operation.call.batch
+    return batch is not None and array in operation.call.writes and array not in batch.arrays
+
+
 def sample_at(operation: Operation, offset: int) -> int:
     """Return which sample a step is about: where its loop is over or not begun, the last or the first."""
     number = operation.variables_at(offset).get(VARIABLE, 0) if operation.call.batch else 0

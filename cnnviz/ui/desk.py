@@ -70,6 +70,7 @@ class Desk(QObject):
         self.player = Player(lesson.program, lesson.view, parent=self)
         self._trained: tuple[Run, int] | None = None  # what the last one that trained has learnt
         self.player.failed.connect(self.failed)
+        self.player.noted.connect(self.noted)
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
         self.player.show(settings.record("display", Display, Display()))

@@ -53,6 +53,8 @@ class Player(QObject):
         Something else is: playing or not, the speed, or how things are shown.
     failed : Signal(str)
         Something cannot be done; the sentence says why.
+    noted : Signal(str)
+        There is nothing to do here; the sentence says why, and goes by itself.
     view : View
         What is shown besides the step: what the lesson says, breakpoints, bookmarks, and how it is displayed.
     edits : QUndoStack
@@ -63,6 +65,7 @@ class Player(QObject):
     stop_asked = Signal(bool)
     changed = Signal()
     failed = Signal(str)
+    noted = Signal(str)
 
     def __init__(
         self,
@@ -129,11 +132,11 @@ class Player(QObject):
         """Of several paths from the loss to the gradient in hand, follow the one so many after."""
         program, operation = self.cursor.program, self.cursor.step.operation
         if not has_chain(operation):
-            self.failed.emit(tr("Paths are chosen where a gradient is computed: go to one first."))
+            self.noted.emit(tr("Paths are chosen where a gradient is computed: go to one first."))
         elif adds_gradients(operation):
-            self.failed.emit(tr("Here all gradients that come back are shown, so that none is to be chosen."))
+            self.noted.emit(tr("Here all gradients that come back are shown, so that none is to be chosen."))
         elif count(program, operation) == 1:
-            self.failed.emit(tr("From the loss to this gradient there is one path only."))
+            self.noted.emit(tr("From the loss to this gradient there is one path only."))
         else:
             self._set(replace(self.view, paths=another(program, operation, self.view.paths, by)))
 
@@ -147,14 +150,12 @@ class Player(QObject):
         operation, offset = self.cursor.step.operation, self.cursor.step.offset
         there = in_sample(operation, offset, sample_at(operation, offset) + by)
         if self.cursor.program.samples == 1:
-            self.failed.emit(
-                tr("One sample goes through here; in a lesson with a batch_size there are more.")
-            )
+            self.noted.emit(tr("One sample goes through here; in a lesson with a batch_size there are more."))
         elif there is None and in_sample(operation, offset, 0) is None:
-            self.failed.emit(tr("This step is not about one of the samples: go to one of a layer first."))
+            self.noted.emit(tr("This step is not about one of the samples: go to one of a layer first."))
         elif there is None:
             last = tr("This is the first sample.") if by < 0 else tr("This is the last sample.")
-            self.failed.emit(last)
+            self.noted.emit(last)
         else:
             self.pause()
             self.go_to(self.cursor.index + there - offset)

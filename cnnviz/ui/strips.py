@@ -291,9 +291,13 @@ class FieldStrip(Strip):
             self._take(self.field.text())
         except CnnvizError as error:
             self.sentence.say(str(error), urgent=True)
-            self.field.selectAll()
+            self._after_a_slip()
         else:
             self.shut()
+
+    def _after_a_slip(self) -> None:
+        """Let what is typed next take the place of what was wrong."""
+        self.field.selectAll()
 
 
 class GoStrip(FieldStrip):
@@ -336,6 +340,10 @@ class ExpressionStrip(FieldStrip):
         self.field.setPlaceholderText(EXAMPLE)
         tip = tr("An expression, or several as in q = x + y; L = q * z, then values ({key})")
         self.field.setToolTip(tip.format(key=spelt("Enter")))
+
+    def _after_a_slip(self) -> None:
+        """Let the text stay as it is: mostly something is missing at its end."""
+        self.field.end(False)
 
 
 EXAMPLE = "(x + y) * z   x=-2 y=5 z=-4"

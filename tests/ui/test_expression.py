@@ -206,3 +206,10 @@ def test_the_field_has_the_statements_again_and_takes_them_as_they_are(make_wind
     QTest.keyClick(window.expression_strip.field, Qt.Key.Key_Return)
     assert [float(window.desk.lesson.tape[f"L.d{name}"]) for name in "xz"] == [0.5, 0.5]
     assert window.windowTitle().startswith("q = x + y; L = max(q, z)")
+
+
+def test_what_is_typed_after_a_slip_goes_on_where_the_text_ends(window):
+    """As the sentence asks: “z has no value; write z=1”."""
+    type_in(window, "f = (x + y) * z x=-2 y=5")
+    QTest.keyClicks(window.expression_strip.field, " z=-4")
+    assert window.expression_strip.field.text() == "f = (x + y) * z x=-2 y=5 z=-4"

@@ -112,7 +112,7 @@ def test_a_key_follows_the_next_path_and_it_stays_while_one_stays_in_the_lesson(
 )
 def test_where_there_is_nothing_to_choose_it_is_said(window, player, qtbot, name, told):
     failed: list[str] = []
-    player.failed.connect(failed.append)
+    player.noted.connect(failed.append)
     player.go_to(player.cursor.program.start(name))
     qtbot.keyClick(window.stage, Qt.Key.Key_P)
     assert failed == [told] and player.view.paths == ()

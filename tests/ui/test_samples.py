@@ -44,7 +44,7 @@ def test_a_key_goes_to_the_same_step_of_the_next_sample(window, qtbot):
 )
 def test_where_there_is_none_it_is_said(window, qtbot, place, keys, told):
     player, failed = window.player, []
-    player.failed.connect(failed.append)
+    player.noted.connect(failed.append)
     player.go_to(player.cursor.program.start(place) + 3)
     for modifier in keys:
         qtbot.keyClick(window.stage, X, modifier)
@@ -54,7 +54,7 @@ def test_where_there_is_none_it_is_said(window, qtbot, place, keys, told):
 def test_with_one_sample_it_is_said_how_there_would_be_more(window, qtbot):
     failed: list[str] = []
     window.desk.open("relu")
-    window.player.failed.connect(failed.append)
+    window.player.noted.connect(failed.append)
     qtbot.keyClick(window.stage, X)
     assert failed == ["One sample goes through here; in a lesson with a batch_size there are more."]
 

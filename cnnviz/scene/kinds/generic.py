@@ -124,6 +124,7 @@ def subtitle(moment: Moment) -> str:
         index = np.unravel_index(moment.variable("n"), shape)
         return f"{letter(own)}[{', '.join(str(k) for k in index)}]"
     said, cell = kind_of(operation.call), dict(moment.cell)
-    if is_shared(operation) and cell:  # a sum over all samples has one of them in hand
+    over = next((loop for loop in moment.state.loops if loop.variable == VARIABLE), None)
+    if is_shared(operation) and over is not None and moment.node is not over:  # a sum over all samples
         cell.setdefault(VARIABLE, moment.sample)
     return ", ".join(f"{tr(said.variables.get(name, name))} {value}" for name, value in cell.items())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnnviz.scene.kind import CELL, Kind
-from cnnviz.scene.local import Back, Local, as_row, ones
+from cnnviz.scene.local import NONE, Back, Local, as_row, ones
 from cnnviz.text import tr
 
 _WORDS = {**CELL, "g": "group", "d": "its channel"}
@@ -49,6 +49,11 @@ def _slope(back: Back) -> Local:
     return Local(
         "·", as_row(np.broadcast_to(each.reshape(-1, *(1,) * (x.ndim - 1)), x.shape)), "γ / √(var + ε)"
     )
+
+
+def _through_statistics(_: Back) -> Local:
+    """Say what goes back through mean and variance: every number moves those of all samples."""
+    return Local("·", NONE, tr("γ / √(var + ε), less what all share"))
 
 
 def _batch_norm(i: str, c: str) -> Mapping[str, Kind]:
@@ -144,7 +149,7 @@ def _training(i: str, c: str) -> Mapping[str, Kind]:
             ),
             variables=CELL,
             ahead="Each `dx` will be its `dy` less what all share, times `gamma`, over the root of `var`.",
-            local=_slope,
+            local=_through_statistics,
             compared=("dx", "dy"),
         ),
     }

@@ -24,6 +24,7 @@ from cnnviz.scene.paths import Link, adds_gradients, way
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
+from cnnviz.trace.alone import is_summed
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
@@ -57,7 +58,8 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
     a click chooses the one before or after it.
     """
     operation, array = moment.operation, in_hand(moment.state)
-    laid = _laid(moment.program, operation, array, box, unit, moment.view.display, moment.view.paths)
+    of_all = moment.whole is not None and is_summed(moment.whole.operation, array)
+    laid = _laid(moment.program, operation, array, box, unit, moment.view.display, moment.view.paths, of_all)
     whole = operation.call.unpadded
     values, there = whole(array, moment.state.value(array)), whole(array, moment.state.written(array))
     product = _heatmap(as_row(values), as_row(there), laid.product, "gradient", laid.limit, laid.ground)
@@ -73,13 +75,22 @@ def _laid(
     unit: float,
     display: Display,
     chosen: Chosen,
+    of_all: bool,
 ) -> _Laid:
-    """Return what the strip shows at every step that is about one of an operation's gradients."""
+    """Return what the strip shows at every step that is about one of an operation's gradients.
+
+    Parameters
+    ----------
+    of_all : bool
+        Whether the gradient is the sum of what all samples add to it, of which the factors are one's.
+    """
     path = _path(program, operation, chosen)
     factors = _factors(program, operation, array, chosen)
     product = result(program, operation, array)
     if not factors:
         product = replace(product, sign="")
+    if of_all:
+        product = replace(product, note=tr("sum over samples"))
     high = _map(box, unit)
     beside = _width(product, high, unit) + (path.width(unit) if path else 0.0)
     shown, left_out = _fitting(factors, beside + _SIGN * unit, box.w, high, unit)
