@@ -99,7 +99,7 @@ def batch_call(calls: Sequence[Call], of_samples: Collection[str], mean: bool = 
         },
         linear=None if first.linear is None else _linear(first.linear, arrays, first.linear_in),
         extremes=lambda: _extremes(calls),
-        batch=Batch(tuple(calls), arrays, derived.lines, derived.called),
+        batch=Batch(tuple(calls), arrays, derived.lines, derived.called, mean),
     )
 
 

@@ -176,12 +176,15 @@ class Batch(Struct, frozen=True, eq=False):
         Which line of the listing for one sample each line comes from, the first at [1]; 0 of those added.
     called : Mapping[str, str]
         The names of that listing that had to be changed: what was called n is called k, say.
+    mean : bool
+        Whether what is written is divided by the number of samples.
     """
 
     calls: tuple[Call, ...]
     arrays: frozenset[str]
     lines: tuple[int, ...] = ()
     called: Mapping[str, str] = field(default_factory=dict)
+    mean: bool = False
 
 
 STATEMENT = 1_000

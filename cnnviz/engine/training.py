@@ -163,8 +163,14 @@ class Run:
         seen = ((self._sample(k), other._sample(k)) for k in images)
         if not all(np.array_equal(x, y) for one, two in seen for x, y in zip(one, two, strict=True)):
             return False
+        if self._lots() != other._lots():
+            return False
         first, others = self._first_calls(), other._first_calls()
         return len(first) == len(others) and all(map(_is_same_call, first, others))
+
+    def _lots(self) -> list[dict[str, object]]:
+        """Return all arguments of the layers that draw by lot, in every iteration anew."""
+        return [vars(layer) for layer in self._network.layers if layer.drawn_names]
 
     def _first_calls(self) -> list[Call]:
         """Return all that the first iteration computes."""

@@ -78,7 +78,7 @@ class Names(Struct, frozen=True, eq=False, dict=True):
         """Return a name as long as any that a cell of an array has."""
         batch = self.operation.call.batch
         if batch is not None and array in batch.arrays:
-            number = str(len(batch.calls) - 1).translate(_SUPERSCRIPTS)
+            number = str(np.shape(self.operation.call.value(array))[0] - 1).translate(_SUPERSCRIPTS)
             return (self.alone.longest(array) if self.alone else letter(array)) + f"⁽{number}⁾"
         sign, own = self._letter(array)
         if own in self.given:

@@ -50,7 +50,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
 
         Of what is computed of all samples alone, the mean of their losses, it is what that is made of.
         """
-        if self.program.samples == 1:
+        if not self.program.samples:
             return self
         number = self.sample
         program = program_of(self.program, number)
@@ -61,7 +61,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         made = (self.program.producer(call.port(name).address) for name in call.given)
         before = next(one[0].name for one in made if one is not None)
         last = program.start(before) + len(program.operation(before)) - 1
-        return Moment(program, program[last], program.state(last), self.view)
+        return Moment(program, program[last], program.state(last), self.view, self)
 
     @property
     def pictured(self) -> Moment:
@@ -122,8 +122,11 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
 
     def look(self, name: str) -> Look:
         """Return how an array of this operation is drawn."""
-        if self.whole is not None:  # the same for all samples, so that they can be compared
-            return self.whole.look(name)
+        whole = self.whole
+        if (
+            whole is not None and whole.operation.name == self.operation.name
+        ):  # the same for all samples, so that they can be compared
+            return whole.look(name)
         if name not in self._looks:
             drawn = look(self.program, self.operation, name, self.view.display)
             self._looks[name] = drawn._replace(letters=True) if self.letters else drawn

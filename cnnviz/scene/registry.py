@@ -38,10 +38,19 @@ def kind_of(call: Call) -> Kind:
     if call.batch is None:
         return found
     own = {call.batch.called.get(name, name): words for name, words in found.variables.items()}
-    sentence = tr(found.sentence)
+    found = replace(found, formula=listing_formulas, variables={**own, VARIABLE: "sample"})
     if call.batch.calls and call.writes.keys().isdisjoint(call.batch.arrays):
-        sentence += " " + tr("All samples add to it.")
-    return replace(found, sentence=sentence, formula=listing_formulas, variables={**own, VARIABLE: "sample"})
+        return _added(found, tr("All samples add to it."), tr("Each cell will be made of all samples."))
+    if call.batch.mean:
+        more = tr("It is divided by the number of samples.")
+        return _added(found, more, tr("Each cell will be that of its sample, divided by their number."))
+    return found
+
+
+def _added(kind: Kind, sentence: str, ahead: str) -> Kind:
+    """Return a record of several samples, of which more is to be said than of one."""
+    ahead = ahead if kind.ahead else ""
+    return replace(kind, sentence=f"{tr(kind.sentence)} {sentence}", ahead=ahead, ahead_of_one="")
 
 
 def formulas(call: Call, line: int) -> tuple[str, ...]:

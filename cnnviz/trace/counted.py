@@ -72,7 +72,7 @@ def parameters_of(program: Program, layer: str) -> dict[str, Shape]:
 
 def written_out(products: Sequence[Shape]) -> str:
     """Write a sum of products of sizes: ``2 · 1 · 3 · 3 + 2 = 20``."""
-    total = f"{sum(map(prod, products)):,}"
+    total = f"{sum(map(prod, products)):,}"  # as a term by itself it has no comma
     terms = [" · ".join(map(str, sizes)) or "1" for sizes in products]
     whole = " + ".join(terms)
-    return total if whole in (total, "") else f"{whole} = {total}"
+    return total if whole in (total.replace(",", ""), "") else f"{whole} = {total}"

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from cnnviz.engine.batch import VARIABLE
+from cnnviz.trace.alone import sample_at
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program, Step
@@ -47,7 +49,7 @@ def _scattered(one: Operation, offset: int, other: Operation) -> int:
     )
     kernel, c = windows.kernel_and_place(at.get("c", 0))
     (line,) = other.writers("dx")
-    return other.find(line.number, o=kernel, i=i, j=j, c=c, u=u, v=v)
+    return other.find(line.number, o=kernel, i=i, j=j, c=c, u=u, v=v, **_sample(one, offset))
 
 
 def _first_window(cell: int, windows: int, kernel: int, stride: int, rate: int) -> tuple[int, int]:
@@ -72,7 +74,13 @@ def _gathered(one: Operation, step: Step, other: Operation) -> int:
         c=windows.channel(at.get("o", 0), at.get("c", 0)),
         p=min(max(0, row), sizes["H"] - 1),
         q=min(max(0, column), sizes["W"] - 1),
+        **_sample(one, step.offset),
     )
+
+
+def _sample(one: Operation, offset: int) -> dict[str, int]:
+    """Return which of several samples is in hand, as a variable of the listing; nothing of one alone."""
+    return {VARIABLE: sample_at(one, offset)} if one.call.batch else {}
 
 
 def _padding(scattered: Operation) -> tuple[int, int]:

@@ -158,9 +158,9 @@ class Program(Sequence[Step]):
 
     @cached_property
     def samples(self) -> int:
-        """How many samples go through together; 1 where it is one alone."""
+        """How many samples go through together; 0 where it is one alone."""
         batches = (operation.call.batch for operation in self.operations if operation.call.batch)
-        return max((len(batch.calls) for batch in batches), default=1)
+        return max((len(batch.calls) for batch in batches), default=0)
 
     def symbol(self, address: str) -> str:
         """Return what the lesson calls an array; empty if it does not say."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
+from cnnviz.engine.batch import VARIABLE
 from cnnviz.trace.looptree import Block, Line, Loop
 from cnnviz.trace.operation import Operation
 
@@ -38,7 +39,7 @@ def next_stop(operation: Operation, offset: int, level: Level) -> int | None:
         last = _last(operation.body, _is_cell)
         return last if last is not None and last > offset else None
     if level is Level.MAP:
-        return _next_map(operation.body, offset)
+        return _next_map(operation.body, offset, operation.call.batch is not None)
     return _after(operation.body, offset, _is_term if level is Level.TERM else _is_cell)
 
 
@@ -50,7 +51,7 @@ def previous_stop(operation: Operation, offset: int, level: Level) -> int | None
         last = _last(operation.body, _is_cell)
         return last if last is not None and last < offset else None
     if level is Level.MAP:
-        return _previous_map(operation.body, offset)
+        return _previous_map(operation.body, offset, operation.call.batch is not None)
     return _before(operation.body, offset, _is_term if level is Level.TERM else _is_cell)
 
 
@@ -72,8 +73,14 @@ def _is_cell(node: Line | Loop) -> bool:
     return isinstance(node, Line) and node.is_cell
 
 
-def _next_map(body: Block, offset: int) -> int | None:
-    """Return the next end of a map: the last cell of one value of an outermost loop's variable."""
+def _next_map(body: Block, offset: int, several: bool = False) -> int | None:
+    """Return the next end of a map: the last cell of one value of an outermost loop's variable.
+
+    Parameters
+    ----------
+    several : bool
+        Whether the outermost loop may be that over several samples, each of which has maps.
+    """
     for start, statement in zip(body.starts, body.statements, strict=True):
         if isinstance(statement, Line):
             if _is_cell(statement) and start > offset:
@@ -82,6 +89,13 @@ def _next_map(body: Block, offset: int) -> int | None:
         last = _last(statement.body, _is_cell)
         if last is None:
             continue
+        if several and statement.variable == VARIABLE:
+            for sample in range(max(0, (offset - start) // statement.period), statement.count):
+                first = start + 1 + sample * statement.period
+                found = _next_map(statement.body, offset - first)
+                if found is not None:
+                    return first + found
+            continue
         first_stop = start + 1 + last
         iteration = max(0, (offset - first_stop) // statement.period + 1)
         if iteration < statement.count:
@@ -89,7 +103,7 @@ def _next_map(body: Block, offset: int) -> int | None:
     return None
 
 
-def _previous_map(body: Block, offset: int) -> int | None:
+def _previous_map(body: Block, offset: int, several: bool = False) -> int | None:
     """Return the previous end of a map."""
     for start, statement in zip(reversed(body.starts), reversed(body.statements), strict=True):
         if isinstance(statement, Line):
@@ -98,6 +112,13 @@ def _previous_map(body: Block, offset: int) -> int | None:
             continue
         last = _last(statement.body, _is_cell)
         if last is None:
+            continue
+        if several and statement.variable == VARIABLE:
+            for sample in range(min(statement.count - 1, (offset - start) // statement.period), -1, -1):
+                first = start + 1 + sample * statement.period
+                found = _previous_map(statement.body, offset - first)
+                if found is not None:
+                    return first + found
             continue
         first_stop = start + 1 + last
         iteration = min(statement.count - 1, (offset - 1 - first_stop) // statement.period)

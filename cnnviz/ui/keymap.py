@@ -28,7 +28,7 @@ CLICKER: Mapping[str, tuple[str, ...]] = {
 
 _KEPT = frozenset(key for name, keys in CLICKER.items() for key in keys if name != "black")
 _SETTING = "window/keys"
-_MOST = 4
+MOST_KEYS = 4
 """So many keys an action may have; more are not read from a file."""
 
 
@@ -118,7 +118,7 @@ def read(settings: Settings) -> Keymap:
     found = Keymap(single=kept.single)
     for name, keys in kept.changed.items():
         if name in KEYS:
-            found = found.with_keys(name, tuple(_readable(keys))[:_MOST])
+            found = found.with_keys(name, tuple(_readable(keys))[:MOST_KEYS])
     return found
 
 

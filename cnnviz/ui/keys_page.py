@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.text import tr
-from cnnviz.ui.keymap import Keymap, combination, refusal
+from cnnviz.ui.keymap import MOST_KEYS, Keymap, combination, refusal
 from cnnviz.ui.keys import KEYS, LISTED, spelt
 from cnnviz.ui.reader import Notice
 
@@ -160,8 +160,8 @@ class KeysPage(QDialog):
         seen, current = self._seen(), self.list.currentItem()
         if current in seen:
             self.list.scrollToItem(current)
-        elif seen:
-            self.list.setCurrentItem(seen[0])
+        else:  # what is out of sight must not be changed
+            self.list.setCurrentItem(seen[0] if seen else self.heads[0])
 
     def _seen(self) -> list[QTreeWidgetItem]:
         return [item for item in self.items.values() if not item.isHidden()]
@@ -192,6 +192,8 @@ class KeysPage(QDialog):
         no, holder = (refusal(key), self.keymap.holder(key)) if key else ("", "")
         if no:
             self.said.say(no)
+        elif key and name and len(self.keymap.keys(name)) >= MOST_KEYS:
+            self.said.say(tr("It has {most} keys, and more are not kept: replace them.", most=MOST_KEYS))
         elif holder == name and key:
             self.said.say(tr("{key} is its key already.", key=spelt(key)))
         elif holder:
@@ -201,8 +203,10 @@ class KeysPage(QDialog):
             )
         else:
             self.said.say("")
-        self.add_button.setEnabled(bool(key and name and not no and holder != name))
-        self.replace_button.setEnabled(bool(name and not no and (key or self.keymap.keys(name))))
+        own = self.keymap.keys(name) if name else ()
+        can_lose = name and self.keymap.with_keys(name, ()).keys(name) != own
+        self.add_button.setEnabled(bool(key and name and not no and holder != name and len(own) < MOST_KEYS))
+        self.replace_button.setEnabled(bool(name and not no and (key or can_lose)))
         self.replace_button.setText(tr("Replace") if key else tr("Have no key"))
         self.restore_button.setEnabled(name in self.keymap.changed)
         if key and not no and self.field.hasFocus():

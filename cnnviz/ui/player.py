@@ -149,7 +149,7 @@ class Player(QObject):
         """Of several samples that go through together, go to the same step of one so many after."""
         operation, offset = self.cursor.step.operation, self.cursor.step.offset
         there = in_sample(operation, offset, sample_at(operation, offset) + by)
-        if self.cursor.program.samples == 1:
+        if not self.cursor.program.samples:
             self.noted.emit(tr("One sample goes through here; in a lesson with a batch_size there are more."))
         elif there is None and in_sample(operation, offset, 0) is None:
             self.noted.emit(tr("This step is not about one of the samples: go to one of a layer first."))

@@ -204,7 +204,7 @@ class StagePane(CursorPane):
 
     def first(self, frame: Frame) -> Box | None:
         """Return the cell that the step has written; where none is seen, the first of all places."""
-        for array, index in self.player.moment.state.writes:
+        for array, index in self.player.moment.pictured.state.writes:
             for mark in flat(frame.marks):
                 place = mark.cell_of(index) if isinstance(mark, Cells) and mark.array == array else None
                 if place and isinstance(mark, Cells):

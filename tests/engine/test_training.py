@@ -5,12 +5,13 @@ import pytest
 
 from cnnviz.engine import training
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.dropout import Dropout
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
-from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy
+from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD, Adam
 from cnnviz.engine.training import Run, running_mean
@@ -266,3 +267,16 @@ def test_a_loss_of_certain_and_wrong_scores_is_no_divergence():
     assert run.fault == ""
     # Each step moves the scores by 0.001 · 2 towards each other, twice: once by weights, once by biases.
     np.testing.assert_allclose(run.losses, 1000 - 0.004 * np.arange(5), rtol=1e-12)
+
+
+def test_a_training_whose_masks_are_drawn_from_another_seed_is_another():
+    def run(seed):
+        network = Network(
+            [("fc", Linear(2, 2)), ("drop", Dropout(0.5, seed))], (2,), HalfSquaredError(), SGD(0.1)
+        )
+        network.initialise(1)
+        samples = np.eye(2)
+        return Run(network, lambda k: (samples[k], samples[1 - k]), np.arange(2), np.arange(0), 5)
+
+    assert run(3).is_same_as(run(3))
+    assert not any(run(3).is_same_as(run(seed)) for seed in range(4, 12))

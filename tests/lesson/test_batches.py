@@ -20,9 +20,9 @@ def together(content, size):
 
 def test_the_chosen_sample_and_those_after_it_go_through(write, content):
     path = write(together(content, 4), images=IMAGES, labels=LABELS)
-    lesson, alone = load_lesson(str(path), image=8), write(content, images=IMAGES, labels=LABELS)
-    assert "samples 8, 9, 0, 1 of 10 go through together" in lesson.subject.info(lesson.choice, lesson.tape)
-    each = [load_lesson(str(alone), image=image).tape for image in (8, 9, 0, 1)]
+    lesson, alone = load_lesson(str(path), image=6), write(content, images=IMAGES, labels=LABELS)
+    assert "samples 6, 7, 8, 9 of 10 go through together" in lesson.subject.info(lesson.choice, lesson.tape)
+    each = [load_lesson(str(alone), image=image).tape for image in (6, 7, 8, 9)]
     for name in ("conv1.y", "softmax.y"):
         np.testing.assert_allclose(lesson.tape[name], [one[name] for one in each], rtol=1e-12, atol=1e-15)
     for name in ("conv1.dw", "fc.db"):
@@ -75,3 +75,11 @@ def test_several_losses_go_with_one_sample(tmp_path):
     (tmp_path / "two.toml").write_text(text.replace("[input]", "[input]\nbatch_size = 2", 1), "utf-8")
     with pytest.raises(CnnvizError, match="only where there is one input and one loss"):
         load_lesson(str(tmp_path / "two.toml"))
+
+
+def test_all_samples_together_leave_nothing_to_choose(write, content):
+    path = write(together(content, 10), images=IMAGES, labels=LABELS)
+    assert len(load_lesson(str(path)).subject) == 1
+    with pytest.raises(CnnvizError, match="has no image 1; its images are numbered 0 to 0"):
+        load_lesson(str(path), image=1)
+    assert len(load_lesson("batch").subject) == 1

@@ -1,11 +1,18 @@
 """A step of several samples is a step of one of them, held against the same sample run alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.trace.alone import cell_in, cells_of, program_of, sample_at, state_of, step_of
+from cnnviz.trace.forms import counterpart
 from cnnviz.trace.program import Program
+from cnnviz.trace.stops import Level, next_stop, previous_stop
 from tests.engine.test_batch import N, batch_of, sample_of
+
+FILE = Path(__file__).parents[1] / "lesson/files/three-together.toml"
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -73,3 +80,36 @@ def test_cells_of_another_sample_are_none_of_its():
     cells = np.array([[0, *[0] * (np.ndim(operation.call.value("y")) - 1)]], np.intp)
     assert len(cells_of(operation, "y", cells, 0)) == 1
     assert len(cells_of(operation, "y", cells, 1)) == 0
+
+
+@pytest.mark.parametrize("form", ["gathered", "scattered"])
+def test_each_sample_has_maps_and_stepping_back_meets_the_same(form):
+    network, x, t = batch_of(3)
+    program = Program(network.calls(network.run(x, t, samples=N), form))
+    alone = Program(network.calls(network.run(sample_of(x, 0), sample_of(t, 0)), form))
+    for operation in program.operations:
+        forwards, offset = [], -1
+        while (offset := next_stop(operation, offset, Level.MAP)) is not None:
+            forwards.append(offset)
+        backwards, offset = [], len(operation)
+        while (offset := previous_stop(operation, offset, Level.MAP)) is not None:
+            backwards.append(offset)
+        assert forwards == backwards[::-1]
+        batch = operation.call.batch
+        if batch and batch.calls and operation.call.writes.keys() <= batch.arrays:
+            own, offset, one = 0, -1, alone.operation(operation.name)
+            while (offset := next_stop(one, offset, Level.MAP)) is not None:
+                own += 1
+            assert len(forwards) == N * own, operation.name
+
+
+def test_the_other_form_of_a_gradient_is_about_the_same_sample():
+    lesson = load_lesson(str(FILE))
+    here, there = lesson.in_form("gathered").program, lesson.in_form("scattered").program
+    operation = here.operation("conv1.dx")
+    for offset in range(3, len(operation) - 3, 97):
+        index = here.start("conv1.dx") + offset
+        step = there[counterpart(here, index, there)]
+        assert sample_at(step.operation, step.offset) == sample_at(operation, offset)
+        back = here[counterpart(there, step.index, here)]
+        assert sample_at(back.operation, back.offset) == sample_at(operation, offset)

@@ -65,5 +65,6 @@ def test_a_product_in_an_index_is_none(digits):
 def test_sums_of_products_are_written_with_their_total():
     assert written_out([(2, 1, 3, 3), (2,)]) == "2 · 1 · 3 · 3 + 2 = 20"
     assert written_out([(7,)]) == "7"
+    assert written_out([(1024,)]) == "1,024"
     assert written_out([]) == "0"
     assert written_out([(10, 200), (10,)]) == "10 · 200 + 10 = 2,010"

@@ -214,3 +214,25 @@ def test_each_tooltip_of_a_button_follows(window):
     single = {f"({key})" for entry in KEYS.values() for key in entry.keys if is_single(key)}
     tips = [widget.toolTip() for widget in window.findChildren(QWidget)]
     assert [tip for tip in tips if any(key in tip for key in single)] == []
+
+
+def test_what_is_out_of_sight_is_not_changed_and_kept_keys_are_not_taken(page, qtbot):
+    page.search.clear()
+    qtbot.keyClicks(page.search, "zzzz")
+    assert page.chosen == "" and not page.replace_button.isEnabled()
+    page.search.clear()
+    choose(page, qtbot, "leave the lecture view")
+    assert page.chosen == "escape" and not page.replace_button.isEnabled()
+
+
+def test_no_more_keys_are_given_than_are_kept(page, qtbot):
+    choose(page, qtbot, "lessons")
+    for key in (K.Key_1, K.Key_2, K.Key_3, K.Key_4):
+        page.field.setFocus()
+        qtbot.keyClick(page.field, key, CONTROL | ALT)
+        if page.add_button.isEnabled():
+            page.add_button.click()
+    assert len(page.keymap.keys(page.chosen)) == 4
+    page.field.setFocus()
+    qtbot.keyClick(page.field, K.Key_5, CONTROL | ALT)
+    assert not page.add_button.isEnabled() and "replace them" in page.said.text()

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Cells, flat
+from cnnviz.scene.panels import row_said
 from cnnviz.trace.alone import sample_at
 
 FILE = Path(__file__).parent.parent / "lesson/files/three-together.toml"
@@ -71,3 +72,22 @@ def test_a_click_on_a_number_goes_to_the_step_that_wrote_it_in_the_sample_in_han
     assert player.cursor.step.operation.name == "conv1" and name == "y"
     assert index[0] == 2
     assert index[2:] == (1, 1)
+
+
+def test_looking_by_keyboard_begins_at_the_number_that_the_step_has_written(window):
+    player = window.player
+    operation = player.cursor.program.operation("relu1")
+    player.go_to(player.cursor.program.start("relu1") + operation.step_writing("y", (2, 1, 3, 1)))
+    assert player.moment.state.writes == (("y", (2, 1, 3, 1)),)
+    grids = [mark for mark in flat(window.stage.frame.marks) if isinstance(mark, Cells) and mark.array == "y"]
+    boxes = [grid.box_of(*place) for grid in grids if (place := grid.cell_of((1, 3, 1)))]
+    assert window.stage.first(window.stage.frame) in boxes
+
+
+def test_a_row_of_the_network_names_the_steps_of_all_samples(window):
+    player = window.player
+    program = player.cursor.program
+    item = next(one for one in window.network.rows.rows.items if one.name == "relu1")
+    first = program.start("relu1")
+    last = first + len(program.operation("relu1")) - 1
+    assert any(f"steps {first:,} to {last:,}" in line for line in row_said(player.moment.alone, item))

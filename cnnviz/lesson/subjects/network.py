@@ -74,7 +74,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     letters: Mapping[str, tuple[str, ...]] = {}
 
     def __len__(self) -> int:
-        return len(self.samples)
+        """How many there are to choose from; of several that go through together, the first is chosen."""
+        return len(self.samples) - (0 if self.run else self.described.input.batch_size - 1)
 
     @property
     def name(self) -> str:
@@ -126,7 +127,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             return tr(
                 "; samples {numbers} of {count} go through together",
                 numbers=", ".join(map(str, together)),
-                count=len(self),
+                count=len(self.samples),
             )
         if self.samples.labels is None:
             return ""
@@ -213,7 +214,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         run, at = self.run, choice.iteration
         if run is not None and at is not None and image == run.image_of(at):
             return run.images_of(at)
-        return [(image + k) % len(self) for k in range(size)]
+        return [(image + k) % len(self.samples) for k in range(size)]
 
     def _run_of(self, network: Network, images: list[int]) -> Tape:
         samples = self.samples
@@ -278,7 +279,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                     change, value=read_argument(type(part), part.kind, change.name, change.value, path)
                 )
             case Cell():
-                own = of_sample(change, change.array in self._of_samples, image, len(self))
+                own = of_sample(change, change.array in self._of_samples, image, len(self.samples))
                 require_cell(change, self._array(own).shape)
                 require_finite_value(change)
                 if own.array == "label":

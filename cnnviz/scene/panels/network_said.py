@@ -39,7 +39,7 @@ def row_said(moment: Moment, item: Item) -> tuple[str, ...]:
     if shown.parts:
         made = (f"{part[0].layer}.{part[2]}" for part in shown.parts if part[0])
         lines.append(tr("it is the sum of {parts}", parts=_listed(made)))
-    return (*lines, *_taken(program, item))
+    return (*lines, *_taken((moment.whole or moment).program, item))
 
 
 def _taken(program: Program, item: Item) -> list[str]:
@@ -88,9 +88,9 @@ def _where(moment: Moment, source: Source) -> str:
     operation = source[0]
     if operation is None:
         return tr("given")
-    program = moment.program
-    first = program.start(operation.name)
-    known = arrays.known(program, source, program.number(moment.operation.name))
+    known = arrays.known(moment.program, source, moment.program.number(moment.operation.name))
+    program = (moment.whole or moment).program  # of several samples, the steps of all
+    operation, first = program.operation(operation.name), program.start(operation.name)
     return tr(
         "{operation}, steps {first} to {last}, {known}",
         operation=operation.name,
