@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from cnnviz.trace.looptree import Line, walk
+from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.stops import Level, next_run, next_stop, previous_run, previous_stop
 from tests.cases import ALL_CALLS
@@ -30,7 +30,11 @@ def stops(operation, level):
         return cells
     if level is Level.MAP:
         # The last cell of each run of an outermost statement: a loop's variable has one value in it.
-        return list({operation.locate(offset)[0][0][1:]: offset for offset in cells}.values())
+        # Of several samples, the outermost loop goes over these, and each of them has maps.
+        ways = {offset: [part[1:] for part in operation.locate(offset)[0]] for offset in cells}
+        over = operation.body.statements[0]
+        deep = 2 if operation.call.batch and isinstance(over, Loop) and over.variable == "n" else 1
+        return list({tuple(ways[offset][:deep]): offset for offset in cells}.values())
     return cells[-1:]
 
 

@@ -21,7 +21,8 @@ def batch_norm(x, gamma, beta, mean, var, y, eps, C, H, W):
     for c in range(C):
         for i in range(H):
             for j in range(W):
-                y[c, i, j] = gamma[c] * (x[c, i, j] - mean[c]) / sqrt(var[c] + eps) + beta[c]
+                s = (x[c, i, j] - mean[c]) / sqrt(var[c] + eps)
+                y[c, i, j] = gamma[c] * s + beta[c]
 
 
 def batch_norm_dbeta(dy, dbeta, C, H, W):
@@ -99,7 +100,8 @@ def batch_norm_column_training_dx(x, gamma, mean, var, dy, dgamma, dbeta, dx, M,
 
 def batch_norm_column(x, gamma, beta, mean, var, y, eps, N):
     for n in range(N):
-        y[n] = gamma[n] * (x[n] - mean[n]) / sqrt(var[n] + eps) + beta[n]
+        s = (x[n] - mean[n]) / sqrt(var[n] + eps)
+        y[n] = gamma[n] * s + beta[n]
 
 
 def batch_norm_column_dbeta(dy, dbeta, N):
@@ -168,8 +170,8 @@ class BatchNorm(Layer):
         """Move and scale each channel of a batch."""
         with np.errstate(all="ignore"):
             mean, var = (fixed["mean"], fixed["var"]) if fixed else _statistics(x)
-            moved = over_channels(gamma, x) * (x - over_channels(mean, x))
-            return np.asarray(moved / self._spread(var, x) + over_channels(beta, x))
+            s = (x - over_channels(mean, x)) / self._spread(var, x)
+            return np.asarray(over_channels(gamma, x) * s + over_channels(beta, x))
 
     def auxiliary(self, x: Array, **_: Any) -> dict[str, NDArray[Any]]:
         """Return mean and variance of the mini-batch, and of how many numbers of each channel they are."""

@@ -53,7 +53,7 @@ def _slope(back: Back) -> Local:
 
 def _through_statistics(_: Back) -> Local:
     """Say what goes back through mean and variance: every number moves those of all samples."""
-    return Local("·", NONE, tr("γ / √(var + ε), less what all share"))
+    return Local("·", NONE, tr("less what all share"))
 
 
 def _batch_norm(i: str, c: str) -> Mapping[str, Kind]:
