@@ -66,6 +66,15 @@ def test_the_courses_example_step_by_step():
     assert {"∂f/∂y = −4", "∂q/∂y = 1"} <= at(6)
 
 
+def test_a_graph_that_has_been_read_anew_is_drawn_as_before():
+    """Read texts are remembered for a while, and so are drawings, for another while."""
+    before = labels(TYPED[0], 5)
+    for k in range(1000):
+        read_typed(f"x + {k}   x=1")
+    program.cache_clear()
+    assert labels(TYPED[0], 5) == before
+
+
 def test_contributions_are_shown_as_a_sum():
     assert {"1 + …", "∂f/∂x = …"} <= set(labels(TYPED[1], 4))
     assert {"1 + 3 + …", "∂f/∂x = …", "to ∂f/∂x goes  ∂f/∂q · ∂q/∂x  =  1 · 3  =  3"} <= set(

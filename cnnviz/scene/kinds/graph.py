@@ -43,7 +43,7 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     known = _Known(moment, graph)
     on, at = _set(known, room)
     marks = on.marks
-    if at.graph is not graph:
+    if STRIP.name in on.layout.places:
         whole = on.place(STRIP.name).box
         marks += strip(graph, at.graph, known.values, known.gradients, known.at_work, whole, on.em)
     drawing = _Drawing(known, at)
