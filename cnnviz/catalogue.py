@@ -25,7 +25,7 @@ from cnnviz.engine.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
-from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.joining import Add, Concat, Multiply
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
@@ -146,6 +146,7 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(Softmax, "Softmax"),
         Entry(LogSoftmax, "Log-softmax"),
         Entry(Add, "Add"),
+        Entry(Multiply, "Multiply"),
         Entry(Concat, "Concatenate"),
     ]
 )

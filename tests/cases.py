@@ -25,7 +25,7 @@ from cnnviz.engine.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
-from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.joining import Add, Concat, Multiply
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
@@ -459,6 +459,31 @@ def joined_calls() -> list[Call]:
     return found
 
 
+# Two inputs of one shape, and a weight for each channel on either side; axes of 1.
+PRODUCTS: dict[str, tuple[Shape, Shape]] = {
+    "maps": ((2, 2, 3), (2, 2, 3)),
+    "column": ((4,), (4,)),
+    "weights": ((3, 2, 2), (3, 1, 1)),
+    "weights-first": ((2, 1, 1), (2, 2, 3)),
+    "weights-in-a-column": ((2, 3, 1), (2,)),
+    "weights-of-one-cell": ((2,), (2, 1, 1)),
+}
+
+
+def product_network(shapes: tuple[Shape, Shape]) -> Network:
+    """A product of two inputs, and something behind it."""
+    layers = [("product", Multiply(), ("left", "right")), ("tanh", Tanh(), ("product",))]
+    return Network(layers, dict(zip(("left", "right"), shapes, strict=True)), HalfSquaredError(), SGD(0.1))
+
+
+def product_calls(label: str) -> list[Call]:
+    """What a product computes, forward and back, with zeros and ties among its numbers."""
+    network, rng = product_network(PRODUCTS[label]), np.random.default_rng(12)
+    x = {name: rng.choice(PLAIN, shape) for name, shape in network.input_shapes.items()}
+    calls = network.calls(network.run(x, rng.normal(size=network.output_shape)))
+    return [call for call in calls if call.layer == "product"]
+
+
 def several_losses_calls() -> list[Call]:
     """The sum of two losses, and the gradients of those that do not count whole; of maps and of columns."""
     layers = [
@@ -512,6 +537,7 @@ def all_calls() -> list[tuple[str, Call]]:
     ]
     groups.append(("pixels", pixels_calls()))
     groups.append(("joined", joined_calls()))
+    groups += [(f"product-{label}", product_calls(label)) for label in PRODUCTS]
     groups.append(("losses", several_losses_calls()))
     groups.append(("batch", batch_calls()))
     groups += [(label, [descent.call()]) for label, descent in DESCENTS.items()]

@@ -21,7 +21,8 @@ def test_every_layer_is_in_the_table():
     modules = [
         import_module(f"{layers.__name__}.{entry.name}") for entry in pkgutil.iter_modules(layers.__path__)
     ]
-    assert kinds_of(Layer, *modules) == {*LAYERS, "add", "concat"}  # these two are in `joined_network`
+    several = {"add", "concat", "multiply"}  # `joined_network` and `product_network` have these
+    assert kinds_of(Layer, *modules) == {*LAYERS, *several}
 
 
 def test_every_loss_is_in_the_table():

@@ -5,7 +5,7 @@ import pytest
 
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
-from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.joining import Add, Concat, Multiply
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.tanh import Tanh
@@ -14,7 +14,8 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
 from cnnviz.errors import CnnvizError
 from cnnviz.trace.program import Program
-from tests.cases import assert_same, joined_network, sample
+from tests.cases import PRODUCTS, assert_same, joined_network, product_network, sample
+from tests.engine.test_layer import slopes
 
 SHAPES = [(2, 1, 3), (3,)]
 
@@ -139,6 +140,24 @@ def test_concatenation_keeps_the_order_of_its_inputs():
     np.testing.assert_array_equal(network.forward(x[None])[0], np.concatenate([np.tanh(x), np.maximum(x, 0)]))
 
 
+@pytest.mark.parametrize("label", PRODUCTS)
+def test_gradients_of_a_product_are_its_slopes(label):
+    """Of a weight for each channel: the slope of all of its map."""
+    network, rng = product_network(PRODUCTS[label]), np.random.default_rng(7)
+    layer = network.layer("product")
+    x1, x2 = (rng.normal(size=(2, *shape)) for shape in PRODUCTS[label])
+    dy = rng.normal(size=(2, *network.output_shape))
+    made = layer.backward(dy, x1, x2)
+
+    def energy():
+        return float((layer.forward(x1, x2) * dy).sum())
+
+    for name, numbers in (("dx1", x1), ("dx2", x2)):
+        np.testing.assert_allclose(made[name], slopes(energy, numbers)[0], rtol=1e-6, atol=1e-8)
+    single = layer.backward(*(values.astype(np.float32) for values in (dy, x1, x2)))
+    assert {values.dtype for values in single.values()} == {np.dtype(np.float32)}
+
+
 def test_another_output_may_be_read_by_nobody():
     network = Network(
         [("a", Linear(2, 2)), ("side", Tanh(), ["a"]), ("out", ReLU(), ["a"])],
@@ -172,6 +191,11 @@ def test_another_output_may_be_read_by_nobody():
             [("f", Flatten(), ["input"]), ("a", Add(), ["f", "input"])],
             r"^a: adds inputs of one shape, but they have 6 and 2 × 1 × 3; make the layers before it",
         ),
+        (
+            [("c", Conv2d(2, 2, (1, 2)), ["input"]), ("a", Multiply(), ["c", "input"])],
+            r"^a: multiplies two inputs of one shape, or maps by .* 2 × 1 × 2 and 2 × 1 × 3; make the la",
+        ),
+        ([("a", Multiply(), ["input"] * 3)], r"^a: takes 2 inputs, but is given 3\.$"),
         (
             [("c", Conv2d(2, 1, 1, padding=1), ["input"]), ("a", Concat(), ["c", "input"])],
             r"^a: concatenates maps of one height and width, .* 1 × 3 × 5 and 2 × 1 × 3;",

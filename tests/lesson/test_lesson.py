@@ -179,7 +179,7 @@ def test_everything_in_the_catalogue_can_be_said_in_a_file(write, content):
     maps = [{"name": kind, "kind": kind} for kind in LAYERS if kind not in ("flatten", "linear", "softmax")]
     column = [{"name": kind, "kind": kind} for kind in ("flatten", "linear", "softmax")]
     for before, layer in pairwise(maps):
-        if layer["kind"] in ("add", "concat"):
+        if layer["kind"] in ("add", "multiply", "concat"):
             layer["inputs"] = [before["name"], before["name"]]
     content["input"] = {"shape": [1, 9, 9], "values": [[[0.5] * 9] * 9], "target": [1, 0, 0]}
     for optimiser in OPTIMISERS:

@@ -32,10 +32,12 @@ from tests.cases import (
     LAYERS,
     LOSSES,
     OPTIMISERS,
+    PRODUCTS,
     joined_calls,
     map_target,
     network_for,
     pixels_calls,
+    product_calls,
 )
 from tests.scene.notation import FUNCTIONS, NotUnderstoodError, Scope, indices, plain, read, relation, seen
 from tests.scene.test_reckoning import EXPRESSIONS, awkward, layer_calls
@@ -86,6 +88,7 @@ def calls() -> list[tuple[Call, dict[str, int]]]:
         ]
     found += [(call, {}) for call in loss_calls_of_maps()]
     found += [(call, {}) for call in joined_calls()]
+    found += [(call, {}) for label in PRODUCTS for call in product_calls(label)]
     return found + [(call, {}) for call in pixels_calls()]
 
 

@@ -99,6 +99,7 @@ def test_all_but_what_copies_weighs_or_is_taken_at_each_place_has_a_picture_of_i
         "global_avg_pool2d.dx",
         "concat",
         "concat.dx",
+        "multiply.dx.summed",
         *("dropout", "dropout.dx", "dropout.off"),
         *(
             f"{norm}{gradient}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from cnnviz.engine.address import address_of, gradient_name, output_gradient_of
 from cnnviz.engine.generated import compiled
@@ -21,6 +23,7 @@ from cnnviz.engine.layer import (
     shape_text,
     sizes,
 )
+from cnnviz.engine.product import added
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
@@ -30,8 +33,15 @@ _LOOPS = {1: ("n",), 3: ("c", "i", "j")}
 class Joining(Layer):
     """A layer that makes one array of several of them."""
 
+    most: float = inf
+
     def take(self, count: int) -> None:
         """Call the inputs x1, x2 and so on."""
+        if count > self.most:
+            raise ShapeError(
+                tr("{layer}: takes {most} inputs, but is given {count}.",
+                   layer=self.name, most=self.most, count=count)
+            )  # fmt: skip
         if count < 2:
             raise ShapeError(
                 tr(
@@ -87,6 +97,107 @@ class Add(Joining):
         dy, names = arrays["dy"], tuple(gradient_name(name) for name in self.input_names)
         writes = {name: arrays[name] for name in names}
         return [self.call("dx", _passed_on(names, dy.ndim), {"dy": dy, **sizes(dy)}, writes)]
+
+
+class Multiply(Joining):
+    """Multiplies two inputs cell by cell: y[c, i, j] = x1[c, i, j] · x2[c, i, j].
+
+    Either of them may have one number for each channel, (C, 1, 1) or (C,), which multiplies the whole map;
+    its gradient is then a sum over the map. Source of that use: Hu, Shen and Sun, "Squeeze-and-Excitation
+    Networks" (2018).
+    """
+
+    kind = "multiply"
+    most = 2
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """Return the shape of both inputs, or of the maps that the other one has weights for."""
+        for shape in shapes:
+            require_some(self.name, shape)
+        whole = max(shapes, key=lambda shape: (len(shape), *shape))
+        channels = whole[:1]
+        if len(whole) not in _LOOPS or any(
+            shape not in (whole, channels, (*channels, 1, 1)) for shape in shapes
+        ):
+            raise ShapeError(
+                tr(
+                    "{layer}: multiplies two inputs of one shape, or maps by one number for each channel, "
+                    "but they have {shapes}; make the layers before it put out what fits.",
+                    layer=self.name,
+                    shapes=tr(" and ").join(map(shape_text, shapes)),
+                )
+            )
+        return whole
+
+    def forward(self, x1: Array, x2: Array) -> Array:
+        """Multiply the inputs of a batch."""
+        one, other = _aligned(x1, x2)
+        with np.errstate(all="ignore"):
+            return np.asarray(one * other)
+
+    def backward(self, dy: Array, x1: Array, x2: Array, **_: Any) -> dict[str, Array]:
+        """Return ∂E/∂y times the other input, for each of them; of a weight, the sum over its map."""
+        one, other = _aligned(x1, x2)
+        with np.errstate(all="ignore"):
+            return {"dx1": _summed(dy * other, x1), "dx2": _summed(dy * one, x2)}
+
+    def forward_call(self, arrays: Mapping[str, Array]) -> Call:
+        """Return the forward listing."""
+        x1, x2, y = arrays["x1"], arrays["x2"], arrays["y"]
+        line = f"y[{_cell(y)}] = x1[{_cell(x1, y)}] * x2[{_cell(x2, y)}]"
+        listing = _written("multiply", ("x1", "x2", "y"), y.ndim, [line])
+        call = self.call("y", listing, {"x1": x1, "x2": x2, **sizes(y)}, {"y": y})
+        return call if x1.shape == x2.shape else replace(call, kind=f"{self.kind}.channels")
+
+    def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return a listing for each input's gradient."""
+        return [self._gradient_call(own, other, arrays) for own, other in (("x1", "x2"), ("x2", "x1"))]
+
+    def _gradient_call(self, own: str, other: str, arrays: Mapping[str, Array]) -> Call:
+        dy, result = arrays["dy"], gradient_name(own)
+        x, factor, names = arrays[own], arrays[other], ("dy", other, result)
+        product = f"dy[{_cell(dy)}] * {other}[{_cell(factor, dy)}]"
+        if x.shape == dy.shape:
+            listing = _written(f"multiply_{result}", names, dy.ndim, [f"{result}[{_cell(dy)}] = {product}"])
+            kind = "multiply.dx" if factor.shape == dy.shape else "multiply.dx.channels"
+        else:
+            listing, kind = _summing(result, names, product, _cell(x, dy)), "multiply.dx.summed"
+        given: dict[str, Value] = {other: factor, "dy": dy, **sizes(dy)}
+        return replace(self.call(result, listing, given, {result: arrays[result]}), kind=kind)
+
+
+def _aligned(*xs: Array) -> list[Array]:
+    """Return batches with as many axes as each other, so that a number for a channel meets its map."""
+    axes = max(x.ndim for x in xs)
+    return [x.reshape(*x.shape, *(1,) * (axes - x.ndim)) for x in xs]
+
+
+def _summed(gradient: Array, x: Array) -> Array:
+    """Return the gradient of a batch of inputs; of weights, summed over their maps."""
+    if gradient.shape == x.shape:
+        return gradient
+    return added(gradient.reshape(x.shape[0] * x.shape[1], -1)).reshape(x.shape)
+
+
+def _cell(x: Array, of: Array | None = None) -> str:
+    """Return the indices of the cell that is read of an input; of weights, that of a channel."""
+    if of is None or x.shape == of.shape:
+        return ", ".join(_LOOPS[x.ndim])
+    return "c, 0, 0" if x.ndim == 3 else "c"
+
+
+def _summing(result: str, arrays: tuple[str, ...], product: str, cell: str) -> Listing:
+    """Return a listing that adds up products over each map."""
+    source = f"""\
+def multiply_{result}({", ".join(arrays)}, C, H, W):
+    for c in range(C):
+        acc = 0.0
+        for i in range(H):
+            for j in range(W):
+                acc += {product}
+        {result}[{cell}] = acc
+"""
+    return compiled("a sum", source)
 
 
 class Concat(Joining):

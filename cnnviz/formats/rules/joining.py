@@ -89,13 +89,26 @@ def multiply(rewriter: Rewriter, node: Node) -> None:
                 rewriter.layers.pop()  # a gate of itself is a layer of its own
                 rewriter.put(node, rewriter.layer(node, kind, [source], source.shape))
                 return
-    if not rewriter.catalogue.has("multiply"):
-        rewriter.troubles.append(tr("there is no layer that multiplies two arrays"))
     values = [rewriter.unpadded(node, rewriter.value(node, k)) for k in range(2)]
-    values.sort(key=lambda value: -prod(value.shape))
-    if values[0].shape[0] != values[1].shape[0] or values[0].axes != values[1].axes:
-        raise Unsteppable(tr("its inputs have different shapes"))
-    rewriter.put(node, rewriter.layer(node, "multiply", values, values[0].shape))
+    whole = max(values, key=lambda value: (len(value.shape), prod(value.shape)))
+    for value in values:
+        if value.shape != whole.shape and not _is_weight(value, whole):
+            raise Unsteppable(tr("its inputs have different shapes"))
+        if value.shape == whole.shape and (value.axes != whole.axes or _differ(value, whole)):
+            raise Unsteppable(tr("its inputs have different shapes"))
+    made = rewriter.layer(node, "multiply", values, whole.shape)
+    rewriter.put(node, replace(made, axes=whole.axes, order=whole.order))
+
+
+def _is_weight(value: Value, whole: Value) -> bool:
+    """Return whether a value has one number for each channel of another, where that has its channels."""
+    channels = whole.shape[:1]
+    if value.order is not None or value.shape not in (channels, (*channels, 1, 1)):
+        return False
+    if channels == (1,):
+        return True
+    axis = whole.axes.index(0) - len(whole.axes)  # as NumPy aligns axes, from the last one
+    return -axis <= len(value.axes) and value.axes[axis] == 0
 
 
 def concat(rewriter: Rewriter, node: Node) -> None:

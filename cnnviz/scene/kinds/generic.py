@@ -28,23 +28,24 @@ def picture_of(moment: Moment) -> Picture:
     return kind_of(moment.operation.call).picture or picture
 
 
-def picture(moment: Moment, room: Room, added: bool = False) -> list[Mark]:
+def picture(moment: Moment, room: Room, sign: str = "") -> list[Mark]:
     """Draw every array that the listing names, sources first, what is written last.
 
     Parameters
     ----------
-    added : bool
-        Whether what is written is the sum of the sources: then the signs + and = stand between them.
+    sign : str
+        What stands between the sources, + or ·, where what is written is their sum or product; = stands
+        before that.
     """
     arrays = list(moment.operation.tree.arrays)
     names = [name for name in moment.operation.tree.parameters if name in arrays]
     planes = [shown(moment, _slice(moment, name), grid_title(moment, name)) for name in names]
     parts: list[Part] = []
     for each in planes:
-        if added and parts:
-            parts.append(Sign("=" if each.part.name in moment.operation.call.writes else "+"))
+        if sign and parts:
+            parts.append(Sign("=" if each.part.name in moment.operation.call.writes else sign))
         parts.append(each.part)
-    half = len(parts) // 2 + (len(parts) // 2) % 2 if added else -(-len(parts) // 2)
+    half = len(parts) // 2 + (len(parts) // 2) % 2 if sign else -(-len(parts) // 2)
     two_rows = (column(row(*parts[:half]), row(*parts[half:])),) if len(parts) > 2 else ()
     at = sheet(moment, room, row(*parts), *two_rows, column(*parts))
     for each in planes:

@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+import numpy as np
+
 from cnnviz.engine.layer import Call
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds import generic
 from cnnviz.scene.listing_formula import listing_formulas
-from cnnviz.scene.local import NONE, Back, Local, ones
+from cnnviz.scene.local import NONE, Back, Local, as_row, ones
 from cnnviz.text import tr
 
 
 def _own_maps(_: Back) -> Local:
     return Local("→", NONE, tr("its own maps"))
+
+
+def _other_factor(back: Back) -> Local:
+    """Return the input that is not the one whose gradient is computed: what that was multiplied by."""
+    y, own = back.value("y"), back.gradient.call.port(back.array).symbol
+    other = next(name for name in ("x1", "x2") if name != own)
+    factor, note = back.value(other), back.called(other)
+    if back.value(own).shape != y.shape:
+        return Local("·", factor, tr("{name}, added up", name=note))
+    each = factor.reshape(*factor.shape, *(1,) * (y.ndim - factor.ndim))
+    return Local("·", as_row(np.broadcast_to(each, y.shape)), note)
 
 
 def _all(call: Call) -> tuple[str, ...]:
@@ -24,7 +37,10 @@ def _all(call: Call) -> tuple[str, ...]:
 
 # What is passed on is equal to what comes; so it is where a sum passes it back.
 _passed_on = partial(Kind, variables=CELL, compared=_all, added=True, formula=listing_formulas)
-_added = partial(_passed_on, picture=partial(generic.picture, added=True))
+_added = partial(_passed_on, picture=partial(generic.picture, sign="+"))
+_multiplied = partial(
+    Kind, variables=CELL, formula=listing_formulas, picture=partial(generic.picture, sign="·")
+)
 
 KINDS: Mapping[str, Kind] = {
     "add": _added(
@@ -36,6 +52,34 @@ KINDS: Mapping[str, Kind] = {
         sentence="The derivative of a sum is 1 for each of its inputs: each gets the gradient unchanged.",
         ahead="Each input's gradient will be the gradient `dy`, unchanged.",
         local=ones,
+    ),
+    "multiply": _multiplied(
+        sentence="Multiply the two inputs, cell by cell: one can be a gate for the other.",
+        ahead="Each cell of `y` will be the product of the cells that lie there in `x1` and `x2`.",
+    ),
+    "multiply.channels": _multiplied(
+        sentence="Each map is multiplied by the one number that the other input has for its channel.",
+        ahead="Each cell of `y` will be a product of `x1` and `x2`, one of which has one number for a map.",
+    ),
+    "multiply.dx": _multiplied(
+        title="gradient of an input",
+        sentence="The derivative of a product is its other factor, so the gradient is multiplied by that.",
+        ahead="Each cell will be the gradient `dy`, times the other input.",
+        local=_other_factor,
+    ),
+    "multiply.dx.channels": _multiplied(
+        title="gradient of the maps",
+        sentence="All of a map was multiplied by one number, so all of its gradient is, too.",
+        ahead="Each cell will be the gradient `dy`, times the number of its channel.",
+        local=_other_factor,
+    ),
+    "multiply.dx.summed": _multiplied(
+        title="gradient of the weights",
+        sentence="One number weighed a whole map, so its gradient is a sum of products over the map.",
+        ahead="Each number will be a sum of {terms} products: `dy` times what the number was multiplied by.",
+        ahead_of_one="Each number will be one product: `dy` times what the number was multiplied by.",
+        picture=None,
+        local=_other_factor,
     ),
     "concat": _passed_on(
         sentence="Concatenate the inputs, one after the other; nothing is computed.",
