@@ -31,8 +31,10 @@ from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.permute import Permute
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
+from cnnviz.engine.layers.reshape import Reshape
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
@@ -121,6 +123,8 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(AvgPool2d, "Average-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(GlobalAvgPool2d, "Global average-pooling"),
         Entry(Flatten, "Flatten"),
+        Entry(Reshape, "Reshape", ranges={"shape": Range(-1, SIZE.most)}),
+        Entry(Permute, "Permute", ranges={"dims": Range(0, 3)}),
         Entry(Linear, "Fully connected", inferred="in_features"),
         Entry(Dropout, "Dropout", ranges={"p": _PART, "seed": Range(0, SIZE.most)}),
         Entry(BatchNorm, "Batch norm", inferred="num_features", ranges={"eps": _POSITIVE}),

@@ -31,8 +31,10 @@ from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.permute import Permute
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
+from cnnviz.engine.layers.reshape import Reshape
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
@@ -146,6 +148,8 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "sigmoid": elementwise(Sigmoid),
     "tanh": elementwise(Tanh),
     "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, 3))),
+    "reshape": lambda rng: (Reshape(whole(rng.permuted((-1, 1, 2)))), (2, *whole(rng.integers(1, 4, 2)))),
+    "permute": lambda rng: (Permute(whole((0, *rng.permuted((1, 2, 3))))), whole(rng.integers(1, 4, 3))),
     "linear": linear,
     "softmax": elementwise(Softmax),
     "log_softmax": elementwise(LogSoftmax),
@@ -221,6 +225,11 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "sigmoid-maps": lambda: (Sigmoid(), (2, 2, 3)),
     "sigmoid-column": lambda: (Sigmoid(), (5,)),
     "tanh-maps": lambda: (Tanh(), (2, 2, 3)),
+    "reshape-maps": lambda: (Reshape((3, -1, 2)), (2, 2, 3)),
+    "reshape-to-a-column": lambda: (Reshape((-1,)), (2, 1, 3)),
+    "reshape-of-a-column": lambda: (Reshape((2, 3, 1)), (6,)),
+    "reshape-one-number": lambda: (Reshape((1, 1, 1)), (1,)),
+    "permute-channels-last": lambda: (Permute((0, 2, 3, 1)), (2, 3, 2)),
     "tanh-column": lambda: (Tanh(), (5,)),
     "conv2d-one-number": lambda: (Conv2d(1, 1, 1), (1, 1, 1)),
     "conv2d-one-row": lambda: (Conv2d(2, 1, (1, 2), padding=1), (2, 1, 3)),

@@ -255,6 +255,8 @@ def _mean(to: Calls, name: str, x: Any, dim: Any = None, keepdim: Any = False, d
 def _flatten(to: Calls, name: str, x: Any, start_dim: int = 0, end_dim: int = -1) -> Value:
     if end_dim != -1:
         return to.emit("aten::flatten", name, [x])
+    if start_dim > 1:
+        return _view(to, name, x, [0] * start_dim + [-1])
     return to.emit("Flatten", name, [x], axis=start_dim)
 
 

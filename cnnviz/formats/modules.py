@@ -147,6 +147,12 @@ def _norm(operation: str, told: str) -> Any:
     return rule
 
 
+def _unflatten(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
+    if state.get("dim") != 1:
+        raise CnnvizError(tr("{path}: it unflattens another axis than 1", path=path))
+    return calls.call("view", path, x, (0, *state.get("unflattened_size", ())))
+
+
 def _same(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Value:
     return x
 
@@ -174,6 +180,7 @@ _LAYERS: dict[str, Any] = {
     "AdaptiveAvgPool2d": _with("output_size", operation="adaptive_avg_pool2d"),
     "AdaptiveMaxPool2d": _with("output_size", operation="adaptive_max_pool2d"),
     "Flatten": _with("start_dim", "end_dim", operation="flatten"),
+    "Unflatten": _unflatten,
     "ReLU6": _with("min_val", "max_val", operation="hardtanh"),
     "Hardtanh": _with("min_val", "max_val", operation="hardtanh"),
     "LeakyReLU": _with("negative_slope", operation="leaky_relu"),

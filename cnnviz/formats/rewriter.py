@@ -145,9 +145,38 @@ class Rewriter:
     def maps(self, node: Node, place: int = 0) -> Value:
         """Return an input that is maps, its axes in the layer's order."""
         value = self.value(node, place)
-        if len(value.shape) != 3 or value.axes != (0, 1, 2):
+        if len(value.axes) != 3:
             raise Unsteppable(tr("it reads no maps of (channels, height, width)"))
-        return value
+        return self.as_told(node, value)
+
+    def as_told(self, node: Node, value: Value) -> Value:
+        """Return a value that lies in its layer as it does in the file."""
+        if value.axes == tuple(range(len(value.shape))) and value.order is None:
+            return value
+        return self.rearranged(node, self.unpadded(node, value), value.sizes)
+
+    def rearranged(self, node: Node, value: Value, shape: Shape) -> Value:
+        """Return the numbers of a value, in the order in which the file has them, in a layer of a shape."""
+        if value.order is not None:
+            raise Unsteppable(tr("it reads a column whose numbers have another order here"))
+        named = [axis for axis, size in zip(value.axes, value.sizes, strict=True) if size != 1]
+        if named != sorted(named):
+            axes = value.axes
+            if sorted(axes) != [0, 1, 2]:  # those of size 1 stand anywhere
+                axes = (*named, *(axis for axis in range(3) if axis not in named))
+            turned = tuple(value.shape[axis] for axis in axes)
+            dims = {"dims": (0, *(axis + 1 for axis in axes))}
+            value = self.layer(node, "permute", [value], turned, dims, origin=self._origin(node, "permute"))
+        if value.shape != shape:
+            kind = "flatten" if (len(value.shape), len(shape)) == (3, 1) else "reshape"
+            arguments = {"shape": shape} if kind == "reshape" else {}
+            origin = self._origin(node, kind)
+            value = self.layer(node, kind, [value], shape, arguments, origin=origin)
+        return Value(value.source, shape, tuple(range(len(shape))))
+
+    def _origin(self, node: Node, kind: str) -> str:
+        """Return what a layer is called that moves numbers: like its node, if that is what the node does."""
+        return node.name if node.kind in ("Reshape", "Flatten", "Transpose") else kind
 
     def unpadded(self, node: Node, value: Value) -> Value:
         """Return a value whose zeros around it are there by a layer of their own."""

@@ -153,7 +153,7 @@ def _left(part: str) -> tuple[str, str, dict[str, str]]:
     """The name on a formula's left side, and its index."""
     sides, _ = relation(part)
     text, called = seen(sides[0])
-    text = re.sub(r"\\[!,;]|(?<!\\lfloor)(?<!\\rfloor)\s", "", text)
+    text = re.sub(r"(?<!\\bmod)\\[!,;]|(?<!\\lfloor)(?<!\\rfloor)\s", "", text)
     found = re.match(
         r"\\(d?[a-zA-Z]\d?)\{([^{}]*)\}$|(?:\\mathrm\{(\w+)\}|([a-zA-Z]\^\\circlearrowleft|[a-zA-Z]))(?:_(?:\{(.*)\}|(.)))?$",
         text,

@@ -100,6 +100,8 @@ def test_all_but_what_copies_weighs_or_is_taken_at_each_place_has_a_picture_of_i
         "concat",
         "concat.dx",
         "multiply.dx.summed",
+        "permute",
+        "permute.dx",
         *("dropout", "dropout.dx", "dropout.off"),
         *(
             f"{norm}{gradient}"

@@ -100,8 +100,18 @@ def _arranged(rewriter: Rewriter, node: Node, value: Value, target: Sequence[int
             made = replace(made, order=places.transpose(*axes, *left).ravel())
         rewriter.put(node, made)
     else:
-        shape = " × ".join(map(str, wanted))
-        raise Unsteppable(tr("it gives {shape} as a shape; only columns are made of maps", shape=shape))
+        sizes = [size for size in wanted if size != 1]
+        if len(sizes) > 3:
+            told = " × ".join(map(str, wanted))
+            raise Unsteppable(
+                tr("it gives {shape} as a shape; there are at most three axes here", shape=told)
+            )
+        shape, place = wanted, tuple(range(len(wanted)))
+        if len(wanted) != 3:
+            two = len(sizes) == 2  # they are a row for each channel
+            shape = (sizes[0], 1, sizes[1]) if two else tuple(sizes)
+            place = _spread(wanted, [0, 2] if two else list(range(len(sizes))), [1] if two else [])
+        rewriter.put(node, replace(rewriter.rearranged(node, value, shape), axes=place))
 
 
 def _spread(wanted: Shape, taken: list[int], free: list[int]) -> tuple[int, ...]:

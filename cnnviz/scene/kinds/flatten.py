@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.layout import THIN, Area, Grid, Room, Row, column, row
@@ -21,17 +23,22 @@ _WORDS = Area("words", (20.0, 4.4), (40.0, 4.4))
 
 def forward(moment: Moment, room: Room) -> list[Mark]:
     """Draw the map in work and the column filling up."""
-    return _picture(moment, room, "x", "y", moment.came_from(), tr("output"))
+    return as_column(moment, room, "x", "y", moment.came_from(), tr("output"))
 
 
 def backward(moment: Moment, room: Room) -> list[Mark]:
     """Draw the gradient's column and the map it is put back into."""
-    return _picture(moment, room, "dx", "dy", tr("input gradient"), moment.gradient_from())
+    return as_column(moment, room, "dx", "dy", tr("input gradient"), moment.gradient_from())
 
 
-def _picture(moment: Moment, room: Room, maps: str, line: str, maps_text: str, line_text: str) -> list[Mark]:
-    c, i, j = place = tuple(moment.variable(name) for name in "cij")
+def as_column(moment: Moment, room: Room, maps: str, line: str, maps_text: str, line_text: str) -> list[Mark]:
+    """Draw maps and the column of their numbers, and the way from the cell in hand to its place there."""
     depth, height, width_ = shape = moment.state.arrays[maps].shape
+    if "k" in moment.operation.tree.variables:  # it goes through the column
+        place = tuple(int(part) for part in np.unravel_index(moment.variable("k"), shape))
+    else:
+        place = tuple(moment.variable(name) for name in "cij")
+    c, i, j = place
     source = shown(moment, grid.plane(moment, maps, (c,), (i, j, 1, 1)), maps_text, depth)
     head = named(moment, line, line_text)
     at = sheet(moment, room, *_arrangements(moment, source.part, line, head, (height * width_, width_)))
