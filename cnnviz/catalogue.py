@@ -1,4 +1,4 @@
-"""The one list of what there is: layers, losses and optimisers, with the names shown in menus.
+"""The one list of what there is: layers, losses, optimisers and schedules, with the names shown in menus.
 
 A lesson file names them by their kind, and takes their arguments by the names and types that the
 constructors declare; the ranges of those arguments stand here.
@@ -51,8 +51,9 @@ from cnnviz.engine.losses import (
     MeanSquaredError,
 )
 from cnnviz.engine.optim import SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
+from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, Schedule, StepLR
 
-Made = TypeVar("Made", Layer, Loss, Optimiser)
+Made = TypeVar("Made", Layer, Loss, Optimiser, Schedule)
 
 
 class Range(Struct, frozen=True):
@@ -108,7 +109,7 @@ def _by_kind(entries: Iterable[Entry[Made]]) -> Mapping[str, Entry[Made]]:
 _POSITIVE = Range(0, open_least=True)
 _PART = Range(0, 1, open_most=True)
 _DECAY = Range(0)
-_ADAM = {"lr": _POSITIVE, "beta1": _PART, "beta2": _PART, "eps": _POSITIVE}
+_ADAM = {"lr": _POSITIVE, "beta1": _PART, "beta2": _PART, "eps": _POSITIVE, "weight_decay": _DECAY}
 
 LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
     [
@@ -177,6 +178,18 @@ OPTIMISERS: Mapping[str, Entry[Optimiser]] = _by_kind(
             ranges={"lr": _POSITIVE, "alpha": _PART, "eps": _POSITIVE, "weight_decay": _DECAY},
         ),
         Entry(Adam, "Adam", ranges=_ADAM),
-        Entry(AdamW, "AdamW", ranges={**_ADAM, "weight_decay": _DECAY}),
+        Entry(AdamW, "AdamW", ranges=_ADAM),
+    ]
+)
+
+SCHEDULES: Mapping[str, Entry[Schedule]] = _by_kind(
+    [
+        Entry(StepLR, "Step", ranges={"gamma": _POSITIVE}),
+        Entry(CosineAnnealingLR, "Cosine", ranges={"eta_min": Range(0)}),
+        Entry(
+            LinearLR,
+            "Warm-up",
+            ranges={"start_factor": Range(0, 1, open_least=True), "end_factor": Range(0, 1)},
+        ),
     ]
 )

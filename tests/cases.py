@@ -55,6 +55,7 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
 from cnnviz.engine.pixels import Album, Picture
+from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, Schedule, StepLR
 
 Rng = np.random.Generator
 Made = tuple[Layer, Shape]
@@ -276,8 +277,20 @@ OPTIMISERS: dict[str, Callable[[], Optimiser]] = {
     "rmsprop": lambda: RMSprop(0.05, alpha=0.9, eps=0.01),
     "rmsprop-decay": lambda: RMSprop(0.05, alpha=0.9, weight_decay=0.3),
     "adam": lambda: Adam(0.01, beta1=0.8, beta2=0.95),
+    "adam-decay": lambda: Adam(0.01, beta1=0.8, beta2=0.95, weight_decay=0.3),
     "adamw": lambda: AdamW(0.01, beta1=0.8, beta2=0.95, weight_decay=0.3),
+    "sgd-step": lambda: scheduled(SGD(0.1), StepLR(2, 0.5)),
+    "sgd-nesterov-decay-cosine": lambda: scheduled(
+        SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.3), CosineAnnealingLR(20, 0.01)
+    ),
+    "adam-warm-up": lambda: scheduled(Adam(0.01), LinearLR(0.1, total_iters=8)),
 }
+
+
+def scheduled(optimiser: Optimiser, schedule: Schedule) -> Optimiser:
+    optimiser.schedule = schedule
+    return optimiser
+
 
 # Walks down curves: one that arrives, one with two starts, one whose numbers grow, one of many functions.
 DESCENTS: dict[str, Descent] = {

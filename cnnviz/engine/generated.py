@@ -57,6 +57,17 @@ def compiled(text: str, source: str, names: dict[str, object] = _NAMESPACE) -> L
 
 
 def variant(listing: Listing, changes: Mapping[str, str], *names: str) -> Listing:
+    """Return a listing that `with_changes` makes, whose formulas are to be read off it.
+
+    Those of its record, which are of the listing as it is usually, do not hold.
+    """
+    found = with_changes(listing, changes, *names)
+    if found is not listing:
+        _VARIANTS.add(found)
+    return found
+
+
+def with_changes(listing: Listing, changes: Mapping[str, str], *names: str) -> Listing:
     """Return a listing with some of its text changed: what an argument asks for beyond the usual.
 
     Its parameters are those that it still names, and behind them those that it names now. As long as anybody
@@ -78,9 +89,7 @@ def variant(listing: Listing, changes: Mapping[str, str], *names: str) -> Listin
     before = re.findall(r"\w+", head.partition("(")[2])
     parameters = [name for name in dict.fromkeys((*before, *names)) if re.search(rf"\b{name}\b", changed)]
     source = f"{head.partition('(')[0]}({', '.join(parameters)}):\n{changed}"
-    found = compiled(listing.__module__, source, listing.__globals__)
-    _VARIANTS.add(found)
-    return found
+    return compiled(listing.__module__, source, listing.__globals__)
 
 
 @cache

@@ -1,7 +1,8 @@
 """How weights move: gradient descent with momentum, AdaGrad, RMSprop, Adam; names and forms are PyTorch's.
 
 An optimiser is a rule without state of its own: the state of a parameter (its velocity, say)
-is passed in and handed back, so that any iteration can be computed again.
+is passed in and handed back, so that any iteration can be computed again. Weight decay and a schedule of the
+learning rate are changes of its listing, so that every rule can have them.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from numpy import sqrt
+from numpy import cos, pi, sqrt  # noqa: F401 (schedules name cos and pi)
 
+from cnnviz.engine.generated import with_changes
 from cnnviz.engine.layer import Array, Listing, Value
+from cnnviz.engine.schedules import Schedule
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
@@ -27,31 +30,66 @@ class Optimiser(ABC):
     ----------
     state_names : tuple[str, ...]
         The names of the arrays it keeps for each parameter, zeros at first, as its listing calls them.
-    listing : Listing
-        Its rule.
-    rule : str
-        The kind of that: ``sgd.momentum``, ``sgd.momentum.decay``.
+    kind : str
+        What a lesson file calls it.
+    schedule : Schedule or None
+        How its learning rate goes on; the same for ever where there is none.
     """
 
     kind: ClassVar[str]
-    rule: str
     state_names: ClassVar[tuple[str, ...]]
-    listing: Listing
+    schedule: Schedule | None = None
 
     def __init__(self, lr: float, weight_decay: float = 0.0) -> None:
         self.lr, self.weight_decay = lr, weight_decay
 
-    def _follow(self, rule: str, rules: Mapping[str, tuple[Listing, Listing]]) -> None:
-        """Take a rule: the listing without weight decay, or that with it."""
-        self.listing = rules[rule][self.weight_decay > 0]
-        self.rule = f"{rule}.decay" if self.weight_decay else rule
+    @property
+    @abstractmethod
+    def _plain(self) -> tuple[str, Listing]:
+        """The kind of its rule, ``sgd.momentum``, and the listing, both without decay and schedule."""
+
+    @property
+    def rule(self) -> str:
+        """The kind of its listing: ``sgd.momentum``, ``sgd.momentum.decay``, ``sgd.decay.step_lr``."""
+        schedule = f".{self.schedule.kind}" if self.schedule else ""
+        return self._plain[0] + (".decay" if self._decays_gradients else "") + schedule
+
+    @property
+    def listing(self) -> Listing:
+        """Its rule, for a parameter of any shape as one row of N numbers."""
+        changes: dict[str, str] = {}
+        names: list[str] = []
+        if self._decays_gradients:
+            changes |= {"dw[n]": "g", _LOOP: f"{_LOOP}        g = dw[n] + weight_decay * w[n]\n"}
+            names.append("weight_decay")
+        if self.schedule:
+            lines = "".join(f"    {line}\n" for line in self.schedule.lines)
+            changes |= {"lr": "rate", "    for n": f"{lines}    for n"}
+            names += self.schedule.names
+        plain = self._plain[1]
+        return with_changes(plain, changes, *names)
+
+    @property
+    def _decays_gradients(self) -> bool:
+        return bool(self.weight_decay)
+
+    def rate(self, t: int) -> float:
+        """Return the learning rate of a step, which are numbered from 1."""
+        return self.schedule.rate(self.lr, t - 1) if self.schedule else self.lr
 
     def _decayed(self, w: Array, dw: Array) -> Array:
         """Return a gradient with the part of the weights that decays added to it."""
-        return dw + self.weight_decay * w if self.weight_decay else dw
+        return dw + self.weight_decay * w if self._decays_gradients else dw
 
-    def _decay(self) -> dict[str, Value]:
-        return {"weight_decay": self.weight_decay} if self.weight_decay else {}
+    def constants(self, t: int) -> dict[str, Value]:
+        """Return what the listing of a step takes besides arrays and N."""
+        decay: dict[str, Value] = {"weight_decay": self.weight_decay} if self.weight_decay else {}
+        scheduled = self.schedule.constants(t - 1) if self.schedule else {}
+        return {"lr": self.lr, **self._constants(t), **decay, **scheduled}
+
+    def _constants(self, t: int) -> dict[str, Value]:
+        """Return what its own rule takes of these besides the learning rate."""
+        return {}
 
     def start(self, w: Array) -> OptimiserState:
         """Return the state of a parameter before the first step."""
@@ -71,10 +109,8 @@ class Optimiser(ABC):
             The number of this step, from 1.
         """
 
-    @abstractmethod
-    def constants(self, t: int) -> dict[str, Value]:
-        """Return what the listing takes besides arrays and N."""
 
+_LOOP = "    for n in range(N):\n"
 
 # The listings, set as they are shown; a parameter of any shape is seen as one row of N numbers.
 # fmt: off
@@ -84,22 +120,9 @@ def sgd(w, dw, lr, N):
         w[n] = w[n] - lr * dw[n]
 
 
-def sgd_decay(w, dw, lr, weight_decay, N):
-    for n in range(N):
-        g = dw[n] + weight_decay * w[n]
-        w[n] = w[n] - lr * g
-
-
 def sgd_momentum(w, dw, v, lr, momentum, N):
     for n in range(N):
         v[n] = momentum * v[n] + dw[n]
-        w[n] = w[n] - lr * v[n]
-
-
-def sgd_momentum_decay(w, dw, v, lr, momentum, weight_decay, N):
-    for n in range(N):
-        g = dw[n] + weight_decay * w[n]
-        v[n] = momentum * v[n] + g
         w[n] = w[n] - lr * v[n]
 
 
@@ -109,37 +132,16 @@ def sgd_nesterov(w, dw, v, lr, momentum, N):
         w[n] = w[n] - lr * (dw[n] + momentum * v[n])
 
 
-def sgd_nesterov_decay(w, dw, v, lr, momentum, weight_decay, N):
-    for n in range(N):
-        g = dw[n] + weight_decay * w[n]
-        v[n] = momentum * v[n] + g
-        w[n] = w[n] - lr * (g + momentum * v[n])
-
-
 def adagrad(w, dw, v, lr, eps, N):
     for n in range(N):
         v[n] = v[n] + dw[n] ** 2
         w[n] = w[n] - lr * dw[n] / (sqrt(v[n]) + eps)
 
 
-def adagrad_decay(w, dw, v, lr, eps, weight_decay, N):
-    for n in range(N):
-        g = dw[n] + weight_decay * w[n]
-        v[n] = v[n] + g ** 2
-        w[n] = w[n] - lr * g / (sqrt(v[n]) + eps)
-
-
 def rmsprop(w, dw, v, lr, alpha, eps, N):
     for n in range(N):
         v[n] = alpha * v[n] + (1 - alpha) * dw[n] ** 2
         w[n] = w[n] - lr * dw[n] / (sqrt(v[n]) + eps)
-
-
-def rmsprop_decay(w, dw, v, lr, alpha, eps, weight_decay, N):
-    for n in range(N):
-        g = dw[n] + weight_decay * w[n]
-        v[n] = alpha * v[n] + (1 - alpha) * g ** 2
-        w[n] = w[n] - lr * g / (sqrt(v[n]) + eps)
 
 
 def adam(w, dw, m, v, lr, beta1, beta2, eps, t, N):
@@ -187,12 +189,12 @@ class SGD(Optimiser):
         if nesterov and not momentum:
             raise CnnvizError(tr("optimiser: nesterov needs a momentum; give one, 0.9 for instance."))
         self.momentum, self.nesterov = momentum, nesterov
-        rules: dict[str, tuple[Listing, Listing]] = {
-            "sgd": (sgd, sgd_decay),
-            "sgd.momentum": (sgd_momentum, sgd_momentum_decay),
-            "sgd.nesterov": (sgd_nesterov, sgd_nesterov_decay),
-        }
-        self._follow("sgd.nesterov" if nesterov else "sgd.momentum" if momentum else "sgd", rules)
+
+    @property
+    def _plain(self) -> tuple[str, Listing]:
+        if self.nesterov:
+            return "sgd.nesterov", sgd_nesterov
+        return ("sgd.momentum", sgd_momentum) if self.momentum else ("sgd", sgd)
 
     def start(self, w: Array) -> OptimiserState:
         """Return a velocity of zero, if there is momentum."""
@@ -202,14 +204,12 @@ class SGD(Optimiser):
         """Walk down the slope, keeping some of the last step's velocity."""
         g = self._decayed(w, dw)
         if not self.momentum:
-            return w - self.lr * g, {}
+            return w - self.rate(t) * g, {}
         v = self.momentum * state["v"] + g
-        return w - self.lr * (g + self.momentum * v if self.nesterov else v), {"v": v}
+        return w - self.rate(t) * (g + self.momentum * v if self.nesterov else v), {"v": v}
 
-    def constants(self, t: int) -> dict[str, Value]:
-        """Return the learning rate and, if there are any, the momentum and the weight decay."""
-        momentum = {"momentum": self.momentum} if self.momentum else {}
-        return {"lr": self.lr, **momentum, **self._decay()}
+    def _constants(self, t: int) -> dict[str, Value]:
+        return {"momentum": self.momentum} if self.momentum else {}
 
 
 class Adagrad(Optimiser):
@@ -225,17 +225,19 @@ class Adagrad(Optimiser):
     def __init__(self, lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
         super().__init__(lr, weight_decay)
         self.eps = eps
-        self._follow("adagrad", {"adagrad": (adagrad, adagrad_decay)})
+
+    @property
+    def _plain(self) -> tuple[str, Listing]:
+        return "adagrad", adagrad
 
     def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
         """Divide the gradient by the root of the sum of all its squares."""
         g = self._decayed(w, dw)
         v = state["v"] + g**2
-        return w - self.lr * g / (np.sqrt(v) + self.eps), {"v": v}
+        return w - self.rate(t) * g / (np.sqrt(v) + self.eps), {"v": v}
 
-    def constants(self, t: int) -> dict[str, Value]:
-        """Return the learning rate, ε and the weight decay, if any."""
-        return {"lr": self.lr, "eps": self.eps, **self._decay()}
+    def _constants(self, t: int) -> dict[str, Value]:
+        return {"eps": self.eps}
 
 
 class RMSprop(Optimiser):
@@ -257,17 +259,19 @@ class RMSprop(Optimiser):
     ) -> None:
         super().__init__(lr, weight_decay)
         self.alpha, self.eps = alpha, eps
-        self._follow("rmsprop", {"rmsprop": (rmsprop, rmsprop_decay)})
+
+    @property
+    def _plain(self) -> tuple[str, Listing]:
+        return "rmsprop", rmsprop
 
     def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
         """Divide the gradient by its usual size."""
         g = self._decayed(w, dw)
         v = self.alpha * state["v"] + (1 - self.alpha) * g**2
-        return w - self.lr * g / (np.sqrt(v) + self.eps), {"v": v}
+        return w - self.rate(t) * g / (np.sqrt(v) + self.eps), {"v": v}
 
-    def constants(self, t: int) -> dict[str, Value]:
-        """Return the learning rate, α, ε and the weight decay, if any."""
-        return {"lr": self.lr, "alpha": self.alpha, "eps": self.eps, **self._decay()}
+    def _constants(self, t: int) -> dict[str, Value]:
+        return {"alpha": self.alpha, "eps": self.eps}
 
 
 class Adam(Optimiser):
@@ -278,25 +282,36 @@ class Adam(Optimiser):
 
     kind = "adam"
     state_names = ("m", "v")
-    listing: Listing = staticmethod(adam)
 
-    def __init__(self, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
-        super().__init__(lr)
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(lr, weight_decay)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
-        self.rule = self.kind
+
+    @property
+    def _plain(self) -> tuple[str, Listing]:
+        return "adam", adam
 
     def step(self, w: Array, dw: Array, state: OptimiserState, t: int) -> tuple[Array, OptimiserState]:
         """Divide the running mean of the gradient by the root of its running square."""
-        m = self.beta1 * state["m"] + (1 - self.beta1) * dw
-        v = self.beta2 * state["v"] + (1 - self.beta2) * dw**2
+        g = self._decayed(w, dw)
+        m = self.beta1 * state["m"] + (1 - self.beta1) * g
+        v = self.beta2 * state["v"] + (1 - self.beta2) * g**2
         mean, spread = m / (1 - self.beta1**t), np.sqrt(v / (1 - self.beta2**t))
-        push = mean / (spread + self.eps)
-        return w - self.lr * self._decayed(w, push), {"m": m, "v": v}
+        return w - self.rate(t) * self._push(w, mean / (spread + self.eps)), {"m": m, "v": v}
 
-    def constants(self, t: int) -> dict[str, Value]:
-        """Return the learning rate, both decay rates, ε and the number of the step."""
-        rates: dict[str, Value] = {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2, "eps": self.eps}
-        return {**rates, **self._decay(), "t": t}
+    def _push(self, w: Array, push: Array) -> Array:
+        """Return what the learning rate is multiplied by."""
+        return push
+
+    def _constants(self, t: int) -> dict[str, Value]:
+        return {"beta1": self.beta1, "beta2": self.beta2, "eps": self.eps, "t": t}
 
 
 class AdamW(Adam):
@@ -311,7 +326,6 @@ class AdamW(Adam):
     """
 
     kind = "adamw"
-    listing: Listing = staticmethod(adamw)
 
     def __init__(
         self,
@@ -321,8 +335,18 @@ class AdamW(Adam):
         eps: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        super().__init__(lr, beta1, beta2, eps)
-        self.weight_decay = weight_decay
+        super().__init__(lr, beta1, beta2, eps, weight_decay)
 
-    def _decay(self) -> dict[str, Value]:
-        return {"weight_decay": self.weight_decay}
+    @property
+    def _plain(self) -> tuple[str, Listing]:
+        return "adamw", adamw
+
+    @property
+    def _decays_gradients(self) -> bool:
+        return False
+
+    def _push(self, w: Array, push: Array) -> Array:
+        return self.weight_decay * w + push
+
+    def _constants(self, t: int) -> dict[str, Value]:
+        return {**super()._constants(t), "weight_decay": self.weight_decay}

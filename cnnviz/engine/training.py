@@ -257,7 +257,7 @@ class Run:
             "Iterations 0 to {t} can be stepped.",
             t=t,
             what=what,
-            lr=self._network.optimiser.lr,
+            lr=self._network.optimiser.rate(t + 1),
         )
 
     def _measure(self, iteration: int) -> Iterator[None]:

@@ -8,9 +8,9 @@ changes.
 
 A **change** says what the thing *is*: this weight is 0.5, that layer has stride 2. There are two kinds, both
 of them plain values: a `Cell` is one number of one array, an `Argument` is what a layer, the loss, the
-optimiser or a descent was made with. All changes of a lesson are one tuple, in an order and in a form of
-which there is one for each lesson: of two for the same place the last one counts, and what the file says
-already is no change. So the tuple is what is undone, remembered, sent to other processes and compared.
+optimiser, the schedule or a descent was made with. All changes of a lesson are one tuple, in an order and in
+a form of which there is one for each lesson: of two for the same place the last one counts, and what the file
+says already is no change. So the tuple is what is undone, remembered, sent to other processes and compared.
 
 A **choice** says where one *is*: which image or expression, which iteration, which form of the input
 gradient. It alters nothing, and so it is no change; see `cnnviz.lesson.subject`.
@@ -88,7 +88,7 @@ class Argument(Struct, frozen=True, tag="argument"):
     Attributes
     ----------
     owner : str
-        A layer's or a descent's name, ``loss`` or ``optimiser``.
+        A layer's or a descent's name, ``loss``, ``optimiser`` or ``schedule``.
     name : str
         What the lesson file calls it: ``stride``, ``lr``.
     value : bool, int, float, str or tuple

@@ -15,7 +15,7 @@ from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFil
 from cnnviz.lesson.values import hint, shown
 from cnnviz.text import tr
 
-_NO_INPUTS = ("at", "label", "loss", "optimiser", "output_gradient", "target")
+_NO_INPUTS = ("at", "label", "loss", "optimiser", "output_gradient", "schedule", "target")
 """What changes and places call something else than an input."""
 
 
@@ -102,6 +102,8 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     has_loss = "loss" in content or "losses" in content
     if "optimiser" in content and not has_loss and "output_gradient" not in given:
         yield tr("optimiser: needs a [loss]; add one, or leave it out")
+    if "schedule" in content and "optimiser" not in content:
+        yield tr("schedule: needs an [optimiser], whose learning rate it changes; add one, or leave it out")
     yield from _training(content, given)
 
 

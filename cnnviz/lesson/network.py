@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS
+from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SCHEDULES
 from cnnviz.engine.layer import Cost, Layer, Shape
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
@@ -42,6 +42,9 @@ def build_network(described: LessonFile) -> Network:
     given = described.optimiser
     optimiser = OPTIMISERS[given.kind].make(**given.arguments) if given else None
     states = len(optimiser.start(np.zeros(0))) if optimiser else 0
+    schedule = described.schedule
+    if optimiser and schedule:
+        optimiser.schedule = SCHEDULES[schedule.kind].make(**schedule.arguments)
     is_found = isinstance(described, NetworkFile)
     return Network(
         build_layers(

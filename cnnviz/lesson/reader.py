@@ -1,7 +1,7 @@
 """Reads the tables of a lesson file as `tables` describes them, and notes every fault with its path.
 
-The tables of layers, losses and optimisers have the parameters of the constructors that the catalogue
-lists, so a new layer needs nothing here.
+The tables of layers, losses, optimisers and schedules have the parameters of the constructors that the
+catalogue lists, so a new layer needs nothing here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
-from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SIZE, Entry, Range
+from cnnviz.catalogue import LAYERS, LOSSES, OPTIMISERS, SCHEDULES, SIZE, Entry, Range
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson import values
 from cnnviz.lesson.tables import (
@@ -27,6 +27,7 @@ from cnnviz.lesson.tables import (
     OptimiserPart,
     OutputLossPart,
     Part,
+    SchedulePart,
 )
 from cnnviz.lesson.values import (
     DataFile,
@@ -67,6 +68,7 @@ _ENTRIES: Mapping[type[Part], Mapping[str, Entry[Any]]] = {
     LossPart: LOSSES,
     OutputLossPart: LOSSES,
     OptimiserPart: OPTIMISERS,
+    SchedulePart: SCHEDULES,
 }
 
 
@@ -167,7 +169,7 @@ class Reader:
 
 
 def read_argument(part: type[Part], kind: str, name: str, value: Any, path: str) -> Any:
-    """Return the value of one argument of a kind of layer, loss or optimiser, as its table would have it.
+    """Return the value of one argument of a kind of layer, loss and so on, as its table would have it.
 
     Raises
     ------

@@ -48,7 +48,7 @@ Form = Annotated[str, OneOf(FORMS)]
 
 
 class Part(Struct, frozen=True):
-    """A loss or an optimiser: its kind in the catalogue, and its constructor's arguments.
+    """A loss, an optimiser or a schedule: its kind in the catalogue, and its constructor's arguments.
 
     Attributes
     ----------
@@ -106,6 +106,10 @@ class OptimiserPart(Part, frozen=True):
     """The table ``[optimiser]``; it may name parameters that it leaves as they are: ``fc.b``."""
 
     fixed: tuple[str, ...] = ()
+
+
+class SchedulePart(Part, frozen=True):
+    """The table ``[schedule]``: how the optimiser's learning rate goes on."""
 
 
 class LayerPart(Part, frozen=True):
@@ -383,6 +387,7 @@ class LessonFile(Struct, frozen=True):
     layers: Annotated[tuple[LayerPart, ...], AtMost(MOST_LAYERS)]
     loss: LossPart | None = None
     optimiser: OptimiserPart | None = None
+    schedule: SchedulePart | None = None
     weights: WeightsFile | None = None
     layout: Layout | None = None
     parameters: dict[str, dict[str, Numbers]] = field(default_factory=dict)

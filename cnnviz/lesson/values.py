@@ -17,7 +17,7 @@ from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.bounds import MOST_AXES
 from cnnviz.text import tr
 
-RESERVED = ("at", "input", "loss", "optimiser")
+RESERVED = ("at", "input", "loss", "optimiser", "schedule")
 """Names that no layer may have: arrays in a file, or changes, begin with them."""
 
 _LONGEST_NAME = 40

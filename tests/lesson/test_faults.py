@@ -247,6 +247,16 @@ def test_what_else_is_needed_is_said(write, content, key, fault):
     assert fault in told(write(content))
 
 
+def test_a_schedule_goes_with_an_optimiser_and_knows_its_arguments(write, content):
+    content["schedule"] = {"kind": "step_lr", "step": 3}
+    assert "schedule.step_size: must be given; schedule.step: is not known; did you mean step_size?" in told(
+        write(content)
+    )
+    content["schedule"] = {"kind": "step_lr", "step_size": 3}
+    del content["optimiser"]
+    assert "schedule: needs an [optimiser], whose learning rate it changes" in told(write(content))
+
+
 def test_a_network_too_large_takes_no_memory(write, content):
     content["input"] = {"shape": [65_536], "values": [0], "target": [0]}
     content["layers"] = [{"name": f"fc{k}", "kind": "linear", "neurons": 65_536} for k in range(9)]

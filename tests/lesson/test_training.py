@@ -75,6 +75,19 @@ def test_every_iteration_has_the_same_places(path):
         )
 
 
+def test_an_update_reckons_the_rate_that_its_iteration_has(path):
+    text = path.read_text() + "schedule = {kind = 'step_lr', step_size = 3, gamma = 0.5}\n"
+    path.write_text(text)
+    lesson = load_lesson(path, changes=["schedule.gamma=0.25"])
+    plain = 0.1
+    for iteration, rate in ((0, plain), (2, plain), (3, plain / 4), (7, plain / 16)):
+        here = lesson.at_iteration(iteration)
+        update = here.program.start("fc.w")
+        assert here.program.state(update).variables["rate"] == pytest.approx(rate, rel=1e-14)
+        tape = here.tape
+        np.testing.assert_allclose(tape["fc.w_new"], tape["fc.w"] - rate * tape["fc.dw"], rtol=1e-12)
+
+
 def test_loaded_twice_it_is_the_same_to_the_last_bit(path):
     one, other = load_lesson(path, iteration=29), load_lesson(path).at_iteration(12).at_iteration(29)
     assert all(np.array_equal(one.tape[name], other.tape[name]) for name in one.tape)

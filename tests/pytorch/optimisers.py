@@ -1,4 +1,4 @@
-"""Fifty steps of every optimiser, as PyTorch takes them; what it made of the parameters is recorded."""
+"""Fifty steps of every optimiser, some with a schedule, as PyTorch takes them; they are recorded."""
 
 from __future__ import annotations
 
@@ -42,14 +42,20 @@ def torch_walk(label: str) -> Array:
     import torch
 
     own = OPTIMISERS[label]()
-    given = {name: value for name, value in vars(own).items() if name not in ("listing", "rule")}
+    given = {name: value for name, value in vars(own).items() if name != "schedule"}
     if "beta1" in given:
         given["betas"] = given.pop("beta1"), given.pop("beta2")
     w = torch.tensor(start(), dtype=torch.float64, requires_grad=True)
     optimiser = getattr(torch.optim, type(own).__name__)([w], **given)
+    schedule = None
+    if own.schedule:
+        kind = getattr(torch.optim.lr_scheduler, type(own.schedule).__name__)
+        schedule = kind(optimiser, **vars(own.schedule))
     found = []
     for t in range(1, STEPS + 1):
         w.grad = torch.from_numpy(gradient(w.detach().numpy(), t))
         optimiser.step()
+        if schedule is not None:
+            schedule.step()
         found.append(w.detach().numpy().copy())
     return np.stack(found)

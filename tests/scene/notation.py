@@ -330,7 +330,7 @@ class _Reader:
             return self._called("sigmoid") if self._opens() else self._name("sigma")
         if command == r"\mathrm":
             word = self.group()
-            return self._called(word) if self._opens() else self._name(word.replace(" ", "_"))
+            return self._called(word) if self._opens() else self._name(re.sub(r"\\? ", "_", word))
         if command == r"\pi":
             return lambda s: math.pi
         if command == r"\begin":

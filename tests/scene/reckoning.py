@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d*)?)|(?P<word>∞|NaN|π|log1p|[a-z][a-z.]*)|(?P<power>[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)|(?P<sign>==|<=|>=|[-+−·/^(),<>]))"
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?)|(?P<word>∞|NaN|π|log1p|[a-z][a-z.]*)|(?P<power>[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)|(?P<sign>//|==|<=|>=|[-+−·/^(),<>]))"
 )
 
 
@@ -207,8 +207,11 @@ class _Reader:
 
     def product(self) -> Interval:
         value = self.signed()
-        while self.token in ("·", "/"):
-            value = times(value, self.signed()) if self.next() == "·" else over(value, self.signed())
+        while self.token in ("·", "/", "//"):
+            sign, other = self.next(), self.signed()
+            value = times(value, other) if sign == "·" else over(value, other)
+            if sign == "//":
+                value = Interval(*map(math.floor, value))
         return value
 
     def signed(self) -> Interval:

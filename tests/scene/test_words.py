@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 import cnnviz.text
+from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, StepLR
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import compose
 from cnnviz.scene.registry import formulas, kind_of, kinds
 from cnnviz.text import use_language
 from cnnviz.trace.looptree import Loop, read_listing
-from tests.cases import ALL_CALLS
+from tests.cases import ALL_CALLS, OPTIMISERS, scheduled
 from tests.scene.looking import in_pane, said
 from tests.scene.programs import CLASSES, fresh, telling_offsets, view
 
@@ -86,7 +87,10 @@ def test_maps_of_a_single_cell_are_spoken_of_as_such(operation, sentence):
 
 def test_records_are_about_operations_that_there_are():
     of_batches = {operation.call.kind for operation in load_lesson("batch").program.operations}
-    assert kinds().keys() - OF_EXPRESSIONS == {call.kind for _, call in ALL_CALLS} | of_batches
+    schedules = StepLR(2), CosineAnnealingLR(2), LinearLR()
+    of_schedules = {scheduled(make(), each).rule for make in OPTIMISERS.values() for each in schedules}
+    of_all = {call.kind for _, call in ALL_CALLS} | of_batches | of_schedules
+    assert kinds().keys() - OF_EXPRESSIONS == of_all
 
 
 _OF_NORMS = ("", ".dbeta", ".dgamma", ".dx")

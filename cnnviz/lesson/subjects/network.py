@@ -46,6 +46,9 @@ from cnnviz.trace.cursor import Stop
 from cnnviz.trace.forms import stops_in
 from cnnviz.trace.program import Program
 
+_WITH_ARGUMENTS = ("loss", "optimiser", "schedule")
+"""What has arguments besides the layers."""
+
 
 class SampledNetwork(Plain, frozen=True, eq=False):
     """A network with what it can be shown.
@@ -259,7 +262,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     @property
     def _parts(self) -> dict[str, Part]:
         """What there is with arguments, by what owns them."""
-        others = {"loss": self.described.loss, "optimiser": self.described.optimiser}
+        others = {name: getattr(self.described, name) for name in _WITH_ARGUMENTS}
         own: tuple[LayerPart | OutputLossPart, ...] = (*self.described.layers, *self.described.losses)
         parts: dict[str, Part] = {part.name: part for part in own}
         return parts | {name: part for name, part in others.items() if part is not None}
@@ -367,7 +370,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         for change in arguments:
             parts[change.owner] = parts[change.owner].with_argument(change.name, change.value)
         layers = tuple(parts[part.name] for part in self.described.layers)
-        others = {name: parts[name] for name in ("loss", "optimiser") if name in parts}
+        others = {name: parts[name] for name in _WITH_ARGUMENTS if name in parts}
         losses = tuple(parts[part.name] for part in self.described.losses)
         described = replace(self.described, layers=layers, losses=losses, **others)
         try:

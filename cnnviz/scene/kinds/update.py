@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from msgspec.structs import replace
@@ -161,10 +161,29 @@ def _update(sentence: str, ahead: str, *formula: str) -> Kind:
     )
 
 
-def _both(kind: str, called: str, sentence: str, ahead: str, *formula: str) -> Mapping[str, Kind]:
-    """Return the records of a rule, and of the same for a gradient to which weight decay has been added."""
+# What each schedule says, and its formulas.
+_SCHEDULES = {
+    "step_lr": (
+        "The rate is multiplied by gamma every step_size iterations; this is iteration k.",
+        r"r = \mathrm{lr} \cdot \gamma^{\left\lfloor k / s \right\rfloor},\quad s = \mathrm{step\ size}",
+    ),
+    "cosine_annealing_lr": (
+        "The rate falls like a cosine, until iteration T_max; this is iteration k.",
+        r"r = \eta_{\mathrm{min}} + \frac{1}{2} (\mathrm{lr} - \eta_{\mathrm{min}}) (1 + q)",
+        r"q = \mathrm{cos}(\pi\, k / T_{\mathrm{max}})",
+    ),
+    "linear_lr": (
+        "Warm-up: the rate grows evenly, for total_iters iterations; this is iteration k.",
+        r"r = \mathrm{lr} \cdot (a + (z - a)\, p),\quad p = \mathrm{min}(k, T) / T",
+        r"a = \mathrm{start\ factor},\quad z = \mathrm{end\ factor},\quad T = \mathrm{total\ iters}",
+    ),
+}
+
+
+def _all(kind: str, called: str, sentence: str, ahead: str, *formula: str) -> Mapping[str, Kind]:
+    """Return the records of a rule: plain, with weight decay, and each of both with a schedule."""
     decayed = [each.replace(r"\left(\dw{n}\right)", "g_n").replace(r"\dw{n}", "g_n") for each in formula]
-    return {
+    rules = {
         kind: _update(sentence, ahead, *formula),
         f"{kind}.decay": _update(
             f"Weight decay: to each gradient, λ · w is added, which pulls w towards 0. Then it is {called}.",
@@ -173,6 +192,20 @@ def _both(kind: str, called: str, sentence: str, ahead: str, *formula: str) -> M
             *(each for each in decayed if r"\leftarrow" in each),
         ),
     }
+    scheduled = {
+        f"{rule}.{schedule}": _update(f"{said} Then it is {called}.", record.ahead, *rates, *_at_rate(record))
+        for rule, record in rules.items()
+        for schedule, (said, *rates) in _SCHEDULES.items()
+    }
+    return rules | scheduled
+
+
+def _at_rate(record: Kind) -> Iterator[str]:
+    """Yield the formulas of a rule, with the rate that a schedule gives in place of the optimiser's own."""
+    for each in record.formula:  # type: ignore[union-attr]
+        parts = [part for part in each.split(r",\quad ") if part != r"\eta = \mathrm{lr}"]
+        if parts:
+            yield r",\quad ".join(parts).replace(r"\eta", "r")
 
 
 _VELOCITY = r"\v{n} \leftarrow \mu\, \v{n} + \dw{n}"
@@ -180,7 +213,7 @@ _SQUARES = r"\v{n} \leftarrow \beta_2 \v{n} + (1 - \beta_2) \left(\dw{n}\right)^
 _MEAN = r"\m{n} \leftarrow \beta_1 \m{n} + (1 - \beta_1)\, \dw{n}"
 _PUSH = r"\frac{\m{n} / (1 - \beta_1^t)}{\sqrt{\v{n} / (1 - \beta_2^t)} + \varepsilon}"
 _SCALED = r"\w{n} \leftarrow \w{n} - \frac{\eta\, \dw{n}}{\sqrt{\v{n}} + \varepsilon}"
-_SGD = _both(
+_SGD = _all(
     "sgd",
     "gradient descent",
     "Every parameter takes a small step against its gradient, which is downhill.",
@@ -188,7 +221,7 @@ _SGD = _both(
     r"\w{n} \leftarrow \w{n} - \eta\, \dw{n}",
     r"\eta = \mathrm{lr}",
 )
-_MOMENTUM = _both(
+_MOMENTUM = _all(
     "sgd.momentum",
     "momentum",
     "Every parameter keeps some of its last velocity and is pushed downhill by its gradient.",
@@ -197,7 +230,7 @@ _MOMENTUM = _both(
     r"\w{n} \leftarrow \w{n} - \eta\, \v{n}",
     r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
 )
-_NESTEROV = _both(
+_NESTEROV = _all(
     "sgd.nesterov",
     "Nesterov momentum",
     "Every parameter moves as its new velocity will carry it on, and its gradient pushes once more.",
@@ -206,7 +239,7 @@ _NESTEROV = _both(
     r"\w{n} \leftarrow \w{n} - \eta\, (\dw{n} + \mu\, \v{n})",
     r"\mu = \mathrm{momentum},\quad \eta = \mathrm{lr}",
 )
-_ADAGRAD = _both(
+_ADAGRAD = _all(
     "adagrad",
     "AdaGrad",
     "Every parameter steps the less, the larger all its gradients together have been.",
@@ -214,7 +247,7 @@ _ADAGRAD = _both(
     r"\v{n} \leftarrow \v{n} + \left(\dw{n}\right)^2",
     _SCALED,
 )
-_RMSPROP = _both(
+_RMSPROP = _all(
     "rmsprop",
     "RMSprop",
     "Every parameter steps by its gradient, divided by the gradient's usual size.",
@@ -222,24 +255,25 @@ _RMSPROP = _both(
     r"\v{n} \leftarrow \alpha\, \v{n} + (1 - \alpha) \left(\dw{n}\right)^2",
     _SCALED,
 )
+_ADAM = _all(
+    "adam",
+    "Adam",
+    "Every parameter steps by the running mean of its gradient, divided by the gradient's usual size.",
+    "Each `w` will step by `m`, the running mean of `dw`, divided by the root of `v`, of its square.",
+    _MEAN,
+    _SQUARES,
+    rf"\w{{n}} \leftarrow \w{{n}} - \eta\, {_PUSH}",
+)
+_ADAMW = _all(
+    "adamw",
+    "AdamW",
+    "Every parameter takes the step of Adam, and shrinks by a part of itself, whatever its gradient.",
+    "Each `w` will take the step of Adam, and lose η · λ of itself.",
+    _MEAN,
+    _SQUARES,
+    rf"\w{{n}} \leftarrow \w{{n}} - \eta \left(\lambda\, \w{{n}} + {_PUSH}\right)",
+)
 KINDS: Mapping[str, Kind] = {
-    **_SGD,
-    **_MOMENTUM,
-    **_NESTEROV,
-    **_ADAGRAD,
-    **_RMSPROP,
-    "adam": _update(
-        "Every parameter steps by the running mean of its gradient, divided by the gradient's usual size.",
-        "Each `w` will step by `m`, the running mean of `dw`, divided by the root of `v`, of its square.",
-        _MEAN,
-        _SQUARES,
-        rf"\w{{n}} \leftarrow \w{{n}} - \eta\, {_PUSH}",
-    ),
-    "adamw": _update(
-        "Every parameter takes the step of Adam, and shrinks by a part of itself, whatever its gradient.",
-        "Each `w` will take the step of Adam, and lose η · λ of itself.",
-        _MEAN,
-        _SQUARES,
-        rf"\w{{n}} \leftarrow \w{{n}} - \eta \left(\lambda\, \w{{n}} + {_PUSH}\right)",
-    ),
+    **{**_SGD, **_MOMENTUM, **_NESTEROV, **_ADAGRAD, **_RMSPROP, **_ADAM},
+    **{kind: record for kind, record in _ADAMW.items() if "decay" not in kind},  # which it has by itself
 }
