@@ -63,7 +63,7 @@ def open_window(
     """
     gc.disable()  # until the window has been painted: all that is loaded stays, and going over it takes time
     _import_qt()
-    from cnnviz.ui.display import trial
+    from cnnviz.ui.trial import trial
 
     with trial() as opens:
         from cnnviz.ui import launch  # while the trial is on

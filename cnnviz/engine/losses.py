@@ -72,20 +72,15 @@ class Loss(ABC):
         own = type(self)
         return own.map_listings if y.ndim == 3 else (own.listing, own.gradient_listing)
 
-    def _variant(self, y: Array) -> str:
-        """Return what the kind of its calls ends with where maps are spoken of in other words."""
-        return ""
-
     def from_scores(self, y: Array, t: Array, x: Array) -> bool:
         """Return whether the losses of a batch are to be computed from the scores, `x`; of all or of none."""
         return False
 
     def value_call(self, y: Array, t: Array, x: Array, value: Array, from_scores: bool = False) -> Call:
         """Return the listing of the loss of one sample, which writes one number, ``E[0]``."""
-        return self._value_call(self._listings(y)[0], self._given(y, t), value, self._variant(y))
+        return self._value_call(self.kind, self._listings(y)[0], self._given(y, t), value)
 
-    def _value_call(self, listing: Listing, given: dict[str, Value], value: Array, variant: str) -> Call:
-        kind = f"{self.kind}{variant}"
+    def _value_call(self, kind: str, listing: Listing, given: dict[str, Value], value: Array) -> Call:
         return Call("loss", "loss", "loss", listing, given, {"E": value.reshape(1)}, kind=kind)
 
     def gradient_call(self, y: Array, t: Array, gradient: Array, last_layer: str) -> Call:
@@ -94,7 +89,7 @@ class Loss(ABC):
         listing, given = self._listings(y)[1], self._given(y, t)
         if "y" not in inspect.signature(listing).parameters:
             del given["y"]
-        name, kind = address_of(layer, result), f"{self.kind}.{result}{self._variant(y)}"
+        name, kind = address_of(layer, result), f"{self.kind}.{result}"
         return Call(name, layer, "backward", listing, given, {result: gradient}, kind=kind)
 
 
@@ -431,9 +426,6 @@ class NLL(Loss):
     gradient_listing = nll_dy
     map_listings = (nll_maps, nll_maps_dy)
 
-    def _variant(self, y: Array) -> str:
-        return _of_maps(y)
-
     def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
         """Return minus the sum of t y."""
         with np.errstate(all="ignore"):
@@ -463,9 +455,6 @@ class Hinge(Loss):
     def constants(self) -> dict[str, Value]:
         """Return the margin."""
         return {"margin": self.margin}
-
-    def _variant(self, y: Array) -> str:
-        return _of_maps(y)
 
     def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
         """Return by how much the scores of the wrong classes come too near to that of the right one."""
@@ -524,9 +513,6 @@ class NegativeLogLikelihood(Loss):
         """Return y − t, of maps divided by how many places there are."""
         return np.asarray((y - t) / _places(y))
 
-    def _variant(self, y: Array) -> str:
-        return _of_maps(y)
-
     def value_call(self, y: Array, t: Array, x: Array, value: Array, from_scores: bool = False) -> Call:
         """Return the listing of the loss, from the scores where that is better."""
         if not from_scores:
@@ -534,7 +520,7 @@ class NegativeLogLikelihood(Loss):
         given = {"x": x, **self._given(y, t)}
         del given["y"]
         listing = type(self).scores_listings[x.ndim == 3]
-        return self._value_call(listing, given, value, f".of_scores{self._variant(x)}")
+        return self._value_call(f"{self.kind}.of_scores", listing, given, value)
 
     def from_scores(self, y: Array, t: Array, x: Array) -> bool:
         """Return whether a probability has been rounded too much, and the scores can be computed with."""
@@ -594,11 +580,6 @@ class BinaryCrossEntropy(NegativeLogLikelihood):
 
 def _in_rows(values: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(len(values), prod(values.shape[1:]))
-
-
-def _of_maps(y: Array) -> str:
-    """Return what the kind of calls of one sample ends with, where they are of maps."""
-    return ".maps" if y.ndim == 3 else ""
 
 
 def _places(y: Array) -> int:

@@ -77,7 +77,6 @@ class Tensor(Struct, frozen=True, eq=False):
 
 _MARK = object()
 _KEYS = (str, int, float, bool, bytes, type(None), Name)
-_LONGEST_NUMBER = 1_000
 
 _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 

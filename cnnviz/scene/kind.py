@@ -62,13 +62,16 @@ class Kind(Struct, frozen=True, kw_only=True):
 CELL: Mapping[str, str] = {"c": "channel", "i": "row", "j": "column", "n": "number"}
 """What the loop variables of a cell count, in maps and in a column."""
 
-CELLS: Mapping[str, str] = {"c,i,j": "C H W", "n": "N"}
+MAPS, COLUMN = "c,i,j", "n"
+"""The indices of a cell."""
+
+CELLS: Mapping[str, str] = {MAPS: "C H W", COLUMN: "N"}
 """The indices of a cell, in maps and in a column, and how many cells there are."""
 
 
 def index_of(call: Call) -> str:
     """Return the indices of a cell in a listing for maps or for a column: ``c,i,j`` or ``n``."""
-    return "c,i,j" if "C" in call.given or "C_1" in call.given else "n"
+    return MAPS if "C" in call.given or "C_1" in call.given else COLUMN
 
 
 def of_cells(formula: str, index: str) -> str:

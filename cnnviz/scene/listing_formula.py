@@ -200,14 +200,20 @@ def _index(part: ast.expr) -> str:
     """Write an index: products without a sign, the whole part of a quotient between its signs."""
     match part:
         case ast.BinOp(left, ast.FloorDiv(), right):
-            return rf"\left\lfloor {_index(left)}/{_index(right)} \right\rfloor "
+            return rf"\left\lfloor {_factor(left)}/{_factor(right)} \right\rfloor "
         case ast.BinOp(left, ast.Mod(), right):
-            return rf"{_index(left)} \,\bmod\, {_index(right)}"
+            return rf"{_factor(left)} \,\bmod\, {_factor(right)}"
         case ast.BinOp(left, ast.Mult(), right):
-            return f"{_index(left)}{_index(right)}"
+            return f"{_factor(left)}{_factor(right)}"
         case ast.BinOp(left, sign, right):
             return f"{_index(left)}{'+' if isinstance(sign, ast.Add) else '-'}{_index(right)}"
     return re.sub(r"[ *]", "", ast.unparse(part))
+
+
+def _factor(part: ast.expr) -> str:
+    """Write an index that something is multiplied or divided by; a sum stands in brackets."""
+    is_sum = isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add | ast.Sub)
+    return f"({_index(part)})" if is_sum else _index(part)
 
 
 def _lines(body: Sequence[ast.stmt], loops: tuple[str, ...]) -> Iterator[_Assigned]:

@@ -15,7 +15,7 @@ from cnnviz.engine.generated import is_variant
 from cnnviz.engine.layer import Call
 from cnnviz.engine.port import Port
 from cnnviz.scene.derived import derived
-from cnnviz.scene.kind import CELLS, Kind, index_of, of_cells
+from cnnviz.scene.kind import CELLS, MAPS, Kind, index_of, of_cells
 from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.text import tr
 
@@ -29,12 +29,18 @@ def kinds() -> dict[str, Kind]:
     return {kind: record for module in modules for kind, record in getattr(module, "KINDS", {}).items()}
 
 
+def recorded_as(call: Call) -> str:
+    """Return the name of a call's record: its kind, of maps with an end where there is one: ``softmax.maps``."""
+    of_maps = f"{call.kind}.maps"
+    return of_maps if index_of(call) == MAPS and of_maps in kinds() else call.kind
+
+
 def kind_of(call: Call) -> Kind:
     """Return what is known of a call: by the record of its kind, else by its listing and its ports.
 
     Of several samples that go through together, by that of one, with their number among the indices.
     """
-    found = kinds().get(call.kind) or derived(call)
+    found = kinds().get(recorded_as(call)) or derived(call)
     if call.batch is None:
         return found
     own = {call.batch.called.get(name, name): words for name, words in found.variables.items()}

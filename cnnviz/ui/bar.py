@@ -30,7 +30,6 @@ from cnnviz.ui.style import icon, thumbnail
 from cnnviz.ui.tour import Tour
 
 _TRANSPORT = ("start", "back_layer", "back", "play", "next", "next_layer", "end")
-_SPARED = ("end", "start", "next_layer", "back_layer")
 
 
 class TopBar(FoldingBar):

@@ -60,7 +60,7 @@ class Curves(QWidget):
         self.loss.setToolTip(
             tr("A dot is the loss of one sample, the highest cut off. Click: go to this iteration")
         )
-        self.kernels = KernelsView()
+        self.kernels = KernelsPane()
         self.beyond = QLabel()
         self.beyond.setWordWrap(True)
         self.beyond.hide()
@@ -262,7 +262,7 @@ def _dots(pg: Any) -> Any:
     return Dots()
 
 
-class KernelsView(QWidget):
+class KernelsPane(QWidget):
     """A layer's kernels as heatmaps, before training and now."""
 
     def __init__(self) -> None:

@@ -28,18 +28,7 @@ def open_window(
     said: str = "",
     changes: Sequence[str] = (),
 ) -> int:
-    """Open the window on a lesson and stay until it is closed.
-
-    Parameters
-    ----------
-    lesson : str, optional
-        A built-in lesson's name or a file; the one that was open last where it is not given.
-    painted : Callable[[], None], optional
-        Called once, when the window has been painted for the first time.
-    said : str
-        What is said in the bar at first, if anything.
-    changes : Sequence[str]
-        What is to be other than in the lesson's file.
+    """Open the window and stay until it is closed; all is given as to `cnnviz.app.open_window`.
 
     Returns
     -------

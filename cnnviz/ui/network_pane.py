@@ -7,7 +7,6 @@ from html import escape
 
 from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtGui import (
-    QFocusEvent,
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
@@ -206,10 +205,6 @@ class NetworkPane(FramePane):
     def chosen(self) -> Item:
         """The row that the keyboard is at."""
         return self.rows.rows.items[self._number_chosen()]
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Say which row the keyboard is at."""
-        super().focusInEvent(event)
 
     def over(self, frame: Frame) -> list[Mark]:
         """Outline the row that the keyboard is at."""

@@ -18,6 +18,7 @@ from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
 from cnnviz.ui import keymap
 from cnnviz.ui.bar import TopBar
+from cnnviz.ui.blank import Blank
 from cnnviz.ui.debugger_pane import DebuggerPane
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.dialogs import Dialogs
@@ -30,7 +31,6 @@ from cnnviz.ui.network_pane import NetworkPane
 from cnnviz.ui.opening import Opening
 from cnnviz.ui.pictures import Pictures
 from cnnviz.ui.settings import Settings
-from cnnviz.ui.sheets import Blank
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.stage_pane import StagePane
 from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip

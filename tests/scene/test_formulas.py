@@ -100,7 +100,7 @@ def loss_calls_of_maps() -> Iterator[Call]:
         for _ in range(3 if isinstance(loss, NegativeLogLikelihood) else 0):
             x, t = 2 * awkward(rng, shape, 1.0), map_target(label, rng, shape)
             given = {"x": x, "t": t, "C": 3, "H": 2, "W": 2}
-            listing, name = type(loss).scores_listings[1], f"{loss.kind}.of_scores.maps"
+            listing, name = type(loss).scores_listings[1], f"{loss.kind}.of_scores"
             yield Call("loss", "loss", "loss", listing, given, {"E": np.zeros(1)}, kind=name)
         network = Network([("last", loss.follows() if loss.follows else LeakyReLU(1.0))], shape, loss)
         for size in (1.0, 1.0, 1.0, 900.0):

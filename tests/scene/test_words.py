@@ -11,7 +11,7 @@ import cnnviz.text
 from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, StepLR
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import compose
-from cnnviz.scene.registry import formulas, kind_of, kinds
+from cnnviz.scene.registry import formulas, kind_of, kinds, recorded_as
 from cnnviz.text import use_language
 from cnnviz.trace.looptree import Loop, read_listing
 from tests.cases import ALL_CALLS, OPTIMISERS, scheduled
@@ -86,10 +86,10 @@ def test_maps_of_a_single_cell_are_spoken_of_as_such(operation, sentence):
 
 
 def test_records_are_about_operations_that_there_are():
-    of_batches = {operation.call.kind for operation in load_lesson("batch").program.operations}
+    batch = (operation.call for operation in load_lesson("batch").program.operations)
     schedules = StepLR(2), CosineAnnealingLR(2), LinearLR()
     of_schedules = {scheduled(make(), each).rule for make in OPTIMISERS.values() for each in schedules}
-    of_all = {call.kind for _, call in ALL_CALLS} | of_batches | of_schedules
+    of_all = {recorded_as(call) for call in (*(call for _, call in ALL_CALLS), *batch)} | of_schedules
     assert kinds().keys() - OF_EXPRESSIONS == of_all
 
 

@@ -104,7 +104,7 @@ def test_entries_of_the_lessons(window, qtbot, monkeypatch, told):
 
 def test_the_cover(window, qtbot, monkeypatch, told):
     with qtbot.captureExceptions() as raised, monkeypatch.context() as patch:
-        patch.setattr("cnnviz.ui.sheets.QColor", fail)
+        patch.setattr("cnnviz.ui.blank.QColor", fail)
         window.actions_by_name["black"].trigger()
         assert painted(window.blank) == []
     assert [kind for kind, _, _ in raised][:1] == [PaintingError]

@@ -229,8 +229,7 @@ class BatchNorm(Layer):
         x, written = arrays["x"], result.removeprefix("training_")
         listing = self.listings[x.ndim][result]
         call = self.call(written, listing, given | sizes(x), {written: arrays[written]})
-        kind = f"{self.kind}.{result}" if written != result else call.kind
-        return replace(call, kind=f"{kind}.maps" if x.ndim == 3 else kind)
+        return replace(call, kind=f"{self.kind}.{result}") if written != result else call
 
     listings: ClassVar[Mapping[int, Mapping[str, Listing]]] = {
         3: {

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from msgspec.structs import replace
 from numpy import sqrt
 from numpy.typing import NDArray
 
@@ -203,8 +202,7 @@ class LayerNorm(Layer):
         written = (*self.auxiliary_names, "y") if result == "y" else (result,)
         x = arrays["x"]
         listing = self.listings[x.ndim][result]
-        call = self.call(result, listing, given | sizes(x), {name: arrays[name] for name in written})
-        return replace(call, kind=f"{call.kind}.maps") if x.ndim == 3 else call
+        return self.call(result, listing, given | sizes(x), {name: arrays[name] for name in written})
 
     listings: ClassVar[Mapping[int, Mapping[str, Listing]]] = {
         3: {

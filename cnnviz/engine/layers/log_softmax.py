@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 from numpy import exp, log
 
 from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_maps_or_column, sizes
@@ -88,15 +87,11 @@ class LogSoftmax(Layer):
         """Return the forward listing."""
         x = arrays["x"]
         listing = log_softmax_maps if x.ndim == 3 else log_softmax
-        return _spoken(self.call("y", listing, {"x": x, **sizes(x)}, {"y": arrays["y"]}), x)
+        return self.call("y", listing, {"x": x, **sizes(x)}, {"y": arrays["y"]})
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing."""
         y, dy = arrays["y"], arrays["dy"]
         listing = log_softmax_maps_dx if y.ndim == 3 else log_softmax_dx
         given: dict[str, Value] = {"y": y, "dy": dy, **sizes(y)}
-        return [_spoken(self.call("dx", listing, given, {"dx": arrays["dx"]}), y)]
-
-
-def _spoken(call: Call, x: Array) -> Call:
-    return replace(call, kind=f"{call.kind}.maps") if x.ndim == 3 else call
+        return [self.call("dx", listing, given, {"dx": arrays["dx"]})]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 from numpy import exp
 from numpy.typing import NDArray
 
@@ -49,20 +48,13 @@ class Softmax(Layer):
         """Return the forward listing, which writes the exponentials and the probabilities."""
         x = arrays["x"]
         listing = softmax_maps if x.ndim == 3 else softmax
-        call = self.call("y", listing, {"x": x, **sizes(x)}, {"e": arrays["e"], "y": arrays["y"]})
-        return _of_maps(call) if x.ndim == 3 else call
+        return self.call("y", listing, {"x": x, **sizes(x)}, {"e": arrays["e"], "y": arrays["y"]})
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing."""
         y, dy = arrays["y"], arrays["dy"]
         listing = softmax_maps_dx if y.ndim == 3 else softmax_dx
-        call = self.call("dx", listing, {"y": y, "dy": dy, **sizes(y)}, {"dx": arrays["dx"]})
-        return [_of_maps(call) if y.ndim == 3 else call]
-
-
-def _of_maps(call: Call) -> Call:
-    """Return a call that is spoken of otherwise than that of a column."""
-    return replace(call, kind=f"{call.kind}.maps")
+        return [self.call("dx", listing, {"y": y, "dy": dy, **sizes(y)}, {"dx": arrays["dx"]})]
 
 
 def _exponentials(x: Array) -> Array:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import asdict, replace
 
+from cnnviz.engine.address import address_of
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
@@ -76,9 +77,10 @@ class Descents(Plain, frozen=True, eq=False):
 
     def compute(self, choice: Choice) -> Computed:
         """Walk all of them: ``slow.w``, ``slow.E``, ``slow.dw``."""
-        return Computed(
-            Tape({f"{part.name}.{key}": array for part in self.parts for key, array in part.arrays.items()})
-        )
+        made = {
+            address_of(part.name, name): array for part in self.parts for name, array in part.arrays.items()
+        }
+        return Computed(Tape(made))
 
     def program(self, choice: Choice, computed: Computed) -> Program:
         """Return all descents, one after the other."""

@@ -1,26 +1,13 @@
-"""What lies over the window: the blank screen."""
+"""The blank screen, which lies over the window."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPaintEvent
-from PySide6.QtWidgets import (
-    QWidget,
-)
+from PySide6.QtWidgets import QWidget
 
 from cnnviz.render.tools import painting
 from cnnviz.text import tr
-from cnnviz.ui.keys import Key
-
-_Menus = Sequence[tuple[str, tuple[Key, ...]]]
-
-_BESIDE, _LARGEST = (60, 80), (1100, 820)
-"""Pixels: what the sheet of keys has beside them, and the most that it takes."""
-
-_TITLE = (16, 48)
-"""Pixels: what a system's title bar and borders take at most, over a window that fills the screen."""
 
 
 class Blank(QWidget):
