@@ -30,7 +30,7 @@ def kinds() -> dict[str, Kind]:
 
 
 def recorded_as(call: Call) -> str:
-    """Return the name of a call's record: its kind, of maps with an end where there is one: ``softmax.maps``."""
+    """Return under which name the record of a call is: its kind; ``softmax.maps`` if there is one of maps."""
     of_maps = f"{call.kind}.maps"
     return of_maps if index_of(call) == MAPS and of_maps in kinds() else call.kind
 
