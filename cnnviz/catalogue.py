@@ -40,6 +40,7 @@ from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.layers.upsample import Upsample
 from cnnviz.engine.losses import (
     NLL,
     BinaryCrossEntropy,
@@ -123,6 +124,7 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(MaxPool2d, "Max-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(AvgPool2d, "Average-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(GlobalAvgPool2d, "Global average-pooling"),
+        Entry(Upsample, "Upsample"),
         Entry(Flatten, "Flatten"),
         Entry(Reshape, "Reshape", ranges={"shape": Range(-1, SIZE.most)}),
         Entry(Permute, "Permute", ranges={"dims": Range(0, 3)}),

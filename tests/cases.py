@@ -40,6 +40,7 @@ from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.layers.upsample import Upsample
 from cnnviz.engine.losses import (
     NLL,
     BinaryCrossEntropy,
@@ -121,6 +122,12 @@ def group_norm(rng: Rng) -> Made:
     return GroupNorm(groups, groups * size), (groups * size, *whole(rng.integers(1, 4, 2)))
 
 
+def upsample(rng: Rng) -> Made:
+    mode = ("nearest", "bilinear")[rng.integers(2)]
+    corners = mode == "bilinear" and bool(rng.random() < 0.5)
+    return Upsample(whole(rng.integers(1, 4, 2)), mode, corners), whole(rng.integers(1, 4, 3))
+
+
 def linear(rng: Rng) -> Made:
     inputs, neurons = whole(rng.integers(1, 6, 2))
     return Linear(inputs, neurons), (inputs,)
@@ -149,6 +156,7 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "sigmoid": elementwise(Sigmoid),
     "tanh": elementwise(Tanh),
     "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, 3))),
+    "upsample": upsample,
     "reshape": lambda rng: (Reshape(whole(rng.permuted((-1, 1, 2)))), (2, *whole(rng.integers(1, 4, 2)))),
     "permute": lambda rng: (Permute(whole((0, *rng.permuted((1, 2, 3))))), whole(rng.integers(1, 4, 3))),
     "linear": linear,
@@ -226,6 +234,10 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "sigmoid-maps": lambda: (Sigmoid(), (2, 2, 3)),
     "sigmoid-column": lambda: (Sigmoid(), (5,)),
     "tanh-maps": lambda: (Tanh(), (2, 2, 3)),
+    "upsample-nearest": lambda: (Upsample((2, 3)), (2, 1, 2)),
+    "upsample-bilinear": lambda: (Upsample(2, "bilinear"), (2, 2, 3)),
+    "upsample-bilinear-of-one": lambda: (Upsample((1, 3), "bilinear", True), (1, 1, 1)),
+    "upsample-align-corners": lambda: (Upsample((2, 3), "bilinear", True), (1, 2, 3)),
     "reshape-maps": lambda: (Reshape((3, -1, 2)), (2, 2, 3)),
     "reshape-to-a-column": lambda: (Reshape((-1,)), (2, 1, 3)),
     "reshape-of-a-column": lambda: (Reshape((2, 3, 1)), (6,)),

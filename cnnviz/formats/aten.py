@@ -264,6 +264,12 @@ def _view(to: Calls, name: str, x: Any, shape: Any) -> Value:
     return to.emit("Reshape", name, [x, to.array(f"{name}.shape", np.array(shape, np.int64))])
 
 
+def _unflatten(to: Calls, name: str, x: Any, dim: int, sizes: Any) -> Value:
+    if dim != 1:
+        return to.emit("aten::unflatten", name, [x])
+    return _view(to, name, x, (0, *sizes))
+
+
 def _squeeze(to: Calls, name: str, x: Any, dim: Any = None) -> Value:
     axes = (dim,) if isinstance(dim, int) else tuple(dim or ())
     return to.emit("Squeeze", name, [x], axes=axes)
@@ -338,7 +344,7 @@ def _upsample(mode: str, align: bool) -> Any:
         placing = "align_corners" if corners is True else "half_pixel" if align else "asymmetric"
         return to.emit(
             "Resize", name, [x], mode=mode, factors=factors, sizes=sizes,
-            coordinate_transformation_mode=placing,
+            coordinate_transformation_mode=placing, nearest_mode="floor",
         )  # fmt: skip
 
     return upsample
@@ -406,6 +412,7 @@ _OPERATIONS: dict[str, Any] = {
     "view": _view,
     "_unsafe_view": _view,
     "reshape": _view,
+    "unflatten": _unflatten,
     "squeeze": _squeeze,
     "unsqueeze": _unsqueeze,
     "permute": _permute,

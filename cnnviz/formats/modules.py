@@ -147,10 +147,13 @@ def _norm(operation: str, told: str) -> Any:
     return rule
 
 
-def _unflatten(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
-    if state.get("dim") != 1:
-        raise CnnvizError(tr("{path}: it unflattens another axis than 1", path=path))
-    return calls.call("view", path, x, (0, *state.get("unflattened_size", ())))
+def _upsample(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
+    mode, factors = str(state.get("mode", "nearest")), state.get("scale_factor")
+    if mode not in ("nearest", "bilinear") or factors is None:
+        raise CnnvizError(tr("{path}: it enlarges by no factors, or in a way of its own", path=path))
+    both = [float(part) for part in (factors if isinstance(factors, tuple) else (factors, factors))]
+    more = [bool(state.get("align_corners"))] if mode == "bilinear" else []
+    return calls.call(f"upsample_{mode}2d", path, x, None, *more, both)
 
 
 def _same(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Value:
@@ -180,7 +183,10 @@ _LAYERS: dict[str, Any] = {
     "AdaptiveAvgPool2d": _with("output_size", operation="adaptive_avg_pool2d"),
     "AdaptiveMaxPool2d": _with("output_size", operation="adaptive_max_pool2d"),
     "Flatten": _with("start_dim", "end_dim", operation="flatten"),
-    "Unflatten": _unflatten,
+    "Unflatten": _with("dim", "unflattened_size", operation="unflatten"),
+    "Upsample": _upsample,
+    "UpsamplingNearest2d": _upsample,
+    "UpsamplingBilinear2d": _upsample,
     "ReLU6": _with("min_val", "max_val", operation="hardtanh"),
     "Hardtanh": _with("min_val", "max_val", operation="hardtanh"),
     "LeakyReLU": _with("negative_slope", operation="leaky_relu"),

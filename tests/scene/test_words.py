@@ -104,6 +104,8 @@ def test_all_but_what_copies_weighs_or_is_taken_at_each_place_has_a_picture_of_i
         "concat",
         "concat.dx",
         "multiply.dx.summed",
+        *("upsample", "upsample.dx", "upsample.p", "upsample.q"),
+        *("upsample.bilinear", "upsample.dx.bilinear"),
         "permute",
         "permute.dx",
         *("dropout", "dropout.dx", "dropout.off"),

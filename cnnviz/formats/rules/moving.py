@@ -184,12 +184,22 @@ def resize(rewriter: Rewriter, node: Node) -> None:
     mode = {"nearest": "nearest", "linear": "bilinear"}.get(str(node.attributes.get("mode", "nearest")), "")
     if not isinstance(factors, tuple) or not mode or any(part != int(part) or part < 1 for part in factors):
         raise Unsteppable(tr("maps are enlarged by whole factors, to the nearest number or bilinearly"))
-    if mode == "bilinear" and node.attributes.get("coordinate_transformation_mode") == "align_corners":
-        raise Unsteppable(tr("it aligns corners; export it with align_corners=False"))
+    default = "asymmetric" if node.kind == "Upsample" else "half_pixel"
+    placing = str(node.attributes.get("coordinate_transformation_mode", default))
+    rounding = "floor" if node.kind == "Upsample" else node.attributes.get("nearest_mode", "")
+    if mode == "bilinear":
+        is_known = placing in ("half_pixel", "pytorch_half_pixel", "align_corners")
+    else:  # between two numbers the middle is of none of them, so that it rounds to neither
+        is_known = "half_pixel" in placing or (placing == "asymmetric" and rounding == "floor")
+    if not is_known:
+        raise Unsteppable(
+            tr("it places numbers as {placing} says; half_pixel and align_corners are known", placing=placing)
+        )
     whole = tuple(int(part) for part in factors)
     arguments = {
-        **rewriter.argument("upsample", "scale", None, *forms(whole)),
+        **rewriter.argument("upsample", "scale_factor", None, *forms(whole)),
         **rewriter.argument("upsample", "mode", "nearest", mode),
+        **rewriter.argument("upsample", "align_corners", False, placing == "align_corners"),
     }
     out = (value.shape[0], height * whole[0], width * whole[1])
     rewriter.put(node, rewriter.layer(node, "upsample", [value], out, arguments))

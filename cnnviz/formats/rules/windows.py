@@ -188,8 +188,10 @@ def global_pool(kind: str, rewriter: Rewriter, node: Node) -> None:
 
 def _whole_pool(kind: str, rewriter: Rewriter, node: Node, value: Value) -> Value:
     """Pool each map to one number."""
-    arguments = {"kernel": forms(value.shape[1:])[0]}
-    return rewriter.layer(node, kind, [value], (value.shape[0], 1, 1), arguments)
+    shape = (value.shape[0], 1, 1)
+    if kind == "avg_pool2d":
+        return rewriter.layer(node, "global_avg_pool2d", [value], shape)
+    return rewriter.layer(node, kind, [value], shape, {"kernel": forms(value.shape[1:])[0]})
 
 
 def adaptive_pool(rewriter: Rewriter, node: Node) -> None:
