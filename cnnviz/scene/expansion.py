@@ -19,6 +19,7 @@ from cnnviz.scene.substitution import (
     compared,
     name_of,
     result_of,
+    scalar_text,
     scope_of,
     sign_of,
     signs,
@@ -52,7 +53,7 @@ def draw_expansion(
     start = _start(moment, found, lines, scope)
     page = _page(found, _most_in_letters(moment, lines, bool(start), second.w, em))
     written = [_term(moment, found, lines, scope, k) for k in page]
-    start = start if page.start == 0 else ()
+    start = start if page.start == 0 else _carried(moment, found, lines, scope, page.start)
     # One width and one size for all, so that nothing moves from one term to the next.
     longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, lines))
     gap, dots = 1.3 * em, (0.0 if len(page) == found.count else 1.5 * em)
@@ -160,10 +161,8 @@ def _scope_of(moment: Moment, found: Reduction, scope: dict[str, Any], k: int) -
     if not own:
         return scope
     if k < found.done:
-        loops, line = operation.path_to(found.line_of(k))
-        assert isinstance(line, Line)
-        offset = operation.offset_of(loops, line, [int(scope[loop.variable]) for loop in loops])
-        return scope | {name: state(operation, offset).variables[name] for name in own}
+        there = state(operation, _offset(operation, found.line_of(k), scope))
+        return scope | {name: there.variables[name] for name in own}
     return {name: value for name, value in scope.items() if name not in own}
 
 
@@ -246,6 +245,25 @@ def _start(
     alike = listed and _power_of(moment, begun) == _power(moment, lines) is not None
     start = with_numbers(moment, begun, scope, bare=alike)
     return start if start[0].text != ZERO or not moment.letters else ()
+
+
+def _carried(
+    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any], count: int
+) -> tuple[Span, ...]:
+    """Return the sum of the terms on the pages before; empty where they are no sum, or stand in letters."""
+    target = lines[0].target
+    if moment.letters or target.index or _sign(found, lines, count) == ",":
+        return ()
+    number = found.line_of(count - 1)
+    there = state(moment.operation, _offset(moment.operation, number, scope | found.variables_of(count - 1)))
+    return (Span(scalar_text(moment, there.variables[target.name], target.name)),)
+
+
+def _offset(operation: Operation, number: int, scope: dict[str, Any]) -> int:
+    """Return the step within an operation at which a line is run with these variables."""
+    loops, line = operation.path_to(number)
+    assert isinstance(line, Line)
+    return operation.offset_of(loops, line, [int(scope[loop.variable]) for loop in loops])
 
 
 def _power(moment: Moment, lines: tuple[Assignment, ...]) -> int | None:

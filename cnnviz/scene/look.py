@@ -10,7 +10,7 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.scene.display import Display, Scale
 from cnnviz.scene.marks import Palette
-from cnnviz.scene.numbers import decimals, number, power_of_ten, rounded_up, scaled, telling
+from cnnviz.scene.numbers import decimals, finer, number, power_of_ten, rounded_up, scaled, telling
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import compared, kind_of
 from cnnviz.trace.operation import Operation
@@ -92,6 +92,9 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     limit, reach = max(-low, high) or 1.0, max(_reach(operation, other) for other in written_alike)
     values = np.concatenate([_shown(operation, other).reshape(-1) for other in written_alike])
     places, power = decimals(np.clip(values, -reach, reach) if reach < limit else values)
+    palette = _palette(operation, name, pixels)
+    if palette == "gradient" and operation.phase == "backward" and not power:
+        places, power = finer(values, places)
     if operation.phase in ("update", "descent") and places and not power:
         places = max(places, 3, _places_of_change(operation, name))
     ends = (-limit, limit) if low < 0 or not whole else (limit,)
@@ -101,7 +104,7 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     end = max(_reach(operation, other) for other in alike)
     limit = rounded_up(max(end, 1.0) if pixels else end or 1.0)  # the exact one would give an answer away
     own = _reach(operation, name)
-    return Look(_palette(operation, name, pixels), limit, places, power, width, own or 1.0)
+    return Look(palette, limit, places, power, width, own or 1.0)
 
 
 def _places_of_change(operation: Operation, name: str) -> int:

@@ -28,6 +28,9 @@ _UPWARDS = 1 + 1e-12
 # Arrays of no more cells have room for a decimal more: then a pocket calculator comes to what is shown.
 _FEW = 16
 
+# So many of an array's gradients may read as 0 without being it.
+_MOST_LOST = 1 / 8
+
 
 def decimals(values: Array) -> tuple[int, int]:
     """Return with how many decimals the numbers of one array are written, and in which power of ten.
@@ -49,6 +52,19 @@ def decimals(values: Array) -> tuple[int, int]:
             exact = np.allclose(finite, np.round(finite, places), 0, _ROUNDING)
             return places + (places > 1 and finite.size <= _FEW and not exact), 0
     return 2, max(floor(log10(largest)), _SMALLEST_POWER)
+
+
+def finer(values: Array, places: int) -> tuple[int, int]:
+    """Return the same for gradients, in hundredths where too many of them would read as 0.
+
+    A few of them are large and most are small beside those: of 0.30 and 0.002, the second would be 0.00.
+    """
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    largest = float(sizes.max(initial=0.0))
+    lost = 0.5 * 10.0 ** float(-places)
+    if not places or not 0 < largest < 10 or np.mean(sizes < lost) <= _MOST_LOST:
+        return places, 0
+    return (2 if largest < 0.095 else 1), -2
 
 
 def number(value: Value, places: int) -> str:
@@ -112,9 +128,24 @@ def scaled(value: Value, places: int, power: int) -> str:
     """Write a number of an array whose heading does not say the power of ten: ``3.80·10⁻⁵``."""
     if power == 0 or value == 0 or not isfinite(value):
         return telling(value, places)
-    text = telling(value * 10.0**-power, places)
-    # One that is small beside the others may need a power of ten of its own.
-    return brief(value) if "·" in text else f"{text}·{power_of_ten(power)}"
+    text = number(value * 10.0**-power, places)
+    # One that is small or large beside the others may need a power of ten of its own.
+    own = float(value)
+    if "·" in text or (is_zero(text) and 1e-3 <= abs(own) < 1000):
+        return brief(own)
+    return _scientific(own, places) if is_zero(text) else f"{text}·{power_of_ten(power)}"
+
+
+def read(text: str) -> float:
+    """Return the number that a text is."""
+    digits, _, power = text.replace(MINUS, "-").replace("∞", "inf").partition("·10")
+    return float(f"{digits}e{power.translate(_PLAIN)}" if power else digits)
+
+
+def last_digit(text: str) -> float:
+    """Return what the last digit of a written number counts: 0.01 for 0.12, 10⁻⁷ for 3.80·10⁻⁵."""
+    digits, _, power = text.partition("·10")
+    return float(f"1e{int(power.translate(_PLAIN) or 0) - len(digits.partition('.')[2])}")
 
 
 def in_line(text: str, sign: str = "", raised: bool = False) -> str:
@@ -174,6 +205,7 @@ def count(value: int) -> str:
 
 
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
 def _scientific(value: float, digits: int) -> str:

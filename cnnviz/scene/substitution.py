@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,18 @@ from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.letters import as_product, letter
 from cnnviz.scene.marks import Role, Span
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbers import brief, decimals, full, in_line, is_zero, number, scaled, superscript
+from cnnviz.scene.numbers import (
+    brief,
+    decimals,
+    full,
+    in_line,
+    is_zero,
+    last_digit,
+    number,
+    read,
+    scaled,
+    superscript,
+)
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
 from cnnviz.trace.assignment import Assignment, Operand
@@ -51,6 +64,8 @@ def with_numbers(
 ) -> tuple[Span, ...]:
     """Return a line's right-hand side with the values put in place of the names, each in its colour.
 
+    They are written as their arrays are; where the line would not come to its result so, with more digits.
+
     Parameters
     ----------
     span : (int, int), optional
@@ -63,10 +78,14 @@ def with_numbers(
     begun, end = span or (parts.right, len(parts.text))
     at = begun
     runs: list[Span] = []
+    whole = not (span or skip or bare or moment.letters)
+    write = _digits(moment, parts, scope) if whole else None
     for operand in parts.operands:
         if operand.start < at or operand.end > end:
             continue
         run = put_in(moment, parts, operand, scope, bare) if operand.name != skip else Span(operand.name)
+        if write is not None and isinstance(_held(operand, scope), float):
+            run = run._replace(text=write(_held(operand, scope)))
         left, right = parts.text[begun : operand.start], parts.text[operand.end : end]
         between = parts.text[at : operand.start]
         if is_zero(run.text) and _OWN_MINUS.search(left):  # minus zero is zero
@@ -77,6 +96,57 @@ def with_numbers(
     runs.append(Span(signs(parts.text[at:end])))
     shown = tuple(run for run in runs if run.text)
     return as_product(shown) if moment.letters else shown
+
+
+def _digits(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> Callable[[float], str] | None:
+    """Return how a line's numbers are written so that it comes to its result; None: as everywhere."""
+    values = [_held(operand, scope) for operand in parts.operands]
+    if not all(isinstance(value, int | float) for value in values):  # one is yet to be computed
+        return None
+    namespace, code = moment.operation.function.__globals__, _computes(parts)
+
+    def result(numbers: list[Any]) -> float:
+        named = {f"_{k}": np.float64(n) if isinstance(n, float) else n for k, n in enumerate(numbers)}
+        return float(eval(code, namespace, named))
+
+    with np.errstate(all="ignore"):
+        exact, target = result(values), parts.target.name
+        shown = moment.text(target, exact) if parts.target.index else scalar_text(moment, exact, target)
+        usual = [put_in(moment, parts, operand, scope).text for operand in parts.operands]
+        for write in (None, _more_digits, full):
+            texts = usual if write is None else map(write, values)
+            rounded = [
+                read(text) if isinstance(value, float) else value
+                for text, value in zip(texts, values, strict=True)
+            ]
+            try:
+                if not abs(result(rounded) - read(shown)) > 1.01 * last_digit(shown):
+                    return write
+            except (ArithmeticError, ValueError):  # as rounded, a divisor may be 0
+                continue
+    return None  # two that are nearly alike: no digits would do
+
+
+def _more_digits(value: float) -> str:
+    """Write four digits; of a large number, which they would make a whole one, all."""
+    return brief(value) if abs(value) < 1000 else full(value)
+
+
+def _held(operand: Operand, scope: dict[str, Any]) -> Any:
+    """Return the number that a cell or a scalar is, as Python's own; None where there is none."""
+    value = scope.get(operand.name)
+    if value is not None and operand.index:
+        value = value[operand.place(scope)]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+@lru_cache(maxsize=1024)
+def _computes(parts: Assignment) -> CodeType:
+    """Return a line's right-hand side, ready to be evaluated, with _0, _1 … in place of what it names."""
+    ends = [parts.right, *(end for operand in parts.operands for end in (operand.start, operand.end))]
+    between = [parts.text[start:end] for start, end in list(pairwise(ends))[::2]]
+    whole = "".join(f"{text}_{k}" for k, text in enumerate(between))
+    return compile(whole + parts.text[ends[-1] :], "<line>", "eval")
 
 
 def put_in(

@@ -202,7 +202,7 @@ class KeysPage(QDialog):
                 tr("{key} is a key of “{other}”, which would lose it.", key=spelt(key), other=other)
             )
         else:
-            self.said.say("")
+            self.said.say(self._lost_by_restoring(name) if name in self.keymap.changed and not key else "")
         own = self.keymap.keys(name) if name else ()
         can_lose = name and self.keymap.with_keys(name, ()).keys(name) != own
         self.add_button.setEnabled(bool(key and name and not no and holder != name and len(own) < MOST_KEYS))
@@ -211,6 +211,15 @@ class KeysPage(QDialog):
         self.restore_button.setEnabled(name in self.keymap.changed)
         if key and not no and self.field.hasFocus():
             self.replace_button.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _lost_by_restoring(self, name: str) -> str:
+        """Say which actions would lose a key if another had its own again; empty where none would."""
+        holders = {key: self.keymap.holder(key) for key in KEYS[name].keys}
+        return " ".join(
+            tr("Restore takes {key} from “{other}”.", key=spelt(key), other=tr(KEYS[holder].text))
+            for key, holder in holders.items()
+            if holder not in ("", name)
+        )
 
     def _take(self, before: tuple[str, ...]) -> None:
         added = (self.field.key,) if self.field.key else ()

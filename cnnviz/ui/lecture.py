@@ -49,8 +49,8 @@ class Lecture(QObject):
     """Has the window fill the screen of the class, and come back as it was.
 
     With a second screen, the presenter window fills that one, as in other programs for lectures; it is closed
-    with the lecture view, unless it was asked for by its key. With one screen, it comes when asked for, as a
-    window beside others: to rehearse, or when the lecture is shared from another program.
+    with the lecture view, unless it was there before. With one screen, it comes when asked for, as a window
+    beside others: to rehearse, or when the lecture is shared from another program.
 
     Parameters
     ----------
@@ -104,7 +104,8 @@ class Lecture(QObject):
         self.elapsed = Elapsed()
         self.awake, self.pointer = Awake(), Pointer(self)
         self.presenter: Presenter | None = None
-        self._asked = False  # whether the presenter window was asked for by its key
+        # Whether the presenter window was asked for by its key, and whether it was there before the lecture.
+        self._asked, self._was_there = False, False
         self._before: _Place | None = None
         self._left, self._last_escape = -_A_MOMENT, -_LEAVES_WITHIN
         self._told_how_to_leave = False
@@ -168,7 +169,7 @@ class Lecture(QObject):
         """Have the window as it was before, unless it fills no screen any more; the time goes on a while."""
         self._left = time.monotonic()
         self.show(False)
-        if self.presenter is not None and not self._asked:
+        if self.presenter is not None and not self._was_there:
             self.presenter.close()
         before, self._before = self._before, None
         if before is not None and self._window.windowState() & _FULL:
@@ -224,14 +225,14 @@ class Lecture(QObject):
         if self.presenter is not None:
             self.presenter.close()
             return
-        self._asked = not self.on or len(connected()) < 2
+        self._asked, self._was_there = not self.on or len(connected()) < 2, not self.on
         self._open_presenter()
 
     def _have_presenter(self) -> None:
         """Have the presenter window as a lecture has it with the screens at hand."""
         several = len(connected()) > 1
         if self.presenter is None and several and self._settings.flag("presenter/opens", True):
-            self._asked = False
+            self._asked, self._was_there = False, False
             self._open_presenter()
         elif self.presenter is not None and not several and not self._asked:
             self.presenter.close()

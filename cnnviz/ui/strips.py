@@ -68,10 +68,13 @@ class Strip(QWidget):
         self.row.addWidget(self.close_button)
 
     def shut(self) -> None:
-        """Close it; whoever owns it takes the focus back."""
+        """Close it; whoever owns it takes the focus back.
+
+        That comes first: where what has the focus is hidden, Qt gives it away as Tab does, with a ring.
+        """
         if not self.isHidden():
-            self.hide()
             self.closed.emit()
+            self.hide()
 
     def set_look(self, theme: Theme) -> None:
         """Take colours."""

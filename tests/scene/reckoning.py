@@ -129,13 +129,20 @@ def reckon(text: str, exact: Collection[str] = (), digits: int = 0) -> Interval:
     exact : Collection[str]
         Numbers that are not rounded, whatever their digits say: a learning rate, for instance.
     digits : int
-        How many digits count where a number's last zeros may have been left out; 0 where all are written.
+        How many digits count where a number's last zeros may have been left out; 0 where all are written,
+        and −1 for numbers just as they are typed into a calculator.
     """
     reader = _Reader(text, exact, digits)
     value = reader.choice()
     if reader.kind:
         raise NotReckonableError(text)
     return value
+
+
+def last_place(text: str) -> float:
+    """What the last digit of a written number counts: 0.01 for 0.12, 10⁻⁷ for 3.80·10⁻⁵."""
+    digits, _, power = text.partition("·10")
+    return float(f"1e{int(power.translate(_DIGITS) or 0) - len(digits.partition('.')[2])}")
 
 
 def equal_sides(text: str) -> list[str]:
@@ -271,7 +278,7 @@ class _Reader:
         value, places = float(text), len(text.partition(".")[2])
         power = re.match(r"10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", self.text[self.at :]) if self.token == "·" else None
         whole = f"{text}·{power[0]}" if power else text
-        if whole in self.exact or "." not in text:
+        if whole in self.exact or "." not in text or self.digits < 0:
             return Interval(value, value)
         half = 0.5 * 10.0**-places
         if self.digits and not power:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from cnnviz.scene import panels
 from cnnviz.scene.arrays import role
 from cnnviz.scene.formulas import typeset
 from cnnviz.scene.frame import compose, moment, stage
@@ -15,6 +16,7 @@ from cnnviz.scene.registry import formulas, kind_of
 from cnnviz.scene.view import View
 from cnnviz.trace.assignment import assignment
 from cnnviz.trace.looptree import read_listing
+from cnnviz.trace.program import Program
 from tests.cases import ALL_CALLS
 from tests.scene.looking import all_marks, in_pane, inside, overlap, panes, reach, said
 from tests.scene.programs import NAMES, program, telling_offsets, view
@@ -192,6 +194,35 @@ def test_it_is_the_formula_of_the_whole_layer():
     (mark,) = (mark for mark in all_marks(marks) if isinstance(mark, Formula))
     assert mark.outline is typeset(formulas_of("linear")[0])
     assert not [mark for mark in all_marks(stage(at, Box(0, 0, 1140, 878), 1.0)) if isinstance(mark, Formula)]
+
+
+def test_of_several_it_is_that_of_what_the_line_goes_to_make():
+    """Layer norm: the mean, then the variance, then y; while y is computed, not the formula of the mean."""
+    for kind, heads in (
+        ("layer_norm", {"total": "mean", "squares": "var", "mean": "mean", "var": "var", "y": r"\y"}),
+        ("layer_norm.dx", {"a": "a", "b": "b", "s": "s_", "dx": r"\dx"}),
+        ("softmax", {"m": "m", "total": r"\y", "e": r"\y", "y": r"\y"}),
+        ("sgd.decay", {"g": "g_", "w": r"\w"}),
+    ):
+        call = next(call for _, call in ALL_CALLS if call.kind == kind)
+        made = Program([call])
+        (operation,) = made.operations
+        seen = set()
+        for step in range(len(made)):
+            at = moment(made, step)
+            parts = assignment(operation.tree, at.state.line)
+            if parts is None or parts.target.name not in heads:
+                continue
+            seen.add(parts.target.name)
+            marks = panels.headline(at, Box(0, 0, 900, 160), 1.3)
+            (mark,) = (mark for mark in all_marks(marks) if isinstance(mark, Formula))
+            (text,) = {text for text in formulas(call, 1) if typeset(text) is mark.outline}
+            assert (
+                re.split(r"=|\\leftarrow", text)[0]
+                .replace(r"\part{", "")
+                .startswith(heads[parts.target.name])
+            ), (kind, parts.text)
+        assert seen == set(heads)
 
 
 # ------------------------------------------------------------------------------------------ pointing at it

@@ -7,7 +7,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from cnnviz.scene.numbers import brief, count, decimals, full, number, power_of_ten, scaled, telling
+from cnnviz.scene.numbers import brief, count, decimals, finer, full, number, power_of_ten, scaled, telling
 
 POWERS = range(-12, 13)
 
@@ -104,6 +104,27 @@ def test_small_numbers_beside_smaller_ones_are_no_row_of_zeros():
     values = np.array([0.005, -1.8e-5, 0.0, 0.00931])
     assert decimals(values) == (2, -3)
     assert written(values) == ["5.00", "−0.02", "0.00", "9.31"]
+
+
+def test_gradients_of_which_many_would_read_as_0_are_written_in_hundredths():
+    """Most of a weight's gradients are small beside a few: 0.30 beside 0.002, which is no 0.00."""
+    values = np.array([0.3, -0.002, 0.0013, 0.0, 0.04, -0.0031, 0.11, 0.0])
+    places, power = finer(values, 2)
+    assert [number(value * 10.0**-power, places) for value in values] == [
+        "30.0",
+        "−0.2",
+        "0.1",
+        "0.0",
+        "4.0",
+        "−0.3",
+        "11.0",
+        "0.0",
+    ]
+    assert finer(values / 10, 3) == (2, -2)
+    for as_before in (values[[0, 3, 4, 6]], values * 100, np.array([np.nan, 0.0]), np.array([0.3])):
+        assert finer(as_before, 2) == (2, 0)
+    assert finer(np.array([3.0, 0.0]), 0) == (0, 0)
+    assert scaled(-1.8e-5, *finer(values, 2)) == "−1.8·10⁻⁵"
 
 
 @pytest.mark.parametrize("largest", [5e-324, 1e-310, 1e-300, 1e300, 1.7e308])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -11,11 +12,13 @@ from PySide6.QtGui import QFontMetricsF
 
 from cnnviz.render.fonts import font
 from cnnviz.scene import lecture, panels
-from cnnviz.scene.frame import compose, moment
-from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Hotspot, Path
+from cnnviz.scene.frame import LEAST_UNIT, compose, moment
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Hotspot, Label, Path
 from cnnviz.scene.numbers import count
 from cnnviz.scene.view import View
 from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.program import Program
+from tests.cases import ALL_CALLS
 from tests.scene.looking import all_marks, in_pane, inside, overlap, panes, reach, said
 from tests.scene.programs import NAMES, program, view
 
@@ -120,6 +123,26 @@ def test_variables_are_those_python_holds(name):
                 if mark.align == "right" and abs(mark.box.center[1] - name_mark.box.center[1]) < 1
             ]
             assert [text.split()[0] for text in beside] == [str(value)], (operation.name, variable)
+
+
+def test_all_variables_have_room_and_no_line_is_broken_inside_an_index():
+    """Of every listing, at 1080 and at 720 lines: g of a batch norm was gone, and x[n, was a row by itself.
+
+    But where a target's own index is longer than a row.
+    """
+    for _, call in ALL_CALLS:
+        made = Program([call])
+        for box, unit in ((Box(0, 0, 450, 878), 1.0), (Box(0, 0, 311, 580), LEAST_UNIT)):
+            labels = [mark for mark in panels.debugger(moment(made, 0), box, unit) if said([mark])]
+            rows = [mark for mark in all_marks(labels) if isinstance(mark, Label)]
+            names = {mark.runs[0].text for mark in rows if mark.runs[0].bold and mark.family == "mono"}
+            (tree,) = (operation.tree for operation in made.operations)
+            lines = [line.strip().removeprefix("for ") for line in tree.source[1:]]
+            assigned = {re.match(r"\w+(?=,? | in)", line) for line in lines if "[" not in line.split(" ")[0]}
+            assert {found[0] for found in assigned if found} <= names, call.kind
+            listed = [said([mark])[0] for mark in rows if mark.family == "mono" and not mark.runs[0].bold]
+            for text in listed:
+                assert text.count("[") == text.count("]") or "dx[" in text or "] +=" in text, text
 
 
 def test_a_loop_variable_says_how_far_it_goes():

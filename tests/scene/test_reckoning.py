@@ -26,7 +26,7 @@ from cnnviz.trace.program import Program
 from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, arrays_of, network_for, not_negative
 from tests.scene.looking import said
 from tests.scene.programs import NAMES, fresh, telling_offsets
-from tests.scene.reckoning import Interval, NotReckonableError, equal_sides, plus, reckon, times
+from tests.scene.reckoning import Interval, NotReckonableError, equal_sides, last_place, plus, reckon, times
 
 MINUS_ZERO = re.compile(r"[−-]0(\.0*)?(?![.\d])")
 
@@ -60,6 +60,11 @@ class Shown:
         self.wholes_are_rounded = not at.operation.tree.arrays or any(
             at.look(name).places == 0 and not np.array_equal(values, np.round(values))
             for name, values in at.state.arrays.items()
+        )
+        # A scalar as large as this has no decimals, either.
+        self.wholes_are_rounded |= any(
+            isinstance(value, float) and abs(value) >= 1000 and value != np.round(value)
+            for value in at.state.variables.values()
         )
         given = [v for v in at.operation.call.given.values() if isinstance(v, float) and np.ndim(v) == 0]
         self.exact = set(map(full, given)) if at.operation.tree.arrays else set()
@@ -215,6 +220,24 @@ def test_every_line_of_every_lesson_can_be_reckoned_again(name):
 @pytest.mark.parametrize("call", [call for _, call in ALL_CALLS], ids=[label for label, _ in ALL_CALLS])
 def test_every_line_of_every_listing_can_be_reckoned_again(call):
     assert_reckoned(Program([call]))
+
+
+def test_a_pocket_calculator_comes_to_the_last_digit_that_is_shown():
+    """Not 0.01·1 / sqrt(0.00) = 0.01, nor 0.42·0.002 = 0.00077: where decimals are few, there are more."""
+    count = 0
+    for name in (*lesson_names(), "every", "columns", "joined", "two-inputs"):
+        program = load_lesson(name).program if name in lesson_names() else fresh(name)
+        for operation in program.operations:
+            for offset in telling_offsets(operation):
+                at = moment(program, program.start(operation.name) + offset)
+                (_, middle, last), _ = panel_rows(at)
+                if last and middle and text(last[0]).startswith("= "):
+                    line, result = text(middle[0])[2:], text(last[0])[2:]
+                    left, right = reckon(line, digits=-1), reckon(result, digits=-1)
+                    away = abs(left.low - right.low)
+                    assert away <= 1.02 * last_place(result), (name, line, result)
+                    count += 1
+    assert count > 500
 
 
 # ---------------------------------------------------------------------------------------- awkward numbers

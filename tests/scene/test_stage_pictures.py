@@ -73,6 +73,18 @@ def test_softmax_says_what_its_columns_add_up_to():
     assert not any(text.startswith("sum") for text in running)
 
 
+def test_both_ends_of_the_bars_and_their_0_are_written_under_them():
+    """Of gradients, the lower end had no number: it would have stood on the heading."""
+    made = program("digits")
+    for width, height in ((1280, 720), (1920, 1080)):
+        for operation, ends in (("softmax.dx", ("−0.5", "0", "0.5")), ("loss", ("0", "1"))):
+            step = made.start(operation) + len(made.operation(operation)) - 1
+            marks = in_pane(compose(made, step, View(width=width, height=height)), "stage")
+            grid = next(mark for mark in marks if isinstance(mark, Cells) and len(mark.texts) == 10)
+            low = [m for m in marks if isinstance(m, Label) and 0 < m.box.y - grid.box.bottom < 0.7 * m.size]
+            assert tuple(said(sorted(low, key=lambda mark: mark.box.x))) == ends
+
+
 def test_the_largest_score_is_written_as_the_score_that_it_is():
     stage = said(in_pane(at_stop("sigmoid-softmax", 6), "stage"))
     assert "e[2] = exp(2.493 − 2.493) = 1.000" in stage

@@ -167,7 +167,9 @@ def test_restore_gives_the_keys_back_also_those_that_another_has(window, page, q
     page.replace_button.click()
     choose(page, qtbot, "next stop")
     assert page.restore_button.isEnabled()
+    assert page.said.text() == "Restore takes N from “Curves and kernels”."  # before it does
     page.restore_button.click()
+    assert page.said.text() == ""
     assert (window.keymap.keys("next_stop"), window.keymap.keys("curves")) == (("N",), ())
     page.restore_all.click()
     assert window.keymap == Keymap()

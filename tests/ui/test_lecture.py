@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QImage
 
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.marks import Rect
 from cnnviz.trace.stops import Level
 from cnnviz.ui import elapsed
 from cnnviz.ui.keys import KEYS
@@ -217,7 +218,31 @@ def test_every_key_of_the_lecture_works_while_it_has_the_focus(window, press, pr
     press(K.Key_Escape, NONE, presenter)
     assert not player.playing
     press(K.Key_Escape, NONE, presenter)
-    assert window.bar.isVisible() and presenter.isVisible(), "it was asked for by its key"
+    assert window.bar.isVisible() and presenter.isVisible(), "it was there before the lecture"
+
+
+def test_opened_during_the_lecture_it_goes_with_it(window, press):
+    press(K.Key_L, CONTROL)
+    press(K.Key_L, CONTROL | SHIFT)
+    assert window.lecture.presenter.isVisible()
+    for _ in range(2):
+        press(K.Key_Escape, NONE, window.lecture.presenter or window.stage)
+    assert window.bar.isVisible() and window.lecture.presenter is None
+
+
+@pytest.mark.parametrize("key", [K.Key_Return, K.Key_Escape])
+def test_no_ring_is_left_around_the_stage_by_a_field_that_closes(window, press, qtbot, key):
+    """Qt gives the focus of what is hidden away as Tab does, and in the lecture view the stage is next."""
+    press(K.Key_L, CONTROL)
+    press(K.Key_G, CONTROL)
+    field = window.go_strip.field
+    qtbot.waitUntil(field.hasFocus)
+    qtbot.keyClicks(field, "5")
+    qtbot.keyClick(field, key)
+    assert window.stage.hasFocus() and window.go_strip.isHidden()
+    assert not [mark for mark in window.stage.over(window.stage.frame) if isinstance(mark, Rect)]
+    picture = window.stage.grab().toImage()
+    assert picture.pixelColor(1, picture.height() // 2) == picture.pixelColor(6, picture.height() // 2)
 
 
 def test_what_asks_for_words_takes_the_keyboard_from_it(window, press, presenter, qtbot):

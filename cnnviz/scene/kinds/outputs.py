@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.arrays import role, symbol
+from cnnviz.scene.arrays import role
 from cnnviz.scene.layout import Area, Grid, Room, column, row
 from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
@@ -53,7 +53,7 @@ def picture(
     whole = width(part_said(range(count), count)) if count > 8 else 0.0  # where a part is shown, it is said
     aside = max(*(width(text, True) for text in classes), min(8.0, width(of_rows)), whole) + 0.8
     parts = [
-        _column_part(moment, name, count, heads[name], aside if k == 0 else 0.0, sums)
+        _column_part(moment, name, count, heads[name], aside if k == 0 else 0.0)
         for k, name in enumerate(names)
     ]
     columns = row(*parts, gap=1.6, alike=True)
@@ -72,7 +72,7 @@ def picture(
         bars = at.place("bars").box
         box = Box(bars.x, first.box.y, bars.w, first.box.h)
         ends = _bars(at, drawn, box, rows)
-        _ends(at, drawn, ends, box.bottom + 0.3 * at.em if sums else box.y - 1.75 * at.em, bars.x, sums)
+        _ends(at, drawn, ends, box.bottom + 0.3 * at.em)
     if "loss" in at.layout.places:
         done = bool(moment.state.written("E")[0])
         text = moment.cell_text("E", (0,)) if done else "…"
@@ -81,12 +81,10 @@ def picture(
     return at.marks
 
 
-def _column_part(
-    moment: Moment, name: str, count: int, head: tuple[Span, Span], aside: float, sums: bool
-) -> Grid:
+def _column_part(moment: Moment, name: str, count: int, head: tuple[Span, Span], aside: float) -> Grid:
     look = moment.look(name)
     figures = grid.figures(look)
-    under = 6.0 if sums else 0.0  # for what the columns add up to
+    under = 6.0  # for what the columns add up to, and the ends of the bars' axis
     return Grid(name, count, 1, max(figures, 3.2), head_width(head), aside, scale=under, cut="column")
 
 
@@ -166,17 +164,12 @@ def _bars(at: Sheet, name: str, box: Box, rows: range) -> dict[float, float]:
     return {value: zero + value * scale for value in (0.0, *ends)}
 
 
-def _ends(at: Sheet, name: str, ends: dict[float, float], y: float, left: float, under: bool) -> None:
-    """Write 0 and the ends of the bars' axis: under it, or beside its heading, but not on that."""
+def _ends(at: Sheet, name: str, ends: dict[float, float], y: float) -> None:
+    """Write 0 and the ends of the bars' axis under it."""
     look, em = at.moment.look(name), at.em
     if look.letters:
         return
-    start = (
-        left if under else left + (width(symbol(at.moment.operation, name) + look.factor, True) + 0.5) * em
-    )
     for value, x in ends.items():
         text = brief(float(f"{value * 10.0**-look.power:.3g}"))
         half = (0.5 * width(text) + 0.1) * em
-        if x - half >= start or under:
-            place = Box(x - half, y, 2 * half, 1.4 * em)
-            at.marks.append(label(place, text, em, "muted", align="center"))
+        at.marks.append(label(Box(x - half, y, 2 * half, 1.4 * em), text, em, "muted", align="center"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from math import floor
 from typing import NamedTuple
@@ -79,11 +80,32 @@ def formula_section(moment: Moment, box: Box, room: float, unit: float) -> Group
 
 
 def headline(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw the first formula large at the right end of a box: that of the whole, where there are several."""
+    """Draw one formula large at the right end of a box: of several, that of what the line goes to make."""
     outlines = _outlines(moment.operation, moment.state.line)
     if not outlines:
         return []
-    return [_large(outlines[0], tuple(sorted(touched(moment).items())), box, unit)]
+    outline = outlines[_made(moment.operation, moment.state.line)]
+    return [_large(outline, tuple(sorted(touched(moment).items())), box, unit)]
+
+
+_HEAD_ENDS = re.compile(r"=|\\leftarrow|\\add")
+
+
+@program_cache(1024)
+def _made(operation: Operation, line: int) -> int:
+    """Return which formula says what is assigned from a line on; of an expression it is the whole."""
+    if not operation.tree.arrays:
+        return 0
+    heads = [_HEAD_ENDS.split(formula)[0] for formula in formulas(operation.call, line)]
+    for number in range(line, len(operation.tree.source) + 1):
+        parts = assignment(operation.tree, number)
+        if parts is not None:
+            name = parts.target.name
+            own = re.compile(rf"\\{name}\{{|\\part\{{{name}\}}|\\mathrm\{{{name}\}}|^{name}(?:_|\s|$)")
+            found = next((k for k, head in enumerate(heads) if own.search(head)), None)
+            if found is not None:
+                return found
+    return 0
 
 
 def touched(moment: Moment) -> dict[str, Role]:

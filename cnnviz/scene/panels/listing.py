@@ -45,10 +45,10 @@ _MONO = 0.6
 # How long a sum in letters may be beside its variable's name, in parts of the text size.
 _MOST_OF_A_SUM = 10.5
 # At 1080 lines: the size of text, how high a row is, and how low one of a variable may be.
-_TEXT, _ROW, _LOW_ROW = 14.5, 27, 21
-# How many of the three parts are shown, and how many rows of a listing at least: what is liked first.
-_IN_ORDER = ((3, 18), (2, 18), (2, 8), (1, 1))
-_FEWEST_VARIABLES = 6
+_TEXT, _ROW, _LOW_ROW = 14.5, 27, 19
+# How many of the three parts are shown, how many rows of a listing at least, and how many of variables: what
+# is liked first.
+_IN_ORDER = ((3, 18, 12), (2, 18, 12), (3, 18, 6), (2, 18, 6), (2, 8, 6), (1, 1, 0))
 # Room for line numbers and breakpoints left of the listing, at 1080 lines.
 _GUTTER = 42
 
@@ -83,14 +83,14 @@ def _places(operation: Operation, box: Box, unit: float) -> Mapping[str, Box]:
     rows, count = len(_lines(operation, box, unit)), len(_names(operation)) + _most_cells(operation)
     least, most = (formula_sizes(operation, inner.w, room, unit).height / unit for room in (0.0, inf))
 
-    def parts(fewest: int) -> tuple[Area, ...]:
+    def parts(lines: int, variables: int) -> tuple[Area, ...]:
         return (
-            _area("listing", 58 + _ROW * min(rows, fewest), 58 + _ROW * rows),
-            _area("variables", 40 + _LOW_ROW * min(count, _FEWEST_VARIABLES), 40 + _ROW * count),
+            _area("listing", 58 + _ROW * min(rows, lines), 58 + _ROW * rows),
+            _area("variables", 40 + _LOW_ROW * min(count, variables), 40 + _ROW * count),
             _area("formula", least, most),
         )
 
-    fewer = (column(*parts(fewest)[:shown], gap=0) for shown, fewest in _IN_ORDER)
+    fewer = (column(*parts(*fewest)[:shown], gap=0) for shown, *fewest in _IN_ORDER)
     layout = next(fitting(fewer, Room(inner, em, em)), None)
     if layout is None:
         return {"listing": inner}
@@ -237,7 +237,10 @@ def listing_lines(operation: Operation, width: float, size: float) -> list[tuple
         if k == 1:
             text = _short_signature(operation, room)
         while len(text) + indent > room:
-            cut = _break_in(text[: room - indent + 1])
+            cut, in_index = _break_in(text[: room - indent + 1])
+            if in_index and shown[-1:] and shown[-1][0] == k and indent > 0:
+                indent -= 1  # rather stands what goes on less far in
+                continue
             if cut == 0:
                 break
             shown.append((k, indent, text[:cut]))
@@ -246,23 +249,30 @@ def listing_lines(operation: Operation, width: float, size: float) -> list[tuple
     return shown
 
 
-def _break_in(text: str) -> int:
-    """Return at which blank to break a line: before an operator outside brackets, else after a comma.
+# Where a line is broken, what is liked first: before a product or a sum, a difference, behind the sign =;
+# then the same inside round brackets, and between arguments. Never inside an index, while there is another.
+_BREAKS = (
+    re.compile(r" (?:[*+/] |if |else |and |or )"),
+    re.compile(r" (?:-|[<>]=?|==) "),
+    re.compile(r"(?<=[=]) "),
+)
 
-    A product or a sum is broken rather than a difference.
-    """
-    depth, best, second, comma = 0, 0, 0, 0
+
+def _break_in(text: str) -> tuple[int, bool]:
+    """Return at which blank to break a line, 0 where there is none, and whether that is inside an index."""
+    round_ones, square_ones = 0, 0
+    found: list[tuple[int, int]] = []
     for k, sign in enumerate(text):
-        depth += (sign in "([") - (sign in ")]")
+        # What is closed here may have been opened in the row before.
+        round_ones = max(0, round_ones + (sign == "(") - (sign == ")"))
+        square_ones = max(0, square_ones + (sign == "[") - (sign == "]"))
         if sign != " " or k < 3:
             continue
-        if depth == 0 and (text[k - 1] == "=" or re.match(r" (?:[*+] |if |else )", text[k : k + 6])):
-            best = k
-        elif depth == 0 and text[k : k + 3] == " - ":
-            second = k
-        elif text[k - 1] == ",":
-            comma = k
-    return best or second or comma
+        rank = next((rank for rank, way in enumerate(_BREAKS) if way.match(text, k)), len(_BREAKS))
+        if rank < len(_BREAKS) or text[k - 1] == ",":
+            found.append((-rank - 4 * bool(round_ones) - 8 * bool(square_ones), k))
+    rank, k = max(found, default=(0, 0))
+    return k, rank <= -8
 
 
 def _short_signature(operation: Operation, room: int) -> str:
