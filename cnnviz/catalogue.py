@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from cnnviz.engine.layer import Layer
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
+from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.dropout import Dropout
@@ -115,6 +116,12 @@ _ADAM = {"lr": _POSITIVE, "beta1": _PART, "beta2": _PART, "eps": _POSITIVE, "wei
 LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
     [
         Entry(Conv2d, "Convolution", inferred="in_channels", ranges={"padding": Range(0, SIZE.most)}),
+        Entry(
+            Conv1d,
+            "Convolution of sequences",
+            inferred="in_channels",
+            ranges={"padding": Range(0, SIZE.most)},
+        ),
         Entry(
             ConvTranspose2d,
             "Transposed convolution",

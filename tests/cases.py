@@ -15,6 +15,7 @@ from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array, Call, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
+from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.dropout import Dropout
@@ -83,6 +84,16 @@ def conv2d(rng: Rng) -> Made:
     return Conv2d(channels, kernels, *arguments, groups, bool(rng.random() < 0.7)), whole(shape)
 
 
+def conv1d(rng: Rng) -> Made:
+    groups = int(rng.choice((1, 1, 2)))
+    kernel, stride, dilation = whole(rng.integers(1, 4, 3))
+    padding = whole(rng.integers(0, 3, 2))
+    length = max(1, (kernel - 1) * dilation + 1 - sum(padding)) + int(rng.integers(0, 4))
+    channels, kernels = whole(groups * rng.integers(1, 3, 2))
+    more = stride, padding, dilation, groups, bool(rng.random() < 0.7)
+    return Conv1d(channels, kernels, kernel, *more), (channels, length)
+
+
 def conv_transpose2d(rng: Rng) -> Made:
     channels, kernels = whole(rng.integers(1, 4, 2))
     kernel, stride = rng.integers(1, 4, (2, 2))
@@ -109,7 +120,7 @@ def elementwise(make: Callable[[], Layer]) -> Callable[[Rng], Made]:
 
 
 def any_shape(rng: Rng) -> Shape:
-    return whole(rng.integers(1, 5, 3 if rng.random() < 0.6 else 1))
+    return whole(rng.integers(1, 5, int(rng.choice((3, 3, 2, 1)))))
 
 
 def batch_norm(rng: Rng) -> Made:
@@ -119,7 +130,8 @@ def batch_norm(rng: Rng) -> Made:
 
 def group_norm(rng: Rng) -> Made:
     groups, size = whole(rng.integers(1, 4, 2))
-    return GroupNorm(groups, groups * size), (groups * size, *whole(rng.integers(1, 4, 2)))
+    sizes = whole(rng.integers(1, 4, int(rng.choice((2, 2, 1)))))
+    return GroupNorm(groups, groups * size), (groups * size, *sizes)
 
 
 def upsample(rng: Rng) -> Made:
@@ -135,6 +147,7 @@ def linear(rng: Rng) -> Made:
 
 # How to draw a layer of each kind, with a shape that fits it.
 LAYERS: dict[str, Callable[[Rng], Made]] = {
+    "conv1d": conv1d,
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
     "max_pool2d": pooling(MaxPool2d),
@@ -155,7 +168,7 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "hard_sigmoid": elementwise(HardSigmoid),
     "sigmoid": elementwise(Sigmoid),
     "tanh": elementwise(Tanh),
-    "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, 3))),
+    "flatten": lambda rng: (Flatten(), whole(rng.integers(1, 4, int(rng.choice((3, 2)))))),
     "upsample": upsample,
     "reshape": lambda rng: (Reshape(whole(rng.permuted((-1, 1, 2)))), (2, *whole(rng.integers(1, 4, 2)))),
     "permute": lambda rng: (Permute(whole((0, *rng.permuted((1, 2, 3))))), whole(rng.integers(1, 4, 3))),
@@ -179,6 +192,10 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "conv2d-groups": lambda: (Conv2d(4, 6, 2, groups=2), (4, 3, 2)),
     "conv2d-depthwise": lambda: (Conv2d(3, 3, 2, padding=1, groups=3, bias=False), (3, 2, 3)),
     "conv2d-depthwise-twice": lambda: (Conv2d(2, 4, 2, 2, 1, 2, 2, False), (2, 3, 4)),
+    "conv1d-plain": lambda: (Conv1d(1, 1, 3), (1, 6)),
+    "conv1d-one-number": lambda: (Conv1d(1, 1, 1), (1, 1)),
+    "conv1d-same": lambda: (Conv1d(2, 1, 4, padding="same"), (2, 5)),
+    "conv1d-strided-dilated-groups": lambda: (Conv1d(4, 2, 3, 2, (1, 0), 2, 2, False), (4, 9)),
     "conv_transpose2d-plain": lambda: (ConvTranspose2d(1, 1, 2), (1, 2, 2)),
     "conv_transpose2d-strided-padded-oblong": lambda: (ConvTranspose2d(2, 3, (3, 2), 2, 1), (2, 3, 2)),
     "conv_transpose2d-output-padding": lambda: (ConvTranspose2d(1, 2, 3, (2, 3), 1, (1, 2)), (1, 2, 3)),
@@ -254,6 +271,9 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "softmax-maps": lambda: (Softmax(), (3, 2, 2)),
     "log_softmax-column": lambda: (LogSoftmax(), (4,)),
     "log_softmax-maps": lambda: (LogSoftmax(), (3, 2, 2)),
+    "softmax-sequence": lambda: (Softmax(), (3, 2)),
+    "log_softmax-sequence": lambda: (LogSoftmax(), (3, 2)),
+    "group_norm-sequence": lambda: (GroupNorm(2, 4), (4, 3)),
     "softmax-one-number": lambda: (Softmax(), (1,)),
     "softmax-one-channel": lambda: (Softmax(), (1, 2, 1)),
 }
@@ -364,7 +384,8 @@ class LayerCase:
         if layer.drawn_names:  # outside training
             kept = {name: values for name, values in arrays.items() if name not in layer.drawn_names}
             calls += layer.forward_calls({**kept, "y": arrays["x"]})
-        return [*calls, layer.scatter_call(arrays)] if isinstance(layer, Conv2d) else calls
+        scattered = layer.scattered_calls(arrays)[-1]
+        return [*calls, scattered] if scattered.form else calls
 
 
 def not_negative(parameters: dict[str, Array]) -> dict[str, Array]:

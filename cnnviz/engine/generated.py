@@ -7,7 +7,7 @@ import inspect
 import linecache
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from functools import cache
 from itertools import count
@@ -87,9 +87,19 @@ def with_changes(listing: Listing, changes: Mapping[str, str], *names: str) -> L
     if changed == body:
         return listing
     before = re.findall(r"\w+", head.partition("(")[2])
-    parameters = [name for name in dict.fromkeys((*before, *names)) if re.search(rf"\b{name}\b", changed)]
-    source = f"{head.partition('(')[0]}({', '.join(parameters)}):\n{changed}"
-    return compiled(listing.__module__, source, listing.__globals__)
+    return rewritten(listing, head.removeprefix("def ").partition("(")[0], (*before, *names), changed)
+
+
+def rewritten(listing: Listing, name: str, parameters: Iterable[str], body: str) -> Listing:
+    """Return a listing with another name and body; its parameters are those that the body names.
+
+    Of one that was made by `variant`, it counts as another.
+    """
+    kept = [one for one in dict.fromkeys(parameters) if re.search(rf"\b{one}\b", body)]
+    found = compiled(listing.__module__, f"def {name}({', '.join(kept)}):\n{body}", listing.__globals__)
+    if is_variant(listing):
+        _VARIANTS.add(found)
+    return found
 
 
 @cache

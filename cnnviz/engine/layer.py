@@ -26,8 +26,8 @@ Shape = tuple[int, ...]
 Value = Array | NDArray[np.integer] | float | int
 Listing = Callable[..., None]
 
-SIZES = {1: ("N",), 3: ("C", "H", "W")}
-"""What listings call the lengths of a column and of maps."""
+SIZES = {1: ("N",), 2: ("C", "L"), 3: ("C", "H", "W")}
+"""What listings call the lengths of a column, of sequences and of maps."""
 
 FORMS = ("gathered", "scattered")
 """The two ways in which a convolution's input gradient can be computed; both give the same numbers."""
@@ -416,6 +416,30 @@ def require_maps(layer: str, shape: Shape) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
+def require_sequence(layer: str, shape: Shape) -> tuple[int, int]:
+    """Return (channels, length), or raise ShapeError because a layer needs both."""
+    require_some(layer, shape)
+    if len(shape) == 1:
+        raise ShapeError(
+            tr(
+                "{layer}: needs sequences of shape (channels, length), but its input has shape {shape}; "
+                "write 1 × {shape} for one channel.",
+                layer=layer,
+                shape=shape_text(shape),
+            )
+        )
+    if len(shape) != 2:
+        raise ShapeError(
+            tr(
+                "{layer}: needs sequences of shape (channels, length), but its input has shape {shape}; "
+                "maps have layers of their own, whose names end with 2d.",
+                layer=layer,
+                shape=shape_text(shape),
+            )
+        )
+    return shape[0], shape[1]
+
+
 def require_column(layer: str, shape: Shape) -> int:
     """Return the length of a column of numbers, or raise ShapeError because a layer needs one."""
     require_some(layer, shape)
@@ -432,13 +456,13 @@ def require_column(layer: str, shape: Shape) -> int:
     return shape[0]
 
 
-def require_maps_or_column(layer: str, shape: Shape) -> Shape:
-    """Return the shape of maps or of a column, or raise ShapeError because a layer needs one of both."""
+def require_known(layer: str, shape: Shape) -> Shape:
+    """Return the shape of maps, sequences or a column, or raise ShapeError because it is of none of them."""
     require_some(layer, shape)
-    if len(shape) not in (1, 3):
+    if len(shape) not in SIZES:
         raise ShapeError(
             tr(
-                "{layer}: needs maps (channels, height, width) or one column, "
+                "{layer}: needs maps (channels, height, width), sequences (channels, length) or one column, "
                 "but its input has shape {shape}.",
                 layer=layer,
                 shape=shape_text(shape),
@@ -495,7 +519,7 @@ def shape_text(shape: Shape) -> str:
 
 
 def sizes(array: Array) -> dict[str, int]:
-    """Return the sizes of maps or of a column, as listings call them: C, H and W, or N."""
+    """Return the sizes of maps, sequences or a column, as listings call them: C, H and W; C and L; or N."""
     return dict(zip(SIZES[array.ndim], array.shape, strict=True))
 
 

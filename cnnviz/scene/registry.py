@@ -14,8 +14,9 @@ from cnnviz.engine.batch import VARIABLE
 from cnnviz.engine.generated import is_variant
 from cnnviz.engine.layer import Call
 from cnnviz.engine.port import Port
+from cnnviz.engine.sequences import is_of_sequences
 from cnnviz.scene.derived import derived
-from cnnviz.scene.kind import CELLS, MAPS, Kind, index_of, of_cells
+from cnnviz.scene.kind import CELL, CELLS, MAPS, Kind, index_of, of_cells
 from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.text import tr
 
@@ -41,6 +42,8 @@ def kind_of(call: Call) -> Kind:
     Of several samples that go through together, by that of one, with their number among the indices.
     """
     found = kinds().get(recorded_as(call)) or derived(call)
+    if is_of_sequences(call) and found.variables.get("i") == CELL["i"]:
+        found = replace(found, variables={**found.variables, "i": "place", "u": "window cell"})
     if call.batch is None:
         return found
     own = {call.batch.called.get(name, name): words for name, words in found.variables.items()}
@@ -67,8 +70,25 @@ def formulas(call: Call, line: int) -> tuple[str, ...]:
     else:
         found = listing_formulas(call, line) if is_variant(call.listing) else ()
         found = found or tuple(of_cells(formula, index_of(call)) for formula in written)
+        if is_of_sequences(call):
+            found = tuple(map(_of_sequences, found))
     losses = {name: port for name, port in call.ports.items() if port.loss}
     return tuple(_of_loss(formula, losses) for formula in found) if losses else found
+
+
+_OF_SEQUENCES = (
+    (r"\(cH\+i\)W\+j", "cL+i"),
+    (r",(?:\\,)?[^,{}]*\b[jqv]\b[^,{}]*(?=[,}])", ""),
+    ("H W", "L"),
+    (r"\b([KS])_h\b", r"\1"),
+)
+
+
+def _of_sequences(formula: str) -> str:
+    """Return a formula of maps as that of sequences, which have no columns."""
+    for old, new in _OF_SEQUENCES:
+        formula = re.sub(old, new, formula)
+    return formula
 
 
 def _of_loss(formula: str, losses: Mapping[str, Port]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from cnnviz.engine.batch import VARIABLE
+from cnnviz.engine.sequences import is_of_sequences
 from cnnviz.trace.alone import sample_at
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.operation import Operation
@@ -40,7 +41,7 @@ def _scattered(one: Operation, offset: int, other: Operation) -> int:
     """Return the step that first adds to the cell in work, of those that add to any near it."""
     at, sizes, windows = one.variables_at(offset), other.sizes, windows_of(other.call)
     top, left = _padding(other)
-    counts = sizes["H_out"], sizes["W_out"]
+    counts = (sizes["L_out"], 1) if is_of_sequences(one.call) else (sizes["H_out"], sizes["W_out"])
     (i, u), (j, v) = (
         _first_window(cell, count, *along)
         for cell, count, along in zip(
@@ -72,8 +73,8 @@ def _gathered(one: Operation, step: Step, other: Operation) -> int:
     return other.find(
         line.number,
         c=windows.channel(at.get("o", 0), at.get("c", 0)),
-        p=min(max(0, row), sizes["H"] - 1),
-        q=min(max(0, column), sizes["W"] - 1),
+        p=min(max(0, row), sizes["L" if "L" in sizes else "H"] - 1),
+        q=min(max(0, column), sizes.get("W", 1) - 1),
         **_sample(one, step.offset),
     )
 
@@ -85,7 +86,8 @@ def _sample(one: Operation, offset: int) -> dict[str, int]:
 
 def _padding(scattered: Operation) -> tuple[int, int]:
     """Return how many rows and columns of padding lie before the input's own."""
-    return scattered.call.placed("dx").start
+    rows, columns = scattered.call.placed("dx").start
+    return (columns, 0) if is_of_sequences(scattered.call) else (rows, columns)
 
 
 def stops_in(stops: Sequence[Stop], here: Program, there: Program) -> tuple[Stop, ...]:

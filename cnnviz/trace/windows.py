@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from cnnviz.engine.layer import Call
+from cnnviz.engine.sequences import is_of_sequences
 
 Window = tuple[int, int, int, int]
 """Row, column, rows and columns."""
@@ -70,12 +72,18 @@ class Windows(Struct, frozen=True):
 
 
 def windows_of(call: Call) -> Windows:
-    """Return how the windows of a call lie."""
+    """Return how the windows of a call lie; those of sequences as if they were columns of maps."""
     given = call.given
+    if is_of_sequences(call):
+        kernel, stride, rate = ((int(given.get(name, 1)), 1) for name in "KSR")
+        return Windows(kernel, stride, rate, *_groups(given))
 
     def both(name: str) -> tuple[int, int]:
         usual = given.get(name, 1)
         return int(given.get(f"{name}_h", usual)), int(given.get(f"{name}_w", usual))
 
-    groups = (int(given.get(name, 0)) for name in "MD")
-    return Windows(both("K"), both("S"), both("R"), *groups)
+    return Windows(both("K"), both("S"), both("R"), *_groups(given))
+
+
+def _groups(given: Mapping[str, Any]) -> tuple[int, int]:
+    return int(given.get("M", 0)), int(given.get("D", 0))

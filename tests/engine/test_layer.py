@@ -6,7 +6,7 @@ import pytest
 from cnnviz.engine.layer import require_finite, require_maps, shape_text
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.trace.operation import Operation
-from tests.cases import assert_same, backward, each_call, each_layer
+from tests.cases import LAYERS, assert_same, backward, each_call, each_layer
 
 STEP = 1e-6
 
@@ -123,12 +123,12 @@ def test_empty_input_is_refused_by_name(case):
             layer.output_shape(empty)
 
 
-@each_layer
-def test_input_of_two_axes_is_refused_with_its_shape(case):
-    layer, _ = case.make()
+@pytest.mark.parametrize("kind", LAYERS)
+def test_input_of_four_axes_is_refused_with_its_shape(kind):
+    layer, _ = LAYERS[kind](np.random.default_rng(0))
     layer.name = "layer7"
-    with pytest.raises(ShapeError, match=r"^layer7: .* shape 4 × 6"):
-        layer.output_shape((4, 6))
+    with pytest.raises(ShapeError, match=r"^layer7: .* shape 2 × 3 × 4 × 5"):
+        layer.output_shape((2, 3, 4, 5))
 
 
 def test_numbers_that_are_none_are_named_with_their_place():

@@ -34,7 +34,7 @@ def test_shapes_go_through_all_layers():
 
 
 def test_layer_that_does_not_fit_is_named():
-    with pytest.raises(ShapeError, match=r"^pool9: a window of 4 × 4 does not fit maps of 2 × 2"):
+    with pytest.raises(ShapeError, match=r"^pool9: a window of 4 × 4 does not fit an input of 2 × 2"):
         Network([("conv1", Conv2d(1, 3, 2)), ("pool9", MaxPool2d(4))], (1, 3, 3))
 
 

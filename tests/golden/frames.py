@@ -108,6 +108,7 @@ FRAMES = {
 # And one of each lesson, as the window shows it: the number of a stop at which there is much to be seen.
 STOPS = {
     "image": 4,
+    "conv-1d": 8,
     "convolution": 3,
     "depth": 4,
     "edges": 7,

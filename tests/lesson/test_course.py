@@ -48,7 +48,17 @@ def correlated(x, f):
 
 def test_lessons_come_in_the_order_of_the_course():
     course = [
-        *("image", "convolution", "depth", "edges", "stride-padding", "relu", "pooling", "fully-connected"),
+        *(
+            "image",
+            "conv-1d",
+            "convolution",
+            "depth",
+            "edges",
+            "stride-padding",
+            "relu",
+            "pooling",
+            "fully-connected",
+        ),
         *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
         *("residual", "receptive-field", "digits", "batch", "batch-norm", "training"),
     ]
@@ -459,6 +469,13 @@ def test_the_lesson_walks_through_both_views_of_the_gradient_of_the_input():
     (dy, w), (added,) = scattered.program.state(first).reads[1:], scattered.program.state(first).writes
     assert (dy, w, added) == (("dy", (0, 0, 0)), ("w", (0, 0, 1, 1)), ("dx", (0, 1, 1)))
     assert scattered.program.state(end).arrays["dx"] == pytest.approx(shown.tape["conv.dx"], abs=1e-16)
+
+
+def test_conv_1d():
+    """COURSE: 1 2 3 4 5 6 ∗ 1 0 −1 → −2 −2 −2 −2; with one zero on each side −2 −2 −2 −2 −2 5."""
+    arrays = tape("conv-1d")
+    np.testing.assert_array_equal(arrays["conv.y"], [[-2] * 4])
+    np.testing.assert_array_equal(arrays["padded.y"], [[-2, -2, -2, -2, -2, 5]])
 
 
 def test_edges():

@@ -13,6 +13,7 @@ from cnnviz import load_lesson
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array, Call, Layer, Shape
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
@@ -138,6 +139,24 @@ def deep() -> Program:
         ("softmax", Softmax()),
     ]
     return trained(layers, (12, 5, 9), CrossEntropy(), SGD(0.01))
+
+
+def sequences() -> Program:
+    """Rows of numbers, of several channels: stride, padding, dilation and groups; both input gradients."""
+    layers: Layers = [
+        ("conv1", Conv1d(2, 4, 3, stride=2, padding=1)),
+        ("relu", ReLU()),
+        ("conv2", Conv1d(4, 2, 2, padding=(0, 1), dilation=2, groups=2)),
+        ("flatten", Flatten()),
+        ("fc", Linear(10, 2)),
+    ]
+    network = Network(layers, (2, 11), HalfSquaredError(), SGD(0.1))
+    network.initialise(3)
+    tape = network.run(np.random.default_rng(5).normal(size=(2, 11)), np.zeros(2))
+    calls = network.calls(tape)
+    at = next(k for k, call in enumerate(calls) if call.name == "conv2.dx") + 1
+    other = network.layers[2].scattered_calls(tape.of("conv2"))[-1]
+    return Program([*calls[:at], replace(other, name="conv2.dx_scatter"), *calls[at:]])
 
 
 def tiny() -> Program:
@@ -290,6 +309,7 @@ _MAKERS: dict[str, Callable[[], Program]] = {
         one,
         columns,
         deep,
+        sequences,
         tiny,
         scattered,
         unknown,

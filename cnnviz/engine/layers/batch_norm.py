@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, sizes
 from cnnviz.engine.layers.normalising import channels_of, over_channels, require_channels
 from cnnviz.engine.product import added
+from cnnviz.engine.sequences import and_sequences
 
 # The listings, set as they are shown.
 # fmt: off
@@ -201,6 +202,7 @@ class BatchNorm(Layer):
     def _spread(self, var: Array, x: Array) -> Array:
         return np.asarray(np.sqrt(over_channels(var, x) + self.eps))
 
+    @and_sequences
     def forward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listings of mean and variance, where they are the mini-batch's, and the forward one."""
         if not self.training:
@@ -208,10 +210,12 @@ class BatchNorm(Layer):
         statistics = [self._call("mean", arrays, "x"), self._call("var", arrays, "x", "mean")]
         return [*statistics, self.forward_call(arrays)]
 
+    @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing for maps or for a column."""
         return self._call("y", arrays, "x", "gamma", "beta", "mean", "var")
 
+    @and_sequences
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of β, γ and the input."""
         return [

@@ -63,6 +63,7 @@ class Conv2d(Layer):
     """
 
     kind = "conv2d"
+    axes = 2
 
     def __init__(
         self,
@@ -153,7 +154,7 @@ class Conv2d(Layer):
                     channels=channels,
                 )
             )
-        made = slid(self.name, (height, width), self.window, self.stride, self.padding)
+        made = slid(self.name, (height, width), self.window, self.stride, self.padding, self.axes)
         return (self.out_channels, *made)
 
     def _refuse_what_does_not_go_together(self) -> None:
@@ -171,9 +172,9 @@ class Conv2d(Layer):
         if self._is_strided_same:
             raise ShapeError(
                 tr(
-                    '{layer}: padding "same" needs stride 1; write the padding of the four sides: '
-                    "[above, below, left, right].",
+                    '{layer}: padding "same" needs stride 1; write the padding of each side: {sides}.',
                     layer=self.name,
+                    sides=tr("[above, below, left, right]") if self.axes == 2 else tr("[before, behind]"),
                 )
             )
 

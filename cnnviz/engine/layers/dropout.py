@@ -9,7 +9,8 @@ from zlib import crc32
 import numpy as np
 from msgspec.structs import replace
 
-from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_maps_or_column, sizes
+from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_known, sizes
+from cnnviz.engine.sequences import and_sequences
 
 # The listings, set as they are shown.
 # fmt: off
@@ -75,7 +76,7 @@ class Dropout(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the input's own shape."""
-        return require_maps_or_column(self.name, shape)
+        return require_known(self.name, shape)
 
     def drawn(self, shape: Shape, iteration: int) -> dict[str, Array]:
         """Return the mask of an iteration: 1 for what is kept, of a batch of inputs of a shape."""
@@ -92,6 +93,7 @@ class Dropout(Layer):
         with np.errstate(all="ignore"):
             return {"dx": dy if mask is None else np.asarray(dy * mask / (1 - self.p), dy.dtype)}
 
+    @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing for maps or for a column; without a mask that which copies."""
         x, is_maps = arrays["x"], arrays["x"].ndim == 3
@@ -102,6 +104,7 @@ class Dropout(Layer):
         given: dict[str, Value] = {"x": x, "mask": arrays["mask"], "p": self.p, **sizes(x)}
         return self.call("y", dropout if is_maps else dropout_column, given, {"y": arrays["y"]})
 
+    @and_sequences
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing for maps or for a column."""
         dy = arrays["dy"]

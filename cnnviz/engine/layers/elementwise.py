@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from msgspec.structs import replace
 
-from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_maps_or_column, sizes
+from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_known, sizes
+from cnnviz.engine.sequences import and_sequences
 
 
 class Elementwise(Layer):
@@ -44,7 +45,7 @@ class Elementwise(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the input's own shape."""
-        return require_maps_or_column(self.name, shape)
+        return require_known(self.name, shape)
 
     def forward(self, x: Array) -> Array:
         """Apply f to every number of a batch."""
@@ -59,12 +60,14 @@ class Elementwise(Layer):
     def _listings(self, x: Array) -> tuple[Listing, Listing]:
         return self.listings if x.ndim == 3 else self.column_listings
 
+    @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing for maps or for a column."""
         x, y = arrays["x"], arrays["y"]
         call = self.call("y", self._listings(x)[0], {"x": x, **self.constants(), **sizes(x)}, {"y": y})
         return self._varied(call)
 
+    @and_sequences
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing for maps or for a column."""
         x, dy, read = arrays["x"], arrays["dy"], self.backward_reads

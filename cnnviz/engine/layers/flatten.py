@@ -1,4 +1,4 @@
-"""Flatten: maps become one column, channel after channel, row after row."""
+"""Flatten: maps, or sequences, become one column, channel after channel, row after row."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from cnnviz.engine.layer import Array, Call, Layer, Shape, require_maps, sizes
+from cnnviz.engine.layer import Array, Call, Layer, Shape, require_maps, require_sequence, sizes
+from cnnviz.engine.sequences import and_sequences
 
 
 class Flatten(Layer):
-    """Writes maps (C, H, W) as one column: y[(c·H + i)·W + j] = x[c, i, j]."""
+    """Writes maps (C, H, W) as one column: y[(c·H + i)·W + j] = x[c, i, j].
+
+    Of sequences (C, L) it is y[c·L + i] = x[c, i].
+    """
 
     kind = "flatten"
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return (C · H · W,)."""
-        return (prod(require_maps(self.name, shape)),)
+        """Return (C · H · W,), or (C · L,)."""
+        return (prod((require_sequence if len(shape) == 2 else require_maps)(self.name, shape)),)
 
     def forward(self, x: Array) -> Array:
         """Reshape a batch (N, C, H, W) to (N, C · H · W)."""
@@ -26,11 +30,13 @@ class Flatten(Layer):
         """Reshape ∂E/∂y back to maps."""
         return {"dx": dy.reshape(x.shape)}
 
+    @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
         x = arrays["x"]
         return self.call("y", flatten, {"x": x, **sizes(x)}, {"y": arrays["y"]})
 
+    @and_sequences
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listing that puts each gradient back in its place."""
         return [self.call("dx", flatten_dx, {"dy": arrays["dy"], **sizes(arrays["x"])}, {"dx": arrays["dx"]})]

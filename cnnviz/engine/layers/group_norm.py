@@ -9,7 +9,7 @@ import numpy as np
 from numpy import sqrt
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_maps
+from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_maps, require_sequence
 from cnnviz.engine.layers.normalising import (
     channels_of,
     input_gradient,
@@ -19,6 +19,7 @@ from cnnviz.engine.layers.normalising import (
     statistics,
 )
 from cnnviz.engine.product import added
+from cnnviz.engine.sequences import and_sequences
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
@@ -119,7 +120,7 @@ class GroupNorm(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the input's own shape."""
-        require_maps(self.name, shape)
+        (require_sequence if len(shape) == 2 else require_maps)(self.name, shape)
         found = require_channels(self.name, shape, "num_channels", self.num_channels)
         if self.num_channels % self.num_groups:
             raise CnnvizError(
@@ -150,8 +151,11 @@ class GroupNorm(Layer):
     ) -> dict[str, Array]:
         """Return ∂E/∂x, ∂E/∂γ and ∂E/∂β; every number moves mean and variance of its group."""
         with np.errstate(all="ignore"):
-            each = [np.repeat(part, self._size, axis=1)[..., None, None] for part in (mean, var)]
-            pushed = dy * (x - each[0]) / np.sqrt(each[1] + self.eps)
+            centre, spread = (
+                np.repeat(part, self._size, axis=1).reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
+                for part in (mean, var)
+            )
+            pushed = dy * (x - centre) / np.sqrt(spread + self.eps)
             return {
                 "dbeta": added(channels_of(dy)),
                 "dgamma": added(channels_of(pushed)),
@@ -162,11 +166,13 @@ class GroupNorm(Layer):
     def _size(self) -> int:
         return self.num_channels // self.num_groups
 
+    @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
         given = {**_some(arrays, "x", "gamma", "beta"), "eps": self.eps, **self._sizes(arrays)}
         return self.call("y", group_norm, given, {name: arrays[name] for name in ("mean", "var", "y")})
 
+    @and_sequences
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of β, γ and the input."""
         sizes = self._sizes(arrays)

@@ -24,10 +24,11 @@ from cnnviz.engine.layer import (
     sizes,
 )
 from cnnviz.engine.product import added
+from cnnviz.engine.sequences import sequence_listing
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
-_LOOPS = {1: ("n",), 3: ("c", "i", "j")}
+_LOOPS = {1: ("n",), 2: ("c", "i"), 3: ("c", "i", "j")}
 
 
 class Joining(Layer):
@@ -117,7 +118,7 @@ class Multiply(Joining):
         whole = max(shapes, key=lambda shape: (len(shape), *shape))
         channels = whole[:1]
         if len(whole) not in _LOOPS or any(
-            shape not in (whole, channels, (*channels, 1, 1)) for shape in shapes
+            shape not in (whole, channels, (*channels, *(1,) * (len(whole) - 1))) for shape in shapes
         ):
             raise ShapeError(
                 tr(
@@ -161,7 +162,7 @@ class Multiply(Joining):
             listing = _written(f"multiply_{result}", names, dy.ndim, [f"{result}[{_cell(dy)}] = {product}"])
             kind = "multiply.dx" if factor.shape == dy.shape else "multiply.dx.channels"
         else:
-            listing, kind = _summing(result, names, product, _cell(x, dy)), "multiply.dx.summed"
+            listing, kind = _summing(result, names, product, _cell(x, dy), dy.ndim), "multiply.dx.summed"
         given: dict[str, Value] = {other: factor, "dy": dy, **sizes(dy)}
         return replace(self.call(result, listing, given, {result: arrays[result]}), kind=kind)
 
@@ -183,10 +184,10 @@ def _cell(x: Array, of: Array | None = None) -> str:
     """Return the indices of the cell that is read of an input; of weights, that of a channel."""
     if of is None or x.shape == of.shape:
         return ", ".join(_LOOPS[x.ndim])
-    return "c, 0, 0" if x.ndim == 3 else "c"
+    return ", ".join(("c", *"00"))[: 3 * x.ndim - 2]
 
 
-def _summing(result: str, arrays: tuple[str, ...], product: str, cell: str) -> Listing:
+def _summing(result: str, arrays: tuple[str, ...], product: str, cell: str, axes: int) -> Listing:
     """Return a listing that adds up products over each map."""
     source = f"""\
 def multiply_{result}({", ".join(arrays)}, C, H, W):
@@ -197,7 +198,8 @@ def multiply_{result}({", ".join(arrays)}, C, H, W):
                 acc += {product}
         {result}[{cell}] = acc
 """
-    return compiled("a sum", source)
+    listing = compiled("a sum", source)
+    return sequence_listing(listing) if axes == 2 else listing
 
 
 class Concat(Joining):
@@ -326,10 +328,11 @@ def _cut(count: int, axes: int) -> Listing:
 
 
 def _of_axes(name: str, axes: int) -> str:
-    """Return the name of a listing for a column, like that for maps."""
+    """Return the name of a listing for sequences or a column, like that for maps."""
     if axes == 3:
         return name
-    return f"{name.removesuffix('_dx')}_column" + "_dx" * name.endswith("_dx")
+    end = "sequence" if axes == 2 else "column"
+    return f"{name.removesuffix('_dx')}_{end}" + "_dx" * name.endswith("_dx")
 
 
 def _written(

@@ -16,12 +16,13 @@ from cnnviz.engine.layer import (
     Listing,
     Shape,
     Value,
-    require_maps_or_column,
+    require_known,
     shape_text,
     sizes,
 )
 from cnnviz.engine.layers.normalising import input_gradient, normalised, statistics
 from cnnviz.engine.product import added
+from cnnviz.engine.sequences import and_sequences
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
@@ -147,7 +148,7 @@ class LayerNorm(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the input's own shape."""
-        found = require_maps_or_column(self.name, shape)
+        found = require_known(self.name, shape)
         if found != self.normalized_shape:
             raise ShapeError(
                 tr(
@@ -184,10 +185,12 @@ class LayerNorm(Layer):
                 "dx": input_gradient(dy * gamma, x, mean, var, self.eps),
             }
 
+    @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing for maps or for a column."""
         return self._call("y", arrays, "x", "gamma", "beta")
 
+    @and_sequences
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of β, γ and the input."""
         return [

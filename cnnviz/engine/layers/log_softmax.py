@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy import exp, log
 
-from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_maps_or_column, sizes
+from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_known, sizes
 from cnnviz.engine.layers.softmax import largest
 from cnnviz.engine.product import added
+from cnnviz.engine.sequences import and_sequences
 
 # The listings, set as they are shown.
 # fmt: off
@@ -70,7 +71,7 @@ class LogSoftmax(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the input's own shape."""
-        return require_maps_or_column(self.name, shape)
+        return require_known(self.name, shape)
 
     def forward(self, x: Array) -> Array:
         """Turn a batch of scores, (N, classes) or maps, into logarithms of probabilities."""
@@ -83,12 +84,14 @@ class LogSoftmax(Layer):
         with np.errstate(all="ignore"):
             return {"dx": np.asarray(dy - np.exp(y) * added(dy)[:, None])}
 
+    @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
         x = arrays["x"]
         listing = log_softmax_maps if x.ndim == 3 else log_softmax
         return self.call("y", listing, {"x": x, **sizes(x)}, {"y": arrays["y"]})
 
+    @and_sequences
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing."""
         y, dy = arrays["y"], arrays["dy"]

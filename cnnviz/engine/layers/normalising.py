@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from cnnviz.engine.layer import Array, Shape, require_maps_or_column, shape_text
+from cnnviz.engine.layer import Array, Shape, require_known, shape_text
 from cnnviz.engine.product import added
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
@@ -14,7 +14,7 @@ from cnnviz.text import tr
 
 def require_channels(layer: str, shape: Shape, argument: str, count: int) -> Shape:
     """Return the shape of maps or of a column, or raise ShapeError because its channels do not fit."""
-    found = require_maps_or_column(layer, shape)
+    found = require_known(layer, shape)
     if found[0] != count:
         raise ShapeError(
             tr(

@@ -22,6 +22,7 @@ from cnnviz.engine.layer import (
     pair,
     positive,
     require_maps,
+    shape_text,
 )
 from cnnviz.engine.layers.windows import Sides, sides, sides_text
 from cnnviz.engine.placement import Placement
@@ -46,6 +47,7 @@ class Pool2d(Layer):
     """
 
     fill = 0.0
+    axes = 2
 
     def __init__(
         self,
@@ -69,24 +71,21 @@ class Pool2d(Layer):
         if kernel_h > high or kernel_w > wide:
             raise ShapeError(
                 tr(
-                    "{layer}: a window of {kernel_h} × {kernel_w} does not fit maps of {height} × {width}; "
-                    "use a window of at most {height} × {width}.",
+                    "{layer}: a window of {kernel} does not fit an input of {size}; "
+                    "use a window of at most {size}.",
                     layer=self.name,
-                    kernel_h=kernel_h,
-                    kernel_w=kernel_w,
-                    height=high,
-                    width=wide,
+                    kernel=shape_text(self.kernel[: self.axes]),
+                    size=shape_text((high, wide)[: self.axes]),
                 )
             )
         if max(above, below) >= kernel_h or max(left, right) >= kernel_w:
             raise ShapeError(
                 tr(
-                    "{layer}: with padding {padding} a window of {kernel_h} × {kernel_w} could hold nothing "
-                    "but padding; use less padding than the window is large.",
+                    "{layer}: with padding {padding} a window of {kernel} could hold nothing but padding; "
+                    "use less padding than the window is large.",
                     layer=self.name,
-                    padding=sides_text(self.padding),
-                    kernel_h=kernel_h,
-                    kernel_w=kernel_w,
+                    padding=sides_text(self.padding[: 2 * self.axes]),
+                    kernel=shape_text(self.kernel[: self.axes]),
                 )
             )
         rows = _count(height, kernel_h, self.stride[0], above, below, self.ceil_mode)

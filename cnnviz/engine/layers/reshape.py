@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from cnnviz.engine.generated import compiled
-from cnnviz.engine.layer import Array, Call, Layer, Shape, require_maps_or_column, shape_text
+from cnnviz.engine.layer import SIZES, Array, Call, Layer, Shape, require_known, shape_text
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
 
@@ -20,7 +20,8 @@ class Reshape(Layer):
     Parameters
     ----------
     shape : tuple of int
-        Of one sample: (channels, height, width), or (numbers,). One of them may be −1; it is what is left.
+        Of one sample: (channels, height, width), (channels, length), or (numbers,). One of them may be −1;
+        it is what is left.
     """
 
     kind = "reshape"
@@ -31,14 +32,14 @@ class Reshape(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape, with the size that was left open."""
-        count = prod(require_maps_or_column(self.name, shape))
+        count = prod(require_known(self.name, shape))
         known = prod(size for size in self.shape if size != -1)
         made = tuple(count // max(known, 1) if size == -1 else size for size in self.shape)
-        if len(made) not in (1, 3) or min(self.shape) < -1 or self.shape.count(-1) > 1 or prod(made) != count:
+        if len(made) not in SIZES or min(self.shape) < -1 or self.shape.count(-1) > 1 or prod(made) != count:
             raise ShapeError(
                 tr(
-                    "{layer}: {shape} holds {count} numbers, which do not make {wanted}; give one column or "
-                    "(channels, height, width) of as many numbers.",
+                    "{layer}: {shape} holds {count} numbers, which do not make {wanted}; give one column, "
+                    "(channels, length) or (channels, height, width) of as many numbers.",
                     layer=self.name,
                     shape=shape_text(shape),
                     count=count,
@@ -68,7 +69,7 @@ class Reshape(Layer):
 
     def _call(self, result: str, source: str, line: str, arrays: Mapping[str, Array]) -> Call:
         x, y = arrays["x"].shape, arrays["y"].shape
-        sizes = {"K": prod(x), **dict(zip("HW", x[1:], strict=False)), **dict(zip("PQ", y[1:], strict=False))}
+        sizes = {"K": prod(x), **_named(x, "HW"), **_named(y, "PQ")}
         name = "reshape" if result == "y" else f"reshape_{result}"
         head = f"def {name}({', '.join((source, result, *sizes))}):"
         listing = compiled("two shapes", f"{head}\n    for k in range(K):\n        {line}\n")
@@ -77,4 +78,11 @@ class Reshape(Layer):
 
 def _place(array: Array, high: str, wide: str) -> str:
     """Return where the k-th number of an array stands, given what its height and width are called."""
+    if array.ndim == 2:
+        return f"k // {wide}, k % {wide}"
     return f"k // {wide} // {high}, k // {wide} % {high}, k % {wide}" if array.ndim == 3 else "k"
+
+
+def _named(shape: Shape, letters: str) -> dict[str, int]:
+    """Return what height and width of maps are called, or the length of sequences: as a width."""
+    return dict(zip(letters[3 - len(shape) :], shape[1:], strict=False))

@@ -9,8 +9,9 @@ import numpy as np
 from numpy import exp
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Call, Layer, Shape, require_maps_or_column, sizes
+from cnnviz.engine.layer import Array, Call, Layer, Shape, require_known, sizes
 from cnnviz.engine.product import added
+from cnnviz.engine.sequences import and_sequences
 
 
 class Softmax(Layer):
@@ -26,7 +27,7 @@ class Softmax(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the input's own shape."""
-        return require_maps_or_column(self.name, shape)
+        return require_known(self.name, shape)
 
     def forward(self, x: Array) -> Array:
         """Turn a batch of scores (N, classes) or (N, classes, height, width) into probabilities."""
@@ -44,12 +45,14 @@ class Softmax(Layer):
         with np.errstate(all="ignore"):
             return {"dx": np.asarray(y * (dy - added(dy * y)[:, None]))}
 
+    @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing, which writes the exponentials and the probabilities."""
         x = arrays["x"]
         listing = softmax_maps if x.ndim == 3 else softmax
         return self.call("y", listing, {"x": x, **sizes(x)}, {"e": arrays["e"], "y": arrays["y"]})
 
+    @and_sequences
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing."""
         y, dy = arrays["y"], arrays["dy"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from cnnviz.engine.layer import shape_text
 from cnnviz.engine.placement import Placement
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
@@ -41,9 +42,19 @@ def padded_by(height: int, width: int, padding: Sides) -> Placement:
 
 
 def slid(
-    layer: str, size: tuple[int, int], window: tuple[int, int], stride: tuple[int, int], padding: Sides
+    layer: str,
+    size: tuple[int, int],
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Sides,
+    axes: int = 2,
 ) -> tuple[int, int]:
     """Return how many windows there are along rows and columns.
+
+    Parameters
+    ----------
+    axes : int
+        Along how many axes they are slid, where that does not go without saying: along one of sequences.
 
     Raises
     ------
@@ -51,29 +62,25 @@ def slid(
         If not even one fits.
     """
     above, below, left, right = padding
-    (height, width), most = size, (size[0] + above + below, size[1] + left + right)
+    most = size[0] + above + below, size[1] + left + right
     if window[0] > most[0] or window[1] > most[1]:
         raise ShapeError(
             tr(
-                "{layer}: a kernel of {kernel_h} × {kernel_w} does not fit an input of "
-                "{height} × {width} with padding {padding}; "
-                "use a kernel of at most {most_h} × {most_w}, or more padding.",
+                "{layer}: a kernel of {kernel} does not fit an input of {size} with padding {padding}; "
+                "use a kernel of at most {most}, or more padding.",
                 layer=layer,
-                kernel_h=window[0],
-                kernel_w=window[1],
-                height=height,
-                width=width,
-                padding=sides_text(padding),
-                most_h=most[0],
-                most_w=most[1],
+                kernel=shape_text(window[:axes]),
+                size=shape_text(size[:axes]),
+                padding=sides_text(padding[: 2 * axes]),
+                most=shape_text(most[:axes]),
             )
         )
     return (most[0] - window[0]) // stride[0] + 1, (most[1] - window[1]) // stride[1] + 1
 
 
-def sides_text(padding: Sides) -> str:
-    """Write the padding of four sides as shortly as it can be: ``1``, ``1 × 2``, ``0, 1, 0, 1``."""
-    above, below, left, right = padding
+def sides_text(padding: tuple[int, ...]) -> str:
+    """Write the padding of all sides as shortly as it can be: ``1``, ``1 × 2``, ``0, 1, 0, 1``."""
     if len(set(padding)) == 1:
-        return str(above)
-    return f"{above} × {left}" if (above, left) == (below, right) else ", ".join(map(str, padding))
+        return str(padding[0])
+    alike = padding[::2] == padding[1::2]
+    return shape_text(padding[::2]) if alike else ", ".join(map(str, padding))

@@ -8,9 +8,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from cnnviz.engine.generated import is_variant
-from cnnviz.engine.layer import Array, Call
+from cnnviz.engine.layer import Array, Call, shape_text
 from cnnviz.engine.pixels import BRIGHTEST
 from cnnviz.engine.placement import Placement
+from cnnviz.engine.sequences import is_of_sequences
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.kind import Kind
@@ -66,7 +67,7 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
         ]
         for u in range(over.shape[1])
     ]
-    reach = moment.look("y").reaching(_largest_product(moment.operation))
+    reach = moment.look("y").reaching(largest_product(moment.operation))
     product = products_of(moment, reach, c, over[c], factors, kernel.part, tr("x · w  products"))
     between = (
         column(kernel.part, product.part, alike=True),
@@ -78,7 +79,7 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
         moment,
         room,
         *(
-            _over_sums(arranged, depth > 1, said)
+            over_sums(arranged, depth > 1, said)
             for arranged in (
                 row(*seen, source.part, between[0], result.part),
                 row(*seen, source.part, between[1], result.part),
@@ -100,8 +101,8 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
         if cell is not None:
             at.way(drawn.box, cell, on_y)
     if depth > 1:
-        bias = _bias(moment, o) if "b" in given else None
-        _channel_sums(at, over.reshape(depth, -1), "x", bias, first)
+        bias = bias_of(moment, o) if "b" in given else None
+        channel_sums(at, over.reshape(depth, -1), "x", bias, first)
     return at.marks
 
 
@@ -129,7 +130,7 @@ def _in_true_colours(operation: Operation, limit: float, room: Box) -> Cells:
     return Cells(place, red * 65536 + green * 256 + blue, palette="rgb", cached=True)
 
 
-def _bias(moment: Moment, o: int) -> str:
+def bias_of(moment: Moment, o: int) -> str:
     """Write the bias that a sum begins with."""
     if moment.letters:
         return moment.cell_text("b", (o,))
@@ -147,7 +148,7 @@ def outline_window(at: Sheet, on: Cells, windows: Windows, i: int, j: int, colou
             at.marks.append(grid.outline(box, colour, USUAL * at.em))
 
 
-def _over_sums(arranged: Part, sums: bool, said: str = "") -> Part:
+def over_sums(arranged: Part, sums: bool, said: str = "") -> Part:
     """Return an arrangement over the sums by channel, if there are several, and the formula of the sizes."""
     return over_sizes(column(arranged, _SUMS, gap=0.6) if sums else arranged, said)
 
@@ -163,27 +164,31 @@ def size_formula(operation: Operation) -> str:
     """Write F, S and P, and how large the output is by them: ``(8 − 3 + 2 · 1) / 1 + 1 = 8``."""
     call, windows = operation.call, windows_of(operation.call)
     placed, shape = call.placement("x"), np.shape(call.value("y"))[1:]
-    size = placed.own if placed else np.shape(call.given["x"])[1:]
-    around = placed.around if placed else ((0, 0), (0, 0))
-    along = [*zip(size, windows.extent, windows.stride, around, shape, strict=True)]
-    rows, columns = (_extent(*sizes) for sizes in along)
-    said = tr("rows: {rows};  columns: {columns}", rows=rows, columns=columns)
-    if along[0] == along[1]:
-        said = tr("rows and columns: {size}", size=rows)
-    parts = [f"F = {_pair(windows.kernel)}"]
+    axes = len(shape)  # one of sequences
+    size = (placed.own if placed else np.shape(call.given["x"]))[-axes:]
+    around = placed.around[-axes:] if placed else ((0, 0),) * axes
+    along = [*zip(size, windows.extent, windows.stride, around, shape, strict=False)]
+    written = [_extent(*sizes) for sizes in along]
+    if axes == 1:
+        said = tr("length: {size}", size=written[0])
+    elif along[0] == along[1]:
+        said = tr("rows and columns: {size}", size=written[0])
+    else:
+        said = tr("rows: {rows};  columns: {columns}", rows=written[0], columns=written[1])
+    parts = [f"F = {_pair(windows.kernel[:axes])}"]
     if windows.rate != (1, 1):
-        rate, extent = _pair(windows.rate), _pair(windows.extent)
+        rate, extent = _pair(windows.rate[:axes]), _pair(windows.extent[:axes])
         parts.append(tr("R = {rate}, so it spans {extent}", rate=rate, extent=extent))
-    parts.append(f"S = {_pair(windows.stride)}")
+    parts.append(f"S = {_pair(windows.stride[:axes])}")
     pads = [str(pad[0]) if pad[0] == pad[1] else f"{pad[0]} + {pad[1]}" for pad in around]
-    both = tr("{rows} by {columns}", rows=pads[0], columns=pads[1])
-    parts.append(f"P = {pads[0] if pads[0] == pads[1] else both}")
+    alike = len(set(pads)) == 1
+    parts.append(f"P = {pads[0] if alike else tr('{rows} by {columns}', rows=pads[0], columns=pads[1])}")
     return f"{', '.join(parts)};  {said}"
 
 
 def _pair(sizes: Sequence[int]) -> str:
     """Write the same number for rows and columns once."""
-    return str(sizes[0]) if sizes[0] == sizes[1] else f"{sizes[0]} × {sizes[1]}"
+    return str(sizes[0]) if len(set(sizes)) == 1 else shape_text(tuple(sizes))
 
 
 def _extent(size: int, kernel: int, stride: int, pads: tuple[int, int], result: int) -> str:
@@ -213,7 +218,7 @@ def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
     return (sizes["K_h"] - 1 - u, sizes["K_w"] - 1 - v, 1, 1) if turned else (u, v, 1, 1)
 
 
-def _channel_sums(
+def channel_sums(
     at: Sheet, products: Array, name: str, bias: str | None = None, from_channel: int = 0
 ) -> None:
     """Draw what the sum is made of: the bias, then what each channel adds, as far as it is computed.
@@ -338,9 +343,11 @@ def draw_products(at: Sheet, product: Reckoned, channel: int) -> Cells:
 
 
 @program_cache(64)
-def _largest_product(operation: Operation) -> float:
+def largest_product(operation: Operation) -> float:
     """Return the size of the largest product that a convolution adds up."""
     x, w, y = (np.asarray(operation.call.value(name)) for name in "xwy")
+    if is_of_sequences(operation.call):
+        x, w, y = x[..., None], w[..., None], y[..., None]
     windows, (_, depth, high, wide) = windows_of(operation.call), w.shape
     (down, right), (rate_h, rate_w) = windows.stride, windows.rate
     seen = np.stack(
@@ -398,7 +405,7 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     result = shown(moment, grid.plane(moment, "dx", (c,), (p, q, 1, 1)), tr("input gradient"), len(dx))
     parts = come.part, Sign("∗"), kernel.part, Sign("="), result.part
     arranged = row(*parts), column(row(*parts[:3]), row(*parts[3:])), column(*parts)
-    at = sheet(moment, room, *(_over_sums(each, count > 1) for each in arranged))
+    at = sheet(moment, room, *(over_sums(each, count > 1) for each in arranged))
     on_dy, on_w, on_dx = at.show(come), at.show(kernel), at.show(result)
     if moment.terms_begun:
         outline_window(at, on_dy, windows, p, q, "source_line")
@@ -407,7 +414,7 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     if count > 1:
         kernels = slice(first, first + count)
         over = dy[kernels, rows, columns] * w[kernels, place, ::-1, ::-1]
-        _channel_sums(at, over.reshape(count, -1), "dy", from_channel=first)
+        channel_sums(at, over.reshape(count, -1), "dy", from_channel=first)
     return at.marks
 
 
@@ -458,13 +465,17 @@ KERNEL = {"u": "kernel row", "v": "kernel column"}
 
 def _formulas(call: Call, line: int) -> tuple[str, ...]:
     """Return what a cell is, and how many rows there are."""
-    cell = listing_formulas(call, line) if is_variant(call.listing) else (_CELL,)
+    plain = not is_variant(call.listing) and not is_of_sequences(call)
+    cell = (_CELL,) if plain else listing_formulas(call, line)
     stride, rate = (name if name in call.given else f"{name}_h" for name in "SR")
-    above, below = call.placed("x").around[0]
-    padding = "2P" if above == below else r"P_{\mathrm{above}} + P_{\mathrm{below}}"
-    window = "K_h" if rate not in call.given else rf"{rate} (K_h - 1) - 1"
-    rows = rf"H - {window} + {padding}"
-    return (*cell, rf"H_{{\mathrm{{out}}}} = \left\lfloor\frac{{{rows}}}{{{stride}}}\right\rfloor + 1")
+    axes = 1 if is_of_sequences(call) else 2
+    length, kernel = ("L", "K") if axes == 1 else ("H", "K_h")
+    above, below = call.placed("x").around[-axes]
+    ends = ("before", "behind") if axes == 1 else ("above", "below")
+    padding = "2P" if above == below else rf"P_{{\mathrm{{{ends[0]}}}}} + P_{{\mathrm{{{ends[1]}}}}}"
+    window = kernel if rate not in call.given else rf"{rate} ({kernel} - 1) - 1"
+    rows = rf"{length} - {window} + {padding}"
+    return (*cell, rf"{length}_{{\mathrm{{out}}}} = \left\lfloor\frac{{{rows}}}{{{stride}}}\right\rfloor + 1")
 
 
 _CELL = r"\y{o,i,j} = \b{o} + \sum_{c,u,v} \,\w{o,c,u,v}\, \x{c,\,iS+u,\,jS+v}"

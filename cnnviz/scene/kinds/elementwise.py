@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array
+from cnnviz.engine.layer import SIZES, Array
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.layout import SMALLEST, STRONG, THIN, USUAL, Area, Room, column, row
@@ -95,11 +95,11 @@ def backward(
 
 
 def _place(moment: Moment, name: str) -> tuple[tuple[int, ...], tuple[int, int, int, int]]:
-    """Return which map is in work and which of its cells; a column is one map."""
-    v = moment.variable
-    if np.ndim(moment.operation.call.given[name]) == 3:
+    """Return which map is in work and which of its cells; sequences and a column are one map."""
+    v, axes = moment.variable, np.ndim(moment.operation.call.given[name])
+    if axes == 3:
         return (v("c"),), (v("i"), v("j"), 1, 1)
-    return (), (v("n"), 0, 1, 1)
+    return (), (v("c"), v("i"), 1, 1) if axes == 2 else (v("n"), 0, 1, 1)
 
 
 def _depth(moment: Moment, name: str) -> int:
@@ -200,7 +200,7 @@ def _curve(operation: Operation, source: str, target: str, reach: float) -> tupl
     axes = np.ndim(operation.call.given[source])
     xs = np.linspace(-reach, reach, _POINTS)
     ys = np.zeros(_POINTS)
-    lengths = dict(zip(("N",) if axes == 1 else ("C", "H", "W"), (_POINTS, 1, 1), strict=False))
+    lengths = dict(zip(SIZES[axes], (_POINTS, 1, 1), strict=False))
     shape = tuple(lengths.values())
     own = {source: xs.reshape(shape), target: ys.reshape(shape), **lengths}
     with np.errstate(all="ignore"):

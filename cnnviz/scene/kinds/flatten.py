@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 
+from cnnviz.engine.layer import SIZES
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.layout import THIN, Area, Grid, Room, Row, column, row
@@ -33,21 +35,22 @@ def backward(moment: Moment, room: Room) -> list[Mark]:
 
 def as_column(moment: Moment, room: Room, maps: str, line: str, maps_text: str, line_text: str) -> list[Mark]:
     """Draw maps and the column of their numbers, and the way from the cell in hand to its place there."""
-    depth, height, width_ = shape = moment.state.arrays[maps].shape
+    shape = moment.state.arrays[maps].shape
     if "k" in moment.operation.tree.variables:  # it goes through the column
         place = tuple(int(part) for part in np.unravel_index(moment.variable("k"), shape))
     else:
-        place = tuple(moment.variable(name) for name in "cij")
-    c, i, j = place
-    source = shown(moment, grid.plane(moment, maps, (c,), (i, j, 1, 1)), maps_text, depth)
+        place = tuple(moment.variable(name) for name, _ in zip("cij", shape, strict=False))
+    depth = shape[0] if len(shape) == 3 else 1
+    source = shown(moment, grid.plane(moment, maps, place[:-2], grid.cell_focus(place)), maps_text, depth)
     head = named(moment, line, line_text)
-    at = sheet(moment, room, *_arrangements(moment, source.part, line, head, (height * width_, width_)))
+    wholes = prod(shape[1:]), shape[-1]
+    at = sheet(moment, room, *_arrangements(moment, source.part, line, head, wholes))
     on_maps = at.show(source)
-    k = (c * height + i) * width_ + j
+    k = int(np.ravel_multi_index(place, shape))
     pieces = _pieces(at, line, head, k)
     done = bool(moment.state.writes)
     _index(at, place, shape, k if done else None)
-    cell = on_maps.cell_of((c, i, j))
+    cell = on_maps.cell_of(place)
     if done and cell is not None:
         piece, row_ = next((on, found[0]) for on in pieces if (found := on.cell_of((k,))))
         way = _way(
@@ -107,36 +110,36 @@ def _pieces(at: Sheet, name: str, head: tuple[Span, Span], k: int) -> list[Cells
 
 def _index(at: Sheet, place: tuple[int, ...], shape: tuple[int, ...], k: int | None) -> None:
     """Write the index in the column as it follows from that in the maps: in letters, numbers and words."""
-    (c, i, j), (_, height, wide), box = place, shape, at.place("words").box
+    box = at.place("words").box
     lines = [Box(box.x, box.y + n * box.h / 3, box.w, box.h / 3) for n in range(3)]
 
-    def formula(*letters: str) -> tuple[Span, ...]:
-        channel, tall, line, across, column_ = letters
-        return (
-            Span(tr("index") + " = ", "muted"),
-            Span("(", "muted"),
-            Span(channel, "written", True),
-            Span(f" · {tall} + ", "muted"),
-            Span(line, "written", True),
-            Span(f") · {across} + ", "muted"),
-            Span(column_, "written", True),
-        )
+    def formula(indices: Sequence[object], sizes: Sequence[object]) -> tuple[Span, ...]:
+        said = [Span(tr("index") + " = " + "(" * (len(sizes) - 1), "muted")]
+        for number, (index, size) in enumerate(zip(indices, sizes, strict=False)):
+            said.append(Span(str(index), "written", True))
+            said.append(Span(f"{')' * bool(number)} · {size} + ", "muted"))
+        return (*said, Span(str(indices[-1]), "written", True))
 
-    at.marks.append(Label(lines[0], formula("c", "H", "i", "W", "j"), at.em))
+    at.marks.append(Label(lines[0], formula("cij"[: len(place)], SIZES[len(place)][1:]), at.em))
     if k is None:
         return
-    numbers = formula(*map(str, (c, height, i, wide, j)))
+    numbers = formula(place, shape[1:])
     at.marks.append(
         Label(lines[1], (*numbers, Span(" = ", "muted"), Span(str(k), "written", True)), 1.15 * at.em)
     )
-    before = tr(
-        "before it: {c} · {cells} in maps, {i} · {width} in rows, {j} in its row",
-        c=c,
-        cells=height * wide,
-        i=i,
-        width=wide,
-        j=j,
-    )
+    if len(place) == 2:
+        before = tr(
+            "before it: {c} · {length} in channels, {i} in its own", c=place[0], length=shape[1], i=place[1]
+        )
+    else:
+        before = tr(
+            "before it: {c} · {cells} in maps, {i} · {width} in rows, {j} in its row",
+            c=place[0],
+            cells=prod(shape[1:]),
+            i=place[1],
+            width=shape[2],
+            j=place[2],
+        )
     if width(before) * at.em <= box.w:
         at.marks.append(label(lines[2], before, at.em, "muted"))
 

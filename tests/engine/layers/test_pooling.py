@@ -63,7 +63,7 @@ def test_output_shape(kind):
 def test_window_that_does_not_fit_is_refused_with_both_sizes(kind):
     layer = kind((3, 2))
     layer.name = "pool2"
-    with pytest.raises(ShapeError, match=r"^pool2: a window of 3 × 2 does not fit maps of 2 × 5"):
+    with pytest.raises(ShapeError, match=r"^pool2: a window of 3 × 2 does not fit an input of 2 × 5"):
         layer.output_shape((4, 2, 5))
 
 
