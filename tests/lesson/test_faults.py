@@ -75,7 +75,7 @@ def set_in(content, place, value):
         (("layers", 0, "name"), "loss", "layers[0].name: must not be 'loss', which has a meaning of its own"),
         (("layers", 1, "name"), "conv1", "layers[1].name: 'conv1' is the name of layers[0] already"),
         (("layers", 0, "kind"), "conf2d", "layers[0].kind: 'conf2d' is not known; did you mean conv2d?"),
-        (("layers", 0, "kind"), "", "layers[0].kind: '' is not known; there is conv2d, conv1d, conv_transpose2d, "),
+        (("layers", 0, "kind"), "", "layers[0].kind: '' is not known; there is conv2d, conv1d, "),
         (("layers", 0, "kind"), 7, "layers[0].kind: must be a text, is 7"),
         (("layers", 0, "kernel"), 0, "layers[0].kernel: must be at least 1, is 0"),
         (("layers", 0, "kernel"), [3, 0], "layers[0].kernel[1]: must be at least 1, is 0"),
