@@ -42,6 +42,7 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.layers.upsample import Upsample
+from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits
 from cnnviz.engine.losses import (
     NLL,
     BinaryCrossEntropy,
@@ -169,6 +170,8 @@ LOSSES: Mapping[str, Entry[Loss]] = _by_kind(
     [
         Entry(CrossEntropy, "Cross-entropy"),
         Entry(BinaryCrossEntropy, "Binary cross-entropy"),
+        Entry(CrossEntropyWithLogits, "Cross-entropy of scores", ranges={"class_weight": Range(0)}),
+        Entry(BCEWithLogits, "Binary cross-entropy of scores", ranges={"pos_weight": Range(0)}),
         Entry(HalfSquaredError, "Half squared error"),
         Entry(MeanSquaredError, "Mean squared error"),
         Entry(MeanAbsoluteError, "Mean absolute error"),

@@ -42,6 +42,7 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.layers.upsample import Upsample
+from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits
 from cnnviz.engine.losses import (
     NLL,
     BinaryCrossEntropy,
@@ -283,6 +284,22 @@ def one_hot(rng: Rng, n: int) -> Array:
     return np.eye(n)[rng.integers(n)]
 
 
+class WeighedCrossEntropy(CrossEntropyWithLogits):
+    """With as many weights as it needs; one of them is 0."""
+
+    def __init__(self) -> None:
+        super().__init__((0.5, 0.0, 2.0, 3.0))
+
+    def misfit(self, shape: Shape) -> str:
+        self.weights = self.weights[: shape[0]]
+        return super().misfit(shape)
+
+
+class WeighedBCE(BCEWithLogits):
+    def __init__(self) -> None:
+        super().__init__(3.0)
+
+
 # How to draw a target for each loss, of n numbers.
 LOSSES: dict[str, tuple[type[Loss], Callable[[Rng, int], Array]]] = {
     "half_squared_error": (HalfSquaredError, lambda rng, n: rng.normal(size=n)),
@@ -295,6 +312,13 @@ LOSSES: dict[str, tuple[type[Loss], Callable[[Rng, int], Array]]] = {
     "cross_entropy-soft": (CrossEntropy, lambda rng, n: rng.dirichlet(np.ones(n))),
     "binary_cross_entropy": (BinaryCrossEntropy, lambda rng, n: rng.integers(0, 2, n).astype(float)),
     "binary_cross_entropy-soft": (BinaryCrossEntropy, lambda rng, n: rng.random(n)),
+    "cross_entropy_with_logits": (CrossEntropyWithLogits, lambda rng, n: rng.dirichlet(np.ones(n))),
+    "cross_entropy_with_logits-weighted": (WeighedCrossEntropy, lambda rng, n: rng.dirichlet(np.ones(n))),
+    "binary_cross_entropy_with_logits": (BCEWithLogits, lambda rng, n: rng.random(n)),
+    "binary_cross_entropy_with_logits-weighted": (
+        WeighedBCE,
+        lambda rng, n: rng.integers(0, 2, n).astype(float),
+    ),
 }
 
 OPTIMISERS: dict[str, Callable[[], Optimiser]] = {

@@ -20,7 +20,7 @@ from numpy import exp, log, sign
 from numpy.typing import NDArray
 
 from cnnviz.engine.address import address_of
-from cnnviz.engine.layer import Array, Call, Layer, Listing, Value, sizes
+from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, sizes
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.product import added
@@ -33,6 +33,8 @@ class Loss(ABC):
     ----------
     follows : type[Layer] or None
         The layer that must come last for this loss; its gradient then skips that layer.
+    in_nats : bool
+        Whether it is a negative log-likelihood, which has a unit.
     listing, gradient_listing : Listing
         Of a column of outputs.
     map_listings : tuple[Listing, Listing]
@@ -41,6 +43,7 @@ class Loss(ABC):
 
     kind: ClassVar[str]
     follows: ClassVar[type[Layer] | None] = None
+    in_nats: ClassVar[bool] = False
     listing: ClassVar[Listing]
     gradient_listing: ClassVar[Listing]
     map_listings: ClassVar[tuple[Listing, Listing]]
@@ -64,6 +67,10 @@ class Loss(ABC):
     def constants(self) -> dict[str, Value]:
         """Return what the listings take besides arrays and sizes."""
         return {}
+
+    def misfit(self, shape: Shape) -> str:
+        """Return why it does not go with outputs of a shape; empty where it does."""
+        return ""
 
     def _given(self, y: Array, t: Array) -> dict[str, Value]:
         return {"y": y, "t": t, **self.constants(), **sizes(y)}
@@ -488,6 +495,7 @@ class NegativeLogLikelihood(Loss):
         to take a logarithm of.
     """
 
+    in_nats = True
     scores_listings: ClassVar[tuple[Listing, Listing]]
 
     @abstractmethod

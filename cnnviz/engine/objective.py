@@ -133,6 +133,8 @@ def check_losses(
             )
         if len(shapes[one.of]) != 3:
             require_column(one.name, shapes[one.of])
+        if misfit := one.loss.misfit(shapes[one.of]):
+            raise CnnvizError(tr("{name}: {misfit}.", name=one.name, misfit=misfit))
 
 
 def _check_follows(one: OutputLoss, layer: Layer) -> None:

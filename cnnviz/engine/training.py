@@ -16,7 +16,6 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Call
-from cnnviz.engine.losses import NegativeLogLikelihood
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import OptimiserState
 from cnnviz.errors import CnnvizError
@@ -141,7 +140,7 @@ class Run:
     @property
     def in_nats(self) -> bool:
         """Whether its loss is a negative log-likelihood, which has a unit."""
-        return isinstance(self._network.loss, NegativeLogLikelihood)
+        return self._network.loss is not None and self._network.loss.in_nats
 
     def image_of(self, iteration: int) -> int:
         """Return the number of the image that an iteration sees; of several, that of the first."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, shape_text
+from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits
 from cnnviz.engine.losses import NLL, BinaryCrossEntropy, CrossEntropy, Hinge, Loss
 from cnnviz.engine.network import Network
 from cnnviz.errors import CnnvizError
@@ -313,12 +314,13 @@ def check_targets(name: str, targets: NDArray[Any], loss: Loss | None) -> None:
     one_hot = np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all()
     if isinstance(loss, Hinge) and not one_hot:
         raise CnnvizError(tr("{name}: must hold a 1 for the right class, and else zeros", name=name))
-    if not isinstance(loss, CrossEntropy | BinaryCrossEntropy | NLL):
+    adds_up = isinstance(loss, CrossEntropy | CrossEntropyWithLogits | NLL)
+    if not (adds_up or isinstance(loss, BinaryCrossEntropy | BCEWithLogits)):
         return
     if targets.min() < 0 or targets.max() > 1:
         raise CnnvizError(tr("{name}: must hold probabilities, which are from 0 to 1", name=name))
     sums = targets.sum(axis=1)
-    if isinstance(loss, CrossEntropy | NLL) and abs(sums - 1).max() > 1e-6:
+    if adds_up and abs(sums - 1).max() > 1e-6:
         said = tr("{name}: must hold probabilities that add up to 1, not to {sum:g}")
         raise CnnvizError(said.format(name=name, sum=float(sums.flat[abs(sums - 1).argmax()])))
 

@@ -6,6 +6,7 @@ import pytest
 
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits, LossOfScores
 from cnnviz.engine.losses import (
     NLL,
     BinaryCrossEntropy,
@@ -165,6 +166,16 @@ def of_column(loss, x, t):
         return math.fsum(b * (log_sum - a) for a, b in zip(x, t, strict=True))
     if isinstance(loss, BinaryCrossEntropy):
         return math.fsum(max(a, 0) - a * b + math.log1p(math.exp(-abs(a))) for a, b in zip(x, t, strict=True))
+    if isinstance(loss, LossOfScores):
+        weights = loss.weight_of(np.zeros((1, len(x)))).tolist()
+        if isinstance(loss, CrossEntropyWithLogits):
+            return of_column(CrossEntropy(), x, [a * b for a, b in zip(weights, t, strict=True)])
+        parts = zip(weights, x, t, strict=True)
+        return math.fsum(
+            w * b * (max(-a, 0) + math.log1p(math.exp(-abs(a))))
+            + (1 - b) * (max(a, 0) + math.log1p(math.exp(-abs(a))))
+            for w, a, b in parts
+        ) / len(x)
     if isinstance(loss, NLL):
         return -math.fsum(a * b for a, b in zip(x, t, strict=True))
     right = t.index(1)
@@ -208,3 +219,64 @@ def test_softmax_of_maps_is_over_the_channels_of_each_place():
         np.testing.assert_allclose(
             dx[n, :, i, j], [a * (b - dot) for a, b in zip(here, dy[n, :, i, j], strict=True)], rtol=1e-10
         )
+
+
+SCORES = np.array([[[0.3, -800], [2, 30]], [[-1.5, 0], [2, -40]], [[0.7, 900], [0, 0]]])[None]
+
+
+@pytest.mark.parametrize("label", ["ce", "ce-weighted", "bce", "bce-weighted"])
+def test_losses_of_scores_are_those_of_pytorch(label):
+    """Values and gradients that PyTorch's CrossEntropyLoss and BCEWithLogitsLoss give; large scores, maps."""
+    targets = np.array([[[1, 0.25], [0, 0]], [[0, 0.25], [0.5, 0]], [[0, 0.5], [0.5, 1]]])[None]
+    weights = (0.5, 2.0, 3.0) if label.endswith("weighted") else None
+    loss = (BCEWithLogits if label.startswith("bce") else CrossEntropyWithLogits)(weights)
+    value, slopes = OF_PYTORCH[label]
+    np.testing.assert_allclose(loss.value(SCORES, targets), value, rtol=1e-14)
+    found = loss.gradient(SCORES, targets)
+    np.testing.assert_allclose(found.ravel(), slopes, rtol=1e-12, atol=1e-16)
+    assert loss.misfit((3, 2, 2)) == ""
+    if weights:
+        said = "must be 2 numbers, one for each class, but there are 3"
+        assert loss.misfit((2, 2, 2)) == f"{loss.weight_name} {said}"
+
+
+def test_a_small_loss_keeps_its_digits():
+    """Of scores that are all but certain, a loss is as small as it is, and not 0."""
+    certain = BCEWithLogits().value(np.array([[-40.0]]), np.array([[0.0]]))
+    assert certain[0] == pytest.approx(math.exp(-40), rel=1e-12)
+
+
+OF_PYTORCH = {
+    "ce": (
+        170.68396696367122,
+        [
+            *(-0.15591329611836002, -0.0625, 0.1170776327083703, 0.24999999999997663),
+            *(0.015552427548068714, -0.0625, -0.007922367291629706, 9.938624339770627e-32),
+            *(0.1403608685702913, 0.125, -0.10915526541674059, -0.2499999999999766),
+        ],
+    ),
+    "ce-weighted": (
+        189.47129531967545,
+        [
+            *(-0.07795664805918001, -0.03125, 0.2926940817709257, 0.7499999999999298),
+            *(0.007776213774034357, -0.125, 0.042694081770925735, 2.981587301931188e-31),
+            *(0.07018043428514564, 0.15625, -0.33538816354185147, -0.7499999999999298),
+        ],
+    ),
+    "bce": (
+        57.266021011258545,
+        [
+            *(-0.035463123599028416, -0.020833333333333332, 0.07339975649815686, 0.08333333333332554),
+            *(0.015202126983863029, 0.020833333333333332, 0.031733089831490195, 3.5402952127429907e-19),
+            *(0.05568231434734718, 0.041666666666666664, 0.0, -0.041666666666666664),
+        ],
+    ),
+    "bce-weighted": (
+        49.102605571267475,
+        [
+            *(-0.017731561799514208, -0.010416666666666666, 0.07339975649815686, 0.08333333333332554),
+            *(0.015202126983863029, 0.010416666666666666, 0.02676630141390196, 3.5402952127429907e-19),
+            *(0.05568231434734718, 0.041666666666666664, -0.041666666666666664, -0.125),
+        ],
+    ),
+}

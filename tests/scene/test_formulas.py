@@ -137,6 +137,8 @@ def check(written: tuple[str, ...], call: Call, extra: dict[str, int]) -> None:
         call.listing(**truth)
     given = call.given
     arrays = {name: np.array(value, float) for name, value in given.items() if np.ndim(value)}
+    weights = [values for name, values in arrays.items() if name in ("class_weight", "pos_weight")]
+    arrays |= {"omega": weights[0]} if weights else {}
     arrays |= {name: np.array(call.initial(name), float) for name in call.writes}
     numbers = {name: value for name, value in given.items() if not np.ndim(value)} | extra
     numbers |= {sign: numbers[name] for sign, name in CONSTANTS.items() if name in numbers}
@@ -233,6 +235,8 @@ NO_FORMULA = {
     *("cross_entropy_of_scores", "cross_entropy_maps_of_scores"),
     *("log_softmax", "log_softmax_maps", "layer_norm", "layer_norm_column", "group_norm"),
     *("sgd.step_lr", "adam.decay", "adam.linear_lr"),
+    *("cross_entropy_with_logits", "cross_entropy_with_logits_dy"),
+    *("cross_entropy_with_logits_maps", "cross_entropy_with_logits_maps_dy"),
 }
 NOT_READ = {"max_pool2d_dx", "hinge_dy", "hinge_maps_dy"}
 

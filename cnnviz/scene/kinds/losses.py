@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from msgspec.structs import replace
+
 from cnnviz.scene.kind import CELL, Kind, index_of
 from cnnviz.scene.kinds import generic, outputs
 from cnnviz.scene.layout import Room
@@ -26,7 +28,121 @@ _of_logarithms = partial(_of_classes, picture=partial(outputs.picture, y="log-pr
 _of_yes_and_no = partial(_of_classes, variables={"n": "output"})
 _of_maps = partial(_compares, variables=CELL)
 
+
+def _of_scores_of(columns: Mapping[str, Kind], maps: Mapping[str, Kind], weights: str) -> Mapping[str, Kind]:
+    """Return the records of a loss of scores, and those of the same with weights, of which more is said."""
+    plain = {**columns, **{f"{kind}.maps": record for kind, record in maps.items()}}
+    weighted = {
+        kind.removesuffix(".maps") + ".weighted" + (".maps" if kind.endswith(".maps") else ""): replace(
+            record,
+            sentence=f"{record.sentence} {weights}",
+            formula=tuple(_weighed(each, ".maps" in kind) for each in record.formula),  # type: ignore[union-attr]
+        )
+        for kind, record in plain.items()
+    }
+    return {kind: replace(record, formula=_plain(record)) for kind, record in plain.items()} | weighted
+
+
+def _weighed(formula: str, maps: bool) -> str:
+    """Write a formula with the weight where it has a place for one."""
+    return formula.replace("WEIGHT", r"\omega_c\, " if maps else r"\omega_n\, ")
+
+
+def _plain(record: Kind) -> tuple[str, ...]:
+    return tuple(each.replace("WEIGHT", "") for each in record.formula)  # type: ignore[union-attr]
+
+
+_SCORES = _of_scores_of(
+    {
+        "cross_entropy_with_logits": _of_scores(
+            sentence="Cross-entropy from the scores, in nats: how far that of the right class lies below all "
+            "of them together.",
+            formula=(
+                r"\E{} = \sum_n WEIGHT\t{n} \left(m + \log S - \y{n}\right)",
+                r"S = \sum_n e^{\y{n} - m}",
+                r"m = \max_n\, \y{n}",
+            ),
+        ),
+        "cross_entropy_with_logits.dy": _of_scores(
+            title="gradient of the scores",
+            sentence="Softmax and minus target in one: each score is pushed by its probability, less what is "
+            "true of its class.",
+            formula=(
+                r"\dy{n} = T\, \frac{1}{S} e^{\y{n} - m} - WEIGHT\t{n}",
+                r"T = \sum_n WEIGHT\t{n}",
+                r"S = \sum_n e^{\y{n} - m}",
+                r"m = \max_n\, \y{n}",
+            ),
+        ),
+        "binary_cross_entropy_with_logits": _of_scores(
+            variables={"n": "output"},
+            sentence="Binary cross-entropy from the scores, in nats: the mean, over all outputs, of how far "
+            "each is on the wrong side.",
+            formula=(
+                r"\E{} = \frac{1}{N} \sum_n \bigl(WEIGHT\t{n}\, p_n + (1 - \t{n})\, q_n\bigr)",
+                r"p_n = \mathrm{max}({-}\y{n},\, 0) + s_n,\quad q_n = \mathrm{max}(\y{n},\, 0) + s_n",
+                r"s_n = \log (1 + e^{-|\y{n}|})",
+            ),
+        ),
+        "binary_cross_entropy_with_logits.dy": _of_scores(
+            title="gradient of the scores",
+            variables={"n": "output"},
+            sentence="Sigmoid and minus target in one, divided by how many outputs there are.",
+            formula=(
+                r"\dy{n} = \frac{1}{N} \bigl((1 - \t{n})\, p_n - WEIGHT\t{n} (1 - p_n)\bigr)",
+                r"p_n = \sigma(\y{n})",
+            ),
+            ahead="Each `dy` will be the sigmoid of `y` less `t`, divided by how many outputs there are.",
+        ),
+    },
+    {
+        "cross_entropy_with_logits": _of_maps(
+            sentence="Cross-entropy from the scores, in nats, as a mean over all places.",
+            formula=(
+                r"\E{} = \frac{1}{H W} \sum_{c,i,j} WEIGHT\t{c,i,j} \left(s_{i,j} - \y{c,i,j}\right)",
+                r"s_{i,j} = m_{i,j} + \log \sum_k e^{\y{k,i,j} - m_{i,j}}",
+                r"m_{i,j} = \max_k\, \y{k,i,j}",
+            ),
+        ),
+        "cross_entropy_with_logits.dy": _of_maps(
+            title="gradient of the scores",
+            sentence="Softmax over the channels of each place and minus target in one, divided by how "
+            "many places there are.",
+            formula=(
+                r"\dy{c,i,j} = \frac{1}{H W} \bigl(T_{i,j}\, e^{\y{c,i,j} - s_{i,j}} - WEIGHT\t{c,i,j}\bigr)",
+                r"T_{i,j} = \sum_c WEIGHT\t{c,i,j}",
+                r"s_{i,j} = m_{i,j} + \log \sum_k e^{\y{k,i,j} - m_{i,j}}",
+                r"m_{i,j} = \max_k\, \y{k,i,j}",
+            ),
+            ahead="At each place, `dy` will be the softmax of the channels of `y` less `t`, divided by how "
+            "many places there are.",
+        ),
+        "binary_cross_entropy_with_logits": _of_maps(
+            sentence="Binary cross-entropy from the scores, in nats, as a mean over all numbers of the maps.",
+            formula=(
+                r"\E{} = \frac{1}{C H W} \sum_{c,i,j} L_{c,i,j}",
+                r"L_{c,i,j} = WEIGHT\t{c,i,j}\, p_{c,i,j} + (1 - \t{c,i,j})\, q_{c,i,j}",
+                r"p_{c,i,j} = \mathrm{max}({-}\y{c,i,j},\, 0) + s_{c,i,j}",
+                r"q_{c,i,j} = \mathrm{max}(\y{c,i,j},\, 0) + s_{c,i,j}",
+                r"s_{c,i,j} = \log (1 + e^{-|\y{c,i,j}|})",
+            ),
+        ),
+        "binary_cross_entropy_with_logits.dy": _of_maps(
+            title="gradient of the scores",
+            sentence="Sigmoid and minus target in one, divided by how many numbers the maps have.",
+            formula=(
+                r"\dy{c,i,j} = \frac{1}{C H W} \bigl((1 - \t{c,i,j})\, p_{c,i,j} - q_{c,i,j}\bigr)",
+                r"q_{c,i,j} = WEIGHT\t{c,i,j} (1 - p_{c,i,j})",
+                r"p_{c,i,j} = \sigma(\y{c,i,j})",
+            ),
+            ahead="Each `dy` will be the sigmoid of `y` less `t`, divided by how many numbers there are.",
+        ),
+    },
+    "What is true of a class counts as often as its weight says.",
+)
+
 KINDS: Mapping[str, Kind] = {
+    **_SCORES,
     "half_squared_error": _of_outputs(
         sentence="The loss is half the squared distance between output and target.",
         formula=(r"\E{} = \frac{1}{2} \sum_@ (\t{@} - \y{@})^2",),

@@ -21,6 +21,8 @@ _HEADS = {
     "t": "target",
     "dx": "gradient",
     "dy": "gradient",
+    "class_weight": "weight",
+    "pos_weight": "weight of a yes",
 }
 
 
