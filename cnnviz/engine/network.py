@@ -51,6 +51,10 @@ from cnnviz.text import tr
 
 Arrays = dict[str, Array]
 
+# Linux gives memory back to the system once much of it is free, and gets it again page by page, which takes a
+# fifth of a training's time. Where a block of this size has been freed once, twice as much is kept.
+np.empty(31 << 20, np.uint8)
+
 
 class Node(Struct, frozen=True):
     """A layer in its place, with the addresses of what it reads and makes.

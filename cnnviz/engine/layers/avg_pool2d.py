@@ -39,7 +39,7 @@ class AvgPool2d(Pool2d):
     def forward(self, x: Array) -> Array:
         """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
         maps = self._placement(x.shape[1:]).place(x)
-        cells = self._all_cells(maps, self.output_shape(x.shape[1:]))
+        cells = self._all_cells(maps)
         y = cells[0].copy()
         with np.errstate(all="ignore"):
             for cell in cells[1:]:
@@ -51,7 +51,7 @@ class AvgPool2d(Pool2d):
         """Return ∂E/∂x: each output's gradient divided among the cells of its window."""
         placement = self._placement(x.shape[1:])
         dx = np.zeros((*x.shape[:2], *placement.shape), dy.dtype)
-        _share(dy, self._counts(x.shape[1:], dy.dtype), self._all_cells(dx, dy.shape))
+        _share(dy, self._counts(x.shape[1:], dy.dtype), self._all_cells(dx))
         return {"dx": dx[..., *placement.extent]}
 
     def _counted(self, shape: Shape) -> tuple[tuple[int, int], tuple[int, int]]:

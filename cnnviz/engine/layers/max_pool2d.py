@@ -30,7 +30,7 @@ class MaxPool2d(Pool2d):
     def forward(self, x: Array) -> Array:
         """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
         maps = self._placement(x.shape[1:]).place(x)
-        cells = self._all_cells(maps, self.output_shape(x.shape[1:]))
+        cells = self._all_cells(maps)
         y = np.fmax(cells[0], x.dtype.type(-inf))
         for cell in cells[1:]:
             np.fmax(y, cell, out=y)
@@ -39,7 +39,7 @@ class MaxPool2d(Pool2d):
     def auxiliary(self, x: Array, *, y: Array, **_: Any) -> dict[str, NDArray[Any]]:
         """Return the number of each window's winner: how many cells come before the first that is largest."""
         maps = self._placement(x.shape[1:]).place(x)
-        cells = self._all_cells(maps, y.shape)
+        cells = self._all_cells(maps)
         switch = np.zeros(y.shape, np.int16 if len(cells) <= 2**15 else np.int64)
         before = y > -inf  # nothing is larger than that, and the first cell stays the winner
         for cell in cells[:-1]:
@@ -61,7 +61,7 @@ class MaxPool2d(Pool2d):
         """Return ∂E/∂x: each output's gradient at its window's winner, added where windows overlap."""
         placement = self._placement(x.shape[1:])
         dx = np.zeros((*x.shape[:2], *placement.shape), dy.dtype)
-        _route(dy, switch, self._all_cells(dx, dy.shape))
+        _route(dy, switch, self._all_cells(dx))
         return {"dx": dx[..., *placement.extent]}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:

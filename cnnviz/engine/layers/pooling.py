@@ -99,13 +99,12 @@ class Pool2d(Layer):
 
     def _placement(self, shape: Shape) -> Placement:
         """Return how the maps lie in those that all windows lie within."""
-        out = self.output_shape(shape)[-2:]
-        return _placed(shape[-2:], out, self.kernel, self.stride, self.padding, self.fill)
+        return _placed(shape[-2:], self.kernel, self.stride, self.padding, self.ceil_mode, self.fill)
 
-    def _all_cells(self, maps: Array, out: Shape) -> list[Array]:
+    def _all_cells(self, maps: Array) -> list[Array]:
         """Return one view (N, C, H_out, W_out) for each cell of a window, of that cell in every window."""
         (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
-        height, width = stride_h * (out[-2] - 1) + 1, stride_w * (out[-1] - 1) + 1
+        height, width = maps.shape[2] - kernel_h + 1, maps.shape[3] - kernel_w + 1
         return [
             maps[:, :, u : u + height : stride_h, v : v + width : stride_w]
             for u in range(kernel_h)
@@ -134,11 +133,11 @@ class Pool2d(Layer):
 
         def linear(given: Mapping[str, Any]) -> dict[str, Array]:
             dx = np.zeros((1, len(given["dy"]), *placement.shape))
-            scatter(given, self._all_cells(dx, dy.shape))
+            scatter(given, self._all_cells(dx))
             return {"dx": dx[0]}
 
         def extremes() -> dict[str, tuple[float, float]]:
-            return on_the_way(self._all_cells(np.zeros((1, len(dy), *placement.shape)), dy.shape))
+            return on_the_way(self._all_cells(np.zeros((1, len(dy), *placement.shape))))
 
         if not placement.surrounds:
             return self.call("dx", listing, given, {"dx": arrays["dx"]}, linear, extremes)
@@ -170,15 +169,14 @@ def _count(size: int, kernel: int, stride: int, before: int, behind: int, ceil: 
 @lru_cache(maxsize=256)
 def _placed(
     own: tuple[int, int],
-    out: tuple[int, int],
     kernel: tuple[int, int],
     stride: tuple[int, int],
     padding: Sides,
+    ceil: bool,
     fill: float,
 ) -> Placement:
-    ends = [(count - 1) * step + size for count, step, size in zip(out, stride, kernel, strict=True)]
     high, wide = (
-        max(end, size + before + behind)
-        for end, size, before, behind in zip(ends, own, padding[::2], padding[1::2], strict=True)
+        max((_count(size, window, step, *around, ceil) - 1) * step + window, size + sum(around))
+        for size, window, step, around in zip(own, kernel, stride, (padding[:2], padding[2:]), strict=True)
     )
     return Placement(own, (high, wide), (padding[0], padding[2]), fill=fill)
