@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
@@ -15,6 +16,7 @@ from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Change, Changes, read_changes, text_of
 from cnnviz.lesson.description import describe
+from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.sequence import first_difference
 from cnnviz.lesson.source import UnsteppableError
@@ -33,6 +35,28 @@ from cnnviz.ui.settings import Settings, lesson_key
 _LAST = 2**62
 _MOST_KEPT = 64 * 2**20
 """The most memory, in bytes, that a training may take while another lesson lies on the desk."""
+
+
+_RECENT = "window/recent"
+_MOST_RECENT = 6
+
+
+class Progress(NamedTuple):
+    """How far a lesson has been gone through.
+
+    Attributes
+    ----------
+    stop : int
+        The stop at which it was left, or by which one had come last; 0 before the first.
+    stops : int
+        How many stops it has.
+    done : bool
+        Whether its last stop has been come to.
+    """
+
+    stop: int = 0
+    stops: int = 0
+    done: bool = False
 
 
 class Desk(QObject):
@@ -71,6 +95,7 @@ class Desk(QObject):
         self._trained: tuple[Run, int] | None = None  # what the last one that trained has learnt
         self.player.failed.connect(self.failed)
         self.player.noted.connect(self.noted)
+        self.player.moved.connect(self._note_done)
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
         self.player.show(settings.record("display", Display, Display()))
@@ -323,11 +348,33 @@ class Desk(QObject):
             self.settings.put(f"{key}/image", self.lesson.image)
         self.settings.put(f"{key}/input_gradient", self.lesson.program.form)
         self.settings.put(f"{key}/changes", text_of(self.lesson.changes))
+        stop = self.player.cursor.stop or self.lesson.stop_after(self.player.cursor, backwards=True)
+        self.settings.put_record(f"{key}/stop", (stop.number, stop.count) if stop else (0, 0))
+        if not is_expression(self.source) and self.source not in lesson_names():
+            others = tuple(one for one in self.recent if one[0] != self.source)
+            self.settings.put_record(_RECENT, ((self.source, self.lesson.title), *others)[:_MOST_RECENT])
         self._remember_breakpoints()
         self.settings.put("window/lesson", self.source)
         self.settings.put("player/speed", self.player.speed)
         self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
         self.settings.put_record("display", self.player.display)
+
+    def _note_done(self) -> None:
+        """Note that the last stop of the lesson has been come to."""
+        stop = self.player.cursor.stop
+        if stop is not None and stop.number == stop.count:
+            self.settings.put(f"{self._key}/done", 1)
+
+    @property
+    def recent(self) -> tuple[tuple[str, str], ...]:
+        """The files that were open last, the last one first, each with its title."""
+        return self.settings.record(_RECENT, tuple[tuple[str, str], ...], ())
+
+    def progress(self, source: str) -> Progress:
+        """Return how far a lesson has been gone through."""
+        key = _key_of_source(source)
+        number, stops = self.settings.record(f"{key}/stop", tuple[int, int], (0, 0))
+        return Progress(number, stops, self.settings.flag(f"{key}/done", False))
 
     def _load(self, step: int) -> None:
         self.player.load(self.lesson.program, step, self.lesson.view)
@@ -403,5 +450,8 @@ class Desk(QObject):
 
 def _key_of(lesson: Lesson) -> str:
     """Return the group of settings of a lesson: one for a file, however Windows lets it be written."""
-    source = lesson.description.source
+    return _key_of_source(lesson.description.source)
+
+
+def _key_of_source(source: str) -> str:
     return lesson_key(source if is_expression(source) else os.path.normcase(source))

@@ -89,9 +89,11 @@ class Dialogs(QObject):
 
     def show_lessons(self) -> None:
         """Let a lesson be chosen."""
-        self._desk.player.pause()
-        theme = theme_of(self._desk.player.display)
-        self.lessons.open_in(self._window.geometry(), self._desk.source, theme)
+        desk = self._desk
+        desk.player.pause()
+        desk.remember()
+        self.lessons.fill(desk.progress, desk.recent)
+        self.lessons.open_in(self._window.geometry(), desk.source, theme_of(desk.player.display))
 
     def show_palette(self) -> None:
         """Let a command be found."""

@@ -1,4 +1,4 @@
-"""The panel of built-in lessons: a picture, the title and a sentence of each.
+"""The panel of lessons: a picture, the title and a sentence of each, how far one has come, and own files.
 
 The pictures are painted by the scene as it stands, one at each turn of the event loop while the panel is
 open, and kept; so they are never out of date, and the panel is there at once.
@@ -7,6 +7,7 @@ open, and kept; so they are never out of date, and the panel is there at once.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
@@ -31,6 +32,7 @@ from cnnviz.scene.frame import sketch
 from cnnviz.scene.marks import Cells, Frame, flat
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.text import tr
+from cnnviz.ui.desk import Progress
 from cnnviz.ui.timer import Timer
 
 # For text whose lines are 16 pixels high; all grows with the text.
@@ -117,14 +119,14 @@ class LessonChooser(QFrame):
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.list)
         self._unpainted: list[QListWidgetItem] = []
+        self._chapters: list[tuple[str, int]] = []
+        self._files: set[str] = set()  # whose pictures might take long
         self._turn = Timer(self, self._paint_one)
 
     def open_in(self, window: QRect, shown: str, theme: Theme) -> None:
         """Show the panel in the middle of a window, the lesson at hand marked, and give it the keyboard."""
         self._delegate.theme = theme
         self.list.ensurePolished()  # or its text would have another size until it is shown
-        if self.list.count() == 0:
-            self._fill()
         beside = self.list.verticalScrollBar().sizeHint().width() + 22
         room = window.width() - 20 - beside
         entry = self._delegate.grown(_ENTRY)
@@ -133,13 +135,14 @@ class LessonChooser(QFrame):
         columns = min(_COLUMNS, room // entry.width())
         self._delegate.entry, self._delegate.columns = entry, columns
         items = [self.list.item(k) for k in range(self.list.count())]
-        self._unpainted = [item for item in items if item.data(_NAME)]
-        here = (item for item in self._unpainted if item.data(_NAME) == shown)
-        self.list.setCurrentItem(next(here, self._unpainted[0]))
+        entries = [item for item in items if item.data(_NAME)]
+        self._unpainted = [item for item in entries if item.data(_NAME) not in self._files]
+        here = (item for item in entries if item.data(_NAME) == shown)
+        self.list.setCurrentItem(next(here, entries[0]))
         self.list.scheduleDelayedItemsLayout()
         wanted = sum(
-            bool(chapter) * self._delegate.heading().height() - (-len(names) // columns) * entry.height()
-            for chapter, names in chapters()
+            bool(chapter) * self._delegate.heading().height() - (-count // columns) * entry.height()
+            for chapter, count in self._chapters
         )
         width = columns * entry.width() + beside
         height = min(wanted + 22, window.height() - 90)
@@ -150,22 +153,51 @@ class LessonChooser(QFrame):
         self.list.scrollToItem(self.list.currentItem(), QListWidget.ScrollHint.PositionAtCenter)
         self._turn.start(0)
 
-    def _fill(self) -> None:
-        number = 0
-        for chapter, names in chapters():
-            if chapter:
-                heading = QListWidgetItem(tr(chapter))
-                heading.setFlags(Qt.ItemFlag.NoItemFlags)
-                self.list.addItem(heading)
+    def fill(self, progress: Callable[[str], Progress], recent: Sequence[tuple[str, str]]) -> None:
+        """List the course, with how far each lesson has been gone through, and the files of one's own.
+
+        Parameters
+        ----------
+        progress : Callable[[str], Progress]
+            Says it of a lesson.
+        recent : Sequence[(str, str)]
+            The files that were open last, each with its title.
+        """
+        self.list.clear()
+        number, parts = 0, chapters()
+        self._chapters = [(chapter, len(names)) for chapter, names in parts]
+        for chapter, names in parts:
+            self._add_chapter(tr(chapter))
             for name in names:
                 number += 1
                 title, sentence = lesson_words(name)
-                said = tr("{number}  {title}", number=number, title=title)
-                item = QListWidgetItem(tr("{title} · start here", title=said) if number == 1 else said)
-                item.setData(_NAME, name)
-                item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, sentence)
-                item.setToolTip(sentence)
-                self.list.addItem(item)
+                past = progress(name)
+                if number == 1 and past.stop < 2 and not past.done:
+                    title = tr("{title} · start here", title=title)
+                self._add(name, tr("{number}  {title}", number=number, title=title), sentence, past)
+        self._files = {source for source, _ in recent}
+        if recent:
+            self._chapters.append((tr("Opened last"), len(recent)))
+            self._add_chapter(tr("Opened last"))
+        for source, title in recent:
+            self._add(source, title, source, progress(source))
+
+    def _add_chapter(self, name: str) -> None:
+        if name:
+            heading = QListWidgetItem(name)
+            heading.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(heading)
+
+    def _add(self, name: str, title: str, sentence: str, past: Progress) -> None:
+        if 1 < past.stop < past.stops:
+            said = tr("{title} · stop {number} of {count}", title=title, number=past.stop, count=past.stops)
+        else:
+            said = title
+        item = QListWidgetItem(tr("{title} · done", title=said) if past.done else said)
+        item.setData(_NAME, name)
+        item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, sentence)
+        item.setToolTip(sentence)
+        self.list.addItem(item)
 
     def _paint_one(self) -> None:
         """Paint the next picture, first those in sight; one at a turn, so that keys and mouse are heard."""

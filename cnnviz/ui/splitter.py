@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QSplitter, QWidget
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
+from PySide6.QtGui import QAction, QKeyEvent, QPaintEvent
+from PySide6.QtWidgets import QSplitter, QSplitterHandle, QWidget
 
+from cnnviz.render.tools import painting
 from cnnviz.scene.display import Display
+from cnnviz.text import tr
 from cnnviz.ui.debugger_pane import DEBUGGER
 from cnnviz.ui.network_pane import NETWORK
 from cnnviz.ui.settings import Settings
@@ -30,6 +32,9 @@ _WINDOW = 1920
 
 _WIDEST = 0.4
 """The largest part of the window's width that a pane takes because all is drawn larger."""
+
+_STEP = 16
+"""Pixels: so far does an arrow move the edge of a pane."""
 
 _SHARES = 10_000
 """A width is remembered as so many parts of this of the window's."""
@@ -56,6 +61,43 @@ def with_room(sizes: Mapping[str, float], room: float, rest: float, asked: str, 
     return list(kept)
 
 
+class Handle(QSplitterHandle):
+    """What moves the edge of a pane: the mouse, or ← and → where Tab has led here."""
+
+    def __init__(self, splitter: QSplitter) -> None:
+        super().__init__(Qt.Orientation.Horizontal, splitter)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def event(self, event: QEvent) -> bool:
+        """Let no shortcut have the arrows."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _step_of(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move the edge by a step."""
+        if step := _step_of(event):
+            before = self.splitter().widget(self.splitter().indexOf(self) - 1)
+            assert before is not None
+            self.moveSplitter(before.x() + before.width() + step)
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Be seen while it has the focus."""
+        super().paintEvent(event)
+        if self.hasFocus():
+            with painting(self) as painter:
+                painter.fillRect(QRect(0, 0, self.width(), self.height()), self.palette().highlight())
+
+
+def _step_of(event: QKeyEvent) -> int:
+    """Return by how many pixels a key moves an edge; 0 if it moves none."""
+    plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+    return {Qt.Key.Key_Left: -_STEP, Qt.Key.Key_Right: _STEP}.get(Qt.Key(event.key()), 0) if plain else 0
+
+
 class PaneSplitter(QSplitter):
     """The stage between two panes; these and the timeline below are hidden where they have no room.
 
@@ -77,10 +119,17 @@ class PaneSplitter(QSplitter):
         self._asked = ""  # the pane that was asked for last
         for pane in (panes["network"], stage, panes["debugger"]):
             self.addWidget(pane)
+        for k, name in ((1, tr("Edge of the network pane")), (2, tr("Edge of the listing's pane"))):
+            self.handle(k).setAccessibleName(name)
+            self.handle(k).setToolTip(tr("{keys} move it", keys="←, →"))
         self.setHandleWidth(3)
         self.setChildrenCollapsible(False)
         self.setMinimumSize(200, 120)  # and not what panes ask for, which make room
         self.splitterMoved.connect(self._note_shares)
+
+    def createHandle(self) -> QSplitterHandle:
+        """Return what moves an edge."""
+        return Handle(self)
 
     def ask_for(self, name: str, lecture: bool) -> bool:
         """Take up that a pane's action was triggered, and return whether the pane is wanted.

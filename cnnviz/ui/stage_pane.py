@@ -17,7 +17,7 @@ from shiboken6 import isValid
 from cnnviz.scene.arrays import role
 from cnnviz.scene.frame import stage
 from cnnviz.scene.glide import glide
-from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, flat
+from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Rect, flat
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, full
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
@@ -67,6 +67,7 @@ class StagePane(CursorPane):
         self.smallest_unit = 0.0
         self.glides = True
         self._composed: Operation | None = None
+        self.pinned: tuple[float, float] | None = None  # the point of the number whose card stays
         self._last: tuple[Operation | None, Frame] | None = None
         self._glide = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=_GLIDE)
         self._since = QElapsedTimer()
@@ -117,6 +118,8 @@ class StagePane(CursorPane):
 
     def _set_out(self) -> None:
         """Begin to glide, unless steps follow one another so fast that nothing would ever rest."""
+        if self.player.moment.operation is not self._composed:
+            self.pinned = None
         hurried = self._since.isValid() and self._since.elapsed() < _REST
         self._since.restart()
         self._glide.stop()
@@ -133,15 +136,23 @@ class StagePane(CursorPane):
         return None
 
     def over(self, frame: Frame) -> list[Mark]:
-        """Say where the number under the pointer comes from."""
-        shown = self.origin_at(*self.pointer) if self.pointer else None
-        chosen = super().over(frame)
-        if shown is None or self.pointer is None:
-            return chosen
-        operation = self.player.moment.operation
-        colours = {name: f"{role(operation, name)}_line" for name in (*shown.sources, *shown.targets)}
-        unit = self.unit(frame.width, frame.height)
-        return [*explain(frame, shown, colours, *self.pointer, unit), *chosen]
+        """Say where the number under the pointer comes from, and the one that is pinned."""
+        marks: list[Mark] = []
+        for point in dict.fromkeys((self.pinned, self.pointer)):
+            shown = self.origin_at(*point) if point else None
+            if shown is not None and point is not None:
+                operation = self.player.moment.operation
+                colours = {name: f"{role(operation, name)}_line" for name in (*shown.sources, *shown.targets)}
+                marks += explain(frame, shown, colours, *point, self.unit(frame.width, frame.height))
+        return [*marks, *super().over(frame)]
+
+    def pin(self) -> None:
+        """Have the card at the number that is looked at stay, also from step to step; or take it away."""
+        if self.pinned is None and (self.pointer is None or self.origin_at(*self.pointer) is None):
+            self.player.noted.emit(tr("Point at a number first, or look at one by {key}.", key="F2"))
+            return
+        self.pinned = self.pointer if self.pinned is None else None
+        self.update()
 
     def clickable(self, x: float, y: float) -> bool:
         """Return whether a number was written by a step, a factor is there, or a start can be put there."""
@@ -202,6 +213,16 @@ class StagePane(CursorPane):
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.choose(None if self.chosen else self.first(self.frame))
 
+    def show_channel(self, by: int = 1) -> None:
+        """Bring another channel of a stack to the front, the one so many behind the one that is there."""
+        spots = [mark for mark in flat(self.frame.marks) if isinstance(mark, Hotspot)]
+        names = [spot.name for spot in spots if spot.kind == "channel"]
+        if names:
+            front = self.player.view.front[0]
+            self.player.bring_to_front(front if front in names else names[0], by)
+        else:
+            self.player.noted.emit(tr("Here all channels are seen, or there is one only."))
+
     def first(self, frame: Frame) -> Box | None:
         """Return the cell that the step has written; where none is seen, the first of all places."""
         for array, index in self.player.moment.pictured.state.writes:
@@ -235,6 +256,8 @@ class StagePane(CursorPane):
             return tr("Go to {name}.", name=spot.name)
         if spot.kind == "step":
             return tr("Go to step {step}.", step=count(spot.line))
+        if spot.kind == "channel":
+            return tr("Bring the channel behind to the front, by {count}.", count=spot.line)
         return tr("Next path from the loss.") if spot.line > 0 else tr("Previous path from the loss.")
 
     # --------------------------------------------------------------------------------- what a reader is told

@@ -114,6 +114,23 @@ def test_tab_goes_round_through_all_panes_and_back(window, press):
         assert len(seen) == len(set(seen)) < 80  # each once: no trap
 
 
+def test_the_edges_of_panes_are_moved_by_arrows(window, press):
+    index = window.player.cursor.index
+    for pane, grows in ((window.network, K.Key_Right), (window.debugger, K.Key_Left)):
+        edge = window.splitter.handle(1 if pane is window.network else 2)
+        before = pane.width()
+        for _ in range(60):
+            if window.focusWidget() is edge:
+                break
+            press(K.Key_Tab)
+        assert window.focusWidget() is edge and edge.accessibleName()
+        press(grows)
+        assert 14 <= pane.width() - before <= 18
+        press(K.Key_Left if grows == K.Key_Right else K.Key_Right)
+        assert abs(pane.width() - before) <= 1
+    assert window.player.cursor.index == index
+
+
 def test_focus_is_seen_on_whatever_has_it(window, press, qtbot):
     """Its picture is another one with the focus than without."""
     for _ in range(40):

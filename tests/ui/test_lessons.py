@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtTest import QTest
 
-from cnnviz.lesson.files import chapters, lesson_names, lesson_words
+from cnnviz.lesson.files import chapters, lesson_names, lesson_path, lesson_words
 from cnnviz.ui import lessons
 from cnnviz.ui.lessons import thumbnail
 
@@ -182,3 +182,27 @@ def test_it_is_as_large_the_first_time_as_ever_after(make_window):
     assert first.width() < window.width() - 40, "or the window, not the text, gives its width"
     QTest.keyClick(window.dialogs.lessons.list, Qt.Key.Key_Escape)
     assert open_panel(window).size() == first
+
+
+def test_it_says_what_is_done_where_one_stopped_and_what_was_open_last(window, make_window, tmp_path):
+    own = tmp_path / "mine.toml"
+    own.write_text(
+        lesson_path("relu").read_text(encoding="utf-8").replace('title = "', 'title = "My '), "utf-8"
+    )
+
+    def said(panel) -> dict[str, str]:
+        return {item.data(lessons._NAME): item.text() for item in entries(panel)}
+
+    window.desk.open("image")
+    count = len(window.desk.lesson.sequence)
+    assert said(open_panel(window))["image"] == "1  What a picture is · start here"
+    window.tour.go_to_stop(2)
+    assert said(open_panel(window))["image"] == f"1  What a picture is · stop 2 of {count}"
+    window.tour.go_to_stop(count)
+    window.tour.go_to_start()
+    window.desk.open(str(own))
+    window.close()
+    panel = open_panel(make_window())
+    assert said(panel)["image"] == "1  What a picture is · done"
+    last = entries(panel)[-1]
+    assert last.text().startswith("My ") and last.data(lessons._NAME) == str(own)

@@ -19,6 +19,7 @@ from cnnviz.ui.network_pane import computed_at
 from tests.scene.programs import overflowing
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 
 
 def center(box) -> QPoint:
@@ -68,6 +69,37 @@ def test_a_click_brings_a_channel_to_the_front_until_the_next_move(window, qtbot
     assert player.cursor.index == index
     player.go_to(index + 1)
     assert front().prefix == (1,)
+    for modifier, channel in ((NONE, 2), (NONE, 3), (SHIFT, 2)):
+        qtbot.keyClick(window.stage, Qt.Key.Key_M, modifier)
+        assert front().prefix == (channel,)
+    player.go_to(player.cursor.program.start("fc"))
+    qtbot.keyClick(window.stage, Qt.Key.Key_M)
+    assert window.message.isVisible()
+
+
+def test_a_card_that_is_pinned_stays_from_step_to_step_until_it_is_taken_away(window, qtbot):
+    stage, player = window.stage, window.player
+    player.go_to(player.cursor.program.find("conv1", line=9, o=0, i=1, j=1, u=1, v=1))
+
+    def cards() -> list[str]:
+        return [run.text for mark in stage.over(stage.frame) if isinstance(mark, Label) for run in mark.runs]
+
+    qtbot.keyClick(stage, Qt.Key.Key_Y)
+    assert not cards() and "Point at a number" in window.message.sentence.text()
+    qtbot.keyClick(stage, Qt.Key.Key_F2)
+    shown = cards()
+    assert shown
+    qtbot.keyClick(stage, Qt.Key.Key_Y)
+    qtbot.keyClick(stage, Qt.Key.Key_F2)  # it looks at nothing
+    assert stage.pointer is None and cards() == shown
+    player.go_to(player.cursor.index + 1)
+    assert cards(), "and tells the number as it has become"
+    qtbot.keyClick(stage, Qt.Key.Key_Y)
+    assert not cards()
+    qtbot.keyClick(stage, Qt.Key.Key_F2)
+    qtbot.keyClick(stage, Qt.Key.Key_Y)
+    player.go_to(player.cursor.program.start("relu1") + 5)
+    assert stage.pinned is None, "in another operation another number is there"
 
 
 # -------------------------------------------------------------------------------------------- network
