@@ -275,6 +275,11 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "softmax-sequence": lambda: (Softmax(), (3, 2)),
     "log_softmax-sequence": lambda: (LogSoftmax(), (3, 2)),
     "group_norm-sequence": lambda: (GroupNorm(2, 4), (4, 3)),
+    "softmax-along-a-sequence": lambda: (Softmax(2), (2, 3)),
+    "softmax-rows": lambda: (Softmax(2), (2, 3, 2)),
+    "softmax-columns": lambda: (Softmax(3), (2, 1, 3)),
+    "log_softmax-rows": lambda: (LogSoftmax(2), (2, 3, 2)),
+    "log_softmax-columns": lambda: (LogSoftmax(3), (2, 2, 3)),
     "softmax-one-number": lambda: (Softmax(), (1,)),
     "softmax-one-channel": lambda: (Softmax(), (1, 2, 1)),
 }

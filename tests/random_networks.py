@@ -24,19 +24,22 @@ from cnnviz.engine.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
-from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.joining import Add, Concat, Multiply
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.permute import Permute
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
+from cnnviz.engine.layers.reshape import Reshape
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.layers.upsample import Upsample
 from cnnviz.engine.losses import (
     NLL,
     BinaryCrossEntropy,
@@ -110,6 +113,15 @@ class Drawing:
         if len(shape) not in (1, 3) or not others:
             return False
         inputs = [source, self.one_of(others)]
+        if kind is Add and self.below(2):
+            weights = [
+                name
+                for name, other in self.shapes.items()
+                if name != source and other in (shape[:1], (*shape[:1], 1, 1))
+            ]
+            factor = self.one_of(alike + weights)
+            self.add(Multiply(), *((source, factor) if self.below(2) else (factor, source)))
+            return True
         if self.draw.random_sample() < 0.3:
             inputs.append(self.one_of(others))
         if kind is Concat and sum(prod(self.shapes[name]) for name in inputs) > largest:
@@ -140,9 +152,22 @@ class Drawing:
             if self.below(5) == 0 and height * width < 20:
                 return self._transposed(channels)
             return self._convolution(channels, height, width)
+        if k == 8 and self.below(2):
+            return self._moving(channels, height, width)
         if k < 6:
             return self._pooling(height, width, MaxPool2d if k == 4 else AvgPool2d)
         return Flatten() if k == 6 else self.one_of(ACTIVATIONS)()
+
+    def _moving(self, channels: int, height: int, width: int) -> Layer:
+        """What gives maps another size or shape, or goes along one of their axes."""
+        dims = (0, *(1 + self.draw.permutation(3)))
+        factors, mode = (1 + self.below(3), 1 + self.below(3)), self.one_of(("nearest", "bilinear"))
+        upsample = Upsample(factors, mode, mode == "bilinear" and bool(self.below(2)))
+        kinds = (
+            *(Permute(tuple(map(int, dims))), Reshape((-1, channels, width)), Reshape((width, height, -1))),
+            *(Softmax(1 + self.below(3)), LogSoftmax(1 + self.below(3)), upsample, upsample),
+        )
+        return self.one_of(kinds)
 
     def _convolution(self, channels: int, height: int, width: int) -> Layer:
         padding = [self.below(3)] * 4 if self.below(2) else [self.below(3) for _ in range(4)]

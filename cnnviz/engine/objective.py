@@ -20,6 +20,7 @@ from cnnviz.engine.address import (
 )
 from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_column
 from cnnviz.engine.layers.joining import numbered, scaled_call, total_listing
+from cnnviz.engine.layers.softmax import OverAxis
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
@@ -120,6 +121,7 @@ def check_losses(
         if one.name in layers:
             raise CnnvizError(tr("{layer}: this name is taken; every layer needs its own.", layer=one.name))
         _check_follows(one, layers[one.of])
+        _check_axis(one, layers[one.of])
         reader = next((name for name, sources in inputs.items() if one.of in sources), None)
         if one.is_joined and reader is not None:
             raise CnnvizError(
@@ -149,6 +151,20 @@ def _check_follows(one: OutputLoss, layer: Layer) -> None:
                 needed=needed.kind,
                 layer=layer.name,
                 found=layer.kind,
+            )
+        )
+
+
+def _check_axis(one: OutputLoss, layer: Layer) -> None:
+    """Raise CnnvizError if a softmax goes over another axis than the loss does."""
+    if isinstance(layer, OverAxis) and one.is_joined and layer.dim != 1:
+        raise CnnvizError(
+            tr(
+                "{name}: {loss} is taken over the channels, but {layer} over axis {axis}; set its dim to 1.",
+                name=one.name,
+                loss=one.loss.kind,
+                layer=layer.name,
+                axis=layer.dim,
             )
         )
 

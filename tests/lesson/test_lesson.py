@@ -177,7 +177,8 @@ def test_everything_in_the_catalogue_can_be_said_in_a_file(write, content):
     """Each kind with nothing but what it must be told; a new one that a file cannot say is noticed here."""
     needed = {"out_channels": 2, "kernel": 2, "neurons": 3, "num_groups": 1, "lr": 0.1, "shape": [1, 2, -1]}
     needed["dims"] = [0, 1, 3, 2]
-    maps = [{"name": kind, "kind": kind} for kind in LAYERS if kind not in ("flatten", "linear", "softmax")]
+    last = "flatten", "linear", "softmax"
+    maps = [{"name": kind, "kind": kind} for kind in LAYERS if kind not in last and not kind.endswith("1d")]
     column = [{"name": kind, "kind": kind} for kind in ("flatten", "linear", "softmax")]
     for before, layer in pairwise(maps):
         if layer["kind"] in ("add", "multiply", "concat"):
@@ -197,6 +198,13 @@ def test_everything_in_the_catalogue_can_be_said_in_a_file(write, content):
         last = LOSSES[kind].make.follows
         content["layers"][-1] = {"name": "last", "kind": last.kind if last else "relu"}
         assert load_lesson(write(content)).network.loss.kind == kind
+    sequences = [{"name": kind, "kind": kind} for kind in LAYERS if kind.endswith("1d")]
+    content["input"] = {"shape": [1, 9], "values": [[0.5] * 9], "target": [1, 0, 0]}
+    content["layers"] = [
+        layer | {key: needed[key] for key in _required(LAYERS[layer["kind"]])} for layer in sequences + column
+    ]
+    content["loss"] = {"kind": "cross_entropy"}
+    assert load_lesson(write(content)).network.layers[0].kind == sequences[0]["kind"]
 
 
 def _required(entry):

@@ -22,20 +22,23 @@ from cnnviz.engine.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnnviz.engine.layers.group_norm import GroupNorm
 from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
 from cnnviz.engine.layers.hard_swish import HardSwish
-from cnnviz.engine.layers.joining import Add, Concat
+from cnnviz.engine.layers.joining import Add, Concat, Multiply
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.permute import Permute
 from cnnviz.engine.layers.pooling import Pool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.relu6 import ReLU6
+from cnnviz.engine.layers.reshape import Reshape
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.layers.upsample import Upsample
 from cnnviz.engine.losses import (
     NLL,
     BinaryCrossEntropy,
@@ -126,11 +129,23 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
         case Softplus():
             return functional.softplus(*xs, layer.beta, layer.threshold)
         case LogSoftmax():
-            return torch.log_softmax(*xs, 1)
+            return torch.log_softmax(*xs, layer.dim)
         case Softmax():
-            return torch.softmax(*xs, 1)
+            return torch.softmax(*xs, layer.dim)
         case Flatten():
             return torch.flatten(*xs, 1)
+        case Reshape():
+            return xs[0].reshape(1, *layer.shape)
+        case Permute():
+            return xs[0].permute(layer.dims)
+        case Upsample():
+            corners = layer.align_corners if layer.mode == "bilinear" else None
+            factors = tuple(map(float, layer.scale_factor))
+            return functional.interpolate(*xs, scale_factor=factors, mode=layer.mode, align_corners=corners)
+        case Multiply():
+            axes = max(x.ndim for x in xs)
+            one, other = (x.reshape(*x.shape, *(1,) * (axes - x.ndim)) for x in xs)
+            return one * other
         case Add():
             return sum(xs[1:], xs[0])
         case Concat():

@@ -363,11 +363,13 @@ class _Reader:
         named = re.fullmatch(r"[a-z](,[a-z])*", under)
         names = under.split(",") if named else ["c" if "c,i,j" in under else "n"]
         test = _Reader(under, self.called).condition() if under.split(",") != names else None
+        # What no loop counts stands for another output, or in maps for another channel, row or column.
+        cell = re.search(r"\{([a-z],)*k(,[a-z])*\}", self.text[self.begun :])
+        size = "CHW"[cell[0].split("k")[0].count(",") if cell else 0]
         body = self.product()
 
         def value(s: Scope) -> Value:
-            # What no loop counts stands for another output, or in maps for another channel.
-            numbers = s.numbers.get("N", s.numbers.get("C", 0))
+            numbers = s.numbers.get("N", s.numbers.get(size, s.numbers.get("L", 0)))
             ranges = [range(s.counts.get(name, numbers)) for name in names]
             bound = [s.bound(**dict(zip(names, at, strict=True))) for at in product(*ranges)]
             found = [body(here) for here in bound if test is None or test(here)]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy import exp, log
 
-from cnnviz.engine.layer import Array, Call, Layer, Shape, Value, require_known, sizes
-from cnnviz.engine.layers.softmax import largest
+from cnnviz.engine.layer import Array, Call
+from cnnviz.engine.layers.softmax import OverAxis, largest
 from cnnviz.engine.product import added
 from cnnviz.engine.sequences import and_sequences
 
@@ -60,41 +60,35 @@ def log_softmax_maps_dx(y, dy, dx, C, H, W):
 # fmt: on
 
 
-class LogSoftmax(Layer):
+class LogSoftmax(OverAxis):
     """Computes y[n] = x[n] − log Σ eˣ, with the largest score taken off first so that nothing overflows.
 
-    Of maps, it is computed over the channels, at each place by itself. Source: Goodfellow, Bengio and
-    Courville, "Deep Learning" (2016), section 6.2.2.3.
+    Of maps, it is computed over the channels, at each place by itself, or over another axis. Source:
+    Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 6.2.2.3.
     """
 
     kind = "log_softmax"
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the input's own shape."""
-        return require_known(self.name, shape)
-
     def forward(self, x: Array) -> Array:
         """Turn a batch of scores, (N, classes) or maps, into logarithms of probabilities."""
+        (x,) = self.in_front(x)
         with np.errstate(all="ignore"):
             m = largest(x)[:, None]
-            return np.asarray(x - m - np.log(added(np.exp(x - m)))[:, None])
+            return self.back(x - m - np.log(added(np.exp(x - m)))[:, None])
 
     def backward(self, dy: Array, *_: Array, y: Array, **__: Any) -> dict[str, Array]:
         """Return ∂E/∂x; every score moves every output."""
+        dy, y = self.in_front(dy, y)
         with np.errstate(all="ignore"):
-            return {"dx": np.asarray(dy - np.exp(y) * added(dy)[:, None])}
+            return {"dx": self.back(dy - np.exp(y) * added(dy)[:, None])}
 
     @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
-        x = arrays["x"]
-        listing = log_softmax_maps if x.ndim == 3 else log_softmax
-        return self.call("y", listing, {"x": x, **sizes(x)}, {"y": arrays["y"]})
+        return self.axis_call("y", (log_softmax, log_softmax_maps), {"x": arrays["x"]}, {"y": arrays["y"]})
 
     @and_sequences
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the backward listing."""
-        y, dy = arrays["y"], arrays["dy"]
-        listing = log_softmax_maps_dx if y.ndim == 3 else log_softmax_dx
-        given: dict[str, Value] = {"y": y, "dy": dy, **sizes(y)}
-        return [self.call("dx", listing, given, {"dx": arrays["dx"]})]
+        given = {name: arrays[name] for name in ("y", "dy")}
+        return [self.axis_call("dx", (log_softmax_dx, log_softmax_maps_dx), given, {"dx": arrays["dx"]})]
