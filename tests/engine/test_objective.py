@@ -149,3 +149,8 @@ def test_the_first_layer_says_which_of_several_inputs_it_reads():
 def test_samples_and_targets_that_do_not_fit_are_refused_by_name(x, t, sentence):
     with pytest.raises((CnnvizError, ShapeError), match=sentence):
         two_outputs().run(x, t)
+
+
+def test_a_softmax_over_rows_is_not_what_cross_entropy_needs():
+    with pytest.raises(CnnvizError, match="taken over the channels, but last over axis 2; set its dim to 1"):
+        Network([("last", Softmax(2))], (2, 3, 3), CrossEntropy())
