@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct, field
 
 from cnnviz.engine.layer import Layer
+from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv1d import Conv1d
@@ -31,6 +32,7 @@ from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.log_softmax import LogSoftmax
+from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.permute import Permute
 from cnnviz.engine.layers.relu import ReLU
@@ -129,6 +131,8 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
             inferred="in_channels",
             ranges={"padding": Range(0, SIZE.most), "output_padding": Range(0, SIZE.most)},
         ),
+        Entry(MaxPool1d, "Max-pooling of sequences", ranges={"padding": Range(0, SIZE.most)}),
+        Entry(AvgPool1d, "Average-pooling of sequences", ranges={"padding": Range(0, SIZE.most)}),
         Entry(MaxPool2d, "Max-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(AvgPool2d, "Average-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(GlobalAvgPool2d, "Global average-pooling"),

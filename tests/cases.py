@@ -13,6 +13,7 @@ import pytest
 
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array, Call, Layer, Shape
+from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv1d import Conv1d
@@ -31,6 +32,7 @@ from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.log_softmax import LogSoftmax
+from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.permute import Permute
 from cnnviz.engine.layers.relu import ReLU
@@ -110,8 +112,22 @@ def pooling(kind: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[Rng], Made]:
         shape = rng.integers(1, 4), *(kernel + rng.integers(0, 5, 2))
         padding = rng.integers(0, kernel.repeat(2)) if rng.random() < 0.5 else np.zeros(4, int)
         more = [bool(rng.random() < 0.5)] if kind is AvgPool2d else []
+        if kind is MaxPool2d and rng.random() < 0.5:
+            more, padding = [whole(rng.integers(1, 4, 2))], np.zeros(4, int)
+            shape = shape[0], *((kernel - 1) * more[0] + 1 + rng.integers(0, 4, 2))
         arguments = whole(kernel), whole(stride), whole(padding), bool(rng.random() < 0.5)
         return kind(*arguments, *more), whole(shape)
+
+    return make
+
+
+def pooling_1d(kind: type[MaxPool1d] | type[AvgPool1d]) -> Callable[[Rng], Made]:
+    def make(rng: Rng) -> Made:
+        kernel, stride, ceil, more = whole(rng.integers((1, 1, 0, 0), (4, 4, 2, 2)))
+        padding = whole(rng.integers(0, kernel, 2))
+        arguments = kernel, stride, padding, bool(ceil)
+        last = bool(more) if kind is AvgPool1d else 1
+        return kind(*arguments, last), whole((rng.integers(1, 4), kernel + rng.integers(0, 6)))
 
     return make
 
@@ -151,6 +167,8 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "conv1d": conv1d,
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
+    "max_pool1d": pooling_1d(MaxPool1d),
+    "avg_pool1d": pooling_1d(AvgPool1d),
     "max_pool2d": pooling(MaxPool2d),
     "avg_pool2d": pooling(AvgPool2d),
     "dropout": elementwise(lambda: Dropout(0.4)),
@@ -201,6 +219,11 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "conv_transpose2d-strided-padded-oblong": lambda: (ConvTranspose2d(2, 3, (3, 2), 2, 1), (2, 3, 2)),
     "conv_transpose2d-output-padding": lambda: (ConvTranspose2d(1, 2, 3, (2, 3), 1, (1, 2)), (1, 2, 3)),
     "conv_transpose2d-without-bias": lambda: (ConvTranspose2d(2, 1, 2, 2, bias=False), (2, 2, 1)),
+    "max_pool1d-dilated": lambda: (MaxPool1d(3, 2, (1, 2), dilation=2), (2, 7)),
+    "max_pool1d-one-number": lambda: (MaxPool1d(1), (1, 1)),
+    "avg_pool1d-apart": lambda: (AvgPool1d(2), (2, 5)),
+    "avg_pool1d-padding-not-counted": lambda: (AvgPool1d(3, 2, (1, 0), True, False), (2, 6)),
+    "max_pool2d-dilated": lambda: (MaxPool2d((3, 2), (2, 1), 1, dilation=(2, 1)), (2, 5, 4)),
     "max_pool2d-apart": lambda: (MaxPool2d(2), (2, 4, 5)),
     "max_pool2d-overlapping": lambda: (MaxPool2d((3, 2), 1), (2, 4, 4)),
     "max_pool2d-gaps": lambda: (MaxPool2d(1, 2), (1, 4, 3)),

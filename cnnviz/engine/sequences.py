@@ -30,10 +30,9 @@ _END = re.compile(r"(?:_maps)?((?:_training)?_(?:d[a-z]+[0-9]?|mean|var))?$")
 # What maps of one column make of a line, in this order: places that are counted row by row, how many there
 # are, and cells.
 _CHANGES = (
-    (r"K_w\*(max\(P_h[^+]*) \+ max\(P_w.*", r"\1"),
     (r"u\*K_w\+v", "u"),
     (r"\((c\*H \+ i)\)\*W \+ j", r"\1"),
-    (r"count = \((.*)\) \* \(min\(j.*", r"count = \1"),
+    (r"count = \((.*)\)$", r"count = \1"),
     (r"\((K_h|H) \* (?:K_w|W)\)", r"\1"),
     (r"(?<=H) \* W\b", ""),
     (r", [^,\[\]]*\b[jqv]\b[^,\[\]]*\]", "]"),

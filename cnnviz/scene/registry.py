@@ -72,15 +72,19 @@ def formulas(call: Call, line: int) -> tuple[str, ...]:
         found = found or tuple(of_cells(formula, index_of(call)) for formula in written)
         if is_of_sequences(call):
             found = tuple(map(_of_sequences, found))
+        if not call.given.keys().isdisjoint(("R", "R_h")) and not is_variant(call.listing):
+            found = tuple(re.sub(r"S(_[hw])?\+([uv])", r"S\1+\2R\1", formula) for formula in found)
     losses = {name: port for name, port in call.ports.items() if port.loss}
     return tuple(_of_loss(formula, losses) for formula in found) if losses else found
 
 
 _OF_SEQUENCES = (
+    (r"u K_w \+ v", "u"),
+    ("K_h K_w", "K"),
     (r"\(cH\+i\)W\+j", "cL+i"),
     (r",(?:\\,)?[^,{}]*\b[jqv]\b[^,{}]*(?=[,}])", ""),
     ("H W", "L"),
-    (r"\b([KS])_h\b", r"\1"),
+    (r"([KRS])_h\b", r"\1"),
 )
 
 

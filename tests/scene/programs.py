@@ -12,12 +12,14 @@ from msgspec.structs import replace
 from cnnviz import load_lesson
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array, Call, Layer, Shape
+from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.sigmoid import Sigmoid
@@ -146,16 +148,18 @@ def sequences() -> Program:
     layers: Layers = [
         ("conv1", Conv1d(2, 4, 3, stride=2, padding=1)),
         ("relu", ReLU()),
+        ("pool1", MaxPool1d(2, 1, 1, dilation=2)),
         ("conv2", Conv1d(4, 2, 2, padding=(0, 1), dilation=2, groups=2)),
+        ("pool2", AvgPool1d(2, 1, 1, count_include_pad=False)),
         ("flatten", Flatten()),
-        ("fc", Linear(10, 2)),
+        ("fc", Linear(12, 2)),
     ]
     network = Network(layers, (2, 11), HalfSquaredError(), SGD(0.1))
     network.initialise(3)
     tape = network.run(np.random.default_rng(5).normal(size=(2, 11)), np.zeros(2))
     calls = network.calls(tape)
     at = next(k for k, call in enumerate(calls) if call.name == "conv2.dx") + 1
-    other = network.layers[2].scattered_calls(tape.of("conv2"))[-1]
+    other = network.layers[3].scattered_calls(tape.of("conv2"))[-1]
     return Program([*calls[:at], replace(other, name="conv2.dx_scatter"), *calls[at:]])
 
 

@@ -36,6 +36,7 @@ from tests.scene.programs import NAMES, fresh, moments, program, telling_offsets
 # Arrays that pictures show by other means than a grid: the bias of a convolution among the sums, the
 # switch as the ring around the winner, the loss as one number.
 WITHOUT_GRID = {("conv1d", "b"), ("conv2d", "b"), ("max_pool2d", "switch"), ("max_pool2d_dx", "switch")}
+WITHOUT_GRID |= {("max_pool1d", "switch"), ("max_pool1d_dx", "switch")}
 LOSS = "E"
 
 FULL = 1920, 1080

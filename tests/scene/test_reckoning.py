@@ -143,7 +143,7 @@ def equations(at: Moment, before: Moment | None) -> Iterator[tuple[str, Interval
         values = [
             times(shown.reckon(part), shown.power) for part in f"{start},{terms}".split(",") if part.strip()
         ]
-        if whole and any(line.startswith(f"{name} = max(") for line in lines):
+        if whole and any(line.startswith(f"{name} = max({name}, ") for line in lines):
             yield "largest", Interval(max(v.low for v in values), max(v.high for v in values)), sides[0]
     elif whole:
         total = times(shown.reckon(terms), shown.power) if terms else Interval(0, 0)

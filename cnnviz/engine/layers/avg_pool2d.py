@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from cnnviz.engine.generated import is_variant
+from cnnviz.engine.generated import is_variant, variant
 from cnnviz.engine.layer import Array, Call, Listing, Shape, Value, extremes_of_sums
-from cnnviz.engine.layers.pooling import Pool2d, changed
+from cnnviz.engine.layers.pooling import Pool2d, named
 
 
 class AvgPool2d(Pool2d):
@@ -90,9 +90,11 @@ class AvgPool2d(Pool2d):
             )
         )
         space = " " * 16
-        counted = f"{space}count = {high} * {wide}\n"
+        counted = f"{space}count = {high if self.axes == 1 else f'{high} * {wide}'}\n"
         changes = {"(K_h * K_w)": "count", f"{space}for u": f"{counted}{space}for u"}
-        return changed(listing, changes, {"P_h": first_h, "P_w": first_w, "E_h": last_h, "E_w": last_w})
+        sizes = {"P_h": first_h, "P_w": first_w, "E_h": last_h, "E_w": last_w}
+        made = variant(listing, changes, *sizes)
+        return made, named(made, sizes)
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""

@@ -9,8 +9,9 @@ import numpy as np
 from numpy import inf
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Call, Shape, Value, extremes_of_sums
-from cnnviz.engine.layers.pooling import Pool2d, changed
+from cnnviz.engine.generated import with_changes
+from cnnviz.engine.layer import Array, Call, Listing, Shape, Value, extremes_of_sums, pair, positive
+from cnnviz.engine.layers.pooling import Pool2d, named
 from cnnviz.engine.product import masked
 
 
@@ -21,9 +22,27 @@ class MaxPool2d(Pool2d):
     maximum in row order, as PyTorch has it. NaN is larger than nothing and never wins, as in Python's max
     (in PyTorch it always does). Padding is −∞ and never wins: of a window without a larger number, the first
     cell that is no padding does.
+
+    Parameters
+    ----------
+    dilation : int or (int, int)
+        R_h and R_w: how far the cells of a window lie apart.
     """
 
     kind = "max_pool2d"
+
+    def __init__(
+        self,
+        kernel: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | tuple[int, int, int, int] = 0,
+        ceil_mode: bool = False,
+        dilation: int | tuple[int, int] = 1,
+    ) -> None:
+        super().__init__(kernel, stride, padding, ceil_mode)
+        self.dilation = pair(dilation)
+        positive(self.name, "dilation", *self.dilation)
+
     fill = -inf
     auxiliary_names = ("switch",)
 
@@ -51,10 +70,7 @@ class MaxPool2d(Pool2d):
 
     def _first(self, out: Shape) -> NDArray[np.integer]:
         """Return which cell of each window is the first that is no padding."""
-        (rows, columns) = (
-            np.maximum(before - step * np.arange(count), 0)
-            for before, step, count in zip(self.padding[::2], self.stride, out[-2:], strict=True)
-        )
+        rows, columns = self._first_inside(out)
         return rows[:, None] * self.kernel[1] + columns
 
     def backward(self, dy: Array, x: Array, *, switch: NDArray[Any], **_: Any) -> dict[str, Array]:
@@ -68,9 +84,18 @@ class MaxPool2d(Pool2d):
         """Return the forward listing, which writes the maxima and the switches."""
         y, switch, placement = arrays["y"], arrays["switch"], self._placement(arrays["x"].shape)
         given: dict[str, Value] = {"x": placement.place(arrays["x"]), **self._sizes(y)}
-        begins = {"k = 0": "k = K_w*max(P_h-i*S_h, 0) + max(P_w-j*S_w, 0)"} if any(self.padding) else {}
+        begins: dict[str, str] = {}
+        if any(self.padding):
+            rows, columns = (
+                f"max(P_{end}-{k}*S_{end}, 0)"
+                if self.dilation == (1, 1)
+                else f"(max(P_{end}-{k}*S_{end}, 0)+R_{end}-1)//R_{end}"
+                for k, end in (("i", "h"), ("j", "w"))
+            )
+            rows = rows if self.dilation == (1, 1) or self.axes == 1 else f"({rows})"
+            begins = {"k = 0": f"k = {rows}" if self.axes == 1 else f"k = K_w*{rows} + {columns}"}
         above, _, left, _ = self.padding
-        listing, sizes = changed(max_pool2d, begins, {"P_h": above, "P_w": left})
+        listing, sizes = self._dilated(max_pool2d, begins, {"P_h": above, "P_w": left})
         placed = {"x": placement} if placement.surrounds else {}
         return self.call("y", listing, given | sizes, {"y": y, "switch": switch}, placements=placed)
 
@@ -89,8 +114,19 @@ class MaxPool2d(Pool2d):
                 )
             }
 
-        given: dict[str, Value] = {"dy": dy, "switch": switch, **self._sizes(dy)}
-        return [self._scattered(max_pool2d_dx, arrays, given, route, on_the_way)]
+        listing, sizes = self._dilated(max_pool2d_dx, {}, {})
+        given: dict[str, Value] = {"dy": dy, "switch": switch, **self._sizes(dy), **sizes}
+        return [self._scattered(listing, arrays, given, route, on_the_way)]
+
+    def _dilated(
+        self, listing: Listing, changes: Mapping[str, str], sizes: Mapping[str, int]
+    ) -> tuple[Listing, dict[str, Value]]:
+        """Return a listing with some of its text changed, and with dilation where it is asked for."""
+        sizes = {**sizes, "R_h": self.dilation[0], "R_w": self.dilation[1]}
+        if self.dilation != (1, 1):
+            changes = {**changes, "+u, ": "+u*R_h, ", "+v]": "+v*R_w]"}
+        made = with_changes(listing, changes, *sizes)
+        return made, named(made, sizes)
 
 
 def _route(dy: Array, switch: NDArray[Any], cells: list[Array]) -> None:

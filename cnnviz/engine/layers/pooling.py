@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cnnviz.engine.generated import variant
 from cnnviz.engine.layer import (
     STATEMENT,
     Array,
@@ -62,34 +62,68 @@ class Pool2d(Layer):
         positive(self.name, "kernel", *self.kernel)
         positive(self.name, "stride", *self.stride)
         self.padding, self.ceil_mode = sides(self.name, padding), ceil_mode
+        self.dilation = (1, 1)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (C, ⌊(H − K_h + P) / S_h⌋ + 1, ⌊(W − K_w + P) / S_w⌋ + 1), with ceil_mode ⌈ ⌉."""
         channels, height, width = require_maps(self.name, shape)
-        (kernel_h, kernel_w), (above, below, left, right) = self.kernel, self.padding
+        window, (above, below, left, right) = self.window, self.padding
         high, wide = height + above + below, width + left + right
-        if kernel_h > high or kernel_w > wide:
+        if window[0] > high or window[1] > wide:
             raise ShapeError(
                 tr(
                     "{layer}: a window of {kernel} does not fit an input of {size}; "
                     "use a window of at most {size}.",
                     layer=self.name,
-                    kernel=shape_text(self.kernel[: self.axes]),
+                    kernel=shape_text(window[: self.axes]),
                     size=shape_text((high, wide)[: self.axes]),
                 )
             )
-        if max(above, below) >= kernel_h or max(left, right) >= kernel_w:
+        out = (
+            channels,
+            *(
+                _count(size, extent, step, *ends, self.ceil_mode)
+                for size, extent, step, ends in zip(
+                    (height, width), window, self.stride, ((above, below), (left, right)), strict=True
+                )
+            ),
+        )
+        if not self._holds_some((height, width), out):
             raise ShapeError(
                 tr(
                     "{layer}: with padding {padding} a window of {kernel} could hold nothing but padding; "
                     "use less padding than the window is large.",
                     layer=self.name,
                     padding=sides_text(self.padding[: 2 * self.axes]),
-                    kernel=shape_text(self.kernel[: self.axes]),
+                    kernel=shape_text(window[: self.axes]),
                 )
             )
-        rows = _count(height, kernel_h, self.stride[0], above, below, self.ceil_mode)
-        return channels, rows, _count(width, kernel_w, self.stride[1], left, right, self.ceil_mode)
+        return out
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """How many rows and columns a window spans, those between its dilated cells, too."""
+        rows, columns = ((size - 1) * rate + 1 for size, rate in zip(self.kernel, self.dilation, strict=True))
+        return rows, columns
+
+    def _holds_some(self, size: tuple[int, int], out: Shape) -> bool:
+        """Return whether each window holds more than padding."""
+        if max(self.padding[:2]) >= self.window[0] or max(self.padding[2:]) >= self.window[1]:
+            return False
+        return all(
+            ((first < kernel) & (step * np.arange(len(first)) + first * rate - before < own)).all()
+            for first, kernel, step, rate, before, own in zip(
+                self._first_inside(out), self.kernel, self.stride, self.dilation, self.padding[::2], size,
+                strict=True,
+            )
+        )  # fmt: skip
+
+    def _first_inside(self, out: Shape) -> Iterator[NDArray[np.integer]]:
+        """Yield for each window along an axis which of its cells is the first behind the padding before."""
+        for before, step, rate, count in zip(
+            self.padding[::2], self.stride, self.dilation, out[-2:], strict=True
+        ):
+            yield -(-np.maximum(before - step * np.arange(count), 0) // rate)
 
     def cost(self, shape: Shape) -> Cost:
         """Return a few passes over all outputs for each cell of a window, forward and back."""
@@ -99,16 +133,16 @@ class Pool2d(Layer):
 
     def _placement(self, shape: Shape) -> Placement:
         """Return how the maps lie in those that all windows lie within."""
-        return _placed(shape[-2:], self.kernel, self.stride, self.padding, self.ceil_mode, self.fill)
+        return _placed(shape[-2:], self.window, self.stride, self.padding, self.ceil_mode, self.fill)
 
     def _all_cells(self, maps: Array) -> list[Array]:
         """Return one view (N, C, H_out, W_out) for each cell of a window, of that cell in every window."""
-        (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
-        height, width = maps.shape[2] - kernel_h + 1, maps.shape[3] - kernel_w + 1
+        (kernel_h, kernel_w), (rate_h, rate_w), (stride_h, stride_w) = self.kernel, self.dilation, self.stride
+        height, width = maps.shape[2] - self.window[0] + 1, maps.shape[3] - self.window[1] + 1
         return [
             maps[:, :, u : u + height : stride_h, v : v + width : stride_w]
-            for u in range(kernel_h)
-            for v in range(kernel_w)
+            for u in range(0, kernel_h * rate_h, rate_h)
+            for v in range(0, kernel_w * rate_w, rate_w)
         ]
 
     def _scattered(
@@ -150,12 +184,9 @@ class Pool2d(Layer):
         return {**sizes, "K_h": kernel_h, "K_w": kernel_w, "S_h": stride_h, "S_w": stride_w}
 
 
-def changed(
-    listing: Listing, changes: Mapping[str, str], sizes: Mapping[str, int]
-) -> tuple[Listing, dict[str, Value]]:
-    """Return a listing with some of its text changed, and those of some sizes that it names then."""
-    made = variant(listing, changes, *sizes)
-    return made, {name: size for name, size in sizes.items() if name in made.__code__.co_varnames}
+def named(listing: Listing, sizes: Mapping[str, int]) -> dict[str, Value]:
+    """Return those of some sizes that a listing names."""
+    return {name: size for name, size in sizes.items() if name in listing.__code__.co_varnames}
 
 
 def _count(size: int, kernel: int, stride: int, before: int, behind: int, ceil: bool) -> int:
@@ -169,14 +200,14 @@ def _count(size: int, kernel: int, stride: int, before: int, behind: int, ceil: 
 @lru_cache(maxsize=256)
 def _placed(
     own: tuple[int, int],
-    kernel: tuple[int, int],
+    window: tuple[int, int],
     stride: tuple[int, int],
     padding: Sides,
     ceil: bool,
     fill: float,
 ) -> Placement:
     high, wide = (
-        max((_count(size, window, step, *around, ceil) - 1) * step + window, size + sum(around))
-        for size, window, step, around in zip(own, kernel, stride, (padding[:2], padding[2:]), strict=True)
+        max((_count(size, extent, step, *around, ceil) - 1) * step + extent, size + sum(around))
+        for size, extent, step, around in zip(own, window, stride, (padding[:2], padding[2:]), strict=True)
     )
     return Placement(own, (high, wide), (padding[0], padding[2]), fill=fill)

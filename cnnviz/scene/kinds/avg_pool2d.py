@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 
 from cnnviz.engine.layer import Array
+from cnnviz.engine.sequences import is_of_sequences
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds import pooling
 from cnnviz.scene.kinds.pooling import windows
 from cnnviz.scene.local import Back, Local
 from cnnviz.text import tr
+from cnnviz.trace.windows import windows_of
 
 
 def _shares(back: Back) -> Local:
-    given, sizes = back.forward.call.given, back.forward.sizes
-    if "E_h" not in given:
-        count = sizes["K_h"] * sizes["K_w"]
+    given, of_sequences = back.forward.call.given, is_of_sequences(back.forward.call)
+    if given.keys().isdisjoint(("E", "E_h")):
+        count = prod(windows_of(back.forward.call).kernel)
         return Local("→", windows(back, lambda _: 1 / count), f"1 / {count}")
-    high, wide = back.value("y").shape[1:]
-    rows, columns = _counted(given, "h", high), _counted(given, "w", wide)
-    return Local("→", windows(back, lambda _: 1 / (rows[:, None] * columns)), tr("1 / count"))
+    axes, shape = ("",) if of_sequences else ("_h", "_w"), back.value("y").shape[1:]
+    counts = [_counted(given, along, count) for along, count in zip(axes, shape, strict=True)]
+    cells = counts[0] if of_sequences else np.multiply.outer(*counts)
+    return Local("→", windows(back, lambda _: 1 / cells), tr("1 / count"))
 
 
 def _counted(given: Mapping[str, Any], along: str, count: int) -> Array:
     """Return how many rows, or columns, of each window count."""
-    starts = given[f"S_{along}"] * np.arange(count)
-    counted = np.minimum(starts + given[f"K_{along}"], given[f"E_{along}"])
-    return np.asarray(counted - np.maximum(starts, given.get(f"P_{along}", 0)))
+    starts = given[f"S{along}"] * np.arange(count)
+    counted = np.minimum(starts + given[f"K{along}"], given[f"E{along}"])
+    return np.asarray(counted - np.maximum(starts, given.get(f"P{along}", 0)))
 
 
 _FORWARD = pooling.of_windows(
@@ -48,7 +52,7 @@ _GRADIENT = pooling.gradient(
     local=_shares,
 )
 
-KINDS: Mapping[str, Kind] = {
+_OF_MAPS: Mapping[str, Kind] = {
     "avg_pool2d": _FORWARD,
     "avg_pool2d.dx": _GRADIENT,
     "avg_pool2d.counted": replace(
@@ -66,3 +70,5 @@ KINDS: Mapping[str, Kind] = {
         ahead_of_one="",
     ),
 }
+
+KINDS = {**_OF_MAPS, **{kind.replace("2d", "1d"): record for kind, record in _OF_MAPS.items()}}

@@ -16,7 +16,7 @@ def _winners(back: Back) -> Local:
     return Local("→", windows(back, lambda k: (switch == k).astype(float)), tr("1 at the winners"))
 
 
-KINDS: Mapping[str, Kind] = {
+_OF_MAPS: Mapping[str, Kind] = {
     "max_pool2d": pooling.of_windows(
         sentence="Of each window only the largest number goes on; its place is remembered as the window's "
         "switch.",
@@ -39,3 +39,5 @@ KINDS: Mapping[str, Kind] = {
         local=_winners,
     ),
 }
+
+KINDS = {**_OF_MAPS, **{kind.replace("2d", "1d"): record for kind, record in _OF_MAPS.items()}}

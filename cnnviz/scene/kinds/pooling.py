@@ -8,16 +8,17 @@ from functools import partial
 import numpy as np
 
 from cnnviz.engine.layer import Array
+from cnnviz.engine.sequences import is_of_sequences
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.kinds.conv2d import over_sizes, size_formula, unpadded
-from cnnviz.scene.layout import USUAL, Room, column, row
+from cnnviz.scene.layout import STRONG, THIN, USUAL, Room, column, row
 from cnnviz.scene.local import Back
-from cnnviz.scene.marks import Cells, Mark, Path, Rect, label
+from cnnviz.scene.marks import Cells, Mark, Path, Rect, Role, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.sheet import Sheet, Shown, sheet, shown
 from cnnviz.text import tr
-from cnnviz.trace.windows import windows_of
+from cnnviz.trace.windows import Window, windows_of
 
 WINDOW = {"u": "window row", "v": "window column"}
 """What the loop variables of a window count."""
@@ -26,49 +27,50 @@ WINDOW = {"u": "window row", "v": "window column"}
 def forward(moment: Moment, room: Room) -> list[Mark]:
     """Draw the window on the input and the output map filling up."""
     v = moment.variable
-    c, i, j, window = _window(moment)
-    x, y = moment.state.arrays["x"], moment.state.arrays["y"]
-    source = shown(moment, grid.plane(moment, "x", (c,), window), _named(moment), len(x))
-    result = shown(moment, grid.plane(moment, "y", (c,), (i, j, 1, 1)), tr("output"), len(y))
+    place, window = _place(moment), _window(moment)
+    front, depth = place[:-2], _depth(moment, "x")
+    source = shown(moment, grid.plane(moment, "x", front, window), _named(moment), depth)
+    result = shown(moment, grid.plane(moment, "y", front, grid.cell_focus(place)), tr("output"), depth)
     said = size_formula(moment.operation)
     at = _side_by_side(moment, room, source, result, said)
     on_x, on_y = at.show(source), at.show(result)
     unpadded(at, on_x, "x")
     at.marks.append(label(at.place("sizes").box, said, at.em, "muted"))
-    target = on_y.cell_of((c, i, j))
+    target = on_y.cell_of(place)
     if not moment.terms_begun or target is None:
         return at.marks
-    at.window(on_x, window, "source_line")
-    at.cell(on_y, (c, i, j), "written_line")
-    if "switch" in moment.state.arrays and "k" in moment.state.variables:
-        winner = divmod(int(moment.state.variables["k"]), window[3])
-        if np.isfinite(float(moment.state.variables.get("best", -np.inf))) or v("u") or v("v"):
-            over = winner[0] > 0  # a rule inside the window, or its outline would hide the way
-            cell = on_x.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
-            if cell is not None:
-                _ring(at, on_x, cell, "written_line")
-                _way(at, on_x, cell, over, on_y, target, source.part.behind, "written_line")
+    _outline(at, on_x, window, "source_line")
+    at.cell(on_y, place, "written_line")
+    state = moment.state
+    begun = np.isfinite(float(state.variables.get("best", -np.inf))) or v("u") or v("v")
+    if "switch" in state.arrays and "k" in state.variables and begun:
+        winner = _winner(moment, int(state.variables["k"]), window)
+        over = winner[-2] > window[0]  # a rule inside the window, or its outline would hide the way
+        cell = on_x.cell_of(winner)
+        if cell is not None:
+            _ring(at, on_x, cell, "written_line")
+            _way(at, on_x, cell, over, on_y, target, source.part.behind, "written_line")
     return at.marks
 
 
 def backward(moment: Moment, room: Room) -> list[Mark]:
     """Draw the gradient of the output and its way back into the input's window."""
-    c, i, j, window = _window(moment)
-    dy, dx = moment.state.arrays["dy"], moment.state.arrays["dx"]
-    come = shown(moment, grid.plane(moment, "dy", (c,), (i, j, 1, 1)), moment.gradient_from(), len(dy))
+    place, window = _place(moment), _window(moment)
+    front, depth = place[:-2], _depth(moment, "dx")
+    focus = grid.cell_focus(place)
+    come = shown(moment, grid.plane(moment, "dy", front, focus), moment.gradient_from(), depth)
     text = tr("input gradient, with the padding") if _is_padded(moment, "dx") else tr("input gradient")
-    result = shown(moment, grid.plane(moment, "dx", (c,), window), text, len(dx))
+    result = shown(moment, grid.plane(moment, "dx", front, window), text, depth)
     at = _side_by_side(moment, room, come, result)
     on_dy, on_dx = at.show(come), at.show(result)
     unpadded(at, on_dx, "dx")
-    source = on_dy.cell_of((c, i, j))
+    source = on_dy.cell_of(place)
     if not moment.terms_begun or source is None:
         return at.marks
-    at.cell(on_dy, (c, i, j), "source_line")
-    at.window(on_dx, window, "written_line")
+    at.cell(on_dy, place, "source_line")
+    _outline(at, on_dx, window, "written_line")
     if "switch" in moment.state.arrays:
-        winner = divmod(int(moment.state.arrays["switch"][c, i, j]), window[3])
-        cell = on_dx.cell_of((c, window[0] + winner[0], window[1] + winner[1]))
+        cell = on_dx.cell_of(_winner(moment, int(moment.state.arrays["switch"][place]), window))
         if cell is not None:
             _ring(at, on_dx, cell, "source_line")
             over = on_dx.box_of(*cell).center[1] < on_dy.box_of(*source).center[1]
@@ -94,10 +96,45 @@ def _side_by_side(moment: Moment, room: Room, one: Shown, other: Shown, said: st
     return sheet(moment, room, *(over_sizes(each, said) for each in arranged))
 
 
-def _window(moment: Moment) -> tuple[int, int, int, tuple[int, int, int, int]]:
-    v = moment.variable
-    i, j = v("i"), v("j")
-    return v("c"), i, j, windows_of(moment.operation.call).at(i, j)
+def _place(moment: Moment) -> tuple[int, ...]:
+    """Return the indices of the window in hand: of maps, or of sequences, which are rows of one grid."""
+    indices = "ci" if is_of_sequences(moment.operation.call) else "cij"
+    return tuple(moment.variable(name) for name in indices)
+
+
+def _depth(moment: Moment, name: str) -> int:
+    array = moment.state.arrays[name]
+    return len(array) if array.ndim == 3 else 1
+
+
+def _window(moment: Moment) -> Window:
+    """Return the window as rows and columns of the grid that it lies on."""
+    (c, i, *j), windows = _place(moment), windows_of(moment.operation.call)
+    if j:
+        return windows.at(i, j[0])
+    start, _, extent, _ = windows.at(i, 0)
+    return c, start, 1, extent
+
+
+def _winner(moment: Moment, k: int, window: Window) -> tuple[int, ...]:
+    """Return the indices of the k-th cell of a window."""
+    windows, place = windows_of(moment.operation.call), _place(moment)
+    if len(place) == 2:
+        return place[0], window[1] + k * windows.rate[0]
+    u, v = divmod(k, windows.kernel[1])
+    return place[0], window[0] + u * windows.rate[0], window[1] + v * windows.rate[1]
+
+
+def _outline(at: Sheet, on: Cells, window: Window, colour: Role) -> None:
+    """Outline a window; of one with holes, thinly all of it, and the cells that it is made of."""
+    windows = windows_of(at.moment.operation.call)
+    holes = windows.rate != (1, 1)
+    at.window(on, window, colour, THIN if holes else STRONG)
+    rows, columns = windows.rate if len(_place(at.moment)) == 3 else (1, windows.rate[0])
+    for row_ in range(window[0], window[0] + window[2], rows) if holes else ():
+        for column_ in range(window[1], window[1] + window[3], columns):
+            if grid.window_box(on, (row_, column_, 1, 1)).w:
+                at.window(on, (row_, column_, 1, 1), colour, USUAL)
 
 
 def _ring(at: Sheet, on: Cells, cell: tuple[int, int], colour: str) -> None:
@@ -136,17 +173,15 @@ def _way(
 
 def windows(back: Back, share: Callable[[int], Array | float]) -> Array:
     """Return an array of the input's shape into which each window has put its share of each of its cells."""
-    x, y, sizes = back.value("x"), back.value("y"), back.forward.sizes
-    down, right = (int(back.value(name)) for name in ("S_h", "S_w"))
+    x, y, slid = back.value("x"), back.value("y"), windows_of(back.forward.call)
     made = np.zeros(x.shape)  # with the padding
-    for u in range(sizes["K_h"]):
-        for v in range(sizes["K_w"]):
-            rows, columns = (
-                slice(first, first + step * (count - 1) + 1, step)
-                for first, step, count in zip((u, v), (down, right), y.shape[1:], strict=True)
-            )
-            cells = made[:, rows, columns]
-            np.maximum(cells, share(u * sizes["K_w"] + v), out=cells)
+    for k, place in enumerate(np.ndindex(*slid.kernel)):
+        cut = (
+            slice(first * rate, first * rate + step * (count - 1) + 1, step)
+            for first, rate, step, count in zip(place, slid.rate, slid.stride, y.shape[1:], strict=False)
+        )
+        cells = made[:, *cut]
+        np.maximum(cells, share(k), out=cells)
     return back.forward.call.unpadded("x", made)
 
 
