@@ -48,14 +48,29 @@ class Event:
     touched: Touched
 
 
+_last: list[tuple[Call, list[Event]]] = []
+"""What was seen last: the tests of a file ask for the same call one after the other."""
+
+
 def events(call: Call, with_arrays: bool = True) -> list[Event]:
     """Run a listing, and return what `sys.settrace` sees of it.
 
     Parameters
     ----------
     with_arrays : bool
-        Whether the arrays are wanted as they are at each step, which takes time and memory.
+        Whether the arrays are wanted as they are at each step, which takes time and memory. Nothing may be
+        written into them.
     """
+    for seen, found in _last:
+        if seen is call and with_arrays:
+            return found
+    found = _watched(call, with_arrays)
+    if with_arrays:
+        _last[:] = [(call, found)]
+    return found
+
+
+def _watched(call: Call, with_arrays: bool) -> list[Event]:
     arguments = Operation(call).arguments()
     touched = Touched()
     arrays = {
@@ -76,6 +91,8 @@ def events(call: Call, with_arrays: bool = True) -> list[Event]:
             return trace
         if line and event in ("line", "return"):
             held = {name: watched.array.copy() for name, watched in arrays.items()} if with_arrays else {}
+            for array in held.values():
+                array.setflags(write=False)
             variables = {name: value for name, value in frame.f_locals.items() if name not in arguments}
             found.append(Event(line, held, variables, Touched(touched.reads[:], touched.writes[:])))
         touched.reads.clear()

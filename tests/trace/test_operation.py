@@ -14,7 +14,10 @@ from tests.trace.python import events
 
 BOTH = [*(call for _, call in ALL_CALLS), *ODD_CALLS]
 each_of_both = pytest.mark.parametrize(
-    "call", BOTH, ids=[*(label for label, _ in ALL_CALLS), *(call.name for call in ODD_CALLS)]
+    "call",
+    BOTH,
+    ids=[*(label for label, _ in ALL_CALLS), *(call.name for call in ODD_CALLS)],
+    scope="module",
 )
 CONV = LayerCase("conv", CORNERS["conv2d-strided-padded-oblong"]).calls()[0]
 

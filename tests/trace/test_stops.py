@@ -1,5 +1,6 @@
 """Stops found by arithmetic are those found by looking at every step."""
 
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,10 @@ from tests.trace.listings import ODD_CALLS
 
 BOTH = [*(call for _, call in ALL_CALLS), *ODD_CALLS]
 each_of_both = pytest.mark.parametrize(
-    "call", BOTH, ids=[*(label for label, _ in ALL_CALLS), *(call.name for call in ODD_CALLS)]
+    "call",
+    BOTH,
+    ids=[*(label for label, _ in ALL_CALLS), *(call.name for call in ODD_CALLS)],
+    scope="module",
 )
 
 
@@ -41,18 +45,28 @@ def stops(operation, level):
 OF_LISTINGS = [level for level in Level if level is not Level.STOP]
 
 
+def asked(operation):
+    """Where it is asked for the nearest: everywhere, or, of many steps, at some of every place in a loop."""
+    return [-1, *range(0, len(operation) + 1, len(operation) // 100 | 1)]
+
+
+def nearest(expected, offset):
+    """What comes before and after an offset."""
+    after = bisect_right(expected, offset)
+    before = bisect_left(expected, offset)
+    return expected[before - 1] if before else None, expected[after] if after < len(expected) else None
+
+
 @each_of_both
-@pytest.mark.parametrize("level", OF_LISTINGS)
-def test_nearest_stop_is_found_both_ways_from_every_step(call, level):
+def test_nearest_stop_is_found_both_ways_from_every_step(call):
     operation = Operation(call)
-    step = max(1, len(operation) // 400)
-    expected = stops(operation, level)
-    assert expected
-    for offset in [-1, *range(0, len(operation) + 1, step)]:
-        assert next_stop(operation, offset, level) == next((k for k in expected if k > offset), None)
-        if offset >= 0:
-            before = next((k for k in reversed(expected) if k < offset), None)
-            assert previous_stop(operation, offset, level) == before
+    for level in OF_LISTINGS:
+        expected = stops(operation, level)
+        assert expected
+        for offset in asked(operation):
+            before, after = nearest(expected, offset)
+            assert next_stop(operation, offset, level) == after
+            assert offset < 0 or previous_stop(operation, offset, level) == before
 
 
 @each_of_both
@@ -68,11 +82,10 @@ def test_nearest_run_of_each_line_is_found_both_ways(call):
     lines = [operation.line_at(offset) for offset in range(len(operation))]
     for number in range(1, len(operation.tree.source) + 1):
         expected = [offset for offset, line in enumerate(lines) if line == number]
-        for offset in [-1, *range(0, len(operation) + 1, max(1, len(operation) // 100))]:
-            assert next_run(operation, offset, number) == next((k for k in expected if k > offset), None)
-            if offset >= 0:
-                before = next((k for k in reversed(expected) if k < offset), None)
-                assert previous_run(operation, offset, number) == before
+        for offset in asked(operation):
+            before, after = nearest(expected, offset)
+            assert next_run(operation, offset, number) == after
+            assert offset < 0 or previous_run(operation, offset, number) == before
 
 
 def test_stops_of_a_convolution_are_its_products_outputs_and_maps():
