@@ -7,6 +7,7 @@ from itertools import groupby
 from math import isfinite
 from typing import Any
 
+from cnnviz.scene.layout import SMALLEST
 from cnnviz.scene.letters import ZERO, name_width
 from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
@@ -75,6 +76,9 @@ def draw_expansion(
     if size < _SMALLEST_IN_ONE_ROW * em and lines[0].choice is None and not moment.letters:
         in_row = _in_two_rows(len(page), found.inner)
         widths = [min((room - gap) / in_row, widest)] * len(page)  # a sign stands behind the first row, too
+        size = min(1 * em, (widths[0] - gap) / (0.56 * longest))
+    if size < SMALLEST and in_row > (half := -(-len(page) // 2)):  # then the rows are no whole ones
+        in_row, widths = half, [min((room - gap) / half, widest)] * len(page)
         size = min(1 * em, (widths[0] - gap) / (0.56 * longest))
     if lines[0].choice is not None and not listed:  # most are 0: the others get the room
         lengths = [max(3.0, _length(moment, runs)) for runs in written]

@@ -415,7 +415,7 @@ def _form(part: Map, most: float) -> tuple[float, float]:
 
 def _ratio(part: Map) -> float:
     """Return how wide a heatmap is in parts of its height: of a very long one, thick enough to be seen."""
-    return min(max(part.columns / part.rows, 0.3), 4.0)
+    return min(max(part.columns / part.rows, 1 / 3), 4.0)
 
 
 # ----------------------------------------------------------------------------------------- the most of a part

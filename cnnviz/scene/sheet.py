@@ -172,11 +172,12 @@ def page_of(k: int, count: int, length: int) -> range:
     return range(start, min(start + length, count))
 
 
-def _with_part(text: str, part: str, place: Place, em: float) -> str:
+def _with_part(of: grid.Slice, text: str, part: str, place: Place, em: float) -> str:
     """Return what a heading says, with the part that is shown; that alone where both have no room."""
     both = ", ".join((text, part))
     room = place.head.right - place.box.x + em
-    return both if width(both) * em <= room else part
+    wide = head_width(grid.heading(of, both))[0] if place.lines == 1 else width(both)
+    return both if wide * em <= room else part
 
 
 class Sheet(Struct, eq=False, dict=True):
@@ -209,7 +210,7 @@ class Sheet(Struct, eq=False, dict=True):
         if (place.rows, place.columns) != (rows, columns):
             column = page_of(max(plane.focus[:2]), max(rows, columns), max(place.rows, place.columns))
             page = (column.start, 0, len(column), 1) if columns == 1 else (0, column.start, 1, len(column))
-            text = _with_part(text, part_said(column, max(rows, columns)), place, self.em)
+            text = _with_part(plane.of, text, part_said(column, max(rows, columns)), place, self.em)
         drawn = grid.cells(plane, place.box, place.size, page)
         self.marks.append(self._setting(what, place, text, page is None))
         if plane.fill == "partly" or page is not None:

@@ -87,7 +87,7 @@ def test_products_of_long_names_are_read_on_a_small_screen(name):
         for mark in in_pane(frame, "stage"):
             if isinstance(mark, Label) and "·" in said([mark])[0] and inside(mark.box, panel(frame), 1.0):
                 fitting = mark.box.w / sum(name_width(run.text) for run in mark.runs)
-                assert mark.family == "mono" or min(mark.size, fitting) >= 11.8, (step, said([mark]))
+                assert mark.family == "mono" or min(mark.size, fitting) >= 12, (step, said([mark]))
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -275,7 +275,8 @@ def channel_sums(
     whole = tr("Σ") if moment.letters else look.bare(float(moment.state.variables.get("acc", 0.0)))
     complete = done == products.size
     _sign_before(at, place, "=")
-    _sum_cell(at, place, tr("sum"), whole if complete else "", "written", current=complete)
+    roomy = width(tr("sum")) + width(whole, True) + 0.9 <= place.w / em  # else the sign = says it
+    _sum_cell(at, place, tr("sum") if roomy else "", whole if complete else "", "written", current=complete)
 
 
 def _sign_before(at: Sheet, place: Box, sign: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnviz.scene import grid
-from cnnviz.scene.arrays import role
+from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.layout import Area, Grid, Room, column, row
 from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
@@ -55,7 +55,7 @@ def picture(
     whole = width(part_said(range(count), count)) if count > 8 else 0.0  # where a part is shown, it is said
     aside = max(*(width(text, True) for text in classes), min(8.0, width(of_rows)), whole) + 0.8
     parts = [
-        _column_part(moment, name, count, heads[name], aside if k == 0 else 0.0)
+        _column_part(moment, name, count, heads[name], aside if k == 0 else 0.0, sums)
         for k, name in enumerate(names)
     ]
     columns = row(*parts, gap=1.6, alike=True)
@@ -73,8 +73,8 @@ def picture(
         at.marks += heading(heads[drawn][:1], at.place("bars"), at.em)
         bars = at.place("bars").box
         box = Box(bars.x, first.box.y, bars.w, first.box.h)
-        ends = _bars(at, drawn, box, rows)
-        _ends(at, drawn, ends, box.bottom + 0.3 * at.em)
+        ends = _bars(at, drawn, box, rows, sums)
+        _ends(at, drawn, ends, box.bottom + 0.3 * at.em if sums else box.y - 1.75 * at.em)
     if "loss" in at.layout.places:
         done = bool(moment.state.written("E")[0])
         text = moment.cell_text("E", (0,)) if done else "…"
@@ -83,10 +83,12 @@ def picture(
     return at.marks
 
 
-def _column_part(moment: Moment, name: str, count: int, head: tuple[Span, Span], aside: float) -> Grid:
+def _column_part(
+    moment: Moment, name: str, count: int, head: tuple[Span, Span], aside: float, sums: bool
+) -> Grid:
     look = moment.look(name)
     figures = grid.figures(look)
-    under = 6.0  # for what the columns add up to, and the ends of the bars' axis
+    under = 6.0 if sums else 0.0  # for what the columns add up to
     return Grid(name, count, 1, max(figures, 3.2), head_width(head), aside, scale=under, cut="column")
 
 
@@ -132,10 +134,11 @@ def _sum_under(at: Sheet, name: str, box: Box) -> None:
     at.marks.append(Label(under, runs, 1.2 * at.em, "center"))
 
 
-def _bars(at: Sheet, name: str, box: Box, rows: range) -> dict[float, float]:
+def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool) -> dict[float, float]:
     """Draw the numbers of a column as bars, each with its number; negative ones to the left of 0.
 
-    Return where on the axis 0 and its ends are.
+    Return where on the axis 0 and its ends are. They are written under it, or beside its heading: then the
+    lower one needs room there.
     """
     moment, em, look = at.moment, at.em, at.moment.look(name)
     values = np.asarray(moment.state.arrays[name], float)
@@ -144,13 +147,16 @@ def _bars(at: Sheet, name: str, box: Box, rows: range) -> dict[float, float]:
     high = box.h / len(rows)
     size = min(em, 0.75 * high)
     told = 0.0 if look.letters else (grid.figures(look) + 0.5) * size  # beside each bar
+    limit = rounded_up(look.reach)  # its own, for lengths do not share a scale of colours
+    ends = (-limit, limit) if signed else (limit,)
     left = box.x + told if signed else box.x
+    if not under and not look.letters:
+        head = width(symbol(moment.operation, name) + look.factor, True) + 0.5
+        left = max(left, box.x + (head + _half_of_end(at, name, -limit if signed else 0.0)) * em)
     wide = box.right - told - left
     zero = left + wide / 2 if signed else left
-    limit = rounded_up(look.reach)  # its own, for lengths do not share a scale of colours
     scale = (wide / 2 if signed else wide) / limit
     colour = f"{role(moment.operation, name)}_line"
-    ends = (-limit, limit) if signed else (limit,)
     at.marks += [Rect(Box(zero + end * scale - 0.5, box.y, 1, box.h), fill="line") for end in ends]
     for r, k in enumerate(rows):
         length = float(values[k]) * scale if there[k] and np.isfinite(values[k]) else 0.0
@@ -167,11 +173,20 @@ def _bars(at: Sheet, name: str, box: Box, rows: range) -> dict[float, float]:
 
 
 def _ends(at: Sheet, name: str, ends: dict[float, float], y: float) -> None:
-    """Write 0 and the ends of the bars' axis under it."""
-    look, em = at.moment.look(name), at.em
-    if look.letters:
+    """Write 0 and the ends of the bars' axis."""
+    if at.moment.look(name).letters:
         return
     for value, x in ends.items():
-        text = brief(float(f"{value * 10.0**-look.power:.3g}"))
-        half = (0.5 * width(text) + 0.1) * em
-        at.marks.append(label(Box(x - half, y, 2 * half, 1.4 * em), text, em, "muted", align="center"))
+        half = _half_of_end(at, name, value) * at.em
+        place = Box(x - half, y, 2 * half, 1.4 * at.em)
+        at.marks.append(label(place, _end(at, name, value), at.em, "muted", align="center"))
+
+
+def _end(at: Sheet, name: str, value: float) -> str:
+    """Return what is written at an end of the bars' axis."""
+    return brief(float(f"{value * 10.0 ** -at.moment.look(name).power:.3g}"))
+
+
+def _half_of_end(at: Sheet, name: str, value: float) -> float:
+    """Return half the width of it, in parts of its size."""
+    return 0.5 * width(_end(at, name, value)) + 0.1
