@@ -386,6 +386,10 @@ DESCENTS: dict[str, Descent] = {
     "kinks": Descent("walk", "max(w, 0.5) + abs(w)", 0.25, (1.0, -0.5, 0.5, 0.0), 3, (-2, 2)),
     "waves": Descent("walk", "sqrt(w + 3) * cos(w)", 0.3, (1.0, -2.0), 2, (-2, 2)),
     "functions": Descent("walk", "relu(w) / 2 + log(w ** 2 + 1)", 0.3, (1.0, -1.0), 2, (-2, 2)),
+    **{
+        f"walk-{label}": Descent("walk", "(w - 3) ** 2", 0.2, (5.0, -1.0), 3, (-2, 8), OPTIMISERS[label]())
+        for label in ("sgd-momentum", "rmsprop-decay", "sgd-nesterov-decay-cosine", "adam-warm-up")
+    },
 }
 
 

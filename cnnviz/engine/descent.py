@@ -1,11 +1,14 @@
 """Gradient descent in one parameter: it walks down the curve of a loss that was typed as an expression.
 
-The listing is written from the expression and its derivative; it is what is run, shown and stepped through.
+The listing is written from the expression, its derivative and the listing of an optimiser's update; it is
+what is run, shown and stepped through.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -13,8 +16,9 @@ from msgspec import Struct
 
 from cnnviz.engine.derivative import as_line
 from cnnviz.engine.expression import Graph, read_expression
-from cnnviz.engine.generated import compiled
+from cnnviz.engine.generated import compiled, source_of
 from cnnviz.engine.layer import Array, Call, Value
+from cnnviz.engine.optim import SGD, Optimiser
 from cnnviz.text import tr
 
 PARAMETER = "w"
@@ -26,6 +30,9 @@ LARGEST = 1_000_000
 """How far from 0 a window may reach; its least width is as small."""
 
 PHASE = "descent"
+
+_COUNTED = {"t": "(t + 1)", "k": "t"}
+"""What an update calls the number of its step, from 1 and from 0, and what that is in a walk."""
 
 
 class Descent(Struct, frozen=True, dict=True):
@@ -45,6 +52,9 @@ class Descent(Struct, frozen=True, dict=True):
         How many steps each takes.
     window : tuple[float, float]
         From which value of the parameter to which one the curve is looked at.
+    optimiser : Optimiser or None
+        The rule of its steps, whose own learning rate is of no account; plain gradient descent where there is
+        none.
     """
 
     name: str
@@ -53,6 +63,19 @@ class Descent(Struct, frozen=True, dict=True):
     starts: tuple[float, ...]
     steps: int
     window: tuple[float, float]
+    optimiser: Optimiser | None = None
+
+    @cached_property
+    def rule(self) -> Optimiser:
+        """The rule of its steps, with its learning rate."""
+        rule = copy(self.optimiser) if self.optimiser else SGD(self.lr)
+        rule.lr = self.lr
+        return rule
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """What the rule remembers from step to step."""
+        return tuple(self.rule.start(np.zeros(1)))
 
     @property
     def graph(self) -> Graph:
@@ -94,31 +117,44 @@ class Descent(Struct, frozen=True, dict=True):
     def source(self) -> str:
         """The listing."""
         loss, slope = self.lines
+        begun = "".join(f"        {state}[s, 0] = 0.0\n" for state in self.states)
+        steps = "".join(f"            {line}\n" for line in step_lines(self.rule))
+        names = ", ".join(("start", "w", "E", "dw", *self.states, *self._constants, "S", "T"))
         return (
-            "def descent(start, w, E, dw, lr, S, T):\n"
+            f"def descent({names}):\n"
             "    for s in range(S):\n"
             "        w[s, 0] = start[s]\n"
+            f"{begun}"
             "        for t in range(T):\n"
             f"            E[s, t] = {loss}\n"
             f"            dw[s, t] = {slope}\n"
-            "            w[s, t + 1] = w[s, t] - lr * dw[s, t]\n"
+            f"{steps}"
         )
+
+    @property
+    def _constants(self) -> dict[str, Value]:
+        """What the rule takes; the numbers of the steps it has from the loop."""
+        return {name: value for name, value in self.rule.constants(1).items() if name not in _COUNTED}
 
     @cached_property
     def arrays(self) -> dict[str, Array]:
-        """What the listing writes: w (starts, steps + 1), E and dw (starts, steps).
+        """What the listing writes: w and the rule's state (starts, steps + 1), E and dw (starts, steps).
 
         Numbers that grow without bound become infinite, and then NaN.
         """
         walks, steps = len(self.starts), self.steps
-        made: dict[str, Array] = {name: np.zeros((walks, steps + (name == "w"))) for name in ("w", "E", "dw")}
+        names = ("w", "E", "dw", *self.states)
+        made: dict[str, Array] = {
+            name: np.zeros((walks, steps + (name not in ("E", "dw")))) for name in names
+        }
         with np.errstate(all="ignore"):
             compiled(self.loss, self.source)(**self._given, **made)
         return made
 
     @property
     def _given(self) -> dict[str, Value]:
-        return {"start": np.array(self.starts, float), "lr": self.lr, "S": len(self.starts), "T": self.steps}
+        sizes: dict[str, Value] = {"S": len(self.starts), "T": self.steps}
+        return {"start": np.array(self.starts, float), **self._constants, **sizes}
 
     def call(self) -> Call:
         """Return the listing with its arguments."""
@@ -131,8 +167,45 @@ class Descent(Struct, frozen=True, dict=True):
             writes=self.arrays,
             expression=self.loss,
             window=self.window,
-            kind="descent",
+            kind="descent" if self.rule.rule == "sgd" else f"descent.{self.rule.rule}",
         )
+
+
+def step_lines(rule: Optimiser) -> list[str]:
+    """Return what an optimiser's update says of step t of walk s: its listing, with other places.
+
+    What a line writes is what the next step finds, at t + 1; so is what a line reads that one before it has
+    written.
+    """
+    lines = source_of(rule.listing)
+    tree = ast.parse("\n".join(lines)).body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    loop = tree.body[-1]
+    assert isinstance(loop, ast.For)
+    statements = [*tree.body[:-1], *loop.body]
+    written: set[str] = set()
+    found = []
+    for statement in statements:
+        assert isinstance(statement, ast.Assign)
+        edits = [edit for node in ast.walk(statement.value) for edit in _edits(node, written)]
+        edits += [edit for node in ast.walk(statement.targets[0]) for edit in _edits(node, None)]
+        text = lines[statement.lineno - 1]
+        for start, end, new in sorted(edits, reverse=True):
+            text = text[:start] + new + text[end:]
+        found.append(text.strip())
+        if isinstance(target := statement.targets[0], ast.Subscript) and isinstance(target.value, ast.Name):
+            written.add(target.value.id)
+    return found
+
+
+def _edits(node: ast.AST, written: set[str] | None) -> Iterator[tuple[int, int, str]]:
+    """Yield what stands where instead: of a cell that is written, or of one that was, the place t + 1."""
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+        later = written is None or node.value.id in written
+        place = node.slice
+        yield place.col_offset, place.end_col_offset or 0, "s, t + 1" if later else "s, t"
+    elif isinstance(node, ast.Name) and node.id in _COUNTED:
+        yield node.col_offset, node.end_col_offset or 0, _COUNTED[node.id]
 
 
 def curve(loss: str, w: Array) -> Array:

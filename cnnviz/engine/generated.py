@@ -28,6 +28,7 @@ _NAMESPACE: dict[str, object] = {
     "__builtins__": {},
     "range": range,
     "sign": np.sign,
+    "pi": np.pi,
     **FUNCTIONS,
 }
 

@@ -27,6 +27,7 @@ from cnnviz.lesson.tables import (
     OptimiserPart,
     OutputLossPart,
     Part,
+    RulePart,
     SchedulePart,
 )
 from cnnviz.lesson.values import (
@@ -68,6 +69,7 @@ _ENTRIES: Mapping[type[Part], Mapping[str, Entry[Any]]] = {
     LossPart: LOSSES,
     OutputLossPart: LOSSES,
     OptimiserPart: OPTIMISERS,
+    RulePart: OPTIMISERS,
     SchedulePart: SCHEDULES,
 }
 
@@ -291,6 +293,8 @@ def _described(part: type[Part], kind: str) -> tuple[Column, ...]:
     columns = [*_own_columns(part), Column("kind", str)]
     for name, parameter in inspect.signature(entry.make).parameters.items():
         ranged = _ranged(hints[name], entry.ranges.get(name))
+        if part is RulePart and name == "lr":
+            continue
         if name == entry.inferred:
             columns.append(Column(name, ranged, None))
         elif parameter.default is not parameter.empty:

@@ -112,6 +112,10 @@ class SchedulePart(Part, frozen=True):
     """The table ``[schedule]``: how the optimiser's learning rate goes on."""
 
 
+class RulePart(Part, frozen=True):
+    """The rule of a descent's steps: an optimiser, but for its learning rate, which the descent has."""
+
+
 class LayerPart(Part, frozen=True):
     """One of the tables ``[[layers]]``; it also has a name, and may say which layers it reads."""
 
@@ -319,6 +323,10 @@ class DescentPart(Struct, frozen=True):
         How many steps each walk takes.
     window : tuple[float, float]
         From which w to which one the curve is shown.
+    optimiser : RulePart, optional
+        The rule of its steps; plain gradient descent where there is none.
+    schedule : SchedulePart, optional
+        How the learning rate goes on from step to step.
     """
 
     name: Name
@@ -327,6 +335,8 @@ class DescentPart(Struct, frozen=True):
     starts: tuple[float, ...]
     steps: Annotated[int, Range(1, MOST_STEPS)]
     window: tuple[float, float]
+    optimiser: RulePart | None = None
+    schedule: SchedulePart | None = None
 
 
 class DescentFile(Struct, frozen=True):

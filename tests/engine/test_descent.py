@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from cnnviz.engine.descent import LONGEST_LINE, Descent, curve
 from cnnviz.engine.expression import read_expression
-from tests.cases import DESCENTS
+from tests.cases import DESCENTS, OPTIMISERS
 
 LINE = "w*w+1.5+1.5+1.5+1.5+1.5+1.5+"
 
@@ -22,7 +22,22 @@ def test_every_step_goes_against_the_gradient_of_the_graph(descent):
         tape = graph.run({"w": arrays["w"][s, t]})
         assert arrays["E"][s, t] == pytest.approx(float(tape["f.f"]), rel=1e-13, abs=1e-15)
         assert arrays["dw"][s, t] == pytest.approx(float(tape["f.dw"]), rel=1e-12, abs=1e-15)
-        assert arrays["w"][s, t + 1] == arrays["w"][s, t] - descent.lr * arrays["dw"][s, t]
+        if descent.optimiser is None:
+            assert arrays["w"][s, t + 1] == arrays["w"][s, t] - descent.lr * arrays["dw"][s, t]
+
+
+@pytest.mark.parametrize("label", OPTIMISERS)
+def test_a_walk_takes_the_steps_of_its_optimiser(label):
+    """Those of `step`, which are PyTorch's, are not made of the listing."""
+    rule = OPTIMISERS[label]()
+    arrays = Descent("walk", "(w - 3) ** 2", rule.lr, (5.0, -1.0), 20, (-2, 8), rule).arrays
+    w = np.array([5.0, -1.0])
+    state = rule.start(w)
+    for t in range(20):
+        w, state = rule.step(w, 2 * (w - 3), state, t + 1)
+        np.testing.assert_allclose(arrays["w"][:, t + 1], w, rtol=1e-12)
+        for name, values in state.items():
+            np.testing.assert_allclose(arrays[name][:, t + 1], values, rtol=1e-12)
 
 
 def test_by_hand():

@@ -127,6 +127,8 @@ STOPS = {
     "digits": 7,
     "batch": 7,
     "batch-norm": 7,
+    "dropout": 7,
+    "optimisers": 3,
     "training": 4,
 }
 NAMES = (*FRAMES, *(f"lesson-{name}" for name in STOPS))

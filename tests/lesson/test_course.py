@@ -18,6 +18,7 @@ from cnnviz.scene.frame import compose
 from cnnviz.scene.view import View
 from cnnviz.trace.cursor import LEVELS, Cursor
 from tests.lesson.conftest import toml
+from tests.pytorch import optimisers
 from tests.scene.looking import described, grids, said
 
 lesson = cache(load_lesson)
@@ -60,7 +61,16 @@ def test_lessons_come_in_the_order_of_the_course():
             "fully-connected",
         ),
         *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
-        *("residual", "receptive-field", "digits", "batch", "batch-norm", "training"),
+        *(
+            "residual",
+            "receptive-field",
+            "digits",
+            "batch",
+            "batch-norm",
+            "dropout",
+            "optimisers",
+            "training",
+        ),
     ]
     names = lesson_names()
 
@@ -538,6 +548,29 @@ def test_batch_norm():
         [1],
         [pytest.approx(-1.0690, abs=5e-5)],
     )
+
+
+def test_dropout():
+    """COURSE: eight numbers, p = 0.5; what is kept is doubled, the gradient meets the same mask."""
+    first, second = (lesson("dropout").at_iteration(k).tape for k in (0, 1))
+    x, kept = np.arange(1.0, 9), np.array([1, 0, 0, 1, 1, 0, 1, 1])
+    assert first["dropout.mask"].tolist() == kept.tolist() != second["dropout.mask"].tolist()
+    assert first["dropout.y"].tolist() == (2 * x * kept).tolist()
+    assert first["fc.y"].tolist() == [2 * (1 + 4 + 5 + 7 + 8)]
+    assert first["dropout.dx"].tolist() == [14 * 2 * k for k in kept]
+    assert first["fc.dw"].ravel().tolist() == (14 * 2 * x * kept).tolist()
+
+
+def test_optimisers():
+    """COURSE: the same walk by each optimiser; each is PyTorch's for 20 steps, which were recorded."""
+    arrays = tape("optimisers")
+    with np.load(optimisers.FILE) as recorded:
+        for name in optimisers.LESSON:
+            np.testing.assert_allclose(arrays[f"{name}.w"][0], recorded[f"lesson-{name}"], rtol=1e-10)
+    assert arrays["momentum.v"][0, 1:3] == pytest.approx([-8, -13.6])
+    assert arrays["rmsprop.v"][0, 1] == pytest.approx(6.4)
+    assert arrays["decay.w"][0, -1] == pytest.approx(2, abs=0.01)
+    assert arrays["steps.w"][0, :7].tolist() == [-1, 7, -1, 7, -1, 7, 1]
 
 
 # --------------------------------------------------------------------------------------------- captions

@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     )
     if "--record" in arguments:
         write(found)
-        np.savez_compressed(optimisers.FILE, **walks)
+        np.savez_compressed(optimisers.FILE, **walks, **optimisers.torch_lesson())
         print(f"Recorded in {FILE} and {optimisers.FILE}.")
     return 0 if max(difference, apart[label]) <= CLOSEST else 1
 

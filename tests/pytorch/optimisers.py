@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,40 @@ from tests.cases import OPTIMISERS
 
 FILE = Path(__file__).parent / "optimisers.npz"
 STEPS = 50
+
+
+# The walks of the lesson: PyTorch's optimiser with its arguments, and the schedule.
+LESSON: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
+    "plain": ("SGD", {"lr": 0.1}, "", {}),
+    "momentum": ("SGD", {"lr": 0.1, "momentum": 0.9}, "", {}),
+    "nesterov": ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}, "", {}),
+    "rmsprop": ("RMSprop", {"lr": 0.1, "alpha": 0.9}, "", {}),
+    "adam": ("Adam", {"lr": 0.5}, "", {}),
+    "decay": ("SGD", {"lr": 0.1, "weight_decay": 1.0}, "", {}),
+    "steps": ("SGD", {"lr": 1.0}, "StepLR", {"step_size": 5, "gamma": 0.75}),
+    "cosine": ("SGD", {"lr": 1.0}, "CosineAnnealingLR", {"T_max": 20}),
+}
+
+
+def torch_lesson() -> dict[str, Array]:
+    """Return each walk down (w − 3)² from −1, with PyTorch's own gradients."""
+    import torch
+
+    found = {}
+    for name, (kind, given, schedule, more) in LESSON.items():
+        w = torch.tensor(-1.0, dtype=torch.float64, requires_grad=True)
+        optimiser = getattr(torch.optim, kind)([w], **given)
+        rates = getattr(torch.optim.lr_scheduler, schedule)(optimiser, **more) if schedule else None
+        walk = [w.item()]
+        for _ in range(20):
+            optimiser.zero_grad()
+            ((w - 3) ** 2).backward()
+            optimiser.step()
+            if rates is not None:
+                rates.step()
+            walk.append(w.item())
+        found[f"lesson-{name}"] = np.array(walk)
+    return found
 
 
 def start() -> Array:

@@ -11,6 +11,7 @@ import cnnviz.text
 from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, StepLR
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import compose
+from cnnviz.scene.kinds import update
 from cnnviz.scene.registry import formulas, kind_of, kinds, recorded_as
 from cnnviz.text import use_language
 from cnnviz.trace.looptree import Loop, read_listing
@@ -90,6 +91,7 @@ def test_records_are_about_operations_that_there_are():
     schedules = StepLR(2), CosineAnnealingLR(2), LinearLR()
     of_schedules = {scheduled(make(), each).rule for make in OPTIMISERS.values() for each in schedules}
     of_all = {recorded_as(call) for call in (*(call for _, call in ALL_CALLS), *batch)} | of_schedules
+    of_all |= {f"descent.{rule}" for rule in update.KINDS if rule != "sgd"}
     assert kinds().keys() - OF_EXPRESSIONS == of_all
 
 

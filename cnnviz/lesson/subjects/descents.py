@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import asdict, replace
 
+from cnnviz.catalogue import OPTIMISERS, SCHEDULES
 from cnnviz.engine.address import address_of
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.tape import Tape
@@ -59,7 +60,10 @@ class Descents(Plain, frozen=True, eq=False):
         """Return all descents in lines."""
         return "\n".join(
             tr(
-                "{name}: E = {loss}, lr = {lr}, {steps} steps from w = {starts}",
+                "{name}: E = {loss}, lr = {lr}, {steps} steps from w = {starts}"
+                if part.rule.rule == "sgd"
+                else "{name}: E = {loss}, {rule} with lr = {lr}, {steps} steps from w = {starts}",
+                rule=part.rule.rule,
                 name=part.name,
                 loss=as_formula(part.formula),
                 lr=full(part.lr),
@@ -150,11 +154,21 @@ class Descents(Plain, frozen=True, eq=False):
 
 def build_descents(path: Path, described: DescentFile) -> Descents:
     """Make what a file describes; all that is wrong with its curves is told together."""
-    parts = tuple(Descent(**asdict(part)) for part in described.descents)
+    parts = tuple(_descent(part) for part in described.descents)
     faults = [f"descents[{k}].{key}: {fault}" for k, part in enumerate(parts) for key, fault in part.faults()]
     if faults:
         raise wrong(path, faults)
     return Descents(path, described, parts)
+
+
+def _descent(part: DescentPart) -> Descent:
+    given = {**asdict(part), "optimiser": None}
+    schedule = given.pop("schedule")
+    if part.optimiser or schedule:
+        kind, arguments = (part.optimiser.kind, part.optimiser.arguments) if part.optimiser else ("sgd", {})
+        given["optimiser"] = rule = OPTIMISERS[kind].make(lr=part.lr, **arguments)
+        rule.schedule = SCHEDULES[schedule.kind].make(**schedule.arguments) if schedule else None
+    return Descent(**given)
 
 
 def rate_beside(lr: float, gears: int, rates: tuple[float, ...] = RATES) -> float:

@@ -5,6 +5,7 @@ Each start has a shape and a number of its own, so that walks are told apart wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
@@ -17,6 +18,7 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.expression_formula import curve_formulas
 from cnnviz.scene.kind import Kind
+from cnnviz.scene.kinds import update
 from cnnviz.scene.kinds.curve import Curve, Point, axes, set_curve
 from cnnviz.scene.layout import Area, Grid, Room, column, row
 from cnnviz.scene.marks import Box, Cells, Dot, Hotspot, Mark, Path, Rect, Role, label
@@ -30,7 +32,6 @@ from cnnviz.trace.operation import Operation
 
 _CURVE = Area("curve", (22.0, 14.0), (200.0, 60.0))
 _BEGUN = Area("begun", (12.0, 1.7), (40.0, 1.7))
-_COLUMNS = ("w", "E", "dw")
 
 _LETTER = 0.6
 """How wide a letter is at most, on average, in parts of its size."""
@@ -59,7 +60,7 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
 def placed(moment: Moment, room: Room) -> tuple[Sheet, Curve]:
     """Return the sheet, with the curve beside the table or over it, and the curve where it stands."""
     call = moment.operation.call
-    table = column(_BEGUN, row(*(_column_part(moment, name) for name in _COLUMNS), gap=0.5, alike=True))
+    table = column(_BEGUN, row(*(_column_part(moment, name) for name in call.writes), gap=0.5, alike=True))
     at = sheet(moment, room, row(_CURVE, table), column(_CURVE, table))
     return at, set_curve(call.expression, call.window, at.place("curve").box, at.em)
 
@@ -201,10 +202,12 @@ def _readings(walk: _Walk, w: float, slope: float | None, following: float | Non
         marks.append(label(left, said, 1.3 * em, "source", bold=True))
     if following is not None:
         step, sign = following - w, "+" if following > w else ""
-        said = tr("step −lr · ∂E/∂w")
+        is_plain = walk.moment.operation.call.kind == "descent"
+        said = tr("step −lr · ∂E/∂w") if is_plain else tr("step")
         if not walk.moment.letters:
             told = sign + walk.moment.text("w", step)
-            texts = tr("step −lr · ∂E/∂w = {step}", step=told), tr("step {step}", step=told)
+            whole = (tr("step −lr · ∂E/∂w = {step}", step=told),) if is_plain else ()
+            texts = *whole, tr("step {step}", step=told)
             said = longest_that_fits(texts, right.w / em, bold=True)
         marks.append(label(right, said, 1.3 * em, "written", bold=True, align="right"))
     return marks
@@ -283,7 +286,7 @@ def _table(at: Sheet, walk: _Walk) -> None:
     count, length = moment.state.arrays["w"].shape[1], at.place("w").rows
     # The step after the one in hand is on the page, too.
     first = max(0, min(walk.t // max(1, length - 1) * (length - 1), count - length))
-    for name in _COLUMNS:
+    for name in moment.operation.call.writes:
         place, plane = at.place(name), grid.plane(moment, name, (s,))
         rows = min(length, len(plane.values) - first)
         box = place.box._replace(h=place.box.h / length * rows)
@@ -321,7 +324,40 @@ def _begun(at: Sheet, s: int) -> None:
 # The loss and its derivative come before it.
 _UPDATE = r"\w{s,t+1} = \w{s,t} - \mathrm{lr} \cdot \dw{s,t}"
 
+
+def _of_rule(rule: str) -> Kind:
+    """Return the record of a walk by an optimiser's rule: what the update says, step by step."""
+    record = update.KINDS[rule]
+    written = [_in_a_walk(each) for each in record.formula]  # type: ignore[union-attr]
+    base = max((name for name in update.CALLED if rule.startswith(name)), key=len)
+    return Kind(
+        title=update.CALLED[base],
+        sentence=record.sentence,
+        formula=lambda call, _: (*curve_formulas(call.expression), *written),
+        variables={"s": "start", "t": "step"},
+        ahead="From each start `w` will go step by step: `E` and its slope `dw` are found, and by the rule, "
+        "what the next `w` is.",
+        picture=picture,
+        compared=("start", "w"),
+    )
+
+
+def _in_a_walk(formula: str) -> str:
+    """Write a formula of an update as that of step t: what it leaves is found at t + 1."""
+    left, arrow, right = formula.rpartition(r" \leftarrow ")
+    own = left.removesuffix("{n}")
+
+    def place(found: re.Match[str]) -> str:
+        later = arrow and found[1] not in (own, r"\w", r"\dw")
+        return f"{found[1]}{{s,t{'+1' if later else ''}}}"
+
+    right = re.sub(r"(\\(?:w|dw|v|m))\{n\}", place, right).replace("g_n", "g").replace("^t", "^{t+1}")
+    right = re.sub(r"(?<![a-zA-Z\\])k(?![a-zA-Z])", "t", right)
+    return f"{own}{{s,t+1}} = {right}" if arrow else right
+
+
 KINDS: Mapping[str, Kind] = {
+    **{f"descent.{rule}": _of_rule(rule) for rule in update.KINDS if rule != "sgd"},
     "descent": Kind(
         title="gradient descent",
         sentence="Take a step against the slope of the loss: left where the slope is positive, right where "

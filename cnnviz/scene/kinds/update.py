@@ -161,11 +161,22 @@ def _update(sentence: str, ahead: str, *formula: str) -> Kind:
     )
 
 
+CALLED = {
+    "sgd": "gradient descent",
+    "sgd.momentum": "momentum",
+    "sgd.nesterov": "Nesterov momentum",
+    "adagrad": "AdaGrad",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+    "adamw": "AdamW",
+}
+"""What each rule is called."""
+
 # What each schedule says, and its formulas.
 _SCHEDULES = {
     "step_lr": (
         "The rate is multiplied by gamma every step_size iterations; this is iteration k.",
-        r"r = \mathrm{lr} \cdot \gamma^{\left\lfloor k / s \right\rfloor},\quad s = \mathrm{step\ size}",
+        r"r = \mathrm{lr} \cdot \gamma^{\left\lfloor k / d \right\rfloor},\quad d = \mathrm{step\ size}",
     ),
     "cosine_annealing_lr": (
         "The rate falls like a cosine, until iteration T_max; this is iteration k.",
@@ -174,14 +185,15 @@ _SCHEDULES = {
     ),
     "linear_lr": (
         "Warm-up: the rate grows evenly, for total_iters iterations; this is iteration k.",
-        r"r = \mathrm{lr} \cdot (a + (z - a)\, p),\quad p = \mathrm{min}(k, T) / T",
-        r"a = \mathrm{start\ factor},\quad z = \mathrm{end\ factor},\quad T = \mathrm{total\ iters}",
+        r"r = \mathrm{lr} \cdot (a + (z - a)\, p),\quad p = \mathrm{min}(k, K) / K",
+        r"a = \mathrm{start\ factor},\quad z = \mathrm{end\ factor},\quad K = \mathrm{total\ iters}",
     ),
 }
 
 
-def _all(kind: str, called: str, sentence: str, ahead: str, *formula: str) -> Mapping[str, Kind]:
+def _all(kind: str, sentence: str, ahead: str, *formula: str) -> Mapping[str, Kind]:
     """Return the records of a rule: plain, with weight decay, and each of both with a schedule."""
+    called = CALLED[kind]
     decayed = [each.replace(r"\left(\dw{n}\right)", "g_n").replace(r"\dw{n}", "g_n") for each in formula]
     rules = {
         kind: _update(sentence, ahead, *formula),
@@ -215,7 +227,6 @@ _PUSH = r"\frac{\m{n} / (1 - \beta_1^t)}{\sqrt{\v{n} / (1 - \beta_2^t)} + \varep
 _SCALED = r"\w{n} \leftarrow \w{n} - \frac{\eta\, \dw{n}}{\sqrt{\v{n}} + \varepsilon}"
 _SGD = _all(
     "sgd",
-    "gradient descent",
     "Every parameter takes a small step against its gradient, which is downhill.",
     "Each `w` will become `w` − η · `dw`: what it was, less a small part of its gradient.",
     r"\w{n} \leftarrow \w{n} - \eta\, \dw{n}",
@@ -223,7 +234,6 @@ _SGD = _all(
 )
 _MOMENTUM = _all(
     "sgd.momentum",
-    "momentum",
     "Every parameter keeps some of its last velocity and is pushed downhill by its gradient.",
     "Each velocity `v` will become μ · `v` + `dw`; then each `w` will become `w` − η · `v`.",
     _VELOCITY,
@@ -232,7 +242,6 @@ _MOMENTUM = _all(
 )
 _NESTEROV = _all(
     "sgd.nesterov",
-    "Nesterov momentum",
     "Every parameter moves as its new velocity will carry it on, and its gradient pushes once more.",
     "Each velocity `v` will become μ · `v` + `dw`; then each `w` moves by −η · (`dw` + μ · `v`).",
     _VELOCITY,
@@ -241,7 +250,6 @@ _NESTEROV = _all(
 )
 _ADAGRAD = _all(
     "adagrad",
-    "AdaGrad",
     "Every parameter steps the less, the larger all its gradients together have been.",
     "Each `v` will get the square of `dw` added; then `w` steps by η · `dw` over the root of `v`.",
     r"\v{n} \leftarrow \v{n} + \left(\dw{n}\right)^2",
@@ -249,7 +257,6 @@ _ADAGRAD = _all(
 )
 _RMSPROP = _all(
     "rmsprop",
-    "RMSprop",
     "Every parameter steps by its gradient, divided by the gradient's usual size.",
     "Each `v` will be the running mean of `dw` squared; `w` steps by η · `dw` over the root of `v`.",
     r"\v{n} \leftarrow \alpha\, \v{n} + (1 - \alpha) \left(\dw{n}\right)^2",
@@ -257,7 +264,6 @@ _RMSPROP = _all(
 )
 _ADAM = _all(
     "adam",
-    "Adam",
     "Every parameter steps by the running mean of its gradient, divided by the gradient's usual size.",
     "Each `w` will step by `m`, the running mean of `dw`, divided by the root of `v`, of its square.",
     _MEAN,
@@ -266,7 +272,6 @@ _ADAM = _all(
 )
 _ADAMW = _all(
     "adamw",
-    "AdamW",
     "Every parameter takes the step of Adam, and shrinks by a part of itself, whatever its gradient.",
     "Each `w` will take the step of Adam, and lose η · λ of itself.",
     _MEAN,
