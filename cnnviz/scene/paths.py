@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -113,14 +113,23 @@ def another(program: Program, operation: Operation, chosen: Chosen, by: int = 1)
     return _chosen(program, nodes, chosen)
 
 
-def on_paths(program: Program, operation: Operation) -> tuple[Link, ...]:
-    """Return the gradients that are on any path from the loss to that which an operation computes."""
-    found, waiting = dict.fromkeys([own_link(operation)]), [own_link(operation)]
+def on_paths(
+    program: Program, operation: Operation, near: Callable[[str], bool] = lambda _: True
+) -> tuple[str, ...]:
+    """Return the addresses of the gradients on any path from the loss to that which an operation computes.
+
+    Parameters
+    ----------
+    near : Callable
+        Whether what an address is made of is wanted, too.
+    """
+    own = own_link(operation)
+    found, waiting = {own.address: None}, [own]
     while waiting:
         for link in _above(program, waiting.pop()):
-            if link not in found:
-                found[link] = None
-                waiting.append(link)
+            if (address := link.address) not in found:
+                found[address] = None
+                waiting += [link] if near(address) else []
     return tuple(found)
 
 

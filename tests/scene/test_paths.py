@@ -152,7 +152,7 @@ def test_a_path_can_be_chosen_by_any_gradient_that_lies_on_one(seed):
             continue
         ways, chosen = all_ways(program, operation), paths.another(program, operation, ())
         on_one = {link.address for way in ways for link in way.links}
-        found = {link.address for link in paths.on_paths(program, operation)}
+        found = {*paths.on_paths(program, operation)}
         assert on_one <= found, "and the sums, which multiply by nothing"
         for address in on_one:
             there = paths.through(program, operation, chosen, address)

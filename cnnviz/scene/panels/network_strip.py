@@ -283,12 +283,19 @@ def _followed(program: Program, operation: Operation, chosen: Chosen, rows: Rows
     return frozenset(_edges(program, rows, addresses))
 
 
-@program_cache(64)
-def _ways(program: Program, operation: Operation, rows: Rows) -> Mapping[Edge, str]:
-    """Return the lines on which a path may be followed, with a gradient that comes back on each."""
+def _ways(program: Program, operation: Operation, rows: Rows, last: int) -> Mapping[Edge, str]:
+    """Return the lines on which a path may be followed, with a gradient that comes back on each.
+
+    What begins behind the last row in sight is not looked for.
+    """
     if not has_chain(operation) or adds_gradients(operation):
         return {}
-    return _edges(program, rows, [link.address for link in on_paths(program, operation)[1:]])
+    between = _between(program)
+
+    def is_near(address: str) -> bool:
+        return address not in between or rows.item_of[between[address][0]] <= last
+
+    return _edges(program, rows, on_paths(program, operation, is_near)[1:])
 
 
 def _edges(program: Program, rows: Rows, addresses: Sequence[str]) -> dict[Edge, str]:
@@ -324,9 +331,9 @@ def _lane_spots(
 ) -> tuple[Hotspot, ...]:
     """Return where a click follows the path on another line: along it, and above all where it turns."""
     followed = _followed(program, operation, chosen, window.rows)
-    ways = {k: at for k, at in _ways(program, operation, window.rows).items() if k not in followed}
     low, high, half = window.top, window.top + window.seen - 1, max(0.5 * room.lane, 4 * room.unit)
-    drawn = [edge for edge in ways if edge.source <= high and edge.target >= low]
+    ways = _ways(program, operation, window.rows, high)
+    drawn = [edge for edge in ways if edge not in followed and edge.source <= high and edge.target >= low]
     spots, turns = list[Hotspot](), list[Hotspot]()
     for edge in sorted(drawn, key=lambda edge: edge.source - edge.target):  # of two, the shorter on top
         begin, *turn, end = edge_points(window, room, edge)
