@@ -56,21 +56,14 @@ def test_lessons_come_in_the_order_of_the_course():
             "depth",
             "edges",
             "stride-padding",
+            "geometry",
             "relu",
             "pooling",
             "fully-connected",
         ),
         *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
-        *(
-            "residual",
-            "receptive-field",
-            "digits",
-            "batch",
-            "batch-norm",
-            "dropout",
-            "optimisers",
-            "training",
-        ),
+        *("transposed", "residual", "receptive-field", "digits", "batch", "batch-norm", "dropout"),
+        *("optimisers", "training"),
     ]
     names = lesson_names()
 
@@ -486,6 +479,34 @@ def test_conv_1d():
     arrays = tape("conv-1d")
     np.testing.assert_array_equal(arrays["conv.y"], [[-2] * 4])
     np.testing.assert_array_equal(arrays["padded.y"], [[-2, -2, -2, -2, -2, 5]])
+
+
+def test_geometry():
+    """COURSE and EXERCISES: dilation 2; two directions; 'same' with an even kernel; means; depthwise."""
+    arrays = tape("geometry")
+    wanted = {
+        "dilated": [[144, 153, 162], [207, 216, 225], [270, 279, 288]],
+        "directions": [[18, 75], [18, 75]],
+        "same": [[6, 10, 14, 8]] * 3 + [[3, 5, 7, 4]],
+        "counted": [[10 / 9, 24 / 9], [51 / 9, 10]],
+        "uncounted": [[2.5, 4], [8.5, 10]],
+    }
+    for name, rows in wanted.items():
+        np.testing.assert_allclose(arrays[f"{name}.y"], [rows], rtol=1e-14)
+    np.testing.assert_array_equal(arrays["depthwise.y"].ravel(), [3, 11])
+
+
+def test_transposed():
+    """COURSE: 0 1 / 2 3 with itself as kernel, with stride 2; 1 2 / 3 4 larger, nearest and bilinear."""
+    arrays = tape("transposed")
+    grown = [[[0, 0, 1], [0, 4, 6], [4, 12, 9]]]
+    np.testing.assert_array_equal(arrays["plain.y"], grown)
+    np.testing.assert_array_equal(arrays["conv.dx"], grown)  # of a convolution with this kernel
+    strided = [[0, 0, 0, 1], [0, 0, 2, 3], [0, 2, 0, 3], [4, 6, 6, 9]]
+    np.testing.assert_array_equal(arrays["strided.y"], [strided])
+    np.testing.assert_array_equal(arrays["nearest.y"], [np.kron([[1, 2], [3, 4]], np.ones((2, 2)))])
+    row = np.array([1, 1.25, 1.75, 2])
+    np.testing.assert_array_equal(arrays["bilinear.y"], [row + np.array([0, 0.5, 1.5, 2])[:, None]])
 
 
 def test_edges():
