@@ -79,7 +79,7 @@ def test_outputs_and_gradients_are_those_of_the_framework(name, tmp_path):
             gradient = wanted[key].T if layer.kind == "linear" and own == "w" else wanted[key]
             assert close(lesson.tape[f"{layer.name}.d{own}"], gradient, tolerance), f"{layer.name}.{own}"
             compared += 1
-    if name.startswith(("lenet", "inception", "unet", "groups")) or (
+    if name.startswith(("lenet", "inception", "unet", "groups", "gates")) or (
         name.startswith(("residual", "norms")) and name not in ROUNDED
     ):
         assert compared == sum(key.startswith("d:") for key in wanted)

@@ -127,7 +127,30 @@ def groups():
     return nn.Sequential(*layers)
 
 
+class Gates(nn.Module):
+    """A gate for each channel, maps made of a column, axes that change places, maps that grow."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.squeeze = nn.Conv2d(2, 4, 3, padding=1), nn.Linear(4, 4)
+        self.fc, self.after = nn.Linear(144, 24), nn.Conv2d(2, 3, 2)
+        self.near, self.out = nn.Upsample(scale_factor=2), nn.Conv2d(9, 3, 1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        x = x * torch.sigmoid(self.squeeze(x.mean((2, 3)))).view(-1, 4, 1, 1)
+        x = self.fc(x.reshape(-1, 144)).view(-1, 4, 3, 2)
+        x = torch.tanh(self.after(x.transpose(1, 3)))
+        x = x * functional.softmax(x, 3)
+        smooth = [
+            functional.interpolate(x, scale_factor=(2, 2), mode="bilinear", align_corners=corners)
+            for corners in (False, True)
+        ]
+        return functional.softmax(self.out(torch.cat([self.near(x), *smooth], 1)), 1)
+
+
 NETS = {
+    "gates": (Gates, (2, 6, 6)),
     "norms": (norms, (1, 6, 6)),
     "groups": (groups, (1, 6, 6)),
     "lenet": (LeNet, (1, 12, 12)),
