@@ -8,9 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnnviz import cli
+from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
+
+if TYPE_CHECKING:
+    from cnnviz.lesson.lesson import Lesson
 
 # Of small arrays, several threads make a product slower, and on busy cores a hundred times slower. To be said
 # before NumPy is loaded: threads that are made to be stopped again take a tenth of a start.
@@ -33,12 +38,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     return cli.run(argv, _show)
 
 
+def show(lesson: str | Lesson) -> None:
+    """Open the window on a lesson, and wait until it is closed.
+
+    Parameters
+    ----------
+    lesson : str or Lesson
+        A built-in lesson's name, a file, or what `load_lesson` and `from_torch` return.
+
+    Raises
+    ------
+    CnnvizError
+        If there is no such lesson, or no display to open the window on.
+    KeyboardInterrupt
+        If the window was closed by Ctrl+C in the terminal.
+    """
+    try:
+        status = open_window(lesson)
+    except NoDisplayError:
+        raise CnnvizError(
+            tr(
+                "There is no display on which a window could be opened ({variables}); `cnnviz export` writes "
+                "the frames of a lesson without one.",
+                variables=_said_of_display(),
+            )
+        ) from None
+    if status == 130:
+        raise KeyboardInterrupt
+    if status:
+        raise SystemExit(status)
+
+
 class NoDisplayError(Exception):
     """No window can be opened here."""
 
 
 def open_window(
-    lesson: str | None,
+    lesson: str | Lesson | None,
     painted: Callable[[], None] | None = None,
     said: str = "",
     changes: Sequence[str] = (),
@@ -47,14 +83,14 @@ def open_window(
 
     Parameters
     ----------
-    lesson : str, optional
-        A built-in lesson's name or a file.
+    lesson : str or Lesson, optional
+        A built-in lesson's name, a file, or a lesson that has been loaded.
     painted : Callable[[], None], optional
         Called once, when the window has been painted for the first time.
     said : str
         What is said in the window at first, if anything.
     changes : Sequence[str]
-        What is to be other than in the lesson's file.
+        What is to be other than in the file of a lesson that is not loaded yet.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """`import cnnviz` gives what README says, quickly and without Qt."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -56,3 +57,47 @@ print(*loaded & {{"PySide6", "shiboken6", "pyqtgraph"}}, file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "\n")
+
+
+SHOWN = """
+import sys
+from PySide6.QtCore import QTimer
+import cnnviz
+
+def look_and_close():
+    window = next(each for each in QApplication.topLevelWidgets() if each.isVisible() and each.windowTitle())
+    print(window.windowTitle(), flush=True)
+    window.close()
+
+from cnnviz.ui.launch import application_of_cnnviz
+from PySide6.QtWidgets import QApplication
+application_of_cnnviz()
+for lesson in (cnnviz.load_lesson("digits", image=3), "relu"):
+    QTimer.singleShot(300, look_and_close)
+    cnnviz.show(lesson)
+    print("closed", sys.excepthook is sys.__excepthook__, flush=True)
+cnnviz.show("nonsense")
+"""
+
+
+def test_a_lesson_is_shown_until_its_window_is_closed_one_after_the_other(tmp_path):
+    environment = dict(os.environ, QT_QPA_PLATFORM="offscreen", CNNVIZ_SETTINGS=str(tmp_path / "settings"))
+    done = subprocess.run(
+        [sys.executable, "-c", SHOWN], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    first, closed, second, again = done.stdout.splitlines()
+    assert (first.partition(" ")[0], second.partition(" ")[0]) == ("Handwritten", "ReLU")
+    assert closed == again == "closed True"
+    assert done.returncode == 1
+    assert "CnnvizError: There is no lesson nonsense" in done.stderr
+
+
+def test_where_there_is_no_display_show_says_so(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
+    environment |= {"QT_QPA_PLATFORM": "xcb", "CNNVIZ_SETTINGS": str(tmp_path / "settings")}
+    code = "import cnnviz; cnnviz.show('relu')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "CnnvizError: There is no display on which a window could be opened" in done.stderr

@@ -13,7 +13,7 @@ from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.lesson import DEFAULT, load_lesson
+from cnnviz.lesson.lesson import DEFAULT, Lesson, load_lesson
 from cnnviz.render import fonts
 from cnnviz.text import tr
 from cnnviz.ui.ending import Ending
@@ -23,7 +23,7 @@ from cnnviz.ui.window import Window
 
 
 def open_window(
-    lesson: str | None = None,
+    lesson: str | Lesson | None = None,
     painted: Callable[[], None] | None = None,
     said: str = "",
     changes: Sequence[str] = (),
@@ -41,10 +41,10 @@ def open_window(
         If there is no such lesson, its file is wrong, or a change does not fit.
     """
     application = application_of_cnnviz()
-    ending = Ending(application)
+    ending, hook = Ending(application), sys.excepthook
     try:
         settings = Settings()
-        named = load_lesson(lesson, changes=changes) if lesson else None
+        named = load_lesson(lesson, changes=changes) if isinstance(lesson, str) else lesson
         window = Window(named, settings) if named else _where_it_was_left(settings)
         once = Qt.ConnectionType.SingleShotConnection
         if painted is not None:
@@ -61,6 +61,7 @@ def open_window(
         return application.exec() or ending.status
     finally:
         ending.stop()
+        sys.excepthook = hook
 
 
 def _where_it_was_left(settings: Settings) -> Window:
