@@ -378,7 +378,7 @@ def _up(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[V
 
 def _joined(kind: str) -> Any:
     def rule(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
-        rank = model.rank(given[0])
+        rank = max(map(model.rank, given))
         if kind != "Concat":
             return model._emit(kind, name, given, rank)
         if config.get("axis", -1) % rank != rank - 1:
@@ -416,7 +416,21 @@ def _activation(model: _Model, name: str, config: Config, arrays: _Arrays, given
 
 
 def _softmax(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
-    return model._emit("Softmax", name, given, model.rank(given[0]), axis=1)
+    rank, told = model.rank(given[0]), config.get("axis", -1)
+    axis = told % rank if isinstance(told, int) else 0
+    if axis == 0:
+        return model._emit("Softmax over several axes", name, given, rank)
+    return model._emit("Softmax", name, given, rank, axis=1 if axis == rank - 1 else axis + 1)
+
+
+def _permute(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
+    x, rank = given[0], model.rank(given[0])
+    dims = (0, *(int(dim) for dim in config["dims"]))
+    if rank != 4:
+        return model._emit("Transpose", name, [x], rank, perm=dims)
+    x = model._emit("Transpose", f"{name}/channels last", [x], 4, perm=(0, 2, 3, 1))
+    x = model._emit("Transpose", name, [x], 4, perm=dims)
+    return model._emit("Transpose", f"{name}/channels first", [x], 4, perm=(0, 3, 1, 2))
 
 
 def _scaled(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
@@ -453,6 +467,7 @@ _RULES: Mapping[str, Any] = {
     "GlobalMaxPooling2D": _global_pool("GlobalMaxPool"),
     "Flatten": _flatten,
     "Reshape": _reshape,
+    "Permute": _permute,
     "ZeroPadding2D": _zero_padding,
     "UpSampling2D": _up,
     "Add": _joined("Add"),

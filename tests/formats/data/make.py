@@ -330,7 +330,18 @@ def keras_files():
     flat = keras.Sequential(
         [keras.Input((6, 6)), layers.Flatten(), layers.Dense(4, activation="relu"), layers.Dense(5)]
     )
-    for name, model in (("sequential", sequential), ("functional", functional_one), ("flat", flat)):
+    start = keras.Input((6, 5, 2))
+    x = layers.Conv2D(4, 3)(start)
+    weights = layers.Dense(4, activation="sigmoid")(layers.GlobalAveragePooling2D()(x))
+    x = layers.Multiply()([x, layers.Reshape((1, 1, 4))(weights)])
+    x = layers.UpSampling2D(2, interpolation="bilinear")(x)
+    x = layers.Softmax(axis=2)(layers.Permute((2, 1, 3))(x))
+    x = layers.Conv2D(2, 2, activation="tanh")(layers.UpSampling2D((1, 2))(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Conv2D(3, 2)(layers.Reshape((2, 3, 2))(layers.Dense(12)(x)))
+    gates = keras.Model(start, layers.Dense(5)(layers.Flatten()(x)))
+    made = {"sequential": sequential, "functional": functional_one, "flat": flat, "gates": gates}
+    for name, model in made.items():
         for layer in model.layers:
             layer.set_weights([np.abs(w) + 0.5 if "variance" in v.name else w + 0.1
                                for w, v in zip(layer.get_weights(), layer.weights, strict=True)])  # fmt: skip
