@@ -98,9 +98,9 @@ def output_losses(given: Loss | Sequence[OutputLoss] | None, layers: Sequence[st
     """
     if given is None or isinstance(given, Loss):
         return () if given is None else (OutputLoss(layers[-1], given),)
-    for one in given:
+    for k, one in enumerate(given):
         if one.of not in layers:
-            raise CnnvizError(unknown(LOSS, one.of, list(layers)))
+            raise CnnvizError(unknown(f"losses[{k}].of", one.of, list(layers)))
     if len(given) == 1 and given[0].weight == 1:
         return (replace(given[0], name=LOSS),)
     return tuple(replace(one, name=f"{LOSS}_{one.of}") for one in given)

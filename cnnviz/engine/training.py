@@ -7,7 +7,7 @@ one image after the other; source: Goodfellow, Bengio and Courville, "Deep Learn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from math import isfinite, isnan, prod
 
@@ -29,7 +29,10 @@ _ARRAY_BYTES = 600  # what an array takes besides its numbers, with its name in 
 # work that a window can wait for.
 _AT_ONCE, _NUMBERS_AT_ONCE = 64, 2**20
 
-Sample = Callable[[int], tuple[Array, Array]]
+Named = Array | Mapping[str, Array]
+"""An array; or several, by the names of inputs or of layers."""
+
+Sample = tuple[Named, Named]
 
 
 class Weights(Struct, frozen=True, eq=False):
@@ -70,8 +73,8 @@ class Run:
     ----------
     network : Network
         With a loss and an optimiser; it is not changed.
-    sample : Callable[[int], tuple[Array, Array]]
-        Gives an image and its target by the image's number.
+    sample : Callable[[int], Sample]
+        Gives an image and its target by the image's number; of several inputs or outputs, each by name.
     order : NDArray of int
         The images to learn from, in the order in which they come; after the last, the first comes again.
     held_out : NDArray of int
@@ -100,7 +103,7 @@ class Run:
     def __init__(
         self,
         network: Network,
-        sample: Sample,
+        sample: Callable[[int], Sample],
         order: NDArray[np.integer],
         held_out: NDArray[np.integer],
         iterations: int,
@@ -160,7 +163,7 @@ class Run:
             return False
         images = {int(k) for k in (*self.order, *self.held_out)}
         seen = ((self._sample(k), other._sample(k)) for k in images)
-        if not all(np.array_equal(x, y) for one, two in seen for x, y in zip(one, two, strict=True)):
+        if not all(_is_same(x, y) for one, two in seen for x, y in zip(one, two, strict=True)):
             return False
         if self._lots() != other._lots():
             return False
@@ -219,10 +222,8 @@ class Run:
 
     def _train(self, network: Network, iteration: int) -> float:
         """Move a network's parameters by an iteration, and return its loss."""
-        samples = [self._sample(image) for image in self.images_of(iteration)]
-        x, t = (
-            np.stack([np.asarray(one, np.float64) for one in each]) for each in zip(*samples, strict=True)
-        )
+        x, t = stacked(self._sample(image) for image in self.images_of(iteration))
+        assert t is not None
         with np.errstate(all="ignore"):
             return network.train_step(x, t)
 
@@ -268,12 +269,31 @@ class Run:
         numbers = sum(prod(shape) for shape in network.shapes.values())
         at_once = max(1, min(_AT_ONCE, _NUMBERS_AT_ONCE // numbers))
         for start in range(0, len(self.held_out), at_once):
-            samples = [self._sample(int(k)) for k in self.held_out[start : start + at_once]]
+            x, t = stacked(self._sample(int(k)) for k in self.held_out[start : start + at_once])
+            assert isinstance(t, np.ndarray)  # of one output, whose targets are classes
             with np.errstate(all="ignore"):
-                y = network.forward(np.stack([x for x, _ in samples]))
-            right += int((_classes(y) == _classes(np.stack([t for _, t in samples]))).sum())
+                y = network.forward(x)
+            right += int((_classes(y) == _classes(t)).sum())
             yield
         self.accuracies[iteration] = right / len(self.held_out)
+
+
+def stacked(samples: Iterable[tuple[Named, Named | None]]) -> tuple[Named, Named | None]:
+    """Return several samples and their targets, if there are any, as a batch of each."""
+    xs, ts = zip(*samples, strict=True)
+    return _stacked(xs), None if ts[0] is None else _stacked(ts)
+
+
+def _stacked(each: Sequence[Named]) -> Named:
+    if isinstance(each[0], Mapping):
+        return {name: _stacked([one[name] for one in each]) for name in each[0]}  # type: ignore[call-overload,misc]
+    return np.stack([np.asarray(one, np.float64) for one in each])
+
+
+def _is_same(one: Named, other: Named) -> bool:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+    return np.array_equal(one, other)  # type: ignore[arg-type]
 
 
 def running_mean(values: Array, window: int) -> Array:

@@ -34,8 +34,7 @@ def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
     reader = Reader()
     first = _first_input(content)
     lesson = reader.read({**content, "input": first} if first else content, table)
-    told = (fault for fault in reader.faults if not (first and fault.startswith(("input.", "input:"))))
-    faults = [*told, *across]  # of several inputs, what is wrong with the first is told under its own name
+    faults = [*(fault for fault in reader.faults if not _told_elsewhere(fault, content)), *across]
     if faults and isinstance(lesson, LessonFile):
         faults += _misfits(lesson, faults)
     return (None, faults) if faults else (lesson, [])
@@ -91,7 +90,7 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     yield from _unknown_layers(content)
     given = _table(content, "input")
     yield from _several(content)
-    if given:
+    if given and _first_input(content) is None:
         yield from _one_of(given, "input.", ("images", "values"))
     if {"weights", "parameters", "seed"} & set(content):
         yield from _one_of(content, "", ("weights", "parameters", "seed"))
@@ -111,16 +110,38 @@ def _first_input(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the first of several inputs; None where there is one alone."""
     several = _table(content, "inputs")
     first = next(iter(several.values()), None)
-    return first if "input" not in content and isinstance(first, dict) else None
+    given = _table(content, "input")
+    return {**first, **given} if _is_of_all(given) and isinstance(first, dict) else None
+
+
+def _is_one_named_so(content: Mapping[str, Any]) -> bool:
+    """Return whether one input stands under the name of several."""
+    given = _table(content, "inputs")
+    return bool(given) and not any(isinstance(each, dict) for each in given.values())
+
+
+def _told_elsewhere(fault: str, content: Mapping[str, Any]) -> bool:
+    """Return whether a fault need not be told: of several inputs, the first one's is, under its own name."""
+    if _is_one_named_so(content):
+        return fault.startswith(("input:", "inputs."))
+    if _first_input(content) is None or fault.startswith("input.batch_size"):
+        return False
+    return fault.startswith(("input.", "input:"))
+
+
+def _is_of_all(given: Mapping[str, Any]) -> bool:
+    """Return whether a table ``[input]`` says no more than how many samples go through together."""
+    return given.keys() <= {"batch_size"}
 
 
 def _several(content: Mapping[str, Any]) -> Iterator[str]:
     """Find what does not go with several inputs, or with the losses of several outputs."""
     for key, one in (("inputs", "input"), ("losses", "loss")):
-        if key in content and one in content:
+        if key in content and one in content and not (one == "input" and _is_of_all(_table(content, one))):
             yield tr("{first}: cannot be given together with {second}", first=key, second=one)
-        elif key in content and "training" in content:
-            yield tr("training: goes with one [input] and one [loss]; leave {key} out", key=key)
+    if _is_one_named_so(content):
+        yield tr("inputs: is for several, each in a table with a name, [inputs.left]; for one, write [input]")
+        return
     for name in _table(content, "inputs"):
         if not name.isidentifier():
             yield tr("{path}: must be a name, letters, digits and _", path=f"inputs.{written(name)}")

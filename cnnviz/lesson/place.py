@@ -49,9 +49,12 @@ def step_at(program: Program, words: str) -> int:
             )
         )
     name, index = found.groups()
-    if index is None:
+    made = None if name in {one.name for one in program.operations} else program.producer(name)
+    operation, array = made or (program.operation(name), "")
+    if index is None and not array:
         return program.start(name)
-    return program.start(name) + _writing(program, program.operation(name), words, index)
+    at = index if index is not None else ",".join("0" * np.ndim(operation.call.writes[array]))
+    return program.start(operation.name) + _writing(program, operation, words, at, array)
 
 
 def _numbered(program: Program, words: str) -> int:
@@ -62,16 +65,18 @@ def _numbered(program: Program, words: str) -> int:
     raise CnnvizError(tr("There is no step {index}; steps are numbered 0 to {last}.", index=shown, last=last))
 
 
-def _writing(program: Program, operation: Operation, words: str, index: str) -> int:
-    """Return the step of an operation at which a cell of its result is written."""
+def _writing(program: Program, operation: Operation, words: str, index: str, array: str = "") -> int:
+    """Return the step of an operation at which a cell of its result is written, or of an array beside it."""
     result, shape = result_of(program, operation)
+    if array and array != result:
+        result, shape = array, operation.call.writes[array].shape
     cell = tuple(int(k) for k in re.findall(r"\d+", index) if len(k) < 20)
     if len(cell) != len(shape) or any(k >= size for k, size in zip(cell, shape, strict=True)):
         raise CnnvizError(
             tr(
                 "{words} is not a cell: {operation} has shape {shape}, so its last one is {operation}{last}.",
                 words=words,
-                operation=operation.name,
+                operation=words.partition("[")[0].strip(),
                 shape=shape_text(shape),
                 last=str([size - 1 for size in shape]).replace(" ", ""),
             )

@@ -21,7 +21,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of
 from cnnviz.lesson.arrays import Header, read_arrays
 from cnnviz.lesson.bounds import MOST_IMAGES
-from cnnviz.lesson.tables import InputPart, LessonFile, TrainingPart
+from cnnviz.lesson.tables import InputPart, LessonFile
 from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
 
@@ -47,9 +47,9 @@ class Samples(Struct, frozen=True, eq=False):
     output_gradient : Array or None
         What the network goes back with in place of a loss.
     others : Mapping[str, Array]
-        The one sample of each further input, by the input's name.
+        The samples of each further input, (N, …), by the input's name.
     output_targets : Mapping[str, Array]
-        What each of several outputs should be, by the layer's name.
+        What each of several outputs should be for each sample, (N, …), by the layer's name.
     changed_images, changed_targets : Mapping[int, Array]
         Of those that are not as the file has them: what the network sees, and what it should make of it.
     """
@@ -97,6 +97,13 @@ class Samples(Struct, frozen=True, eq=False):
         for index, image in self.changed_images.items():
             made[index] = image
         return made
+
+    def with_row(self, name: str, index: int, values: Array) -> Samples:
+        """Return the same with other numbers of one sample of a further input, or of an output's target."""
+        kept = "others" if name in self.others else "output_targets"
+        array = np.array(getattr(self, kept)[name])
+        array[index] = values
+        return replace(self, **{kept: {**getattr(self, kept), name: _frozen(array)}})
 
     def with_label(self, index: int, label: int) -> Samples:
         """Return the same with another class of one sample."""
@@ -166,21 +173,33 @@ def read_samples(path: Path, given: InputPart) -> Samples:
 
 
 def check_inputs(described: LessonFile) -> None:
-    """Raise CnnvizError unless each of several inputs has one sample of its shape."""
+    """Raise CnnvizError unless each of several inputs has samples of its shape, all of them as many."""
+    counts: dict[str, int] = {}
     for name, part in described.inputs.items():
-        _require(f"inputs.{name}.values", part.values.shape, part.shape)
+        several = part.values.ndim == len(part.shape) + 1
+        _require(f"inputs.{name}.values", part.values.shape[several:], part.shape)
+        counts[name] = len(part.values) if several else 1
+    first = next(iter(counts), "")
+    for name, count in counts.items():
+        if count != counts[first]:
+            said = tr("inputs.{name}.values: must be as many samples as of {first}, {needed}, are {found}")
+            raise CnnvizError(said.format(name=name, first=first, needed=counts[first], found=count))
 
 
 def with_others(samples: Samples, described: LessonFile, network: Network) -> Samples:
     """Add the samples of further inputs, and the targets of several outputs, once these are found to fit."""
+    targets: dict[str, Array] = {}
     for k, one in enumerate(described.losses):
-        _require(f"losses[{k}].target", one.target.shape, network.shapes[one.of])
-        check_targets(f"losses[{k}].target", one.target[None], network.losses[k].loss)
-    return replace(
-        samples,
-        others={name: part.values for name, part in list(described.inputs.items())[1:]},
-        output_targets={one.of: one.target for one in described.losses},
-    )
+        shape, name = network.shapes[one.of], f"losses[{k}].target"
+        single = len(samples) == 1 and one.target.ndim == len(shape)
+        _require(name, one.target.shape, shape if single else (len(samples), *shape))
+        targets[one.of] = _frozen(np.array(one.target).reshape(len(samples), *shape))
+        check_targets(name, targets[one.of], network.losses[k].loss)
+    others = {
+        name: _frozen(np.array(part.values).reshape(len(samples), *part.shape))
+        for name, part in list(described.inputs.items())[1:]
+    }
+    return replace(samples, others=others, output_targets=targets)
 
 
 def _check_images(given: InputPart, headers: Mapping[str, Header]) -> None:
@@ -214,9 +233,10 @@ def _check_shown(show: int, count: int) -> None:
         raise CnnvizError(words.format(last=count - 1, show=show))
 
 
-def require_some_to_learn_from(training: TrainingPart | None, samples: Samples) -> None:
+def require_some_to_learn_from(described: LessonFile, samples: Samples) -> None:
     """Raise CnnvizError unless a training has samples left when some are held out."""
-    if training is not None and training.held_out and samples.labels is None:
+    training = described.training
+    if training is not None and training.held_out and (samples.labels is None or described.losses):
         raise CnnvizError(
             tr("training.held_out: accuracy is measured on labels, and there are none; leave it out")
         )
@@ -231,12 +251,8 @@ def require_some_to_learn_from(training: TrainingPart | None, samples: Samples) 
 
 
 def require_batch(described: LessonFile, samples: Samples) -> None:
-    """Raise CnnvizError unless there are enough samples to go through together, of one input and one loss."""
+    """Raise CnnvizError unless there are enough samples to go through together."""
     size = described.input.batch_size
-    if size > 1 and (described.losses or described.inputs):
-        raise CnnvizError(
-            tr("input.batch_size: only where there is one input and one loss do several samples go together")
-        )
     if size > len(samples):
         raise CnnvizError(
             tr(
@@ -255,6 +271,17 @@ def target_of(network: Network, samples: Samples, index: int) -> Array | None:
         return None if samples.targets is None else np.asarray(samples.targets[index], dtype=np.float64)
     label, outputs = int(samples.labels[index]), network.output_shape
     return np.full(1, float(label)) if outputs == (1,) else (np.arange(outputs[0]) == label).astype(float)
+
+
+def sample_of(
+    network: Network, samples: Samples, index: int
+) -> tuple[Array | Mapping[str, Array], Array | Mapping[str, Array] | None]:
+    """Return a sample and what the network should make of it; of several inputs or outputs, each by name."""
+    first = next(iter(network.input_shapes))
+    others = {name: values[index] for name, values in samples.others.items()}
+    x = {first: samples.image(index), **others} if others else samples.image(index)
+    targets = {of: values[index] for of, values in samples.output_targets.items()}
+    return x, targets or target_of(network, samples, index)
 
 
 def with_classes(samples: Samples, described: LessonFile, network: Network) -> Samples:

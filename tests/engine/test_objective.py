@@ -110,7 +110,10 @@ def test_training_moves_the_parameters_as_an_iteration_says():
             [OutputLoss("size", CrossEntropy())],
             r"^loss: cross_entropy needs softmax as the last layer, but size",
         ),
-        ([OutputLoss("sizes", HalfSquaredError())], r"^loss: sizes is not a layer; did you mean size\?$"),
+        (
+            [OutputLoss("sizes", HalfSquaredError())],
+            r"losses\[0\].of: sizes is not a layer; did you mean",
+        ),
         ([OutputLoss("size", HalfSquaredError())] * 2, r"^loss: size has a loss already; an output has one"),
         ([OutputLoss("softmax", HalfSquaredError())], r"^size: no layer reads it; let one read it"),
     ],

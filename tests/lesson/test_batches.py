@@ -1,13 +1,16 @@
 """Lessons whose samples go through together."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.changes import read_changes
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.place import step_at
 
 FILES = Path(__file__).parent / "files"
 IMAGES = np.random.default_rng(0).integers(0, 32, (10, 1, 4, 4)).astype(np.uint8)
@@ -70,11 +73,66 @@ def test_samples_that_would_take_too_much_memory_together_are_refused_before_it_
         load_lesson(str(path))
 
 
-def test_several_losses_go_with_one_sample(tmp_path):
-    text = (FILES / "two-outputs.toml").read_text("utf-8")
-    (tmp_path / "two.toml").write_text(text.replace("[input]", "[input]\nbatch_size = 2", 1), "utf-8")
-    with pytest.raises(CnnvizError, match="only where there is one input and one loss"):
-        load_lesson(str(tmp_path / "two.toml"))
+def together_in_three(content):
+    """Two inputs and two losses, three samples of each."""
+    rng = np.random.default_rng(2)
+    content["input"] = {"batch_size": 3}
+    for given in content["inputs"].values():
+        given["values"] = rng.normal(size=(3, *given["shape"])).tolist()
+    content["losses"][0]["target"] = [[2], [1], [0]]
+    content["losses"][1]["target"] = [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    return content
+
+
+def test_several_inputs_and_losses_go_together(write):
+    """Loss and gradients are the means of those of each sample by itself, which a change brings about."""
+    content = tomllib.loads((FILES / "two-in-two-out.toml").read_text(encoding="utf-8"))
+    path = str(write(together_in_three(content)))
+    lesson = load_lesson(path)
+    assert "samples 0, 1, 2 of 3 go through together" in lesson.subject.info(lesson.choice, lesson.tape)
+    one_by_one = load_lesson(path, changes=["input.batch_size=1"])
+    each = [one_by_one.choose(k).tape for k in range(3)]
+    assert lesson.tape.loss == pytest.approx(np.mean([one.loss for one in each]), rel=1e-12)
+    for name in ("conv.dw", "tones.dw", "size.db", "scores.dw"):
+        means = np.mean([one[name] for one in each], axis=0)
+        np.testing.assert_allclose(lesson.tape[name], means, atol=1e-14)
+    changed = lesson.changed(*read_changes(["heard.2[1]=9", "loss_size.target.1[0]=4"]))
+    assert (changed.tape["heard.y"][2, 1], changed.tape["loss_size.t"][1, 0]) == (9, 4)
+    for change, said in (
+        ("input.batch_size=4", "must be at most 3"),
+        ("input.shape=2", "input.shape: is not known; there is batch_size, and cells such as seen[0,0,0]."),
+    ):
+        with pytest.raises(CnnvizError, match=re.escape(said)):
+            load_lesson(path, changes=[change])
+
+
+def test_several_inputs_and_losses_are_trained_with(write):
+    content = tomllib.loads((FILES / "two-in-two-out.toml").read_text(encoding="utf-8"))
+    content = {**together_in_three(content), "training": {"iterations": 40}, "input": {"batch_size": 2}}
+    del content["stops"]
+    lesson = load_lesson(str(write(content)))
+    here, following = lesson.at_iteration(7), lesson.at_iteration(8)
+    for operation in here.program.operations:
+        if operation.phase == "update":
+            stepped = here.program.state(here.program.start(operation.name) + len(operation) - 1)
+            assert np.array_equal(stepped.value("w"), following.tape[operation.name].reshape(-1))
+    assert here.tape.loss == here.run.losses[7]
+    last = lesson.at_iteration(39)
+    assert last.run.losses[30:39].mean() < last.run.losses[:9].mean()
+
+
+def test_every_array_beside_a_result_is_a_place(write):
+    lesson = load_lesson(str(FILES / "two-in-two-out.toml"))
+    program = lesson.program
+    for words, writes in (
+        ("both.dx2[1]", ("dx2", (1,))),
+        ("both.dx2", ("dx2", (0,))),
+        ("softmax.e[2]", ("e", (2,))),
+        ("conv.y[0,1,1]", ("y", (0, 1, 1))),
+    ):
+        assert writes in program.state(step_at(program, words)).writes
+    with pytest.raises(CnnvizError, match=re.escape("both.dx2 has shape 4, so its last one is both.dx2[3].")):
+        step_at(program, "both.dx2[4]")
 
 
 def test_all_samples_together_leave_nothing_to_choose(write, content):

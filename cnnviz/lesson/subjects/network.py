@@ -14,7 +14,7 @@ from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
 from cnnviz.engine.tape import Tape
-from cnnviz.engine.training import Run
+from cnnviz.engine.training import Run, Sample, stacked
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refused, text_of
 from cnnviz.lesson.files import wrong
@@ -22,7 +22,7 @@ from cnnviz.lesson.letters import array_shapes, read_letters
 from cnnviz.lesson.network import build_network
 from cnnviz.lesson.parameters import check_symbols, load_parameters
 from cnnviz.lesson.place import find_stops
-from cnnviz.lesson.reader import default_of, read_argument
+from cnnviz.lesson.reader import default_of, kind_of, read_argument, read_value
 from cnnviz.lesson.samples import (
     Samples,
     check_inputs,
@@ -30,6 +30,7 @@ from cnnviz.lesson.samples import (
     read_samples,
     require_batch,
     require_some_to_learn_from,
+    sample_of,
     target_of,
     with_classes,
     with_others,
@@ -38,7 +39,7 @@ from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
 from cnnviz.lesson.subjects.fitting import no_iterations, of_sample, require_cell, require_finite_value
 from cnnviz.lesson.subjects.plain import Plain
-from cnnviz.lesson.tables import LayerPart, LessonFile, OutputLossPart, Part, TrainingPart
+from cnnviz.lesson.tables import InputPart, LayerPart, LessonFile, OutputLossPart, Part, TrainingPart
 from cnnviz.lesson.values import as_sentence, hint, shape_words
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
@@ -117,12 +118,10 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         shapes = self.network.input_shapes
         if len(shapes) > 1:
             each = ", ".join(f"{name} {shape_text(shape)}" for name, shape in shapes.items())
-            return tr("Inputs: {shapes}", shapes=each)
-        return (
-            tr("Input: {shape}", shape=shape_text(self.network.input_shape))
-            + self._image_text(choice)
-            + self._run_text(choice, tape)
-        )
+            said = tr("Inputs: {shapes}", shapes=each)
+        else:
+            said = tr("Input: {shape}", shape=shape_text(self.network.input_shape))
+        return said + self._image_text(choice) + self._run_text(choice, tape)
 
     def _image_text(self, choice: Choice) -> str:
         image, together = choice.image or 0, self.batch(choice)
@@ -222,18 +221,9 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     def _run_of(self, network: Network, images: list[int]) -> Tape:
         samples = self.samples
         if len(images) == 1:
-            target = samples.output_targets or target_of(network, samples, images[0])
-            first = next(iter(network.input_shapes))
-            x = {first: samples.image(images[0]), **samples.others}
-            return network.run(x, target, samples.output_gradient)
-        found = [target_of(network, samples, image) for image in images]
-        targets = [target for target in found if target is not None]
-        return network.run(
-            np.stack([samples.image(image) for image in images]),
-            np.stack(targets) if targets else None,
-            samples.output_gradient,
-            samples=len(images),
-        )
+            return network.run(*sample_of(network, samples, images[0]), samples.output_gradient)
+        x, t = stacked(sample_of(network, samples, image) for image in images)
+        return network.run(x, t, samples.output_gradient, samples=len(images))
 
     def program(self, choice: Choice, computed: Computed) -> Program:
         """Return the program in the form that is chosen."""
@@ -270,6 +260,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     def fitting(self, change: Change, image: int) -> Change:
         """Return a change of an argument, a parameter, an image, or what should be made of it."""
         match change:
+            case Argument(owner="input"):
+                return self._fitting_input(change)
             case Argument():
                 part = self._parts.get(change.owner)
                 if part is None:
@@ -289,6 +281,17 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                     self._require_class(change)
                 return own
 
+    def _fitting_input(self, change: Argument) -> Argument:
+        """Return a change of how many samples go through together: all that can be changed of the input."""
+        path = f"{change.owner}.{change.name}"
+        if change.name != "batch_size":
+            name, shape = next(iter(self.network.input_shapes.items()))
+            said = tr("{path}: is not known; there is batch_size, and cells such as {name}[{first}]")
+            first = ",".join("0" * len(shape))
+            raise CnnvizError(as_sentence(said.format(path=path, name=name, first=first)))
+        value = read_value(change.value, kind_of(InputPart, change.name), path)
+        return replace(change, value=value)
+
     def _cell_wanted(self, parameter: str) -> str:
         """Say how a number of a parameter is named, of which the whole was."""
         shape = self.network.parameters[parameter].shape
@@ -302,7 +305,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     @property
     def _of_samples(self) -> list[str]:
         """The arrays that each sample has for itself."""
-        inputs = [*self.network.input_shapes]
+        inputs = [*self.network.input_shapes, *self._targets]
         if self.samples.labels is not None:
             return [*inputs, "label", *(["target"] if self.network.loss is not None else [])]
         return [*inputs, *(["target"] if self.samples.targets is not None else [])]
@@ -316,7 +319,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     def _arrays(self) -> list[str]:
         """All arrays that can be changed, for people."""
         begun = ["output_gradient"] if self.samples.output_gradient is not None else []
-        return [*self.network.parameters, *self._of_samples, *self._targets, *begun]
+        return [*self.network.parameters, *self._of_samples, *begun]
 
     def _array(self, cell: Cell) -> Array:
         """Return the array that a cell belongs to."""
@@ -324,11 +327,11 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         if name in self.network.parameters:
             return self.network.parameters[name]
         if name in samples.others:
-            return samples.others[name]
+            return samples.others[name][sample]
         if name in self.network.input_shapes:
             return samples.image(sample)
         if name in self._targets:
-            return samples.output_targets[self._targets[name].of]
+            return samples.output_targets[self._targets[name].of][sample]
         if name == "label" and samples.labels is not None:
             return np.asarray(float(samples.labels[sample]))
         if name == "output_gradient" and samples.output_gradient is not None:
@@ -347,6 +350,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     def value(self, change: Change) -> Value:
         """Return an argument, or a number of an array."""
         match change:
+            case Argument(owner="input"):
+                return self.described.input.batch_size
             case Argument():
                 part = self._parts[change.owner]
                 if change.name in part.given:
@@ -366,13 +371,16 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         return replace(made, run=run)
 
     def _with_arguments(self, arguments: list[Argument]) -> SampledNetwork:
-        parts = self._parts
+        parts, given = self._parts, self.described.input
         for change in arguments:
+            if change.owner == "input":
+                given = replace(given, **{change.name: change.value})
+                continue
             parts[change.owner] = parts[change.owner].with_argument(change.name, change.value)
         layers = tuple(parts[part.name] for part in self.described.layers)
         others = {name: parts[name] for name in _WITH_ARGUMENTS if name in parts}
         losses = tuple(parts[part.name] for part in self.described.losses)
-        described = replace(self.described, layers=layers, losses=losses, **others)
+        described = replace(self.described, input=given, layers=layers, losses=losses, **others)
         try:
             network = build_network(described)
             if described.seed is not None:
@@ -382,6 +390,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             classes = described.input.classes or ()
             samples = with_classes(replace(self.samples, classes=classes), described, network)
             samples = with_others(samples, described, network)
+            require_batch(described, samples)
         except CnnvizError as error:
             said = tr("{changes}: {why}", changes=text_of(arguments), why=str(error))
             raise CnnvizError(as_sentence(said)) from error
@@ -416,9 +425,9 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         if name in self._targets:
             of = self._targets[name].of
             self._check_target(name, array, next(one.loss for one in self.network.losses if one.of == of))
-            return replace(samples, output_targets={**samples.output_targets, of: array})
+            return samples.with_row(of, sample, array)
         if name in samples.others:
-            return replace(samples, others={**samples.others, name: array})
+            return samples.with_row(name, sample, array)
         return samples.with_image(sample, array)
 
     def _check_target(self, name: str, target: Array, loss: Loss | None) -> None:
@@ -465,7 +474,7 @@ def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
         check_inputs(described)
         samples = read_samples(path, described.input)
         with _told(faults):
-            require_some_to_learn_from(described.training, samples)
+            require_some_to_learn_from(described, samples)
         with _told(faults):
             require_batch(described, samples)
         if network is not None:
@@ -495,10 +504,10 @@ def build_run(training: TrainingPart, network: Network, samples: Samples, batch_
     The images are put in an order that is drawn from its seed; the last ones are held out.
     """
 
-    def sample(index: int) -> tuple[Array, Array]:
-        target = target_of(network, samples, index)
-        assert target is not None
-        return samples.image(index), target
+    def sample(index: int) -> Sample:
+        x, t = sample_of(network, samples, index)
+        assert t is not None
+        return x, t
 
     order = np.random.default_rng(training.seed).permutation(len(samples))
     learn = len(samples) - training.held_out
