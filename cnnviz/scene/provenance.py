@@ -338,16 +338,38 @@ def _dashed(box: Box, colour: str, unit: float) -> Rect:
     return Rect(box, stroke=colour, width=max(1.5, 3 * unit), dashed=True)
 
 
+def _beside(frame: Frame, x: float, y: float, width: float, height: float, unit: float) -> Box:
+    """Return where a card goes: below what it speaks of and the cells around that, above, or at a side.
+
+    Where it has room nowhere, it covers them rather than leave the frame.
+    """
+    found, spot = frame.at(x, y), frame.spot_at(x, y)
+    place = found[0].cell_of(found[1]) if found else None
+    free = Box(x, y, 0, 0).inset(-16 * unit)
+    if found and place:
+        cell = found[0].box_of(*place)
+        free = Box(cell.x - cell.w, cell.y - cell.h, 3 * cell.w, 3 * cell.h)
+    elif spot:
+        free = spot.box
+    gap, right, low = 6 * unit, frame.width - width - 4, frame.height - height - 4
+    level, under = min(max(x + 16 * unit, 4), right), min(max(y + 22 * unit, 4), low)
+    places = (
+        (level, free.bottom + gap),
+        (level, free.y - gap - height),
+        (free.right + gap, under),
+        (free.x - gap - width, under),
+    )
+    fits = [(left, top) for left, top in places if 4 <= left <= right and 4 <= top <= low]
+    return Box(*(fits[0] if fits else (level, under)), width, height)
+
+
 def _bubble(frame: Frame, shown: Origin, x: float, y: float, unit: float) -> list[Mark]:
     head = f"{shown.name} = {shown.value}" if shown.known else f"{shown.name}: {shown.value}"
     lines = [(head, 17 * unit, "ink", True)]
     lines += [(text, 15 * unit, "muted", False) for text in (shown.said, *shown.terms, *shown.readers)]
     width = max(len(text) * size * 0.58 for text, size, _, _ in lines) + 28 * unit
     height = (12 + 26 * len(lines)) * unit
-    left = min(max(x + 16 * unit, 4), frame.width - width - 4)
-    above = max(4, y - height - 12 * unit)
-    top = y + 22 * unit if y + 26 * unit + height < frame.height else above
-    box = Box(left, top, width, height)
+    box = _beside(frame, x, y, width, height, unit)
     marks: list[Mark] = [Rect(box, "panel", "line", 1.0, 7 * unit)]
     for k, (text, size, colour, bold) in enumerate(lines):
         row = Box(box.x + 14 * unit, box.y + (6 + 26 * k) * unit, width - 20 * unit, 26 * unit)

@@ -113,7 +113,10 @@ def _digits(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> Callabl
         exact, target = result(values), parts.target.name
         shown = moment.text(target, exact) if parts.target.index else scalar_text(moment, exact, target)
         usual = [put_in(moment, parts, operand, scope).text for operand in parts.operands]
-        for write in (None, _more_digits, full):
+        ways: list[Callable[[float], str] | None] = [None, _more_digits, full]
+        if values == [exact]:  # it is copied
+            ways.insert(1, lambda _: shown)
+        for write in ways:
             texts = usual if write is None else map(write, values)
             rounded = [
                 read(text) if isinstance(value, float) else value

@@ -145,6 +145,16 @@ def test_all_variables_have_room_and_no_line_is_broken_inside_an_index():
                 assert text.count("[") == text.count("]") or "dx[" in text or "] +=" in text, text
 
 
+def test_beside_a_variable_that_a_line_has_changed_stands_its_old_value_once():
+    made = program("digits")
+    first = made.find("conv1", line=9, o=0, i=2, j=3, u=1, v=2)
+    old, new = (made.state(step).variables["acc"] for step in (first - 1, first))
+    texts = said(in_pane(frame_at("digits", first), "debugger"))
+    assert f"{old:.2f} → {new:.2f}".replace("-", "−") in texts and old != new
+    for other in (first + 1, first - 1):  # at the loop's header nothing has changed
+        assert not [text for text in said(in_pane(frame_at("digits", other), "debugger")) if "→" in text]
+
+
 def test_a_loop_variable_says_how_far_it_goes():
     made = program("digits")
     texts = said(in_pane(frame_at("digits", made.find("conv2", line=9, o=3, i=1, j=2, c=1)), "debugger"))

@@ -19,8 +19,8 @@ from cnnviz.engine.optim import SGD
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.chain import chain
 from cnnviz.scene.display import Display
-from cnnviz.scene.frame import moment
-from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect
+from cnnviz.scene.frame import moment, stage
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Rect, flat
 from cnnviz.scene.numbers import count, full
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.scene.view import View
@@ -28,6 +28,7 @@ from cnnviz.trace.flow import sources
 from cnnviz.trace.program import Program
 from cnnviz.trace.writes import offsets_writing
 from tests.scene import programs
+from tests.scene.looking import inside, overlap
 
 FILES = Path(__file__).parent.parent / "lesson" / "files"
 
@@ -48,8 +49,8 @@ def test_every_cell_given_to_an_operation_is_equal_in_its_producer(program):
     for operation in program.operations:
         for name in operation.tree.arrays & operation.call.given.keys():
             array = np.asarray(operation.call.given[name])
-            for flat in rng.integers(0, array.size, 8):
-                index = tuple(int(k) for k in np.unravel_index(flat, array.shape))
+            for number in rng.integers(0, array.size, 8):
+                index = tuple(int(k) for k in np.unravel_index(number, array.shape))
                 made = program.where_from(operation, name, index)
                 if made:
                     written = made.operation.call.writes[made.array][made.index]
@@ -346,3 +347,40 @@ def test_a_parameter_that_is_fixed_is_not_said_to_move():
     at = at_end(program, "fc")
     assert origin(at, "w", (0, 0)).said == "a parameter, updated by training"
     assert origin(at, "b", (0,)).said == "a parameter, kept fixed"
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
+def test_the_card_covers_neither_the_number_nor_those_around_it(size):
+    made, unit, checked = programs.program("digits"), size[1] / 1080, 0
+    for operation in ("conv1", "pool1", "softmax", "conv2.dx"):
+        step = made.start(operation) + len(made.operation(operation)) - 1
+        at = moment(made, step)
+        frame = Frame(*size, tuple(stage(at, Box(0, 0, *size), unit)))
+        for grid in (mark for mark in flat(frame.marks) if isinstance(mark, Cells) and mark.array):
+            rows, columns = grid.values.shape
+            for row, column in ((0, 0), (rows - 1, columns - 1), (rows // 2, columns // 2)):
+                cell = grid.box_of(row, column)
+                found = frame.at(*cell.center)
+                if found is None or not any(map(any, found[0].texts)):
+                    continue
+                shown = origin(at, found[0].array, found[1])
+                if shown is None:
+                    continue
+                marks = explain(frame, shown, Anything(), *cell.center, unit)
+                card = next(mark.box for mark in marks if is_card(mark))
+                assert inside(card, Box(0, 0, *size), 0)
+                around = Box(cell.x - cell.w, cell.y - cell.h, 3 * cell.w, 3 * cell.h)
+                assert min(overlap(card, around)) <= 0.01
+                checked += 1
+    assert checked > 20
+
+
+class Anything(dict[str, str]):
+    """A colour for each array."""
+
+    def __missing__(self, name: str) -> str:
+        return "source_line"
+
+
+def is_card(mark: Mark) -> bool:
+    return isinstance(mark, Rect) and mark.fill == "panel"

@@ -39,6 +39,7 @@ from cnnviz.text import tr
 from cnnviz.trace.assignment import assignment
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.state import state
 
 # JetBrains Mono's characters are all this wide, in parts of the text size.
 _MONO = 0.6
@@ -385,14 +386,27 @@ def _variable_values(moment: Moment, box: Box, unit: float) -> list[Mark]:
                 text = tr("{value} of {last}", value=text, last=running[name] - 1)
             # A loop that has ended leaves its variable behind: Python still holds it.
             left_over = name in operation.tree.variables and name not in running
-            colour = "muted" if left_over else "ink"
-            marks.append(label(_halves(row, unit)[1], text, _row_size(row, unit), colour, align="right"))
+            runs = (*_replaced(moment, name, text), Span(text, "muted" if left_over else "ink"))
+            marks.append(Label(_halves(row, unit)[1], runs, _row_size(row, unit), "right"))
     for cell, row in zip(_cells(moment), rows[len(names) :], strict=False):
         left, right = _halves(row, unit)
         size = _row_size(row, unit)
         marks.append(label(left, cell.name, size, cell.role, bold=True, family="mono"))
         marks.append(label(right, cell.text, size, align="right", once=True))
     return marks
+
+
+def _replaced(moment: Moment, name: str, now: str) -> tuple[Span, ...]:
+    """Return the number that the step's line has replaced in a variable, where it is another as written."""
+    operation, offset = moment.operation, moment.step.offset
+    parts = assignment(operation.tree, moment.state.line)
+    if moment.letters or not offset or parts is None or parts.target.name != name or parts.target.index:
+        return ()
+    before = state(operation, offset - 1).variables.get(name)
+    if before is None:
+        return ()
+    text = str(before) if isinstance(before, int | np.integer) else scalar_text(moment, before, name)
+    return (Span(f"{text} → ", "muted"),) if text != now else ()
 
 
 class _Cell(NamedTuple):
