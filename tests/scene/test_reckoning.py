@@ -235,7 +235,9 @@ def test_a_pocket_calculator_comes_to_the_last_digit_that_is_shown():
                     line, result = text(middle[0])[2:], text(last[0])[2:]
                     left, right = reckon(line, digits=-1), reckon(result, digits=-1)
                     away = abs(left.low - right.low)
-                    assert away <= 1.02 * last_place(result), (name, line, result)
+                    # No more than seven digits are ever written; of two nearly alike that is too few.
+                    largest = max(map(float, re.findall(r"\d+(?:\.\d+)?", line)))
+                    assert away <= 1.02 * last_place(result) + 1e-6 * largest, (name, line, result)
                     count += 1
     assert count > 500
 
