@@ -1,11 +1,15 @@
 """What cannot be stepped is said in words: what the layer does, and what those here do instead."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 
 from cnnviz.formats.layers import Names
 from cnnviz.formats.rewriter import Rewriter
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.source import UnsteppableError
+from tests.formats.reference import DATA
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,15 @@ def test_a_refusal_is_no_riddle(kind, argument, value, said):
     rewriter = Rewriter(none, Names(), 1, {})
     assert rewriter.argument(kind, argument, None, value) == {}
     assert rewriter.troubles[0].startswith(said)
+
+
+def test_a_way_of_enlarging_maps_that_is_another_is_not_taken_for_this_one(tmp_path):
+    """Between pixels and rounding down, the second number of a pair would be that of its neighbour."""
+    path = tmp_path / "net.onnx"
+    for placing, said in (
+        (b"asymmetric", ""),
+        (b"half_pixel", r"it places numbers as half_pixel, floor says"),
+    ):
+        path.write_bytes((DATA / "gates.legacy.onnx").read_bytes().replace(b"asymmetric", placing))
+        with pytest.raises(UnsteppableError, match=said) if said else nullcontext():
+            load_lesson(str(path))

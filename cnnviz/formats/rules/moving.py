@@ -186,11 +186,13 @@ def resize(rewriter: Rewriter, node: Node) -> None:
         raise Unsteppable(tr("maps are enlarged by whole factors, to the nearest number or bilinearly"))
     default = "asymmetric" if node.kind == "Upsample" else "half_pixel"
     placing = str(node.attributes.get("coordinate_transformation_mode", default))
-    rounding = "floor" if node.kind == "Upsample" else node.attributes.get("nearest_mode", "")
+    rounding = "floor" if node.kind == "Upsample" else str(node.attributes.get("nearest_mode", ""))
     if mode == "bilinear":
         is_known = placing in ("half_pixel", "pytorch_half_pixel", "align_corners")
     else:  # between two numbers the middle is of none of them, so that it rounds to neither
-        is_known = "half_pixel" in placing or (placing == "asymmetric" and rounding == "floor")
+        is_near = "half_pixel" in placing and rounding not in ("floor", "ceil")
+        is_known = is_near or (placing == "asymmetric" and rounding == "floor")
+        placing += f", {rounding}" if rounding else ""
     if not is_known:
         raise Unsteppable(
             tr("it places numbers as {placing} says; half_pixel and align_corners are known", placing=placing)
