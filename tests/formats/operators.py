@@ -1,8 +1,9 @@
-"""Run the single-operator cases of the onnx package, where it is installed: ``python -m tests.formats.operators``.
+"""Run the single-operator cases of the onnx package, where it is installed.
 
-Each case is a model of one node, with inputs and what must come out. It is opened as a user's file would be, one
-sample at a time; what it is given besides the first input is made a constant of the file. A case that cannot be
-stepped must be refused with a sentence: these are listed with their reason. The status is 1 if a number is wrong.
+``python -m tests.formats.operators``. Each case is a model of one node, with inputs and what must come out.
+It is opened as a user's file would be, one sample at a time; what it is given besides the first input is made
+a constant of the file. A case that cannot be stepped must be refused with a sentence: these are listed with
+their reason. The status is 1 if a number is wrong.
 """
 
 from __future__ import annotations
@@ -17,20 +18,8 @@ from typing import Any
 import numpy as np
 
 from cnnviz.errors import CnnvizError
+from cnnviz.formats.rules import ALIASES, RULES
 from cnnviz.lesson.lesson import load_lesson
-
-OPERATORS = frozenset(
-    """Add AveragePool BatchNormalization Clip Concat Conv ConvTranspose Dropout Elu Flatten Gelu Gemm
-    GlobalAveragePool GlobalMaxPool GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization
-    LayerNormalization LeakyRelu LogSoftmax LRN MatMul MaxPool Mul Pad Relu Reshape Resize Sigmoid Softmax
-    Softplus Squeeze Sum Swish Tanh Transpose Unsqueeze Upsample""".split()
-)
-
-
-ELEMENTWISE = frozenset(
-    "Clip Elu Gelu HardSigmoid HardSwish LeakyRelu Relu Sigmoid Softplus Swish Tanh".split()
-)
-"""It does not matter to these which axis is which."""
 
 
 def one_sample(
@@ -60,7 +49,7 @@ def tried(case: Any, folder: Path) -> str:
     """Return what is wrong with a case, or why it is refused; nothing where all of it is right."""
     for inputs, outputs in case.data_sets:
         x, y = np.asarray(inputs[0]), np.asarray(outputs[0])
-        if case.model.graph.node[0].op_type in ELEMENTWISE and x.ndim < 2:
+        if x.ndim < 2 and x.shape == y.shape and len(inputs) == 1:  # cell by cell: any axis will do
             x, y = x[None], y[None]
         if x.ndim < 2 or y.shape[:1] != x.shape[:1]:
             return "refused: its first axis is no axis of samples"
@@ -93,14 +82,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for case in cases:
             operator = case.model.graph.node[0].op_type
-            if operator not in OPERATORS:
+            if operator not in {*RULES, *ALIASES}:
                 continue
             told = tried(case, Path(folder))
             if told:
                 others[operator].append(f"{case.name}: {told}")
             else:
                 right[operator] += 1
-    for operator in sorted(OPERATORS):
+    for operator in sorted({*right, *others}):
         print(f"{operator}: {right[operator]} right, {len(others[operator])} others")
         for line in others[operator]:
             print(f"    {line}")
