@@ -43,16 +43,27 @@ def _both(call: Call) -> tuple[str, ...]:
     return tuple(call.ports)
 
 
-_moved = partial(Kind, compared=_both, added=True, formula=listing_formulas)
+def _formula(call: Call, line: int) -> tuple[str, ...]:
+    """Return what the listing says, in two lines where neither array is a column: n is the k-th number."""
+    found = listing_formulas(call, line)
+    if min(np.ndim(call.value(name)) for name in call.ports) == 1:
+        return found
+    made, source = found[0].split(" = ")
+    return f"{made} = n_k", f"n_k = {source}"
+
+
+_moved = partial(Kind, compared=_both, added=True)
 
 KINDS: Mapping[str, Kind] = {
     "reshape": _moved(
+        formula=_formula,
         sentence="The numbers keep their order and get another shape: along a row, row by row, map by map.",
         variables={"k": "number"},
         ahead="Each number of `x` will be copied to its place in `y`, in the order in which they are read.",
         picture=_reshaped("x", "y"),
     ),
     "reshape.dx": _moved(
+        formula=_formula,
         title="gradient of the input",
         sentence="Each gradient goes back to the place that its number came from.",
         variables={"k": "number"},
@@ -61,11 +72,13 @@ KINDS: Mapping[str, Kind] = {
         local=_back,
     ),
     "permute": _moved(
+        formula=listing_formulas,
         sentence="The axes change places: a number keeps its indices, in another order.",
         variables=CELL,
         ahead="Each cell of `y` will be the cell of `x` that has the same indices in the other order.",
     ),
     "permute.dx": _moved(
+        formula=listing_formulas,
         title="gradient of the input",
         sentence="The gradient's axes go back to the order that those of the input have.",
         variables=CELL,
