@@ -20,6 +20,7 @@ from cnnviz.scene.glide import glide
 from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Rect, flat
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, full
+from cnnviz.scene.panels.chain_strip import enlarged
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.scene.spoken import aloud, spoken
 from cnnviz.scene.theme import Theme, theme_of
@@ -144,6 +145,9 @@ class StagePane(CursorPane):
                 operation = self.player.moment.operation
                 colours = {name: f"{role(operation, name)}_line" for name in (*shown.sources, *shown.targets)}
                 marks += explain(frame, shown, colours, *point, self.unit(frame.width, frame.height))
+        spot = self.frame.spot_at(*self.pointer) if self.pointer else None
+        if spot is not None and spot.kind == "operation":
+            marks += enlarged(frame, spot, self.unit(frame.width, frame.height))
         return [*marks, *super().over(frame)]
 
     def pin(self) -> None:

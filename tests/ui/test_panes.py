@@ -443,6 +443,27 @@ def test_the_keyboards_focus_is_seen(window, qtbot):
     assert window.network.grab().toImage() != ringed
 
 
+def test_a_factor_that_is_pointed_at_is_seen_large_with_its_name(window, qtbot):
+    player, stage = window.player, window.stage
+    player.go_to(player.cursor.program.start("conv2.dw") + 40)
+    factors = [mark for mark in stage.frame.marks if isinstance(mark, Hotspot) and mark.kind == "operation"]
+    seen = 0
+    for factor in factors:
+        inside = [m for m in flat(stage.frame.marks) if isinstance(m, Cells | Label)]
+        inside = [mark for mark in inside if factor.box.contains(*mark.box.center)]
+        small = [mark for mark in inside if isinstance(mark, Cells)]
+        qtbot.mouseMove(stage, center(factor.box))
+        large = [mark for mark in stage.over(stage.frame) if isinstance(mark, Cells)]
+        assert len(large) == len(small) <= 1
+        for before, after in zip(small, large, strict=True):
+            assert after.box.w >= 2 * before.box.w and np.array_equal(after.values, before.values, True)
+            assert after.box.y > factor.box.bottom and after.box.right < stage.width()
+            seen += 1
+    assert seen > 2
+    stage.leaveEvent(QEvent(QEvent.Type.Leave))
+    assert not stage.over(stage.frame)
+
+
 def test_a_click_on_a_factor_goes_to_where_it_was_multiplied(window, qtbot):
     window.desk.open("backward-conv")
     program = window.player.cursor.program

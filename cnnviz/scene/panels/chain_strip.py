@@ -16,7 +16,22 @@ from cnnviz.scene.chain import factor as factor_on
 from cnnviz.scene.display import Display
 from cnnviz.scene.local import as_row
 from cnnviz.scene.look import look
-from cnnviz.scene.marks import Box, Cells, Group, Hotspot, Label, Mark, Palette, Path, Rect, Role, label
+from cnnviz.scene.marks import (
+    Box,
+    Cells,
+    Frame,
+    Group,
+    Hotspot,
+    Label,
+    Mark,
+    Palette,
+    Path,
+    Rect,
+    Role,
+    flat,
+    label,
+)
+from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
 from cnnviz.scene.panels.network_strip import map_sheet
@@ -37,6 +52,7 @@ _SIGN = 30  # the width of a sign
 _CONTROL = 200  # the width of what says which path is followed
 _MOST_NAMED = 22  # characters of the names of its layers
 _MOST_COUNTED = 9999  # of more paths only that there are very many is said
+_ENLARGED, _LINE = 260, 28  # a heatmap that is pointed at, and the lines over it
 _MOST_SHOWN = 6  # maps of one array
 _MOST_ROWS = 128  # of a matrix: more than its heatmap has pixels
 
@@ -124,6 +140,38 @@ def _laid(
             marks.append(_sign("…", Box(x, box.y, _SIGN * unit, box.h), unit))
             x += _SIGN * unit
     return _Laid(Group(rim, tuple(marks)), place, _limit(program, product, display), ground, tuple(spots))
+
+
+def enlarged(frame: Frame, spot: Hotspot, unit: float) -> list[Mark]:
+    """Return a factor under the pointer once more, large, below the strip; nothing where it has no heatmap.
+
+    Parameters
+    ----------
+    spot : Hotspot
+        What answers a click on the factor.
+    """
+    told = [mark for mark in flat(frame.marks) if isinstance(mark, Cells | Label)]
+    told = [mark for mark in told if spot.box.contains(*mark.box.center)]
+    maps = [mark for mark in told if isinstance(mark, Cells)]
+    names = sorted((mark for mark in told if isinstance(mark, Label)), key=lambda mark: mark.box.y)
+    if not maps or not names:
+        return []
+    (heatmap, *_), line = maps, _LINE * unit
+    side = min(_ENLARGED * unit, frame.height - spot.box.bottom - line * len(names) - 40 * unit)
+    if side < 2 * max(heatmap.box.w, heatmap.box.h):
+        return []
+    larger = side / max(heatmap.box.w, heatmap.box.h)
+    wide, high = heatmap.box.w * larger, heatmap.box.h * larger
+    whole = max(wide, *(width("".join(run.text for run in name.runs), True) * 1.2 * line for name in names))
+    left = max(4.0, min(spot.box.center[0] - whole / 2, frame.width - whole - 24 * unit))
+    card = Box(left, spot.box.bottom + 8 * unit, whole + 20 * unit, high + line * len(names) + 20 * unit)
+    marks: list[Mark] = [Rect(card, "ground", "line", 1.0, 7 * unit)]
+    inner = card.inset(10 * unit)
+    for name in names:
+        marks.append(replace(name, box=inner.top(line), size=0.8 * line))
+        inner = inner.below(line)
+    place = Box(inner.x + (inner.w - wide) / 2, inner.y, wide, high)
+    return [*marks, replace(heatmap, box=place), Rect(place, stroke="line", width=1.0)]
 
 
 def _factors(program: Program, operation: Operation, array: str, chosen: Chosen) -> Sequence[Factor]:
