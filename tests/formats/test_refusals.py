@@ -5,9 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from cnnviz.formats.graph import Graph, Node
 from cnnviz.formats.layers import Names
+from cnnviz.formats.rewrite import rewrite
 from cnnviz.formats.rewriter import Rewriter
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.opened import Known
 from cnnviz.lesson.source import UnsteppableError
 from tests.formats.reference import DATA
 
@@ -67,3 +70,19 @@ def test_a_way_of_enlarging_maps_that_is_another_is_not_taken_for_this_one(tmp_p
         path.write_bytes((DATA / "gates.legacy.onnx").read_bytes().replace(b"asymmetric", placing))
         with pytest.raises(UnsteppableError, match=said) if said else nullcontext():
             load_lesson(str(path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "shape", "said"),
+    [
+        ("Flatten", {"axis": -4}, (2, 1, 3), "it flattens the axis of samples, too"),
+        ("Flatten", {"axis": -3}, (2, 1, 3), ""),
+        ("Softmax", {"axis": 0}, (2, 1, 3), "it goes over another axis than that of a column, or of maps"),
+        ("Softmax", {"axis": -2}, (2, 1, 3), ""),
+        ("Transpose", {"perm": (1, 0, 2, 3)}, (2, 1, 3), "it moves the axis of samples"),
+    ],
+)
+def test_axes_are_counted_with_that_of_the_samples(kind, attributes, shape, said):
+    nodes = (Node(kind, "node", ("x",), ("y",), attributes), Node("Tanh", "tanh", ("y",), ("z",)))
+    found = rewrite(Graph(nodes, inputs={"x": (None, *shape)}, outputs=("z",)), Known())
+    assert [fault.reason for fault in found.faults] == ([said] if said else [])

@@ -75,8 +75,8 @@ def reshape(rewriter: Rewriter, node: Node) -> None:
 def flatten(rewriter: Rewriter, node: Node) -> None:
     """Make a column."""
     value = rewriter.unpadded(node, rewriter.value(node))
-    axis = int(node.attributes.get("axis", 1)) % (len(value.axes) + 2)  # type: ignore[arg-type]
-    if axis != 1:
+    axis = int(node.attributes.get("axis", 1))  # type: ignore[arg-type]
+    if axis not in (1, -len(value.axes)):
         raise Unsteppable(tr("it flattens the axis of samples, too"))
     _arranged(rewriter, node, value, [rewriter.batch, prod(value.sizes)])
 
