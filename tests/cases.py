@@ -99,10 +99,12 @@ def conv1d(rng: Rng) -> Made:
 def conv_transpose2d(rng: Rng) -> Made:
     channels, kernels = whole(rng.integers(1, 3, 2))
     kernel, stride = rng.integers(1, 4, (2, 2))
+    groups, dilation = int(rng.choice((1, 1, 2))), rng.integers(1, 4, 2) if rng.random() < 0.5 else (1, 1)
     padding, added = rng.integers(0, kernel), rng.integers(0, stride)
-    shape = channels, *(1 + 2 * padding // stride + rng.integers(0, 3, 2))
+    shape = groups * channels, *(1 + 2 * padding // stride + rng.integers(0, 3, 2))
     arguments = whole(kernel), whole(stride), whole(padding), whole(added)
-    return ConvTranspose2d(channels, kernels, *arguments, bool(rng.random() < 0.7)), whole(shape)
+    more = bool(rng.random() < 0.7), whole(dilation), groups
+    return ConvTranspose2d(groups * channels, groups * kernels, *arguments, *more), whole(shape)
 
 
 def pooling(kind: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[Rng], Made]:
@@ -217,13 +219,19 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "conv1d-one-number": lambda: (Conv1d(1, 1, 1), (1, 1)),
     "conv1d-same": lambda: (Conv1d(2, 1, 4, padding="same"), (2, 5)),
     "conv1d-strided-dilated-groups": lambda: (Conv1d(4, 2, 3, 2, (1, 0), 2, 2, False), (4, 9)),
+    "conv_transpose2d-dilated": lambda: (ConvTranspose2d(2, 3, (2, 3), 2, 1, 0, True, 2), (2, 3, 2)),
+    "conv_transpose2d-groups": lambda: (
+        ConvTranspose2d(4, 6, (3, 2), 1, 1, 0, False, (1, 3), 2),
+        (4, 3, 2),
+    ),
     "conv_transpose2d-plain": lambda: (ConvTranspose2d(1, 1, 2), (1, 2, 2)),
     "conv_transpose2d-strided-padded-oblong": lambda: (ConvTranspose2d(2, 3, (3, 2), 2, 1), (2, 3, 2)),
     "conv_transpose2d-output-padding": lambda: (ConvTranspose2d(1, 2, 3, (2, 3), 1, (1, 2)), (1, 2, 3)),
     "conv_transpose2d-without-bias": lambda: (ConvTranspose2d(2, 1, 2, 2, bias=False), (2, 2, 1)),
     "max_pool1d-dilated": lambda: (MaxPool1d(3, 2, (1, 2), dilation=2), (2, 7)),
     "max_pool1d-one-number": lambda: (MaxPool1d(1), (1, 1)),
-    "avg_pool1d-apart": lambda: (AvgPool1d(2), (2, 5)),
+    "avg_pool1d-overlapping": lambda: (AvgPool1d(2, 1), (2, 5)),
+    "max_pool1d-overlapping": lambda: (MaxPool1d(3, 1), (2, 7)),
     "avg_pool1d-padding-not-counted": lambda: (AvgPool1d(3, 2, (1, 0), True, False), (2, 6)),
     "max_pool2d-dilated": lambda: (MaxPool2d((3, 2), (2, 1), 1, dilation=(2, 1)), (2, 5, 4)),
     "max_pool2d-apart": lambda: (MaxPool2d(2), (2, 4, 5)),

@@ -73,7 +73,7 @@ def formulas(call: Call, line: int) -> tuple[str, ...]:
         if is_of_sequences(call):
             found = tuple(map(_of_sequences, found))
         if not call.given.keys().isdisjoint(("R", "R_h")) and not is_variant(call.listing):
-            found = tuple(re.sub(r"S(_[hw])?\+([uv])", r"S\1+\2R\1", formula) for formula in found)
+            found = tuple(_dilated(formula, call) for formula in found)
     losses = {name: port for name, port in call.ports.items() if port.loss}
     return tuple(_of_loss(formula, losses) for formula in found) if losses else found
 
@@ -86,6 +86,14 @@ _OF_SEQUENCES = (
     ("H W", "L"),
     (r"([KRS])_h\b", r"\1"),
 )
+
+
+def _dilated(formula: str, call: Call) -> str:
+    """Return a formula of windows as that of those whose cells lie apart."""
+    rates = dict(u="R_h", v="R_w") if "R_h" in call.given else dict(u="R", v="R")
+    return re.sub(
+        r"(?<=[ijS])(_[hw])?\+([uv])", lambda found: f"{found[1] or ''}+{found[2]}{rates[found[2]]}", formula
+    )
 
 
 def _of_sequences(formula: str) -> str:

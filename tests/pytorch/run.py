@@ -99,7 +99,7 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
                 padded, own["w"], own.get("b"), layer.stride, 0, layer.dilation, layer.groups
             )
         case ConvTranspose2d():
-            more = layer.stride, layer.padding[::2], layer.output_padding
+            more = layer.stride, layer.padding[::2], layer.output_padding, layer.groups, layer.dilation
             return functional.conv_transpose2d(*xs, own["w"], own.get("b"), *more)
         case GlobalAvgPool2d():
             return functional.adaptive_avg_pool2d(*xs, 1)

@@ -143,7 +143,8 @@ class Conv2d(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """Return (C_out, H_out, W_out)."""
         channels, height, width = require_maps(self.name, shape)
-        self._refuse_what_does_not_go_together()
+        self.refuse_groups_that_do_not_fit()
+        self._refuse_a_strided_same()
         if channels != self.in_channels:
             raise ShapeError(
                 tr(
@@ -157,7 +158,8 @@ class Conv2d(Layer):
         made = slid(self.name, (height, width), self.window, self.stride, self.padding, self.axes)
         return (self.out_channels, *made)
 
-    def _refuse_what_does_not_go_together(self) -> None:
+    def refuse_groups_that_do_not_fit(self) -> None:
+        """Raise ShapeError if channels and kernels cannot be cut into the groups."""
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ShapeError(
                 tr(
@@ -169,6 +171,8 @@ class Conv2d(Layer):
                     groups=self.groups,
                 )
             )
+
+    def _refuse_a_strided_same(self) -> None:
         if self._is_strided_same:
             raise ShapeError(
                 tr(

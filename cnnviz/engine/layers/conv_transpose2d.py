@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from cnnviz.engine.generated import variant
+from cnnviz.engine.generated import variant, with_changes
 from cnnviz.engine.layer import Array, Call, Cost, Layer, Listing, Shape, pair, positive, require_maps
 from cnnviz.engine.layers.conv2d import Conv2d, conv2d_db
 from cnnviz.engine.layers.windows import Sides, sides, sides_text
 from cnnviz.engine.placement import Placement
 from cnnviz.engine.product import added
-from cnnviz.errors import ShapeError
+from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 
 
@@ -27,7 +27,7 @@ class ConvTranspose2d(Layer):
     """Lays the kernel, times each number of its input, onto windows of its output, S apart, and adds up.
 
     y[o, i, j] = b[o] + Σ w[c, o, K_h−1−u, K_w−1−v] · x[c, i + u, j + v], with S − 1 zeros between rows and
-    columns of x, and zeros around; H_out = (H − 1)·S + K_h − 2P + P_out.
+    columns of x, and zeros around; H_out = (H − 1)·S + R·(K_h − 1) + 1 − 2P + P_out.
 
     Parameters
     ----------
@@ -43,6 +43,10 @@ class ConvTranspose2d(Layer):
         How many rows are put on below, and columns at the right.
     bias : bool
         Whether each map of the output has a bias.
+    dilation : int or (int, int)
+        R: how far the places lie apart that the cells of a kernel are laid onto.
+    groups : int
+        Into how many groups the channels are cut; maps of a group are made of its channels alone.
     """
 
     kind = "conv_transpose2d"
@@ -56,29 +60,45 @@ class ConvTranspose2d(Layer):
         padding: int | tuple[int, int] = 0,
         output_padding: int | tuple[int, int] = 0,
         bias: bool = True,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
     ) -> None:
         super().__init__()
         self.in_channels, self.out_channels, self.bias = in_channels, out_channels, bias
-        self.kernel, self.stride = pair(kernel), pair(stride)
+        self.kernel, self.stride, self.dilation, self.groups = (
+            *(pair(kernel), pair(stride), pair(dilation)),
+            groups,
+        )
         self.padding: Sides = sides(self.name, padding)
+        if self.padding[::2] != self.padding[1::2]:
+            raise CnnvizError(
+                tr(
+                    "{layer}: padding is {padding}, but as much is cut off on both sides; give one number, "
+                    "or [rows, columns].",
+                    layer=self.name,
+                    padding=sides_text(self.padding),
+                )
+            )
         self.output_padding = pair(output_padding)
         positive(self.name, "in_channels", in_channels)
         positive(self.name, "out_channels", out_channels)
         positive(self.name, "kernel", *self.kernel)
         positive(self.name, "stride", *self.stride)
         # The convolution whose input gradient this is: it reads what is put out here.
-        self._back = Conv2d(out_channels, in_channels, self.kernel, self.stride, self.padding, bias=False)
+        window = self.kernel, self.stride, self.padding, self.dilation
+        self._back = _Back(out_channels, in_channels, *window, groups, bias=False)
 
     @property
     def parameter_shapes(self) -> Mapping[str, Shape]:
         """The kernels, as PyTorch has them, and b."""
-        shapes: dict[str, Shape] = {"w": (self.in_channels, self.out_channels, *self.kernel)}
+        shapes: dict[str, Shape] = {"w": (self.in_channels, self.out_channels // self.groups, *self.kernel)}
         return {**shapes, "b": (self.out_channels,)} if self.bias else shapes
 
     def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
         """Draw the kernels as He et al. (2015) propose for ReLU; the biases are 0."""
         shape = self.parameter_shapes["w"]
-        drawn: dict[str, Array] = {"w": rng.normal(0, sqrt(2 / (shape[0] * prod(self.kernel))), shape)}
+        depth = shape[0] // self.groups * prod(self.kernel)
+        drawn: dict[str, Array] = {"w": rng.normal(0, sqrt(2 / depth), shape)}
         return {**drawn, "b": np.zeros(self.out_channels)} if self.bias else drawn
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -94,20 +114,22 @@ class ConvTranspose2d(Layer):
                     channels=channels,
                 )
             )
-        for extra, step in zip(self.output_padding, self.stride, strict=True):
-            if extra >= step:
+        self._back.refuse_groups_that_do_not_fit()
+        for extra, step, rate in zip(self.output_padding, self.stride, self.dilation, strict=True):
+            if extra >= max(step, rate):
                 raise ShapeError(
                     tr(
-                        "{layer}: output_padding is {value}, but must be less than the stride {stride}.",
+                        "{layer}: output_padding is {value}, but must be less than the stride {stride}, or "
+                        "than the dilation.",
                         layer=self.name,
                         value=extra,
                         stride=step,
                     )
                 )
         height, width = (
-            (size - 1) * step + kernel - 2 * pad + extra
-            for size, step, kernel, pad, extra in zip(
-                sizes, self.stride, self.kernel, self.padding[::2], self.output_padding, strict=True
+            (size - 1) * step + extent - 2 * pad + extra
+            for size, step, extent, pad, extra in zip(
+                sizes, self.stride, self._back.window, self.padding[::2], self.output_padding, strict=True
             )
         )
         if min(height, width) < 1:
@@ -149,8 +171,8 @@ class ConvTranspose2d(Layer):
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the gradients of bias, kernels and input; the last two read the padded ``dy``."""
         dy, (height, width), (above, _, left, _) = arrays["dy"], arrays["x"].shape[1:], self.padding
-        (kernel_h, kernel_w), (down, right) = self.kernel, self.stride
-        shape = (height - 1) * down + kernel_h, (width - 1) * right + kernel_w
+        (high, wide), (down, right) = self._back.window, self.stride
+        shape = (height - 1) * down + high, (width - 1) * right + wide
         placed = Placement(dy.shape[1:], shape, (above, left))
         padded, places = placed.place(dy), {"dy": placed}
         calls = [
@@ -171,16 +193,36 @@ class ConvTranspose2d(Layer):
         changes = {} if self.bias else {"b[o]": "0.0"}
         if len(set(self.stride)) > 1:
             changes |= {"i*S": "i*S_h", "j*S": "j*S_w"}
-        listing = variant(listing, changes, "S_h", "S_w")
+        if self.dilation != (1, 1):
+            rates = ("R", "R") if len(set(self.dilation)) == 1 else ("R_h", "R_w")
+            dilated = {"+u, ": f"+u*{rates[0]}, ", "+v]": f"+v*{rates[1]}]"}
+            listing = with_changes(listing, dilated, "R", "R_h", "R_w")
+        if self.groups > 1 and result != "db":
+            changes |= _IN_GROUPS if result == "y" else _BACK_IN_GROUPS
+        listing = variant(listing, changes, "S_h", "S_w", "M", "D")
         (_, height, width), (_, high, wide) = arrays["x"].shape, arrays["y"].shape
-        down, right = self.stride
+        (down, right), (rate_h, rate_w) = self.stride, self.dilation
         sizes = {
+            **{"R": rate_h, "R_h": rate_h, "R_w": rate_w},
+            **{"M": self.out_channels // self.groups, "D": self.in_channels // self.groups},
             **{"C_out": self.out_channels, "H_out": high, "W_out": wide},
             **{"C_in": self.in_channels, "H": height, "W": width},
             **{"K_h": self.kernel[0], "K_w": self.kernel[1], "S": down, "S_h": down, "S_w": right},
         }
         taken = {name: sizes[name] for name in inspect.signature(listing).parameters if name in sizes}
         return self.call(result, listing, {**given, **taken}, {result: arrays[result]}, placements=placed)
+
+
+class _Back(Conv2d):
+    kind = "conv_transpose2d"
+
+
+# In groups, map o is made of the D channels of its group, and channel c goes into the M maps of its own.
+_IN_GROUPS = {
+    **{"for c in range(C_in)": "for c in range(D)", "x[c, ": "x[o//M*D+c, "},
+    **{"w[c, o, ": "w[o//M*D+c, o%M, "},
+}
+_BACK_IN_GROUPS = {"for o in range(C_out)": "for o in range(M)", "dy[o, ": "dy[c//D*M+o, "}
 
 
 # The listings, set as they are shown.

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cnnviz.scene import grid
 from cnnviz.scene.kind import Kind
-from cnnviz.scene.kinds.conv2d import KERNEL, OUTPUT, spread_text
+from cnnviz.scene.kinds.conv2d import KERNEL, OUTPUT, outline_window, spread_text
 from cnnviz.scene.kinds.conv2d import KINDS as OF_CONVOLUTIONS
 from cnnviz.scene.layout import Room, Sign, column, row
 from cnnviz.scene.local import Back, Local
@@ -17,7 +17,7 @@ from cnnviz.scene.marks import Mark
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.sheet import sheet, shown
 from cnnviz.text import tr
-from cnnviz.trace.windows import windows_of
+from cnnviz.trace.windows import Windows, windows_of
 
 
 def forward(moment: Moment, room: Room) -> list[Mark]:
@@ -25,11 +25,12 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
     v, given = moment.variable, moment.operation.call.given
     (high, wide), o, i, j = windows_of(moment.operation.call).kernel, v("o"), v("i"), v("j")
     c, u, n = (v("c"), v("u"), v("v")) if moment.terms_begun else (0, 0, 0)
-    window, depth = (i, j, high, wide), len(np.asarray(given["x"]))
-    call = moment.operation.call
+    call, windows = moment.operation.call, replace(windows_of(moment.operation.call), stride=(1, 1))
+    window, depth, channel = windows.at(i, j), len(np.asarray(given["x"])), windows.channel(o, c)
     text = spread_text(call.placed("x"), call.port("x").node)
-    source = shown(moment, grid.plane(moment, "x", (c,), window), text, depth)
-    seen = grid.plane(moment, "w", (c, o), (high - 1 - u, wide - 1 - n, 1, 1), flipped=True)
+    source = shown(moment, grid.plane(moment, "x", (channel,), window), text, depth)
+    own = o % windows.kernels if windows.kernels else o
+    seen = grid.plane(moment, "w", (channel, own), (high - 1 - u, wide - 1 - n, 1, 1), flipped=True)
     kernel = shown(moment, seen, tr("turned by 180°"))
     plane = grid.plane(moment, "y", (o,), (i, j, 1, 1))
     result = shown(moment, plane, tr("output map"), len(moment.state.arrays["y"]))
@@ -37,7 +38,7 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
     at = sheet(moment, room, row(*parts), column(row(*parts[:3]), row(*parts[3:])), column(*parts))
     on_x, on_w, on_y = at.show(source), at.show(kernel), at.show(result)
     if moment.terms_begun:
-        at.window(on_x, window, "source_line")
+        outline_window(at, on_x, windows, i, j, "source_line")
         at.whole(on_w, "parameter_line")
         at.cell(on_y, (o, i, j), "written_line")
     return at.marks
@@ -47,8 +48,9 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     """Draw the kernel lying on the output's gradient, and the input's gradient filling up."""
     v, given = moment.variable, moment.operation.call.given
     c, i, j, o = v("c"), v("i"), v("j"), (v("o") if moment.terms_begun else 0)
-    window, dy = windows_of(moment.operation.call).at(i, j), np.asarray(given["dy"])
-    come = shown(moment, grid.plane(moment, "dy", (o,), window), moment.gradient_from(), len(dy))
+    windows, dy = windows_of(moment.operation.call), np.asarray(given["dy"])
+    seen = grid.plane(moment, "dy", (_map(windows, c, o),), windows.at(i, j))
+    come = shown(moment, seen, moment.gradient_from(), len(dy))
     u, n = (v("u"), v("v")) if moment.terms_begun else (0, 0)
     kernel = shown(moment, grid.plane(moment, "w", (c, o), (u, n, 1, 1)), tr("kernel"))
     plane = grid.plane(moment, "dx", (c,), (i, j, 1, 1))
@@ -57,7 +59,7 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     at = sheet(moment, room, row(*parts), column(row(*parts[:3]), row(*parts[3:])), column(*parts))
     on_dy, on_w, on_dx = at.show(come), at.show(kernel), at.show(result)
     if moment.terms_begun:
-        at.window(on_dy, window, "source_line")
+        outline_window(at, on_dy, windows, i, j, "source_line")
         at.whole(on_w, "parameter_line")
         at.cell(on_dx, (c, i, j), "written_line")
     return at.marks
@@ -68,10 +70,11 @@ def kernel_gradient(moment: Moment, room: Room) -> list[Mark]:
     v, sizes = moment.variable, moment.operation.sizes
     c, o, u, n = v("c"), v("o"), v("u"), v("v")
     i, j = (v("i"), v("j")) if moment.terms_begun else (0, 0)
-    down, right = windows_of(moment.operation.call).stride
-    window = (u, n, (sizes["H"] - 1) * down + 1, (sizes["W"] - 1) * right + 1)
+    windows = windows_of(moment.operation.call)
+    (down, right), (top, left) = windows.stride, (u * windows.rate[0], n * windows.rate[1])
+    window = (top, left, (sizes["H"] - 1) * down + 1, (sizes["W"] - 1) * right + 1)
     source = shown(moment, grid.plane(moment, "x", (c,), (i, j, 1, 1)), moment.came_from())
-    place = grid.plane(moment, "dy", (o,), (i * down + u, j * right + n, 1, 1))
+    place = grid.plane(moment, "dy", (_map(windows, c, o),), (i * down + top, j * right + left, 1, 1))
     come = shown(moment, place, moment.gradient_from())
     result = shown(moment, grid.plane(moment, "dw", (c, o), (u, n, 1, 1)), tr("kernel gradient"))
     parts = come.part, Sign("∗"), source.part, Sign("="), result.part
@@ -82,6 +85,11 @@ def kernel_gradient(moment: Moment, room: Room) -> list[Mark]:
         at.whole(on_x, "parameter_line")
         at.cell(on_dw, (c, o, u, n), "written_line")
     return at.marks
+
+
+def _map(windows: Windows, channel: int, o: int) -> int:
+    """Return which map of the output is the o-th that a channel of the input goes into."""
+    return windows.kernel_and_place(channel, o)[0]
 
 
 def _spread(back: Back) -> Local:
