@@ -14,6 +14,7 @@ from cnnviz.engine.layers.joining import Add
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.relu import ReLU
 from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.upsample import Upsample
 from cnnviz.engine.losses import CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
@@ -56,6 +57,12 @@ def residual(blocks: int, named: bool = True) -> tuple[Network, Program]:
 
 def of(program: Program) -> Outline:
     return panels.network_outline(program)
+
+
+def test_the_input_stands_over_a_layer_whose_first_listing_does_not_read_it():
+    """Bilinear upsampling says first how much rows and columns count."""
+    network = Network([("up", Upsample(2, "bilinear"))], (1, 2, 2))
+    assert of(Program(network.calls(network.run(np.ones((1, 2, 2)))))).names == ("input", "up")
 
 
 # -------------------------------------------------------------------------------------------------- lanes

@@ -73,13 +73,11 @@ def names_of(program: Program) -> tuple[str, ...]:
         return variables(program)
     if descends(program):
         return tuple(operation.name for operation in program.operations)
-    found: dict[str, None] = {}
+    given: dict[str, list[str]] = {}  # to all listings of a layer, the first of which may read nothing
     for operation in program.operations:
-        if operation.phase not in ("forward", "loss"):
-            continue
-        found |= dict.fromkeys(_given_to(program, operation))
-        found[operation.layer] = None
-    return tuple(found)
+        if operation.phase in ("forward", "loss"):
+            given.setdefault(operation.layer, []).extend(_given_to(program, operation))
+    return tuple(dict.fromkeys(name for layer, names in given.items() for name in (*names, layer)))
 
 
 def _given_to(program: Program, operation: Operation) -> list[str]:
