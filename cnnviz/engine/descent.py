@@ -14,11 +14,13 @@ from functools import cached_property
 import numpy as np
 from msgspec import Struct
 
+from cnnviz.engine.address import address_of, gradient_name
 from cnnviz.engine.derivative import as_line
 from cnnviz.engine.expression import Graph, read_expression
 from cnnviz.engine.generated import compiled, source_of
 from cnnviz.engine.layer import Array, Call, Value
 from cnnviz.engine.optim import SGD, Optimiser
+from cnnviz.engine.port import Port, Role
 from cnnviz.text import tr
 
 PARAMETER = "w"
@@ -167,8 +169,16 @@ class Descent(Struct, frozen=True, dict=True):
             writes=self.arrays,
             expression=self.loss,
             window=self.window,
+            ports={name: self._port(name) for name in self.arrays},
             kind="descent" if self.rule.rule == "sgd" else f"descent.{self.rule.rule}",
         )
+
+    def _port(self, name: str) -> Port:
+        """Return what an array stands for: all but the loss are written, and read by the step after that."""
+        roles: dict[str, Role] = {PARAMETER: "parameter", "E": "result"}
+        of = PARAMETER if name == gradient_name(PARAMETER) else ""
+        own = address_of(self.name, name)
+        return Port(own, roles.get(name, "source"), of or name, of and address_of(self.name, of))
 
 
 def step_lines(rule: Optimiser) -> list[str]:

@@ -128,8 +128,8 @@ class Call(Struct, frozen=True):
 
     @property
     def result(self) -> str:
-        """What it is there to compute: the first array that it writes and is a result, not beside one."""
-        return next(name for name in self.writes if self.port(name).role == "result")
+        """What it is there to compute: the first array that it writes and is a result, or the parameter."""
+        return next(name for name in self.writes if self.port(name).role in ("result", "parameter"))
 
     @property
     def moved(self) -> str:

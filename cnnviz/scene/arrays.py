@@ -28,8 +28,6 @@ def over(port: Port) -> str:
 
 def role(operation: Operation, name: str) -> Role:
     """Return what an array is to an operation: ``written``, ``parameter`` or ``source``."""
-    if operation.phase == "descent":  # it writes them all, and reads them again
-        return {"w": "parameter", "E": "written"}.get(name, "source")
     port = operation.call.port(name)
     if port.role == "source" and port.gradient_of and _weighs_another(operation, name):
         return "parameter"
