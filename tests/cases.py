@@ -61,6 +61,7 @@ from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
 from cnnviz.engine.pixels import Album, Picture
 from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, Schedule, StepLR
+from cnnviz.engine.sizes import sizes_call
 
 Rng = np.random.Generator
 Made = tuple[Layer, Shape]
@@ -661,6 +662,7 @@ def all_calls() -> list[tuple[str, Call]]:
     groups += [(f"product-{label}", product_calls(label)) for label in PRODUCTS]
     groups.append(("losses", several_losses_calls()))
     groups.append(("batch", batch_calls()))
+    groups.append(("sizes", [sizes_call("sizes", [np.array([3.0, -4, 0]), np.zeros(3), np.ones(3)])]))
     groups += [(label, [descent.call()]) for label, descent in DESCENTS.items()]
     return [(f"{label}-{call.listing.__name__}", call) for label, calls in groups for call in calls]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 from cnnviz.engine.address import address_of
 from cnnviz.engine.network import Network
+from cnnviz.engine.objective import LOSS
+from cnnviz.engine.wiring import unknown
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.samples import file_beside
 from cnnviz.lesson.tables import LessonFile
-from cnnviz.lesson.values import hint
+from cnnviz.lesson.values import RESERVED, hint
 from cnnviz.lesson.weights import read_weights
 from cnnviz.text import tr
 
@@ -48,3 +51,19 @@ def check_symbols(described: LessonFile, network: Network) -> None:
     for key in described.symbols:
         if key not in known:
             raise CnnvizError(tr("symbols.{key}: is not known", key=key) + hint(key, known))
+
+
+def check_sizes(described: LessonFile, network: Network) -> None:
+    """Raise CnnvizError unless the gradients whose sizes are asked for are there, each of as many numbers."""
+    for name, layers in described.sizes.items():
+        path = f"sizes.{name}"
+        if not name.isidentifier() or name in network.shapes or name in (LOSS, *RESERVED):
+            raise CnnvizError(tr("{path}: needs a name of its own, letters, digits and _", path=path))
+        for k, layer in enumerate(layers):
+            if layer not in network.gradients:
+                raise CnnvizError(unknown(f"{path}[{k}]", layer, list(network.gradients)).rstrip("."))
+        counts = [prod(network.shapes[layer]) for layer in layers]
+        if len(set(counts)) > 1:
+            told = ", ".join(map(str, counts))
+            said = tr("{path}: all its layers must put out as many numbers; they put out {told}")
+            raise CnnvizError(said.format(path=path, told=told))

@@ -24,7 +24,7 @@ from cnnviz.lesson.bounds import (
     MOST_PICTURES,
     MOST_STOPS,
 )
-from cnnviz.lesson.values import DataFile, Expression, Name, Notes, Numbers, Text, WeightsFile
+from cnnviz.lesson.values import DataFile, Expression, Name, Notes, Numbers, Reference, Text, WeightsFile
 
 Size = Annotated[int, SIZE]
 Count = Annotated[int, Range(0, 2**63 - 1)]
@@ -389,6 +389,8 @@ class LessonFile(Struct, frozen=True):
         In place of `input`, which then is the first of them: several inputs by name.
     losses : tuple[OutputLossPart, ...]
         In place of `loss`: those of several outputs, which are added.
+    sizes : dict[str, tuple[str, ...]]
+        Operations at the end that say how large the gradients are which come back to some layers.
     """
 
     title: Text
@@ -410,6 +412,7 @@ class LessonFile(Struct, frozen=True):
     outputs: tuple[Name, ...] = ()
     inputs: dict[str, NamedInputPart] = field(default_factory=dict)
     losses: tuple[OutputLossPart, ...] = ()
+    sizes: dict[str, tuple[Reference, ...]] = field(default_factory=dict)
 
     @property
     def input_shapes(self) -> dict[str, tuple[int, ...]]:

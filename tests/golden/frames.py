@@ -130,6 +130,7 @@ STOPS = {
     "batch": 7,
     "batch-norm": 7,
     "dropout": 7,
+    "vanishing": 5,
     "optimisers": 3,
     "training": 4,
 }

@@ -63,7 +63,7 @@ def test_lessons_come_in_the_order_of_the_course():
         ),
         *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
         *("transposed", "residual", "receptive-field", "digits", "batch", "batch-norm", "dropout"),
-        *("optimisers", "training"),
+        *("vanishing", "optimisers", "training"),
     ]
     names = lesson_names()
 
@@ -580,6 +580,30 @@ def test_dropout():
     assert first["fc.y"].tolist() == [2 * (1 + 4 + 5 + 7 + 8)]
     assert first["dropout.dx"].tolist() == [14 * 2 * k for k in kept]
     assert first["fc.dw"].ravel().tolist() == (14 * 2 * x * kept).tolist()
+
+
+def test_vanishing():
+    """The size of the gradients of each chain of eight layers, reckoned again from the weights."""
+    shown = lesson("vanishing")
+    slopes = {
+        "sigmoid": lambda y: y * (1 - y),
+        "tanh": lambda y: 1 - y**2,
+        "relu": lambda y: (y > 0).astype(float),
+    }
+    first = {}
+    for name, layers in shown.subject.described.sizes.items():
+        dy, sizes = np.full(16, 1 / 16), []
+        for layer in reversed(layers):
+            sizes.append(np.sqrt((dy**2).mean()))
+            before = shown.tape[f"{layer[:-2]}_fc{layer[-1]}.w"]
+            dy = before @ (dy * slopes[name.split("_")[0]](shown.tape[f"{layer}.y"]))
+        found = shown.program.operation(name).call.writes["size"]
+        np.testing.assert_allclose(found, sizes[::-1], rtol=1e-9)
+        first[name] = found[0]
+    assert first["sigmoid_small"] == pytest.approx(3.2e-16, rel=0.01)
+    assert first["sigmoid_glorot"] == pytest.approx(2e-6, rel=0.02)
+    assert first["tanh_small"] < 1e-11 and first["relu_small"] < 1e-12
+    assert min(first["tanh_glorot"], first["relu_he"]) > 0.04
 
 
 def test_optimisers():

@@ -257,6 +257,22 @@ def test_a_schedule_goes_with_an_optimiser_and_knows_its_arguments(write, conten
     assert "schedule: needs an [optimiser], whose learning rate it changes" in told(write(content))
 
 
+@pytest.mark.parametrize(
+    ("sizes", "fault"),
+    [
+        ({"deep": ["conv2"]}, "sizes.deep[0]: conv2 is not a layer; did you mean conv1?"),
+        (
+            {"deep": ["conv1", "fc"]},
+            "sizes.deep: all its layers must put out as many numbers; they put out 8, 3",
+        ),
+        ({"fc": ["fc"]}, "sizes.fc: needs a name of its own"),
+        ({"deep": []}, "sizes.deep: must not be empty"),
+    ],
+)
+def test_sizes_are_of_gradients_that_there_are(write, content, sizes, fault):
+    assert fault in told(write({**content, "sizes": sizes}))
+
+
 def test_a_network_too_large_takes_no_memory(write, content):
     content["input"] = {"shape": [65_536], "values": [0], "target": [0]}
     content["layers"] = [{"name": f"fc{k}", "kind": "linear", "neurons": 65_536} for k in range(9)]

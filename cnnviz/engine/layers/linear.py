@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,15 +21,18 @@ class Linear(Layer):
     ----------
     in_features, neurons : int
         The lengths of X and of Z.
+    init : str
+        How large the weights are drawn: ``he`` (PyTorch's ``kaiming_normal_``), ``glorot`` (its
+        ``xavier_normal_``), or ``small``, with a spread of 0.01.
     """
 
     kind = "linear"
 
-    def __init__(self, in_features: int, neurons: int) -> None:
+    def __init__(self, in_features: int, neurons: int, init: Literal["he", "glorot", "small"] = "he") -> None:
         super().__init__()
         positive(self.name, "in_features", in_features)
         positive(self.name, "neurons", neurons)
-        self.in_features, self.neurons = in_features, neurons
+        self.in_features, self.neurons, self.init = in_features, neurons, init
 
     @property
     def parameter_shapes(self) -> Mapping[str, Shape]:
@@ -42,9 +45,14 @@ class Linear(Layer):
         return Cost(3 * both, 3 * self.in_features * self.neurons + both * STATEMENT)
 
     def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
-        """Draw the weights as He et al. (2015) propose; the biases are 0."""
+        """Draw the weights, as He et al. (2015) propose, or Glorot and Bengio (2010); the biases are 0."""
         shapes = self.parameter_shapes
-        return {"w": rng.normal(0, sqrt(2 / self.in_features), shapes["w"]), "b": np.zeros(shapes["b"])}
+        spread = {
+            "he": sqrt(2 / self.in_features),
+            "glorot": sqrt(2 / (self.in_features + self.neurons)),
+            "small": 0.01,
+        }[self.init]
+        return {"w": rng.normal(0, spread, shapes["w"]), "b": np.zeros(shapes["b"])}
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (neurons,)."""

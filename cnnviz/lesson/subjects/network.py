@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
+from cnnviz.engine.address import output_gradient_of
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
+from cnnviz.engine.sizes import sizes_call
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run, Sample, stacked
 from cnnviz.errors import CnnvizError
@@ -20,7 +22,7 @@ from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refuse
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.letters import array_shapes, read_letters
 from cnnviz.lesson.network import build_network
-from cnnviz.lesson.parameters import check_symbols, load_parameters
+from cnnviz.lesson.parameters import check_sizes, check_symbols, load_parameters
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.reader import default_of, kind_of, read_argument, read_value
 from cnnviz.lesson.samples import (
@@ -229,6 +231,10 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         """Return the program in the form that is chosen."""
         assert computed.network is not None
         calls = computed.network.calls(computed.tape, choice.input_gradient)
+        for name, layers in self.described.sizes.items():
+            gradients = [output_gradient_of(layer) for layer in layers]
+            if all(address in computed.tape for address in gradients):
+                calls.append(sizes_call(name, [computed.tape[address] for address in gradients]))
         return Program(calls, self.described.symbols, self.letters, choice.iteration)
 
     def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
@@ -391,6 +397,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             samples = with_classes(replace(self.samples, classes=classes), described, network)
             samples = with_others(samples, described, network)
             require_batch(described, samples)
+            check_sizes(described, network)
         except CnnvizError as error:
             said = tr("{changes}: {why}", changes=text_of(arguments), why=str(error))
             raise CnnvizError(as_sentence(said)) from error
@@ -466,6 +473,8 @@ def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
         network = build_network(described)
         with _told(faults):
             check_symbols(described, network)
+        with _told(faults):
+            check_sizes(described, network)
         with _told(faults):
             load_parameters(path, described, network)
         with _told(faults):

@@ -31,7 +31,12 @@ _LOSS = Area("loss", (12.0, 2.2), (18.0, 2.2))
 
 
 def picture(
-    moment: Moment, room: Room, each: str = "class", y: str = "probability", sums: bool = False
+    moment: Moment,
+    room: Room,
+    each: str = "class",
+    y: str = "probability",
+    sums: bool = False,
+    alone: bool = False,
 ) -> list[Mark]:
     """Draw every vector of the operation as a column, a row per class, and bars of the last one.
 
@@ -43,9 +48,15 @@ def picture(
         What the network's outputs are.
     sums : bool
         Whether it is said under e and y what they add up to.
+    alone : bool
+        Whether each number beside its bar is written by itself, with a power of ten where it is small.
     """
     operation, arrays = moment.operation, moment.state.arrays
-    names = [name for name in operation.tree.parameters if name in arrays and len(arrays[name]) > 1]
+    names = [
+        name
+        for name in operation.tree.parameters
+        if name in arrays and np.ndim(arrays[name]) == 1 and len(arrays[name]) > 1
+    ]
     count = max((len(arrays[name]) for name in names), default=1)
     if not names:
         names = [name for name in operation.tree.parameters if name in arrays and name != "E"]
@@ -73,7 +84,7 @@ def picture(
         at.marks += heading(heads[drawn][:1], at.place("bars"), at.em)
         bars = at.place("bars").box
         box = Box(bars.x, first.box.y, bars.w, first.box.h)
-        ends = _bars(at, drawn, box, rows, sums)
+        ends = _bars(at, drawn, box, rows, sums, alone)
         _ends(at, drawn, ends, box.bottom + 0.3 * at.em if sums else box.y - 1.75 * at.em)
     if "loss" in at.layout.places:
         done = bool(moment.state.written("E")[0])
@@ -134,7 +145,7 @@ def _sum_under(at: Sheet, name: str, box: Box) -> None:
     at.marks.append(Label(under, runs, 1.2 * at.em, "center"))
 
 
-def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool) -> dict[float, float]:
+def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool, alone: bool) -> dict[float, float]:
     """Draw the numbers of a column as bars, each with its number; negative ones to the left of 0.
 
     Return where on the axis 0 and its ends are. They are written under it, or beside its heading: then the
@@ -146,7 +157,7 @@ def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool) -> dict[floa
     signed = bool((np.asarray(moment.operation.call.writes.get(name, values)) < 0).any())
     high = box.h / len(rows)
     size = min(em, 0.75 * high)
-    told = 0.0 if look.letters else (grid.figures(look) + 0.5) * size  # beside each bar
+    told = 0.0 if look.letters else (5.5 if alone else grid.figures(look) + 0.5) * size  # beside each bar
     limit = rounded_up(look.reach)  # its own, for lengths do not share a scale of colours
     ends = (-limit, limit) if signed else (limit,)
     left = box.x + told if signed else box.x
@@ -167,7 +178,8 @@ def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool) -> dict[floa
             if length < 0:
                 beside = beside._replace(x=bar.x - 0.3 * em - told)
             align: Align = "right" if length < 0 else "left"
-            at.marks.append(label(beside, grid.texts(values[k : k + 1, None], look)[0][0], size, align=align))
+            text = brief(float(values[k])) if alone else grid.texts(values[k : k + 1, None], look)[0][0]
+            at.marks.append(label(beside, text, size, align=align))
     at.marks.append(Rect(Box(zero - 1, box.y, 2, box.h), fill="line"))
     return {value: zero + value * scale for value in (0.0, *ends)}
 
