@@ -33,6 +33,8 @@ _TEXT = 17
 _ALL = 1e4  # more lines of text than any frame has
 # That of the smallest numbers that are liked, in parts of it: in the window, and for the last row.
 _READABLE, _FROM_AFAR = 0.7, 1.16
+# The size of an operation's name, in parts of it: in the window, and 1/25 of the height for the last row.
+_TITLE, _HEADING = 1.7, 1.96
 # Nor should they be smaller than so many pixels, in a small window as in a large one.
 _LEGIBLE = 9.8
 LEAST_UNIT = 9 / 13
@@ -192,7 +194,8 @@ def _words(at: Moment, box: Box, em: float, with_formula: bool) -> list[Mark]:
     badge = _nonfinite_badge(at, title, em)
     if badge:
         title = title._replace(w=badge[-1].box.x - title.x - 0.7 * em)
-    marks: list[Mark] = [Label(title, head, 1.7 * em), *badge]
+    size = _HEADING if with_formula else _TITLE
+    marks: list[Mark] = [Label(title, head, size * em), *badge]
     if not alone:
         under = Box(box.x, box.y + 2.5 * em, words_box.w, 3.5 * em)
         marks += _said(at, under, tr(said.sentence), em)

@@ -7,7 +7,10 @@ from functools import cache
 import pytest
 
 from cnnviz.lesson.files import lesson_names
+from cnnviz.render.text import fitted_size
+from cnnviz.scene.marks import Label
 from tests.legible.measure import SIZES, Measured, frame, measured, stops
+from tests.scene.looking import all_marks
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -35,6 +38,20 @@ def test_words_and_numbers_are_large_enough_for_the_last_row(name, size):
         assert sizes.text >= 0.98 * WORDS * least, (number, sizes)
         assert sizes.value >= NUMBERS * least, (number, sizes)
         assert not sizes.elided, (number, sizes)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (3840, 2160)])
+def test_headings_are_a_25th_of_the_height(size):
+    for name in lesson_names():
+        stop, lesson = next(stops(name))
+        marks = all_marks(frame("lecture", lesson, stop_step(lesson, stop.number), *size).marks)
+        labels = [mark for mark in marks if isinstance(mark, Label) and mark.runs[0].bold]
+        heading = min(labels, key=lambda mark: (mark.box.y, mark.box.x))
+        assert fitted_size(heading)[0] >= size[1] / 25, (name, heading)
+
+
+def stop_step(lesson, number):
+    return next(stop.index for stop in lesson.stops if stop.number == number)
 
 
 @pytest.mark.parametrize("name", lesson_names())
