@@ -62,7 +62,7 @@ def test_backward_conv_is_followed_by_ear_alone(window, press, told):
         assert "Line " in text
     assert "update, conv, update, parameter 3" in heard[-1]
     assert heard[-1].endswith("0.300 minus 0.5 times (minus 0.0254) is 0.313.")
-    assert press(K.Key_N) == ("That was the last stop. N: next lesson, A skip connection. Home begins again.")
+    assert press(K.Key_N) == ("That was the last stop. N: next lesson, Maps grow. Home begins again.")
 
 
 def test_no_sign_that_voices_pass_over_is_left_in_any_lesson():
