@@ -48,9 +48,10 @@ class Calls:
         """Return what the first layer that reads an input says of its shape."""
         reader = next((node for node in self.nodes if name in node.inputs), None)
         weight = self.arrays.get(reader.inputs[1]) if reader and len(reader.inputs) > 1 else None
-        if reader and weight is not None and reader.kind == "Conv" and weight.ndim == 4:
+        if reader and weight is not None and reader.kind == "Conv" and weight.ndim in (3, 4):
             group = reader.attributes.get("group", 1)
-            return None, weight.shape[1] * group if isinstance(group, int) else None, None, None
+            channels = weight.shape[1] * group if isinstance(group, int) else None
+            return None, channels, *(None for _ in weight.shape[2:])
         if reader and weight is not None and reader.kind == "Gemm" and weight.ndim == 2:
             return None, weight.shape[1]
         return ()
@@ -131,13 +132,32 @@ def _conv2d(
     return to.emit("Conv", name, inputs, **attributes, **placed)
 
 
+def _conv1d(
+    to: Calls, name: str, x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Value:  # fmt: skip
+    placed: dict[str, Attribute] = {"pads": _one(padding) * 2} if not isinstance(padding, str) else {}
+    if padding == "same":
+        placed = {"auto_pad": "SAME_UPPER"}
+    inputs = [x, weight] + ([bias] if bias is not None else [])
+    steps: dict[str, Attribute] = {"strides": _one(stride), "dilations": _one(dilation), "group": groups}
+    return to.emit("Conv", name, inputs, **steps, **placed)
+
+
+def _one(value: Any) -> tuple[int, ...]:
+    (size,) = (value,) if isinstance(value, int) else tuple(value)
+    return (size,)
+
+
 def _convolution(
     to: Calls, name: str, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
     transposed: bool, output_padding: Any, groups: int, *_: Any, **__: Any,
 ) -> Value:  # fmt: skip
     if transposed:
         return _conv_transpose2d(to, name, x, weight, bias, stride, padding, output_padding, groups, dilation)
-    return _conv2d(to, name, x, weight, bias, stride, padding, dilation, groups)
+    one = not isinstance(stride, int) and len(stride) == 1
+    conv = _conv1d if one else _conv2d
+    return conv(to, name, x, weight, bias, stride, padding, dilation, groups)
 
 
 def _conv_transpose2d(
@@ -216,6 +236,32 @@ def _max_pool2d(
 ) -> Value:  # fmt: skip
     dilations = _pair(dilation)
     return _pool("MaxPool", to, name, x, kernel_size, stride, padding, ceil_mode, dilations=dilations)
+
+
+def _pool1d(
+    kind: str, to: Calls, name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil: Any,
+    **more: Attribute,
+) -> Value:  # fmt: skip
+    steps = kernel_size if stride is None or stride == [] or stride == () else stride
+    shape = {"kernel_shape": _one(kernel_size), "strides": _one(steps), "pads": _one(padding) * 2}
+    return to.emit(kind, name, [x], **shape, ceil_mode=int(bool(ceil)), **more)
+
+
+def _max_pool1d(
+    to: Calls, name: str, x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+    ceil_mode: Any = False,
+) -> Value:  # fmt: skip
+    return _pool1d("MaxPool", to, name, x, kernel_size, stride, padding, ceil_mode, dilations=_one(dilation))
+
+
+def _avg_pool1d(
+    to: Calls, name: str, x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+    ceil_mode: Any = False, count_include_pad: Any = True,
+) -> Value:  # fmt: skip
+    counted = int(bool(count_include_pad))
+    return _pool1d(
+        "AveragePool", to, name, x, kernel_size, stride, padding, ceil_mode, count_include_pad=counted
+    )
 
 
 def _max_pool2d_with_indices(to: Calls, name: str, *given: Any, **named: Any) -> tuple[Value]:
@@ -401,6 +447,9 @@ _OPERATIONS: dict[str, Any] = {
     "_softmax": _softmax,
     "log_softmax": _log_softmax,
     "_log_softmax": _log_softmax,
+    "conv1d": _conv1d,
+    "max_pool1d": _max_pool1d,
+    "avg_pool1d": _avg_pool1d,
     "max_pool2d": _max_pool2d,
     "max_pool2d_with_indices": _max_pool2d_with_indices,
     "avg_pool2d": _avg_pool2d,

@@ -134,6 +134,7 @@ class Names(Struct, frozen=True):
 
 _LONGEST = 32
 _SHORT = {
+    **{"conv1d": "conv", "max_pool1d": "pool", "avg_pool1d": "pool"},
     **{"conv2d": "conv", "max_pool2d": "pool", "avg_pool2d": "pool", "linear": "fc", "leaky_relu": "relu"},
     **{"conv_transpose2d": "up", "upsample": "up", "batch_norm": "bn", "relu6": "relu"},
     "global_avg_pool2d": "pool",

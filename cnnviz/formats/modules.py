@@ -125,7 +125,8 @@ def _conv(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
         raise CnnvizError(tr("{path}: its padding is {mode}; zeros are the only one", path=path, mode=mode))
     weight, bias = (_array(calls, path, key) for key in ("weight", "bias"))
     keys = ("stride", "padding", "dilation", "groups")
-    return calls.call("conv2d", path, x, weight, bias, *(state.get(key) for key in keys))
+    operation = "conv1d" if weight and calls.arrays[weight.name].ndim == 3 else "conv2d"
+    return calls.call(operation, path, x, weight, bias, *(state.get(key) for key in keys))
 
 
 def _linear(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
@@ -170,6 +171,11 @@ _LAYERS: dict[str, Any] = {
         "dilation",
         operation="conv_transpose2d",
         arrays=("weight", "bias"),
+    ),
+    "Conv1d": _conv,
+    "MaxPool1d": _with("kernel_size", "stride", "padding", "dilation", "ceil_mode", operation="max_pool1d"),
+    "AvgPool1d": _with(
+        "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", operation="avg_pool1d"
     ),
     "Linear": _linear,
     "BatchNorm2d": _batch_norm,

@@ -185,10 +185,20 @@ def _as_input(graph: Graph, name: str, sizes: Shape) -> tuple[Value, tuple[int, 
     }
     if len(sizes) == 3 and perms == {(0, 3, 1, 2)}:
         return Value("input", (sizes[2], sizes[0], sizes[1]), (1, 2, 0)), (1, 2, 0)
+    if len(sizes) == 2 and any(_is_of_sequences(graph, node) for node in graph.nodes):
+        return Value("input", sizes, (0, 1)), (0, 1)
     if len(sizes) == 2:  # grey pictures without an axis of channels
         return Value("input", (1, *sizes), (1, 2)), (1, 2)
     axes = tuple(range(len(sizes)))
     return Value("input", sizes, axes), axes
+
+
+def _is_of_sequences(graph: Graph, node: Node) -> bool:
+    """Return whether a node slides along sequences."""
+    if node.kind in ("Conv", "ConvTranspose"):
+        return node.inputs[1] in graph.arrays and graph.arrays[node.inputs[1]].ndim == 3
+    kernel = node.attributes.get("kernel_shape")
+    return node.kind in ("MaxPool", "AveragePool") and isinstance(kernel, tuple) and len(kernel) == 1
 
 
 def _readers(graph: Graph) -> Counter[str]:

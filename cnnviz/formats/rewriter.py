@@ -142,10 +142,16 @@ class Rewriter:
             self.troubles.append(_refusal(kind, name, forms[-1]))
         return {}
 
-    def maps(self, node: Node, place: int = 0) -> Value:
-        """Return an input that is maps, its axes in the layer's order."""
+    def maps(self, node: Node, place: int = 0, axes: Sequence[int] = (2,)) -> Value:
+        """Return an input that is maps, its axes in the layer's order.
+
+        Parameters
+        ----------
+        axes : Sequence[int]
+            How many axes there may be besides that of the channels: 2 of maps, 1 of sequences.
+        """
         value = self.value(node, place)
-        if len(value.axes) != 3:
+        if len(value.axes) - 1 not in axes:
             raise Unsteppable(tr("it reads no maps of (channels, height, width)"))
         return self.as_told(node, value)
 
@@ -161,6 +167,8 @@ class Rewriter:
             raise Unsteppable(tr("it reads a column whose numbers have another order here"))
         named = [axis for axis, size in zip(value.axes, value.sizes, strict=True) if size != 1]
         if named != sorted(named):
+            if len(value.shape) != 3:
+                raise Unsteppable(tr("it reads sequences whose axes lie otherwise"))
             axes = value.axes
             if sorted(axes) != [0, 1, 2]:  # those of size 1 stand anywhere
                 axes = (*named, *(axis for axis in range(3) if axis not in named))
@@ -168,7 +176,7 @@ class Rewriter:
             dims = {"dims": (0, *(axis + 1 for axis in axes))}
             value = self.layer(node, "permute", [value], turned, dims, origin=self._origin(node, "permute"))
         if value.shape != shape:
-            kind = "flatten" if (len(value.shape), len(shape)) == (3, 1) else "reshape"
+            kind = "flatten" if len(value.shape) > 1 and len(shape) == 1 else "reshape"
             arguments = {"shape": shape} if kind == "reshape" else {}
             origin = self._origin(node, kind)
             value = self.layer(node, kind, [value], shape, arguments, origin=origin)
@@ -213,7 +221,7 @@ class Rewriter:
             self.put(node, value)
             return
         layer = next((part for part in self.layers if part.name == value.source), None)
-        kinds = ("conv2d", "linear")
+        kinds = ("conv1d", "conv2d", "linear")
         if layer is None or layer.kind not in kinds or layer.name not in self._sole or value.pads != NO_PADS:
             self.troubles.append(
                 tr("it scales or shifts numbers, and no convolution or fully connected layer is before it")
@@ -223,9 +231,8 @@ class Rewriter:
         w = np.asarray(layer.arrays["w"], np.float64)
         b = np.asarray(layer.arrays.get("b", np.zeros(layer.arguments.get("out_channels", 0))), np.float64)
         self.budget.take(16 * w.size)
-        turned = (
-            np.asarray(scale)[..., None, None, None] if layer.kind == "conv2d" and np.ndim(scale) else scale
-        )
+        is_each = layer.kind != "linear" and np.ndim(scale)
+        turned = np.reshape(scale, (-1, *(1,) * (w.ndim - 1))) if is_each else scale
         arrays = {"w": w * turned, "b": b * scale + shift}
         arguments = {name: value for name, value in layer.arguments.items() if name != "bias"}
         self.layers[self.layers.index(layer)] = replace(layer, arguments=arguments, arrays=arrays)

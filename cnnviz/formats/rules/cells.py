@@ -95,7 +95,7 @@ def softmax(kind: str, rewriter: Rewriter, node: Node) -> None:
         rewriter.put(node, replace(made, axes=tuple(0 if own == 0 else -1 for own in value.axes)))
         return
     own = value.axes[axis - 1] if axis else -1
-    if own < 0 or len(value.shape) != 3:
+    if own < 0 or len(value.shape) == 1:
         raise Unsteppable(tr("it goes over another axis than that of a column, or of maps"))
     arguments = rewriter.argument(kind, "dim", 1, own + 1)
     rewriter.put(node, rewriter.layer(node, kind, [value], value.shape, arguments))

@@ -98,7 +98,7 @@ def layer_norm(rewriter: Rewriter, node: Node) -> None:
 
 def group_norm(rewriter: Rewriter, node: Node) -> None:
     """Make a norm of groups of channels."""
-    value = rewriter.unpadded(node, rewriter.maps(node))
+    value = rewriter.unpadded(node, rewriter.maps(node, axes=(1, 2)))
     groups = int(node.attributes["num_groups"])  # type: ignore[arg-type]
     arguments: dict[str, Any] = {"num_groups": groups, "num_channels": value.shape[0]}
     _normalised(rewriter, node, value, "group_norm", value.shape[:1], arguments)

@@ -90,13 +90,13 @@ def _arranged(rewriter: Rewriter, node: Node, value: Value, target: Sequence[int
     if [size for size in wanted if size != 1] == [size for _, size in own]:
         free = [axis for axis in range(len(value.shape)) if axis not in [axis for axis, _ in own]]
         rewriter.put(node, replace(value, axes=_spread(wanted, [axis for axis, _ in own], free)))
-    elif len(wanted) == 1 and len(value.shape) == 3:
+    elif len(wanted) == 1 and len(value.shape) in (2, 3):
         made = rewriter.layer(node, "flatten", [value], wanted)
         axes = [axis for axis, _ in own]
         if axes != sorted(axes):
             rewriter.budget.take(8 * prod(wanted))
             places = np.arange(prod(wanted)).reshape(value.shape)
-            left = [axis for axis in range(3) if axis not in axes]
+            left = [axis for axis in range(len(value.shape)) if axis not in axes]
             made = replace(made, order=places.transpose(*axes, *left).ravel())
         rewriter.put(node, made)
     else:

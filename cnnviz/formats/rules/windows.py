@@ -14,9 +14,12 @@ from cnnviz.formats.rewriter import NO_PADS, Rewriter, Sides, Unsteppable, Value
 from cnnviz.text import tr
 
 
-def _window(node: Node, kernel: Shape, sizes: Shape, pads: Sides) -> tuple[Shape, Shape, Sides]:
-    """Return strides, dilations and zeros around of what slides over maps of some sizes."""
-    strides, dilations = _pair(node, "strides"), _pair(node, "dilations")
+def _window(node: Node, kernel: Shape, sizes: Shape, pads: Sides, axes: int) -> tuple[Shape, Shape, Sides]:
+    """Return strides, dilations and zeros around of what slides over maps of some sizes.
+
+    Sequences, which have one axis, are maps of one column.
+    """
+    strides, dilations = (_pair(node, key, axes=axes) for key in ("strides", "dilations"))
     auto = node.attributes.get("auto_pad", "NOTSET")
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         both = []
@@ -26,9 +29,10 @@ def _window(node: Node, kernel: Shape, sizes: Shape, pads: Sides) -> tuple[Shape
             both.append((less, total - less) if auto == "SAME_UPPER" else (total - less, less))
         own: Sides = (both[0][0], both[1][0], both[0][1], both[1][1])
     else:
-        given = node.attributes.get("pads", NO_PADS)
-        if auto not in ("NOTSET", "VALID") or not isinstance(given, tuple) or len(given) != 4:
+        given = node.attributes.get("pads", NO_PADS[: 2 * axes])
+        if auto not in ("NOTSET", "VALID") or not isinstance(given, tuple) or len(given) != 2 * axes:
             raise Unsteppable(tr("it does not slide over maps"))
+        given = given if axes == 2 else (given[0], 0, given[1], 0)
         own = NO_PADS if auto == "VALID" else given
     t, left, b, r = (a + c for a, c in zip(own, pads, strict=True))
     if min(t, left, b, r, *strides, *dilations) < 0 or min(strides) < 1:
@@ -36,11 +40,16 @@ def _window(node: Node, kernel: Shape, sizes: Shape, pads: Sides) -> tuple[Shape
     return strides, dilations, (t, left, b, r)
 
 
-def _pair(node: Node, key: str, default: Shape = (1, 1)) -> Shape:
-    value = node.attributes.get(key, default)
-    if not isinstance(value, tuple) or len(value) != 2 or any(type(part) is not int for part in value):
+def _pair(node: Node, key: str, default: Shape = (1, 1), axes: int = 2) -> Shape:
+    value = node.attributes.get(key, default[:axes])
+    if not isinstance(value, tuple) or len(value) != axes or any(type(part) is not int for part in value):
         raise Unsteppable(tr("it does not slide over maps"))
-    return value
+    return value if axes == 2 else (*value, 1)
+
+
+def _sizes(value: Value) -> Shape:
+    """Return height and width of maps, and of sequences their length and 1."""
+    return value.shape[1:] if len(value.shape) == 3 else (*value.shape[1:], 1)
 
 
 def _slid(
@@ -66,6 +75,8 @@ def forms(pair: Sequence[int]) -> list[Any]:
 
 def _padding(rewriter: Rewriter, kind: str, pads: Sides) -> dict[str, Any]:
     t, left, b, r = pads
+    if kind.endswith("1d"):
+        return rewriter.argument(kind, "padding", 0, *([t] if t == b else []), (t, b))
     symmetric = [(t, left)] if (t, left) == (b, r) else []
     one = [t] if len(set(pads)) == 1 else []
     return rewriter.argument(kind, "padding", 0, *one, *symmetric, (t, b, left, r))
@@ -73,11 +84,12 @@ def _padding(rewriter: Rewriter, kind: str, pads: Sides) -> dict[str, Any]:
 
 def conv(rewriter: Rewriter, node: Node) -> None:
     """Make a convolution."""
-    value, w = rewriter.maps(node), rewriter.constant(node, 1, tr("kernels"))
-    b = rewriter.optional(node, 2)
-    if w.ndim != 4:
+    w, b = rewriter.constant(node, 1, tr("kernels")), rewriter.optional(node, 2)
+    axes = w.ndim - 2
+    if axes not in (1, 2):
         raise Unsteppable(tr("it does not slide over maps"))
-    group, kernel = int(node.attributes.get("group", 1)), w.shape[2:]  # type: ignore[arg-type]
+    value, kind = rewriter.maps(node, axes=(axes,)), f"conv{axes}d"
+    group, kernel = int(node.attributes.get("group", 1)), (*w.shape[2:], 1)[:2]  # type: ignore[arg-type]
     if group < 1 or w.shape[0] % group:
         raise ValueError("groups that do not divide the kernels")
     if value.shape[0] != w.shape[1] * group:
@@ -88,21 +100,21 @@ def conv(rewriter: Rewriter, node: Node) -> None:
                 channels=value.shape[0],
             )
         )
-    strides, dilations, pads = _window(node, kernel, value.shape[1:], value.pads)
-    out = _slid(value.shape[1:], kernel, strides, dilations, pads)
+    strides, dilations, pads = _window(node, kernel, _sizes(value), value.pads, axes)
+    out = _slid(_sizes(value), kernel, strides, dilations, pads)[:axes]
     arguments = {
         "in_channels": value.shape[0],
         "out_channels": w.shape[0],
-        "kernel": forms(kernel)[0],
-        **rewriter.argument("conv2d", "stride", 1, *forms(strides)),
-        **_padding(rewriter, "conv2d", pads),
-        **rewriter.argument("conv2d", "dilation", 1, *forms(dilations)),
-        **rewriter.argument("conv2d", "groups", 1, group),
+        "kernel": forms(kernel[:axes])[0],
+        **rewriter.argument(kind, "stride", 1, *forms(strides[:axes])),
+        **_padding(rewriter, kind, pads),
+        **rewriter.argument(kind, "dilation", 1, *forms(dilations[:axes])),
+        **rewriter.argument(kind, "groups", 1, group),
         **({} if b is not None else {"bias": False}),
     }
     arrays = {"w": w} if b is None else {"w": w, "b": b}
     origin = of_weight(rewriter, node)
-    rewriter.put(node, rewriter.layer(node, "conv2d", [value], (w.shape[0], *out), arguments, arrays, origin))
+    rewriter.put(node, rewriter.layer(node, kind, [value], (w.shape[0], *out), arguments, arrays, origin))
 
 
 def of_weight(rewriter: Rewriter, node: Node) -> str:
@@ -159,39 +171,43 @@ def conv_transpose(rewriter: Rewriter, node: Node) -> None:
 
 def pool(kind: str, rewriter: Rewriter, node: Node) -> None:
     """Make a pooling layer."""
-    value = rewriter.maps(node)
+    value = rewriter.maps(node, axes=(1, 2))
+    axes, sizes = len(value.shape) - 1, _sizes(value)
+    kind = kind.replace("2d", f"{axes}d")
     if any(value.pads) and kind == "max_pool2d":
         rewriter.unpadded(node, value)
-    kernel = _pair(node, "kernel_shape")
-    strides, dilations, pads = _window(node, kernel, value.shape[1:], value.pads)
+    kernel = _pair(node, "kernel_shape", axes=axes)
+    strides, dilations, pads = _window(node, kernel, sizes, value.pads, axes)
     ceil = bool(node.attributes.get("ceil_mode", 0))
-    out = _slid(value.shape[1:], kernel, strides, dilations, pads, ceil)
-    differs = ceil and out != _slid(value.shape[1:], kernel, strides, dilations, pads)
+    out = _slid(sizes, kernel, strides, dilations, pads, ceil)[:axes]
+    differs = ceil and out != _slid(sizes, kernel, strides, dilations, pads)[:axes]
     counted = bool(node.attributes.get("count_include_pad", 0)) or any(value.pads)
     arguments = {
-        "kernel": forms(kernel)[0],
-        **({} if strides == kernel else rewriter.argument(kind, "stride", None, *forms(strides))),
+        "kernel": forms(kernel[:axes])[0],
+        **({} if strides == kernel else rewriter.argument(kind, "stride", None, *forms(strides[:axes]))),
         **_padding(rewriter, kind, pads),
-        **rewriter.argument(kind, "dilation", 1, *forms(dilations)),
+        **rewriter.argument(kind, "dilation", 1, *forms(dilations[:axes])),
         **rewriter.argument(kind, "ceil_mode", False, differs),
     }
-    if kind == "avg_pool2d" and any(pads):
+    if kind.startswith("avg") and any(pads):
         arguments |= rewriter.argument(kind, "count_include_pad", True, counted)
     rewriter.put(node, rewriter.layer(node, kind, [value], (value.shape[0], *out), arguments))
 
 
 def global_pool(kind: str, rewriter: Rewriter, node: Node) -> None:
     """Pool each map to one number."""
-    value = rewriter.unpadded(node, rewriter.maps(node))
+    value = rewriter.unpadded(node, rewriter.maps(node, axes=(1, 2)))
     rewriter.put(node, _whole_pool(kind, rewriter, node, value))
 
 
 def _whole_pool(kind: str, rewriter: Rewriter, node: Node, value: Value) -> Value:
     """Pool each map to one number."""
-    shape = (value.shape[0], 1, 1)
-    if kind == "avg_pool2d":
+    sizes = value.shape[1:]
+    shape = value.shape[0], *(1 for _ in sizes)
+    if kind == "avg_pool2d" and len(sizes) == 2:
         return rewriter.layer(node, "global_avg_pool2d", [value], shape)
-    return rewriter.layer(node, kind, [value], shape, {"kernel": forms(value.shape[1:])[0]})
+    kind = kind.replace("2d", f"{len(sizes)}d")
+    return rewriter.layer(node, kind, [value], shape, {"kernel": forms(sizes)[0]})
 
 
 def adaptive_pool(rewriter: Rewriter, node: Node) -> None:
@@ -223,7 +239,7 @@ def mean(rewriter: Rewriter, node: Node) -> None:
     rank = len(value.axes) + 1
     axes = sorted(axis % rank for axis in axes_of(node, constants))
     over = sorted(value.axes[axis - 1] for axis in axes if axis > 0)
-    if len(value.shape) != 3 or over != [1, 2] or 0 in axes:
+    if len(value.shape) == 1 or over != [*range(1, len(value.shape))] or 0 in axes:
         raise Unsteppable(tr("it takes another mean than that of each map"))
     made = _whole_pool("avg_pool2d", rewriter, node, value)
     if not node.attributes.get("keepdims", 1):

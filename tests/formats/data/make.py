@@ -127,6 +127,15 @@ def groups():
     return nn.Sequential(*layers)
 
 
+def sequences():
+    """Windows that slide along rows of numbers."""
+    return nn.Sequential(
+        *(nn.Conv1d(2, 4, 3, padding=1), nn.Tanh(), nn.MaxPool1d(2, dilation=3), nn.BatchNorm1d(4)),
+        *(nn.ReLU(), nn.Conv1d(4, 4, 3, stride=2, dilation=2, groups=2, bias=False), nn.Sigmoid()),
+        *(nn.AvgPool1d(2, 1, padding=1), nn.Flatten(), nn.Linear(12, 5)),
+    )
+
+
 class Gates(nn.Module):
     """A gate for each channel, maps made of a column, axes that change places, maps that grow."""
 
@@ -151,6 +160,7 @@ class Gates(nn.Module):
 
 NETS = {
     "gates": (Gates, (2, 6, 6)),
+    "sequences": (sequences, (2, 17)),
     "norms": (norms, (1, 6, 6)),
     "groups": (groups, (1, 6, 6)),
     "lenet": (LeNet, (1, 12, 12)),
@@ -214,7 +224,7 @@ def write(name):
     if name in ("lenet", "residual"):
         torch.jit.script(net).save(HERE / f"{name}.scripted.pt")
     torch.export.save(torch.export.export(net, (x,)), HERE / f"{name}.pt2")
-    if name in ("vgg", "depthwise", "norms", "groups"):
+    if name in ("vgg", "depthwise", "norms", "groups", "sequences"):
         torch.save(net, HERE / f"{name}.module.pt")
     if name == "lenet":
         torch.save(net, HERE / "lenet.class.pt")
