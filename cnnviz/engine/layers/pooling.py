@@ -103,8 +103,8 @@ class Pool2d(Layer):
     @property
     def window(self) -> tuple[int, int]:
         """How many rows and columns a window spans, those between its dilated cells, too."""
-        rows, columns = ((size - 1) * rate + 1 for size, rate in zip(self.kernel, self.dilation, strict=True))
-        return rows, columns
+        (rows, columns), (down, across) = self.kernel, self.dilation
+        return (rows - 1) * down + 1, (columns - 1) * across + 1
 
     def _holds_some(self, size: tuple[int, int], out: Shape) -> bool:
         """Return whether each window holds more than padding."""
@@ -138,7 +138,8 @@ class Pool2d(Layer):
     def _all_cells(self, maps: Array) -> list[Array]:
         """Return one view (N, C, H_out, W_out) for each cell of a window, of that cell in every window."""
         (kernel_h, kernel_w), (rate_h, rate_w), (stride_h, stride_w) = self.kernel, self.dilation, self.stride
-        height, width = maps.shape[2] - self.window[0] + 1, maps.shape[3] - self.window[1] + 1
+        window = self.window
+        height, width = maps.shape[2] - window[0] + 1, maps.shape[3] - window[1] + 1
         return [
             maps[:, :, u : u + height : stride_h, v : v + width : stride_w]
             for u in range(0, kernel_h * rate_h, rate_h)

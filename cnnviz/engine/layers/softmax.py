@@ -50,11 +50,11 @@ class OverAxis(Layer):
 
     def in_front(self, *batches: Array) -> list[Array]:
         """Return batches with that axis behind that of the samples."""
-        return [np.moveaxis(batch, self.dim, 1) for batch in batches]
+        return [batch if self.dim == 1 else np.moveaxis(batch, self.dim, 1) for batch in batches]
 
     def back(self, batch: Array) -> Array:
         """Return a batch with that axis where it was."""
-        return np.ascontiguousarray(np.moveaxis(batch, 1, self.dim))
+        return batch if self.dim == 1 else np.ascontiguousarray(np.moveaxis(batch, 1, self.dim))
 
     def axis_call(
         self,
