@@ -13,8 +13,10 @@ from cnnviz.engine.address import layer_of
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
+from cnnviz.scene.layout import SMALLEST
 from cnnviz.scene.look import Look, look
 from cnnviz.scene.marks import Box, Cells, Dot, Group, Hotspot, Mark, Path, Rect, Role, label
+from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.panels import network_arrays as arrays
@@ -490,6 +492,8 @@ def _pluses(column: Box, state: _State, unit: float) -> list[Mark]:
     if not boxes:
         done = sum(part == "done" for part in state.parts)
         text = tr("{done} of {count} parts", done=done, count=len(state.parts))
+        if width(text) * SMALLEST > column.w:
+            text = f"{done} / {len(state.parts)}"
         return [label(column, text, 13 * unit, "muted", align="center")]
     return [
         label(
@@ -530,9 +534,16 @@ def _name(
         said = tr("{name}, {count} layers", name=item.said, count=item.last - item.first + 1)
         return [label(wide, f"▾ {said}", 14 * unit, "muted", bold=True)]
     said = arrays.said(item.said) if item.kind == "layer" else f"▸ {item.said}"
+    below, under = first._replace(y=text.y + half), said.rfind("_") + 1
+    if under and width(said, bold) * SMALLEST > first.w:  # then it takes the line of the shape, too
+        parts = said[:under], said[under:]
+        return [
+            label(box, part, 16 * unit, "ink", bold=bold)
+            for box, part in zip((first, below), parts, strict=True)
+        ]
     return [
         label(first, said, 16 * unit, "ink", bold=bold),
-        label(first._replace(y=text.y + half), _shape(program, item), 13 * unit, "muted"),
+        label(below, _shape(program, item), 13 * unit, "muted"),
     ]
 
 
