@@ -13,8 +13,10 @@ from math import prod
 import numpy as np
 
 from cnnviz.engine.layer import Array, Layer, Shape
+from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
+from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
@@ -29,6 +31,7 @@ from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.log_softmax import LogSoftmax
+from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.permute import Permute
 from cnnviz.engine.layers.relu import ReLU
@@ -101,7 +104,8 @@ class Drawing:
         source = self.one_of(self.unread if self.draw.random_sample() < 0.7 else list(self.shapes))
         if self.draw.random_sample() < 0.3 and self._join(source, largest):
             return
-        layer = self._column_layer(source) if len(self.shapes[source]) == 1 else self._map_layer(source)
+        make = {1: self._column_layer, 2: self._sequence_layer, 3: self._map_layer}
+        layer = make[len(self.shapes[source])](source)
         if prod(layer.output_shape(self.shapes[source])) <= largest:
             self.add(layer, source)
 
@@ -110,14 +114,14 @@ class Drawing:
         alike = [name for name, other in self.shapes.items() if other == shape and name != source]
         fitting = [name for name, other in self.shapes.items() if other[1:] == shape[1:] and name != source]
         kind, others = (Add, alike) if self.draw.random_sample() < 0.6 else (Concat, fitting)
-        if len(shape) not in (1, 3) or not others:
+        if not others:
             return False
         inputs = [source, self.one_of(others)]
         if kind is Add and self.below(2):
             weights = [
                 name
                 for name, other in self.shapes.items()
-                if name != source and other in (shape[:1], (*shape[:1], 1, 1))
+                if name != source and other in (shape[:1], (*shape[:1], *(1,) * (len(shape) - 1)))
             ]
             factor = self.one_of(alike + weights)
             self.add(Multiply(), *((source, factor) if self.below(2) else (factor, source)))
@@ -139,6 +143,27 @@ class Drawing:
         if k == 4:
             return LogSoftmax()
         return Softmax() if k == 3 else self.one_of(ACTIVATIONS)()
+
+    def _sequence_layer(self, source: str) -> Layer:
+        channels, length = self.shapes[source]
+        k = self.below(8)
+        if k == 7:
+            return BatchNorm(channels)
+        if k >= 5:
+            return Flatten() if k == 5 else self.one_of(ACTIVATIONS)()
+        padding, window = self.below(2), 1 + self.below(min(3, length))
+        stride, rate = 1 + self.below(2), 1
+        if k < 3:
+            padding = self.below(3), self.below(3)
+            rate = 1 + self.below(3) if (window - 1) * 3 < length else 1
+            groups = int(self.one_of([n for n in range(1, channels + 1) if channels % n == 0]))
+            made = groups * (1 + self.below(max(1, 3 // groups)))
+            return Conv1d(channels, made, window, stride, padding, rate, groups, bool(self.below(2)))
+        padding, ceil = min(padding, window // 2), bool(self.below(2))
+        if k == 3:
+            rate = 1 + self.below(3) if (window - 1) * 3 < length and not padding else 1
+            return MaxPool1d(window, stride, padding, ceil and rate == 1, rate)
+        return AvgPool1d(window, stride, padding, ceil, bool(self.below(2)))
 
     def _map_layer(self, source: str) -> Layer:
         channels, height, width = self.shapes[source]
@@ -185,9 +210,9 @@ class Drawing:
         kernel, stride = ((1 + self.below(3), 1 + self.below(3)) for _ in range(2))
         padding = tuple(self.below((size + 1) // 2) for size in kernel)
         added = tuple(self.below(step) for step in stride)
-        return ConvTranspose2d(
-            channels, 1 + self.below(2), kernel, stride, padding, added, bool(self.below(2))
-        )
+        groups = int(self.one_of([n for n in (1, 2) if channels % n == 0]))
+        arguments = groups * (1 + self.below(2)), kernel, stride, padding, added, bool(self.below(2))
+        return ConvTranspose2d(channels, *arguments, (1 + self.below(2), 1 + self.below(2)), groups)
 
     def _pooling(self, height: int, width: int, kind: type[MaxPool2d] | type[AvgPool2d]) -> Layer:
         if kind is AvgPool2d and self.below(5) == 0:
@@ -199,14 +224,17 @@ class Drawing:
         if kind is MaxPool2d:
             if self.below(4) == 0:
                 padding, ceil = tuple(self.below(size) for size in window for _ in range(2)), False
-            return MaxPool2d(window, stride, padding, ceil)
+            rate = 1, 1
+            if not any(padding) and max(window) * 2 < min(height, width):
+                rate, ceil = (1 + self.below(2), 1 + self.below(2)), False
+            return MaxPool2d(window, stride, padding, ceil, rate)
         return AvgPool2d(window, stride, padding, ceil, bool(self.below(2)))
 
     def join_all(self) -> str:
         """Bring all that is unread together in one column."""
         unread = self.unread
         if len(unread) > 1 or len(self.shapes[unread[0]]) != 1:
-            columns = [self.add(Flatten(), name) if len(self.shapes[name]) == 3 else name for name in unread]
+            columns = [self.add(Flatten(), name) if len(self.shapes[name]) > 1 else name for name in unread]
             if len(columns) > 1:
                 self.add(Concat(), *columns)
         (last,) = self.unread
@@ -236,7 +264,8 @@ def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 
     drawing = Drawing(draw)
     names = ("left", "right") if draw.random_sample() < 0.3 else ("input",)
     for name in names:
-        sizes = (3, side, side) if draw.random_sample() < 0.8 else (side,)
+        kind = draw.random_sample()
+        sizes = (3, side, side) if kind < 0.65 else (3, 2 * side) if kind < 0.85 else (side,)
         drawing.shapes[name] = tuple(1 + drawing.below(n) for n in sizes)
     inputs = dict(drawing.shapes)
     for _ in range(1 + drawing.below(layers)):
@@ -248,7 +277,7 @@ def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 
     optimiser = (SGD(0.1), SGD(0.1, 0.9), Adam())[drawing.below(3)]
     network = Network(drawing.layers, inputs, losses, optimiser)
     for key, size in network.parameter_shapes.items():
-        fan_in = prod(size[1:]) if len(size) == 4 else size[0]
+        fan_in = prod(size[1:]) if key.endswith(".w") and len(size) > 2 else size[0]
         network.parameters[key] = values = draw.standard_normal(size) / np.sqrt(
             fan_in if len(size) > 1 else 4
         )

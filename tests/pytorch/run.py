@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnnviz.engine.layer import Array, Layer
+from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
+from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
@@ -27,6 +29,7 @@ from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.layers.log_softmax import LogSoftmax
+from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.engine.layers.permute import Permute
 from cnnviz.engine.layers.pooling import Pool2d
@@ -98,6 +101,18 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             return functional.conv2d(
                 padded, own["w"], own.get("b"), layer.stride, 0, layer.dilation, layer.groups
             )
+        case Conv1d():
+            maps = layer.over_maps
+            more = maps.stride[0], 0, maps.dilation[0], maps.groups
+            return functional.conv1d(functional.pad(*xs, maps.padding[:2]), own["w"], own.get("b"), *more)
+        case MaxPool1d():
+            maps = layer.over_maps
+            sizes = maps.kernel[0], maps.stride[0], maps.padding[0], maps.dilation[0]
+            return functional.max_pool1d(*xs, *sizes, maps.ceil_mode)
+        case AvgPool1d():
+            maps = layer.over_maps
+            sizes = maps.kernel[0], maps.stride[0], maps.padding[0]
+            return functional.avg_pool1d(*xs, *sizes, maps.ceil_mode, maps.count_include_pad)
         case ConvTranspose2d():
             more = layer.stride, layer.padding[::2], layer.output_padding, layer.groups, layer.dilation
             return functional.conv_transpose2d(*xs, own["w"], own.get("b"), *more)
@@ -106,7 +121,7 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
         case Linear():
             return xs[0] @ own["w"] + own["b"]
         case MaxPool2d():
-            return _pooled(functional.max_pool2d, layer, *xs, fill=-np.inf)
+            return _pooled(functional.max_pool2d, layer, *xs, fill=-np.inf, dilation=layer.dilation)
         case AvgPool2d():
             counted = layer.count_include_pad
             return _pooled(functional.avg_pool2d, layer, *xs, count_include_pad=counted)
@@ -161,7 +176,7 @@ _BY_KIND = {
 }
 
 
-def _pooled(function: Any, layer: Pool2d, x: Tensor, fill: float = 0.0, **more: bool) -> Tensor:
+def _pooled(function: Any, layer: Pool2d, x: Tensor, fill: float = 0.0, **more: Any) -> Tensor:
     """Pool with PyTorch's own padding where it is the same on both sides; else it is put around before."""
     above, below, left, right = layer.padding
     alike = above == below <= layer.kernel[0] // 2 and left == right <= layer.kernel[1] // 2

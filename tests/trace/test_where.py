@@ -79,7 +79,8 @@ def recorded(calls: list[Call], tags: list[Call], gradients: dict[str, Array]) -
         own = {name: np.where(np.isneginf(values), 0, values) for name, values in own.items()}  # padding
         placement = call.placement("dx")
         if placement is not None:  # it is reckoned anew, with what comes back to the padding: no tags
-            own["dx"] = np.pad(gradients[call.layer], ((0, 0), *placement.around))
+            before = ((0, 0),) * (own["dx"].ndim - 2)
+            own["dx"] = np.pad(gradients[call.layer], (*before, *placement.around))
         old = {name: np.asarray(values) for name, values in tag.before.items()}
         found.tags |= {(call.name, name): values.astype(int) for name, values in own.items()}
         found.before |= {(call.name, name): values.astype(int) for name, values in old.items()}
