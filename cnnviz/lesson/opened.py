@@ -10,7 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.catalogue import LAYERS, LOSSES
+from cnnviz.catalogue import LAYERS
 from cnnviz.engine.layer import shape_text
 from cnnviz.errors import CnnvizError
 from cnnviz.formats.graph import Graph
@@ -231,9 +231,7 @@ def _judged(
             )
         )
     given = replace(given, label=int(source.label))
-    kind = _LOSS_OF.get(last.kind, "")
-    if kind not in LOSSES:
-        kind = "mean_squared_error" if outputs == (1,) else "cross_entropy"
+    kind = _LOSS_OF.get(last.kind) or ("mean_squared_error" if outputs == (1,) else "cross_entropy")
     if kind == "cross_entropy" and last.kind != "softmax":
         name = "softmax" if "softmax" not in shapes else "class_softmax"
         parts = [*parts, LayerPart("softmax", {}, name, (last.name,))]
@@ -244,6 +242,6 @@ def _judged(
 _LOSS_OF: Mapping[str, str] = {
     "softmax": "cross_entropy",
     "sigmoid": "binary_cross_entropy",
-    "log_softmax": "negative_log_likelihood",
+    "log_softmax": "nll",
 }
 """The loss that goes with the outputs of a layer."""

@@ -1,5 +1,7 @@
 """Networks in every format compute what the framework that wrote them computes, forwards and backwards."""
 
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
 
@@ -166,6 +168,20 @@ def test_a_label_says_which_loss():
     lesson = load_lesson(f"{DATA / 'lenet.legacy.onnx'}?label=2")
     assert [layer.name for layer in lesson.network.layers[-2:]] == ["fc2", "softmax"]
     assert lesson.changed(*load_changes("label=4")).tape["loss.t"].tolist() == [0, 0, 0, 0, 1]
+
+
+def test_logarithms_of_probabilities_get_no_second_softmax(tmp_path):
+    """The loss is minus the logarithm of the right class, and its gradient −1 there alone."""
+    path, classes = tmp_path / "net.keras", DATA / "keras-sequential.keras"
+    with ZipFile(classes) as whole, ZipFile(path, "w") as made:
+        for name in whole.namelist():
+            made.writestr(name, whole.read(name).replace(b'"softmax"', b'"log_softmax"'))
+    lesson, x = load_lesson(f"{path}?label=1", input=reference(classes)["x"]), reference(classes)
+    last = lesson.network.layers[-1].name
+    assert lesson.network.loss.kind == "nll"
+    np.testing.assert_allclose(np.exp(lesson.tape[f"{last}.y"]), np.ravel(x["y"]), rtol=1e-4, atol=1e-7)
+    assert lesson.tape["loss.value"] == -lesson.tape[f"{last}.y"][1]
+    assert lesson.tape[f"{last}.dy"].tolist() == [-1.0 if k == 1 else 0.0 for k in range(x["y"].size)]
 
 
 def load_changes(*words):
