@@ -110,7 +110,10 @@ def _digits(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> Callabl
         return float(eval(code, namespace, named))
 
     with np.errstate(all="ignore"):
-        exact, target = result(values), parts.target.name
+        try:
+            exact, target = result(values), parts.target.name
+        except (ArithmeticError, ValueError):  # a whole number is divided by 0
+            return None
         shown = moment.text(target, exact) if parts.target.index else scalar_text(moment, exact, target)
         usual = [put_in(moment, parts, operand, scope).text for operand in parts.operands]
         ways: list[Callable[[float], str] | None] = [None, _more_digits, full]

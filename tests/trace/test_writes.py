@@ -61,7 +61,14 @@ def test_only_listings_that_add_to_their_cells_accumulate():
         for _, call in ALL_CALLS
         if accumulates(Operation(call), next(iter(call.writes)))
     }
-    assert adding == {"conv2d_dx_scatter", "max_pool2d_dx", "avg_pool2d_dx"}
+    assert adding == {
+        "conv1d_dx_scatter",
+        "conv2d_dx_scatter",
+        "max_pool1d_dx",
+        "max_pool2d_dx",
+        "avg_pool1d_dx",
+        "avg_pool2d_dx",
+    }
 
 
 def test_a_cell_among_many_steps_is_found_without_going_through_them():

@@ -131,6 +131,7 @@ def test_python_finds_the_source_of_a_listing():
             "range",
             "sign",
             "_float64",
+            "pi",
             *FUNCTIONS,
         }
         assert call.listing.__globals__["__builtins__"] == {}
