@@ -145,16 +145,17 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
         for layout in fitting(parts, Room(inner, em, em)):
             try:
                 places = {name: place.box for name, place in layout.places.items()}
+                marks = (
+                    chain_strip(shown, places["chain"].on_pixels(), em / _TEXT) if "chain" in places else []
+                )
                 area = Box(*(round(side, 3) for side in places["picture"]))  # last bits make no difference
                 drawn = picture_of(shown)(shown, Room(area, em, least))
                 break
             except TooSmallError:
                 continue
         else:
-            drawn, places = [], {"arithmetic": inner}
-        marks = _words(at, places["words"], em, with_formula) if "words" in places else []
-        if "chain" in places:
-            marks += chain_strip(shown, places["chain"].on_pixels(), em / _TEXT)
+            marks, drawn, places = [], [], {"arithmetic": inner}
+        marks += _words(at, places["words"], em, with_formula) if "words" in places else []
         marks += in_letters(shown, drawn, em) if at.letters else drawn
         if "arithmetic" in places:
             marks += arithmetic.draw(at, places["arithmetic"].on_pixels(), em)

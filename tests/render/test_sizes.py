@@ -65,10 +65,11 @@ def lecture_frame(program: Program, step: int, width: int, height: int, letters:
 def test_every_lesson_is_painted_in_every_size(name, lecture):
     """Every operation at each size, at a step that differs from size to size."""
     program = load_lesson(name).program
+    apart = max(1, len(program.operations) // 5)
     for k, operation in enumerate(program.operations):
         for n, (width, height) in enumerate(SIZES):
-            if len(program.operations) > 5 and (k + n) % 4:
-                continue  # of long lessons a quarter each
+            if (k + n) % apart:
+                continue  # of long lessons some five at each size, from all over it
             step = program.start(operation.name) + (len(operation) - 1) * n // (len(SIZES) - 1)
             letters = bool((k + n) % 2)
             if lecture:
@@ -104,7 +105,7 @@ def test_a_stage_that_other_things_leave_hardly_any_room_is_painted(name):
     """A long sentence above it, or a window made as low as one can, may leave next to nothing."""
     lesson = load_lesson(name)
     program = lesson.program
-    for k, operation in enumerate(program.operations):
+    for k, operation in enumerate(program.operations[:: len(program.operations) // 12 + 1]):
         for n, (width, height) in enumerate(LOW):
             step = program.start(operation.name) + (len(operation) - 1) * (n % 3) // 2
             shown = View(display=Display(letters=bool((k + n) % 2)))

@@ -34,8 +34,12 @@ def carries(call):
 
 
 def check_states(call):
-    """Hold every state of an operation against Python's own; return how many there are."""
-    operation = Operation(call)
+    """Hold every state of an operation against Python's own; return how many there are.
+
+    So is `written`, against the cells that Python has written; what starts with values always has them.
+    """
+    operation, full = Operation(call), set(call.before) if call.linear is None else set(call.writes)
+    done = {name: np.full(array.shape, name in full) for name, array in call.writes.items()}
     scale = {name: np.abs(array).max(initial=0) for name, array in call.writes.items()}
     for offset, event in enumerate(events(call)):
         found = state(operation, offset)
@@ -51,20 +55,11 @@ def check_states(call):
             assert error <= 1e-12 * scale.get(name, 0), (where, name)
         assert found.reads == tuple(dict.fromkeys(event.touched.reads)), where
         assert found.writes == tuple(dict.fromkeys(event.touched.writes)), where
-    return len(operation)
-
-
-def check_written(call):
-    """Hold `written` against the cells that Python has written; what starts with values always has them."""
-    operation = Operation(call)
-    full = set(call.before) if call.linear is None else set(call.writes)
-    done = {name: np.full(array.shape, name in full) for name, array in call.writes.items()}
-    for offset, event in enumerate(events(call)):
         for name, index in event.touched.writes:
             done[name][index] = True
-        found = state(operation, offset)
         for name, cells in done.items():
-            np.testing.assert_array_equal(found.written(name), cells, err_msg=f"step {offset}, {name}")
+            assert np.array_equal(found.written(name), cells), (where, name)
+    return len(operation)
 
 
 @each_call
@@ -72,15 +67,9 @@ def test_state_is_what_python_holds_at_every_step(call):
     check_states(call)
 
 
-@each_call
-def test_written_is_what_python_has_written_at_every_step(call):
-    check_written(call)
-
-
 @each_odd_call
 def test_odd_listings_too(call):
     check_states(call)
-    check_written(call)
 
 
 # In these a loop carries a variable along: a sum, a product, the largest so far.

@@ -55,7 +55,7 @@ def test_a_lesson_from_choosing_it_to_its_last_stop(window, press, write):
     press(K.Key_N, times=len(stops) - 1)
     assert window.player.cursor.stop == window.desk.lesson.sequence[-1]
     press(K.Key_N, times=2)
-    assert window.desk.source == "residual"
+    assert window.desk.source == "transposed"
 
 
 def test_lessons_and_images_are_chosen(window, press):

@@ -15,9 +15,9 @@ from cnnviz.scene.kinds.conv2d import (
     channel_sums,
     draw_products,
     largest_product,
+    over_sizes,
     over_sums,
     products_of,
-    size_formula,
     spread_text,
     unpadded,
 )
@@ -25,7 +25,7 @@ from cnnviz.scene.kinds.conv2d_scatter import KINDS as SCATTERED
 from cnnviz.scene.layout import STRONG, THIN, USUAL, Room, Sign, column, row
 from cnnviz.scene.local import Back, Local
 from cnnviz.scene.look import largest
-from cnnviz.scene.marks import Cells, Mark, Role, label
+from cnnviz.scene.marks import Cells, Mark, Role
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import Sheet, sheet, shown
@@ -54,16 +54,14 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
     reach = moment.look("y").reaching(largest_product(moment.operation))
     product = products_of(moment, reach, 0, over, factors, kernel.part, tr("x · w  products"))
     under, beside = (way(kernel.part, product.part, alike=True) for way in (column, row))
-    said = size_formula(moment.operation)
     arranged = (
         column(source.part, beside, result.part),
         row(source.part, under, result.part),
         column(source.part, under, result.part),
     )
-    at = sheet(moment, room, *(over_sums(part, depth > 1, said) for part in arranged))
+    at = over_sizes(moment, room, *(over_sums(part, depth > 1) for part in arranged))
     on_x, on_w, on_y = at.show(source), at.show(kernel), at.show(result)
     unpadded(at, on_x)
-    at.marks.append(label(at.place("sizes").box, said, at.em, "muted"))
     if moment.terms_begun:
         _outline(at, on_x, windows, window, "source_line")
         at.whole(on_w, "parameter_line")

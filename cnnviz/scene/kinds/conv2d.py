@@ -24,7 +24,7 @@ from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.reduction import reduction
-from cnnviz.scene.sheet import Reckoned, Sheet, head_width, heading, sheet, shown
+from cnnviz.scene.sheet import Reckoned, Sheet, TooSmallError, head_width, heading, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import ArrayCell
@@ -73,26 +73,18 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
         column(kernel.part, product.part, alike=True),
         row(kernel.part, product.part, alike=True),
     )
-    said, tinted = size_formula(moment.operation), source.plane.of.look.palette in grid.TINTS
+    tinted = source.plane.of.look.palette in grid.TINTS
     seen = (_COLOURS,) if tinted else ()
-    at = sheet(
-        moment,
-        room,
-        *(
-            over_sums(arranged, depth > 1, said)
-            for arranged in (
-                row(*seen, source.part, between[0], result.part),
-                row(*seen, source.part, between[1], result.part),
-                column(source.part, between[1], row(result.part, *seen)),
-            )
-        ),
+    arranged = (
+        row(*seen, source.part, between[0], result.part),
+        row(*seen, source.part, between[1], result.part),
+        column(source.part, between[1], row(result.part, *seen)),
     )
+    at = over_sizes(moment, room, *(over_sums(part, depth > 1) for part in arranged))
     if tinted:
         at.marks += _colours(at, windows.at(i, j) if moment.terms_begun else None)
     on_x, on_w, on_y = at.show(source), at.show(kernel), at.show(result)
     unpadded(at, on_x)
-    place = at.place("sizes").box
-    at.marks.append(label(place, said, at.em, "muted"))
     if moment.terms_begun:
         outline_window(at, on_x, windows, i, j, "source_line")
         at.whole(on_w, "parameter_line")
@@ -148,15 +140,21 @@ def outline_window(at: Sheet, on: Cells, windows: Windows, i: int, j: int, colou
             at.marks.append(grid.outline(box, colour, USUAL * at.em))
 
 
-def over_sums(arranged: Part, sums: bool, said: str = "") -> Part:
-    """Return an arrangement over the sums by channel, if there are several, and the formula of the sizes."""
-    return over_sizes(column(arranged, _SUMS, gap=0.6) if sums else arranged, said)
+def over_sums(arranged: Part, sums: bool) -> Part:
+    """Return an arrangement over the sums by channel, if there are several."""
+    return column(arranged, _SUMS, gap=0.6) if sums else arranged
 
 
-def over_sizes(arranged: Part, said: str) -> Part:
-    """Return an arrangement over the formula of the sizes."""
+def over_sizes(moment: Moment, room: Room, *arranged: Part) -> Sheet:
+    """Set one of some arrangements over the formula of the sizes, where there is room for that."""
+    said = size_formula(moment.operation)
     line = Area("sizes", (width(said), 1.4), (200.0, 1.4))
-    return column(arranged, line, gap=0.6) if said else arranged
+    try:
+        at = sheet(moment, room, *(column(part, line, gap=0.6) for part in arranged))
+    except TooSmallError:
+        return sheet(moment, room, *arranged)
+    at.marks.append(label(at.place("sizes").box, said, at.em, "muted"))
+    return at
 
 
 @program_cache(256)

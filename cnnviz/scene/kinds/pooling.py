@@ -11,10 +11,10 @@ from cnnviz.engine.layer import Array
 from cnnviz.engine.sequences import is_of_sequences
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
-from cnnviz.scene.kinds.conv2d import over_sizes, size_formula, unpadded
-from cnnviz.scene.layout import STRONG, THIN, USUAL, Room, column, row
+from cnnviz.scene.kinds.conv2d import over_sizes, unpadded
+from cnnviz.scene.layout import STRONG, THIN, USUAL, Part, Room, column, row
 from cnnviz.scene.local import Back
-from cnnviz.scene.marks import Cells, Mark, Path, Rect, Role, label
+from cnnviz.scene.marks import Cells, Mark, Path, Rect, Role
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.sheet import Sheet, Shown, sheet, shown
 from cnnviz.text import tr
@@ -31,11 +31,9 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
     front, depth = place[:-2], _depth(moment, "x")
     source = shown(moment, grid.plane(moment, "x", front, window), _named(moment), depth)
     result = shown(moment, grid.plane(moment, "y", front, grid.cell_focus(place)), tr("output"), depth)
-    said = size_formula(moment.operation)
-    at = _side_by_side(moment, room, source, result, said)
+    at = over_sizes(moment, room, *_side_by_side(source, result))
     on_x, on_y = at.show(source), at.show(result)
     unpadded(at, on_x, "x")
-    at.marks.append(label(at.place("sizes").box, said, at.em, "muted"))
     target = on_y.cell_of(place)
     if not moment.terms_begun or target is None:
         return at.marks
@@ -61,7 +59,7 @@ def backward(moment: Moment, room: Room) -> list[Mark]:
     come = shown(moment, grid.plane(moment, "dy", front, focus), moment.gradient_from(), depth)
     text = tr("input gradient, with the padding") if _is_padded(moment, "dx") else tr("input gradient")
     result = shown(moment, grid.plane(moment, "dx", front, window), text, depth)
-    at = _side_by_side(moment, room, come, result)
+    at = sheet(moment, room, *_side_by_side(come, result))
     on_dy, on_dx = at.show(come), at.show(result)
     unpadded(at, on_dx, "dx")
     source = on_dy.cell_of(place)
@@ -91,9 +89,8 @@ def _named(moment: Moment) -> str:
     return tr("input, padded with −∞") if fill else tr("input, padded with zeros")
 
 
-def _side_by_side(moment: Moment, room: Room, one: Shown, other: Shown, said: str = "") -> Sheet:
-    arranged = (way(one.part, other.part, gap=3.0) for way in (row, column))
-    return sheet(moment, room, *(over_sizes(each, said) for each in arranged))
+def _side_by_side(one: Shown, other: Shown) -> tuple[Part, Part]:
+    return row(one.part, other.part, gap=3.0), column(one.part, other.part, gap=3.0)
 
 
 def _place(moment: Moment) -> tuple[int, ...]:

@@ -37,6 +37,7 @@ from cnnviz.scene.numbers import count
 from cnnviz.scene.panels.network_strip import map_sheet
 from cnnviz.scene.paths import Link, adds_gradients, way
 from cnnviz.scene.program_cache import program_cache
+from cnnviz.scene.sheet import TooSmallError
 from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
 from cnnviz.trace.alone import is_summed
@@ -72,6 +73,11 @@ def chain_strip(moment: Moment, box: Box, unit: float) -> list[Mark]:
 
     Of several paths from the loss, the factors are those on the one that is followed; it is said which, and
     a click chooses the one before or after it.
+
+    Raises
+    ------
+    TooSmallError
+        If not even the first and the last factor have room.
     """
     operation, array = moment.operation, in_hand(moment.state)
     of_all = moment.whole is not None and is_summed(moment.whole.operation, array)
@@ -203,6 +209,11 @@ def _fitting(
     ----------
     beside : float
         How much of the width is taken by what stands behind them.
+
+    Raises
+    ------
+    TooSmallError
+        If the first and the last do not fit.
     """
     if not factors:
         return [], False
@@ -211,9 +222,11 @@ def _fitting(
     for k in range(len(factors) - 1, 0, -1):
         factor = factors[k]
         used += _width(factor, high, unit) + _has_sign(factor) * _SIGN * unit
-        if last and used + (dots if k > 1 else 0.0) > width:
+        if used + (dots if k > 1 else 0.0) > width:
             break
         last.append(factor)
+    if not last and (len(factors) > 1 or used > width):
+        raise TooSmallError
     return [first, *reversed(last)], len(last) + 1 < len(factors)
 
 
