@@ -244,7 +244,7 @@ def test_a_pocket_calculator_comes_to_the_last_digit_that_is_shown():
 
 # ---------------------------------------------------------------------------------------- awkward numbers
 
-SCALES = [1e-9, 1e-5, 2e-3, 1.0, 300.0, 1e6, 1e12]
+SCALES = [1e-9, 2e-3, 300.0, 1e12]
 
 
 def awkward(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:

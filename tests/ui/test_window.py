@@ -545,7 +545,7 @@ def test_a_thousand_steps_leave_memory_flat(window):
     steps(7 * len(places))
     tracemalloc.start()
     try:
-        steps(7 * len(places))
+        steps(2 * len(places))
         before, _ = tracemalloc.get_traced_memory()
         steps(1000)
         after, _ = tracemalloc.get_traced_memory()
