@@ -390,7 +390,9 @@ def run(rest: Sequence[str]) -> int:
 
 def test(rest: Sequence[str]) -> int:
     os.chdir(ROOT)
-    processes = min(4, os.cpu_count() or 1)
+    processes = min(
+        4, (os.cpu_count() or 1) + 1
+    )  # a quarter of the time, one waits for a window or a process
     return become([str(PYTHON), "-m", "pytest", "-n", str(processes), "--dist", "worksteal", *rest])
 
 

@@ -268,9 +268,10 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "leaky_relu-maps": lambda: (LeakyReLU(), (2, 2, 3)),
     "leaky_relu-column": lambda: (LeakyReLU(), (5,)),
     "relu6-maps": lambda: (ReLU6(), (2, 2, 3)),
+    "relu6-sequence": lambda: (ReLU6(), (3, 5)),
     "relu6-column": lambda: (ReLU6(), (5,)),
-    "elu-maps": lambda: (ELU(), (2, 2, 3)),
-    "elu-column": lambda: (ELU(), (5,)),
+    "elu-maps": lambda: (ELU(1.5), (2, 2, 3)),
+    "elu-column": lambda: (ELU(0.5), (5,)),
     "gelu-tanh-maps": lambda: (GELU("tanh"), (2, 2, 3)),
     "gelu-tanh-column": lambda: (GELU("tanh"), (5,)),
     "silu-maps": lambda: (SiLU(), (2, 2, 3)),
@@ -486,7 +487,7 @@ def drawn(kind: str, seed: int) -> LayerCase:
 
 
 LAYER_CASES = [LayerCase(label, make) for label, make in CORNERS.items()]
-LAYER_CASES += [drawn(kind, seed) for kind in LAYERS for seed in range(6 if kind in OF_MANY_WAYS else 2)]
+LAYER_CASES += [drawn(kind, seed) for kind in LAYERS for seed in range(6 if kind in OF_MANY_WAYS else 4)]
 
 each_layer = pytest.mark.parametrize("case", LAYER_CASES, ids=lambda case: case.label)
 each_loss = pytest.mark.parametrize("label", LOSSES)

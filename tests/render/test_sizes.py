@@ -191,7 +191,7 @@ def odd_networks(count: int) -> list[tuple[Network, np.ndarray, np.ndarray]]:
 def test_every_step_of_small_odd_networks_is_composed_and_painted(form):
     """The first has all its windows in the padding: nothing of ∂E/∂y comes back to the input."""
     composed = 0
-    for number, (network, x, t) in enumerate(odd_networks(12)):
+    for number, (network, x, t) in enumerate(odd_networks(7)):
         program = Program(network.calls(network.run(x, t), form))
         for step in range(number % 3, len(program), 1 if len(program) < 150 else 7):
             operation = program[step].operation

@@ -422,7 +422,8 @@ def test_formulas_of_descents_come_to_what_their_lines_compute(label):
     call: Call = DESCENTS[label].call()
     truth = Operation(call).arguments()
     call.listing(**truth)
-    loss, slope, step = formulas(call, 2)
+    loss, slope, *steps = formulas(call, 2)
+    plain = len(steps) == 1  # else they are an optimiser's own, which are held against its listing above
     for s, t in np.ndindex(*truth["E"].shape):
         at = Scope(truth, {"w": truth["w"][s, t], "lr": truth["lr"]})
         if not abs(truth["w"][s, t]) < 1e3:
@@ -430,6 +431,7 @@ def test_formulas_of_descents_come_to_what_their_lines_compute(label):
         assert read(seen(loss)[0].partition("=")[2])(at) == pytest.approx(truth["E"][s, t])
         if t < truth["dw"].shape[1]:
             assert read(seen(slope)[0].partition("=")[2])(at) == pytest.approx(truth["dw"][s, t])
+        if plain and t < truth["dw"].shape[1]:
             here = Scope(truth, {"s": s, "t": t, "lr": truth["lr"]})
-            left, right = (read(side)(here) for side in relation(step)[0])
+            left, right = (read(side)(here) for side in relation(steps[0])[0])
             assert left == pytest.approx(right)

@@ -80,7 +80,8 @@ _SCORES = _of_scores_of(
             "each is on the wrong side.",
             formula=(
                 r"\E{} = \frac{1}{N} \sum_n \bigl(WEIGHT\t{n}\, p_n + (1 - \t{n})\, q_n\bigr)",
-                r"p_n = \mathrm{max}({-}\y{n},\, 0) + s_n,\quad q_n = \mathrm{max}(\y{n},\, 0) + s_n",
+                r"p_n = \mathrm{max}({-}\y{n},\, 0) + s_n",
+                r"q_n = \mathrm{max}(\y{n},\, 0) + s_n",
                 r"s_n = \log (1 + e^{-|\y{n}|})",
             ),
         ),
