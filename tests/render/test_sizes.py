@@ -65,11 +65,11 @@ def lecture_frame(program: Program, step: int, width: int, height: int, letters:
 def test_every_lesson_is_painted_in_every_size(name, lecture):
     """Every operation at each size, at a step that differs from size to size."""
     program = load_lesson(name).program
-    apart = max(1, len(program.operations) // 5)
+    apart = max(1, len(program.operations) // 3)
     for k, operation in enumerate(program.operations):
         for n, (width, height) in enumerate(SIZES):
             if (k + n) % apart:
-                continue  # of long lessons some five at each size, from all over it
+                continue  # of long lessons some three at each size, from all over it
             step = program.start(operation.name) + (len(operation) - 1) * n // (len(SIZES) - 1)
             letters = bool((k + n) % 2)
             if lecture:
@@ -191,7 +191,7 @@ def odd_networks(count: int) -> list[tuple[Network, np.ndarray, np.ndarray]]:
 def test_every_step_of_small_odd_networks_is_composed_and_painted(form):
     """The first has all its windows in the padding: nothing of ∂E/∂y comes back to the input."""
     composed = 0
-    for number, (network, x, t) in enumerate(odd_networks(7)):
+    for number, (network, x, t) in enumerate(odd_networks(5)):
         program = Program(network.calls(network.run(x, t), form))
         for step in range(number % 3, len(program), 1 if len(program) < 150 else 7):
             operation = program[step].operation
