@@ -209,6 +209,6 @@ def test_memory_is_flat_over_thousands_of_steps():
         grown = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert blocks[3] < 1.01 * blocks[1], blocks
+    assert blocks[3] < 1.0025 * blocks[1], blocks  # a quarter of the walks that 1 % was for
     assert grown < 1 << 19, f"{grown / 2**20:.1f} MB in 50 steps"
     assert sizes[0] == sizes[-1] <= cache._MOST_BYTES

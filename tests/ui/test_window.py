@@ -551,7 +551,7 @@ def test_a_thousand_steps_leave_memory_flat(window):
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert after - before < 200_000
+    assert after - before < 100_000
 
 
 def test_of_the_images_chosen_before_nothing_stays_in_memory(window, application):
