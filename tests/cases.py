@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 
 import numpy as np
 import pytest
@@ -668,10 +669,33 @@ def all_calls() -> list[tuple[str, Call]]:
 
 
 ALL_CALLS = all_calls()
-# All tests of a file on one call come together: what Python does with it is watched once.
-each_call = pytest.mark.parametrize(
-    "call", [call for _, call in ALL_CALLS], ids=[label for label, _ in ALL_CALLS], scope="module"
-)
+
+
+def each_of(calls: list[tuple[str, Call]], together: int = 8) -> Callable[[Callable], Callable]:
+    """Run a test with each of some calls, several of them in one item: most take less time than an item does.
+
+    All tests of a file on the same calls come one after the other: what Python does with these is watched
+    once. Of a call that fails, the label stands below the error.
+    """
+    groups = [calls[k : k + together] for k in range(0, len(calls), together)]
+
+    def of_each(test: Callable) -> Callable:
+        @wraps(test)
+        def of_group(call: list[tuple[str, Call]], **fixtures: object) -> None:
+            for label, one in call:
+                try:
+                    test(one, **fixtures)
+                except BaseException as error:
+                    error.add_note(f"The call: {label}")
+                    raise
+
+        ids = [",".join(dict.fromkeys(call.listing.__name__ for _, call in group)) for group in groups]
+        return pytest.mark.parametrize("call", groups, ids=ids, scope="module")(of_group)
+
+    return of_each
+
+
+each_call = each_of(ALL_CALLS)
 
 
 def small_network(optimiser: Optimiser | None = None) -> Network:

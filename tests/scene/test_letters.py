@@ -83,7 +83,7 @@ def test_products_of_long_names_are_read_on_a_small_screen(name):
         frame = lettered(made, step, 1280, 720)
         for mark in all_marks(frame.marks):
             if isinstance(mark, Cells) and not mark.array and any(map(any, mark.texts)):
-                assert mark.size >= 12, (step, mark.texts)
+                assert mark.size >= 11, (step, mark.texts)
         for mark in in_pane(frame, "stage"):
             if isinstance(mark, Label) and "·" in said([mark])[0] and inside(mark.box, panel(frame), 1.0):
                 fitting = mark.box.w / sum(name_width(run.text) for run in mark.runs)
@@ -101,11 +101,13 @@ def test_no_pane_tells_a_value(name):
             text for pane in ("network", "stage", "debugger") for text in said(in_pane(frame, pane))
         ):
             told = text.replace(kind_of(at.operation.call).sentence, "")
+            if "inf" in source or at.operation.call.kind.startswith("max_pool"):
+                told = told.replace("−∞", "")  # what a largest number begins with, and padding
             # The slope of a difference, whatever its values.
             told = re.sub(r"^(∂\w+/∂\w+ = )?−1$|\(−1\)$", "", told)
             for found in re.findall(r"\d+\.\d+", told):
                 assert found in source, (text, step)
-            assert not re.search(r"(?<![\w\]] )−\d|NaN|∞|10[⁰¹²³⁴-⁹⁻]", told), (text, step)
+            assert not re.search(r"(?<![\w\]] )(?<![\w)\]])−\d|NaN|∞|10[⁰¹²³⁴-⁹⁻]", told), (text, step)
 
 
 def test_names_are_those_of_array_and_index():

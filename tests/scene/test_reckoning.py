@@ -23,7 +23,16 @@ from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
-from tests.cases import ALL_CALLS, CORNERS, LAYERS, LOSSES, OPTIMISERS, arrays_of, network_for, not_negative
+from tests.cases import (
+    CORNERS,
+    LAYERS,
+    LOSSES,
+    OPTIMISERS,
+    arrays_of,
+    each_call,
+    network_for,
+    not_negative,
+)
 from tests.scene.looking import said
 from tests.scene.programs import NAMES, fresh, telling_offsets
 from tests.scene.reckoning import Interval, NotReckonableError, equal_sides, last_place, plus, reckon, times
@@ -217,7 +226,7 @@ def test_every_line_of_every_lesson_can_be_reckoned_again(name):
     assert_reckoned(load_lesson(name).program)
 
 
-@pytest.mark.parametrize("call", [call for _, call in ALL_CALLS], ids=[label for label, _ in ALL_CALLS])
+@each_call
 def test_every_line_of_every_listing_can_be_reckoned_again(call):
     assert_reckoned(Program([call]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,8 +49,8 @@ class Event:
     touched: Touched
 
 
-_last: list[tuple[Call, list[Event]]] = []
-"""What was seen last: the tests of a file ask for the same call one after the other."""
+_last: deque[tuple[Call, list[Event]]] = deque(maxlen=8)
+"""What was seen last: the tests of a file ask for the same calls one after the other, as `each_of` has it."""
 
 
 def events(call: Call, with_arrays: bool = True) -> list[Event]:
@@ -66,7 +67,7 @@ def events(call: Call, with_arrays: bool = True) -> list[Event]:
             return found
     found = _watched(call, with_arrays)
     if with_arrays:
-        _last[:] = [(call, found)]
+        _last.append((call, found))
     return found
 
 

@@ -7,7 +7,7 @@ import pytest
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.trace.counted import multiply_adds, of_layer, parameters_of, written_out
 from cnnviz.trace.program import Program
-from tests.cases import ALL_CALLS, small_network
+from tests.cases import each_call, small_network
 from tests.cases import sample as sample_of
 from tests.trace.python import events
 
@@ -48,7 +48,7 @@ def test_as_many_as_lines_are_run_that_add_a_product():
         assert sum(map(prod, multiply_adds(operation))) == run
 
 
-@pytest.mark.parametrize("call", [call for _, call in ALL_CALLS], ids=lambda call: call.name)
+@each_call
 def test_what_multiplies_no_cells_has_none(call):
     products = multiply_adds(Program([call]).operations[0])
     if call.kind.split(".")[0] in ("relu", "max_pool2d", "avg_pool2d", "flatten", "add", "concat"):

@@ -8,17 +8,11 @@ from cnnviz.engine.layers.conv2d import conv2d
 from cnnviz.errors import CnnvizError
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
-from tests.cases import ALL_CALLS, CORNERS, LayerCase, each_call
+from tests.cases import ALL_CALLS, CORNERS, LayerCase, each_call, each_of
 from tests.trace.listings import ODD_CALLS
 from tests.trace.python import events
 
-BOTH = [*(call for _, call in ALL_CALLS), *ODD_CALLS]
-each_of_both = pytest.mark.parametrize(
-    "call",
-    BOTH,
-    ids=[*(label for label, _ in ALL_CALLS), *(call.name for call in ODD_CALLS)],
-    scope="module",
-)
+each_of_both = each_of([*ALL_CALLS, *((call.name, call) for call in ODD_CALLS)])
 CONV = LayerCase("conv", CORNERS["conv2d-strided-padded-oblong"]).calls()[0]
 
 

@@ -13,7 +13,7 @@ from cnnviz.trace import accumulate, scalars
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.state import places, state
-from tests.cases import ALL_CALLS, each_call, sample, small_network
+from tests.cases import ALL_CALLS, each_call, each_of, sample, small_network
 from tests.trace import listings
 from tests.trace.listings import (
     ODD_CALLS,
@@ -24,7 +24,7 @@ from tests.trace.listings import (
 )
 from tests.trace.python import events
 
-each_odd_call = pytest.mark.parametrize("call", ODD_CALLS, ids=lambda call: call.listing.__name__)
+each_odd_call = each_of([(call.name, call) for call in ODD_CALLS])
 
 
 def carries(call):
@@ -81,7 +81,7 @@ CARRYING = [
 ]
 
 
-@pytest.mark.parametrize("call", CARRYING, ids=lambda call: call.name)
+@each_of([(call.name, call) for call in CARRYING])
 def test_what_is_carried_along_is_the_same_when_numpy_adds_it_up(call, monkeypatch):
     monkeypatch.setattr(scalars, "_FEW", 0)  # else sums as short as these are run for real
     monkeypatch.setattr(accumulate, "_AT_ONCE", 8)

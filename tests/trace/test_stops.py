@@ -3,21 +3,13 @@
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
-import pytest
-
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.stops import Level, next_run, next_stop, previous_run, previous_stop
-from tests.cases import ALL_CALLS
+from tests.cases import ALL_CALLS, each_of
 from tests.trace.listings import ODD_CALLS
 
-BOTH = [*(call for _, call in ALL_CALLS), *ODD_CALLS]
-each_of_both = pytest.mark.parametrize(
-    "call",
-    BOTH,
-    ids=[*(label for label, _ in ALL_CALLS), *(call.name for call in ODD_CALLS)],
-    scope="module",
-)
+each_of_both = each_of([*ALL_CALLS, *((call.name, call) for call in ODD_CALLS)])
 
 
 def stops(operation, level):

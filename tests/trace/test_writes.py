@@ -10,12 +10,9 @@ from cnnviz.engine.layers.conv2d import conv2d
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state
 from cnnviz.trace.writes import accumulates, additions, offsets_writing
-from tests.cases import ALL_CALLS, each_call
+from tests.cases import ALL_CALLS, each_call, each_of
 
-ADDING = [(label, call) for label, call in ALL_CALLS if call.linear is not None]
-each_adding = pytest.mark.parametrize(
-    "call", [call for _, call in ADDING], ids=[label for label, _ in ADDING]
-)
+each_adding = each_of([(label, call) for label, call in ALL_CALLS if call.linear is not None])
 
 
 @each_call

@@ -538,16 +538,16 @@ def test_a_thousand_steps_leave_memory_flat(window):
     def steps(count: int) -> None:
         for k in range(count):
             window.player.go_to(places[k % len(places)])
-            if k % 7 == 0:  # 7 and the number of places have no common factor: all are painted
+            if k % 7 == 0:  # 7 and the number of places have no common factor: all are painted in 7 rounds
                 QCoreApplication.processEvents()
         gc.collect()
 
     steps(7 * len(places))
     tracemalloc.start()
     try:
-        steps(2 * len(places))
+        steps(7 * len(places))  # what is made anew by each painting counts before, too
         before, _ = tracemalloc.get_traced_memory()
-        steps(1000)
+        steps(3 * 7 * len(places))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
