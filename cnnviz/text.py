@@ -29,8 +29,10 @@ def tr(sentence: str, /, **values: object) -> str:
         The sentence in the chosen language; the English one where no translation is known.
     """
     translated = _catalogue.get(sentence, sentence)
+    if not values:
+        return translated
     told = {name: plain(str(value)) if isinstance(value, _TEXTS) else value for name, value in values.items()}
-    return translated.format(**told) if told else translated
+    return translated.format(**told)
 
 
 _TEXTS = (str, os.PathLike, Exception)

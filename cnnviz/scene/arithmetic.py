@@ -60,7 +60,7 @@ def height(moment: Moment, width: float, em: float) -> float:
 
 def _rows(moment: Moment, width: float, em: float) -> tuple[float, float, float]:
     """Return how high the three lines are, in lines of text: the one with the terms may have two rows."""
-    return 1.9, (3.1 if in_two_rows(moment, reduction(moment), width, em) else 2.1), 2.4
+    return 1.9, (3.1 if in_two_rows(moment, width, em) else 2.1), 2.4
 
 
 @lru_cache(maxsize=16)

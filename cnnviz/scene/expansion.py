@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from math import isfinite
 from typing import Any
@@ -14,10 +15,9 @@ from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
 from cnnviz.scene.program_cache import program_cache
-from cnnviz.scene.reduction import Reduction
+from cnnviz.scene.reduction import Reduction, terms_of
 from cnnviz.scene.substitution import (
     before,
-    compared,
     name_of,
     result_of,
     scalar_text,
@@ -29,7 +29,7 @@ from cnnviz.scene.substitution import (
 )
 from cnnviz.text import tr
 from cnnviz.trace.assignment import Assignment, assignment
-from cnnviz.trace.looptree import Line, walk
+from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state
 from cnnviz.trace.writes import additions
@@ -50,16 +50,17 @@ def draw_expansion(
     moment: Moment, found: Reduction, second: Box, third: Box, em: float, scope: dict[str, Any]
 ) -> list[Mark]:
     """Draw the terms of the cell in work with the current one marked, and the sum so far."""
-    lines = _assignments(moment, found)
+    lines = _assignments(moment.operation, found.lines)
     start = _start(moment, found, lines, scope)
     page = _page(found, _most_in_letters(moment, lines, bool(start), second.w, em))
-    written = [_term(moment, found, lines, scope, k) for k in page]
+    bare = _power(moment, lines) is not None
+    written = [_term(moment, found, lines, scope, k, bare) for k in page]
     start = start if page.start == 0 else _carried(moment, found, lines, scope, page.start)
     # One width and one size for all, so that nothing moves from one term to the next.
     longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, lines))
     gap, dots = 1.3 * em, (0.0 if len(page) == found.count else 1.5 * em)
     listed = _sign(found, lines, 0) == ","
-    largest = listed and compared(lines[0]) is not None and not _apart(found, lines)
+    largest = listed and lines[0].rival is not None and not _apart(found.loops, lines[0])
     if largest:  # of all that is listed
         around, second = second, Box(second.x + 2.7 * em, second.y, second.w - 3.4 * em, second.h)
     # Before the first term of a page stands no sign that goes without saying.
@@ -124,34 +125,34 @@ def draw_expansion(
     return marks + _sum_so_far(moment, found, lines, third, em, scope)
 
 
-def in_two_rows(moment: Moment, found: Reduction | None, width: float, em: float) -> bool:
+def in_two_rows(moment: Moment, width: float, em: float) -> bool:
     """Return whether the terms of an operation's sums may take two rows, at any of its steps."""
+    found = terms_of(moment.operation, moment.state.line)
     if found is None:
         return False
-    lines = _assignments(moment, found)
-    inner = found.inner
-    count = min(found.count, inner * max(1, 9 // inner) if inner <= 10 else 8)
+    numbers, count, inner = found
+    lines = _assignments(moment.operation, numbers)
+    count = min(count, inner * max(1, 9 // inner) if inner <= 10 else 8)
     length = max(_longest_product(moment, lines), 6)
     return count * ((0.56 * length + 0.6) * _SMALLEST_IN_ONE_ROW + 1.3) * em > width - 6.1 * em
 
 
-def _assignments(moment: Moment, found: Reduction) -> tuple[Assignment, ...]:
+def _assignments(operation: Operation, lines: tuple[int, ...]) -> tuple[Assignment, ...]:
     """Return the lines that take the terms, taken apart."""
-    parts = (assignment(moment.operation.tree, line) for line in found.lines)
+    parts = (assignment(operation.tree, line) for line in lines)
     return tuple(part for part in parts if part is not None)
 
 
 def _sign(found: Reduction, lines: tuple[Assignment, ...], k: int) -> str:
     """Return what stands before the k-th term: its sign, or a comma between terms that are only listed."""
     sign = sign_of(lines[k % len(lines)])
-    return sign if sign and not _apart(found, lines) else ","
+    return sign if sign and not _apart(found.loops, lines[0]) else ","
 
 
 def _term(
-    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any], k: int
+    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any], k: int, bare: bool
 ) -> tuple[Span, ...]:
     """Return the k-th term; one that is taken off is in brackets where it begins with a minus of its own."""
-    bare = _power(moment, lines) is not None
     own = term(moment, lines[k % len(lines)], _scope_of(moment, found, scope, k), bare)
     if _sign(found, lines, k) == "−" and own[0].text.startswith(MINUS):
         return (Span("("), *own, Span(")"))
@@ -181,8 +182,9 @@ def _own(operation: Operation, header: int, number: int) -> frozenset[str]:
 
 def term_in_hand(moment: Moment, found: Reduction) -> str:
     """Return the term that the step takes, with its numbers."""
-    lines, scope = _assignments(moment, found), scope_of(moment)
-    return "".join(run.text for run in _term(moment, found, lines, scope, found.done - 1))
+    lines, scope = _assignments(moment.operation, found.lines), scope_of(moment)
+    bare = _power(moment, lines) is not None
+    return "".join(run.text for run in _term(moment, found, lines, scope, found.done - 1, bare))
 
 
 def _in_two_rows(count: int, inner: int) -> int:
@@ -228,10 +230,11 @@ def _is_zero(
     return parts.scales and 0.0 in values and all(map(isfinite, values))
 
 
-def _apart(found: Reduction, lines: tuple[Assignment, ...]) -> bool:
+@lru_cache(256)
+def _apart(loops: tuple[Loop, ...], taking: Assignment) -> bool:
     """Return whether the terms do not make one sum, because each is added to a cell of its own."""
-    taken = {loop.variable for loop in found.loops}
-    return any(name in taken for code in lines[0].target.index for name in code.co_names)
+    taken = {loop.variable for loop in loops}
+    return any(name in taken for code in taking.target.index for name in code.co_names)
 
 
 def _between(box: Box, sign: str, em: float, align: Align = "center") -> Label:
@@ -316,7 +319,7 @@ def _most_in_letters(
 
 def _length_in_letters(moment: Moment, parts: Assignment) -> float:
     """Return how wide the longest term of a line is in letters, in parts of its size."""
-    begun, end = compared(parts) or (parts.choice.then if parts.choice else (parts.right, len(parts.text)))
+    begun, end = parts.rival or (parts.choice.then if parts.choice else (parts.right, len(parts.text)))
     longest, at = 0.0, begun
     for operand in parts.operands:
         if begun <= operand.start and operand.end <= end:
@@ -375,13 +378,13 @@ def _sum_so_far(
         runs: tuple[Span, ...] = (Span(f"{place} = ", "muted"),)
         result, made = result_of(moment, now, scope), with_numbers(moment, now, scope)
         plain = now.text[now.right :] == name
-        if _apart(found, lines):
+        if _apart(found.loops, lines[0]):
             runs += () if moment.letters else _what_was_there(moment, now, scope)
         elif not target.index and not plain and [run.text for run in made] != [result]:
             runs += (*made, Span(" = ", "muted"))
         if moment.letters and plain:
             result = expansion_in_letters(moment, found)
-        elif moment.letters and _apart(found, lines):
+        elif moment.letters and _apart(found.loops, lines[0]):
             result += " + " + "".join(run.text for run in made)
         marks.append(Label(left, (*runs, Span(result, "written", True)), 1.8 * em, once=True))
     elif not target.index and name in scope:
@@ -404,7 +407,7 @@ def _sum_so_far(
 @program_cache(4)  # two panes show it
 def expansion_in_letters(moment: Moment, found: Reduction) -> str:
     """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
-    lines, scope = _assignments(moment, found), scope_of(moment)
+    lines, scope = _assignments(moment.operation, found.lines), scope_of(moment)
     taken: Sequence[int] = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
     if max(_length_in_letters(moment, parts) for parts in lines) > _LONG_TERM:
         taken = taken[-1:]

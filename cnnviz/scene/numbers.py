@@ -78,12 +78,10 @@ def number(value: Value, places: int) -> str:
         Decimals.
     """
     value = float(value)
-    if value != value:
-        return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "∞" if value > 0 else MINUS + "∞"
-    if abs(value) >= 1e7:
-        return _scientific(value, 1)
+    if not abs(value) < 1e7:
+        if value != value:
+            return "NaN"
+        return _scientific(value, 1) if isfinite(value) else "∞" if value > 0 else MINUS + "∞"
     text = f"{value * _UPWARDS:.{places}f}"
     if text[0] == "-":
         return MINUS + text[1:] if text.strip("-0.") else text[1:]

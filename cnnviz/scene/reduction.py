@@ -8,7 +8,6 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-import numpy as np
 from msgspec import Struct
 
 from cnnviz.scene.moment import Moment
@@ -54,8 +53,19 @@ class Reduction(Struct, frozen=True):
 
     def variables_of(self, k: int) -> dict[str, int]:
         """Return the loop variables of the k-th term of the cell in work."""
-        values = np.unravel_index(k // len(self.lines), [loop.count for loop in self.loops])
-        return {loop.variable: int(value) for loop, value in zip(self.loops, values, strict=True)}
+        k, found = k // len(self.lines), dict[str, int]()
+        for loop in reversed(self.loops):
+            k, found[loop.variable] = divmod(k, loop.count)
+        return found
+
+
+def terms_of(operation: Operation, line: int) -> tuple[tuple[int, ...], int, int] | None:
+    """Return the lines that take the terms of the sum around a line; how many: in all, in the inner loop."""
+    found = _sum_of(operation, line)
+    if found is None:
+        return None
+    lines = tuple(line.number for line in found.lines)
+    return lines, prod(loop.count for loop in found.loops) * len(lines), found.loops[-1].count * len(lines)
 
 
 def reduction(moment: Moment) -> Reduction | None:

@@ -183,7 +183,8 @@ def _role_in(moment: Moment, parts: Assignment, operand: Operand) -> Role:
 def _in_brackets(run: Span, left: str, right: str) -> Span:
     """Put a number into brackets where what stands around it in the listing's line asks for them."""
     sign, raised = left.rstrip()[-1:], right.lstrip().startswith("**")
-    return run._replace(text=in_line(run.text, sign if sign in "+-*/" else "", raised))
+    text = in_line(run.text, sign if sign in "+-*/" else "", raised)
+    return run if text == run.text else run._replace(text=text)
 
 
 def sign_of(parts: Assignment) -> str:
@@ -213,16 +214,9 @@ def term(moment: Moment, parts: Assignment, scope: dict[str, Any], bare: bool) -
         return with_numbers(moment, parts, scope, parts.choice.then)
     if parts.choice is not None:
         return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=bare)
-    rivals = compared(parts)
-    if rivals:
-        return with_numbers(moment, parts, scope, rivals, bare=bare)
+    if parts.rival is not None:
+        return with_numbers(moment, parts, scope, parts.rival, bare=bare)
     return with_numbers(moment, parts, scope, skip=parts.target.name, bare=bare)
-
-
-def compared(parts: Assignment) -> tuple[int, int] | None:
-    """Return where in a line stands what is compared with the largest so far; None if nothing is."""
-    found = re.match(rf"{parts.target.name} = max\({parts.target.name}, (.*)\)$", parts.text)
-    return found.span(1) if found else None
 
 
 def with_places(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> tuple[Span, ...]:

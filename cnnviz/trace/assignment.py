@@ -6,7 +6,7 @@ import ast
 import copy
 from collections.abc import Mapping
 from types import CodeType
-from typing import Any
+from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +17,9 @@ from cnnviz.trace.looptree import Line, LoopTree, walk
 from cnnviz.trace.operation import Operation
 
 Guards = tuple[tuple[CodeType, bool], ...]
+
+_NO_BUILTINS: dict[str, Any] = {"__builtins__": {}}
+_NO_INDEX = compile("()", "<scalar>", "eval")
 
 
 class Operand(Struct, frozen=True):
@@ -34,6 +37,8 @@ class Operand(Struct, frozen=True):
         Where it stands in the line's text, its indentation left off.
     guards : Guards
         The conditions that it stands behind, and what they must come to for it to be read.
+    whole_index : CodeType
+        All of its subscripts as one tuple.
     """
 
     name: str
@@ -42,14 +47,15 @@ class Operand(Struct, frozen=True):
     start: int
     end: int
     guards: Guards = ()
+    whole_index: CodeType = _NO_INDEX
 
     def place(self, scope: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the index it stands for, given the variables and arrays."""
-        return tuple(int(eval(code, {"__builtins__": {}}, scope)) for code in self.index)
+        return tuple(map(int, eval(self.whole_index, _NO_BUILTINS, scope)))
 
     def places(self, scope: Mapping[str, Any], read: NDArray[np.bool_]) -> NDArray[np.intp]:
         """Return the indices, (n, ndim), that it has where it is read, given variables that broadcast so."""
-        values = (eval(code, {"__builtins__": {}}, scope) for code in self.index)
+        values = (eval(code, _NO_BUILTINS, scope) for code in self.index)
         index = [np.broadcast_to(value, read.shape)[read] for value in values]
         return np.stack(index, axis=1)
 
@@ -58,7 +64,7 @@ class Operand(Struct, frozen=True):
         read = np.ones(counts, bool)
         for test, wanted in self.guards:
             if set(test.co_names) <= scope.keys():
-                read &= np.asarray(eval(test, {"__builtins__": {}}, scope), bool) == wanted
+                read &= np.asarray(eval(test, _NO_BUILTINS, scope), bool) == wanted
         return read
 
 
@@ -85,12 +91,12 @@ class Choice(Struct, frozen=True):
     def taken(self, scope: Mapping[str, Any]) -> tuple[int, int]:
         """Return where the value stands that the conditions pick."""
         for test, span in self.cases:
-            if eval(test, {"__builtins__": {}}, dict(scope)):
+            if eval(test, _NO_BUILTINS, scope):
                 return span
         return self.otherwise
 
 
-class Assignment(Struct, frozen=True):
+class Assignment(Struct, frozen=True, eq=False):
     """One assignment, taken apart.
 
     Attributes
@@ -108,6 +114,8 @@ class Assignment(Struct, frozen=True):
     scales : bool
         Whether the right-hand side is a product of its cells: written with each of them in a power of ten
         left off, it is itself but for those powers.
+    rival : (int, int) or None
+        Where in the text stands what is compared with the largest so far; None if nothing is.
     """
 
     text: str
@@ -116,6 +124,7 @@ class Assignment(Struct, frozen=True):
     right: int
     choice: Choice | None = None
     scales: bool = False
+    rival: tuple[int, int] | None = None
 
 
 def assignment(tree: LoopTree, line: int) -> Assignment | None:
@@ -137,13 +146,15 @@ def _taken_apart(tree: LoopTree, line: int) -> Assignment | None:
     assert isinstance(statement, ast.Assign | ast.AugAssign)
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
     found = [_operand(node, text, guards) for node, guards in _outermost(statement.value)]
+    name = ast.unparse(target)
     return Assignment(
         text,
         _operand(target, text),
         tuple(found),
         statement.value.col_offset,
         _choice(statement.value),
-        _scales(statement.value, ast.unparse(target)),
+        _scales(statement.value, name),
+        _span(statement.value.args[1]) if _is_largest(statement.value, name) else None,
     )
 
 
@@ -217,9 +228,19 @@ def _scales(node: ast.AST, so_far: str) -> bool:
         return _scales(node.left, so_far) and not cells
     if isinstance(node, ast.IfExp):
         return _scales(node.body, so_far) and isinstance(node.orelse, ast.Constant)
-    if isinstance(node, ast.Call) and len(node.args) == 2:
-        return ast.unparse(node.func) == "max" and ast.unparse(node.args[0]) == so_far
+    if isinstance(node, ast.Call):
+        return _is_largest(node, so_far)
     return isinstance(node, ast.Subscript | ast.Name | ast.Constant)
+
+
+def _is_largest(node: ast.AST, so_far: str) -> TypeGuard[ast.Call]:
+    """Return whether an expression is the larger of what is `so_far` and something else."""
+    return (
+        isinstance(node, ast.Call)
+        and len(node.args) == 2
+        and ast.unparse(node.func) == "max"
+        and ast.unparse(node.args[0]) == so_far
+    )
 
 
 def _outermost(node: ast.AST, guards: Guards = ()) -> list[tuple[ast.Subscript | ast.Name, Guards]]:
@@ -253,9 +274,8 @@ def _operand(node: ast.AST, text: str, guards: Guards = ()) -> Operand:
         return Operand(node.id, (), (), node.col_offset, node.end_col_offset, guards)
     assert isinstance(node.value, ast.Name)
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    codes = tuple(
-        compile(ast.fix_missing_locations(ast.Expression(part)), f"<{text}>", "eval") for part in parts
-    )
+    whole = ast.Tuple(parts, ast.Load())
+    codes = tuple(_code(part, text) for part in parts)
     return Operand(
         node.value.id,
         codes,
@@ -263,4 +283,10 @@ def _operand(node: ast.AST, text: str, guards: Guards = ()) -> Operand:
         node.col_offset,
         node.end_col_offset,
         guards,
+        _code(whole, text),
     )
+
+
+def _code(node: ast.expr, text: str) -> CodeType:
+    """Return an expression of a line, ready to be evaluated."""
+    return compile(ast.fix_missing_locations(ast.Expression(node)), f"<{text}>", "eval")

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cached_property
 from itertools import accumulate
 from types import CodeType
 from weakref import WeakKeyDictionary
@@ -61,7 +62,7 @@ class Line(Struct, frozen=True, eq=False):
     steps: int = 1
 
 
-class Loop(Struct, frozen=True, eq=False):
+class Loop(Struct, frozen=True, eq=False, dict=True):
     """``for variable in range(size): body``.
 
     Attributes
@@ -86,8 +87,13 @@ class Loop(Struct, frozen=True, eq=False):
     period: int = 0
     left: Mapping[str, int] = field(default_factory=dict)
 
+    @cached_property
+    def nodes(self) -> tuple[Line | Loop | Block, ...]:
+        """The loop and everything in it, in the order of the listing."""
+        return (self, *self.body.nodes)
 
-class Block(Struct, frozen=True, eq=False):
+
+class Block(Struct, frozen=True, eq=False, dict=True):
     """Statements in a row.
 
     Attributes
@@ -105,6 +111,11 @@ class Block(Struct, frozen=True, eq=False):
     steps: int = 0
     left: Mapping[str, int] = field(default_factory=dict)
     left_before: tuple[Mapping[str, int], ...] = ()
+
+    @cached_property
+    def nodes(self) -> tuple[Line | Loop | Block, ...]:
+        """The block and everything in it, in the order of the listing."""
+        return (self, *(node for statement in self.statements for node in walk(statement)))
 
     def find(self, offset: int) -> int:
         """Return which statement the step at `offset` belongs to."""
@@ -150,12 +161,9 @@ class LoopTree(Struct, frozen=True, eq=False, dict=True, weakref=True):
         return _bind(self.body, sizes)
 
 
-def walk(node: Line | Loop | Block) -> Iterator[Line | Loop | Block]:
-    """Yield a node and everything in it, in the order of the listing."""
-    yield node
-    children = node.statements if isinstance(node, Block) else (node.body,) if isinstance(node, Loop) else ()
-    for child in children:
-        yield from walk(child)
+def walk(node: Line | Loop | Block) -> tuple[Line | Loop | Block, ...]:
+    """Return a node and everything in it, in the order of the listing."""
+    return (node,) if isinstance(node, Line) else node.nodes
 
 
 def _bind(block: Block, sizes: Mapping[str, int]) -> Block:

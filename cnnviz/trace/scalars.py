@@ -9,7 +9,6 @@ last bit. What NumPy cannot do at once is run for real.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -113,13 +112,6 @@ class _Replay:
         self._look_at_arrays(offset)
         return self.scope
 
-    def _once(self, ask: Callable[..., Any], *about: Any) -> Any:
-        """Return what a function of the listing alone says, asked only once."""
-        key = (ask, *about)
-        if key not in self.cache:
-            self.cache[key] = ask(*about)
-        return self.cache[key]
-
     def _statement(self, statement: Line | Loop, need: Names, base: int) -> None:
         if isinstance(statement, Loop):
             self._iterations(statement, statement.count, need, base)
@@ -134,7 +126,7 @@ class _Replay:
 
     def _block(self, block: Block, need: Names, base: int) -> None:
         """Run what of a block the scalars needed depend on."""
-        for j, part in self._once(slice_of, block.statements, need).kept:
+        for j, part in slice_of(block.statements, need).kept:
             self.scope.update(block.left_before[j])
             self._statement(block.statements[j], part, base + block.starts[j])
 
@@ -142,7 +134,7 @@ class _Replay:
         """Let the first iterations of a loop have run, as far as the scalars needed depend on them."""
         if count == 0:
             return
-        along = self._once(carried, loop, need)
+        along = carried(loop, need)
         if along and not self._accumulate(loop, count, need, base):
             self._look_at_arrays(base)
             self.scope["_stop"] = count
@@ -159,7 +151,10 @@ class _Replay:
         """Set what a loop carries along as it is after some iterations; False if NumPy cannot tell."""
         if count * loop.body.steps <= _FEW:
             return False
-        way = self._once(accumulation, self.operation, loop, need)
+        asked = (accumulation, loop, need)
+        if asked not in self.cache:
+            self.cache[asked] = accumulation(self.operation, loop, need)
+        way = self.cache[asked]
         if way is None:
             return False
         kept: dict[Any, dict[str, NDArray[Any]]] = self.cache.setdefault("sums", {})

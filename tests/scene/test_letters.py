@@ -41,7 +41,7 @@ def program_of(name: str) -> Program:
 def sample_of(made: Program, runs: int = 2) -> list[int]:
     """Telling steps of every operation; of a long program some of them."""
     steps = [made.start(op.name) + offset for op in made.operations for offset in telling_offsets(op, runs)]
-    return sorted(random.Random(4).sample(steps, min(len(steps), 120)))
+    return sorted(random.Random(4).sample(steps, min(len(steps), 60)))
 
 
 def lettered(made: Program, step: int, width: float = 1920, height: float = 1080) -> Frame:

@@ -136,19 +136,30 @@ def network(moment: Moment, box: Box, unit: float, top: int | None = None) -> li
     if room.gutter:
         followed = _followed(program, moment.operation, moment.view.paths, window.rows)
         marks.append(_gutter(window, room, moment.operation.phase, followed))
-    live: list[Mark] = []
-    for k in range(window.seen):
-        item, row = window.rows.items[window.top + k], room.row(k, window.seen)
-        phase = moment.operation.phase if window.top + k == window.at_work else ""
-        state = _state(program, item, moment)
-        marks.append(_row(program, item, row, room, state, phase, moment.view.display))
-        if "now" in (state.values, state.gradient, *state.parts):
-            live += _live(moment, item, row, room, state, phase)
+    rows, at_work = _in_sight(program, moment.operation, window, room, moment.view.display)
+    marks += rows
+    live = [mark for working in at_work for mark in _live(moment, room, *working)]
     marks += without_numbers(live) if moment.letters else live
     marks += _spots(program, window, room)
     if room.gutter:
         marks += _lane_spots(program, moment.operation, moment.view.paths, window, room)
     return marks
+
+
+@program_cache(256)
+def _in_sight(
+    program: Program, operation: Operation, window: Window, room: _Room, display: Display
+) -> tuple[tuple[Group, ...], tuple[_Working, ...]]:
+    """Return the rows in sight while an operation is at work, and those of them that it writes in."""
+    rows, at_work = list[Group](), list[_Working]()
+    for k in range(window.seen):
+        item, row = window.rows.items[window.top + k], room.row(k, window.seen)
+        phase = operation.phase if window.top + k == window.at_work else ""
+        state = _state(program, item, operation)
+        rows.append(_row(program, item, row, room, state, phase, display))
+        if "now" in (state.values, state.gradient, *state.parts):
+            at_work.append((item, row, state, phase))
+    return tuple(rows), tuple(at_work)
 
 
 def network_window(moment: Moment, box: Box, unit: float, top: int | None = None) -> Window:
@@ -389,10 +400,14 @@ class _State(NamedTuple):
         return bool(self.parts) and self.gradient == "later"
 
 
-def _state(program: Program, item: Item, moment: Moment) -> _State:
+_Working = tuple[Item, Box, _State, str]
+"""A row in which an operation writes: what it is of, where it lies, what is known of it, the phase."""
+
+
+def _state(program: Program, item: Item, operation: Operation) -> _State:
     if item.kind == "open":
         return _State()
-    now, shown = program.number(moment.operation.name), arrays_shown(program, item)
+    now, shown = program.number(operation.name), arrays_shown(program, item)
     values, gradient = (arrays.known(program, one, now) if one else "done" for one in shown[:2])
     parts = tuple(arrays.known(program, part, now) for part in shown.parts)
     names = network_outline(program).names[item.first : item.last + 1]
@@ -508,7 +523,7 @@ def _pluses(column: Box, state: _State, unit: float) -> list[Mark]:
     ]
 
 
-def _live(moment: Moment, item: Item, row: Box, room: _Room, state: _State, phase: str) -> list[Mark]:
+def _live(moment: Moment, room: _Room, item: Item, row: Box, state: _State, phase: str) -> list[Mark]:
     """Return what the operation in hand writes, as far as it has."""
     program, call = moment.program, moment.operation.call
     marks: list[Mark] = []
