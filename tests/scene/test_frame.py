@@ -90,7 +90,7 @@ def test_every_number_is_that_of_the_state(shown):
                 text, index = grid.texts[row][column], grid.index_of(row, column)
                 if text:
                     value = float(array[index]) * 10.0**-look.power
-                    wanted = "0" if put_in(at, grid, row, column) else number(value, look.places)
+                    wanted = number(value, 0 if put_in(at, grid, row, column) else look.places)
                     assert text == wanted, (grid.array, index, where(at))
                     assert np.isclose(
                         grid.values[row, column], array[index], rtol=1e-9, atol=0, equal_nan=True
@@ -98,7 +98,7 @@ def test_every_number_is_that_of_the_state(shown):
 
 
 def put_in(at: Moment, grid: Cells, row: int, column: int) -> bool:
-    """Whether a cell holds a zero around an input, or between gradients."""
+    """Whether a cell holds what lies around an input (0, or −∞), or between gradients."""
     placement = at.operation.call.placement(grid.array)
     return (
         grid.array in at.operation.call.given
