@@ -411,7 +411,7 @@ def expansion_in_letters(moment: Moment, found: Reduction) -> str:
     taken: Sequence[int] = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
     if max(_length_in_letters(moment, parts) for parts in lines) > _LONG_TERM:
         taken = taken[-1:]
-    texts = ["".join(run.text for run in _term(moment, found, lines, scope, k)) for k in taken]
+    texts = ["".join(run.text for run in _term(moment, found, lines, scope, k, bare=False)) for k in taken]
     if not sign_of(lines[0]):
         texts[1:1] = ["…"] if len(taken) < found.done else []
         return f"max({', '.join(texts)})" if texts and "max(" in lines[0].text else lines[0].target.name
