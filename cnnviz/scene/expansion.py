@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property
 from itertools import groupby
 from math import isfinite
 from typing import Any
@@ -29,7 +29,7 @@ from cnnviz.scene.substitution import (
 )
 from cnnviz.text import tr
 from cnnviz.trace.assignment import Assignment, assignment
-from cnnviz.trace.looptree import Line, Loop, walk
+from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state
 from cnnviz.trace.writes import additions
@@ -50,21 +50,20 @@ def draw_expansion(
     moment: Moment, found: Reduction, second: Box, third: Box, em: float, scope: dict[str, Any]
 ) -> list[Mark]:
     """Draw the terms of the cell in work with the current one marked, and the sum so far."""
-    lines = _assignments(moment.operation, found.lines)
-    start = _start(moment, found, lines, scope)
+    terms = _Terms(moment, found, scope)
+    lines, start = terms.lines, terms.start
     page = _page(found, _most_in_letters(moment, lines, bool(start), second.w, em))
-    bare = _power(moment, lines) is not None
-    written = [_term(moment, found, lines, scope, k, bare) for k in page]
-    start = start if page.start == 0 else _carried(moment, found, lines, scope, page.start)
+    written = [terms.written(k) for k in page]
+    start = start if page.start == 0 else terms.carried(page.start)
     # One width and one size for all, so that nothing moves from one term to the next.
     longest = max(max(_length(moment, runs) for runs in written), _usual_length(moment, lines))
     gap, dots = 1.3 * em, (0.0 if len(page) == found.count else 1.5 * em)
-    listed = _sign(found, lines, 0) == ","
-    largest = listed and lines[0].rival is not None and not _apart(found.loops, lines[0])
+    listed = terms.sign(0) == ","
+    largest = listed and lines[0].rival is not None and not terms.apart
     if largest:  # of all that is listed
         around, second = second, Box(second.x + 2.7 * em, second.y, second.w - 3.4 * em, second.h)
     # Before the first term of a page stands no sign that goes without saying.
-    leading = not start and _sign(found, lines, page.start) == "−"
+    leading = not start and terms.sign(page.start) == "−"
     wide = 3.7 if sum(len(run.text) for run in start) <= 7 else 6.1
     lead = wide * em + gap if start else (dots if page.start else 0.0) + gap if leading else dots
     # What is only listed stands close together; so a comma follows its number.
@@ -94,8 +93,8 @@ def draw_expansion(
         marks.append(label(Box(second.x, second.y, dots, high), "…", 1.3 * em, "muted"))
     if start or leading:
         first = Box(second.x + lead - gap, second.y, gap, high)
-        marks.append(_between(first, _sign(found, lines, page.start), em))
-    zeros = _zeros(moment, found, lines, scope, page, in_row)
+        marks.append(_between(first, terms.sign(page.start), em))
+    zeros = terms.zeros(page, in_row)
     for k, runs in zip(page, written, strict=True):
         n = k - page.start
         row, together = n // in_row, zeros.get(k, 1)
@@ -113,8 +112,7 @@ def draw_expansion(
         marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
             after = box._replace(x=box.right, w=gap)
-            sign = _sign(found, lines, k + 1)
-            marks.append(_between(after, sign, em, "left" if listed else "center"))
+            marks.append(_between(after, terms.sign(k + 1), em, "left" if listed else "center"))
     if page.stop < found.count:
         after = box._replace(x=box.right + gap, w=dots)
         marks.append(label(after, "…", 1.3 * em, "muted"))
@@ -122,7 +120,7 @@ def draw_expansion(
         end = box.right + (gap + dots if page.stop < found.count else 0.0)
         marks.append(label(around._replace(w=2.7 * em), "max(", 1.2 * em, "muted"))
         marks.append(label(box._replace(x=end, w=0.7 * em), ")", 1.2 * em, "muted"))
-    return marks + _sum_so_far(moment, found, lines, third, em, scope)
+    return marks + _sum_so_far(terms, third, em)
 
 
 def in_two_rows(moment: Moment, width: float, em: float) -> bool:
@@ -143,32 +141,122 @@ def _assignments(operation: Operation, lines: tuple[int, ...]) -> tuple[Assignme
     return tuple(part for part in parts if part is not None)
 
 
-def _sign(found: Reduction, lines: tuple[Assignment, ...], k: int) -> str:
-    """Return what stands before the k-th term: its sign, or a comma between terms that are only listed."""
-    sign = sign_of(lines[k % len(lines)])
-    return sign if sign and not _apart(found.loops, lines[0]) else ","
+class _Terms:
+    """The terms of the cell in work, each as it is written at a step.
+
+    Attributes
+    ----------
+    scope : dict[str, Any]
+        What the listing's names stand for at the step.
+    lines : tuple[Assignment, ...]
+        The lines that take the terms, taken apart.
+    """
+
+    def __init__(self, moment: Moment, found: Reduction, scope: dict[str, Any]) -> None:
+        self.moment, self.found, self.scope = moment, found, scope
+        self.lines = _assignments(moment.operation, found.lines)
+        self._scopes: dict[int, dict[str, Any]] = {}
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether they do not make one sum, because each is added to a cell of its own."""
+        taken = {loop.variable for loop in self.found.loops}
+        return any(name in taken for code in self.lines[0].target.index for name in code.co_names)
+
+    @cached_property
+    def power(self) -> int | None:
+        """The power of ten that is said once for all of them; None where each number says its own."""
+        powers = {_power_of(self.moment, parts) for parts in self.lines}
+        return powers.pop() if len(powers) == 1 else None
+
+    @cached_property
+    def start(self) -> tuple[Span, ...]:
+        """What the sum starts with, if that is more than a number in the listing: a bias."""
+        moment, found = self.moment, self.found
+        begun = assignment(moment.operation.tree, found.begun) if found.begun else None
+        if begun is None or not any(operand.index for operand in begun.operands):
+            return ()
+        listed = not sign_of(self.lines[0])  # with its terms, in whose power of ten it is, too
+        alike = listed and _power_of(moment, begun) == self.power is not None
+        start = with_numbers(moment, begun, self.scope, bare=alike)
+        return start if start[0].text != ZERO or not moment.letters else ()
+
+    def line(self, k: int) -> Assignment:
+        """Return the line that takes the k-th."""
+        return self.lines[k % len(self.lines)]
+
+    def sign(self, k: int) -> str:
+        """Return what stands before the k-th: its sign, or a comma where they are only listed."""
+        sign = sign_of(self.line(k))
+        return sign if sign and not self.apart else ","
+
+    def written(self, k: int) -> tuple[Span, ...]:
+        """Return the k-th; if it is taken off, in brackets where it begins with a minus of its own."""
+        own = term(self.moment, self.line(k), self.scope_of(k), bare=self.power is not None)
+        if self.sign(k) == "−" and own[0].text.startswith(MINUS):
+            return (Span("("), *own, Span(")"))
+        return own
+
+    def text(self, k: int) -> str:
+        """Return the k-th as text."""
+        return "".join(run.text for run in self.written(k))
+
+    def scope_of(self, k: int) -> dict[str, Any]:
+        """Return what names stand for in the k-th: its own scalars, too, once it is taken."""
+        if k not in self._scopes:
+            self._scopes[k] = self._scope_of(k)
+        return self._scopes[k]
+
+    def _scope_of(self, k: int) -> dict[str, Any]:
+        operation, found = self.moment.operation, self.found
+        scope = {**self.scope, **found.variables_of(k)}
+        own = _own(operation, found.loops[0].number, found.line_of(k))
+        if not own:
+            return scope
+        if k < found.done:
+            there = state(operation, _offset(operation, found.line_of(k), scope))
+            return scope | {name: there.variables[name] for name in own}
+        return {name: value for name, value in scope.items() if name not in own}
+
+    def carried(self, count: int) -> tuple[Span, ...]:
+        """Return the sum of the first terms; empty where they are no sum, or stand in letters."""
+        target, operation = self.lines[0].target, self.moment.operation
+        if self.moment.letters or target.index or self.sign(count) == ",":
+            return ()
+        scope = self.scope | self.found.variables_of(count - 1)
+        there = state(operation, _offset(operation, self.found.line_of(count - 1), scope))
+        return (Span(scalar_text(self.moment, there.variables[target.name], target.name)),)
+
+    def zeros(self, page: range, in_row: int) -> dict[int, int]:
+        """Return how many terms stand in the place of one: of zeros beside one another all, and then none.
+
+        Only of those that have been taken; what else is on the page stays where it is.
+        """
+        if self.moment.letters or self.sign(page.start) == ",":
+            return {}
+        taken = range(page.start, min(page.stop, self.found.done - self.found.current))
+        together: dict[int, int] = {}
+        for _, terms in groupby(taken, lambda k: (k - page.start) // in_row):
+            for zero, some in groupby(terms, self._is_zero):
+                first, *others = some
+                if zero and len(others) + 1 >= _FEWEST_ZEROS:
+                    together |= {first: len(others) + 1, **dict.fromkeys(others, 0)}
+        return together
+
+    def _is_zero(self, k: int) -> bool:
+        """Return whether a term is exactly 0: a product with such a factor, or the 0 of a choice."""
+        parts, own = self.line(k), self.scope_of(k)
+        begun, end = parts.choice.taken(own) if parts.choice else (parts.right, len(parts.text))
+        cells = [cell for cell in parts.operands if cell.index and begun <= cell.start < end]
+        values = [float(own[cell.name][cell.place(own)]) for cell in cells]
+        if not values:
+            return parts.choice is not None and parts.text[begun:end].strip("() ") in ("0", "0.0")
+        return parts.scales and 0.0 in values and all(map(isfinite, values))
 
 
-def _term(
-    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any], k: int, bare: bool
-) -> tuple[Span, ...]:
-    """Return the k-th term; one that is taken off is in brackets where it begins with a minus of its own."""
-    own = term(moment, lines[k % len(lines)], _scope_of(moment, found, scope, k), bare)
-    if _sign(found, lines, k) == "−" and own[0].text.startswith(MINUS):
-        return (Span("("), *own, Span(")"))
-    return own
-
-
-def _scope_of(moment: Moment, found: Reduction, scope: dict[str, Any], k: int) -> dict[str, Any]:
-    """Return what names stand for in the k-th term: its own scalars, too, once it is taken."""
-    operation, scope = moment.operation, {**scope, **found.variables_of(k)}
-    own = _own(operation, found.loops[0].number, found.line_of(k))
-    if not own:
-        return scope
-    if k < found.done:
-        there = state(operation, _offset(operation, found.line_of(k), scope))
-        return scope | {name: there.variables[name] for name in own}
-    return {name: value for name, value in scope.items() if name not in own}
+def term_in_hand(moment: Moment, found: Reduction) -> str:
+    """Return the term that the step takes, with its numbers."""
+    return _Terms(moment, found, scope_of(moment)).text(found.done - 1)
 
 
 @program_cache(256)
@@ -180,90 +268,14 @@ def _own(operation: Operation, header: int, number: int) -> frozenset[str]:
     return frozenset(assigned & line.uses - {line.target})
 
 
-def term_in_hand(moment: Moment, found: Reduction) -> str:
-    """Return the term that the step takes, with its numbers."""
-    lines, scope = _assignments(moment.operation, found.lines), scope_of(moment)
-    bare = _power(moment, lines) is not None
-    return "".join(run.text for run in _term(moment, found, lines, scope, found.done - 1, bare))
-
-
 def _in_two_rows(count: int, inner: int) -> int:
     """Return how many terms the first of two rows holds: whole rows of the window, if it has several."""
     whole = inner if inner < count else 1
     return -(-(count // whole) // 2) * whole
 
 
-def _zeros(
-    moment: Moment,
-    found: Reduction,
-    lines: tuple[Assignment, ...],
-    scope: dict[str, Any],
-    page: range,
-    in_row: int,
-) -> dict[int, int]:
-    """Return how many terms stand in the place of one: of zeros beside one another all, and then none.
-
-    Only of those that have been taken; what else is on the page stays where it is.
-    """
-    if moment.letters or not _sign(found, lines, page.start).strip(","):
-        return {}
-    taken = range(page.start, min(page.stop, found.done - found.current))
-    together: dict[int, int] = {}
-    for _, terms in groupby(taken, lambda k: (k - page.start) // in_row):
-        for zero, some in groupby(terms, lambda k: _is_zero(moment, found, lines, scope, k)):
-            first, *others = some
-            if zero and len(others) + 1 >= _FEWEST_ZEROS:
-                together |= {first: len(others) + 1, **dict.fromkeys(others, 0)}
-    return together
-
-
-def _is_zero(
-    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any], k: int
-) -> bool:
-    """Return whether a term is exactly 0: a product with such a factor, or what is chosen where none is."""
-    parts, own = lines[k % len(lines)], _scope_of(moment, found, scope, k)
-    begun, end = parts.choice.taken(own) if parts.choice else (parts.right, len(parts.text))
-    cells = [cell for cell in parts.operands if cell.index and begun <= cell.start < end]
-    values = [float(own[cell.name][cell.place(own)]) for cell in cells]
-    if not values:
-        return parts.choice is not None and parts.text[begun:end].strip("() ") in ("0", "0.0")
-    return parts.scales and 0.0 in values and all(map(isfinite, values))
-
-
-@lru_cache(256)
-def _apart(loops: tuple[Loop, ...], taking: Assignment) -> bool:
-    """Return whether the terms do not make one sum, because each is added to a cell of its own."""
-    taken = {loop.variable for loop in loops}
-    return any(name in taken for code in taking.target.index for name in code.co_names)
-
-
 def _between(box: Box, sign: str, em: float, align: Align = "center") -> Label:
     return label(box, sign, 1.1 * em, "muted", align=align)
-
-
-def _start(
-    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any]
-) -> tuple[Span, ...]:
-    """Return what a sum starts with, if that is more than a number in the listing: a bias."""
-    begun = assignment(moment.operation.tree, found.begun) if found.begun else None
-    if begun is None or not any(operand.index for operand in begun.operands):
-        return ()
-    listed = not sign_of(lines[0])  # with its terms, in whose power of ten it is, too
-    alike = listed and _power_of(moment, begun) == _power(moment, lines) is not None
-    start = with_numbers(moment, begun, scope, bare=alike)
-    return start if start[0].text != ZERO or not moment.letters else ()
-
-
-def _carried(
-    moment: Moment, found: Reduction, lines: tuple[Assignment, ...], scope: dict[str, Any], count: int
-) -> tuple[Span, ...]:
-    """Return the sum of the terms on the pages before; empty where they are no sum, or stand in letters."""
-    target = lines[0].target
-    if moment.letters or target.index or _sign(found, lines, count) == ",":
-        return ()
-    number = found.line_of(count - 1)
-    there = state(moment.operation, _offset(moment.operation, number, scope | found.variables_of(count - 1)))
-    return (Span(scalar_text(moment, there.variables[target.name], target.name)),)
 
 
 def _offset(operation: Operation, number: int, scope: dict[str, Any]) -> int:
@@ -271,12 +283,6 @@ def _offset(operation: Operation, number: int, scope: dict[str, Any]) -> int:
     loops, line = operation.path_to(number)
     assert isinstance(line, Line)
     return operation.offset_of(loops, line, [int(scope[loop.variable]) for loop in loops])
-
-
-def _power(moment: Moment, lines: tuple[Assignment, ...]) -> int | None:
-    """Return the power of ten that is said once for all terms; None where each number says its own."""
-    powers = {_power_of(moment, parts) for parts in lines}
-    return powers.pop() if len(powers) == 1 else None
 
 
 def _power_of(moment: Moment, parts: Assignment) -> int | None:
@@ -360,14 +366,8 @@ def _what_was_there(moment: Moment, parts: Assignment, scope: dict[str, Any]) ->
     return tuple(Span(text, role) for text, role in texts)
 
 
-def _sum_so_far(
-    moment: Moment,
-    found: Reduction,
-    lines: tuple[Assignment, ...],
-    box: Box,
-    em: float,
-    scope: dict[str, Any],
-) -> list[Mark]:
+def _sum_so_far(terms: _Terms, box: Box, em: float) -> list[Mark]:
+    moment, found, scope, lines = terms.moment, terms.found, terms.scope, terms.lines
     target = lines[0].target
     name = target.name
     marks: list[Mark] = []
@@ -378,13 +378,13 @@ def _sum_so_far(
         runs: tuple[Span, ...] = (Span(f"{place} = ", "muted"),)
         result, made = result_of(moment, now, scope), with_numbers(moment, now, scope)
         plain = now.text[now.right :] == name
-        if _apart(found.loops, lines[0]):
+        if terms.apart:
             runs += () if moment.letters else _what_was_there(moment, now, scope)
         elif not target.index and not plain and [run.text for run in made] != [result]:
             runs += (*made, Span(" = ", "muted"))
         if moment.letters and plain:
             result = expansion_in_letters(moment, found)
-        elif moment.letters and _apart(found.loops, lines[0]):
+        elif moment.letters and terms.apart:
             result += " + " + "".join(run.text for run in made)
         marks.append(Label(left, (*runs, Span(result, "written", True)), 1.8 * em, once=True))
     elif not target.index and name in scope:
@@ -397,8 +397,7 @@ def _sum_so_far(
     progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
     if found.count == 1:
         progress = tr("after {done} of 1 term", done=found.done)
-    power = _power(moment, lines)
-    if power:
+    if power := terms.power:
         progress = tr("each · {power}, {progress}", power=power_of_ten(power), progress=progress)
     marks.append(label(box, progress, 1.1 * em, "muted", align="right"))
     return marks
@@ -407,18 +406,19 @@ def _sum_so_far(
 @program_cache(4)  # two panes show it
 def expansion_in_letters(moment: Moment, found: Reduction) -> str:
     """Write the terms taken so far with names, the middle of many left out: ``aw + bx``, ``max(a, b)``."""
-    lines, scope = _assignments(moment.operation, found.lines), scope_of(moment)
+    terms = _Terms(moment, found, scope_of(moment))
+    lines = terms.lines
     taken: Sequence[int] = range(found.done) if found.done <= _MOST_WRITTEN else (0, found.done - 1)
     if max(_length_in_letters(moment, parts) for parts in lines) > _LONG_TERM:
         taken = taken[-1:]
-    texts = ["".join(run.text for run in _term(moment, found, lines, scope, k, bare=False)) for k in taken]
+    texts = [terms.text(k) for k in taken]
     if not sign_of(lines[0]):
         texts[1:1] = ["…"] if len(taken) < found.done else []
         return f"max({', '.join(texts)})" if texts and "max(" in lines[0].text else lines[0].target.name
-    start = "".join(run.text for run in _start(moment, found, lines, scope))
-    signed = [(sign_of(lines[k % len(lines)]), text) for k, text in zip(taken, texts, strict=True)]
+    start = "".join(run.text for run in terms.start)
+    signed = [(sign_of(terms.line(k)), text) for k, text in zip(taken, texts, strict=True)]
     if len(taken) < found.done:
-        signed.insert(len(taken) - 1, (sign_of(lines[1 % len(lines)]), "…"))
+        signed.insert(len(taken) - 1, (sign_of(terms.line(1)), "…"))
     whole = start + "".join(f" {sign} {text}" for sign, text in signed)
     if whole.startswith(" − "):
         return MINUS + whole[3:]
