@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     if lesson.changes:
         say(tr("Changed: {changes}", changes=text_of(lesson.changes)))
     say(lesson.subject.info(lesson.choice, lesson.tape) + "\n")
-    for told in (*lesson.description.notes, _origins_text(lesson.description.origins)):
+    for told in (*lesson.notes, _origins_text(lesson.description.origins)):
         if told:
             say(textwrap.fill(told, 92) + "\n")
     counted = _counted(lesson.program)

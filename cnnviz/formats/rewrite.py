@@ -51,8 +51,6 @@ def rewrite(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None = No
 
 
 def _rewritten(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None) -> Found:
-    if not graph.nodes:
-        raise CnnvizError(_weights_only(graph))
     graph = with_gelus(graph)
     name, sizes, batch = _input(graph, shape)
     rewriter = Rewriter(catalogue, Names(), batch, _readers(graph))
@@ -124,16 +122,6 @@ def _through(rewriter: Rewriter, node: Node) -> Fault | None:
 def _has(catalogue: Catalogue, kind: str) -> bool:
     needed = NEEDS.get(kind, ())
     return not needed or any(catalogue.has(name) for name in needed)
-
-
-def _weights_only(graph: Graph) -> str:
-    if graph.metadata.get("code"):
-        return graph.metadata["code"]
-    names = ", ".join(list(graph.arrays)[:6]) + (", …" if len(graph.arrays) > 6 else "")
-    return tr(
-        "it holds weights alone ({names}); name it in a lesson file that has their layers: weights = …",
-        names=names,
-    )
 
 
 def _input(graph: Graph, shape: Sequence[int] | None) -> tuple[str, Shape, int]:

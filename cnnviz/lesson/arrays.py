@@ -74,7 +74,7 @@ def read_arrays(
     """
     try:
         opened = open_regular(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise CnnvizError(
             tr("{file} cannot be read ({reason}).", file=path.name, reason=reason_of(error))
         ) from error

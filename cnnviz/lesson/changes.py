@@ -6,11 +6,12 @@
 A **description** is a lesson file that was read and checked, or an expression that was typed. It never
 changes.
 
-A **change** says what the thing *is*: this weight is 0.5, that layer has stride 2. There are two kinds, both
+A **change** says what the thing *is*: this weight is 0.5, that layer has stride 2. There are three kinds, all
 of them plain values: a `Cell` is one number of one array, an `Argument` is what a layer, the loss, the
-optimiser, the schedule or a descent was made with. All changes of a lesson are one tuple, in an order and in
-a form of which there is one for each lesson: of two for the same place the last one counts, and what the file
-says already is no change. So the tuple is what is undone, remembered, sent to other processes and compared.
+optimiser, the schedule or a descent was made with, `Weights` are all parameters of a network. All changes of
+a lesson are one tuple, in an order and in a form of which there is one for each lesson: of two for the same
+place the last one counts, and what the file says already is no change. So the tuple is what is undone,
+remembered, sent to other processes and compared.
 
 A **choice** says where one *is*: which image or expression, which iteration, which form of the input
 gradient. It alters nothing, and so it is no change; see `cnnviz.lesson.subject`.
@@ -27,12 +28,16 @@ A change is written as one word, and a tuple of them as words with blanks betwee
     x=-2                        an expression's value; x.1=-2 that of expression 1
     conv1.stride=2  conv1.kernel=3,5  loss.margin=2  optimiser.lr=0.1
     walk.lr=0.2  walk.starts=4,-1
+    weights=net.pt              all parameters, from a file
+    weights=net.npz?layout=pytorch
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
+from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
@@ -46,6 +51,8 @@ Value = bool | int | float | str | tuple[Number, ...]
 _LONGEST_SHOWN = 60
 _TRUTHS = {"true": True, "false": False}
 _WORD = re.compile(r"([^\W\d]\w*)(\.[^\W\d]\w*)?(?:\.(\d{1,18}))?(?:\[(\d{1,18}(?:,\d{1,18})*)\])?=(\S+)")
+_WEIGHTS = re.compile(r"\s*weights\s*=\s*(.*\S)\s*", re.DOTALL)
+_LAYOUT = "?layout="
 _WHOLE, _NAME = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[^\W\d]\w*")
 
 
@@ -103,7 +110,36 @@ class Argument(Struct, frozen=True, tag="argument"):
         return f"{self.owner}.{self.name}={_written(self.value)}"
 
 
-Change = Cell | Argument
+class Weights(Struct, frozen=True, tag="weights"):
+    """All parameters of a network are those of a file.
+
+    Attributes
+    ----------
+    file : str
+        Where it is.
+    layout : str
+        Whose axes its arrays have, as `layout` of a lesson file says it; empty where the file says it.
+    """
+
+    file: str
+    layout: str = ""
+
+    @property
+    def owner(self) -> str:
+        """Nobody's: they belong to all layers."""
+        return ""
+
+    @property
+    def value(self) -> str:
+        """The file, and how its axes lie."""
+        layout = f"{_LAYOUT}{self.layout}" if self.layout else ""
+        return quote(self.file, safe="/:.,\\") + layout
+
+    def __str__(self) -> str:
+        return f"weights={self.value}"
+
+
+Change = Cell | Argument | Weights
 Changes = tuple[Change, ...]
 
 Place = tuple[int, str, int, tuple[int, ...]]
@@ -114,9 +150,11 @@ def place_of(change: Change) -> Place:
     match change:
         case Argument():
             return (0, f"{change.owner}.{change.name}", -1, ())
+        case Weights():
+            return (1, "weights", -1, ())
         case Cell():  # a label decides which cells a target has
             return (
-                2 if change.index else 1,
+                3 if change.index else 2,
                 change.array,
                 -1 if change.sample is None else change.sample,
                 change.index,
@@ -155,6 +193,9 @@ def read_change(word: str) -> Change:
     CnnvizError
         If it is not understood.
     """
+    weights = _WEIGHTS.fullmatch(word)
+    if weights and _number(weights[1]) is None:  # or an expression has a value of that name
+        return _weights(weights[1])
     found = _WORD.fullmatch(re.sub(r"\s", "", word))
     value = _value(found[5]) if found else None
     if found is None or value is None:
@@ -169,6 +210,14 @@ def read_change(word: str) -> Change:
         return Cell(first + (second or ""), cell, float(value), int(sample) if sample else None)
     except OverflowError as error:
         raise _not_understood(word) from error
+
+
+def _weights(told: str) -> Weights:
+    """Return the weights of a file, which may be written as it is called."""
+    if os.path.lexists(told.replace("\0", "")):
+        return Weights(told)
+    file, _, layout = told.partition(_LAYOUT)
+    return Weights(file if os.path.lexists(file.replace("\0", "")) else unquote(file), layout)
 
 
 def _value(text: str) -> Value | None:
@@ -207,7 +256,7 @@ def _not_understood(word: str) -> CnnvizError:
     return CnnvizError(
         tr(
             "{word} is not understood; write what is changed and its value, as in conv1.stride=2, "
-            "conv1.w[0,0,1,1]=0.5 or label=4.",
+            "conv1.w[0,0,1,1]=0.5, label=4 or weights=net.pt.",
             word=word if len(word) <= _LONGEST_SHOWN else f"{word[:_LONGEST_SHOWN]}…",
         )
     )

@@ -91,6 +91,11 @@ class Lesson(Struct, frozen=True, eq=False):
         return self.description.file.sentence
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of it when it is opened or changed."""
+        return (*self.description.notes, *self.subject.notes)
+
+    @property
     def heading(self) -> str:
         """What stands above its steps: the title, and where one is."""
         return self.subject.heading(self.title, self.choice)

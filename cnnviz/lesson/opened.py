@@ -21,7 +21,7 @@ from cnnviz.lesson.bounds import MOST_FOUND_LAYERS
 from cnnviz.lesson.inputs import as_samples, read_input, read_numbers
 from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import read_argument
-from cnnviz.lesson.source import Source, UnsteppableError
+from cnnviz.lesson.source import Source, UnsteppableError, WeightsOnlyError
 from cnnviz.lesson.tables import InputPart, LayerPart, LossPart, NetworkFile
 from cnnviz.lesson.values import Name, Numbers, Text, as_sentence
 from cnnviz.text import plain, tr
@@ -67,6 +67,8 @@ def read_network(source: Source, array: NDArray[Any] | None = None) -> NetworkFi
     """
     path = Path(source.path)
     graph = read(path)
+    if not graph.nodes:
+        raise WeightsOnlyError(_weights_only(path, graph))
     try:
         return _described(source, path, graph, array)
     except UnsteppableError:
@@ -135,6 +137,16 @@ def _described(source: Source, path: Path, graph: Graph, array: NDArray[Any] | N
         outputs=tuple(map(Name, found.outputs)),
         notes=tuple(notes),
         origins={layer.name: layer.origin for layer in found.layers},
+    )
+
+
+def _weights_only(path: Path, graph: Graph) -> str:
+    names = ", ".join(list(graph.arrays)[:6]) + (", …" if len(graph.arrays) > 6 else "")
+    return tr(
+        "{file}: {reason}; its weights go with a lesson that has their layers: drop it on that lesson, "
+        "or `cnnviz LESSON --set weights={file}`.",
+        file=plain(path.name),
+        reason=graph.metadata.get("code") or tr("it holds weights alone ({names})", names=names),
     )
 
 

@@ -23,8 +23,8 @@ def load_parameters(path: Path, described: LessonFile, network: Network) -> None
     if described.seed is not None:
         network.initialise(described.seed)
     elif described.weights is not None:
-        arrays = read_weights(file_beside(path, described.weights), network, described.layout)
-        network.load(arrays, described.weights)
+        fitted = read_weights(file_beside(path, described.weights), network, described.layout)
+        network.load(fitted.parameters, described.weights)
     elif described.parameters:
         given = {
             address_of(name, key): values

@@ -68,6 +68,10 @@ class UnsteppableError(CnnvizError):
         self.source = source
 
 
+class WeightsOnlyError(CnnvizError):
+    """A file that holds weights alone, for a lesson that has their layers."""
+
+
 def is_network(source: str | os.PathLike[str]) -> bool:
     """Return whether a text, or a path, asks for a network of another program."""
     word = os.fspath(source)

@@ -72,6 +72,10 @@ class Subject(Protocol):
         """What a menu says that lets one of its images be chosen."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of what it was given by changes."""
+
+    @property
     def keeps_marks(self) -> bool:
         """Whether all its images have the same steps, so that breakpoints and bookmarks are those of all."""
 

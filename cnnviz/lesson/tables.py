@@ -24,7 +24,17 @@ from cnnviz.lesson.bounds import (
     MOST_PICTURES,
     MOST_STOPS,
 )
-from cnnviz.lesson.values import DataFile, Expression, Name, Notes, Numbers, Reference, Text, WeightsFile
+from cnnviz.lesson.values import (
+    LAYOUTS,
+    DataFile,
+    Expression,
+    Name,
+    Notes,
+    Numbers,
+    Reference,
+    Text,
+    WeightsFile,
+)
 
 Size = Annotated[int, SIZE]
 Count = Annotated[int, Range(0, 2**63 - 1)]
@@ -42,7 +52,7 @@ class OneOf(Struct, frozen=True):
     words: tuple[str, ...]
 
 
-Layout = Annotated[str, OneOf(("cnnviz", "pytorch", "keras"))]
+Layout = Annotated[str, OneOf(LAYOUTS)]
 
 Form = Annotated[str, OneOf(FORMS)]
 

@@ -20,6 +20,12 @@ from cnnviz.text import tr
 RESERVED = ("at", "input", "loss", "optimiser", "schedule")
 """Names that no layer may have: arrays in a file, or changes, begin with them."""
 
+WEIGHTS = (".npz", *ENDINGS)
+"""What files end in that parameters are read from."""
+
+LAYOUTS = ("cnnviz", "pytorch", "keras")
+"""Whose axes the arrays of such a file may have."""
+
 _LONGEST_NAME = 40
 _LONGEST_TEXT = 500
 _LONGEST_NOTES = 5_000
@@ -142,7 +148,7 @@ def data_file(value: Any) -> DataFile:
 
 def weights_file(value: Any) -> WeightsFile:
     """Take the bare name of a file with parameters in the lesson's own folder."""
-    return WeightsFile(_file(value, (".npz", *ENDINGS), tr("an .npz file, or one of another program,")))
+    return WeightsFile(_file(value, WEIGHTS, tr("an .npz file, or one of another program,")))
 
 
 def _file(value: Any, endings: tuple[str, ...], kind: str) -> str:

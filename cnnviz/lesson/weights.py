@@ -9,7 +9,7 @@ is asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,57 @@ from cnnviz.engine.layer import Shape, require_shape, shape_text
 from cnnviz.engine.network import Network
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.arrays import Header, read_arrays
-from cnnviz.text import tr
+from cnnviz.text import plain, tr
 
-_WRITTEN = {"w": ("w", "weight", "kernel"), "b": ("b", "bias")}
+_WRITTEN = {
+    "w": ("w", "weight", "kernel"),
+    "b": ("b", "bias"),
+    "gamma": ("gamma", "weight"),
+    "beta": ("beta", "bias"),
+    "mean": ("mean", "running_mean", "moving_mean"),
+    "var": ("var", "running_var", "moving_variance"),
+}
 _CONVENTIONS = {"w": "cnnviz", "kernel": "keras", "weight": "pytorch"}
 
+_MOST_TOLD = 12
+_LONGEST_NAME = 60
+
 Arrays = Mapping[str, NDArray[Any]]
+
+
+class UnknownLayoutError(CnnvizError):
+    """Weights may lie either way round, and nothing says which."""
+
+
+class Fitted(Struct, frozen=True, eq=False):
+    """What of a file is which parameter.
+
+    Attributes
+    ----------
+    file : str
+        The file's name.
+    parameters : Mapping[str, NDArray]
+        All parameters of the network, by their addresses.
+    names : Mapping[str, str]
+        What the file calls each of them.
+    unused : tuple[str, ...]
+        What there is in the file besides.
+    """
+
+    file: str
+    parameters: Mapping[str, NDArray[np.floating]]
+    names: Mapping[str, str]
+    unused: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        pairs = [
+            key if key == name else tr("{name} is {key}", name=name, key=key)
+            for key, name in self.names.items()
+        ]
+        said = tr("Weights of {file}: {pairs}", file=plain(self.file), pairs=_list(pairs))
+        if self.unused:
+            said = tr("{said}; no layer takes {names}", said=said, names=_list(self.unused))
+        return f"{said}."
 
 
 class _Stored(Struct, frozen=True, eq=False):
@@ -37,8 +82,8 @@ class _Stored(Struct, frozen=True, eq=False):
     layout: str = ""
 
 
-def read_weights(path: Path, network: Network, layout: str | None) -> dict[str, NDArray[np.floating]]:
-    """Return all parameters of a network, by their addresses.
+def read_weights(path: Path, network: Network, layout: str | None) -> Fitted:
+    """Return all parameters of a network, and what the file calls them.
 
     Parameters
     ----------
@@ -55,7 +100,19 @@ def read_weights(path: Path, network: Network, layout: str | None) -> dict[str, 
     shapes = network.parameter_shapes
     stored = _read(path, network, layout)
     names = _names(path.name, stored.arrays, shapes)
-    return {key: _laid(path.name, network, key, names[key], stored, layout) for key in shapes}
+    parameters = {key: _laid(path.name, network, key, names[key], stored, layout) for key in shapes}
+    used = set(names.values())
+    unused = (name for name, values in stored.arrays.items() if name not in used and np.ndim(values))
+    return Fitted(path.name, parameters, names, tuple(unused))
+
+
+def has_weights(path: Path, network: Network) -> bool:
+    """Return whether an .npz file has an array whose name is that of a parameter."""
+    try:
+        arrays = read_arrays(path)
+    except CnnvizError:
+        return False
+    return bool(_by_name(arrays, network.parameter_shapes))
 
 
 def _read(path: Path, network: Network, layout: str | None) -> _Stored:
@@ -91,16 +148,7 @@ def _read(path: Path, network: Network, layout: str | None) -> _Stored:
 
 def _names(file: str, arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, str]:
     """Return which array is which parameter: by names, or in order where no name is known."""
-    by_name = {(_identifier(module), kind): name for name in arrays for module, kind in [_split(name)]}
-    found: dict[str, str] = {}
-    for key in shapes:
-        layer, own = split(key)
-        for kind in _WRITTEN.get(own, (own,)):
-            if (layer, kind) in by_name:
-                found[key] = by_name[layer, kind]
-                break
-    if not found:
-        found = _in_order(arrays, shapes)
+    found = _by_name(arrays, shapes) or _in_order(arrays, shapes)
     for key, shape in shapes.items():
         if key not in found:
             fitting = [name for name, values in arrays.items() if sorted(values.shape) == sorted(shape)]
@@ -124,21 +172,47 @@ def _names(file: str, arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, 
     return found
 
 
+def _by_name(arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, str]:
+    """Return the arrays whose names are those of parameters, as one of the programs writes them."""
+    by_name = {(_identifier(module), kind): name for name in arrays for module, kind in [_split(name)]}
+    found: dict[str, str] = {}
+    for key in shapes:
+        layer, own = split(key)
+        for kind in _WRITTEN.get(own, (own,)):
+            if (layer, kind) in by_name:
+                found[key] = by_name[layer, kind]
+                break
+    return found
+
+
 def _in_order(arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, str]:
     """Return the arrays of modules in their order for layers in theirs, if there are as many of each."""
+    known = {kind for kinds in _WRITTEN.values() for kind in kinds}
     modules: dict[str, dict[str, str]] = {}
     for name in arrays:
         module, kind = _split(name)
-        own = next((own for own, kinds in _WRITTEN.items() if kind in kinds), "")
-        if own:
-            modules.setdefault(module, {})[own] = name
+        if kind in known:
+            modules.setdefault(module, {})[kind] = name
     layers: dict[str, list[str]] = {}
     for key in shapes:
         layers.setdefault(node_of(key), []).append(key)
     if len(modules) != len(layers):
         return {}
     pairs = zip(layers.values(), modules.values(), strict=True)
-    return {key: module[own] for keys, module in pairs for key in keys if (own := name_of(key)) in module}
+    return {
+        key: module[kind]
+        for keys, module in pairs
+        for key in keys
+        for kind in _WRITTEN.get(name_of(key), ())
+        if kind in module
+    }
+
+
+def _list(words: Sequence[str]) -> str:
+    """Return a list that does not get too long."""
+    said = ", ".join(plain(word[:_LONGEST_NAME]) for word in words[:_MOST_TOLD])
+    more = len(words) - _MOST_TOLD
+    return tr("{said} and {more} more", said=said, more=more) if more > 0 else said
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -161,10 +235,11 @@ def _laid(
     layout = asked or stored.layout or told
     if values.ndim == 2 and len(shape) == 2:
         if not layout and shape[0] == shape[1]:
-            raise CnnvizError(
+            raise UnknownLayoutError(
                 tr(
                     "{file}: {name} is square, and nothing says which of its axes the neurons are; "
-                    'write layout = "pytorch" or "keras" beside weights',
+                    'write layout = "pytorch" or "keras" beside weights in a lesson file, '
+                    "?layout=pytorch or ?layout=keras behind the file elsewhere",
                     file=file,
                     name=name,
                 )
@@ -175,6 +250,8 @@ def _laid(
             values = _channels_first(network, node_of(key), values)
     elif values.ndim == 4 and layout == "keras":
         values = values.transpose(3, 2, 0, 1)
+    elif values.ndim == 3 and layout == "keras":
+        values = values.transpose(2, 1, 0)
     layer, own = split(key)
     require_shape(layer, f"{own} ({name})", values, shape)
     return np.ascontiguousarray(values, np.float64)

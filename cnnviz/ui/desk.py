@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -14,14 +15,15 @@ from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import FORMS
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Argument, Change, Changes, read_changes, text_of
+from cnnviz.lesson.changes import Argument, Change, Changes, Weights, read_changes, text_of
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.sequence import first_difference
-from cnnviz.lesson.source import UnsteppableError
+from cnnviz.lesson.source import UnsteppableError, WeightsOnlyError, read_source
 from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
+from cnnviz.lesson.weights import UnknownLayoutError
 from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
@@ -75,6 +77,8 @@ class Desk(QObject):
         The same lesson has been changed, or is at another iteration.
     refused : Signal(str, str)
         A network cannot be stepped whole: why, and what it is asked for by up to there.
+    layout_wanted : Signal(str, str)
+        Weights may lie either way round: why, and their file.
     failed : Signal(str)
         Something could not be opened or done; the sentence says why.
     noted : Signal(str)
@@ -85,6 +89,7 @@ class Desk(QObject):
     edited = Signal()
     failed = Signal(str)
     refused = Signal(str, str)
+    layout_wanted = Signal(str, str)
     noted = Signal(str)
 
     def __init__(self, lesson: Lesson, settings: Settings, parent: QObject | None = None) -> None:
@@ -121,14 +126,23 @@ class Desk(QObject):
                 self.failed.emit(str(error))
             else:
                 self.refused.emit(str(error), str(error.source))
+        except WeightsOnlyError as error:
+            if self.takes_weights:
+                self.take_weights(read_source(source).path, otherwise=str(error))
+            else:
+                self.failed.emit(str(error))
         except CnnvizError as error:
             self.failed.emit(str(error))
         else:
             self.remember()
             self._put(self._as_left(lesson))
             self.player.edits.clear()  # they were made in the other lesson
-            if lesson.description.notes:
-                self.noted.emit("\n".join(lesson.description.notes))
+            self.tell_notes()
+
+    def tell_notes(self) -> None:
+        """Say what is to be said of the lesson: what its file was, and which weights it was given."""
+        if self.lesson.notes:
+            self.noted.emit("\n".join(self.lesson.notes))
 
     def _put(self, lesson: Lesson) -> None:
         """Put another lesson on the desk, at the step where it was left."""
@@ -216,16 +230,48 @@ class Desk(QObject):
         """
         self._change((*self.lesson.changes, *changes), said, gesture)
 
+    @property
+    def takes_weights(self) -> bool:
+        """Whether the lesson has a network with parameters."""
+        network = self.lesson.network
+        return network is not None and bool(network.parameter_shapes)
+
+    def take_weights(self, path: str, layout: str = "", otherwise: str = "") -> None:
+        """Give the network the parameters of a file, and say which is which; what was changed of them goes.
+
+        Parameters
+        ----------
+        layout : str
+            How their axes lie, where the file does not say it.
+        otherwise : str
+            What is said besides, where they do not fit.
+        """
+        network = self.lesson.network
+        parameters = network.parameter_shapes if network is not None else {}
+        kept = tuple(
+            change for change in self.lesson.changes if getattr(change, "array", "") not in parameters
+        )
+        before = self.lesson
+        self._change(
+            (*kept, Weights(path, layout)), tr("weights of {file}", file=Path(path).name), otherwise=otherwise
+        )
+        if self.lesson is not before:
+            self.noted.emit("\n".join(self.lesson.subject.notes))
+
     def take_back_changes(self) -> None:
         """Have the lesson as its file has it."""
         self._change((), tr("all changes taken back"))
 
-    def _change(self, changes: Changes, said: str, gesture: int = -1) -> None:
+    def _change(self, changes: Changes, said: str, gesture: int = -1, otherwise: str = "") -> None:
         before = self.draft
         try:
             lesson = self._made(replace(before, changes=changes))
+        except UnknownLayoutError as error:
+            weights = next(change for change in changes if isinstance(change, Weights))
+            self.layout_wanted.emit(str(error), weights.file)
+            return
         except CnnvizError as error:
-            self.failed.emit(str(error))
+            self.failed.emit(f"{error} {otherwise}".rstrip())
             return
         if lesson.changes != before.changes:
             self.show(lesson, self._same_place(lesson))
@@ -255,7 +301,11 @@ class Desk(QObject):
 
     def _put_draft(self, draft: Draft) -> None:
         """Have what was undone or done again; if another operation shows it, go there."""
-        lesson = self._made(draft)
+        try:
+            lesson = self._made(draft)
+        except CnnvizError as error:  # a file with weights is no longer there
+            self.failed.emit(str(error))
+            return
         if draft.description is not self.lesson.description:
             self._put(lesson)
             return

@@ -56,6 +56,8 @@ def open_window(
         application.file_opened.connect(window.opening.open)
         ending.window = window
         window.show()
+        if named is not None:
+            window.desk.tell_notes()
         if said:
             window.message.add(said)
         return application.exec() or ending.status

@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.source import is_network, read_source
+from cnnviz.lesson.weights import has_weights
 from cnnviz.render.picture import FORMATS
-from cnnviz.text import tr
+from cnnviz.text import plain, tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.strips import MessageStrip
 
@@ -33,6 +34,7 @@ class Opening:
     def __init__(self, desk: Desk, message: MessageStrip, parent: QWidget) -> None:
         self._desk, self._message, self._parent = desk, message, parent
         desk.refused.connect(self._offer_part)
+        desk.layout_wanted.connect(self._ask_for_layout)
 
     @property
     def is_network(self) -> bool:
@@ -42,11 +44,15 @@ class Opening:
     def open(self, path: str) -> None:
         """Open a lesson, or a network of another program; a picture or an array goes into one that is open.
 
+        Weights alone are given to the network at hand.
+
         What is none of these is said in the bar.
         """
         ending = Path(path).suffix.lower()
         if ending in (".toml", *ENDINGS):
             self._desk.open(path)
+        elif ending == ".npz" and self._are_weights(path):
+            self._desk.take_weights(path)
         elif ending in (*FORMATS, *_ARRAYS) and self.is_network:
             self._open_with(input=path)
         else:
@@ -57,6 +63,11 @@ class Opening:
                     endings=", ".join(ENDINGS),
                 )
             )
+
+    def _are_weights(self, path: str) -> bool:
+        """Return whether an .npz file holds parameters; a network of another program takes inputs, too."""
+        network = self._desk.lesson.network
+        return network is not None and (not self.is_network or has_weights(Path(path), network))
 
     def ask_for_lesson(self) -> None:
         """Ask for the file of a lesson, or of a network."""
@@ -92,6 +103,19 @@ class Opening:
     def _asked(self, title: str, kinds: str, endings: tuple[str, ...]) -> str:
         known = " ".join(f"*{ending}" for ending in endings)
         return QFileDialog.getOpenFileName(self._parent, title, "", f"{kinds} ({known})")[0]
+
+    def _ask_for_layout(self, sentence: str, file: str) -> None:
+        """Ask which axis of a square matrix the neurons are."""
+        layouts = {
+            tr("PyTorch: (neurons, inputs)"): "pytorch",
+            tr("Keras: (inputs, neurons)"): "keras",
+        }
+        asked = tr("{file} has a square matrix. How do its axes lie?", file=plain(Path(file).name))
+        chosen, is_said = QInputDialog.getItem(self._parent, tr("Weights"), asked, list(layouts), 0, False)
+        if is_said:
+            self._desk.take_weights(file, layouts[chosen])
+        else:
+            self._message.say(sentence)
 
     def _offer_part(self, sentence: str, source: str) -> None:
         """Say why a network cannot be stepped whole, and offer to open it up to there."""

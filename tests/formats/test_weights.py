@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnnviz import CnnvizError, load_lesson
+from cnnviz.lesson.changes import read_changes, text_of
 from tests.formats.reference import DATA, close, reference
 
 LENET = """\
@@ -156,3 +157,54 @@ def test_a_file_without_arrays_is_said_to_hold_nothing(tmp_path):
     )
     with pytest.raises(CnnvizError, match=r"fc\.w is missing; the network needs it; there is nothing"):
         load_lesson(lesson)
+
+
+def test_weights_are_given_to_a_lesson_as_a_change(tmp_path):
+    """As text, with blanks in the name, and below what is changed of single cells."""
+    path, file = tmp_path / "lesson.toml", tmp_path / "my 100% net.pt"
+    shutil.copy(DATA / "lenet.state.pt", file)
+    x = reference(DATA / "lenet.pt2")["x"][0]
+    text = LENET.replace('weights = "{file}"', "seed = 1").format(values=x.tolist(), prefix="", layout="")
+    path.write_text(text, "utf-8")
+    lesson = load_lesson(path, changes=[f"weights={file}"])
+    assert close(lesson.tape["fc2.y"], reference(DATA / "lenet.pt2")["y"][0], 1e-12)
+    assert lesson.notes[0].startswith(
+        "Weights of my 100% net.pt: conv1.weight is conv1.w, conv1.bias is conv1.b, "
+    )
+    told = text_of(lesson.changes)
+    assert " " not in told and read_changes([told]) == lesson.changes
+    changed = load_lesson(path, changes=["fc2.b[0]=7", told])
+    assert changed.network.parameters["fc2.b"][0] == 7
+    for word, said in (
+        ("weights=net.jpg", "weights are in files that end in .npz, .onnx"),
+        (
+            f"weights={DATA / 'types.safetensors'}",
+            "types.safetensors: conv1.w is missing; the network needs it",
+        ),
+        (f"{told}?layout=torch", r"there is no layout torch; did you mean pytorch\?"),
+        ("weights=none.pt", "none.pt: there is no such file"),
+    ):
+        with pytest.raises(CnnvizError, match=said):
+            load_lesson(path, changes=[word])
+    with pytest.raises(CnnvizError, match="the lesson has no network that weights could be given to"):
+        load_lesson("chain-rule", changes=[told])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("bn.weight", "bn.bias", "bn.running_mean", "bn.running_var", "bn.num_batches_tracked"),
+        ("bn.gamma", "bn.beta", "bn.moving_mean", "bn.moving_variance", "other"),
+        ("1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked"),
+    ],
+)
+def test_batch_norms_of_other_programs(tmp_path, names):
+    values = [np.array([float(k)]) for k in (2, 3, 1, 4)]
+    np.savez(tmp_path / "w.npz", **dict(zip(names, [*values, np.array(9)], strict=True)))
+    path = tmp_path / "bn.toml"
+    path.write_text(
+        'title = "B"\nsentence = "B."\nweights = "w.npz"\n[input]\nshape = [1, 1, 1]\nvalues = [[[5.0]]]\n'
+        '[[layers]]\nname = "bn"\nkind = "batch_norm"\neps = 1e-12\n',
+        "utf-8",
+    )
+    assert close(load_lesson(path).tape["bn.y"], np.array([[[7.0]]]), 1e-9)  # 2 · (5 − 1) / √4 + 3

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Argument, Cell, Change, place_of, read_change, read_changes, text_of
+from cnnviz.lesson.changes import (
+    Argument,
+    Cell,
+    Change,
+    Weights,
+    place_of,
+    read_change,
+    read_changes,
+    text_of,
+)
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import lesson_of, load_lesson
 from cnnviz.lesson.subject import Choice
@@ -49,6 +58,10 @@ def any_change(rng):
         array = rng.choice([name, f"{name}.w", "input", "label"])
         index = tuple(rng.randint(0, 10**6) for _ in range(rng.randint(1 if "." in array else 0, 4)))
         return Cell(array, index, value, rng.choice([None, rng.randint(0, 10**6)]))
+    if rng.random() < 0.1:
+        return Weights(
+            rng.choice(["/a b/100%.pt", "ü?layout=x.npz", "C:\\\\net.h5"]), rng.choice(["", "keras"])
+        )
     numbers = [rng.randint(-(10**20), 10**20), value, -value, 0]
     several = tuple(rng.choice(numbers) for _ in range(rng.randint(1, 4)))
     return Argument(name, rng.choice(["lr", "stride"]), rng.choice([*numbers, several, "same"]))

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
-from tests.formats.reference import DATA
+from tests.formats.reference import DATA, close, reference
+from tests.formats.test_weights import LENET, SQUARE
 
 
 @pytest.fixture
@@ -107,3 +108,40 @@ def test_an_input_is_asked_for(window, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "x.npy"), ""))
     window.actions_by_name["input"].trigger()
     assert (window.desk.lesson.tape["input.y"] == 1).all()
+
+
+def test_weights_dropped_go_to_the_lesson_at_hand_and_can_be_undone(window, tmp_path):
+    values = reference(DATA / "lenet.pt2")["x"][0].tolist()
+    path = tmp_path / "lesson.toml"
+    text = LENET.replace('weights = "{file}"', "seed = 1").format(values=values, prefix="", layout="")
+    path.write_text(text, "utf-8")
+    window.opening.open(str(path))
+    drawn = window.desk.lesson.tape["fc2.y"]
+    window.player.go_to(500)
+    window.opening.open(str(DATA / "lenet.state.pt"))
+    learnt = reference(DATA / "lenet.pt2")["y"][0]
+    assert close(window.desk.lesson.tape["fc2.y"], learnt, 1e-12)
+    assert window.player.cursor.index == 500
+    assert window.message.sentence.text().startswith("Weights of lenet.state.pt: conv1.weight is conv1.w,")
+    window.actions_by_name["undo"].trigger()
+    assert (window.desk.lesson.tape["fc2.y"] == drawn).all()
+    window.actions_by_name["redo"].trigger()
+    lesson = window.desk.lesson
+    window.opening.open(str(DATA / "types.safetensors"))
+    assert window.desk.lesson is lesson
+    assert window.message.sentence.text().startswith("types.safetensors: conv1.w is missing; the network")
+    window.desk.open("chain-rule")
+    window.opening.open(str(DATA / "lenet.state.pt"))
+    assert "its weights go with a lesson that has their layers" in window.message.sentence.text()
+    window.desk.open(str(path))
+    assert close(window.desk.lesson.tape["fc2.y"], learnt, 1e-12)  # as it was left
+
+
+def test_of_a_square_matrix_it_is_asked_how_it_lies(window, tmp_path, monkeypatch):
+    np.savez(tmp_path / "w.npz", **{"fc.weight": np.array([[1.0, 2.0], [3.0, 4.0]]), "fc.bias": np.zeros(2)})
+    (tmp_path / "square.toml").write_text(SQUARE.replace('weights = "{file}"', "seed = 1").format(layout=""))
+    window.opening.open(str(tmp_path / "square.toml"))
+    for answer, y in ((1, [1, 2]), (0, [1, 3])):
+        monkeypatch.setattr(QInputDialog, "getItem", lambda *asked, answer=answer: (asked[3][answer], True))
+        window.opening.open(str(tmp_path / "w.npz"))
+        assert window.desk.lesson.tape["fc.y"].tolist() == y

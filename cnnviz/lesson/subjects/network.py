@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
@@ -18,7 +19,7 @@ from cnnviz.engine.sizes import sizes_call
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run, Sample, stacked
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refused, text_of
+from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, Weights, refused, text_of
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.letters import array_shapes, read_letters
 from cnnviz.lesson.network import build_network
@@ -42,7 +43,8 @@ from cnnviz.lesson.subject import Choice, Computed
 from cnnviz.lesson.subjects.fitting import no_iterations, of_sample, require_cell, require_finite_value
 from cnnviz.lesson.subjects.plain import Plain
 from cnnviz.lesson.tables import InputPart, LayerPart, LessonFile, OutputLossPart, Part, TrainingPart
-from cnnviz.lesson.values import as_sentence, hint, shape_words
+from cnnviz.lesson.values import LAYOUTS, WEIGHTS, as_sentence, hint, shape_words
+from cnnviz.lesson.weights import Fitted, UnknownLayoutError, read_weights
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
@@ -70,6 +72,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         Its training.
     letters : Mapping[str, tuple[str, ...]]
         What the cells of its arrays are called.
+    fitted : Fitted or None
+        The file whose weights it was given in place of its own.
     """
 
     path: Path
@@ -78,6 +82,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     samples: Samples
     run: Run | None = None
     letters: Mapping[str, tuple[str, ...]] = {}
+    fitted: Fitted | None = None
 
     def __len__(self) -> int:
         """How many there are to choose from; of several that go through together, the first is chosen."""
@@ -92,6 +97,11 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     def classes(self) -> tuple[str, ...]:
         """What its outputs are called."""
         return self.samples.classes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which weights it was given."""
+        return (str(self.fitted),) if self.fitted is not None else ()
 
     @property
     def keeps_marks(self) -> bool:
@@ -279,6 +289,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 return replace(
                     change, value=read_argument(type(part), part.kind, change.name, change.value, path)
                 )
+            case Weights():
+                return self._fitting_weights(change)
             case Cell():
                 own = of_sample(change, change.array in self._of_samples, image, len(self.samples))
                 require_cell(change, self._array(own).shape)
@@ -297,6 +309,20 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             raise CnnvizError(as_sentence(said.format(path=path, name=name, first=first)))
         value = read_value(change.value, kind_of(InputPart, change.name), path)
         return replace(change, value=value)
+
+    def _fitting_weights(self, change: Weights) -> Weights:
+        if not self.network.parameter_shapes:
+            raise refused(change, tr("the lesson's layers have no parameters"))
+        if Path(change.file).suffix.lower() not in WEIGHTS:
+            raise refused(
+                change, tr("weights are in files that end in {endings}", endings=", ".join(WEIGHTS))
+            )
+        if change.layout not in ("", *LAYOUTS):
+            there = hint(change.layout, LAYOUTS).lstrip("; ")
+            raise refused(
+                change, tr("there is no layout {layout}; {there}", layout=change.layout, there=there)
+            )
+        return Weights(os.path.abspath(change.file), change.layout)
 
     def _cell_wanted(self, parameter: str) -> str:
         """Say how a number of a parameter is named, of which the whole was."""
@@ -358,6 +384,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         match change:
             case Argument(owner="input"):
                 return self.described.input.batch_size
+            case Weights():
+                return ""
             case Argument():
                 part = self._parts[change.owner]
                 if change.name in part.given:
@@ -370,6 +398,9 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         """Return the same with other arguments and other numbers; its training begins anew."""
         arguments = [change for change in changes if isinstance(change, Argument)]
         made = self._with_arguments(arguments) if arguments else self
+        for change in changes:
+            if isinstance(change, Weights):
+                made = made._with_weights(change)
         made = made._with_cells([change for change in changes if isinstance(change, Cell)])
         training = made.described.training
         size = made.described.input.batch_size
@@ -404,6 +435,15 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         before, after = array_shapes(self.network), array_shapes(network)
         letters = {key: row for key, row in self.letters.items() if before[key] == after[key]}
         return replace(self, described=described, network=network, samples=samples, letters=letters)
+
+    def _with_weights(self, weights: Weights) -> SampledNetwork:
+        try:
+            fitted = read_weights(Path(weights.file), self.network, weights.layout or None)
+            return replace(self, network=self._with_parameters(fitted.parameters), fitted=fitted)
+        except UnknownLayoutError:
+            raise
+        except CnnvizError as error:
+            raise CnnvizError(as_sentence(str(error))) from error
 
     def _with_cells(self, cells: list[Cell]) -> SampledNetwork:
         arrays: dict[tuple[str, int | None], Array] = {}

@@ -37,6 +37,11 @@ class Plain(Struct, frozen=True, eq=False):
         return tr("Choose image…")
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """There are none."""
+        return ()
+
+    @property
     def keeps_marks(self) -> bool:
         """Marks are those of one choice."""
         return False
