@@ -25,6 +25,9 @@ def all_marks(marks: Iterable[Mark]) -> Iterator[Mark]:
 
 def reach(mark: Mark) -> Box:
     """The box that a mark stays in; a stroke lies half outside, a label is fitted into its box."""
+    kind = type(mark)
+    if kind is Label or kind is Cells:  # most are; it is asked for millions
+        return mark.box
     if isinstance(mark, Path):
         xs, ys = ([point[axis] for point in mark.points] for axis in (0, 1))
         return Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
@@ -40,11 +43,13 @@ def reach(mark: Mark) -> Box:
 
 
 def inside(inner: Box, outer: Box, slack: float = 0.0) -> bool:
+    x, y, w, h = inner
+    left, top, wide, high = outer
     return (
-        inner.x >= outer.x - slack
-        and inner.y >= outer.y - slack
-        and inner.right <= outer.right + slack
-        and inner.bottom <= outer.bottom + slack
+        x >= left - slack
+        and y >= top - slack
+        and x + w <= left + wide + slack
+        and y + h <= top + high + slack
     )
 
 
@@ -72,9 +77,9 @@ def panes(frame: Frame) -> dict[str, Box]:
 
 
 def in_pane(frame: Frame, name: str) -> list[Mark]:
-    """The marks of one pane, those in groups among them."""
+    """The marks of one pane, those in groups among them: what a group holds stays in it."""
     pane = panes(frame)[name]
-    return [mark for mark in all_marks(frame.marks) if inside(reach(mark), pane, 1.0)]
+    return list(all_marks(mark for mark in frame.marks if inside(reach(mark), pane, 1.0)))
 
 
 def grids(frame: Frame) -> list[Cells]:
