@@ -103,7 +103,12 @@ class Lesson(Struct, frozen=True, eq=False):
     @property
     def view(self) -> View:
         """What pictures of its steps show of it besides them."""
-        return View(title=self.heading, classes=self.subject.classes, stops=self.stops)
+        return View(
+            title=self.heading,
+            classes=self.subject.classes,
+            origins=tuple(pair for pair in self.description.origins.items() if pair[0] != pair[1]),
+            stops=self.stops,
+        )
 
     @property
     def image(self) -> int:

@@ -24,7 +24,7 @@ from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sheet import TooSmallError
 from cnnviz.scene.symbolic import in_letters
 from cnnviz.scene.view import View
-from cnnviz.text import tr
+from cnnviz.text import plain, tr
 from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.program import Program
 
@@ -188,7 +188,7 @@ def _words(at: Moment, box: Box, em: float, with_formula: bool) -> list[Mark]:
             formula_box, words_box = formula_box.top(2.4 * em), whole
     said = kind_of(at.operation.call)
     text = ": ".join(part for part in (tr(said.title) if said.title else "", subtitle(at)) if part)
-    head = (Span(at.operation.layer, "ink", True), Span("   " + text, "muted"))
+    head: tuple[Span, ...] = (Span(at.operation.layer, "ink", True), Span("   " + text, "muted"))
     title = words_box.top(2.4 * em)
     if formula_box:
         title = title._replace(w=min(title.w, formula_box.x - title.x))
@@ -196,6 +196,10 @@ def _words(at: Moment, box: Box, em: float, with_formula: bool) -> list[Mark]:
     if badge:
         title = title._replace(w=badge[-1].box.x - title.x - 0.7 * em)
     size = _HEADING if with_formula else _TITLE
+    if origin := at.view.origin(at.operation.layer):
+        longer = (head[0], Span(f"   ({plain(origin)})", "muted"), head[1])
+        if sum(width(span.text, span.bold) for span in longer) * size * em < title.w:
+            head = longer
     marks: list[Mark] = [Label(title, head, size * em), *badge]
     if not alone:
         under = Box(box.x, box.y + 2.5 * em, words_box.w, 3.5 * em)

@@ -25,6 +25,8 @@ class View(Struct, frozen=True):
         The lesson's.
     classes : tuple[str, ...]
         What the network's outputs are called; empty where they have no names.
+    origins : tuple[tuple[str, str], ...]
+        Layers, each with what the file of another program calls it, where that is another name.
     breakpoints : tuple[Breakpoint, ...]
         Shown on the timeline and in the listing.
     stops : tuple[Stop, ...]
@@ -45,6 +47,7 @@ class View(Struct, frozen=True):
     height: float = 1080
     title: str = ""
     classes: tuple[str, ...] = ()
+    origins: tuple[tuple[str, str], ...] = ()
     breakpoints: tuple[Breakpoint, ...] = ()
     stops: tuple[Stop, ...] = ()
     bookmarks: tuple[Bookmark, ...] = ()
@@ -52,6 +55,10 @@ class View(Struct, frozen=True):
     paths: Chosen = ()
     front: tuple[str, int] = ("", 0)
     folds: Folds = ()
+
+    def origin(self, layer: str) -> str:
+        """Return what the file of another program calls a layer; empty where that is its name here."""
+        return next((origin for name, origin in self.origins if name == layer), "")
 
     @property
     def unit(self) -> float:

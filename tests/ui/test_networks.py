@@ -10,6 +10,8 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.marks import Label, flat
+from cnnviz.scene.panels import row_said
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
 from tests.formats.reference import DATA, close, reference
@@ -145,3 +147,17 @@ def test_of_a_square_matrix_it_is_asked_how_it_lies(window, tmp_path, monkeypatc
         monkeypatch.setattr(QInputDialog, "getItem", lambda *asked, answer=answer: (asked[3][answer], True))
         window.opening.open(str(tmp_path / "w.npz"))
         assert window.desk.lesson.tape["fc.y"].tolist() == y
+
+
+def test_what_its_file_calls_a_layer_is_shown(window):
+    window.resize(1400, 900)
+    window.desk.open(str(DATA / "residual.legacy.onnx"))
+    window.player.go_to(window.player.cursor.program.start("down_0"))
+    said = [
+        run.text for mark in flat(window.stage.frame.marks) if isinstance(mark, Label) for run in mark.runs
+    ]
+    assert "   (/down/down.0/Conv)" in said
+    item = next(one for one in window.network.rows.rows.items if one.name == "down_0")
+    assert "in its file: /down/down.0/Conv" in row_said(window.player.moment, item)
+    window.desk.open("digits")
+    assert not window.player.view.origins

@@ -20,7 +20,10 @@ def row_said(moment: Moment, item: Item) -> tuple[str, ...]:
     """Return lines about a row: what it is, whom it reads and who reads it, where it is computed."""
     program = moment.program
     shown = arrays_shown(program, item)
-    lines = [_what(program, item, shown), *_joined(program, item)]
+    lines = [_what(program, item, shown)]
+    if origin := moment.view.origin(item.name):
+        lines.append(tr("in its file: {name}", name=origin))
+    lines += _joined(program, item)
     if item.kind == "open":
         return tuple(lines)
     if item.kind == "folded":
