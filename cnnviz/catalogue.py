@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct, field
 
 from cnnviz.engine.layer import Layer
+from cnnviz.engine.layers.adaptive_avg_pool2d import AdaptiveAvgPool2d
 from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
@@ -136,6 +137,7 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(MaxPool2d, "Max-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(AvgPool2d, "Average-pooling", ranges={"padding": Range(0, SIZE.most)}),
         Entry(GlobalAvgPool2d, "Global average-pooling"),
+        Entry(AdaptiveAvgPool2d, "Adaptive average-pooling"),
         Entry(Upsample, "Upsample"),
         Entry(Flatten, "Flatten"),
         Entry(Reshape, "Reshape", ranges={"shape": Range(-1, SIZE.most)}),

@@ -14,6 +14,7 @@ import pytest
 
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array, Call, Layer, Shape
+from cnnviz.engine.layers.adaptive_avg_pool2d import AdaptiveAvgPool2d
 from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
@@ -198,6 +199,10 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "linear": linear,
     "softmax": elementwise(Softmax),
     "log_softmax": elementwise(LogSoftmax),
+    "adaptive_avg_pool2d": lambda rng: (
+        AdaptiveAvgPool2d(whole(rng.integers(1, 5, 2))),
+        whole(rng.integers(1, 6, 3)),
+    ),
 }
 
 # Layers that must be among them, whatever is drawn.
@@ -228,6 +233,8 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "conv_transpose2d-strided-padded-oblong": lambda: (ConvTranspose2d(2, 3, (3, 2), 2, 1), (2, 3, 2)),
     "conv_transpose2d-output-padding": lambda: (ConvTranspose2d(1, 2, 3, (2, 3), 1, (1, 2)), (1, 2, 3)),
     "conv_transpose2d-without-bias": lambda: (ConvTranspose2d(2, 1, 2, 2, bias=False), (2, 2, 1)),
+    "adaptive_avg_pool2d-divides": lambda: (AdaptiveAvgPool2d((2, 1)), (2, 4, 3)),
+    "adaptive_avg_pool2d-more": lambda: (AdaptiveAvgPool2d((3, 2)), (1, 2, 5)),
     "max_pool1d-dilated": lambda: (MaxPool1d(3, 2, (1, 2), dilation=2), (2, 7)),
     "max_pool1d-one-number": lambda: (MaxPool1d(1), (1, 1)),
     "avg_pool1d-overlapping": lambda: (AvgPool1d(2, 1), (2, 5)),

@@ -44,7 +44,7 @@ def draw(moment: Moment, box: Box, em: float) -> list[Mark]:
     second, third = inner.below(first.h).top(rows[1] * share), inner.below((rows[0] + rows[1]) * share)
     parts = assignment(moment.operation.tree, moment.state.line)
     marks.append(Label(first, headline(moment, parts, scope), 1.3 * em, family="mono"))
-    if found is not None and (moment.terms_begun or found.done):
+    if found is not None and (moment.terms_begun or found.done) and not found.is_to_come(moment.state.line):
         marks += draw_expansion(moment, found, second, third, em, scope)
     elif parts is not None:
         marks += _single(moment, parts, second, third, em, scope)

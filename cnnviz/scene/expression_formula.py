@@ -194,7 +194,8 @@ def _tightness(node: ast.expr) -> int:
     if isinstance(node, ast.UnaryOp):
         return _SUM
     if isinstance(node, ast.BinOp):
-        kinds = {ast.Add: _SUM, ast.Sub: _SUM, ast.Mult: _PRODUCT, ast.Div: _FRACTION, ast.Pow: _POWER}
+        kinds = {ast.Add: _SUM, ast.Sub: _SUM, ast.Mult: _PRODUCT, ast.Div: _FRACTION}
+        kinds |= {ast.FloorDiv: _ATOM, ast.Pow: _POWER}
         return kinds[type(node.op)]
     if isinstance(node, ast.Constant) and _POWER_OF_TEN in _number(node.value):
         return _PRODUCT
@@ -228,6 +229,9 @@ def _bare(node: ast.expr, names: Mapping[ast.expr, str]) -> str:
 def _operation(node: ast.BinOp, names: Mapping[ast.expr, str]) -> str:
     if isinstance(node.op, ast.Div):
         return rf"\frac{{{_written(node.left, names)}}}{{{_written(node.right, names)}}}"
+    if isinstance(node.op, ast.FloorDiv):
+        quotient = _operation(ast.BinOp(node.left, ast.Div(), node.right), names)
+        return rf"\left\lfloor {quotient} \right\rfloor"
     if isinstance(node.op, ast.Pow):
         return f"{_in(node.left, names, _ATOM)}^{{{_written(node.right, names)}}}"
     own = _tightness(node)

@@ -19,7 +19,7 @@ _MOST = 5
 # What a line may hold, to be written as a formula; and what an index may hold.
 _KNOWN = (
     *(ast.Name, ast.Constant, ast.Subscript, ast.Tuple, ast.Attribute, ast.Call, ast.expr_context),
-    *(ast.UnaryOp, ast.USub, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow),
+    *(ast.UnaryOp, ast.USub, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Pow),
     *(ast.IfExp, ast.Compare, ast.cmpop, ast.BoolOp, ast.And),
 )
 _IN_AN_INDEX = (
@@ -157,7 +157,7 @@ class _Writer:
         if name in self.single and all(isinstance(part, ast.Constant) for part in parts):
             index = ""
         letter = self.gradients.get(name, name)
-        if re.fullmatch(r"[a-zA-Z]\d?", letter):
+        if re.fullmatch(r"[a-zA-Z]\d?", letter) and "{" not in index:
             return rf"\{name}{{{index}}}"
         cell = f"{latex_name(letter)}_{{{index}}}" if index else latex_name(letter)
         if name in self.gradients:
@@ -175,11 +175,7 @@ class _Cells(ast.NodeTransformer):
         """Lower what stands behind a size's letter: K_h; give scalars of a loop its variables."""
         if node.id in self.writer.scalars:
             return Written(self.writer.scalar(node.id), ast.Load())
-        found = re.fullmatch(r"([A-Za-z])_(\w+)", node.id)
-        if found is None:
-            return node
-        lowered = found[2] if len(found[2]) == 1 else rf"{{\mathrm{{{found[2]}}}}}"
-        return Written(f"{found[1]}_{lowered}", ast.Load())
+        return Written(_lowered(node.id), ast.Load()) if re.match("[A-Za-z]_", node.id) else node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         """Leave off whose function it is: np.tanh."""
@@ -207,7 +203,12 @@ def _index(part: ast.expr) -> str:
             return f"{_factor(left)}{_factor(right)}"
         case ast.BinOp(left, sign, right):
             return f"{_index(left)}{'+' if isinstance(sign, ast.Add) else '-'}{_index(right)}"
-    return re.sub(r"[ *]", "", ast.unparse(part))
+    return _lowered(re.sub(r"[ *]", "", ast.unparse(part)))
+
+
+def _lowered(name: str) -> str:
+    """Lower what stands behind a size's letter: K_h; a word upright."""
+    return re.sub(r"^([A-Za-z])_(\w\w+)$", r"\1_{\\mathrm{\2}}", name)
 
 
 def _factor(part: ast.expr) -> str:

@@ -47,6 +47,10 @@ class Reduction(Struct, frozen=True):
         """How many terms the innermost loop takes."""
         return self.loops[-1].count * len(self.lines)
 
+    def is_to_come(self, line: int) -> bool:
+        """Return whether a line is one that stands before what the sum begins with."""
+        return not self.done and line < (self.begun or self.loops[0].number)
+
     def line_of(self, k: int) -> int:
         """Return the line that takes the k-th term."""
         return self.lines[k % len(self.lines)]

@@ -60,7 +60,7 @@ class Operand(Struct, frozen=True):
         return np.stack(index, axis=1)
 
     def is_read(self, scope: Mapping[str, Any], counts: tuple[int, ...] = ()) -> NDArray[np.bool_]:
-        """Return where the conditions before it let it be read; those that name a scalar let all pass."""
+        """Return where the conditions before it let it be read; what names what is unknown lets all pass."""
         read = np.ones(counts, bool)
         for test, wanted in self.guards:
             if set(test.co_names) <= scope.keys():
@@ -89,9 +89,9 @@ class Choice(Struct, frozen=True):
         return self.cases[0][1]
 
     def taken(self, scope: Mapping[str, Any]) -> tuple[int, int]:
-        """Return where the value stands that the conditions pick."""
+        """Return where the value stands that the conditions pick; what is yet to come lets them hold."""
         for test, span in self.cases:
-            if eval(test, _NO_BUILTINS, scope):
+            if not set(test.co_names) <= scope.keys() or eval(test, _NO_BUILTINS, scope):
                 return span
         return self.otherwise
 
@@ -176,7 +176,7 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
     grids = dict(
         zip((loop.variable for loop in free), np.indices(counts, sparse=True) if counts else (), strict=True)
     )
-    scope = {**operation.call.given, **operation.call.writes, **variables, **grids}
+    scope = scope_at(operation, {**variables, **grids})
     cells: dict[str, list[NDArray[np.intp]]] = {}
     read: dict[tuple[str, tuple[str, ...]], NDArray[np.bool_]] = {}
     named = {(operand.name, operand.subscripts): operand for operand in parts.operands if operand.index}
@@ -186,6 +186,35 @@ def window(operation: Operation, line: int, variables: Mapping[str, int]) -> dic
     for key, operand in named.items():
         cells.setdefault(operand.name, []).append(operand.places(scope, read[key]))
     return {name: np.concatenate(indices) for name, indices in cells.items()}
+
+
+def scope_at(operation: Operation, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a line's names stand for at some loop variables, one value of each or many.
+
+    Scalars are among them that conditions name, if they follow from what stands in one line above.
+    """
+    scope = {**operation.call.given, **operation.call.writes, **variables}
+    for line in _decisive(operation):
+        if set(line.code.co_names) - {line.target} <= scope.keys():
+            exec(line.code, _NO_BUILTINS, scope)
+    return scope
+
+
+def _decisive(operation: Operation) -> list[Line]:
+    """Return the lines that assign a scalar that some condition names, and that no other line assigns."""
+    if _decisive not in operation.cache:
+        lines = [node for node in walk(operation.body) if isinstance(node, Line)]
+        parts = (assignment(operation.tree, line.number) for line in lines)
+        guards = (guard for part in parts if part for operand in part.operands for guard in operand.guards)
+        named = {name for test, _ in guards for name in test.co_names}
+        assigned = [line.target for line in lines]
+        operation.cache[_decisive] = [
+            line
+            for line in lines
+            if line.target in named and not line.index and assigned.count(line.target) == 1
+        ]
+    found: list[Line] = operation.cache[_decisive]
+    return found
 
 
 def _choice(node: ast.expr) -> Choice | None:

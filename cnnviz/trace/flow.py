@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.trace.assignment import assignment, window
+from cnnviz.trace.assignment import assignment, scope_at, window
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.writes import runs_touching
@@ -89,7 +89,7 @@ def _runs_reading(operation: Operation, array: str, index: Index) -> Iterator[tu
                 continue
             runs = runs_touching(operation, loops, operand.index, index)
             variables = dict(zip((loop.variable for loop in loops), runs.T, strict=True))
-            scope = {**operation.call.given, **operation.call.writes, **variables}
+            scope = scope_at(operation, variables)
             runs = runs[operand.is_read(scope, (len(runs),))]
             if len(runs):
                 yield line, runs

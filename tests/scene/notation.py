@@ -105,7 +105,7 @@ def seen(formula: str) -> tuple[str, dict[str, str]]:
     while (begin := formula.find(r"\part{")) >= 0:
         name, after = braces(formula, begin + len(r"\part"))
         inner, end = braces(formula, after)
-        if greek := re.match(r"\\frac\{\\partial E\}\{\\partial \\\w+_\{(.*)\}\}\\!$", inner):
+        if greek := re.match(r"\\frac\{\\partial E\}\{\\partial \\?\w+?_\{(.*)\}\}\\!$", inner):
             inner = rf"\mathrm{{{name}}}_{{{greek[1]}}}"
         if re.match(r"[A-Za-z](?![a-zA-Z(])", inner) and inner[0] != name and len(name) == 1:
             called[inner[0]] = name
@@ -297,7 +297,7 @@ class _Reader:
         word = re.sub(r"\\mathrm\{(\w+)\}", r"\1", under)
         known = [f"{name}_{word}", f"{name}{word}"]
         array = self.called.get(name, name)
-        nodes = indices(under) if under and "\\mathrm" not in under else []
+        nodes = indices(under) if under and not re.fullmatch(r"\\mathrm\{\w+\}", under) else []
 
         def value(s: Scope) -> Value:
             for each in known if under else [name]:

@@ -234,7 +234,7 @@ NO_FORMULA = {
     *("max_pool2d", "softmax", "softmax_maps"),
     *("cross_entropy_of_scores", "cross_entropy_maps_of_scores"),
     *("log_softmax", "log_softmax_maps", "layer_norm", "layer_norm_column", "group_norm"),
-    *("sgd.step_lr", "adam.decay", "adam.linear_lr"),
+    *("adam.decay", "adam.linear_lr"),
     *("cross_entropy_with_logits", "cross_entropy_with_logits_dy"),
     *("cross_entropy_with_logits_maps", "cross_entropy_with_logits_maps_dy"),
 }

@@ -22,6 +22,8 @@ from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin
 from cnnviz.scene.view import View
+from cnnviz.trace.flow import sources
+from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from tests.cases import (
     CORNERS,
@@ -36,8 +38,10 @@ from tests.cases import (
 from tests.scene.looking import said
 from tests.scene.programs import NAMES, fresh, telling_offsets
 from tests.scene.reckoning import Interval, NotReckonableError, equal_sides, last_place, plus, reckon, times
+from tests.trace.listings import ODD_CALLS, as_far_as_a_scalar_says
+from tests.trace.python import events
 
-MINUS_ZERO = re.compile(r"[−-]0(\.0*)?(?![.\d])")
+MINUS_ZERO = re.compile(r"(?<![)\d])[−-]0(\.0*)?(?![.\d])")
 
 PANEL = Box(0, 0, 1140, 170)
 
@@ -229,6 +233,15 @@ def test_every_line_of_every_lesson_can_be_reckoned_again(name):
 @each_call
 def test_every_line_of_every_listing_can_be_reckoned_again(call):
     assert_reckoned(Program([call]))
+
+
+def test_conditions_may_name_a_scalar_that_terms_to_come_do_not_have_yet():
+    (call,) = (call for call in ODD_CALLS if call.listing is as_far_as_a_scalar_says)
+    assert_reckoned(Program([call]))
+    operation = Operation(call)
+    written = [k for k, event in enumerate(events(call)) if event.touched.writes]
+    read = [sources(operation, offset).get("x", np.zeros((0, 2))).tolist() for offset in written]
+    assert read == [[], [[1, 0]], [[2, 0], [2, 1]]]
 
 
 def test_a_pocket_calculator_comes_to_the_last_digit_that_is_shown():

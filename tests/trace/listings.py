@@ -18,6 +18,15 @@ def call(listing, writes, **given):
 # The listings are set as they would be shown.
 # fmt: off
 
+def as_far_as_a_scalar_says(x, y, M, N):
+    for m in range(M):
+        acc = 0.0
+        for n in range(N):
+            end = 2*m - n
+            acc += x[m, n] if n < end else 0.0
+        y[m] = acc
+
+
 def running_sum(x, y, N):
     total = 0.0
     for n in range(N):
@@ -303,6 +312,7 @@ def attention_call(T, S, D):
 
 ODD_CALLS += [
     call(largest_sum_of_a_row, {"y": 1}, x=X, M=3, N=4),
+    call(as_far_as_a_scalar_says, {"y": 3}, x=X, M=3, N=4),
     call(what_is_left, {"y": 1, "z": 4}, x=X[1], N=4),
     call(what_lies_between, {"y": 4}, x=np.array([-1.0, 0.5, 3.0, 0.0]), w=X[0], b=X[1], N=4),
     call(two_sums_in_one_loop, {"y": 1}, x=np.arange(40.0).reshape(20, 2), N=20, K=2),

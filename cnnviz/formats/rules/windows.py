@@ -223,12 +223,7 @@ def adaptive_pool(rewriter: Rewriter, node: Node) -> None:
         rewriter.put(node, rewriter.layer(node, "avg_pool2d", [value], (value.shape[0], *size), arguments))
     else:
         kind = "adaptive_avg_pool2d"
-        if not rewriter.catalogue.has(kind):
-            rewriter.troubles.append(
-                tr("maps of {height} × {width} do not divide into {h} × {w} windows",
-                   height=height, width=width, h=size[0], w=size[1])
-            )  # fmt: skip
-        arguments = rewriter.argument(kind, "output_size", None, *forms(size))
+        arguments = {"output_size": forms(size)[0]}
         rewriter.put(node, rewriter.layer(node, kind, [value], (value.shape[0], *size), arguments))
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from cnnviz.engine.layer import Array
+from cnnviz.engine.layer import Array, Call
 from cnnviz.engine.sequences import is_of_sequences
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
@@ -24,14 +24,21 @@ WINDOW = {"u": "window row", "v": "window column"}
 """What the loop variables of a window count."""
 
 
-def forward(moment: Moment, room: Room) -> list[Mark]:
-    """Draw the window on the input and the output map filling up."""
+def forward(moment: Moment, room: Room, sized: bool = True) -> list[Mark]:
+    """Draw the window on the input and the output map filling up.
+
+    Parameters
+    ----------
+    sized : bool
+        Whether it is said how many windows there are by their size and stride.
+    """
     v = moment.variable
     place, window = _place(moment), _window(moment)
     front, depth = place[:-2], _depth(moment, "x")
     source = shown(moment, grid.plane(moment, "x", front, window), _named(moment), depth)
     result = shown(moment, grid.plane(moment, "y", front, grid.cell_focus(place)), tr("output"), depth)
-    at = over_sizes(moment, room, *_side_by_side(source, result))
+    parts = _side_by_side(source, result)
+    at = over_sizes(moment, room, *parts) if sized else sheet(moment, room, *parts)
     on_x, on_y = at.show(source), at.show(result)
     unpadded(at, on_x, "x")
     target = on_y.cell_of(place)
@@ -107,10 +114,24 @@ def _depth(moment: Moment, name: str) -> int:
 def _window(moment: Moment) -> Window:
     """Return the window as rows and columns of the grid that it lies on."""
     (c, i, *j), windows = _place(moment), windows_of(moment.operation.call)
+    if j and "S_h" not in moment.operation.call.given:
+        return adaptive_window(moment.operation.call, i, j[0])
     if j:
         return windows.at(i, j[0])
     start, _, extent, _ = windows.at(i, 0)
     return c, start, 1, extent
+
+
+def adaptive_window(call: Call, i: int, j: int) -> Window:
+    """Return one of as many windows as are wanted: where it begins and how long it is follows from that."""
+    maps, counts = ("x", "y") if "x" in call.given else ("dx", "dy")
+    (top, high), (left, wide) = (
+        (k * size // count, -(-(k + 1) * size // count) - k * size // count)
+        for k, size, count in zip(
+            (i, j), call.own_shape(maps)[1:], np.shape(call.value(counts))[1:], strict=True
+        )
+    )
+    return top, left, high, wide
 
 
 def _winner(moment: Moment, k: int, window: Window) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cnnviz.engine.layers.adaptive_avg_pool2d import AdaptiveAvgPool2d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
 from cnnviz.errors import CnnvizError, ShapeError
@@ -15,6 +16,15 @@ def test_max_pool_keeps_the_largest():
 
 def test_average_pool_keeps_the_mean():
     assert AvgPool2d(2).forward(X).tolist() == [[[[1.75, 2.5], [7, -1.5]]]]
+
+
+def test_windows_of_adaptive_pooling_are_pytorchs():
+    """What its adaptive_avg_pool2d gives with output_size=(2, 3), and its gradient."""
+    x = np.array([[[[4.0, -2, 7, 1, 3], [0, 5, -1, 2, 8], [6, 3, -4, 9, -6]]]])
+    layer, dy = AdaptiveAvgPool2d((2, 3)), 12 * np.array([[[[1.0, -2, 3], [0, 4, -1]]]])
+    np.testing.assert_allclose(layer.forward(x), [[[[1.75, 2, 3.5], [3.5, 7 / 3, 3.25]]]], rtol=1e-15)
+    dx = backward(layer, dy, x)["dx"]
+    assert dx.tolist() == [[[[3, -1, -4, 5, 9], [3, 7, 4, 10, 6], [0, 8, 8, 5, -3]]]]
 
 
 def test_tie_goes_to_the_first_in_row_order():

@@ -127,6 +127,11 @@ def groups():
     return nn.Sequential(*layers)
 
 
+def adaptive():
+    """Pooling into windows that overlap; nodes of ONNX say it by other means."""
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Linear(12, 5))
+
+
 def sequences():
     """Windows that slide along rows of numbers."""
     return nn.Sequential(
@@ -163,6 +168,7 @@ NETS = {
     "sequences": (sequences, (2, 17)),
     "norms": (norms, (1, 6, 6)),
     "groups": (groups, (1, 6, 6)),
+    "adaptive": (adaptive, (1, 7, 9)),
     "lenet": (LeNet, (1, 12, 12)),
     "vgg": (vgg, (3, 16, 16)),
     "residual": (Residual, (3, 8, 8)),
@@ -214,7 +220,7 @@ def write(name):
     reference(name, net, x)
     net, x = made(name)
     samples = {"x": {0: "N"}}
-    if name != "groups":
+    if name not in ("groups", "adaptive"):
         torch.onnx.export(net, (x,), HERE / f"{name}.legacy.onnx", input_names=["x"], output_names=["y"],
                           dynamic_axes=samples, dynamo=False)  # fmt: skip
         torch.onnx.export(net, (x,), HERE / f"{name}.dynamo.onnx", input_names=["x"], dynamo=True,
@@ -224,7 +230,7 @@ def write(name):
     if name in ("lenet", "residual"):
         torch.jit.script(net).save(HERE / f"{name}.scripted.pt")
     torch.export.save(torch.export.export(net, (x,)), HERE / f"{name}.pt2")
-    if name in ("vgg", "depthwise", "norms", "groups", "sequences"):
+    if name in ("vgg", "depthwise", "norms", "groups", "adaptive", "sequences"):
         torch.save(net, HERE / f"{name}.module.pt")
     if name == "lenet":
         torch.save(net, HERE / "lenet.class.pt")
