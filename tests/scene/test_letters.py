@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from functools import cache
+from functools import cache, lru_cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ lesson = cache(load_lesson)
 
 EVERY = [*lesson_names(), *(f"programs.{name}" for name in NAMES)]
 NUMBER = re.compile(r"[0-9]")
+each_program = pytest.mark.parametrize("name", EVERY, scope="module")
 IN_LETTERS = View(display=Display(letters=True))
 
 
@@ -44,16 +46,16 @@ def sample_of(made: Program, runs: int = 2) -> list[int]:
     return sorted(random.Random(4).sample(steps, min(len(steps), 60)))
 
 
+@lru_cache(256)  # the tests of a program look at the same frames, one after the other
 def lettered(made: Program, step: int, width: float = 1920, height: float = 1080) -> Frame:
     return compose(made, step, View(width, height, display=Display(letters=True)))
 
 
-@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)])
-@pytest.mark.parametrize("name", EVERY)
-def test_no_cell_holds_a_number(name, size):
+@each_program
+def test_no_cell_holds_a_number(name):
     """But for padding, which is 0."""
     made = program_of(name)
-    for step in sample_of(made):
+    for step, size in product(sample_of(made), [(1920, 1080), (1280, 720)]):
         for mark in all_marks(lettered(made, step, *size).marks):
             if isinstance(mark, Cells):
                 for text in (text for row in mark.texts for text in row):
@@ -64,10 +66,10 @@ def test_no_cell_holds_a_number(name, size):
                     )
 
 
-@pytest.mark.parametrize("name", EVERY)
+@each_program
 def test_names_are_read_and_fit_their_cells(name):
     made = program_of(name)
-    for step in sample_of(made, 1):
+    for step in sample_of(made):
         for mark in all_marks(lettered(made, step, 1280, 720).marks):
             if isinstance(mark, Cells) and any(map(any, mark.texts)) and mark.palette == "plain":
                 lines = [line for row in mark.texts for text in row for line in text.split("\n")]
@@ -75,7 +77,7 @@ def test_names_are_read_and_fit_their_cells(name):
                 assert max(len(line) for line in lines) * 0.3 * mark.size < mark.cell[0]
 
 
-@pytest.mark.parametrize("name", lesson_names())
+@pytest.mark.parametrize("name", lesson_names(), scope="module")
 def test_products_of_long_names_are_read_on_a_small_screen(name):
     """In the cells where they are formed, and in the sum under the picture."""
     made = program_of(name)
@@ -90,7 +92,7 @@ def test_products_of_long_names_are_read_on_a_small_screen(name):
                 assert mark.family == "mono" or min(mark.size, fitting) >= 12, (step, said([mark]))
 
 
-@pytest.mark.parametrize("name", EVERY)
+@each_program
 def test_no_pane_tells_a_value(name):
     """Numbers with a point are literals of the listing, and whole ones are indices, sizes or steps."""
     made = program_of(name)
