@@ -5,7 +5,7 @@ A new one needs one entry here; `tests/engine/test_cases.py` says so when it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 
@@ -496,7 +496,41 @@ def drawn(kind: str, seed: int) -> LayerCase:
 LAYER_CASES = [LayerCase(label, make) for label, make in CORNERS.items()]
 LAYER_CASES += [drawn(kind, seed) for kind in LAYERS for seed in range(DRAWS)]
 
-each_layer = pytest.mark.parametrize("case", LAYER_CASES, ids=lambda case: case.label)
+
+def each_of(
+    name: str, cases: Sequence[tuple[str, object]], together: int = 8
+) -> Callable[[Callable], Callable]:
+    """Run a test with each of some cases, several of them in one item: most take less time than an item does.
+
+    All tests of a file on the same cases come one after the other: what Python does with a call, say, is
+    watched once. Of a case that fails, the label stands below the error.
+
+    Parameters
+    ----------
+    name : str
+        The argument that gets the case.
+    cases : Sequence[tuple[str, object]]
+        The cases, each with its label.
+    """
+    groups = [cases[k : k + together] for k in range(0, len(cases), together)]
+
+    def of_each(test: Callable) -> Callable:
+        @wraps(test)
+        def of_group(**fixtures: object) -> None:
+            for label, case in fixtures.pop(name):
+                try:
+                    test(**{name: case}, **fixtures)
+                except BaseException as error:
+                    error.add_note(f"The {name}: {label}")
+                    raise
+
+        ids = [" ".join(label for label, _ in group) for group in groups]
+        return pytest.mark.parametrize(name, groups, ids=ids, scope="module")(of_group)
+
+    return of_each
+
+
+each_layer = each_of("case", [(case.label, case) for case in LAYER_CASES])
 each_loss = pytest.mark.parametrize("label", LOSSES)
 each_optimiser = pytest.mark.parametrize("label", OPTIMISERS)
 
@@ -678,31 +712,7 @@ def all_calls() -> list[tuple[str, Call]]:
 ALL_CALLS = all_calls()
 
 
-def each_of(calls: list[tuple[str, Call]], together: int = 8) -> Callable[[Callable], Callable]:
-    """Run a test with each of some calls, several of them in one item: most take less time than an item does.
-
-    All tests of a file on the same calls come one after the other: what Python does with these is watched
-    once. Of a call that fails, the label stands below the error.
-    """
-    groups = [calls[k : k + together] for k in range(0, len(calls), together)]
-
-    def of_each(test: Callable) -> Callable:
-        @wraps(test)
-        def of_group(call: list[tuple[str, Call]], **fixtures: object) -> None:
-            for label, one in call:
-                try:
-                    test(one, **fixtures)
-                except BaseException as error:
-                    error.add_note(f"The call: {label}")
-                    raise
-
-        ids = [",".join(dict.fromkeys(call.listing.__name__ for _, call in group)) for group in groups]
-        return pytest.mark.parametrize("call", groups, ids=ids, scope="module")(of_group)
-
-    return of_each
-
-
-each_call = each_of(ALL_CALLS)
+each_call = each_of("call", ALL_CALLS)
 
 
 def small_network(optimiser: Optimiser | None = None) -> Network:

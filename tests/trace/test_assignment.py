@@ -10,7 +10,7 @@ from tests.cases import ALL_CALLS, CORNERS, LayerCase, each_of
 from tests.trace.listings import ODD_CALLS, fibonacci
 from tests.trace.python import events
 
-each_of_both = each_of([*ALL_CALLS, *((call.name, call) for call in ODD_CALLS)])
+each_of_both = each_of("call", [*ALL_CALLS, *((call.name, call) for call in ODD_CALLS)])
 CONV = LayerCase("conv", CORNERS["conv2d-strided-padded-oblong"]).calls()[0]
 
 

@@ -24,7 +24,7 @@ from tests.trace.listings import (
 )
 from tests.trace.python import events
 
-each_odd_call = each_of([(call.name, call) for call in ODD_CALLS])
+each_odd_call = each_of("call", [(call.name, call) for call in ODD_CALLS])
 
 
 def carries(call):
@@ -81,7 +81,7 @@ CARRYING = [
 ]
 
 
-@each_of([(call.name, call) for call in CARRYING])
+@each_of("call", [(call.listing.__name__, call) for call in CARRYING])
 def test_what_is_carried_along_is_the_same_when_numpy_adds_it_up(call, monkeypatch):
     monkeypatch.setattr(scalars, "_FEW", 0)  # else sums as short as these are run for real
     monkeypatch.setattr(accumulate, "_AT_ONCE", 8)

@@ -9,7 +9,7 @@ from cnnviz.trace.stops import Level, next_run, next_stop, previous_run, previou
 from tests.cases import ALL_CALLS, each_of
 from tests.trace.listings import ODD_CALLS
 
-each_of_both = each_of([*ALL_CALLS, *((call.name, call) for call in ODD_CALLS)])
+each_of_both = each_of("call", [*ALL_CALLS, *((call.name, call) for call in ODD_CALLS)])
 
 
 def stops(operation, level):

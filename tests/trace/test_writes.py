@@ -12,7 +12,7 @@ from cnnviz.trace.state import state
 from cnnviz.trace.writes import accumulates, additions, offsets_writing
 from tests.cases import ALL_CALLS, each_call, each_of
 
-each_adding = each_of([(label, call) for label, call in ALL_CALLS if call.linear is not None])
+each_adding = each_of("call", [(label, call) for label, call in ALL_CALLS if call.linear is not None])
 
 
 @each_call
