@@ -20,6 +20,7 @@ from cnnviz.formats.layers import Catalogue, Fault, Found, FoundLayer, Names, Sh
 from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
 from cnnviz.formats.rules import ALIASES, NEEDS, RULES
 from cnnviz.text import tr
+from cnnviz.working import tell
 
 DAMAGED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What is raised where nodes of a damaged file do not fit each other."""
@@ -60,7 +61,8 @@ def _rewritten(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None) 
     needed = _needed(graph)
     faults: list[Fault] = []
     unsteppable: set[str] = set()
-    for node in graph.nodes:
+    for done, node in enumerate(graph.nodes):
+        tell(tr("finding its layers"), done, len(graph.nodes))
         if any(output in needed for output in node.outputs):
             before = {layer.name for layer in rewriter.layers}
             fault = _through(rewriter, node)

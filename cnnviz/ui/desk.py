@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
 
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.expression import is_expression, read_typed
@@ -20,7 +21,7 @@ from cnnviz.lesson.description import describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.sequence import first_difference
-from cnnviz.lesson.source import UnsteppableError, WeightsOnlyError, read_source
+from cnnviz.lesson.source import UnsteppableError, WeightsOnlyError, is_network, read_source
 from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
 from cnnviz.lesson.weights import UnknownLayoutError
@@ -33,6 +34,8 @@ from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints
 from cnnviz.ui.edits import Draft, Edit
 from cnnviz.ui.player import Player
 from cnnviz.ui.settings import Settings, lesson_key
+from cnnviz.ui.waiting import opening, patiently
+from cnnviz.working import StoppedError
 
 _LAST = 2**62
 _MOST_KEPT = 64 * 2**20
@@ -120,7 +123,9 @@ class Desk(QObject):
     def open(self, source: str) -> None:
         """Put another lesson on the desk, at the place where it was left; on an error all stays."""
         try:
-            lesson = lesson_of(describe(source))
+            lesson = self._opened(source)
+        except StoppedError:
+            self.noted.emit(tr("{file} was not opened: cancelled.", file=Path(source.partition("?")[0]).name))
         except UnsteppableError as error:
             if error.source is None:
                 self.failed.emit(str(error))
@@ -138,6 +143,16 @@ class Desk(QObject):
             self._put(self._as_left(lesson))
             self.player.edits.clear()  # they were made in the other lesson
             self.tell_notes()
+
+    def _opened(self, source: str) -> Lesson:
+        """Return another lesson; a network of another program may be large, and is waited for."""
+        if not is_network(source):
+            return lesson_of(describe(source))
+        self.player.pause()
+        over = self.parent()
+        return patiently(
+            lambda: lesson_of(describe(source)), opening(source), over if isinstance(over, QWidget) else None
+        )
 
     def tell_notes(self) -> None:
         """Say what is to be said of the lesson: what its file was, and which weights it was given."""

@@ -14,12 +14,15 @@ from PySide6.QtWidgets import QApplication
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import DEFAULT, Lesson, load_lesson
+from cnnviz.lesson.source import is_network
 from cnnviz.render import fonts
 from cnnviz.text import tr
-from cnnviz.ui.ending import Ending
+from cnnviz.ui.ending import STATUSES, Ending
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.style import icon
+from cnnviz.ui.waiting import opening, patiently
 from cnnviz.ui.window import Window
+from cnnviz.working import StoppedError
 
 
 def open_window(
@@ -39,12 +42,14 @@ def open_window(
     ------
     CnnvizError
         If there is no such lesson, its file is wrong, or a change does not fit.
+    KeyboardInterrupt
+        If opening it was cancelled.
     """
     application = application_of_cnnviz()
     ending, hook = Ending(application), sys.excepthook
     try:
         settings = Settings()
-        named = load_lesson(lesson, changes=changes) if isinstance(lesson, str) else lesson
+        named = _loaded(lesson, changes) if isinstance(lesson, str) else lesson
         window = Window(named, settings) if named else _where_it_was_left(settings)
         once = Qt.ConnectionType.SingleShotConnection
         if painted is not None:
@@ -60,10 +65,21 @@ def open_window(
             window.desk.tell_notes()
         if said:
             window.message.add(said)
-        return application.exec() or ending.status
+        return ending.status or application.exec() or ending.status
+    except StoppedError:
+        if ending.status in (0, STATUSES["SIGINT"]):
+            raise KeyboardInterrupt from None
+        return ending.status
     finally:
         ending.stop()
         sys.excepthook = hook
+
+
+def _loaded(lesson: str, changes: Sequence[str] = ()) -> Lesson:
+    """Load what the window opens on; a network of another program may be large, and is waited for."""
+    if not is_network(lesson):
+        return load_lesson(lesson, changes=changes)
+    return patiently(lambda: load_lesson(lesson, changes=changes), opening(lesson))
 
 
 def _where_it_was_left(settings: Settings) -> Window:
@@ -74,7 +90,9 @@ def _where_it_was_left(settings: Settings) -> Window:
     """
     source = settings.text("window/lesson") or DEFAULT
     try:
-        return Window(load_lesson(source), settings)
+        return Window(_loaded(source), settings)
+    except StoppedError:
+        said = tr("{lesson} was not opened: cancelled.", lesson=source)
     except CnnvizError as error:
         if source == DEFAULT:
             raise

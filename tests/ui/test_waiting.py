@@ -1,0 +1,59 @@
+"""What takes long says how far it is, and can be cancelled."""
+
+import threading
+
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QPushButton
+
+from cnnviz.formats import onnx
+from cnnviz.ui import waiting
+from cnnviz.working import StoppedError, tell
+from tests.formats.reference import DATA
+
+
+@pytest.fixture
+def stuck(monkeypatch):
+    """Opening an .onnx file goes no further than a part of it until it is allowed to."""
+    on, ended = threading.Event(), threading.Event()
+
+    def halted(what, done, count):
+        try:
+            tell(what, done, count)
+            if done == 2:
+                on.wait(20)
+        except StoppedError:
+            ended.set()
+            raise
+
+    monkeypatch.setattr(onnx, "tell", halted)
+    monkeypatch.setattr(waiting, "SHOWN_AFTER", 0.05)
+    yield on, ended
+    on.set()
+
+
+def test_opening_shows_how_far_it_is_and_can_be_cancelled(window, stuck, qtbot):
+    on, ended = stuck
+    before, said = window.desk.lesson, []
+
+    def cancel():
+        dialog = QApplication.activeModalWidget()
+        said.append((dialog.labelText(), dialog.value(), dialog.maximum()))
+        qtbot.mouseClick(dialog.findChild(QPushButton), Qt.MouseButton.LeftButton)
+
+    QTimer.singleShot(300, cancel)
+    window.opening.open(str(DATA / "lenet.legacy.onnx"))
+    assert said == [("Opening lenet.legacy.onnx …\nreading its numbers", 2, 8)]
+    assert window.desk.lesson is before
+    assert window.message.sentence.text() == "lenet.legacy.onnx was not opened: cancelled."
+    assert QApplication.activeModalWidget() is None
+    on.set()
+    assert ended.wait(10), "what was cancelled goes on"
+
+
+def test_what_takes_its_time_is_opened(window, stuck):
+    QTimer.singleShot(300, stuck[0].set)
+    window.opening.open(str(DATA / "lenet.legacy.onnx"))
+    assert window.desk.lesson.name == "lenet.legacy"
+    window.desk.open(str(DATA / "none.onnx"))
+    assert "none.onnx: there is no such file" in window.message.sentence.text()
