@@ -112,7 +112,7 @@ def _described(source: Source, path: Path, graph: Graph, array: NDArray[Any] | N
     given = InputPart(found.input_shape, values=Numbers(values))
     loss = None
     if source.label or source.target:
-        parts, loss, given = _judged(source, found, parts, given, notes)
+        loss, given = _judged(source, found, parts, given)
     arrays = {
         layer.name: {key: Numbers(own) for key, own in layer.arrays.items()}
         for layer in found.layers
@@ -204,9 +204,9 @@ def _part(layer: FoundLayer) -> LayerPart:
 
 
 def _judged(
-    source: Source, found: Found, parts: list[LayerPart], given: InputPart, notes: list[str]
-) -> tuple[list[LayerPart], LossPart, InputPart]:
-    """Return layers, the loss that fits the last of them, and the input with what should come out."""
+    source: Source, found: Found, parts: list[LayerPart], given: InputPart
+) -> tuple[LossPart, InputPart]:
+    """Return the loss that fits the last layer, and the input with what should come out."""
     layers = build_layers(parts, {"input": found.input_shape}, is_found=True)
     shapes: dict[str, tuple[int, ...]] = {"input": found.input_shape}
     for name, layer, inputs in layers:
@@ -228,7 +228,7 @@ def _judged(
             )
         has_samples = given.values is not None and given.values.ndim > len(given.shape)
         target = target.astype(float)[None] if has_samples else target.astype(float)
-        return parts, LossPart("mean_squared_error", {}), replace(given, target=target)
+        return LossPart("mean_squared_error", {}), replace(given, target=target)
     if len(outputs) != 1:
         raise CnnvizError(
             tr("it puts out maps ({shape}), which have no label; give --target", shape=shape_text(outputs))
@@ -243,12 +243,8 @@ def _judged(
             )
         )
     given = replace(given, label=int(source.label))
-    kind = _LOSS_OF.get(last.kind) or ("mean_squared_error" if outputs == (1,) else "cross_entropy")
-    if kind == "cross_entropy" and last.kind != "softmax":
-        name = "softmax" if "softmax" not in shapes else "class_softmax"
-        parts = [*parts, LayerPart("softmax", {}, name, (last.name,))]
-        notes.append(tr("A softmax stands behind its scores, because cross-entropy needs one."))
-    return parts, LossPart(kind, {}), given
+    of_scores = "binary_cross_entropy_with_logits" if outputs == (1,) else "cross_entropy_with_logits"
+    return LossPart(_LOSS_OF.get(last.kind, of_scores), {}), given
 
 
 _LOSS_OF: Mapping[str, str] = {
@@ -256,4 +252,4 @@ _LOSS_OF: Mapping[str, str] = {
     "sigmoid": "binary_cross_entropy",
     "log_softmax": "nll",
 }
-"""The loss that goes with the outputs of a layer."""
+"""The loss that goes with the outputs of a layer; what all others put out are scores."""

@@ -18,10 +18,10 @@ def test_info_tells_its_names_and_notes(run):
     assert "down_0 is /down/down.0/Conv" in said
 
 
-def test_layers_that_only_the_loss_needs_are_not_said_to_be_the_files(run):
+def test_a_label_adds_a_loss_and_no_layer(run):
     _, said, _ = run("info", LENET, "--label", 3)
     _, alone, _ = run("info", LENET)
-    assert "A softmax stands behind its scores" in said
+    assert "cross_entropy_with_logits" in said and "softmax" not in said
     assert said.splitlines()[1] == alone.splitlines()[1]
 
 
