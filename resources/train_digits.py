@@ -30,6 +30,8 @@ HELD_OUT, VALIDATION = 360, 300
 SEEDS = range(12)
 EPOCHS, BATCH = 240, 32
 LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-2
+# How far a picture is shifted, in parts of its side.
+SHIFT = 0.05
 # A network that may never be quite sure leaves a gradient that can be seen.
 DOUBT = 0.1
 
@@ -48,12 +50,12 @@ def main() -> None:
     write_images("digits-images.npz", pixels[held_out], labels[held_out])
 
     def score(seed: int) -> tuple[float, float]:
-        network = trained(x[train], labels[train], seed)
+        network = trained("digits", x[train], labels[train], seed, EPOCHS, LEARNING_RATE)
         right, mean = judged(network, x[validation], labels[validation])
         print(f"seed {seed:2}: {right:.1%} of the validation digits right, mean loss {mean:.3f}", flush=True)
         return right, -mean
 
-    network = trained(x[rest], labels[rest], max(SEEDS, key=score))
+    network = trained("digits", x[rest], labels[rest], max(SEEDS, key=score), EPOCHS, LEARNING_RATE)
     right, mean = judged(network, x[held_out], labels[held_out])
     print(f"held out: {right:.2%} of {HELD_OUT} digits right, mean loss {mean:.3f}")
     np.savez_compressed(
@@ -73,16 +75,16 @@ def split(indices: Numbers, labels: Numbers, size: int) -> tuple[Numbers, Number
     return np.sort(rest), np.sort(aside)
 
 
-def trained(x: Floats, labels: Numbers, seed: int) -> Network:
-    """Train the lesson's network, each time on slightly different pictures, ever more slowly."""
-    network = build_network(read_file(FOLDER / "digits.toml"))
+def trained(lesson: str, x: Floats, labels: Numbers, seed: int, epochs: int, rate: float) -> Network:
+    """Train a lesson's network, each time on slightly different pictures, ever more slowly."""
+    network = build_network(read_file(FOLDER / f"{lesson}.toml"))
     network.initialise(seed)
     network.astype(np.float32)
     network.optimiser = optimiser = Adam()
     targets = ((1 - DOUBT) * np.eye(10) + DOUBT / 10).astype(np.float32)[labels]
     rng = np.random.default_rng(seed)
-    for epoch in range(EPOCHS):
-        optimiser.lr = LEARNING_RATE * (1 + np.cos(np.pi * epoch / EPOCHS)) / 2
+    for epoch in range(epochs):
+        optimiser.lr = rate * (1 + np.cos(np.pi * epoch / epochs)) / 2
         order = rng.permutation(len(x))
         for start in range(0, len(x), BATCH):
             batch = order[start : start + BATCH]
@@ -98,7 +100,7 @@ def moved(x: Floats, rng: np.random.Generator) -> Floats:
     count, _, height, width = x.shape
     turn, slant = np.deg2rad(rng.uniform(-7, 7, (2, count, 1, 1)))
     stretch = rng.uniform(0.94, 1.06, (2, count, 1, 1))
-    shift = rng.uniform(-0.4, 0.4, (2, count, 1, 1))
+    shift = SHIFT * height * rng.uniform(-1, 1, (2, count, 1, 1))
     rows = np.arange(height)[:, None] - (height - 1) / 2
     columns = np.arange(width) - (width - 1) / 2
     i = stretch[0] * (np.cos(turn) * rows - np.sin(turn) * columns) + (height - 1) / 2 + shift[0]

@@ -136,7 +136,7 @@ def _data() -> list[Shipped]:
     )
     digits = _joined([resource("lessons", "SOURCES.md")])
     return [
-        Shipped(tr("Data of the lessons"), "", "CC-BY-4.0", digits),
+        Shipped(tr("Data of the lessons"), "", "CC-BY-4.0, CC-BY-SA-3.0", digits),
         Shipped(tr("Colour maps"), "", "CC-BY-4.0", maps),
     ]
 

@@ -127,6 +127,7 @@ STOPS = {
     "residual": 8,
     "receptive-field": 9,
     "digits": 7,
+    "lenet": 6,
     "batch": 7,
     "batch-norm": 7,
     "dropout": 7,

@@ -16,6 +16,7 @@ from cnnviz.scene.chain import chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
 from cnnviz.scene.view import View
+from cnnviz.trace.counted import of_layer, parameters_of, written_out
 from cnnviz.trace.cursor import LEVELS, Cursor
 from tests.lesson.conftest import toml
 from tests.pytorch import optimisers
@@ -62,8 +63,8 @@ def test_lessons_come_in_the_order_of_the_course():
             "fully-connected",
         ),
         *("sigmoid-softmax", "forward", "gradient-descent", "chain-rule", "backward-fc", "backward-conv"),
-        *("transposed", "residual", "receptive-field", "digits", "batch", "batch-norm", "dropout"),
-        *("vanishing", "optimisers", "training"),
+        *("transposed", "residual", "receptive-field", "digits", "lenet", "batch", "batch-norm"),
+        *("dropout", "vanishing", "optimisers", "training"),
     ]
     names = lesson_names()
 
@@ -604,6 +605,54 @@ def test_vanishing():
     assert first["sigmoid_glorot"] == pytest.approx(2e-6, rel=0.02)
     assert first["tanh_small"] < 1e-11 and first["relu_small"] < 1e-12
     assert min(first["tanh_glorot"], first["relu_he"]) > 0.04
+
+
+def test_lenet():
+    """COURSE: at least 98 % of held-out digits; the sizes of LeCun and others, 1998, and what follows."""
+    shown = lesson("lenet")
+    samples, arrays, network = shown.subject.samples, shown.tape, shown.network
+    scores = network.forward(samples.images)
+    right = scores.argmax(axis=1) == samples.labels
+    assert (len(right), right.mean() >= 0.98) == (500, True)
+    assert np.flatnonzero(~right).tolist() == [141, 496, 497, 498, 499], "as its notes say"
+    assert np.round(arrays["softmax.y"][[3, 5]], 2).tolist() == [0.79, 0.09]
+    assert [arrays[f"{name}.y"].shape for name in ("c1", "s2", "c3", "s4", "c5", "f6", "output")] == [
+        *((6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,)),
+    ]
+
+    windows = np.lib.stride_tricks.sliding_window_view
+    x = np.pad(arrays["c1.x"], ((0, 0), (2, 2), (2, 2)))
+    for convolution, pool in (("c1", "s2"), ("c3", "s4")):
+        w, b = (network.parameters[f"{convolution}.{name}"] for name in "wb")
+        y = np.tanh(np.einsum("ocuv,cijuv->oij", w, windows(x, (5, 5), (1, 2))) + b[:, None, None])
+        x = sum(y[:, i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4
+        np.testing.assert_allclose(arrays[f"{pool}.y"], x, rtol=1e-9, atol=1e-12)
+    x = x.reshape(-1)
+    for name in ("c5", "f6"):
+        x = np.tanh(x @ network.parameters[f"{name}.w"] + network.parameters[f"{name}.b"])
+    scores = x @ network.parameters["output.w"] + network.parameters["output.b"]
+    probabilities = np.exp(scores) / np.exp(scores).sum()
+    np.testing.assert_allclose(arrays["softmax.y"], probabilities, rtol=1e-9)
+
+    layers = ("c1", "c3", "c5", "f6", "output")
+    counted = {name: written_out([*parameters_of(shown.program, name).values()]) for name in layers}
+    assert counted == {
+        "c1": "6 · 1 · 5 · 5 + 6 = 156",
+        "c3": "16 · 6 · 5 · 5 + 16 = 2,416",
+        "c5": "400 · 120 + 120 = 48,120",
+        "f6": "120 · 84 + 84 = 10,164",
+        "output": "84 · 10 + 10 = 850",
+    }
+    assert 156 + 2_416 + 48_120 + 10_164 + 850 == 61_706
+    work = {name: written_out(of_layer(shown.program, name, "forward")) for name in ("c1", "c3", "c5")}
+    assert work == {
+        "c1": "6 · 28 · 28 · 1 · 5 · 5 = 117,600",
+        "c3": "16 · 10 · 10 · 6 · 5 · 5 = 240,000",
+        "c5": "120 · 400 = 48,000",
+    }
+    said_of = " ".join(f"{stop.caption} {stop.notes}" for stop in shown.stops)
+    assert f"{len(shown.program):,} steps for one picture" in said_of
+    assert all(number in said_of for number in ("61,706", "117,600", "240,000", "48,000", "48,120"))
 
 
 def test_optimisers():
