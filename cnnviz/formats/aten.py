@@ -351,6 +351,10 @@ def _dropout(to: Calls, name: str, x: Any, p: float = 0.5, train: Any = False) -
     return to.emit("Dropout", name, [x], ratio=float(p), train=int(bool(train)))
 
 
+def _feature_dropout(to: Calls, name: str, x: Any, p: float = 0.5, train: Any = False) -> Value:
+    return to.emit("Dropout", name, [x], ratio=float(p), train=int(bool(train)), channels=1)
+
+
 def _same(to: Calls, name: str, x: Any, *_: Any, **__: Any) -> Any:
     return x
 
@@ -474,7 +478,7 @@ _OPERATIONS: dict[str, Any] = {
     "cat": _cat,
     "concat": _cat,
     "dropout": _dropout,
-    "feature_dropout": _dropout,
+    "feature_dropout": _feature_dropout,
     "upsample_nearest2d": _upsample("nearest", False),
     "upsample_bilinear2d": _upsample("linear", True),
     "constant_pad_nd": _constant_pad,

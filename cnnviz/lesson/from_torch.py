@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from cnnviz.errors import CnnvizError
 from cnnviz.files import safe_name
@@ -17,17 +18,23 @@ from cnnviz.lesson.source import Source
 from cnnviz.text import tr
 
 
-def from_torch(module: Any, example: Any, label: int | None = None) -> Lesson:
+def from_torch(module: Any, example: Any, target: Any = None) -> Lesson:
     """Return the lesson of a module of PyTorch, on an example of what goes in.
+
+    It is exported by ``torch.export``, in the mode that it is in, and stays as it is. In training mode, as
+    ``module.train()`` makes it, the samples of the example go through together: batch norms take their mean
+    and variance, and dropouts draw masks of their own once there is a target. After ``module.eval()`` samples
+    go through one by one.
 
     Parameters
     ----------
     module : torch.nn.Module
-        It is exported as it is in inference mode, by ``torch.export``; it stays as it is.
+        What is to be stepped.
     example : torch.Tensor
         What goes in, with the axis of samples first.
-    label : int, optional
-        The class that should come out, from 0; then the network goes backward, too.
+    target : int, Sequence[int] or torch.Tensor, optional
+        What should come out; then the network goes backward, too. Whole numbers are classes, from 0, one for
+        each sample; others are outputs, of the shape that comes out.
 
     Raises
     ------
@@ -39,19 +46,20 @@ def from_torch(module: Any, example: Any, label: int | None = None) -> Lesson:
     folder = Path(tempfile.mkdtemp(prefix="cnnviz-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path, given = folder / f"{safe_name(type(module).__name__)}.pt2", folder / "input.npy"
-    trained = [part for part in module.modules() if part.training]
     try:
-        module.eval()
         torch.export.save(torch.export.export(module, (example,)), path)
-    except CnnvizError:
-        raise
     except Exception as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise CnnvizError(
             tr("{name} cannot be exported by PyTorch ({reason}).", name=type(module).__name__, reason=reason)
         ) from error
-    finally:
-        for part in trained:
-            part.training = True
     np.save(given, example.detach().cpu().numpy())
-    return load_lesson(str(Source(str(path), input=str(given), label="" if label is None else str(label))))
+    source = Source(str(path), input=str(given))
+    if target is None:
+        return load_lesson(str(source))
+    wanted = torch.as_tensor(target).detach().cpu().numpy()
+    if wanted.dtype.kind in "iu":
+        label = ",".join(map(str, wanted.reshape(-1).tolist()))
+        return load_lesson(str(replace(source, label=label)))
+    np.save(folder / "target.npy", wanted)
+    return load_lesson(str(replace(source, target=str(folder / "target.npy"))))

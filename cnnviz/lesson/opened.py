@@ -110,6 +110,11 @@ def _described(source: Source, path: Path, graph: Graph, array: NDArray[Any] | N
         values = np.stack([found.prepared(sample) for sample in samples])
     parts = [_part(layer) for layer in found.layers]
     given = InputPart(found.input_shape, values=Numbers(values))
+    if any(layer.kind == "dropout" or layer.arguments.get("training") for layer in found.layers):
+        notes.append(
+            tr("It is in training mode: batch norms take mean and variance of the mini-batch that goes in.")
+        )
+        given = replace(given, batch_size=len(values))
     loss = None
     if source.label or source.target:
         loss, given = _judged(source, found, parts, given)
@@ -212,37 +217,48 @@ def _judged(
     for name, layer, inputs in layers:
         shapes[name] = layer.output_shape(*(shapes[own] for own in inputs))
     outputs, last = shapes[parts[-1].name], parts[-1]
-    if given.values is not None and len(given.values) > 1:
-        raise CnnvizError(tr("several inputs are given; a label goes with one"))
+    assert given.values is not None
+    count = len(given.values)
     if source.target:
         target = read_numbers(Path(source.target), ("target", "t", "y", "arr_0"))
-        if target.shape == (1, *outputs):
-            target = target[0]
-        if target.shape != outputs:
+        if count == 1 and target.shape == outputs:
+            target = target[None]
+        if target.shape != (count, *outputs):
             raise CnnvizError(
                 tr(
                     "the target has the shape {found}, but the network puts out {needed}",
                     found=shape_text(target.shape),
-                    needed=shape_text(outputs),
+                    needed=shape_text(outputs if count == 1 else (count, *outputs)),
                 )
             )
-        has_samples = given.values is not None and given.values.ndim > len(given.shape)
-        target = target.astype(float)[None] if has_samples else target.astype(float)
-        return LossPart("mean_squared_error", {}), replace(given, target=target)
+        return LossPart("mean_squared_error", {}), replace(given, target=target.astype(float))
     if len(outputs) != 1:
         raise CnnvizError(
             tr("it puts out maps ({shape}), which have no label; give --target", shape=shape_text(outputs))
         )
-    count = 2 if outputs == (1,) else outputs[0]
-    if not source.label.isdecimal() or len(source.label) > 9 or int(source.label) >= count:
+    classes, labels = 2 if outputs == (1,) else outputs[0], source.label.split(",")
+    if len(labels) != count:
         raise CnnvizError(
             tr(
-                "the label must be a whole number from 0 to {last}, is {label}",
-                last=count - 1,
-                label=source.label,
+                "there must be as many labels as inputs, with commas between: {needed}, not {found}",
+                needed=count,
+                found=len(labels),
             )
         )
-    given = replace(given, label=int(source.label))
+    for label in labels:
+        if not label.isdecimal() or len(label) > 9 or int(label) >= classes:
+            raise CnnvizError(
+                tr(
+                    "the label must be a whole number from 0 to {last}, is {label}",
+                    last=classes - 1,
+                    label=label,
+                )
+            )
+    if count == 1:
+        given = replace(given, label=int(labels[0]))
+    else:
+        rows = np.eye(classes)[[int(label) for label in labels]]
+        given = replace(given, target=rows[:, 1:] if outputs == (1,) else rows)
     of_scores = "binary_cross_entropy_with_logits" if outputs == (1,) else "cross_entropy_with_logits"
     return LossPart(_LOSS_OF.get(last.kind, of_scores), {}), given
 

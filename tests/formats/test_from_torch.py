@@ -21,10 +21,9 @@ class Net(torch.nn.Module):
 
 def test_a_module_is_a_lesson():
     torch.manual_seed(1)
-    net, x = Net().train(), torch.randn(1, 1, 8, 8)
-    lesson = cnnviz.from_torch(net, x, label=2)
-    assert net.training and net.bn.training
-    assert np.allclose(lesson.tape["fc.y"], net.eval()(x).detach().numpy()[0], atol=1e-5)
+    net, x = Net().eval(), torch.randn(1, 1, 8, 8)
+    lesson = cnnviz.from_torch(net, x, target=2)
+    assert np.allclose(lesson.tape["fc.y"], net(x).detach().numpy()[0], atol=1e-5)
     assert lesson.tape["fc.dw"].shape == (48, 4)
 
 
@@ -35,3 +34,18 @@ def test_what_cannot_be_exported_is_told():
 
     with pytest.raises(cnnviz.CnnvizError, match="Odd cannot be exported by PyTorch"):
         cnnviz.from_torch(Odd(), torch.ones(1, 3))
+
+
+def test_in_training_mode_the_samples_go_through_together():
+    torch.manual_seed(1)
+    net, x, t = Net().train(), torch.randn(3, 1, 8, 8), torch.tensor([1, 3, 0])
+    lesson = cnnviz.from_torch(net, x, target=t)
+    assert net.training and not net.bn.num_batches_tracked
+    loss = torch.nn.functional.cross_entropy(net(x), t)
+    loss.backward()
+    assert np.allclose(lesson.tape["fc.dw"], net.fc.weight.grad.numpy().T, atol=1e-5)
+    first = lesson.network.layers[0].name
+    assert np.allclose(lesson.tape[f"{first}.dw"], net.conv.weight.grad.numpy(), atol=1e-5)
+    squared = cnnviz.from_torch(torch.nn.Sequential(net, torch.nn.Dropout(0.25)), x, target=torch.zeros(3, 4))
+    dropped = squared.network.layers[-1]
+    assert (dropped.kind, dropped.p, squared.network.loss.kind) == ("dropout", 0.25, "mean_squared_error")

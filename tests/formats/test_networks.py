@@ -16,7 +16,7 @@ UNSTEPPABLE: tuple[str, ...] = ()
 NETWORKS = [
     name
     for name in files(".onnx", ".pt", ".pth", ".pt2", ".keras", ".h5")
-    if name not in WITHOUT_NODES and not name.startswith("hdf5")
+    if name not in WITHOUT_NODES and not name.startswith(("hdf5", "training"))
 ]
 
 # Whoever folds a batch norm in float32 rounds; Keras computes all of it in float32.
@@ -190,3 +190,21 @@ def load_changes(*words):
     from cnnviz.lesson.changes import read_changes
 
     return read_changes(words)
+
+
+def test_in_training_mode_a_mini_batch_goes_through_together():
+    """With a label for each sample: mean and variance of the mini-batch, and the gradient through both."""
+    path = DATA / "training.pt2"
+    wanted = reference(path)
+    labels = ",".join(map(str, wanted["labels"]))
+    lesson = load_lesson(f"{path}?label={labels}", input=wanted["x"])
+    assert len(lesson.subject) == 1
+    assert close(output_of(lesson), wanted["y"], 1e-10)
+    assert close(gradient_of_input(lesson), wanted["dx"], 1e-9)
+    for layer, own, theirs in (("conv2d", "dw", "0.weight"), ("batch_norm", "dgamma", "1.weight")):
+        name = next(part.name for part in lesson.network.layers if part.kind == layer)
+        assert close(lesson.tape[f"{name}.{own}"], wanted[f"d:{theirs}"], 1e-9)
+    with pytest.raises(CnnvizError, match="as many labels as inputs, with commas between: 3, not 1"):
+        load_lesson(f"{path}?label=1", input=wanted["x"])
+    alone = load_lesson(f"{DATA / 'lenet.pt2'}?label=1,4", image=1, input=np.ones((2, 1, 12, 12)))
+    assert alone.tape["loss.t"].tolist() == [0, 0, 0, 0, 1]

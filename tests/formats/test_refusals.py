@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from cnnviz.formats.graph import Graph, Node
@@ -86,3 +87,23 @@ def test_axes_are_counted_with_that_of_the_samples(kind, attributes, shape, said
     nodes = (Node(kind, "node", ("x",), ("y",), attributes), Node("Tanh", "tanh", ("y",), ("z",)))
     found = rewrite(Graph(nodes, inputs={"x": (None, *shape)}, outputs=("z",)), Known())
     assert [fault.reason for fault in found.faults] == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "arrays", "kinds"),
+    [
+        ({"ratio": 0.25, "train": 1}, {}, ["dropout", "relu"]),
+        ({"ratio": 0.25}, {"ratio": np.array(0.25), "mode": np.array(True)}, ["dropout", "relu"]),
+        ({"ratio": 0.25}, {"ratio": np.array(0.75), "mode": np.array(False)}, ["relu"]),
+        ({"ratio": 0.25, "train": 1, "channels": 1}, {}, None),
+    ],
+)
+def test_dropout_stays_in_training_mode_alone(attributes, arrays, kinds):
+    nodes = Node("Dropout", "drop", ("x", *arrays), ("d",), attributes), Node("Relu", "relu", ("d",), ("y",))
+    found = rewrite(Graph(nodes, arrays, {"x": (1, 5)}, ("y",)), Known())
+    if kinds is None:
+        assert "drops whole channels" in found.faults[0].reason
+        return
+    assert [layer.kind for layer in found.layers] == kinds
+    if "dropout" in kinds:
+        assert found.layers[0].arguments == {"p": 0.25}

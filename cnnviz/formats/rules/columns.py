@@ -62,26 +62,24 @@ def _linear(rewriter: Rewriter, node: Node, w: NDArray[Any], b: NDArray[Any] | N
 
 
 def batch_norm(rewriter: Rewriter, node: Node) -> None:
-    """Make a batch norm with the statistics that the file holds."""
+    """Make a batch norm with the statistics that the file holds; in training with those of the mini-batch."""
     value = rewriter.unpadded(node, rewriter.value(node))
-    if node.attributes.get("training_mode", 0):
-        raise Unsteppable(tr("it is in training mode; call eval() before you save the network"))
-    count = value.shape[0]
-    mean, variance = (rewriter.constant(node, k) for k in (3, 4))
+    count, trains = value.shape[0], bool(node.attributes.get("training_mode", 0))
+    arrays = {} if trains else {"mean": rewriter.constant(node, 3), "var": rewriter.constant(node, 4)}
     weight, bias = (rewriter.optional(node, k) for k in (1, 2))
-    arrays = {
-        "gamma": np.ones(count, mean.dtype) if weight is None else weight,
-        "beta": np.zeros(count, mean.dtype) if bias is None else bias,
-        "mean": mean,
-        "var": variance,
-    }
+    like = np.float64 if trains else arrays["mean"].dtype
+    arrays["gamma"] = np.ones(count, like) if weight is None else weight
+    arrays["beta"] = np.zeros(count, like) if bias is None else bias
     if any(part.shape != (count,) for part in arrays.values()):
         raise ValueError("statistics of another length")
     if len(value.axes) != len(value.shape) or value.axes[0] != 0:
         raise Unsteppable(tr("it normalises along another axis than that of channels"))
     if value.order is not None:
         arrays = {name: ordered(part, value.order) for name, part in arrays.items()}
-    arguments = {"num_features": count, "eps": short(float(node.attributes.get("epsilon", 1e-5)))}  # type: ignore[arg-type]
+    eps = short(float(node.attributes.get("epsilon", 1e-5)))  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {"num_features": count, "eps": eps}
+    if trains:
+        arguments["training"] = True
     rewriter.put(node, rewriter.layer(node, "batch_norm", [value], value.shape, arguments, arrays))
 
 

@@ -12,6 +12,7 @@ from cnnviz.formats.folding import axes_of
 from cnnviz.formats.graph import Node
 from cnnviz.formats.layers import Shape
 from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
+from cnnviz.formats.rules.cells import short
 from cnnviz.formats.rules.windows import forms
 from cnnviz.text import tr
 
@@ -22,10 +23,18 @@ def same(rewriter: Rewriter, node: Node) -> None:
 
 
 def dropout(rewriter: Rewriter, node: Node) -> None:
-    """Pass a value on, as dropout does when a network is used."""
-    if node.attributes.get("train", 0):
-        raise Unsteppable(tr("it is in training mode; call eval() before you save the network"))
-    rewriter.put(node, rewriter.value(node))
+    """Pass a value on, as dropout does when a network is used; in training make a layer of it."""
+    value, told = rewriter.value(node), node.attributes
+    train = rewriter.optional(node, 2)
+    if not told.get("train", 0) and (train is None or not train.any()):
+        rewriter.put(node, value)
+        return
+    if told.get("channels", 0):
+        raise Unsteppable(tr("in training mode it drops whole channels, and dropout here single numbers"))
+    ratio = rewriter.optional(node, 1)
+    p = float(told.get("ratio", 0.5)) if ratio is None else float(ratio.reshape(-1)[0])  # type: ignore[arg-type]
+    value = rewriter.unpadded(node, value)
+    rewriter.put(node, rewriter.layer(node, "dropout", [value], value.shape, {"p": short(p)}))
 
 
 def shape(rewriter: Rewriter, node: Node) -> None:

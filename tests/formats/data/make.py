@@ -271,6 +271,32 @@ def tensors():
     np.savez_compressed(HERE / "types.npz", **plain)
 
 
+def training():
+    """Write a network in training mode, and what a mini-batch of three makes of it."""
+    torch.manual_seed(5)
+    layers = (
+        nn.Conv2d(1, 2, 3),
+        nn.BatchNorm2d(2),
+        nn.Tanh(),
+        nn.Flatten(),
+        nn.Linear(32, 4),
+        nn.BatchNorm1d(4),
+    )
+    net, x = nn.Sequential(*layers).train(), torch.randn(3, 1, 6, 6)
+    for norm in (net[1], net[5]):
+        norm.weight.data.uniform_(0.5, 1.5)
+        norm.bias.data.normal_()
+    torch.export.save(torch.export.export(net, (x,)), HERE / "training.pt2")
+    net, x, labels = net.double(), x.double().requires_grad_(), torch.tensor([2, 0, 3])
+    y = net(x)
+    functional.cross_entropy(y, labels).backward()
+    arrays = {"x": x, "y": y, "dx": x.grad, "labels": labels}
+    arrays |= {f"d:{key}": value.grad for key, value in net.named_parameters()}
+    np.savez_compressed(
+        HERE / "training.npz", **{key: value.detach().numpy() for key, value in arrays.items()}
+    )
+
+
 def onnx_types(arrays):
     """Return a model with each array twice: its numbers as raw bytes, and each written out in a field."""
     kinds = {name: getattr(onnx.TensorProto, name.upper() if name not in ("float64", "float32") else
@@ -400,6 +426,7 @@ def main():
     for name in NETS:
         write(name)
     tensors()
+    training()
     keras_files()
     hdf5_files()
     without_places()
