@@ -16,7 +16,6 @@ from cnnviz.scene.layout import STRONG, USUAL
 from cnnviz.scene.look import Look, final
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Mark, Palette, Rect, Role, Span, nearest_pixel
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbers import number
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.operation import Operation
 
@@ -175,7 +174,7 @@ def _cells(shown: Plane, box: Box, size: float, window: tuple[int, int, int, int
     put_in = inserted if is_zero else None
     if of.flipped:
         values, missing = values[::-1, ::-1], missing[::-1, ::-1]
-    written = _with_plain_zeros(texts(values, of.look, missing), put_in) if size else ()
+    written = _with_plain_zeros(texts(values, of.look, box, size, missing), put_in) if size else ()
     if inserted is not None and placement is not None and placement.fill:
         values = np.where(inserted, 0.0, values)  # padding of −∞ is no number to be warned of
     return Cells(
@@ -196,16 +195,16 @@ def _cells(shown: Plane, box: Box, size: float, window: tuple[int, int, int, int
     )
 
 
-def texts(values: Array, look: Look, missing: NDArray[np.bool_] | None = None) -> tuple[tuple[str, ...], ...]:
-    """Write the numbers of a grid; nothing where there is none yet."""
-    places = look.places
-    if look.power:
-        values = values * 10.0**-look.power
+def texts(
+    values: Array, look: Look, box: Box, size: float, missing: NDArray[np.bool_] | None = None
+) -> tuple[tuple[str, ...], ...]:
+    """Write the numbers of a grid of a size into its box; nothing where there is none yet."""
+    written = look.in_cells(values, box.w / values.shape[1] / size)
     if missing is None or not missing.any():
-        return tuple(tuple(number(value, places) for value in row) for row in values.tolist())
+        return tuple(map(tuple, written))
     return tuple(
-        tuple("" if gone else number(value, places) for value, gone in zip(row, out, strict=True))
-        for row, out in zip(values.tolist(), missing.tolist(), strict=True)
+        tuple("" if gone else text for text, gone in zip(row, out, strict=True))
+        for row, out in zip(written, missing.tolist(), strict=True)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, isfinite, log10
+from math import ceil, inf, isfinite, log10
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +10,27 @@ import numpy as np
 from cnnviz.engine.layer import Array
 from cnnviz.scene.display import Display, Scale
 from cnnviz.scene.marks import Palette
-from cnnviz.scene.numbers import decimals, finer, number, power_of_ten, rounded_up, scaled, telling
+from cnnviz.scene.measure import figures, width
+from cnnviz.scene.numbers import (
+    FEW,
+    decimals,
+    finer,
+    in_cell,
+    lost,
+    number,
+    power_of_ten,
+    rounded_up,
+    rounding,
+    scaled,
+    telling,
+)
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import compared, kind_of
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+
+# The air that a number needs beside it in its cell, in parts of its size.
+_RIM = 0.15
 
 
 class Look(NamedTuple):
@@ -38,6 +54,8 @@ class Look(NamedTuple):
         Whether names stand in place of its numbers.
     scale : Scale
         What shares the scale of its colours.
+    rounding : float
+        The size up to which its numbers are rounding.
     """
 
     palette: Palette
@@ -48,10 +66,26 @@ class Look(NamedTuple):
     reach: float
     letters: bool = False
     scale: Scale = "array"
+    rounding: float = 0.0
+
+    def in_cells(self, values: Array, room: float) -> list[list[str]]:
+        """Write the numbers of a grid, under a heading that says the power of ten.
+
+        Parameters
+        ----------
+        room : float
+            How wide a cell is, in parts of the numbers' size.
+        """
+        tens, places = 10.0**-self.power, self.places
+        values = values * tens if self.power else values
+        written = [[number(value, places) for value in row] for row in values.tolist()]
+        for r, c in np.argwhere(lost(values, places, self.rounding * tens)).tolist():
+            written[r][c] = in_cell(values[r, c], room - _RIM)
+        return written
 
     def bare(self, value: float) -> str:
         """Write a number where a heading says the power of ten."""
-        return telling(value * 10.0**-self.power, self.places)
+        return telling(value * 10.0**-self.power, self.places, self.rounding * 10.0**-self.power)
 
     def reaching(self, size: float) -> Look:
         """Return the same for numbers up to a size, of either sign: products may be larger than their sum."""
@@ -67,7 +101,7 @@ class Look(NamedTuple):
 
     def text(self, value: float) -> str:
         """Write a number as it stands alone."""
-        return scaled(value, self.places, self.power)
+        return scaled(value, self.places, self.power, self.rounding)
 
 
 def look(program: Program, operation: Operation, name: str, display: Display) -> Look:
@@ -98,13 +132,19 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     if operation.phase in ("update", "descent") and places and not power:
         places = max(places, 3, _places_of_change(operation, name))
     ends = (-limit, limit) if low < 0 or not whole else (limit,)
-    width = max(len(number(value * 10.0**-power, places)) for value in ends)
+    wide = max(len(number(value * 10.0**-power, places)) for value in ends)
     if not whole:
-        width = max(width, 4)  # as wide as NaN is written
+        wide = max(wide, 4)  # as wide as NaN is written
+    noise, tens = rounding(_shown(operation, name)), 10.0**-power
+    small = values[lost(values * tens, places, noise * tens)] if values.size <= FEW else ()
+    # A few numbers have room for two digits and a power of ten, in whole characters.
+    wide = max(
+        [wide, *(ceil(width(in_cell(value * tens, inf)) / figures(1, point=False)) for value in small)]
+    )
     end = max(_reach(operation, other) for other in alike)
     limit = rounded_up(max(end, 1.0) if pixels else end or 1.0)  # the exact one would give an answer away
     own = _reach(operation, name)
-    return Look(palette, limit, places, power, width, own or 1.0)
+    return Look(palette, limit, places, power, wide, own or 1.0, rounding=noise)
 
 
 def _places_of_change(operation: Operation, name: str) -> int:

@@ -2,31 +2,39 @@
 
 A value is written alike wherever it stands on a screen, in its map, in the arithmetic and among the
 variables, so that it is found again: a cell with the decimals of its array, a scalar with those of the array
-that it goes into. In maps, what is smaller than the last decimal is 0.00; elsewhere it has two digits that
-count (`telling`), for a sum would look wrong without it. All digits are said where the pointer rests.
+that it goes into. What is smaller than the last decimal has digits that count (`telling`, and `in_cell` where
+there is little room): only what is 0 reads as 0, and in arrays the rounding of sums that came to 0. All
+digits are said where the pointer rests.
 """
 
 from __future__ import annotations
 
 import re
-from math import floor, isfinite, log10
+from math import floor, inf, isfinite, log10
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array, Value
+from cnnviz.scene.measure import width
 
 MINUS = "−"
 
 # Further down, the power of ten that undoes it is no float.
 _SMALLEST_POWER = -300
 
-_ROUNDING = 1e-9
+_EXACT = 1e-9
+
+# What a sum that comes to 0 may be off by, in parts of its array's largest number; and how much is larger.
+_ROUNDING, _MORE_THAN_ROUNDING = 2.0**-49, 2.0**-30
+# Beside a number that runs away, others are no rounding.
+_MOST_ROUNDING = 1e-9
 
 # Halves are rounded up as at school, and not to the even digit: 0.125 is 0.13.
 _UPWARDS = 1 + 1e-12
 
-# Arrays of no more cells have room for a decimal more: then a pocket calculator comes to what is shown.
-_FEW = 16
+FEW = 16
+"""Arrays of no more cells have room for a decimal more: then a pocket calculator comes to what is shown."""
 
 # So many of an array's gradients may read as 0 without being it.
 _MOST_LOST = 1 / 8
@@ -49,9 +57,20 @@ def decimals(values: Array) -> tuple[int, int]:
         return 0, 0
     for bound, places in ((1000, 0), (100, 1), (0.095, 2), (0.0095, 3)):
         if 1e5 > largest >= bound:
-            exact = np.allclose(finite, np.round(finite, places), 0, _ROUNDING)
-            return places + (places > 1 and finite.size <= _FEW and not exact), 0
+            exact = np.allclose(finite, np.round(finite, places), 0, _EXACT)
+            return places + (places > 1 and finite.size <= FEW and not exact), 0
     return 2, max(floor(log10(largest)), _SMALLEST_POWER)
+
+
+def rounding(values: Array) -> float:
+    """Return the size up to which the numbers of an array are rounding: of sums that came to 0.
+
+    Those lie far below all others; where numbers get smaller and smaller, as gradients that vanish, none is.
+    """
+    sizes = np.abs(values[np.isfinite(values)])
+    largest = float(sizes.max(initial=0.0))
+    between = (sizes > _ROUNDING * largest) & (sizes < _MORE_THAN_ROUNDING * largest)
+    return 0.0 if between.any() else min(_ROUNDING * largest, _MOST_ROUNDING)
 
 
 def finer(values: Array, places: int) -> tuple[int, int]:
@@ -61,10 +80,15 @@ def finer(values: Array, places: int) -> tuple[int, int]:
     """
     sizes = np.abs(values[np.isfinite(values) & (values != 0)])
     largest = float(sizes.max(initial=0.0))
-    lost = 0.5 * 10.0 ** float(-places)
-    if not places or not 0 < largest < 10 or np.mean(sizes < lost) <= _MOST_LOST:
+    if not places or not 0 < largest < 10 or (lost := _lost(sizes, places, 0)) <= _MOST_LOST:
         return places, 0
-    return (2 if largest < 0.095 else 1), -2
+    hundredths = (2 if largest < 0.095 else 1), -2
+    return hundredths if _lost(sizes, *hundredths) <= lost / 2 else (places, 0)
+
+
+def _lost(sizes: Array, places: int, power: int) -> float:
+    """Return the share of numbers that would read as 0."""
+    return float(np.mean(sizes < 0.5 * 10.0 ** (power - places)))
 
 
 def number(value: Value, places: int) -> str:
@@ -88,15 +112,36 @@ def number(value: Value, places: int) -> str:
     return text
 
 
-def telling(value: Value, places: int) -> str:
+def telling(value: Value, places: int, rounding: float = 0.0) -> str:
     """Write one number with fixed decimals, or with two digits that count where it would read as 0.
 
-    What is not even 10⁻⁹ is rounding, and does read as 0.
+    Parameters
+    ----------
+    rounding : float
+        The size up to which a number is rounding, and does read as 0.
     """
     text, size = number(value, places), abs(float(value))
-    if text.strip("0.") or not size > _ROUNDING:
+    if not is_zero(text) or not size > rounding:
         return text
     return number(value, 1 - floor(log10(size))) if size >= 1e-4 else _scientific(float(value), 1)
+
+
+def in_cell(value: Value, room: float) -> str:
+    """Write a number in a grid that would read as 0: with two digits, or one, or as ≈0 for want of room.
+
+    Parameters
+    ----------
+    room : float
+        How wide it may be, in parts of its size.
+    """
+    texts = [telling(value, 0), number(value, -floor(log10(abs(float(value))))), _scientific(float(value), 0)]
+    return next((text for text in texts if width(text) <= room), "≈0")
+
+
+def lost(values: Array, places: int, rounding: float) -> NDArray[np.bool_]:
+    """Return which numbers would read as 0 with fixed decimals, though they are neither that nor rounding."""
+    sizes = np.abs(values)
+    return np.asarray((sizes > rounding) & (sizes < 0.5 * 10.0 ** float(-places)))
 
 
 def full(value: Value) -> str:
@@ -122,13 +167,13 @@ def brief(value: Value) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", MINUS)
 
 
-def scaled(value: Value, places: int, power: int) -> str:
+def scaled(value: Value, places: int, power: int, rounding: float = 0.0) -> str:
     """Write a number of an array whose heading does not say the power of ten: ``3.80·10⁻⁵``."""
-    if power == 0 or value == 0 or not isfinite(value):
-        return telling(value, places)
-    text = number(value * 10.0**-power, places)
-    # One that is small or large beside the others may need a power of ten of its own.
     own = float(value)
+    if power == 0 or not rounding < abs(own) < inf:
+        return telling(own, places, rounding)
+    text = number(own * 10.0**-power, places)
+    # One that is small or large beside the others may need a power of ten of its own.
     if "·" in text or (is_zero(text) and 1e-3 <= abs(own) < 1000):
         return brief(own)
     return _scientific(own, places) if is_zero(text) else f"{text}·{power_of_ten(power)}"

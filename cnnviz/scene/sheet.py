@@ -305,7 +305,9 @@ class Sheet(Struct, eq=False, dict=True):
             what.values[:, page],
             palette=look.palette,
             limit=look.limit,
-            texts=grid.texts(what.values[:, page], look, what.missing[:, page]) if place.size else (),
+            texts=grid.texts(what.values[:, page], look, place.box, place.size, what.missing[:, page])
+            if place.size
+            else (),
             size=place.size,
             missing=what.missing[:, page],
         )

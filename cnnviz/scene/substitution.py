@@ -26,6 +26,7 @@ from cnnviz.scene.numbers import (
     read,
     scaled,
     superscript,
+    telling,
 )
 from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
@@ -284,12 +285,20 @@ def scalar_text(moment: Moment, value: float, name: str = "") -> str:
         return brief(value)
     exact = [look for look in looks if look.places > 0]
     if not exact:
-        return number(value, 0 if float(value).is_integer() else 2)
+        return telling(value, 0 if float(value).is_integer() else 2)
     finest = max(exact, key=lambda look: look.places - look.power)
     if finest.power and not abs(value) * 10.0**-finest.power < 100:  # it is of another size than the array
         places, power = decimals(np.array([value]))
         return scaled(value, places + 1, power)
-    return scaled(value, finest.places, finest.power)
+    rounding = finest.rounding if name and name in _handed_on(moment.operation) else 0.0
+    return scaled(value, finest.places, finest.power, rounding)
+
+
+@program_cache(1024)
+def _handed_on(operation: Operation) -> frozenset[str]:
+    """Return the variables that become a cell of an array as they are, and are rounded as its numbers are."""
+    lines = (node for node in walk(operation.body) if isinstance(node, Line) and node.index)
+    return frozenset(operation.tree.source[node.number - 1].partition("=")[2].strip() for node in lines)
 
 
 @program_cache(1024)

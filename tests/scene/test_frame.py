@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Cells, Frame, Group, Hotspot, Label, Rect
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbers import number, power_of_ten
+from cnnviz.scene.numbers import last_digit, number, power_of_ten, read
 from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.operation import Operation
 from tests.scene.looking import (
@@ -92,7 +93,18 @@ def test_every_number_is_that_of_the_state(shown):
                     value = float(array[index]) * 10.0**-look.power
                     padding = put_in(at, grid, row, column)
                     wanted = number(value, 0 if padding else look.places)
-                    assert text == wanted, (grid.array, index, where(at))
+                    if text != wanted:  # it would read as 0
+                        assert not wanted.strip("−0."), (text, wanted, grid.array, index, where(at))
+                        assert value != 0
+                        assert text == "≈0" or read(text) != 0
+                        assert text == "≈0" or abs(read(text) - value) <= 0.51 * last_digit(text), (
+                            text,
+                            value,
+                            where(at),
+                        )
+                    elif value and not wanted.strip("0."):
+                        largest = np.max(np.abs(at.operation.call.value(grid.array)))
+                        assert abs(value) < 1e-14 * max(1.0, largest), (text, value, grid.array, where(at))
                     assert padding or np.isclose(
                         grid.values[row, column], array[index], rtol=1e-9, atol=0, equal_nan=True
                     )
@@ -361,3 +373,18 @@ def test_from_where_the_first_number_is_none_a_badge_says_so():
     assert spot.line == found.step
     title = next(mark for mark in frame.marks if isinstance(mark, Label) and mark.runs[0].text == "fc")
     assert title.box.right <= spot.box.x
+
+
+def test_a_gradient_that_vanishes_is_no_0_anywhere():
+    """Of ten to the minus sixteen beside 1/16, cell, variables and sum said 0.0000."""
+    lesson = load_lesson("vanishing")
+    shown = compose(lesson.program, lesson.sequence[3].index, lesson.view)
+    told = [
+        text for grid in grids(shown) if grid.array == "size" for row in grid.texts for text in row if text
+    ]
+    said = [
+        "".join(run.text for run in mark.runs) for mark in all_marks(shown.marks) if isinstance(mark, Label)
+    ]
+    assert told == ["3.2·10⁻¹⁶"]
+    assert sum("3.2·10⁻¹⁶" in text for text in said) >= 2, "as a variable and as the result"
+    assert not [text for text in said if "0.000" in text]

@@ -7,7 +7,18 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from cnnviz.scene.numbers import brief, count, decimals, finer, full, number, power_of_ten, scaled, telling
+from cnnviz.scene.numbers import (
+    brief,
+    count,
+    decimals,
+    finer,
+    full,
+    number,
+    power_of_ten,
+    rounding,
+    scaled,
+    telling,
+)
 
 POWERS = range(-12, 13)
 
@@ -167,15 +178,24 @@ def test_thousands_are_set_apart():
         (-0.0, 2, "0.00"),
         (0.3, 0, "0.30"),
         (3.2e-6, 3, "3.2·10⁻⁶"),
-        (5.6e-17, 2, "0.00"),
-        (-5.6e-17, 2, "0.00"),
+        (5.6e-17, 2, "5.6·10⁻¹⁷"),
+        (-2e-30, 4, "−2.0·10⁻³⁰"),
         (nan, 2, "NaN"),
         (-inf, 2, "−∞"),
     ],
 )
 def test_in_arithmetic_only_what_is_0_reads_as_0(value, places, text):
-    """Rounding of the sixteenth digit aside."""
     assert telling(value, places) == text
+
+
+def test_rounding_is_what_lies_far_below_all_other_numbers():
+    """What is left of 0.1 + 0.2 − 0.3 is no number; gradients that vanish from layer to layer are."""
+    left, vanishing = np.array([0.5, 0.1 + 0.2 - 0.3, -0.25]), 0.0625 * 100.0 ** -np.arange(10)
+    assert telling(left[1], 2, rounding(left)) == "0.00"
+    assert scaled(-left[1], 2, -1, rounding(left)) == scaled(left[1], 2, 0, rounding(left)) == "0.00"
+    assert rounding(vanishing) == rounding(np.array([nan, 0.0])) == rounding(np.array([])) == 0
+    assert rounding(np.array([1e200, 3.0])) < 1, "beside a walk that runs away"
+    assert telling(vanishing[-1], 4, rounding(vanishing)) == "6.3·10⁻²⁰"
 
 
 def test_few_numbers_have_a_decimal_more_so_that_a_pocket_calculator_agrees():

@@ -311,7 +311,7 @@ def _begun(at: Sheet, s: int) -> None:
     said = tr("start {s}", s=s) + look.factor
     name = Box(box.x + 2.2 * em, box.y, width(said, True) * em + 0.5 * em, box.h)
     cell = Box(name.right, box.y, (grid.figures(look) + 0.8) * 1.25 * em, box.h)
-    texts = grid.texts(values, look)
+    texts = grid.texts(values, look, cell, 1.25 * em)
     shown = Cells(cell, values, "start", (), (s, 0), "r", look.palette, look.limit, texts, 1.25 * em)
     at.marks += [
         _shape((box.x + 0.9 * em, box.center[1]), s, 0.53 * em, "parameter"),

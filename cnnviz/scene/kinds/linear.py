@@ -156,7 +156,7 @@ def _piece(
         axes,
         look.palette,
         look.limit,
-        grid.texts(piece, look) if place.size else (),
+        grid.texts(piece, look, place.box, place.size) if place.size else (),
         place.size,
     )
     said = _row_name(moment, name, page, prefix, own if axes == "cr" else None)
@@ -178,7 +178,7 @@ def _products(at: Sheet, values: Array, page: range, done: int, factors: list[Ce
         piece,
         palette=look.palette,
         limit=look.limit,
-        texts=grid.texts(piece, look, missing) if place.size else (),
+        texts=grid.texts(piece, look, place.box, place.size, missing) if place.size else (),
         size=place.size,
         missing=missing,
     )

@@ -178,7 +178,9 @@ def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool, alone: bool)
             if length < 0:
                 beside = beside._replace(x=bar.x - 0.3 * em - told)
             align: Align = "right" if length < 0 else "left"
-            text = brief(float(values[k])) if alone else grid.texts(values[k : k + 1, None], look)[0][0]
+            column, one = at.place(name), values[k : k + 1, None]
+            text = grid.texts(one, look, column.box, column.size or size)[0][0]
+            text = brief(float(values[k])) if alone else text
             at.marks.append(label(beside, text, size, align=align))
     at.marks.append(Rect(Box(zero - 1, box.y, 2, box.h), fill="line"))
     return {value: zero + value * scale for value in (0.0, *ends)}

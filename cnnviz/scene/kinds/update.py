@@ -109,7 +109,7 @@ def _draw(
         "",
         palette=look.palette,
         limit=look.limit,
-        texts=grid.texts(part, look, missing) if place.size else (),
+        texts=grid.texts(part, look, place.box, place.size, missing) if place.size else (),
         size=place.size,
         missing=missing,
         faint=faint,
