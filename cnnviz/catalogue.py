@@ -32,6 +32,7 @@ from cnnviz.engine.layers.joining import Add, Concat, Multiply
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.local_response_norm import LocalResponseNorm
 from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -153,6 +154,11 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
             ranges={"eps": _POSITIVE},
         ),
         Entry(GroupNorm, "Group norm", inferred="num_channels", ranges={"eps": _POSITIVE}),
+        Entry(
+            LocalResponseNorm,
+            "Local response norm",
+            ranges={"alpha": Range(0), "beta": Range(0), "k": Range(0)},
+        ),
         Entry(ReLU, "ReLU"),
         Entry(LeakyReLU, "Leaky ReLU", ranges={"alpha": Range(0, 1)}),
         Entry(ReLU6, "ReLU6"),

@@ -33,6 +33,7 @@ from cnnviz.engine.layers.joining import Add, Concat, Multiply
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.local_response_norm import LocalResponseNorm
 from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -199,6 +200,10 @@ LAYERS: dict[str, Callable[[Rng], Made]] = {
     "linear": linear,
     "softmax": elementwise(Softmax),
     "log_softmax": elementwise(LogSoftmax),
+    "local_response_norm": lambda rng: (
+        LocalResponseNorm(int(rng.integers(1, 5)), 0.7, 0.6, 0.5),
+        whole(rng.integers(1, 5, int(rng.choice((2, 3))))),
+    ),
     "adaptive_avg_pool2d": lambda rng: (
         AdaptiveAvgPool2d(whole(rng.integers(1, 5, 2))),
         whole(rng.integers(1, 6, 3)),
@@ -233,6 +238,8 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "conv_transpose2d-strided-padded-oblong": lambda: (ConvTranspose2d(2, 3, (3, 2), 2, 1), (2, 3, 2)),
     "conv_transpose2d-output-padding": lambda: (ConvTranspose2d(1, 2, 3, (2, 3), 1, (1, 2)), (1, 2, 3)),
     "conv_transpose2d-without-bias": lambda: (ConvTranspose2d(2, 1, 2, 2, bias=False), (2, 2, 1)),
+    "local_response_norm-maps": lambda: (LocalResponseNorm(3, 1.5, 0.75, 2.0), (4, 1, 2)),
+    "local_response_norm-even": lambda: (LocalResponseNorm(4, 0.5), (3, 2)),
     "adaptive_avg_pool2d-divides": lambda: (AdaptiveAvgPool2d((2, 1)), (2, 4, 3)),
     "adaptive_avg_pool2d-more": lambda: (AdaptiveAvgPool2d((3, 2)), (1, 2, 5)),
     "max_pool1d-dilated": lambda: (MaxPool1d(3, 2, (1, 2), dilation=2), (2, 7)),

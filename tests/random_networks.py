@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 
 from cnnviz.engine.layer import Array, Layer, Shape
+from cnnviz.engine.layers.adaptive_avg_pool2d import AdaptiveAvgPool2d
 from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
@@ -30,6 +31,7 @@ from cnnviz.engine.layers.joining import Add, Concat, Multiply
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.local_response_norm import LocalResponseNorm
 from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -148,7 +150,7 @@ class Drawing:
         channels, length = self.shapes[source]
         k = self.below(8)
         if k == 7:
-            return BatchNorm(channels)
+            return BatchNorm(channels) if self.below(2) else LocalResponseNorm(3, 0.5, 0.6, 2.0)
         if k >= 5:
             return Flatten() if k == 5 else self.one_of(ACTIVATIONS)()
         padding, window = self.below(2), 1 + self.below(min(3, length))
@@ -169,10 +171,10 @@ class Drawing:
         channels, height, width = self.shapes[source]
         k = self.below(10)
         if k == 9 and height * width > 1:
-            which = self.below(3)
+            which = self.below(4)
             groups = self.one_of([n for n in range(1, channels + 1) if channels % n == 0])
             norms = BatchNorm(channels), LayerNorm((channels, height, width)), GroupNorm(groups, channels)
-            return norms[which]
+            return (*norms, LocalResponseNorm(1 + self.below(5), 0.8, 0.75, 1.5))[which]
         if k < 4:
             if self.below(5) == 0 and height * width < 20:
                 return self._transposed(channels)
@@ -215,8 +217,11 @@ class Drawing:
         return ConvTranspose2d(channels, *arguments, (1 + self.below(2), 1 + self.below(2)), groups)
 
     def _pooling(self, height: int, width: int, kind: type[MaxPool2d] | type[AvgPool2d]) -> Layer:
-        if kind is AvgPool2d and self.below(5) == 0:
+        which = self.below(5) if kind is AvgPool2d else 5
+        if which == 0:
             return GlobalAvgPool2d()
+        if which == 1:
+            return AdaptiveAvgPool2d((1 + self.below(4), 1 + self.below(4)))
         window = 1 + self.below(min(3, height)), 1 + self.below(min(3, width))
         stride, ceil = (1 + self.below(2), 1 + self.below(2)), bool(self.below(2))
         alike = [self.below(size // 2 + 1) for size in window]

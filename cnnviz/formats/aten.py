@@ -204,6 +204,12 @@ def _group_norm(
     return to.emit("GroupNormalization", name, [x, weight, bias], num_groups=num_groups, epsilon=float(eps))
 
 
+def _local_response_norm(
+    to: Calls, name: str, x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Value:
+    return to.emit("TorchLRN", name, [x], size=size, alpha=float(alpha), beta=float(beta), bias=float(k))
+
+
 def _linear(to: Calls, name: str, x: Any, weight: Any, bias: Any = None) -> Value:
     return to.emit("Gemm", name, [x, weight] + ([bias] if bias is not None else []), transB=1)
 
@@ -429,6 +435,7 @@ _OPERATIONS: dict[str, Any] = {
     "_native_batch_norm_legit_no_training": _batch_norm_no_training,
     "layer_norm": _layer_norm,
     "group_norm": _group_norm,
+    "local_response_norm": _local_response_norm,
     "linear": _linear,
     "addmm": _addmm,
     "mm": lambda to, name, x, mat2: to.emit("MatMul", name, [x, mat2]),

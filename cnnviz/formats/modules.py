@@ -182,6 +182,7 @@ _LAYERS: dict[str, Any] = {
     "BatchNorm1d": _batch_norm,
     "LayerNorm": _norm("layer_norm", "normalized_shape"),
     "GroupNorm": _norm("group_norm", "num_groups"),
+    "LocalResponseNorm": _with("size", "alpha", "beta", "k", operation="local_response_norm"),
     "MaxPool2d": _with("kernel_size", "stride", "padding", "dilation", "ceil_mode", operation="max_pool2d"),
     "AvgPool2d": _with(
         "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", operation="avg_pool2d"

@@ -107,3 +107,23 @@ def test_dropout_stays_in_training_mode_alone(attributes, arrays, kinds):
     assert [layer.kind for layer in found.layers] == kinds
     if "dropout" in kinds:
         assert found.layers[0].arguments == {"p": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "said"),
+    [
+        ("LRN", 3, ""),
+        ("LRN", 4, "its window of 4 channels reaches further behind than before its own"),
+        ("TorchLRN", 4, ""),
+    ],
+)
+def test_windows_of_channels_lie_as_each_program_has_them(kind, size, said):
+    node = Node(kind, "node", ("x",), ("y",), {"size": size, "alpha": np.float32(0.1), "bias": 2.0})
+    found = rewrite(Graph((node,), inputs={"x": (None, 5, 2, 2)}, outputs=("y",)), Known())
+    assert [fault.reason for fault in found.faults] == ([said] if said else [])
+    if not said:
+        (layer,) = found.layers
+        assert (layer.kind, layer.arguments) == (
+            "local_response_norm",
+            {"size": size, "alpha": 0.1, "k": 2.0},
+        )

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnnviz.engine.layer import Array, Layer
+from cnnviz.engine.layers.adaptive_avg_pool2d import AdaptiveAvgPool2d
 from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
@@ -28,6 +29,7 @@ from cnnviz.engine.layers.joining import Add, Concat, Multiply
 from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.local_response_norm import LocalResponseNorm
 from cnnviz.engine.layers.log_softmax import LogSoftmax
 from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
@@ -118,6 +120,10 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             return functional.conv_transpose2d(*xs, own["w"], own.get("b"), *more)
         case GlobalAvgPool2d():
             return functional.adaptive_avg_pool2d(*xs, 1)
+        case AdaptiveAvgPool2d():
+            return functional.adaptive_avg_pool2d(*xs, layer.output_size)
+        case LocalResponseNorm():
+            return functional.local_response_norm(*xs, layer.size, layer.alpha, layer.beta, layer.k)
         case Linear():
             return xs[0] @ own["w"] + own["b"]
         case MaxPool2d():

@@ -102,6 +102,22 @@ def group_norm(rewriter: Rewriter, node: Node) -> None:
     _normalised(rewriter, node, value, "group_norm", value.shape[:1], arguments)
 
 
+def local_response_norm(rewriter: Rewriter, node: Node) -> None:
+    """Make a local response norm; a window of an even size reaches further behind in ONNX."""
+    value = rewriter.unpadded(node, rewriter.maps(node, axes=(1, 2)))
+    size = int(node.attributes["size"])  # type: ignore[arg-type]
+    if size % 2 == 0 and node.kind == "LRN":
+        raise Unsteppable(
+            tr("its window of {size} channels reaches further behind than before its own", size=size)
+        )
+    defaults = {"alpha": 1e-4, "beta": 0.75, "k": 1.0}
+    told = {name: node.attributes.get({"k": "bias"}.get(name, name), defaults[name]) for name in defaults}
+    arguments: dict[str, Any] = {"size": size}
+    for name, number in told.items():
+        arguments |= rewriter.argument("local_response_norm", name, defaults[name], short(float(number)))  # type: ignore[arg-type]
+    rewriter.put(node, rewriter.layer(node, "local_response_norm", [value], value.shape, arguments))
+
+
 def _normalised(
     rewriter: Rewriter,
     node: Node,
