@@ -137,6 +137,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Sub": _binary(np.subtract),
     "Mul": _binary(np.multiply),
     "Div": _divided,
+    "Mod": lambda attributes, x, y: (np.fmod if attributes.get("fmod") else np.mod)(x, y),
     "Pow": _binary(np.power),
     "Max": lambda _, *parts: np.max(np.broadcast_arrays(*parts), axis=0),
     "Min": lambda _, *parts: np.min(np.broadcast_arrays(*parts), axis=0),
@@ -150,5 +151,5 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Where": lambda _, condition, x, y: np.where(condition, x, y),
     "DequantizeLinear": lambda _, x, scale, zero=0: (x.astype("f4") - np.float32(zero)) * scale,
 }
-_BROADCAST = ("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Equal", "Where")
+_BROADCAST = ("Add", "Sub", "Mul", "Div", "Mod", "Pow", "Max", "Min", "Equal", "Where")
 _VIEWS = ("Constant", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")

@@ -6,7 +6,7 @@ Source of the numbers of the fields: onnx.proto of github.com/onnx/onnx.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,8 @@ def read_onnx(data: memoryview, path: Path) -> Graph:
         raise ValueError("no graph")
     graph = model.messages(7)[-1]
     tensors = graph.messages(5)
-    nodes = graph.messages(1)
-    if len(nodes) > MOST_NODES or len(tensors) > MOST_ARRAYS:
-        raise CnnvizError(
-            tr("it has {count:,} nodes; {most:,} are the most", count=len(nodes), most=MOST_NODES)
-        )
+    if len(graph.parts(1)) > MOST_NODES or len(tensors) > MOST_ARRAYS:
+        raise _too_many(len(graph.parts(1)))
     if graph.has(15):
         raise CnnvizError(tr("it has sparse arrays; save it with dense ones"))
     arrays = {}
@@ -65,9 +62,11 @@ def read_onnx(data: memoryview, path: Path) -> Graph:
         tell(tr("reading its numbers"), done, len(tensors))
         arrays[tensor.text(8)] = _tensor(tensor, budget, external)
     inputs = {info.text(1): _shape(info) for info in graph.messages(11)}
-    opset = max((part.integer(2) for part in model.messages(8) if part.text(1) in ("", "ai.onnx")), default=0)
+    opset = _opset(model.messages(8))
+    functions = {_called(part, 10, 1, 13): part for part in model.messages(25)}
+    nodes = _Calls(functions, budget, external).nodes(graph.messages(1), opset)
     return Graph(
-        nodes=tuple(_of_version(_node(node, budget, external), opset) for node in nodes),
+        nodes=tuple(nodes),
         arrays=arrays,
         inputs={name: shape for name, shape in inputs.items() if name not in arrays},
         outputs=tuple(info.text(1) for info in graph.messages(12)),
@@ -79,6 +78,98 @@ def read_onnx(data: memoryview, path: Path) -> Graph:
     )
 
 
+def _too_many(count: int) -> CnnvizError:
+    return CnnvizError(tr("it has {count:,} nodes; {most:,} are the most", count=count, most=MOST_NODES))
+
+
+def _opset(imports: list[Message]) -> int:
+    return max((part.integer(2) for part in imports if part.text(1) in ("", "ai.onnx")), default=0)
+
+
+def _called(part: Message, domain: int, name: int, overload: int) -> str:
+    """Return what a function is called, or what a node calls, with domain and overload where it has one."""
+    kind = (
+        part.text(name) if part.text(domain) in ("", "ai.onnx") else f"{part.text(domain)}.{part.text(name)}"
+    )
+    return f"{kind}:{part.text(overload)}" if part.has(overload) else kind
+
+
+class _Calls:
+    """Puts the nodes of a model's own functions where these are called.
+
+    Parameters
+    ----------
+    functions : Mapping[str, Message]
+        By what nodes call them.
+    """
+
+    def __init__(self, functions: Mapping[str, Message], budget: Budget, external: _External) -> None:
+        self._functions, self._budget, self._external = functions, budget, external
+        self._count = 0
+
+    def nodes(
+        self,
+        messages: list[Message],
+        opset: int,
+        attributes: Mapping[str, Attribute] | None = None,
+        around: tuple[str, ...] = (),
+    ) -> Iterator[Node]:
+        """Yield nodes as they compute.
+
+        Parameters
+        ----------
+        attributes : Mapping[str, Attribute], optional
+            Those of the call, which nodes of a function refer to.
+        around : tuple[str, ...]
+            The functions that they are in.
+        """
+        for message in messages:
+            self._count += 1
+            if self._count > MOST_NODES:
+                raise _too_many(self._count)
+            kind = _called(message, 7, 4, 8)
+            node = _node(message, kind, self._budget, self._external)
+            refers = {part.text(1): part.text(21) for part in message.messages(5) if part.has(21)}
+            if refers:
+                known, own = attributes or {}, {**node.attributes}
+                for name, of in refers.items():
+                    own.pop(name, None)
+                    if of in known:
+                        own[name] = known[of]
+                node = replace(node, attributes=own)
+            if kind in self._functions:
+                if kind in around:
+                    raise CnnvizError(tr("its function {name} calls itself", name=kind[:200]))
+                yield from self._inside(node, self._functions[kind], (*around, kind))
+            else:
+                yield _of_version(node, opset)
+
+    def _inside(self, call: Node, function: Message, around: tuple[str, ...]) -> Iterator[Node]:
+        """Yield the nodes of a function, its values named as the call names them, or with its name before."""
+        given, made = function.texts(4), function.texts(5)
+        if len(call.inputs) > len(given) or len(call.outputs) > len(made):
+            raise ValueError("a call with more values than its function has")
+        names = dict.fromkeys(given, "") | dict(zip(given, call.inputs, strict=False))
+        names |= {name: own for name, own in zip(made, call.outputs, strict=False) if own}
+        attributes = {
+            part.text(1): _attribute(part, self._budget, self._external) for part in function.messages(11)
+        }
+        attributes |= call.attributes
+        before = f"{call.name}/{self._count}"  # calls may be called alike
+
+        def renamed(name: str) -> str:
+            return names.get(name, f"{before}/{name}") if name else ""
+
+        opset = _opset(function.messages(9))
+        for node in self.nodes(function.messages(7), opset, attributes, around):
+            yield replace(
+                node,
+                name=f"{call.name}/{node.name}",
+                inputs=tuple(map(renamed, node.inputs)),
+                outputs=tuple(map(renamed, node.outputs)),
+            )
+
+
 def _shape(info: Message) -> tuple[int | None, ...]:
     types = info.messages(2)
     tensors = types[-1].messages(1) if types else []
@@ -87,10 +178,9 @@ def _shape(info: Message) -> tuple[int | None, ...]:
     return tuple(size.integer(1) if size.has(1) and size.integer(1) > 0 else None for size in sizes)
 
 
-def _node(node: Message, budget: Budget, external: _External) -> Node:
-    kind, domain = node.text(4), node.text(7)
+def _node(node: Message, kind: str, budget: Budget, external: _External) -> Node:
     return Node(
-        kind=kind if domain in ("", "ai.onnx") else f"{domain}.{kind}",
+        kind=kind,
         name=node.text(3) or (node.texts(2) or [""])[0],
         inputs=tuple(node.texts(1)),
         outputs=tuple(node.texts(2)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import prod
 
 from msgspec.structs import replace
 
@@ -18,7 +19,7 @@ from cnnviz.formats.gelus import with_gelus
 from cnnviz.formats.graph import Graph, Node
 from cnnviz.formats.layers import Catalogue, Fault, Found, FoundLayer, Names, Shape
 from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
-from cnnviz.formats.rules import ALIASES, NEEDS, RULES
+from cnnviz.formats.rules import ALIASES, NEEDS, RULES, UNSTEPPABLE
 from cnnviz.text import tr
 from cnnviz.working import tell
 
@@ -71,6 +72,7 @@ def _rewritten(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None) 
                 unsteppable.update(layer.name for layer in rewriter.layers if layer.name not in before)
     if not rewriter.layers and not faults:
         raise CnnvizError(tr("it has no layers"))
+    _flatten_outputs(rewriter, graph)
     layers, ends = rewriter.layers, _ends(rewriter, graph)
     if faults:
         layers = _steppable(layers, unsteppable)
@@ -102,7 +104,7 @@ def _through(rewriter: Rewriter, node: Node) -> Fault | None:
                 rewriter.constants[node.outputs[0]] = made
                 return None
         if kind not in RULES:
-            raise Unsteppable(tr("there is no such layer"))
+            raise Unsteppable(tr(UNSTEPPABLE.get(kind, "there is no such layer")))
         if any(name in rewriter.lost for name in node.inputs):
             rewriter.lost.update(node.outputs)
             return (
@@ -213,6 +215,15 @@ def _needed(graph: Graph) -> set[str]:
         if name in makers:
             todo += makers[name].inputs
     return needed
+
+
+def _flatten_outputs(rewriter: Rewriter, graph: Graph) -> None:
+    """Make columns of maps of one cell that come out as columns: where layers read them, they need none."""
+    for node in graph.nodes:
+        value = rewriter.values.get(node.outputs[0]) if node.outputs else None
+        is_column = value is not None and len(value.axes) == 1 and len(value.shape) > 1
+        if value is not None and is_column and node.outputs[0] in graph.outputs and value.source != "input":
+            rewriter.put(node, rewriter.layer(node, "flatten", [value], (prod(value.shape),)))
 
 
 def _ends(rewriter: Rewriter, graph: Graph) -> list[str]:

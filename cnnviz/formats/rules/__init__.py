@@ -63,6 +63,13 @@ RULES: Mapping[str, Rule] = {
 
 ALIASES = {"Sum": "Add", "Swish": "Silu", "Upsample": "Resize", "CastLike": "Cast"}
 
+UNSTEPPABLE: Mapping[str, str] = {
+    "If": "which of its branches is taken is decided by numbers; export it with one of them alone",
+    "Loop": "how often it goes round is decided by numbers; export it with the rounds written out",
+    "Scan": "how often it goes round is decided by numbers; export it with the rounds written out",
+}
+"""Why there can be no rule for some kinds of nodes."""
+
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "BatchNormalization": ("batch_norm",),
     "LayerNormalization": ("layer_norm",),

@@ -245,6 +245,16 @@ def write(name):
         net.float()
 
 
+def unflatten():
+    """Write what the older exporter makes of a column that becomes maps: its sizes are computed by nodes."""
+    torch.manual_seed(6)
+    layers = nn.Linear(4, 12), nn.Unflatten(1, (3, 2, 2)), nn.Conv2d(3, 5, 2), nn.Flatten()
+    net, x = nn.Sequential(*layers).eval(), torch.randn(1, 4)
+    torch.onnx.export(net, (x,), HERE / "unflatten.legacy.onnx", input_names=["x"], output_names=["y"],
+                      dynamic_axes={"x": {0: "N"}}, dynamo=False)  # fmt: skip
+    reference("unflatten", net, x)
+
+
 def tensors():
     """Write tensors of every type, dense and by strides, in files of weights."""
     torch.manual_seed(0)
@@ -425,6 +435,7 @@ def hdf5_files():
 def main():
     for name in NETS:
         write(name)
+    unflatten()
     tensors()
     training()
     keras_files()
