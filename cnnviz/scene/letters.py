@@ -234,8 +234,8 @@ def size_of(grid: Cells, texts: Texts, em: float) -> float:
     wide = max((name_width(line) for text in lines for line in text), default=1.0)
     high = max((len(text) for text in lines), default=1)
     cell_width, cell_height = grid.cell
-    share = 0.74 if high == 1 else 0.9  # several lines fill the cell's height
-    return min(cell_width * 0.88 / max(wide, 1.2), cell_height * share / (1.25 * high), 1.5 * em)
+    share = 0.74 if high == 1 else 0.92  # several lines fill the cell's height
+    return min(cell_width * 0.9 / max(wide, 1.2), cell_height * share / (1.25 * high), 1.5 * em)
 
 
 @lru_cache(maxsize=16384)

@@ -121,9 +121,7 @@ def _row_part(moment: Moment, name: str, count: int) -> Grid:
         2.6,  # so that rows under one another are as wide
     )
     head = Span(_row_name(moment, name, range(count - 1, count), (), count - 1)), Span("")
-    # Names of products stand in two lines.
-    weight = 1.4 if moment.letters else 1.0
-    return Grid(name, 1, count, figures, head_width(head), weight=weight, cut="row")
+    return Grid(name, 1, count, figures, head_width(head), cut="row")
 
 
 def _products_part(moment: Moment, like: Grid) -> Grid:
