@@ -28,7 +28,8 @@ _GAP = 0.35  # between a heading and its grid, in lines of text
 _SCALE = 2.1  # the height of a scale with the air over it
 _STACK = 0.6  # how far the channels behind a grid are shifted
 _LARGEST_CELL, _LARGEST_NUMBER = 7.0, 1.6
-_LARGEST_ALONE, _NARROW = 10.0, 0.8  # of a cell, where all would else leave so much of the width empty
+_LARGEST_ALONE, _WIDEST_ALONE = 10.0, 2.4  # the same of little arrays that would else leave the room empty
+_NARROW, _LOW = 0.8, 0.6  # of its width and height, what they would take up
 _LARGE_ENOUGH = 1.25  # beyond this, in parts of the text around them, numbers do not ask for room
 _WIDEST, _WIDEST_FORM, _WIDEST_COLUMN = 1.6, 1.45, 3.4  # cells, in parts of their height
 _LEAST_MAP, _MOST_MAP = 4.5, 40.0
@@ -86,6 +87,8 @@ class Grid(NamedTuple):
         Whether its page stands before the whole: a way that leads into it crosses nothing then.
     largest : float
         How large its cells may get, in lines of text.
+    widest : float
+        How wide they may get, in parts of their height.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Grid(NamedTuple):
     form: bool = False
     page_first: bool = False
     largest: float = _LARGEST_CELL
+    widest: float = _WIDEST
 
 
 class Map(NamedTuple):
@@ -427,7 +431,7 @@ def _most_wide(part: Part, high: float, size: float, em: float) -> float:
     if isinstance(part, Grid):
         cell = min(part.largest * em, (high - over - _under(part, em)) / part.rows)
         beside = _shift(part.behind, em) * part.behind + part.aside * em
-        return max(least, part.columns * min(_widest(part) * cell, part.largest * em) + beside)
+        return max(least, part.columns * min(_widest(part) * cell, _widest_of_all(part) * em) + beside)
     if isinstance(part, Row):
         most = sum(_most_wide(inner, high, size, em) for inner in part.parts)
         return most + part.gap * em * _gaps(part)
@@ -471,8 +475,13 @@ def _widest(part: Grid) -> float:
     """Return how wide the cells of a grid may be, in parts of their height."""
     if part.form:
         return _WIDEST_FORM
-    usual = _WIDEST_COLUMN if part.columns == 1 else _WIDEST
+    usual = _WIDEST_COLUMN if part.columns == 1 else part.widest
     return max(usual, (part.figures + _AROUND) / _HIGH)
+
+
+def _widest_of_all(part: Grid) -> float:
+    """Return how wide its cells may be at any height, in lines of text."""
+    return part.largest * (part.widest / _WIDEST if part.columns > 1 else 1.0)
 
 
 # ------------------------------------------------------------------------------------------------- placing
@@ -481,8 +490,12 @@ def _widest(part: Grid) -> float:
 def _laid(part: Part, box: Box, em: float, size: float) -> Layout:
     """Return a part laid out; with larger cells, where little arrays would leave the room empty."""
     laid = _laid_once(part, box, em, size)
-    ends = [place.box.right for place in laid.places.values() if place.box.h > 3 * em]  # of more than words
-    if max(ends, default=box.right) < box.x + _NARROW * box.w:
+    shown = [place.box for place in laid.places.values() if place.box.h > 3 * em]  # more than words
+    if not shown:
+        return laid
+    right, bottom = max(inner.right for inner in shown), max(inner.bottom for inner in shown)
+    top = min(place.head.y for place in laid.places.values())
+    if right < box.x + _NARROW * box.w or bottom - top < _LOW * box.h:
         larger = _laid_once(_with_larger_cells(part), box, em, size)
         if all(larger.places[name].size >= place.size for name, place in laid.places.items()):
             return larger
@@ -492,7 +505,7 @@ def _laid(part: Part, box: Box, em: float, size: float) -> Layout:
 def _with_larger_cells(part: Part) -> Part:
     if isinstance(part, Row | Column):
         return part._replace(parts=tuple(map(_with_larger_cells, part.parts)))
-    return part._replace(largest=_LARGEST_ALONE) if isinstance(part, Grid) else part
+    return part._replace(largest=_LARGEST_ALONE, widest=_WIDEST_ALONE) if isinstance(part, Grid) else part
 
 
 def _laid_once(part: Part, box: Box, em: float, size: float) -> Layout:
@@ -656,7 +669,7 @@ def _whole(side: float) -> float:
 def _place_grid(part: Grid, box: Box, over: float, em: float, places: dict[str, Place]) -> None:
     shift = _shift(part.behind, em)
     aside, stack = part.aside * em, shift * part.behind
-    wide = min(part.largest * em, (box.w - aside - stack) / part.columns)
+    wide = min(_widest_of_all(part) * em, (box.w - aside - stack) / part.columns)
     high = min(part.largest * em, (box.h - over - _under(part, em)) / part.rows)
     high = min(high, max(wide, _HIGH * wide / (part.figures + _AROUND)) if not part.form else wide)
     wide = min(wide, _widest(part) * high)

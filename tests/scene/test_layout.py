@@ -124,3 +124,12 @@ def test_widths_are_as_the_fonts_have_them(text, bold):
     assert width(text, bold) == pytest.approx(
         QFontMetricsF(font("sans", 100, bold)).horizontalAdvance(text) / 100, rel=0.04
     )
+
+
+def test_little_arrays_grow_into_room_that_would_be_empty():
+    """Two columns took a third of the width, five numbers a third of the height."""
+    wide = solved((row(grid("p", 4, 2)),), 694, 398, 11.3).places["p"].box
+    assert wide.w > 0.45 * 694
+    assert wide.h > 0.85 * 398
+    low = solved((row(*(grid(name, 1, 1) for name in "abcde")),), 694, 290, 11.3)
+    assert {place.box.h for place in low.places.values()} == {113}
