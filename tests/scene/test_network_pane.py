@@ -18,9 +18,11 @@ from cnnviz.engine.layers.upsample import Upsample
 from cnnviz.engine.losses import CrossEntropy
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene import panels
 from cnnviz.scene.frame import LEAST_UNIT, View, compose, moment
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Hotspot, Label, Path, Rect
+from cnnviz.scene.measure import width
 from cnnviz.scene.panels.network_rows import Outline, outline, rows_at, rows_of
 from cnnviz.trace.program import Program
 from tests.engine.test_objective import T, X, two_outputs
@@ -377,3 +379,11 @@ def test_of_many_gradients_it_is_said_how_many_are_there():
         " parts" in text
         for text in said(in_pane(compose(program, program.start("stem.dy"), View()), "network"))
     )
+
+
+def test_a_long_name_is_broken_before_it_is_smaller_than_the_shape_under_it():
+    lesson = load_lesson("vanishing")
+    marks = all_marks(compose(lesson.program, lesson.sequence[3].index, lesson.view).marks)
+    found = {"".join(run.text for run in mark.runs): mark for mark in marks if isinstance(mark, Label)}
+    for name in ("▸ loss_", "sigmoid", "▸ loss_tanh", "▸ loss_relu", "▸ sigmoid"):
+        assert width(name) * 12 <= found[name].box.w

@@ -550,7 +550,8 @@ def _name(
         return [label(wide, f"▾ {said}", 14 * unit, "muted", bold=True)]
     said = arrays.said(item.said) if item.kind == "layer" else f"▸ {item.said}"
     below, under = first._replace(y=text.y + half), said.rfind("_") + 1
-    if under and width(said, bold) * SMALLEST > first.w:  # then it takes the line of the shape, too
+    least = max(SMALLEST, 12 * unit)  # a name is not much smaller than the shape under it
+    if under and width(said, bold) * least > first.w:  # it takes the line of the shape, too
         parts = said[:under], said[under:]
         return [
             label(box, part, 16 * unit, "ink", bold=bold)
