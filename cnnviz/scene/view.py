@@ -25,8 +25,6 @@ class View(Struct, frozen=True):
         The lesson's.
     classes : tuple[str, ...]
         What the network's outputs are called; empty where they have no names.
-    origins : tuple[tuple[str, str], ...]
-        Layers, each with what the file of another program calls it, where that is another name.
     breakpoints : tuple[Breakpoint, ...]
         Shown on the timeline and in the listing.
     stops : tuple[Stop, ...]
@@ -41,13 +39,14 @@ class View(Struct, frozen=True):
         Of which array another channel than the step's is looked at, and how many after that.
     folds : Folds
         Which blocks of the network are folded, or unfolded, by hand.
+    origins : tuple[tuple[str, str], ...]
+        Layers, each with what the file of another program calls it, where that is another name.
     """
 
     width: float = 1920
     height: float = 1080
     title: str = ""
     classes: tuple[str, ...] = ()
-    origins: tuple[tuple[str, str], ...] = ()
     breakpoints: tuple[Breakpoint, ...] = ()
     stops: tuple[Stop, ...] = ()
     bookmarks: tuple[Bookmark, ...] = ()
@@ -55,6 +54,7 @@ class View(Struct, frozen=True):
     paths: Chosen = ()
     front: tuple[str, int] = ("", 0)
     folds: Folds = ()
+    origins: tuple[tuple[str, str], ...] = ()
 
     def origin(self, layer: str) -> str:
         """Return what the file of another program calls a layer; empty where that is its name here."""
