@@ -49,6 +49,8 @@ def source_of(arguments: argparse.Namespace) -> str | None:
         If a lesson is told what goes with such a network alone.
     """
     told = {name: value for name in _OF_NETWORKS if (value := getattr(arguments, name)) is not None}
+    if "input" in told:
+        told["input"] = ";".join(told["input"])
     if not told and "." not in (arguments.lesson or ""):
         return arguments.lesson
     from msgspec.structs import replace

@@ -95,7 +95,10 @@ def network_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say how a network of another program is opened."""
     group = parser.add_argument_group("networks of other programs")
     group.add_argument(
-        "--input", metavar="FILE", help="what goes in: a picture, .npy or .npz (default: zeros)"
+        "--input",
+        action="append",
+        metavar="FILE",
+        help="what goes in: a picture, .npy or .npz (default: zeros); of several inputs NAME=FILE for each",
     )
     group.add_argument(
         "--label", metavar="N", help="the class that should come out, from 0; then it goes backward, too"

@@ -64,6 +64,22 @@ class Fault(Struct, frozen=True):
     reason: str
 
 
+class FoundInput(Struct, frozen=True, eq=False):
+    """One of several inputs.
+
+    Attributes
+    ----------
+    shape, axes : Shape, tuple[int, ...]
+        As `Found` has them of one.
+    origin : str
+        What the file calls it.
+    """
+
+    shape: Shape
+    axes: tuple[int, ...]
+    origin: str
+
+
 class Found(Struct, frozen=True, eq=False):
     """What a graph was rewritten to.
 
@@ -86,6 +102,8 @@ class Found(Struct, frozen=True, eq=False):
     input_scale, input_shift : NDArray
         What an input is multiplied by, and what is added then, before the first layer: a number for each
         channel, or one for all.
+    inputs : Mapping[str, FoundInput]
+        Of several inputs, each by its name here; nothing is done to them before all else.
     """
 
     input_shape: Shape
@@ -97,20 +115,22 @@ class Found(Struct, frozen=True, eq=False):
     nodes: int = 0
     input_scale: NDArray[Any] = field(default_factory=lambda: np.ones(1))
     input_shift: NDArray[Any] = field(default_factory=lambda: np.zeros(1))
+    inputs: Mapping[str, FoundInput] = field(default_factory=dict)
 
-    def prepared(self, array: NDArray[Any]) -> NDArray[np.float64]:
+    def prepared(self, array: NDArray[Any], name: str = "") -> NDArray[np.float64]:
         """Return an input as the network takes it: its axes in order, scaled and shifted.
 
         Parameters
         ----------
         array : NDArray
             One sample as the file has it.
+        name : str
+            Which of several inputs it is.
         """
-        places = [
-            self.input_axes.index(axis) for axis in range(len(self.input_shape)) if axis in self.input_axes
-        ]
-        ordered = np.transpose(np.asarray(array, np.float64), places).reshape(self.input_shape)
-        each = (-1,) + (1,) * (len(self.input_shape) - 1)
+        own = self.inputs.get(name, FoundInput(self.input_shape, self.input_axes, name))
+        places = [own.axes.index(axis) for axis in range(len(own.shape)) if axis in own.axes]
+        ordered = np.transpose(np.asarray(array, np.float64), places).reshape(own.shape)
+        each = (-1,) + (1,) * (len(own.shape) - 1)
         made: NDArray[np.float64] = ordered * self.input_scale.reshape(each) + self.input_shift.reshape(each)
         return made
 

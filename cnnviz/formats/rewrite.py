@@ -8,7 +8,7 @@ with how the file's axes lie in it, so that what only moves axes or numbers abou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from msgspec.structs import replace
@@ -17,17 +17,23 @@ from cnnviz.errors import CnnvizError
 from cnnviz.formats.folding import folded
 from cnnviz.formats.gelus import with_gelus
 from cnnviz.formats.graph import Graph, Node
-from cnnviz.formats.layers import Catalogue, Fault, Found, FoundLayer, Names, Shape
+from cnnviz.formats.layers import Catalogue, Fault, Found, FoundInput, FoundLayer, Names, Shape
 from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
 from cnnviz.formats.rules import ALIASES, NEEDS, RULES, UNSTEPPABLE
 from cnnviz.text import tr
 from cnnviz.working import tell
 
+MOST_INPUTS = 8
+"""How many arrays may go into a network."""
+
+Shapes = Sequence[int] | Mapping[str, Sequence[int]]
+"""The shape of one sample; of several inputs that of each, by its name in the file."""
+
 DAMAGED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What is raised where nodes of a damaged file do not fit each other."""
 
 
-def rewrite(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None = None) -> Found:
+def rewrite(graph: Graph, catalogue: Catalogue, shape: Shapes | None = None) -> Found:
     """Return the layers of a graph.
 
     Parameters
@@ -36,8 +42,9 @@ def rewrite(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None = No
         What a file holds.
     catalogue : Catalogue
         The layers that there are.
-    shape : Sequence[int], optional
-        Of one sample as the file has it, without the axis of samples: where the file does not say it.
+    shape : Sequence[int] or Mapping[str, Sequence[int]], optional
+        Of one sample as the file has it, without the axis of samples: where the file does not say it. Of
+        several inputs, those of which it is known, by their names in the file.
 
     Raises
     ------
@@ -52,13 +59,15 @@ def rewrite(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None = No
         raise CnnvizError(tr("it is damaged; save it again")) from error
 
 
-def _rewritten(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None) -> Found:
+def _rewritten(graph: Graph, catalogue: Catalogue, shape: Shapes | None) -> Found:
     graph = with_gelus(graph)
-    name, sizes, batch = _input(graph, shape)
-    rewriter = Rewriter(catalogue, Names(), batch, _readers(graph))
+    names = Names()
+    inputs, batch = _inputs(graph, shape, names)
+    rewriter = Rewriter(catalogue, names, batch, _readers(graph))
     rewriter.constants.update(graph.arrays)
-    value, axes = _as_input(graph, name, sizes)
-    rewriter.values[name] = value
+    rewriter.values.update((origin, value) for origin, value, _ in inputs)
+    _, value, axes = inputs[0]
+    sources = {each.source for _, each, _ in inputs}
     needed = _needed(graph)
     faults: list[Fault] = []
     unsteppable: set[str] = set()
@@ -72,8 +81,8 @@ def _rewritten(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None) 
                 unsteppable.update(layer.name for layer in rewriter.layers if layer.name not in before)
     if not rewriter.layers and not faults:
         raise CnnvizError(tr("it has no layers"))
-    _flatten_outputs(rewriter, graph)
-    layers, ends = rewriter.layers, _ends(rewriter, graph)
+    _flatten_outputs(rewriter, graph, sources)
+    layers, ends = rewriter.layers, _ends(rewriter, graph, sources)
     if faults:
         layers = _steppable(layers, unsteppable)
         ends = [layer.name for layer in layers[-1:]]
@@ -88,6 +97,9 @@ def _rewritten(graph: Graph, catalogue: Catalogue, shape: Sequence[int] | None) 
         nodes=len(graph.nodes),
         input_scale=rewriter.input_scale,
         input_shift=rewriter.input_shift,
+        inputs={each.source: FoundInput(each.shape, lie, of) for of, each, lie in inputs}
+        if len(inputs) > 1
+        else {},
     )
 
 
@@ -128,18 +140,46 @@ def _has(catalogue: Catalogue, kind: str) -> bool:
     return not needed or any(catalogue.has(name) for name in needed)
 
 
-def _input(graph: Graph, shape: Sequence[int] | None) -> tuple[str, Shape, int]:
-    """Return the name of what goes in, the shape of one sample, and how many samples the file has."""
-    if len(graph.inputs) != 1:
+def _inputs(
+    graph: Graph, shape: Shapes | None, names: Names
+) -> tuple[list[tuple[str, Value, tuple[int, ...]]], int]:
+    """Return each input's name in the file, value, and how its axes lie; and how many samples there are."""
+    if not 1 <= len(graph.inputs) <= MOST_INPUTS:
         raise CnnvizError(
-            tr(
-                "it takes {count} inputs ({names}); networks here take one",
-                count=len(graph.inputs),
-                names=", ".join(list(graph.inputs)[:8])[:200],
-            )
+            tr("it takes {count} inputs; 1 to {most} are stepped", count=len(graph.inputs), most=MOST_INPUTS)
         )
-    name, told = next(iter(graph.inputs.items()))
-    own = told[1:]
+    if len(graph.inputs) == 1:
+        name, told = next(iter(graph.inputs.items()))
+        given = shape.get(name) if isinstance(shape, Mapping) else shape
+        sizes, batch = _sizes(told, given)
+        value, axes = _as_input(graph, name, sizes)
+        return [(name, value, axes)], batch
+    if shape is not None and not isinstance(shape, Mapping):
+        raise CnnvizError(several_wanted(graph))
+    found = []
+    for name, told in graph.inputs.items():
+        try:
+            sizes, batch = _sizes(told, (shape or {}).get(name))
+        except CnnvizError as error:
+            raise CnnvizError(tr("{name}: {fault}", name=name[:60], fault=str(error))) from error
+        value, axes = _as_input(graph, name, sizes)
+        found.append((name, replace(value, source=names.free(name, "input")), axes))
+    return found, batch
+
+
+def several_wanted(graph: Graph) -> str:
+    """Return the sentence that each of several inputs has a name."""
+    names = [*graph.inputs][:8]
+    return tr(
+        "it takes several inputs ({names}); give each by its name, --input {name}=FILE",
+        names=", ".join(names)[:200],
+        name=names[0][:60],
+    )
+
+
+def _sizes(told: Sequence[int | None], shape: Sequence[int] | None) -> tuple[Shape, int]:
+    """Return the shape of one sample of an input, and how many samples the file has."""
+    own = tuple(told[1:])
     if shape is not None:
         fits = len(own) == len(shape) and all(a in (None, b) for a, b in zip(own, shape, strict=True))
         if told and not fits:
@@ -162,7 +202,7 @@ def _input(graph: Graph, shape: Sequence[int] | None) -> tuple[str, Shape, int]:
         raise CnnvizError(
             tr("its input has the shape {own}; pictures and columns are read", own=_shape_text(own))
         )
-    return name, tuple(int(size or 0) for size in own), told[0] or 1 if told else 1
+    return tuple(int(size or 0) for size in own), (told[0] or 1) if told else 1
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:
@@ -217,19 +257,19 @@ def _needed(graph: Graph) -> set[str]:
     return needed
 
 
-def _flatten_outputs(rewriter: Rewriter, graph: Graph) -> None:
+def _flatten_outputs(rewriter: Rewriter, graph: Graph, sources: set[str]) -> None:
     """Make columns of maps of one cell that come out as columns: where layers read them, they need none."""
     for node in graph.nodes:
-        value = rewriter.values.get(node.outputs[0]) if node.outputs else None
-        is_column = value is not None and len(value.axes) == 1 and len(value.shape) > 1
-        if value is not None and is_column and node.outputs[0] in graph.outputs and value.source != "input":
+        output = node.outputs[0] if node.outputs else ""
+        value = rewriter.values.get(output) if output in graph.outputs else None
+        if value and len(value.axes) == 1 < len(value.shape) and value.source not in sources:
             rewriter.put(node, rewriter.layer(node, "flatten", [value], (prod(value.shape),)))
 
 
-def _ends(rewriter: Rewriter, graph: Graph) -> list[str]:
+def _ends(rewriter: Rewriter, graph: Graph, sources: set[str]) -> list[str]:
     """Return the layers that put out what the network does."""
     values = [rewriter.values[output] for output in graph.outputs if output in rewriter.values]
-    return list(dict.fromkeys(value.source for value in values if value.source != "input"))
+    return list(dict.fromkeys(value.source for value in values if value.source not in sources))
 
 
 def _steppable(layers: Sequence[FoundLayer], unsteppable: set[str]) -> list[FoundLayer]:

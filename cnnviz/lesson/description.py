@@ -6,14 +6,13 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.files import from_anywhere, lesson_path, read_file
+from cnnviz.lesson.inputs import Given
 from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.subject import Choice, Subject
 from cnnviz.lesson.subjects import subject_of
@@ -88,7 +87,7 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         return {}
 
 
-def describe(name_or_path: str | os.PathLike[str], array: NDArray[Any] | None = None) -> Description:
+def describe(name_or_path: str | os.PathLike[str], array: Given | None = None) -> Description:
     """Find a lesson, and read and check its file.
 
     Parameters
@@ -96,8 +95,8 @@ def describe(name_or_path: str | os.PathLike[str], array: NDArray[Any] | None = 
     name_or_path : str or PathLike
         A name out of `lesson_names`, or a file; or an expression, ``f = (x + y) * z   x=-2 y=5 z=-4``; or a
         file of another program, and how it is opened: ``net.onnx?input=digit.png&label=3``.
-    array : NDArray, optional
-        What goes into a network of another program.
+    array : NDArray or Mapping[str, NDArray], optional
+        What goes into a network of another program; of several inputs each by its name.
 
     Raises
     ------

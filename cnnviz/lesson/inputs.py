@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from cnnviz.formats.pictures import read_picture
 from cnnviz.lesson.arrays import read_array, read_arrays
 from cnnviz.lesson.bounds import MOST_IMAGES
 from cnnviz.text import tr
+
+Given = NDArray[Any] | Mapping[str, NDArray[Any]]
+"""An array that goes in; of several inputs each by its name in the file."""
 
 _NAMES = ("input", "x", "images", "image", "data", "arr_0")
 

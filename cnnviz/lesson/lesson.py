@@ -11,11 +11,9 @@ import os
 import re
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from cnnviz.engine.network import Network
 from cnnviz.engine.tape import Tape
@@ -25,6 +23,7 @@ from cnnviz.files import safe_name
 from cnnviz.lesson.changes import Change, Changes, Place, place_of, read_changes, text_of
 from cnnviz.lesson.description import Description, describe
 from cnnviz.lesson.files import lesson_names
+from cnnviz.lesson.inputs import Given
 from cnnviz.lesson.sequence import in_sequence, stop_after, stop_still_true, turn_of
 from cnnviz.lesson.subject import FIRST, Choice, Computed, Subject
 from cnnviz.scene.view import View
@@ -265,7 +264,7 @@ def load_lesson(
     image: int | None = None,
     iteration: int | None = None,
     changes: Iterable[str] = (),
-    input: NDArray[Any] | None = None,
+    input: Given | None = None,
 ) -> Lesson:
     """Load a built-in lesson or a lesson file.
 
@@ -280,8 +279,9 @@ def load_lesson(
         Which iteration of its training, from 0; as `Lesson.at_iteration`.
     changes : Iterable[str]
         What is to be other than in the file, each as ``conv1.w[0,0,1,1]=0.5`` or ``conv1.stride=2``.
-    input : NDArray, optional
-        What goes into a network of another program, as its file has it: one sample, or several.
+    input : NDArray or Mapping[str, NDArray], optional
+        What goes into a network of another program, as its file has it: one sample, or several. Of several
+        inputs, each by its name in the file.
 
     Returns
     -------

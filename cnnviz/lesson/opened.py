@@ -16,14 +16,21 @@ from cnnviz.errors import CnnvizError
 from cnnviz.formats.graph import Graph
 from cnnviz.formats.layers import Fault, Found, FoundLayer
 from cnnviz.formats.reader import read
-from cnnviz.formats.rewrite import rewrite, up_to
+from cnnviz.formats.rewrite import rewrite, several_wanted, up_to
 from cnnviz.lesson.bounds import MOST_FOUND_LAYERS
-from cnnviz.lesson.inputs import as_samples, read_input, read_numbers
+from cnnviz.lesson.inputs import Given, as_samples, read_input, read_numbers
 from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import read_argument
 from cnnviz.lesson.source import Source, UnsteppableError, WeightsOnlyError
-from cnnviz.lesson.tables import InputPart, LayerPart, LossPart, NetworkFile
-from cnnviz.lesson.values import Name, Numbers, Text, as_sentence
+from cnnviz.lesson.tables import (
+    InputPart,
+    LayerPart,
+    LossPart,
+    NamedInputPart,
+    NetworkFile,
+    OutputLossPart,
+)
+from cnnviz.lesson.values import Name, Numbers, Text, as_sentence, hint
 from cnnviz.text import plain, tr
 
 _MOST_TOLD = 12
@@ -48,15 +55,15 @@ class Known:
         return True
 
 
-def read_network(source: Source, array: NDArray[Any] | None = None) -> NetworkFile:
+def read_network(source: Source, array: Given | None = None) -> NetworkFile:
     """Read a file of another program as the description of a lesson.
 
     Parameters
     ----------
     source : Source
         The file, and how it is opened.
-    array : NDArray, optional
-        What goes in, as the network's file has it, in place of a file.
+    array : NDArray or Mapping[str, NDArray], optional
+        What goes in, as the network's file has it, in place of a file; of several inputs each by its name.
 
     Raises
     ------
@@ -75,22 +82,15 @@ def read_network(source: Source, array: NDArray[Any] | None = None) -> NetworkFi
         raise
     except CnnvizError as error:
         told = str(error)
-        started = told.startswith(
-            tuple(f"{Path(name).name}" for name in (source.input, source.target) if name)
-        )
+        started = told.startswith(tuple(Path(name).name for name in (*source.files(), source.target) if name))
         if started:
             raise
         raise CnnvizError(as_sentence(tr("{file}: {fault}", file=path.name, fault=told))) from error
 
 
-def _described(source: Source, path: Path, graph: Graph, array: NDArray[Any] | None) -> NetworkFile:
-    sizes = next(iter(graph.inputs.values()), ())[1:]
-    samples = None
-    if array is not None:
-        samples = as_samples(np.asarray(array), sizes, tr("the input"))
-    elif source.input:
-        samples = read_input(Path(source.input), sizes, _takes_whole_pixels(graph))
-    found = rewrite(graph, Known(), samples.shape[1:] if samples is not None else None)
+def _described(source: Source, path: Path, graph: Graph, array: Given | None) -> NetworkFile:
+    samples = _samples(source, graph, array)
+    found = rewrite(graph, Known(), {name: each.shape[1:] for name, each in samples.items()})
     found = _cut(source, path, found)
     if len(found.layers) > MOST_FOUND_LAYERS:
         raise CnnvizError(
@@ -101,23 +101,39 @@ def _described(source: Source, path: Path, graph: Graph, array: NDArray[Any] | N
             )
         )
     notes = list(found.notes)
-    if samples is None:
-        notes.append(tr("Its input is all zeros, because none was given (--input)."))
-        values = np.zeros((1, *found.input_shape))
-        if found.input_scale.any() and found.input_shift.any():
-            values = found.prepared(np.zeros([found.input_shape[axis] for axis in found.input_axes]))[None]
+    inputs = {
+        name: NamedInputPart(each.shape, Numbers(_values(found, name, samples.get(each.origin))))
+        for name, each in found.inputs.items()
+    }
+    missing = [each.origin for each in found.inputs.values() if each.origin not in samples]
+    if inputs and missing:
+        notes.append(
+            tr("All zeros go into {names}, because nothing was given (--input).", names=", ".join(missing))
+        )
+    if inputs:
+        values = next(iter(inputs.values())).values
+        counts = {len(each.values) for each in inputs.values()}
+        if len(counts) > 1:
+            raise CnnvizError(tr("each of its inputs must be as many samples"))
     else:
-        values = np.stack([found.prepared(sample) for sample in samples])
+        given_one = next(iter(samples.values()), None)
+        values = Numbers(_values(found, "", given_one))
+        if given_one is None:
+            notes.append(tr("Its input is all zeros, because none was given (--input)."))
     parts = [_part(layer) for layer in found.layers]
-    given = InputPart(found.input_shape, values=Numbers(values))
+    given = InputPart(found.input_shape, values=values)
     if any(layer.kind == "dropout" or layer.arguments.get("training") for layer in found.layers):
         notes.append(
             tr("It is in training mode: batch norms take mean and variance of the mini-batch that goes in.")
         )
         given = replace(given, batch_size=len(values))
     loss = None
+    losses: tuple[OutputLossPart, ...] = ()
     if source.label or source.target:
-        loss, given = _judged(source, found, parts, given)
+        loss, given = _judged(source, inputs, parts, given)
+    if inputs and loss is not None and given.target is not None:
+        losses = (OutputLossPart(loss.kind, {}, parts[-1].name, given.target),)
+        loss, given = None, replace(given, target=None)
     arrays = {
         layer.name: {key: Numbers(own) for key, own in layer.arrays.items()}
         for layer in found.layers
@@ -138,6 +154,8 @@ def _described(source: Source, path: Path, graph: Graph, array: NDArray[Any] | N
         input=given,
         layers=tuple(parts),
         loss=loss,
+        inputs=inputs,
+        losses=losses,
         parameters=arrays,
         outputs=tuple(map(Name, found.outputs)),
         notes=tuple(notes),
@@ -153,6 +171,47 @@ def _weights_only(path: Path, graph: Graph) -> str:
         file=plain(path.name),
         reason=graph.metadata.get("code") or tr("it holds weights alone ({names})", names=names),
     )
+
+
+def _samples(source: Source, graph: Graph, array: Given | None) -> dict[str, NDArray[Any]]:
+    """Return what is given to go in, by the names of the inputs in the file."""
+    sizes = {name: shape[1:] for name, shape in graph.inputs.items()}
+    first = next(iter(sizes), "")
+    if isinstance(array, Mapping):
+        _require_inputs(graph, array)
+        return {name: as_samples(np.asarray(each), sizes[name], name) for name, each in array.items()}
+    if array is None and not source.input:
+        return {}
+    if len(sizes) > 1:
+        if array is not None:
+            raise CnnvizError(several_wanted(graph))
+        files = source.named_inputs
+        _require_inputs(graph, files)
+        return {name: read_input(Path(file), sizes[name], False) for name, file in files.items()}
+    if array is not None:
+        return {first: as_samples(np.asarray(array), sizes.get(first, ()), tr("the input"))}
+    return {first: read_input(Path(source.input), sizes.get(first, ()), _takes_whole_pixels(graph))}
+
+
+def _require_inputs(graph: Graph, given: Mapping[str, Any]) -> None:
+    for name in given:
+        if name not in graph.inputs:
+            raise CnnvizError(
+                several_wanted(graph)
+                if not name
+                else tr("it has no input {name}", name=name[:60]) + hint(name, [*graph.inputs][:8])
+            )
+
+
+def _values(found: Found, name: str, samples: NDArray[Any] | None) -> NDArray[np.float64]:
+    """Return what goes in as the network takes it; zeros where nothing is given."""
+    if samples is not None:
+        return np.stack([found.prepared(sample, name) for sample in samples])
+    if name:
+        return np.zeros((1, *found.inputs[name].shape))
+    if found.input_scale.any() and found.input_shift.any():
+        return found.prepared(np.zeros([found.input_shape[axis] for axis in found.input_axes]))[None]
+    return np.zeros((1, *found.input_shape))
 
 
 def _takes_whole_pixels(graph: Graph) -> bool:
@@ -209,13 +268,13 @@ def _part(layer: FoundLayer) -> LayerPart:
 
 
 def _judged(
-    source: Source, found: Found, parts: list[LayerPart], given: InputPart
+    source: Source, inputs: Mapping[str, NamedInputPart], parts: list[LayerPart], given: InputPart
 ) -> tuple[LossPart, InputPart]:
     """Return the loss that fits the last layer, and the input with what should come out."""
-    layers = build_layers(parts, {"input": found.input_shape}, is_found=True)
-    shapes: dict[str, tuple[int, ...]] = {"input": found.input_shape}
-    for name, layer, inputs in layers:
-        shapes[name] = layer.output_shape(*(shapes[own] for own in inputs))
+    shapes = {name: each.shape for name, each in inputs.items()} or {"input": given.shape}
+    layers = build_layers(parts, shapes, is_found=True)
+    for name, layer, sources in layers:
+        shapes[name] = layer.output_shape(*(shapes[own] for own in sources))
     outputs, last = shapes[parts[-1].name], parts[-1]
     assert given.values is not None
     count = len(given.values)
@@ -254,7 +313,7 @@ def _judged(
                     label=label,
                 )
             )
-    if count == 1:
+    if count == 1 and not inputs:
         given = replace(given, label=int(labels[0]))
     else:
         rows = np.eye(classes)[[int(label) for label in labels]]

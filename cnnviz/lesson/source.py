@@ -26,7 +26,8 @@ class Source(Struct, frozen=True):
     path : str
         The file.
     input : str
-        The file that goes in: a picture, .npy or .npz; zeros where it is empty.
+        The file that goes in: a picture, .npy or .npz; zeros where it is empty. Of several inputs
+        ``left=a.npy;right=b.npy``, by their names in the file.
     label : str
         The class that should come out, a whole number; empty where none is said.
     target : str
@@ -46,11 +47,26 @@ class Source(Struct, frozen=True):
         words = "&".join(f"{key}={quote(value, safe='/:.,')}" for key, value in told.items())
         return f"{self.path}?{words}" if words else self.path
 
+    @property
+    def named_inputs(self) -> dict[str, str]:
+        """The files that go into several inputs, by their names; the name is empty where none is said."""
+        named = {}
+        for part in self.input.split(";"):
+            name, is_named, file = part.partition("=")
+            named[name if is_named else ""] = file if is_named else part
+        return named
+
+    def files(self) -> list[str]:
+        """Return the files that go in."""
+        return [self.input, *self.named_inputs.values()] if self.input else []
+
     def from_anywhere(self) -> Source:
         """Return the same with the ways to its files from the root."""
-        files = {
-            name: os.path.abspath(value) for name in ("input", "target") if (value := getattr(self, name))
-        }
+        files = {"target": os.path.abspath(self.target)} if self.target else {}
+        if self.input:
+            named = "" in (inputs := self.named_inputs) or os.path.lexists(self.input)
+            parts = (f"{name}={os.path.abspath(file)}" for name, file in inputs.items())
+            files["input"] = os.path.abspath(self.input) if named else ";".join(parts)
         return Source(**{**asdict(self), **files, "path": os.path.abspath(self.path)})
 
 

@@ -39,16 +39,18 @@ def function(name, inputs, outputs, nodes, *defaults):
     return made + b"".join(field(11, one) for one in defaults) + field(9, field(2, 17))
 
 
+def tensor(name, values):
+    sizes = b"".join(field(1, size) for size in values.shape)
+    return sizes + field(2, 1) + field(8, name) + field(9, values.tobytes())
+
+
 def model(tmp_path, nodes, functions, arrays=()):
     def info(name):
         return field(1, name) + field(
             2, field(1, field(1, 1) + field(2, field(1, field(1, 1)) + field(1, field(1, 3))))
         )
 
-    tensors = [
-        b"".join(field(1, size) for size in a.shape) + field(2, 1) + field(8, name) + field(9, a.tobytes())
-        for name, a in arrays
-    ]
+    tensors = [tensor(*one) for one in arrays]
     graph = b"".join(field(1, one) for one in nodes) + b"".join(field(5, one) for one in tensors)
     graph += field(11, info("x")) + field(12, info("y"))
     path = tmp_path / "net.onnx"

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cnnviz import CnnvizError, load_lesson
-from cnnviz.lesson.source import UnsteppableError
+from cnnviz.lesson.source import Source, UnsteppableError
 from tests.formats.reference import DATA, LABEL, close, files, reference
+from tests.formats.test_functions import field, node, tensor
 
 WITHOUT_NODES = ("lenet.class.pt", "lenet.state.pt", "lenet.older.pth", "lenet.checkpoint.pth", "types.pt")
 WITHOUT_NODES += ("types.onnx", "types.older.pt", "keras-sequential.weights.h5")
@@ -208,3 +209,44 @@ def test_in_training_mode_a_mini_batch_goes_through_together():
         load_lesson(f"{path}?label=1", input=wanted["x"])
     alone = load_lesson(f"{DATA / 'lenet.pt2'}?label=1,4", image=1, input=np.ones((2, 1, 12, 12)))
     assert alone.tape["loss.t"].tolist() == [0, 0, 0, 0, 1]
+
+
+def test_each_of_several_inputs_is_given_by_its_name(tmp_path):
+    rng = np.random.default_rng(0)
+    w = {"wl": rng.normal(size=(3, 4)).astype(np.float32), "wr": rng.normal(size=(2, 4)).astype(np.float32)}
+
+    def info(name, size):
+        return field(1, name) + field(2, field(1, field(2, field(1, field(1, 1)) + field(1, field(1, size)))))
+
+    nodes = (
+        node("MatMul", ("left", "wl"), ("l",)),
+        node("MatMul", ("right in", "wr"), ("r",)),
+        node("Add", ("l", "r"), ("y",)),
+    )
+    graph = b"".join(field(1, one) for one in nodes) + b"".join(field(5, tensor(*one)) for one in w.items())
+    graph += field(11, info("left", 3)) + field(11, info("right in", 2)) + field(12, info("y", 4))
+    path = tmp_path / "two.onnx"
+    path.write_bytes(field(7, graph) + field(8, field(2, 17)))
+    left, right = rng.normal(size=3), rng.normal(size=2)
+    wanted = left @ w["wl"] + right @ w["wr"]
+    lesson = load_lesson(path, input={"left": left, "right in": right})
+    assert np.allclose(output_of(lesson), wanted, rtol=1e-12)
+    np.save(tmp_path / "a.npy", left)
+    np.save(tmp_path / "b.npy", right)
+    files = f"left={tmp_path / 'a.npy'};right in={tmp_path / 'b.npy'}"
+    lesson = load_lesson(str(Source(str(path), input=files, label="2")))
+    probabilities = np.exp(wanted) / np.exp(wanted).sum()
+    assert np.allclose(lesson.tape["right_in.y"], right)
+    assert np.allclose(lesson.tape["r.db"], probabilities - [0, 0, 1, 0], rtol=1e-12)
+    again = load_lesson(lesson.description.source)
+    assert (again.tape["r.db"] == lesson.tape["r.db"]).all()
+    assert load_lesson(path).notes == (
+        "All zeros go into left, right in, because nothing was given (--input).",
+    )
+    for given, said in (
+        (left, r"it takes several inputs \(left, right in\); give each by its name, --input left=FILE"),
+        ({"lfet": left}, r"it has no input lfet; did you mean left\?"),
+        ({"left": right}, "left: its input has the shape 3, but 2 is given"),
+    ):
+        with pytest.raises(CnnvizError, match=f"two.onnx: {said}"):
+            load_lesson(path, input=given)
