@@ -88,11 +88,11 @@ class Look(NamedTuple):
         return telling(value * 10.0**-self.power, self.places, self.rounding * 10.0**-self.power)
 
     def reaching(self, size: float) -> Look:
-        """Return the same for numbers up to a size, of either sign: products may be larger than their sum."""
+        """Return the same for numbers up to a size: products may be larger than their sum, or smaller."""
         if not isfinite(size):
             return self
         widest = number(-size * 10.0**-self.power, self.places)
-        return self._replace(limit=rounded_up(max(self.limit, size)), width=max(self.width, len(widest)))
+        return self._replace(limit=rounded_up(max(self.limit, size)), width=len(widest))
 
     @property
     def factor(self) -> str:
