@@ -92,7 +92,7 @@ def _numbers(at: Sheet, pixel: Span, names: list[str], index: tuple[int, int]) -
             axes="",
             palette=tint(moment, k),
             limit=BRIGHTEST,
-            texts=grid.texts(value, look, cell, place.size),
+            texts=grid.texts(value, look, cell, place.size) if place.size else (),
             size=place.size,
         )
         under = Box(cell.x, cell.bottom + 0.2 * em, cell.w, 1.4 * em)
