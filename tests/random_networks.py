@@ -189,7 +189,9 @@ class Drawing:
         """What gives maps another size or shape, or goes along one of their axes."""
         dims = (0, *(1 + self.draw.permutation(3)))
         factors, mode = (1 + self.below(3), 1 + self.below(3)), self.one_of(("nearest", "bilinear"))
-        upsample = Upsample(factors, mode, mode == "bilinear" and bool(self.below(2)))
+        corners = mode == "bilinear" and bool(self.below(2))
+        size = (1 + self.below(6), 1 + self.below(6)) if self.below(2) else None
+        upsample = Upsample(factors, mode, corners, size)
         kinds = (
             *(Permute(tuple(map(int, dims))), Reshape((-1, channels, width)), Reshape((width, height, -1))),
             *(Softmax(1 + self.below(3)), LogSoftmax(1 + self.below(3)), upsample, upsample),

@@ -149,12 +149,15 @@ def _norm(operation: str, told: str) -> Any:
 
 
 def _upsample(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
-    mode, factors = str(state.get("mode", "nearest")), state.get("scale_factor")
-    if mode not in ("nearest", "bilinear") or factors is None:
-        raise CnnvizError(tr("{path}: it enlarges by no factors, or in a way of its own", path=path))
-    both = [float(part) for part in (factors if isinstance(factors, tuple) else (factors, factors))]
+    mode, size, factors = str(state.get("mode", "nearest")), state.get("size"), state.get("scale_factor")
+    if mode not in ("nearest", "bilinear") or (size is None and factors is None):
+        raise CnnvizError(tr("{path}: it enlarges in a way of its own", path=path))
+    sizes, both = (
+        None if told is None else [kind(part) for part in (told if isinstance(told, tuple) else (told, told))]
+        for told, kind in ((size, int), (factors, float))
+    )
     more = [bool(state.get("align_corners"))] if mode == "bilinear" else []
-    return calls.call(f"upsample_{mode}2d", path, x, None, *more, both)
+    return calls.call(f"upsample_{mode}2d", path, x, sizes, *more, both)
 
 
 def _same(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Value:

@@ -127,3 +127,22 @@ def test_windows_of_channels_lie_as_each_program_has_them(kind, size, said):
             "local_response_norm",
             {"size": size, "alpha": 0.1, "k": 2.0},
         )
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "said"),
+    [
+        ((4, 6), {"scale_factor": 2}, ""),
+        ((5, 2), {"size": (5, 2)}, ""),
+        ((2, 74), {}, "it rounds, so that some cells are not the number that lies where they lie"),
+    ],
+)
+def test_maps_are_given_a_size_where_factors_are_not_whole(size, told, said):
+    """Of six columns that become 74, PyTorch takes another one for some, since it reckons in float32."""
+    shape = (1, 2, 6 if said else 3)
+    attributes = {"sizes": size, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    node = Node("Resize", "node", ("x",), ("y",), attributes)
+    found = rewrite(Graph((node,), inputs={"x": (None, *shape)}, outputs=("y",)), Known())
+    assert [fault.reason for fault in found.faults] == ([said] if said else [])
+    if not said:
+        assert found.layers[0].arguments == told

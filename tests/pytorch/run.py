@@ -161,6 +161,8 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             return xs[0].permute(layer.dims)
         case Upsample():
             corners = layer.align_corners if layer.mode == "bilinear" else None
+            if layer.size is not None:
+                return functional.interpolate(*xs, layer.size, mode=layer.mode, align_corners=corners)
             factors = tuple(map(float, layer.scale_factor))
             return functional.interpolate(*xs, scale_factor=factors, mode=layer.mode, align_corners=corners)
         case Multiply():

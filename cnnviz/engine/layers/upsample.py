@@ -1,8 +1,8 @@
-"""Upsample: maps grow by whole factors, by repeating their numbers or by means of neighbours."""
+"""Upsample: maps grow, or are given a size, by repeating their numbers or by means of neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +44,13 @@ def upsample_nearest_dx(dy, dx, C, H, W, S_h, S_w):
                 dx[c, i, j] = acc
 
 
+def upsample_nearest_size_dx(dy, dx, C, H_out, W_out, H, W):
+    for c in range(C):
+        for i in range(H_out):
+            for j in range(W_out):
+                dx[c, i*H//H_out, j*W//W_out] += dy[c, i, j]
+
+
 def upsample_p(p, H_out, H, S_h):
     for i in range(H_out):
         s = min(max((i + 0.5) / S_h - 0.5, 0.0), H - 1.0)
@@ -83,7 +90,7 @@ def upsample_bilinear_dx(p, q, dy, dx, C, H, W, H_out, W_out):
 
 
 class Upsample(Layer):
-    """Makes maps larger by whole factors: PyTorch's ``nn.Upsample``.
+    """Makes maps larger by whole factors, or of any size: PyTorch's ``nn.Upsample``.
 
     ``nearest`` repeats every number. ``bilinear`` takes a mean of the numbers between which a cell lies, each
     the more the nearer it is: y = P x Qᵀ, where row i of P says how much each row of x counts in row i of y,
@@ -98,6 +105,8 @@ class Upsample(Layer):
         What new cells are made of.
     align_corners : bool
         Whether the corners of input and output are the same numbers; only of ``bilinear``.
+    size : int or (int, int), optional
+        How high and wide maps become, in place of factors.
     """
 
     kind = "upsample"
@@ -107,16 +116,21 @@ class Upsample(Layer):
         scale_factor: int | tuple[int, int] = 2,
         mode: Literal["nearest", "bilinear"] = "nearest",
         align_corners: bool = False,
+        size: int | tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.scale_factor, self.mode, self.align_corners = pair(scale_factor), mode, align_corners
+        self.size = None if size is None else pair(size)
         positive(self.name, "scale_factor", *self.scale_factor)
+        positive(self.name, "size", *self.size or ())
         if mode == "bilinear":
             self.auxiliary_names = self.shared_names = ("p", "q")
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return (C, S_h · H, S_w · W)."""
+        """Return (C, S_h · H, S_w · W), or (C, *size)."""
         channels, height, width = require_maps(self.name, shape)
+        if self.size is not None:
+            return channels, *self.size
         return channels, height * self.scale_factor[0], width * self.scale_factor[1]
 
     def cost(self, shape: Shape) -> Cost:
@@ -130,6 +144,9 @@ class Upsample(Layer):
 
     def forward(self, x: Array) -> Array:
         """Enlarge a batch (N, C, H, W)."""
+        if self.mode == "nearest" and self.size is not None:
+            rows, columns = (k * n // m for k, n, m in self._lengths(x.shape))
+            return x[:, :, rows[:, None], columns]
         if self.mode == "nearest":
             down, right = self.scale_factor
             return x.repeat(down, axis=2).repeat(right, axis=3)
@@ -148,17 +165,41 @@ class Upsample(Layer):
         if self.mode == "bilinear":
             p, q = self._parts(x.shape, dy.dtype)
             return {"dx": _mixed(p.T, q.T, dy)}
+        if self.size is not None:
+            dx = np.zeros(x.shape, dy.dtype)
+            for _one in self._added(dy, dx):
+                pass
+            return {"dx": dx}
         down, right = self.scale_factor
         windows = dy.reshape(*x.shape[:3], down, x.shape[3], right).swapaxes(3, 4)
         return {"dx": added(windows.reshape(-1, down * right)).reshape(x.shape)}
 
+    def _lengths(self, shape: Shape) -> Iterator[tuple[NDArray[np.integer], int, int]]:
+        """Yield the rows of the output, how many the input has and how many there are; columns likewise."""
+        for n, m in zip(shape[-2:], self.output_shape(shape[-3:])[1:], strict=True):
+            yield np.arange(m), n, m
+
+    def _added(self, dy: Array, dx: Array) -> Iterator[Array]:
+        """Add each cell's gradient to that of the number it is; yield those that were added to."""
+        blocks = []
+        for _, n, m in self._lengths(dx.shape):
+            starts = -(-np.arange(n + 1) * m // n)  # of the cells that are this number
+            blocks.append((starts[:-1], np.diff(starts)))
+        (tops, rows), (lefts, columns) = blocks
+        for u, v in np.ndindex(int(rows.max()), int(columns.max())):
+            high, wide = np.flatnonzero(rows > u)[:, None], np.flatnonzero(columns > v)
+            with np.errstate(all="ignore"):
+                dx[..., high, wide] += dy[..., tops[high] + u, lefts[wide] + v]
+            yield dx[..., high, wide]
+
     def _parts(self, shape: Shape, dtype: np.dtype[Any]) -> tuple[Array, Array]:
         """Return how much each row of a batch counts in each new one, (H_out, H), and each column."""
         made = []
-        for size, factor in zip(shape[-2:], self.scale_factor, strict=True):
-            k = np.arange(size * factor)
-            if self.align_corners and len(k) > 1:
-                s = k * (size - 1) / (len(k) - 1)
+        for (k, size, length), factor in zip(self._lengths(shape), self.scale_factor, strict=True):
+            if self.align_corners and length > 1:
+                s = k * (size - 1) / (length - 1)
+            elif self.size is not None:
+                s = np.clip((k + 0.5) * size / length - 0.5, 0, size - 1)
             else:
                 s = np.clip((k + 0.5) / factor - 0.5, 0, size - 1)
             made.append(np.maximum(1 - np.abs(s[:, None] - np.arange(size)), 0).astype(dtype))
@@ -181,6 +222,8 @@ class Upsample(Layer):
             middle = f"min(max(({k} + 0.5) / {step} - 0.5, 0.0), {size} - 1.0)"
             listing = variant(listing, {middle: f"{k} * ({size} - 1.0) / ({out} - 1.0)"})
             given = {**lengths}
+        elif self.size is not None:
+            listing, given = variant(listing, {f" / {step}": f" * {size} / {out}"}), {**lengths}
         return self.call(result, listing, given, {result: arrays[result]})
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
@@ -188,6 +231,11 @@ class Upsample(Layer):
         y = arrays["y"]
         if self.mode == "nearest":
             sizes = dict(zip(("C", "H_out", "W_out"), y.shape, strict=True))
+            if self.size is not None:
+                changes = {"i // S_h": "i*H//H_out", "j // S_w": "j*W//W_out"}
+                listing = variant(upsample_nearest, changes, "H", "W")
+                call = self.call("y", listing, {"x": arrays["x"], **_sizes(arrays)}, {"y": y})
+                return replace(call, kind="upsample.size")
             return self.call("y", upsample_nearest, {"x": arrays["x"], **sizes, **self._factors}, {"y": y})
         given: dict[str, Value] = {name: arrays[name] for name in ("x", "p", "q")}
         call = self.call("y", upsample_bilinear, given | _sizes(arrays), {"y": y})
@@ -196,6 +244,8 @@ class Upsample(Layer):
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listing of the input's gradient."""
         dx = arrays["dx"]
+        if self.mode == "nearest" and self.size is not None:
+            return [self._scattered(arrays)]
         if self.mode == "nearest":
             sizes = dict(zip(("C", "H", "W"), dx.shape, strict=True))
             given: dict[str, Value] = {"dy": arrays["dy"], **sizes, **self._factors}
@@ -203,6 +253,26 @@ class Upsample(Layer):
         given = {name: arrays[name] for name in ("p", "q", "dy")}
         call = self.call("dx", upsample_bilinear_dx, given | _sizes(arrays), {"dx": dx})
         return [replace(call, kind="upsample.dx.bilinear")]
+
+    def _scattered(self, arrays: Mapping[str, Array]) -> Call:
+        dy, dx = arrays["dy"], arrays["dx"]
+
+        def linear(given: Mapping[str, Any]) -> dict[str, Array]:
+            made = np.zeros((len(given["dy"]), *dx.shape[1:]))
+            for _ in self._added(given["dy"], made):
+                pass
+            return {"dx": made}
+
+        def extremes() -> dict[str, tuple[float, float]]:
+            least = greatest = 0.0
+            for cells in self._added(dy, np.zeros(dx.shape)):
+                finite = cells[np.isfinite(cells)]
+                least, greatest = min(least, finite.min(initial=0.0)), max(greatest, finite.max(initial=0.0))
+            return {"dx": (float(least), float(greatest))}
+
+        given: dict[str, Value] = {"dy": dy, **_sizes(arrays)}
+        call = self.call("dx", upsample_nearest_size_dx, given, {"dx": dx}, linear, extremes)
+        return replace(call, kind="upsample.dx.size")
 
     @property
     def _factors(self) -> dict[str, int]:

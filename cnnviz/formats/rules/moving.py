@@ -179,7 +179,7 @@ def pad(rewriter: Rewriter, node: Node) -> None:
 
 
 def resize(rewriter: Rewriter, node: Node) -> None:
-    """Make maps larger by whole factors."""
+    """Make maps larger by whole factors, or give them a size."""
     value = rewriter.unpadded(node, rewriter.maps(node))
     height, width = value.shape[1:]
     factors, sizes = node.attributes.get("factors"), node.attributes.get("sizes")
@@ -191,26 +191,44 @@ def resize(rewriter: Rewriter, node: Node) -> None:
     if isinstance(sizes, tuple):
         factors = (sizes[0] / height, sizes[1] / width)
     mode = {"nearest": "nearest", "linear": "bilinear"}.get(str(node.attributes.get("mode", "nearest")), "")
-    if not isinstance(factors, tuple) or not mode or any(part != int(part) or part < 1 for part in factors):
-        raise Unsteppable(tr("maps are enlarged by whole factors, to the nearest number or bilinearly"))
+    are_whole = isinstance(factors, tuple) and all(part == int(part) and part >= 1 for part in factors)
+    if not mode or not (are_whole or isinstance(sizes, tuple)):
+        raise Unsteppable(
+            tr("maps are enlarged by whole factors or to a size, to the nearest number or bilinearly")
+        )
     default = "asymmetric" if node.kind == "Upsample" else "half_pixel"
     placing = str(node.attributes.get("coordinate_transformation_mode", default))
     rounding = "floor" if node.kind == "Upsample" else str(node.attributes.get("nearest_mode", ""))
     if mode == "bilinear":
         is_known = placing in ("half_pixel", "pytorch_half_pixel", "align_corners")
     else:  # between two numbers the middle is of none of them, so that it rounds to neither
-        is_near = "half_pixel" in placing and rounding not in ("floor", "ceil")
+        is_near = are_whole and "half_pixel" in placing and rounding not in ("floor", "ceil")
         is_known = is_near or (placing == "asymmetric" and rounding == "floor")
         placing += f", {rounding}" if rounding else ""
     if not is_known:
         raise Unsteppable(
             tr("it places numbers as {placing} says; half_pixel and align_corners are known", placing=placing)
         )
-    whole = tuple(int(part) for part in factors)
+    assert isinstance(factors, tuple)
+    if are_whole:
+        made = rewriter.argument("upsample", "scale_factor", None, *forms(tuple(map(int, factors))))
+        high, wide = height * int(factors[0]), width * int(factors[1])
+    else:
+        assert isinstance(sizes, tuple)
+        high, wide = map(int, sizes)
+        made = {"size": forms((high, wide))[0]}
+        if mode == "nearest" and not (_is_exact(height, high) and _is_exact(width, wide)):
+            raise Unsteppable(tr("it rounds, so that some cells are not the number that lies where they lie"))
     arguments = {
-        **rewriter.argument("upsample", "scale_factor", None, *forms(whole)),
+        **made,
         **rewriter.argument("upsample", "mode", "nearest", mode),
         **rewriter.argument("upsample", "align_corners", False, placing == "align_corners"),
     }
-    out = (value.shape[0], height * whole[0], width * whole[1])
+    out = (value.shape[0], high, wide)
     rewriter.put(node, rewriter.layer(node, "upsample", [value], out, arguments))
+
+
+def _is_exact(size: int, out: int) -> bool:
+    """Return whether places reckoned in single precision, as PyTorch does, are those of whole numbers."""
+    k = np.arange(out)
+    return bool((k.astype(np.float32) * np.float32(size / out) // 1 == k * size // out).all())

@@ -33,6 +33,22 @@ KINDS: Mapping[str, Kind] = {
         compared=("x", "y"),
         added=True,
     ),
+    "upsample.size": _kind(
+        sentence="Every cell is the number of the input that lies where it lies; so numbers fill blocks.",
+        variables=CELL,
+        ahead="Each cell of `y` will be the cell of `x` that lies where it lies.",
+        compared=("x", "y"),
+        added=True,
+    ),
+    "upsample.dx.size": _kind(
+        title="gradient of the input",
+        sentence="A number went into every cell of its block, so the gradients of the block are added up.",
+        variables=CELL,
+        ahead="Every `dx` begins at 0; each `dy` will be added to that of the number that its cell is.",
+        local=_blocks,
+        compared=("dx", "dy"),
+        added=True,
+    ),
     "upsample.dx": _kind(
         title="gradient of the input",
         sentence="A number went into every cell of its block, so the gradients of the block are added up.",
