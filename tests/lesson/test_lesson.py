@@ -176,7 +176,7 @@ def test_numbers_may_grow_beyond_all_bounds(write, content):
 def test_everything_in_the_catalogue_can_be_said_in_a_file(write, content):
     """Each kind with nothing but what it must be told; a new one that a file cannot say is noticed here."""
     needed = {"out_channels": 2, "kernel": 2, "neurons": 3, "num_groups": 1, "lr": 0.1, "shape": [1, 2, -1]}
-    needed["dims"] = [0, 1, 3, 2]
+    needed |= {"dims": [0, 1, 3, 2], "output_size": 3, "size": 3}
     last = "flatten", "linear", "softmax"
     maps = [{"name": kind, "kind": kind} for kind in LAYERS if kind not in last and not kind.endswith("1d")]
     column = [{"name": kind, "kind": kind} for kind in ("flatten", "linear", "softmax")]
