@@ -61,7 +61,7 @@ def composed(name: str, size: tuple[int, int], runs: int) -> list[Shown]:
 @pytest.fixture(scope="module", params=NAMES)
 def shown(request) -> list[Shown]:
     """Frames of a program at full size."""
-    return composed(request.param, FULL, runs=2)
+    return composed(request.param, FULL, runs=1)
 
 
 @pytest.fixture(

@@ -43,7 +43,7 @@ def program_of(name: str) -> Program:
 def sample_of(made: Program, runs: int = 2) -> list[int]:
     """Telling steps of every operation; of a long program some of them."""
     steps = [made.start(op.name) + offset for op in made.operations for offset in telling_offsets(op, runs)]
-    return sorted(random.Random(4).sample(steps, min(len(steps), 60)))
+    return sorted(random.Random(4).sample(steps, min(len(steps), 40)))
 
 
 @lru_cache(256)  # the tests of a program look at the same frames, one after the other

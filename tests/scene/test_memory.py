@@ -23,7 +23,7 @@ def test_looks_are_remembered_until_they_are_forgotten():
     assert look(program, operation, "y", Display()) is not first
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES[::3])
 def test_a_program_that_is_forgotten_takes_no_memory(name):
     program = fresh(name)
     seen = weakref.ref(program)

@@ -182,7 +182,7 @@ def assert_reckoned(program: Program) -> None:
     wrong: list[str] = []
     for operation in program.operations:
         count = 0
-        for offset in telling_offsets(operation):
+        for offset in telling_offsets(operation, 2):
             step = program.start(operation.name) + offset
             at, before = moment(program, step), moment(program, step - 1) if offset else None
             assert not [mark for row in panel_rows(at)[0] for mark in row if MINUS_ZERO.search(text(mark))]

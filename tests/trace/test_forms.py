@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -112,17 +113,22 @@ def cell_of(step) -> tuple[int, int, int]:
     at, call = step.variables, step.operation.call
     if call.form == "gathered":
         return at.get("c", 0), at.get("p", 0), at.get("q", 0)
-    inside = np.argwhere(~call.ports["dx"].placement.zeros)
-    at = {name: at.get(name, 0) for name in "oijcuv"}
-    step = next(line for line in call_lines(call) if "+=" in line).strip()
-    place = re.match(r"dx\[(.*)\] \+=", step)[1]  # as the listing itself says it
-    channel, *place = eval(place, {}, {**call.given, **at})
-    row, column = np.clip(place, inside[0], inside[-1]) - inside[0]
-    return channel, int(row), int(column)
+    shape, (rows, columns) = call.own_shape("dx"), call.ports["dx"].placement.extent
+    channel, row, column = eval(
+        place_in(call.listing), {}, {**call.given, **dict.fromkeys("oijcuv", 0), **at}
+    )
+    return (
+        channel,
+        min(max(row - rows.start, 0), shape[-2] - 1),
+        min(max(column - columns.start, 0), shape[-1] - 1),
+    )
 
 
-def call_lines(call) -> list[str]:
-    return inspect.getsource(call.listing).split("\n")
+@cache
+def place_in(listing) -> str:
+    """The cell that a listing adds to, as it says it itself."""
+    step = next(line for line in inspect.getsource(listing).split("\n") if "+=" in line).strip()
+    return re.match(r"dx\[(.*)\] \+=", step)[1]
 
 
 def is_read(scattered, cell) -> bool:

@@ -65,6 +65,8 @@ def test_only_listings_that_add_to_their_cells_accumulate():
         "max_pool2d_dx",
         "avg_pool1d_dx",
         "avg_pool2d_dx",
+        "adaptive_avg_pool2d_dx",
+        "upsample_nearest_size_dx",
     }
 
 
