@@ -260,6 +260,33 @@ def test_padding_never_wins_and_gets_no_gradient(value):
     assert np.array_equal(y[0, 0], np.full((2, 2), -np.inf if np.isnan(value) else value))
 
 
+def test_what_comes_back_from_windows_that_overlap_and_reach_into_the_padding(lesson):
+    """PyTorch's numbers: padding takes its part of a mean with it, and never wins nor gets a gradient."""
+    x = [[1, 3, 2, 3], [4, 9, 5, 9], [0, 6, 1, -2], [-1, -4, -3, -5]]
+    over, apart = ({"kernel": k, "stride": 2, "padding": 1} for k in (3, 2))
+    ninths = [[1, 3, 2, 2], [4, 10, 6, 6], [3, 7, 4, 4], [3, 7, 4, 4]]
+    own = [[9, 21, 12, 12], [27, 55, 28, 28], [18, 34, 16, 16], [18, 34, 16, 16]]  # of 36: 4, 6 or 9 count
+    lone = [[1, 2, 0, 3], [4, 5, 0, 6], [0, 0, 0, 0], [7, 0, 8, 9]]
+    one = [[0] * 4, [0, 1 + 2 + 3 + 4, 0, 0], [0] * 4, [0] * 4]
+    cases = (
+        ("max_pool2d", apart, [[1, 3, 3], [4, 9, 9], [-1, -3, -5]], np.array(lone)),
+        ("max_pool2d", over, [[9, 9], [9, 9]], np.array(one)),
+        ("avg_pool2d", over, [[17 / 9, 31 / 9], [14 / 9, 16 / 9]], np.array(ninths) / 9),
+        (
+            "avg_pool2d",
+            {**over, "count_include_pad": False},
+            [[17 / 4, 31 / 6], [14 / 6, 16 / 9]],
+            np.array(own) / 36,
+        ),
+        ("global_avg_pool2d", {}, [[28 / 16]], np.ones((4, 4)) / 16),
+    )
+    for kind, window, y, dx in cases:
+        dy = np.arange(1.0, 1 + np.size(y)).reshape(np.shape(y))
+        tape = lesson([x], ("pool", kind, window), output_gradient=dy[None]).tape
+        assert tape["pool.y"][0] == pytest.approx(np.array(y), rel=1e-14), kind
+        assert tape["pool.dx"][0] == pytest.approx(dx, rel=1e-14), kind
+
+
 def test_a_convolution_without_bias_has_none_and_no_gradient_of_it(lesson):
     conv = ("conv", "conv2d", {"out_channels": 1, "kernel": 2, "bias": False})
     made = lesson(
