@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from math import prod
 
 import numpy as np
 import pytest
@@ -566,20 +567,20 @@ def loss_calls(label: str, size: float = 1.0) -> list[Call]:
 
 
 def map_target(label: str, rng: Rng, shape: Shape) -> Array:
-    """A target for maps: at each place what would do for a column of the channels."""
+    """A target for maps, or sequences: at each place what would do for a column of the channels."""
     _, target = LOSSES[label]
-    places = [target(rng, shape[0]) for _ in range(shape[1] * shape[2])]
+    places = [target(rng, shape[0]) for _ in range(prod(shape[1:]))]
     return np.stack(places, axis=1).reshape(shape)
 
 
-def map_loss_calls(label: str, size: float = 1.0) -> list[Call]:
+def map_loss_calls(label: str, size: float = 1.0, shape: Shape = (2, 1, 3)) -> list[Call]:
     """The same of a loss behind maps, which have an axis of 1, and cells that are what they should be."""
     kind, _ = LOSSES[label]
-    loss, shape, rng = kind(), (2, 1, 3), np.random.default_rng(4)
+    loss, rng = kind(), np.random.default_rng(4)
     network = Network([("last", loss.follows() if loss.follows else LeakyReLU())], shape, loss)
     x, t = size * rng.normal(size=shape), map_target(label, rng, shape)
     if not isinstance(loss, Hinge | NLL | NegativeLogLikelihood):
-        t[0, 0, 1] = x[0, 0, 1] = 0
+        t[0, ..., 1] = x[0, ..., 1] = 0
     return network.calls(network.run(x, t))[1:3]
 
 
@@ -704,6 +705,7 @@ def all_calls() -> list[tuple[str, Call]]:
     ]
     groups += [(label, optimiser_calls(label)) for label in OPTIMISERS]
     groups += [(f"{label}-maps", map_loss_calls(label)) for label in LOSSES]
+    groups += [(f"{label}-sequence", map_loss_calls(label, shape=(2, 3))) for label in LOSSES]
     groups += [
         (f"{label}-maps-large", map_loss_calls(label, 1e4))
         for label, (kind, _) in LOSSES.items()

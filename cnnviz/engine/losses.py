@@ -1,10 +1,11 @@
 """What a network is trained to make small, and the gradient it starts the way back with.
 
-Each loss gives one number per sample. Behind maps, cross-entropy, binary cross-entropy and hinge are taken at
-each place over its channels, as of a column, and the loss is their mean over all places. Cross-entropy is
-joined with the softmax or sigmoid before it: their common gradient is simply output − target, and nothing is
-divided by a vanishing probability. Where a probability has vanished, or that of the contrary, its logarithm
-is −∞ or has few right digits; there the loss and its listing start from the scores.
+Each loss gives one number per sample. Behind maps, and sequences, which are maps of one column,
+cross-entropy, binary cross-entropy and hinge are taken at each place over its channels, as of a column, and
+the loss is their mean over all places. Cross-entropy is joined with the softmax or sigmoid before it: their
+common gradient is simply output − target, and nothing is divided by a vanishing probability. Where a
+probability has vanished, or that of the contrary, its logarithm is −∞ or has few right digits; there the
+loss and its listing start from the scores.
 Source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 6.2.2.
 """
 
@@ -55,7 +56,7 @@ class Loss(ABC):
         Parameters
         ----------
         y, t : Array
-            Outputs and targets, (N, outputs), or (N, channels, height, width).
+            Outputs and targets, (N, outputs), or (N, channels, height, width); (N, channels, length).
         x : Array, optional
             What the last layer made the outputs of.
         """

@@ -23,6 +23,7 @@ from cnnviz.engine.layers.joining import numbered, scaled_call, total_listing
 from cnnviz.engine.layers.softmax import OverAxis
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.port import Port
+from cnnviz.engine.sequences import as_maps, of_sequences
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.wiring import unknown
 from cnnviz.errors import CnnvizError
@@ -133,7 +134,7 @@ def check_losses(
                     layer=one.of,
                 )
             )
-        if len(shapes[one.of]) != 3:
+        if len(shapes[one.of]) not in (2, 3):
             require_column(one.name, shapes[one.of])
         if misfit := one.loss.misfit(shapes[one.of]):
             raise CnnvizError(tr("{name}: {misfit}.", name=one.name, misfit=misfit))
@@ -224,9 +225,15 @@ def loss_calls(
 def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -> tuple[Call, Call]:
     """Return the calls of a loss and of its own gradient; of several, with what the sum calls it."""
     x, own = last.address(last.input_names[0]), one.own_gradient(last)
-    y, t = tape[one.output], tape[one.target]
-    value = one.loss.value_call(y, t, tape[x], tape[one.value], scores)
-    gradient = one.loss.gradient_call(y, t, tape[own], one.of)
+    held = {"y": tape[one.output], "t": tape[one.target], "x": tape[x], "gradient": tape[own]}
+    of_sequence = held["y"].ndim == 2
+    if of_sequence:
+        held = as_maps(held)
+    y, t = held["y"], held["t"]
+    value = one.loss.value_call(y, t, held["x"], tape[one.value], scores)
+    gradient = one.loss.gradient_call(y, t, held["gradient"], one.of)
+    if of_sequence:
+        value, gradient = of_sequences([value, gradient])
     value = replace(value, name=one.name, layer=one.name)
     alone = "" if own == one.starts_with(last) else called  # else it is the gradient of the sum, too
     gradient = replace(gradient, name=own, layer=one.of if one.is_joined and not alone else one.name)

@@ -25,7 +25,7 @@ Own = TypeVar("Own", bound=Layer)
 
 _OVER_COLUMNS = re.compile(r"for [jqv] in range\(\w+\):")
 
-_END = re.compile(r"(?:_maps)?((?:_training)?_(?:d[a-z]+[0-9]?|mean|var))?$")
+_END = re.compile(r"(?:_maps)?((?:_training)?_(?:d[a-z]+[0-9]?|mean|var)|_of_scores)?$")
 
 # What maps of one column make of a line, in this order: places that are counted row by row, how many there
 # are, and cells.

@@ -182,18 +182,18 @@ def of_column(loss, x, t):
     return math.fsum(max(0, 1 + a - x[right]) for k, a in enumerate(x) if k != right)
 
 
-@pytest.mark.parametrize("size", [1.0, 1000.0])
+@pytest.mark.parametrize(("size", "shape"), [(1.0, (3, 2, 4)), (1000.0, (3, 2, 4)), (1000.0, (3, 8))])
 @pytest.mark.parametrize("label", [label for label in LOSSES if not re.search("squared|absolute", label)])
-def test_behind_maps_it_is_the_mean_over_all_places_of_that_of_their_channels(label, size):
-    """As PyTorch's cross_entropy of (N, C, H, W); slopes by differences."""
-    rng, shape = np.random.default_rng(3), (3, 2, 4)
+def test_behind_maps_it_is_the_mean_over_all_places_of_that_of_their_channels(label, size, shape):
+    """As PyTorch's cross_entropy of (N, C, H, W), or of (N, C, L); slopes by differences."""
+    rng = np.random.default_rng(3)
     loss = LOSSES[label][0]()
     network = Network([("last", loss.follows() if loss.follows else LeakyReLU(1.0))], shape, loss)
     x, t = size * rng.normal(size=shape), map_target(label, rng, shape)
-    places = [(i, j) for i in range(2) for j in range(4)]
 
     def mean(x):
-        return math.fsum(of_column(loss, x[:, i, j].tolist(), t[:, i, j].tolist()) for i, j in places) / 8
+        places = zip(x.reshape(3, 8).T.tolist(), t.reshape(3, 8).T.tolist(), strict=True)
+        return math.fsum(of_column(loss, *place) for place in places) / 8
 
     tape = network.run(x, t)
     assert float(tape["loss.value"]) == pytest.approx(mean(x), rel=1e-12)
