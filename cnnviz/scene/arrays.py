@@ -9,6 +9,7 @@ from cnnviz.engine.port import Port
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.letters import GREEK, letter
 from cnnviz.scene.marks import Role
+from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 
@@ -26,6 +27,7 @@ def over(port: Port) -> str:
     return f"∂{letter(port.loss or 'E')}/∂"
 
 
+@program_cache(1024)
 def role(operation: Operation, name: str) -> Role:
     """Return what an array is to an operation: ``written``, ``parameter`` or ``source``."""
     port = operation.call.port(name)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -76,27 +76,61 @@ def with_numbers(
     bare : bool
         Leave off the arrays' powers of ten; they are said once, beside the sum.
     """
-    begun, end = span or (parts.right, len(parts.text))
-    at = begun
     runs: list[Span] = []
     whole = not (span or skip or bare or moment.letters)
     write = _digits(moment, parts, scope) if whole else None
-    for operand in parts.operands:
-        if operand.start < at or operand.end > end:
-            continue
+    pieces, rest = _pieces(parts, *(span or (parts.right, len(parts.text))))
+    for piece in pieces:
+        operand = piece.operand
         run = put_in(moment, parts, operand, scope, bare) if operand.name != skip else Span(operand.name)
         if write is not None and isinstance(_held(operand, scope), float):
             run = run._replace(text=write(_held(operand, scope)))
-        left, right = parts.text[begun : operand.start], parts.text[operand.end : end]
-        between = parts.text[at : operand.start]
-        if is_zero(run.text) and _OWN_MINUS.search(left):  # minus zero is zero
-            between = between.rstrip().removesuffix("-")
-        runs.append(Span(signs(between)))
-        runs.append(_in_brackets(run, left, right))
-        at = operand.end
-    runs.append(Span(signs(parts.text[at:end])))
+        text = in_line(run.text, piece.sign, piece.raised)
+        runs.append(Span(piece.unsigned if is_zero(run.text) else piece.before))  # minus zero is zero
+        runs.append(run if text == run.text else run._replace(text=text))
+    runs.append(Span(rest))
     shown = tuple(run for run in runs if run.text)
     return as_product(shown) if moment.letters else shown
+
+
+class _Piece(NamedTuple):
+    """What a line names, and what stands around it.
+
+    Attributes
+    ----------
+    operand : Operand
+        The cell or scalar.
+    before, unsigned : str
+        What stands between it and what is named before it, with and without a minus that is its own.
+    sign : str
+        The operator before it, if it has one there.
+    raised : bool
+        Whether a power stands behind it.
+    """
+
+    operand: Operand
+    before: str
+    unsigned: str
+    sign: str
+    raised: bool
+
+
+@lru_cache(maxsize=1024)
+def _pieces(parts: Assignment, begun: int, end: int) -> tuple[tuple[_Piece, ...], str]:
+    """Cut a piece of a line's text at what it names; return also what is left after the last."""
+    text, at = parts.text, begun
+    pieces: list[_Piece] = []
+    for operand in parts.operands:
+        if operand.start < at or operand.end > end:
+            continue
+        between, left = text[at : operand.start], text[begun : operand.start]
+        own = between.rstrip().removesuffix("-") if _OWN_MINUS.search(left) else between
+        sign = left.rstrip()[-1:]
+        raised = text[operand.end : end].lstrip().startswith("**")
+        sign = sign if sign in "+-*/" else ""
+        pieces.append(_Piece(operand, signs(between), signs(own), sign, raised))
+        at = operand.end
+    return tuple(pieces), signs(text[at:end])
 
 
 def _digits(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> Callable[[float], str] | None:
@@ -179,13 +213,6 @@ def age_of(moment: Moment, parts: Assignment, operand: Operand) -> str:
 def _role_in(moment: Moment, parts: Assignment, operand: Operand) -> Role:
     """Return a name's colour in a line: what an update found there is no result of it."""
     return "parameter" if age_of(moment, parts, operand) == OLD else role_of(moment.operation, operand.name)
-
-
-def _in_brackets(run: Span, left: str, right: str) -> Span:
-    """Put a number into brackets where what stands around it in the listing's line asks for them."""
-    sign, raised = left.rstrip()[-1:], right.lstrip().startswith("**")
-    text = in_line(run.text, sign if sign in "+-*/" else "", raised)
-    return run if text == run.text else run._replace(text=text)
 
 
 def sign_of(parts: Assignment) -> str:
