@@ -38,7 +38,7 @@ class Shown(Struct, frozen=True, eq=False):
 
     def scene(self, index: int) -> tuple[Program, int, View]:
         """Return what a frame shows: a program, which of its steps, and how."""
-        return self.program, index, self.view
+        return self.program, index, self.view.at(self.program[index])
 
     def programs(self) -> Iterable[Program]:
         """Return all programs of which there are frames."""

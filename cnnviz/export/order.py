@@ -121,7 +121,8 @@ class Tour(Shown, frozen=True, eq=False):
     def scene(self, index: int) -> tuple[Program, int, View]:
         """Return what the frame of a stop shows."""
         there = self._at(index)
-        return there.program, there.sequence[index - 1].index, self.order.seen(there)
+        step = there.sequence[index - 1].index
+        return there.program, step, self.order.seen(there).at(there.program[step])
 
     def programs(self) -> Iterator[Program]:
         """Yield the programs of all stops, those that lie behind one another in one of them once."""

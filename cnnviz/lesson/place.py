@@ -18,6 +18,7 @@ from cnnviz.trace.cursor import Stop
 from cnnviz.trace.forms import stops_in
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.stops import Level
 
 _NUMBER = re.compile(r"[+-]?\d+")
 _PLACE = re.compile(r"([^\[\]\s]+)\s*(?:\[\s*((?:\d+\s*,\s*)*(?:\d+\s*)?)\])?")
@@ -161,8 +162,17 @@ def stops_of(
 def _stop(part: StopPart, program: Program) -> Stop:
     index = _step_of(part, program)
     step = program[index]
-    form, notes = step.operation.call.form, tr(part.notes)
-    return Stop(index, tr(part.caption), form, step.offset, part.iteration, notes=notes)
+    asked = {"letters": part.letters, "scale": part.scale}
+    return Stop(
+        index,
+        tr(part.caption),
+        step.operation.call.form,
+        step.offset,
+        part.iteration,
+        notes=tr(part.notes),
+        level=Level(part.level) if part.level else None,
+        display=tuple((name, value) for name, value in asked.items() if value is not None),
+    )
 
 
 def _step_of(part: StopPart, program: Program) -> int:

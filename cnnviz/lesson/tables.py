@@ -35,6 +35,8 @@ from cnnviz.lesson.values import (
     Text,
     WeightsFile,
 )
+from cnnviz.scene.display import OPTIONS
+from cnnviz.trace.stops import Level
 
 Size = Annotated[int, SIZE]
 Count = Annotated[int, Range(0, 2**63 - 1)]
@@ -55,6 +57,10 @@ class OneOf(Struct, frozen=True):
 Layout = Annotated[str, OneOf(LAYOUTS)]
 
 Form = Annotated[str, OneOf(FORMS)]
+
+Scale = Annotated[str, OneOf(tuple(str(value) for value in OPTIONS["scale"].values))]
+
+ByLevel = Annotated[str, OneOf(tuple(level.value for level in Level if level is not Level.STOP))]
 
 
 class Part(Struct, frozen=True):
@@ -208,6 +214,12 @@ class StopPart(Struct, frozen=True):
         The one iteration of a training at which it is said; where it is not given, at all of them.
     notes : str
         What the lecturer wants to remember there; shown in the presenter window alone.
+    letters : bool, optional
+        Whether names stand in place of numbers from there on, to the operation's end or the next stop.
+    scale : str, optional
+        What shares a scale of colours there: ``array``, ``layer`` or ``network``.
+    level : str, optional
+        By what Next steps there: ``line``, ``term``, ``cell``, ``map``, ``layer`` or ``pass``.
     """
 
     at: Text
@@ -217,6 +229,9 @@ class StopPart(Struct, frozen=True):
     input_gradient: Form | None = None
     iteration: Count | None = None
     notes: Notes = Notes("")
+    letters: bool | None = None
+    scale: Scale | None = None
+    level: ByLevel | None = None
 
 
 Stops = Annotated[tuple[StopPart, ...], AtMost(MOST_STOPS)]

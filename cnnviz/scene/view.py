@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cnnviz.scene.display import Display
-from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop
+from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop, stop_holding
+from cnnviz.trace.program import Step
 
 Chosen = tuple[str, ...]
 """Of gradients that are added up, the addresses of those that are followed, ``add.dx2``."""
@@ -59,6 +61,11 @@ class View(Struct, frozen=True):
     def origin(self, layer: str) -> str:
         """Return what the file of another program calls a layer; empty where that is its name here."""
         return next((origin for name, origin in self.origins if name == layer), "")
+
+    def at(self, step: Step) -> View:
+        """Return it with things shown as the lesson's stop that holds at a step asks for."""
+        stop = stop_holding(self.stops, step)
+        return replace(self, display=replace(self.display, **dict(stop.display))) if stop else self
 
     @property
     def unit(self) -> float:

@@ -77,6 +77,10 @@ class Stop(Struct, frozen=True):
         Which it is in the lesson's sequence, from 1, and how many there are; 0 outside a lesson.
     notes : str
         What only the lecturer is to see there.
+    level : Level or None
+        By what it asks to be stepped from there on; None if it leaves that as it is.
+    display : tuple[tuple[str, bool | str], ...]
+        How it asks for things to be shown from there on: options of `Display`, each with its value.
     """
 
     index: int
@@ -88,6 +92,8 @@ class Stop(Struct, frozen=True):
     number: int = 0
     count: int = 0
     notes: str = ""
+    level: Level | None = None
+    display: tuple[tuple[str, bool | str], ...] = ()
 
     def is_at(self, step: Step) -> bool:
         """Return whether this is a stop at a step, in the form that the step is in."""
@@ -210,6 +216,13 @@ class Cursor(Struct, frozen=True):
         if found is None or (found >= offset if backwards else found <= offset):
             return None
         return start + found
+
+
+def stop_holding(stops: Sequence[Stop], step: Step) -> Stop | None:
+    """Return the last of some stops that has come in a step's operation, or None: what it asks for holds."""
+    start, form = step.index - step.offset, step.operation.call.form
+    there = (stop for stop in stops if start <= stop.index <= step.index and stop.form == form)
+    return max(there, key=lambda stop: stop.index, default=None)
 
 
 def stop_at(stops: Sequence[Stop], step: Step) -> Stop | None:

@@ -421,8 +421,8 @@ class Desk(QObject):
         self._remember_breakpoints()
         self.settings.put("window/lesson", self.source)
         self.settings.put("player/speed", self.player.speed)
-        self.settings.put("player/level", LEVELS.index(self.player.cursor.level))
-        self.settings.put_record("display", self.player.display)
+        self.settings.put("player/level", LEVELS.index(self.player.own.level))
+        self.settings.put_record("display", self.player.own.display)
 
     def _note_done(self) -> None:
         """Note that the last stop of the lesson has been come to."""

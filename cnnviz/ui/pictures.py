@@ -122,7 +122,8 @@ class Pictures(QObject):
                 return
         player = self._desk.player
         player.pause()
-        dialog = ExportDialog(self._desk.lesson, player.cursor.index, player.view, self._window)
+        view = replace(player.view, display=player.own.display)
+        dialog = ExportDialog(self._desk.lesson, player.cursor.index, view, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
         dialog.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Qt, Signal
@@ -19,7 +20,7 @@ from cnnviz.scene.program_cache import clear_program_caches
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.alone import in_sample, sample_at
-from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop
+from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop, stop_holding
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_run, previous_run
 from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints, fitting
@@ -29,6 +30,21 @@ from cnnviz.ui.timer import Timer
 SLOWEST, FASTEST = 1, 60
 SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 60)
 """What the slider and its keys choose from."""
+
+
+class Own(NamedTuple):
+    """What was chosen, and comes back where no stop of the lesson asks for something else.
+
+    Attributes
+    ----------
+    display : Display
+        How things are shown.
+    level : Level
+        By what Next steps.
+    """
+
+    display: Display
+    level: Level
 
 
 class Player(QObject):
@@ -78,6 +94,9 @@ class Player(QObject):
         self.cursor = Cursor(program)
         self.view = view
         self._waiting: tuple[Breakpoint, ...] = ()
+        self._holding: Stop | None = None  # the stop whose wishes hold
+        self._lent: dict[str, bool | str] = {}  # options that it has taken, as they were chosen
+        self._lent_level: Level | None = None
         self.edits = QUndoStack(self)
         self._shown = True
         self._timer = Timer(self, self._tick)
@@ -116,6 +135,9 @@ class Player(QObject):
     def show(self, display: Display) -> None:
         """Show things in another way."""
         if display != self.display:
+            for name in list(self._lent):
+                if getattr(display, name) != getattr(self.display, name):
+                    del self._lent[name]  # it is chosen now
             self._set(replace(self.view, display=display))
 
     def fold(self, block: str, folded: bool) -> None:
@@ -173,11 +195,35 @@ class Player(QObject):
         """Go to a place; the one way there is."""
         if cursor == self.cursor:
             return
+        before = self.display
+        if cursor.level is not self.cursor.level:
+            self._lent_level = None  # it is chosen now
         self.cursor = cursor
+        self._heed(stop_holding(cursor.stops, cursor.step))
         self.view = replace(self.view, front=View().front)
         self.__dict__.pop("moment", None)
         self._shown = False
-        self.moved.emit(cursor)
+        self.moved.emit(self.cursor)
+        if self.display != before:
+            self.changed.emit()
+
+    @property
+    def own(self) -> Own:
+        """What was chosen, without what the lesson's stop asks for."""
+        return Own(replace(self.display, **self._lent), self._lent_level or self.cursor.level)
+
+    def _heed(self, stop: Stop | None) -> None:
+        """Give back what the stop before asked for, and take what this one does."""
+        if stop == self._holding:
+            return
+        own, display = self.own, dict(stop.display) if stop else {}
+        # Who goes from stop to stop goes on so.
+        level = stop.level if stop and own.level is not Level.STOP else None
+        self._holding = stop
+        self._lent = {name: getattr(own.display, name) for name in display}
+        self._lent_level = own.level if level else None
+        self.view = replace(self.view, display=replace(own.display, **display))
+        self.cursor = self.cursor.at(level or own.level)
 
     def go_to(self, index: int) -> None:
         """Go to a step of the program at hand, or to the nearest one that there is."""
@@ -222,6 +268,7 @@ class Player(QObject):
             folds=before.folds if stays else (),
         )
         self.go(Cursor(program, 0, self.cursor.level, view.stops).to(index))
+        self._heed(stop_holding(view.stops, self.cursor.step))
         self._set(self.view)
 
     def switch(self, program: Program, index: int, view: View) -> None:

@@ -350,7 +350,7 @@ class Presenter(QWidget):
             self._tour.desk.lesson,
             stop is None,
             number,
-            self._player.display,
+            self._player.own.display,
             stage.size(),
             stage.smallest_unit,
         )
@@ -384,7 +384,8 @@ class Presenter(QWidget):
         pane = self._stage
         box = Box(0, 0, pane.width(), pane.height())
         unit = pane.unit(box.w, box.h)
-        at = moment(lesson.program, step, replace(lesson.view, display=self._player.display))
+        view = replace(lesson.view, display=self._player.own.display)
+        at = moment(lesson.program, step, view.at(lesson.program[step]))
         marks = stage(at, box, unit, pane.smallest_unit > 0)
         return Frame(box.w, box.h, (Rect(box, fill="ground"), *marks))
 

@@ -285,6 +285,18 @@ def test_without_a_further_stop_it_shows_the_next_layer(window, presenter, qtbot
     assert presenter.heading.text() == "Nothing further" and presenter._following_frame is None
 
 
+def test_the_next_stop_is_seen_as_it_asks_for(window, presenter, qtbot):
+    window.desk.open("convolution")
+    for number, letters in ((4, True), (5, False)):
+        window.tour.go_to_stop(number)
+        settle(window, qtbot)
+        ahead = presenter._following_frame
+        window.actions_by_name["next_stop"].trigger()
+        settle(window, qtbot)
+        assert texts(ahead.marks) == texts(window.stage.frame.marks)
+        assert ("bw" in texts(ahead.marks)) == letters
+
+
 def test_notes_are_the_lecturers_alone(window, press, presenter, qtbot, tmp_path):
     path = tmp_path / "noted.toml"
     path.write_text(NOTED)

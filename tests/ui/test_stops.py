@@ -8,10 +8,12 @@ from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 
+from cnnviz.export.order import order_of
 from cnnviz.lesson.changes import read_changes
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Dot
+from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 from tests.scene.looking import said as texts_of
 
@@ -285,6 +287,67 @@ def test_a_key_that_is_held_does_not_run_through_the_course(window, press, key):
         for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
             QApplication.sendEvent(window.stage, QKeyEvent(kind, key, NONE, "n", True, 1))
     assert place(window)[0] == "relu"
+
+
+# ------------------------------------------------------------------------------- what a stop asks for
+
+
+def shown(window):
+    """Return what the stage's cells show, and by what Next steps."""
+    return window.player.display.letters, window.player.cursor.level.value
+
+
+def test_a_stop_gives_back_what_it_asked_for_unless_it_was_changed_there(window, press):
+    window.desk.open("convolution")
+    window.player.set_level(Level.MAP)
+    seen = [shown(window)]
+    for _ in range(8):
+        press(K.Key_N)
+        seen.append(shown(window))
+        if window.tour.number == 2:  # its level leads from term to term
+            assert press(K.Key_PageDown)[3] == 9 and shown(window) == (False, "term")
+    plain = (False, "map")
+    # the first four stops are in numbers, of which two are about terms; the fifth speaks of b, c, f and g
+    assert seen == [plain, (False, "term"), (False, "term"), plain, (True, "map"), *[plain] * 4]
+    seen = []
+    for _ in range(8):
+        press(K.Key_N, SHIFT)
+        seen.append(shown(window))
+    assert seen == [plain, plain, plain, (True, "map"), plain, (False, "term"), (False, "term"), plain]
+
+    window.tour.go_to_stop(5)
+    press(K.Key_3)  # one chooses the level, which this stop does not ask for
+    window.actions_by_name["letters"].trigger()
+    window.actions_by_name["letters"].trigger()
+    press(K.Key_N)
+    assert shown(window) == (True, "cell")  # and the letters, which it does: they stay
+    window.actions_by_name["letters"].trigger()
+    window.tour.go_to_stop(5)
+    window.desk.remember()
+    again = window.settings.record("display", type(window.player.display), None)
+    assert window.player.display.letters and not again.letters  # chosen are numbers
+
+    window.tour.go_to_stop(1)
+    press(K.Key_0)
+    press(K.Key_PageDown)
+    assert shown(window) == (False, "stop")  # the remote goes on from stop to stop
+    press(K.Key_PageDown)
+    assert window.tour.number == 3
+
+
+def test_an_export_shows_what_stops_ask_for(window, press, tmp_path):
+    for name, others in (("convolution", {(True, "array")}), ("dropout", {(False, "layer")})):
+        window.desk.open(name)
+        lesson, seen = window.desk.lesson, set()
+        tour = order_of(lesson, tmp_path, Level.STOP, 0, 0, View(), tour=True).shown()
+        steps = order_of(lesson, tmp_path, Level.LINE, 0, 0, View()).shown()
+        for stop in lesson.sequence[:8]:
+            window.tour.go_to_stop(stop.number)
+            display = window.player.display
+            assert display == tour.scene(stop.number)[2].display
+            assert display == steps.scene(window.player.cursor.index)[2].display
+            seen.add((display.letters, display.scale))
+        assert seen == {(False, "array")} | others
 
 
 # --------------------------------------------------------------------------------------- the timeline
