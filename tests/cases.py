@@ -64,7 +64,7 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
 from cnnviz.engine.pixels import Album, Picture
-from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, Schedule, StepLR
+from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, Schedule, Schedules, StepLR
 from cnnviz.engine.sizes import sizes_call
 
 Rng = np.random.Generator
@@ -398,6 +398,12 @@ OPTIMISERS: dict[str, Callable[[], Optimiser]] = {
         SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.3), CosineAnnealingLR(20, 0.01)
     ),
     "adam-warm-up": lambda: scheduled(Adam(0.01), LinearLR(0.1, total_iters=8)),
+    "sgd-warm-up-then-cosine": lambda: scheduled(
+        SGD(0.1), Schedules([(LinearLR(0.1, total_iters=2), None), (CosineAnnealingLR(30, 0.01), 2)])
+    ),
+    "sgd-decay-warm-up-times-step": lambda: scheduled(
+        SGD(0.1, weight_decay=0.3), Schedules([(LinearLR(0.5, total_iters=9), None), (StepLR(1, 0.9), None)])
+    ),
 }
 
 

@@ -66,8 +66,7 @@ class Optimiser(ABC):
             lines = "".join(f"    {line}\n" for line in self.schedule.lines)
             changes |= {"lr": "rate", "    for n": f"{lines}    for n"}
             names += self.schedule.names
-        plain = self._plain[1]
-        return with_changes(plain, changes, *names)
+        return with_changes(self._plain[1], changes, *names)
 
     @property
     def _decays_gradients(self) -> bool:

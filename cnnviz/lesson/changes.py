@@ -95,7 +95,7 @@ class Argument(Struct, frozen=True, tag="argument"):
     Attributes
     ----------
     owner : str
-        A layer's or a descent's name, ``loss``, ``optimiser`` or ``schedule``.
+        A layer's or a descent's name, ``loss``, ``optimiser``, ``schedule`` or ``schedule_1``.
     name : str
         What the lesson file calls it: ``stride``, ``lr``.
     value : bool, int, float, str or tuple

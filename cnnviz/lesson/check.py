@@ -15,7 +15,7 @@ from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFil
 from cnnviz.lesson.values import hint, shown
 from cnnviz.text import tr
 
-_NO_INPUTS = ("at", "label", "loss", "optimiser", "output_gradient", "schedule", "target")
+_NO_INPUTS = ("at", "label", "loss", "optimiser", "output_gradient", "schedule", "schedules", "target")
 """What changes and places call something else than an input."""
 
 
@@ -101,8 +101,9 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     has_loss = "loss" in content or "losses" in content
     if "optimiser" in content and not has_loss and "output_gradient" not in given:
         yield tr("optimiser: needs a [loss]; add one, or leave it out")
-    if "schedule" in content and "optimiser" not in content:
-        yield tr("schedule: needs an [optimiser], whose learning rate it changes; add one, or leave it out")
+    for key in {"schedule", "schedules"} & set(content) if "optimiser" not in content else ():
+        said = tr("{path}: needs an [optimiser], whose learning rate it changes; add one, or leave it out")
+        yield said.format(path=key)
     yield from _training(content, given)
 
 
@@ -136,7 +137,7 @@ def _is_of_all(given: Mapping[str, Any]) -> bool:
 
 def _several(content: Mapping[str, Any]) -> Iterator[str]:
     """Find what does not go with several inputs, or with the losses of several outputs."""
-    for key, one in (("inputs", "input"), ("losses", "loss")):
+    for key, one in (("inputs", "input"), ("losses", "loss"), ("schedules", "schedule")):
         if key in content and one in content and not (one == "input" and _is_of_all(_table(content, one))):
             yield tr("{first}: cannot be given together with {second}", first=key, second=one)
     if _is_one_named_so(content):

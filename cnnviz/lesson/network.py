@@ -15,6 +15,7 @@ from cnnviz.engine.layer import Cost, Layer, Shape
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
+from cnnviz.engine.schedules import Schedule, Schedules
 from cnnviz.engine.wiring import in_order, inputs_of
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.bounds import (
@@ -27,7 +28,7 @@ from cnnviz.lesson.bounds import (
     PER_PARAMETER,
     PER_STATE,
 )
-from cnnviz.lesson.tables import LayerPart, LessonFile, NetworkFile
+from cnnviz.lesson.tables import DescentPart, LayerPart, LessonFile, NetworkFile
 from cnnviz.text import tr
 
 
@@ -42,9 +43,8 @@ def build_network(described: LessonFile) -> Network:
     given = described.optimiser
     optimiser = OPTIMISERS[given.kind].make(**given.arguments) if given else None
     states = len(optimiser.start(np.zeros(0))) if optimiser else 0
-    schedule = described.schedule
-    if optimiser and schedule:
-        optimiser.schedule = SCHEDULES[schedule.kind].make(**schedule.arguments)
+    if optimiser:
+        optimiser.schedule = build_schedule(described)
     is_found = isinstance(described, NetworkFile)
     return Network(
         build_layers(
@@ -61,6 +61,15 @@ def build_network(described: LessonFile) -> Network:
         given.fixed if given else (),
         described.outputs,
     )
+
+
+def build_schedule(described: LessonFile | DescentPart) -> Schedule | None:
+    """Make the schedule of a learning rate, or what several are together; None if there is none."""
+    parts = [(SCHEDULES[part.kind].make(**part.arguments), part.begins) for part in described.schedules]
+    one = described.schedule
+    if parts:
+        return Schedules(parts)
+    return SCHEDULES[one.kind].make(**one.arguments) if one else None
 
 
 def _losses(described: LessonFile) -> Loss | list[OutputLoss] | None:

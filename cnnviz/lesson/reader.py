@@ -20,6 +20,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson import values
 from cnnviz.lesson.tables import (
     AtMost,
+    ChainedSchedulePart,
     LayerPart,
     LessonFile,
     LossPart,
@@ -71,6 +72,7 @@ _ENTRIES: Mapping[type[Part], Mapping[str, Entry[Any]]] = {
     OptimiserPart: OPTIMISERS,
     RulePart: OPTIMISERS,
     SchedulePart: SCHEDULES,
+    ChainedSchedulePart: SCHEDULES,
 }
 
 
@@ -273,6 +275,7 @@ def _own_columns(part: type[Part]) -> list[Column]:
     """Return what a table may have besides the arguments of its kind."""
     own = {
         LayerPart: [Column("name", Name), Column("inputs", tuple[Reference, ...], ())],
+        ChainedSchedulePart: [Column("begins", Annotated[int, SIZE], None)],
         OptimiserPart: [Column("fixed", tuple[str, ...], ())],
         OutputLossPart: [
             Column("of", Name),

@@ -128,6 +128,20 @@ class SchedulePart(Part, frozen=True):
     """The table ``[schedule]``: how the optimiser's learning rate goes on."""
 
 
+class ChainedSchedulePart(Part, frozen=True):
+    """One of the tables ``[[schedules]]``, which follow each other.
+
+    Attributes
+    ----------
+    begins : int, optional
+        After how many updates it takes over; where it is not given, it changes the rate of the one before it.
+    """
+
+    more = ("begins",)
+
+    begins: int | None = None
+
+
 class RulePart(Part, frozen=True):
     """The rule of a descent's steps: an optimiser, but for its learning rate, which the descent has."""
 
@@ -352,6 +366,8 @@ class DescentPart(Struct, frozen=True):
         The rule of its steps; plain gradient descent where there is none.
     schedule : SchedulePart, optional
         How the learning rate goes on from step to step.
+    schedules : tuple[ChainedSchedulePart, ...]
+        In place of `schedule`: several, one after the other.
     """
 
     name: Name
@@ -362,6 +378,7 @@ class DescentPart(Struct, frozen=True):
     window: tuple[float, float]
     optimiser: RulePart | None = None
     schedule: SchedulePart | None = None
+    schedules: tuple[ChainedSchedulePart, ...] = ()
 
 
 class DescentFile(Struct, frozen=True):
@@ -414,6 +431,8 @@ class LessonFile(Struct, frozen=True):
         In place of `input`, which then is the first of them: several inputs by name.
     losses : tuple[OutputLossPart, ...]
         In place of `loss`: those of several outputs, which are added.
+    schedules : tuple[ChainedSchedulePart, ...]
+        In place of `schedule`: several, one after the other.
     sizes : dict[str, tuple[str, ...]]
         Operations at the end that say how large the gradients are which come back to some layers.
     """
@@ -437,6 +456,7 @@ class LessonFile(Struct, frozen=True):
     outputs: tuple[Name, ...] = ()
     inputs: dict[str, NamedInputPart] = field(default_factory=dict)
     losses: tuple[OutputLossPart, ...] = ()
+    schedules: tuple[ChainedSchedulePart, ...] = ()
     sizes: dict[str, tuple[Reference, ...]] = field(default_factory=dict)
 
     @property

@@ -88,6 +88,34 @@ def test_an_update_reckons_the_rate_that_its_iteration_has(path):
         np.testing.assert_allclose(tape["fc.w_new"], tape["fc.w"] - rate * tape["fc.dw"], rtol=1e-12)
 
 
+def test_schedules_take_over_from_one_another_and_multiply_their_rates(path):
+    text = path.read_text()
+    first, *others = (
+        "kind = 'linear_lr', start_factor = 0.5, total_iters = 4",
+        "kind = 'step_lr', step_size = 2, gamma = 0.5, begins = 4",
+        "kind = 'step_lr', step_size = 3, gamma = 0.1",
+    )
+    path.write_text(f"{text}schedules = [{{{first}}}, {{{others[0]}}}, {{{others[1]}}}]\n")
+    lesson = load_lesson(path, changes=["schedule_2.gamma=0.25"])
+    rates = ((0, 0.05), (3, 0.0875), (4, 0.1), (5, 0.1), (6, 0.025), (7, 0.0025), (10, 0.1 / 64 / 100))
+    for iteration, rate in rates:
+        here = lesson.at_iteration(iteration)
+        update = here.program.start("fc.w")
+        assert here.program.state(update + 7).variables["rate"] == pytest.approx(rate, rel=1e-14)
+        np.testing.assert_allclose(here.tape["fc.w_new"], here.tape["fc.w"] - rate * here.tape["fc.dw"])
+    for wrong, why in (
+        (others[0], "each begins later than the one before it, and the first at once"),
+        (f"{first}}}, {{{others[0]}}}, {{{others[0]}", "each begins later than the one before it"),
+        (f"{first}}}, {{kind = 'cosine_annealing_lr', T_max = 3, eta_min = 0.1", "schedules[1].eta_min"),
+    ):
+        path.write_text(f"{text}schedules = [{{{wrong}}}]\n")
+        with pytest.raises(CnnvizError, match=re.escape(why)):
+            load_lesson(path)
+    path.write_text(f"{text}schedule = {{{first}}}\nschedules = [{{{first}}}]\n")
+    with pytest.raises(CnnvizError, match="cannot be given together"):
+        load_lesson(path)
+
+
 def test_loaded_twice_it_is_the_same_to_the_last_bit(path):
     one, other = load_lesson(path, iteration=29), load_lesson(path).at_iteration(12).at_iteration(29)
     assert all(np.array_equal(one.tape[name], other.tape[name]) for name in one.tape)

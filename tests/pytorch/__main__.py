@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from tests.cases import OPTIMISERS
 from tests.pytorch import optimisers
 from tests.pytorch.recorded import CLOSEST, FILE, SEEDS, write
 from tests.random_networks import random_network
@@ -38,7 +37,7 @@ def main(arguments: list[str]) -> int:
     print(f"{len(SEEDS)} random networks, {count} arrays, float64, against PyTorch {torch.__version__}:")
     print(f"outputs, losses and gradients differ by {difference:.1e} at most (network {seed}, {name});")
     print(f"at most {CLOSEST} is meant: {verdict}.")
-    walks = {label: optimisers.torch_walk(label) for label in OPTIMISERS}
+    walks = {label: optimisers.torch_walk(label) for label in optimisers.WALKS}
     apart = {
         label: np.abs(optimisers.walk(label) - walk).max() / np.abs(walk).max()
         for label, walk in walks.items()

@@ -8,10 +8,26 @@ from typing import Any
 import numpy as np
 
 from cnnviz.engine.layer import Array
-from tests.cases import OPTIMISERS
+from cnnviz.engine.optim import SGD
+from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, Schedule, Schedules, StepLR
+from tests.cases import OPTIMISERS, scheduled
 
 FILE = Path(__file__).parent / "optimisers.npz"
 STEPS = 50
+
+WALKS = {
+    **OPTIMISERS,
+    "sgd-three-schedules": lambda: scheduled(
+        SGD(0.1),
+        Schedules(
+            [
+                (LinearLR(0.1, total_iters=5), None),
+                (CosineAnnealingLR(20, 0.01), 5),
+                (StepLR(4, 0.7), 30),
+            ]
+        ),
+    ),
+}
 
 
 # The walks of the lesson: PyTorch's optimiser with its arguments, and the schedule.
@@ -64,7 +80,7 @@ def gradient(w: Array, step: int) -> Array:
 
 def walk(label: str) -> Array:
     """Return the parameter after each step."""
-    optimiser, w = OPTIMISERS[label](), start()
+    optimiser, w = WALKS[label](), start()
     state, found = optimiser.start(w), []
     for t in range(1, STEPS + 1):
         w, state = optimiser.step(w, gradient(w, t), state, t)
@@ -72,20 +88,34 @@ def walk(label: str) -> Array:
     return np.stack(found)
 
 
+def torch_schedule(own: Schedule, optimiser: Any) -> Any:
+    """Return PyTorch's schedule; of several, those that multiply are chained, and these follow each other."""
+    from torch.optim import lr_scheduler
+
+    if not isinstance(own, Schedules):
+        return getattr(lr_scheduler, type(own).__name__)(optimiser, **vars(own))
+    runs: list[list[Any]] = []
+    for schedule, begins in own.parts:
+        made = torch_schedule(schedule, optimiser)
+        if not runs or begins is not None:
+            runs.append([])
+        runs[-1].append(made)
+    chained = [run[0] if len(run) == 1 else lr_scheduler.ChainedScheduler(run) for run in runs]
+    milestones = [begins for _, begins in own.parts if begins is not None]
+    return lr_scheduler.SequentialLR(optimiser, chained, milestones) if milestones else chained[0]
+
+
 def torch_walk(label: str) -> Array:
     """Return the same of PyTorch's optimiser."""
     import torch
 
-    own = OPTIMISERS[label]()
+    own = WALKS[label]()
     given = {name: value for name, value in vars(own).items() if name != "schedule"}
     if "beta1" in given:
         given["betas"] = given.pop("beta1"), given.pop("beta2")
     w = torch.tensor(start(), dtype=torch.float64, requires_grad=True)
     optimiser = getattr(torch.optim, type(own).__name__)([w], **given)
-    schedule = None
-    if own.schedule:
-        kind = getattr(torch.optim.lr_scheduler, type(own.schedule).__name__)
-        schedule = kind(optimiser, **vars(own.schedule))
+    schedule = torch_schedule(own.schedule, optimiser) if own.schedule else None
     found = []
     for t in range(1, STEPS + 1):
         w.grad = torch.from_numpy(gradient(w.detach().numpy(), t))

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from tests.cases import OPTIMISERS
 from tests.pytorch import optimisers
 from tests.pytorch.recorded import CLOSEST, SEEDS, ZERO, digest, read
 from tests.random_networks import random_network
@@ -39,7 +38,7 @@ def test_a_number_that_is_off_is_seen():
         assert np.abs(digest(values) - wanted).max() > CLOSEST * np.linalg.norm(values), name
 
 
-@pytest.mark.parametrize("label", OPTIMISERS)
+@pytest.mark.parametrize("label", optimisers.WALKS)
 def test_fifty_steps_of_an_optimiser_are_those_of_pytorch(label):
     with np.load(optimisers.FILE) as recorded:
         wanted = recorded[label]

@@ -94,8 +94,9 @@ def calls() -> list[tuple[Call, dict[str, int]]]:
         network = network_for(LOSSES["half_squared_error"][0](), make())
         for _ in range(3):
             network.train_step(awkward(rng, (1, 3), 1.0), awkward(rng, (1, 4), 1.0))
+        rate = network.optimiser.rate(network.iteration)
         found += [
-            (call, {})
+            (call, {"rate": rate} if call.kind.endswith("schedules") else {})
             for call in network.calls(network.run(awkward(rng, (3,), 1.0), np.zeros(4)))
             if call.phase == "update"
         ]
@@ -241,7 +242,7 @@ NO_FORMULA = {
     *("max_pool2d", "softmax", "softmax_maps"),
     *("cross_entropy_of_scores", "cross_entropy_maps_of_scores"),
     *("log_softmax", "log_softmax_maps", "layer_norm", "layer_norm_column", "group_norm"),
-    *("adam.decay", "adam.linear_lr"),
+    *("adam.decay", "adam.linear_lr", "sgd.schedules", "sgd.decay.schedules"),
     *("cross_entropy_with_logits", "cross_entropy_with_logits_dy"),
     *("cross_entropy_with_logits_maps", "cross_entropy_with_logits_maps_dy"),
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import cnnviz.text
-from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, StepLR
+from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, Schedules, StepLR
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import compose
 from cnnviz.scene.kinds import update
@@ -88,7 +88,7 @@ def test_maps_of_a_single_cell_are_spoken_of_as_such(operation, sentence):
 
 def test_records_are_about_operations_that_there_are():
     batch = (operation.call for operation in load_lesson("batch").program.operations)
-    schedules = StepLR(2), CosineAnnealingLR(2), LinearLR()
+    schedules = StepLR(2), CosineAnnealingLR(2), LinearLR(), Schedules([(StepLR(2), None)])
     of_schedules = {scheduled(make(), each).rule for make in OPTIMISERS.values() for each in schedules}
     of_all = {recorded_as(call) for call in (*(call for _, call in ALL_CALLS), *batch)} | of_schedules
     of_all |= {f"descent.{rule}" for rule in update.KINDS if rule != "sgd"}

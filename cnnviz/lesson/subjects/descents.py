@@ -6,13 +6,14 @@ from pathlib import Path
 
 from msgspec.structs import asdict, replace
 
-from cnnviz.catalogue import OPTIMISERS, SCHEDULES
+from cnnviz.catalogue import OPTIMISERS
 from cnnviz.engine.address import address_of
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, Weights, refused
 from cnnviz.lesson.files import wrong
+from cnnviz.lesson.network import build_schedule
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.reader import kind_of, read_value
 from cnnviz.lesson.sequence import in_sequence
@@ -156,7 +157,10 @@ class Descents(Plain, frozen=True, eq=False):
 
 def build_descents(path: Path, described: DescentFile) -> Descents:
     """Make what a file describes; all that is wrong with its curves is told together."""
-    parts = tuple(_descent(part) for part in described.descents)
+    try:
+        parts = tuple(_descent(part) for part in described.descents)
+    except CnnvizError as error:  # schedules that do not follow each other
+        raise wrong(path, [f"descents: {error}".rstrip(".")]) from error
     faults = [f"descents[{k}].{key}: {fault}" for k, part in enumerate(parts) for key, fault in part.faults()]
     if faults:
         raise wrong(path, faults)
@@ -165,11 +169,12 @@ def build_descents(path: Path, described: DescentFile) -> Descents:
 
 def _descent(part: DescentPart) -> Descent:
     given = {**asdict(part), "optimiser": None}
-    schedule = given.pop("schedule")
+    del given["schedule"], given["schedules"]
+    schedule = build_schedule(part)
     if part.optimiser or schedule:
         kind, arguments = (part.optimiser.kind, part.optimiser.arguments) if part.optimiser else ("sgd", {})
         given["optimiser"] = rule = OPTIMISERS[kind].make(lr=part.lr, **arguments)
-        rule.schedule = SCHEDULES[schedule.kind].make(**schedule.arguments) if schedule else None
+        rule.schedule = schedule
     return Descent(**given)
 
 

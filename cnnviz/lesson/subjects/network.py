@@ -271,6 +271,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         others = {name: getattr(self.described, name) for name in _WITH_ARGUMENTS}
         own: tuple[LayerPart | OutputLossPart, ...] = (*self.described.layers, *self.described.losses)
         parts: dict[str, Part] = {part.name: part for part in own}
+        parts |= {f"schedule_{k}": part for k, part in enumerate(self.described.schedules, 1)}
         return parts | {name: part for name, part in others.items() if part is not None}
 
     def fitting(self, change: Change, image: int) -> Change:
@@ -417,7 +418,9 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         layers = tuple(parts[part.name] for part in self.described.layers)
         others = {name: parts[name] for name in _WITH_ARGUMENTS if name in parts}
         losses = tuple(parts[part.name] for part in self.described.losses)
-        described = replace(self.described, input=given, layers=layers, losses=losses, **others)
+        schedules = tuple(parts[f"schedule_{k}"] for k, _ in enumerate(self.described.schedules, 1))
+        several = {"losses": losses, "schedules": schedules}
+        described = replace(self.described, input=given, layers=layers, **several, **others)
         try:
             network = build_network(described)
             if described.seed is not None:

@@ -188,6 +188,10 @@ _SCHEDULES = {
         r"r = \mathrm{lr} \cdot (a + (z - a)\, p),\quad p = \mathrm{min}(k, K) / K",
         r"a = \mathrm{start\ factor},\quad z = \mathrm{end\ factor},\quad K = \mathrm{total\ iters}",
     ),
+    "schedules": (
+        "Schedules take over from one another, or multiply their rates; this is iteration k.",
+        r"r = \mathrm{rate}",
+    ),
 }
 
 
