@@ -64,9 +64,6 @@ def source_of(arguments: argparse.Namespace) -> str | None:
                 tr("{option} goes with a network of another program, net.onnx for instance.", option=option)
             )
         return str(arguments.lesson)
-    if "input" in told:
-        import cnnviz.render.picture  # noqa: F401 - it says what reads pictures
-
     return str(replace(read_source(arguments.lesson), **told))
 
 

@@ -6,11 +6,16 @@ and one for each pixel of a grey one. Networks are given the same numbers channe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from cnnviz.engine.address import address_of
-from cnnviz.engine.layer import Array, Call
+from cnnviz.engine.generated import variant
+from cnnviz.engine.layer import Array, Call, Listing, Value
+from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
 
 BRIGHTEST = 255
@@ -26,6 +31,124 @@ def read_pixels(image, x, D, H, W):
                 x[c, i, j] = image[i, j, c] / 255
 
 # fmt: on
+
+LUMA = (0.299, 0.587, 0.114)
+"""How much red, green and blue count in grey: as Pillow, PyTorch and television have it (ITU-R 601)."""
+
+PICTURE = "picture"
+"""What the operation is called that reads a picture for a network."""
+
+
+class Fitting(Struct, frozen=True):
+    """How the pixels of a picture become what a network takes: (pixel / scale − mean) / std.
+
+    Attributes
+    ----------
+    order : str
+        ``rgb`` or ``bgr``: which colour is the first channel.
+    scale : float
+        What a pixel is divided by: 255 for numbers from 0 to 1, and 1 for those from 0 to 255.
+    mean, std : tuple[float, ...]
+        One number for all channels, or one for each.
+    invert : bool
+        Whether light and dark change places first: networks that read writing take it light on dark.
+    """
+
+    order: str = "rgb"
+    scale: float = float(BRIGHTEST)
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    invert: bool = False
+
+    def of(self, pixels: NDArray[Any], channels: int) -> NDArray[np.float64]:
+        """Return pixels, (height, width, depth), as a network of 1 or 3 channels takes them."""
+        depth = pixels.shape[2]
+        x: NDArray[np.float64] = np.asarray(pixels, np.float64).transpose(2, 0, 1)
+        if channels < depth:
+            x = (LUMA[0] * x[0] + LUMA[1] * x[1] + LUMA[2] * x[2])[None]
+        elif channels > depth:
+            x = np.repeat(x, channels, axis=0)
+        elif self.order == "bgr":
+            x = x[::-1]
+        x = BRIGHTEST - x if self.invert else x
+        x = x if self.scale == 1 else x / self.scale
+        if self._normalises:
+            mean, std = (self._each(values, channels)[:, None, None] for values in (self.mean, self.std))
+            x = (x - mean) / std
+        return np.ascontiguousarray(x)
+
+    def call(self, pixels: NDArray[Any], x: Array, address: str) -> Call:
+        """Return the listing that does it, with its arguments.
+
+        Parameters
+        ----------
+        address : str
+            Of the input of the network, which it writes.
+        """
+        (channels, height, width), depth = x.shape, pixels.shape[2]
+        given: dict[str, Value] = {"image": np.asarray(pixels, np.float64)}
+        listing = self._listing(channels, depth)
+        more = {
+            "luma": np.array(LUMA),
+            "mean": self._each(self.mean, channels),
+            "std": self._each(self.std, channels),
+            "C": channels,
+            "D": depth,
+            "H": height,
+            "W": width,
+        }
+        named = listing.__code__.co_varnames
+        given |= {name: value for name, value in more.items() if name in named}
+        return Call(
+            PICTURE,
+            PICTURE,
+            "forward",
+            listing,
+            given,
+            {"x": x},
+            ports={
+                **{
+                    name: Port(address_of(PICTURE, name), "source", name)
+                    for name in given
+                    if not name.isupper()
+                },
+                "x": Port(address, "result", "x"),
+            },
+            kind="read_pixels" if listing is read_pixels else "fit_pixels",
+        )
+
+    @property
+    def _normalises(self) -> bool:
+        return any(self.mean) or any(value != 1 for value in self.std)
+
+    def _each(self, values: tuple[float, ...], channels: int) -> Array:
+        return np.array(values if len(values) == channels else values[:1] * channels)
+
+    def _listing(self, channels: int, depth: int) -> Listing:
+        """Return `read_pixels`, changed as far as more is to be done."""
+        usual, pixel, before = "image[i, j, c]", "image[i, j, c]", ""
+        if channels < depth:
+            before = (
+                "acc = 0.0\n                for k in range(D):\n"
+                "                    acc += luma[k] * image[i, j, k]\n                "
+            )
+            pixel = "acc"
+        elif channels > depth:
+            pixel = "image[i, j, 0]"
+        elif self.order == "bgr" and depth > 1:
+            pixel = "image[i, j, D - 1 - c]"
+        line = f"{BRIGHTEST} - {pixel}" if self.invert else pixel
+        if self.scale != 1:
+            line = f"({line})" if self.invert else line
+            line += f" / {self.scale:.17g}"
+        if self._normalises:
+            line = f"({line} - mean[c]) / std[c]"
+        changes = {f"{usual} / {BRIGHTEST}": line}
+        if before:
+            changes["x[c, i, j] ="] = f"{before}x[c, i, j] ="
+        if channels != depth:
+            changes["range(D):\n        for i"] = "range(C):\n        for i"
+        return variant(read_pixels, changes, "luma", "mean", "std", "C", "D")
 
 
 class Picture(Struct, frozen=True, eq=False):

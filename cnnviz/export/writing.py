@@ -203,8 +203,6 @@ def _start(make: Callable[[], Shown], folder: Path, kind: str) -> None:
 @cache
 def _kept() -> tuple[Shown, Format]:
     """Return what this process has for all of its frames."""
-    import cnnviz.render.picture  # noqa: F401 - it says what reads pictures
-
     _screenless()
     make, _, kind = _arguments
     return make(), FORMATS[kind]()

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.engine.pixels import BRIGHTEST
+from cnnviz.engine.pixels import BRIGHTEST, Fitting
 from cnnviz.errors import CnnvizError
-from cnnviz.formats.pictures import read_picture
 from cnnviz.lesson.arrays import read_array, read_arrays
 from cnnviz.lesson.bounds import MOST_IMAGES
+from cnnviz.lesson.picture_files import read_picture
 from cnnviz.text import tr
 
 Given = NDArray[Any] | Mapping[str, NDArray[Any]]
@@ -108,7 +108,6 @@ def _picture(path: Path, sizes: Sequence[int | None], whole: bool) -> NDArray[np
             )
         )
     size = (height, width) if height and width else None
-    pixels = read_picture(path, size, channels) / (1 if whole else BRIGHTEST)
-    if place < 0:
-        return np.asarray(pixels[:, :, 0], np.float64)
-    return np.asarray(pixels if place == 2 else pixels.transpose(2, 0, 1), np.float64)
+    fitting = Fitting(scale=1.0 if whole else BRIGHTEST)
+    x = fitting.of(read_picture(path, size).pixels, channels)
+    return x[0] if place < 0 else x.transpose(1, 2, 0) if place == 2 else x

@@ -30,6 +30,7 @@ LIBRARIES = (
         "shiboken6",
         "numpy",
         "msgspec",
+        "pillow",
         "pyqtgraph",
         "colorama",
         "threadpoolctl",

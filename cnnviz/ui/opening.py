@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from cnnviz.formats.reader import ENDINGS
+from cnnviz.lesson.picture_files import ENDINGS as PICTURES
 from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.weights import has_weights
-from cnnviz.render.picture import FORMATS
 from cnnviz.text import plain, tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.strips import MessageStrip
@@ -53,7 +53,7 @@ class Opening:
             self._desk.open(path)
         elif ending == ".npz" and self._are_weights(path):
             self._desk.take_weights(path)
-        elif ending in (*FORMATS, *_ARRAYS) and self.is_network:
+        elif ending in (*PICTURES, *_ARRAYS) and self.is_network:
             self._open_with(input=path)
         else:
             self._message.say(
@@ -77,7 +77,7 @@ class Opening:
 
     def ask_for_input(self) -> None:
         """Ask for what goes into the network: a picture, or an array."""
-        path = self._asked(tr("Input of the network"), tr("Pictures and arrays"), (*FORMATS, *_ARRAYS))
+        path = self._asked(tr("Input of the network"), tr("Pictures and arrays"), (*PICTURES, *_ARRAYS))
         if path:
             self._open_with(input=path)
 

@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QColor, QImage
 
-import cnnviz.render.picture
 from cnnviz import CnnvizError, load_lesson
 from tests.formats.reference import DATA
 from tests.screen import MAIN
-
-assert cnnviz.render.picture.FORMATS
 
 
 @pytest.fixture

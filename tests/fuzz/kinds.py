@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
+from PIL import Image, ImageCms
 
 from cnnviz.errors import CnnvizError
 from cnnviz.export.folder import MANIFEST, prepare
@@ -17,6 +18,7 @@ from cnnviz.lesson.arrays import read_arrays
 from cnnviz.lesson.changes import read_changes, text_of
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import lesson_of, load_lesson
+from cnnviz.lesson.picture_files import read_picture
 from cnnviz.scene.display import Display
 from cnnviz.trace.cursor import Bookmark, Breakpoint
 from cnnviz.ui.settings import Settings
@@ -372,6 +374,36 @@ def _foreign():
         yield Kind(kind, *_inside(name, entry, opened), FILES)
 
 
+def _pictures():
+    """Return a small picture in each format: in colour, in grey of 16 bits, transparent, turned, moving."""
+    y, x = np.mgrid[:8, :12]
+    image = Image.fromarray(np.stack([x * 20, y * 30, x + y], 2).astype(np.uint8))
+    grey, exif = Image.fromarray((x * 5000).astype(np.uint16)), Image.Exif()
+    exif[0x0112] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for kept, ending, how in (
+        (image, "png", {"exif": exif, "icc_profile": profile}),
+        (grey, "png", {}),
+        (image.convert("RGBA"), "png", {}),
+        (image, "jpeg", {"exif": exif}),
+        (image.convert("CMYK"), "jpeg", {"progressive": True}),
+        (image, "webp", {"lossless": True}),
+        (image, "bmp", {}),
+        (image.convert("P"), "gif", {"save_all": True, "append_images": [image.convert("P")]}),
+        (image, "tiff", {"compression": "tiff_lzw"}),
+        (grey, "tiff", {}),
+    ):
+        file = io.BytesIO()
+        kept.save(file, ending, **how)
+        yield file.getvalue()
+
+
+def _picture(folder, content):
+    """Read a picture; which format it has, its bytes say."""
+    put(folder / "photo.jpg", content)
+    return read_picture(folder / "photo.jpg", (5, 5))
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -407,6 +439,7 @@ KINDS = {
         Kind("changes", list(CHANGED.values()), _changes),
         Kind("settings", [json.dumps(REMEMBERED).encode()], _settings),
         Kind("state", [json.dumps(STATE, indent=2).encode()], _state),
+        Kind("picture", list(_pictures()), _picture),
         *_foreign(),
     )
 }

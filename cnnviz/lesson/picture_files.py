@@ -1,0 +1,226 @@
+"""Reads files of pictures as whole numbers from 0 to 255, brought to the size of a network's input.
+
+Pillow decodes them, and brings them to a size: what PyTorch's and Keras' own readers compute is the same to
+the last bit.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from cnnviz.engine.layer import shape_text
+from cnnviz.errors import CnnvizError
+from cnnviz.files import read_whole, reason_of
+from cnnviz.text import tr
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+"""What files of pictures end in. Which format one has, its first bytes say."""
+
+FITS = ("crop", "fit", "stretch")
+"""How a picture is brought to other sides: its middle, all of it with bars, or all of it, pulled."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+_LARGEST_FILE = 256 * 2**20
+_MOST_PIXELS = 128 * 10**6
+"""The largest sensors of telephones have 108 million."""
+
+_LARGEST_ENLARGED = 2**24
+_PNG, _LAST_OF_PNG = b"\x89PNG\r\n\x1a\n", b"IEND"
+
+
+class PictureRead(Struct, frozen=True, eq=False):
+    """A picture that was read.
+
+    Attributes
+    ----------
+    pixels : NDArray
+        (height, width, depth), from 0 to 255; the depth is 3 in colour and 1 in grey.
+    notes : tuple[str, ...]
+        What is to be said of it, in sentences: how large it was, and what was taken of it.
+    """
+
+    pixels: NDArray[np.uint8]
+    notes: tuple[str, ...]
+
+
+def read_picture(
+    path: Path, size: tuple[int, int] | None, fit: str = "crop", crop_pct: float = 1.0
+) -> PictureRead:
+    """Read a picture.
+
+    It is turned as its camera was held. What is transparent is laid on white, colours of another space are
+    turned to sRGB, and of a picture that moves the first frame is taken. Where it was taken is not read.
+
+    Parameters
+    ----------
+    size : tuple[int, int] or None
+        The height and width that it is brought to; its own where it is None.
+    fit : str
+        One of `FITS`.
+    crop_pct : float
+        Of `crop`: the part of a side that is kept, at most; so ImageNet's networks are shown less than all.
+
+    Raises
+    ------
+    CnnvizError
+        If it cannot be read, is damaged, or too large.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise CnnvizError(tr("{file}: pictures end in one of {known}.", file=path.name, known=known))
+    try:
+        content = read_whole(path, _LARGEST_FILE)
+    except (OSError, ValueError) as error:
+        said = tr("{file} cannot be read ({reason}).", file=path, reason=reason_of(error))
+        raise CnnvizError(said) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what we say ourselves, or what does no harm
+        try:
+            return _read(path.name, content, size, fit, crop_pct)
+        except CnnvizError:
+            raise
+        except MemoryError as error:
+            raise CnnvizError(
+                tr("{file}: there is not enough memory for it; make it smaller.", file=path.name)
+            ) from error
+        except Exception as error:  # there is no list of what decoders raise
+            raise CnnvizError(
+                tr("{file} is damaged, or no picture; save it again.", file=path.name)
+            ) from error
+
+
+def _read(name: str, content: bytes, size: tuple[int, int] | None, fit: str, crop_pct: float) -> PictureRead:
+    from PIL import Image, ImageOps
+
+    # Bounds of our own: of the size before memory is taken, see below.
+    Image.MAX_IMAGE_PIXELS = None
+    notes: list[str] = []
+    with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
+        if opened.width * opened.height > _MOST_PIXELS:
+            raise CnnvizError(
+                tr(
+                    "{file}: has {width:,} × {height:,} pixels; {most:,} are the most; make it smaller.",
+                    file=name,
+                    width=opened.width,
+                    height=opened.height,
+                    most=_MOST_PIXELS,
+                )
+            )
+        if opened.format == "PNG" and not _is_whole_png(content):
+            raise EOFError  # decoders take one that ends early for good
+        if getattr(opened, "is_animated", False):
+            notes.append(tr("It has several frames; the first one is taken."))
+        opened.load()
+        image: Image.Image = opened
+        turned = _turned(image, ImageOps)
+        if turned is not image:
+            notes.append(tr("It is turned as its camera was held."))
+        image = _in_srgb(Image, name, turned)
+    notes.insert(0, _size_told(name, image, size, fit, crop_pct))
+    if size is not None:
+        image = _brought(Image, image, size, fit, crop_pct)
+    pixels = np.array(image, np.uint8)
+    return PictureRead(pixels[:, :, None] if pixels.ndim == 2 else pixels, tuple(notes))
+
+
+def _size_told(name: str, image: Image, size: tuple[int, int] | None, fit: str, crop_pct: float) -> str:
+    told = tr("{file} ({height:,} × {width:,})", file=name, height=image.height, width=image.width)
+    if size is None:
+        return tr("{picture} goes in as large as it is.", picture=told)
+    new = shape_text(size)
+    if image.width * size[0] == image.height * size[1] and (fit != "crop" or crop_pct == 1):
+        return tr("{picture} is brought to {size}.", picture=told, size=new)
+    said = {
+        "crop": tr("The middle of {picture} is brought to {size}."),
+        "fit": tr("{picture} is brought to {size}, with black bars at its sides."),
+        "stretch": tr("{picture} is pulled to {size}."),
+    }
+    return said[fit].format(picture=told, size=new)
+
+
+def _is_whole_png(content: bytes) -> bool:
+    """Return whether all chunks of a PNG are there."""
+    at = len(_PNG)
+    while at + 12 <= len(content):
+        (length,), kind = struct.unpack_from(">I", content, at), content[at + 4 : at + 8]
+        at += 12 + length
+        if kind == _LAST_OF_PNG:
+            return at <= len(content)
+    return False
+
+
+def _turned(image: Image, ops: Any) -> Image:
+    try:
+        turned: Image = ops.exif_transpose(image)
+    except Exception:  # what a camera wrote about it is damaged, the picture is not
+        return image
+    has_turn = turned.size != image.size or image.getexif().get(0x0112, 1) != 1
+    return turned if has_turn else image
+
+
+def _in_srgb(pil: Any, name: str, image: Image) -> Image:
+    """Return a picture in grey (L) or in sRGB (RGB), on white."""
+    if image.mode in ("I;16", "I;16L", "I;16B", "I"):  # 16 bits a pixel, of which the upper 8 are kept
+        grey = np.asarray(image).astype(np.int64)
+        made: Image = pil.fromarray((np.clip(grey, 0, 65535) / 257).round().astype(np.uint8))
+        return made
+    if image.mode == "F":
+        raise CnnvizError(
+            tr("{file}: its pixels are fractions; save it with 8 or 16 bits a channel.", file=name)
+        )
+    profile = image.info.get("icc_profile")
+    clear = image.has_transparency_data
+    is_grey = image.mode in ("1", "L", "LA")
+    if clear:
+        whole = image.convert("RGBA")
+        image = pil.alpha_composite(pil.new("RGBA", whole.size, "white"), whole).convert("RGB")
+        image = image.convert("L") if is_grey else image
+    if profile and image.mode in ("RGB", "CMYK"):
+        image = _from_profile(image, profile)
+    return image.convert("L" if is_grey else "RGB")
+
+
+def _from_profile(image: Image, profile: bytes) -> Image:
+    from PIL import ImageCms
+
+    try:
+        own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        made = ImageCms.profileToProfile(image, own, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # damaged, or of other colours
+        return image
+    return image if made is None else made
+
+
+def _brought(pil: Any, image: Image, size: tuple[int, int], fit: str, crop_pct: float) -> Image:
+    """Return a picture of a size; pixels are means of those that they cover (bilinear, antialiased)."""
+    height, width = size
+    by = pil.Resampling.BILINEAR
+    if fit == "stretch":
+        return image.resize((width, height), by)
+    ratios = height / image.height, width / image.width
+    if fit == "fit":
+        scale = min(ratios)
+        sides = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        made = pil.new(image.mode, (width, height))
+        made.paste(image.resize(sides, by), ((width - sides[0]) // 2, (height - sides[1]) // 2))
+        return made
+    # The shorter side as torchvision's Resize has it, cut off below; then its CenterCrop.
+    scale = max(ratios) / crop_pct
+    sides = max(width, int(image.width * scale + 1e-6)), max(height, int(image.height * scale + 1e-6))
+    if sides[0] * sides[1] > _LARGEST_ENLARGED:  # a strip: what falls away anyway is not enlarged first
+        part = width / sides[0] * image.width, height / sides[1] * image.height
+        left, top = (image.width - part[0]) / 2, (image.height - part[1]) / 2
+        return image.resize((width, height), by, (left, top, left + part[0], top + part[1]))
+    left, top = round((sides[0] - width) / 2), round((sides[1] - height) / 2)
+    return image.resize(sides, by).crop((left, top, left + width, top + height))
