@@ -387,8 +387,11 @@ def extremes_of_sums(additions: Iterable[tuple[Array, Array]]) -> tuple[float, f
     with np.errstate(all="ignore"):
         for cells, added in additions:
             cells += added
-            finite = cells[np.isfinite(cells)]
-            least, greatest = min(least, finite.min(initial=0.0)), max(greatest, finite.max(initial=0.0))
+            low, high = cells.min(initial=0.0), cells.max(initial=0.0)
+            if not (np.isfinite(low) and np.isfinite(high)):
+                finite = cells[np.isfinite(cells)]
+                low, high = finite.min(initial=0.0), finite.max(initial=0.0)
+            least, greatest = min(least, low), max(greatest, high)
     return float(least), float(greatest)
 
 

@@ -107,6 +107,11 @@ class Network:
     outputs : Collection[str]
         Layers that no layer need read, besides the last one and those that have a loss.
 
+    Attributes
+    ----------
+    forward_only : str
+        Why one that is too large for gradients goes no further than to its loss; empty of all others.
+
     Raises
     ------
     CnnvizError
@@ -157,6 +162,7 @@ class Network:
         self._give_addresses()
         self._nodes = [self._node(layer) for layer in self.layers]
         self._check_fixed()
+        self.forward_only = ""
         self.iteration = 1
         self.optimiser_state: dict[str, OptimiserState] = {}
 
@@ -488,7 +494,7 @@ class Network:
             layer, name = split(key)
             require_finite(layer, name, values)
         gradients: dict[str, Array] = {}
-        goes_back = (t if self.losses else dy) is not None
+        goes_back = (t if self.losses else dy) is not None and not self.forward_only
         parameters = self.parameters
         if goes_back:  # going forward they are only read, and keep the precision that they have
             parameters = {key: values.astype(np.float64) for key, values in parameters.items()}
@@ -498,8 +504,8 @@ class Network:
                 for one in self.losses:
                     target = self._named_targets(t)[one.of]
                     arrays[one.target] = self._checked(one.name, "t", target, one.of, samples)
-                self._lose(arrays)
-            elif not self.losses and dy is not None:
+                self._lose(arrays, goes_back)
+            elif dy is not None and goes_back:
                 last = self.layers[-1].name
                 arrays[output_gradient_of(last)] = self._checked("output", "dy", dy, last, samples)
             if goes_back:
@@ -576,7 +582,7 @@ class Network:
                     del arrays[address]
         return arrays
 
-    def _lose(self, arrays: Arrays) -> None:
+    def _lose(self, arrays: Arrays, goes_back: bool = True) -> None:
         """Add the losses of each sample from outputs and targets, and what the way back starts with.
 
         That is the gradient of the mean of the samples' losses; of several outputs, of the sum of theirs.
@@ -589,6 +595,8 @@ class Network:
                 arrays[layer.address(layer.input_names[0])],
             )
             arrays[one.value] = one.loss.value(y, t, x)
+            if not goes_back:
+                continue
             gradient = one.loss.gradient(y, t)
             gradient = gradient / len(y) if len(y) > 1 else gradient
             arrays[one.own_gradient(layer)] = gradient

@@ -216,27 +216,32 @@ def loss_calls(
     if called != [""]:
         calls.append(_total_call(losses, tape))
     for one, own, (_, gradient) in zip(losses, called, pairs, strict=True):
+        if gradient is None:
+            continue
         calls.append(gradient)
         if one.weight != 1:
             calls.append(_weighted_call(one, layers[one.of], tape, own))
     return calls
 
 
-def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -> tuple[Call, Call]:
-    """Return the calls of a loss and of its own gradient; of several, with what the sum calls it."""
+def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -> tuple[Call, Call | None]:
+    """Return the calls of a loss and, where the tape has it, of its own gradient.
+
+    Of several losses, with what their sum calls it.
+    """
     x, own = last.address(last.input_names[0]), one.own_gradient(last)
-    held = {"y": tape[one.output], "t": tape[one.target], "x": tape[x], "gradient": tape[own]}
+    held = {"y": tape[one.output], "t": tape[one.target], "x": tape[x]}
+    held |= {"gradient": tape[own]} if own in tape else {}
     of_sequence = held["y"].ndim == 2
     if of_sequence:
         held = as_maps(held)
     y, t = held["y"], held["t"]
-    value = one.loss.value_call(y, t, held["x"], tape[one.value], scores)
-    gradient = one.loss.gradient_call(y, t, held["gradient"], one.of)
-    if of_sequence:
-        value, gradient = of_sequences([value, gradient])
+    calls = [one.loss.value_call(y, t, held["x"], tape[one.value], scores)]
+    if "gradient" in held:
+        calls.append(one.loss.gradient_call(y, t, held["gradient"], one.of))
+    value, *gradients = of_sequences(calls) if of_sequence else calls
     value = replace(value, name=one.name, layer=one.name)
     alone = "" if own == one.starts_with(last) else called  # else it is the gradient of the sum, too
-    gradient = replace(gradient, name=own, layer=one.of if one.is_joined and not alone else one.name)
     found = {"dy": ("y", one.output), "dx": ("x", x)}
     ports = {
         "y": Port(one.output, "source", "y"),
@@ -245,11 +250,16 @@ def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -
         "E": Port(one.value, "result", "E", loss=called),
         **{name: Port(own, "result", symbol, of, loss=alone) for name, (symbol, of) in found.items()},
     }
-    with_ports = [
-        replace(call, ports={name: port for name, port in ports.items() if call.has(name)})
-        for call in (value, gradient)
-    ]
-    return with_ports[0], with_ports[1]
+    value = _with_ports(value, ports)
+    if not gradients:
+        return value, None
+    (gradient,) = gradients
+    gradient = replace(gradient, name=own, layer=one.of if one.is_joined and not alone else one.name)
+    return value, _with_ports(gradient, ports)
+
+
+def _with_ports(call: Call, ports: Mapping[str, Port]) -> Call:
+    return replace(call, ports={name: port for name, port in ports.items() if call.has(name)})
 
 
 def _total_call(losses: Sequence[OutputLoss], tape: Tape) -> Call:

@@ -45,22 +45,36 @@ def build_network(described: LessonFile) -> Network:
     states = len(optimiser.start(np.zeros(0))) if optimiser else 0
     if optimiser:
         optimiser.schedule = build_schedule(described)
-    is_found = isinstance(described, NetworkFile)
-    return Network(
-        build_layers(
-            described.layers,
-            described.input_shapes,
-            states,
-            not is_found or described.loss is not None,
-            is_found,
-            described.input.batch_size,
-        ),
+    layers, forward_only = _layers(described, states)
+    network = Network(
+        layers,
         described.input_shapes,
         _losses(described),
         optimiser,
         given.fixed if given else (),
         described.outputs,
     )
+    network.forward_only = forward_only
+    return network
+
+
+def _layers(described: LessonFile, states: int) -> tuple[list[tuple[str, Layer, tuple[str, ...]]], str]:
+    """Make the layers; of a network of another program, also say why they are too large for gradients."""
+
+    def made(with_gradients: bool, is_found: bool) -> list[tuple[str, Layer, tuple[str, ...]]]:
+        samples = described.input.batch_size
+        return build_layers(
+            described.layers, described.input_shapes, states, with_gradients, is_found, samples
+        )
+
+    if not isinstance(described, NetworkFile):
+        return made(True, False), ""
+    if described.loss is None and not described.losses:
+        return made(False, True), ""
+    try:
+        return made(True, True), ""
+    except TooLargeError as error:
+        return made(False, True), str(error)
 
 
 def build_schedule(described: LessonFile | DescentPart) -> Schedule | None:
@@ -137,6 +151,10 @@ def _make_layer(part: LayerPart, shapes: Sequence[Shape], **changed: int) -> Lay
     return layer
 
 
+class TooLargeError(CnnvizError):
+    """A layer with which an iteration would take too much memory or time."""
+
+
 class _Budget:
     """What an iteration may take, in numbers that are held at once and in multiply-adds.
 
@@ -153,7 +171,7 @@ class _Budget:
     def __init__(self, states: int, with_gradients: bool, is_found: bool, samples: int = 1) -> None:
         self._samples, self._copies = samples, samples if samples == 1 else 2 * samples
         self._per_parameter = PER_PARAMETER + PER_STATE * states
-        self._with_gradients = with_gradients
+        self._with_gradients, self._is_found = with_gradients, is_found
         self._most = Cost(MOST_FOUND_NUMBERS, MOST_FOUND_WORK) if is_found else Cost(MOST_NUMBERS, MOST_WORK)
 
     def taken(self, before: Cost, layer: Layer, shapes: Sequence[Shape]) -> Cost:
@@ -173,7 +191,9 @@ class _Budget:
         """Return whether so much may be taken."""
         return taken.numbers <= self._most.numbers and taken.work <= self._most.work
 
-    def too_large(self, part: LayerPart, shapes: Sequence[Shape], before: Cost, with_it: Cost) -> CnnvizError:
+    def too_large(
+        self, part: LayerPart, shapes: Sequence[Shape], before: Cost, with_it: Cost
+    ) -> TooLargeError:
         """Return the error that a layer takes too much, with what would fit."""
         if with_it.numbers > self._most.numbers:
             said = tr("{layer}: with it, an iteration takes {found:,} MB; {most:,} MB are the most; {fits}")
@@ -185,7 +205,7 @@ class _Budget:
             )
             found, most = with_it.work // 10**6, self._most.work // 10**6
         fits = self._what_fits(part, shapes, before)
-        return CnnvizError(said.format(layer=part.name, found=found, most=most, fits=fits))
+        return TooLargeError(said.format(layer=part.name, found=found, most=most, fits=fits))
 
     def _what_fits(self, part: LayerPart, shapes: Sequence[Shape], before: Cost) -> str:
         """Say how many channels or neurons fit; where not even one does, what else to do."""
@@ -193,6 +213,8 @@ class _Budget:
         def is_too_much(name: str, count: int) -> bool:
             return not self.fits(self.taken(before, _make_layer(part, shapes, **{name: count}), shapes))
 
+        if self._is_found:  # what it is like is its file's to say
+            return tr("take a smaller input, or open it up to an earlier layer (--up-to)")
         for name in ("out_channels", "neurons"):
             if name in part.arguments:
                 counts = range(1, part.arguments[name])

@@ -272,7 +272,7 @@ def _judged(
 ) -> tuple[LossPart, InputPart]:
     """Return the loss that fits the last layer, and the input with what should come out."""
     shapes = {name: each.shape for name, each in inputs.items()} or {"input": given.shape}
-    layers = build_layers(parts, shapes, is_found=True)
+    layers = build_layers(parts, shapes, with_gradients=False, is_found=True)
     for name, layer, sources in layers:
         shapes[name] = layer.output_shape(*(shapes[own] for own in sources))
     outputs, last = shapes[parts[-1].name], parts[-1]

@@ -124,7 +124,8 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     spans = [_span(operation, other) for other in written_alike]
     low, high, whole = min(s[0] for s in spans), max(s[1] for s in spans), all(s[2] for s in spans)
     limit, reach = max(-low, high) or 1.0, max(_reach(operation, other) for other in written_alike)
-    values = np.concatenate([_shown(operation, other).reshape(-1) for other in written_alike])
+    values, *others = (_shown(operation, other).reshape(-1) for other in written_alike)
+    values = np.concatenate([values, *others]) if others else values
     places, power = decimals(np.clip(values, -reach, reach) if reach < limit else values)
     palette = _palette(operation, name, pixels)
     if palette == "gradient" and operation.phase == "backward" and not power:

@@ -51,14 +51,14 @@ def decimals(values: Array) -> tuple[int, int]:
     (int, int)
         (2, 0) for 0.12; (1, −5) for numbers written as 3.8, meaning 3.8 · 10⁻⁵.
     """
-    finite = np.abs(values[np.isfinite(values)])
-    largest = float(finite.max()) if finite.size else 0.0
+    finite = _sizes(values)
+    largest = float(finite.max(initial=0.0))
     if largest == 0 or (largest < 1e6 and finite.size < 100_000 and np.array_equal(finite, np.round(finite))):
         return 0, 0
     for bound, places in ((1000, 0), (100, 1), (0.095, 2), (0.0095, 3)):
         if 1e5 > largest >= bound:
-            exact = np.allclose(finite, np.round(finite, places), 0, _EXACT)
-            return places + (places > 1 and finite.size <= FEW and not exact), 0
+            few = places > 1 and finite.size <= FEW  # of millions it takes long to ask what comes next
+            return places + (few and not np.allclose(finite, np.round(finite, places), 0, _EXACT)), 0
     return 2, max(floor(log10(largest)), _SMALLEST_POWER)
 
 
@@ -67,7 +67,7 @@ def rounding(values: Array) -> float:
 
     Those lie far below all others; where numbers get smaller and smaller, as gradients that vanish, none is.
     """
-    sizes = np.abs(values[np.isfinite(values)])
+    sizes = _sizes(values)
     largest = float(sizes.max(initial=0.0))
     between = (sizes > _ROUNDING * largest) & (sizes < _MORE_THAN_ROUNDING * largest)
     return 0.0 if between.any() else min(_ROUNDING * largest, _MOST_ROUNDING)
@@ -78,12 +78,19 @@ def finer(values: Array, places: int) -> tuple[int, int]:
 
     A few of them are large and most are small beside those: of 0.30 and 0.002, the second would be 0.00.
     """
-    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    sizes = _sizes(values)
+    sizes = sizes[sizes > 0]
     largest = float(sizes.max(initial=0.0))
     if not places or not 0 < largest < 10 or (lost := _lost(sizes, places, 0)) <= _MOST_LOST:
         return places, 0
     hundredths = (2 if largest < 0.095 else 1), -2
     return hundredths if _lost(sizes, *hundredths) <= lost / 2 else (places, 0)
+
+
+def _sizes(values: Array) -> Array:
+    """Return the sizes of those numbers that are finite; mostly all are, and millions are not chosen from."""
+    sizes = np.abs(values)
+    return sizes if isfinite(sizes.max(initial=0.0)) else sizes[np.isfinite(sizes)]
 
 
 def _lost(sizes: Array, places: int, power: int) -> float:

@@ -55,3 +55,25 @@ def test_more_fits_going_forward_than_there_and_back():
     huge = [LayerPart("linear", {"neurons": 65_536}, "fc", ())]
     with pytest.raises(CnnvizError, match=r"fc: with it, an iteration takes .* MB; 1,600 MB are the most"):
         build_layers(huge, {"input": (65_536,)}, with_gradients=False, is_found=True)
+
+
+def test_where_gradients_do_not_fit_a_label_still_gives_the_loss(monkeypatch, tmp_path):
+    target = tmp_path / "target.npy"
+    np.save(target, np.arange(5.0))
+    asked = [
+        f"{DATA / NAME}?label=1",
+        f"{DATA / NAME}?target={target}",
+        f"{DATA / 'vgg.traced.pt'}?label=2",
+    ]
+    for source in asked:
+        whole = load_lesson(source)
+        monkeypatch.setattr("cnnviz.lesson.network.MOST_FOUND_NUMBERS", 10_000)
+        lesson = load_lesson(source)
+        monkeypatch.undo()
+        assert lesson.tape.loss == pytest.approx(whole.tape.loss, rel=1e-12)
+        assert [operation.phase for operation in lesson.program.operations][-1] == "loss"
+        assert not any("_new" in key or key.partition(".")[2].startswith("d") for key in lesson.tape)
+        (note,) = (note for note in lesson.notes if "without gradients" in note)
+        assert "MB are the most" in note and "up to an earlier layer" in note
+        last = lesson.program.state(len(lesson.program) - 1)
+        assert last.arrays["E"][0] == pytest.approx(whole.tape.loss, rel=1e-9)

@@ -17,7 +17,7 @@ UNSTEPPABLE: tuple[str, ...] = ()
 NETWORKS = [
     name
     for name in files(".onnx", ".pt", ".pth", ".pt2", ".keras", ".h5")
-    if name not in WITHOUT_NODES and not name.startswith(("hdf5", "training"))
+    if name not in WITHOUT_NODES and not name.startswith(("hdf5", "training", "tiny"))
 ]
 
 # Whoever folds a batch norm in float32 rounds; Keras computes all of it in float32.
@@ -93,6 +93,18 @@ def test_any_step_of_it_can_be_shown(name, tmp_path):
     lesson, _ = opened(name, tmp_path)
     for step in (0, len(lesson.program) // 2, len(lesson.program) - 1):
         lesson.program.state(step)
+
+
+def test_tiny_vgg_is_the_same_from_every_format():
+    names = [name for name in files(".onnx", ".pt", ".pt2", ".keras", ".h5") if name.startswith("tiny")]
+    assert len(names) == 7
+    for name in names:
+        arrays = reference(DATA / name)
+        x = np.moveaxis(arrays["x"], 1, -1) if name.endswith((".keras", ".h5")) else arrays["x"]
+        lesson = load_lesson(f"{DATA / name}?label={LABEL}", input=x)
+        assert close(output_of(lesson), arrays["y"][0], 1e-10), name
+        assert len(lesson.program) == 46_842_800, name
+        lesson.program.state(len(lesson.program) // 2)
 
 
 def test_names_are_those_of_the_file_and_the_same_from_every_exporter():

@@ -100,8 +100,10 @@ class SampledNetwork(Plain, frozen=True, eq=False):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which weights it was given."""
-        return (str(self.fitted),) if self.fitted is not None else ()
+        """Which weights it was given, and why it has no gradients where one would expect them."""
+        why = self.network.forward_only
+        said = tr("It goes forward to its loss, without gradients: {why}", why=as_sentence(why))
+        return (*([str(self.fitted)] if self.fitted is not None else []), *([said] if why else []))
 
     @property
     def keeps_marks(self) -> bool:

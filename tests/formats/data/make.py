@@ -255,6 +255,48 @@ def unflatten():
     reference("unflatten", net, x)
 
 
+def tiny():
+    """Write CNN Explainer's Tiny VGG in its own shape in every format, with weights that pack well: 64ths."""
+    import keras
+    from keras import layers
+
+    torch.manual_seed(8)
+    convs, pools = [nn.Conv2d(3, 10, 3), *(nn.Conv2d(10, 10, 3) for _ in range(3))], [False, True] * 2
+    parts = [part for conv, pool in zip(convs, pools, strict=True)
+             for part in (conv, nn.ReLU(), *([nn.MaxPool2d(2)] if pool else []))]  # fmt: skip
+    net, x = nn.Sequential(*parts, nn.Flatten(), nn.Linear(1690, 10)).eval(), torch.rand(1, 3, 64, 64)
+    x = (x * 64).round() / 64
+    for values in net.parameters():
+        values.data = (values.data * 64).round() / 64
+    name = HERE / "tiny"
+    torch.onnx.export(net, (x,), f"{name}.legacy.onnx", input_names=["x"], output_names=["y"], dynamo=False)
+    torch.onnx.export(net, (x,), f"{name}.dynamo.onnx", input_names=["x"], dynamo=True, verbose=False,
+                      external_data=False)  # fmt: skip
+    torch.jit.trace(net, x).save(f"{name}.traced.pt")
+    torch.export.save(torch.export.export(net, (x,)), f"{name}.pt2")
+    torch.save(net, f"{name}.module.pt")
+    model = keras.Sequential([keras.Input((64, 64, 3))])
+    for pool in pools:
+        model.add(layers.Conv2D(10, 3, activation="relu"))
+        if pool:
+            model.add(layers.MaxPooling2D())
+    model.add(layers.Flatten())
+    model.add(layers.Dense(10))
+    theirs = [layer for layer in model.layers if layer.weights]
+    for own, layer in zip([*convs, net[-1]], theirs, strict=True):
+        w, b = own.weight.detach().numpy(), own.bias.detach().numpy()
+        # Keras counts the columns of what was flattened by rows, columns and channels.
+        w = (
+            w.transpose(2, 3, 1, 0)
+            if w.ndim == 4
+            else w.reshape(10, 10, 13, 13).transpose(2, 3, 1, 0).reshape(-1, 10)
+        )
+        layer.set_weights([w, b])
+    model.save(f"{name}.keras")
+    model.save(f"{name}.h5")
+    np.savez_compressed(f"{name}.npz", x=x.numpy(), y=net.double()(x.double()).detach().numpy())
+
+
 def tensors():
     """Write tensors of every type, dense and by strides, in files of weights."""
     torch.manual_seed(0)
@@ -436,6 +478,7 @@ def main():
     for name in NETS:
         write(name)
     unflatten()
+    tiny()
     tensors()
     training()
     keras_files()
