@@ -9,9 +9,9 @@ from cnnviz.engine.port import Port
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.letters import GREEK, letter
 from cnnviz.scene.marks import Role
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 
 
 def symbol(operation: Operation, name: str) -> str:

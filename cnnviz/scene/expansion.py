@@ -14,7 +14,6 @@ from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, in_line, power_of_ten
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.reduction import Reduction, terms_of
 from cnnviz.scene.substitution import (
     before,
@@ -31,6 +30,7 @@ from cnnviz.text import tr
 from cnnviz.trace.assignment import Assignment, assignment
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.state import state
 from cnnviz.trace.writes import additions
 

@@ -19,7 +19,6 @@ from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, number
 from cnnviz.scene.panels.chain_strip import LOW_STRIP, STRIP, chain_strip
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sheet import TooSmallError
 from cnnviz.scene.symbolic import in_letters
@@ -27,6 +26,7 @@ from cnnviz.scene.view import View
 from cnnviz.text import plain, tr
 from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 
 # The size of the text around grids, at 1080 lines.
 _TEXT = 17

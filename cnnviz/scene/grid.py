@@ -16,8 +16,8 @@ from cnnviz.scene.layout import STRONG, USUAL
 from cnnviz.scene.look import Look, final
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Mark, Palette, Rect, Role, Span, nearest_pixel
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 
 LITTLE = 7
 """Arrays up to this many rows and columns are never cut to a page: of a kernel, a part says nothing."""

@@ -18,10 +18,10 @@ from cnnviz.engine.address import name_of, node_of
 from cnnviz.engine.layer import Shape
 from cnnviz.scene.marks import Cells, Span
 from cnnviz.scene.numbers import MINUS
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.alone import is_shared, program_of
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.state import ArrayCell
 
 ZERO = "0"

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from cnnviz.engine.address import output_of
 from cnnviz.engine.layer import Array
 from cnnviz.scene.letters import letter
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 
 
 class Local(NamedTuple):

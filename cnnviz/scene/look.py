@@ -24,10 +24,10 @@ from cnnviz.scene.numbers import (
     scaled,
     telling,
 )
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import compared, kind_of
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 
 # The air that a number needs beside it in its cell, in parts of its size.
 _RIM = 0.15

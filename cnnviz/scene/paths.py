@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from cnnviz.errors import CnnvizError
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.view import Chosen
 from cnnviz.text import plain, tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 
 
 class Link(NamedTuple):

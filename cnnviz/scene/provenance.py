@@ -13,7 +13,6 @@ from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Rect, flat, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, full
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.substitution import NEW, OLD, scope_of, with_numbers
 from cnnviz.text import tr
 from cnnviz.trace.alone import cell_in, cells_of
@@ -22,6 +21,7 @@ from cnnviz.trace.flow import names_read, offsets_reading, sources, targets
 from cnnviz.trace.looptree import Line
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.writes import Addition, accumulates, additions, offsets_writing
 
 Index = tuple[int, ...]

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 
 
 class Reduction(Struct, frozen=True):

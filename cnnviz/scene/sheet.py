@@ -41,8 +41,8 @@ from cnnviz.scene.marks import (
 from cnnviz.scene.measure import LINE, width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief, number
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
+from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.state import ArrayCell as Cell
 
 _BEHIND = 3  # so many channels are drawn behind the one in front, at most

@@ -28,11 +28,11 @@ from cnnviz.scene.numbers import (
     superscript,
     telling,
 )
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
 from cnnviz.trace.assignment import Assignment, Operand
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.state import state
 
 _SIGNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
@@ -115,7 +115,7 @@ class _Piece(NamedTuple):
     raised: bool
 
 
-@lru_cache(maxsize=1024)
+@program_cache(1024)
 def _pieces(parts: Assignment, begun: int, end: int) -> tuple[tuple[_Piece, ...], str]:
     """Cut a piece of a line's text at what it names; return also what is left after the last."""
     text, at = parts.text, begun
@@ -181,7 +181,7 @@ def _held(operand: Operand, scope: dict[str, Any]) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-@lru_cache(maxsize=1024)
+@program_cache(1024)
 def _computes(parts: Assignment) -> CodeType:
     """Return a line's right-hand side, ready to be evaluated, with _0, _1 … in place of what it names."""
     ends = [parts.right, *(end for operand in parts.operands for end in (operand.start, operand.end))]

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from cnnviz.scene.letters import ZERO, Names, Texts, in_cells, product, size_of, where_written
 from cnnviz.scene.marks import Cells, Group, Mark
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.trace.assignment import Assignment, assignment
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 
 _MOST_TERMS = 9
 # A sum in a cell is read as a line of text, so it may not be as small as a name.

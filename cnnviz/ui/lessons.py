@@ -45,7 +45,7 @@ _PAUSE = 1.5
 """Seconds: what is typed later than this is another search."""
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)  # those of one theme and size
 def thumbnail(name: str, theme: str, size: QSize, ratio: float) -> QPixmap:
     """Return the picture of the stop of a lesson at which most is seen; nothing where it cannot be loaded.
 

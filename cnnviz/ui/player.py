@@ -16,12 +16,12 @@ from cnnviz.scene.frame import moment
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.panels import where
 from cnnviz.scene.paths import adds_gradients, another, count, through
-from cnnviz.scene.program_cache import clear_program_caches
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.alone import in_sample, sample_at
 from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop, stop_holding
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import clear_program_caches
 from cnnviz.trace.stops import Level, next_run, previous_run
 from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints, fitting
 from cnnviz.ui.edits import Edit

@@ -21,6 +21,7 @@ import traceback
 import warnings
 from collections import Counter
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -113,19 +114,19 @@ class Monkey:
         elif kind != "wait":
             do(action, self.window)
 
-    def _reopen(self) -> None:
-        """Close the window and open another, where it was left."""
-        source = self.window.desk.source
+    def _reopen(self, source: str = "") -> None:
+        """Close the window and open another, where it was left or with a lesson."""
+        source = source or self.window.desk.source
         self._close_all()
         self.window.close()
         self.window.deleteLater()
         self.window = self._opened(source)
 
     def _calm(self) -> None:
-        self._close_all()
+        """Close all, so that nothing is held but what outlives a window, and note the memory."""
+        self._reopen("digits")
         self.window.showNormal()
         self.window.resize(1280, 720)
-        self.window.desk.open("digits")
         self.window.player.go_to(0)
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         gc.collect()
@@ -246,6 +247,7 @@ def play(folder: Path, script: dict[str, Any]) -> int:
     faulthandler.enable()
     application = application_of_cnnviz()
     application.setQuitOnLastWindowClosed(False)
+    import_module("pyqtgraph")  # or the first curves would look like memory that grows
     stay_inside(folder, random.Random(script.get("seed", 0)))
     monkey = Monkey(folder, script)
     sys.excepthook = monkey.note

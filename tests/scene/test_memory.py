@@ -8,8 +8,8 @@ import pytest
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
 from cnnviz.scene.look import look
-from cnnviz.scene.program_cache import clear_program_caches
 from cnnviz.scene.view import View
+from cnnviz.trace.program_cache import clear_program_caches
 from tests.scene.programs import NAMES, fresh
 
 

@@ -22,10 +22,10 @@ from cnnviz.scene.frame import moment
 from cnnviz.scene.marks import Box, Cells, Hotspot, Label
 from cnnviz.scene.panels import chain_strip as strips
 from cnnviz.scene.panels.chain_strip import STRIP, chain_strip
-from cnnviz.scene.program_cache import clear_program_caches
 from cnnviz.scene.view import View
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import clear_program_caches
 from tests.cases import joined_network, sample
 from tests.scene.looking import all_marks, inside, overlap, reach, said
 from tests.scene.test_chain import factors_multiplied

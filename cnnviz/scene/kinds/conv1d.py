@@ -27,10 +27,10 @@ from cnnviz.scene.local import Back, Local
 from cnnviz.scene.look import largest
 from cnnviz.scene.marks import Cells, Mark, Role
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import Sheet, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.windows import Windows, windows_of
 
 

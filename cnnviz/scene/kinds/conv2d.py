@@ -22,11 +22,11 @@ from cnnviz.scene.look import Look, largest
 from cnnviz.scene.marks import Box, Cells, Mark, Rect, Role, Span, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.reduction import reduction
 from cnnviz.scene.sheet import Reckoned, Sheet, TooSmallError, head_width, heading, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.state import ArrayCell
 from cnnviz.trace.windows import Windows, windows_of
 

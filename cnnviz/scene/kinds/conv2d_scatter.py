@@ -14,10 +14,10 @@ from cnnviz.scene.local import Back, Local
 from cnnviz.scene.look import largest
 from cnnviz.scene.marks import Mark
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.windows import windows_of
 
 

@@ -25,10 +25,10 @@ from cnnviz.scene.marks import Box, Cells, Dot, Hotspot, Mark, Path, Rect, Role,
 from cnnviz.scene.measure import longest_that_fits, width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import Sheet, head_width, heading, named, sheet
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 
 _CURVE = Area("curve", (22.0, 14.0), (200.0, 60.0))
 _BEGUN = Area("begun", (12.0, 1.7), (40.0, 1.7))

@@ -16,10 +16,10 @@ from cnnviz.scene.letters import name_width, size_of
 from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Span, Strokes, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, brief, number, rounded_up
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import Sheet, TooSmallError, heading, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 
 # A straight line from (x, y) to (x, y).
 Stroke = tuple[float, float, float, float]

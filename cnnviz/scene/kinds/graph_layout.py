@@ -8,12 +8,12 @@ and places are as near to those means as the distances between them allow.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 from msgspec import Struct
 
 from cnnviz.engine.expression import Graph
+from cnnviz.trace.program_cache import program_cache
 
 Position = tuple[int, float]
 Way = tuple[str, int]
@@ -48,7 +48,7 @@ def number_name(node: str, slot: int) -> str:
     return f"{node}#{slot}"
 
 
-@lru_cache(maxsize=64)
+@program_cache(64)
 def lay_out(graph: Graph, inputs_left: bool = True) -> Layout:
     """Lay a graph out.
 

@@ -6,13 +6,13 @@ Over the page stands the whole, a cell for each node in the order in which they 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from itertools import groupby
 
 from cnnviz.engine.expression import Graph, Node
 from cnnviz.scene.layout import STRONG, USUAL, Area
 from cnnviz.scene.marks import Box, Hotspot, Mark, Rect, Role, label
 from cnnviz.text import tr
+from cnnviz.trace.program_cache import program_cache
 
 SIZES = (16, 11, 7)
 """How many inputs, operations and plain numbers a page may have; fewer, where that is needed to read them."""
@@ -26,7 +26,7 @@ def page_of(graph: Graph, name: str, most: int) -> Graph:
     return next(page for page in pages(graph, most) if page.node(name))
 
 
-@lru_cache(maxsize=64)
+@program_cache(64)
 def pages(graph: Graph, most: int) -> tuple[Graph, ...]:
     """Return a graph's pages, of at most so many inputs, operations and plain numbers.
 

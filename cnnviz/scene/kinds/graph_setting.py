@@ -7,7 +7,7 @@ All lengths are in parts of the size of the graph's numbers; the layout says how
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise, product
 from math import sqrt
 
@@ -23,6 +23,7 @@ from cnnviz.scene.layout import SMALLEST, Figure
 from cnnviz.scene.marks import Box
 from cnnviz.scene.measure import width
 from cnnviz.scene.numbers import as_formula, brief, superscript
+from cnnviz.trace.program_cache import program_cache
 
 Point = tuple[float, float]
 Lines = tuple[tuple[str, ...], ...]
@@ -300,7 +301,7 @@ class GraphDrawing(Struct, frozen=True, eq=False, dict=True):
         return choices
 
 
-@lru_cache(maxsize=64)
+@program_cache(64)
 def drawing(graph: Graph, whole: Graph, numbers: InputValues, inputs_left: bool) -> GraphDrawing:
     """Return a graph, or a page of one, that has no place yet.
 
@@ -312,7 +313,7 @@ def drawing(graph: Graph, whole: Graph, numbers: InputValues, inputs_left: bool)
     return GraphDrawing(graph, whole, dict(numbers), lay_out(graph, inputs_left))
 
 
-@lru_cache(maxsize=64)
+@program_cache(64)
 def placed(of: GraphDrawing, box: Box, size: float) -> GraphDrawing:
     """Return a graph in its place."""
     return GraphDrawing(of.graph, of.whole, of.numbers, of.layout, box, size)

@@ -14,10 +14,10 @@ from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.layout import STRONG, Grid, Map, Room, Sign, column, row
 from cnnviz.scene.marks import Box, Cells, Mark, Palette, Span, label
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import Sheet, head_width, heading, in_front, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 
 
 def picture(moment: Moment, room: Room) -> list[Mark]:

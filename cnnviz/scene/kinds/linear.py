@@ -16,7 +16,6 @@ from cnnviz.scene.local import Back, Local, ones
 from cnnviz.scene.look import largest
 from cnnviz.scene.marks import Box, Cells, Mark, Span
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import (
     Sheet,
     Shown,
@@ -30,6 +29,7 @@ from cnnviz.scene.sheet import (
 )
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 
 _SMALL = 8
 """Matrices up to this many rows and columns are written as in a book."""

@@ -36,13 +36,13 @@ from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
 from cnnviz.scene.panels.network_strip import map_sheet
 from cnnviz.scene.paths import Link, adds_gradients, way
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.sheet import TooSmallError
 from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
 from cnnviz.trace.alone import is_summed
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 
 STRIP, LOW_STRIP = 71, 102
 """Its height at unit 1: without heatmaps, and with low ones, where there is little room."""

@@ -14,11 +14,11 @@ from cnnviz.scene.marks import Box, Formula, Group, Mark, Rect, Role, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief
 from cnnviz.scene.outline import EM, Outline
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import formulas
 from cnnviz.text import tr
 from cnnviz.trace.assignment import assignment
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 
 # At 1080 lines: the size of letters in the lecture view.
 _HEADLINE = 34

@@ -31,7 +31,6 @@ from cnnviz.scene.marks import (
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_sizes
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.reduction import reduction
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.substitution import NEW, OLD, scalar_text
@@ -39,6 +38,7 @@ from cnnviz.text import tr
 from cnnviz.trace.assignment import assignment
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.state import state
 
 # JetBrains Mono's characters are all this wide, in parts of the text size.

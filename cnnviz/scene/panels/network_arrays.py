@@ -12,11 +12,11 @@ from cnnviz.engine.address import address_of, layer_of, output_gradient_of, outp
 from cnnviz.engine.layer import Array
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.text import tr
 from cnnviz.trace.looptree import Line
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 
 Source = tuple[Operation | None, Array, str]
 """What is shown of a row: the operation that writes it (none of what is given), the array, its name."""

@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.view import Folds
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 
 MOST_UNFOLDED = 24
 """A network of more rows begins with its blocks folded."""

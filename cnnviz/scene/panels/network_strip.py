@@ -23,12 +23,12 @@ from cnnviz.scene.panels import network_arrays as arrays
 from cnnviz.scene.panels.network_arrays import Arrays, Known, Progress, Source
 from cnnviz.scene.panels.network_rows import Edge, Item, Outline, Rows, outline, rows_at
 from cnnviz.scene.paths import adds_gradients, is_gradient, on_paths, way
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.symbolic import without_numbers
 from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 
 _MAPS_SHOWN = 8
 # The least height of a row, of a layer and of a variable, at 1080 lines; with less room, rows are scrolled.

@@ -11,11 +11,11 @@ from cnnviz.scene.marks import Align, Box, Dot, Group, Hotspot, Label, Mark, Pat
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
-from cnnviz.scene.program_cache import program_cache
 from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
 from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import program_cache
 
 _BETWEEN = " · "
 
