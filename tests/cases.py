@@ -353,6 +353,13 @@ class WeighedCrossEntropy(CrossEntropyWithLogits):
         return super().misfit(shape)
 
 
+class WeighedMean(WeighedCrossEntropy):
+    """The same where the mean is by weight, of which none is 0."""
+
+    def __init__(self) -> None:
+        CrossEntropyWithLogits.__init__(self, (0.5, 1.5, 2.0, 3.0), weighted_mean=True)
+
+
 class WeighedBCE(BCEWithLogits):
     def __init__(self) -> None:
         super().__init__(3.0)
@@ -372,6 +379,7 @@ LOSSES: dict[str, tuple[type[Loss], Callable[[Rng, int], Array]]] = {
     "binary_cross_entropy-soft": (BinaryCrossEntropy, lambda rng, n: rng.random(n)),
     "cross_entropy_with_logits": (CrossEntropyWithLogits, lambda rng, n: rng.dirichlet(np.ones(n))),
     "cross_entropy_with_logits-weighted": (WeighedCrossEntropy, lambda rng, n: rng.dirichlet(np.ones(n))),
+    "cross_entropy_with_logits-weighted-mean": (WeighedMean, lambda rng, n: rng.dirichlet(np.ones(n))),
     "binary_cross_entropy_with_logits": (BCEWithLogits, lambda rng, n: rng.random(n)),
     "binary_cross_entropy_with_logits-weighted": (
         WeighedBCE,
@@ -568,8 +576,13 @@ def loss_calls(label: str, size: float = 1.0) -> list[Call]:
     network, rng = network_for(kind()), np.random.default_rng(4)
     tape = network.run(size * rng.normal(size=3), target(rng, 4))
     calls = network.calls(tape)
-    at = next(k for k, call in enumerate(calls) if call.phase == "loss")
-    return calls[at : at + 2]
+    return of_loss(calls)
+
+
+def of_loss(calls: list[Call]) -> list[Call]:
+    """Those of a loss: its own, and that of the gradient that the way back starts with."""
+    phases = [call.phase for call in calls]
+    return calls[phases.index("loss") : phases.index("backward") + 1]
 
 
 def map_target(label: str, rng: Rng, shape: Shape) -> Array:
@@ -587,7 +600,7 @@ def map_loss_calls(label: str, size: float = 1.0, shape: Shape = (2, 1, 3)) -> l
     x, t = size * rng.normal(size=shape), map_target(label, rng, shape)
     if not isinstance(loss, Hinge | NLL | NegativeLogLikelihood):
         t[0, ..., 1] = x[0, ..., 1] = 0
-    return network.calls(network.run(x, t))[1:3]
+    return of_loss(network.calls(network.run(x, t)))
 
 
 def optimiser_calls(label: str) -> list[Call]:

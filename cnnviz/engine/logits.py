@@ -1,6 +1,6 @@
 """Losses that start from raw scores, whatever the last layer is: nothing is squashed, and nothing rounded.
 
-They are PyTorch's ``CrossEntropyLoss``, for targets that are probabilities, and ``BCEWithLogitsLoss``. Behind
+They are PyTorch's ``CrossEntropyLoss`` and ``BCEWithLogitsLoss``. Behind
 maps, they are taken at each place over its channels, and the loss is their mean over all places.
 """
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from numpy import exp, log, log1p
 
 from cnnviz.engine.generated import with_changes
-from cnnviz.engine.layer import Array, Call, Listing, Shape, Value
+from cnnviz.engine.layer import Array, Call, Listing, Shape, Value, sizes
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.product import added
 from cnnviz.text import tr
@@ -82,6 +82,22 @@ def cross_entropy_with_logits_maps_dy(y, t, dy, C, H, W):
             for c in range(C):
                 p = exp(y[c, i, j] - m) / total
                 dy[c, i, j] = (mass * p - t[c, i, j]) / (H * W)
+
+
+def mean_class_weight(t, class_weight, weight, N):
+    acc = 0.0
+    for n in range(N):
+        acc += class_weight[n] * t[n]
+    weight[0] = acc
+
+
+def mean_class_weight_maps(t, class_weight, weight, C, H, W):
+    acc = 0.0
+    for c in range(C):
+        for i in range(H):
+            for j in range(W):
+                acc += class_weight[c] * t[c, i, j]
+    weight[0] = acc
 
 
 def binary_cross_entropy_with_logits(y, t, E, N):
@@ -154,8 +170,10 @@ class LossOfScores(Loss):
         return weights.reshape(-1, *(1,) * (y.ndim - 2))
 
     def _given(self, y: Array, t: Array) -> dict[str, Value]:
-        own = {} if self.weights is None else {self.weight_name: self.weight_of(y[None]).reshape(-1)}
-        return {**super()._given(y, t), **own}
+        return {**super()._given(y, t), **self._weights_given(y)}
+
+    def _weights_given(self, y: Array) -> dict[str, Array]:
+        return {} if self.weights is None else {self.weight_name: self.weight_of(y[None]).reshape(-1)}
 
     def _listings(self, y: Array) -> tuple[Listing, Listing]:
         value, gradient = super()._listings(y)
@@ -177,7 +195,12 @@ class LossOfScores(Loss):
         return self._named(super().gradient_call(y, t, gradient, last_layer))
 
     def _named(self, call: Call) -> Call:
-        return call if self.weights is None else replace(call, kind=f"{call.kind}.weighted")
+        return call if self.weights is None else replace(call, kind=f"{call.kind}.{self._more}")
+
+    @property
+    def _more(self) -> str:
+        """What the record is called, besides the loss."""
+        return "weighted"
 
 
 class CrossEntropyWithLogits(LossOfScores):
@@ -186,8 +209,11 @@ class CrossEntropyWithLogits(LossOfScores):
     Parameters
     ----------
     class_weight : tuple[float, ...], optional
-        How many times what is true of each class counts: PyTorch's ``weight``, for targets that are
-        probabilities; their losses are not divided by the weights.
+        How many times what is true of each class counts: PyTorch's ``weight``.
+    weighted_mean : bool
+        Whether the mean of places and samples is that by weight, their losses divided by the sum of all
+        weights, as PyTorch has it where targets are labels. Where they are probabilities, it divides by the
+        number of places and samples, whatever they weigh.
     """
 
     kind = "cross_entropy_with_logits"
@@ -197,23 +223,61 @@ class CrossEntropyWithLogits(LossOfScores):
     weight_name = "class_weight"
     weight_changes: ClassVar[Mapping[str, str]] = {"t[@]": "class_weight[@@] * t[@]"}
 
-    def __init__(self, class_weight: tuple[float, ...] | None = None) -> None:
+    def __init__(self, class_weight: tuple[float, ...] | None = None, weighted_mean: bool = False) -> None:
         super().__init__(class_weight)
+        self.weighted_mean = weighted_mean and class_weight is not None
 
     def value(self, y: Array, t: Array, x: Array | None = None) -> Array:
         """Return Σ t (m + log Σ eʸ⁻ᵐ − y), in which m is the largest score."""
         with np.errstate(all="ignore"):
             m = y.max(axis=1, keepdims=True)
             log_sum = m + np.log(added(np.exp(y - m)))[:, None]
-            return _of_places(self.weight_of(y) * t * (log_sum - y), y)
+            terms = self.weight_of(y) * t * (log_sum - y)
+            return np.asarray(terms.reshape(len(y), -1).sum(axis=1) / self._divisor(t))
 
     def gradient(self, y: Array, t: Array) -> Array:
         """Return the probability of each class, times all that is true, less what is true of it."""
         with np.errstate(all="ignore"):
             e = np.exp(y - y.max(axis=1, keepdims=True))
             true = self.weight_of(y) * t
-            places = y[0, 0].size
-            return np.asarray((added(true)[:, None] * e / added(e)[:, None] - true) / places)
+            return np.asarray((added(true)[:, None] * e / added(e)[:, None] - true) / self._divisor(t))
+
+    def shared(self, t: Array) -> dict[str, Array]:
+        """Return the mean, over the samples, of what each weighs in all; of a mean by weight."""
+        if not self.weighted_mean:
+            return {}
+        return {"weight": np.asarray((self.weight_of(t) * t).sum() / len(t)).reshape(1)}
+
+    def _divisor(self, t: Array) -> Array | int:
+        """Return what the sum of all terms of a sample is divided by."""
+        return self.shared(t)["weight"] if self.weighted_mean else t[0, 0].size
+
+    def shared_calls(self, t: Array, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return the listing of what a sample weighs."""
+        if not self.weighted_mean:
+            return []
+        listing = mean_class_weight_maps if t.ndim == 3 else mean_class_weight
+        given: dict[str, Value] = {"t": t, **self._weights_given(t), **sizes(t)}
+        return [Call("loss", "loss", "loss", listing, given, dict(arrays), kind="mean_weight")]
+
+    def _listings(self, y: Array) -> tuple[Listing, Listing]:
+        value, gradient = super()._listings(y)
+        if not self.weighted_mean:
+            return value, gradient
+        changed = [with_changes(listing, _OF_MEAN_WEIGHT, "weight") for listing in (value, gradient)]
+        return changed[0], changed[1]
+
+    @property
+    def _more(self) -> str:
+        return "weighted_mean" if self.weighted_mean else super()._more
+
+
+_OF_MEAN_WEIGHT = {
+    "E[0] = loss / (H * W)": "E[0] = loss",
+    "E[0] = loss": "E[0] = loss / weight[0]",
+    "/ (H * W)": "/ weight[0]",
+    "mass * p - class_weight[n] * t[n]": "(mass * p - class_weight[n] * t[n]) / weight[0]",
+}
 
 
 class BCEWithLogits(LossOfScores):
@@ -250,8 +314,3 @@ class BCEWithLogits(LossOfScores):
         with np.errstate(all="ignore"):
             p = 1 / (1 + np.exp(-y))
             return np.asarray(((1 - t) * p - self.weight_of(y) * t * (1 - p)) / y[0].size)
-
-
-def _of_places(terms: Array, y: Array) -> Array:
-    """Return the sum of all terms of each sample, divided by how many places there are."""
-    return np.asarray(terms.reshape(len(y), -1).sum(axis=1) / y[0, 0].size)

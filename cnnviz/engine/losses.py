@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from math import prod
 from typing import Any, ClassVar
 
@@ -68,6 +69,14 @@ class Loss(ABC):
     def constants(self) -> dict[str, Value]:
         """Return what the listings take besides arrays and sizes."""
         return {}
+
+    def shared(self, t: Array) -> dict[str, Array]:
+        """Return what its listings read of the targets of all samples, by name; most read nothing so."""
+        return {}
+
+    def shared_calls(self, t: Array, arrays: Mapping[str, Array]) -> list[Call]:
+        """Return what makes that, of one sample."""
+        return []
 
     def misfit(self, shape: Shape) -> str:
         """Return why it does not go with outputs of a shape; empty where it does."""

@@ -228,8 +228,15 @@ class Network:
 
     @cached_property
     def _shared(self) -> frozenset[str]:
-        """What is computed of all samples of a batch together, beside losses and gradients."""
-        return frozenset(layer.address(name) for layer in self.layers for name in layer.shared_names)
+        """What is computed of all samples of a batch together, beside the mean of losses, and gradients."""
+        own = (layer.address(name) for layer in self.layers for name in layer.shared_names)
+        return frozenset((*own, *self._shared_of_losses))
+
+    @cached_property
+    def _shared_of_losses(self) -> frozenset[str]:
+        """What losses read of the targets of all samples of a batch."""
+        targets = {one: np.zeros((1, *self.shapes[one.of])) for one in self.losses}
+        return frozenset(one.shared(name) for one, t in targets.items() for name in one.loss.shared(t))
 
     @cached_property
     def _joined(self) -> frozenset[str]:
@@ -594,6 +601,7 @@ class Network:
                 arrays[one.target],
                 arrays[layer.address(layer.input_names[0])],
             )
+            arrays |= {one.shared(name): values for name, values in one.loss.shared(t).items()}
             arrays[one.value] = one.loss.value(y, t, x)
             if not goes_back:
                 continue
@@ -673,7 +681,7 @@ class Network:
         if not tape.samples:
             return self._calls(tape, input_gradient, scores)
         each = [self._calls(tape.sample(k), input_gradient, scores) for k in range(tape.samples)]
-        starts = {one.own_gradient(self._by_name[one.of]) for one in self.losses}
+        starts = {one.own_gradient(self._by_name[one.of]) for one in self.losses} | self._shared_of_losses
         calls: list[Call] = []
         for same in zip(*each, strict=True):
             written = {same[0].port(name).address for name in same[0].writes}

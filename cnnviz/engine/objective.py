@@ -76,6 +76,10 @@ class OutputLoss(Struct, frozen=True):
         """Whether it gives the gradient of what goes into its layer, not of what comes out."""
         return self.loss.follows is not None
 
+    def shared(self, name: str) -> str:
+        """Return the address of what its listings read of the targets of all samples."""
+        return address_of(self.name, name)
+
     def starts_with(self, layer: Layer) -> str:
         """Return the address of the gradient that it starts the way back with."""
         return (
@@ -208,14 +212,14 @@ def loss_calls(
         Those that are computed from the scores.
     """
     called = numbered("E", len(losses)) if [one.name for one in losses] != [LOSS] else [""]
-    pairs = [
-        _pair(one, layers[one.of], tape, own, one.name in scores)
+    made = [
+        _calls_of(one, layers[one.of], tape, own, one.name in scores)
         for one, own in zip(losses, called, strict=True)
     ]
-    calls = [value for value, _ in pairs]
+    calls = [call for each, _ in made for call in each]
     if called != [""]:
         calls.append(_total_call(losses, tape))
-    for one, own, (_, gradient) in zip(losses, called, pairs, strict=True):
+    for one, own, (_, gradient) in zip(losses, called, made, strict=True):
         if gradient is None:
             continue
         calls.append(gradient)
@@ -224,10 +228,12 @@ def loss_calls(
     return calls
 
 
-def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -> tuple[Call, Call | None]:
-    """Return the calls of a loss and, where the tape has it, of its own gradient.
+def _calls_of(
+    one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool
+) -> tuple[list[Call], Call | None]:
+    """Return the calls of a loss, and of its own gradient if the tape has it.
 
-    Of several losses, with what their sum calls it.
+    First comes what it reads of all samples. Of several losses, they have what their sum calls it.
     """
     x, own = last.address(last.input_names[0]), one.own_gradient(last)
     held = {"y": tape[one.output], "t": tape[one.target], "x": tape[x]}
@@ -236,12 +242,20 @@ def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -
     if of_sequence:
         held = as_maps(held)
     y, t = held["y"], held["t"]
-    calls = [one.loss.value_call(y, t, held["x"], tape[one.value], scores)]
-    if "gradient" in held:
-        calls.append(one.loss.gradient_call(y, t, held["gradient"], one.of))
-    value, *gradients = of_sequences(calls) if of_sequence else calls
-    value = replace(value, name=one.name, layer=one.name)
+    shared = {name: tape[one.shared(name)] for name in one.loss.shared(t[None])}
+    before = [
+        replace(call, name=one.shared(name), layer=one.name)
+        for call, name in zip(one.loss.shared_calls(t, shared), shared, strict=True)
+    ]
+    value = one.loss.value_call(y, t, held["x"], tape[one.value], scores)
+    calls = [*before, replace(value, name=one.name, layer=one.name, given={**value.given, **shared})]
     alone = "" if own == one.starts_with(last) else called  # else it is the gradient of the sum, too
+    if "gradient" in held:
+        gradient = one.loss.gradient_call(y, t, held["gradient"], one.of)
+        layer = one.of if one.is_joined and not alone else one.name
+        calls.append(replace(gradient, name=own, layer=layer, given={**gradient.given, **shared}))
+    if of_sequence:
+        calls = of_sequences(calls)
     found = {"dy": ("y", one.output), "dx": ("x", x)}
     ports = {
         "y": Port(one.output, "source", "y"),
@@ -249,17 +263,17 @@ def _pair(one: OutputLoss, last: Layer, tape: Tape, called: str, scores: bool) -
         "t": Port(one.target, "target", "t"),
         "E": Port(one.value, "result", "E", loss=called),
         **{name: Port(own, "result", symbol, of, loss=alone) for name, (symbol, of) in found.items()},
+        **{name: Port(one.shared(name), "source", "ω̄") for name in shared},
     }
-    value = _with_ports(value, ports)
-    if not gradients:
-        return value, None
-    (gradient,) = gradients
-    gradient = replace(gradient, name=own, layer=one.of if one.is_joined and not alone else one.name)
-    return value, _with_ports(gradient, ports)
+    calls = [_with_ports(call, ports) for call in calls]
+    return (calls[:-1], calls[-1]) if "gradient" in held else (calls, None)
 
 
 def _with_ports(call: Call, ports: Mapping[str, Port]) -> Call:
-    return replace(call, ports={name: port for name, port in ports.items() if call.has(name)})
+    own = {name: port for name, port in ports.items() if call.has(name)}
+    return replace(
+        call, ports={k: replace(v, role="result") if k in call.writes else v for k, v in own.items()}
+    )
 
 
 def _total_call(losses: Sequence[OutputLoss], tape: Tape) -> Call:

@@ -90,7 +90,7 @@ def test_gradient_is_the_slope(label):
         assert gradient[k] == pytest.approx(slope, rel=1e-5, abs=1e-7)
 
 
-@each_loss
+@pytest.mark.parametrize("label", [label for label in LOSSES if "mean" not in label])
 def test_each_sample_has_its_own_loss(label):
     kind, target = LOSSES[label]
     loss, rng = kind(), np.random.default_rng(1)
@@ -190,10 +190,12 @@ def test_behind_maps_it_is_the_mean_over_all_places_of_that_of_their_channels(la
     loss = LOSSES[label][0]()
     network = Network([("last", loss.follows() if loss.follows else LeakyReLU(1.0))], shape, loss)
     x, t = size * rng.normal(size=shape), map_target(label, rng, shape)
+    by_weight = getattr(loss, "weighted_mean", False)
+    weight = math.fsum(t.reshape(3, 8).sum(axis=1) * loss.weights) if by_weight else 8
 
     def mean(x):
         places = zip(x.reshape(3, 8).T.tolist(), t.reshape(3, 8).T.tolist(), strict=True)
-        return math.fsum(of_column(loss, *place) for place in places) / 8
+        return math.fsum(of_column(loss, *place) for place in places) / weight
 
     tape = network.run(x, t)
     assert float(tape["loss.value"]) == pytest.approx(mean(x), rel=1e-12)
@@ -238,6 +240,28 @@ def test_losses_of_scores_are_those_of_pytorch(label):
     if weights:
         said = "must be 2 numbers, one for each class, but there are 3"
         assert loss.misfit((2, 2, 2)) == f"{loss.weight_name} {said}"
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 4), (3, 2, 2)])
+def test_with_labels_the_mean_of_samples_is_by_weight(shape):
+    """PyTorch's CrossEntropyLoss(weight=(0.5, 2, 3)) of four samples with labels, as it is documented."""
+    weights, rng = np.array([0.5, 2, 3]), np.random.default_rng(1)
+    network = Network([("last", LeakyReLU(1.0))], shape, CrossEntropyWithLogits((0.5, 2, 3), True))
+    x, labels = rng.normal(size=(4, *shape)), rng.integers(3, size=(4, *shape[1:]))
+    tape = network.run(x, np.moveaxis(np.eye(3)[labels], -1, 1), samples=4)
+    columns, wanted = np.moveaxis(x, 1, -1).reshape(-1, 3), labels.ravel()
+    e = np.exp(columns)
+    p, w = e / e.sum(axis=1, keepdims=True), weights[wanted]
+    assert tape["loss.mean"] == pytest.approx(
+        -(w * np.log(p[range(len(p)), wanted])).sum() / w.sum(), rel=1e-13
+    )
+    slopes = (w[:, None] * (p - np.eye(3)[wanted])) / w.sum()
+    np.testing.assert_allclose(np.moveaxis(tape["last.dx"], 1, -1).reshape(-1, 3), slopes, rtol=1e-12)
+    alone = network.run(x[0], np.moveaxis(np.eye(3)[labels[0]], -1, 0))["loss.value"]
+    own = slice(0, len(p) // 4)
+    assert alone == pytest.approx(
+        np.average(-np.log(p[range(len(p)), wanted])[own], weights=w[own]), rel=1e-13
+    )
 
 
 def test_a_small_loss_keeps_its_digits():

@@ -43,6 +43,32 @@ def _of_scores_of(columns: Mapping[str, Kind], maps: Mapping[str, Kind], weights
     return {kind: replace(record, formula=_plain(record)) for kind, record in plain.items()} | weighted
 
 
+def _of_weighted_means(scores: Mapping[str, Kind]) -> Mapping[str, Kind]:
+    """Return the records of a mean by weight: divided by what samples weigh, in place of their number."""
+    mean = r"\part{weight}{\mathrm{weight}}"
+    return {
+        kind.replace(".weighted", ".weighted_mean"): replace(
+            record,
+            sentence=f"{record.sentence} The mean is that by weight.",
+            ahead="",
+            formula=tuple(_divided(each, mean) for each in record.formula),  # type: ignore[union-attr]
+        )
+        for kind, record in scores.items()
+        if kind.startswith("cross_entropy") and ".weighted" in kind
+    }
+
+
+def _divided(formula: str, mean: str) -> str:
+    """Divide a loss, or its gradient, by the mean weight; of maps, in place of how many places there are."""
+    left, equals, right = formula.partition(" = ")
+    if not left.startswith((r"\E", r"\dy")):
+        return formula
+    places = r"\frac{1}{H W}"
+    if places in right:
+        return formula.replace(places, rf"\frac{{1}}{{{mean}}}")
+    return rf"{left}{equals}\frac{{1}}{{{mean}}} \bigl({right}\bigr)"
+
+
 def _weighed(formula: str, maps: bool) -> str:
     """Write a formula with the weight where it has a place for one."""
     return formula.replace("WEIGHT", r"\omega_c\, " if maps else r"\omega_n\, ")
@@ -144,6 +170,21 @@ _SCORES = _of_scores_of(
 
 KINDS: Mapping[str, Kind] = {
     **_SCORES,
+    **_of_weighted_means(_SCORES),
+    "mean_weight": _of_outputs(
+        title="mean weight",
+        sentence="What the classes weigh that are true of a sample; the mean of losses is one by weight.",
+        formula=(r"\part{weight}{\mathrm{weight}} = \sum_@ \,\part{class_weight}{\omega_@}\, \t{@}",),
+        compared=("class_weight", "weight"),
+    ),
+    "mean_weight.maps": _of_maps(
+        title="mean weight",
+        sentence="What the classes weigh that are true of all places; the mean of losses is one by weight.",
+        formula=(
+            r"\part{weight}{\mathrm{weight}} = \sum_{c,i,j} \,\part{class_weight}{\omega_c}\, \t{c,i,j}",
+        ),
+        compared=("class_weight", "weight"),
+    ),
     "half_squared_error": _of_outputs(
         sentence="The loss is half the squared distance between output and target.",
         formula=(r"\E{} = \frac{1}{2} \sum_@ (\t{@} - \y{@})^2",),
