@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
+Item = TypeVar("Item")
 Listener = Callable[[str, int, int], None]
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
@@ -26,6 +28,13 @@ def tell(what: str, done: int, count: int) -> None:
     listener = _listener.get()
     if listener is not None:
         listener(what, done, count)
+
+
+def each(what: str, items: Collection[Item]) -> Iterator[Item]:
+    """Go through what is to be done, and say before each of it how far that is."""
+    for done, item in enumerate(items):
+        tell(what, done, len(items))
+        yield item
 
 
 @contextmanager

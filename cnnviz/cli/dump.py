@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import io
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnnviz.cli.loading import load
-from cnnviz.cli.output import say
+from cnnviz.cli.output import say, telling
 from cnnviz.cli.parser import examples, lesson_arguments
 from cnnviz.files import write_whole
 from cnnviz.text import tr
+
+if TYPE_CHECKING:
+    from cnnviz.engine.layer import Array
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,8 +58,22 @@ def run(arguments: argparse.Namespace) -> int:
         arrays |= {
             f"at.{name}": np.asarray(value) for name, value in {**state.arrays, **state.variables}.items()
         }
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
-    write_whole(arguments.output, packed.getbuffer())
+    with telling():
+        packed = _packed(arrays)
+    write_whole(arguments.output, packed)
     say(tr("Wrote {count} arrays to {file}.", count=len(arrays), file=arguments.output))
     return 0
+
+
+def _packed(arrays: Mapping[str, Array]) -> memoryview:
+    """Return an .npz file, packed array by array: of a large network that takes a while."""
+    from numpy.lib.format import write_array
+
+    from cnnviz.working import each
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, values in each(tr("packing"), arrays.items()):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                write_array(file, values, allow_pickle=False)
+    return packed.getbuffer()

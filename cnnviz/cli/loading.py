@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from cnnviz.cli.output import progress
+from cnnviz.cli.output import progress, telling
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
@@ -29,12 +29,14 @@ def load(arguments: argparse.Namespace) -> Lesson:
     from cnnviz.lesson.lesson import lesson_of
     from cnnviz.lesson.subject import Choice
 
-    changes, description = read_changes(arguments.changes), describe(source_of(arguments) or "")
     asked = Choice(arguments.image, arguments.iteration, arguments.input_gradient or "")
-    if asked.iteration is None:
-        return lesson_of(description, changes, asked)
-    whole = description.subject.choice(asked)
-    lesson = lesson_of(description, changes, replace(whole, iteration=0, input_gradient=asked.input_gradient))
+    with telling():
+        changes, description = read_changes(arguments.changes), describe(source_of(arguments) or "")
+        if asked.iteration is None:
+            return lesson_of(description, changes, asked)
+        whole = description.subject.choice(asked)
+        begun = replace(whole, iteration=0, input_gradient=asked.input_gradient)
+        lesson = lesson_of(description, changes, begun)
     if lesson.run is not None:
         _train(lesson.run, asked.iteration)
     return lesson.at(replace(whole, input_gradient=""))

@@ -20,6 +20,11 @@ MISTAKE, INTERRUPTED, TERMINATED = 2, 130, 143
 PROGRESS_SECONDS = 4.0
 """How often it is said how far something is where there is no terminal for a bar."""
 
+_BAR_EVERY = 0.1
+
+BAR_SECONDS = 0.4
+"""After how long a bar comes for what is mostly done at once."""
+
 
 def say(words: str) -> None:
     """Write lines to stdout, now."""
@@ -108,6 +113,38 @@ def ended_politely() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Show on stderr how far work is that says so itself, as opening does; in the ways of `progress`."""
+    from cnnviz.working import heard_by
+
+    terminal, shown = sys.stderr.isatty(), list[Any]()
+    due = time.monotonic() + (BAR_SECONDS if terminal else PROGRESS_SECONDS)
+
+    def show(what: str, done: int, count: int) -> None:
+        nonlocal due
+        if time.monotonic() < due:
+            return
+        due = time.monotonic() + (_BAR_EVERY if terminal else PROGRESS_SECONDS)
+        if not terminal:
+            complain(tr("{what}, {share:.0%} …", what=what, share=done / max(count, 1)))
+            return
+        if not shown:
+            from tqdm import tqdm
+
+            shown.append(tqdm(leave=False, bar_format="{desc} {percentage:3.0f}% |{bar}|"))
+        (bar,) = shown
+        bar.desc, bar.total, bar.n = what, count, done
+        bar.refresh()
+
+    try:
+        with heard_by(show):
+            yield
+    finally:
+        for bar in shown:
+            bar.close()
 
 
 @contextmanager

@@ -48,7 +48,7 @@ from cnnviz.engine.tape import Tape
 from cnnviz.engine.wiring import INPUT, gradients_of, in_order, inputs_of, unknown, unread
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
-from cnnviz.working import tell
+from cnnviz.working import each
 
 Arrays = dict[str, Array]
 
@@ -575,8 +575,7 @@ class Network:
         for name, values in self._named_inputs(x).items():
             self._check_shape(name, values.shape[1:])
             arrays[output_of(name)] = values
-        for done, node in enumerate(self._nodes):
-            tell(tr("going forward"), done, len(self._nodes))
+        for node in each(tr("going forward"), self._nodes):
             xs = [arrays[address] for address in node.inputs]
             own = {name: parameters[key] for name, key in node.parameters}
             drawn = node.layer.drawn(xs[0].shape, self.iteration) if training else {}
@@ -625,8 +624,7 @@ class Network:
             Whether those of the network's inputs are wanted, too, and what was used is kept.
         """
         gradients: dict[str, Array] = {}
-        for done, node in enumerate(reversed(self._nodes)):
-            tell(tr("going back"), done, len(self._nodes))
+        for node in each(tr("going back"), self._nodes[::-1]):
             name, layer = node.layer.name, node.layer
             if name not in self.gradients or name in self._joined:
                 continue

@@ -15,6 +15,7 @@ from cnnviz.formats.bounds import LONGEST_TEXT, MOST_ARRAYS, Budget
 from cnnviz.formats.graph import Graph
 from cnnviz.formats.tensors import flat, strided, width_of
 from cnnviz.text import tr
+from cnnviz.working import each
 
 _TYPES = {
     **{1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64"},
@@ -117,7 +118,7 @@ def _weights(archive: Archive) -> dict[str, NDArray[Any]]:
         config = _json(archive, place)["config"] if archive.has(place) else {}
         if len(config) > MOST_ARRAYS:
             raise ValueError("too many arrays")
-        for name, entry in config.items():
+        for name, entry in each(tr("reading its numbers"), config.items()):
             if entry.get("use_pickle"):
                 raise CnnvizError(tr("{name}: it is kept as a pickle of its own; export it again", name=name))
             told = entry["tensor_meta"]

@@ -20,6 +20,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.formats.bounds import DEEPEST, MOST_ARRAYS, MOST_PARTS, Budget
 from cnnviz.formats.tensors import checked_shape, dense, frozen
 from cnnviz.text import tr
+from cnnviz.working import tell
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NOWHERE = 2**64 - 1
@@ -66,7 +67,7 @@ class Hdf5:
         else:
             raise _other()
         self.data, self.budget = data, Budget()
-        self._left = MOST_PARTS // 8
+        self._left, self._begun = MOST_PARTS // 8, 0
         self.root = Group(self, root)
 
     @staticmethod
@@ -91,6 +92,11 @@ class Hdf5:
         self._left -= 1
         if self._left < 0:
             raise ValueError("parts without end")
+
+    def begin(self, length: int) -> None:
+        """Say how far the numbers are read, as so many bytes more are begun."""
+        tell(tr("reading its numbers"), min(self._begun, len(self.data)), len(self.data))
+        self._begun += length
 
     def messages(self, address: int) -> Iterator[tuple[int, memoryview]]:
         """Yield the messages of an object's header: what they are about, and what they say."""
@@ -296,6 +302,7 @@ class Group:
         if kind is None or kind.name == "text":
             return None
         length = prod(shape) * kind.size
+        self._file.begin(length)
         version, place = layout[0], layout[1]
         if version not in (3, 4):
             raise _other()

@@ -22,7 +22,7 @@ from cnnviz.formats.graph import Attribute, Graph, Node
 from cnnviz.formats.protobuf import Message
 from cnnviz.formats.tensors import checked_shape, dense, frozen, width_of
 from cnnviz.text import tr
-from cnnviz.working import tell
+from cnnviz.working import each
 
 _TYPES = {
     **{1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 8: "string"},
@@ -58,8 +58,7 @@ def read_onnx(data: memoryview, path: Path) -> Graph:
     if graph.has(15):
         raise CnnvizError(tr("it has sparse arrays; save it with dense ones"))
     arrays = {}
-    for done, tensor in enumerate(tensors):
-        tell(tr("reading its numbers"), done, len(tensors))
+    for tensor in each(tr("reading its numbers"), tensors):
         arrays[tensor.text(8)] = _tensor(tensor, budget, external)
     inputs = {info.text(1): _shape(info) for info in graph.messages(11)}
     opset = _opset(model.messages(8))

@@ -21,7 +21,7 @@ from cnnviz.formats.layers import Catalogue, Fault, Found, FoundInput, FoundLaye
 from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
 from cnnviz.formats.rules import ALIASES, NEEDS, RULES, UNSTEPPABLE
 from cnnviz.text import tr
-from cnnviz.working import tell
+from cnnviz.working import each
 
 MOST_INPUTS = 8
 """How many arrays may go into a network."""
@@ -71,8 +71,7 @@ def _rewritten(graph: Graph, catalogue: Catalogue, shape: Shapes | None) -> Foun
     needed = _needed(graph)
     faults: list[Fault] = []
     unsteppable: set[str] = set()
-    for done, node in enumerate(graph.nodes):
-        tell(tr("finding its layers"), done, len(graph.nodes))
+    for node in each(tr("finding its layers"), graph.nodes):
         if any(output in needed for output in node.outputs):
             before = {layer.name for layer in rewriter.layers}
             fault = _through(rewriter, node)

@@ -13,6 +13,7 @@ from cnnviz.formats.bounds import LONGEST_TEXT, MOST_ARRAYS, Budget
 from cnnviz.formats.graph import Graph
 from cnnviz.formats.tensors import dense
 from cnnviz.text import tr
+from cnnviz.working import each
 
 _TYPES = {
     **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},
@@ -35,7 +36,8 @@ def read_safetensors(data: memoryview) -> Graph:
             tr("it has {count:,} arrays; {most:,} are the most", count=len(header), most=MOST_ARRAYS)
         )
     arrays, end = {}, 0
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+    in_order = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
+    for name, entry in each(tr("reading its numbers"), in_order):
         start, stop = entry["data_offsets"]
         if start != end or not start <= stop <= len(numbers):
             raise ValueError("arrays that do not lie one behind the other")

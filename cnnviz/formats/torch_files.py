@@ -20,6 +20,7 @@ from cnnviz.formats.pickles import Storage, Tensor, read_pickle, tensors_in
 from cnnviz.formats.scripts import read_script
 from cnnviz.formats.tensors import flat, strided, width_of
 from cnnviz.text import tr
+from cnnviz.working import each, tell
 
 _TYPES = {
     **{"Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16"},
@@ -74,6 +75,7 @@ class _Storages:
 
     def _storage(self, storage: Storage) -> NDArray[Any]:
         if storage.key not in self._flat:
+            tell(tr("reading its numbers"), len(self._flat), len(self._archive.entries))
             dtype = _dtype(storage)
             data = self._archive.read(f"{self._folder}/{storage.key}")
             if len(data) < storage.count * width_of(dtype):
@@ -103,7 +105,7 @@ def _older(data: memoryview) -> tuple[Any, Arrays]:
     kinds = {tensor.storage.key: tensor.storage for tensor in tensors_in(content)}
     found: dict[str, NDArray[Any]] = {}
     at, budget = file.tell(), Budget()
-    for key in map(str, keys):
+    for key in each(tr("reading its numbers"), [*map(str, keys)]):
         count, at = int.from_bytes(data[at : at + 8], "little"), at + 8
         storage = kinds[key]
         length = count * width_of(_dtype(storage))

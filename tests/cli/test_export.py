@@ -301,7 +301,9 @@ def test_two_exports_do_not_share_a_folder(mistake, painted, lesson, tmp_path):
 def test_without_a_terminal_progress_is_a_line_now_and_then(run, painted, lesson, tmp_path, monkeypatch):
     monkeypatch.setattr(output, "PROGRESS_SECONDS", 0)
     _, _, err = run("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
-    assert err == "".join(f"cnnviz: {done} of 4 frames …\n" for done in range(1, 5))
+    opening = ["going forward, 0%", "going forward, 50%"]
+    told = [*opening, *(f"{done} of 4 frames" for done in range(1, 5))]
+    assert err == "".join(f"cnnviz: {each} …\n" for each in told)
 
 
 def test_the_example_in_the_help_is_four_cells():

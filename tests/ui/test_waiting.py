@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QPushButton
 
-from cnnviz.formats import onnx
+from cnnviz import working
 from cnnviz.ui import waiting
 from cnnviz.working import StoppedError, tell
 from tests.formats.reference import DATA
@@ -26,7 +26,7 @@ def stuck(monkeypatch):
             ended.set()
             raise
 
-    monkeypatch.setattr(onnx, "tell", halted)
+    monkeypatch.setattr(working, "tell", halted)
     monkeypatch.setattr(waiting, "SHOWN_AFTER", 0.05)
     yield on, ended
     on.set()
