@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from cnnviz.engine.address import address_of
+from cnnviz.engine.address import address_of, output_of
 from cnnviz.engine.generated import variant
 from cnnviz.engine.layer import Array, Call, Listing, Value
 from cnnviz.engine.port import Port
@@ -34,9 +34,6 @@ def read_pixels(image, x, D, H, W):
 
 LUMA = (0.299, 0.587, 0.114)
 """How much red, green and blue count in grey: as Pillow, PyTorch and television have it (ITU-R 601)."""
-
-PICTURE = "picture"
-"""What the operation is called that reads a picture for a network."""
 
 
 class Fitting(Struct, frozen=True):
@@ -72,19 +69,14 @@ class Fitting(Struct, frozen=True):
             x = x[::-1]
         x = BRIGHTEST - x if self.invert else x
         x = x if self.scale == 1 else x / self.scale
-        if self._normalises:
-            mean, std = (self._each(values, channels)[:, None, None] for values in (self.mean, self.std))
-            x = (x - mean) / std
+        if any(self.mean):
+            x = x - self._each(self.mean, channels)[:, None, None]
+        if any(value != 1 for value in self.std):
+            x = x / self._each(self.std, channels)[:, None, None]
         return np.ascontiguousarray(x)
 
-    def call(self, pixels: NDArray[Any], x: Array, address: str) -> Call:
-        """Return the listing that does it, with its arguments.
-
-        Parameters
-        ----------
-        address : str
-            Of the input of the network, which it writes.
-        """
+    def call(self, name: str, pixels: NDArray[Any], x: Array) -> Call:
+        """Return the listing that makes an input of a network of pixels: it is called as that is."""
         (channels, height, width), depth = x.shape, pixels.shape[2]
         given: dict[str, Value] = {"image": np.asarray(pixels, np.float64)}
         listing = self._listing(channels, depth)
@@ -98,28 +90,20 @@ class Fitting(Struct, frozen=True):
             "W": width,
         }
         named = listing.__code__.co_varnames
-        given |= {name: value for name, value in more.items() if name in named}
+        given |= {own: value for own, value in more.items() if own in named}
         return Call(
-            PICTURE,
-            PICTURE,
+            name,
+            name,
             "forward",
             listing,
             given,
             {"x": x},
             ports={
-                **{
-                    name: Port(address_of(PICTURE, name), "source", name)
-                    for name in given
-                    if not name.isupper()
-                },
-                "x": Port(address, "result", "x"),
+                **{own: Port(address_of(name, own), "source", own) for own in given if not own.isupper()},
+                "x": Port(output_of(name), "result", "x"),
             },
             kind="read_pixels" if listing is read_pixels else "fit_pixels",
         )
-
-    @property
-    def _normalises(self) -> bool:
-        return any(self.mean) or any(value != 1 for value in self.std)
 
     def _each(self, values: tuple[float, ...], channels: int) -> Array:
         return np.array(values if len(values) == channels else values[:1] * channels)
@@ -141,8 +125,14 @@ class Fitting(Struct, frozen=True):
         if self.scale != 1:
             line = f"({line})" if self.invert else line
             line += f" / {self.scale:.17g}"
-        if self._normalises:
-            line = f"({line} - mean[c]) / std[c]"
+        if any(self.mean):
+            line += " - mean[c]"
+        if any(value != 1 for value in self.std):
+            line = (
+                f"({line}) / std[c]"
+                if any(self.mean) or (self.invert and self.scale == 1)
+                else f"{line} / std[c]"
+            )
         changes = {f"{usual} / {BRIGHTEST}": line}
         if before:
             changes["x[c, i, j] ="] = f"{before}x[c, i, j] ="

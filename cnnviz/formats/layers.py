@@ -185,7 +185,7 @@ _WORDS = "|".join(
             "linear",
         ),
         *("gemm", "matmul", "add", "mul", "concat", "cat", "clip", "hardtanh", "leaky_relu", "leakyrelu"),
-        *("convtranspose", "node", "n", "getitem", "val", "layer", "input", "at", "loss"),
+        *("convtranspose", "node", "n", "getitem", "val", "layer", "input", "at", "loss", "picture"),
     ]
 )
 _NOTHING = re.compile(rf"(({_WORDS})?_?\d*(_\d+)*)")

@@ -28,6 +28,8 @@ A change is written as one word, and a tuple of them as words with blanks betwee
     x=-2                        an expression's value; x.1=-2 that of expression 1
     conv1.stride=2  conv1.kernel=3,5  loss.margin=2  optimiser.lr=0.1
     walk.lr=0.2  walk.starts=4,-1
+    picture.file=cat.jpg        a picture in the place of the sample that is shown first
+    picture.preset=torchvision  how it is made to fit: picture.fit, picture.mean, and so on
     weights=net.pt              all parameters, from a file
     weights=net.npz?layout=pytorch
 """
@@ -52,6 +54,7 @@ _LONGEST_SHOWN = 60
 _TRUTHS = {"true": True, "false": False}
 _WORD = re.compile(r"([^\W\d]\w*)(\.[^\W\d]\w*)?(?:\.(\d{1,18}))?(?:\[(\d{1,18}(?:,\d{1,18})*)\])?=(\S+)")
 _WEIGHTS = re.compile(r"\s*weights\s*=\s*(.*\S)\s*", re.DOTALL)
+_PICTURE = re.compile(r"\s*picture\.file\s*=\s*(.*\S)\s*", re.DOTALL)
 _LAYOUT = "?layout="
 _WHOLE, _NAME = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[^\W\d]\w*")
 
@@ -95,7 +98,7 @@ class Argument(Struct, frozen=True, tag="argument"):
     Attributes
     ----------
     owner : str
-        A layer's or a descent's name, ``loss``, ``optimiser``, ``schedule`` or ``schedule_1``.
+        A layer's or a descent's name, ``loss``, ``optimiser``, ``schedule``, ``schedule_1`` or ``picture``.
     name : str
         What the lesson file calls it: ``stride``, ``lr``.
     value : bool, int, float, str or tuple
@@ -196,6 +199,9 @@ def read_change(word: str) -> Change:
     weights = _WEIGHTS.fullmatch(word)
     if weights and _number(weights[1]) is None:  # or an expression has a value of that name
         return _weights(weights[1])
+    if picture := _PICTURE.fullmatch(word):
+        file = picture[1]
+        return Argument("picture", "file", file if os.path.lexists(file.replace("\0", "")) else unquote(file))
     found = _WORD.fullmatch(re.sub(r"\s", "", word))
     value = _value(found[5]) if found else None
     if found is None or value is None:
@@ -247,7 +253,7 @@ def _written(value: Value) -> str:
         case bool():
             return repr(value).lower()
         case str():
-            return value
+            return quote(value, safe="/:.,\\")
         case _:
             return repr(value)
 

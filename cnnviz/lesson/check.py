@@ -90,7 +90,12 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     yield from _unknown_layers(content)
     given = _table(content, "input")
     yield from _several(content)
-    if given and _first_input(content) is None:
+    has_picture = "file" in _table(given, "picture")
+    if (
+        given
+        and _first_input(content) is None
+        and not (has_picture and not {"images", "values"} & set(given))
+    ):
         yield from _one_of(given, "input.", ("images", "values"))
     if {"weights", "parameters", "seed"} & set(content):
         yield from _one_of(content, "", ("weights", "parameters", "seed"))
@@ -224,7 +229,7 @@ def _target(given: Mapping[str, Any], loss: bool, several: bool) -> Iterator[str
         yield tr("input.{key}: the labels of the images say it already; leave it out", key=told[0])
     elif told and not loss:
         yield tr("input.{key}: there is no [loss] to compare it with; add one, or leave it out", key=told[0])
-    elif "values" in given and loss and not told:
+    elif {"values", "picture"} & set(given) and "images" not in given and loss and not told:
         yield tr("input.target: must be given, because there is a [loss]")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.engine.pixels import BRIGHTEST, Fitting
+from cnnviz.engine.pixels import Fitting
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.arrays import read_array, read_arrays
 from cnnviz.lesson.bounds import MOST_IMAGES
@@ -22,7 +22,7 @@ Given = NDArray[Any] | Mapping[str, NDArray[Any]]
 _NAMES = ("input", "x", "images", "image", "data", "arr_0")
 
 
-def read_input(path: Path, sizes: Sequence[int | None], whole: bool) -> NDArray[Any]:
+def read_input(path: Path, sizes: Sequence[int | None], scale: float) -> NDArray[Any]:
     """Return samples, (N, …), from a file.
 
     Parameters
@@ -31,8 +31,8 @@ def read_input(path: Path, sizes: Sequence[int | None], whole: bool) -> NDArray[
         A picture, .npy or .npz.
     sizes : Sequence[int or None]
         The shape that the network's file gives a sample, where it does.
-    whole : bool
-        Whether the network takes pixels from 0 to 255, and not from 0 to 1.
+    scale : float
+        What the pixels of a picture are divided by.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def read_input(path: Path, sizes: Sequence[int | None], whole: bool) -> NDArray[
         If it cannot be read, or holds no sample.
     """
     if path.suffix.lower() not in (".npy", ".npz"):
-        return _picture(path, sizes, whole)[None]
+        return _picture(path, sizes, scale)[None]
     return as_samples(read_numbers(path, _NAMES), sizes, path.name)
 
 
@@ -88,7 +88,7 @@ def as_samples(array: NDArray[Any], sizes: Sequence[int | None], name: str) -> N
     return np.asarray(samples, np.float64)
 
 
-def _picture(path: Path, sizes: Sequence[int | None], whole: bool) -> NDArray[np.float64]:
+def _picture(path: Path, sizes: Sequence[int | None], scale: float) -> NDArray[np.float64]:
     """Return a picture as the network's file has it: channels first or last, or grey without channels."""
     if len(sizes) == 2:
         height, width, channels, place = sizes[0], sizes[1], 1, -1
@@ -108,6 +108,5 @@ def _picture(path: Path, sizes: Sequence[int | None], whole: bool) -> NDArray[np
             )
         )
     size = (height, width) if height and width else None
-    fitting = Fitting(scale=1.0 if whole else BRIGHTEST)
-    x = fitting.of(read_picture(path, size).pixels, channels)
+    x = Fitting(scale=scale).of(read_picture(path, size).pixels, channels)
     return x[0] if place < 0 else x.transpose(1, 2, 0) if place == 2 else x

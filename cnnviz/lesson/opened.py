@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from cnnviz.catalogue import LAYERS
 from cnnviz.engine.layer import shape_text
+from cnnviz.engine.pixels import BRIGHTEST
 from cnnviz.errors import CnnvizError
 from cnnviz.formats.graph import Graph
 from cnnviz.formats.layers import Fault, Found, FoundLayer
@@ -23,6 +25,7 @@ from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import read_argument
 from cnnviz.lesson.source import Source, UnsteppableError, WeightsOnlyError
 from cnnviz.lesson.tables import (
+    FittingPart,
     InputPart,
     LayerPart,
     LossPart,
@@ -30,7 +33,7 @@ from cnnviz.lesson.tables import (
     NetworkFile,
     OutputLossPart,
 )
-from cnnviz.lesson.values import Name, Numbers, Text, as_sentence, hint
+from cnnviz.lesson.values import PICTURES, Name, Numbers, PictureFile, Text, as_sentence, hint
 from cnnviz.text import plain, tr
 
 _MOST_TOLD = 12
@@ -121,7 +124,7 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
         if given_one is None:
             notes.append(tr("Its input is all zeros, because none was given (--input)."))
     parts = [_part(layer) for layer in found.layers]
-    given = InputPart(found.input_shape, values=values)
+    given = InputPart(found.input_shape, values=values, picture=_picture(source, graph, found, array))
     if any(layer.kind == "dropout" or layer.arguments.get("training") for layer in found.layers):
         notes.append(
             tr("It is in training mode: batch norms take mean and variance of the mini-batch that goes in.")
@@ -160,6 +163,8 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
         outputs=tuple(map(Name, found.outputs)),
         notes=tuple(notes),
         origins={layer.name: layer.origin for layer in found.layers},
+        input_scale=tuple(map(float, found.input_scale.ravel())),
+        input_shift=tuple(map(float, found.input_shift.ravel())),
     )
 
 
@@ -187,10 +192,20 @@ def _samples(source: Source, graph: Graph, array: Given | None) -> dict[str, NDA
             raise CnnvizError(several_wanted(graph))
         files = source.named_inputs
         _require_inputs(graph, files)
-        return {name: read_input(Path(file), sizes[name], False) for name, file in files.items()}
+        return {name: read_input(Path(file), sizes[name], BRIGHTEST) for name, file in files.items()}
     if array is not None:
         return {first: as_samples(np.asarray(array), sizes.get(first, ()), tr("the input"))}
-    return {first: read_input(Path(source.input), sizes.get(first, ()), _takes_whole_pixels(graph))}
+    scale = 1.0 if _takes_whole_pixels(graph) else float(BRIGHTEST)
+    return {first: read_input(Path(source.input), sizes.get(first, ()), scale)}
+
+
+def _picture(source: Source, graph: Graph, found: Found, array: Given | None) -> FittingPart:
+    """Return how a picture goes in, where one goes into maps: then it is read again, as a step of its own."""
+    is_picture = Path(source.input).suffix.lower() in PICTURES and array is None and not found.inputs
+    part = FittingPart(preset="bytes" if _takes_whole_pixels(graph) else "unit")
+    if not is_picture or len(found.input_shape) != 3 or not found.input_scale.all():
+        return part
+    return replace(part, file=PictureFile(os.path.abspath(source.input)))
 
 
 def _require_inputs(graph: Graph, given: Mapping[str, Any]) -> None:

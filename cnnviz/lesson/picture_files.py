@@ -19,16 +19,11 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import shape_text
 from cnnviz.errors import CnnvizError
 from cnnviz.files import read_whole, reason_of
+from cnnviz.lesson.values import PICTURES
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-"""What files of pictures end in. Which format one has, its first bytes say."""
-
-FITS = ("crop", "fit", "stretch")
-"""How a picture is brought to other sides: its middle, all of it with bars, or all of it, pulled."""
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 _LARGEST_FILE = 256 * 2**20
@@ -67,17 +62,17 @@ def read_picture(
     size : tuple[int, int] or None
         The height and width that it is brought to; its own where it is None.
     fit : str
-        One of `FITS`.
+        ``crop`` takes its middle, ``fit`` all of it with black bars, ``stretch`` pulls it.
     crop_pct : float
-        Of `crop`: the part of a side that is kept, at most; so ImageNet's networks are shown less than all.
+        Of ``crop``: which part of the shorter side is kept.
 
     Raises
     ------
     CnnvizError
         If it cannot be read, is damaged, or too large.
     """
-    if path.suffix.lower() not in ENDINGS:
-        known = ", ".join(ENDINGS)
+    if path.suffix.lower() not in PICTURES:
+        known = ", ".join(PICTURES)
         raise CnnvizError(tr("{file}: pictures end in one of {known}.", file=path.name, known=known))
     try:
         content = read_whole(path, _LARGEST_FILE)
@@ -215,9 +210,13 @@ def _brought(pil: Any, image: Image, size: tuple[int, int], fit: str, crop_pct: 
         made = pil.new(image.mode, (width, height))
         made.paste(image.resize(sides, by), ((width - sides[0]) // 2, (height - sides[1]) // 2))
         return made
-    # The shorter side as torchvision's Resize has it, cut off below; then its CenterCrop.
-    scale = max(ratios) / crop_pct
-    sides = max(width, int(image.width * scale + 1e-6)), max(height, int(image.height * scale + 1e-6))
+    # The shorter side as torchvision's Resize has it, the longer one cut off below; then its CenterCrop.
+    if ratios[0] >= ratios[1]:
+        tall = int(height / crop_pct + 1e-6)
+        sides = max(width, tall * image.width // image.height), tall
+    else:
+        wide = int(width / crop_pct + 1e-6)
+        sides = wide, max(height, wide * image.height // image.width)
     if sides[0] * sides[1] > _LARGEST_ENLARGED:  # a strip: what falls away anyway is not enlarged first
         part = width / sides[0] * image.width, height / sides[1] * image.height
         left, top = (image.width - part[0]) / 2, (image.height - part[1]) / 2

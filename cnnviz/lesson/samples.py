@@ -17,16 +17,39 @@ from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits
 from cnnviz.engine.losses import NLL, BinaryCrossEntropy, CrossEntropy, Hinge, Loss
 from cnnviz.engine.network import Network
+from cnnviz.engine.pixels import Fitting
 from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of
 from cnnviz.lesson.arrays import Header, read_arrays
 from cnnviz.lesson.bounds import MOST_IMAGES
-from cnnviz.lesson.tables import InputPart, LessonFile
+from cnnviz.lesson.picture_files import read_picture
+from cnnviz.lesson.tables import FittingPart, InputPart, LessonFile
 from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
 
 _FEW = 4
 """A sample of so many numbers is told by them."""
+
+
+class Pixels(Struct, frozen=True, eq=False):
+    """A picture in the place of a sample.
+
+    Attributes
+    ----------
+    pixels : NDArray
+        (height, width, depth), from 0 to 255.
+    fitting : Fitting
+        What is done to them.
+    x : Array
+        What the network sees.
+    notes : tuple[str, ...]
+        What is to be said of it.
+    """
+
+    pixels: NDArray[np.uint8]
+    fitting: Fitting
+    x: Array
+    notes: tuple[str, ...]
 
 
 class Samples(Struct, frozen=True, eq=False):
@@ -50,6 +73,8 @@ class Samples(Struct, frozen=True, eq=False):
         The samples of each further input, (N, …), by the input's name.
     output_targets : Mapping[str, Array]
         What each of several outputs should be for each sample, (N, …), by the layer's name.
+    pictures : Mapping[int, Pixels]
+        Of those that are pictures from files.
     changed_images, changed_targets : Mapping[int, Array]
         Of those that are not as the file has them: what the network sees, and what it should make of it.
     """
@@ -62,6 +87,7 @@ class Samples(Struct, frozen=True, eq=False):
     output_gradient: Array | None = None
     others: Mapping[str, Array] = {}
     output_targets: Mapping[str, Array] = {}
+    pictures: Mapping[int, Pixels] = {}
     changed_images: Mapping[int, Array] = {}
     changed_targets: Mapping[int, Array] = {}
 
@@ -72,6 +98,8 @@ class Samples(Struct, frozen=True, eq=False):
         """Return one sample as the network sees it."""
         if index in self.changed_images:
             return self.changed_images[index]
+        if index in self.pictures:
+            return self.pictures[index].x
         return np.asarray(self.pixels[index] / self.scale, dtype=np.float64)
 
     def label(self, index: int) -> str:
@@ -94,6 +122,8 @@ class Samples(Struct, frozen=True, eq=False):
     def images(self) -> Array:
         """All samples as the network sees them, (N, …): a new array."""
         made = np.asarray(self.pixels / self.scale, dtype=np.float64)
+        for index, picture in self.pictures.items():
+            made[index] = picture.x
         for index, image in self.changed_images.items():
             made[index] = image
         return made
@@ -142,8 +172,7 @@ def file_beside(path: Path, name: str) -> Path:
 def read_samples(path: Path, given: InputPart) -> Samples:
     """Read what a lesson file says of its input, and the file beside it that it names."""
     if given.images is None:
-        assert given.values is not None
-        values: Array = given.values
+        values: Array = np.zeros(given.shape) if given.values is None else given.values
         target: Array | None = given.target
         if values.ndim == len(given.shape):  # one sample, and not several
             values, target = values[None], None if target is None else target[None]
@@ -170,6 +199,70 @@ def read_samples(path: Path, given: InputPart) -> Samples:
     if "labels" in arrays:
         return Samples(images, given.scale, _frozen(arrays["labels"]), given.classes or ())
     return Samples(images, given.scale, targets=_frozen(arrays["targets"]))
+
+
+def with_picture(path: Path, described: LessonFile, samples: Samples) -> Samples:
+    """Put the picture that a lesson asks for, if it does, in the place of a sample.
+
+    Raises
+    ------
+    CnnvizError
+        If it cannot be read, or the network takes no pictures.
+    """
+    part, shape = described.input.picture, described.input.shape
+    if part.file is None:
+        return replace(samples, pictures={})
+    if len(shape) != 3 or shape[0] not in (1, 3) or described.inputs:
+        raise CnnvizError(
+            tr(
+                "{file}: pictures have 1 or 3 channels, but the network takes {shape}",
+                file=Path(part.file).name,
+                shape=shape_text(shape),
+            )
+        )
+    index = described.input.show if part.sample is None else part.sample
+    if index >= len(samples):
+        raise CnnvizError(
+            tr("picture.sample: must be at most {last}, is {found}", last=len(samples) - 1, found=index)
+        )
+    for name in ("mean", "std"):
+        told = part.told(name)
+        if isinstance(told, tuple) and len(told) not in (1, shape[0]) and getattr(part, name) is not None:
+            raise CnnvizError(
+                tr(
+                    "picture.{name}: must be one number, or {count}, one for each channel",
+                    name=name,
+                    count=shape[0],
+                )
+            )
+        if name == "std" and 0 in (told if isinstance(told, tuple) else (told,)):
+            raise CnnvizError(tr("picture.std: must not be 0, by which nothing can be divided"))
+    file = Path(part.file) if os.path.isabs(part.file) else file_beside(path, part.file)
+    read = read_picture(file, (shape[1], shape[2]), part.told("fit"), part.told("crop_pct"))
+    fitting = described.fitting(shape[0])
+    with np.errstate(all="ignore"):  # it is told below
+        x = _frozen(fitting.of(read.pixels, shape[0]))
+    if not np.isfinite(x).all():
+        raise CnnvizError(tr("picture: mean, std and scale make numbers of it that are not finite"))
+    notes = (*read.notes, _fitting_told(part))
+    return replace(samples, pictures={index: Pixels(read.pixels, fitting, x, notes)})
+
+
+def _fitting_told(part: FittingPart) -> str:
+    """Say what becomes of the pixels."""
+
+    def written(name: str) -> str:
+        told = np.atleast_1d(part.told(name))
+        return f"{told[0]:g}" if len(told) == 1 else f"[{', '.join(f'{one:g}' for one in told)}]"
+
+    pixel = tr("255 − pixel") if part.invert else tr("pixel")
+    scale, mean, std = map(written, ("scale", "mean", "std"))
+    become = pixel if scale == "1" else f"({pixel}) / {scale}" if part.invert else f"{pixel} / {scale}"
+    become = become if mean == "0" else f"{become} − {mean}"
+    if std != "1":
+        become = f"({become}) / {std}" if mean != "0" or become == pixel else f"{become} / {std}"
+    said = tr("Its numbers become {become} ({preset})", become=become, preset=part.preset)
+    return said + (tr("; blue comes first.") if part.told("order") == "bgr" else ".")
 
 
 def check_inputs(described: LessonFile) -> None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from cnnviz.catalogue import SIZE, Range
 from cnnviz.engine.descent import MOST_STEPS
 from cnnviz.engine.layer import FORMS
+from cnnviz.engine.pixels import BRIGHTEST, Fitting
 from cnnviz.engine.wiring import INPUT
 from cnnviz.lesson.bounds import (
     MOST_AXES,
@@ -31,6 +32,7 @@ from cnnviz.lesson.values import (
     Name,
     Notes,
     Numbers,
+    PictureFile,
     Reference,
     Text,
     WeightsFile,
@@ -153,8 +155,81 @@ class LayerPart(Part, frozen=True):
     inputs: tuple[str, ...] = ()
 
 
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "unit": {},
+    "signed": {"mean": 0.5, "std": 0.5},
+    "bytes": {"scale": 1.0},
+    "mnist": {"mean": 0.1307, "std": 0.3081},
+    "torchvision": {"crop_pct": 0.875, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+    "keras_tf": {"fit": "stretch", "mean": 0.5, "std": 0.5},
+    "keras_torch": {"fit": "stretch", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+    "keras_caffe": {"fit": "stretch", "order": "bgr", "scale": 1.0, "mean": (103.939, 116.779, 123.68)},
+}
+"""How networks are commonly shown pictures: 0 to 1, −1 to 1, 0 to 255, as PyTorch's example of MNIST, as
+torchvision's networks of ImageNet, and as Keras' three modes of ``preprocess_input``."""
+
+_USUAL: Mapping[str, Any] = {
+    "fit": "crop",
+    "crop_pct": 1.0,
+    "order": "rgb",
+    "scale": float(BRIGHTEST),
+    "mean": 0.0,
+    "std": 1.0,
+}
+
+
+class FittingPart(Struct, frozen=True):
+    """The table ``[input.picture]``: a picture that goes in, and how it is made to fit.
+
+    Attributes
+    ----------
+    file : str, optional
+        The picture.
+    sample : int, optional
+        Whose place it takes, from 0; that of the sample shown first where it is not given.
+    preset : str
+        One of `PRESETS`: what all is that is not given.
+    fit : str, optional
+        ``crop`` takes its middle, ``fit`` all of it with black bars, ``stretch`` pulls it.
+    crop_pct : float, optional
+        Of ``crop``: which part of the shorter side is kept; timm calls it so.
+    order : str, optional
+        ``rgb`` or ``bgr``: which colour is the first channel.
+    scale : float, optional
+        What a pixel, 0 to 255, is divided by.
+    mean, std : float or tuple[float, ...], optional
+        What is then taken away, and what that is divided by; for all channels, or for each.
+    invert : bool
+        Whether light and dark change places before all else.
+    """
+
+    file: PictureFile | None = None
+    sample: Count | None = None
+    preset: Annotated[str, OneOf(tuple(PRESETS))] = "unit"
+    fit: Annotated[str, OneOf(("crop", "fit", "stretch"))] | None = None
+    crop_pct: Annotated[float, Range(0.01, 1)] | None = None
+    order: Annotated[str, OneOf(("rgb", "bgr"))] | None = None
+    scale: Annotated[float, Range(0, open_least=True)] | None = None
+    mean: float | tuple[float, ...] | None = None
+    std: float | tuple[float, ...] | None = None
+    invert: bool = False
+
+    def told(self, name: str) -> Any:
+        """Return what is given, or what the preset says."""
+        given = getattr(self, name)
+        return PRESETS[self.preset].get(name, _USUAL.get(name)) if given is None else given
+
+    @property
+    def fitting(self) -> Fitting:
+        """What is done to the pixels once the picture has its size."""
+        mean, std = (
+            tuple(told) if isinstance(told := self.told(name), tuple) else (told,) for name in ("mean", "std")
+        )
+        return Fitting(self.told("order"), self.told("scale"), mean, std, self.invert)
+
+
 class InputPart(Struct, frozen=True):
-    """The table ``[input]``: either a file of images, or the values of one sample.
+    """The table ``[input]``: a file of images, the values of one sample, or a picture.
 
     Attributes
     ----------
@@ -179,6 +254,8 @@ class InputPart(Struct, frozen=True):
     batch_size : int
         How many samples go through together, the chosen one and those after it; in a training, the next ones
         of its order.
+    picture : FittingPart
+        A picture in the place of a sample, or in place of `images` and `values`.
     """
 
     shape: Annotated[tuple[Size, ...], AtMost(MOST_AXES)]
@@ -191,6 +268,7 @@ class InputPart(Struct, frozen=True):
     label: Count | None = None
     output_gradient: Numbers | None = None
     batch_size: Size = 1
+    picture: FittingPart = FittingPart()
 
 
 class NamedInputPart(Struct, frozen=True):
@@ -459,6 +537,10 @@ class LessonFile(Struct, frozen=True):
     schedules: tuple[ChainedSchedulePart, ...] = ()
     sizes: dict[str, tuple[Reference, ...]] = field(default_factory=dict)
 
+    def fitting(self, channels: int) -> Fitting:
+        """Return what is done to the pixels of a picture for a network of so many channels."""
+        return self.input.picture.fitting
+
     @property
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each input by its name."""
@@ -474,10 +556,28 @@ class NetworkFile(LessonFile, frozen=True):
         What is to be said of it when it is opened.
     origins : Mapping[str, str]
         What the file calls each layer.
+    input_scale, input_shift : tuple[float, ...]
+        What an input is multiplied by, and what is added then, before the first layer.
     """
 
     notes: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    input_scale: tuple[float, ...] = (1.0,)
+    input_shift: tuple[float, ...] = (0.0,)
+
+    def fitting(self, channels: int) -> Fitting:
+        """Return what is done to the pixels of a picture, and then what the file does before all else."""
+        given = self.input.picture.fitting
+        both = zip(
+            *(_each(own, channels) for own in (given.mean, given.std, self.input_scale, self.input_shift)),
+            strict=True,
+        )
+        moved = [(mean - shift * std / scale, std / scale) for mean, std, scale, shift in both]
+        return replace(given, mean=tuple(mean for mean, _ in moved), std=tuple(std for _, std in moved))
+
+
+def _each(numbers: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    return numbers if len(numbers) == channels else numbers[:1] * channels
 
 
 AnyFile = LessonFile | NetworkFile | ExpressionFile | PicturesFile | DescentFile

@@ -23,6 +23,9 @@ RESERVED = ("at", "input", "loss", "optimiser", "schedule")
 WEIGHTS = (".npz", *ENDINGS)
 """What files end in that parameters are read from."""
 
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+"""What files of pictures end in. Which format one has, its first bytes say."""
+
 LAYOUTS = ("cnnviz", "pytorch", "keras")
 """Whose axes the arrays of such a file may have."""
 
@@ -36,6 +39,7 @@ Notes = NewType("Notes", str)
 Name = NewType("Name", str)
 Reference = NewType("Reference", str)
 DataFile = NewType("DataFile", str)
+PictureFile = NewType("PictureFile", str)
 WeightsFile = NewType("WeightsFile", str)
 Expression = NewType("Expression", str)
 Numbers = NewType("Numbers", np.ndarray)
@@ -149,6 +153,11 @@ def data_file(value: Any) -> DataFile:
 def weights_file(value: Any) -> WeightsFile:
     """Take the bare name of a file with parameters in the lesson's own folder."""
     return WeightsFile(_file(value, WEIGHTS, tr("an .npz file, or one of another program,")))
+
+
+def picture_file(value: Any) -> PictureFile:
+    """Take the bare name of a picture in the lesson's own folder."""
+    return PictureFile(_file(value, PICTURES, tr("a picture, {known},", known=", ".join(PICTURES))))
 
 
 def _file(value: Any, endings: tuple[str, ...], kind: str) -> str:

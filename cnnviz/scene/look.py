@@ -160,11 +160,14 @@ def _places_of_change(operation: Operation, name: str) -> int:
 
 @program_cache(256)
 def _is_pixels(program: Program, operation: Operation, name: str) -> bool:
-    """Return whether an array is a picture: one that is read, or the one that goes into the network."""
-    if "image" in operation.call.given:
+    """Return whether an array is a picture: one that is read or comes of it, or what goes into a network."""
+    if name == "image":
         return True
     port = operation.call.port(name)
-    return program.is_input(port.node) and not port.gradient_of and are_pixels(final(operation, name))
+    reads = "image" in operation.call.given and name == operation.call.result
+    return (
+        (reads or program.is_input(port.node)) and not port.gradient_of and are_pixels(final(operation, name))
+    )
 
 
 def _palette(operation: Operation, name: str, pixels: bool) -> Palette:

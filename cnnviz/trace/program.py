@@ -231,11 +231,16 @@ class Program(Sequence[Step]):
 
     @cached_property
     def _inputs(self) -> frozenset[str]:
-        """Whatever is read like a layer's output, and no layer puts out."""
+        """Whatever is read like a layer's output, and made of none: given, or read from a picture."""
         ports = (operation.call.port(name) for operation in self.operations for name in operation.call.ports)
         outputs = {port.address for port in ports if port.role == "source" and not port.gradient_of}
-        given = (address for address in outputs if self.producer(address) is None)
+        given = (address for address in outputs if not self._is_made_of_outputs(address))
         return frozenset(node for address in given if (node := layer_of(address)))
+
+    def _is_made_of_outputs(self, address: str) -> bool:
+        made = self.producer(address)
+        ports = [made[0].call.port(name) for name in made[0].call.given] if made else []
+        return any(port.role == "source" and layer_of(port.address) for port in ports)
 
     def producer(self, address: str) -> tuple[Operation, str] | None:
         """Return which operation makes an array, and what its listing calls it; None of what is given."""

@@ -273,6 +273,17 @@ class Desk(QObject):
         if self.lesson is not before:
             self.noted.emit("\n".join(self.lesson.subject.notes))
 
+    def take_picture(self, path: str) -> None:
+        """Have a picture go in, in the place of the image at hand, and say what is taken of it."""
+        before = self.lesson
+        changes = [Argument("picture", "file", path)]
+        if len(before.subject) > 1:
+            changes.append(Argument("picture", "sample", before.image))
+        name = Path(path).name
+        self.change(*changes, said=tr("picture {file}", file=name))
+        if self.lesson is not before:
+            self.noted.emit("\n".join(self.lesson.subject.notes))
+
     def take_back_changes(self) -> None:
         """Have the lesson as its file has it."""
         self._change((), tr("all changes taken back"))

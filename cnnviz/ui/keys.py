@@ -99,6 +99,7 @@ FILE = (
     Key("save", "Save frame as picture…", ("Ctrl+E",)),
     Key("export", "Export frames…", ("Ctrl+Shift+E",)),
     Key("copy", "Copy frame", ("Ctrl+C",)),
+    Key("paste", "Paste a picture, or a file", ("Ctrl+V",)),
     SEPARATOR,
     Key("quit", "Quit", ("Ctrl+Q",)),
 )

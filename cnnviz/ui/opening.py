@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from msgspec.structs import replace
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
+from PySide6.QtCore import QBuffer, QIODevice, QMimeData
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 
+from cnnviz.errors import CnnvizError
+from cnnviz.files import write_whole
 from cnnviz.formats.reader import ENDINGS
-from cnnviz.lesson.picture_files import ENDINGS as PICTURES
 from cnnviz.lesson.source import is_network, read_source
+from cnnviz.lesson.values import PICTURES
 from cnnviz.lesson.weights import has_weights
 from cnnviz.text import plain, tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.strips import MessageStrip
 
 _ARRAYS = (".npy", ".npz")
+_MOST_PASTED = 20
+"""So many pictures that were pasted are kept for lessons that are come back to."""
 
 
 class Opening:
@@ -41,10 +48,18 @@ class Opening:
         """Whether a network of another program lies on the desk."""
         return is_network(self._desk.source)
 
-    def open(self, path: str) -> None:
-        """Open a lesson, or a network of another program; a picture or an array goes into one that is open.
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether a picture can go into what lies on the desk: one input, of one channel or of three."""
+        network = self._desk.lesson.network
+        shapes = [] if network is None else list(network.input_shapes.values())
+        return len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] in (1, 3)
 
-        Weights alone are given to the network at hand.
+    def open(self, path: str) -> None:
+        """Open a lesson, or a network of another program.
+
+        A picture goes into the network at hand, an array into one of another program; weights alone are given
+        to it.
 
         What is none of these is said in the bar.
         """
@@ -53,8 +68,12 @@ class Opening:
             self._desk.open(path)
         elif ending == ".npz" and self._are_weights(path):
             self._desk.take_weights(path)
+        elif ending in PICTURES and self.takes_pictures:
+            self._desk.take_picture(path)
         elif ending in (*PICTURES, *_ARRAYS) and self.is_network:
             self._open_with(input=path)
+        elif ending in PICTURES:
+            self._say_no_pictures()
         else:
             self._message.say(
                 tr(
@@ -63,6 +82,49 @@ class Opening:
                     endings=", ".join(ENDINGS),
                 )
             )
+
+    def paste(self) -> None:
+        """Open the file on the clipboard, or let the picture there into the network."""
+        data: QMimeData | None = QApplication.clipboard().mimeData()  # None of an empty one
+        if data is None or not self.take(data):
+            said = tr("There is no picture and no file on the clipboard; copy one first.")
+            self._message.say(said, error=False)
+
+    def take(self, data: QMimeData) -> bool:
+        """Open what was dropped or pasted, and return whether it was something: a file, else a picture."""
+        paths = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
+        if paths:
+            self.open(paths[0])
+        elif data.hasImage():
+            self._take_image(QImage(data.imageData()))
+        return bool(paths) or data.hasImage()
+
+    def _take_image(self, image: QImage) -> None:
+        """Keep a picture that is no file, so that it can be undone, exported and come back to; let it in."""
+        if not self.takes_pictures:
+            self._say_no_pictures()
+            return
+        held = QBuffer()
+        held.open(QIODevice.OpenModeFlag.WriteOnly)
+        if not image.save(held, "PNG"):  # type: ignore[call-overload]
+            self._message.say(tr("The picture cannot be read; save it as a file, and drop that."))
+            return
+        content = bytes(held.data().data())
+        folder = self._desk.settings.folder / "pasted"
+        path = folder / f"{hashlib.sha256(content).hexdigest()[:12]}.png"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content)
+            older = sorted(folder.glob("*.png"), key=lambda file: file.stat().st_mtime)
+            for file in older[:-_MOST_PASTED]:
+                file.unlink()
+        except (OSError, CnnvizError) as error:
+            self._message.say(tr("The picture cannot be kept: {reason}", reason=str(error)))
+            return
+        self._desk.take_picture(str(path))
+
+    def _say_no_pictures(self) -> None:
+        self._message.say(tr("The lesson at hand takes no pictures; open one with a network of maps."))
 
     def _are_weights(self, path: str) -> bool:
         """Return whether an .npz file holds parameters; a network of another program takes inputs, too."""
@@ -77,9 +139,10 @@ class Opening:
 
     def ask_for_input(self) -> None:
         """Ask for what goes into the network: a picture, or an array."""
-        path = self._asked(tr("Input of the network"), tr("Pictures and arrays"), (*PICTURES, *_ARRAYS))
+        endings = (*PICTURES, *_ARRAYS) if self.is_network else PICTURES
+        path = self._asked(tr("Input of the network"), tr("Pictures and arrays"), endings)
         if path:
-            self._open_with(input=path)
+            self.open(path)
 
     def ask_for_label(self) -> None:
         """Ask for the class that should come out; then the network goes backward, too."""

@@ -67,6 +67,11 @@ class Settings:
 
     # -------------------------------------------------------------------------------------------- reading
 
+    @property
+    def folder(self) -> Path:
+        """Where the file lies."""
+        return self._path.parent
+
     def text(self, key: str, default: str = "") -> str:
         """Return a text."""
         return self._values.get(key, default)

@@ -190,6 +190,7 @@ class Window(QMainWindow):
             "save": self.pictures.ask_where_to_save,
             "export": self.pictures.ask_what_to_export,
             "copy": self.pictures.copy,
+            "paste": self.opening.paste,
             "quit": self.close,
             "bookmark": self.desk.toggle_bookmark,
             "undo": self.player.edits.undo,
@@ -234,8 +235,8 @@ class Window(QMainWindow):
         subject, many = lesson.subject, len(lesson.subject) > 1
         self.actions_by_name["image"].setEnabled(many)
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.form))
-        for name in ("input", "label"):
-            self.actions_by_name[name].setEnabled(self.opening.is_network)
+        self.actions_by_name["input"].setEnabled(self.opening.is_network or self.opening.takes_pictures)
+        self.actions_by_name["label"].setEnabled(self.opening.is_network)
         self.actions_by_name["take_back"].setEnabled(bool(lesson.changes))
         self.actions_by_name["image"].setText(subject.choose_words)
         for name in ("rate_down", "rate_up"):
@@ -254,18 +255,17 @@ class Window(QMainWindow):
             self.message.say(said, error=False)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files, as copies: who is told that they were moved may delete them."""
-        if event.mimeData().hasUrls() and event.possibleActions() & Qt.DropAction.CopyAction:
+        """Take files and pictures, as copies: who is told that they were moved may delete them."""
+        data = event.mimeData()
+        if (data.hasUrls() or data.hasImage()) and event.possibleActions() & Qt.DropAction.CopyAction:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the lesson dropped."""
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
-            self.opening.open(paths[0])
+        """Open the lesson dropped, or let the picture in."""
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self.opening.take(event.mimeData())
 
     # ---------------------------------------------------------------------------------------------- places
 

@@ -5,9 +5,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QFileDialog, QInputDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog
 
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Label, flat
@@ -77,13 +77,42 @@ def test_a_picture_dropped_on_an_open_network_goes_into_it(window, tmp_path):
     image.fill(QColor(51, 51, 51))
     path = tmp_path / "grey.png"
     image.save(str(path))
+    window.desk.open("chain-rule")
     window.opening.open(str(path))
-    assert window.message.sentence.text().startswith("grey.png is neither a lesson nor a network")
+    assert window.message.sentence.text().startswith("The lesson at hand takes no pictures")
     window.desk.open(f"{DATA / 'lenet.legacy.onnx'}?label=2")
     window.opening.open(str(path))
     lesson = window.desk.lesson
     assert abs(lesson.tape["input.y"] - 0.2).max() < 1e-12
     assert lesson.tape["loss.t"].tolist() == [0, 0, 1, 0, 0]
+
+
+def test_a_picture_is_dropped_or_pasted_and_taken_back(window, tmp_path, qtbot):
+    image = QImage(30, 20, QImage.Format.Format_ARGB32)
+    image.fill(QColor(0, 0, 0, 0))
+    image.save(str(tmp_path / "clear.png"))
+    window.desk.open("digits")
+    window.desk.choose(5)
+    before = window.desk.lesson.tape["input.y"]
+    dropped = QMimeData()
+    dropped.setUrls([QUrl.fromLocalFile(str(tmp_path / "clear.png"))])
+    window.opening.take(dropped)
+    assert (window.desk.lesson.tape["input.y"] == 1).all()
+    assert window.message.sentence.text().startswith("The middle of clear.png (20 × 30) is brought to 8 × 8.")
+    window.actions_by_name["undo"].trigger()
+    assert (window.desk.lesson.tape["input.y"] == before).all()
+    image.fill(QColor(51, 51, 51))
+    QApplication.clipboard().setImage(image)
+    window.actions_by_name["paste"].trigger()
+    assert abs(window.desk.lesson.tape["input.y"] - 0.2).max() < 1e-12
+    assert window.desk.lesson.image == 5
+    assert [file.suffix for file in (window.settings.folder / "pasted").iterdir()] == [".png"]
+    window.desk.open("chain-rule")
+    window.actions_by_name["paste"].trigger()
+    assert window.message.sentence.text().startswith("The lesson at hand takes no pictures")
+    QApplication.clipboard().clear()
+    window.actions_by_name["paste"].trigger()
+    assert window.message.sentence.text().startswith("There is no picture and no file on the clipboard")
 
 
 def test_a_label_can_be_given_at_any_time(window, monkeypatch):

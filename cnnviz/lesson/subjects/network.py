@@ -18,6 +18,7 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.sizes import sizes_call
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run, Sample, stacked
+from cnnviz.engine.wiring import INPUT
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, Weights, refused, text_of
 from cnnviz.lesson.files import wrong
@@ -37,13 +38,22 @@ from cnnviz.lesson.samples import (
     target_of,
     with_classes,
     with_others,
+    with_picture,
 )
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
 from cnnviz.lesson.subjects.fitting import no_iterations, of_sample, require_cell, require_finite_value
 from cnnviz.lesson.subjects.plain import Plain
-from cnnviz.lesson.tables import InputPart, LayerPart, LessonFile, OutputLossPart, Part, TrainingPart
-from cnnviz.lesson.values import LAYOUTS, WEIGHTS, as_sentence, hint, shape_words
+from cnnviz.lesson.tables import (
+    FittingPart,
+    InputPart,
+    LayerPart,
+    LessonFile,
+    OutputLossPart,
+    Part,
+    TrainingPart,
+)
+from cnnviz.lesson.values import LAYOUTS, PICTURES, WEIGHTS, as_sentence, hint, shape_words
 from cnnviz.lesson.weights import Fitted, UnknownLayoutError, read_weights
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
@@ -100,10 +110,15 @@ class SampledNetwork(Plain, frozen=True, eq=False):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which weights it was given, and why it has no gradients where one would expect them."""
+        """What is to be said of its weights' file, of gradients that are missing, and of its picture."""
         why = self.network.forward_only
         said = tr("It goes forward to its loss, without gradients: {why}", why=as_sentence(why))
-        return (*([str(self.fitted)] if self.fitted is not None else []), *([said] if why else []))
+        pictures = (note for picture in self.samples.pictures.values() for note in picture.notes)
+        return (
+            *([str(self.fitted)] if self.fitted is not None else []),
+            *([said] if why else []),
+            *pictures,
+        )
 
     @property
     def keeps_marks(self) -> bool:
@@ -243,6 +258,9 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         """Return the program in the form that is chosen."""
         assert computed.network is not None
         calls = computed.network.calls(computed.tape, choice.input_gradient)
+        read = self.samples.pictures.get(choice.image or 0)
+        if read is not None and choice.image not in self.samples.changed_images and not computed.tape.samples:
+            calls.insert(0, read.fitting.call(INPUT, read.pixels, read.x))
         for name, layers in self.described.sizes.items():
             gradients = [output_gradient_of(layer) for layer in layers]
             if all(address in computed.tape for address in gradients):
@@ -281,6 +299,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         match change:
             case Argument(owner="input"):
                 return self._fitting_input(change)
+            case Argument(owner="picture"):
+                return self._fitting_picture(change)
             case Argument():
                 part = self._parts.get(change.owner)
                 if part is None:
@@ -312,6 +332,17 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             raise CnnvizError(as_sentence(said.format(path=path, name=name, first=first)))
         value = read_value(change.value, kind_of(InputPart, change.name), path)
         return replace(change, value=value)
+
+    def _fitting_picture(self, change: Argument) -> Argument:
+        """Return a change of the picture that goes in, or of how it is made to fit."""
+        path, known = f"{change.owner}.{change.name}", FittingPart.__struct_fields__
+        if change.name not in known:
+            raise CnnvizError(as_sentence(tr("{path}: is not known", path=path) + hint(change.name, known)))
+        if change.name != "file":
+            return replace(change, value=read_value(change.value, kind_of(FittingPart, change.name), path))
+        if not str(change.value).lower().endswith(PICTURES):
+            raise refused(change, tr("pictures end in one of {known}", known=", ".join(PICTURES)))
+        return replace(change, value=os.path.abspath(str(change.value)))
 
     def _fitting_weights(self, change: Weights) -> Weights:
         if not self.network.parameter_shapes:
@@ -387,6 +418,9 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         match change:
             case Argument(owner="input"):
                 return self.described.input.batch_size
+            case Argument(owner="picture"):
+                told: Value = getattr(self.described.input.picture, change.name)
+                return told
             case Weights():
                 return ""
             case Argument():
@@ -416,6 +450,9 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             if change.owner == "input":
                 given = replace(given, **{change.name: change.value})
                 continue
+            if change.owner == "picture":
+                given = replace(given, picture=replace(given.picture, **{change.name: change.value}))
+                continue
             parts[change.owner] = parts[change.owner].with_argument(change.name, change.value)
         layers = tuple(parts[part.name] for part in self.described.layers)
         others = {name: parts[name] for name in _WITH_ARGUMENTS if name in parts}
@@ -432,6 +469,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             classes = described.input.classes or ()
             samples = with_classes(replace(self.samples, classes=classes), described, network)
             samples = with_others(samples, described, network)
+            samples = with_picture(self.path, described, samples)
             require_batch(described, samples)
             check_sizes(described, network)
         except CnnvizError as error:
@@ -526,7 +564,7 @@ def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
             _require_something_to_learn(described, network)
     with _told(faults):
         check_inputs(described)
-        samples = read_samples(path, described.input)
+        samples = with_picture(path, described, read_samples(path, described.input))
         with _told(faults):
             require_some_to_learn_from(described, samples)
         with _told(faults):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from cnnviz.engine.pixels import BRIGHTEST
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.layout import STRONG, Grid, Map, Room, Sign, column, row
+from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.scene.marks import Box, Cells, Mark, Palette, Span, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.sheet import Sheet, head_width, heading, in_front, sheet, shown
@@ -22,27 +24,27 @@ from cnnviz.trace.program_cache import program_cache
 
 def picture(moment: Moment, room: Room) -> list[Mark]:
     """Draw the picture with the pixel in hand, its numbers, and the channel that they are written into."""
-    sizes, v, c = moment.operation.sizes, moment.variable, moment.variable("c")
-    i, j, depth = v("i"), v("j"), sizes["D"]
-    told = tr("{shape}: rows × columns × depth", shape=shape_text((sizes["H"], sizes["W"], depth)))
+    v, c = moment.variable, moment.variable("c")
+    height, width, depth = np.shape(moment.operation.call.given["image"])
+    i, j, channels = v("i"), v("j"), len(moment.operation.call.writes["x"])
+    told = tr("{shape}: rows × columns × depth", shape=shape_text((height, width, depth)))
     over = Span("image", "source", True), Span(told, "muted")
-    whole = Map("image.whole", sizes["H"], sizes["W"], head_width(over))
+    whole = Map("image.whole", height, width, head_width(over))
     # The pixel's own colour stands before its numbers, as one more of them.
     pixel = Span(tr("pixel [{i}, {j}]", i=i, j=j), "ink", True)
-    names = [channel_name(moment, k) for k in range(depth)]
     numbers = Grid("pixel", 1, depth + 1, grid.figures(moment.look("image")), (9.0, 9.0), scale=2.0)
-    front = in_front(moment, "x", c, depth)
-    name = names[front]
-    said = tr("{name}, one of {depth} channels", name=name, depth=depth) if depth > 1 else name
+    front = in_front(moment, "x", c, channels)
+    name = channel_name(_tint_of_channel(moment, front))
+    said = tr("{name}, one of {depth} channels", name=name, depth=channels) if channels > 1 else name
     channel = shown(moment, grid.plane(moment, "x", (front,), (i, j, 1, 1)), said)
-    channel = replace(channel, depth=depth, part=channel.part._replace(behind=depth - 1))
-    left, sign = column(whole, numbers), Sign("÷ 255")
+    channel = replace(channel, depth=channels, part=channel.part._replace(behind=channels - 1))
+    left, sign = column(whole, numbers), Sign(_sign(moment))
     at = sheet(moment, room, row(left, sign, channel.part), column(row(whole, numbers), channel.part))
     drawn = true_colours(moment.operation, at.place("image.whole").box)
     at.marks += [*heading(over, at.place("image.whole"), at.em), drawn]
     if moment.terms_begun:
         _outlined(at, drawn.box_of(i, j), "source_line")
-    _numbers(at, pixel, names, (i, j))
+    _numbers(at, pixel, (i, j))
     on_x = at.show(channel)
     if moment.terms_begun and (cell := on_x.cell_of((c, i, j))) is not None:
         _outlined(at, on_x.box_of(*cell), "written_line")
@@ -57,18 +59,35 @@ def true_colours(operation: Operation, place: Box) -> Cells:
     return Cells(place, red * 65536 + green * 256 + blue, palette="rgb", cached=True)
 
 
-def tint(moment: Moment, channel: int) -> Palette:
-    """Return the colours of a channel: its own in a coloured picture, else grey."""
-    return grid.TINTS[channel] if moment.operation.sizes["D"] == len(grid.TINTS) else "pixel"
+def _tint(moment: Moment, number: int) -> Palette:
+    """Return the colours of one of the numbers of a pixel: its own in a coloured picture, else grey."""
+    depth = np.shape(moment.operation.call.given["image"])[2]
+    return grid.TINTS[number] if depth == len(grid.TINTS) else "pixel"
 
 
-def channel_name(moment: Moment, channel: int) -> str:
-    """Return what a channel is called."""
-    palette = tint(moment, channel)
+def _tint_of_channel(moment: Moment, channel: int) -> Palette:
+    """Return those of a channel that is made of one of the numbers; else grey."""
+    channels = len(moment.operation.call.writes["x"])
+    if channels == 1:
+        return "pixel"
+    backwards = "D - 1 - c" in moment.operation.tree.source[-1]  # blue comes first
+    return _tint(moment, channels - 1 - channel if backwards else channel)
+
+
+def channel_name(palette: Palette) -> str:
+    """Return what a channel of some colours is called."""
     return tr("grey") if palette == "pixel" else tr(palette)
 
 
-def _numbers(at: Sheet, pixel: Span, names: list[str], index: tuple[int, int]) -> None:
+def _sign(moment: Moment) -> str:
+    """Return what is done to a number of a pixel, as a sign between the picture and the channel."""
+    line = moment.operation.tree.source[-1].partition(" = ")[2]
+    scaled = re.search(r"/ (?!std)(\S+)", line)
+    said = f"÷ {scaled[1].rstrip(')')}" if scaled else "→"
+    return ", ".join([said, *(["− mean"] if "mean" in line else []), *(["÷ std"] if "std" in line else [])])
+
+
+def _numbers(at: Sheet, pixel: Span, index: tuple[int, int]) -> None:
     """Draw the pixel in hand and its numbers, one for each channel, the one that is read outlined."""
     moment, em, place, (i, j) = at.moment, at.em, at.place("pixel"), index
     image, look = np.asarray(moment.state.arrays["image"]), moment.look("image")
@@ -81,7 +100,7 @@ def _numbers(at: Sheet, pixel: Span, names: list[str], index: tuple[int, int]) -
         Cells(first, colour, palette="rgb"),
         label(equals, "=", 1.4 * em, "muted", align="center"),
     ]
-    for k, name in enumerate(names):
+    for k in range(image.shape[2]):
         value = image[i : i + 1, j : j + 1, k]
         cell = Box(box.x + (k + 1) * wide, box.y, wide - 0.4 * em, box.h)
         drawn = Cells(
@@ -90,7 +109,7 @@ def _numbers(at: Sheet, pixel: Span, names: list[str], index: tuple[int, int]) -
             "image",
             (i, j, k),
             axes="",
-            palette=tint(moment, k),
+            palette=_tint(moment, k),
             limit=BRIGHTEST,
             texts=grid.texts(value, look, cell, place.size) if place.size else (),
             size=place.size,
@@ -99,7 +118,7 @@ def _numbers(at: Sheet, pixel: Span, names: list[str], index: tuple[int, int]) -
         at.marks += [
             drawn,
             *grid.outlines(moment, drawn, em),
-            label(under, name, em, "muted", align="center"),
+            label(under, channel_name(_tint(moment, k)), em, "muted", align="center"),
         ]
 
 
@@ -110,6 +129,13 @@ def _outlined(at: Sheet, box: Box, colour: str) -> None:
 
 
 KINDS: Mapping[str, Kind] = {
+    "fit_pixels": Kind(
+        sentence="The numbers of a pixel, 0 to 255, become what the network takes, as the line says.",
+        formula=listing_formulas,
+        variables={**CELL, "k": "colour"},
+        ahead="Each cell of `x` will be made of one pixel of the `image`.",
+        picture=picture,
+    ),
     "read_pixels": Kind(
         sentence="Every number of a pixel, 0 to 255, is divided by 255; one channel is written after the "
         "other.",

@@ -62,8 +62,8 @@ def descends(program: Program) -> bool:
 
 @program_cache(8)
 def reads_pictures(program: Program) -> bool:
-    """Return whether a program reads pictures, which stand for themselves: nothing goes into them."""
-    return any(operation.call.kind == "read_pixels" for operation in program.operations)
+    """Return whether a program does nothing but read pictures, into which nothing goes."""
+    return all(operation.call.kind == "read_pixels" for operation in program.operations)
 
 
 @program_cache(8)

@@ -1,0 +1,130 @@
+"""Pictures made to fit a network's input: as the frameworks compute it, by a listing that is true."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz import CnnvizError, load_lesson
+from cnnviz.engine.pixels import Fitting
+from cnnviz.lesson.changes import read_change
+from tests.lesson.conftest import toml
+from tests.trace.test_state import check_states
+
+RNG = np.random.default_rng(7)
+COLOURS = RNG.integers(0, 256, (48, 64, 3), np.uint8)
+COLOURS[:3, :3], COLOURS[20:22, 30:32] = 0, 255
+
+
+def lesson_file(folder, channels, more=None):
+    """Write a lesson whose network takes maps of 20 × 20, and a picture beside it."""
+    Image.fromarray(COLOURS).save(folder / "photo.png")
+    path = folder / "lesson.toml"
+    tables = {
+        "title": "A photo",
+        "sentence": "It goes in.",
+        "seed": 1,
+        "input": {"shape": [channels, 20, 20], "picture": {"file": "photo.png", **(more or {})}},
+        "layers": [{"name": "conv", "kind": "conv2d", "out_channels": 1, "kernel": 3}],
+    }
+    path.write_text(toml(tables))
+    return path
+
+
+def test_every_state_of_every_way_to_read_pixels_is_what_python_holds():
+    ways = (
+        Fitting(),
+        Fitting("bgr", 1.0, (103.939, 116.779, 123.68)),
+        Fitting(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+        Fitting(mean=(0.1307,), std=(0.3081,), invert=True),
+        Fitting(scale=1.0, std=(127.5,), invert=True),
+    )
+    for depth, channels in ((3, 3), (3, 1), (1, 3), (1, 1)):
+        pixels = COLOURS[:4, :3, :depth]
+        for way in ways:
+            x = way.of(pixels, channels)
+            call = way.call("input", pixels, x)
+            check_states(call)
+            arrays = {**call.given, "x": np.zeros_like(x)}
+            call.listing(**arrays)
+            assert np.array_equal(arrays["x"], x), (depth, channels, way)
+
+
+def test_presets_are_what_the_frameworks_do(tmp_path):
+    """Written out here as torchvision's and Keras' own code has it, with Pillow as they use it."""
+    path, image = lesson_file(tmp_path, 3), Image.fromarray(COLOURS)
+    # torchvision: Resize(20 / 0.875 = 22), CenterCrop(20), ToTensor, Normalize.
+    small = image.resize((int(64 * 22 / 48), 22), Image.Resampling.BILINEAR)
+    top, left = round((22 - 20) / 2), round((small.width - 20) / 2)
+    x = np.asarray(small.crop((left, top, left + 20, top + 20))).transpose(2, 0, 1) / 255
+    mean, std = (np.reshape(v, (3, 1, 1)) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    wanted = {"torchvision": (x - mean) / std}
+    # Keras: load_img(target_size, interpolation="bilinear"), then preprocess_input of three modes.
+    pulled = np.asarray(image.resize((20, 20), Image.Resampling.BILINEAR)).transpose(2, 0, 1).astype(float)
+    wanted["keras_tf"] = pulled / 127.5 - 1
+    wanted["keras_torch"] = (pulled / 255 - mean) / std
+    wanted["keras_caffe"] = pulled[::-1] - np.reshape([103.939, 116.779, 123.68], (3, 1, 1))
+    whole = image.resize((int(64 * 20 / 48), 20), Image.Resampling.BILINEAR)
+    middle = np.asarray(whole.crop((3, 0, 23, 20))).transpose(2, 0, 1).astype(float)
+    wanted |= {"unit": middle / 255, "signed": middle / 127.5 - 1, "bytes": middle}
+    wanted["mnist"] = (middle / 255 - 0.1307) / 0.3081
+    for preset, numbers in wanted.items():
+        lesson = load_lesson(path, changes=[f"picture.preset={preset}"])
+        assert np.allclose(lesson.tape["input.y"], numbers, rtol=0, atol=1e-12), preset
+        assert lesson.program.operations[0].name == "input"
+        assert lesson.tape["conv.y"].shape == (1, 18, 18)
+
+
+def test_a_lesson_file_says_how_and_what_is_said_of_it(tmp_path):
+    more = {"preset": "torchvision", "mean": 0.5, "crop_pct": 1.0, "invert": True}
+    lesson = load_lesson(lesson_file(tmp_path, 1, more))
+    assert lesson.notes == (
+        "The middle of photo.png (48 × 64) is brought to 20 × 20.",
+        "Its numbers become ((255 − pixel) / 255 − 0.5) / [0.229, 0.224, 0.225] (torchvision).",
+    )
+    program = lesson.program
+    assert (
+        program.operations[0].tree.source[-1].strip() == "x[c, i, j] = ((255 - acc) / 255 - mean[c]) / std[c]"
+    )
+    # A number of what goes in can be other; then it is no longer made of the picture.
+    changed = load_lesson(lesson_file(tmp_path, 1, more), changes=["input[0,1,2]=0.25"])
+    assert changed.program.operations[0].name == "conv"
+    assert changed.tape["input.y"][0, 1, 2] == 0.25
+    assert changed.tape["input.y"][0, 1, 3] == lesson.tape["input.y"][0, 1, 3]
+
+
+def test_a_picture_goes_into_a_lesson_in_the_place_of_one_of_its_images(tmp_path):
+    file = tmp_path / "my photo.png"
+    Image.fromarray(COLOURS).save(file)
+    before = load_lesson("digits", image=3)
+    lesson = load_lesson("digits", image=3, changes=[f"picture.file={file}", "picture.sample=3"])
+    assert lesson.program.operations[0].name == "input" and len(lesson.changes) == 2
+    assert lesson.tape["loss.t"].tolist() == before.tape["loss.t"].tolist()
+    assert lesson.choose(4).program.operations[0].name == "conv1"
+    word = str(lesson.changes[0])
+    assert " " not in word and read_change(word) == lesson.changes[0]
+    with pytest.raises(CnnvizError, match=r"picture\.sample: must be at most"):
+        load_lesson("digits", changes=[f"picture.file={file}", "picture.sample=100000"])
+
+
+def test_what_does_not_fit_is_told(tmp_path):
+    path = lesson_file(tmp_path, 3)
+    for change, said in (
+        ("picture.preset=torch", r"picture\.preset: 'torch' is not known; .*"),
+        ("picture.mean=1,2", r"picture\.mean: must be one number, or 3, one for each channel"),
+        ("picture.std=0", r"picture\.std: must not be 0"),
+        ("picture.colour=1", r"picture\.colour: is not known"),
+        ("picture.file=a.txt", r"pictures end in one of \.png"),
+        ("picture.file=none.png", r"none\.png cannot be read"),
+        ("picture.scale=1e-320", "not finite"),
+    ):
+        with pytest.raises(CnnvizError, match=said):
+            load_lesson(path, changes=[change])
+    with pytest.raises(
+        CnnvizError, match=r"photo\.png: pictures have 1 or 3 channels, but the network takes"
+    ):
+        load_lesson("sigmoid-softmax", changes=[f"picture.file={tmp_path / 'photo.png'}"])
+    (tmp_path / "photo.png").unlink()
+    with pytest.raises(
+        CnnvizError, match=r"lesson\.toml: photo\.png: there is no such file beside the lesson"
+    ):
+        load_lesson(path)
