@@ -42,6 +42,8 @@ _FEWEST_ZEROS = 3
 _LONG_TERM = 15
 # The size of the smallest terms in letters, in lines of text: an index is smaller than its name.
 _SMALLEST_TERM = 1.06
+# And the largest, where there is room.
+_LARGEST_TERM = 1.5
 # And of terms in numbers that stand in one row; where they would be smaller, they get two.
 _SMALLEST_IN_ONE_ROW = 1.0
 
@@ -71,7 +73,8 @@ def draw_expansion(
     # After the last term no sign stands; before dots there does.
     room = second.w - lead - dots + (gap if page.stop == found.count else 0.0)
     widths = [min(room / len(page), widest)] * len(page)
-    size = min(1.2 * em, (widths[0] - gap) / (0.56 * longest))
+    largest_size = (_LARGEST_TERM if moment.letters else 1.2) * em
+    size = min(largest_size, (widths[0] - gap) / (0.56 * longest))
     in_row = len(page)
     if size < _SMALLEST_IN_ONE_ROW * em and lines[0].choice is None and not moment.letters:
         in_row = _in_two_rows(len(page), found.inner)
@@ -82,7 +85,7 @@ def draw_expansion(
         size = min(1 * em, (widths[0] - gap) / (0.56 * longest))
     if lines[0].choice is not None and not listed:  # most are 0: the others get the room
         lengths = [max(3.0, _length(moment, runs)) for runs in written]
-        size = min(1.2 * em, (room / len(page) - gap) * len(page) / (0.56 * sum(lengths)))
+        size = min(largest_size, (room / len(page) - gap) * len(page) / (0.56 * sum(lengths)))
         widths = [gap + 0.56 * size * length for length in lengths]
     rows = -(-len(page) // in_row)
     high = second.h / rows
@@ -132,6 +135,9 @@ def in_two_rows(moment: Moment, width: float, em: float) -> bool:
     lines = _assignments(moment.operation, numbers)
     count = min(count, inner * max(1, 9 // inner) if inner <= 10 else 8)
     length = max(_longest_product(moment, lines), 6)
+    if not moment.letters and lines[0].choice is None:  # in brackets, with a power behind them
+        looks = [moment.look(operand.name) for operand in lines[0].operands if operand.index]
+        length = max([length, *(look.longest + 3 for look in looks if look.longest > look.width)])
     return count * ((0.56 * length + 0.6) * _SMALLEST_IN_ONE_ROW + 1.3) * em > width - 6.1 * em
 
 
@@ -371,7 +377,8 @@ def _sum_so_far(terms: _Terms, box: Box, em: float) -> list[Mark]:
     target = lines[0].target
     name = target.name
     marks: list[Mark] = []
-    left = box._replace(w=box.w - 12 * em) if moment.letters else box  # beside what is said at the right
+    said, most = (_progress(terms, done) for done in (found.done, found.count))
+    left = box._replace(w=box.w - 1.1 * em * width(most) - em)  # beside what is said at the right
     now = assignment(moment.operation.tree, moment.state.line)
     if now is not None and now.target.index:  # a cell is written: what was summed, or something made of it
         place = name_of(moment.operation, now.target, scope)
@@ -394,13 +401,19 @@ def _sum_so_far(terms: _Terms, box: Box, em: float) -> list[Mark]:
             Span(text, "written" if found.done == found.count else "ink", True),
         )
         marks.append(Label(left, runs, 1.8 * em, once=True))
-    progress = tr("after {done} of {count} terms", done=found.done, count=found.count)
-    if found.count == 1:
-        progress = tr("after {done} of 1 term", done=found.done)
-    if power := terms.power:
-        progress = tr("each · {power}, {progress}", power=power_of_ten(power), progress=progress)
-    marks.append(label(box, progress, 1.1 * em, "muted", align="right"))
+    marks.append(label(box, said, 1.1 * em, "muted", align="right"))
     return marks
+
+
+def _progress(terms: _Terms, done: int) -> str:
+    """Say how many terms have been taken, and the power of ten of each if it is said once for all."""
+    if terms.found.count == 1:
+        progress = tr("after {done} of 1 term", done=done)
+    else:
+        progress = tr("after {done} of {count} terms", done=done, count=terms.found.count)
+    if power := terms.power:
+        return tr("each · {power}, {progress}", power=power_of_ten(power), progress=progress)
+    return progress
 
 
 @program_cache(4)  # two panes show it

@@ -50,6 +50,8 @@ class Look(NamedTuple):
         The most characters that one of its numbers takes.
     reach : float
         How large its own numbers are; the limit is larger where other arrays share the scale.
+    longest : int
+        The most characters that one of its numbers takes where it stands in a line, with digits of its own.
     letters : bool
         Whether names stand in place of its numbers.
     scale : Scale
@@ -64,6 +66,7 @@ class Look(NamedTuple):
     power: int
     width: int
     reach: float
+    longest: int
     letters: bool = False
     scale: Scale = "array"
     rounding: float = 0.0
@@ -137,15 +140,15 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     if not whole:
         wide = max(wide, 4)  # as wide as NaN is written
     noise, tens = rounding(_shown(operation, name)), 10.0**-power
-    small = values[lost(values * tens, places, noise * tens)] if values.size <= FEW else ()
-    # A few numbers have room for two digits and a power of ten, in whole characters.
-    wide = max(
-        [wide, *(ceil(width(in_cell(value * tens, inf)) / figures(1, point=False)) for value in small)]
-    )
+    small = np.abs(values[lost(values * tens, places, noise * tens)])
+    long = ceil(width(in_cell(-small.min() * tens, inf)) / figures(1, point=False)) if small.size else 0
+    longest = max(wide, long)
+    if values.size <= FEW:  # a few numbers have room for two digits and a power of ten
+        wide = longest
     end = max(_reach(operation, other) for other in alike)
     limit = rounded_up(max(end, 1.0) if pixels else end or 1.0)  # the exact one would give an answer away
     own = _reach(operation, name)
-    return Look(palette, limit, places, power, wide, own or 1.0, rounding=noise)
+    return Look(palette, limit, places, power, wide, own or 1.0, longest, rounding=noise)
 
 
 def _places_of_change(operation: Operation, name: str) -> int:

@@ -14,9 +14,12 @@ from cnnviz.engine.layers.linear import Linear
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.arrays import symbol
+from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.marks import Box, Cells, Frame, Label, Rect, Span
+from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full, number, power_of_ten
 from cnnviz.scene.view import View
@@ -532,3 +535,17 @@ def test_what_is_compared_is_listed_with_commas_close_by():
             mark.box for mark in labels if mark.box.y == comma.box.y and abs(mark.box.right - comma.box.x) < 1
         ]
         assert len(numbers) == 1 and numbers[0].w < 120
+
+
+def test_a_long_last_line_leaves_room_for_how_many_terms_there_were():
+    """It ran into that where a result, or what it is made of, has many digits."""
+    for name in ("vanishing", "batch-norm", "backward-conv", "sigmoid-softmax"):
+        shown = load_lesson(name)
+        for stop in shown.stops:
+            for letters in (False, True):
+                view = View(width=800, height=600, display=Display(letters=letters))
+                labels = [m for m in compose(shown.program, stop.index, view).marks if isinstance(m, Label)]
+                for told in (mark for mark in labels if said([mark])[0].endswith((" terms", " 1 term"))):
+                    begins = told.box.right - width(said([told])[0]) * told.size
+                    beside = [m for m in labels if m is not told and min(overlap(m.box, told.box)) > 0.5]
+                    assert all(mark.box.right <= begins for mark in beside), (name, stop.number, said(beside))

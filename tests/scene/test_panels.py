@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QFontMetricsF
 
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render.fonts import font
 from cnnviz.scene import lecture, panels
 from cnnviz.scene.frame import LEAST_UNIT, compose, moment
@@ -203,18 +204,20 @@ def test_the_playhead_is_one_line_but_behind_the_letters_of_the_operations_name(
     box, unit = Box(0, 0, 1920, 146), 1.0
     bar, seen = panels.timeline_bar(box, unit), set()
     for start, operation in zip(made.starts, made.operations, strict=False):
-        wide = QFontMetricsF(font("sans", 14 * unit, True)).horizontalAdvance(operation.name)
         for step in np.linspace(start, start + len(operation) - 1, 60).astype(int):
             marks = panels.timeline(moment(made, int(step)), box, unit)
-            names = [mark.box.center for mark in marks if said([mark]) == [operation.name]]
+            names = [mark for mark in marks if isinstance(mark, Label) and mark.box.y == bar.y]
             stems = [reach(mark).inset(-1.5, 0) for mark in marks if isinstance(mark, Path)]
             assert min(stem.y for stem in stems) < bar.y and max(stem.bottom for stem in stems) > bar.bottom
-            letters = [Box(x - wide / 2, y - 6, wide, 12) for x, y in names]
+            letters = []
+            for (x, y), (text,) in ((mark.box.center, said([mark])) for mark in names):
+                wide = QFontMetricsF(font("sans", 14 * unit, text == operation.name)).horizontalAdvance(text)
+                letters.append(Box(x - wide / 2, y - 6, wide, 12))
             assert all(min(overlap(stem, word)) <= 0 for stem in stems for word in letters)
             aside = all(overlap(stems[0], word)[0] < -6 for word in letters)
             assert len(stems) == 1 or not aside, (operation.name, step)
-            seen.add((bool(names), len(stems)))
-    assert seen == {(True, 1), (True, 2), (False, 1)}
+            seen.add((operation.name in said(names), len(stems)))
+    assert seen == {(True, 1), (True, 2), (False, 1), (False, 2)}, "the last is behind the name of its layer"
 
 
 def test_names_of_the_passes_do_not_overlap():
@@ -224,6 +227,34 @@ def test_names_of_the_passes_do_not_overlap():
         for k, one in enumerate(names):
             for other in names[k + 1 :]:
                 assert min(overlap(drawn(one), drawn(other))) <= 0, name
+
+
+def test_operations_too_thin_for_their_names_have_that_of_their_layer_or_block():
+    """`vanishing` has some 200 operations, and its timeline had no name at all."""
+    shown = load_lesson("vanishing")
+    made = shown.program
+    starts = [panels.timeline_at(made, start) for start in made.starts[:-1]]
+    for width, blocks in ((1280, ["sigmoid", "tanh", "relu"]), (3840, None)):
+        frame = compose(made, 0, View(width=width, height=width * 9 / 16))
+        low, unit = panes(frame)["timeline"], max(width / 1920, LEAST_UNIT)
+        bar = panels.timeline_bar(low, unit)
+        names = [m for m in in_pane(frame, "timeline") if isinstance(m, Label) and m.box.y == bar.y]
+        forward = [
+            said([m])[0]
+            for m in names
+            if m.box.right < bar.x + bar.w * starts[made.number("loss_sigmoid_small_8")]
+        ]
+        assert blocks is None or sorted(forward) == sorted(blocks)
+        assert len(forward) >= 3
+        for one, other in pairwise(sorted(names, key=lambda mark: mark.box.x)):
+            assert one.box.right <= other.box.x + 0.01
+        for mark in names:  # it stands over its own, all of them in one phase
+            places = [bar.x + bar.w * at for at in starts]
+            own = [k for k, x in enumerate(places) if mark.box.x <= x < mark.box.right]
+            assert own and all(made.operations[k].layer.startswith(said([mark])[0]) for k in own)
+            assert len({made.operations[k].phase for k in own}) == 1
+    zoomed = panels.timeline(moment(made, 0), Box(0, 0, 1280, 98), 0.67, (0.0, 0.02))
+    assert "sigmoid_small_fc1" in said(zoomed) and "sigmoid" not in said(zoomed)
 
 
 def drawn(mark) -> Box:

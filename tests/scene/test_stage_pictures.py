@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.render.fonts import font
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment, stage
-from cnnviz.scene.marks import Box, Cells, Frame, Label, Path, Strokes
+from cnnviz.scene.marks import Box, Cells, Frame, Label, Path, Rect, Strokes
 from cnnviz.scene.view import View
 from tests.scene.looking import all_marks, grids, in_pane, said
 from tests.scene.programs import program
@@ -87,6 +88,22 @@ def test_both_ends_of_the_bars_and_their_0_are_written():
             top = sorted(top, key=lambda mark: mark.box.x)
             assert said(top) == ends
             assert all(a.box.right <= b.box.x or a.runs[0].bold for a, b in pairwise(top))
+
+
+def test_sizes_of_many_powers_of_ten_are_all_seen():
+    """From 0 on, the largest bar alone was seen; beside it stood 3.22 where the cell says 3.2."""
+    marks = in_pane(at_stop("vanishing", 5), "stage")
+    column = next(mark for mark in marks if isinstance(mark, Cells))
+    bars = [m.box for m in marks if isinstance(m, Rect) and m.fill == "written_line"]
+    powers = [math.log10(value) for value in column.values[:, 0].tolist()]
+    assert [bar.w / bars[-1].w for bar in bars] == pytest.approx(
+        [(power + 16) / (powers[-1] + 16) for power in powers]
+    )
+    texts = [text for (text,) in column.texts]
+    assert texts[0] == "3.2·10⁻¹⁶" and {"10⁻¹⁶", "0.1"} <= {*said(marks)}
+    assert all(said(marks).count(text) == 1 for text in texts), "beside its bar, as in the cell"
+    level = in_pane(at_stop("vanishing", 8), "stage")  # these are alike: from 0 on
+    assert {"0", "0.1"} <= {*said(level)}
 
 
 def test_the_largest_score_is_written_as_the_score_that_it_is():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from math import ceil, floor, log10
+
 import numpy as np
 
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.layout import Area, Grid, Room, column, row
+from cnnviz.scene.look import final
 from cnnviz.scene.marks import Align, Box, Label, Mark, Rect, Span, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
-from cnnviz.scene.numbers import brief, rounded_up
+from cnnviz.scene.numbers import brief, power_of_ten, rounded_up
 from cnnviz.scene.sheet import Sheet, head_width, heading, named, page_of, part_said, sheet
 from cnnviz.scene.substitution import scalar_text
 from cnnviz.text import tr
@@ -26,6 +29,9 @@ _HEADS = {
 }
 
 
+# The largest number, in parts of the smallest, from which on they are of many sizes.
+_MANY_SIZES = 1000
+
 _BARS = Area("bars", (10.0, 4.0), (36.0, 200.0), (6.0, 6.0))
 _LOSS = Area("loss", (12.0, 2.2), (18.0, 2.2))
 
@@ -36,7 +42,7 @@ def picture(
     each: str = "class",
     y: str = "probability",
     sums: bool = False,
-    alone: bool = False,
+    tenfold: bool = False,
 ) -> list[Mark]:
     """Draw every vector of the operation as a column, a row per class, and bars of the last one.
 
@@ -48,8 +54,8 @@ def picture(
         What the network's outputs are.
     sums : bool
         Whether it is said under e and y what they add up to.
-    alone : bool
-        Whether each number beside its bar is written by itself, with a power of ten where it is small.
+    tenfold : bool
+        Whether the bars' axis goes by powers of ten where their numbers are of many sizes.
     """
     operation, arrays = moment.operation, moment.state.arrays
     names = [
@@ -84,7 +90,7 @@ def picture(
         at.marks += heading(heads[drawn][:1], at.place("bars"), at.em)
         bars = at.place("bars").box
         box = Box(bars.x, first.box.y, bars.w, first.box.h)
-        ends = _bars(at, drawn, box, rows, sums, alone)
+        ends = _bars(at, drawn, box, rows, sums, tenfold)
         _ends(at, drawn, ends, box.bottom + 0.3 * at.em if sums else box.y - 1.75 * at.em)
     if "loss" in at.layout.places:
         done = bool(moment.state.written("E")[0])
@@ -145,11 +151,11 @@ def _sum_under(at: Sheet, name: str, box: Box) -> None:
     at.marks.append(Label(under, runs, 1.2 * at.em, "center"))
 
 
-def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool, alone: bool) -> dict[float, float]:
+def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool, tenfold: bool) -> dict[float, float]:
     """Draw the numbers of a column as bars, each with its number; negative ones to the left of 0.
 
-    Return where on the axis 0 and its ends are. They are written under it, or beside its heading: then the
-    lower one needs room there.
+    Return where on the axis 0 (or a power of ten in its place) and its ends are. They are written under it,
+    or beside its heading: then the lower one needs room there.
     """
     moment, em, look = at.moment, at.em, at.moment.look(name)
     values = np.asarray(moment.state.arrays[name], float)
@@ -157,20 +163,32 @@ def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool, alone: bool)
     signed = bool((np.asarray(moment.operation.call.writes.get(name, values)) < 0).any())
     high = box.h / len(rows)
     size = min(em, 0.75 * high)
-    told = 0.0 if look.letters else (5.5 if alone else grid.figures(look) + 0.5) * size  # beside each bar
+    told = 0.0 if look.letters else (5.5 if tenfold else grid.figures(look) + 0.5) * size  # beside each bar
     limit = rounded_up(look.reach)  # its own, for lengths do not share a scale of colours
+    lowest = _lowest_power(at, name) if tenfold else None
+    if lowest is not None:
+        limit = 10.0 ** ceil(log10(limit))
     ends = (-limit, limit) if signed else (limit,)
     left = box.x + told if signed else box.x
     if not under and not look.letters:
         head = width(symbol(moment.operation, name) + look.factor, True) + 0.5
-        left = max(left, box.x + (head + _half_of_end(at, name, -limit if signed else 0.0)) * em)
+        first = -limit if signed else 0.0 if lowest is None else 10.0**lowest
+        left = max(left, box.x + (head + _half_of_end(at, name, first)) * em)
     wide = box.right - told - left
     zero = left + wide / 2 if signed else left
-    scale = (wide / 2 if signed else wide) / limit
+
+    def length_of(value: float) -> float:
+        if lowest is None:
+            return value * (wide / 2 if signed else wide) / limit
+        return wide * (log10(value) - lowest) / (log10(limit) - lowest) if value > 0 else 0.0
+
     colour = f"{role(moment.operation, name)}_line"
-    at.marks += [Rect(Box(zero + end * scale - 0.5, box.y, 1, box.h), fill="line") for end in ends]
+    at.marks += [Rect(Box(zero + length_of(end) - 0.5, box.y, 1, box.h), fill="line") for end in ends]
+    if lowest is not None:
+        tens = (zero + length_of(10.0**power) for power in range(lowest + 1, round(log10(limit))))
+        at.marks += [Rect(Box(x - 0.5, box.y, 1, 0.15 * high), fill="line") for x in tens]
     for r, k in enumerate(rows):
-        length = float(values[k]) * scale if there[k] and np.isfinite(values[k]) else 0.0
+        length = length_of(float(values[k])) if there[k] and np.isfinite(values[k]) else 0.0
         bar = Box(min(zero, zero + length), box.y + (r + 0.2) * high, abs(length), 0.6 * high)
         at.marks.append(Rect(bar, fill=colour, radius=0.12 * em))
         if there[k] and told:
@@ -180,10 +198,22 @@ def _bars(at: Sheet, name: str, box: Box, rows: range, under: bool, alone: bool)
             align: Align = "right" if length < 0 else "left"
             column, one = at.place(name), values[k : k + 1, None]
             text = grid.texts(one, look, column.box, column.size or size)[0][0]
-            text = brief(float(values[k])) if alone else text
+            end = zero + length_of(limit)
+            if length >= 0 and beside.x < end < beside.x + width(text) * size:
+                beside = beside._replace(x=end + 0.3 * em)  # behind the line, not across it
             at.marks.append(label(beside, text, size, align=align))
     at.marks.append(Rect(Box(zero - 1, box.y, 2, box.h), fill="line"))
-    return {value: zero + value * scale for value in (0.0, *ends)}
+    begin = 0.0 if lowest is None else 10.0**lowest
+    return {value: zero + length_of(value) for value in (begin, *ends)}
+
+
+def _lowest_power(at: Sheet, name: str) -> int | None:
+    """Return the power of ten below the smallest number; None where an axis from 0 shows them all."""
+    sizes = final(at.moment.operation, name).ravel()
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    if not len(sizes) or sizes.max() < _MANY_SIZES * sizes.min():
+        return None
+    return floor(log10(sizes.min()))
 
 
 def _ends(at: Sheet, name: str, ends: dict[float, float], y: float) -> None:
@@ -198,7 +228,9 @@ def _ends(at: Sheet, name: str, ends: dict[float, float], y: float) -> None:
 
 def _end(at: Sheet, name: str, value: float) -> str:
     """Return what is written at an end of the bars' axis."""
-    return brief(float(f"{value * 10.0 ** -at.moment.look(name).power:.3g}"))
+    value = float(f"{value * 10.0 ** -at.moment.look(name).power:.3g}")
+    power = round(log10(abs(value))) if value else 0
+    return power_of_ten(power) if power < -3 and value == float(f"1e{power}") else brief(value)
 
 
 def _half_of_end(at: Sheet, name: str, value: float) -> float:

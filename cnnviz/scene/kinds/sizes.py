@@ -15,6 +15,6 @@ KINDS: Mapping[str, Kind] = {
         formula=listing_formulas,
         variables={"n": "layer", "k": "number"},
         ahead="For each layer, `size` will be the root of the mean square of its row of `dy`.",
-        picture=partial(outputs.picture, each="layer", alone=True),
+        picture=partial(outputs.picture, each="layer", tenfold=True),
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, groupby
 from math import inf
 
 import numpy as np
@@ -11,6 +12,7 @@ from cnnviz.scene.marks import Align, Box, Dot, Group, Hotspot, Label, Mark, Pat
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
+from cnnviz.scene.panels.network_strip import network_outline
 from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint
@@ -36,8 +38,11 @@ def timeline(
     bar, program, view = timeline_bar(box, unit), moment.program, moment.view
     marks: list[Mark] = [_base(program, box, unit, span)]
     k = program.number(moment.operation.name)
+    names = _names_of_runs(program, box, unit, span)
     here = _segment(program, k, bar, span, unit, here=True)
-    marks += here
+    plates = [mark for mark in names if isinstance(mark, Rect)]
+    written = [mark for mark in names if isinstance(mark, Label)]
+    marks += [*plates, *here, *written]
     for stop in view.stops:
         x = _on_bar(bar, timeline_at(program, stop.index), span)
         if bar.x - 1 <= x <= bar.right + 1 and stop.shown_in(program):
@@ -52,13 +57,17 @@ def timeline(
             marks += _ribbon(bar, _on_bar(bar, timeline_at(program, index), span), unit, index)
     head = _on_bar(bar, timeline_at(program, moment.step.index), span)
     if bar.x - 1 <= head <= bar.right + 1:
-        names = [mark.box.center[0] for mark in here if isinstance(mark, Label)]
-        reach = (7 * width(moment.operation.name, True) + 4) * unit
-        marks += _playhead(bar, head, unit, any(abs(head - name) < reach for name in names))
+        written += [mark for mark in here if isinstance(mark, Label)]
+        marks += _playhead(bar, head, unit, any(_crosses(head, name, unit) for name in written))
     else:
         marks.append(_aside(bar, head < bar.x, unit))
     below = Box(bar.x, bar.bottom + 16 * unit, bar.w, box.bottom - bar.bottom - 22 * unit)
     return marks + _where(moment, below, unit, len(view.breakpoints))
+
+
+def _crosses(x: float, name: Label, unit: float) -> bool:
+    """Return whether a line would go through the letters of a name."""
+    return abs(x - name.box.center[0]) < (7 * width(name.runs[0].text, True) + 4) * unit
 
 
 def _ribbon(bar: Box, x: float, unit: float, index: int) -> list[Mark]:
@@ -110,9 +119,56 @@ def _segment(
     box = Box(left + 1, bar.y, max(1.0, right - left - 2), bar.h)
     stroke = operation.phase if here else None
     marks: list[Mark] = [Rect(box, f"{operation.phase}_fill", stroke, 1.5 * unit, 3 * unit)]
-    if box.w > (8.5 * len(operation.name) + 8) * unit:
+    if _has_room(operation.name, box.w, unit):
         marks.append(label(box.inset(3 * unit, 0), operation.name, 14 * unit, align="center", bold=here))
     return marks
+
+
+def _has_room(name: str, wide: float, unit: float) -> bool:
+    return wide > (8.5 * len(name) + 8) * unit
+
+
+@program_cache(32)
+def _names_of_runs(program: Program, box: Box, unit: float, span: tuple[float, float]) -> tuple[Mark, ...]:
+    """Write what operations have in common over those that are too thin for their names: layer, or block."""
+    bar = timeline_bar(box, unit)
+    edges = [min(max(_on_bar(bar, at, span), bar.x), bar.right) for at in timeline_edges(program)]
+    thin = [
+        right - left < 0.5 or not _has_room(operation.name, right - left - 2, unit)
+        for operation, left, right in zip(program.operations, edges, edges[1:], strict=False)
+    ]
+    written: dict[int, tuple[str, range]] = {}  # by operation, what is written over it
+    for name, run in _runs(program):
+        parts_are_named = all(k in written for k in run)
+        room = edges[run.stop] - edges[run.start]
+        if all(thin[k] for k in run) and not parts_are_named and _has_room(name, room, unit):
+            written |= dict.fromkeys(run, (name, run))
+    marks: list[Mark] = []
+    for name, run in dict.fromkeys(written.values()):
+        over = Box(edges[run.start], bar.y, edges[run.stop] - edges[run.start], bar.h)
+        plate = over.inset((over.w - 14 * unit * width(name)) / 2 - 3 * unit, 0)
+        marks.append(Rect(plate, f"{program.operations[run.start].phase}_fill"))
+        marks.append(label(over, name, 14 * unit, align="center"))
+    return tuple(marks)
+
+
+@program_cache(8)
+def _runs(program: Program) -> tuple[tuple[str, range], ...]:
+    """Return operations that follow one another in a layer, or in a block of layers, the smaller first."""
+    operations, whole = program.operations, network_outline(program)
+    of_row: dict[int, list[int]] = {}
+    for k, operation in enumerate(operations):
+        of_row.setdefault(whole.number.get(operation.layer, -1), []).append(k)
+    layers = ((name, range(row, row + 1)) for name, row in whole.number.items())
+    blocks = ((block.name, range(block.first, block.last + 1)) for block in reversed(whole.blocks))
+    found = []
+    for name, rows in chain(layers, blocks):
+        numbers = sorted(k for row in rows for k in of_row.get(row, ()))
+        for _, together in groupby(enumerate(numbers), lambda at: (operations[at[1]].phase, at[1] - at[0])):
+            run = [k for _, k in together]
+            if len(run) > 1:
+                found.append((name, range(run[0], run[-1] + 1)))
+    return tuple(found)
 
 
 def _phase_names(program: Program, bar: Box, edges: Sequence[float], unit: float) -> list[Label]:
