@@ -63,7 +63,7 @@ from cnnviz.engine.losses import (
 from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
-from cnnviz.engine.pixels import Album, Picture
+from cnnviz.engine.pixels import Album, Fitting, Picture
 from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, Schedule, Schedules, StepLR
 from cnnviz.engine.sizes import sizes_call
 
@@ -696,13 +696,21 @@ def several_losses_calls() -> list[Call]:
 
 
 def pixels_calls() -> list[Call]:
-    """The reading of a coloured picture and of a grey one, neither of them square."""
+    """The reading of a picture in colour and of a grey one, and what networks have made of pixels."""
     rng = np.random.default_rng(8)
     shapes = {"rgb": (3, 4, 3), "grey": (2, 3, 1)}
     album = Album(
         tuple(Picture(name, rng.integers(0, 256, shape).astype(np.float64)) for name, shape in shapes.items())
     )
-    return album.calls(album.run())
+    fitting = Fitting(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), invert=True)
+    to_grey = Fitting(mean=(0.1307,))
+    fitted = [
+        way.call(name, picture.pixels, way.of(picture.pixels, channels))
+        for name, way, channels, picture in zip(
+            ("colours", "to_grey"), (fitting, to_grey), (3, 1), (album.pictures[0],) * 2, strict=True
+        )
+    ]
+    return [*album.calls(album.run()), *fitted]
 
 
 def batch_calls() -> list[Call]:
