@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Attribute = int | float | str | tuple[Any, ...] | NDArray[Any] | None
 
+CLASSES = ("names", "classes", "labels")
+"""Under what files have the names of classes; there is no standard."""
+
 
 class Node(Struct, frozen=True, eq=False):
     """One operation, called as ONNX calls it, whatever the file's format.
@@ -47,8 +50,9 @@ class Graph(Struct, frozen=True, eq=False):
     outputs : tuple[str, ...]
         The values that come out.
     metadata : Mapping[str, str]
-        ``format``, ``producer``; ``layout`` of arrays, ``pytorch`` or ``keras``, where it is known; and
-        ``code``, why there are no nodes, where that can be said.
+        ``format``, ``producer``; ``layout`` of arrays, ``pytorch`` or ``keras``, where it is known;
+        ``classes``, what the file says of their names; and ``code``, why there are no nodes, where that
+        can be said.
     """
 
     nodes: tuple[Node, ...] = ()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cnnviz.errors import CnnvizError
 from cnnviz.files import open_regular, reason_of
 from cnnviz.formats.bounds import MOST_ARRAYS, MOST_NODES, Budget
-from cnnviz.formats.graph import Attribute, Graph, Node
+from cnnviz.formats.graph import CLASSES, Attribute, Graph, Node
 from cnnviz.formats.protobuf import Message
 from cnnviz.formats.tensors import checked_shape, dense, frozen, width_of
 from cnnviz.text import tr
@@ -73,8 +73,15 @@ def read_onnx(data: memoryview, path: Path) -> Graph:
             "format": "ONNX",
             "producer": f"{model.text(2)} {model.text(3)}".strip(),
             "opset": str(opset),
+            **_classes(model),
         },
     )
+
+
+def _classes(model: Message) -> dict[str, str]:
+    """Return what its own notes call its classes, where it has such; they are free text."""
+    notes = {part.text(1).lower(): part.text(2) for part in model.messages(14)}
+    return next(({"classes": notes[key]} for key in CLASSES if notes.get(key)), {})
 
 
 def _too_many(count: int) -> CnnvizError:

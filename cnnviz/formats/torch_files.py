@@ -6,15 +6,17 @@ Source of the formats: torch/serialization.py, torch/jit and torch/export/pt2_ar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.errors import CnnvizError
 from cnnviz.formats.archive import Archive, MemoryFile, is_zip
 from cnnviz.formats.bounds import LONGEST_TEXT, MOST_ARRAYS, Budget
 from cnnviz.formats.exported import read_exported
-from cnnviz.formats.graph import Graph
+from cnnviz.formats.graph import CLASSES, Graph
 from cnnviz.formats.modules import as_module, graph_of_module
 from cnnviz.formats.pickles import Storage, Tensor, read_pickle, tensors_in
 from cnnviz.formats.scripts import read_script
@@ -48,7 +50,7 @@ def read_torch(data: memoryview) -> Graph:
     if is_zip(data):
         archive = Archive(data)
         if archive.has("models/model.json"):
-            return read_exported(archive)
+            return _with_classes(archive, read_exported(archive))
         if archive.has("byteorder") and bytes(archive.read("byteorder", 16)).strip() != b"little":
             raise CnnvizError(
                 tr("its bytes stand in the order of another machine; save it again on this one")
@@ -56,9 +58,19 @@ def read_torch(data: memoryview) -> Graph:
         content = read_pickle(MemoryFile(archive.read("data.pkl", LONGEST_TEXT)), [0])
         arrays = _Storages(archive)
         if any(name.startswith("code/") for name in archive.entries):
-            return read_script(archive, content, arrays)
+            return _with_classes(archive, read_script(archive, content, arrays))
         return _graph(content, arrays)
     return _graph(*_older(data))
+
+
+def _with_classes(archive: Archive, graph: Graph) -> Graph:
+    """Add what a file that was saved along calls the classes; PyTorch names it itself, as it is asked to."""
+    for name in (f"extra/{key}{ending}" for key in CLASSES for ending in ("", ".txt", ".json")):
+        if archive.has(name):
+            with suppress(UnicodeDecodeError):
+                told = bytes(archive.read(name, LONGEST_TEXT)).decode("utf-8-sig")
+                return replace(graph, metadata={**graph.metadata, "classes": told})
+    return graph
 
 
 class _Storages:

@@ -30,6 +30,7 @@ A change is written as one word, and a tuple of them as words with blanks betwee
     walk.lr=0.2  walk.starts=4,-1
     picture.file=cat.jpg        a picture in the place of the sample that is shown first
     picture.preset=torchvision  how it is made to fit: picture.fit, picture.mean, and so on
+    input.classes=names.txt     what classes are called, one a line of a text file
     weights=net.pt              all parameters, from a file
     weights=net.npz?layout=pytorch
 """
@@ -54,7 +55,7 @@ _LONGEST_SHOWN = 60
 _TRUTHS = {"true": True, "false": False}
 _WORD = re.compile(r"([^\W\d]\w*)(\.[^\W\d]\w*)?(?:\.(\d{1,18}))?(?:\[(\d{1,18}(?:,\d{1,18})*)\])?=(\S+)")
 _WEIGHTS = re.compile(r"\s*weights\s*=\s*(.*\S)\s*", re.DOTALL)
-_PICTURE = re.compile(r"\s*picture\.file\s*=\s*(.*\S)\s*", re.DOTALL)
+_FILE = re.compile(r"\s*(picture\.file|input\.classes)\s*=\s*(.*\S)\s*", re.DOTALL)
 _LAYOUT = "?layout="
 _WHOLE, _NAME = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[^\W\d]\w*")
 
@@ -199,9 +200,9 @@ def read_change(word: str) -> Change:
     weights = _WEIGHTS.fullmatch(word)
     if weights and _number(weights[1]) is None:  # or an expression has a value of that name
         return _weights(weights[1])
-    if picture := _PICTURE.fullmatch(word):
-        file = picture[1]
-        return Argument("picture", "file", file if os.path.lexists(file.replace("\0", "")) else unquote(file))
+    if asked := _FILE.fullmatch(word):
+        (owner, name), file = asked[1].split("."), asked[2]
+        return Argument(owner, name, file if os.path.lexists(file.replace("\0", "")) else unquote(file))
     found = _WORD.fullmatch(re.sub(r"\s", "", word))
     value = _value(found[5]) if found else None
     if found is None or value is None:

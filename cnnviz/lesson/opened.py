@@ -20,6 +20,7 @@ from cnnviz.formats.layers import Fault, Found, FoundLayer
 from cnnviz.formats.reader import read
 from cnnviz.formats.rewrite import rewrite, several_wanted, up_to
 from cnnviz.lesson.bounds import MOST_FOUND_LAYERS
+from cnnviz.lesson.class_names import names_in_model
 from cnnviz.lesson.inputs import Given, as_samples, read_input, read_numbers
 from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import read_argument
@@ -124,7 +125,13 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
         if given_one is None:
             notes.append(tr("Its input is all zeros, because none was given (--input)."))
     parts = [_part(layer) for layer in found.layers]
-    given = InputPart(found.input_shape, values=values, picture=_picture(source, graph, found, array))
+    classes = names_in_model(graph.metadata)
+    given = InputPart(
+        found.input_shape,
+        values=values,
+        picture=_picture(source, graph, found, array),
+        classes=None if classes is None else tuple(map(Text, classes)),
+    )
     if any(layer.kind == "dropout" or layer.arguments.get("training") for layer in found.layers):
         notes.append(
             tr("It is in training mode: batch norms take mean and variance of the mini-batch that goes in.")
@@ -311,6 +318,8 @@ def _judged(
             tr("it puts out maps ({shape}), which have no label; give --target", shape=shape_text(outputs))
         )
     classes, labels = 2 if outputs == (1,) else outputs[0], source.label.split(",")
+    if given.classes is not None and len(given.classes) != classes:
+        given = replace(given, classes=None)  # of the whole network, not up to here
     if len(labels) != count:
         raise CnnvizError(
             tr(

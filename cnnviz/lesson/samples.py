@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of
 from cnnviz.lesson.arrays import Header, read_arrays
 from cnnviz.lesson.bounds import MOST_IMAGES
+from cnnviz.lesson.class_names import names_in_file
 from cnnviz.lesson.picture_files import read_picture
 from cnnviz.lesson.tables import FittingPart, InputPart, LessonFile
 from cnnviz.scene.numbers import brief
@@ -151,6 +153,14 @@ class Samples(Struct, frozen=True, eq=False):
         return replace(self, changed_targets={**self.changed_targets, index: _frozen(target)})
 
 
+def class_names(path: Path, given: InputPart) -> tuple[str, ...]:
+    """Return what the classes are called; where a file says it, it is read."""
+    if not isinstance(given.classes, str):
+        return given.classes or ()
+    file = Path(given.classes)
+    return names_in_file(file if file.is_absolute() else file_beside(path, given.classes))
+
+
 def file_beside(path: Path, name: str) -> Path:
     """Return a file in the lesson's own folder; one that a link leads elsewhere is refused."""
     try:
@@ -170,7 +180,8 @@ def file_beside(path: Path, name: str) -> Path:
 
 
 def read_samples(path: Path, given: InputPart) -> Samples:
-    """Read what a lesson file says of its input, and the file beside it that it names."""
+    """Read what a lesson file says of its input, and the files beside it that it names."""
+    classes = class_names(path, given)
     if given.images is None:
         values: Array = np.zeros(given.shape) if given.values is None else given.values
         target: Array | None = given.target
@@ -186,7 +197,7 @@ def read_samples(path: Path, given: InputPart) -> Samples:
         return Samples(
             _frozen(values),
             labels=labels,
-            classes=given.classes or (),
+            classes=classes,
             targets=None if target is None else _frozen(target),
             output_gradient=given.output_gradient,
         )
@@ -197,7 +208,7 @@ def read_samples(path: Path, given: InputPart) -> Samples:
     arrays = read_arrays(file_beside(path, given.images), ("images", "labels", "targets"), check)
     images = _frozen(arrays["images"])
     if "labels" in arrays:
-        return Samples(images, given.scale, _frozen(arrays["labels"]), given.classes or ())
+        return Samples(images, given.scale, _frozen(arrays["labels"]), classes)
     return Samples(images, given.scale, targets=_frozen(arrays["targets"]))
 
 
@@ -381,6 +392,8 @@ def with_classes(samples: Samples, described: LessonFile, network: Network) -> S
     """Check labels and target against what the network puts out, and name the classes."""
     outputs = network.output_shape
     if samples.labels is None:
+        if isinstance(described.input.classes, str) and len(samples.classes) != prod(outputs):
+            raise _other_count(samples, prod(outputs))
         name = f"{described.input.images}: targets" if described.input.images else "input.target"
         if samples.targets is not None:
             wanted = (len(samples), *outputs)
@@ -416,14 +429,13 @@ def with_classes(samples: Samples, described: LessonFile, network: Network) -> S
                 )
     classes = samples.classes or tuple(str(k) for k in range(count))
     if len(classes) != count:
-        raise CnnvizError(
-            tr(
-                "input.classes: has {found} names, but the network has {count} classes",
-                found=len(classes),
-                count=count,
-            )
-        )
+        raise _other_count(samples, count)
     return replace(samples, classes=classes)
+
+
+def _other_count(samples: Samples, count: int) -> CnnvizError:
+    said = tr("input.classes: has {found} names, but the network has {count} classes")
+    return CnnvizError(said.format(found=len(samples.classes), count=count))
 
 
 def check_targets(name: str, targets: NDArray[Any], loss: Loss | None) -> None:

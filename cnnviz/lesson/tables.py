@@ -30,6 +30,7 @@ from cnnviz.lesson.values import (
     DataFile,
     Expression,
     Name,
+    NamesFile,
     Notes,
     Numbers,
     PictureFile,
@@ -241,8 +242,9 @@ class InputPart(Struct, frozen=True):
         What images are divided by.
     show : int
         The image, or sample, shown first, from 0.
-    classes : tuple[str, ...], optional
-        What the labels 0, 1, … are called; their numbers where it is not given.
+    classes : tuple[str, ...] or str, optional
+        What the labels 0, 1, … are called, or a text file that says it, one a line; their numbers where it is
+        not given.
     values, target : Array, optional
         The one sample, and what the network should make of it; or several samples, one after the other, and
         a target for each.
@@ -262,7 +264,7 @@ class InputPart(Struct, frozen=True):
     images: DataFile | None = None
     scale: Annotated[float, Range(0, open_least=True)] = 1.0
     show: Count = 0
-    classes: tuple[Text, ...] | None = None
+    classes: tuple[Text, ...] | NamesFile | None = None
     values: Numbers | None = None
     target: Numbers | None = None
     label: Count | None = None

@@ -40,6 +40,7 @@ Name = NewType("Name", str)
 Reference = NewType("Reference", str)
 DataFile = NewType("DataFile", str)
 PictureFile = NewType("PictureFile", str)
+NamesFile = NewType("NamesFile", str)
 WeightsFile = NewType("WeightsFile", str)
 Expression = NewType("Expression", str)
 Numbers = NewType("Numbers", np.ndarray)
@@ -158,6 +159,11 @@ def weights_file(value: Any) -> WeightsFile:
 def picture_file(value: Any) -> PictureFile:
     """Take the bare name of a picture in the lesson's own folder."""
     return PictureFile(_file(value, PICTURES, tr("a picture, {known},", known=", ".join(PICTURES))))
+
+
+def names_file(value: Any) -> NamesFile:
+    """Take the bare name of a text file in the lesson's own folder."""
+    return NamesFile(_file(value, (".txt",), tr("a text file, .txt,")))
 
 
 def _file(value: Any, endings: tuple[str, ...], kind: str) -> str:

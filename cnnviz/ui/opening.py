@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 from cnnviz.errors import CnnvizError
 from cnnviz.files import write_whole
 from cnnviz.formats.reader import ENDINGS
+from cnnviz.lesson.changes import Argument
 from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.values import PICTURES
 from cnnviz.lesson.weights import has_weights
@@ -66,6 +67,9 @@ class Opening:
         ending = Path(path).suffix.lower()
         if ending in (".toml", *ENDINGS):
             self._desk.open(path)
+        elif ending == ".txt" and self._desk.lesson.network is not None:
+            said = tr("names of classes from {file}", file=Path(path).name)
+            self._desk.change(Argument("input", "classes", path), said=said)
         elif ending == ".npz" and self._are_weights(path):
             self._desk.take_weights(path)
         elif ending in PICTURES and self.takes_pictures:

@@ -31,6 +31,7 @@ from cnnviz.lesson.samples import (
     Samples,
     check_inputs,
     check_targets,
+    class_names,
     read_samples,
     require_batch,
     require_some_to_learn_from,
@@ -323,11 +324,13 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 return own
 
     def _fitting_input(self, change: Argument) -> Argument:
-        """Return a change of how many samples go through together: all that can be changed of the input."""
+        """Return a change of how many samples go through together, or of what classes are called."""
         path = f"{change.owner}.{change.name}"
+        if change.name == "classes" and isinstance(change.value, str):
+            return replace(change, value=os.path.abspath(change.value))
         if change.name != "batch_size":
             name, shape = next(iter(self.network.input_shapes.items()))
-            said = tr("{path}: is not known; there is batch_size, and cells such as {name}[{first}]")
+            said = tr("{path}: is not known; there is batch_size, classes, and cells such as {name}[{first}]")
             first = ",".join("0" * len(shape))
             raise CnnvizError(as_sentence(said.format(path=path, name=name, first=first)))
         value = read_value(change.value, kind_of(InputPart, change.name), path)
@@ -417,7 +420,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         """Return an argument, or a number of an array."""
         match change:
             case Argument(owner="input"):
-                return self.described.input.batch_size
+                own: Value = getattr(self.described.input, change.name)
+                return own
             case Argument(owner="picture"):
                 told: Value = getattr(self.described.input.picture, change.name)
                 return told
@@ -466,7 +470,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 network.initialise(described.seed)
             else:
                 network.load(self.network.parameters, self.name)
-            classes = described.input.classes or ()
+            classes = class_names(self.path, described.input)
             samples = with_classes(replace(self.samples, classes=classes), described, network)
             samples = with_others(samples, described, network)
             samples = with_picture(self.path, described, samples)
