@@ -19,6 +19,7 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.conv_transpose1d import ConvTranspose1d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.dropout import Dropout
 from cnnviz.engine.layers.elu import ELU
@@ -130,6 +131,12 @@ LAYERS: Mapping[str, Entry[Layer]] = _by_kind(
         Entry(
             ConvTranspose2d,
             "Transposed convolution",
+            inferred="in_channels",
+            ranges={"padding": Range(0, SIZE.most), "output_padding": Range(0, SIZE.most)},
+        ),
+        Entry(
+            ConvTranspose1d,
+            "Transposed convolution of sequences",
             inferred="in_channels",
             ranges={"padding": Range(0, SIZE.most), "output_padding": Range(0, SIZE.most)},
         ),

@@ -21,6 +21,7 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.conv_transpose1d import ConvTranspose1d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.dropout import Dropout
 from cnnviz.engine.layers.elu import ELU
@@ -113,6 +114,18 @@ def conv_transpose2d(rng: Rng) -> Made:
     return ConvTranspose2d(groups * channels, groups * kernels, *arguments, *more), whole(shape)
 
 
+def conv_transpose1d(rng: Rng) -> Made:
+    channels, kernels, kernel, stride = whole(rng.integers(1, 4, 4))
+    groups, dilation = int(rng.choice((1, 1, 2))), int(rng.integers(1, 4)) if rng.random() < 0.5 else 1
+    padding, added = int(rng.integers(0, kernel)), int(rng.integers(0, stride))
+    length = 1 + 2 * padding // stride + int(rng.integers(0, 3))
+    more = padding, added, bool(rng.random() < 0.7), dilation, groups
+    return ConvTranspose1d(groups * channels, groups * kernels, kernel, stride, *more), (
+        groups * channels,
+        length,
+    )
+
+
 def pooling(kind: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[Rng], Made]:
     def make(rng: Rng) -> Made:
         kernel, stride = rng.integers(1, 4, (2, 2))
@@ -173,6 +186,7 @@ def linear(rng: Rng) -> Made:
 LAYERS: dict[str, Callable[[Rng], Made]] = {
     "conv1d": conv1d,
     "conv2d": conv2d,
+    "conv_transpose1d": conv_transpose1d,
     "conv_transpose2d": conv_transpose2d,
     "max_pool1d": pooling_1d(MaxPool1d),
     "avg_pool1d": pooling_1d(AvgPool1d),
@@ -230,6 +244,8 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "conv1d-one-number": lambda: (Conv1d(1, 1, 1), (1, 1)),
     "conv1d-same": lambda: (Conv1d(2, 1, 4, padding="same"), (2, 5)),
     "conv1d-strided-dilated-groups": lambda: (Conv1d(4, 2, 3, 2, (1, 0), 2, 2, False), (4, 9)),
+    "conv_transpose1d-plain": lambda: (ConvTranspose1d(1, 1, 3), (1, 2)),
+    "conv_transpose1d-groups": lambda: (ConvTranspose1d(4, 2, 3, 2, 1, 1, False, 2, 2), (4, 3)),
     "conv_transpose2d-dilated": lambda: (ConvTranspose2d(2, 3, (2, 3), 2, 1, 0, True, 2), (2, 3, 2)),
     "conv_transpose2d-groups": lambda: (
         ConvTranspose2d(4, 6, (3, 2), 1, 1, 0, False, (1, 3), 2),

@@ -7,6 +7,7 @@ Source of their arguments: aten/src/ATen/native/native_functions.yaml of PyTorch
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -111,64 +112,47 @@ def _pair(value: Any) -> tuple[int, int]:
     return (values * 2 if len(values) == 1 else values)[0], values[-1]
 
 
-def _sides(padding: Any) -> tuple[int, int, int, int]:
-    height, width = _pair(padding)
-    return height, width, height, width
+def _along(value: Any, axes: int) -> tuple[int, ...]:
+    """Return a size along each axis, where one may stand for all."""
+    return _pair(value) if axes == 2 else (_pair(value)[0],)
 
 
-def _conv2d(
-    to: Calls, name: str, x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+def _conv(
+    axes: int, to: Calls, name: str, x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
     dilation: Any = 1, groups: int = 1,
 ) -> Value:  # fmt: skip
-    placed: dict[str, Attribute] = {"pads": _sides(padding)} if not isinstance(padding, str) else {}
-    if padding == "same":
-        placed = {"auto_pad": "SAME_UPPER"}
+    placed: dict[str, Attribute] = {"auto_pad": "SAME_UPPER"} if padding == "same" else {}
+    if not isinstance(padding, str):
+        placed = {"pads": _along(padding, axes) * 2}
     inputs = [x, weight] + ([bias] if bias is not None else [])
     attributes: dict[str, Attribute] = {
-        "strides": _pair(stride),
-        "dilations": _pair(dilation),
+        "strides": _along(stride, axes),
+        "dilations": _along(dilation, axes),
         "group": groups,
     }
     return to.emit("Conv", name, inputs, **attributes, **placed)
-
-
-def _conv1d(
-    to: Calls, name: str, x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-    dilation: Any = 1, groups: int = 1,
-) -> Value:  # fmt: skip
-    placed: dict[str, Attribute] = {"pads": _one(padding) * 2} if not isinstance(padding, str) else {}
-    if padding == "same":
-        placed = {"auto_pad": "SAME_UPPER"}
-    inputs = [x, weight] + ([bias] if bias is not None else [])
-    steps: dict[str, Attribute] = {"strides": _one(stride), "dilations": _one(dilation), "group": groups}
-    return to.emit("Conv", name, inputs, **steps, **placed)
-
-
-def _one(value: Any) -> tuple[int, ...]:
-    (size,) = (value,) if isinstance(value, int) else tuple(value)
-    return (size,)
 
 
 def _convolution(
     to: Calls, name: str, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
     transposed: bool, output_padding: Any, groups: int, *_: Any, **__: Any,
 ) -> Value:  # fmt: skip
+    axes = 2 if isinstance(stride, int) else len(stride)
     if transposed:
-        return _conv_transpose2d(to, name, x, weight, bias, stride, padding, output_padding, groups, dilation)
-    one = not isinstance(stride, int) and len(stride) == 1
-    conv = _conv1d if one else _conv2d
-    return conv(to, name, x, weight, bias, stride, padding, dilation, groups)
+        more = output_padding, groups, dilation
+        return _conv_transpose(axes, to, name, x, weight, bias, stride, padding, *more)
+    return _conv(axes, to, name, x, weight, bias, stride, padding, dilation, groups)
 
 
-def _conv_transpose2d(
-    to: Calls, name: str, x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+def _conv_transpose(
+    axes: int, to: Calls, name: str, x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
     output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
 ) -> Value:  # fmt: skip
     attributes: dict[str, Attribute] = {
-        "strides": _pair(stride),
-        "pads": _sides(padding),
-        "output_padding": _pair(output_padding),
-        "dilations": _pair(dilation),
+        "strides": _along(stride, axes),
+        "pads": _along(padding, axes) * 2,
+        "output_padding": _along(output_padding, axes),
+        "dilations": _along(dilation, axes),
         "group": groups,
     }
     return to.emit("ConvTranspose", name, [x, weight] + ([bias] if bias is not None else []), **attributes)
@@ -232,7 +216,7 @@ def _pool(
     **more: Attribute,
 ) -> Value:  # fmt: skip
     steps = kernel_size if stride is None or stride == [] or stride == () else stride
-    shape = {"kernel_shape": _pair(kernel_size), "strides": _pair(steps), "pads": _sides(padding)}
+    shape = {"kernel_shape": _pair(kernel_size), "strides": _pair(steps), "pads": _pair(padding) * 2}
     return to.emit(kind, name, [x], **shape, ceil_mode=int(bool(ceil)), **more)
 
 
@@ -249,7 +233,11 @@ def _pool1d(
     **more: Attribute,
 ) -> Value:  # fmt: skip
     steps = kernel_size if stride is None or stride == [] or stride == () else stride
-    shape = {"kernel_shape": _one(kernel_size), "strides": _one(steps), "pads": _one(padding) * 2}
+    shape = {
+        "kernel_shape": _along(kernel_size, 1),
+        "strides": _along(steps, 1),
+        "pads": _along(padding, 1) * 2,
+    }
     return to.emit(kind, name, [x], **shape, ceil_mode=int(bool(ceil)), **more)
 
 
@@ -257,7 +245,9 @@ def _max_pool1d(
     to: Calls, name: str, x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
     ceil_mode: Any = False,
 ) -> Value:  # fmt: skip
-    return _pool1d("MaxPool", to, name, x, kernel_size, stride, padding, ceil_mode, dilations=_one(dilation))
+    return _pool1d(
+        "MaxPool", to, name, x, kernel_size, stride, padding, ceil_mode, dilations=_along(dilation, 1)
+    )
 
 
 def _avg_pool1d(
@@ -427,10 +417,10 @@ def _plain(kind: str) -> Any:
 
 
 _OPERATIONS: dict[str, Any] = {
-    "conv2d": _conv2d,
+    **{f"conv{axes}d": partial(_conv, axes) for axes in (1, 2)},
+    **{f"conv_transpose{axes}d": partial(_conv_transpose, axes) for axes in (1, 2)},
     "_convolution": _convolution,
     "convolution": _convolution,
-    "conv_transpose2d": _conv_transpose2d,
     "batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _batch_norm_no_training,
     "layer_norm": _layer_norm,
@@ -458,7 +448,6 @@ _OPERATIONS: dict[str, Any] = {
     "_softmax": _softmax,
     "log_softmax": _log_softmax,
     "_log_softmax": _log_softmax,
-    "conv1d": _conv1d,
     "max_pool1d": _max_pool1d,
     "avg_pool1d": _avg_pool1d,
     "max_pool2d": _max_pool2d,

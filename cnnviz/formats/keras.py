@@ -163,9 +163,7 @@ class _Model:
         inputs[name] = tuple(shape)
         value = self._calls.reserve(name)
         self._ranks[value.name] = len(shape)
-        if len(shape) == 4:
-            value = self._emit("Transpose", f"{name}/channels first", [value], 4, perm=(0, 3, 1, 2))
-        return value
+        return self.channels_first(f"{name}/channels first", value)
 
     def _outputs(self, told: Any) -> list[Value]:
         refs = told if told and isinstance(told[0], list) else [told]
@@ -226,12 +224,31 @@ class _Model:
         """Return how many axes a value has."""
         return self._ranks[value.name]
 
-    def sliding(self, kind: str, name: str, config: Config, inputs: list[Any], **more: Any) -> Value:
-        """Add what slides over maps."""
-        if self._ranks[inputs[0].name] != 4:
-            return self._emit(f"{kind} of other than maps", name, inputs, self._ranks[inputs[0].name])
+    def channels_first(self, name: str, x: Value) -> Value:
+        """Put the channels of maps and of sequences before their other axes."""
+        rank = self._ranks[x.name]
+        return self._emit("Transpose", name, [x], rank, perm=_FIRST[rank]) if rank in _FIRST else x
+
+    def channels_last(self, name: str, x: Value) -> Value:
+        """Put the channels of maps and of sequences behind their other axes, as Keras has them."""
+        rank = self._ranks[x.name]
+        return self._emit("Transpose", name, [x], rank, perm=_LAST[rank]) if rank in _LAST else x
+
+    def sliding(
+        self, kind: str, name: str, config: Config, inputs: list[Any], axes: int, **more: Any
+    ) -> Value:
+        """Add what slides over maps, which have two axes besides their channels, or over sequences."""
+        rank = self._ranks[inputs[0].name]
+        if rank != axes + 2:
+            return self._emit(f"{kind} of other than maps", name, inputs, rank)
         same = {"auto_pad": "SAME_UPPER"} if config.get("padding") == "same" else {}
-        return self._emit(kind, name, inputs, 4, **same, **more)
+        if config.get("padding") == "causal":
+            kind = f"{kind} with causal padding"
+        return self._emit(kind, name, inputs, rank, **same, **more)
+
+
+_FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2)}
+_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
 
 
 class _Arrays:
@@ -256,20 +273,26 @@ class _Arrays:
         return self._calls.array(f"{self._layer}.{name}", array)
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    first, second = (value, value) if isinstance(value, int) else value
-    if type(first) is not int or type(second) is not int:
+def _pair(value: Any, axes: int = 2) -> tuple[int, ...]:
+    """Return a size along each axis, where one may stand for all."""
+    sizes = (value,) * axes if isinstance(value, int) else tuple(value)
+    if len(sizes) != axes or any(type(size) is not int for size in sizes):
         raise ValueError("no pair of sizes")
-    return first, second
+    return sizes
 
 
 def _conv(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
-    kernel = arrays.put("kernel", np.transpose(arrays.get("kernel", 0), (3, 2, 0, 1)))
+    raw = arrays.get("kernel", 0)
+    axes = raw.ndim - 2
+    kernel = arrays.put("kernel", np.moveaxis(raw, (-1, -2), (0, 1)))
     inputs = [given[0], kernel]
     if config.get("use_bias", True):
         inputs.append(arrays.put("bias", arrays.get("bias", 1)))
-    attributes = {"strides": _pair(config["strides"]), "dilations": _pair(config.get("dilation_rate", 1))}
-    return model.sliding("Conv", name, config, inputs, **attributes, group=config.get("groups", 1))
+    attributes = {
+        "strides": _pair(config["strides"], axes),
+        "dilations": _pair(config.get("dilation_rate", 1), axes),
+    }
+    return model.sliding("Conv", name, config, inputs, axes, **attributes, group=config.get("groups", 1))
 
 
 def _depthwise(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
@@ -280,7 +303,7 @@ def _depthwise(model: _Model, name: str, config: Config, arrays: _Arrays, given:
     if config.get("use_bias", True):
         inputs.append(arrays.put("bias", arrays.get("bias", 1)))
     attributes = {"strides": _pair(config["strides"]), "dilations": _pair(config.get("dilation_rate", 1))}
-    return model.sliding("Conv", name, config, inputs, **attributes, group=channels)
+    return model.sliding("Conv", name, config, inputs, 2, **attributes, group=channels)
 
 
 def _separable(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
@@ -289,16 +312,19 @@ def _separable(model: _Model, name: str, config: Config, arrays: _Arrays, given:
     inputs = [first, arrays.put("pointwise_kernel", point)]
     if config.get("use_bias", True):
         inputs.append(arrays.put("bias", arrays.get("bias", 2)))
-    return model.sliding("Conv", name, {}, inputs)
+    return model.sliding("Conv", name, {}, inputs, 2)
 
 
 def _conv_transpose(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
     # Keras has (height, width, channels out, channels in), ONNX (channels in, channels out, height, width).
-    kernel = arrays.put("kernel", np.transpose(arrays.get("kernel", 0), (3, 2, 0, 1)))
+    raw = arrays.get("kernel", 0)
+    axes = raw.ndim - 2
+    kernel = arrays.put("kernel", np.moveaxis(raw, (-1, -2), (0, 1)))
     inputs = [given[0], kernel]
     if config.get("use_bias", True):
         inputs.append(arrays.put("bias", arrays.get("bias", 1)))
-    return model.sliding("ConvTranspose", name, config, inputs, strides=_pair(config["strides"]))
+    strides = _pair(config["strides"], axes)
+    return model.sliding("ConvTranspose", name, config, inputs, axes, strides=strides)
 
 
 def _dense(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
@@ -328,41 +354,36 @@ def _batch_norm(model: _Model, name: str, config: Config, arrays: _Arrays, given
     )
 
 
-def _pool(kind: str) -> Any:
+def _pool(kind: str, axes: int) -> Any:
     def rule(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
-        size = _pair(config["pool_size"])
-        strides = size if config.get("strides") is None else _pair(config["strides"])
-        return model.sliding(kind, name, config, given, kernel_shape=size, strides=strides)
+        size = _pair(config["pool_size"], axes)
+        strides = size if config.get("strides") is None else _pair(config["strides"], axes)
+        return model.sliding(kind, name, config, given, axes, kernel_shape=size, strides=strides)
 
     return rule
 
 
-def _global_pool(kind: str) -> Any:
+def _global_pool(kind: str, axes: int) -> Any:
     def rule(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
-        made = model.sliding(kind, name, {}, given)
+        made = model.sliding(kind, name, {}, given, axes)
         if config.get("keepdims"):
             return made
-        return model._emit("Squeeze", f"{name}/column", [made], 2, axes=(2, 3))
+        return model._emit("Squeeze", f"{name}/column", [made], 2, axes=tuple(range(2, axes + 2)))
 
     return rule
 
 
 def _flatten(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
-    x = given[0]
-    if model.rank(x) == 4:
-        x = model._emit("Transpose", f"{name}/channels last", [x], 4, perm=(0, 2, 3, 1))
+    x = model.channels_last(f"{name}/channels last", given[0])
     return model._emit("Flatten", name, [x], 2, axis=1)
 
 
 def _reshape(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
-    x, target = given[0], [int(size) for size in config["target_shape"]]
-    if model.rank(x) == 4:
-        x = model._emit("Transpose", f"{name}/channels last", [x], 4, perm=(0, 2, 3, 1))
+    target = [int(size) for size in config["target_shape"]]
+    x = model.channels_last(f"{name}/channels last", given[0])
     shape = model._calls.array(f"{name}.shape", np.array([0, *target], np.int64))
     made = model._emit("Reshape", name, [x, shape], len(target) + 1)
-    if len(target) == 3:
-        made = model._emit("Transpose", f"{name}/channels first", [made], 4, perm=(0, 3, 1, 2))
-    return made
+    return model.channels_first(f"{name}/channels first", made)
 
 
 def _zero_padding(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
@@ -426,11 +447,9 @@ def _softmax(model: _Model, name: str, config: Config, arrays: _Arrays, given: l
 def _permute(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
     x, rank = given[0], model.rank(given[0])
     dims = (0, *(int(dim) for dim in config["dims"]))
-    if rank != 4:
-        return model._emit("Transpose", name, [x], rank, perm=dims)
-    x = model._emit("Transpose", f"{name}/channels last", [x], 4, perm=(0, 2, 3, 1))
-    x = model._emit("Transpose", name, [x], 4, perm=dims)
-    return model._emit("Transpose", f"{name}/channels first", [x], 4, perm=(0, 3, 1, 2))
+    x = model.channels_last(f"{name}/channels last", x)
+    x = model._emit("Transpose", name, [x], rank, perm=dims)
+    return model.channels_first(f"{name}/channels first", x)
 
 
 def _scaled(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
@@ -444,7 +463,15 @@ def _same(model: _Model, name: str, config: Config, arrays: _Arrays, given: list
     return given[0]
 
 
-_ACTIVATED = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose", "Dense")
+_ACTIVATED = (
+    "Conv1D",
+    "Conv2D",
+    "Conv1DTranspose",
+    "DepthwiseConv2D",
+    "SeparableConv2D",
+    "Conv2DTranspose",
+    "Dense",
+)
 
 _ACTIVATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     **{"relu": ("Relu", {}), "relu6": ("Clip", {"min": 0.0, "max": 6.0}), "sigmoid": ("Sigmoid", {})},
@@ -459,12 +486,14 @@ _RULES: Mapping[str, Any] = {
     "DepthwiseConv2D": _depthwise,
     "SeparableConv2D": _separable,
     "Conv2DTranspose": _conv_transpose,
+    "Conv1D": _conv,
+    "Conv1DTranspose": _conv_transpose,
     "Dense": _dense,
     "BatchNormalization": _batch_norm,
-    "MaxPooling2D": _pool("MaxPool"),
-    "AveragePooling2D": _pool("AveragePool"),
-    "GlobalAveragePooling2D": _global_pool("GlobalAveragePool"),
-    "GlobalMaxPooling2D": _global_pool("GlobalMaxPool"),
+    **{f"MaxPooling{axes}D": _pool("MaxPool", axes) for axes in (1, 2)},
+    **{f"AveragePooling{axes}D": _pool("AveragePool", axes) for axes in (1, 2)},
+    **{f"GlobalAveragePooling{axes}D": _global_pool("GlobalAveragePool", axes) for axes in (1, 2)},
+    **{f"GlobalMaxPooling{axes}D": _global_pool("GlobalMaxPool", axes) for axes in (1, 2)},
     "Flatten": _flatten,
     "Reshape": _reshape,
     "Permute": _permute,
@@ -482,6 +511,7 @@ _RULES: Mapping[str, Any] = {
     **dict.fromkeys(
         (
             "Dropout",
+            "SpatialDropout1D",
             "SpatialDropout2D",
             "GaussianNoise",
             "GaussianDropout",

@@ -156,7 +156,13 @@ _LONGEST = 32
 _SHORT = {
     **{"conv1d": "conv", "max_pool1d": "pool", "avg_pool1d": "pool"},
     **{"conv2d": "conv", "max_pool2d": "pool", "avg_pool2d": "pool", "linear": "fc", "leaky_relu": "relu"},
-    **{"conv_transpose2d": "up", "upsample": "up", "batch_norm": "bn", "relu6": "relu"},
+    **{
+        "conv_transpose1d": "up",
+        "conv_transpose2d": "up",
+        "upsample": "up",
+        "batch_norm": "bn",
+        "relu6": "relu",
+    },
     "global_avg_pool2d": "pool",
 }
 _JOINING = ("add", "multiply", "concat")

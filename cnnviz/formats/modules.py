@@ -166,15 +166,14 @@ def _same(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Value:
 
 _LAYERS: dict[str, Any] = {
     "Conv2d": _conv,
-    "ConvTranspose2d": _with(
-        "stride",
-        "padding",
-        "output_padding",
-        "groups",
-        "dilation",
-        operation="conv_transpose2d",
-        arrays=("weight", "bias"),
-    ),
+    **{
+        f"ConvTranspose{axes}d": _with(
+            *("stride", "padding", "output_padding", "groups", "dilation"),
+            operation=f"conv_transpose{axes}d",
+            arrays=("weight", "bias"),
+        )
+        for axes in (1, 2)
+    },
     "Conv1d": _conv,
     "MaxPool1d": _with("kernel_size", "stride", "padding", "dilation", "ceil_mode", operation="max_pool1d"),
     "AvgPool1d": _with(

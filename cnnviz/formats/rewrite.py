@@ -217,6 +217,8 @@ def _as_input(graph: Graph, name: str, sizes: Shape) -> tuple[Value, tuple[int, 
     if len(sizes) == 3 and perms == {(0, 3, 1, 2)}:
         return Value("input", (sizes[2], sizes[0], sizes[1]), (1, 2, 0)), (1, 2, 0)
     if len(sizes) == 2 and any(_is_of_sequences(graph, node) for node in graph.nodes):
+        if perms == {(0, 2, 1)}:
+            return Value("input", (sizes[1], sizes[0]), (1, 0)), (1, 0)
         return Value("input", sizes, (0, 1)), (0, 1)
     if len(sizes) == 2:  # grey pictures without an axis of channels
         return Value("input", (1, *sizes), (1, 2)), (1, 2)

@@ -50,6 +50,7 @@ class ConvTranspose2d(Layer):
     """
 
     kind = "conv_transpose2d"
+    axes = 2
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class ConvTranspose2d(Layer):
                 tr(
                     "{layer}: with padding {padding} nothing is left of its output; use less padding.",
                     layer=self.name,
-                    padding=sides_text(self.padding),
+                    padding=sides_text(self.padding[: 2 * self.axes]),
                 )
             )
         return self.out_channels, height, width
@@ -191,10 +192,10 @@ class ConvTranspose2d(Layer):
     ) -> Call:
         """Return a call of a listing as the arguments ask for it."""
         changes = {} if self.bias else {"b[o]": "0.0"}
-        if len(set(self.stride)) > 1:
+        if len(set(self.stride[: self.axes])) > 1:
             changes |= {"i*S": "i*S_h", "j*S": "j*S_w"}
         if self.dilation != (1, 1):
-            rates = ("R", "R") if len(set(self.dilation)) == 1 else ("R_h", "R_w")
+            rates = ("R", "R") if len(set(self.dilation[: self.axes])) == 1 else ("R_h", "R_w")
             dilated = {"+u, ": f"+u*{rates[0]}, ", "+v]": f"+v*{rates[1]}]"}
             listing = with_changes(listing, dilated, "R", "R_h", "R_w")
         if self.groups > 1 and result != "db":

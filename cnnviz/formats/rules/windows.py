@@ -126,31 +126,35 @@ def of_weight(rewriter: Rewriter, node: Node) -> str:
 
 def conv_transpose(rewriter: Rewriter, node: Node) -> None:
     """Make a transposed convolution."""
-    value, w = rewriter.maps(node), rewriter.constant(node, 1, tr("kernels"))
-    rewriter.unpadded(node, value)
-    b = rewriter.optional(node, 2)
-    group = int(node.attributes.get("group", 1))  # type: ignore[arg-type]
-    if w.ndim != 4 or value.shape[0] != w.shape[0]:
+    w, b = rewriter.constant(node, 1, tr("kernels")), rewriter.optional(node, 2)
+    axes = w.ndim - 2
+    if axes not in (1, 2):
         raise Unsteppable(tr("it does not slide over maps"))
-    strides, dilations = _pair(node, "strides"), _pair(node, "dilations")
-    added = _pair(node, "output_padding", (0, 0))
-    pads = node.attributes.get("pads", NO_PADS)
+    value, kind = rewriter.maps(node, axes=(axes,)), f"conv_transpose{axes}d"
+    rewriter.unpadded(node, value)
+    group = int(node.attributes.get("group", 1))  # type: ignore[arg-type]
+    if value.shape[0] != w.shape[0]:
+        raise Unsteppable(tr("it does not slide over maps"))
+    strides, dilations, added = (
+        _pair(node, key, (usual,) * 2, axes)[:axes]
+        for key, usual in (("strides", 1), ("dilations", 1), ("output_padding", 0))
+    )
+    pads = node.attributes.get("pads", NO_PADS[: 2 * axes])
     if node.attributes.get("auto_pad", "NOTSET") != "NOTSET" or "output_shape" in node.attributes:
         same = node.attributes.get("auto_pad") in ("SAME_UPPER", "SAME_LOWER")
         total = [max((k - 1) * d + 1 - s, 0) for k, d, s in zip(w.shape[2:], dilations, strides, strict=True)]
         if not same or any(part % 2 for part in total):
             raise Unsteppable(tr("its output has a shape of its own"))
-        pads = (total[0] // 2, total[1] // 2, total[0] // 2, total[1] // 2)
-    if not isinstance(pads, tuple) or pads[:2] != pads[2:]:
+        pads = (*(part // 2 for part in total),) * 2
+    if not isinstance(pads, tuple) or pads[:axes] != pads[axes:]:
         raise Unsteppable(tr("its padding is not the same on both sides"))
-    kind = "conv_transpose2d"
     out = tuple(
         (value.shape[k + 1] - 1) * strides[k]
         - 2 * pads[k]
         + dilations[k] * (w.shape[k + 2] - 1)
         + added[k]
         + 1
-        for k in range(2)
+        for k in range(axes)
     )
     channels = w.shape[1] * group
     arguments = {
@@ -158,7 +162,7 @@ def conv_transpose(rewriter: Rewriter, node: Node) -> None:
         "out_channels": channels,
         "kernel": forms(w.shape[2:])[0],
         **rewriter.argument(kind, "stride", 1, *forms(strides)),
-        **rewriter.argument(kind, "padding", 0, *forms(pads[:2])),
+        **rewriter.argument(kind, "padding", 0, *forms(pads[:axes])),
         **rewriter.argument(kind, "output_padding", 0, *forms(added)),
         **rewriter.argument(kind, "dilation", 1, *forms(dilations)),
         **rewriter.argument(kind, "groups", 1, group),

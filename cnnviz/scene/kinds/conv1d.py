@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -34,34 +35,67 @@ from cnnviz.trace.program_cache import program_cache
 from cnnviz.trace.windows import Windows, windows_of
 
 
-def forward(moment: Moment, room: Room) -> list[Mark]:
+class Names(NamedTuple):
+    """What arrays and indices are called in a listing that computes what a convolution's does.
+
+    Attributes
+    ----------
+    on : str
+        The array that windows lie on.
+    other : str
+        The array that is made; of a kernel's gradient, the one that is laid onto the first.
+    o, c : str
+        What counts the kernels, and their channels.
+    """
+
+    on: str
+    other: str
+    o: str
+    c: str
+
+
+FORWARD, TO_KERNELS = Names("x", "y", "o", "c"), Names("x", "dy", "o", "c")
+BACK = Names("dy", "dx", "o", "c")
+"""Those of a convolution itself."""
+
+
+def forward(moment: Moment, room: Room, names: Names = FORWARD) -> list[Mark]:
     """Draw the window on the input, the kernel over their products, and the output filling up."""
     v, call = moment.variable, moment.operation.call
-    windows, given = windows_of(call), call.given
-    o, i, c, u = v("o"), v("i"), v("c"), v("u")
-    x, w = np.asarray(given["x"]), np.asarray(given["w"])
+    windows, given = _windows(moment, names), call.given
+    o, i, c, u = v(names.o), v("i"), v(names.c), v("u")
+    x, w = np.asarray(given[names.on]), np.asarray(given["w"])
     depth, first, places = w.shape[1], windows.channel(o, 0), windows.cells(i, 0)[0]
     window = _window(windows, i, first, depth)
-    text = tr("input, padded with zeros") if call.placed("x").surrounds else moment.came_from()
-    source = shown(moment, grid.plane(moment, "x", (), window), text)
+    back = names.on == "dy"
+    text = tr("input, padded with zeros") if call.placed(names.on).surrounds else moment.came_from()
+    text = moment.gradient_from() if back else text
+    source = shown(moment, grid.plane(moment, names.on, (), window), text)
     kernel = shown(moment, grid.plane(moment, "w", (o,), (c, u, 1, 1)), tr("kernel"), scaled=False)
-    result = shown(moment, grid.plane(moment, "y", (), (o, i, 1, 1)), tr("output"))
+    made = tr("input gradient") if back else tr("output")
+    result = shown(moment, grid.plane(moment, names.other, (), (o, i, 1, 1)), made)
     over = x[first : first + depth, places] * w[o]
     factors = [
-        [(("w", (o, k, n)), ("x", (first + k, places.start + n * places.step))) for n in range(over.shape[1])]
+        [
+            (("w", (o, k, n)), (names.on, (first + k, places.start + n * places.step)))
+            for n in range(over.shape[1])
+        ]
         for k in range(depth)
     ]
-    reach = moment.look("y").reaching(largest_product(moment.operation))
-    product = products_of(moment, reach, 0, over, factors, kernel.part, tr("x · w  products"))
+    reach = moment.look(names.other).reaching(largest_product(moment.operation, names.on, names.other))
+    products = tr("∂E/∂y · w  products") if back else tr("x · w  products")
+    product = products_of(moment, reach, 0, over, factors, kernel.part, products)
     under, beside = (way(kernel.part, product.part, alike=True) for way in (column, row))
     arranged = (
         column(source.part, beside, result.part),
         row(source.part, under, result.part),
         column(source.part, under, result.part),
     )
-    at = over_sizes(moment, room, *(over_sums(part, depth > 1) for part in arranged))
+    # How long it becomes is told where an output is made, not of what comes back.
+    over_them = tuple(over_sums(part, depth > 1) for part in arranged)
+    at = sheet(moment, room, *over_them) if back else over_sizes(moment, room, *over_them)
     on_x, on_w, on_y = at.show(source), at.show(kernel), at.show(result)
-    unpadded(at, on_x)
+    unpadded(at, on_x, names.on)
     if moment.terms_begun:
         _outline(at, on_x, windows, window, "source_line")
         at.whole(on_w, "parameter_line")
@@ -70,23 +104,25 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
         if cell is not None:
             at.way(drawn.box, cell, on_y)
     if depth > 1:
-        channel_sums(at, over, "x", bias_of(moment, o) if "b" in given else None, first)
+        channel_sums(at, over, names.on, bias_of(moment, o) if "b" in given else None, first)
     return at.marks
 
 
-def kernel_gradient(moment: Moment, room: Room) -> list[Mark]:
+def kernel_gradient(moment: Moment, room: Room, names: Names = TO_KERNELS) -> list[Mark]:
     """Draw the output's gradient lying on the input, and the kernel's gradient filling up."""
-    v, windows = moment.variable, windows_of(moment.operation.call)
-    o, c, u, i = v("o"), v("c"), v("u"), (v("i") if moment.terms_begun else 0)
+    v, windows = moment.variable, _windows(moment, names)
+    o, c, u, i = v(names.o), v(names.c), v("u"), (v("i") if moment.terms_begun else 0)
     stride, channel, start = windows.stride[0], windows.channel(o, c), u * windows.rate[0]
-    length = moment.operation.sizes["L_out"]
-    source = shown(moment, grid.plane(moment, "x", (), (channel, i * stride + start, 1, 1)), tr("input"))
-    come = shown(moment, grid.plane(moment, "dy", (), (o, i, 1, 1)), moment.gradient_from())
+    length = np.shape(moment.operation.call.given[names.other])[1]
+    said = {"x": tr("input"), "dy": moment.gradient_from()}
+    focus = (channel, i * stride + start, 1, 1)
+    source = shown(moment, grid.plane(moment, names.on, (), focus), said[names.on])
+    come = shown(moment, grid.plane(moment, names.other, (), (o, i, 1, 1)), said[names.other])
     result = shown(moment, grid.plane(moment, "dw", (o,), (c, u, 1, 1)), tr("kernel gradient"))
     parts = source.part, Sign("∗"), come.part, Sign("="), result.part
     at = sheet(moment, room, column(*parts[::2]), row(*parts), column(row(*parts[:3]), row(*parts[3:])))
     on_x, on_dy, on_dw = at.show(source), at.show(come), at.show(result)
-    unpadded(at, on_x)
+    unpadded(at, on_x, names.on)
     if moment.terms_begun:
         at.window(on_x, (channel, start, 1, (length - 1) * stride + 1), "source_line")
         at.window(on_dy, (o, 0, 1, length), "parameter_line", USUAL)
@@ -94,21 +130,23 @@ def kernel_gradient(moment: Moment, room: Room) -> list[Mark]:
     return at.marks
 
 
-def input_gradient(moment: Moment, room: Room) -> list[Mark]:
+def input_gradient(moment: Moment, room: Room, names: Names = BACK) -> list[Mark]:
     """Draw the turned kernel lying on the spread-out gradient, and the input's gradient filling up."""
-    v, given = moment.variable, moment.operation.call.given
-    windows = replace(windows_of(moment.operation.call), stride=(1, 1))
-    c, p, u = v("c"), v("p"), v("u")
+    v, call, forwards = moment.variable, moment.operation.call, names.on == "x"
+    windows = replace(_windows(moment, names), stride=(1, 1))
+    c, p, u = v(names.c), v("i" if forwards else "p"), v("u")
     first, place = windows.kernel_and_place(c)
-    o = first + (v("m" if windows.kernels else "o") if moment.terms_begun else 0)
-    dy, w = np.asarray(given["dy"]), np.asarray(given["w"])
+    summed = "m" if windows.kernels and not forwards else names.o
+    o = first + (v(summed) if moment.terms_begun else 0)
+    dy, w = np.asarray(call.given[names.on]), np.asarray(call.given["w"])
     count, places, window = windows.kernels or len(dy), windows.cells(p, 0)[0], _window(windows, p, o)
-    text = spread_text(moment.operation.call.placed("dy"), moment.gradient_source())
-    come = shown(moment, grid.plane(moment, "dy", (), window), text)
+    text = spread_text(call.placed(names.on), call.port("x").node if forwards else moment.gradient_source())
+    come = shown(moment, grid.plane(moment, names.on, (), window), text)
     last = w.shape[2] - 1
     turned = grid.plane(moment, "w", (o, place), (0, last - u, 1, 1), axes="c", flipped=True)
     kernel = shown(moment, turned, tr("turned around"))
-    result = shown(moment, grid.plane(moment, "dx", (), (c, p, 1, 1)), tr("input gradient"))
+    made = tr("output") if forwards else tr("input gradient")
+    result = shown(moment, grid.plane(moment, names.other, (), (c, p, 1, 1)), made)
     parts = come.part, Sign("∗"), kernel.part, Sign("="), result.part
     arranged = column(*parts[::2]), row(*parts), column(row(*parts[:3]), row(*parts[3:]))
     at = sheet(moment, room, *(over_sums(part, count > 1) for part in arranged))
@@ -119,7 +157,8 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
         at.cell(on_dx, (c, p), "written_line")
     if count > 1:
         kernels = slice(first, first + count)
-        channel_sums(at, dy[kernels, places] * w[kernels, place, ::-1], "dy", from_channel=first)
+        bias = bias_of(moment, c) if "b" in call.given else None
+        channel_sums(at, dy[kernels, places] * w[kernels, place, ::-1], names.on, bias, first)
     return at.marks
 
 
@@ -167,6 +206,12 @@ def scattered(moment: Moment, room: Room) -> list[Mark]:
         _outline(at, on_dx, windows, window, "written_line")
         at.arrow(draw_products(at, stamp, 0).box, grid.window_box(on_dx, window), on_dx)
     return at.marks
+
+
+def _windows(moment: Moment, names: Names) -> Windows:
+    """Return how windows lie; where channels count the kernels, groups are the other way round."""
+    found = windows_of(moment.operation.call)
+    return found if names.o == "o" else replace(found, kernels=found.depth, depth=found.kernels)
 
 
 def _window(windows: Windows, i: int, channel: int, depth: int = 1) -> tuple[int, int, int, int]:

@@ -342,9 +342,9 @@ def draw_products(at: Sheet, product: Reckoned, channel: int) -> Cells:
 
 
 @program_cache(64)
-def largest_product(operation: Operation) -> float:
-    """Return the size of the largest product that a convolution adds up."""
-    x, w, y = (np.asarray(operation.call.value(name)) for name in "xwy")
+def largest_product(operation: Operation, on: str = "x", made: str = "y") -> float:
+    """Return the size of the largest product that a convolution of one array to another adds up."""
+    x, w, y = (np.asarray(operation.call.value(name)) for name in (on, "w", made))
     if is_of_sequences(operation.call):
         x, w, y = x[..., None], w[..., None], y[..., None]
     windows, (_, depth, high, wide) = windows_of(operation.call), w.shape

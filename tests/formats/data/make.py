@@ -434,7 +434,22 @@ def keras_files():
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Conv2D(3, 2)(layers.Reshape((2, 3, 2))(layers.Dense(12)(x)))
     gates = keras.Model(start, layers.Dense(5)(layers.Flatten()(x)))
-    made = {"sequential": sequential, "functional": functional_one, "flat": flat, "gates": gates}
+    start = keras.Input((12, 3))
+    x = layers.Conv1D(4, 3, activation="relu")(start)
+    x = layers.MaxPooling1D()(x)
+    x = layers.BatchNormalization()(layers.Conv1D(4, 2, padding="same", dilation_rate=2, groups=2)(x))
+    x = layers.AveragePooling1D(2, strides=1, padding="same")(x)
+    x = layers.Conv1DTranspose(3, 3, strides=2, activation="tanh")(x)
+    pools = layers.Concatenate()([layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)])
+    x = layers.Add()([layers.Dense(5)(pools), layers.Dense(5)(layers.Flatten()(x))])
+    sequence = keras.Model(start, x)
+    made = {
+        "sequence": sequence,
+        "sequential": sequential,
+        "functional": functional_one,
+        "flat": flat,
+        "gates": gates,
+    }
     for name, model in made.items():
         for layer in model.layers:
             layer.set_weights([np.abs(w) + 0.5 if "variance" in v.name else w + 0.1
