@@ -275,6 +275,7 @@ CORNERS: dict[str, Callable[[], Made]] = {
     "avg_pool2d-strides-that-differ": lambda: (AvgPool2d((2, 2), (1, 3)), (1, 4, 8)),
     "batch_norm-training-maps": lambda: (BatchNorm(2, training=True), (2, 3, 2)),
     "dropout-maps": lambda: (Dropout(0.5, seed=2), (2, 2, 3)),
+    "dropout-channels": lambda: (Dropout(0.5, seed=2, channels=True), (4, 2, 3)),
     "dropout-column": lambda: (Dropout(0.5, seed=3), (5,)),
     "batch_norm-maps": lambda: (BatchNorm(2), (2, 2, 3)),
     "batch_norm-column": lambda: (BatchNorm(5), (5,)),

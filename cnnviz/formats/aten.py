@@ -276,6 +276,14 @@ def _avg_pool2d(
     )
 
 
+def _avg_pool3d(
+    to: Calls, name: str, x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *_: Any, **__: Any
+) -> Value:
+    plain = stride in ([1, 1, 1], (1, 1, 1)) and padding in (0, [0, 0, 0], (0, 0, 0))
+    steps: dict[str, Attribute] = {"kernel_shape": tuple(kernel_size)} if plain else {}
+    return to.emit("AveragePool", name, [x], **steps)
+
+
 def _adaptive_avg_pool2d(to: Calls, name: str, x: Any, output_size: Any) -> Value:
     size = _pair(output_size) if output_size is not None else (None, None)
     if size == (1, 1):
@@ -397,9 +405,9 @@ def _upsample(mode: str, align: bool) -> Any:
 
 
 def _constant_pad(to: Calls, name: str, x: Any, pad: Any, value: Any = 0) -> Value:
-    sides = [0, 0, *pad] if len(pad) == 2 else list(pad)
-    left, right, top, bottom = (sides if len(pad) == 4 else [*pad, 0, 0])[:4]
-    pads = (0, 0, top, left, 0, 0, bottom, right)
+    # PyTorch begins with the last axis; axes that it does not name are as they are, of four or more.
+    before, after, others = pad[::2][::-1], pad[1::2][::-1], [0] * (4 - len(pad) // 2)
+    pads = (*others, *before, *others, *after)
     return to.emit("Pad", name, [x], pads=pads, value=float(value or 0), mode="constant")
 
 
@@ -452,6 +460,7 @@ _OPERATIONS: dict[str, Any] = {
     "avg_pool1d": _avg_pool1d,
     "max_pool2d": _max_pool2d,
     "max_pool2d_with_indices": _max_pool2d_with_indices,
+    "avg_pool3d": _avg_pool3d,
     "avg_pool2d": _avg_pool2d,
     "adaptive_avg_pool2d": _adaptive_avg_pool2d,
     "_adaptive_avg_pool2d": _adaptive_avg_pool2d,
@@ -471,6 +480,7 @@ _OPERATIONS: dict[str, Any] = {
     "sub": lambda to, name, x, other, alpha=1: _sum("Sub", to, name, x, other, alpha),
     "mul": lambda to, name, x, other: _sum("Mul", to, name, x, other),
     "div": lambda to, name, x, other: _sum("Div", to, name, x, other),
+    "pow": lambda to, name, x, exponent: _sum("Pow", to, name, x, exponent),
     "cat": _cat,
     "concat": _cat,
     "dropout": _dropout,

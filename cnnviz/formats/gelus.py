@@ -46,7 +46,7 @@ def with_gelus(graph: Graph) -> Graph:
     starts = [node for node in graph.nodes if node.kind in ("Erf", "Tanh")]
     if not starts:
         return graph
-    constants = _numbers(graph)
+    constants = single_numbers(graph)
     makers = {output: node for node in graph.nodes for output in node.outputs}
     readers: defaultdict[str, list[Node]] = defaultdict(list)
     for node in graph.nodes:
@@ -62,10 +62,10 @@ def with_gelus(graph: Graph) -> Graph:
     if not found:
         return graph
     nodes = [found.get(node.outputs[0], node) for node in graph.nodes]
-    return replace(graph, nodes=_read(nodes, graph.outputs))
+    return replace(graph, nodes=still_read(nodes, graph.outputs))
 
 
-def _numbers(graph: Graph) -> dict[str, float]:
+def single_numbers(graph: Graph) -> dict[str, float]:
     """Return the constants of the graph that are one number each."""
     found = {name: array for name, array in graph.arrays.items() if array.size == 1}
     for node in graph.nodes:
@@ -107,7 +107,7 @@ def _gelu(source: str, readers: Mapping[str, list[Node]], constants: Mapping[str
     return None
 
 
-def _read(nodes: list[Node], outputs: tuple[str, ...]) -> tuple[Node, ...]:
+def still_read(nodes: list[Node], outputs: tuple[str, ...]) -> tuple[Node, ...]:
     """Return the nodes that something reads; all others only where the graph does not say what comes out."""
     if not outputs:
         return tuple(nodes)

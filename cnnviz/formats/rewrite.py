@@ -18,6 +18,7 @@ from cnnviz.formats.folding import folded
 from cnnviz.formats.gelus import with_gelus
 from cnnviz.formats.graph import Graph, Node
 from cnnviz.formats.layers import Catalogue, Fault, Found, FoundInput, FoundLayer, Names, Shape
+from cnnviz.formats.local_norms import with_local_norms
 from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
 from cnnviz.formats.rules import ALIASES, NEEDS, RULES, UNSTEPPABLE
 from cnnviz.text import tr
@@ -60,7 +61,7 @@ def rewrite(graph: Graph, catalogue: Catalogue, shape: Shapes | None = None) -> 
 
 
 def _rewritten(graph: Graph, catalogue: Catalogue, shape: Shapes | None) -> Found:
-    graph = with_gelus(graph)
+    graph = with_local_norms(with_gelus(graph))
     names = Names()
     inputs, batch = _inputs(graph, shape, names)
     rewriter = Rewriter(catalogue, names, batch, _readers(graph))

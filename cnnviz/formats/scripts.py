@@ -25,11 +25,16 @@ from cnnviz.formats.pickles import Instance, Name, Tensor, read_pickle, tensors_
 from cnnviz.formats.tensors import checked_shape
 from cnnviz.text import tr
 
+Arrays = Callable[[Tensor], NDArray[Any]]
+
 _LONGEST_CODE = 4 * 2**20
 _DEEPEST_CODE = 200
 
 _UNKNOWN = object()
 """What is asked of an array, and not told before it is computed: how many axes it has."""
+
+_WHOLE = ("local_response_norm",)
+"""Functions of PyTorch, written out in files, that stand for one layer."""
 
 _KNOWN: Mapping[str, Callable[..., Any]] = {
     **{"eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "gt": operator.gt, "le": operator.le},
@@ -37,11 +42,20 @@ _KNOWN: Mapping[str, Callable[..., Any]] = {
     **{"add": operator.add, "sub": operator.sub, "floordiv": operator.floordiv, "neg": operator.neg},
     **{"len": len, "__and__": operator.and_, "__or__": operator.or_},
 }
+
+
+class _Length(Struct, frozen=True):
+    """How long a value is along one of its axes."""
+
+    of: Value
+    axis: int
+
+
 _NUMBERS = (int, float, bool, type(None))
 
 
-def read_script(archive: Archive, content: Any, arrays: Callable[[Tensor], NDArray[Any]]) -> Graph:
-    """Return the graph of a scripted or traced module.
+def read_script(archive: Archive, content: Any, arrays: Arrays, constant_arrays: Arrays) -> Graph:
+    """Return the graph of a scripted or traced module; its constants have numbers of their own in a file.
 
     Raises
     ------
@@ -54,7 +68,7 @@ def read_script(archive: Archive, content: Any, arrays: Callable[[Tensor], NDArr
     if archive.has("constants.pkl"):
         constants = read_pickle(MemoryFile(archive.read("constants.pkl", LONGEST_TEXT)), [0])
     calls = Calls()
-    follower = _Follower(archive, calls, arrays, constants)
+    follower = _Follower(archive, calls, arrays, constants, constant_arrays)
     function = follower.method(content.of, "forward")
     names = [argument.arg for argument in function.args.args[1:]]
     if not names:
@@ -105,9 +119,10 @@ class _Follower:
     """
 
     def __init__(
-        self, archive: Archive, calls: Calls, arrays: Callable[[Tensor], NDArray[Any]], constants: Any
+        self, archive: Archive, calls: Calls, arrays: Arrays, constants: Any, constant_arrays: Arrays
     ) -> None:
         self._archive, self._calls, self._arrays = archive, calls, arrays
+        self._constant_arrays = constant_arrays
         self._constants = list(constants) if isinstance(constants, list | tuple) else []
         self._files: dict[str, Mapping[str, ast.stmt]] = {}
         self._given: dict[str, Value] = {}
@@ -224,7 +239,8 @@ class _Follower:
 
     def _attribute(self, part: ast.Attribute, variables: dict[str, Any], path: str) -> Any:
         if isinstance(part.value, ast.Name) and part.value.id == "CONSTANTS":
-            return self._taken_in(self._constants[int(part.attr.removeprefix("c"))], part.attr)
+            found = self._constants[int(part.attr.removeprefix("c"))]
+            return self._taken_in(found, f"CONSTANTS.{part.attr}", self._constant_arrays)
         module, _, name = _dotted(part).rpartition(".")
         if module.startswith("__torch__"):
             return _Function(module, name)
@@ -235,11 +251,11 @@ class _Follower:
             raise ValueError("no module")
         return self._taken_in(value.instance.state[name], f"{value.path}.{name}".removeprefix("."))
 
-    def _taken_in(self, found: Any, path: str) -> Any:
+    def _taken_in(self, found: Any, path: str, arrays: Arrays | None = None) -> Any:
         """Return an attribute as the code may use it: an array by its name."""
         if isinstance(found, Tensor):
             if path not in self._given:
-                self._given[path] = self._calls.array(path, self._arrays(found))
+                self._given[path] = self._calls.array(path, (arrays or self._arrays)(found))
             return self._given[path]
         return _Module(found, path) if isinstance(found, Instance) else found
 
@@ -267,6 +283,8 @@ class _Follower:
         return self.run(self.method(of.instance.of, function.attr), [of, *given], of.path)
 
     def _own_function(self, of: Any, given: Sequence[Any], part: ast.Call, path: str) -> Any:
+        if isinstance(of, _Function) and of.name in _WHOLE and of.module.endswith(".nn.functional"):
+            return self._operation(of.name, path, given, {})
         found = self._defined(of.module, of.name) if isinstance(of, _Function) else None
         if not isinstance(found, ast.FunctionDef):
             raise self._refused(part)
@@ -274,19 +292,38 @@ class _Follower:
 
     def _operation(self, name: str, path: str, given: Sequence[Any], named: Mapping[str, Any]) -> Any:
         if name == "size":
-            return 0 if len(given) > 1 and given[1] == 0 else _UNKNOWN  # 0 is what stays as it is
+            if len(given) == 1 or not isinstance(given[0], Value):
+                return _UNKNOWN
+            return _Length(given[0], given[1]) if given[1] else 0  # 0 is what stays as it is
         if name in ("dim", "numel", "format"):
             return _UNKNOWN
         if name in _KNOWN and not any(isinstance(value, Value) for value in given):
             return self._known(name, given)
         if name in ("__is__", "__isnot__"):
             return (name == "__isnot__") == (given[1] is None)
+        if name in ("view", "reshape") and any(isinstance(size, _Length) for size in given[-1]):
+            return self._viewed(path or name, given[0], given[-1])
+        given = [_without_lengths(value) for value in given]
         if any(_UNKNOWN in value if isinstance(value, list) else value is _UNKNOWN for value in given):
             raise CnnvizError(tr("its code asks how large maps are; save it with torch.onnx.export"))
         return self._calls.call(name, path or name, *given, **named)
 
+    def _viewed(self, name: str, x: Any, sizes: Sequence[Any]) -> Value:
+        """Return a value in a shape of which some sizes are those of another value."""
+        parts = [
+            self._calls.emit(
+                "Gather",
+                name,
+                [self._calls.emit("Shape", name, [size.of]), self._calls.array(name, [size.axis])],
+            )
+            if isinstance(size, _Length)
+            else self._calls.array(name, [size])
+            for size in sizes
+        ]
+        return self._calls.emit("Reshape", name, [x, self._calls.emit("Concat", name, parts, axis=0)])
+
     def _known(self, name: str, given: Sequence[Any]) -> Any:
-        if any(value is _UNKNOWN for value in given):
+        if any(value is _UNKNOWN or isinstance(value, _Length) for value in given):
             return _UNKNOWN
         sizes = [value for value in given if isinstance(value, list | tuple | str)]
         if sizes and name not in ("len", "eq", "ne", "__is__", "__isnot__"):
@@ -301,12 +338,11 @@ class _Follower:
         given = [self._value(item, variables, path) for item in part.args]
         if name == "getattr":
             return self._part_of(given[0], str(given[1]))
-        if name in ("int", "float", "bool") and (given[0] is _UNKNOWN or isinstance(given[0], _NUMBERS)):
-            return (
-                given[0]
-                if given[0] is _UNKNOWN
-                else {"int": int, "float": float, "bool": bool}[name](given[0])
-            )
+        if name in ("int", "float", "bool"):
+            if given[0] is _UNKNOWN or isinstance(given[0], _Length):
+                return given[0]
+            if isinstance(given[0], _NUMBERS):
+                return {"int": int, "float": float, "bool": bool}[name](given[0])
         raise self._refused(part)
 
     def _primitive(self, name: str, part: ast.Call, variables: dict[str, Any], path: str) -> Any:
@@ -324,6 +360,13 @@ class _Follower:
         return CnnvizError(
             tr("its code does what cannot be followed, {code}; save it with torch.onnx.export", code=code)
         )
+
+
+def _without_lengths(value: Any) -> Any:
+    """Return an argument in which lengths that nothing says before they are computed are unknown."""
+    if isinstance(value, list | tuple):
+        return [_without_lengths(part) for part in value]
+    return _UNKNOWN if isinstance(value, _Length) else value
 
 
 def _parsed(source: str) -> list[ast.stmt]:

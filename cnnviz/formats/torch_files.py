@@ -58,7 +58,8 @@ def read_torch(data: memoryview) -> Graph:
         content = read_pickle(MemoryFile(archive.read("data.pkl", LONGEST_TEXT)), [0])
         arrays = _Storages(archive)
         if any(name.startswith("code/") for name in archive.entries):
-            return _with_classes(archive, read_script(archive, content, arrays))
+            constants = _Storages(archive, "constants")
+            return _with_classes(archive, read_script(archive, content, arrays, constants))
         return _graph(content, arrays)
     return _graph(*_older(data))
 

@@ -95,18 +95,16 @@ def test_axes_are_counted_with_that_of_the_samples(kind, attributes, shape, said
         ({"ratio": 0.25, "train": 1}, {}, ["dropout", "relu"]),
         ({"ratio": 0.25}, {"ratio": np.array(0.25), "mode": np.array(True)}, ["dropout", "relu"]),
         ({"ratio": 0.25}, {"ratio": np.array(0.75), "mode": np.array(False)}, ["relu"]),
-        ({"ratio": 0.25, "train": 1, "channels": 1}, {}, None),
+        ({"ratio": 0.25, "train": 1, "channels": 1}, {}, ["dropout", "relu"]),
     ],
 )
 def test_dropout_stays_in_training_mode_alone(attributes, arrays, kinds):
     nodes = Node("Dropout", "drop", ("x", *arrays), ("d",), attributes), Node("Relu", "relu", ("d",), ("y",))
     found = rewrite(Graph(nodes, arrays, {"x": (1, 5)}, ("y",)), Known())
-    if kinds is None:
-        assert "drops whole channels" in found.faults[0].reason
-        return
     assert [layer.kind for layer in found.layers] == kinds
     if "dropout" in kinds:
-        assert found.layers[0].arguments == {"p": 0.25}
+        whole = {"channels": True} if "channels" in attributes else {}
+        assert found.layers[0].arguments == {"p": 0.25, **whole}
 
 
 @pytest.mark.parametrize(
@@ -146,3 +144,29 @@ def test_maps_are_given_a_size_where_factors_are_not_whole(size, told, said):
     assert [fault.reason for fault in found.faults] == ([said] if said else [])
     if not said:
         assert found.layers[0].arguments == told
+
+
+@pytest.mark.parametrize(("pads", "kernel"), [((1, 1), (3, 1)), ((2, 0), (3, 1)), ((1, 1), (3, 2))])
+def test_only_what_is_a_local_response_norm_is_taken_for_one(pads, kernel):
+    before, after = pads
+    nodes = [
+        Node("Mul", "square", ("x", "x"), ("a",)),
+        Node("Unsqueeze", "rows", ("a",), ("b",), {"axes": (1,)}),
+        Node("Pad", "pad", ("b",), ("c",), {"pads": (0, 0, before, 0, 0, 0, after, 0)}),
+        Node("AveragePool", "pool", ("c",), ("d",), {"kernel_shape": kernel}),
+        Node("Squeeze", "back", ("d",), ("e",), {"axes": (1,)}),
+        Node("Mul", "alpha", ("e", "half"), ("f",)),
+        Node("Add", "k", ("f", "one"), ("g",)),
+        Node("Pow", "power", ("g", "half"), ("h",)),
+        Node("Div", "norm", ("x", "h"), ("y",)),
+    ]
+    arrays = {"half": np.array(0.5), "one": np.array(1.0)}
+    found = rewrite(Graph(tuple(nodes), arrays, {"x": (None, 5, 7)}, ("y",)), Known())
+    if (pads, kernel) == ((1, 1), (3, 1)):
+        layer = found.layers[-1]
+        assert (layer.kind, layer.arguments) == (
+            "local_response_norm",
+            {"size": 3, "alpha": 0.5, "beta": 0.5},
+        )
+    else:
+        assert found.faults

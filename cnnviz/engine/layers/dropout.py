@@ -65,14 +65,16 @@ class Dropout(Layer):
         How likely each number becomes 0.
     seed : int
         What the masks are drawn from: with each iteration, and for each layer, another one.
+    channels : bool
+        Whether whole channels are dropped, as PyTorch's Dropout2d does, in place of single numbers.
     """
 
     kind = "dropout"
     drawn_names = ("mask",)
 
-    def __init__(self, p: float = 0.5, seed: int = 0) -> None:
+    def __init__(self, p: float = 0.5, seed: int = 0, channels: bool = False) -> None:
         super().__init__()
-        self.p, self.seed = p, seed
+        self.p, self.seed, self.channels = p, seed, channels
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the input's own shape."""
@@ -81,7 +83,8 @@ class Dropout(Layer):
     def drawn(self, shape: Shape, iteration: int) -> dict[str, Array]:
         """Return the mask of an iteration: 1 for what is kept, of a batch of inputs of a shape."""
         rng = np.random.default_rng([self.seed, crc32(self.name.encode()), iteration])
-        return {"mask": (rng.random(shape) >= self.p).astype(float)}
+        drawn = (*shape[:2], *(1 for _ in shape[2:])) if self.channels else shape
+        return {"mask": np.array(np.broadcast_to(rng.random(drawn) >= self.p, shape), float)}
 
     def forward(self, x: Array, mask: Array | None = None) -> Array:
         """Let through what a mask keeps; without one, everything."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -29,12 +30,11 @@ def dropout(rewriter: Rewriter, node: Node) -> None:
     if not told.get("train", 0) and (train is None or not train.any()):
         rewriter.put(node, value)
         return
-    if told.get("channels", 0):
-        raise Unsteppable(tr("in training mode it drops whole channels, and dropout here single numbers"))
     ratio = rewriter.optional(node, 1)
     p = float(told.get("ratio", 0.5)) if ratio is None else float(ratio.reshape(-1)[0])  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {"p": short(p)} | ({"channels": True} if told.get("channels", 0) else {})
     value = rewriter.unpadded(node, value)
-    rewriter.put(node, rewriter.layer(node, "dropout", [value], value.shape, {"p": short(p)}))
+    rewriter.put(node, rewriter.layer(node, "dropout", [value], value.shape, arguments))
 
 
 def shape(rewriter: Rewriter, node: Node) -> None:

@@ -60,3 +60,12 @@ def test_outside_training_it_changes_nothing(network):
     assert "one.mask" not in tape
     np.testing.assert_array_equal(tape["two.y"], X)
     assert [call.kind for call in network.calls(tape)][:2] == ["dropout.off", "dropout.off"]
+
+
+def test_whole_channels_can_be_dropped():
+    layer = Dropout(0.25, channels=True)
+    mask = layer.drawn((2, 200, 3, 4), 1)["mask"]
+    assert mask.shape == (2, 200, 3, 4) and (mask == mask[:, :, :1, :1]).all()
+    assert 0.65 < mask.mean() < 0.85 and (mask[0] != mask[1]).any()
+    y = layer.forward(np.ones((2, 200, 3, 4)), mask=mask)
+    np.testing.assert_allclose(y, np.where(mask == 1, 4 / 3, 0), rtol=1e-15)

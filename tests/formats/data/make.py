@@ -141,6 +141,14 @@ def sequences():
     )
 
 
+def local():
+    """Local response norms, over odd and even windows, which all exporters but one take apart."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 5, 3), nn.LocalResponseNorm(3, 0.5, 0.75, 2.0), nn.ReLU()),
+        *(nn.LocalResponseNorm(4, 1.5), nn.Flatten(), nn.Linear(80, 5)),
+    )
+
+
 class Gates(nn.Module):
     """A gate for each channel, maps made of a column, axes that change places, maps that grow."""
 
@@ -166,6 +174,7 @@ class Gates(nn.Module):
 NETS = {
     "gates": (Gates, (2, 6, 6)),
     "sequences": (sequences, (2, 17)),
+    "local": (local, (1, 6, 6)),
     "norms": (norms, (1, 6, 6)),
     "groups": (groups, (1, 6, 6)),
     "adaptive": (adaptive, (1, 7, 9)),
@@ -227,10 +236,10 @@ def write(name):
                           verbose=False,
                           external_data=name == "residual")  # fmt: skip
     torch.jit.trace(net, x).save(HERE / f"{name}.traced.pt")
-    if name in ("lenet", "residual"):
+    if name in ("lenet", "residual", "local"):
         torch.jit.script(net).save(HERE / f"{name}.scripted.pt")
     torch.export.save(torch.export.export(net, (x,)), HERE / f"{name}.pt2")
-    if name in ("vgg", "depthwise", "norms", "groups", "adaptive", "sequences"):
+    if name in ("vgg", "depthwise", "norms", "groups", "adaptive", "sequences", "local"):
         torch.save(net, HERE / f"{name}.module.pt")
     if name == "lenet":
         torch.save(net, HERE / "lenet.class.pt")
