@@ -32,7 +32,7 @@ from cnnviz.trace.program_cache import program_cache
 _TEXT = 17
 _ALL = 1e4  # more lines of text than any frame has
 # That of the smallest numbers that are liked, in parts of it: in the window, and for the last row.
-_READABLE, _FROM_AFAR = 0.7, 1.16
+_READABLE, _FROM_AFAR = 0.7, 1.22
 # The size of an operation's name, in parts of it: in the window, and 1/25 of the height for the last row.
 _TITLE, _HEADING = 1.7, 1.96
 # Nor should they be smaller than so many pixels, in a small window as in a large one.

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from cnnviz.scene.marks import Box, nearest_pixel, whole_pixels
 from cnnviz.scene.measure import LINE, width
+from cnnviz.text import tr
 
 SMALLEST = 9.0
 """Text is never made smaller than this many pixels."""
@@ -117,7 +118,7 @@ class Map(NamedTuple):
     head: tuple[float, float] = (0.0, 0.0)
     behind: int = 0
     scale: float = 0.0
-    said: float = 0.0
+    said: tuple[float, int] = (0.0, 0)  # how wide, in how many lines
 
 
 class Sign(NamedTuple):
@@ -287,6 +288,20 @@ def _cut(part: Part, most: int) -> Iterator[Part]:
         yield _cut_to(part, most, under)
 
 
+def page_said(rows: tuple[int, int], columns: tuple[int, int], under: bool) -> tuple[str, ...]:
+    """Say which part of an array a page is: in one line over a page that is as wide, else in two."""
+    said = (
+        tr("rows {first}…{last}", first=rows[0], last=rows[1]),
+        tr("columns {first}…{last}", first=columns[0], last=columns[1]),
+    )
+    return (", ".join(said),) if under else said
+
+
+def _said(rows: int, columns: int, under: bool) -> tuple[float, int]:
+    lines = page_said((rows, rows), (columns, columns), under)
+    return (min(11.0, width(lines[0])), 1) if under else (7.5, 2)  # a little smaller, if there are hundreds
+
+
 def _cut_to(part: Part, most: int, under: bool) -> Part:
     if isinstance(part, Row | Column):
         return part._replace(parts=tuple(_cut_to(inner, most, under) for inner in part.parts))
@@ -313,7 +328,7 @@ def _cut_to(part: Part, most: int, under: bool) -> Part:
         none if first else part.head,
         part.behind,
         part.scale,
-        7.5,
+        _said(part.rows - 1, part.columns - 1, under),
     )
     head = part.head if first else none
     page = part._replace(rows=rows, columns=columns, head=head, behind=0, scale=0.0)
@@ -364,7 +379,7 @@ def _least(part: Part, size: float, em: float) -> tuple[float, float, float]:
     shift = _shift(part.behind, em) * part.behind
     wide, high = _form(part, _LEAST_MAP * em)
     lines = _lines(part.head, wide + shift, em)
-    wide = max(wide + shift, (part.head[1] if lines == 2 else 0) * em, part.scale * em, part.said * em)
+    wide = max(wide + shift, (part.head[1] if lines == 2 else 0) * em, part.scale * em, part.said[0] * em)
     over = _over(part.head, lines, shift, em)
     return wide, over, high + _under(part, em)
 
@@ -395,7 +410,7 @@ def _least_cell(part: Grid, size: float) -> tuple[float, float]:
 
 def _lines(head: tuple[float, float], room: float, em: float) -> int:
     """Return in how many lines a heading stands; it may reach a little into the gap beside its grid."""
-    return 0 if not head[0] else 1 if head[0] * em <= room + em else 2
+    return 0 if not head[0] else 1 if head[0] * em <= room + 0.9 * em else 2
 
 
 def _over(head: tuple[float, float], lines: int, shift: float, em: float) -> float:
@@ -403,7 +418,7 @@ def _over(head: tuple[float, float], lines: int, shift: float, em: float) -> flo
 
 
 def _under(part: Grid | Map, em: float) -> float:
-    said = 2 * LINE * em if isinstance(part, Map) and part.said else 0.0
+    said = part.said[1] * LINE * em if isinstance(part, Map) else 0.0
     return (_SCALE * em if part.scale else 0.0) + said
 
 
@@ -505,7 +520,12 @@ def _laid(part: Part, box: Box, em: float, size: float) -> Layout:
 def _with_larger_cells(part: Part) -> Part:
     if isinstance(part, Row | Column):
         return part._replace(parts=tuple(map(_with_larger_cells, part.parts)))
-    return part._replace(largest=_LARGEST_ALONE, widest=_WIDEST_ALONE) if isinstance(part, Grid) else part
+    if not isinstance(part, Grid):
+        return part
+    # Two columns are nearly one.
+    return part._replace(
+        largest=_LARGEST_ALONE, widest=_WIDEST_COLUMN if part.columns == 2 else _WIDEST_ALONE
+    )
 
 
 def _laid_once(part: Part, box: Box, em: float, size: float) -> Layout:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array
 from cnnviz.scene import grid
 from cnnviz.scene.arrays import role, symbol
-from cnnviz.scene.layout import STRONG, THIN, USUAL, Grid, Layout, Part, Place, Room, solve
+from cnnviz.scene.layout import STRONG, THIN, USUAL, Grid, Layout, Part, Place, Room, page_said, solve
 from cnnviz.scene.letters import plain, products
 from cnnviz.scene.look import Look
 from cnnviz.scene.marks import (
@@ -269,7 +269,8 @@ class Sheet(Struct, eq=False, dict=True):
             close,
             *grid.outlines(self.moment, close, em),
         ]
-        self._say_page(window, whole.box, bool(what.part.scale), at)
+        under = not (place.box.y < at.box.bottom and at.box.y < place.box.bottom)
+        self._say_page(window, whole.box, bool(what.part.scale), at, under)
         return close
 
     def _looked_at(self, plane: grid.Plane, seen: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -282,13 +283,12 @@ class Sheet(Struct, eq=False, dict=True):
                 return grid.cell_focus(index)
         return focus[0], focus[1], 1, 1
 
-    def _say_page(self, window: tuple[int, int, int, int], over: Box, scaled: bool, at: Place) -> None:
+    def _say_page(
+        self, window: tuple[int, int, int, int], over: Box, scaled: bool, at: Place, under: bool
+    ) -> None:
         """Say which part is enlarged."""
         top, left, high, wide = window
-        lines = (
-            tr("rows {first}…{last}", first=top, last=top + high - 1),
-            tr("columns {first}…{last}", first=left, last=left + wide - 1),
-        )
+        lines = page_said((top, top + high - 1), (left, left + wide - 1), under)
         y = over.bottom + (_SCALED if scaled else 0.5) * self.em
         for k, line in enumerate(lines):
             row = Box(over.x, y + k * 1.3 * self.em, max(at.head.w, over.w), 1.3 * self.em)

@@ -35,7 +35,7 @@ def lecture_frame(lesson: Lesson, step: int, width: float, height: float) -> Fra
     least = lecture_unit(width, height)
     low = round(least * STRIP)
     unit = max(min(width / STAGE[0], (height - low) / STAGE[1]), least)
-    at = moment(lesson.program, step, lesson.view)
+    at = moment(lesson.program, step, lesson.view.at(lesson.program[step]))
     box, under = Box(0, 0, width, height - low), Box(0, height - low, width, low)
     return Frame(
         width,
@@ -46,7 +46,8 @@ def lecture_frame(lesson: Lesson, step: int, width: float, height: float) -> Fra
 
 def window_frame(lesson: Lesson, step: int, width: float, height: float) -> Frame:
     """All panes around the stage."""
-    return compose(lesson.program, step, replace(lesson.view, width=width, height=height))
+    view = replace(lesson.view, width=width, height=height)
+    return compose(lesson.program, step, view.at(lesson.program[step]))
 
 
 def frame(kind: str, lesson: Lesson, step: int, width: float, height: float) -> Frame:
