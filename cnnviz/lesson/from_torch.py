@@ -30,8 +30,8 @@ def from_torch(module: Any, example: Any, target: Any = None) -> Lesson:
     ----------
     module : torch.nn.Module
         What is to be stepped.
-    example : torch.Tensor
-        What goes in, with the axis of samples first.
+    example : torch.Tensor or Sequence[torch.Tensor]
+        What goes in, with the axis of samples first; of several inputs, each in the order of ``forward``.
     target : int, Sequence[int] or torch.Tensor, optional
         What should come out; then the network goes backward, too. Whole numbers are classes, from 0, one for
         each sample; others are outputs, of the shape that comes out.
@@ -45,16 +45,22 @@ def from_torch(module: Any, example: Any, target: Any = None) -> Lesson:
 
     folder = Path(tempfile.mkdtemp(prefix="cnnviz-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path, given = folder / f"{safe_name(type(module).__name__)}.pt2", folder / "input.npy"
+    path = folder / f"{safe_name(type(module).__name__)}.pt2"
+    examples = (example,) if isinstance(example, torch.Tensor) else tuple(example)
     try:
-        torch.export.save(torch.export.export(module, (example,)), path)
+        exported = torch.export.export(module, examples)
+        torch.export.save(exported, path)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise CnnvizError(
             tr("{name} cannot be exported by PyTorch ({reason}).", name=type(module).__name__, reason=reason)
         ) from error
-    np.save(given, example.detach().cpu().numpy())
-    source = Source(str(path), input=str(given))
+    given = {}
+    for name, values in zip(exported.graph_signature.user_inputs, examples, strict=True):
+        given[name] = f"{folder / name}.npy"
+        np.save(given[name], values.detach().cpu().numpy())
+    named = ";".join(f"{name}={file}" for name, file in given.items())
+    source = Source(str(path), input=named if len(given) > 1 else next(iter(given.values())))
     if target is None:
         return load_lesson(str(source))
     wanted = torch.as_tensor(target).detach().cpu().numpy()

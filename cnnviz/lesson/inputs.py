@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,19 @@ def read_input(path: Path, sizes: Sequence[int | None], scale: float) -> NDArray
     if path.suffix.lower() not in (".npy", ".npz"):
         return _picture(path, sizes, scale)[None]
     return as_samples(read_numbers(path, _NAMES), sizes, path.name)
+
+
+def may_go_in(path: Path, shape: Sequence[int]) -> bool:
+    """Return whether a file may go into an input of a shape: a picture into maps, else as many numbers.
+
+    Raises
+    ------
+    CnnvizError
+        If its numbers cannot be read.
+    """
+    if path.suffix.lower() not in (".npy", ".npz"):
+        return len(shape) == 3 and shape[0] in (1, 3)
+    return read_numbers(path, _NAMES).size % prod(shape) == 0
 
 
 def read_numbers(path: Path, names: Sequence[str]) -> NDArray[Any]:

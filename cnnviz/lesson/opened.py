@@ -169,7 +169,8 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
         parameters=arrays,
         outputs=tuple(map(Name, found.outputs)),
         notes=tuple(notes),
-        origins={layer.name: layer.origin for layer in found.layers},
+        origins={each.name: each.origin for each in found.layers}
+        | {name: each.origin for name, each in found.inputs.items()},
         input_scale=tuple(map(float, found.input_scale.ravel())),
         input_shift=tuple(map(float, found.input_shift.ravel())),
     )

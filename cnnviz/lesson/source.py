@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from cnnviz.errors import CnnvizError
 from cnnviz.formats.reader import ENDINGS
@@ -55,6 +55,11 @@ class Source(Struct, frozen=True):
             name, is_named, file = part.partition("=")
             named[name if is_named else ""] = file if is_named else part
         return named
+
+    def with_input(self, name: str, file: str) -> Source:
+        """Return the same with another file that goes into one of several inputs."""
+        named = {of: other for of, other in self.named_inputs.items() if of} | {name: file}
+        return replace(self, input=";".join(f"{of}={other}" for of, other in named.items()))
 
     def files(self) -> list[str]:
         """Return the files that go in."""

@@ -557,7 +557,7 @@ class NetworkFile(LessonFile, frozen=True):
     notes : tuple[str, ...]
         What is to be said of it when it is opened.
     origins : Mapping[str, str]
-        What the file calls each layer.
+        What the file calls each layer, and each of several inputs.
     input_scale, input_shift : tuple[float, ...]
         What an input is multiplied by, and what is added then, before the first layer.
     """

@@ -10,10 +10,12 @@ from PySide6.QtCore import QBuffer, QIODevice, QMimeData
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 
+from cnnviz.engine.layer import shape_text
 from cnnviz.errors import CnnvizError
 from cnnviz.files import write_whole
 from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.changes import Argument
+from cnnviz.lesson.inputs import may_go_in
 from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.values import PICTURES
 from cnnviz.lesson.weights import has_weights
@@ -75,7 +77,7 @@ class Opening:
         elif ending in PICTURES and self.takes_pictures:
             self._desk.take_picture(path)
         elif ending in (*PICTURES, *_ARRAYS) and self.is_network:
-            self._open_with(input=path)
+            self._take_input(path)
         elif ending in PICTURES:
             self._say_no_pictures()
         else:
@@ -86,6 +88,34 @@ class Opening:
                     endings=", ".join(ENDINGS),
                 )
             )
+
+    def _take_input(self, path: str) -> None:
+        """Have a file go in; of several inputs, into the one that it fits, or that is chosen."""
+        lesson, file = self._desk.lesson, Path(path)
+        assert lesson.network is not None
+        shapes = lesson.network.input_shapes
+        if len(shapes) == 1:
+            self._open_with(input=path)
+            return
+        origins = lesson.description.origins
+        try:
+            fitting = [origins.get(name, name) for name, shape in shapes.items() if may_go_in(file, shape)]
+        except CnnvizError as error:
+            self._message.say(str(error))
+            return
+        if not fitting:
+            each = ", ".join(
+                f"{origins.get(name, name)} {shape_text(shape)}" for name, shape in shapes.items()
+            )
+            said = tr("{file} fits none of the inputs: {inputs}.", file=file.name, inputs=plain(each))
+            self._message.say(said)
+            return
+        name, is_said = fitting[0], True
+        if len(fitting) > 1:
+            asked = tr("Which input does {file} go into?", file=plain(file.name))
+            name, is_said = QInputDialog.getItem(self._parent, tr("Input"), asked, fitting, 0, False)
+        if is_said:
+            self._desk.open(str(read_source(self._desk.source).with_input(name, path)))
 
     def paste(self) -> None:
         """Open the file on the clipboard, or let the picture there into the network."""

@@ -49,3 +49,20 @@ def test_in_training_mode_the_samples_go_through_together():
     squared = cnnviz.from_torch(torch.nn.Sequential(net, torch.nn.Dropout(0.25)), x, target=torch.zeros(3, 4))
     dropped = squared.network.layers[-1]
     assert (dropped.kind, dropped.p, squared.network.loss.kind) == ("dropout", 0.25, "mean_squared_error")
+
+
+def test_several_inputs_have_an_example_each():
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.of, self.fc = torch.nn.Conv2d(1, 2, 3), torch.nn.Linear(21, 3)
+
+        def forward(self, picture, row):
+            return self.fc(torch.cat([torch.relu(self.of(picture)).flatten(1), row], 1))
+
+    net, given = Two().eval(), (torch.randn(1, 1, 5, 5), torch.randn(1, 3))
+    lesson = cnnviz.from_torch(net, given, target=1)
+    assert list(lesson.network.input_shapes.values()) == [(1, 5, 5), (3,)]
+    assert np.allclose(lesson.tape["fc.y"], net(*given).detach().numpy()[0], atol=1e-5)
+    torch.nn.functional.cross_entropy(net(*given), torch.tensor([1])).backward()
+    assert np.allclose(lesson.tape["fc.dw"], net.fc.weight.grad.numpy().T, atol=1e-5)

@@ -223,9 +223,13 @@ def test_in_training_mode_a_mini_batch_goes_through_together():
     assert alone.tape["loss.t"].tolist() == [0, 0, 0, 0, 1]
 
 
-def test_each_of_several_inputs_is_given_by_its_name(tmp_path):
+def with_two_inputs(tmp_path, left=3, right=2):
+    """Write a network of two inputs, and return its path, its weights and what draws numbers."""
     rng = np.random.default_rng(0)
-    w = {"wl": rng.normal(size=(3, 4)).astype(np.float32), "wr": rng.normal(size=(2, 4)).astype(np.float32)}
+    w = {
+        "wl": rng.normal(size=(left, 4)).astype(np.float32),
+        "wr": rng.normal(size=(right, 4)).astype(np.float32),
+    }
 
     def info(name, size):
         return field(1, name) + field(2, field(1, field(2, field(1, field(1, 1)) + field(1, field(1, size)))))
@@ -236,9 +240,14 @@ def test_each_of_several_inputs_is_given_by_its_name(tmp_path):
         node("Add", ("l", "r"), ("y",)),
     )
     graph = b"".join(field(1, one) for one in nodes) + b"".join(field(5, tensor(*one)) for one in w.items())
-    graph += field(11, info("left", 3)) + field(11, info("right in", 2)) + field(12, info("y", 4))
+    graph += field(11, info("left", left)) + field(11, info("right in", right)) + field(12, info("y", 4))
     path = tmp_path / "two.onnx"
     path.write_bytes(field(7, graph) + field(8, field(2, 17)))
+    return path, w, rng
+
+
+def test_each_of_several_inputs_is_given_by_its_name(tmp_path):
+    path, w, rng = with_two_inputs(tmp_path)
     left, right = rng.normal(size=3), rng.normal(size=2)
     wanted = left @ w["wl"] + right @ w["wr"]
     lesson = load_lesson(path, input={"left": left, "right in": right})

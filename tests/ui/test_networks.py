@@ -15,6 +15,7 @@ from cnnviz.scene.panels import row_said
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
 from tests.formats.reference import DATA, close, reference
+from tests.formats.test_networks import with_two_inputs
 from tests.formats.test_weights import LENET, SQUARE
 
 
@@ -190,3 +191,34 @@ def test_what_its_file_calls_a_layer_is_shown(window):
     assert "in its file: /down/down.0/Conv" in row_said(window.player.moment, item)
     window.desk.open("digits")
     assert not window.player.view.origins
+
+
+def test_what_is_dropped_goes_into_the_one_of_several_inputs_that_it_fits(window, tmp_path, monkeypatch):
+    def opened(left, right):
+        path, *_ = with_two_inputs(tmp_path, left, right)
+        window.opening.open(str(path))
+        return window.desk
+
+    numbers = {size: tmp_path / f"{size}.npy" for size in (2, 3, 5)}
+    for size, file in numbers.items():
+        np.save(file, np.arange(1.0, size + 1))
+    desk = opened(3, 2)
+    window.opening.open(str(numbers[2]))
+    assert desk.lesson.tape["right_in.y"].tolist() == [1, 2] and not desk.lesson.tape["left.y"].any()
+    window.opening.open(str(numbers[3]))
+    assert desk.lesson.tape["left.y"].tolist() == [1, 2, 3]
+    assert desk.lesson.tape["right_in.y"].tolist() == [1, 2]
+    before = desk.lesson
+    window.opening.open(str(numbers[5]))
+    assert window.message.sentence.text() == "5.npy fits none of the inputs: left 3, right in 2."
+    assert desk.lesson is before
+    asked = []
+    answers = iter([("right in", True), ("left", False)])
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *given: asked.append(given[2:4]) or next(answers))
+    desk = opened(2, 2)
+    window.opening.open(str(numbers[2]))
+    assert asked == [("Which input does 2.npy go into?", ["left", "right in"])]
+    assert desk.lesson.tape["right_in.y"].tolist() == [1, 2] and not desk.lesson.tape["left.y"].any()
+    before = desk.lesson
+    window.opening.open(str(numbers[2]))
+    assert desk.lesson is before
