@@ -48,7 +48,7 @@ def test_one_that_cannot_be_stepped_whole_opens_up_to_there(window, unknown, qtb
     assert window.desk.lesson is before
     said = window.message.sentence.text()
     assert said.startswith(
-        "net.keras: 1 of 4 nodes cannot be stepped: dense_4 (Quantum): there is no such layer;"
+        "net.keras: 1 of 6 nodes cannot be stepped: dense_4 (Quantum): there is no such layer;"
     )
     assert window.message.offer.isVisible()
     qtbot.mouseClick(window.message.offer, Qt.MouseButton.LeftButton)
