@@ -72,6 +72,28 @@ def read_arrays(
         If the file cannot be read, is no .npz file or a broken one, holds something that is not an
         array of numbers, or would take more memory than `MOST_BYTES`.
     """
+    with _archive(path) as archive:
+        headers = _headers(path, archive, names)
+        if check is not None:
+            check(headers)
+        return {name: _read(path, archive, name) for name in headers}
+
+
+def array_names(path: Path) -> list[str]:
+    """Return what the arrays of an .npz file are called, in order.
+
+    Raises
+    ------
+    CnnvizError
+        If the file cannot be read, is no .npz file or a broken one.
+    """
+    with _archive(path) as archive:
+        return _wanted(archive, None)
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an .npz file."""
     try:
         opened = open_regular(path)
     except (OSError, ValueError) as error:
@@ -82,10 +104,7 @@ def read_arrays(
         with _broken(tr("{file} is not an .npz file, or a broken one; save it again.", file=path.name)):
             archive = zipfile.ZipFile(_Sparing(opened))
         with archive:
-            headers = _headers(path, archive, names)
-            if check is not None:
-                check(headers)
-            return {name: _read(path, archive, name) for name in headers}
+            yield archive
 
 
 def read_array(path: Path) -> NDArray[Any]:

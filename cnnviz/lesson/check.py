@@ -99,7 +99,7 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
         yield from _one_of(given, "input.", ("images", "values"))
     if {"weights", "parameters", "seed"} & set(content):
         yield from _one_of(content, "", ("weights", "parameters", "seed"))
-    for key in ("scale", "classes"):
+    for key in ("scale", "classes", "array", "labels", "data_format", "label_mode"):
         if key in given and "images" not in given and not (key == "classes" and "label" in given):
             yield tr("{path}: goes with input.images, which is not given", path=f"input.{key}")
     yield from _target(given, "loss" in content, several="losses" in content)

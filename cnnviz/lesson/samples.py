@@ -21,9 +21,8 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.pixels import Fitting
 from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of
-from cnnviz.lesson.arrays import Header, read_arrays
-from cnnviz.lesson.bounds import MOST_IMAGES
 from cnnviz.lesson.class_names import names_in_file
+from cnnviz.lesson.datasets import read_data
 from cnnviz.lesson.picture_files import read_picture
 from cnnviz.lesson.tables import FittingPart, InputPart, LessonFile
 from cnnviz.scene.numbers import brief
@@ -75,6 +74,8 @@ class Samples(Struct, frozen=True, eq=False):
         The samples of each further input, (N, …), by the input's name.
     output_targets : Mapping[str, Array]
         What each of several outputs should be for each sample, (N, …), by the layer's name.
+    note : str
+        What was recognised of a data file.
     pictures : Mapping[int, Pixels]
         Of those that are pictures from files.
     changed_images, changed_targets : Mapping[int, Array]
@@ -89,6 +90,7 @@ class Samples(Struct, frozen=True, eq=False):
     output_gradient: Array | None = None
     others: Mapping[str, Array] = {}
     output_targets: Mapping[str, Array] = {}
+    note: str = ""
     pictures: Mapping[int, Pixels] = {}
     changed_images: Mapping[int, Array] = {}
     changed_targets: Mapping[int, Array] = {}
@@ -161,20 +163,20 @@ def class_names(path: Path, given: InputPart) -> tuple[str, ...]:
     return names_in_file(file if file.is_absolute() else file_beside(path, given.classes))
 
 
-def file_beside(path: Path, name: str) -> Path:
-    """Return a file in the lesson's own folder; one that a link leads elsewhere is refused."""
+def file_beside(path: Path, name: str, folder: bool = False) -> Path:
+    """Return a file, or a folder where one may be meant, in the lesson's own; a link elsewhere is refused."""
     try:
-        folder = path.resolve().parent
-        beside = (folder / name).resolve()
+        own = path.resolve().parent
+        beside = (own / name).resolve()
         found = beside.lstat() if os.path.lexists(beside) else None
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         said = tr("{name}: cannot be read ({reason})", name=name, reason=reason_of(error))
         raise CnnvizError(said) from error
-    if beside.parent != folder:
+    if beside.parent != own:
         raise CnnvizError(tr("{name}: leads out of the lesson's own folder; put the file there", name=name))
     if found is None:
         raise CnnvizError(tr("{name}: there is no such file beside the lesson", name=name))
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(found.st_mode) and not (folder and stat.S_ISDIR(found.st_mode)):
         raise CnnvizError(tr("{name}: is not a file", name=name))
     return beside
 
@@ -202,14 +204,17 @@ def read_samples(path: Path, given: InputPart) -> Samples:
             output_gradient=given.output_gradient,
         )
 
-    def check(headers: Mapping[str, Header]) -> None:
-        _check_images(given, headers)
-
-    arrays = read_arrays(file_beside(path, given.images), ("images", "labels", "targets"), check)
-    images = _frozen(arrays["images"])
-    if "labels" in arrays:
-        return Samples(images, given.scale, _frozen(arrays["labels"]), classes)
-    return Samples(images, given.scale, targets=_frozen(arrays["targets"]))
+    data = read_data(given, lambda name: file_beside(path, name, folder="." not in name))
+    if data.targets is not None and classes:
+        raise CnnvizError(tr("input.classes: names labels, but {file} has none", file=given.images))
+    return Samples(
+        _frozen(data.images),
+        given.scale,
+        None if data.labels is None else _frozen(data.labels),
+        classes or data.classes,
+        targets=None if data.targets is None else _frozen(data.targets),
+        note=data.note,
+    )
 
 
 def with_picture(path: Path, described: LessonFile, samples: Samples) -> Samples:
@@ -304,31 +309,6 @@ def with_others(samples: Samples, described: LessonFile, network: Network) -> Sa
         for name, part in list(described.inputs.items())[1:]
     }
     return replace(samples, others=others, output_targets=targets)
-
-
-def _check_images(given: InputPart, headers: Mapping[str, Header]) -> None:
-    """Refuse images and labels that do not fit, by what their file says of them."""
-    known = "targets" if "targets" in headers else "labels"
-    for name in ("images", known):
-        if name not in headers:
-            raise CnnvizError(tr("{file}: has no array {name}", file=given.images, name=name))
-    if known == "targets" and "labels" in headers:
-        raise CnnvizError(tr("{file}: has labels and targets; leave one of them out", file=given.images))
-    if known == "targets" and given.classes:
-        raise CnnvizError(tr("input.classes: names labels, but {file} has none", file=given.images))
-    (shape, _), (count, dtype) = headers["images"], headers[known]
-    if not shape or shape[0] == 0:
-        raise CnnvizError(tr("{file}: has no images in it", file=given.images))
-    if shape[0] > MOST_IMAGES:
-        said = tr("{file}: must have at most {most:,} images, has {count:,}")
-        raise CnnvizError(said.format(file=given.images, most=MOST_IMAGES, count=shape[0]))
-    _require(f"{given.images}: images[0]", shape[1:], given.shape)
-    _require(f"{given.images}: {known}", count[: 1 if known == "targets" else None], shape[:1])
-    if dtype.kind not in "iu" and known == "labels":
-        raise CnnvizError(
-            tr("{file}: labels must be whole numbers, but are {dtype}", file=given.images, dtype=dtype)
-        )
-    _check_shown(given.show, shape[0])
 
 
 def _check_shown(show: int, count: int) -> None:

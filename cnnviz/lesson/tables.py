@@ -237,7 +237,15 @@ class InputPart(Struct, frozen=True):
     shape : tuple[int, ...]
         (channels, height, width), or (length,) for a column.
     images : str, optional
-        The file that holds ``images``, and ``labels`` or ``targets``.
+        The file that holds ``images``, and ``labels`` or ``targets``; or one as others write them: see
+        `cnnviz.lesson.datasets`.
+    array, labels : str, optional
+        Which array of an .npz file has the samples, and which says what should come out; of CSV its column,
+        and of IDX the file beside it.
+    data_format : str, optional
+        ``channels_first`` or ``channels_last``, where the shape does not tell.
+    label_mode : str, optional
+        ``int``, ``categorical`` (one-hot) or ``real``: what should come out, where it is not recognised.
     scale : float
         What images are divided by.
     show : int
@@ -262,6 +270,10 @@ class InputPart(Struct, frozen=True):
 
     shape: Annotated[tuple[Size, ...], AtMost(MOST_AXES)]
     images: DataFile | None = None
+    array: Text | None = None
+    labels: Text | None = None
+    data_format: Annotated[str, OneOf(("channels_first", "channels_last"))] | None = None
+    label_mode: Annotated[str, OneOf(("int", "categorical", "real"))] | None = None
     scale: Annotated[float, Range(0, open_least=True)] = 1.0
     show: Count = 0
     classes: tuple[Text, ...] | NamesFile | None = None

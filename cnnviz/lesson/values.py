@@ -23,6 +23,9 @@ RESERVED = ("at", "input", "loss", "optimiser", "schedule")
 WEIGHTS = (".npz", *ENDINGS)
 """What files end in that parameters are read from."""
 
+DATA = (".npz", ".csv", ".idx", "-ubyte", ".gz")
+"""What files with samples end in; those without a dot are folders of pictures, or IDX."""
+
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """What files of pictures end in. Which format one has, its first bytes say."""
 
@@ -147,8 +150,10 @@ def expression(value: Any) -> Expression:
 
 
 def data_file(value: Any) -> DataFile:
-    """Take the bare name of an .npz file in the lesson's own folder."""
-    return DataFile(_file(value, (".npz",), tr("an .npz file")))
+    """Take the bare name of a file with samples, or of a folder, in the lesson's own folder."""
+    word = string(value)
+    endings = DATA if "." in word else ("",)
+    return DataFile(_file(word, endings, tr("a data file ({known}), or of a folder,", known=", ".join(DATA))))
 
 
 def weights_file(value: Any) -> WeightsFile:
@@ -169,7 +174,8 @@ def names_file(value: Any) -> NamesFile:
 def _file(value: Any, endings: tuple[str, ...], kind: str) -> str:
     word = string(value)
     if (
-        not word.endswith(endings)
+        not word
+        or not word.endswith(endings)
         or len(word) > _LONGEST_NAME_OF_FILE
         or is_reserved(word)
         or word.startswith(".")

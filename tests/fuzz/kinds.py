@@ -1,7 +1,9 @@
 """The kinds of files: right ones to damage, and how each is opened."""
 
+import gzip
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -404,6 +406,41 @@ def _picture(folder, content):
     return read_picture(folder / "photo.jpg", (5, 5))
 
 
+DATA_LESSON = """\
+title = "Data"
+sentence = "It is learnt from."
+seed = 1
+[input]
+shape = [1, 2, 3]
+images = "{name}"
+labels = "{labels}"
+[[layers]]
+name = "flatten"
+kind = "flatten"
+[[layers]]
+name = "fc"
+kind = "linear"
+neurons = 2
+[loss]
+kind = "cross_entropy_with_logits"
+"""
+ROWS = b"label,a,b,c,d,e,f\n1,0,1,2,3,4,5\n0,9,8,7,6,5,4.5\n"
+IDX = struct.pack(">HBB3I", 0, 8, 3, 2, 2, 3) + bytes(range(12))
+IDX_LABELS = struct.pack(">HBBI", 0, 8, 1, 2) + bytes([0, 1])
+
+
+def _data(name, labels):
+    """Return what opens a lesson that learns from a file of such a name, which is damaged."""
+
+    def open_it(folder, content):
+        put(folder / "data.toml", DATA_LESSON.format(name=name, labels=labels).encode())
+        put(folder / "labels.idx", IDX_LABELS)
+        put(folder / name, content)
+        return load_lesson(folder / "data.toml")
+
+    return open_it
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -439,6 +476,8 @@ KINDS = {
         Kind("changes", list(CHANGED.values()), _changes),
         Kind("settings", [json.dumps(REMEMBERED).encode()], _settings),
         Kind("state", [json.dumps(STATE, indent=2).encode()], _state),
+        Kind("csv", [ROWS, ROWS.replace(b",", b";")], _data("d.csv", "label")),
+        Kind("idx", [IDX, gzip.compress(IDX)], _data("d.idx", "labels.idx")),
         Kind("picture", list(_pictures()), _picture),
         *_foreign(),
     )

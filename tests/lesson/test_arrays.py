@@ -231,7 +231,7 @@ def test_bytes_spoilt_at_random_are_refused_or_do_no_harm(tmp_path):
 @pytest.mark.parametrize(
     "images, labels, fault",
     [
-        (np.zeros((2, 4, 4)), (0, 1), "images.npz: images[0]: has shape 4 × 4, but must have 1 × 4 × 4"),
+        (np.zeros((2, 4, 5)), (0, 1), "images.npz: images[0]: has shape 4 × 5, but must have 1 × 4 × 4"),
         (np.zeros((0, 1, 4, 4)), (), "images.npz: has no images in it"),
         (np.float64(3), (0, 1), "images.npz: has no images in it"),
         (IMAGES, (0, 1, 2), "images.npz: labels: has shape 3, but must have 2"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson import arrays, samples
+from cnnviz.lesson import arrays, datasets
 from cnnviz.lesson.lesson import load_lesson
 
 
@@ -56,14 +56,14 @@ def set_in(content, place, value):
         (("input", "scale"), math.nan, "input.scale: must be a finite number, is nan"),
         (("input", "scale"), "1", "input.scale: must be a number, is '1'"),
         (("input", "sacle"), 1, "input.sacle: is not known; did you mean scale?"),
-        (("input", "images"), "../images.npz", "input.images: must be the name of an .npz file in"),
-        (("input", "images"), "/tmp/images.npz", "input.images: must be the name of an .npz file in"),
-        (("input", "images"), "..\\images.npz", "input.images: must be the name of an .npz file in"),
-        (("input", "images"), "\x00.npz", "input.images: must be the name of an .npz file in"),
-        (("input", "images"), "i" * 300 + ".npz", "input.images: must be the name of an .npz file in"),
-        (("input", "images"), "CON.npz", "input.images: must be the name of an .npz file in"),
-        (("input", "images"), "com¹ .b.npz", "input.images: must be the name of an .npz file in"),
-        (("input", "images"), "images.toml", "input.images: must be the name of an .npz file in"),
+        (("input", "images"), "../images.npz", "input.images: must be the name of a data file (.npz, "),
+        (("input", "images"), "/tmp/images.npz", "input.images: must be the name of a data file (.npz, "),
+        (("input", "images"), "..\\images.npz", "input.images: must be the name of a data file (.npz, "),
+        (("input", "images"), "\x00.npz", "input.images: must be the name of a data file (.npz, "),
+        (("input", "images"), "i" * 300 + ".npz", "input.images: must be the name of a data file (.npz, "),
+        (("input", "images"), "CON.npz", "input.images: must be the name of a data file (.npz, "),
+        (("input", "images"), "com¹ .b.npz", "input.images: must be the name of a data file (.npz, "),
+        (("input", "images"), "images.toml", "input.images: must be the name of a data file (.npz, "),
         (("input", "images"), "nix.npz", "nix.npz: there is no such file beside the lesson"),
         (("input", "show"), 2, "input.show: must be at most 1, the last of the images, is 2"),
         (("input", "classes"), ["a", "b"], "input.classes: has 2 names, but the network has 3 classes"),
@@ -385,7 +385,7 @@ def test_layers_are_counted_before_they_are_read(write, content, given, most):
 
 
 def test_images_are_counted_before_they_are_read(write, content, monkeypatch):
-    monkeypatch.setattr(samples, "MOST_IMAGES", 3)
+    monkeypatch.setattr(datasets, "MOST_IMAGES", 3)
     monkeypatch.setattr(arrays, "_read", lambda *_: pytest.fail("it was read"))
     path = write(content, np.zeros((4, 1, 4, 4)), (0, 1, 2, 0))
     assert told(path) == "lesson.toml: images.npz: must have at most 3 images, has 4."

@@ -118,6 +118,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         return (
             *([str(self.fitted)] if self.fitted is not None else []),
             *([said] if why else []),
+            *([self.samples.note] if self.samples.note else []),
             *pictures,
         )
 
