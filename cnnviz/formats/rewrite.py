@@ -186,7 +186,7 @@ def _sizes(told: Sequence[int | None], shape: Sequence[int] | None) -> tuple[Sha
             raise CnnvizError(
                 tr(
                     "its input has the shape {own}, but {shape} is given",
-                    own=_shape_text(own),
+                    own=_shape_text(own) or tr("of a single number"),
                     shape=_shape_text(shape),
                 )
             )
@@ -200,7 +200,11 @@ def _sizes(told: Sequence[int | None], shape: Sequence[int] | None) -> tuple[Sha
         )
     if len(own) not in (1, 2, 3):
         raise CnnvizError(
-            tr("its input has the shape {own}; pictures and columns are read", own=_shape_text(own))
+            tr(
+                "its input has the shape {own}; columns, sequences and maps are read, which have one, two or "
+                "three axes",
+                own=_shape_text(own),
+            )
         )
     return tuple(int(size or 0) for size in own), (told[0] or 1) if told else 1
 

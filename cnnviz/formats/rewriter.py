@@ -221,19 +221,27 @@ class Rewriter:
             self.put(node, value)
             return
         layer = next((part for part in self.layers if part.name == value.source), None)
-        kinds = ("conv1d", "conv2d", "linear")
-        if layer is None or layer.kind not in kinds or layer.name not in self._sole or value.pads != NO_PADS:
+        if (
+            layer is None
+            or layer.kind not in _SCALING
+            or layer.name not in self._sole
+            or value.pads != NO_PADS
+        ):
             self.troubles.append(
-                tr("it scales or shifts numbers, and no convolution or fully connected layer is before it")
+                tr(
+                    "it scales or shifts numbers, and right before it is no convolution, no fully connected "
+                    "layer and no batch norm that could do that"
+                )
             )
             self.put(node, self.layer(node, "scale", [value], value.shape))
             return
-        w = np.asarray(layer.arrays["w"], np.float64)
-        b = np.asarray(layer.arrays.get("b", np.zeros(layer.arguments.get("out_channels", 0))), np.float64)
+        weight, bias = _SCALING[layer.kind]
+        w = np.asarray(layer.arrays[weight], np.float64)
+        b = np.asarray(layer.arrays.get(bias, np.zeros(layer.arguments.get("out_channels", 0))), np.float64)
         self.budget.take(16 * w.size)
         is_each = layer.kind != "linear" and np.ndim(scale)
         turned = np.reshape(scale, (-1, *(1,) * (w.ndim - 1))) if is_each else scale
-        arrays = {"w": w * turned, "b": b * scale + shift}
+        arrays = {**layer.arrays, weight: w * turned, bias: b * scale + shift}
         arguments = {name: value for name, value in layer.arguments.items() if name != "bias"}
         self.layers[self.layers.index(layer)] = replace(layer, arguments=arguments, arrays=arrays)
         self._sole.pop(layer.name)
@@ -245,6 +253,12 @@ class Rewriter:
         """Return whether any layer reads the input as it is."""
         return any("input" in layer.inputs for layer in self.layers)
 
+
+_SCALING = {
+    **dict.fromkeys(("conv1d", "conv2d", "linear"), ("w", "b")),
+    "batch_norm": ("gamma", "beta"),
+}
+"""The layers that can also multiply and add what comes behind them, and by which parameters."""
 
 _REFUSALS = {
     "stride": "it moves on by {value}, and {kind} here moves equally far down and across",

@@ -30,7 +30,7 @@ MOST_WORK = 10**9
 
 MOST_FOUND_LAYERS = 1_000
 MOST_FOUND_NUMBERS = 2 * 10**8
-MOST_FOUND_WORK = 2 * 10**10
+MOST_FOUND_WORK = 3 * 10**10
 """The same of a network that its user brought from another program: 1.6 GB, and some seconds."""
 
 FORWARD_SHARE = 3

@@ -170,3 +170,20 @@ def test_only_what_is_a_local_response_norm_is_taken_for_one(pads, kernel):
         )
     else:
         assert found.faults
+
+
+def test_a_batch_norm_takes_over_what_multiplies_and_adds_behind_it():
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.uniform(0.5, 2, 3) for name in ("gamma", "beta", "mean", "var")}
+    arrays |= {"scale": rng.normal(size=(3, 1, 1)), "shift": rng.normal(size=(3, 1, 1))}
+    nodes = (
+        Node("BatchNormalization", "bn", ("x", "gamma", "beta", "mean", "var"), ("n",)),
+        Node("Mul", "mul", ("n", "scale"), ("m",)),
+        Node("Add", "add", ("m", "shift"), ("y",)),
+    )
+    (layer,) = rewrite(Graph(nodes, arrays, {"x": (None, 3, 2, 2)}, ("y",)), Known()).layers
+    scale, shift = arrays["scale"].ravel(), arrays["shift"].ravel()
+    assert layer.kind == "batch_norm"
+    assert np.allclose(layer.arrays["gamma"], arrays["gamma"] * scale)
+    assert np.allclose(layer.arrays["beta"], arrays["beta"] * scale + shift)
+    assert (layer.arrays["mean"] == arrays["mean"]).all()
