@@ -2,7 +2,7 @@
 
 ``python -m tests.formats.operators``. Each case is a model of one node, with inputs and what must come out.
 It is opened as a user's file would be, one sample at a time; what it is given besides the first input is made
-a constant of the file. A case that cannot be stepped must be refused with a sentence: these are listed with
+a constant of the file, but for operators that join several (`JOINING`). A case that cannot be stepped must be refused with a sentence: these are listed with
 their reason. The status is 1 if a number is wrong.
 """
 
@@ -22,10 +22,14 @@ from cnnviz.formats.rules import ALIASES, RULES
 from cnnviz.lesson.lesson import load_lesson
 
 
+JOINING = ("Add", "Mul", "Concat", "Sum")
+"""What computes something of several inputs."""
+
+
 def one_sample(
-    model: Any, others: list[Any], shape: tuple[int, ...], result: tuple[int, ...], folder: Path
+    model: Any, others: list[Any], shapes: list[tuple[int, ...]], result: tuple[int, ...], folder: Path
 ) -> Path:
-    """Write a model that takes one sample of the first input; the others are constants of it."""
+    """Write a model that takes one sample of its first inputs, of some shapes; the others are constants."""
     import onnx
     from onnx import numpy_helper
 
@@ -33,10 +37,10 @@ def one_sample(
     made.CopyFrom(model)
     graph = made.graph
     names = [each.name for each in graph.input]
-    for name, values in zip(names[1:], others, strict=True):
+    for name, values in zip(names[len(shapes) :], others, strict=True):
         graph.initializer.append(numpy_helper.from_array(np.asarray(values), name))
-    del graph.input[1:]
-    for declared, sizes in ((graph.input[0], shape), (graph.output[0], result)):
+    del graph.input[len(shapes) :]
+    for declared, sizes in zip((*graph.input, graph.output[0]), (*shapes, result), strict=True):
         del declared.type.tensor_type.shape.dim[:]
         for size in (1, *sizes[1:]):
             declared.type.tensor_type.shape.dim.add().dim_value = size
@@ -51,12 +55,20 @@ def tried(case: Any, folder: Path) -> str:
         x, y = np.asarray(inputs[0]), np.asarray(outputs[0])
         if x.ndim < 2 and x.shape == y.shape and len(inputs) == 1:  # cell by cell: any axis will do
             x, y = x[None], y[None]
-        if x.ndim < 2 or y.shape[:1] != x.shape[:1]:
+        xs, others = [x], list(inputs[1:])
+        if case.model.graph.node[0].op_type in JOINING:
+            xs, others = [x, *map(np.asarray, others)], []
+        if x.ndim < 2 or any(each.shape[:1] != x.shape[:1] for each in (y, *xs)):
             return "refused: its first axis is no axis of samples"
-        for k in range(len(x)):
-            path = one_sample(case.model, inputs[1:], x.shape, y.shape, folder)
+        if "training_dropout" in case.name:
+            return "refused: in training mode its mask is drawn by lot"
+        together = any(a.name == "training_mode" and a.i for a in case.model.graph.node[0].attribute)
+        for k in [slice(None)] if together else [slice(k, k + 1) for k in range(len(x))]:
+            path = one_sample(case.model, others, [each.shape for each in xs], y.shape, folder)
+            names = [each.name for each in case.model.graph.input]
+            given = {name: each[k] for name, each in zip(names, xs, strict=False)}
             try:
-                lesson = load_lesson(str(path), input=x[k : k + 1])
+                lesson = load_lesson(str(path), input=given if len(xs) > 1 else x[k])
             except CnnvizError as error:
                 return "refused: " + str(error).replace(str(path), "").replace("case.onnx", "").strip(": ")
             found = lesson.tape[lesson.program.operations[-1].call.ports["y"].address]

@@ -187,3 +187,21 @@ def test_a_batch_norm_takes_over_what_multiplies_and_adds_behind_it():
     assert np.allclose(layer.arrays["gamma"], arrays["gamma"] * scale)
     assert np.allclose(layer.arrays["beta"], arrays["beta"] * scale + shift)
     assert (layer.arrays["mean"] == arrays["mean"]).all()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, ""),
+        ({"antialias": 1}, "it smooths maps before they become smaller"),
+        (
+            {"coordinate_transformation_mode": "pytorch_half_pixel"},
+            "of all rows, or columns, it takes the first",
+        ),
+    ],
+)
+def test_maps_that_become_smaller_in_other_ways_are_refused(more, said):
+    attributes = {"sizes": (1, 2), "mode": "linear", "coordinate_transformation_mode": "half_pixel", **more}
+    node = Node("Resize", "node", ("x",), ("y",), attributes)
+    found = rewrite(Graph((node,), inputs={"x": (None, 1, 4, 4)}, outputs=("y",)), Known())
+    assert [fault.reason for fault in found.faults] == ([said] if said else [])

@@ -219,6 +219,13 @@ def resize(rewriter: Rewriter, node: Node) -> None:
         made = {"size": forms((high, wide))[0]}
         if mode == "nearest" and not (_is_exact(height, high) and _is_exact(width, wide)):
             raise Unsteppable(tr("it rounds, so that some cells are not the number that lies where they lie"))
+    smaller = [out < own for out, own in zip((high, wide), (height, width), strict=True)]
+    if any(smaller) and node.attributes.get("antialias", 0):
+        raise Unsteppable(tr("it smooths maps before they become smaller"))
+    if placing == "pytorch_half_pixel" and any(
+        less and out == 1 for less, out in zip(smaller, (high, wide), strict=True)
+    ):
+        raise Unsteppable(tr("of all rows, or columns, it takes the first"))
     arguments = {
         **made,
         **rewriter.argument("upsample", "mode", "nearest", mode),
