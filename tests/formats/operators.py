@@ -2,8 +2,8 @@
 
 ``python -m tests.formats.operators``. Each case is a model of one node, with inputs and what must come out.
 It is opened as a user's file would be, one sample at a time; what it is given besides the first input is made
-a constant of the file, but for operators that join several (`JOINING`). A case that cannot be stepped must be refused with a sentence: these are listed with
-their reason. The status is 1 if a number is wrong.
+a constant of the file, but for operators that join several (`JOINING`). A case that cannot be stepped must be
+refused with a sentence: these are listed with their reason. The status is 1 if a number is wrong.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import numpy as np
 from cnnviz.errors import CnnvizError
 from cnnviz.formats.rules import ALIASES, RULES
 from cnnviz.lesson.lesson import load_lesson
-
 
 JOINING = ("Add", "Mul", "Concat", "Sum")
 """What computes something of several inputs."""
