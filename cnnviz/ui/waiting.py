@@ -86,7 +86,7 @@ class _Thread(threading.Thread, Generic[Result]):
 def _wait(thread: _Thread[Result], title: str, parent: QWidget | None) -> None:
     """Show how far it is until it is done, is cancelled, or the program is asked to end."""
     dialog = QProgressDialog(title, tr("Cancel"), 0, 0, parent)
-    dialog.setWindowTitle("cnnviz")
+    dialog.setWindowTitle(title)
     dialog.setWindowModality(Qt.WindowModality.ApplicationModal)
     dialog.setAutoReset(False)
     dialog.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, False)  # it may be the only window as yet

@@ -20,6 +20,8 @@ from PySide6.QtWidgets import (
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import moment
 from cnnviz.scene.spoken import aloud, spoken
+from cnnviz.scene.view import View
+from tests.scene.programs import NAMES, program
 
 K, CONTROL = Qt.Key, Qt.KeyboardModifier.ControlModifier
 Text = QAccessible.Text
@@ -37,6 +39,10 @@ def told(caplog, monkeypatch):
         return texts
 
     return told
+
+
+SIGNS = {*"∂·−∗×ᵀ⊗=←→₀₁₂₃²³⁻√∞°[]"}
+"""What voices pass over."""
 
 
 @pytest.fixture
@@ -66,11 +72,22 @@ def test_backward_conv_is_followed_by_ear_alone(window, press, told):
 
 
 def test_no_sign_that_voices_pass_over_is_left_in_any_lesson():
-    for name in ("backward-conv", "chain-rule", "gradient-descent", "sigmoid-softmax", "residual", "pooling"):
+    names = ("backward-conv", "chain-rule", "gradient-descent", "sigmoid-softmax", "residual", "pooling")
+    for name in (*names, "transposed", "vanishing", "dropout", "lenet"):
         lesson = load_lesson(name)
         for stop in lesson.stops:
             said = spoken(moment(lesson.program, stop.index, lesson.view))
-            assert not set(said) & set("∂·−∗×ᵀ⊗=←→₀₁₂₃²³⁻√∞°[]"), (name, said)
+            assert not set(said) & SIGNS, (lesson.name, said)
+
+
+def test_each_listing_is_told_in_words():
+    """Those of the newest layers, which no lesson has, too: where each is halfway."""
+    for name in NAMES:
+        made = program(name)
+        for operation, start in zip(made.operations, made.starts, strict=False):
+            for offset in {0, len(operation) // 2, len(operation) - 1}:
+                said = spoken(moment(made, start + offset, View()))
+                assert not set(said) & SIGNS and said, (name, operation.name, said)
 
 
 @pytest.mark.parametrize(

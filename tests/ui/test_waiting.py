@@ -32,14 +32,19 @@ def stuck(monkeypatch):
     on.set()
 
 
-def test_opening_shows_how_far_it_is_and_can_be_cancelled(window, stuck, qtbot):
+@pytest.mark.parametrize("by_mouse", [True, False])
+def test_opening_shows_how_far_it_is_and_can_be_cancelled(window, stuck, qtbot, by_mouse):
     on, ended = stuck
     before, said = window.desk.lesson, []
 
     def cancel():
         dialog = QApplication.activeModalWidget()
         said.append((dialog.labelText(), dialog.value(), dialog.maximum()))
-        qtbot.mouseClick(dialog.findChild(QPushButton), Qt.MouseButton.LeftButton)
+        assert dialog.windowTitle() == "Opening lenet.legacy.onnx …", "a reader says it first"
+        if by_mouse:
+            qtbot.mouseClick(dialog.findChild(QPushButton), Qt.MouseButton.LeftButton)
+        else:
+            qtbot.keyClick(dialog, Qt.Key.Key_Escape)
 
     QTimer.singleShot(300, cancel)
     window.opening.open(str(DATA / "lenet.legacy.onnx"))
