@@ -15,6 +15,7 @@ from PySide6.QtGui import QMouseEvent
 from shiboken6 import isValid
 
 from cnnviz.scene.arrays import role
+from cnnviz.scene.display import OPTIONS
 from cnnviz.scene.frame import stage
 from cnnviz.scene.glide import glide
 from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Rect, flat
@@ -25,6 +26,7 @@ from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.scene.spoken import aloud, spoken
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
+from cnnviz.trace.cursor import stop_holding
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.stops import Level, next_stop
 from cnnviz.ui.cursor_pane import CursorPane
@@ -285,7 +287,21 @@ class StagePane(CursorPane):
             return
         before, self._told = self._told, moment
         self.setAccessibleDescription(self.described())
-        tell(self, spoken(moment, before))
+        tell(self, f"{spoken(moment, before)} {self._heeded(before)}".rstrip())
+
+    def _heeded(self, before: Moment | None) -> str:
+        """Say what the lesson's stop has taken of what was chosen, and what it has given back."""
+        player = self.player
+        here = stop_holding(player.stops, player.cursor.step)
+        left = stop_holding(before.view.stops, before.step) if before else None
+        if here == left:
+            return ""
+        stops = [stop for stop in (left, here) if stop]
+        options = (OPTIONS[name] for name in sorted({name for stop in stops for name, _ in stop.display}))
+        said = [f"{tr(one.title)} {tr(one.word(getattr(player.display, one.name)))}." for one in options]
+        if any(stop.level for stop in stops) and player.cursor.level is not Level.STOP:
+            said.append(tr("Step by {level}.", level=tr(player.cursor.level.value)))
+        return " ".join(said)
 
     def _tell_edit(self, index: int) -> None:
         """Tell what was set, changed or undone."""

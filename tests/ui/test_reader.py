@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import moment
 from cnnviz.scene.spoken import aloud, spoken
-from cnnviz.scene.view import View
-from tests.scene.programs import NAMES, program
+from cnnviz.trace.program import Program
+from tests.cases import ALL_CALLS
 
 K, CONTROL = Qt.Key, Qt.KeyboardModifier.ControlModifier
 Text = QAccessible.Text
@@ -80,14 +80,21 @@ def test_no_sign_that_voices_pass_over_is_left_in_any_lesson():
             assert not set(said) & SIGNS, (lesson.name, said)
 
 
+def test_what_a_stop_asks_for_is_told_and_that_it_is_given_back(window, press):
+    window.desk.open("convolution")
+    heard = [press(K.Key_N) for _ in range(5)]
+    assert heard[0].endswith("Step by term.")
+    assert heard[2].endswith("Step by cell.") and "Cells show" not in heard[2]
+    assert heard[3].endswith("Cells show letters.") and heard[4].endswith("Cells show numbers.")
+
+
 def test_each_listing_is_told_in_words():
-    """Those of the newest layers, which no lesson has, too: where each is halfway."""
-    for name in NAMES:
-        made = program(name)
-        for operation, start in zip(made.operations, made.starts, strict=False):
-            for offset in {0, len(operation) // 2, len(operation) - 1}:
-                said = spoken(moment(made, start + offset, View()))
-                assert not set(said) & SIGNS and said, (name, operation.name, said)
+    """Those of the newest layers, too, which no lesson has."""
+    for name, call in ALL_CALLS:
+        made = Program([call])
+        for step in {0, len(made) // 2, len(made) - 1}:
+            said = spoken(moment(made, step))
+            assert said and not set(said) & SIGNS, (name, said)
 
 
 @pytest.mark.parametrize(
