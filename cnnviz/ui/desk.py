@@ -157,7 +157,7 @@ class Desk(QObject):
     def tell_notes(self) -> None:
         """Say what is to be said of the lesson: what its file was, and which weights it was given."""
         if self.lesson.notes:
-            self.noted.emit("\n".join(self.lesson.notes))
+            self.noted.emit(" ".join(self.lesson.notes))
 
     def _put(self, lesson: Lesson) -> None:
         """Put another lesson on the desk, at the step where it was left."""
@@ -271,7 +271,7 @@ class Desk(QObject):
             (*kept, Weights(path, layout)), tr("weights of {file}", file=Path(path).name), otherwise=otherwise
         )
         if self.lesson is not before:
-            self.noted.emit("\n".join(self.lesson.subject.notes))
+            self.noted.emit(" ".join(self.lesson.subject.notes))
 
     def take_picture(self, path: str) -> None:
         """Have a picture go in, in the place of the image at hand, and say what is taken of it."""
@@ -282,7 +282,8 @@ class Desk(QObject):
         name = Path(path).name
         self.change(*changes, said=tr("picture {file}", file=name))
         if self.lesson is not before:
-            self.noted.emit("\n".join(self.lesson.subject.notes))
+            self.go_to(0)  # where it is read
+            self.noted.emit(" ".join(self.lesson.subject.notes))
 
     def take_back_changes(self) -> None:
         """Have the lesson as its file has it."""

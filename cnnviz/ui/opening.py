@@ -17,6 +17,7 @@ from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.changes import Argument
 from cnnviz.lesson.inputs import may_go_in
 from cnnviz.lesson.source import is_network, read_source
+from cnnviz.lesson.tables import PRESETS
 from cnnviz.lesson.values import PICTURES
 from cnnviz.lesson.weights import has_weights
 from cnnviz.text import plain, tr
@@ -145,7 +146,7 @@ class Opening:
             return
         content = bytes(held.data().data())
         folder = self._desk.settings.folder / "pasted"
-        path = folder / f"{hashlib.sha256(content).hexdigest()[:12]}.png"
+        path = folder / f"pasted-{hashlib.sha256(content).hexdigest()[:12]}.png"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
@@ -156,6 +157,24 @@ class Opening:
             self._message.say(tr("The picture cannot be kept: {reason}", reason=str(error)))
             return
         self._desk.take_picture(str(path))
+
+    @property
+    def reads_a_picture(self) -> bool:
+        """Whether the lesson at hand begins with a picture that is made to fit."""
+        return self.takes_pictures and "image" in self._desk.lesson.program.operations[0].call.given
+
+    def ask_for_preset(self) -> None:
+        """Ask how the pixels of the picture that goes in become numbers."""
+        known, now = list(PRESETS), self._desk.lesson.subject.value(Argument("picture", "preset", ""))
+        asked = tr("As the network was shown pictures when it was trained:")
+        title = tr("How the picture is read")
+        chosen, is_said = QInputDialog.getItem(
+            self._parent, title, asked, known, known.index(str(now)), False
+        )
+        if is_said:
+            said = tr("picture read as {preset}", preset=chosen)
+            self._desk.change(Argument("picture", "preset", chosen), said=said)
+            self._desk.tell_notes()
 
     def _say_no_pictures(self) -> None:
         self._message.say(tr("The lesson at hand takes no pictures; open one with a network of maps."))

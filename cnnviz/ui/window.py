@@ -183,6 +183,7 @@ class Window(QMainWindow):
             "back_stop": partial(self.tour.go_to_next_stop, backwards=True),
             "open": self.opening.ask_for_lesson,
             "input": self.opening.ask_for_input,
+            "preset": self.opening.ask_for_preset,
             "label": self.opening.ask_for_label,
             "lessons": self.dialogs.show_lessons,
             "image": self._show_images,
@@ -236,6 +237,7 @@ class Window(QMainWindow):
         self.actions_by_name["image"].setEnabled(many)
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.form))
         self.actions_by_name["input"].setEnabled(self.opening.is_network or self.opening.takes_pictures)
+        self.actions_by_name["preset"].setEnabled(self.opening.reads_a_picture)
         self.actions_by_name["label"].setEnabled(self.opening.is_network)
         self.actions_by_name["take_back"].setEnabled(bool(lesson.changes))
         self.actions_by_name["image"].setText(subject.choose_words)

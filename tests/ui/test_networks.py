@@ -88,7 +88,7 @@ def test_a_picture_dropped_on_an_open_network_goes_into_it(window, tmp_path):
     assert lesson.tape["loss.t"].tolist() == [0, 0, 1, 0, 0]
 
 
-def test_a_picture_is_dropped_or_pasted_and_taken_back(window, tmp_path, qtbot):
+def test_a_picture_is_dropped_or_pasted_and_taken_back(window, tmp_path, monkeypatch):
     image = QImage(30, 20, QImage.Format.Format_ARGB32)
     image.fill(QColor(0, 0, 0, 0))
     image.save(str(tmp_path / "clear.png"))
@@ -100,8 +100,15 @@ def test_a_picture_is_dropped_or_pasted_and_taken_back(window, tmp_path, qtbot):
     window.opening.take(dropped)
     assert (window.desk.lesson.tape["input.y"] == 1).all()
     assert window.message.sentence.text().startswith("The middle of clear.png (20 × 30) is brought to 8 × 8.")
+    assert "\\n" not in window.message.sentence.text() and window.player.cursor.step.operation.name == "input"
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("signed", True))
+    window.actions_by_name["preset"].trigger()
+    assert (window.desk.lesson.tape["input.y"] == 1).all()
+    assert "(pixel / 255 − 0.5) / 0.5 (signed)" in window.message.sentence.text()
+    window.actions_by_name["undo"].trigger()
     window.actions_by_name["undo"].trigger()
     assert (window.desk.lesson.tape["input.y"] == before).all()
+    assert not window.actions_by_name["preset"].isEnabled()
     image.fill(QColor(51, 51, 51))
     QApplication.clipboard().setImage(image)
     window.actions_by_name["paste"].trigger()

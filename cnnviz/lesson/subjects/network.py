@@ -114,7 +114,15 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         """What is to be said of its weights' file, of gradients that are missing, and of its picture."""
         why = self.network.forward_only
         said = tr("It goes forward to its loss, without gradients: {why}", why=as_sentence(why))
-        pictures = (note for picture in self.samples.pictures.values() for note in picture.notes)
+        pictures = [note for picture in self.samples.pictures.values() for note in picture.notes]
+        if self.samples.labels is not None and self.described.input.label is None:
+            pictures += [
+                tr(
+                    "What should come out is {label} still, as of the image in whose place it is.",
+                    label=label,
+                )
+                for label in map(self.label, self.samples.pictures)
+            ]
         return (
             *([str(self.fitted)] if self.fitted is not None else []),
             *([said] if why else []),
