@@ -61,11 +61,10 @@ def stop_step(lesson, number):
 @pytest.mark.parametrize("name", lesson_names())
 @pytest.mark.parametrize("size", [size for size in SIZES if size[0] < 1.5 * size[1]])
 def test_numbers_are_as_large_as_words_on_other_screens(name, size):
-    """A projector of 4 : 3, a screen that stands upright."""
+    """A projector of 4 : 3, a screen that stands upright, where long sums are a little smaller."""
     for number, sizes in found(name, size):
         assert sizes.value >= 0.95 * WORDS * min(size), (number, sizes)
-        if size[0] > size[1]:
-            assert sizes.text >= 0.95 * WORDS * min(size), (number, sizes)
+        assert sizes.text >= (0.95 if size[0] > size[1] else 0.85) * WORDS * min(size), (number, sizes)
 
 
 @pytest.mark.parametrize("name", lesson_names())
