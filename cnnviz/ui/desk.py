@@ -85,7 +85,7 @@ class Desk(QObject):
     failed : Signal(str)
         Something could not be opened or done; the sentence says why.
     noted : Signal(str)
-        Something is said by the way.
+        Something is said by the way; what was is no longer so, where it is empty.
     """
 
     changed = Signal()
@@ -339,7 +339,10 @@ class Desk(QObject):
         other = first_difference(
             self.player.cursor.program, lesson.program, self.player.cursor.step.operation.name
         )
+        before = self.lesson.notes
         self.show(lesson, self._same_place(lesson) if other is None else other)
+        if lesson.notes != before:
+            self.noted.emit("\n".join(lesson.notes))
 
     def take_expression(self, text: str) -> None:
         """Step through an expression that was typed, with values behind it.

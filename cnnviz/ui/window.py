@@ -135,7 +135,7 @@ class Window(QMainWindow):
         self.desk.changed.connect(self._show_lesson)
         self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
-        self.desk.noted.connect(lambda said: self.message.say(said, error=False))
+        self.desk.noted.connect(self._note)
         self.desk.edited.connect(self._name_lesson)
         self.lecture.noted.connect(lambda said: self.message.say(said, error=False))
         self.dialogs.closed.connect(self.focus_stage)
@@ -248,6 +248,13 @@ class Window(QMainWindow):
         """Return the lesson's heading, with a word for one that is not as its file has it."""
         lesson = self.desk.lesson
         return tr("{heading}, changed", heading=lesson.heading) if lesson.changes else lesson.heading
+
+    def _note(self, said: str) -> None:
+        """Say something by the way, or put away what was said so."""
+        if said:
+            self.message.say(said, error=False)
+        elif not self.message.is_fault:
+            self.message.shut()
 
     def _switch_input_gradient(self) -> None:
         self.desk.switch_input_gradient()

@@ -164,7 +164,10 @@ def test_weights_dropped_go_to_the_lesson_at_hand_and_can_be_undone(window, tmp_
     assert window.message.sentence.text().startswith("Weights of lenet.state.pt: conv1.weight is conv1.w,")
     window.actions_by_name["undo"].trigger()
     assert (window.desk.lesson.tape["fc2.y"] == drawn).all()
+    assert window.message.isHidden()
     window.actions_by_name["redo"].trigger()
+    assert window.message.sentence.text().startswith("Weights of lenet.state.pt")
+    assert not window.message.isHidden()
     lesson = window.desk.lesson
     window.opening.open(str(DATA / "types.safetensors"))
     assert window.desk.lesson is lesson
