@@ -19,6 +19,7 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.conv_transpose1d import ConvTranspose1d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
@@ -45,6 +46,7 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.layers.upsample import Upsample
+from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits
 from cnnviz.engine.losses import (
     NLL,
     BinaryCrossEntropy,
@@ -58,21 +60,37 @@ from cnnviz.engine.losses import (
 from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adam
+from cnnviz.engine.tape import Tape
 
 ACTIVATIONS = (
     *(ReLU, lambda: LeakyReLU(0.1), Sigmoid, Tanh, ReLU6, lambda: ELU(0.7)),
     *(SiLU, GELU, lambda: GELU("tanh"), lambda: Softplus(1.5, 2.0), HardSwish, HardSigmoid),
 )
-LOSSES = (HalfSquaredError, MeanSquaredError, Hinge, CrossEntropy, BinaryCrossEntropy, MeanAbsoluteError, NLL)
+LOSSES = (
+    *(HalfSquaredError, MeanSquaredError, Hinge, CrossEntropy, BinaryCrossEntropy, MeanAbsoluteError, NLL),
+    *(CrossEntropyWithLogits, BCEWithLogits, lambda: BCEWithLogits(1.5), "weighted", "weighted mean"),
+)
+"""How losses are made; those with a weight for each class, when it is known how many there are."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A network with a sample of each input and a target for each loss, by names of inputs and of layers."""
+    """A network with a sample of each input and a target for each loss, by names of inputs and of layers.
+
+    Attributes
+    ----------
+    samples : int or None
+        How many there are of each; None where it is one, without an axis of its own.
+    """
 
     network: Network
     x: dict[str, Array]
     t: dict[str, Array]
+    samples: int | None = None
+
+    def run(self) -> Tape:
+        """Run one iteration."""
+        return self.network.run(self.x, self.t, samples=self.samples)
 
 
 @dataclass
@@ -82,6 +100,9 @@ class Drawing:
     draw: np.random.RandomState
     layers: list[tuple[str, Layer, tuple[str, ...]]] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    heads: list[str] = field(default_factory=list)
+    network_inputs: tuple[str, ...] = ()
+    several: bool = False  # whether samples go through together, so that norms have statistics of them
 
     def below(self, count: int) -> int:
         return int(self.draw.randint(count))
@@ -92,7 +113,7 @@ class Drawing:
     @property
     def unread(self) -> list[str]:
         read = {name for _, _, inputs in self.layers for name in inputs}
-        return [name for name in self.shapes if name not in read]
+        return [name for name in self.shapes if name not in {*read, *self.heads}]
 
     def add(self, layer: Layer, *inputs: str) -> str:
         name = f"{layer.kind}{len(self.layers) + 1}"
@@ -141,16 +162,22 @@ class Drawing:
         if k < 3:
             return Linear(size, 1 + self.below(5))
         if k == 6 and size > 1:  # one number less its mean is 0
-            return LayerNorm((size,)) if self.below(2) else BatchNorm(size)
+            return LayerNorm((size,)) if self.below(2) else BatchNorm(size, training=self.several)
         if k == 4:
             return LogSoftmax()
         return Softmax() if k == 3 else self.one_of(ACTIVATIONS)()
 
     def _sequence_layer(self, source: str) -> Layer:
         channels, length = self.shapes[source]
-        k = self.below(8)
+        k = self.below(9)
+        if k == 8:
+            return self._transposed_sequence(channels)
         if k == 7:
-            return BatchNorm(channels) if self.below(2) else LocalResponseNorm(3, 0.5, 0.6, 2.0)
+            return (
+                BatchNorm(channels, training=self.several)
+                if self.below(2)
+                else LocalResponseNorm(3, 0.5, 0.6, 2.0)
+            )
         if k >= 5:
             return Flatten() if k == 5 else self.one_of(ACTIVATIONS)()
         padding, window = self.below(2), 1 + self.below(min(3, length))
@@ -173,7 +200,11 @@ class Drawing:
         if k == 9 and height * width > 1:
             which = self.below(4)
             groups = self.one_of([n for n in range(1, channels + 1) if channels % n == 0])
-            norms = BatchNorm(channels), LayerNorm((channels, height, width)), GroupNorm(groups, channels)
+            norms = (
+                BatchNorm(channels, training=self.several),
+                LayerNorm((channels, height, width)),
+                GroupNorm(groups, channels),
+            )
             return (*norms, LocalResponseNorm(1 + self.below(5), 0.8, 0.75, 1.5))[which]
         if k < 4:
             if self.below(5) == 0 and height * width < 20:
@@ -191,6 +222,8 @@ class Drawing:
         factors, mode = (1 + self.below(3), 1 + self.below(3)), self.one_of(("nearest", "bilinear"))
         corners = mode == "bilinear" and bool(self.below(2))
         size = (1 + self.below(6), 1 + self.below(6)) if self.below(2) else None
+        if size and mode == "nearest" and not all(map(_is_exact, (height, width), size)):
+            size = None
         upsample = Upsample(factors, mode, corners, size)
         kinds = (
             *(Permute(tuple(map(int, dims))), Reshape((-1, channels, width)), Reshape((width, height, -1))),
@@ -217,6 +250,13 @@ class Drawing:
         groups = int(self.one_of([n for n in (1, 2) if channels % n == 0]))
         arguments = groups * (1 + self.below(2)), kernel, stride, padding, added, bool(self.below(2))
         return ConvTranspose2d(channels, *arguments, (1 + self.below(2), 1 + self.below(2)), groups)
+
+    def _transposed_sequence(self, channels: int) -> Layer:
+        kernel, stride = 1 + self.below(3), 1 + self.below(3)
+        groups = int(self.one_of([n for n in (1, 2) if channels % n == 0]))
+        arguments = groups * (1 + self.below(2)), kernel, stride, self.below((kernel + 1) // 2)
+        more = self.below(stride), bool(self.below(2)), 1 + self.below(2), groups
+        return ConvTranspose1d(channels, *arguments, *more)
 
     def _pooling(self, height: int, width: int, kind: type[MaxPool2d] | type[AvgPool2d]) -> Layer:
         which = self.below(5) if kind is AvgPool2d else 5
@@ -247,15 +287,35 @@ class Drawing:
         (last,) = self.unread
         return last
 
-    def head(self, source: str, loss: Loss) -> str:
-        """Add an output as a loss needs it."""
-        last = self.add(Linear(self.shapes[source][0], 2 + self.below(3)), source)
+    def head(self, source: str, make: object) -> tuple[str, Loss]:
+        """Add an output as a loss needs it; behind maps and sequences, of their channels."""
+        last, is_column = source, len(self.shapes[source]) == 1
+        if is_column:
+            last = self.add(Linear(self.shapes[source][0], 2 + self.below(3)), source)
+        loss = self._loss(make, self.shapes[last][0])
         if loss.follows is not None:
-            return self.add(loss.follows(), last)
-        return self.add(self.one_of(ACTIVATIONS)(), last) if self.draw.random_sample() < 0.5 else last
+            last = self.add(loss.follows(), last)
+        elif source in self.network_inputs or self.draw.random_sample() < 0.5:
+            last = self.add(self.one_of(ACTIVATIONS)(), last)
+        self.heads.append(last)
+        return last, loss
+
+    def _loss(self, make: object, classes: int) -> Loss:
+        if isinstance(make, str):
+            weights = tuple(0.5 + self.draw.random_sample(classes))
+            return CrossEntropyWithLogits(weights, weighted_mean=make == "weighted mean")
+        return make()
 
 
-def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 7) -> Drawn:
+def _is_exact(size: int, out: int) -> bool:
+    """Return whether PyTorch, which reckons places in single precision, finds the nearest numbers."""
+    k = np.arange(out)
+    return bool((k.astype(np.float32) * np.float32(size / out) // 1 == k * size // out).all())
+
+
+def random_network(
+    seed: int, layers: int = 10, largest: int = 200, side: int = 7, alone: bool = False
+) -> Drawn:
     """Draw a network.
 
     Parameters
@@ -266,21 +326,30 @@ def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 
         How many numbers a layer puts out at most.
     side : int
         The largest height and width of its input.
+    alone : bool
+        Whether a sample's numbers do not depend on others: one goes through, and no mean is by weight.
     """
     draw = np.random.RandomState(seed)
-    drawing = Drawing(draw)
+    samples = 2 + int(draw.randint(3)) if draw.random_sample() < 0.25 and not alone else None
+    drawing = Drawing(draw, several=samples is not None)
+    kinds = LOSSES[:-1] if alone else LOSSES
     names = ("left", "right") if draw.random_sample() < 0.3 else ("input",)
     for name in names:
         kind = draw.random_sample()
         sizes = (3, side, side) if kind < 0.65 else (3, 2 * side) if kind < 0.85 else (side,)
         drawing.shapes[name] = tuple(1 + drawing.below(n) for n in sizes)
     inputs = dict(drawing.shapes)
+    drawing.network_inputs = tuple(inputs)
     for _ in range(1 + drawing.below(layers)):
         drawing.grow(largest)
-    source, losses = drawing.join_all(), []
-    for k in range(1 + (draw.random_sample() < 0.3) + (draw.random_sample() < 0.1)):
-        loss = LOSSES[(seed + k) % len(LOSSES)]()
-        losses.append(OutputLoss(drawing.head(source, loss), loss, (1.0, 1.0, 0.25)[drawing.below(3)]))
+    # One loss in four is of maps, or of a sequence.
+    aside = [name for name in drawing.unread if len(drawing.shapes[name]) > 1 and draw.random_sample() < 0.25]
+    heads = [drawing.head(name, kinds[(seed + 5) % len(kinds)]) for name in aside[:1]]
+    if drawing.unread or not heads:
+        source = drawing.join_all()
+        for k in range(1 + (draw.random_sample() < 0.3) + (draw.random_sample() < 0.1)):
+            heads.append(drawing.head(source, kinds[(seed + k) % len(kinds)]))
+    losses = [OutputLoss(name, loss, (1.0, 1.0, 0.25)[drawing.below(3)]) for name, loss in heads]
     optimiser = (SGD(0.1), SGD(0.1, 0.9), Adam())[drawing.below(3)]
     network = Network(drawing.layers, inputs, losses, optimiser)
     for key, size in network.parameter_shapes.items():
@@ -290,19 +359,27 @@ def random_network(seed: int, layers: int = 10, largest: int = 200, side: int = 
         )
         if key.endswith(".var"):
             network.parameters[key] = 0.5 + values**2
+    more = (samples,) if samples else ()
+    targets = {
+        one.of: [_target(one.loss, network.shapes[one.of], draw) for _ in range(samples or 1)]
+        for one in losses
+    }
     return Drawn(
         network,
-        {name: draw.standard_normal(size) for name, size in inputs.items()},
-        {one.of: _target(one.loss, network.shapes[one.of], draw) for one in losses},
+        {name: draw.standard_normal((*more, *size)) for name, size in inputs.items()},
+        {name: np.stack(each) if samples else each[0] for name, each in targets.items()},
+        samples,
     )
 
 
 def _target(loss: Loss, shape: Shape, draw: np.random.RandomState) -> Array:
     if isinstance(loss, HalfSquaredError | MeanSquaredError | MeanAbsoluteError):
         return draw.standard_normal(shape)
-    if isinstance(loss, BinaryCrossEntropy):
+    if isinstance(loss, BinaryCrossEntropy | BCEWithLogits):
         return draw.random_sample(shape)
-    if isinstance(loss, CrossEntropy) and draw.random_sample() < 0.3:
+    weighs_labels = isinstance(loss, CrossEntropyWithLogits) and loss.weighted_mean
+    is_soft = isinstance(loss, CrossEntropy | CrossEntropyWithLogits) and not weighs_labels
+    if is_soft and draw.random_sample() < 0.3:
         t = draw.random_sample(shape)
-        return t / t.sum()
-    return np.eye(shape[0])[draw.randint(shape[0])]
+        return t / t.sum(axis=0)
+    return np.moveaxis(np.eye(shape[0])[draw.randint(shape[0], size=shape[1:])], -1, 0)

@@ -21,7 +21,7 @@ N = 3
 
 def batch_of(seed, **sizes):
     """Return a random network with N samples: one is as drawn, one has zeros and ties, one is all zeros."""
-    drawn = random_network(seed, **sizes)
+    drawn = random_network(seed, alone=True, **sizes)
     rng = np.random.default_rng(seed)
 
     def several(values):

@@ -1,4 +1,4 @@
-"""What PyTorch made of 300 networks: a few numbers of each array, so that tests need no PyTorch."""
+"""What PyTorch made of 500 networks: a few numbers of each array, so that tests need no PyTorch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from cnnviz.engine.layer import Array
 
 FILE = Path(__file__).parent / "recorded.npz"
-SEEDS = range(300)
+# In the largest of a window of network 21, two numbers are the same in theory, and rounding decides.
+SEEDS = [seed for seed in range(501) if seed != 21]
 CLOSEST = 1e-10
 ZERO = 1e-10  # an array whose numbers are smaller may be 0 in theory
 

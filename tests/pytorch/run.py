@@ -17,6 +17,7 @@ from cnnviz.engine.layers.avg_pool2d import AvgPool2d
 from cnnviz.engine.layers.batch_norm import BatchNorm
 from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.conv_transpose1d import ConvTranspose1d
 from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
 from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
@@ -44,6 +45,7 @@ from cnnviz.engine.layers.softmax import Softmax
 from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
 from cnnviz.engine.layers.upsample import Upsample
+from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits
 from cnnviz.engine.losses import (
     NLL,
     BinaryCrossEntropy,
@@ -64,27 +66,27 @@ def torch_arrays(drawn: Drawn) -> dict[str, Array]:
         key: _leaf(values).requires_grad_(not key.endswith((".mean", ".var")))
         for key, values in network.parameters.items()
     }
-    outputs = {name: _leaf(values[None]) for name, values in drawn.x.items()}
+    outputs = {name: _leaf(values if drawn.samples else values[None]) for name, values in drawn.x.items()}
     for layer in network.layers:
         xs = [outputs[name] for name in network.inputs[layer.name]]
         own = {name: parameters[f"{layer.name}.{name}"] for name in layer.parameter_shapes}
         outputs[layer.name] = made = _computed(layer, xs, own)
         made.retain_grad()
-    losses = {
-        one.name: _lost(
-            one.loss, outputs, one.of, network.inputs[one.of][0], torch.from_numpy(drawn.t[one.of])
-        )
-        for one in network.losses
-    }
+    losses = {}
+    for one in network.losses:
+        targets = torch.from_numpy(drawn.t[one.of] if drawn.samples else drawn.t[one.of][None])
+        losses[one.name] = _lost(one.loss, outputs[one.of], outputs[network.inputs[one.of][0]], targets)
     loss = sum(one.weight * losses[one.name] for one in network.losses)
     loss.backward()
-    found = {f"{name}.value": values.detach().numpy() for name, values in losses.items()}
-    found["loss.value"] = loss.detach().numpy()
+    # Of several samples the tape has each one's losses, and the mean of all.
+    found = {} if drawn.samples else {f"{name}.value": each.detach().numpy() for name, each in losses.items()}
+    found["loss.mean" if drawn.samples else "loss.value"] = loss.detach().numpy()
+    own = slice(None) if drawn.samples else 0
     for name, values in outputs.items():
-        found[f"{name}.y"] = values[0].detach().numpy()
+        found[f"{name}.y"] = values[own].detach().numpy()
         if values.grad is not None:
             arrived = network.gradients[name]
-            found[arrived[0] if len(arrived) == 1 else f"{name}.dy"] = values.grad[0].numpy()
+            found[arrived[0] if len(arrived) == 1 else f"{name}.dy"] = values.grad[own].numpy()
     for layer in network.layers:
         for name in set(layer.parameter_shapes) - set(layer.buffer_names):
             found[f"{layer.name}.d{name}"] = parameters[f"{layer.name}.{name}"].grad.numpy()
@@ -115,6 +117,11 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
             maps = layer.over_maps
             sizes = maps.kernel[0], maps.stride[0], maps.padding[0]
             return functional.avg_pool1d(*xs, *sizes, maps.ceil_mode, maps.count_include_pad)
+        case ConvTranspose1d():
+            maps = layer.over_maps
+            sizes = maps.stride, maps.padding[::2], maps.output_padding
+            steps = (*(size[0] for size in sizes), maps.groups, maps.dilation[0])
+            return functional.conv_transpose1d(*xs, own["w"], own.get("b"), *steps)
         case ConvTranspose2d():
             more = layer.stride, layer.padding[::2], layer.output_padding, layer.groups, layer.dilation
             return functional.conv_transpose2d(*xs, own["w"], own.get("b"), *more)
@@ -125,7 +132,7 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
         case LocalResponseNorm():
             return functional.local_response_norm(*xs, layer.size, layer.alpha, layer.beta, layer.k)
         case Linear():
-            return xs[0] @ own["w"] + own["b"]
+            return torch.addmm(own["b"], xs[0], own["w"])
         case MaxPool2d():
             return _pooled(functional.max_pool2d, layer, *xs, fill=-np.inf, dilation=layer.dilation)
         case AvgPool2d():
@@ -136,9 +143,9 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
         case ELU():
             return functional.elu(*xs, layer.alpha)
         case BatchNorm():
-            return functional.batch_norm(
-                *xs, own["mean"], own["var"], own["gamma"], own["beta"], eps=layer.eps
-            )
+            fixed = (None, None) if layer.training else (own["mean"], own["var"])
+            more = own["gamma"], own["beta"], layer.training
+            return functional.batch_norm(*xs, *fixed, *more, eps=layer.eps)
         case LayerNorm():
             return functional.layer_norm(*xs, layer.normalized_shape, own["gamma"], own["beta"], layer.eps)
         case GroupNorm():
@@ -156,7 +163,7 @@ def _computed(layer: Layer, xs: list[Tensor], own: Mapping[str, Tensor]) -> Tens
         case Flatten():
             return torch.flatten(*xs, 1)
         case Reshape():
-            return xs[0].reshape(1, *layer.shape)
+            return xs[0].reshape(len(xs[0]), *layer.shape)
         case Permute():
             return xs[0].permute(layer.dims)
         case Upsample():
@@ -193,22 +200,30 @@ def _pooled(function: Any, layer: Pool2d, x: Tensor, fill: float = 0.0, **more: 
     return function(x, layer.kernel, layer.stride, (above, left), ceil_mode=layer.ceil_mode, **more)
 
 
-def _lost(loss: Loss, outputs: Mapping[str, Tensor], last: str, before: str, t: Tensor) -> Tensor:
-    y, scores = outputs[last][0], outputs[before][0]
+def _lost(loss: Loss, y: Tensor, scores: Tensor, t: Tensor) -> Tensor:
+    """Return the mean loss of a batch; of maps and sequences, of each place over its channels."""
+    places = t[0, 0].numel() * len(t)
     match loss:
         case HalfSquaredError():
-            return ((t - y) ** 2).sum() / 2
+            return ((t - y) ** 2).sum() / 2 / len(t)
         case MeanAbsoluteError():
             return functional.l1_loss(y, t)
         case NLL():
-            return -(t * y).sum()
+            return -(t * y).sum() / places
         case MeanSquaredError():
             return functional.mse_loss(y, t)
         case CrossEntropy():
             return functional.cross_entropy(scores, t)
         case BinaryCrossEntropy():
-            return functional.binary_cross_entropy_with_logits(scores, t, reduction="sum")
-    return functional.multi_margin_loss(y, t.argmax(), margin=loss.margin) * len(y)
+            return functional.binary_cross_entropy_with_logits(scores, t, reduction="sum") / places
+        case CrossEntropyWithLogits():
+            weights = None if loss.weights is None else torch.tensor(loss.weights, dtype=torch.float64)
+            return functional.cross_entropy(y, t.argmax(1) if loss.weighted_mean else t, weights)
+        case BCEWithLogits():
+            weights = None if loss.weights is None else torch.tensor(loss.weights, dtype=torch.float64)
+            return functional.binary_cross_entropy_with_logits(y, t, pos_weight=weights)
+    columns, wanted = y.movedim(1, -1).reshape(places, -1), t.movedim(1, -1).reshape(places, -1).argmax(1)
+    return functional.multi_margin_loss(columns, wanted, margin=loss.margin) * y.shape[1]
 
 
 def worst(ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""Outputs, losses and all gradients of 300 random networks are PyTorch's, which were recorded."""
+"""Outputs, losses and all gradients of 500 random networks are PyTorch's, which were recorded."""
 
 import numpy as np
 import pytest
@@ -11,14 +11,14 @@ RECORDED = read()
 
 
 def test_as_many_networks_are_recorded_as_are_compared():
-    assert list(RECORDED) == list(SEEDS)
+    assert list(RECORDED) == SEEDS
 
 
-@pytest.mark.parametrize("first", SEEDS[::25])
+@pytest.mark.parametrize("first", range(0, len(SEEDS), 50))
 def test_outputs_losses_and_gradients_are_those_of_pytorch(first):
-    for seed in SEEDS[first : first + 25]:
+    for seed in SEEDS[first : first + 50]:
         drawn = random_network(seed)
-        tape = drawn.network.run(drawn.x, drawn.t)
+        tape = drawn.run()
         compared = RECORDED[seed]
         assert {f"{layer.name}.y" for layer in drawn.network.layers} < compared.keys()
         assert {key.replace(".", ".d") for key in drawn.network.moving} < compared.keys()
@@ -31,7 +31,7 @@ def test_outputs_losses_and_gradients_are_those_of_pytorch(first):
 
 def test_a_number_that_is_off_is_seen():
     drawn = random_network(3)
-    tape = drawn.network.run(drawn.x, drawn.t)
+    tape = drawn.run()
     for name, wanted in RECORDED[3].items():
         values = np.array(tape[name], float)
         values.reshape(-1)[-1] += 1e-6 * np.abs(values).max() or 1e-6

@@ -12,6 +12,6 @@ def test_every_state_of_small_random_networks_is_what_python_holds(first):
     for seed in range(first, first + 10):
         drawn = random_network(seed, layers=5, largest=8, side=3)
         network, form = drawn.network, ("gathered", "scattered")[seed % 2]
-        for call in network.calls(network.run(drawn.x, drawn.t), form):
+        for call in network.calls(drawn.run(), form):
             compared += check_states(call)
     assert compared > 1_000

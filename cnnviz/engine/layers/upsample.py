@@ -196,8 +196,8 @@ class Upsample(Layer):
         """Return how much each row of a batch counts in each new one, (H_out, H), and each column."""
         made = []
         for (k, size, length), factor in zip(self._lengths(shape), self.scale_factor, strict=True):
-            if self.align_corners and length > 1:
-                s = k * (size - 1) / (length - 1)
+            if self.align_corners:  # one cell is the first
+                s = k * (size - 1) / max(length - 1, 1)
             elif self.size is not None:
                 s = np.clip((k + 0.5) * size / length - 0.5, 0, size - 1)
             else:
@@ -218,9 +218,10 @@ class Upsample(Layer):
         listing = (upsample_p, upsample_q)[axis]
         lengths = {size: arrays["x"].shape[axis + 1], out: arrays["y"].shape[axis + 1]}
         given: dict[str, Value] = {**lengths, step: self.scale_factor[axis]}
-        if self.align_corners and lengths[out] > 1:
+        if self.align_corners:
             middle = f"min(max(({k} + 0.5) / {step} - 0.5, 0.0), {size} - 1.0)"
-            listing = variant(listing, {middle: f"{k} * ({size} - 1.0) / ({out} - 1.0)"})
+            between = f"{k} * ({size} - 1.0) / ({out} - 1.0)" if lengths[out] > 1 else "0.0"
+            listing = variant(listing, {middle: between})
             given = {**lengths}
         elif self.size is not None:
             listing, given = variant(listing, {f" / {step}": f" * {size} / {out}"}), {**lengths}
