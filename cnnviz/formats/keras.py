@@ -265,7 +265,13 @@ class _Arrays:
         """Return an array by its name in .h5 files, or its place in .keras files."""
         found = self._arrays.get(name, self._arrays.get(str(place)))
         if found is None:
-            raise CnnvizError(tr("{layer}: its {name} is missing", layer=self._layer, name=name))
+            raise CnnvizError(
+                tr(
+                    "{layer}: its {name} is missing in the file; save the whole model",
+                    layer=self._layer,
+                    name=name,
+                )
+            )
         return found
 
     def put(self, name: str, array: NDArray[Any]) -> Value:

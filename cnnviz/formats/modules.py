@@ -151,7 +151,13 @@ def _norm(operation: str, told: str) -> Any:
 def _upsample(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
     mode, size, factors = str(state.get("mode", "nearest")), state.get("size"), state.get("scale_factor")
     if mode not in ("nearest", "bilinear") or (size is None and factors is None):
-        raise CnnvizError(tr("{path}: it enlarges in a way of its own", path=path))
+        raise CnnvizError(
+            tr(
+                "{path}: it makes maps larger by {mode}; nearest and bilinear are known",
+                path=path,
+                mode=mode[:40],
+            )
+        )
     sizes, both = (
         None if told is None else [kind(part) for part in (told if isinstance(told, tuple) else (told, told))]
         for told, kind in ((size, int), (factors, float))

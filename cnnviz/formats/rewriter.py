@@ -91,14 +91,21 @@ class Rewriter:
     def value(self, node: Node, place: int = 0) -> Value:
         """Return an input of a node that is no constant."""
         if node.inputs[place] in self.constants:
-            raise Unsteppable(tr("a constant goes through it"))
+            raise Unsteppable(
+                tr("what goes through it is a constant of the file, and nothing that the network computes")
+            )
         return self.values[node.inputs[place]]
 
     def constant(self, node: Node, place: int, what: str = "") -> NDArray[Any]:
         """Return an input of a node that must be a constant."""
         name = node.inputs[place]
         if name not in self.constants:
-            raise Unsteppable(tr("its {what} are computed by the network itself", what=what or tr("numbers")))
+            raise Unsteppable(
+                tr(
+                    "its {what} are computed by the network; layers here have those of the file",
+                    what=what or tr("numbers"),
+                )
+            )
         return self.constants[name]
 
     def optional(self, node: Node, place: int) -> NDArray[Any] | None:
@@ -164,11 +171,13 @@ class Rewriter:
     def rearranged(self, node: Node, value: Value, shape: Shape) -> Value:
         """Return the numbers of a value, in the order in which the file has them, in a layer of a shape."""
         if value.order is not None:
-            raise Unsteppable(tr("it reads a column whose numbers have another order here"))
+            raise Unsteppable(
+                tr("it gives a column a shape, whose numbers stand in another order here, channels first")
+            )
         named = [axis for axis, size in zip(value.axes, value.sizes, strict=True) if size != 1]
         if named != sorted(named):
             if len(value.shape) != 3:
-                raise Unsteppable(tr("it reads sequences whose axes lie otherwise"))
+                raise Unsteppable(tr("it reads sequences that have their channels behind; put them first"))
             axes = value.axes
             if sorted(axes) != [0, 1, 2]:  # those of size 1 stand anywhere
                 axes = (*named, *(axis for axis in range(3) if axis not in named))

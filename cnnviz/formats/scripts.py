@@ -134,7 +134,9 @@ class _Follower:
         for part in kind.body if isinstance(kind, ast.ClassDef) else ():
             if isinstance(part, ast.FunctionDef) and part.name == name:
                 return part
-        raise CnnvizError(tr("its code has no {name}", name=f"{of.name}.{name}"[:200]))
+        raise CnnvizError(
+            tr("its code calls {name}, which it does not have; save it again", name=f"{of.name}.{name}"[:200])
+        )
 
     def _defined(self, module: str, name: str) -> ast.stmt | None:
         file = f"code/{module.replace('.', '/')}.py"

@@ -47,7 +47,7 @@ def _affine(rewriter: Rewriter, node: Node, place: int) -> None:
     each = _each_channel(value, constant)
     kind = node.kind
     if kind in ("Div", "Sub") and place == 0:
-        raise Unsteppable(tr("it begins with a constant"))
+        raise Unsteppable(tr("it subtracts from a constant, or divides one; no layer here does"))
     if kind in ("Add", "Sum", "Sub"):
         if np.all(each == 0):
             rewriter.put(node, value)
@@ -67,7 +67,9 @@ def _each_channel(value: Value, constant: NDArray[Any]) -> NDArray[Any]:
     shape = (1,) * max(len(sizes) - constant.ndim, 0) + constant.shape
     channel = value.axes.index(0) + 1 if 0 in value.axes else 0
     if any(size != 1 for axis, size in enumerate(shape) if axis != channel) or len(shape) != len(sizes):
-        raise Unsteppable(tr("its constant differs from cell to cell of a map"))
+        raise Unsteppable(
+            tr("its constant differs from cell to cell of a map; layers here have one number for a channel")
+        )
     each = np.broadcast_to(constant.reshape(-1), (value.shape[0],))
     return each if value.order is None else ordered(np.ascontiguousarray(each), value.order)
 
@@ -79,7 +81,9 @@ def multiply(rewriter: Rewriter, node: Node) -> None:
         _affine(rewriter, node, constants[0])
         return
     if node.kind != "Mul":
-        raise Unsteppable(tr("there is no such layer for two arrays"))
+        raise Unsteppable(
+            tr("no layer here subtracts or divides two arrays; add, multiply and concat take several")
+        )
     for x, gate in ((0, 1), (1, 0)):
         source, through = rewriter.value(node, x), rewriter.value(node, gate)
         layer = rewriter.layers[-1] if rewriter.layers else None

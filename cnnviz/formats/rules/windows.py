@@ -31,19 +31,19 @@ def _window(node: Node, kernel: Shape, sizes: Shape, pads: Sides, axes: int) -> 
     else:
         given = node.attributes.get("pads", NO_PADS[: 2 * axes])
         if auto not in ("NOTSET", "VALID") or not isinstance(given, tuple) or len(given) != 2 * axes:
-            raise Unsteppable(tr("it does not slide over maps"))
+            raise Unsteppable(tr("its window, stride or padding is not one of maps or of sequences"))
         given = given if axes == 2 else (given[0], 0, given[1], 0)
         own = NO_PADS if auto == "VALID" else given
     t, left, b, r = (a + c for a, c in zip(own, pads, strict=True))
     if min(t, left, b, r, *strides, *dilations) < 0 or min(strides) < 1:
-        raise Unsteppable(tr("it cuts off the edges of maps"))
+        raise Unsteppable(tr("its padding is negative, which cuts off the edges of maps"))
     return strides, dilations, (t, left, b, r)
 
 
 def _pair(node: Node, key: str, default: Shape = (1, 1), axes: int = 2) -> Shape:
     value = node.attributes.get(key, default[:axes])
     if not isinstance(value, tuple) or len(value) != axes or any(type(part) is not int for part in value):
-        raise Unsteppable(tr("it does not slide over maps"))
+        raise Unsteppable(tr("its window, stride or padding is not one of maps or of sequences"))
     return value if axes == 2 else (*value, 1)
 
 
@@ -87,7 +87,7 @@ def conv(rewriter: Rewriter, node: Node) -> None:
     w, b = rewriter.constant(node, 1, tr("kernels")), rewriter.optional(node, 2)
     axes = w.ndim - 2
     if axes not in (1, 2):
-        raise Unsteppable(tr("it does not slide over maps"))
+        raise Unsteppable(tr("its window, stride or padding is not one of maps or of sequences"))
     value, kind = rewriter.maps(node, axes=(axes,)), f"conv{axes}d"
     group, kernel = int(node.attributes.get("group", 1)), (*w.shape[2:], 1)[:2]  # type: ignore[arg-type]
     if group < 1 or w.shape[0] % group:
@@ -129,12 +129,12 @@ def conv_transpose(rewriter: Rewriter, node: Node) -> None:
     w, b = rewriter.constant(node, 1, tr("kernels")), rewriter.optional(node, 2)
     axes = w.ndim - 2
     if axes not in (1, 2):
-        raise Unsteppable(tr("it does not slide over maps"))
+        raise Unsteppable(tr("its window, stride or padding is not one of maps or of sequences"))
     value, kind = rewriter.maps(node, axes=(axes,)), f"conv_transpose{axes}d"
     rewriter.unpadded(node, value)
     group = int(node.attributes.get("group", 1))  # type: ignore[arg-type]
     if value.shape[0] != w.shape[0]:
-        raise Unsteppable(tr("it does not slide over maps"))
+        raise Unsteppable(tr("its window, stride or padding is not one of maps or of sequences"))
     strides, dilations, added = (
         _pair(node, key, (usual,) * 2, axes)[:axes]
         for key, usual in (("strides", 1), ("dilations", 1), ("output_padding", 0))
@@ -144,7 +144,7 @@ def conv_transpose(rewriter: Rewriter, node: Node) -> None:
         same = node.attributes.get("auto_pad") in ("SAME_UPPER", "SAME_LOWER")
         total = [max((k - 1) * d + 1 - s, 0) for k, d, s in zip(w.shape[2:], dilations, strides, strict=True)]
         if not same or any(part % 2 for part in total):
-            raise Unsteppable(tr("its output has a shape of its own"))
+            raise Unsteppable(tr("it says how large its output is; write its padding instead"))
         pads = (*(part // 2 for part in total),) * 2
     if not isinstance(pads, tuple) or pads[:axes] != pads[axes:]:
         raise Unsteppable(tr("its padding is not the same on both sides"))
@@ -239,7 +239,7 @@ def mean(rewriter: Rewriter, node: Node) -> None:
     axes = sorted(axis % rank for axis in axes_of(node, constants))
     over = sorted(value.axes[axis - 1] for axis in axes if axis > 0)
     if len(value.shape) == 1 or over != [*range(1, len(value.shape))] or 0 in axes:
-        raise Unsteppable(tr("it takes another mean than that of each map"))
+        raise Unsteppable(tr("its mean is not that of each map, over height and width"))
     made = _whole_pool("avg_pool2d", rewriter, node, value)
     if not node.attributes.get("keepdims", 1):
         made = replace(made, axes=tuple(axis for axis in value.axes if axis not in over))
