@@ -34,14 +34,14 @@ def write_frames(order: Order, link: Connection) -> None:
     Anything that arrives by the link, or its end, breaks the export off; what is written is whole.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the window answers, and its end is the link's
-    try:
-        link.send(_written(order, link))
-    except CnnvizError as error:
-        link.send((str(error), True))
-    except MemoryError:
-        link.send((out_of_memory(), True))
-    except (BrokenPipeError, EOFError):
-        pass
+    with suppress(BrokenPipeError, EOFError):  # nobody listens any more
+        try:
+            told = _written(order, link)
+        except CnnvizError as error:
+            told = str(error), True
+        except MemoryError:
+            told = out_of_memory(), True
+        link.send(told)
 
 
 def _written(order: Order, link: Connection) -> tuple[str, bool]:

@@ -199,7 +199,7 @@ def test_closing_the_window_ends_the_export(window, qtbot, order):
 
 
 def test_a_folder_that_will_not_do_is_said_in_the_bar(window, qtbot, order):
-    order.folder.write_text("a file")
+    Path(order.folder).write_text("a file")
     window.pictures.export(order)
     qtbot.waitUntil(lambda: not window.pictures.exporter.running, timeout=SOON)
     assert "is not a folder" in window.message.sentence.text()
@@ -241,6 +241,16 @@ def test_so_is_one_whose_painting_processes_cannot_be_started(order, monkeypatch
         "Frames cannot be written, because no other process can be started ([Errno 24] Too many open files); "
         "close other programs, and try again."
     )
+
+
+def test_a_fault_that_nobody_hears_any_more_is_no_traceback(order, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # here it is not a process of its own
+    Path(order.folder).write_text("a file where the folder should be", "utf-8")
+    ours, theirs = Pipe()
+    ours.close()
+    with theirs:
+        write_frames(order, theirs)  # raises nothing
+    assert Path(order.folder).is_file()
 
 
 def test_what_cannot_be_heard_ends_the_export(window, qtbot, order, monkeypatch):
