@@ -62,6 +62,13 @@ def source_of(arguments: argparse.Namespace) -> str | None:
     if arguments.lesson is None or not is_network(arguments.lesson):
         if told:
             option = f"--{next(iter(told)).replace('_', '-')}"
+            if "input" in told and arguments.lesson is not None:
+                raise CnnvizError(
+                    tr(
+                        "--input goes with a network of another program; a lesson takes "
+                        "--set picture.file=FILE."
+                    )
+                )
             raise CnnvizError(
                 tr("{option} goes with a network of another program, net.onnx for instance.", option=option)
             )

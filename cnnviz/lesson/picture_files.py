@@ -7,8 +7,11 @@ the last bit.
 from __future__ import annotations
 
 import io
+import os
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +34,7 @@ _MOST_PIXELS = 128 * 10**6
 """The largest sensors of telephones have 108 million."""
 
 _LARGEST_ENLARGED = 2**24
+_TIFF = (b"II", b"MM")
 _PNG, _LAST_OF_PNG = b"\x89PNG\r\n\x1a\n", b"IEND"
 
 
@@ -79,7 +83,7 @@ def read_picture(
     except (OSError, ValueError) as error:
         said = tr("{file} cannot be read ({reason}).", file=path, reason=reason_of(error))
         raise CnnvizError(said) from error
-    with warnings.catch_warnings():
+    with _silent() if content[:2] in _TIFF else nullcontext(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what we say ourselves, or what does no harm
         try:
             return _read(path.name, content, size, fit, crop_pct)
@@ -93,6 +97,23 @@ def read_picture(
             raise CnnvizError(
                 tr("{file} is damaged, or no picture; save it again.", file=path.name)
             ) from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Have nobody write to the terminal: libtiff does, past Python; what is wrong, our sentence says."""
+    try:
+        before = os.dup(2)
+    except OSError:  # there is no terminal
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def _read(name: str, content: bytes, size: tuple[int, int] | None, fit: str, crop_pct: float) -> PictureRead:

@@ -1,5 +1,6 @@
 """What goes into a network: arrays and pictures, as its file has them."""
 
+import io
 import os
 import struct
 import subprocess
@@ -8,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtGui import QColor, QImage
 
 from cnnviz import CnnvizError, load_lesson
@@ -78,14 +80,19 @@ def test_of_a_damaged_picture_only_the_program_speaks(tmp_path):
         for kind, data in (*parts, (b"IEND", b""))
     )
     (tmp_path / "cut.png").write_bytes(cut)
-    done = subprocess.run(
-        [sys.executable, MAIN, "info", DATA / "vgg.legacy.onnx", "--input", "cut.png"],
-        cwd=tmp_path,
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stderr.splitlines() == ["cnnviz: cut.png is damaged, or no picture; save it again."]
+    file = io.BytesIO()
+    noise = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(noise).save(file, "tiff", compression="tiff_lzw")
+    (tmp_path / "cut.tif").write_bytes(file.getvalue()[:300] + b"\xff" * 40 + file.getvalue()[340:])
+    for name in ("cut.png", "cut.tif"):
+        done = subprocess.run(
+            [sys.executable, MAIN, "info", DATA / "vgg.legacy.onnx", "--input", name],
+            cwd=tmp_path,
+            env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stderr.splitlines() == [f"cnnviz: {name} is damaged, or no picture; save it again."]
 
 
 def test_what_is_no_input_is_told(tmp_path):

@@ -21,6 +21,9 @@ from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program_cache import program_cache
 
+_LINED = 5.0
+"""Pixels that are shown smaller than so many on screen have no lines between them, which would hide them."""
+
 
 def picture(moment: Moment, room: Room) -> list[Mark]:
     """Draw the picture with the pixel in hand, its numbers, and the channel that they are written into."""
@@ -56,7 +59,8 @@ def true_colours(operation: Operation, place: Box) -> Cells:
     """Return a picture as a grid of its pixels in their own colours; nothing is written on them."""
     image = np.asarray(operation.call.given["image"])
     red, green, blue = (image[..., min(k, image.shape[2] - 1)] for k in range(3))
-    return Cells(place, red * 65536 + green * 256 + blue, palette="rgb", cached=True)
+    has_lines = place.w >= _LINED * image.shape[1]
+    return Cells(place, red * 65536 + green * 256 + blue, palette="rgb", lines=has_lines, cached=True)
 
 
 def _tint(moment: Moment, number: int) -> Palette:
