@@ -30,6 +30,7 @@ A change is written as one word, and a tuple of them as words with blanks betwee
     walk.lr=0.2  walk.starts=4,-1
     picture.file=cat.jpg        a picture in the place of the sample that is shown first
     picture.preset=torchvision  how it is made to fit: picture.fit, picture.mean, and so on
+    input.images=mnist.npz      other samples, to be shown and learnt from
     input.classes=names.txt     what classes are called, one a line of a text file
     weights=net.pt              all parameters, from a file
     weights=net.npz?layout=pytorch
@@ -55,7 +56,7 @@ _LONGEST_SHOWN = 60
 _TRUTHS = {"true": True, "false": False}
 _WORD = re.compile(r"([^\W\d]\w*)(\.[^\W\d]\w*)?(?:\.(\d{1,18}))?(?:\[(\d{1,18}(?:,\d{1,18})*)\])?=(\S+)")
 _WEIGHTS = re.compile(r"\s*weights\s*=\s*(.*\S)\s*", re.DOTALL)
-_FILE = re.compile(r"\s*(picture\.file|input\.classes)\s*=\s*(.*\S)\s*", re.DOTALL)
+_FILE = re.compile(r"\s*(picture\.file|input\.classes|input\.images)\s*=\s*(.*\S)\s*", re.DOTALL)
 _LAYOUT = "?layout="
 _WHOLE, _NAME = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[^\W\d]\w*")
 

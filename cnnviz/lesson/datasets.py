@@ -247,8 +247,8 @@ def _names(given: InputPart, there: Sequence[str]) -> tuple[str, str]:
             return x, y
     if given.array is not None and given.labels is not None:
         return given.array, given.labels
-    if "images" in there or not there:
-        return "images", "labels"
+    if given.array is None and ("images" in there or not there):
+        return "images", given.labels or "labels"
     raise CnnvizError(
         tr(
             "{file}: has {there}; say with input.array and input.labels which of them are meant",

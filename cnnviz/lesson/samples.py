@@ -25,6 +25,7 @@ from cnnviz.lesson.class_names import names_in_file
 from cnnviz.lesson.datasets import read_data
 from cnnviz.lesson.picture_files import read_picture
 from cnnviz.lesson.tables import FittingPart, InputPart, LessonFile
+from cnnviz.lesson.values import DataFile
 from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
 
@@ -74,6 +75,8 @@ class Samples(Struct, frozen=True, eq=False):
         The samples of each further input, (N, …), by the input's name.
     output_targets : Mapping[str, Array]
         What each of several outputs should be for each sample, (N, …), by the layer's name.
+    named : tuple[str, ...]
+        What the data file calls the classes.
     note : str
         What was recognised of a data file.
     pictures : Mapping[int, Pixels]
@@ -90,6 +93,7 @@ class Samples(Struct, frozen=True, eq=False):
     output_gradient: Array | None = None
     others: Mapping[str, Array] = {}
     output_targets: Mapping[str, Array] = {}
+    named: tuple[str, ...] = ()
     note: str = ""
     pictures: Mapping[int, Pixels] = {}
     changed_images: Mapping[int, Array] = {}
@@ -204,6 +208,8 @@ def read_samples(path: Path, given: InputPart) -> Samples:
             output_gradient=given.output_gradient,
         )
 
+    if os.path.isabs(given.images):  # a change may name any file; what it names then lies beside that
+        path, given = Path(given.images), replace(given, images=DataFile(Path(given.images).name))
     data = read_data(given, lambda name: file_beside(path, name, folder="." not in name))
     if data.targets is not None and classes:
         raise CnnvizError(tr("input.classes: names labels, but {file} has none", file=given.images))
@@ -212,6 +218,7 @@ def read_samples(path: Path, given: InputPart) -> Samples:
         given.scale,
         None if data.labels is None else _frozen(data.labels),
         classes or data.classes,
+        named=data.classes,
         targets=None if data.targets is None else _frozen(data.targets),
         note=data.note,
     )

@@ -100,7 +100,8 @@ def test_several_inputs_and_losses_go_together(write):
     assert (changed.tape["heard.y"][2, 1], changed.tape["loss_size.t"][1, 0]) == (9, 4)
     for change, said in (
         ("input.batch_size=4", "must be at most 3"),
-        ("input.shape=2", "input.shape: is not known; there is batch_size, and cells such as seen[0,0,0]."),
+        ("input.shape=2", "input.shape: is not known; there is batch_size, classes, "),
+        ("input.shape=2", "scale, and cells such as seen[0,0,0]."),
     ):
         with pytest.raises(CnnvizError, match=re.escape(said)):
             load_lesson(path, changes=[change])

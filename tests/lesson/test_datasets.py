@@ -226,3 +226,28 @@ def test_forged_sizes_and_damage_are_told_before_memory_is_taken(tmp_path):
         Path(tmp_path / "x.idx").write_bytes(right)
         with pytest.raises(CnnvizError, match=said):
             load_lesson(lesson_file(tmp_path, (1, 4, 5), given))
+
+
+def test_a_lesson_is_given_other_samples(tmp_path):
+    """The built-in one keeps its network; what was recognised is said, and names of classes stay."""
+    digits = RNG.integers(0, 17, (40, 8, 8))
+    np.savez(tmp_path / "my digits.npz", x_train=digits, y_train=np.arange(40) % 10)
+    lesson = load_lesson(
+        "digits", image=7, changes=[f"input.images={tmp_path / 'my digits.npz'}", "conv1.stride=1"]
+    )
+    assert len(lesson.subject) == 40 and lesson.subject.label(7) == "7"
+    assert np.array_equal(lesson.tape["input.y"][0], digits[7] / 16)
+    assert lesson.notes[0].startswith("my digits.npz: 40 samples of x_train")
+    for change, said in (
+        ("input.images=/nowhere/x.npz", "x.npz: there is no such file"),
+        ("input.array=x", "has no array x|has images, labels"),
+        ("input.colour=1", r"input\.colour: is not known; there is batch_size, classes, images"),
+        (f"input.images={tmp_path / 'd.toml'}", "is no IDX file|no such file|say with"),
+    ):
+        with pytest.raises(CnnvizError, match=said):
+            load_lesson("digits", changes=[change])
+    for name, label in (("ant", 0), ("bee", 1), ("cat", 2)):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        Image.fromarray(COLOURS[label]).save(tmp_path / "pets" / name / "a.png")
+    path = lesson_file(tmp_path, (3, 4, 5), {"images": "pets"})
+    assert load_lesson(path, changes=["optimiser.lr=0.5"]).subject.classes == ("ant", "bee", "cat")

@@ -65,6 +65,9 @@ from cnnviz.trace.program import Program
 _WITH_ARGUMENTS = ("loss", "optimiser", "schedule")
 """What has arguments besides the layers."""
 
+_OF_DATA = ("images", "array", "labels", "data_format", "label_mode", "scale")
+"""What of the table `input` says which samples there are."""
+
 
 class SampledNetwork(Plain, frozen=True, eq=False):
     """A network with what it can be shown.
@@ -333,15 +336,15 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 return own
 
     def _fitting_input(self, change: Argument) -> Argument:
-        """Return a change of how many samples go through together, or of what classes are called."""
-        path = f"{change.owner}.{change.name}"
-        if change.name == "classes" and isinstance(change.value, str):
+        """Return a change of what the samples are, how they are called, or how many go through together."""
+        path, known = f"{change.owner}.{change.name}", ("batch_size", "classes", *_OF_DATA)
+        if change.name in ("classes", "images") and isinstance(change.value, str):
             return replace(change, value=os.path.abspath(change.value))
-        if change.name != "batch_size":
+        if change.name not in known:
             name, shape = next(iter(self.network.input_shapes.items()))
-            said = tr("{path}: is not known; there is batch_size, classes, and cells such as {name}[{first}]")
-            first = ",".join("0" * len(shape))
-            raise CnnvizError(as_sentence(said.format(path=path, name=name, first=first)))
+            said = tr("{path}: is not known; there is {known}, and cells such as {name}[{first}]")
+            first, there = ",".join("0" * len(shape)), ", ".join(known)
+            raise CnnvizError(as_sentence(said.format(path=path, known=there, name=name, first=first)))
         value = read_value(change.value, kind_of(InputPart, change.name), path)
         return replace(change, value=value)
 
@@ -462,6 +465,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         for change in arguments:
             if change.owner == "input":
                 given = replace(given, **{change.name: change.value})
+                given = replace(given, show=0) if change.name == "images" else given
                 continue
             if change.owner == "picture":
                 given = replace(given, picture=replace(given.picture, **{change.name: change.value}))
@@ -479,11 +483,15 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 network.initialise(described.seed)
             else:
                 network.load(self.network.parameters, self.name)
-            classes = class_names(self.path, described.input)
-            samples = with_classes(replace(self.samples, classes=classes), described, network)
+            samples = self.samples
+            if any(change.owner == "input" and change.name in _OF_DATA for change in arguments):
+                samples = read_samples(self.path, given)
+            classes = class_names(self.path, given) or samples.named
+            samples = with_classes(replace(samples, classes=classes), described, network)
             samples = with_others(samples, described, network)
             samples = with_picture(self.path, described, samples)
             require_batch(described, samples)
+            require_some_to_learn_from(described, samples)
             check_sizes(described, network)
         except CnnvizError as error:
             said = tr("{changes}: {why}", changes=text_of(arguments), why=str(error))
