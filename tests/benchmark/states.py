@@ -9,16 +9,39 @@ from time import perf_counter
 import numpy as np
 
 from cnnviz.engine.layer import Call, Layer, Shape
+from cnnviz.engine.layers.adaptive_avg_pool2d import AdaptiveAvgPool2d
+from cnnviz.engine.layers.avg_pool1d import AvgPool1d
 from cnnviz.engine.layers.avg_pool2d import AvgPool2d
+from cnnviz.engine.layers.batch_norm import BatchNorm
+from cnnviz.engine.layers.conv1d import Conv1d
 from cnnviz.engine.layers.conv2d import Conv2d
+from cnnviz.engine.layers.conv_transpose1d import ConvTranspose1d
+from cnnviz.engine.layers.conv_transpose2d import ConvTranspose2d
+from cnnviz.engine.layers.dropout import Dropout
+from cnnviz.engine.layers.elu import ELU
 from cnnviz.engine.layers.flatten import Flatten
+from cnnviz.engine.layers.gelu import GELU
+from cnnviz.engine.layers.global_avg_pool2d import GlobalAvgPool2d
+from cnnviz.engine.layers.group_norm import GroupNorm
+from cnnviz.engine.layers.hard_sigmoid import HardSigmoid
+from cnnviz.engine.layers.hard_swish import HardSwish
+from cnnviz.engine.layers.layer_norm import LayerNorm
 from cnnviz.engine.layers.leaky_relu import LeakyReLU
 from cnnviz.engine.layers.linear import Linear
+from cnnviz.engine.layers.local_response_norm import LocalResponseNorm
+from cnnviz.engine.layers.log_softmax import LogSoftmax
+from cnnviz.engine.layers.max_pool1d import MaxPool1d
 from cnnviz.engine.layers.max_pool2d import MaxPool2d
+from cnnviz.engine.layers.permute import Permute
 from cnnviz.engine.layers.relu import ReLU
+from cnnviz.engine.layers.relu6 import ReLU6
+from cnnviz.engine.layers.reshape import Reshape
 from cnnviz.engine.layers.sigmoid import Sigmoid
+from cnnviz.engine.layers.silu import SiLU
 from cnnviz.engine.layers.softmax import Softmax
+from cnnviz.engine.layers.softplus import Softplus
 from cnnviz.engine.layers.tanh import Tanh
+from cnnviz.engine.layers.upsample import Upsample
 from cnnviz.engine.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD, Adam, Optimiser
@@ -45,6 +68,26 @@ LAYERS: list[tuple[Layer, Shape]] = [
     (Flatten(), MAPS),
     (Linear(4096, 1000), (4096,)),
     (Softmax(), COLUMN),
+    (Softmax(), MAPS),
+    (LogSoftmax(), MAPS),
+    (Conv1d(16, 16, 9), (16, 4000)),
+    (ConvTranspose1d(16, 16, 8, 2), (16, 2000)),
+    (ConvTranspose2d(16, 16, 4, 2, 1), (16, 24, 24)),
+    (MaxPool1d(2), (64, 25_600)),
+    (AvgPool1d(2), (64, 25_600)),
+    (GlobalAvgPool2d(), MAPS),
+    (AdaptiveAvgPool2d(7), (16, 320, 320)),
+    (BatchNorm(16), MAPS),
+    (LayerNorm((16, 160, 160)), (16, 160, 160)),
+    (GroupNorm(4, 16), (16, 160, 160)),
+    (LocalResponseNorm(5), (16, 100, 100)),
+    (Upsample(2), (16, 160, 160)),
+    (Upsample(size=300), (16, 160, 160)),
+    (Upsample(2, "bilinear"), (16, 24, 24)),
+    (Reshape((16, -1)), MAPS),
+    (Permute((0, 3, 1, 2)), MAPS),
+    (Dropout(0.5), MAPS),
+    *((make(), MAPS) for make in (ReLU6, ELU, SiLU, GELU, Softplus, HardSwish, HardSigmoid)),
 ]
 HEADS: list[tuple[Layer, Loss, Optimiser]] = [
     (Softmax(), CrossEntropy(), SGD(0.1)),
