@@ -342,7 +342,10 @@ class Operation:
     @cached_property
     def can_be_replayed(self) -> bool:
         """Whether its scalars at a step can be found without running what came before."""
-        return self.writes_once or (self.call.linear is not None and not self.scalars)
+        if self.writes_once or self.call.linear is None:
+            return self.writes_once
+        scalars = (node for node in walk(self.body) if isinstance(node, Line) and not node.index)
+        return all(line.uses.isdisjoint(self.call.writes) for line in scalars)
 
     def _write_different_cells(self, lines: Sequence[Line]) -> bool:
         """Return whether lines write no cell in common."""
