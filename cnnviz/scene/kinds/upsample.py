@@ -24,40 +24,33 @@ def _parts(_: Back) -> Local:
 
 
 _kind = partial(Kind, formula=listing_formulas)
+_nearest = partial(_kind, variables=CELL, compared=("x", "y"), added=True)
+_nearest_dx = partial(
+    _kind,
+    title="gradient of the input",
+    sentence="A number went into every cell of its block, so the gradients of the block are added up.",
+    local=_blocks,
+    compared=("dx", "dy"),
+    added=True,
+)
 
 KINDS: Mapping[str, Kind] = {
-    "upsample": _kind(
+    "upsample": _nearest(
         sentence="Every number is repeated: it fills a block of cells, as high and wide as the factors say.",
-        variables=CELL,
         ahead="Each cell of `y` will be the cell of `x` whose block it lies in.",
-        compared=("x", "y"),
-        added=True,
     ),
-    "upsample.size": _kind(
+    "upsample.size": _nearest(
         sentence="Every cell is the number of the input that lies where it lies; so numbers fill blocks.",
-        variables=CELL,
         ahead="Each cell of `y` will be the cell of `x` that lies where it lies.",
-        compared=("x", "y"),
-        added=True,
     ),
-    "upsample.dx.size": _kind(
-        title="gradient of the input",
-        sentence="A number went into every cell of its block, so the gradients of the block are added up.",
-        variables=CELL,
-        ahead="Every `dx` begins at 0; each `dy` will be added to that of the number that its cell is.",
-        local=_blocks,
-        compared=("dx", "dy"),
-        added=True,
-    ),
-    "upsample.dx": _kind(
-        title="gradient of the input",
-        sentence="A number went into every cell of its block, so the gradients of the block are added up.",
+    "upsample.dx": _nearest_dx(
         variables={**CELL, "u": "row in the block", "v": "column in the block"},
         ahead="Each `dx` will be the sum of the gradients `dy` of its block: {terms} of them.",
         ahead_of_one="Each `dx` will be the one `dy` of its block.",
-        local=_blocks,
-        compared=("dx", "dy"),
-        added=True,
+    ),
+    "upsample.dx.size": _nearest_dx(
+        variables=CELL,
+        ahead="Every `dx` begins at 0; each `dy` will be added to that of the number that its cell is.",
     ),
     "upsample.p": _kind(
         title="how much rows count",
