@@ -25,6 +25,8 @@ _SMALLEST_POWER = -300
 
 _EXACT = 1e-9
 
+_VERY_MANY = 2_000_000
+
 # What a sum that comes to 0 may be off by, in parts of its array's largest number; and how much is larger.
 _ROUNDING, _MORE_THAN_ROUNDING = 2.0**-49, 2.0**-30
 # Beside a number that runs away, others are no rounding.
@@ -53,13 +55,21 @@ def decimals(values: Array) -> tuple[int, int]:
     """
     finite = _sizes(values)
     largest = float(finite.max(initial=0.0))
-    if largest == 0 or (largest < 1e6 and finite.size < 100_000 and np.array_equal(finite, np.round(finite))):
+    if largest == 0 or (largest < 1e6 and _are_whole(finite)):
         return 0, 0
     for bound, places in ((1000, 0), (100, 1), (0.095, 2), (0.0095, 3)):
         if 1e5 > largest >= bound:
             few = places > 1 and finite.size <= FEW  # of millions it takes long to ask what comes next
             return places + (few and not np.allclose(finite, np.round(finite, places), 0, _EXACT)), 0
     return 2, max(floor(log10(largest)), _SMALLEST_POWER)
+
+
+def _are_whole(finite: Array) -> bool:
+    """Return whether numbers are whole, as those of pictures are; of very many it is not asked."""
+    first = finite.flat[:1000]
+    if finite.size >= _VERY_MANY or not np.array_equal(first, np.round(first)):
+        return False
+    return np.array_equal(finite, np.round(finite))
 
 
 def rounding(values: Array) -> float:

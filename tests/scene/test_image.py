@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnviz.engine.pixels import Album, Picture
+from cnnviz.engine.pixels import Album, Fitting, Picture
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import compose, moment
 from cnnviz.scene.marks import Cells, Rect
@@ -110,3 +110,13 @@ def test_beside_its_channels_a_convolution_shows_the_picture_itself():
         and inside(m.box, shown.box, 3)
         for m in all_marks(frame.marks)
     )
+
+
+def test_numbers_of_a_photo_are_whole():
+    """As many as ImageNet's networks take: they were written 171.0, wider than their cells."""
+    pixels = np.random.default_rng(2).integers(0, 256, (224, 224, 3))
+    way = Fitting(mean=(0.5,))
+    made = Program([way.call("input", pixels, way.of(pixels, 3))])
+    frame = compose(made, made.find("input", line=5, c=1, i=200, j=9), view(made))
+    texts = [mark.texts for mark in grids(frame) if mark.array == "image"]
+    assert texts == [((str(value),),) for value in pixels[200, 9]]
