@@ -6,10 +6,10 @@
 A **description** is a lesson file that was read and checked, or an expression that was typed. It never
 changes.
 
-A **change** says what the thing *is*: this weight is 0.5, that layer has stride 2. There are three kinds, all
-of them plain values: a `Cell` is one number of one array, an `Argument` is what a layer, the loss, the
-optimiser, the schedule or a descent was made with, `Weights` are all parameters of a network. All changes of
-a lesson are one tuple, in an order and in a form of which there is one for each lesson: of two for the same
+A **change** says what the thing *is*: this weight is 0.5, that layer has stride 2. There are two kinds, both
+plain values: a `Cell` is one number of one array, an `Argument` is what a layer, the loss, the optimiser, the
+schedule or a descent was made with, or the file that a picture or all parameters are from. All changes of a
+lesson are one tuple, in an order and in a form of which there is one for each lesson: of two for the same
 place the last one counts, and what the file says already is no change. So the tuple is what is undone,
 remembered, sent to other processes and compared.
 
@@ -32,8 +32,8 @@ A change is written as one word, and a tuple of them as words with blanks betwee
     picture.preset=torchvision  how it is made to fit: picture.fit, picture.mean, and so on
     input.images=mnist.npz      other samples, to be shown and learnt from
     input.classes=names.txt     what classes are called, one a line of a text file
-    weights=net.pt              all parameters, from a file
-    weights=net.npz?layout=pytorch
+    weights.file=net.pt         all parameters, from a file
+    weights.layout=pytorch      how its axes lie, where it does not say so
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ Value = bool | int | float | str | tuple[Number, ...]
 _LONGEST_SHOWN = 60
 _TRUTHS = {"true": True, "false": False}
 _WORD = re.compile(r"([^\W\d]\w*)(\.[^\W\d]\w*)?(?:\.(\d{1,18}))?(?:\[(\d{1,18}(?:,\d{1,18})*)\])?=(\S+)")
-_WEIGHTS = re.compile(r"\s*weights\s*=\s*(.*\S)\s*", re.DOTALL)
-_FILE = re.compile(r"\s*(picture\.file|input\.classes|input\.images)\s*=\s*(.*\S)\s*", re.DOTALL)
-_LAYOUT = "?layout="
+_FILE = re.compile(r"\s*((?:picture|weights)\.file|input\.(?:classes|images))\s*=\s*(.*\S)\s*", re.DOTALL)
 _WHOLE, _NAME = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[^\W\d]\w*")
 
 
@@ -100,7 +98,8 @@ class Argument(Struct, frozen=True, tag="argument"):
     Attributes
     ----------
     owner : str
-        A layer's or a descent's name, ``loss``, ``optimiser``, ``schedule``, ``schedule_1`` or ``picture``.
+        A layer's or a descent's name, ``loss``, ``optimiser``, ``schedule``, ``schedule_1``, ``picture`` or
+        ``weights``.
     name : str
         What the lesson file calls it: ``stride``, ``lr``.
     value : bool, int, float, str or tuple
@@ -115,36 +114,7 @@ class Argument(Struct, frozen=True, tag="argument"):
         return f"{self.owner}.{self.name}={_written(self.value)}"
 
 
-class Weights(Struct, frozen=True, tag="weights"):
-    """All parameters of a network are those of a file.
-
-    Attributes
-    ----------
-    file : str
-        Where it is.
-    layout : str
-        Whose axes its arrays have, as `layout` of a lesson file says it; empty where the file says it.
-    """
-
-    file: str
-    layout: str = ""
-
-    @property
-    def owner(self) -> str:
-        """Nobody's: they belong to all layers."""
-        return ""
-
-    @property
-    def value(self) -> str:
-        """The file, and how its axes lie."""
-        layout = f"{_LAYOUT}{self.layout}" if self.layout else ""
-        return quote(self.file, safe="/:.,\\") + layout
-
-    def __str__(self) -> str:
-        return f"weights={self.value}"
-
-
-Change = Cell | Argument | Weights
+Change = Cell | Argument
 Changes = tuple[Change, ...]
 
 Place = tuple[int, str, int, tuple[int, ...]]
@@ -155,11 +125,9 @@ def place_of(change: Change) -> Place:
     match change:
         case Argument():
             return (0, f"{change.owner}.{change.name}", -1, ())
-        case Weights():
-            return (1, "weights", -1, ())
         case Cell():  # a label decides which cells a target has
             return (
-                3 if change.index else 2,
+                2 if change.index else 1,
                 change.array,
                 -1 if change.sample is None else change.sample,
                 change.index,
@@ -198,9 +166,6 @@ def read_change(word: str) -> Change:
     CnnvizError
         If it is not understood.
     """
-    weights = _WEIGHTS.fullmatch(word)
-    if weights and _number(weights[1]) is None:  # or an expression has a value of that name
-        return _weights(weights[1])
     if asked := _FILE.fullmatch(word):
         (owner, name), file = asked[1].split("."), asked[2]
         return Argument(owner, name, file if os.path.lexists(file.replace("\0", "")) else unquote(file))
@@ -218,14 +183,6 @@ def read_change(word: str) -> Change:
         return Cell(first + (second or ""), cell, float(value), int(sample) if sample else None)
     except OverflowError as error:
         raise _not_understood(word) from error
-
-
-def _weights(told: str) -> Weights:
-    """Return the weights of a file, which may be written as it is called."""
-    if os.path.lexists(told.replace("\0", "")):
-        return Weights(told)
-    file, _, layout = told.partition(_LAYOUT)
-    return Weights(file if os.path.lexists(file.replace("\0", "")) else unquote(file), layout)
 
 
 def _value(text: str) -> Value | None:
@@ -264,7 +221,7 @@ def _not_understood(word: str) -> CnnvizError:
     return CnnvizError(
         tr(
             "{word} is not understood; write what is changed and its value, as in conv1.stride=2, "
-            "conv1.w[0,0,1,1]=0.5, label=4 or weights=net.pt.",
+            "conv1.w[0,0,1,1]=0.5, label=4 or weights.file=net.pt.",
             word=word if len(word) <= _LONGEST_SHOWN else f"{word[:_LONGEST_SHOWN]}…",
         )
     )

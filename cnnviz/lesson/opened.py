@@ -180,7 +180,7 @@ def _weights_only(path: Path, graph: Graph) -> str:
     names = ", ".join(list(graph.arrays)[:6]) + (", …" if len(graph.arrays) > 6 else "")
     return tr(
         "{file}: {reason}; its weights go with a lesson that has their layers: drop it on that lesson, "
-        "or `cnnviz LESSON --set weights={file}`.",
+        "or `cnnviz LESSON --set weights.file={file}`.",
         file=plain(path.name),
         reason=graph.metadata.get("code") or tr("it holds weights alone ({names})", names=names),
     )

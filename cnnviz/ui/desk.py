@@ -16,7 +16,7 @@ from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import FORMS
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Argument, Change, Changes, Weights, read_changes, text_of
+from cnnviz.lesson.changes import Argument, Change, Changes, place_of, read_changes, text_of
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import Lesson, lesson_of
@@ -264,12 +264,14 @@ class Desk(QObject):
         network = self.lesson.network
         parameters = network.parameter_shapes if network is not None else {}
         kept = tuple(
-            change for change in self.lesson.changes if getattr(change, "array", "") not in parameters
+            change
+            for change in self.lesson.changes
+            if getattr(change, "array", "") not in parameters and change.owner != "weights"
         )
         before = self.lesson
-        self._change(
-            (*kept, Weights(path, layout)), tr("weights of {file}", file=Path(path).name), otherwise=otherwise
-        )
+        weights = [Argument("weights", "file", path), Argument("weights", "layout", layout)]
+        said = tr("weights of {file}", file=Path(path).name)
+        self._change((*kept, *(weights if layout else weights[:1])), said, otherwise=otherwise)
         if self.lesson is not before:
             self.noted.emit(" ".join(self.lesson.subject.notes))
 
@@ -294,8 +296,8 @@ class Desk(QObject):
         try:
             lesson = self._made(replace(before, changes=changes))
         except UnknownLayoutError as error:
-            weights = next(change for change in changes if isinstance(change, Weights))
-            self.layout_wanted.emit(str(error), weights.file)
+            told = {place_of(change)[1]: change.value for change in changes}
+            self.layout_wanted.emit(str(error), str(told["weights.file"]))
             return
         except CnnvizError as error:
             self.failed.emit(f"{error} {otherwise}".rstrip())

@@ -166,7 +166,7 @@ def test_weights_are_given_to_a_lesson_as_a_change(tmp_path):
     x = reference(DATA / "lenet.pt2")["x"][0]
     text = LENET.replace('weights = "{file}"', "seed = 1").format(values=x.tolist(), prefix="", layout="")
     path.write_text(text, "utf-8")
-    lesson = load_lesson(path, changes=[f"weights={file}"])
+    lesson = load_lesson(path, changes=[f"weights.file={file}"])
     assert close(lesson.tape["fc2.y"], reference(DATA / "lenet.pt2")["y"][0], 1e-12)
     assert lesson.notes[0].startswith(
         "Weights of my 100% net.pt: conv1.weight is conv1.w, conv1.bias is conv1.b, "
@@ -176,17 +176,20 @@ def test_weights_are_given_to_a_lesson_as_a_change(tmp_path):
     changed = load_lesson(path, changes=["fc2.b[0]=7", told])
     assert changed.network.parameters["fc2.b"][0] == 7
     for word, said in (
-        ("weights=net.jpg", "weights are in files that end in .npz, .onnx"),
+        ("weights.file=net.jpg", "weights are in files that end in .npz, .onnx"),
         (
-            f"weights={DATA / 'types.safetensors'}",
+            f"weights.file={DATA / 'types.safetensors'}",
             "types.safetensors: conv1.w is missing; the network needs it",
         ),
-        (f"{told}?layout=torch", r"there is no layout torch; did you mean pytorch\?"),
-        ("weights=none.pt", "none.pt: there is no such file"),
+        ("weights.layout=torch", r"there is no layout torch; did you mean pytorch\?"),
+        ("weights.layout=pytorch", "weights.layout=pytorch: it goes with a file; say weights.file, too"),
+        ("weights.fil=net", "weights.fil: is not known; did you mean file"),
+        ("weights=net.pt", "is not understood; write what is changed"),
+        ("weights.file=none.pt", "none.pt: there is no such file"),
     ):
         with pytest.raises(CnnvizError, match=said):
             load_lesson(path, changes=[word])
-    with pytest.raises(CnnvizError, match="the lesson has no network that weights could be given to"):
+    with pytest.raises(CnnvizError, match="There is no weights whose arguments could be changed"):
         load_lesson("chain-rule", changes=[told])
 
 

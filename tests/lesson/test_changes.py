@@ -11,7 +11,6 @@ from cnnviz.lesson.changes import (
     Argument,
     Cell,
     Change,
-    Weights,
     place_of,
     read_change,
     read_changes,
@@ -59,9 +58,7 @@ def any_change(rng):
         index = tuple(rng.randint(0, 10**6) for _ in range(rng.randint(1 if "." in array else 0, 4)))
         return Cell(array, index, value, rng.choice([None, rng.randint(0, 10**6)]))
     if rng.random() < 0.1:
-        return Weights(
-            rng.choice(["/a b/100%.pt", "ü?layout=x.npz", "C:\\\\net.h5"]), rng.choice(["", "keras"])
-        )
+        return Argument("weights", "file", rng.choice(["/a b/100%.pt", "ü?layout=x.npz", "C:/net.h5"]))
     numbers = [rng.randint(-(10**20), 10**20), value, -value, 0]
     several = tuple(rng.choice(numbers) for _ in range(rng.randint(1, 4)))
     return Argument(name, rng.choice(["lr", "stride"]), rng.choice([*numbers, several, "same"]))

@@ -11,14 +11,14 @@ from cnnviz.engine.address import address_of
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, Weights, refused
+from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refused
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.network import build_schedule
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.reader import kind_of, read_value
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
-from cnnviz.lesson.subjects.fitting import no_network, only_one
+from cnnviz.lesson.subjects.fitting import only_one
 from cnnviz.lesson.subjects.plain import Plain
 from cnnviz.lesson.tables import DescentFile, DescentPart
 from cnnviz.lesson.values import as_sentence, hint
@@ -108,8 +108,6 @@ class Descents(Plain, frozen=True, eq=False):
                 )
             case Argument():
                 return self._fitting(change, names)
-            case Weights():
-                raise no_network(change)
 
     def _fitting(self, change: Argument, names: list[str]) -> Argument:
         part = self.descent(change.owner)

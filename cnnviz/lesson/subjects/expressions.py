@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from cnnviz.engine.expression import RESULT, Graph, is_expression, read_typed
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Weights, refused
+from cnnviz.lesson.changes import Argument, Cell, Change, Changes, refused
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.place import stops_of
 from cnnviz.lesson.sequence import in_sequence
@@ -20,7 +20,6 @@ from cnnviz.lesson.subject import Choice, Computed
 from cnnviz.lesson.subjects.fitting import (
     no_arguments,
     no_iterations,
-    no_network,
     of_sample,
     require_cell,
     require_finite_value,
@@ -131,8 +130,6 @@ class Expressions(Plain, frozen=True, eq=False):
         match change:
             case Argument():
                 raise no_arguments(change.owner, ", ".join(self.examples[image].graph.inputs))
-            case Weights():
-                raise no_network(change)
             case Cell():
                 own = of_sample(change, True, image, len(self))
                 inputs = self.examples[own.sample or 0].graph.inputs

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from cnnviz.engine.layer import Shape, shape_text
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Cell, Weights, refused
+from cnnviz.lesson.changes import Cell, refused
 from cnnviz.lesson.subject import Choice
 from cnnviz.lesson.values import Fault, number
 from cnnviz.text import tr
@@ -63,11 +63,6 @@ def no_arguments(owner: str, there: str) -> CnnvizError:
             there=there,
         )
     )
-
-
-def no_network(weights: Weights) -> CnnvizError:
-    """Return the error that weights are given to what is no network."""
-    return refused(weights, tr("the lesson has no network that weights could be given to"))
 
 
 def no_iterations(lesson: str, iteration: int | None) -> None:

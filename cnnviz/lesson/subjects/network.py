@@ -20,7 +20,7 @@ from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run, Sample, stacked
 from cnnviz.engine.wiring import INPUT
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, Weights, refused, text_of
+from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refused, text_of
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.letters import array_shapes, read_letters
 from cnnviz.lesson.network import build_network
@@ -314,6 +314,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 return self._fitting_input(change)
             case Argument(owner="picture"):
                 return self._fitting_picture(change)
+            case Argument(owner="weights"):
+                return self._fitting_weights(change)
             case Argument():
                 part = self._parts.get(change.owner)
                 if part is None:
@@ -325,8 +327,6 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 return replace(
                     change, value=read_argument(type(part), part.kind, change.name, change.value, path)
                 )
-            case Weights():
-                return self._fitting_weights(change)
             case Cell():
                 own = of_sample(change, change.array in self._of_samples, image, len(self.samples))
                 require_cell(change, self._array(own).shape)
@@ -359,19 +359,24 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             raise refused(change, tr("pictures end in one of {known}", known=", ".join(PICTURES)))
         return replace(change, value=os.path.abspath(str(change.value)))
 
-    def _fitting_weights(self, change: Weights) -> Weights:
+    def _fitting_weights(self, change: Argument) -> Argument:
+        """Return a change of the file that all parameters are from, or of how its axes lie."""
+        told, known = str(change.value), ("file", "layout")
+        if change.name not in known:
+            path = f"{change.owner}.{change.name}"
+            raise CnnvizError(as_sentence(tr("{path}: is not known", path=path) + hint(change.name, known)))
         if not self.network.parameter_shapes:
             raise refused(change, tr("the lesson's layers have no parameters"))
-        if Path(change.file).suffix.lower() not in WEIGHTS:
+        if change.name == "layout":
+            if told not in LAYOUTS:
+                there = hint(told, LAYOUTS).lstrip("; ")
+                raise refused(change, tr("there is no layout {layout}; {there}", layout=told, there=there))
+            return change
+        if Path(told).suffix.lower() not in WEIGHTS:
             raise refused(
                 change, tr("weights are in files that end in {endings}", endings=", ".join(WEIGHTS))
             )
-        if change.layout not in ("", *LAYOUTS):
-            there = hint(change.layout, LAYOUTS).lstrip("; ")
-            raise refused(
-                change, tr("there is no layout {layout}; {there}", layout=change.layout, there=there)
-            )
-        return Weights(os.path.abspath(change.file), change.layout)
+        return replace(change, value=os.path.abspath(told))
 
     def _cell_wanted(self, parameter: str) -> str:
         """Say how a number of a parameter is named, of which the whole was."""
@@ -437,7 +442,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             case Argument(owner="picture"):
                 told: Value = getattr(self.described.input.picture, change.name)
                 return told
-            case Weights():
+            case Argument(owner="weights"):
                 return ""
             case Argument():
                 part = self._parts[change.owner]
@@ -450,10 +455,10 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     def changed(self, changes: Changes) -> SampledNetwork:
         """Return the same with other arguments and other numbers; its training begins anew."""
         arguments = [change for change in changes if isinstance(change, Argument)]
-        made = self._with_arguments(arguments) if arguments else self
-        for change in changes:
-            if isinstance(change, Weights):
-                made = made._with_weights(change)
+        weights = [change for change in arguments if change.owner == "weights"]
+        others = [change for change in arguments if change.owner != "weights"]
+        made = self._with_arguments(others) if others else self
+        made = made._with_weights(weights) if weights else made
         made = made._with_cells([change for change in changes if isinstance(change, Cell)])
         training = made.described.training
         size = made.described.input.batch_size
@@ -500,9 +505,12 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         letters = {key: row for key, row in self.letters.items() if before[key] == after[key]}
         return replace(self, described=described, network=network, samples=samples, letters=letters)
 
-    def _with_weights(self, weights: Weights) -> SampledNetwork:
+    def _with_weights(self, changes: list[Argument]) -> SampledNetwork:
+        told = {change.name: str(change.value) for change in changes}
+        if "file" not in told:
+            raise refused(changes[0], tr("it goes with a file; say weights.file, too"))
         try:
-            fitted = read_weights(Path(weights.file), self.network, weights.layout or None)
+            fitted = read_weights(Path(told["file"]), self.network, told.get("layout"))
             return replace(self, network=self._with_parameters(fitted.parameters), fitted=fitted)
         except UnknownLayoutError:
             raise

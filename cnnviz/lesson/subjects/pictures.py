@@ -11,12 +11,12 @@ from cnnviz.engine.address import address_of
 from cnnviz.engine.layer import shape_text
 from cnnviz.engine.pixels import BRIGHTEST, Album, Picture
 from cnnviz.engine.tape import Tape
-from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Weights, refused
+from cnnviz.lesson.changes import Argument, Cell, Change, Changes, refused
 from cnnviz.lesson.files import wrong
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
-from cnnviz.lesson.subjects.fitting import no_arguments, no_network, of_sample, only_one, require_cell
+from cnnviz.lesson.subjects.fitting import no_arguments, of_sample, only_one, require_cell
 from cnnviz.lesson.subjects.plain import Plain
 from cnnviz.lesson.tables import PicturesFile
 from cnnviz.lesson.values import shape_words
@@ -75,8 +75,6 @@ class Pictures(Plain, frozen=True, eq=False):
         match change:
             case Argument():
                 raise no_arguments(change.owner, ", ".join(arrays))
-            case Weights():
-                raise no_network(change)
             case Cell():
                 own = of_sample(change, False, image, 1)
                 if own.array not in arrays:
