@@ -47,7 +47,7 @@ def write(folder: Path, names: Sequence[str], every: bool = False) -> Iterator[P
         for k, (what, step) in enumerate(telling(lesson, every).items()):
             for width, height in SIZES:
                 view = replace(lesson.view, width=width, height=height)
-                frame = compose(lesson.program, step, view)
+                frame = compose(lesson.program, step, view.at(lesson.program[step]))
                 for theme in ("light", "dark"):
                     said = f"{what}, step {step}, {width} × {height}, {theme}"
                     file = folder / lesson.name / f"{k:02}-{step}-{width}-{theme}.png"

@@ -13,7 +13,7 @@ from cnnviz.lesson.lesson import Lesson, load_lesson
 from cnnviz.render.fonts import font
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose, moment, stage
-from cnnviz.scene.marks import Box, Cells, Frame, Label, Path, Rect, Strokes
+from cnnviz.scene.marks import Box, Cells, Dot, Frame, Label, Path, Rect, Strokes
 from cnnviz.scene.view import View
 from tests.scene.looking import all_marks, grids, in_pane, said
 from tests.scene.programs import program
@@ -104,6 +104,18 @@ def test_sizes_of_many_powers_of_ten_are_all_seen():
     assert all(said(marks).count(text) == 1 for text in texts), "beside its bar, as in the cell"
     level = in_pane(at_stop("vanishing", 8), "stage")  # these are alike: from 0 on
     assert {"0", "0.1"} <= {*said(level)}
+
+
+def test_a_new_row_lies_between_those_that_count_in_it():
+    """Row 1 of 4 lies a quarter of the way from row 0 to row 1 of 2, by hand; both have lines to it."""
+    marks = in_pane(at_stop("transposed", 8), "stage")
+    (dot,) = [mark for mark in marks if isinstance(mark, Dot)]
+    first, second = (m.box.center[1] for m in marks if isinstance(m, Rect) and m.fill == "source_fill")
+    assert (dot.center[1] - first) / (second - first) == pytest.approx(0.25)
+    ways = [m.points for m in marks if isinstance(m, Path) and m.role == "written_line"]
+    assert [way[0] for way in ways] == [dot.center] * 2
+    assert [way[1][1] for way in ways] == pytest.approx([first, second])
+    assert "row 1: s = 0.25" in said(marks)
 
 
 def test_the_largest_score_is_written_as_the_score_that_it_is():
