@@ -80,19 +80,27 @@ def tensor(shape, strides, count=4, offset=0, key="0"):
     return packed({"data.pkl": body, "data/0": np.arange(4, dtype="<f4").tobytes(), "byteorder": "little"})
 
 
+def varint(number):
+    made = b""
+    while number > 127:
+        made, number = made + bytes([number & 127 | 128]), number >> 7
+    return made + bytes([number])
+
+
+def field(number, content):
+    return bytes([number << 3 | 2]) + varint(len(content)) + content
+
+
 def onnx(tensor):
     """Return a model with one tensor."""
-
-    def field(number, content):
-        return bytes([number << 3 | 2]) + varint(len(content)) + content
-
-    def varint(number):
-        made = b""
-        while number > 127:
-            made, number = made + bytes([number & 127 | 128]), number >> 7
-        return made + bytes([number])
-
     return field(7, field(5, field(8, b"w") + tensor))
+
+
+def elsewhere(location):
+    """Return a model whose tensor of four numbers lies in another file."""
+    return onnx(
+        bytes([8, 4, 16, 1]) + field(13, field(1, b"location") + field(2, location)) + bytes([112, 1])
+    )
 
 
 def safetensors(header, numbers=b""):
@@ -180,6 +188,13 @@ HOSTILE = {
     "onnx groups": ("net.onnx", b"\x0b" * 10_000),
     "onnx fields": ("net.onnx", b"\x08\x01" * 60_000),
     "onnx nested": ("net.onnx", b"\x3a\x80\x80\x80\x80\x10"),
+    "onnx data above": ("net.onnx", elsewhere(b"../../etc/passwd")),
+    "onnx data below and above": ("net.onnx", elsewhere(b"a/../../b")),
+    "onnx data from the root": ("net.onnx", elsewhere(b"/etc/passwd")),
+    "onnx data of a device": ("net.onnx", elsewhere(b"/dev/zero")),
+    "onnx data of another machine": ("net.onnx", elsewhere(rb"\\machine\share")),
+    "onnx data of a name with an end": ("net.onnx", elsewhere(b"a\0b")),
+    "onnx data of a long name": ("net.onnx", elsewhere(b"a" * 5_000)),
     "safetensors header of 2 to the 64": ("w.safetensors", struct.pack("<Q", 2**64 - 1) + b"{}"),
     "safetensors brackets": ("w.safetensors", safetensors(b"[" * 1_000_000)),
     "safetensors of 1 TB": ("w.safetensors", safetensors({"w": {"dtype": "F32", "shape": [2**38], "data_offsets": [0, 2**40]}})),
