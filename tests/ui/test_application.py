@@ -29,8 +29,8 @@ def test_a_file_that_the_system_wants_opened_is_opened(window, application, tmp_
     QCoreApplication.sendEvent(application, QFileOpenEvent(QUrl.fromLocalFile(str(path))))
     assert window.desk.source == str(path)
 
-    QCoreApplication.sendEvent(application, QFileOpenEvent(QUrl.fromLocalFile("/no/picture.png")))
-    assert window.message.sentence.text().startswith("picture.png is neither a lesson nor a network")
+    QCoreApplication.sendEvent(application, QFileOpenEvent(QUrl.fromLocalFile("/no/paper.pdf")))
+    assert window.message.sentence.text().startswith("paper.pdf is neither a lesson nor a network")
     assert window.desk.source == str(path)
 
 
