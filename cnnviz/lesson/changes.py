@@ -31,6 +31,7 @@ A change is written as one word, and a tuple of them as words with blanks betwee
     picture.file=cat.jpg        a picture in the place of the sample that is shown first
     picture.preset=torchvision  how it is made to fit: picture.fit, picture.mean, and so on
     input.images=mnist.npz      other samples, to be shown and learnt from
+    input.labels=y_test         which array, column or file says what should come out
     input.classes=names.txt     what classes are called, one a line of a text file
     weights.file=net.pt         all parameters, from a file
     weights.layout=pytorch      how its axes lie, where it does not say so
@@ -55,7 +56,10 @@ Value = bool | int | float | str | tuple[Number, ...]
 _LONGEST_SHOWN = 60
 _TRUTHS = {"true": True, "false": False}
 _WORD = re.compile(r"([^\W\d]\w*)(\.[^\W\d]\w*)?(?:\.(\d{1,18}))?(?:\[(\d{1,18}(?:,\d{1,18})*)\])?=(\S+)")
-_FILE = re.compile(r"\s*((?:picture|weights)\.file|input\.(?:classes|images))\s*=\s*(.*\S)\s*", re.DOTALL)
+_TEXT = re.compile(
+    r"\s*((?:picture|weights)\.file|input\.(?:array|classes|images|labels))\s*=\s*(.*\S)\s*", re.DOTALL
+)
+"""Files, arrays and columns, whose names may hold anything."""
 _WHOLE, _NAME = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[^\W\d]\w*")
 
 
@@ -166,9 +170,9 @@ def read_change(word: str) -> Change:
     CnnvizError
         If it is not understood.
     """
-    if asked := _FILE.fullmatch(word):
-        (owner, name), file = asked[1].split("."), asked[2]
-        return Argument(owner, name, file if os.path.lexists(file.replace("\0", "")) else unquote(file))
+    if asked := _TEXT.fullmatch(word):
+        (owner, name), text = asked[1].split("."), asked[2]
+        return Argument(owner, name, text if os.path.lexists(text.replace("\0", "")) else unquote(text))
     found = _WORD.fullmatch(re.sub(r"\s", "", word))
     value = _value(found[5]) if found else None
     if found is None or value is None:

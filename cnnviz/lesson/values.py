@@ -175,7 +175,7 @@ def _file(value: Any, endings: tuple[str, ...], kind: str) -> str:
     word = string(value)
     if (
         not word
-        or not word.endswith(endings)
+        or not word.lower().endswith(endings)  # as cameras and Windows write them
         or len(word) > _LONGEST_NAME_OF_FILE
         or is_reserved(word)
         or word.startswith(".")

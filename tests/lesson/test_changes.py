@@ -58,7 +58,8 @@ def any_change(rng):
         index = tuple(rng.randint(0, 10**6) for _ in range(rng.randint(1 if "." in array else 0, 4)))
         return Cell(array, index, value, rng.choice([None, rng.randint(0, 10**6)]))
     if rng.random() < 0.1:
-        return Argument("weights", "file", rng.choice(["/a b/100%.pt", "ü?layout=x.npz", "C:/net.h5"]))
+        names = ["/a b/100%.pt", "ü?layout=x.npz", "C:/net.h5", "t10k-1"]
+        return Argument(*rng.choice([("weights", "file"), ("input", "labels")]), rng.choice(names))
     numbers = [rng.randint(-(10**20), 10**20), value, -value, 0]
     several = tuple(rng.choice(numbers) for _ in range(rng.randint(1, 4)))
     return Argument(name, rng.choice(["lr", "stride"]), rng.choice([*numbers, several, "same"]))
@@ -88,6 +89,9 @@ def test_what_is_written_is_read_again():
         ("conv1.kernel=3,5", Argument("conv1", "kernel", (3, 5))),
         ("walk.starts=4,", Argument("walk", "starts", (4,))),
         ("optimiser.lr=0.1", Argument("optimiser", "lr", 0.1)),
+        ("input.labels=t10k-labels.idx1-ubyte", Argument("input", "labels", "t10k-labels.idx1-ubyte")),
+        ("input.array=x%20train", Argument("input", "array", "x train")),
+        ("input.labels=2", Argument("input", "labels", "2")),
     ],
 )
 def test_forms_of_text(typed, change):
