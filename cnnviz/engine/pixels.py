@@ -36,6 +36,11 @@ LUMA = (0.299, 0.587, 0.114)
 """How much red, green and blue count in grey: as Pillow, PyTorch and television have it (ITU-R 601)."""
 
 
+def each_channel(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """Return a number for each channel: those given, or else the first of them for all."""
+    return values if len(values) == channels else values[:1] * channels
+
+
 class Fitting(Struct, frozen=True):
     """How the pixels of a picture become what a network takes: (pixel / scale − mean) / std.
 
@@ -70,9 +75,9 @@ class Fitting(Struct, frozen=True):
         x = BRIGHTEST - x if self.invert else x
         x = x if self.scale == 1 else x / self.scale
         if any(self.mean):
-            x = x - self._each(self.mean, channels)[:, None, None]
+            x = x - np.reshape(each_channel(self.mean, channels), (-1, 1, 1))
         if any(value != 1 for value in self.std):
-            x = x / self._each(self.std, channels)[:, None, None]
+            x = x / np.reshape(each_channel(self.std, channels), (-1, 1, 1))
         return np.ascontiguousarray(x)
 
     def call(self, name: str, pixels: NDArray[Any], x: Array) -> Call:
@@ -82,8 +87,8 @@ class Fitting(Struct, frozen=True):
         listing = self._listing(channels, depth)
         more = {
             "luma": np.array(LUMA),
-            "mean": self._each(self.mean, channels),
-            "std": self._each(self.std, channels),
+            "mean": np.array(each_channel(self.mean, channels)),
+            "std": np.array(each_channel(self.std, channels)),
             "C": channels,
             "D": depth,
             "H": height,
@@ -104,9 +109,6 @@ class Fitting(Struct, frozen=True):
             },
             kind="read_pixels" if listing is read_pixels else "fit_pixels",
         )
-
-    def _each(self, values: tuple[float, ...], channels: int) -> Array:
-        return np.array(values if len(values) == channels else values[:1] * channels)
 
     def _listing(self, channels: int, depth: int) -> Listing:
         """Return `read_pixels`, changed as far as more is to be done."""

@@ -18,13 +18,13 @@ from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits
 from cnnviz.engine.losses import NLL, BinaryCrossEntropy, CrossEntropy, Hinge, Loss
 from cnnviz.engine.network import Network
-from cnnviz.engine.pixels import Fitting
+from cnnviz.engine.pixels import Fitting, each_channel
 from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of
 from cnnviz.lesson.class_names import names_in_file
 from cnnviz.lesson.datasets import read_data
 from cnnviz.lesson.picture_files import read_picture
-from cnnviz.lesson.tables import FittingPart, InputPart, LessonFile
+from cnnviz.lesson.tables import InputPart, LessonFile
 from cnnviz.lesson.values import DataFile
 from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
@@ -267,25 +267,25 @@ def with_picture(path: Path, described: LessonFile, samples: Samples) -> Samples
         x = _frozen(fitting.of(read.pixels, shape[0]))
     if not np.isfinite(x).all():
         raise CnnvizError(tr("picture: mean, std and scale make numbers of it that are not finite"))
-    notes = (*read.notes, _fitting_told(part))
+    notes = (*read.notes, _fitting_told(fitting, part.preset, shape[0]))
     return replace(samples, pictures={index: Pixels(read.pixels, fitting, x, notes)})
 
 
-def _fitting_told(part: FittingPart) -> str:
+def _fitting_told(fitting: Fitting, preset: str, channels: int) -> str:
     """Say what becomes of the pixels."""
 
-    def written(name: str) -> str:
-        told = np.atleast_1d(part.told(name))
-        return f"{told[0]:g}" if len(told) == 1 else f"[{', '.join(f'{one:g}' for one in told)}]"
+    def written(values: tuple[float, ...]) -> str:
+        told = [f"{value:g}" for value in each_channel(values, channels)]
+        return told[0] if len(set(told)) == 1 else f"[{', '.join(told)}]"
 
-    pixel = tr("255 − pixel") if part.invert else tr("pixel")
-    scale, mean, std = map(written, ("scale", "mean", "std"))
-    become = pixel if scale == "1" else f"({pixel}) / {scale}" if part.invert else f"{pixel} / {scale}"
+    pixel = tr("255 − pixel") if fitting.invert else tr("pixel")
+    scale, mean, std = map(written, ((fitting.scale,), fitting.mean, fitting.std))
+    become = pixel if scale == "1" else f"({pixel}) / {scale}" if fitting.invert else f"{pixel} / {scale}"
     become = become if mean == "0" else f"{become} − {mean}"
     if std != "1":
         become = f"({become}) / {std}" if mean != "0" or become == pixel else f"{become} / {std}"
-    said = tr("Its numbers become {become} ({preset})", become=become, preset=part.preset)
-    return said + (tr("; blue comes first.") if part.told("order") == "bgr" else ".")
+    said = tr("Its numbers become {become} ({preset})", become=become, preset=preset)
+    return said + (tr("; blue comes first.") if fitting.order == "bgr" and channels == 3 else ".")
 
 
 def check_inputs(described: LessonFile) -> None:

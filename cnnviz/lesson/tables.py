@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from cnnviz.catalogue import SIZE, Range
 from cnnviz.engine.descent import MOST_STEPS
 from cnnviz.engine.layer import FORMS
-from cnnviz.engine.pixels import BRIGHTEST, Fitting
+from cnnviz.engine.pixels import BRIGHTEST, Fitting, each_channel
 from cnnviz.engine.wiring import INPUT
 from cnnviz.lesson.bounds import (
     MOST_AXES,
@@ -582,16 +582,10 @@ class NetworkFile(LessonFile, frozen=True):
     def fitting(self, channels: int) -> Fitting:
         """Return what is done to the pixels of a picture, and then what the file does before all else."""
         given = self.input.picture.fitting
-        both = zip(
-            *(_each(own, channels) for own in (given.mean, given.std, self.input_scale, self.input_shift)),
-            strict=True,
-        )
+        numbers = given.mean, given.std, self.input_scale, self.input_shift
+        both = zip(*(each_channel(own, channels) for own in numbers), strict=True)
         moved = [(mean - shift * std / scale, std / scale) for mean, std, scale, shift in both]
         return replace(given, mean=tuple(mean for mean, _ in moved), std=tuple(std for _, std in moved))
-
-
-def _each(numbers: tuple[float, ...], channels: int) -> tuple[float, ...]:
-    return numbers if len(numbers) == channels else numbers[:1] * channels
 
 
 AnyFile = LessonFile | NetworkFile | ExpressionFile | PicturesFile | DescentFile

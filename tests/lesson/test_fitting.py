@@ -75,11 +75,12 @@ def test_presets_are_what_the_frameworks_do(tmp_path):
 
 
 def test_a_lesson_file_says_how_and_what_is_said_of_it(tmp_path):
-    more = {"preset": "torchvision", "mean": 0.5, "crop_pct": 1.0, "invert": True}
+    more = {"file": "PHOTO.PNG", "preset": "torchvision", "mean": 0.5, "crop_pct": 1.0, "invert": True}
+    Image.fromarray(COLOURS).save(tmp_path / "PHOTO.PNG")
     lesson = load_lesson(lesson_file(tmp_path, 1, more))
     assert lesson.notes == (
-        "The middle of photo.png (48 × 64) is brought to 20 × 20.",
-        "Its numbers become ((255 − pixel) / 255 − 0.5) / [0.229, 0.224, 0.225] (torchvision).",
+        "The middle of PHOTO.PNG (48 × 64) is brought to 20 × 20.",
+        "Its numbers become ((255 − pixel) / 255 − 0.5) / 0.229 (torchvision).",
     )
     program = lesson.program
     assert (
