@@ -138,7 +138,7 @@ class Found(Struct, frozen=True, eq=False):
 class Names(Struct, frozen=True):
     """Names of layers: identifiers, each once."""
 
-    taken: set[str] = field(default_factory=lambda: {"at", "input", "loss"})
+    taken: set[str] = field(default_factory=lambda: {"at", "input", "loss", "weights"})
 
     def free(self, origin: str, kind: str) -> str:
         """Return a name for what a file calls so; conv1, conv2 and so on where that tells nothing."""

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from cnnviz.engine.address import address_of
 from cnnviz.engine.network import Network
-from cnnviz.engine.objective import LOSS
 from cnnviz.engine.wiring import unknown
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.samples import file_beside
 from cnnviz.lesson.tables import LessonFile
-from cnnviz.lesson.values import RESERVED, hint
+from cnnviz.lesson.values import has_own_meaning, hint
 from cnnviz.lesson.weights import read_weights
 from cnnviz.text import tr
 
@@ -57,7 +56,7 @@ def check_sizes(described: LessonFile, network: Network) -> None:
     """Raise CnnvizError unless the gradients whose sizes are asked for are there, each of as many numbers."""
     for name, layers in described.sizes.items():
         path = f"sizes.{name}"
-        if not name.isidentifier() or name in network.shapes or name in (LOSS, *RESERVED):
+        if not name.isidentifier() or name in network.shapes or has_own_meaning(name):
             raise CnnvizError(tr("{path}: needs a name of its own, letters, digits and _", path=path))
         for k, layer in enumerate(layers):
             if layer not in network.gradients:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NewType
@@ -17,7 +18,7 @@ from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.bounds import MOST_AXES
 from cnnviz.text import tr
 
-RESERVED = ("at", "input", "loss", "optimiser", "schedule")
+_RESERVED = re.compile(r"at|input|loss|optimiser|picture|schedule(_\d+)?|weights")
 """Names that no layer may have: arrays in a file, or changes, begin with them."""
 
 WEIGHTS = (".npz", *ENDINGS)
@@ -117,10 +118,15 @@ def notes(value: Any) -> Notes:
     return Notes(lines.strip())
 
 
+def has_own_meaning(word: str) -> bool:
+    """Return whether a name means something in arrays' names and in changes, so that no layer may have it."""
+    return _RESERVED.fullmatch(word) is not None
+
+
 def name(value: Any) -> Name:
     """Take a name for a layer."""
     word = reference(value)
-    if word in RESERVED:
+    if has_own_meaning(word):
         raise Fault(tr("must not be {value}, which has a meaning of its own", value=shown(word)))
     return Name(word)
 

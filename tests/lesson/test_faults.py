@@ -76,6 +76,8 @@ def set_in(content, place, value):
         (("layers", 0, "name"), "conv 1", "layers[0].name: must be a name of at most 40 letters"),
         (("layers", 0, "name"), "c" * 41, "layers[0].name: must be a name of at most 40 letters"),
         (("layers", 0, "name"), "loss", "layers[0].name: must not be 'loss', which has a meaning of its own"),
+        (("layers", 0, "name"), "weights", "layers[0].name: must not be 'weights', which has a meaning"),
+        (("layers", 0, "name"), "schedule_1", "layers[0].name: must not be 'schedule_1', which has"),
         (("layers", 1, "name"), "conv1", "layers[1].name: 'conv1' is the name of layers[0] already"),
         (("layers", 0, "kind"), "conf2d", "layers[0].kind: 'conf2d' is not known; did you mean conv2d?"),
         (("layers", 0, "kind"), "", "layers[0].kind: '' is not known; there is conv2d, conv1d, "),
