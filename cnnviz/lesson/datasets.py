@@ -58,7 +58,7 @@ _LONGEST_NAME = 200
 
 
 class Data(Struct, frozen=True, eq=False):
-    """Samples, and what should come out.
+    """Samples, and what should come out: labels or targets.
 
     Attributes
     ----------
@@ -184,7 +184,7 @@ def _found(
     given: InputPart,
     images: NDArray[Any],
     how: str,
-    y: NDArray[Any] | None,
+    y: NDArray[Any],
     names: tuple[str, str],
     classes: tuple[str, ...] = (),
 ) -> Data:
@@ -197,8 +197,6 @@ def _found(
         x=names[0],
         how=tr(_HOW[how]),
     )
-    if y is None:
-        return Data(images, note=tr("{said}; nothing says what should come out.", said=said))
     kind, y = _answers(given, y)
     what = tr("classes") if kind == "labels" else tr("targets")
     note = tr("{said}; {what} from {y}.", said=said, what=what, y=names[1])
@@ -367,13 +365,13 @@ def _csv(path: Path, given: InputPart) -> Data:
 
 
 def _rows(
-    name: str, given: InputPart, reader: Iterator[list[str]], most: int
+    file: str, given: InputPart, reader: Iterator[list[str]], most: int
 ) -> tuple[list[str], int, list[str], NDArray[np.float64]]:
     """Return the names of columns, which has the labels, these, and all other numbers; row by row."""
     wide = prod(given.shape) + 1
     first = list(islice(reader, 2))
     head = [cell.strip() for cell in first.pop(0)] if len(first) > 1 and _is_head(first) else []
-    column = _label_column(name, given, head, first)
+    column = _label_column(file, given, head, first)
     cells: list[str] = []
     numbers = np.empty((most, wide - 1))
     for k, row in enumerate(chain(first, reader)):
@@ -383,15 +381,15 @@ def _rows(
                 "{file}: row {row} has {found} columns, but must have {needed}: the {numbers} numbers of a "
                 "sample, and its label"
             )
-            raise CnnvizError(said.format(file=name, row=line, found=len(row), needed=wide, numbers=wide - 1))
+            raise CnnvizError(said.format(file=file, row=line, found=len(row), needed=wide, numbers=wide - 1))
         cells.append(row.pop(column).strip())
         try:
             numbers[k] = row
         except ValueError as error:
             said = tr("{file}: row {row} must hold numbers beside its label")
-            raise CnnvizError(said.format(file=name, row=line)) from error
+            raise CnnvizError(said.format(file=file, row=line)) from error
         if not np.isfinite(numbers[k]).all():
-            raise CnnvizError(tr("{file}: row {row} holds NaN or infinity", file=name, row=line))
+            raise CnnvizError(tr("{file}: row {row} holds NaN or infinity", file=file, row=line))
     return head, column, cells, numbers[: len(cells)]
 
 
@@ -412,13 +410,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _label_column(name: str, given: InputPart, head: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+def _label_column(file: str, given: InputPart, head: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """Return which column says what should come out: named so, the one without numbers, or the last."""
     if given.labels is not None:
         if given.labels not in head:
             there = plain(", ".join(head))[:_LONGEST_NAME] or tr("no names of columns")
             said = tr("{file}: has no column {name}; there is {there}")
-            raise CnnvizError(said.format(file=name, name=given.labels, there=there))
+            raise CnnvizError(said.format(file=file, name=given.labels, there=there))
         return head.index(given.labels)
     lowered = [cell.lower() for cell in head]
     named = next((lowered.index(word) for word in _LABEL_COLUMNS if word in lowered), None)
@@ -428,7 +426,7 @@ def _label_column(name: str, given: InputPart, head: Sequence[str], rows: Sequen
     return words[0] if len(words) == 1 else len(rows[0]) - 1
 
 
-def _labels_of(name: str, cells: Sequence[str]) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _labels_of(file: str, cells: Sequence[str]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Return what a column says: whole numbers, numbers, or names, which are numbered in their order."""
     if all(cell.removeprefix("-").isdecimal() and len(cell) < 18 for cell in cells):
         return np.array([int(cell) for cell in cells], np.int64), ()
@@ -436,11 +434,17 @@ def _labels_of(name: str, cells: Sequence[str]) -> tuple[NDArray[Any], tuple[str
         return np.array([float(cell) for cell in cells]), ()
     names = sorted(set(cells))
     if len(names) > _MOST_CLASSES:
-        said = tr("the column of labels has {count:,} different words; {most:,} classes are the most")
-        raise CnnvizError(said.format(count=len(names), most=_MOST_CLASSES))
-    return np.array([names.index(cell) for cell in cells]), tuple(
-        plain(name)[:_LONGEST_NAME] for name in names
-    )
+        raise CnnvizError(
+            tr(
+                "{file}: its column of labels has {count:,} different words; {most:,} classes are the most",
+                file=file,
+                count=len(names),
+                most=_MOST_CLASSES,
+            )
+        )
+    numbers = {word: k for k, word in enumerate(names)}
+    classes = tuple(plain(word)[:_LONGEST_NAME] for word in names)
+    return np.array([numbers[cell] for cell in cells]), classes
 
 
 # ------------------------------------------------------------------------------------------------ folders

@@ -166,6 +166,10 @@ def test_csv_with_its_label_anywhere(tmp_path):
         ("a\n" + ",".join("x" * 21) + "\n", "row 1 has 1 columns"),
         (",".join(["1"] * 20 + ["0"]) + "\n" + ",".join(["nan"] + ["1"] * 20) + "\n", "row 2 holds NaN"),
         ("", "has no images in it"),
+        (
+            "".join(f"w{k}{',1' * 20}\n" for k in range(1001)),
+            "d.csv: its column of labels has 1,001 different",
+        ),
     ):
         (tmp_path / "d.csv").write_text(text)
         with pytest.raises(CnnvizError, match=said):
