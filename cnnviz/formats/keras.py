@@ -240,7 +240,8 @@ class _Model:
         """Add what slides over maps, which have two axes besides their channels, or over sequences."""
         rank = self._ranks[inputs[0].name]
         if rank != axes + 2:
-            return self._emit(f"{kind} of other than maps", name, inputs, rank)
+            needed = "maps" if axes == 2 else "sequences"
+            return self._emit(f"{kind} of other than {needed}", name, inputs, rank)
         same = {"auto_pad": "SAME_UPPER"} if config.get("padding") == "same" else {}
         if config.get("padding") == "causal":
             kind = f"{kind} with causal padding"
@@ -279,11 +280,11 @@ class _Arrays:
         return self._calls.array(f"{self._layer}.{name}", array)
 
 
-def _pair(value: Any, axes: int = 2) -> tuple[int, ...]:
+def _sizes(value: Any, axes: int = 2) -> tuple[int, ...]:
     """Return a size along each axis, where one may stand for all."""
     sizes = (value,) * axes if isinstance(value, int) else tuple(value)
     if len(sizes) != axes or any(type(size) is not int for size in sizes):
-        raise ValueError("no pair of sizes")
+        raise ValueError("no size along each axis")
     return sizes
 
 
@@ -295,8 +296,8 @@ def _conv(model: _Model, name: str, config: Config, arrays: _Arrays, given: list
     if config.get("use_bias", True):
         inputs.append(arrays.put("bias", arrays.get("bias", 1)))
     attributes = {
-        "strides": _pair(config["strides"], axes),
-        "dilations": _pair(config.get("dilation_rate", 1), axes),
+        "strides": _sizes(config["strides"], axes),
+        "dilations": _sizes(config.get("dilation_rate", 1), axes),
     }
     return model.sliding("Conv", name, config, inputs, axes, **attributes, group=config.get("groups", 1))
 
@@ -308,7 +309,7 @@ def _depthwise(model: _Model, name: str, config: Config, arrays: _Arrays, given:
     inputs = [given[0], arrays.put("kernel", kernel)]
     if config.get("use_bias", True):
         inputs.append(arrays.put("bias", arrays.get("bias", 1)))
-    attributes = {"strides": _pair(config["strides"]), "dilations": _pair(config.get("dilation_rate", 1))}
+    attributes = {"strides": _sizes(config["strides"]), "dilations": _sizes(config.get("dilation_rate", 1))}
     return model.sliding("Conv", name, config, inputs, 2, **attributes, group=channels)
 
 
@@ -329,7 +330,7 @@ def _conv_transpose(model: _Model, name: str, config: Config, arrays: _Arrays, g
     inputs = [given[0], kernel]
     if config.get("use_bias", True):
         inputs.append(arrays.put("bias", arrays.get("bias", 1)))
-    strides = _pair(config["strides"], axes)
+    strides = _sizes(config["strides"], axes)
     return model.sliding("ConvTranspose", name, config, inputs, axes, strides=strides)
 
 
@@ -362,8 +363,8 @@ def _batch_norm(model: _Model, name: str, config: Config, arrays: _Arrays, given
 
 def _pool(kind: str, axes: int) -> Any:
     def rule(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
-        size = _pair(config["pool_size"], axes)
-        strides = size if config.get("strides") is None else _pair(config["strides"], axes)
+        size = _sizes(config["pool_size"], axes)
+        strides = size if config.get("strides") is None else _sizes(config["strides"], axes)
         return model.sliding(kind, name, config, given, axes, kernel_shape=size, strides=strides)
 
     return rule
@@ -394,13 +395,13 @@ def _reshape(model: _Model, name: str, config: Config, arrays: _Arrays, given: l
 
 def _zero_padding(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
     told = config["padding"]
-    (t, b), (left, r) = ((told, told), (told, told)) if isinstance(told, int) else map(_pair, told)
+    (t, b), (left, r) = ((told, told), (told, told)) if isinstance(told, int) else map(_sizes, told)
     return model._emit("Pad", name, given, 4, pads=(0, 0, t, left, 0, 0, b, r), mode="constant", value=0.0)
 
 
 def _up(model: _Model, name: str, config: Config, arrays: _Arrays, given: list[Value]) -> Value:
     mode = {"nearest": "nearest", "bilinear": "linear"}.get(config.get("interpolation", "nearest"), "cubic")
-    return model._emit("Resize", name, given, 4, mode=mode, factors=_pair(config["size"]))
+    return model._emit("Resize", name, given, 4, mode=mode, factors=_sizes(config["size"]))
 
 
 def _joined(kind: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -155,9 +156,12 @@ class Desk(QObject):
         )
 
     def tell_notes(self) -> None:
-        """Say what is to be said of the lesson: what its file was, and which weights it was given."""
+        """Say what is to be said of the lesson: what its file was, and what it was given."""
         if self.lesson.notes:
-            self.noted.emit(" ".join(self.lesson.notes))
+            self._note(self.lesson.notes)
+
+    def _note(self, notes: Sequence[str]) -> None:
+        self.noted.emit(" ".join(notes))
 
     def _put(self, lesson: Lesson) -> None:
         """Put another lesson on the desk, at the step where it was left."""
@@ -273,7 +277,7 @@ class Desk(QObject):
         said = tr("weights of {file}", file=Path(path).name)
         self._change((*kept, *(weights if layout else weights[:1])), said, otherwise=otherwise)
         if self.lesson is not before:
-            self.noted.emit(" ".join(self.lesson.subject.notes))
+            self._note(self.lesson.subject.notes)
 
     def take_picture(self, path: str) -> None:
         """Have a picture go in, in the place of the image at hand, and say what is taken of it."""
@@ -285,7 +289,7 @@ class Desk(QObject):
         self.change(*changes, said=tr("picture {file}", file=name))
         if self.lesson is not before:
             self.go_to(0)  # where it is read
-            self.noted.emit(" ".join(self.lesson.subject.notes))
+            self._note(self.lesson.subject.notes)
 
     def take_back_changes(self) -> None:
         """Have the lesson as its file has it."""
@@ -344,7 +348,7 @@ class Desk(QObject):
         before = self.lesson.notes
         self.show(lesson, self._same_place(lesson) if other is None else other)
         if lesson.notes != before:
-            self.noted.emit("\n".join(lesson.notes))
+            self._note(lesson.notes)
 
     def take_expression(self, text: str) -> None:
         """Step through an expression that was typed, with values behind it.

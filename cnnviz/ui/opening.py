@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 
 from cnnviz.engine.layer import shape_text
 from cnnviz.errors import CnnvizError
-from cnnviz.files import write_whole
+from cnnviz.files import reason_of, write_whole
 from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.changes import Argument
 from cnnviz.lesson.inputs import may_go_in
@@ -152,9 +152,9 @@ class Opening:
             write_whole(path, content)
             older = sorted(folder.glob("*.png"), key=lambda file: file.stat().st_mtime)
             for file in older[:-_MOST_PASTED]:
-                file.unlink()
+                file.unlink(missing_ok=True)
         except (OSError, CnnvizError) as error:
-            self._message.say(tr("The picture cannot be kept: {reason}", reason=str(error)))
+            self._message.say(tr("The picture cannot be kept: {reason}", reason=reason_of(error)))
             return
         self._desk.take_picture(str(path))
 
