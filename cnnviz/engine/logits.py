@@ -272,6 +272,7 @@ class CrossEntropyWithLogits(LossOfScores):
         return "weighted_mean" if self.weighted_mean else super()._more
 
 
+# In this order: the first turns what maps divide by into what the second divides.
 _OF_MEAN_WEIGHT = {
     "E[0] = loss / (H * W)": "E[0] = loss",
     "E[0] = loss": "E[0] = loss / weight[0]",

@@ -71,11 +71,11 @@ class Loss(ABC):
         return {}
 
     def shared(self, t: Array) -> dict[str, Array]:
-        """Return what its listings read of the targets of all samples, by name; most read nothing so."""
+        """Return what its listings read that the targets of all samples make, by name; mostly nothing."""
         return {}
 
     def shared_calls(self, t: Array, arrays: Mapping[str, Array]) -> list[Call]:
-        """Return what makes that, of one sample."""
+        """Return the calls that compute what is `shared`, each from the target of one sample."""
         return []
 
     def misfit(self, shape: Shape) -> str:

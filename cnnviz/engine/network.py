@@ -236,7 +236,7 @@ class Network:
     def _shared_of_losses(self) -> frozenset[str]:
         """What losses read of the targets of all samples of a batch."""
         targets = {one: np.zeros((1, *self.shapes[one.of])) for one in self.losses}
-        return frozenset(one.shared(name) for one, t in targets.items() for name in one.loss.shared(t))
+        return frozenset(one.shared_at(name) for one, t in targets.items() for name in one.loss.shared(t))
 
     @cached_property
     def _joined(self) -> frozenset[str]:
@@ -600,7 +600,7 @@ class Network:
                 arrays[one.target],
                 arrays[layer.address(layer.input_names[0])],
             )
-            arrays |= {one.shared(name): values for name, values in one.loss.shared(t).items()}
+            arrays |= {one.shared_at(name): values for name, values in one.loss.shared(t).items()}
             arrays[one.value] = one.loss.value(y, t, x)
             if not goes_back:
                 continue
@@ -678,10 +678,10 @@ class Network:
         scores = from_scores(self.losses, self._by_name, tape) if TOTAL in tape else frozenset()
         if not tape.samples:
             return self._calls(tape, input_gradient, scores)
-        each = [self._calls(tape.sample(k), input_gradient, scores) for k in range(tape.samples)]
+        alone = [self._calls(tape.sample(k), input_gradient, scores) for k in range(tape.samples)]
         starts = {one.own_gradient(self._by_name[one.of]) for one in self.losses} | self._shared_of_losses
         calls: list[Call] = []
-        for same in zip(*each, strict=True):
+        for same in zip(*alone, strict=True):
             written = {same[0].port(name).address for name in same[0].writes}
             calls.append(batch_call(same, tape.of_samples, mean=not starts.isdisjoint(written)))
         losses = [k for k, call in enumerate(calls) if call.phase == "loss"]

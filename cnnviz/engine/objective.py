@@ -76,7 +76,7 @@ class OutputLoss(Struct, frozen=True):
         """Whether it gives the gradient of what goes into its layer, not of what comes out."""
         return self.loss.follows is not None
 
-    def shared(self, name: str) -> str:
+    def shared_at(self, name: str) -> str:
         """Return the address of what its listings read of the targets of all samples."""
         return address_of(self.name, name)
 
@@ -242,9 +242,9 @@ def _calls_of(
     if of_sequence:
         held = as_maps(held)
     y, t = held["y"], held["t"]
-    shared = {name: tape[one.shared(name)] for name in one.loss.shared(t[None])}
+    shared = {name: tape[one.shared_at(name)] for name in one.loss.shared(t[None])}
     before = [
-        replace(call, name=one.shared(name), layer=one.name)
+        replace(call, name=one.shared_at(name), layer=one.name)
         for call, name in zip(one.loss.shared_calls(t, shared), shared, strict=True)
     ]
     value = one.loss.value_call(y, t, held["x"], tape[one.value], scores)
@@ -263,7 +263,7 @@ def _calls_of(
         "t": Port(one.target, "target", "t"),
         "E": Port(one.value, "result", "E", loss=called),
         **{name: Port(own, "result", symbol, of, loss=alone) for name, (symbol, of) in found.items()},
-        **{name: Port(one.shared(name), "source", "ω̄") for name in shared},
+        **{name: Port(one.shared_at(name), "source", "ω̄") for name in shared},
     }
     calls = [_with_ports(call, ports) for call in calls]
     return (calls[:-1], calls[-1]) if "gradient" in held else (calls, None)

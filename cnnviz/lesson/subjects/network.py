@@ -114,14 +114,14 @@ class SampledNetwork(Plain, frozen=True, eq=False):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be said of its weights' file, of gradients that are missing, and of its picture."""
+        """What is to be said of its weights' file, of missing gradients, of its data and of its picture."""
         why = self.network.forward_only
         said = tr("It goes forward to its loss, without gradients: {why}", why=as_sentence(why))
         pictures = [note for picture in self.samples.pictures.values() for note in picture.notes]
         if self.samples.labels is not None and self.described.input.label is None:
             pictures += [
                 tr(
-                    "What should come out is {label} still, as of the image in whose place it is.",
+                    "What should come out is still {label}, the label of the image that it replaces.",
                     label=label,
                 )
                 for label in map(self.label, self.samples.pictures)
