@@ -95,6 +95,8 @@ class DebuggerPane(CursorPane):
         """Toggle a breakpoint at a line's number, run to its text."""
         if event.button() == Qt.MouseButton.LeftButton:
             self.press_at(event.position().x(), event.position().y())
+        else:
+            event.ignore()  # the window has something for other buttons
 
     def press_at(self, x: float, y: float) -> None:
         """Toggle a breakpoint at a line's number, run to its text."""

@@ -146,6 +146,7 @@ class NetworkPane(FramePane):
         """Go to the last cell of what was clicked; fold or unfold a block, scroll, or follow another path."""
         spot = self.frame.spot_at(event.position().x(), event.position().y())
         if spot is None or event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()  # the window has something for other buttons
             return
         if spot.kind == "fold":
             self.fold(spot.name)

@@ -182,6 +182,8 @@ class StagePane(CursorPane):
         """Go to the step that writes the number clicked, or to where a factor has been multiplied."""
         if event.button() == Qt.MouseButton.LeftButton:
             self.press_at(event.position().x(), event.position().y())
+        else:
+            event.ignore()  # the window has something for other buttons
 
     def press_at(self, x: float, y: float) -> None:
         """Go to the step that writes the number at a point, or to where a factor has been multiplied.

@@ -24,6 +24,8 @@ TIMELINE = (1920, 146)
 STRIP = 52
 """The height of what stands for it in the lecture view, at unit 1."""
 
+_BUTTONS = (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton)
+
 
 class TimelinePane(CursorPane):
     """The whole program as a bar: drag to any step, zoom with the wheel, breakpoints by the right button.
@@ -82,11 +84,12 @@ class TimelinePane(CursorPane):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go to the step clicked; by the right button, toggle a breakpoint."""
         at = event.position()
-        if not self.clickable(at.x(), at.y()):
+        if not self.clickable(at.x(), at.y()) or event.button() not in _BUTTONS:
+            event.ignore()  # the window has something for other buttons
             return
         if event.button() == Qt.MouseButton.RightButton:
             self._toggle_breakpoint(at.x())
-        elif event.button() == Qt.MouseButton.LeftButton:
+        else:
             self._before_press = self.player.cursor.index
             self._held_at = at.x() if self._marked_at(at.x(), at.y()) is not None else None
             self.press_at(at.x(), at.y())

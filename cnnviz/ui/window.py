@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnviz.lesson.lesson import Lesson
@@ -22,6 +22,7 @@ from cnnviz.ui.blank import Blank
 from cnnviz.ui.debugger_pane import DebuggerPane
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.dialogs import Dialogs
+from cnnviz.ui.history import History
 from cnnviz.ui.keymap import Keymap
 from cnnviz.ui.keys import Gate
 from cnnviz.ui.lecture import Lecture
@@ -74,6 +75,7 @@ class Window(QMainWindow):
         self.keymap = keymap.read(settings)
         keymap.take(self.actions_by_name, self.keymap)
         self.tour = Tour(self.desk, self.actions_by_name)
+        self.history = History(self.desk)
         self.lecture = Lecture(
             self, self.player, settings, self.actions_by_name, self._show_lecture, self._make_presenter
         )
@@ -147,6 +149,8 @@ class Window(QMainWindow):
         self.pictures.begun.connect(self._show_export)
         self.pictures.ended.connect(lambda: self.actions_by_name["export"].setEnabled(True))
         self._offer_undo()
+        self.history.changed.connect(self._offer_places)
+        self._offer_places()
         self.player.changed.connect(self._follow_display)
         self.player.moved.connect(
             lambda: self.actions_by_name[self.player.cursor.level.value].setChecked(True)
@@ -172,6 +176,10 @@ class Window(QMainWindow):
         )
         undo.setEnabled(False)
         redo.setEnabled(False)
+
+    def _offer_places(self) -> None:
+        self.actions_by_name["back_place"].setEnabled(self.history.can_go(backwards=True))
+        self.actions_by_name["next_place"].setEnabled(self.history.can_go())
 
     def _handlers(self) -> dict[str, Callable[[], object]]:
         return {
@@ -211,6 +219,8 @@ class Window(QMainWindow):
             "escape": self._escape,
             "start": self.tour.go_to_start,
             "go": self._ask_where_to_go,
+            "back_place": partial(self.history.go, backwards=True),
+            "next_place": self.history.go,
             "look": self.stage.look,
             "pin": self.stage.pin,
             "next_channel": self.stage.show_channel,
@@ -262,6 +272,11 @@ class Window(QMainWindow):
             form = tr(self.desk.lesson.program.form)
             said = tr("The input gradients of convolutions are {form} now.", form=form)
             self.message.say(said, error=False)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go back or forward by the buttons that a mouse has for it."""
+        if event.button() in (Qt.MouseButton.BackButton, Qt.MouseButton.ForwardButton):
+            self.history.go(backwards=event.button() == Qt.MouseButton.BackButton)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files and pictures, as copies: who is told that they were moved may delete them."""

@@ -196,7 +196,7 @@ def test_another_iteration_keeps_the_place(window, qtbot):
     player = window.player
     player.go_to(player.cursor.program.find("conv1", o=1, i=0, j=1))
     before, step = player.cursor, player.cursor.step
-    for key, iteration in ((K.Key_Left, COUNT - 2), (K.Key_Left, COUNT - 3), (K.Key_Right, COUNT - 2)):
+    for key, iteration in ((K.Key_Up, COUNT - 2), (K.Key_Up, COUNT - 3), (K.Key_Down, COUNT - 2)):
         press(qtbot, window, key, ALT)
         assert shown(window) == iteration
     assert player.cursor.program is not before.program
@@ -211,10 +211,10 @@ def test_another_iteration_keeps_the_place(window, qtbot):
 
 def test_untrained_one_goes_on_iteration_by_iteration(window, qtbot):
     for iteration in (1, 2, 3):
-        press(qtbot, window, K.Key_Right, ALT)
+        press(qtbot, window, K.Key_Down, ALT)
         assert (shown(window), window.training.trainer.run.done) == (iteration, iteration)
     for iteration in (2, 1, 0, 0):
-        press(qtbot, window, K.Key_Left, ALT)
+        press(qtbot, window, K.Key_Up, ALT)
         assert shown(window) == iteration
 
 
@@ -308,7 +308,7 @@ def test_curves_stand_in_the_stages_place_until_a_step_is_taken(window, qtbot):
     assert right[0].tolist() == [0, 20, 40, 60]
     assert right[1].tolist() == [100 * window.training.trainer.run.accuracies[t] for t in (0, 20, 40, 60)]
 
-    press(qtbot, window, K.Key_Left, ALT, widget=window)
+    press(qtbot, window, K.Key_Up, ALT, widget=window)
     assert window.middle.currentWidget() is curves
     assert curves.marks[0].value() == COUNT - 2
     press(qtbot, window, K.Key_PageDown, widget=window)
@@ -360,7 +360,7 @@ def test_divergence_is_said_once_and_what_is_done_stays(open_on, source, qtbot):
     assert run.fault.startswith("Training has diverged at iteration ")
     assert window.message.property("kind") == "error"
     assert shown(window) == run.last
-    press(qtbot, window, K.Key_Right, ALT, widget=window)
+    press(qtbot, window, K.Key_Down, ALT, widget=window)
     assert shown(window) == run.last
 
 
