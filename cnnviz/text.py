@@ -50,6 +50,11 @@ def plain(words: str) -> str:
     return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), words)
 
 
+def short(words: str, most: int = 100) -> str:
+    """Write words whole; of long ones, which files may hold, their beginning with … behind."""
+    return words if len(words) <= most else f"{words[:most]}…"
+
+
 def use_language(catalogue: Mapping[str, str]) -> None:
     """Use a mapping from English sentences to another language's; an empty one means English."""
     global _catalogue

@@ -121,7 +121,7 @@ def _with(*keys: str, operation: str, arrays: tuple[str, ...] = ()) -> Any:
 
 def _conv(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
     if state.get("padding_mode", "zeros") != "zeros":
-        mode = str(state["padding_mode"])[:20]
+        mode = str(state["padding_mode"])
         raise CnnvizError(tr("{path}: its padding is {mode}; zeros are the only one", path=path, mode=mode))
     weight, bias = (_array(calls, path, key) for key in ("weight", "bias"))
     keys = ("stride", "padding", "dilation", "groups")
@@ -155,7 +155,7 @@ def _upsample(calls: Calls, path: str, state: dict[Any, Any], x: Value) -> Any:
             tr(
                 "{path}: it makes maps larger by {mode}; nearest and bilinear are known",
                 path=path,
-                mode=mode[:40],
+                mode=mode,
             )
         )
     sizes, both = (

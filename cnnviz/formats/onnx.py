@@ -145,7 +145,7 @@ class _Calls:
                 node = replace(node, attributes=own)
             if kind in self._functions:
                 if kind in around:
-                    raise CnnvizError(tr("its function {name} calls itself", name=kind[:200]))
+                    raise CnnvizError(tr("its function {name} calls itself", name=kind))
                 yield from self._inside(node, self._functions[kind], (*around, kind))
             else:
                 yield _of_version(node, opset)
@@ -232,7 +232,7 @@ def _tensor(tensor: Message, budget: Budget, external: _External) -> NDArray[Any
             return dense(tensor.data(9), dtype, shape, budget)
         return _typed(tensor, dtype, shape, budget)
     except CnnvizError as error:
-        raise CnnvizError(tr("{name}: {fault}", name=name[:200] or dtype, fault=error)) from error
+        raise CnnvizError(tr("{name}: {fault}", name=name or dtype, fault=error)) from error
 
 
 def _typed(tensor: Message, dtype: str, shape: tuple[int, ...], budget: Budget) -> NDArray[Any]:
@@ -299,7 +299,7 @@ class _External:
     def _beside(self, name: str) -> Path:
         if not name or name in (".", "..") or set(name) & set('/\\:\0*?"<>|') or len(name) > 255:
             raise CnnvizError(
-                tr("its numbers lie in {file}, which is not in the file's own folder", file=name[:200])
+                tr("its numbers lie in {file}, which is not in the file's own folder", file=name)
             )
         folder = Path(os.path.realpath(self._path)).parent
         beside = folder / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EFBIG
@@ -11,7 +12,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.files import read_whole, reason_of
 from cnnviz.formats.bounds import LARGEST_FILE
 from cnnviz.formats.graph import Graph
-from cnnviz.text import tr
+from cnnviz.text import short, tr
 
 ENDINGS = (".onnx", ".pt2", ".pt", ".pth", ".safetensors", ".keras", ".h5", ".hdf5")
 """What files end in that can be opened here."""
@@ -86,14 +87,15 @@ def _reader(path: Path) -> Callable[[memoryview, Path], Graph]:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Put the file's name before what is wrong with it; say of all else that it is damaged.
+    """Put the file's name before what is wrong with it, long names cut; say of all else that it is damaged.
 
     There is no list of what readers of damaged files raise: RecursionError is one, struct.error another.
     """
     try:
         yield
     except CnnvizError as error:
-        fault = str(error).rstrip(".")[:_LONGEST_FAULT]
+        named = re.sub(r"\S{100,}", lambda found: short(found[0]), str(error).rstrip("."))
+        fault = short(named, _LONGEST_FAULT)
         raise CnnvizError(tr("{file}: {fault}.", file=path.name, fault=fault)) from error
     except MemoryError as error:
         raise CnnvizError(tr("{file}: there is not enough memory for it.", file=path.name)) from error

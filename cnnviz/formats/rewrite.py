@@ -21,7 +21,7 @@ from cnnviz.formats.layers import Catalogue, Fault, Found, FoundInput, FoundLaye
 from cnnviz.formats.local_norms import with_local_norms
 from cnnviz.formats.rewriter import Rewriter, Unsteppable, Value
 from cnnviz.formats.rules import ALIASES, NEEDS, RULES, UNSTEPPABLE
-from cnnviz.text import tr
+from cnnviz.text import short, tr
 from cnnviz.working import each
 
 MOST_INPUTS = 8
@@ -161,7 +161,7 @@ def _inputs(
         try:
             sizes, batch = _sizes(told, (shape or {}).get(name))
         except CnnvizError as error:
-            raise CnnvizError(tr("{name}: {fault}", name=name[:60], fault=str(error))) from error
+            raise CnnvizError(tr("{name}: {fault}", name=short(name), fault=str(error))) from error
         value, axes = _as_input(graph, name, sizes)
         found.append((name, replace(value, source=names.free(name, "input")), axes))
     return found, batch
@@ -172,8 +172,8 @@ def several_wanted(graph: Graph) -> str:
     names = [*graph.inputs][:8]
     return tr(
         "it takes several inputs ({names}); give each by its name, --input {name}=FILE",
-        names=", ".join(names)[:200],
-        name=names[0][:60],
+        names=", ".join(map(short, names)),
+        name=short(names[0]),
     )
 
 

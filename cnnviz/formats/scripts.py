@@ -135,7 +135,7 @@ class _Follower:
             if isinstance(part, ast.FunctionDef) and part.name == name:
                 return part
         raise CnnvizError(
-            tr("its code calls {name}, which it does not have; save it again", name=f"{of.name}.{name}"[:200])
+            tr("its code calls {name}, which it does not have; save it again", name=f"{of.name}.{name}")
         )
 
     def _defined(self, module: str, name: str) -> ast.stmt | None:

@@ -118,9 +118,7 @@ def width_of(dtype: str) -> int:
         If numbers of this type are not read.
     """
     if dtype not in WIDTHS:
-        raise CnnvizError(
-            tr("numbers of the type {type} are not read; save them as float32", type=dtype[:40])
-        )
+        raise CnnvizError(tr("numbers of the type {type} are not read; save them as float32", type=dtype))
     return WIDTHS[dtype]
 
 

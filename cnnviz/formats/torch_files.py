@@ -21,7 +21,7 @@ from cnnviz.formats.modules import as_module, graph_of_module
 from cnnviz.formats.pickles import Storage, Tensor, read_pickle, tensors_in
 from cnnviz.formats.scripts import read_script
 from cnnviz.formats.tensors import flat, strided, width_of
-from cnnviz.text import tr
+from cnnviz.text import short, tr
 from cnnviz.working import each, tell
 
 _TYPES = {
@@ -148,11 +148,8 @@ def _graph(content: Any, arrays: Arrays) -> Graph:
         if len(inside) == 1:
             return _graph_inside(content[inside[0]], arrays)
     if not found:
-        there = (
-            ", ".join(key for key in content if isinstance(key, str))[:200]
-            if isinstance(content, dict)
-            else ""
-        )
+        keys = content if isinstance(content, dict) else ()
+        there = short(", ".join(key for key in keys if isinstance(key, str)), 200)
         raise CnnvizError(
             tr("it holds no network and no parameters, only {there}; save a state_dict", there=there)
             if there

@@ -48,7 +48,7 @@ from msgspec import Struct
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.values import as_sentence
-from cnnviz.text import tr
+from cnnviz.text import short, tr
 
 Number = int | float
 Value = bool | int | float | str | tuple[Number, ...]
@@ -226,7 +226,7 @@ def _not_understood(word: str) -> CnnvizError:
         tr(
             "{word} is not understood; write what is changed and its value, as in conv1.stride=2, "
             "conv1.w[0,0,1,1]=0.5, label=4 or weights.file=net.pt.",
-            word=word if len(word) <= _LONGEST_SHOWN else f"{word[:_LONGEST_SHOWN]}…",
+            word=short(word, _LONGEST_SHOWN),
         )
     )
 

@@ -35,10 +35,9 @@ from cnnviz.lesson.tables import (
     OutputLossPart,
 )
 from cnnviz.lesson.values import PICTURES, Name, Numbers, PictureFile, Text, as_sentence, hint
-from cnnviz.text import plain, tr
+from cnnviz.text import plain, short, tr
 
 _MOST_TOLD = 12
-_LONGEST_TOLD = 100
 
 
 class Known:
@@ -151,9 +150,9 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
     }
     producer = graph.metadata.get("producer") or graph.metadata.get("format", "")
     return NetworkFile(
-        title=Text(_short(path.name)),
+        title=Text(short(plain(path.name))),
         sentence=Text(
-            _short(
+            short(
                 tr(
                     "A network of {count} layers, saved by {producer}.",
                     count=len(found.layers),
@@ -222,7 +221,7 @@ def _require_inputs(graph: Graph, given: Mapping[str, Any]) -> None:
             raise CnnvizError(
                 several_wanted(graph)
                 if not name
-                else tr("it has no input {name}", name=name[:60]) + hint(name, [*graph.inputs][:8])
+                else tr("it has no input {name}", name=short(name)) + hint(name, [*graph.inputs][:8])
             )
 
 
@@ -278,12 +277,7 @@ def _told(path: Path, found: Found, last: str) -> str:
 
 def _fault(fault: Fault) -> str:
     kind = f" ({fault.kind})" if fault.kind and fault.kind != fault.node else ""
-    return f"{_short(fault.node)}{plain(_short(kind))}: {fault.reason}"
-
-
-def _short(words: str) -> str:
-    words = plain(words)
-    return words if len(words) <= _LONGEST_TOLD else f"{words[:_LONGEST_TOLD]}…"
+    return f"{short(plain(fault.node))}{short(plain(kind))}: {fault.reason}"
 
 
 def _part(layer: FoundLayer) -> LayerPart:
