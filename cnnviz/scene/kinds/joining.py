@@ -41,6 +41,7 @@ _added = partial(_passed_on, picture=partial(generic.picture, sign="+"))
 _multiplied = partial(
     Kind, variables=CELL, formula=listing_formulas, picture=partial(generic.picture, sign="·")
 )
+_multiplied_dx = partial(_multiplied, local=_other_factor)
 
 KINDS: Mapping[str, Kind] = {
     "add": _added(
@@ -61,25 +62,22 @@ KINDS: Mapping[str, Kind] = {
         sentence="Each map is multiplied by the one number that the other input has for its channel.",
         ahead="Each cell of `y` will be a product of `x1` and `x2`, one of which has one number for a map.",
     ),
-    "multiply.dx": _multiplied(
+    "multiply.dx": _multiplied_dx(
         title="gradient of an input",
         sentence="The derivative of a product is its other factor, so the gradient is multiplied by that.",
         ahead="Each cell will be the gradient `dy`, times the other input.",
-        local=_other_factor,
     ),
-    "multiply.dx.channels": _multiplied(
+    "multiply.dx.channels": _multiplied_dx(
         title="gradient of the maps",
         sentence="All of a map was multiplied by one number, so all of its gradient is, too.",
         ahead="Each cell will be the gradient `dy`, times the number of its channel.",
-        local=_other_factor,
     ),
-    "multiply.dx.summed": _multiplied(
+    "multiply.dx.summed": _multiplied_dx(
         title="gradient of the weights",
         sentence="One number weighed a whole map, so its gradient is a sum of products over the map.",
         ahead="Each number will be a sum of {terms} products: `dy` times what the number was multiplied by.",
         ahead_of_one="Each number will be one product: `dy` times what the number was multiplied by.",
         picture=None,
-        local=_other_factor,
     ),
     "concat": _passed_on(
         sentence="Concatenate the inputs, one after the other; nothing is computed.",

@@ -27,6 +27,9 @@ _of_scores = partial(_of_classes, picture=partial(outputs.picture, y="score"))
 _of_logarithms = partial(_of_classes, picture=partial(outputs.picture, y="log-probability"))
 _of_yes_and_no = partial(_of_classes, variables={"n": "output"})
 _of_maps = partial(_compares, variables=CELL)
+_of_outputs_dy = partial(_of_outputs, title="gradient of the output")
+_of_scores_dy = partial(_of_scores, title="gradient of the scores")
+_of_maps_dy = partial(_of_maps, title="gradient of the scores")
 
 
 def _of_scores_of(columns: Mapping[str, Kind], maps: Mapping[str, Kind], weights: str) -> Mapping[str, Kind]:
@@ -89,8 +92,7 @@ _SCORES = _of_scores_of(
                 r"m = \max_n\, \y{n}",
             ),
         ),
-        "cross_entropy_with_logits.dy": _of_scores(
-            title="gradient of the scores",
+        "cross_entropy_with_logits.dy": _of_scores_dy(
             sentence="Softmax and minus target in one: each score is pushed by its probability, less what is "
             "true of its class.",
             formula=(
@@ -111,8 +113,7 @@ _SCORES = _of_scores_of(
                 r"s_n = \log (1 + e^{-|\y{n}|})",
             ),
         ),
-        "binary_cross_entropy_with_logits.dy": _of_scores(
-            title="gradient of the scores",
+        "binary_cross_entropy_with_logits.dy": _of_scores_dy(
             variables={"n": "output"},
             sentence="Sigmoid and minus target in one, divided by how many outputs there are.",
             formula=(
@@ -131,8 +132,7 @@ _SCORES = _of_scores_of(
                 r"m_{i,j} = \max_k\, \y{k,i,j}",
             ),
         ),
-        "cross_entropy_with_logits.dy": _of_maps(
-            title="gradient of the scores",
+        "cross_entropy_with_logits.dy": _of_maps_dy(
             sentence="Softmax over the channels of each place and minus target in one, divided by how "
             "many places there are.",
             formula=(
@@ -154,8 +154,7 @@ _SCORES = _of_scores_of(
                 r"s_{c,i,j} = \log (1 + e^{-|\y{c,i,j}|})",
             ),
         ),
-        "binary_cross_entropy_with_logits.dy": _of_maps(
-            title="gradient of the scores",
+        "binary_cross_entropy_with_logits.dy": _of_maps_dy(
             sentence="Sigmoid and minus target in one, divided by how many numbers the maps have.",
             formula=(
                 r"\dy{c,i,j} = \frac{1}{C H W} \bigl((1 - \t{c,i,j})\, p_{c,i,j} - q_{c,i,j}\bigr)",
@@ -189,8 +188,7 @@ KINDS: Mapping[str, Kind] = {
         sentence="The loss is half the squared distance between output and target.",
         formula=(r"\E{} = \frac{1}{2} \sum_@ (\t{@} - \y{@})^2",),
     ),
-    "half_squared_error.dy": _of_outputs(
-        title="gradient of the output",
+    "half_squared_error.dy": _of_outputs_dy(
         sentence="The gradient of the loss is the output minus the target.",
         formula=(r"\dy{@} = {-}(\t{@} - \y{@})",),
         ahead="Each `dy` will be −(`t` − `y`), which is the output minus the target.",
@@ -206,8 +204,7 @@ KINDS: Mapping[str, Kind] = {
         sentence="The loss is the mean of the squared differences between outputs and targets.",
         formula=(r"\E{} = \frac{1}{@N} \sum_@ (\t{@} - \y{@})^2",),
     ),
-    "mean_squared_error.dy": _of_outputs(
-        title="gradient of the output",
+    "mean_squared_error.dy": _of_outputs_dy(
         sentence="The gradient is twice the difference, output minus target, divided by how many there are.",
         formula=(r"\dy{@} = \frac{2}{@N} (\y{@} - \t{@})",),
         ahead="Each `dy` will be 2 · (`y` − `t`), divided by the number of outputs.",
@@ -216,8 +213,7 @@ KINDS: Mapping[str, Kind] = {
         sentence="The loss is the mean of the distances between outputs and targets.",
         formula=(r"\E{} = \frac{1}{@N} \sum_@ |\y{@} - \t{@}|",),
     ),
-    "mean_absolute_error.dy": _of_outputs(
-        title="gradient of the output",
+    "mean_absolute_error.dy": _of_outputs_dy(
         sentence="Every output that is not its target gets the same push, whatever the distance.",
         formula=(r"\dy{@} = \frac{1}{@N}\, \mathrm{sign}(\y{@} - \t{@})",),
         ahead="Each `dy` will be 1 or −1, the sign of `y` − `t`, divided by the number of outputs.",
@@ -252,8 +248,7 @@ KINDS: Mapping[str, Kind] = {
             r"\mathrm{right} = \sum_n \,\t{n}\, \y{n}",
         ),
     ),
-    "hinge.dy": _of_scores(
-        title="gradient of the scores",
+    "hinge.dy": _of_scores_dy(
         sentence="Each wrong class that is too near is pushed down by 1, and the right one up as many times.",
         formula=(
             r"\dy{n} = \begin{cases} {-}\mathrm{near} & \t{n} > 0"
@@ -271,8 +266,7 @@ KINDS: Mapping[str, Kind] = {
             r"g_{c,i,j} = \mathrm{margin} + \y{c,i,j} - \sum_k \,\t{k,i,j}\, \y{k,i,j}",
         ),
     ),
-    "hinge.dy.maps": _of_maps(
-        title="gradient of the scores",
+    "hinge.dy.maps": _of_maps_dy(
         sentence="A wrong channel too near is pushed down, the right one up as often; the places share it "
         "equally.",
         formula=(
@@ -322,8 +316,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         variables=CELL,
     ),
-    "cross_entropy.dx.maps": _of_maps(
-        title="gradient of the scores",
+    "cross_entropy.dx.maps": _of_maps_dy(
         sentence="Probability minus target, divided by how many places there are, since the loss is their "
         "mean.",
         formula=(r"\dx{c,i,j} = \frac{\y{c,i,j} - \t{c,i,j}}{H W}",),
@@ -370,8 +363,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         variables=CELL,
     ),
-    "binary_cross_entropy.dx.maps": _of_maps(
-        title="gradient of the scores",
+    "binary_cross_entropy.dx.maps": _of_maps_dy(
         sentence="Output minus target, divided by how many places there are, since the loss is their mean.",
         formula=(r"\dx{c,i,j} = \frac{\y{c,i,j} - \t{c,i,j}}{H W}",),
         ahead="Each `dx` will be `y` − `t`, divided by the number of places.",
