@@ -19,10 +19,12 @@ from cnnviz.engine.layer import (
     Listing,
     Shape,
     Value,
+    extremes_of_sums,
     pair,
     positive,
     require_maps,
 )
+from cnnviz.engine.layers.pooling import named
 from cnnviz.engine.placement import Placement
 
 # The listings, set as they are shown.
@@ -102,21 +104,25 @@ class AdaptiveAvgPool2d(Layer):
 
     def backward(self, dy: Array, x: Array, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂x: each output's gradient divided among the cells of its window."""
-        shape, placement = x.shape[1:], self._placement(x.shape[1:])
-        dx = np.zeros((*x.shape[:2], *placement.shape), dy.dtype)
-        for _one in self._added(dy, dx, shape):
-            pass
-        return {"dx": dx[..., *placement.extent]}
+        shape = x.shape[1:]
+        return {"dx": self._shared_out(dy, shape)[..., *self._placement(shape).extent]}
 
-    def _added(self, dy: Array, dx: Array, shape: Shape) -> Iterator[Array]:
-        """Add the gradient's shares to a padded ∂E/∂x, one window after the other; yield its cells."""
+    def _shared_out(self, dy: Array, shape: Shape) -> Array:
+        """Return ∂E/∂x of padded maps."""
+        dx = np.zeros((*dy.shape[:-2], *self._placement(shape).shape), dy.dtype)
+        with np.errstate(all="ignore"):
+            for cells, share in self._additions(dy, dx, shape):
+                cells += share
+        return dx
+
+    def _additions(self, dy: Array, dx: Array, shape: Shape) -> Iterator[tuple[Array, Array]]:
+        """Yield the cells of each window in ∂E/∂x of padded maps, and what is added to each of them."""
         (tops, rows), (lefts, columns) = self._windows(shape)
         with np.errstate(all="ignore"):
-            share = dy / np.asarray(self._counts(shape), dy.dtype)
-            for i, j in np.ndindex(*self.output_size):
-                cells = dx[..., tops[i] : tops[i] + rows[i], lefts[j] : lefts[j] + columns[j]]
-                cells += share[..., i, j, None, None]
-                yield cells
+            shares = dy / np.asarray(self._counts(shape), dy.dtype)
+        for i, j in np.ndindex(*self.output_size):
+            cells = dx[..., tops[i] : tops[i] + rows[i], lefts[j] : lefts[j] + columns[j]]
+            yield cells, shares[..., i, j, None, None]
 
     def _kernel(self, shape: Shape) -> tuple[int, int]:
         """Return the rows and columns of the largest window."""
@@ -159,8 +165,7 @@ class AdaptiveAvgPool2d(Layer):
     def _sizes(self, listing: Listing, shape: Shape) -> dict[str, Value]:
         (high, wide), (rows, columns) = self.output_size, self._kernel(shape)
         sizes = {"C": shape[0], "H_out": high, "W_out": wide, "K_h": rows, "K_w": columns}
-        sizes |= {"H": shape[1], "W": shape[2]}
-        return {name: size for name, size in sizes.items() if name in listing.__code__.co_varnames}
+        return named(listing, {**sizes, "H": shape[1], "W": shape[2]})
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
@@ -176,17 +181,11 @@ class AdaptiveAvgPool2d(Layer):
         listing = self._listing(adaptive_avg_pool2d_dx, shape)
 
         def linear(given: Mapping[str, Any]) -> dict[str, Array]:
-            dx = np.zeros((len(given["dy"]), *placement.shape))
-            for _ in self._added(given["dy"], dx, shape):
-                pass
-            return {"dx": dx}
+            return {"dx": self._shared_out(given["dy"], shape)}
 
         def extremes() -> dict[str, tuple[float, float]]:
-            dx, least, greatest = np.zeros((len(dy), *placement.shape)), 0.0, 0.0
-            for made in self._added(dy, dx, shape):
-                finite = made[np.isfinite(made)]
-                least, greatest = min(least, finite.min(initial=0.0)), max(greatest, finite.max(initial=0.0))
-            return {"dx": (float(least), float(greatest))}
+            dx = np.zeros((len(dy), *placement.shape))
+            return {"dx": extremes_of_sums(self._additions(dy, dx, shape))}
 
         given: dict[str, Value] = {"dy": dy, **self._sizes(listing, shape)}
         placed = {"dx": placement} if placement.surrounds else {}
