@@ -64,7 +64,7 @@ def _paint_once(mark: Label, painter: QPainter, theme: Theme) -> bool:
     return True
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def lay_out(text: str, family: str, size: float, bold: bool = False) -> Laid:
     """Lay out a string in a font."""
     made = font(family, size, bold)
@@ -76,7 +76,7 @@ def lay_out(text: str, family: str, size: float, bold: bool = False) -> Laid:
     return Laid(made, laid, metrics.horizontalAdvance(text), metrics.height())
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _fitted(
     runs: tuple[Span, ...], size: float, family: str, room: int
 ) -> tuple[tuple[tuple[Role, Laid], ...], float, float]:

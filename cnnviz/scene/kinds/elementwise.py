@@ -138,7 +138,7 @@ def _strikes(moment: Moment, on: Cells, which: NDArray[np.bool_], em: float) -> 
     return [Strokes(tuple(lines), colour, width * em) for lines, colour, width in strokes if lines]
 
 
-@lru_cache(maxsize=2048)  # the same at each step
+@lru_cache(maxsize=256)  # the same at each step
 def _beside(cell: Box, hole: tuple[float, float], apart: float) -> tuple[Stroke, ...]:
     """Return the lines on both sides of the one through a cell's middle."""
     count = int((cell.w + cell.h) / 2 / apart)
