@@ -46,7 +46,9 @@ def from_torch(module: Any, example: Any, target: Any = None) -> Lesson:
     folder = Path(tempfile.mkdtemp(prefix="cnnviz-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = folder / f"{safe_name(type(module).__name__)}.pt2"
-    examples = (example,) if isinstance(example, torch.Tensor) else tuple(example)
+    examples = tuple(example) if isinstance(example, list | tuple) else (example,)
+    if not all(isinstance(one, torch.Tensor) for one in examples):
+        raise CnnvizError(tr("example: must be a tensor, or a tuple with one for each input."))
     try:
         exported = torch.export.export(module, examples)
         torch.export.save(exported, path)

@@ -34,6 +34,9 @@ def test_what_cannot_be_exported_is_told():
 
     with pytest.raises(cnnviz.CnnvizError, match="Odd cannot be exported by PyTorch"):
         cnnviz.from_torch(Odd(), torch.ones(1, 3))
+    for example in (np.ones((1, 3)), 3, (torch.ones(1, 3), [torch.ones(1, 3)])):
+        with pytest.raises(cnnviz.CnnvizError, match="example: must be a tensor, or a tuple"):
+            cnnviz.from_torch(Odd(), example)
 
 
 def test_in_training_mode_the_samples_go_through_together():
