@@ -20,10 +20,8 @@ MISTAKE, INTERRUPTED, TERMINATED = 2, 130, 143
 PROGRESS_SECONDS = 4.0
 """How often it is said how far something is where there is no terminal for a bar."""
 
-_BAR_EVERY = 0.1
-
-BAR_SECONDS = 0.4
-"""After how long a bar comes for what is mostly done at once."""
+# How often a bar moves, and after how many seconds it comes for what is mostly done at once.
+_BAR_EVERY, _BAR_SECONDS = 0.1, 0.4
 
 
 def say(words: str) -> None:
@@ -121,7 +119,7 @@ def telling() -> Iterator[None]:
     from cnnviz.working import heard_by
 
     terminal, shown = sys.stderr.isatty(), list[Any]()
-    due = time.monotonic() + (BAR_SECONDS if terminal else PROGRESS_SECONDS)
+    due = time.monotonic() + (_BAR_SECONDS if terminal else PROGRESS_SECONDS)
 
     def show(what: str, done: int, count: int) -> None:
         nonlocal due

@@ -27,7 +27,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.files import open_regular, read_whole, reason_of
 from cnnviz.lesson.arrays import Header, array_names, read_arrays
 from cnnviz.lesson.bounds import MOST_BYTES, MOST_IMAGES
-from cnnviz.lesson.picture_files import read_picture
+from cnnviz.lesson.picture_files import read_picture, takes_pictures
 from cnnviz.lesson.tables import InputPart
 from cnnviz.lesson.values import PICTURES
 from cnnviz.text import plain, tr
@@ -452,7 +452,7 @@ def _labels_of(file: str, cells: Sequence[str]) -> tuple[NDArray[Any], tuple[str
 
 def _folder(path: Path, given: InputPart) -> Data:
     shape = given.shape
-    if len(shape) != 3 or shape[0] not in (1, 3):
+    if not takes_pictures(shape):
         said = tr("{file}: is a folder of pictures, but the network takes {shape}")
         raise CnnvizError(said.format(file=given.images, shape=shape_text(shape)))
     try:

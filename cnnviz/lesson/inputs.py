@@ -14,7 +14,7 @@ from cnnviz.engine.pixels import Fitting
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.arrays import read_array, read_arrays
 from cnnviz.lesson.bounds import MOST_IMAGES
-from cnnviz.lesson.picture_files import read_picture
+from cnnviz.lesson.picture_files import read_picture, takes_pictures
 from cnnviz.text import tr
 
 Given = NDArray[Any] | Mapping[str, NDArray[Any]]
@@ -54,7 +54,7 @@ def may_go_in(path: Path, shape: Sequence[int]) -> bool:
         If its numbers cannot be read.
     """
     if path.suffix.lower() not in (".npy", ".npz"):
-        return len(shape) == 3 and shape[0] in (1, 3)
+        return takes_pictures(shape)
     return read_numbers(path, _NAMES).size % prod(shape) == 0
 
 

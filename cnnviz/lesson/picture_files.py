@@ -10,7 +10,7 @@ import io
 import os
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,11 @@ class PictureRead(Struct, frozen=True, eq=False):
 
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...]
+
+
+def takes_pictures(shape: Sequence[int]) -> bool:
+    """Return whether an input of a shape takes pictures: maps of one channel, or of three."""
+    return len(shape) == 3 and shape[0] in (1, 3)
 
 
 def read_picture(

@@ -23,7 +23,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of
 from cnnviz.lesson.class_names import names_in_file
 from cnnviz.lesson.datasets import read_data
-from cnnviz.lesson.picture_files import read_picture
+from cnnviz.lesson.picture_files import read_picture, takes_pictures
 from cnnviz.lesson.tables import InputPart, LessonFile
 from cnnviz.lesson.values import DataFile
 from cnnviz.scene.numbers import brief
@@ -235,7 +235,7 @@ def with_picture(path: Path, described: LessonFile, samples: Samples) -> Samples
     part, shape = described.input.picture, described.input.shape
     if part.file is None:
         return replace(samples, pictures={})
-    if len(shape) != 3 or shape[0] not in (1, 3) or described.inputs:
+    if not takes_pictures(shape) or described.inputs:
         raise CnnvizError(
             tr(
                 "{file}: pictures have 1 or 3 channels, but the network takes {shape}",

@@ -16,6 +16,7 @@ from cnnviz.files import reason_of, write_whole
 from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.changes import Argument
 from cnnviz.lesson.inputs import may_go_in
+from cnnviz.lesson.picture_files import takes_pictures
 from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.tables import PRESETS
 from cnnviz.lesson.values import PICTURES
@@ -57,7 +58,7 @@ class Opening:
         """Whether a picture can go into what lies on the desk: one input, of one channel or of three."""
         network = self._desk.lesson.network
         shapes = [] if network is None else list(network.input_shapes.values())
-        return len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] in (1, 3)
+        return len(shapes) == 1 and takes_pictures(shapes[0])
 
     def open(self, path: str) -> None:
         """Open a lesson, or a network of another program.
