@@ -231,6 +231,18 @@ def _as_input(graph: Graph, name: str, sizes: Shape) -> tuple[Value, tuple[int, 
     return Value("input", sizes, axes), axes
 
 
+def as_the_file_has_it(graph: Graph, shape: Shape) -> Shape | None:
+    """Return the shape of what goes into a lesson's network with its axes as a file's one input has them.
+
+    None of several inputs: which of them is meant is not known.
+    """
+    if len(graph.inputs) != 1:
+        return None
+    name, told = next(iter(graph.inputs.items()))
+    _, axes = _as_input(graph, name, (1,) * (len(told) - 1) if told else shape)
+    return tuple(shape[axis] for axis in axes) if max(axes) < len(shape) else shape
+
+
 def _is_of_sequences(graph: Graph, node: Node) -> bool:
     """Return whether a node slides along sequences."""
     if node.kind in ("Conv", "ConvTranspose"):

@@ -15,6 +15,7 @@ from cnnviz.files import read_whole, reason_of
 from cnnviz.lesson.bounds import DEEPEST, LARGEST_FILE
 from cnnviz.lesson.check import check
 from cnnviz.lesson.tables import AnyFile
+from cnnviz.lesson.values import PICTURES
 from cnnviz.resources import resource
 from cnnviz.text import tr
 
@@ -190,9 +191,14 @@ def _content(path: Path) -> str:
     try:
         return content.decode("utf-8-sig")  # some editors begin a file with a mark
     except UnicodeDecodeError as error:
-        raise CnnvizError(
-            tr("{file} is not a lesson file: it is not text in UTF-8.", file=path.name)
-        ) from error
+        said = tr("{file} is not a lesson file: it is not text in UTF-8.", file=path.name)
+        if path.suffix.lower() in PICTURES:
+            said = tr(
+                "{file} is a picture and no lesson; it goes into a network: File, Input of the network…, "
+                "or cnnviz digits --set picture.file={file}.",
+                file=path.name,
+            )
+        raise CnnvizError(said) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -15,6 +15,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.arrays import read_array, read_arrays
 from cnnviz.lesson.bounds import MOST_IMAGES
 from cnnviz.lesson.picture_files import read_picture, takes_pictures
+from cnnviz.lesson.values import PICTURES
 from cnnviz.text import tr
 
 Given = NDArray[Any] | Mapping[str, NDArray[Any]]
@@ -41,6 +42,14 @@ def read_input(path: Path, sizes: Sequence[int | None], scale: float) -> NDArray
         If it cannot be read, or holds no sample.
     """
     if path.suffix.lower() not in (".npy", ".npz"):
+        if path.suffix.lower() not in PICTURES:
+            raise CnnvizError(
+                tr(
+                    "{file}: pictures end in one of {known}; numbers in .npy or .npz.",
+                    file=path.name,
+                    known=", ".join(PICTURES),
+                )
+            )
         return _picture(path, sizes, scale)[None]
     return as_samples(read_numbers(path, _NAMES), sizes, path.name)
 

@@ -128,13 +128,13 @@ def _read(path: Path, network: Network, layout: str | None) -> _Stored:
         arrays = read_arrays(path, shapes, check)
         return _Stored(arrays if len(arrays) == len(shapes) else read_arrays(path))
     from cnnviz.formats.reader import read
-    from cnnviz.formats.rewrite import rewrite
+    from cnnviz.formats.rewrite import as_the_file_has_it, rewrite
     from cnnviz.lesson.opened import Known
 
     graph = read(path)
     if graph.nodes:
         try:
-            found = rewrite(graph, Known(), network.input_shape)
+            found = rewrite(graph, Known(), as_the_file_has_it(graph, network.input_shape))
         except CnnvizError as error:
             raise CnnvizError(tr("{file}: {fault}", file=path.name, fault=str(error))) from error
         arrays = {

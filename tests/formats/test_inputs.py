@@ -107,6 +107,7 @@ def test_what_is_no_input_is_told(tmp_path):
         with pytest.raises(CnnvizError) as told:
             shown("vgg.legacy.onnx", tmp_path / name)
         assert str(told.value).startswith(said)
+        assert str(told.value).endswith("; numbers in .npy or .npz.") == (name == "a.svg")
     np.save(tmp_path / "code.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(CnnvizError, match=r"code\.npy: the array must hold numbers, but holds object"):
         shown("vgg.legacy.onnx", tmp_path / "code.npy")

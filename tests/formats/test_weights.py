@@ -142,6 +142,16 @@ def test_weights_of_keras_behind_a_flatten_are_put_in_order(tmp_path):
     assert close(load_lesson(tmp_path / "lesson.toml").tape["fc.y"], x.ravel() @ kernel, 1e-12)
 
 
+def test_weights_of_a_keras_network_go_with_its_layers():
+    """Its maps and sequences have channels last, its grey pixels none."""
+    for name in ("sequential", "functional", "flat", "sequence"):
+        network = DATA / f"keras-{name}.h5"
+        lesson = load_lesson(network, changes=[f"weights.file={DATA / f'keras-{name}.keras'}"])
+        assert any(note.startswith(f"Weights of keras-{name}.keras: ") for note in lesson.notes)
+        for key, values in load_lesson(network).network.parameters.items():
+            assert close(lesson.network.parameters[key], values, 1e-12), key
+
+
 def test_another_layout_is_refused(tmp_path):
     with pytest.raises(CnnvizError, match=r"layout: 'torch' is not known; did you mean pytorch\?"):
         square(tmp_path, {"fc.w": np.eye(2), "fc.b": np.zeros(2)}, 'layout = "torch"')

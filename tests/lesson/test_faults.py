@@ -508,6 +508,10 @@ def test_a_reason_is_not_told_at_length(write):
 def test_binary(tmp_path):
     (tmp_path / "lesson.toml").write_bytes(b"\x80\x00\xff")
     assert told(tmp_path / "lesson.toml") == "lesson.toml is not a lesson file: it is not text in UTF-8."
+    (tmp_path / "cat.PNG").write_bytes(b"\x89PNG")
+    assert told(tmp_path / "cat.PNG").endswith(
+        "it goes into a network: File, Input of the network…, or cnnviz digits --set picture.file=cat.PNG."
+    )
 
 
 def test_a_mark_at_the_beginning_is_no_fault(write, content, tmp_path):
