@@ -47,6 +47,12 @@ class Own(NamedTuple):
     level: Level
 
 
+def forget_programs() -> None:
+    """Let go of all that was made of the programs shown so far, pictures too."""
+    clear_program_caches()
+    forget_pictures()
+
+
 class Player(QObject):
     """Holds the cursor; every move goes through `go`, and everything else hears of it by `moved`.
 
@@ -256,8 +262,7 @@ class Player(QObject):
         """
         self.pause()
         if program is not self.cursor.program:  # all that was made of the other one is of no use any more
-            clear_program_caches()
-            forget_pictures()
+            forget_programs()
         before, stays = self.view, program.layers == self.cursor.program.layers
         self.view = replace(
             view,

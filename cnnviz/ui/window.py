@@ -31,6 +31,7 @@ from cnnviz.ui.motion import asks_for_less_motion
 from cnnviz.ui.network_pane import NetworkPane
 from cnnviz.ui.opening import Opening
 from cnnviz.ui.pictures import Pictures
+from cnnviz.ui.player import forget_programs
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.stage_pane import StagePane
@@ -463,6 +464,7 @@ class Window(QMainWindow):
         self._remember()
         self.lecture.end()
         super().closeEvent(event)
+        forget_programs()  # who asked for the window may go on without it
 
     def _remember(self) -> None:
         """Note the place, sizes and looks; what has changed is written."""

@@ -24,6 +24,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QEnterEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QLineEdit
 
+from cnnviz.render import cache
 from cnnviz.render.image import to_image
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
@@ -569,3 +570,11 @@ def test_of_the_images_chosen_before_nothing_stays_in_memory(window, application
     gc.collect()
     assert [program() is None for program in programs] == [True, True, True, False]
     assert [values() is None for values in maps] == [True, True, True, False]
+
+
+def test_a_window_that_is_closed_leaves_no_pictures_behind(window):
+    window.player.go_to(40_000)
+    QCoreApplication.processEvents()
+    assert cache.size() > 0
+    window.close()
+    assert cache.size() == 0
