@@ -73,7 +73,7 @@ def origin(moment: Moment, array: str, index: Index) -> Origin:
     """
     operation, number = moment.operation, moment.sample
     place = cell_in(operation, array, index, number)
-    found = _written_where(moment, array, place)
+    found = written_where(moment, array, place)
     told = _targets(operation, array, place)
     return replace(
         found,
@@ -83,8 +83,8 @@ def origin(moment: Moment, array: str, index: Index) -> Origin:
     )
 
 
-def _written_where(moment: Moment, array: str, index: Index) -> Origin:
-    """Return where a cell comes from."""
+def written_where(moment: Moment, array: str, index: Index) -> Origin:
+    """Return where a cell comes from, whose place is that of an array of all samples."""
     name = _named(moment, array, index)
     value = full(float(moment.state.arrays[array][index]))
     operation = moment.operation

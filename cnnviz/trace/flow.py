@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.trace.assignment import assignment, scope_at, window
-from cnnviz.trace.looptree import Line, walk
+from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.stops import next_run, previous_run
 from cnnviz.trace.writes import runs_touching
 
 Index = tuple[int, ...]
@@ -60,6 +61,22 @@ def offsets_reading(operation: Operation, array: str, index: Index) -> NDArray[n
     """
     offsets = [operation.offsets_of(line, runs) for line, runs in _runs_reading(operation, array, index)]
     return np.unique(np.concatenate([np.zeros(0, np.intp), *offsets]))
+
+
+def last_set(operation: Operation, variable: str, offset: int) -> int | None:
+    """Return the step that gave a variable of a listing the value that it has after some step."""
+    loops = (node for node in walk(operation.body) if isinstance(node, Loop))
+    setting = [loop.number for loop in loops if loop.variable == variable]
+    setting += [line.number for line in _lines(operation) if line.target == variable]
+    runs = (previous_run(operation, offset + 1, line) for line in setting)
+    return max((run for run in runs if run is not None), default=None)
+
+
+def next_use(operation: Operation, variable: str, offset: int) -> int | None:
+    """Return the first step after some step that reads a variable of a listing."""
+    lines = [line.number for line in _lines(operation) if variable in line.uses]
+    runs = (next_run(operation, offset, line) for line in lines)
+    return min((run for run in runs if run is not None), default=None)
 
 
 def names_read(operation: Operation, line: Line) -> list[str]:

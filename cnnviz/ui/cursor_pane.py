@@ -57,6 +57,11 @@ class CursorPane(FramePane):
         """Do what a click at a point does."""
         raise NotImplementedError
 
+    def enter_at(self, x: float, y: float) -> None:
+        """Do what Enter does at a point: what a click does; where that is nothing, open the menu."""
+        if self.frame.spot_at(x, y) is not None or not self.ask_for_menu(x, y):
+            self.press_at(x, y)
+
     def places(self, frame: Frame) -> list[Box]:
         """Return the places that the keyboard can be at: cells, and what can be clicked."""
         found: list[Box] = []
@@ -71,6 +76,10 @@ class CursorPane(FramePane):
     def first(self, frame: Frame) -> Box | None:
         """Return the place at which the keyboard begins."""
         return next(iter(self.places(frame)), None)
+
+    def point_looked_at(self) -> tuple[float, float] | None:
+        """Return the point that the keyboard is at, or the pointer."""
+        return self.pointer
 
     # ------------------------------------------------------------------------------------------ the keyboard
 
@@ -90,7 +99,7 @@ class CursorPane(FramePane):
         elif key in _ARROWS:
             self.choose((self.chosen and self._beside(self.chosen, *_ARROWS[key])) or self._start())
         elif key in _ENTER and self.chosen is not None:
-            self.press_at(*self.chosen.center)
+            self.enter_at(*self.chosen.center)
         else:
             self.choose(None if key == Qt.Key.Key_Escape else self._start())
 

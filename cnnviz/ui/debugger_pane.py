@@ -10,6 +10,7 @@ from cnnviz.scene import panels
 from cnnviz.scene.marks import Box, Formula, Frame, Hotspot, Label, Mark, flat
 from cnnviz.scene.numbers import full
 from cnnviz.scene.spoken import aloud
+from cnnviz.scene.target import Target, cell_target, line_target, variable_target
 from cnnviz.text import tr
 from cnnviz.ui.cursor_pane import CursorPane
 from cnnviz.ui.pane import fitting
@@ -73,6 +74,17 @@ class DebuggerPane(CursorPane):
         if (operation.name, spot.line) in here:
             return tr("Breakpoint at line {number}. Enter clears it.", number=spot.line)
         return tr("Line {number}, no breakpoint. Enter sets one.", number=spot.line)
+
+    def target_at(self, x: float, y: float) -> Target | None:
+        """Return the line or the variable at a point, or the cell that the line has read or written."""
+        moment, spot = self.player.moment, self.frame.spot_at(x, y)
+        if spot is not None:
+            return line_target(moment, spot.line)
+        width, height = self.width(), self.height()
+        found = panels.variable_at(moment, Box(0, 0, width, height), self.unit(width, height), x, y)
+        if isinstance(found, str):
+            return variable_target(moment, found)
+        return cell_target(moment, found.array, found.place) if found else None
 
     def places(self, frame: Frame) -> list[Box]:
         """Return lines and their numbers, variables, and the parts of the formula."""

@@ -502,9 +502,10 @@ class Desk(QObject):
         key = f"{self._key}/{name}"
         return key if self.lesson.subject.keeps_marks else f"{key}-{self.lesson.image}"
 
-    def toggle_bookmark(self) -> None:
-        """Set a bookmark at this very step, or take it away."""
-        step, before = self.player.cursor.step, self.player.bookmarks
+    def toggle_bookmark(self, index: int | None = None) -> None:
+        """Set a bookmark at a step, or take it away; where none is given, at this very step."""
+        cursor, before = self.player.cursor, self.player.bookmarks
+        step = cursor.step if index is None else cursor.program[index]
         here = Bookmark(step.operation.name, step.offset, step.operation.call.form)
         if here in before:
             after = tuple(bookmark for bookmark in before if bookmark != here)

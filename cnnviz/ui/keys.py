@@ -192,6 +192,17 @@ STEP = (
     Key("rate_down", "Smaller learning rate", ("[",)),
     Key("rate_up", "Larger learning rate", ("]",)),
 )
+NUMBER = (
+    Key("menu", "What can be done with what is looked at…", ("Shift+F10", "Menu")),
+    SEPARATOR,
+    Key("where_from", "Go to where it was computed", ("F12",)),
+    Key("where_to", "Go to where it is used next", ("Shift+F12",)),
+    Key("run_there", "Run to here", ("Ctrl+F10",)),
+    SEPARATOR,
+    Key("break_there", "Breakpoint there", ("Shift+F9",)),
+    Key("bookmark_there", "Bookmark there"),
+    Key("copy_value", "Copy the number or the text", ("Ctrl+Shift+C",)),
+)
 TRAINING = (
     Key("train", "Train, pause", ("G",)),
     Key("cancel_training", "End the training here"),
@@ -214,6 +225,7 @@ MENUS = (
     ("Edit", EDIT),
     ("View", VIEW),
     ("Step", STEP),
+    ("Number", NUMBER),
     ("Training", TRAINING),
     ("Help", HELP),
 )

@@ -21,6 +21,7 @@ from cnnviz.scene.marks import Box, Frame, Hotspot, Mark, Rect
 from cnnviz.scene.panels.network_rows import Item, Rows
 from cnnviz.scene.panels.network_strip import Window
 from cnnviz.scene.spoken import aloud
+from cnnviz.scene.target import Target
 from cnnviz.text import tr
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_stop
@@ -182,6 +183,23 @@ class NetworkPane(FramePane):
         item = self._item(spot.name) if spot and spot.kind != "scroll" else None
         return panels.row_said(self.player.moment.alone, item) if item else ()
 
+    def target_at(self, x: float, y: float) -> Target | None:
+        """Return the row at a point, or its gradient."""
+        spot = self.frame.spot_at(x, y)
+        item = self._item(spot.name) if spot and spot.kind not in ("scroll", "lane") else None
+        if spot is None or item is None:
+            return None
+        program, moment = self.player.cursor.program, self.player.moment.alone
+        layer = panels.network_outline(program).names[item.last]
+        step = computed_at(program, layer, spot.kind == "gradient")
+        said = panels.row_said(moment, item)
+        return Target(said[0], "; ".join(said), layer=layer, step=step)
+
+    def point_looked_at(self) -> tuple[float, float] | None:
+        """Return where the row is that the keyboard is at."""
+        box = self._box_chosen(self.frame) if self.hasFocus() else None
+        return box.center if box else None
+
     # ------------------------------------------------------------------------------------------- the keyboard
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -209,11 +227,14 @@ class NetworkPane(FramePane):
 
     def over(self, frame: Frame) -> list[Mark]:
         """Outline the row that the keyboard is at."""
-        if not self._ring:
-            return []
+        box = self._box_chosen(frame) if self._ring else None
+        return [Rect(box.inset(0.5), stroke="accent", width=2)] if box else []
+
+    def _box_chosen(self, frame: Frame) -> Box | None:
+        """Return where the row is that the keyboard is at; None while it is out of sight."""
         name = self.chosen.name
         boxes = [mark.box for mark in frame.marks if isinstance(mark, Hotspot) and _is_of(mark, name)]
-        return [Rect(max(boxes, key=lambda box: box.w).inset(0.5), stroke="accent", width=2)] if boxes else []
+        return max(boxes, key=lambda box: box.w, default=None)
 
     def _number_chosen(self) -> int:
         """Return the number of the row that the keyboard is at: at first, the one at work."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRect, Qt, Signal
-from PySide6.QtGui import QAccessible, QFocusEvent, QMouseEvent, QPaintEvent
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QAccessible, QContextMenuEvent, QFocusEvent, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnviz.render.painter import paint
 from cnnviz.render.tools import painting, rectangle
 from cnnviz.scene.frame import LEAST_UNIT
 from cnnviz.scene.marks import Box, Cells, Frame, Group, Mark, Rect
+from cnnviz.scene.target import Target
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.ui.player import Player
 from cnnviz.ui.reader import give_role
@@ -36,11 +37,14 @@ class FramePane(QWidget):
     ----------
     painted : Signal()
         The last move is on the screen.
+    menu_asked : Signal(Target, QPoint)
+        A menu about this is to be opened, at this point of the screen.
     own_keys : frozenset[Qt.Key]
         The keys that it uses itself while it has the focus, where they are pressed alone.
     """
 
     painted = Signal()
+    menu_asked = Signal(object, QPoint)
     own_keys: frozenset[Qt.Key] = frozenset()
 
     def __init__(self, player: Player, name: str) -> None:
@@ -77,6 +81,29 @@ class FramePane(QWidget):
     def on_the_way(self, frame: Frame) -> Frame:
         """Return what is painted while something in the frame is still on its way; it rests as the frame."""
         return frame
+
+    def target_at(self, x: float, y: float) -> Target | None:
+        """Return what a menu at a point is about; None where there is nothing."""
+        return None
+
+    def point_looked_at(self) -> tuple[float, float] | None:
+        """Return the point that is looked at, by keyboard or by mouse; None where it is none."""
+        return None
+
+    # -------------------------------------------------------------------------------------------- the menu
+
+    def ask_for_menu(self, x: float, y: float) -> bool:
+        """Have a menu opened about what is at a point; return whether there is something."""
+        target = self.target_at(x, y)
+        if target is not None:
+            self.menu_asked.emit(target, self.mapToGlobal(QPoint(round(x), round(y))))
+        return target is not None
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Open the menu of what was clicked; that of the keyboard is an action of the window."""
+        if event.reason() == QContextMenuEvent.Reason.Mouse:
+            self.ask_for_menu(event.pos().x(), event.pos().y())
+        event.accept()
 
     # ------------------------------------------------------------------------------------------- the frame
 

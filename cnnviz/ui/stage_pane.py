@@ -24,8 +24,10 @@ from cnnviz.scene.numbers import count, full
 from cnnviz.scene.panels.chain_strip import enlarged
 from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.scene.spoken import aloud, spoken
+from cnnviz.scene.target import Target, cell_target, variable_target
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
+from cnnviz.trace.alone import cell_in
 from cnnviz.trace.cursor import stop_holding
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.stops import Level, next_stop
@@ -138,6 +140,19 @@ class StagePane(CursorPane):
             return origin_of_variable(self.player.moment, spot.name)
         return None
 
+    def target_at(self, x: float, y: float) -> Target | None:
+        """Return the number at a point, or what is computed where a factor is."""
+        moment, found, spot = self.player.moment, self.frame.at(x, y), self.frame.spot_at(x, y)
+        if found:
+            array, index = found[0].array, found[1]
+            return cell_target(moment, array, cell_in(moment.operation, array, index, moment.sample))
+        if spot and spot.kind == "value":
+            return variable_target(moment, spot.name)
+        if spot and spot.kind in ("operation", "step"):
+            said = self.said_at(x, y)
+            return Target(said, said, step=self._step_of(spot))
+        return None
+
     def over(self, frame: Frame) -> list[Mark]:
         """Say where the number under the pointer comes from, and the one that is pinned."""
         marks: list[Mark] = []
@@ -197,17 +212,24 @@ class StagePane(CursorPane):
             self.player.follow_path(spot.line)
         elif spot and spot.kind == "channel":
             self.player.bring_to_front(spot.name, spot.line)
-        elif spot and spot.kind == "step":
+        elif spot and spot.kind in ("operation", "step"):
             self.player.pause()
-            self.player.go_to(spot.line)
-        elif spot and spot.kind == "operation":
-            program = self.player.cursor.program
-            last = next_stop(program.operation(spot.name), -1, Level.LAYER)
-            self.player.pause()
-            self.player.go_to(program.start(spot.name) + (last or 0))
+            self.player.go_to(self._step_of(spot))
         elif shown and shown.step is not None:
             self.player.pause()
             self.player.go_to(shown.step)
+
+    def _step_of(self, spot: Hotspot) -> int:
+        """Return the step that a spot leads to: of an operation, where it is complete."""
+        if spot.kind == "step":
+            return spot.line
+        program = self.player.cursor.program
+        return program.start(spot.name) + (next_stop(program.operation(spot.name), -1, Level.LAYER) or 0)
+
+    def enter_at(self, x: float, y: float) -> None:
+        """Open the menu of the number at a point; else do what a click does."""
+        if self.origin_at(x, y) is None or not self.ask_for_menu(x, y):
+            self.press_at(x, y)
 
     # ------------------------------------------------------------------------------------------ the keyboard
 

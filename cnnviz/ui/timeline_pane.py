@@ -12,6 +12,7 @@ from cnnviz.scene import lecture, panels
 from cnnviz.scene.marks import Box, Frame, Hotspot, Mark, flat
 from cnnviz.scene.numbers import count
 from cnnviz.scene.spoken import aloud
+from cnnviz.scene.target import Target
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Breakpoint, Stop
 from cnnviz.trace.program import Program
@@ -24,11 +25,9 @@ TIMELINE = (1920, 146)
 STRIP = 52
 """The height of what stands for it in the lecture view, at unit 1."""
 
-_BUTTONS = (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton)
-
 
 class TimelinePane(CursorPane):
-    """The whole program as a bar: drag to any step, zoom with the wheel, breakpoints by the right button.
+    """The whole program as a bar: drag to any step, zoom with the wheel, breakpoints by Shift and a click.
 
     A click on a bookmark, or on the dot of a stop of the lesson, goes to its very step; a drag that comes by
     a dot rests there.
@@ -82,12 +81,12 @@ class TimelinePane(CursorPane):
         return Box(bar.x, bar.y - bar.h / 2, bar.w, bar.h * 2).contains(x, y)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the step clicked; by the right button, toggle a breakpoint."""
+        """Go to the step clicked; with Shift, toggle a breakpoint."""
         at = event.position()
-        if not self.clickable(at.x(), at.y()) or event.button() not in _BUTTONS:
+        if not self.clickable(at.x(), at.y()) or event.button() != Qt.MouseButton.LeftButton:
             event.ignore()  # the window has something for other buttons
             return
-        if event.button() == Qt.MouseButton.RightButton:
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self._toggle_breakpoint(at.x())
         else:
             self._before_press = self.player.cursor.index
@@ -133,6 +132,15 @@ class TimelinePane(CursorPane):
             return tr("Step {index}: {place}", index=count(index), place=self._place(index))
         place = self.player.where(spot.line)
         return tr("Bookmark at step {index}: {place}", index=count(spot.line), place=place)
+
+    def target_at(self, x: float, y: float) -> Target | None:
+        """Return the step at a point, or the one that is marked there."""
+        if not self.clickable(x, y) and self.chosen is None:
+            return None
+        marked = self._marked_at(x, y)
+        index = self.step_at(x) if marked is None else marked
+        said = tr("Step {index}: {place}", index=count(index), place=self.player.where(index))
+        return Target(said, said, step=index)
 
     def _marked_at(self, x: float, y: float) -> int | None:
         """Return the step of the stop or the bookmark at a point."""

@@ -19,6 +19,7 @@ from cnnviz.text import tr
 from cnnviz.ui import keymap
 from cnnviz.ui.bar import TopBar
 from cnnviz.ui.blank import Blank
+from cnnviz.ui.context import Context
 from cnnviz.ui.debugger_pane import DebuggerPane
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.dialogs import Dialogs
@@ -112,6 +113,8 @@ class Window(QMainWindow):
         self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
         self.debugger, self.timeline = DebuggerPane(self.player), TimelinePane(self.player)
         self.panes = (self.network, self.stage, self.debugger, self.timeline)
+        stage_first = (self.stage, self.debugger, self.network, self.timeline)
+        self.context = Context(self, self.desk, stage_first, self.actions_by_name)
         self.middle = QStackedWidget()
         self.middle.addWidget(self.stage)
         self.message = MessageStrip(self.middle)
@@ -187,6 +190,7 @@ class Window(QMainWindow):
             **moves(self.player),
             **choices(self.player),
             **self.training.handlers(),
+            **self.context.handlers(),
             "input_gradient": self._switch_input_gradient,
             "next_stop": self.tour.go_to_next_stop,
             "back_stop": partial(self.tour.go_to_next_stop, backwards=True),

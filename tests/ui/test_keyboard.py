@@ -156,6 +156,8 @@ def test_from_a_number_to_where_it_comes_from(window, press):
         found = window.stage.frame.at(*window.stage.chosen.center)
         if found and found[0].array == "x":
             break
+    press(K.Key_Return)  # opens the menu, whose first entry that is
+    press(K.Key_Down)
     press(K.Key_Return)
     after = window.player.moment
     assert after.operation.name == "conv1" and after.state.writes == (("y", found[1]),)

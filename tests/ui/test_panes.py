@@ -45,8 +45,7 @@ def test_no_button_but_the_left_one_goes_anywhere(window, qtbot, pane, button):
     for place in inside:
         qtbot.mouseClick(widget, button, pos=place)
         assert window.player.cursor.index == 30_000, place
-    if pane != "timeline":  # there the right button sets breakpoints
-        assert window.player.breakpoints == ()
+    assert window.player.breakpoints == ()
 
 
 def test_a_click_brings_a_channel_to_the_front_until_the_next_move(window, qtbot):
@@ -284,12 +283,12 @@ def test_a_double_click_shows_all_and_stays(window, qtbot):
     assert window.player.cursor.index == 1234
 
 
-def test_the_right_button_toggles_a_breakpoint(window, qtbot):
-    place = on_bar(window, 0.45)
-    qtbot.mouseClick(window.timeline, RIGHT, pos=place)
+def test_shift_and_a_click_toggle_a_breakpoint(window, qtbot):
+    place, shift = on_bar(window, 0.45), Qt.KeyboardModifier.ShiftModifier
+    qtbot.mouseClick(window.timeline, LEFT, shift, pos=place)
     assert len(window.player.breakpoints) == 1
     assert window.player.cursor.index == 0
-    qtbot.mouseClick(window.timeline, RIGHT, pos=QPoint(place.x() + 3, place.y()))
+    qtbot.mouseClick(window.timeline, LEFT, shift, pos=QPoint(place.x() + 3, place.y()))
     assert window.player.breakpoints == ()
 
 

@@ -1,7 +1,7 @@
 """The panes around the stage: the network, the debugger and the timeline."""
 
 from cnnviz.scene.panels.formula import headline, part_said
-from cnnviz.scene.panels.listing import debugger, variable_said
+from cnnviz.scene.panels.listing import debugger, variable_at, variable_said
 from cnnviz.scene.panels.network_arrays import arrays_of
 from cnnviz.scene.panels.network_said import row_said
 from cnnviz.scene.panels.network_strip import network, network_outline, network_window
@@ -20,6 +20,7 @@ __all__ = [
     "timeline_at",
     "timeline_bar",
     "timeline_step",
+    "variable_at",
     "variable_said",
     "where",
 ]

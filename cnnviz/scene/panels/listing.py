@@ -410,12 +410,17 @@ def _replaced(moment: Moment, name: str, now: str) -> tuple[Span, ...]:
 
 
 class _Cell(NamedTuple):
-    """A cell that the line read or wrote: what it is called, its colour, its value as written and in full."""
+    """A cell that the line read or wrote: what it is called, its colour, its value as written and in full.
+
+    And which it is: its array, and its index there.
+    """
 
     name: str
     role: Role
     text: str
     value: float
+    array: str
+    place: tuple[int, ...]
 
 
 def _cells(moment: Moment) -> list[_Cell]:
@@ -427,32 +432,35 @@ def _cells(moment: Moment) -> list[_Cell]:
         own = role(moment.operation, name)
         text, value = moment.cell_text(name, index), float(state.arrays[name][index])
         if name not in before:
-            found.append(_Cell(place, own, text, value))
+            found.append(_Cell(place, own, text, value, name, index))
             continue
         if (name, index) in state.writes and (name, index) in state.reads:
             old = float(before[name][index])
             was = text if moment.letters else moment.text(name, old)
-            found.append(_Cell(f"{tr(OLD)} {place}", "parameter", was, old))
-        found.append(_Cell(f"{tr(NEW)} {place}", own, text + "′" * moment.letters, value))
+            found.append(_Cell(f"{tr(OLD)} {place}", "parameter", was, old, name, index))
+        new = text + "′" * moment.letters
+        found.append(_Cell(f"{tr(NEW)} {place}", own, new, value, name, index))
     return sorted(found, key=lambda cell: cell.role == "written")  # what is written comes last
 
 
 def variable_said(moment: Moment, box: Box, unit: float, x: float, y: float) -> str:
     """Return all digits of the variable, or cell, whose row is at a point; empty where there is none."""
-    state = moment.state
+    found = None if moment.letters else variable_at(moment, box, unit, x, y)
+    if isinstance(found, _Cell):
+        return f"{found.name} = {full(found.value)}"
+    variables = moment.state.variables
+    return f"{found} = {full(variables[found])}" if found and found in variables else ""
+
+
+def variable_at(moment: Moment, box: Box, unit: float, x: float, y: float) -> str | _Cell | None:
+    """Return the variable, or the cell that the line read or wrote, whose row is at a point."""
     rows = _variable_boxes(moment.operation, box, unit)
     row = next((k for k, row in enumerate(rows) if row.contains(x, y)), len(rows))
-    names = _names_shown(moment.operation, box, unit, state.line)
-    if moment.letters:
-        return ""
-    if row < len(names):
-        name = names[row]
-        return f"{name} = {full(state.variables[name])}" if name in state.variables else ""
-    cells = _cells(moment)
-    if row - len(names) >= len(cells):
-        return ""
-    cell = cells[row - len(names)]
-    return f"{cell.name} = {full(cell.value)}"
+    shown: tuple[str | _Cell, ...] = (
+        *_names_shown(moment.operation, box, unit, moment.state.line),
+        *_cells(moment),
+    )
+    return shown[row] if row < min(len(rows), len(shown)) else None
 
 
 def _float_text(moment: Moment, name: str) -> str:

@@ -1,0 +1,113 @@
+"""What a menu at a point is about: a number, a variable, a line, a layer, a step; and where it leads."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import full
+from cnnviz.scene.provenance import origin_of_variable, written_where
+from cnnviz.text import tr
+from cnnviz.trace.flow import last_set, next_use, offsets_reading
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Made, Program
+from cnnviz.trace.stops import next_run, previous_run
+
+Index = tuple[int, ...]
+
+
+class Target(Struct, frozen=True, eq=False):
+    """What is under the pointer, or where the keyboard is.
+
+    Attributes
+    ----------
+    said : str
+        What it is, with its value: the heading of the menu.
+    text : str
+        What is copied of it.
+    cell : Made or None
+        The cell that it is, of an array of an operation of the program.
+    variable : tuple[Operation, str] or None
+        The variable that it is, and the operation whose listing has it.
+    line : tuple[Operation, int] or None
+        The line that it is, and the operation whose listing has it.
+    layer : str
+        The row of the network that it is.
+    computed : int or None
+        The step that computed its number, or will; None of what comes from outside.
+    step : int or None
+        The step that it stands for: of a line its next run, of a layer the step that completes it.
+    """
+
+    said: str
+    text: str
+    cell: Made | None = None
+    variable: tuple[Operation, str] | None = None
+    line: tuple[Operation, int] | None = None
+    layer: str = ""
+    computed: int | None = None
+    step: int | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number that is computed or used somewhere."""
+        return self.cell is not None or self.variable is not None
+
+
+def cell_target(moment: Moment, array: str, place: Index) -> Target:
+    """Return what is known of a cell of the operation at hand, whose place is that among all samples."""
+    shown, operation = written_where(moment, array, place), moment.operation
+    said = f"{shown.name} = {shown.value}" if shown.known else f"{shown.name}: {shown.value}"
+    return Target(said, shown.value, cell=Made(operation, array, place), computed=shown.step)
+
+
+def variable_target(moment: Moment, name: str) -> Target | None:
+    """Return what is known of a variable of the listing at hand, or of a value in an expression's graph."""
+    operation, start = moment.operation, moment.step.index - moment.step.offset
+    if name in operation.tree.variables or name in operation.scalars:
+        if name not in moment.state.variables:
+            return None
+        value = full(float(moment.state.variables[name]))
+        computed = last_set(operation, name, moment.step.offset)
+        step = None if computed is None else start + computed
+        return Target(f"{name} = {value}", value, variable=(operation, name), computed=step)
+    shown = origin_of_variable(moment, name)
+    said = f"{shown.name} = {shown.value}"
+    return Target(said, shown.value, variable=(operation, name), computed=shown.step)
+
+
+def line_target(moment: Moment, line: int) -> Target:
+    """Return what is known of a line of the listing at hand: its next run; where none is left, its last."""
+    operation, offset = moment.operation, moment.step.offset
+    text = operation.tree.source[line - 1].strip()
+    run = next_run(operation, offset, line)
+    run = previous_run(operation, offset, line) if run is None else run
+    step = None if run is None else moment.step.index - offset + run
+    said = tr("Line {number}: {line}", number=line, line=text)
+    return Target(said, text, line=(operation, line), step=step)
+
+
+def used_next(program: Program, target: Target, now: int) -> tuple[int, bool] | None:
+    """Return the next step that reads a number, and whether it is still to come; None if none ever does.
+
+    Where none is left, it is the first that did.
+    """
+    if target.cell is not None:
+        cell = target.cell
+        readings = program.where_to(cell.operation, cell.array, cell.index)
+        steps = [program.start(one.operation.name) + int(k) for one in readings for k in one.offsets]
+    elif target.variable is not None:
+        operation, name = target.variable
+        if name in operation.tree.variables or name in operation.scalars:
+            start = program.start(operation.name)
+            used = next_use(operation, name, now - start)
+            used = next_use(operation, name, -1) if used is None else used
+            return None if used is None else (start + used, start + used > now)
+        own = [one for one in program.operations if one.layer == operation.layer]
+        steps = [program.start(one.name) + int(k) for one in own for k in offsets_reading(one, name, ())]
+    else:
+        return None
+    if not steps:
+        return None
+    coming = [step for step in steps if step > now]
+    return (min(coming), True) if coming else (min(steps), False)

@@ -1,0 +1,186 @@
+"""What can be done with what is under the pointer: one table for menus, keys and the palette.
+
+To add an entry: a line in `keys.NUMBER` with its words and keys, and a line in `ENTRIES` with what it does,
+and with what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from msgspec import Struct
+from PySide6.QtCore import QObject, QPoint
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
+
+from cnnviz.scene.target import Target, cell_target, used_next
+from cnnviz.text import tr
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.keys import said
+from cnnviz.ui.pane import FramePane
+
+
+class Entry(Struct, frozen=True):
+    """One thing that can be done with what is under the pointer.
+
+    Attributes
+    ----------
+    name : str
+        Of its action in the table of keys, which has its words and its keys.
+    do : Callable[[Desk, Target], object]
+        What it does.
+    fits : Callable[[Target], bool]
+        Whether there is something of that kind to be done; without it, it is not in the menu.
+    """
+
+    name: str
+    do: Callable[[Desk, Target], object]
+    fits: Callable[[Target], bool]
+
+
+def _go_where_computed(desk: Desk, target: Target) -> None:
+    if target.computed is None:
+        desk.noted.emit(tr("No step computed it: it comes from outside."))
+    else:
+        desk.go_to(target.computed)
+
+
+def _go_where_used(desk: Desk, target: Target) -> None:
+    player = desk.player
+    found = used_next(player.cursor.program, target, player.cursor.index)
+    if found is None:
+        desk.noted.emit(tr("No step reads it."))
+        return
+    desk.go_to(found[0])
+    if not found[1]:
+        desk.noted.emit(tr("No later step reads it: this is the first that does."))
+
+
+def _run_there(desk: Desk, target: Target) -> None:
+    assert target.step is not None
+    desk.go_to(target.step)
+
+
+def _break_there(desk: Desk, target: Target) -> None:
+    if target.line is not None:
+        desk.player.toggle_line(target.line[1])
+    elif (step := _step_of(target)) is not None:
+        desk.player.toggle_at(step)
+
+
+def _bookmark_there(desk: Desk, target: Target) -> None:
+    desk.toggle_bookmark(_step_of(target))
+
+
+def _copy(_: Desk, target: Target) -> None:
+    QGuiApplication.clipboard().setText(target.text)
+
+
+def _step_of(target: Target) -> int | None:
+    return target.computed if target.step is None else target.step
+
+
+def _is_number(target: Target) -> bool:
+    return target.is_number
+
+
+def _is_place(target: Target) -> bool:
+    return target.step is not None
+
+
+def _has_step(target: Target) -> bool:
+    return _step_of(target) is not None
+
+
+def _is_any(_: Target) -> bool:
+    return True
+
+
+ENTRIES = (
+    Entry("where_from", _go_where_computed, _is_number),
+    Entry("where_to", _go_where_used, _is_number),
+    Entry("run_there", _run_there, _is_place),
+    Entry("break_there", _break_there, _has_step),
+    Entry("bookmark_there", _bookmark_there, _has_step),
+    Entry("copy_value", _copy, _is_any),
+)
+"""In the order of the menus."""
+
+
+class Context(QObject):
+    """Opens the menus, and has their entries done by keys, too, with what is looked at.
+
+    Parameters
+    ----------
+    window : QWidget
+        What they open over.
+    desk : Desk
+        What is done something with.
+    panes : Sequence[FramePane]
+        In whose pictures something can be under the pointer; the first is the stage.
+    actions : Mapping[str, QAction]
+        The window's actions by name, which have words and keys.
+    """
+
+    def __init__(
+        self, window: QWidget, desk: Desk, panes: Sequence[FramePane], actions: Mapping[str, QAction]
+    ) -> None:
+        super().__init__(window)
+        self._window, self._desk, self._panes, self._actions = window, desk, panes, actions
+        for pane in panes:
+            pane.menu_asked.connect(self.show_menu)
+
+    def handlers(self) -> dict[str, Callable[[], object]]:
+        """Return what the actions of the entries do, and the one that opens the menu."""
+        return {"menu": self._open, **{entry.name: partial(self._do, entry) for entry in ENTRIES}}
+
+    def show_menu(self, target: Target, at: QPoint) -> QMenu:
+        """Open the menu of something, at a point of the screen."""
+        menu = QMenu(self._window)
+        menu.setAccessibleName(target.said)
+        menu.addAction(target.said.replace("&", "&&")).setEnabled(False)
+        menu.addSeparator()
+        for entry in ENTRIES:
+            if entry.fits(target):
+                action = self._actions[entry.name]
+                words = f"{action.text()}\t{said(action)}"
+                menu.addAction(words, partial(entry.do, self._desk, target))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(at)
+        return menu
+
+    def looked_at(self) -> Target | None:
+        """Return what is looked at: by the keyboard, by the mouse; else the cell that the step writes."""
+        focused = [pane for pane in self._panes if pane.hasFocus()]
+        for pane in (*focused, *self._panes):
+            point = pane.point_looked_at()
+            target = pane.target_at(*point) if point else None
+            if target is not None:
+                return target
+        moment = self._desk.player.moment
+        written = moment.state.writes or moment.state.reads
+        return cell_target(moment, *written[0]) if written else None
+
+    def _open(self) -> None:
+        """Open the menu of what the keyboard is at, in the pane that has the focus."""
+        focused = QApplication.focusWidget()
+        pane = focused if isinstance(focused, FramePane) else self._panes[0]
+        point = pane.point_looked_at() or (pane.width() / 2, pane.height() / 2)
+        if not pane.ask_for_menu(*point):
+            target = self.looked_at()
+            if target is not None:
+                self.show_menu(target, pane.mapToGlobal(QPoint(round(point[0]), round(point[1]))))
+            else:
+                self._ask_for_one()
+
+    def _do(self, entry: Entry) -> None:
+        target = self.looked_at()
+        if target is None or not entry.fits(target):
+            self._ask_for_one()
+        else:
+            entry.do(self._desk, target)
+
+    def _ask_for_one(self) -> None:
+        key = said(self._actions["look"])
+        self._desk.noted.emit(tr("Point at a number first, or look at one by {key}.", key=key))

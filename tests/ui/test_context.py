@@ -1,0 +1,164 @@
+"""Menus: what can be done with a number, a variable, a line, a layer, a step; by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QMenu
+
+from cnnviz.scene.marks import Cells, Hotspot, flat
+from cnnviz.scene.target import cell_target, used_next
+from cnnviz.ui.context import ENTRIES
+from cnnviz.ui.keys import NUMBER
+
+K, SHIFT = Qt.Key, Qt.KeyboardModifier.ShiftModifier
+
+# The offscreen platform has no keyboard to grab for a menu.
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+
+
+def menu_at(pane, box) -> QMenu | None:
+    """Return the menu that the right button opens at a place."""
+    at = QPoint(round(box.center[0]), round(box.center[1]))
+    reason = QContextMenuEvent.Reason.Mouse
+    QApplication.sendEvent(pane, QContextMenuEvent(reason, at, pane.mapToGlobal(at)))
+    popup = QApplication.activePopupWidget()
+    return popup if isinstance(popup, QMenu) else None
+
+
+def words(menu: QMenu) -> list[str]:
+    return [action.text().partition("\t")[0] for action in menu.actions() if not action.isSeparator()]
+
+
+def choose(menu: QMenu, text: str) -> None:
+    action = next(one for one in menu.actions() if one.text().partition("\t")[0] == text)
+    menu.hide()
+    action.trigger()
+
+
+def cell(window, array: str):
+    """Return the place of some cell of an array on the stage, and its index."""
+    grids = (mark for mark in flat(reversed(window.stage.frame.marks)) if isinstance(mark, Cells))
+    grid = next(grid for grid in grids if grid.array == array and grid.texts)
+    return grid.box_of(0, 0), grid.index_of(0, 0)
+
+
+def readings(program, operation):
+    return program.where_to(operation, "x", (1, 2, 3))
+
+
+def spot(pane, kind: str, **wanted) -> Hotspot:
+    spots = [mark for mark in flat(pane.frame.marks) if isinstance(mark, Hotspot) and mark.kind == kind]
+    return next(one for one in spots if all(getattr(one, name) == value for name, value in wanted.items()))
+
+
+def test_each_entry_has_words_in_the_table_of_keys_and_each_of_those_is_an_entry():
+    assert [key.name for key in NUMBER if key.name and key.name != "menu"] == [
+        entry.name for entry in ENTRIES
+    ]
+
+
+def test_a_number_leads_to_where_it_was_computed_and_to_where_it_is_used_next(window):
+    program, player = window.player.cursor.program, window.player
+    player.go_to(program.start("relu1") + 40)
+    box, index = cell(window, "x")
+    menu = menu_at(window.stage, box)
+    assert menu is not None and words(menu)[0].startswith("x[")
+    choose(menu, "Go to where it was computed")
+    assert player.moment.operation.name == "conv1" and player.moment.state.writes == (("y", index),)
+    choose(menu_at(window.stage, cell(window, "y")[0]), "Go to where it is used next")
+    assert player.moment.operation.name == "relu1"
+    assert ("x", cell(window, "x")[1]) in player.moment.state.reads
+
+
+def test_what_comes_from_outside_and_what_is_read_no_more_is_said(window):
+    player, program = window.player, window.player.cursor.program
+    player.go_to(2500)
+    choose(menu_at(window.stage, cell(window, "w")[0]), "Go to where it was computed")
+    assert player.cursor.index == 2500 and "outside" in window.message.sentence.text()
+    operation = program.operation("relu1")
+    last = max(max(program.start(one.operation.name) + one.offsets) for one in readings(program, operation))
+    player.go_to(int(last))
+    target = cell_target(player.moment, *player.moment.state.reads[0])
+    step, coming = used_next(program, target, player.cursor.index)
+    assert not coming and step < last and player.moment.state.reads[0] == ("x", (1, 2, 3))
+
+
+def test_a_variable_leads_to_its_last_assignment_and_its_next_use(window):
+    player = window.player
+    player.go_to(100)
+    pane = window.debugger
+    labels = {run.text: mark.box for mark in flat(pane.frame.marks) for run in getattr(mark, "runs", ())}
+    for name in ("acc", "j"):
+        player.go_to(100)
+        line = player.cursor.program[100].operation.tree.source
+        choose(menu_at(pane, labels[name]), "Go to where it was computed")
+        at = player.moment.state
+        source = line[at.line - 1].strip()
+        assert source.startswith((f"{name} =", f"{name} +=", f"for {name} in")), source
+        assert player.cursor.index <= 100
+        player.go_to(100)
+        choose(menu_at(pane, labels[name]), "Go to where it is used next")
+        assert name in line[player.moment.state.line - 1].replace("[", " ").replace("]", " ")
+        assert player.cursor.index > 100
+
+
+def test_a_line_is_run_to_and_has_a_breakpoint(window):
+    window.player.go_to(100)
+    box = spot(window.debugger, "line", line=5).box
+    choose(menu_at(window.debugger, box), "Breakpoint there")
+    assert [(one.operation, one.line, one.offset) for one in window.player.breakpoints] == [
+        ("conv1", 5, None)
+    ]
+    choose(menu_at(window.debugger, box), "Copy the number or the text")
+    assert QGuiApplication.clipboard().text() == window.player.moment.operation.tree.source[4].strip()
+    choose(menu_at(window.debugger, box), "Run to here")
+    assert window.player.moment.state.line == 5
+
+
+def test_a_layer_and_a_step_of_the_timeline_are_gone_to_and_marked(window):
+    choose(menu_at(window.network, spot(window.network, "layer", name="relu1").box), "Run to here")
+    assert window.player.cursor.step.operation.name == "relu1"
+    bar = window.timeline.bar()
+    box = bar._replace(x=round(bar.x + 0.45 * bar.w), w=0)
+    there = window.timeline.step_at(box.center[0])
+    choose(menu_at(window.timeline, box), "Bookmark there")
+    (mark,) = window.player.bookmarks
+    assert mark.index_in(window.player.cursor.program) == there
+    choose(menu_at(window.timeline, box), "Run to here")
+    assert window.player.cursor.index == there
+
+
+def test_where_nothing_is_no_menu_opens(window):
+    from cnnviz.scene.marks import Box
+
+    assert menu_at(window.timeline, Box(0, 0, 4, 4)) is None
+    assert menu_at(window.stage, Box(0, 0, 4, 4)) is None
+
+
+def test_the_keyboard_opens_it_in_every_pane(window, qtbot):
+    window.player.go_to(2500)
+    window.stage.look()
+    qtbot.keyClick(window.stage, K.Key_Return)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu) and menu.accessibleName() == words(menu)[0]
+    menu.hide()
+    for pane in (window.stage, window.debugger, window.network, window.timeline):
+        pane.setFocus(Qt.FocusReason.TabFocusReason)
+        if pane is not window.network:
+            pane.choose(pane.first(pane.frame))
+        qtbot.keyClick(pane, K.Key_F10, SHIFT)
+        menu = QApplication.activePopupWidget()
+        assert isinstance(menu, QMenu) and len(words(menu)) > 2, pane
+        menu.hide()
+
+
+def test_without_a_menu_the_keys_are_about_what_is_looked_at_or_has_just_been_written(window, qtbot):
+    program = window.player.cursor.program
+    start = program.start("relu1")
+    written = start + program.operation("relu1").step_writing("y", (1, 2, 3))
+    window.player.go_to(written)
+    qtbot.keyClick(window.stage, K.Key_F12, SHIFT)
+    after = window.player.moment
+    assert after.operation.name == "pool1" and ("x", (1, 2, 3)) in after.state.reads
