@@ -157,10 +157,11 @@ def _read(name: str, content: bytes, size: tuple[int, int] | None, fit: str, cro
 
 def _size_told(name: str, image: Image, size: tuple[int, int] | None, fit: str, crop_pct: float) -> str:
     told = tr("{file} ({height:,} × {width:,})", file=name, height=image.height, width=image.width)
-    if size is None:
+    is_whole = fit != "crop" or crop_pct == 1
+    if size is None or (is_whole and size == (image.height, image.width)):
         return tr("{picture} goes in as large as it is.", picture=told)
     new = shape_text(size)
-    if image.width * size[0] == image.height * size[1] and (fit != "crop" or crop_pct == 1):
+    if is_whole and image.width * size[0] == image.height * size[1]:
         return tr("{picture} is brought to {size}.", picture=told, size=new)
     said = {
         "crop": tr("The middle of {picture} is brought to {size}."),

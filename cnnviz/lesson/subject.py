@@ -12,6 +12,7 @@ from msgspec import Struct
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array
 from cnnviz.engine.network import Network
+from cnnviz.engine.pixels import Fitting
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run
 from cnnviz.lesson.changes import Change, Changes, Value
@@ -78,6 +79,10 @@ class Subject(Protocol):
     @property
     def keeps_marks(self) -> bool:
         """Whether all its images have the same steps, so that breakpoints and bookmarks are those of all."""
+
+    @property
+    def drawn(self) -> Fitting | None:
+        """What is done to what is drawn; None where nothing can be: it goes into one input of one channel."""
 
     def __len__(self) -> int:
         """Return how many images, or expressions, can be chosen from."""

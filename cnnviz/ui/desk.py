@@ -279,14 +279,19 @@ class Desk(QObject):
         if self.lesson is not before:
             self._note(self.lesson.subject.notes)
 
-    def take_picture(self, path: str) -> None:
-        """Have a picture go in, in the place of the image at hand, and say what is taken of it."""
+    def take_picture(self, path: str, said: str = "") -> None:
+        """Have a picture go in, in the place of the image at hand, and say what is taken of it.
+
+        Parameters
+        ----------
+        said : str
+            What is done, as it can be undone; the file's name where it is empty.
+        """
         before = self.lesson
         changes = [Argument("picture", "file", path)]
         if len(before.subject) > 1:
             changes.append(Argument("picture", "sample", before.image))
-        name = Path(path).name
-        self.change(*changes, said=tr("picture {file}", file=name))
+        self.change(*changes, said=said or tr("picture {file}", file=Path(path).name))
         if self.lesson is not before:
             self.go_to(0)  # where it is read
             self._note(self.lesson.subject.notes)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QWidget
 
 from cnnviz.scene.theme import theme_of
@@ -16,6 +16,7 @@ from cnnviz.ui.keymap import Keymap
 from cnnviz.ui.tour import Tour
 
 if TYPE_CHECKING:
+    from cnnviz.ui.drawing import DrawingDialog
     from cnnviz.ui.images import ImageChooser
     from cnnviz.ui.lessons import LessonChooser
     from cnnviz.ui.palette import CommandPalette
@@ -42,9 +43,12 @@ class Dialogs(QObject):
         The tour of the window, while it is shown.
     closed : Signal()
         One of them has gone.
+    drawn : Signal(QImage)
+        What was drawn is to go into the network.
     """
 
     closed = Signal()
+    drawn = Signal(QImage)
 
     def __init__(self, window: QWidget, desk: Desk, tour: Tour, actions: Mapping[str, QAction]) -> None:
         super().__init__(window)
@@ -58,6 +62,16 @@ class Dialogs(QObject):
 
         made = ImageChooser(self._window)
         made.chosen.connect(self._desk.choose)
+        made.closed.connect(self.closed)
+        return made
+
+    @cached_property
+    def drawing(self) -> DrawingDialog:
+        """The field to draw in."""
+        from cnnviz.ui.drawing import DrawingDialog
+
+        made = DrawingDialog(self._window)
+        made.taken.connect(self.drawn)
         made.closed.connect(self.closed)
         return made
 
@@ -94,6 +108,10 @@ class Dialogs(QObject):
         desk.remember()
         self.lessons.fill(desk.progress, desk.recent)
         self.lessons.open_in(self._window.geometry(), desk.source, theme_of(desk.player.display))
+
+    def show_drawing(self, text: int) -> None:
+        """Let something be drawn for the network, with text so large; as in the window where it is 0."""
+        self.drawing.open_for(self._desk.lesson, text)
 
     def show_palette(self) -> None:
         """Let a command be found."""

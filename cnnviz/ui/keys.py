@@ -93,6 +93,7 @@ FILE = (
     SEPARATOR,
     Key("image", "Choose image…", ("I",)),
     Key("input", "Input of the network…"),
+    Key("draw", "Draw what goes in…", ("Ctrl+D",)),
     Key("preset", "How the picture is read…"),
     Key("label", "Label of the input…"),
     Key("expression", "Type an expression…", ("E",)),

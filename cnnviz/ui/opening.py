@@ -60,6 +60,11 @@ class Opening:
         shapes = [] if network is None else list(network.input_shapes.values())
         return len(shapes) == 1 and takes_pictures(shapes[0])
 
+    @property
+    def takes_drawings(self) -> bool:
+        """Whether something can be drawn for what lies on the desk: it has one input, of one channel."""
+        return self._desk.lesson.subject.drawn is not None
+
     def open(self, path: str) -> None:
         """Open a lesson, or a network of another program.
 
@@ -135,8 +140,20 @@ class Opening:
             self._take_image(QImage(data.imageData()))
         return bool(paths) or data.hasImage()
 
-    def _take_image(self, image: QImage) -> None:
-        """Keep a picture that is no file, so that it can be undone, exported and come back to; let it in."""
+    def take_drawing(self, image: QImage) -> None:
+        """Let what was drawn into the network."""
+        self._take_image(image, "drawn", tr("what was drawn"))
+
+    def _take_image(self, image: QImage, named: str = "pasted", said: str = "") -> None:
+        """Keep a picture that is no file, so that it can be undone, exported and come back to; let it in.
+
+        Parameters
+        ----------
+        named : str
+            What its file's name begins with.
+        said : str
+            What is done, as it can be undone; the file's name where it is empty.
+        """
         if not self.takes_pictures:
             self._say_no_pictures()
             return
@@ -147,7 +164,7 @@ class Opening:
             return
         content = bytes(held.data().data())
         folder = self._desk.settings.folder / "pasted"
-        path = folder / f"pasted-{hashlib.sha256(content).hexdigest()[:12]}.png"
+        path = folder / f"{named}-{hashlib.sha256(content).hexdigest()[:12]}.png"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
@@ -157,7 +174,7 @@ class Opening:
         except (OSError, CnnvizError) as error:
             self._message.say(tr("The picture cannot be kept: {reason}", reason=reason_of(error)))
             return
-        self._desk.take_picture(str(path))
+        self._desk.take_picture(str(path), said)
 
     @property
     def reads_a_picture(self) -> bool:

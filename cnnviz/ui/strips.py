@@ -33,8 +33,8 @@ _FAULT_STAYS = 12_000
 _FIELD = (120, 380)
 """Pixels: the least and the most that a field has of a strip's width."""
 
-# The height of the lecture view is at most so many times that of its text.
-_LINES_IN_LECTURE = 49
+LINES_IN_LECTURE = 49
+"""The height of the lecture view is at most so many times that of its text."""
 
 
 class Strip(QWidget):
@@ -208,7 +208,7 @@ class MessageStrip(Strip):
         self.told.emit("")
 
     def _place(self) -> None:
-        size = ceil(self.window().height() / _LINES_IN_LECTURE) if self._lecture else 0
+        size = ceil(self.window().height() / LINES_IN_LECTURE) if self._lecture else 0
         self.sentence.setStyleSheet(f"font-size: {size}px" if size else "")
         self.sentence.ensurePolished()
         metrics, margins = self.sentence.fontMetrics(), self.row.contentsMargins()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize, Qt
@@ -36,7 +37,7 @@ from cnnviz.ui.player import forget_programs
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.stage_pane import StagePane
-from cnnviz.ui.strips import ExpressionStrip, GoStrip, MessageStrip
+from cnnviz.ui.strips import LINES_IN_LECTURE, ExpressionStrip, GoStrip, MessageStrip
 from cnnviz.ui.style import palette, style_sheet
 from cnnviz.ui.timeline_pane import STRIP, TIMELINE, TimelinePane
 from cnnviz.ui.timer import Timer
@@ -145,6 +146,7 @@ class Window(QMainWindow):
         self.desk.edited.connect(self._name_lesson)
         self.lecture.noted.connect(lambda said: self.message.say(said, error=False))
         self.dialogs.closed.connect(self.focus_stage)
+        self.dialogs.drawn.connect(self.opening.take_drawing)
         self.training.trainer.ended.connect(self.message.say)
         self.stage.painted.connect(self.player.set_shown)
         self.stage.started.connect(self.desk.set_start)
@@ -196,6 +198,7 @@ class Window(QMainWindow):
             "back_stop": partial(self.tour.go_to_next_stop, backwards=True),
             "open": self.opening.ask_for_lesson,
             "input": self.opening.ask_for_input,
+            "draw": self._draw,
             "preset": self.opening.ask_for_preset,
             "label": self.opening.ask_for_label,
             "lessons": self.dialogs.show_lessons,
@@ -252,6 +255,7 @@ class Window(QMainWindow):
         self.actions_by_name["image"].setEnabled(many)
         self.actions_by_name["input_gradient"].setEnabled(bool(lesson.program.form))
         self.actions_by_name["input"].setEnabled(self.opening.is_network or self.opening.takes_pictures)
+        self.actions_by_name["draw"].setEnabled(self.opening.takes_drawings)
         self.actions_by_name["preset"].setEnabled(self.opening.reads_a_picture)
         self.actions_by_name["label"].setEnabled(self.opening.is_network)
         self.actions_by_name["take_back"].setEnabled(bool(lesson.changes))
@@ -349,6 +353,10 @@ class Window(QMainWindow):
         if not button.isVisible():
             corner = self.mapToGlobal(QPoint(self.width() // 2 + 280, 60))
         self.dialogs.show_images(corner)
+
+    def _draw(self) -> None:
+        self.rest()
+        self.dialogs.show_drawing(ceil(self.height() / LINES_IN_LECTURE) if self.lecture.on else 0)
 
     def take_keymap(self, changed: Keymap) -> None:
         """Have the keys do this, and remember it."""

@@ -105,7 +105,7 @@ def test_it_is_cut_out_fitted_or_pulled(tmp_path):
     # Of a part of 1/2, the middle half of the shorter side is left.
     half = read_picture(path, (30, 30), "crop", 0.5).pixels
     assert (half == COLOURS[15:45, 30:60]).all()
-    assert read_picture(path, (60, 90)).notes == ("a.png (60 × 90) is brought to 60 × 90.",)
+    assert read_picture(path, (60, 90)).notes == ("a.png (60 × 90) goes in as large as it is.",)
 
 
 def test_frames_of_a_moving_one(tmp_path):

@@ -15,6 +15,7 @@ from cnnviz.engine.address import output_gradient_of
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
+from cnnviz.engine.pixels import Fitting
 from cnnviz.engine.sizes import sizes_call
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run, Sample, stacked
@@ -137,6 +138,12 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     def keeps_marks(self) -> bool:
         """Every image goes through the same steps."""
         return True
+
+    @property
+    def drawn(self) -> Fitting | None:
+        """What is done to what is drawn, where there is one input, of one channel."""
+        (shape, *others) = self.network.input_shapes.values()
+        return self.described.fitting(1) if len(shape) == 3 and shape[0] == 1 and not others else None
 
     def label(self, image: int) -> str:
         """Return the class of an image, its numbers where these are few, or its number."""

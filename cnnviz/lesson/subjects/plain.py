@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array
+from cnnviz.engine.pixels import Fitting
 from cnnviz.engine.training import Run
 from cnnviz.lesson.subject import Choice
 from cnnviz.text import tr
@@ -45,6 +46,11 @@ class Plain(Struct, frozen=True, eq=False):
     def keeps_marks(self) -> bool:
         """Marks are those of one choice."""
         return False
+
+    @property
+    def drawn(self) -> Fitting | None:
+        """It takes no pictures."""
+        return None
 
     def label(self, image: int) -> str:
         """Return nothing: there is no choice."""
