@@ -6,7 +6,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cnnviz.scene.display import Display
-from cnnviz.trace.cursor import Bookmark, Breakpoint, Stop, stop_holding
+from cnnviz.trace.breakpoint import Breakpoint
+from cnnviz.trace.cursor import Bookmark, Stop, stop_holding
 from cnnviz.trace.program import Step
 
 Chosen = tuple[str, ...]

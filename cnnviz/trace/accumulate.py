@@ -82,7 +82,7 @@ class Accumulation(Struct, frozen=True, eq=False):
         parts: list[Values] = []
         for first in range(0, self.loop.count, at_once):
             iterations = np.arange(first, min(first + at_once, self.loop.count))
-            work = _Work(self, {**namespace, **scope, **_FOR_ARRAYS})
+            work = _Work(self, {**namespace, **scope, **FOR_ARRAYS})
             values[self.loop.variable] = iterations
             ended = work.block(self.loop.body, values, iterations.shape, dict.fromkeys(names, 0))
             parts.append({name: ended[name] for name in names})
@@ -205,8 +205,7 @@ class _Finder:
         read = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
         if read & along or not self._can_call(value) or not self._can_read(line, value):
             return False
-        code = compile(ast.fix_missing_locations(ast.Expression(_ForArrays().visit(value))), "<term>", "eval")
-        self.terms[line.number] = Term(code, join)
+        self.terms[line.number] = Term(for_arrays(value), join)
         return True
 
     def _can_call(self, value: ast.expr) -> bool:
@@ -279,6 +278,11 @@ def _taken_apart(statement: ast.stmt) -> tuple[np.ufunc | None, ast.expr]:
     return None, value
 
 
+def for_arrays(value: ast.expr) -> CodeType:
+    """Return code for an expression of arrays, with functions of `FOR_ARRAYS` for those of one number."""
+    return compile(ast.fix_missing_locations(ast.Expression(_ForArrays().visit(value))), "<term>", "eval")
+
+
 class _ForArrays(ast.NodeTransformer):
     """Puts functions of arrays in the place of what Python does with one number at a time."""
 
@@ -313,7 +317,7 @@ def _call(name: str, *arguments: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
-_FOR_ARRAYS: Mapping[str, Any] = {
+FOR_ARRAYS: Mapping[str, Any] = {
     "_where": np.where,
     "_and": np.logical_and,
     "_or": np.logical_or,

@@ -7,28 +7,12 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cnnviz.trace.breakpoint import Breakpoint
+from cnnviz.trace.hits import hit
 from cnnviz.trace.program import Program, Step
-from cnnviz.trace.stops import Level, next_run, next_stop, previous_run, previous_stop
+from cnnviz.trace.stops import Level, next_stop, previous_stop
 
 LEVELS = tuple(Level)
-
-
-class Breakpoint(Struct, frozen=True):
-    """A line of an operation's listing at which a run stops, at one place or each time.
-
-    Attributes
-    ----------
-    operation : str
-        The operation's name.
-    line : int
-        The line in its listing.
-    offset : int or None
-        The one step of the operation, or None for every run of the line.
-    """
-
-    operation: str
-    line: int
-    offset: int | None = None
 
 
 class Bookmark(Struct, frozen=True, rename={"form": "view"}):  # as it is remembered
@@ -195,27 +179,23 @@ class Cursor(Struct, frozen=True):
                 return number
         return None
 
-    def run_to(self, breakpoints: tuple[Breakpoint, ...], backwards: bool = False) -> Cursor:
-        """Go to the next (or previous) breakpoint; where there is none, to the end (or start)."""
-        hits = [hit for point in breakpoints for hit in [self._hit(point, backwards)] if hit is not None]
-        if backwards:
-            return self.to(max(hits, default=0))
-        return self.to(min(hits, default=len(self.program) - 1))
+    def run_to(
+        self, breakpoints: tuple[Breakpoint, ...], backwards: bool = False, until: int | None = None
+    ) -> Cursor:
+        """Go to the next (or previous) breakpoint; where there is none, to the end (or start).
 
-    def _hit(self, point: Breakpoint, backwards: bool) -> int | None:
-        program = self.program
-        start, operation = program.start(point.operation), program.operation(point.operation)
-        offset = max(-1, min(self.index - start, len(operation)))
-        found: int | None
-        if point.offset is not None:
-            found = point.offset if point.offset < len(operation) else None
-        elif backwards:
-            found = previous_run(operation, offset, point.line)
-        else:
-            found = next_run(operation, offset, point.line)
-        if found is None or (found >= offset if backwards else found <= offset):
-            return None
-        return start + found
+        Parameters
+        ----------
+        until : int, optional
+            The step after which none is looked for, so that it takes less time.
+        """
+        outermost = 0 if backwards else len(self.program) - 1
+        end, nearest = outermost if until is None else until, outermost
+        for point in breakpoints:
+            found = hit(self.program, point, self.index, end, backwards)
+            if found is not None:
+                end = nearest = found
+        return self.to(nearest)
 
 
 def stop_holding(stops: Sequence[Stop], step: Step) -> Stop | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.errors import CnnvizError
+from cnnviz.trace.breakpoint import Breakpoint, Kind
+from cnnviz.trace.hits import check
 from cnnviz.trace.program import Program
 
 MOST_MARKS = 200
@@ -54,15 +56,21 @@ class Breakpoints(Struct, frozen=True, rename={"form": "view"}):  # as it is rem
 
 
 def fitting(points: tuple[Breakpoint, ...], program: Program) -> tuple[Breakpoint, ...]:
-    """Return the breakpoints at lines and steps that a program has."""
+    """Return the breakpoints that a program can come to."""
     operations = {operation.name: operation for operation in program.operations}
 
     def fits(point: Breakpoint) -> bool:
         operation = operations.get(point.operation)
-        if operation is None:
+        if point.kind is Kind.LINE:
+            if operation is None:
+                return False
+            if point.offset is None:
+                return 1 <= point.line <= len(operation.tree.source)
+            return 0 <= point.offset < len(operation) and operation.line_at(point.offset) == point.line
+        try:
+            check(program, point)
+        except CnnvizError:
             return False
-        if point.offset is None:
-            return 1 <= point.line <= len(operation.tree.source)
-        return 0 <= point.offset < len(operation) and operation.line_at(point.offset) == point.line
+        return True
 
     return tuple(point for point in points if fits(point))

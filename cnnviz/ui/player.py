@@ -19,7 +19,8 @@ from cnnviz.scene.paths import adds_gradients, another, count, through
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.alone import in_sample, sample_at
-from cnnviz.trace.cursor import Bookmark, Breakpoint, Cursor, Stop, stop_holding
+from cnnviz.trace.breakpoint import Breakpoint
+from cnnviz.trace.cursor import Bookmark, Cursor, Stop, stop_holding
 from cnnviz.trace.program import Program
 from cnnviz.trace.program_cache import clear_program_caches
 from cnnviz.trace.stops import Level, next_run, previous_run
@@ -342,7 +343,7 @@ class Player(QObject):
         if not self._shown:  # a slow picture makes playing slower, it does not pile steps up
             return
         here, following = self.cursor, self.cursor.next()
-        stop = here.run_to(self.breakpoints) if self.breakpoints else following
+        stop = here.run_to(self.breakpoints, until=following.index) if self.breakpoints else following
         hit = self.breakpoints and stop.index <= following.index
         if hit:
             self.go(stop)

@@ -14,7 +14,8 @@ from cnnviz.scene.numbers import count
 from cnnviz.scene.spoken import aloud
 from cnnviz.scene.target import Target
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Breakpoint, Stop
+from cnnviz.trace.breakpoint import Breakpoint
+from cnnviz.trace.cursor import Stop
 from cnnviz.trace.program import Program
 from cnnviz.ui.cursor_pane import CursorPane
 from cnnviz.ui.player import Player

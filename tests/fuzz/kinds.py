@@ -22,7 +22,8 @@ from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import lesson_of, load_lesson
 from cnnviz.lesson.picture_files import read_picture
 from cnnviz.scene.display import Display
-from cnnviz.trace.cursor import Bookmark, Breakpoint
+from cnnviz.trace.breakpoint import Breakpoint
+from cnnviz.trace.cursor import Bookmark
 from cnnviz.ui.settings import Settings
 
 NETWORK = """\

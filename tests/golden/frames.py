@@ -13,7 +13,7 @@ from cnnviz.render.image import to_image
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Frame
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.breakpoint import Breakpoint
 from tests.scene.programs import program, view
 
 SCALE = 0.5  # of frames of 1920 × 1080

@@ -17,7 +17,7 @@ from cnnviz.scene.frame import LEAST_UNIT, compose, moment
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Group, Hotspot, Label, Path
 from cnnviz.scene.numbers import count
 from cnnviz.scene.view import View
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.trace.program import Program
 from tests.cases import ALL_CALLS
 from tests.scene.looking import all_marks, in_pane, inside, overlap, panes, reach, said

@@ -13,7 +13,7 @@ from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Dot, Label, Path, Rect
 from cnnviz.scene.theme import THEMES, theme_of
 from cnnviz.scene.view import View
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.breakpoint import Breakpoint
 from tests.scene.looking import all_marks
 from tests.scene.programs import moments
 

@@ -6,7 +6,8 @@ import pytest
 
 from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.errors import CnnvizError
-from cnnviz.trace.cursor import Breakpoint, Cursor, Stop
+from cnnviz.trace.breakpoint import Breakpoint
+from cnnviz.trace.cursor import Cursor, Stop
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 from tests.cases import CORNERS, LayerCase, sample, small_network

@@ -8,7 +8,8 @@ import pytest
 from cnnviz.engine.layer import Call
 from cnnviz.engine.layers.conv2d import conv2d
 from cnnviz.errors import CnnvizError
-from cnnviz.trace.cursor import Breakpoint, Cursor
+from cnnviz.trace.breakpoint import Breakpoint
+from cnnviz.trace.cursor import Cursor
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 from tests.cases import sample, small_network

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.ui.breakpoints import Breakpoints
 from cnnviz.ui.settings import lesson_key
 

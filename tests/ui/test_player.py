@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.trace.stops import Level
 from cnnviz.ui.player import Player
 

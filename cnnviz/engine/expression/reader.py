@@ -10,7 +10,7 @@ import ast
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from keyword import iskeyword
 from typing import NoReturn
@@ -31,7 +31,10 @@ MOST_NODES = 200
 LONGEST_NAME = 8
 
 # What keyboards and books have for Python's signs; one character each, so that places stay right.
-_TYPED = str.maketrans("−·×∗÷", "-***/")
+TYPED = str.maketrans("−·×∗÷", "-***/")
+
+Refuse = Callable[[int, str], NoReturn]
+"""Refuses a text: at which character, and why."""
 
 _OPERATORS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _BY_SIGN: Mapping[str, type[ast.operator]] = {
@@ -50,7 +53,7 @@ Operands = tuple[str | float, ...]
 
 def syntax_of(text: str) -> ast.expr:
     """Return the syntax tree of an expression that was read before, or of one of a graph's own texts."""
-    return ast.parse(text.translate(_TYPED).strip(), mode="eval").body
+    return ast.parse(text.translate(TYPED).strip(), mode="eval").body
 
 
 def is_expression(text: str) -> bool:
@@ -174,7 +177,7 @@ class _Reader:
 
     def _parts(self) -> Iterator[_Part]:
         """Yield the statements: each ends at a semicolon, at a line's end, or where the next one begins."""
-        text = self.text.translate(_TYPED)
+        text = self.text.translate(TYPED)
         depths, depth = [], 0
         for letter in text:
             depth += (letter == "(") - (letter == ")")
@@ -197,27 +200,8 @@ class _Reader:
             )
 
     def _parse(self, body: str) -> ast.expr:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                # With the line ended, Python says that it is the end that came too soon.
-                flat = re.sub(r"\s", " ", body.translate(_TYPED))
-                tree = ast.parse(flat + "\n", mode="eval").body
-        except SyntaxError as error:
-            place, end = self.start + max((error.offset or 1) - 1, 0), self.start + len(body)
-            if place >= end:
-                self._refuse_at(end, tr("something is missing at the end"))
-            self._refuse_at(place, tr("{part} is not understood here", part=_quoted(self.text[place:])))
-        except (ValueError, RecursionError, MemoryError, OverflowError):
-            self._refuse_at(self.start, tr("this cannot be read"))
-        waiting: list[tuple[ast.AST, int]] = [(tree, 1)]
-        while waiting:
-            node, depth = waiting.pop()
-            if depth > DEEPEST and isinstance(node, ast.expr):
-                words = tr("operations are nested at most {most} deep; give parts names, as in q = x + y")
-                self._refuse(node, words.format(most=DEEPEST))
-            waiting += [(child, depth + 1) for child in ast.iter_child_nodes(node)]
-        return tree
+        start, names = self.start, tr("; give parts names, as in q = x + y")
+        return parsed(body, lambda at, reason: self._refuse_at(start + at, reason), names)
 
     # ------------------------------------------------------------------------------------------ its names
 
@@ -261,7 +245,7 @@ class _Reader:
         if named and isinstance(part.tree, ast.Name) and part.tree.id not in self.known:
             if part.target in self.values:
                 self._refuse_second(part)
-            said = _quoted(self.text[part.at : self._at(part.tree, end=True)])
+            said = quoted(self.text[part.at : self._at(part.tree, end=True)])
             raise CnnvizError(tr("{part} is not understood; write values as in x=-2 y=5.", part=said))
         read = [part.target] * bool(part.sign) + [node.id for node in names]
         for name in dict.fromkeys(read):
@@ -322,7 +306,7 @@ class _Reader:
 
     def _number(self, node: ast.Constant) -> float:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            self._refuse(node, tr("{part} is not a real number", part=_quoted(self._source_of(node))))
+            self._refuse(node, tr("{part} is not a real number", part=quoted(self._source_of(node))))
         try:
             value = float(node.value)
         except OverflowError:
@@ -348,7 +332,7 @@ class _Reader:
             return node.func.id, self._arguments(node, node.func)
         if isinstance(node, ast.Tuple) and node.elts:
             self._refuse_comma(node.elts[0])
-        return self._refuse(node, tr("{part} is not allowed", part=_quoted(self._source_of(node))))
+        return self._refuse(node, tr("{part} is not allowed", part=quoted(self._source_of(node))))
 
     def _arguments(self, node: ast.Call, function: ast.Name) -> list[ast.expr]:
         name = function.id
@@ -369,7 +353,7 @@ class _Reader:
             made = Node("", sign, operands)
             value = float(made.rule.value(*made.arguments({})))
         if not math.isfinite(value):
-            self._refuse(node, tr("{part} is not a finite number", part=_quoted(self._source_of(node))))
+            self._refuse(node, tr("{part} is not a finite number", part=quoted(self._source_of(node))))
         return value
 
     # ------------------------------------------------------------------------------------------- the graph
@@ -459,9 +443,7 @@ class _Reader:
 
     def _at(self, node: ast.expr, end: bool = False) -> int:
         """Return at which character a part begins, or has ended; Python counts bytes."""
-        count = (node.end_col_offset or 0) if end else node.col_offset
-        body = self.text[self.start :].translate(_TYPED).encode(errors="replace")
-        return self.start + len(body[:count].decode())
+        return self.start + character_of(self.text[self.start :], node, end)
 
     def _source_of(self, node: ast.expr) -> str:
         return self.text[self._at(node) : self._at(node, end=True)]
@@ -472,7 +454,7 @@ class _Reader:
         at += len(self.text[at:]) - len(self.text[at:].lstrip(" )"))
         sign = re.match(r"\w+|\W*", self.text[at:])
         assert sign is not None
-        self._refuse_at(at, tr("{part} is not allowed", part=_quoted(sign[0].strip(" ("))))
+        self._refuse_at(at, tr("{part} is not allowed", part=quoted(sign[0].strip(" ("))))
 
     def _refuse_comma(self, before: ast.expr) -> NoReturn:
         """Refuse a comma, which in many countries stands in numbers."""
@@ -505,6 +487,45 @@ class _Reader:
         )
 
 
+def parsed(text: str, refuse: Refuse, way_out: str = "") -> ast.expr:
+    """Return the syntax tree of what was typed, which has not been looked at yet.
+
+    Parameters
+    ----------
+    refuse : Refuse
+        Is told what Python does not understand, or what is nested too deep.
+    way_out : str
+        What may be done where something is nested too deep.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # With the line ended, Python says that it is the end that came too soon.
+            flat = re.sub(r"\s", " ", text.translate(TYPED))
+            tree = ast.parse(flat + "\n", mode="eval").body
+    except SyntaxError as error:
+        place = max((error.offset or 1) - 1, 0)
+        if place >= len(text):
+            refuse(len(text), tr("something is missing at the end"))
+        refuse(place, tr("{part} is not understood here", part=quoted(text[place:])))
+    except (ValueError, RecursionError, MemoryError, OverflowError):
+        refuse(0, tr("this cannot be read"))
+    waiting: list[tuple[ast.AST, int]] = [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > DEEPEST and isinstance(node, ast.expr):
+            words = tr("operations are nested at most {most} deep", most=DEEPEST)
+            refuse(character_of(text, node), words + way_out)
+        waiting += [(child, depth + 1) for child in ast.iter_child_nodes(node)]
+    return tree
+
+
+def character_of(text: str, node: ast.expr, end: bool = False) -> int:
+    """Return at which character of a text a part begins, or has ended; Python counts bytes."""
+    count = (node.end_col_offset or 0) if end else node.col_offset
+    return len(text.translate(TYPED).encode(errors="replace")[:count].decode())
+
+
 def _names(node: ast.AST) -> Iterator[ast.Name]:
     """Yield the names that stand for values, from left to right."""
     if isinstance(node, ast.Name):
@@ -521,6 +542,7 @@ def _is_digits(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return what a sentence shows of a part of what was typed."""
     text = re.sub(r"\s+", " ", text).strip()
     return f"“{text}”" if len(text) <= 16 else f"“{text[:15]}…”"

@@ -15,7 +15,7 @@ from cnnviz.scene.numbers import count
 from cnnviz.scene.panels.network_strip import network_outline
 from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Breakpoint
+from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.trace.program import Program
 from cnnviz.trace.program_cache import program_cache
 
