@@ -1,8 +1,12 @@
-"""Reads and writes whole files: regular ones only, never a device, a pipe or a folder."""
+"""Reads and writes whole files: regular ones only, never a device, a pipe or a folder.
+
+Those in a ``.cnnviz`` are read as all others are; see `cnnviz.packed`.
+"""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
@@ -13,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cnnviz.errors import CnnvizError
+from cnnviz.packed import entries, holder_of, read_entry
 from cnnviz.text import tr
 
 PART = re.compile(r"\..{1,40}\.[0-9a-f]{8}\.part", re.DOTALL)
@@ -103,7 +108,9 @@ def read_whole(path: Path, most: int) -> bytes:
     """
     with open_regular(path) as file:
         # To read takes all the memory that is asked for: first what the file is said to have, then the rest.
-        content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        content = file.read(min(most, size) + 1)
         while len(content) <= most and (more := file.read(min(most, 2**20) + 1)):
             content += more
     if len(content) > most:
@@ -119,6 +126,10 @@ def open_regular(path: Path) -> BinaryIO:
     OSError
         If it is none, or cannot be read; `strerror` says why.
     """
+    holder = holder_of(path)
+    if holder is not None:
+        with open_regular(holder) as archive:
+            return io.BytesIO(read_entry(archive, path))
     # A pipe that nobody writes to would be waited for, and a terminal would become this process's.
     flags = (
         os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
@@ -128,6 +139,21 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(handle)
         raise OSError(errno.EINVAL, tr("it is not a file"), str(path))
     return os.fdopen(handle, "rb")
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether there is an entry of an archive at a path.
+
+    Raises
+    ------
+    OSError
+        If the archive cannot be read, or is broken; `strerror` says why.
+    """
+    holder = holder_of(path)
+    if holder is None:
+        return False
+    with open_regular(holder) as archive:
+        return path.name in entries(archive, holder.name)
 
 
 def reason_of(error: Exception) -> str:

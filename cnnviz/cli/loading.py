@@ -31,7 +31,8 @@ def load(arguments: argparse.Namespace) -> Lesson:
 
     asked = Choice(arguments.image, arguments.iteration, arguments.input_gradient or "")
     with telling():
-        changes, description = read_changes(arguments.changes), describe(source_of(arguments) or "")
+        description = describe(source_of(arguments) or "")
+        changes = (*description.changes, *read_changes(arguments.changes))
         if asked.iteration is None:
             return lesson_of(description, changes, asked)
         whole = description.subject.choice(asked)

@@ -27,17 +27,19 @@ def window_parser() -> argparse.ArgumentParser:
     """Return the parser of a command line without a command, whose help names them all."""
     parser = Parser(
         prog="cnnviz",
-        usage="cnnviz [open] [LESSON | FILE] [--set CHANGE …]\n       cnnviz {lessons,info,dump,export} …",
+        usage="cnnviz [open] [LESSON | FILE] [--set CHANGE …]\n"
+        "       cnnviz {lessons,info,dump,export,pack,unpack} …",
         description=cnnviz.__doc__,
         epilog=examples(
             ("cnnviz", "open the window"),
             ("cnnviz digits", "open it on a built-in lesson"),
-            ("cnnviz my-lesson.toml", "or on a lesson file"),
+            ("cnnviz my-lesson.toml", "or on a lesson file, .toml or .cnnviz"),
             ("cnnviz net.onnx --input digit.png", "or on a network of another program"),
             ("cnnviz lessons", "list the built-in lessons"),
             ("cnnviz info digits", "say what a lesson computes, and in how many steps"),
             ("cnnviz dump digits -o digits.npz", "write every array of one iteration"),
             ("cnnviz export digits -o frames", "write pictures of its steps"),
+            ("cnnviz pack digits -o mine.cnnviz", "write it as one file, to be mailed"),
         )
         + "\neach command has a --help of its own; a file of that name is opened as ./lessons",
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -20,12 +18,12 @@ from numpy.typing import NDArray
 from cnnviz.errors import CnnvizError
 from cnnviz.files import open_regular, read_whole, reason_of
 from cnnviz.lesson.bounds import MOST_BYTES
+from cnnviz.packed import Sparing
 from cnnviz.text import tr
 
 _LONGEST_HEADER = 10_000  # what NumPy itself takes for safe
 _HEAD = 16 + _LONGEST_HEADER
 _LONGEST_TYPE = 60
-_MOST_AT_ONCE = 2**19
 
 
 class Header(NamedTuple):
@@ -33,20 +31,6 @@ class Header(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-
-
-class _Sparing:
-    """A file of which nobody reads very much at once: the list of an archive's entries may claim any size."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self.seek, self.tell, self.seekable = file, file.seek, file.tell, file.seekable
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Read so many bytes, or all that is left."""
-        most = _MOST_AT_ONCE + 1 if size is None or size < 0 else size
-        if most > _MOST_AT_ONCE + 1 or len(content := self._file.read(most)) > _MOST_AT_ONCE:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        return content
 
 
 Check = Callable[[Mapping[str, Header]], None]
@@ -102,7 +86,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
         ) from error
     with opened:
         with _broken(tr("{file} is not an .npz file, or a broken one; save it again.", file=path.name)):
-            archive = zipfile.ZipFile(_Sparing(opened))
+            archive = zipfile.ZipFile(Sparing(opened))
         with archive:
             yield archive
 

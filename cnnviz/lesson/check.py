@@ -10,8 +10,8 @@ from cnnviz.engine.expression import read_typed
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.bounds import MOST_EXPRESSIONS
 from cnnviz.lesson.network import build_layers
-from cnnviz.lesson.reader import AT_THE_TOP, Reader, misplaced, written
-from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFile, PicturesFile
+from cnnviz.lesson.reader import AT_THE_TOP, ArraysBeside, Reader, misplaced, written
+from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFile, NetworkFile, PicturesFile
 from cnnviz.lesson.values import hint, shown
 from cnnviz.text import tr
 
@@ -19,8 +19,14 @@ _NO_INPUTS = ("at", "label", "loss", "optimiser", "output_gradient", "schedule",
 """What changes and places call something else than an input."""
 
 
-def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
-    """Return what a parsed lesson file says, or None and all that is wrong with it."""
+def check(content: Mapping[str, Any], arrays: ArraysBeside | None = None) -> tuple[AnyFile | None, list[str]]:
+    """Return what a parsed lesson file says, or None and all that is wrong with it.
+
+    Parameters
+    ----------
+    arrays : ArraysBeside, optional
+        Reads arrays that stand in a file beside it.
+    """
     table: type[AnyFile]
     if "images" in content:
         table, across = PicturesFile, list(_iterations(content))
@@ -31,7 +37,10 @@ def check(content: Mapping[str, Any]) -> tuple[AnyFile | None, list[str]]:
     else:
         content, misplaced = _without_misplaced(content)
         table, across = LessonFile, [*misplaced, *_across(content)]
-    reader = Reader()
+        if isinstance(content.get("network"), dict):
+            table = NetworkFile
+            content = {**content["network"], **{key: content[key] for key in content if key != "network"}}
+    reader = Reader(arrays)
     first = _first_input(content)
     lesson = reader.read({**content, "input": first} if first else content, table)
     faults = [*(fault for fault in reader.faults if not _told_elsewhere(fault, content)), *across]
@@ -100,7 +109,11 @@ def _across(content: Mapping[str, Any]) -> Iterator[str]:
     if {"weights", "parameters", "seed"} & set(content):
         yield from _one_of(content, "", ("weights", "parameters", "seed"))
     for key in ("scale", "classes", "array", "labels", "data_format", "label_mode"):
-        if key in given and "images" not in given and not (key == "classes" and "label" in given):
+        if (
+            key in given
+            and "images" not in given
+            and not (key == "classes" and ("label" in given or "network" in content))
+        ):
             yield tr("{path}: goes with input.images, which is not given", path=f"input.{key}")
     yield from _target(given, "loss" in content, several="losses" in content)
     has_loss = "loss" in content or "losses" in content

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -11,13 +12,17 @@ from msgspec import Struct
 
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.files import from_anywhere, lesson_path, read_file
+from cnnviz.files import is_packed, reason_of
+from cnnviz.lesson.changes import Changes
+from cnnviz.lesson.files import from_anywhere, lesson_name, lesson_path, read_file
 from cnnviz.lesson.inputs import Given
+from cnnviz.lesson.packing import Place, pack, saved_changes, saved_place
 from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.subject import Choice, Subject
 from cnnviz.lesson.subjects import subject_of
 from cnnviz.lesson.tables import AnyFile, ExpressionFile, ExpressionPart, NetworkFile
-from cnnviz.lesson.values import Expression, Text
+from cnnviz.lesson.values import Expression, Text, as_sentence
+from cnnviz.packed import LESSON, holder_of
 from cnnviz.scene.numbers import as_formula
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
@@ -38,16 +43,22 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         Its file; of an expression that was typed, a name alone.
     file : AnyFile
         What the file says, checked.
+    changes : Changes
+        What was changed of it when it was saved as one file.
+    place : Place or None
+        Where one was then; None of all others.
     """
 
     source: str
     path: Path
     file: AnyFile
+    changes: Changes = ()
+    place: Place | None = None
 
     @property
     def name(self) -> str:
         """What the lesson is called in files and sentences."""
-        return self.path.stem
+        return lesson_name(self.path)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -68,7 +79,18 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         CnnvizError
             If something in them is wrong.
         """
-        return subject_of(self.path, self.file)
+        with _of_one_file(self.path):
+            return subject_of(self.path, self.file)
+
+    def pack(self, changed: Subject, changes: Changes, place: Place) -> bytes:
+        """Return it as one file, with changes, which are made in another subject; see `packing`.
+
+        Raises
+        ------
+        CnnvizError
+            If a file that belongs to it cannot be read any more.
+        """
+        return pack(self.file, self.path, self.subject, changed, changes, place)
 
     def told(self, choice: Choice) -> tuple[Program, tuple[Stop, ...]]:
         """Return the program of a whole choice as the file has it, and what the file says there.
@@ -116,7 +138,38 @@ def describe(name_or_path: str | os.PathLike[str], array: Given | None = None) -
             tr("An input goes with a network of another program; lessons have inputs of their own.")
         )
     path = lesson_path(name_or_path)
+    if holder_of(path / LESSON) is not None:
+        return _one_file(path)
     return Description(from_anywhere(os.fspath(name_or_path)), path, read_file(path))
+
+
+def _one_file(holder: Path) -> Description:
+    """Return what an archive holds; only what is in it is read."""
+    source = os.path.abspath(holder)
+    path = Path(source) / LESSON
+    try:
+        if not is_packed(path):  # or it says why not
+            raise AssertionError
+    except OSError as error:
+        said = tr("{file} cannot be opened ({reason}).", file=holder, reason=reason_of(error))
+        raise CnnvizError(said) from error
+    with _of_one_file(path):
+        return Description(
+            source, path, read_file(path), saved_changes(path.parent), saved_place(path.parent)
+        )
+
+
+@contextmanager
+def _of_one_file(path: Path) -> Iterator[None]:
+    """Name the archive, too, where something in one is wrong."""
+    try:
+        yield
+    except CnnvizError as error:
+        holder = holder_of(path)
+        if holder is None:
+            raise
+        said = tr("{file}: {fault}", file=holder.name, fault=str(error))
+        raise CnnvizError(as_sentence(said)) from error
 
 
 def _typed(text: str) -> ExpressionFile:

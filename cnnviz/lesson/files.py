@@ -12,10 +12,11 @@ from pathlib import Path
 
 from cnnviz.errors import CnnvizError
 from cnnviz.files import read_whole, reason_of
-from cnnviz.lesson.bounds import DEEPEST, LARGEST_FILE
+from cnnviz.lesson.bounds import DEEPEST, LARGEST_FILE, MOST_AXES
 from cnnviz.lesson.check import check
 from cnnviz.lesson.tables import AnyFile
-from cnnviz.lesson.values import PICTURES
+from cnnviz.lesson.values import PICTURES, Fault, Numbers, arrays_file, shape_words
+from cnnviz.packed import holder_of
 from cnnviz.resources import resource
 from cnnviz.text import tr
 
@@ -87,11 +88,16 @@ def lesson_path(name_or_path: str | os.PathLike[str]) -> Path:
         )
     raise CnnvizError(
         tr(
-            "There is no lesson {name}; there are {names}, and a file of your own ends in .toml.",
+            "There is no lesson {name}; there are {names}, and a file of your own ends in .toml or .cnnviz.",
             name=word,
             names=", ".join(names),
         )
     )
+
+
+def lesson_name(path: Path) -> str:
+    """Return what a lesson is called, by its file: of one that is saved as one file, by that."""
+    return (holder_of(path) or path).stem
 
 
 def from_anywhere(source: str) -> str:
@@ -120,10 +126,28 @@ def read_file(path: Path) -> AnyFile:
         ) from error
     if _is_deep(content):
         raise _too_deep(path)
-    described, faults = check(content)
+    described, faults = check(content, lambda name, place: _array_beside(path, name, place))
     if described is None:
         raise wrong(path, faults)
     return described
+
+
+def _array_beside(path: Path, name: str, place: str) -> Numbers:
+    """Return an array of a file beside a lesson; there it is called as its place in the lesson file is."""
+    from cnnviz.lesson.arrays import read_arrays  # few lessons have such a file
+    from cnnviz.lesson.samples import file_beside
+
+    try:
+        found = read_arrays(file_beside(path, arrays_file(name)), [place]).get(place)
+    except CnnvizError as error:
+        raise Fault(str(error).rstrip(".")) from error
+    if found is None:
+        raise Fault(tr("{file} has no array of this name", file=name))
+    if not 1 <= found.ndim <= MOST_AXES + 1 or not found.size:
+        raise Fault(
+            tr("{file} has an array of shape {shape} there", file=name, shape=shape_words(found.shape))
+        )
+    return Numbers(found.astype(float))
 
 
 def _too_deep(path: Path) -> CnnvizError:

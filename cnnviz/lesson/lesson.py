@@ -24,6 +24,7 @@ from cnnviz.lesson.changes import Change, Changes, Place, place_of, read_changes
 from cnnviz.lesson.description import Description, describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.inputs import Given
+from cnnviz.lesson.packing import Place as SavedPlace
 from cnnviz.lesson.sequence import in_sequence, stop_after, stop_still_true, turn_of
 from cnnviz.lesson.subject import FIRST, Choice, Computed, Subject
 from cnnviz.scene.view import View
@@ -204,6 +205,18 @@ class Lesson(Struct, frozen=True, eq=False):
         there = Choice(None, min(iteration, run.last), self.choice.input_gradient)
         return _shown(self.description, self.changes, subject, subject.choice(there))
 
+    def packed(self, place: SavedPlace | None = None) -> bytes:
+        """Return the lesson as one file, ``.cnnviz``, at a place; at its first step where none is said.
+
+        Raises
+        ------
+        CnnvizError
+            If a file that belongs to it cannot be read any more.
+        """
+        choice = self.choice
+        here = SavedPlace(0, choice.image, choice.iteration, choice.input_gradient)
+        return self.description.pack(self.subject, self.changes, place or here)
+
     # ---------------------------------------------------------------------------------------------- changes
 
     def changed(self, *changes: Change) -> Lesson:
@@ -294,7 +307,8 @@ def load_lesson(
         If there is no such lesson, or something is wrong in its file: the sentence says all of it; or if a
         change does not fit.
     """
-    return lesson_of(describe(name_or_path, input), read_changes(changes), Choice(image, iteration))
+    description = describe(name_or_path, input)
+    return lesson_of(description, (*description.changes, *read_changes(changes)), Choice(image, iteration))
 
 
 def lesson_of(description: Description, changes: Changes = (), choice: Choice = FIRST) -> Lesson:
@@ -305,12 +319,21 @@ def lesson_of(description: Description, changes: Changes = (), choice: Choice = 
     CnnvizError
         If data files are wrong, a change does not fit, or there is no such choice.
     """
-    described = description.subject
+    described, choice = description.subject, _as_saved(description, choice)
     subject, fitting = _changed(described, changes, described.choice(choice).image or 0)
     lesson = _shown(description, fitting, subject, subject.choice(choice))
     if choice.input_gradient and not lesson.program.form:
         raise _no_view(description.name, choice.input_gradient)
     return lesson
+
+
+def _as_saved(description: Description, asked: Choice) -> Choice:
+    """Return a choice in which what is left open is as it was when the lesson was saved as one file."""
+    place = description.place
+    if place is None:
+        return asked
+    image = asked.image if asked.image is not None or description.subject.run else place.image
+    return replace(asked, image=image, input_gradient=asked.input_gradient or place.input_gradient)
 
 
 def _changed(subject: Subject, changes: Changes, image: int) -> tuple[Subject, Changes]:

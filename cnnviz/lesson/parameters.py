@@ -9,8 +9,9 @@ from cnnviz.engine.address import address_of
 from cnnviz.engine.network import Network
 from cnnviz.engine.wiring import unknown
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.arrays import read_arrays
 from cnnviz.lesson.samples import file_beside
-from cnnviz.lesson.tables import LessonFile
+from cnnviz.lesson.tables import LessonFile, NetworkFile
 from cnnviz.lesson.values import has_own_meaning, hint
 from cnnviz.lesson.weights import read_weights
 from cnnviz.text import tr
@@ -21,6 +22,11 @@ def load_parameters(path: Path, described: LessonFile, network: Network) -> None
     known = list(network.parameter_shapes)
     if described.seed is not None:
         network.initialise(described.seed)
+    elif described.weights is not None and isinstance(described, NetworkFile):  # as its own file had them
+        arrays = read_arrays(file_beside(path, described.weights), known)
+        for values in arrays.values():
+            values.flags.writeable = False  # or a copy would be made, with its axes in another order
+        network.load(arrays, described.weights)
     elif described.weights is not None:
         fitted = read_weights(file_beside(path, described.weights), network, described.layout)
         network.load(fitted.parameters, described.weights)

@@ -80,6 +80,10 @@ _ENTRIES: Mapping[type[Part], Mapping[str, Entry[Any]]] = {
 }
 
 
+ArraysBeside = Callable[[str, str], Numbers]
+"""Returns, of a file beside the lesson, the array that is called as the place in the lesson file is."""
+
+
 class Column(NamedTuple):
     """One key that a table may have; it must, where there is no default."""
 
@@ -91,14 +95,20 @@ class Column(NamedTuple):
 class Reader:
     """Reads values as the kinds that annotations name, and goes on after a fault.
 
+    Parameters
+    ----------
+    arrays : ArraysBeside, optional
+        Reads arrays that do not stand in the lesson file, but in one beside it.
+
     Attributes
     ----------
     faults : list[str]
         What was found wrong: ``layers[2].kernel: must be …``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, arrays: ArraysBeside | None = None) -> None:
         self.faults: list[str] = []
+        self._arrays = arrays
 
     def read(self, value: Any, kind: Any, path: str = "") -> Any:
         """Return a value as a kind; None where it is none, and `faults` says why."""
@@ -109,6 +119,8 @@ class Reader:
             return None
 
     def _read(self, value: Any, kind: Any, path: str) -> Any:
+        if kind is Numbers and isinstance(value, str) and self._arrays is not None:
+            return self._arrays(value, path.removeprefix("."))
         if kind in _LEAVES:
             return _LEAVES[kind](value)
         origin, members = get_origin(kind), get_args(kind)

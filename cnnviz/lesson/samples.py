@@ -20,12 +20,13 @@ from cnnviz.engine.losses import NLL, BinaryCrossEntropy, CrossEntropy, Hinge, L
 from cnnviz.engine.network import Network
 from cnnviz.engine.pixels import Fitting, each_channel
 from cnnviz.errors import CnnvizError
-from cnnviz.files import reason_of
+from cnnviz.files import is_packed, reason_of
 from cnnviz.lesson.class_names import names_in_file
 from cnnviz.lesson.datasets import read_data
 from cnnviz.lesson.picture_files import read_picture, takes_pictures
 from cnnviz.lesson.tables import InputPart, LessonFile
 from cnnviz.lesson.values import DataFile
+from cnnviz.packed import holder_of
 from cnnviz.scene.numbers import brief
 from cnnviz.text import tr
 
@@ -170,6 +171,10 @@ def class_names(path: Path, given: InputPart) -> tuple[str, ...]:
 def file_beside(path: Path, name: str, folder: bool = False) -> Path:
     """Return a file, or a folder where one may be meant, in the lesson's own; a link elsewhere is refused."""
     try:
+        if holder_of(path) is not None:
+            if not is_packed(path.with_name(name)):
+                raise CnnvizError(tr("{name}: there is no such file beside the lesson", name=name))
+            return path.with_name(name)
         own = path.resolve().parent
         beside = (own / name).resolve()
         found = beside.lstat() if os.path.lexists(beside) else None

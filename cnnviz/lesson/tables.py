@@ -21,6 +21,7 @@ from cnnviz.lesson.bounds import (
     MOST_AXES,
     MOST_DESCENTS,
     MOST_EXPRESSIONS,
+    MOST_FOUND_LAYERS,
     MOST_LAYERS,
     MOST_PICTURES,
     MOST_STOPS,
@@ -562,7 +563,7 @@ class LessonFile(Struct, frozen=True):
 
 
 class NetworkFile(LessonFile, frozen=True):
-    """The file of another program, as if a lesson file described it.
+    """The file of another program, as if a lesson file described it; a lesson file has more in ``[network]``.
 
     Attributes
     ----------
@@ -574,8 +575,9 @@ class NetworkFile(LessonFile, frozen=True):
         What an input is multiplied by, and what is added then, before the first layer.
     """
 
+    layers: Annotated[tuple[LayerPart, ...], AtMost(MOST_FOUND_LAYERS)]
     notes: tuple[str, ...] = ()
-    origins: Mapping[str, str] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
     input_scale: tuple[float, ...] = (1.0,)
     input_shift: tuple[float, ...] = (0.0,)
 

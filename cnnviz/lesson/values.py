@@ -198,6 +198,11 @@ def _file(value: Any, endings: tuple[str, ...], kind: str) -> str:
     return word
 
 
+def arrays_file(value: Any) -> str:
+    """Take the bare name of an .npz file in the lesson's own folder."""
+    return _file(value, (".npz",), tr("an .npz file"))
+
+
 def numbers(value: Any) -> Numbers:
     """Take nested lists of finite numbers that make an array."""
     _shape_of(value, "")

@@ -148,7 +148,8 @@ class Desk(QObject):
     def _opened(self, source: str) -> Lesson:
         """Return another lesson; a network of another program may be large, and is waited for."""
         if not is_network(source):
-            return lesson_of(describe(source))
+            description = describe(source)
+            return lesson_of(description, description.changes)
         self.player.pause()
         over = self.parent()
         return patiently(

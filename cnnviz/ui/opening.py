@@ -21,6 +21,7 @@ from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.tables import PRESETS
 from cnnviz.lesson.values import PICTURES
 from cnnviz.lesson.weights import has_weights
+from cnnviz.packed import ENDING
 from cnnviz.text import plain, tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.strips import MessageStrip
@@ -74,7 +75,7 @@ class Opening:
         What is none of these is said in the bar.
         """
         ending = Path(path).suffix.lower()
-        if ending in (".toml", *ENDINGS):
+        if ending in (".toml", ENDING, *ENDINGS):
             self._desk.open(path)
         elif ending == ".txt" and self._desk.lesson.network is not None:
             said = tr("names of classes from {file}", file=Path(path).name)
@@ -90,7 +91,8 @@ class Opening:
         else:
             self._message.say(
                 tr(
-                    "{file} is neither a lesson nor a network: drop a file that ends in .toml or {endings}.",
+                    "{file} is neither a lesson nor a network: "
+                    "drop a file that ends in .toml, .cnnviz or {endings}.",
                     file=Path(path).name,
                     endings=", ".join(ENDINGS),
                 )
@@ -204,7 +206,7 @@ class Opening:
 
     def ask_for_lesson(self) -> None:
         """Ask for the file of a lesson, or of a network."""
-        path = self._asked(tr("Open lesson"), tr("Lessons and networks"), (".toml", *ENDINGS))
+        path = self._asked(tr("Open lesson"), tr("Lessons and networks"), (".toml", ENDING, *ENDINGS))
         if path:
             self._desk.open(path)
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import struct
+import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -21,6 +22,7 @@ from cnnviz.lesson.changes import read_changes, text_of
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import lesson_of, load_lesson
 from cnnviz.lesson.picture_files import read_picture
+from cnnviz.packed import packed
 from cnnviz.scene.display import Display
 from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.trace.cursor import Bookmark
@@ -442,6 +444,42 @@ def _data(name, labels):
     return open_it
 
 
+def _one_files():
+    """Return lessons as one file: with arrays beside them, changed, drawn; checksums stay as they were."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, content in {**RIGHT, "small.toml": NETWORK.encode()}.items():
+            put(folder / file, content)
+        made = [
+            load_lesson(folder / "lesson.toml", changes=["fc.w[0,0]=3"]),
+            load_lesson(folder / "small.toml"),
+        ]
+        return [lesson.packed() for lesson in made]
+
+
+def _one_file(folder, content):
+    put(folder / "one.cnnviz", content)
+    lesson = load_lesson(folder / "one.cnnviz")
+    assert load_lesson(folder / "one.cnnviz").packed() == lesson.packed()
+    return lesson
+
+
+def _in_one_file(name):
+    """Return what opens a lesson of which an entry is damaged, in an archive that is in order."""
+
+    def open_it(folder, content):
+        with zipfile.ZipFile(io.BytesIO(ONE_FILE)) as archive:
+            parts = {entry: archive.read(entry) for entry in archive.namelist()}
+        return _one_file(folder, packed({**parts, name: content}))
+
+    return open_it
+
+
+ONE_FILE = _one_files()[0]
+_PLACE = (
+    b'{"step": 12, "image": 1, "level": "map", "bookmarks": [{"operation": "fc", "offset": 3, "view": ""}]}'
+)
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -450,6 +488,9 @@ KINDS = {
             [text.encode() for text in (NETWORK, WITH_FILES, INLINE, EXPRESSIONS, DESCENTS, PICTURES)],
             lambda folder, content: _with(folder, "lesson.toml", content),
         ),
+        Kind("cnnviz", _one_files(), _one_file, 1_000),
+        Kind("cnnviz-place", [_PLACE], _in_one_file("place.json"), 300),
+        Kind("cnnviz-changes", [b"fc.w[0,0]=3\ninput.1[0]=2.5\n"], _in_one_file("changes.txt"), 300),
         Kind(
             "npz",
             [npz(**WEIGHTS), npz(**WEIGHTS, other=np.array(["a"]))],

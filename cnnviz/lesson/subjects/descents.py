@@ -12,7 +12,7 @@ from cnnviz.engine.descent import Descent
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refused
-from cnnviz.lesson.files import wrong
+from cnnviz.lesson.files import lesson_name, wrong
 from cnnviz.lesson.network import build_schedule
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.reader import kind_of, read_value
@@ -78,7 +78,7 @@ class Descents(Plain, frozen=True, eq=False):
 
     def choice(self, asked: Choice) -> Choice:
         """Make a choice whole."""
-        return only_one(self.path.stem, asked)
+        return only_one(lesson_name(self.path), asked)
 
     def compute(self, choice: Choice) -> Computed:
         """Walk all of them: ``slow.w``, ``slow.E``, ``slow.dw``."""

@@ -13,7 +13,7 @@ from cnnviz.engine.expression import RESULT, Graph, is_expression, read_typed
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, refused
-from cnnviz.lesson.files import wrong
+from cnnviz.lesson.files import lesson_name, wrong
 from cnnviz.lesson.place import stops_of
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
@@ -179,4 +179,4 @@ def build_expressions(path: Path, described: ExpressionFile) -> Expressions:
         examples.append(Example(graph, values, stops))
     if faults:
         raise wrong(path, faults)
-    return Expressions(path.stem, tuple(examples))
+    return Expressions(lesson_name(path), tuple(examples))

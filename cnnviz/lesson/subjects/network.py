@@ -22,7 +22,7 @@ from cnnviz.engine.training import Run, Sample, stacked
 from cnnviz.engine.wiring import INPUT
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value, refused, text_of
-from cnnviz.lesson.files import wrong
+from cnnviz.lesson.files import lesson_name, wrong
 from cnnviz.lesson.letters import array_shapes, read_letters
 from cnnviz.lesson.network import build_network
 from cnnviz.lesson.parameters import check_sizes, check_symbols, load_parameters
@@ -66,7 +66,7 @@ from cnnviz.trace.program import Program
 _WITH_ARGUMENTS = ("loss", "optimiser", "schedule")
 """What has arguments besides the layers."""
 
-_OF_DATA = ("images", "array", "labels", "data_format", "label_mode", "scale")
+OF_DATA = ("images", "array", "labels", "data_format", "label_mode", "scale")
 """What of the table `input` says which samples there are."""
 
 
@@ -106,7 +106,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
     @property
     def name(self) -> str:
         """The lesson's name."""
-        return self.path.stem
+        return lesson_name(self.path)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -344,7 +344,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
 
     def _fitting_input(self, change: Argument) -> Argument:
         """Return a change of what the samples are, how they are called, or how many go through together."""
-        path, known = f"{change.owner}.{change.name}", ("batch_size", "classes", *_OF_DATA)
+        path, known = f"{change.owner}.{change.name}", ("batch_size", "classes", *OF_DATA)
         if change.name in ("classes", "images") and isinstance(change.value, str):
             return replace(change, value=os.path.abspath(change.value))
         if change.name not in known:
@@ -496,7 +496,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             else:
                 network.load(self.network.parameters, self.name)
             samples = self.samples
-            if any(change.owner == "input" and change.name in _OF_DATA for change in arguments):
+            if any(change.owner == "input" and change.name in OF_DATA for change in arguments):
                 samples = read_samples(self.path, given)
             classes = class_names(self.path, given) or samples.named
             samples = with_classes(replace(samples, classes=classes), described, network)

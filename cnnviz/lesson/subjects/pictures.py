@@ -12,7 +12,7 @@ from cnnviz.engine.layer import shape_text
 from cnnviz.engine.pixels import BRIGHTEST, Album, Picture
 from cnnviz.engine.tape import Tape
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, refused
-from cnnviz.lesson.files import wrong
+from cnnviz.lesson.files import lesson_name, wrong
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
@@ -53,7 +53,7 @@ class Pictures(Plain, frozen=True, eq=False):
 
     def choice(self, asked: Choice) -> Choice:
         """Make a choice whole."""
-        return only_one(self.path.stem, asked)
+        return only_one(lesson_name(self.path), asked)
 
     def compute(self, choice: Choice) -> Computed:
         """Read all pictures."""
