@@ -151,22 +151,17 @@ def _names(file: str, arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, 
     found = _by_name(arrays, shapes) or _in_order(arrays, shapes)
     for key, shape in shapes.items():
         if key not in found:
-            fitting = [name for name, values in arrays.items() if sorted(values.shape) == sorted(shape)]
-            there = ", ".join((fitting or list(arrays))[:8]) or tr("nothing")
+            many = {name: values.shape for name, values in arrays.items() if np.ndim(values)}
+            fitting = [name for name in many if sorted(many[name]) == sorted(shape)]
+            there = [f"{name} ({shape_text(many[name])})" for name in fitting or many]
+            needed = {"file": file, "key": key, "shape": shape_text(shape)}
             raise CnnvizError(
-                tr(
-                    "{file}: {key} ({shape}) is missing; what fits is {there}",
-                    file=file,
-                    key=key,
-                    shape=shape_text(shape),
-                    there=there,
-                )
+                tr("{file}: {key} ({shape}) is missing; what fits is {there}", **needed, there=_list(there))
                 if fitting
                 else tr(
-                    "{file}: {key} is missing; the network needs it; there is {there}",
-                    file=file,
-                    key=key,
-                    there=there,
+                    "{file}: {key} ({shape}) is missing, and nothing has its size; there is {there}",
+                    **needed,
+                    there=_list(there) or tr("nothing"),
                 )
             )
     return found

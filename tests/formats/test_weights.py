@@ -97,12 +97,15 @@ def test_where_no_name_is_known_their_order_counts(tmp_path):
 def test_what_is_missing_is_told_with_what_would_fit(tmp_path):
     with pytest.raises(CnnvizError) as told:
         lenet(tmp_path, "types.safetensors")
-    assert "types.safetensors: conv1.w is missing; the network needs it; there is " in str(told.value)
+    assert "types.safetensors: conv1.w (" in str(told.value)
     with pytest.raises(CnnvizError) as told:
         lenet(tmp_path, "vgg.pt2")
     assert "vgg.pt2: its input has the shape 3 × 16 × 16, but 1 × 12 × 12 is given" in str(told.value)
     np.savez(tmp_path / "some.npz", **{"conv1.weight": np.zeros((3, 1, 5, 5)), "offsets": np.zeros(3)})
-    with pytest.raises(CnnvizError, match=r"some\.npz: conv1\.b \(3\) is missing; what fits is offsets"):
+    with pytest.raises(CnnvizError, match=r"some\.npz: conv1\.b \(3\) is missing; what fits is offsets \(3\)"):
+        lenet(tmp_path, "some.npz")
+    np.savez(tmp_path / "some.npz", **{"bn.num_batches_tracked": np.array(3), "fc.weight": np.zeros((2, 4))})
+    with pytest.raises(CnnvizError, match=r"and nothing has its size; there is fc\.weight \(2 × 4\)\.?$"):
         lenet(tmp_path, "some.npz")
 
 
@@ -165,7 +168,7 @@ def test_a_file_without_arrays_is_said_to_hold_nothing(tmp_path):
         '[[layers]]\nname = "fc"\nkind = "linear"\nneurons = 1\n',
         encoding="utf-8",
     )
-    with pytest.raises(CnnvizError, match=r"fc\.w is missing; the network needs it; there is nothing"):
+    with pytest.raises(CnnvizError, match=r"fc\.w \(1 × 1\) is missing, and nothing has its size; there is nothing"):
         load_lesson(lesson)
 
 
@@ -189,7 +192,7 @@ def test_weights_are_given_to_a_lesson_as_a_change(tmp_path):
         ("weights.file=net.jpg", "weights are in files that end in .npz, .onnx"),
         (
             f"weights.file={DATA / 'types.safetensors'}",
-            "types.safetensors: conv1.w is missing; the network needs it",
+            r"types.safetensors: conv1.w \(.*\) is missing",
         ),
         ("weights.layout=torch", r"there is no layout torch; did you mean pytorch\?"),
         ("weights.layout=pytorch", "weights.layout=pytorch: it goes with a file; say weights.file, too"),

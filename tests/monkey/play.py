@@ -117,21 +117,26 @@ class Monkey:
     def _reopen(self, source: str = "") -> None:
         """Close the window and open another, where it was left or with a lesson."""
         source = source or self.window.desk.source
+        self._close()
+        self.window = self._opened(source)
+
+    def _close(self) -> None:
         self._close_all()
         self.window.close()
         self.window.deleteLater()
-        self.window = self._opened(source)
 
     def _calm(self) -> None:
-        """Close all, so that nothing is held but what outlives a window, and note the memory."""
-        self._reopen("digits")
-        self.window.showNormal()
-        self.window.resize(1280, 720)
-        self.window.player.go_to(0)
+        """Close all, note the memory of what outlives a window, and open a lesson in a window of usual size."""
+        self._close()
+        del self.window  # or it would hold its pictures
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         gc.collect()
         self.calmed = time.monotonic()
         self._write({"memory": memory(), "at": time.monotonic()})
+        self.window = self._opened("digits")
+        self.window.showNormal()
+        self.window.resize(1280, 720)
+        self.window.player.go_to(0)
 
     def _close_all(self) -> None:
         for _ in range(100):

@@ -171,7 +171,7 @@ def test_weights_dropped_go_to_the_lesson_at_hand_and_can_be_undone(window, tmp_
     lesson = window.desk.lesson
     window.opening.open(str(DATA / "types.safetensors"))
     assert window.desk.lesson is lesson
-    assert window.message.sentence.text().startswith("types.safetensors: conv1.w is missing; the network")
+    assert window.message.sentence.text().startswith("types.safetensors: conv1.w (")
     window.desk.open("chain-rule")
     window.opening.open(str(DATA / "lenet.state.pt"))
     assert "its weights go with a lesson that has their layers" in window.message.sentence.text()
