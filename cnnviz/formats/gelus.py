@@ -15,7 +15,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.formats.graph import Graph, Node
+from cnnviz.formats.graph import Graph, Node, single_numbers, still_read
 
 
 def _erf(x: NDArray[Any]) -> NDArray[Any]:
@@ -65,16 +65,6 @@ def with_gelus(graph: Graph) -> Graph:
     return replace(graph, nodes=still_read(nodes, graph.outputs))
 
 
-def single_numbers(graph: Graph) -> dict[str, float]:
-    """Return the constants of the graph that are one number each."""
-    found = {name: array for name, array in graph.arrays.items() if array.size == 1}
-    for node in graph.nodes:
-        value = node.attributes.get("value", node.attributes.get("value_float"))
-        if node.kind == "Constant" and value is not None and np.asarray(value).size == 1:
-            found[node.outputs[0]] = np.asarray(value)
-    return {name: float(array.reshape(())) for name, array in found.items() if array.dtype.kind in "fiu"}
-
-
 def _sources(start: Node, makers: Mapping[str, Node], constants: Mapping[str, float]) -> list[str]:
     """Return the values that what goes into a node may have been made of, the nearest first."""
     found: list[str] = []
@@ -105,15 +95,3 @@ def _gelu(source: str, readers: Mapping[str, list[Node]], constants: Mapping[str
                 return replace(node, kind="Gelu", inputs=(source,), attributes={"approximate": form})
         todo += readers.get(node.outputs[0], ())
     return None
-
-
-def still_read(nodes: list[Node], outputs: tuple[str, ...]) -> tuple[Node, ...]:
-    """Return the nodes that something reads; all others only where the graph does not say what comes out."""
-    if not outputs:
-        return tuple(nodes)
-    needed, kept = set(outputs), []
-    for node in reversed(nodes):
-        if needed.intersection(node.outputs):
-            needed.update(node.inputs)
-            kept.append(node)
-    return tuple(reversed(kept))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
@@ -60,3 +61,25 @@ class Graph(Struct, frozen=True, eq=False):
     inputs: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def single_numbers(graph: Graph) -> dict[str, float]:
+    """Return the constants of the graph that are one number each."""
+    found = {name: array for name, array in graph.arrays.items() if array.size == 1}
+    for node in graph.nodes:
+        value = node.attributes.get("value", node.attributes.get("value_float"))
+        if node.kind == "Constant" and value is not None and np.asarray(value).size == 1:
+            found[node.outputs[0]] = np.asarray(value)
+    return {name: float(array.reshape(())) for name, array in found.items() if array.dtype.kind in "fiu"}
+
+
+def still_read(nodes: list[Node], outputs: tuple[str, ...]) -> tuple[Node, ...]:
+    """Return the nodes that something reads; all others only where the graph does not say what comes out."""
+    if not outputs:
+        return tuple(nodes)
+    needed, kept = set(outputs), []
+    for node in reversed(nodes):
+        if needed.intersection(node.outputs):
+            needed.update(node.inputs)
+            kept.append(node)
+    return tuple(reversed(kept))

@@ -200,7 +200,7 @@ class _Model:
         rule = _RULES.get(kind)
         rank = self._ranks[given[0].name]
         if config.get("data_format", "channels_last") != "channels_last":
-            return self._emit(f"{kind} with channels first", name, given, rank)
+            return self._emit(tr("{kind} with channels first", kind=kind), name, given, rank)
         if rule is None:
             return self._emit(kind, name, given, rank)
         made: Value = rule(self, name, config, _Arrays(self._calls, name, arrays), given)
@@ -215,7 +215,7 @@ class _Model:
             activation = (activation.get("config") or {}).get("name") or activation.get("class_name", "")
         key = str(activation).lower()
         rank = self._ranks[x.name]
-        kind, more = _ACTIVATIONS.get(key, (f"activation {key[:40]}", {}))
+        kind, more = _ACTIVATIONS.get(key, (tr("activation {name}", name=key[:40]), {}))
         if kind == "Softmax":
             more = {"axis": 1}
         return self._emit(kind, f"{name}/{key}" if name != key else name, [x], rank, **more)
@@ -240,11 +240,15 @@ class _Model:
         """Add what slides over maps, which have two axes besides their channels, or over sequences."""
         rank = self._ranks[inputs[0].name]
         if rank != axes + 2:
-            needed = "maps" if axes == 2 else "sequences"
-            return self._emit(f"{kind} of other than {needed}", name, inputs, rank)
+            other = (
+                tr("{kind} of other than maps", kind=kind)
+                if axes == 2
+                else tr("{kind} of other than sequences", kind=kind)
+            )
+            return self._emit(other, name, inputs, rank)
         same = {"auto_pad": "SAME_UPPER"} if config.get("padding") == "same" else {}
         if config.get("padding") == "causal":
-            kind = f"{kind} with causal padding"
+            kind = tr("{kind} with causal padding", kind=kind)
         return self._emit(kind, name, inputs, rank, **same, **more)
 
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from cnnviz.formats.bounds import Budget
 from cnnviz.formats.folding import folded
-from cnnviz.formats.gelus import single_numbers, still_read
-from cnnviz.formats.graph import Graph, Node
+from cnnviz.formats.graph import Graph, Node, single_numbers, still_read
 
 _AROUND = ("Reshape", "Squeeze", "Unsqueeze", "If", "Equal", "Gather", "Shape")
 """What only turns rows into channels and back; the older exporter asks by an If whether to squeeze."""

@@ -102,7 +102,9 @@ def test_what_is_missing_is_told_with_what_would_fit(tmp_path):
         lenet(tmp_path, "vgg.pt2")
     assert "vgg.pt2: its input has the shape 3 × 16 × 16, but 1 × 12 × 12 is given" in str(told.value)
     np.savez(tmp_path / "some.npz", **{"conv1.weight": np.zeros((3, 1, 5, 5)), "offsets": np.zeros(3)})
-    with pytest.raises(CnnvizError, match=r"some\.npz: conv1\.b \(3\) is missing; what fits is offsets \(3\)"):
+    with pytest.raises(
+        CnnvizError, match=r"some\.npz: conv1\.b \(3\) is missing; what fits is offsets \(3\)"
+    ):
         lenet(tmp_path, "some.npz")
     np.savez(tmp_path / "some.npz", **{"bn.num_batches_tracked": np.array(3), "fc.weight": np.zeros((2, 4))})
     with pytest.raises(CnnvizError, match=r"and nothing has its size; there is fc\.weight \(2 × 4\)\.?$"):
@@ -168,7 +170,9 @@ def test_a_file_without_arrays_is_said_to_hold_nothing(tmp_path):
         '[[layers]]\nname = "fc"\nkind = "linear"\nneurons = 1\n',
         encoding="utf-8",
     )
-    with pytest.raises(CnnvizError, match=r"fc\.w \(1 × 1\) is missing, and nothing has its size; there is nothing"):
+    with pytest.raises(
+        CnnvizError, match=r"fc\.w \(1 × 1\) is missing, and nothing has its size; there is nothing"
+    ):
         load_lesson(lesson)
 
 

@@ -126,7 +126,7 @@ class Monkey:
         self.window.deleteLater()
 
     def _calm(self) -> None:
-        """Close all, note the memory of what outlives a window, and open a lesson in a window of usual size."""
+        """Close all, note the memory of what outlives a window, and open a usual one again."""
         self._close()
         del self.window  # or it would hold its pictures
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
