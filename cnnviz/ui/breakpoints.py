@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from cnnviz.errors import CnnvizError
+from cnnviz.text import tr
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.hits import check
 from cnnviz.trace.program import Program
@@ -74,3 +77,30 @@ def fitting(points: tuple[Breakpoint, ...], program: Program) -> tuple[Breakpoin
         return True
 
     return tuple(point for point in points if fits(point))
+
+
+WORDS: Mapping[Kind, str] = {
+    Kind.CONDITION: "it holds that …",
+    Kind.WRITTEN: "a cell is written: …",
+    Kind.READ: "a cell is read: …",
+    Kind.CLIPS: "a ReLU clips",
+    Kind.WINNER: "a pool's winner is not the first of its cells",
+    Kind.GRADIENT: "a gradient is larger than …",
+    Kind.NONFINITE: "a number is NaN or infinite for the first time",
+    Kind.PREDICTION: "the prediction is another than an iteration before",
+    Kind.OPERATION: "an operation begins",
+}
+"""What a run can stop at besides lines and steps, in words; … is what is typed."""
+
+
+def breakpoint_said(point: Breakpoint) -> str:
+    """Return what a breakpoint waits for, in words."""
+    if point.kind is Kind.LINE:
+        said = tr("{name}, line {line}", name=point.operation, line=point.line)
+        if point.offset is None:
+            return said
+        return tr("{place}, at its step {offset}", place=said, offset=point.offset)
+    said = tr(WORDS[point.kind]).replace("…", point.what)
+    if point.operation and point.line:
+        return tr("{name}, line {line}: {what}", name=point.operation, line=point.line, what=said)
+    return f"{point.operation}: {said}" if point.operation else said

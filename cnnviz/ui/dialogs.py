@@ -125,6 +125,13 @@ class Dialogs(QObject):
 
         KeysPage(self._window, keymap, take).open()
 
+    def show_breakpoints(self) -> None:
+        """List the breakpoints, and let others be set."""
+        from cnnviz.ui.breakpoint_list import BreakpointList
+
+        self._desk.player.pause()
+        BreakpointList(self._window, self._desk.player).open()
+
     def show_about(self) -> None:
         """Say what this program is, and what is shipped with it."""
         from cnnviz.ui.about import About

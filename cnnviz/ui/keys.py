@@ -157,6 +157,7 @@ STEP = (
     Key("breakpoint", "Breakpoint here", ("F9",)),
     Key("run", "Run to the next breakpoint", ("L",)),
     Key("run_back", "Run back to the previous breakpoint", ("J",)),
+    Key("breakpoints", "Breakpoints: list, conditions…", ("Ctrl+F9",)),
     Key("clear", "Clear all breakpoints"),
     Key("bookmark", "Bookmark here", ("Ctrl+B",)),
     SEPARATOR,

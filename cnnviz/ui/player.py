@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
 
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
+from PySide6.QtWidgets import QApplication
 
+from cnnviz.errors import CnnvizError
 from cnnviz.render.cache import clear as forget_pictures
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
@@ -19,14 +22,17 @@ from cnnviz.scene.paths import adds_gradients, another, count, through
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.alone import in_sample, sample_at
-from cnnviz.trace.breakpoint import Breakpoint
+from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.cursor import Bookmark, Cursor, Stop, stop_holding
+from cnnviz.trace.hits import check, hit
 from cnnviz.trace.program import Program
 from cnnviz.trace.program_cache import clear_program_caches
 from cnnviz.trace.stops import Level, next_run, previous_run
-from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints, fitting
+from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints, breakpoint_said, fitting
 from cnnviz.ui.edits import Edit
 from cnnviz.ui.timer import Timer
+from cnnviz.ui.waiting import patiently
+from cnnviz.working import StoppedError
 
 SLOWEST, FASTEST = 1, 60
 SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 60)
@@ -105,6 +111,7 @@ class Player(QObject):
         self._lent: dict[str, bool | str] = {}  # options that it has taken, as they were chosen
         self._lent_level: Level | None = None
         self.edits = QUndoStack(self)
+        self._apart: tuple[Program, Program] | None = None  # the program, and what is looked through of it
         self._shown = True
         self._timer = Timer(self, self._tick)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -262,6 +269,7 @@ class Player(QObject):
             What the lesson says of it; marks and display stay, and of the same layers what is chosen of them.
         """
         self.pause()
+        self._apart = None
         if program is not self.cursor.program:  # all that was made of the other one is of no use any more
             forget_programs()
         before, stays = self.view, program.layers == self.cursor.program.layers
@@ -366,6 +374,46 @@ class Player(QObject):
 
     # --------------------------------------------------------------------------------------- breakpoints
 
+    def set_breakpoint(self, point: Breakpoint) -> None:
+        """Set a breakpoint of any kind; one that is there already is waited for again.
+
+        Raises
+        ------
+        CnnvizError
+            If the program has no such thing, or there are too many.
+        """
+        check(self.cursor.program, point)
+        others = tuple(one for one in self.breakpoints if one != replace(point, on=False))
+        if point in others:
+            return
+        if Breakpoints(others, self._waiting).full:
+            raise CnnvizError(_too_many())
+        said = tr("breakpoint set: {point}", point=breakpoint_said(point))
+        self._edit(self._with((*others, point)), said)
+
+    def switch_breakpoint(self, point: Breakpoint, on: bool) -> None:
+        """Wait for a breakpoint, or only keep it."""
+        if point in self.breakpoints and point.on != on:
+            here = tuple(replace(one, on=on) if one == point else one for one in self.breakpoints)
+            said = tr("breakpoint on: {point}") if on else tr("breakpoint off: {point}")
+            self._edit(self._with(tuple(dict.fromkeys(here))), said.format(point=breakpoint_said(point)))
+
+    def go_to_breakpoint(self, point: Breakpoint) -> None:
+        """Go to where a breakpoint stops next; where nothing is left, to where it stops first."""
+        wanted, last = replace(point, on=True), len(self.cursor.program) - 1
+
+        def next_or_first(cursor: Cursor) -> Cursor:
+            found = hit(cursor.program, wanted, cursor.index, last)
+            found = hit(cursor.program, wanted, -1, last) if found is None else found
+            return cursor if found is None else cursor.to(found)
+
+        self.pause()
+        found = self._looked_for(next_or_first, (point,))
+        if found is not None and found.index == self.cursor.index:
+            self.noted.emit(tr("There is no other step at which it stops."))
+        elif found is not None:
+            self.go(found)
+
     def toggle_here(self) -> None:
         """Set a breakpoint at this very step, or take away what a run stops at here: its own, its line's."""
         step = self.cursor.step
@@ -398,15 +446,15 @@ class Player(QObject):
             here = tuple(other for other in here if other not in (point, *others))
             said = tr("breakpoint cleared at {name}, line {line}", **place)
         elif self.all_breakpoints.full:
-            told = tr(
-                "There are {most} breakpoints, the most there can be; clear some of them.", most=MOST_MARKS
-            )
-            self.failed.emit(told)
+            self.failed.emit(_too_many())
             return
         else:
             here = (*here, point)
             said = tr("breakpoint set at {name}, line {line}", **place)
-        self._edit(Breakpoints(here, self._waiting, self.cursor.program.form), said)
+        self._edit(self._with(here), said)
+
+    def _with(self, here: tuple[Breakpoint, ...]) -> Breakpoints:
+        return Breakpoints(here, self._waiting, self.cursor.program.form)
 
     def _edit(self, after: Breakpoints, said: str) -> None:
         before = self.all_breakpoints
@@ -429,9 +477,31 @@ class Player(QObject):
         self._set(replace(self.view, bookmarks=bookmarks[:MOST_MARKS]))
 
     def run(self, backwards: bool = False) -> None:
-        """Go to the next or previous breakpoint, or to the end or start; at once, by arithmetic."""
+        """Go to the next or previous breakpoint, or to the end or start.
+
+        That is at once, by arithmetic; only conditions on variables may take long, and can be cancelled.
+        """
         self.pause()
-        self.go(self.cursor.run_to(self.breakpoints, backwards))
+        points = self.breakpoints
+        found = self._looked_for(lambda cursor: cursor.run_to(points, backwards), points)
+        if found is not None:
+            self.go(found)
+
+    def _looked_for(self, look: Callable[[Cursor], Cursor], points: tuple[Breakpoint, ...]) -> Cursor | None:
+        """Return where breakpoints stop a run; None if it was cancelled."""
+        if all(point.kind is not Kind.CONDITION for point in points):
+            return look(self.cursor)
+        # It is looked for in a thread of its own, while the panes ask the program for what they paint.
+        program = self.cursor.program
+        if self._apart is None or self._apart[0] is not program:
+            self._apart = program, Program([operation.call for operation in program.operations])
+        cursor = replace(self.cursor, program=self._apart[1])
+        over = QApplication.activeWindow()
+        try:
+            found = patiently(lambda: look(cursor), tr("Looking for the next breakpoint …"), over)
+        except StoppedError:
+            return None
+        return self.cursor.to(found.index)
 
     def run_to_line(self, line: int) -> None:
         """Go to the next run of a line of the listing at hand; to its last one, if none is left."""
@@ -442,3 +512,7 @@ class Player(QObject):
         if found is not None:
             self.pause()
             self.go_to(step.index - step.offset + found)
+
+
+def _too_many() -> str:
+    return tr("There are {most} breakpoints, the most there can be; clear some of them.", most=MOST_MARKS)

@@ -224,7 +224,8 @@ class TimelinePane(CursorPane):
     def _toggle_breakpoint(self, x: float) -> None:
         player = self.player
         program = player.cursor.program
-        near = [point for point in player.breakpoints if abs(self.x_of(_place(program, point)) - x) < 7]
+        placed = (point for point in player.breakpoints if point.operation)
+        near = [point for point in placed if abs(self.x_of(_place(program, point)) - x) < 7]
         if near:
             player.remove_breakpoint(near[0])
         else:

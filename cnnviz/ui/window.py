@@ -236,6 +236,7 @@ class Window(QMainWindow):
             "palette": self.dialogs.show_palette,
             "keys": lambda: self.dialogs.show_keys(self.keymap, self.take_keymap),
             "tour": self.show_around,
+            "breakpoints": self.dialogs.show_breakpoints,
             "about": self.dialogs.show_about,
         }
 

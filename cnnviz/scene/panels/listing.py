@@ -65,11 +65,13 @@ def debugger(moment: Moment, box: Box, unit: float) -> list[Mark]:
             marks += _executing(operation, row, unit)
     marks += _spots(operation, box, unit, start)
     points = (point for point in moment.view.breakpoints if point.operation == operation.name)
-    stops = {point.line: point.offset is None for point in points}
+    stops = {point.line: point for point in sorted(points, key=lambda point: point.on)}
     for row in rows:
         if row.first and row.line in stops:
             center = (row.box.x + 3 * unit, row.box.center[1])
-            marks.append(Dot(center, (6 if stops[row.line] else 4) * unit, "stop"))
+            point = stops[row.line]
+            size = 6 if point.offset is None else 4
+            marks.append(Dot(center, size * unit, "stop" if point.on else "muted"))
     formula = formula_section(moment, box, _formula_room(operation, box, unit), unit)
     return [*marks, *_variable_values(moment, box, unit), *([formula] if formula else [])]
 

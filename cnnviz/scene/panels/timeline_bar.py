@@ -8,7 +8,7 @@ from math import inf
 
 import numpy as np
 
-from cnnviz.scene.marks import Align, Box, Dot, Group, Hotspot, Label, Mark, Path, Rect, label
+from cnnviz.scene.marks import Align, Box, Dot, Group, Hotspot, Label, Mark, Path, Rect, Role, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
@@ -48,10 +48,11 @@ def timeline(
         if bar.x - 1 <= x <= bar.right + 1 and stop.shown_in(program):
             marks.append(Dot((x, bar.bottom - 6 * unit), 3.5 * unit, "accent"))
             marks.append(Hotspot(_around(bar, x, unit), "stop", line=stop.number))
-    for point in view.breakpoints:
+    for point in (point for point in view.breakpoints if point.operation):
         x = _on_bar(bar, _breakpoint_at(program, point), span)
         if bar.x - 1 <= x <= bar.right + 1:
-            marks.append(Dot((x, bar.bottom + 9 * unit), 5.5 * unit, "stop"))
+            colour: Role = "stop" if point.on else "muted"
+            marks.append(Dot((x, bar.bottom + 9 * unit), 5.5 * unit, colour))
     for index in (bookmark.index_in(program) for bookmark in view.bookmarks):
         if index is not None:
             marks += _ribbon(bar, _on_bar(bar, timeline_at(program, index), span), unit, index)

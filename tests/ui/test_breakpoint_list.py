@@ -1,0 +1,105 @@
+"""The list of breakpoints: set, switched off, taken away, gone to; and L and J stop at them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from cnnviz.trace.breakpoint import Breakpoint, Kind
+from cnnviz.ui.breakpoint_list import BreakpointList
+
+K = Qt.Key
+
+
+def opened(window):
+    QTest.keyClick(window.stage, K.Key_F9, Qt.KeyboardModifier.ControlModifier)
+    return next(each for each in window.findChildren(BreakpointList) if each.isVisible())
+
+
+def choose(dialog, kind, what="", where=0):
+    dialog.kind.setCurrentIndex(dialog.kind.findData(kind))
+    dialog.where.setCurrentIndex(where)
+    dialog.what.setText(what)
+    dialog.add_button.click()
+
+
+def test_stop_where_the_first_relu_clips(window):
+    dialog = opened(window)
+    choose(dialog, Kind.CLIPS)
+    dialog.reject()
+    QTest.keyClick(window.stage, K.Key_L)
+    state = window.player.moment.state
+    ((_, place),) = state.writes
+    assert window.player.cursor.step.operation.name == "relu1"
+    x = state.arrays["x"]
+    assert x[place] < 0 and state.arrays["y"][place] == 0
+    assert not (
+        x.ravel()[: int(sum(k * s for k, s in zip(place, (x[0].size, x[0, 0].size, 1), strict=True)))] < 0
+    ).any()
+    QTest.keyClick(window.stage, K.Key_L)
+    further = window.player.cursor.index
+    QTest.keyClick(window.stage, K.Key_J)
+    assert window.player.cursor.index < further and window.player.moment.state.writes == (("y", place),)
+
+
+def test_a_condition_is_set_switched_off_and_taken_away_and_all_is_undone(window):
+    dialog, player = opened(window), window.player
+    choose(dialog, Kind.CONDITION, "acc < 0 and i == j", 1)
+    (point,) = player.breakpoints
+    assert point == Breakpoint("conv1", 0, kind=Kind.CONDITION, what="acc < 0 and i == j")
+    assert dialog.list.item(0).text() == "conv1: it holds that acc < 0 and i == j"
+    dialog.list.setCurrentRow(0)
+    dialog.go_button.click()
+    held = player.moment.state.variables
+    assert held["acc"] < 0 and held["i"] == held["j"]
+    here = player.cursor.index
+    dialog = opened(window)
+    dialog.list.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert not player.breakpoints[0].on
+    dialog.reject()
+    QTest.keyClick(window.stage, K.Key_J)
+    assert player.cursor.index == 0, "one that is off stops nothing"
+    dialog = opened(window)
+    dialog.remove_button.click()
+    assert player.breakpoints == ()
+    dialog.reject()
+    player.edits.undo()
+    player.edits.undo()
+    assert player.breakpoints == (point,)
+    QTest.keyClick(window.stage, K.Key_L)
+    assert 0 < player.cursor.index <= here
+
+
+def test_what_cannot_be_is_said_in_the_list(window):
+    dialog = opened(window)
+    for what, words in (
+        ("zzz > 1", "no listing has zzz"),
+        ("", "Nothing is asked"),
+        ("acc <", "missing at the end"),
+    ):
+        choose(dialog, Kind.CONDITION, what)
+        assert words in dialog.said.text()
+    choose(dialog, Kind.WRITTEN, "conv1.y[99,0,0]")
+    assert "There is no cell" in dialog.said.text()
+    assert window.player.breakpoints == ()
+    dialog.reject()
+
+
+def test_all_kinds_are_there_at_the_next_start_and_one_is_waited_for_once(window, make_window):
+    points = (
+        Breakpoint("", 0, kind=Kind.WRITTEN, what="conv1.y[0,0,0]"),
+        Breakpoint("conv1", 7, kind=Kind.CONDITION, what="acc < 0"),
+        Breakpoint("", 0, kind=Kind.NONFINITE),
+        Breakpoint("fc", 0, kind=Kind.OPERATION),
+    )
+    for point in (*points, points[0]):
+        window.player.set_breakpoint(point)
+    window.player.switch_breakpoint(points[2], False)
+    kept = window.player.breakpoints
+    assert len(kept) == 4 and not kept[2].on
+    window.close()
+    again = make_window()
+    assert again.player.breakpoints == kept
+    again.player.put_breakpoints(again.player.all_breakpoints)
+    again.desk.open("relu")  # which has no conv1
+    assert again.player.breakpoints == ()
