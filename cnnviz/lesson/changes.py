@@ -162,6 +162,11 @@ def read_changes(words: Iterable[str]) -> Changes:
     return changes
 
 
+def is_file_change(text: str) -> bool:
+    """Return whether a text is one change that names a file, which may hold blanks."""
+    return _TEXT.fullmatch(text) is not None
+
+
 def read_change(word: str) -> Change:
     """Read one change; whether it fits a lesson, only that can say.
 

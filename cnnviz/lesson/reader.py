@@ -196,12 +196,21 @@ def read_argument(part: type[Part], kind: str, name: str, value: Any, path: str)
     CnnvizError
         If the kind has no such argument, or cannot have this value.
     """
-    own = {"kind", *(column.name for column in _own_columns(part))} - {*part.more}
-    columns = {column.name: column for column in _described(part, kind) if column.name not in own}
+    columns = {column.name: column for column in _arguments(part, kind)}
     if name not in columns:
         known = hint(name, list(columns)) or tr("; {kind} has none", kind=kind)
         raise CnnvizError(as_sentence(tr("{path}: is not known", path=path) + known))
     return read_value(value, columns[name].kind, path)
+
+
+def arguments_of(part: type[Part], kind: str) -> tuple[str, ...]:
+    """Return the names of all arguments of a kind of layer, loss and so on."""
+    return tuple(column.name for column in _arguments(part, kind))
+
+
+def _arguments(part: type[Part], kind: str) -> list[Column]:
+    own = {"kind", *(column.name for column in _own_columns(part))} - {*part.more}
+    return [column for column in _described(part, kind) if column.name not in own]
 
 
 def default_of(part: type[Part], kind: str, name: str) -> Any:

@@ -15,7 +15,7 @@ from cnnviz.engine.network import Network
 from cnnviz.engine.pixels import Fitting
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run
-from cnnviz.lesson.changes import Change, Changes, Value
+from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.program import Program
 
@@ -141,6 +141,18 @@ class Subject(Protocol):
         """Return it with a training that was done before; as it is, if that was another."""
 
     # ------------------------------------------------------------------------------------------- changing
+
+    def cell_of(self, address: str, index: tuple[int, ...], choice: Choice, number: int = 0) -> Cell | None:
+        """Return what a change calls a cell of the tape, as it is; None of what is computed, or not there.
+
+        Parameters
+        ----------
+        number : int
+            Of several samples that go through together, which one it is of.
+        """
+
+    def arguments(self, owner: str) -> tuple[Argument, ...]:
+        """Return all that a layer, the loss and so on is made with and can be changed, as it is."""
 
     def fitting(self, change: Change, image: int) -> Change:
         """Return a change as it is written for this subject, with the image that it belongs to.

@@ -21,6 +21,7 @@ from cnnviz.lesson.lesson import Lesson
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
+from cnnviz.ui.changes_list import many
 from cnnviz.ui.folding import FoldingBar, Part
 from cnnviz.ui.keys import ActionButton, named
 from cnnviz.ui.player import SPEEDS
@@ -62,8 +63,7 @@ class TopBar(FoldingBar):
         self.expression.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.lessons = self._button("lessons")
         self.lessons.setText(tr("Lessons"))
-        self.changed = self._button("take_back")
-        self.changed.setText(tr("Changed · take back"))
+        self.changed = self._button("changes")
         self._make_export_menu()
         for button in (self.lessons, self.changed):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
@@ -159,7 +159,7 @@ class TopBar(FoldingBar):
                 for name in ("end", "start", "next_layer", "back_layer")
             ),
             self._part(self.lessons, "lessons"),
-            self._part(self.changed, "take_back"),
+            self._part(self.changed, "changes", "take_back"),
             self._part(self.stops, "back_stop", "next_stop"),
         ]
 
@@ -205,7 +205,12 @@ class TopBar(FoldingBar):
     def _take_lesson(self) -> None:
         """Have the controls that the lesson asks for: of its stops, of a learning rate, of its changes."""
         changed = [self.want(control, control.wanted) for control in (self.stops, self.rate)]
-        changed.append(self.want(self.changed, bool(self._desk.lesson.changes)))
+        changes = len(self._desk.lesson.changes)
+        changed.append(self.want(self.changed, changes > 0))
+        if changes and self.changed.text() != many(changes):
+            self.changed.setText(many(changes))
+            self.changed.setAccessibleName(tr("{many}; opens a list of them", many=many(changes)))
+            changed.append(True)
         if any(changed):
             self.fit()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QHelpEvent, QMouseEvent
 from PySide6.QtWidgets import QToolTip
 
@@ -21,7 +21,15 @@ DEBUGGER = 450, 680
 
 
 class DebuggerPane(CursorPane):
-    """Listing, variables, formula; a line's number is for breakpoints, its text to run to it."""
+    """Listing, variables, formula; a line's number is for breakpoints, its text to run to it.
+
+    Attributes
+    ----------
+    arguments_wanted : Signal(str)
+        An operation is to be made with something else: its formula or its heading was double-clicked.
+    """
+
+    arguments_wanted = Signal(str)
 
     def __init__(self, player: Player) -> None:
         super().__init__(player, tr("Listing, variables and formula"))
@@ -109,6 +117,13 @@ class DebuggerPane(CursorPane):
             self.press_at(event.position().x(), event.position().y())
         else:
             event.ignore()  # the window has something for other buttons
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Have the arguments of the operation changed; on a line, it is another click."""
+        if self.frame.spot_at(event.position().x(), event.position().y()):
+            self.mousePressEvent(event)
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self.arguments_wanted.emit(self.player.cursor.step.operation.name)
 
     def press_at(self, x: float, y: float) -> None:
         """Toggle a breakpoint at a line's number, run to its text."""

@@ -17,7 +17,16 @@ from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import FORMS
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Argument, Change, Changes, place_of, read_changes, text_of
+from cnnviz.lesson.changes import (
+    Argument,
+    Change,
+    Changes,
+    is_file_change,
+    place_of,
+    read_change,
+    read_changes,
+    text_of,
+)
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import Lesson, lesson_of
@@ -297,21 +306,39 @@ class Desk(QObject):
             self.go_to(0)  # where it is read
             self._note(self.lesson.subject.notes)
 
+    def take_changes(self, text: str) -> None:
+        """Make changes that were typed, as ``conv1.stride=2 conv1.w[0,0,1,1]=0.5``.
+
+        Raises
+        ------
+        CnnvizError
+            If one is not understood, or does not fit; all stays as it is.
+        """
+        read = (read_change(text),) if is_file_change(text) else read_changes(text.split())
+        self._make((*self.lesson.changes, *read), text_of(read))
+
+    def take_back(self, *changes: Change) -> None:
+        """Have some of what is changed as the file has it."""
+        kept = tuple(change for change in self.lesson.changes if change not in changes)
+        self._change(kept, tr("{changes} taken back", changes=text_of(changes)))
+
     def take_back_changes(self) -> None:
         """Have the lesson as its file has it."""
         self._change((), tr("all changes taken back"))
 
     def _change(self, changes: Changes, said: str, gesture: int = -1, otherwise: str = "") -> None:
-        before = self.draft
         try:
-            lesson = self._made(replace(before, changes=changes))
+            self._make(changes, said, gesture)
         except UnknownLayoutError as error:
             told = {place_of(change)[1]: change.value for change in changes}
             self.layout_wanted.emit(str(error), str(told["weights.file"]))
-            return
         except CnnvizError as error:
             self.failed.emit(f"{error} {otherwise}".rstrip())
-            return
+
+    def _make(self, changes: Changes, said: str, gesture: int = -1) -> None:
+        """Have these changes and no other, as an edit; raise what does not fit."""
+        before = self.draft
+        lesson = self._made(replace(before, changes=changes))
         if lesson.changes != before.changes:
             self.show(lesson, self._same_place(lesson))
             self.player.edits.push(Edit(said, before, self.draft, self._put_draft, gesture))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint, Signal
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QWidget
 
@@ -131,6 +131,15 @@ class Dialogs(QObject):
 
         self._desk.player.pause()
         BreakpointList(self._window, self._desk.player).open()
+
+    def show_changes(self) -> None:
+        """List what differs from the lesson, and let it be taken back."""
+        from cnnviz.ui.changes_list import ChangesList
+
+        made = ChangesList(self._window, self._desk)
+        made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        made.finished.connect(self.closed)
+        made.open()
 
     def show_about(self) -> None:
         """Say what this program is, and what is shipped with it."""

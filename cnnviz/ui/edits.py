@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -13,6 +14,9 @@ from cnnviz.lesson.description import Description
 from cnnviz.lesson.subject import Choice
 
 State = TypeVar("State")
+
+new_gesture = count(1).__next__
+"""Return the number of another movement of the hand."""
 
 
 class Draft(Struct, frozen=True, eq=False):

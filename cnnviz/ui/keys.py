@@ -109,6 +109,11 @@ EDIT = (
     Key("undo", "Undo", ("Ctrl+Z",)),
     Key("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
     SEPARATOR,
+    Key("edit", "Change the number that is looked at", ("F4",)),
+    Key("arguments", "Change arguments or numbers by their names…", ("Shift+F4",)),
+    Key("kernel", "Kernel: identity, edges, Sobel, sharpen, blur, emboss…"),
+    SEPARATOR,
+    Key("changes", "What differs from the lesson…", ("Shift+F2",)),
     Key("take_back", "Take back all changes of the lesson"),
 )
 VIEW = (
@@ -178,7 +183,7 @@ STEP = (
     Key("next_channel", "Bring the next channel to the front", ("M",)),
     Key("back_channel", "Bring the previous channel to the front", ("Shift+M",)),
     Key("pin", "Pin the card at a number; again: take it away", ("Y",)),
-    Key("look", "Look at a number: arrows lead to others, Enter goes there", ("F2",)),
+    Key("look", "Look at a number: arrows, Enter; again: change it", ("F2",)),
     SEPARATOR,
     Key("line", "Step by line", ("1",), checkable=True),
     Key("term", "Step by term", ("2",), checkable=True),

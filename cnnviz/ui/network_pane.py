@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from html import escape
 
-from PySide6.QtCore import QEvent, QRect, Qt
+from PySide6.QtCore import QEvent, QRect, Qt, Signal
 from PySide6.QtGui import (
     QHelpEvent,
     QKeyEvent,
@@ -41,7 +41,14 @@ class NetworkPane(FramePane):
 
     The wheel scrolls; ↑ and ↓ go from row to row, ← and → fold and unfold a block, Enter goes to where the
     values are computed, Shift+Enter to where the gradient is.
+
+    Attributes
+    ----------
+    arguments_wanted : Signal(str)
+        What an operation is made with is to be changed: its layer was double-clicked.
     """
+
+    arguments_wanted = Signal(str)
 
     own_keys = frozenset(
         (
@@ -157,6 +164,14 @@ class NetworkPane(FramePane):
             self.player.follow_through(spot.name)
         else:
             self._go(spot.name, spot.kind == "gradient")
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Have the arguments of a layer changed; the first click has gone to it."""
+        spot = self.frame.spot_at(event.position().x(), event.position().y())
+        if spot and spot.kind == "layer" and event.button() == Qt.MouseButton.LeftButton:
+            self.arguments_wanted.emit(self.player.cursor.step.operation.name)
+        else:
+            self.mousePressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Scroll by three rows a notch; a part of a notch is kept."""

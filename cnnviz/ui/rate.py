@@ -12,6 +12,7 @@ from cnnviz.lesson.subjects.descents import RATES
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
+from cnnviz.ui.edits import new_gesture
 from cnnviz.ui.keys import named
 
 _SLIDER = 90
@@ -77,7 +78,7 @@ class RateControl(QWidget):
         return self._desk.descent is not None
 
     def _begin_drag(self) -> None:
-        self._drag += 1
+        self._drag = new_gesture()
 
     def _set(self, gear: int) -> None:
         """Take the rate; all that one drag passes over is undone together."""

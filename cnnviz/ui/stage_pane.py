@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from msgspec.structs import replace
 from PySide6.QtCore import (
     QAbstractAnimation,
@@ -55,6 +57,22 @@ _REST = 220
 """Milliseconds: of steps that follow one another faster, more would be on its way than at rest."""
 
 
+class Hand(Protocol):
+    """What changes numbers by mouse."""
+
+    def press(self, x: float, y: float, shift: bool) -> bool:
+        """Begin to drag, if there is a number to be changed; return whether there is."""
+
+    def move(self, x: float, y: float) -> bool:
+        """Go on with what was begun; return whether something was."""
+
+    def release(self) -> bool:
+        """End what was begun; return whether more than a click was."""
+
+    def edit_at(self, x: float, y: float) -> None:
+        """Ask for another number in the place of the one at a point."""
+
+
 class StagePane(CursorPane):
     """The operation in hand; hovering a number says where it comes from, a click goes there.
 
@@ -62,9 +80,12 @@ class StagePane(CursorPane):
     ----------
     started : Signal(str, int, float)
         Of this descent, this start is to be at this value: its axes were clicked there.
+    hand : Hand or None
+        What changes numbers by mouse.
     """
 
     started = Signal(str, int, float)
+    hand: Hand | None = None
 
     def __init__(self, player: Player) -> None:
         super().__init__(player, tr("Stage: the operation in hand"))
@@ -185,20 +206,35 @@ class StagePane(CursorPane):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Look at what is under the pointer."""
+        at = event.position().x(), event.position().y()
+        if self.hand is not None and self.hand.move(*at):
+            return
         super().mouseMoveEvent(event)
         before = self.pointer
-        at = event.position().x(), event.position().y()
         self.pointer = at if self.frame.at(*at) or self.frame.spot_at(*at) else None
         self.chosen = None
         if before or self.pointer:
             self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the step that writes the number clicked, or to where a factor has been multiplied."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.press_at(event.position().x(), event.position().y())
-        else:
+        """Go to the step that writes the number clicked; take hold of one that can be changed."""
+        at = event.position().x(), event.position().y()
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if event.button() != Qt.MouseButton.LeftButton:
             event.ignore()  # the window has something for other buttons
+        elif self.hand is None or not self.hand.press(*at, shift):
+            self.press_at(*at)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let go of a number; where it was not dragged, it was clicked."""
+        if self.hand is not None:
+            self.hand.release()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Ask for another number in the place of the one that was clicked."""
+        if event.button() == Qt.MouseButton.LeftButton and self.hand is not None:
+            self.hand.release()
+            self.hand.edit_at(event.position().x(), event.position().y())
 
     def press_at(self, x: float, y: float) -> None:
         """Go to the step that writes the number at a point, or to where a factor has been multiplied.
@@ -241,7 +277,7 @@ class StagePane(CursorPane):
     def look(self) -> None:
         """Look at a number by keyboard, first at one that the step writes."""
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.choose(None if self.chosen else self.first(self.frame))
+        self.choose(self.first(self.frame))
 
     def show_channel(self, by: int = 1) -> None:
         """Bring another channel of a stack to the front, the one so many behind the one that is there."""

@@ -349,4 +349,26 @@ class ExpressionStrip(FieldStrip):
         self.field.end(False)
 
 
+class ChangeStrip(FieldStrip):
+    """A field for changes of the lesson, as ``--set`` takes them.
+
+    Parameters
+    ----------
+    take : Callable[[str], None]
+        Makes them, or raises CnnvizError.
+    """
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        hint = tr("also numbers, as in conv1.b[0]=0.5 input[0,2,3]=1 label=4")
+        super().__init__(tr("Change"), hint, take)
+        self.field.setMaximumWidth(3 * _FIELD[1])
+        self.field.setAccessibleName(tr("Changes of the lesson"))
+        self.field.setPlaceholderText("conv1.stride=2")
+        self.field.setToolTip(tr("What is changed, and its value ({key})", key=spelt("Enter")))
+
+    def _after_a_slip(self) -> None:
+        """Let the text stay as it is: mostly one value of several does not fit."""
+        self.field.end(False)
+
+
 EXAMPLE = "(x + y) * z   x=-2 y=5 z=-4"

@@ -24,6 +24,7 @@ from cnnviz.ui.context import Context
 from cnnviz.ui.debugger_pane import DebuggerPane
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.dialogs import Dialogs
+from cnnviz.ui.editing import Editing
 from cnnviz.ui.history import History
 from cnnviz.ui.keymap import Keymap
 from cnnviz.ui.keys import Gate
@@ -37,7 +38,14 @@ from cnnviz.ui.player import forget_programs
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.stage_pane import StagePane
-from cnnviz.ui.strips import LINES_IN_LECTURE, ExpressionStrip, GoStrip, MessageStrip
+from cnnviz.ui.strips import (
+    LINES_IN_LECTURE,
+    ChangeStrip,
+    ExpressionStrip,
+    FieldStrip,
+    GoStrip,
+    MessageStrip,
+)
 from cnnviz.ui.style import palette, style_sheet
 from cnnviz.ui.timeline_pane import STRIP, TIMELINE, TimelinePane
 from cnnviz.ui.timer import Timer
@@ -113,6 +121,8 @@ class Window(QMainWindow):
         self.expression_strip = ExpressionStrip(self.desk.take_expression)
         self.network, self.stage = NetworkPane(self.player), StagePane(self.player)
         self.debugger, self.timeline = DebuggerPane(self.player), TimelinePane(self.player)
+        self.change_strip = ChangeStrip(self.desk.take_changes)
+        self.editing = Editing(self.desk, self.stage, partial(self._ask, self.change_strip))
         self.panes = (self.network, self.stage, self.debugger, self.timeline)
         stage_first = (self.stage, self.debugger, self.network, self.timeline)
         self.context = Context(self, self.desk, stage_first, self.actions_by_name)
@@ -129,7 +139,7 @@ class Window(QMainWindow):
         self._column = column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.bar, self.go_strip, self.expression_strip):
+        for widget in (self.bar, *self.strips):
             column.addWidget(widget)
         column.addWidget(self.splitter, 1)
         column.addWidget(self.training)
@@ -150,7 +160,9 @@ class Window(QMainWindow):
         self.training.trainer.ended.connect(self.message.say)
         self.stage.painted.connect(self.player.set_shown)
         self.stage.started.connect(self.desk.set_start)
-        for strip in (self.message, self.go_strip, self.expression_strip):
+        for pane in (self.network, self.debugger):
+            pane.arguments_wanted.connect(self.editing.ask_for_arguments_of)
+        for strip in (self.message, *self.strips):
             strip.closed.connect(self.focus_stage)
         self.pictures.begun.connect(self._show_export)
         self.pictures.ended.connect(lambda: self.actions_by_name["export"].setEnabled(True))
@@ -203,7 +215,7 @@ class Window(QMainWindow):
             "label": self.opening.ask_for_label,
             "lessons": self.dialogs.show_lessons,
             "image": self._show_images,
-            "expression": self._ask_for_expression,
+            "expression": lambda: self._ask(self.expression_strip, self.desk.lesson.typed or None),
             "save": self.pictures.ask_where_to_save,
             "export": self.pictures.ask_what_to_export,
             "copy": self.pictures.copy,
@@ -212,6 +224,7 @@ class Window(QMainWindow):
             "bookmark": self.desk.toggle_bookmark,
             "undo": self.player.edits.undo,
             "redo": self.player.edits.redo,
+            "changes": self.dialogs.show_changes,
             "take_back": self.desk.take_back_changes,
             "rate_down": lambda: self.desk.shift_rate(-1),
             "rate_up": lambda: self.desk.shift_rate(1),
@@ -226,10 +239,13 @@ class Window(QMainWindow):
             "white": lambda: self.blank.toggle("#ffffff"),
             "escape": self._escape,
             "start": self.tour.go_to_start,
-            "go": self._ask_where_to_go,
+            "go": lambda: self._ask(self.go_strip),
             "back_place": partial(self.history.go, backwards=True),
             "next_place": self.history.go,
-            "look": self.stage.look,
+            "look": self.editing.look,
+            "edit": self.editing.edit,
+            "arguments": self.editing.ask_for_arguments,
+            "kernel": self.editing.choose_kernel,
             "pin": self.stage.pin,
             "next_channel": self.stage.show_channel,
             "back_channel": partial(self.stage.show_channel, -1),
@@ -259,7 +275,8 @@ class Window(QMainWindow):
         self.actions_by_name["draw"].setEnabled(self.opening.takes_drawings)
         self.actions_by_name["preset"].setEnabled(self.opening.reads_a_picture)
         self.actions_by_name["label"].setEnabled(self.opening.is_network)
-        self.actions_by_name["take_back"].setEnabled(bool(lesson.changes))
+        for name in ("changes", "take_back"):
+            self.actions_by_name[name].setEnabled(bool(lesson.changes))
         self.actions_by_name["image"].setText(subject.choose_words)
         for name in ("rate_down", "rate_up"):
             self.actions_by_name[name].setEnabled(self.desk.descent is not None)
@@ -303,15 +320,17 @@ class Window(QMainWindow):
 
     # ---------------------------------------------------------------------------------------------- places
 
-    def _ask_for_expression(self) -> None:
-        self.player.pause()
-        self.go_strip.hide()
-        self.expression_strip.ask(self.desk.lesson.typed or None)
+    @property
+    def strips(self) -> tuple[FieldStrip, ...]:
+        """What asks under the bar, one at a time."""
+        return self.go_strip, self.expression_strip, self.change_strip
 
-    def _ask_where_to_go(self) -> None:
+    def _ask(self, strip: FieldStrip, text: str | None = None) -> None:
         self.player.pause()
-        self.expression_strip.hide()
-        self.go_strip.ask()
+        for other in self.strips:
+            if other is not strip:
+                other.hide()
+        strip.ask(text)
 
     def _go_to(self, text: str) -> None:
         number = re.sub(r"[\s,]", "", text)  # as numbers are shown, 70,796, and copied
@@ -425,7 +444,7 @@ class Window(QMainWindow):
         QApplication.setPalette(palette(self.theme))
         self._text_size = 0
         self._fit()
-        for strip in (self.message, self.go_strip, self.expression_strip):
+        for strip in (self.message, *self.strips):
             strip.set_look(self.theme)
 
     def _fit(self) -> None:

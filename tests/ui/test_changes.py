@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from cnnviz.lesson.changes import read_change, text_of
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import flat
+from cnnviz.ui.changes_list import ChangesList
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.settings import Settings
 from tests.changing import some_changes
@@ -218,22 +219,40 @@ def test_a_changed_lesson_says_so_and_is_taken_back_by_a_command(window):
     assert window.actions_by_name["redo"].text() == "Redo: all changes taken back"
 
 
-def test_the_bar_says_that_a_lesson_is_changed_and_takes_it_back(window):
+def test_the_bar_says_how_much_is_changed_and_lists_it(window):
     """The title of a window is hidden in full screen, and no place that anybody looks at."""
     button = window.bar.changed
     assert button.isHidden()
     change(window.desk, "conv1.w[0,0,1,1]=0.5")
-    assert button.isVisible() and "Changed" in button.text()
+    assert button.isVisible() and button.text() == "1 change"
     assert "conv1.w[0,0,1,1]=0.5" in window.bar.title.toolTip()
     window.resize(640, 480)
-    assert button.isVisible() or "take_back" in [
+    assert button.isVisible() or "changes" in [
         name for name, action in window.actions_by_name.items() if action in folded(window.bar)
     ]
     window.resize(1280, 720)
+    change(window.desk, "label=4", "conv1.padding=2", "conv1.dilation=2")
+    assert button.text() == "4 changes"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    (opened,) = window.findChildren(ChangesList)
+    rows = [opened.list.item(k).text() for k in range(opened.list.count())]
+    assert rows[:3] == [
+        "conv1.dilation=2   in the lesson 1",
+        "conv1.padding=2   in the lesson 1",
+        "label.182=4   in the lesson 3",
+    ]
+    opened.list.setCurrentRow(2)
+    QTest.keyClick(opened.list, Qt.Key.Key_Delete)
+    assert "label" not in text_of(window.desk.lesson.changes)
+    assert opened.list.count() == 3
+    opened.list.setCurrentRow(0)
+    QTest.mouseClick(opened.one, Qt.MouseButton.LeftButton)
+    assert text_of(window.desk.lesson.changes) == "conv1.padding=2 conv1.w[0,0,1,1]=0.5"
+    QTest.mouseClick(opened.all, Qt.MouseButton.LeftButton)
     assert window.desk.lesson.changes == () and button.isHidden()
+    opened.close()
     window.actions_by_name["undo"].trigger()
-    assert button.isVisible()
+    assert button.text() == "2 changes"
 
 
 def folded(bar):

@@ -89,7 +89,7 @@ def test_a_card_that_is_pinned_stays_from_step_to_step_until_it_is_taken_away(wi
     shown = cards()
     assert shown
     qtbot.keyClick(stage, Qt.Key.Key_Y)
-    qtbot.keyClick(stage, Qt.Key.Key_F2)  # it looks at nothing
+    qtbot.keyClick(stage, Qt.Key.Key_Escape)  # it looks at nothing
     assert stage.pointer is None and cards() == shown
     player.go_to(player.cursor.index + 1)
     assert cards(), "and tells the number as it has become"

@@ -97,6 +97,13 @@ class Descents(Plain, frozen=True, eq=False):
 
     # ------------------------------------------------------------------------------------------- changing
 
+    def arguments(self, owner: str) -> tuple[Argument, ...]:
+        """Return the learning rate and the starts of a descent."""
+        part = self.descent(owner)
+        if part is None:
+            return ()
+        return Argument(owner, "lr", part.lr), Argument(owner, "starts", part.starts)
+
     def fitting(self, change: Change, image: int) -> Change:
         """Return a change of a learning rate, or of the starts."""
         names = [part.name for part in self.parts]

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cnnviz.engine.address import name_of
 from cnnviz.engine.expression import RESULT, Graph, is_expression, read_typed
 from cnnviz.engine.tape import Tape
 from cnnviz.errors import CnnvizError
@@ -124,6 +125,12 @@ class Expressions(Plain, frozen=True, eq=False):
         )
 
     # ------------------------------------------------------------------------------------------- changing
+
+    def cell_of(self, address: str, index: tuple[int, ...], choice: Choice, number: int = 0) -> Cell | None:
+        """Return a value of the expression at hand."""
+        image, name = choice.image or 0, name_of(address)
+        values = self.examples[image].values
+        return Cell(name, (), values[name], image) if name in self.examples[image].graph.inputs else None
 
     def fitting(self, change: Change, image: int) -> Change:
         """Return a change of a value, with the expression that it belongs to."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from cnnviz.engine.address import output_gradient_of
+from cnnviz.engine.address import output_gradient_of, output_of
 from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
@@ -27,7 +27,7 @@ from cnnviz.lesson.letters import array_shapes, read_letters
 from cnnviz.lesson.network import build_network
 from cnnviz.lesson.parameters import check_sizes, check_symbols, load_parameters
 from cnnviz.lesson.place import find_stops
-from cnnviz.lesson.reader import default_of, kind_of, read_argument, read_value
+from cnnviz.lesson.reader import arguments_of, default_of, kind_of, read_argument, read_value
 from cnnviz.lesson.samples import (
     Samples,
     check_inputs,
@@ -314,6 +314,30 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         parts |= {f"schedule_{k}": part for k, part in enumerate(self.described.schedules, 1)}
         return parts | {name: part for name, part in others.items() if part is not None}
 
+    def cell_of(self, address: str, index: tuple[int, ...], choice: Choice, number: int = 0) -> Cell | None:
+        """Return a parameter, a cell of what goes in, or of what should come out."""
+        network, image = self.network, self.batch(choice)[number]
+        targets = {one.target: f"{one.name}.target" for one in network.losses}
+        if len(targets) == 1 and not self._targets:
+            targets = dict.fromkeys(targets, "target")
+        inputs = {output_of(name): name for name in network.input_shapes}
+        begun = {output_gradient_of(network.layers[-1].name): "output_gradient"} if not network.losses else {}
+        known = dict(zip(network.parameters, network.parameters, strict=True)) | targets | inputs | begun
+        if address not in known:
+            return None
+        cell = Cell(known[address], index, 0.0)
+        cell = of_sample(cell, cell.array in self._of_samples, image, len(self.samples))
+        return replace(cell, value=float(self._array(cell)[index]))
+
+    def arguments(self, owner: str) -> tuple[Argument, ...]:
+        """Return the arguments of a layer, a loss, the optimiser or a schedule, but for those left open."""
+        part = self._parts.get(owner)
+        if part is None:
+            return ()
+        told = ((name, self._argument(part, name)) for name in arguments_of(type(part), part.kind))
+        kinds = (bool, int, float, str, tuple)
+        return tuple(Argument(owner, name, value) for name, value in told if isinstance(value, kinds))
+
     def fitting(self, change: Change, image: int) -> Change:
         """Return a change of an argument, a parameter, an image, or what should be made of it."""
         match change:
@@ -452,12 +476,15 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             case Argument(owner="weights"):
                 return ""
             case Argument():
-                part = self._parts[change.owner]
-                if change.name in part.given:
-                    return part.given[change.name]
-                return default_of(type(part), part.kind, change.name)
+                return self._argument(self._parts[change.owner], change.name)
             case Cell():
                 return float(self._array(change)[change.index])
+
+    @staticmethod
+    def _argument(part: Part, name: str) -> Value:
+        given = part.given
+        found: Value = given[name] if name in given else default_of(type(part), part.kind, name)
+        return found
 
     def changed(self, changes: Changes) -> SampledNetwork:
         """Return the same with other arguments and other numbers; its training begins anew."""

@@ -69,6 +69,11 @@ class Pictures(Plain, frozen=True, eq=False):
 
     # ------------------------------------------------------------------------------------------- changing
 
+    def cell_of(self, address: str, index: tuple[int, ...], choice: Choice, number: int = 0) -> Cell | None:
+        """Return a pixel."""
+        arrays = {address_of(shown.name, "image"): shown.pixels for shown in self.album.pictures}
+        return Cell(address, index, float(arrays[address][index])) if address in arrays else None
+
     def fitting(self, change: Change, image: int) -> Change:
         """Return a change of a pixel."""
         arrays = {address_of(shown.name, "image"): shown for shown in self.album.pictures}

@@ -10,6 +10,7 @@ from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array
 from cnnviz.engine.pixels import Fitting
 from cnnviz.engine.training import Run
+from cnnviz.lesson.changes import Argument, Cell
 from cnnviz.lesson.subject import Choice
 from cnnviz.text import tr
 
@@ -71,6 +72,14 @@ class Plain(Struct, frozen=True, eq=False):
     def descent(self, operation: str) -> Descent | None:
         """Return nothing: no walk goes down a curve."""
         return None
+
+    def cell_of(self, address: str, index: tuple[int, ...], choice: Choice, number: int = 0) -> Cell | None:
+        """Return nothing: it has no cells that could be changed."""
+        return None
+
+    def arguments(self, owner: str) -> tuple[Argument, ...]:
+        """Return nothing: nobody has arguments."""
+        return ()
 
     def trained(self: Self, run: Run) -> Self:
         """Return the same: it learns nothing."""

@@ -1,0 +1,121 @@
+"""What of a picture can be changed: the changes that its numbers stand for, kernels to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec.structs import replace
+
+from cnnviz.engine.layer import Array
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.changes import Argument, Cell
+from cnnviz.lesson.lesson import Lesson
+from cnnviz.scene.moment import Moment
+from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
+
+Index = tuple[int, ...]
+
+KERNELS: Mapping[str, Array] = {
+    "identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.float64),
+    "edges": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], np.float64),
+    "Sobel, across": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float64),
+    "Sobel, down": np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], np.float64),
+    "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], np.float64),
+    "blur": np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float64) / 16,
+    "emboss": np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], np.float64),
+}
+"""Kernels that are known from pictures, of 3 × 3; in a larger one, they stand in the middle of zeros."""
+
+
+def cell_shown(lesson: Lesson, moment: Moment, array: str, index: Index) -> Cell:
+    """Return what a change calls a cell of an array that the stage shows, with the value that it has.
+
+    Parameters
+    ----------
+    moment : Moment
+        What is shown, of the lesson's program.
+    array : str
+        What the listing calls the array.
+    index : tuple[int, ...]
+        Where the cell lies in it; of several samples, in that of the one in hand.
+
+    Raises
+    ------
+    CnnvizError
+        If it is computed, or is nothing that could be changed; the sentence says what could.
+    """
+    operation = moment.pictured.operation
+    call, name = operation.call, f"{array}[{', '.join(map(str, index))}]" if index else array
+    port, place = call.port(array), call.own_place(array, index)
+    if place is None:
+        said = tr("{cell} is a zero that {layer} puts in; change its arguments.")
+        raise CnnvizError(said.format(cell=name, layer=operation.layer))
+    address = port.before or port.address
+    if port.before:
+        offset = operation.step_writing(array, index)
+        if offset is not None and offset <= moment.step.offset:
+            address = port.address  # it has been replaced
+    number = moment.sample if moment.program.samples else 0
+    place = _unravelled(lesson, address, place, call.own_shape(array))
+    cell = lesson.subject.cell_of(address, place, lesson.choice, number)
+    if cell is None:
+        made = moment.program.producer(address)
+        by = made[0].name if made else operation.name
+        raise CnnvizError(
+            tr("{cell} is computed by {operation}; change what it is made of.", cell=name, operation=by)
+        )
+    if lesson.iteration and port.role != "target" and address in _learnt(lesson):
+        raise CnnvizError(
+            tr(
+                "{cell} has been learnt by iteration {iteration}; go to iteration 0 to change what training "
+                "begins with.",
+                cell=name,
+                iteration=lesson.iteration,
+            )
+        )
+    return cell
+
+
+def _unravelled(lesson: Lesson, address: str, place: Index, shape: Index) -> Index:
+    """Return where a cell lies at an address; an update sees parameters of any shape as one row."""
+    parameters = lesson.network.parameter_shapes if lesson.network is not None else {}
+    if address not in parameters or parameters[address] == shape:
+        return place
+    flat = np.ravel_multi_index(place, shape)
+    return tuple(int(k) for k in np.unravel_index(flat, parameters[address]))
+
+
+def _learnt(lesson: Lesson) -> tuple[str, ...]:
+    return tuple(lesson.network.parameter_shapes) if lesson.network is not None else ()
+
+
+def arguments_shown(lesson: Lesson, operation: Operation) -> tuple[Argument, ...]:
+    """Return what an operation is made with and can be changed: a layer's arguments, the optimiser's."""
+    if operation.phase == "update":
+        schedules = (f"schedule_{k}" for k in range(1, 10))
+        owners = ("optimiser", "schedule", *schedules)
+    else:
+        owners = (operation.layer,)
+    return tuple(argument for owner in owners for argument in lesson.subject.arguments(owner))
+
+
+def has_kernel(lesson: Lesson, cell: Cell) -> bool:
+    """Return whether a cell is one of a kernel that those in `KERNELS` have room in."""
+    shapes = lesson.network.parameter_shapes if lesson.network is not None else {}
+    shape = shapes.get(cell.array, ())
+    return len(shape) == 4 and min(shape[-2:]) >= 3
+
+
+def kernel_changes(lesson: Lesson, cell: Cell, name: str) -> tuple[Cell, ...]:
+    """Return the changes that make one of `KERNELS` of the kernel that a cell belongs to."""
+    assert lesson.network is not None
+    rows, columns = lesson.network.parameter_shapes[cell.array][-2:]
+    values = np.zeros((rows, columns))
+    top, left = (rows - 3) // 2, (columns - 3) // 2
+    values[top : top + 3, left : left + 3] = KERNELS[name]
+    return tuple(
+        replace(cell, index=(*cell.index[:-2], *place), value=float(value))
+        for place, value in np.ndenumerate(values)
+    )

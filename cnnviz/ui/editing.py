@@ -1,0 +1,369 @@
+"""What if: numbers and arguments are changed where they are shown, by typing, dragging and painting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import floor, log10
+
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QLineEdit, QMenu, QWidget
+
+from cnnviz.engine.address import address_of
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.changes import Cell, text_of
+from cnnviz.lesson.editing import KERNELS, arguments_shown, cell_shown, has_kernel, kernel_changes
+from cnnviz.scene.marks import FROM_ZERO, Box, Cells, flat
+from cnnviz.text import tr
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.edits import new_gesture
+from cnnviz.ui.stage_pane import StagePane
+
+_STILL = 4
+"""Pixels: so far may the mouse move before a click is a drag."""
+
+_FIELD = (96, 26)
+"""Pixels: what a field takes at least."""
+
+_A_SCALE = 100
+"""Pixels: dragging so far changes a number by as much as the largest in its grid is, in powers of ten."""
+
+
+class NumberField(QLineEdit):
+    """A number over the one that is changed; Enter takes it, Esc leaves it as it was.
+
+    Parameters
+    ----------
+    over : QWidget
+        What it lies on.
+
+    Attributes
+    ----------
+    left : Signal()
+        It has gone.
+    """
+
+    left = Signal()
+
+    def __init__(self, over: QWidget) -> None:
+        super().__init__(over)
+        self._over = over
+        self._take: Callable[[str], bool] = lambda _: True
+        self.setAccessibleName(tr("New value"))
+        self.returnPressed.connect(self._accept)
+        self.hide()
+
+    def ask(self, name: str, text: str, at: Box, take: Callable[[str], bool]) -> None:
+        """Ask for another number.
+
+        Parameters
+        ----------
+        name : str
+            What is changed.
+        text : str
+            What it is now.
+        at : Box
+            Where it is.
+        take : Callable[[str], bool]
+            Takes a text, and returns whether it did; if not, the field stays.
+        """
+        self._take = take
+        self.setText(text)
+        self.setAccessibleName(tr("New value of {name}", name=name))
+        self.setToolTip(tr("{name}: Enter takes it, Esc leaves it as it was", name=name))
+        over = self._over
+        wide = max(_FIELD[0], round(at.w), self.fontMetrics().horizontalAdvance(text) + 24)
+        high = max(_FIELD[1], round(at.h), self.sizeHint().height())
+        left = max(0, min(round(at.center[0] - wide / 2), over.width() - wide))
+        top = max(0, min(round(at.center[1] - high / 2), over.height() - high))
+        self.setGeometry(QRect(left, top, wide, high))
+        self.show()
+        self.raise_()
+        self.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.selectAll()
+
+    def _accept(self) -> None:
+        if self._take(self.text()):
+            self._leave()
+        else:
+            self.selectAll()
+
+    def _leave(self) -> None:
+        self.left.emit()
+        self.hide()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave by Esc."""
+        if event.key() == Qt.Key.Key_Escape:
+            self._leave()
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Go where something else is clicked; what was typed is not taken then."""
+        super().focusOutEvent(event)
+        if event.reason() not in (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason):
+            self.hide()
+
+
+class Editing(QObject):
+    """Changes what the stage shows, where it is shown.
+
+    A double click, or F2 on a number that is looked at, asks for another in its place. Dragging a number up
+    makes it larger, and down smaller. Dragging over pixels paints them: bright, or dark where the first
+    was bright; with Shift, dragging over any numbers gives them the value of the first.
+
+    Parameters
+    ----------
+    desk : Desk
+        Whose lesson is changed.
+    stage : StagePane
+        What shows it.
+    ask : Callable[[str], None]
+        Asks for changes as text, with some to begin with.
+    """
+
+    def __init__(self, desk: Desk, stage: StagePane, ask: Callable[[str], None]) -> None:
+        super().__init__(stage)
+        self._desk, self._stage, self._ask = desk, stage, ask
+        self.field = NumberField(stage)
+        self.field.left.connect(lambda: stage.setFocus(Qt.FocusReason.OtherFocusReason))
+        self._drag: _Drag | None = None
+        stage.hand = self
+        desk.player.moved.connect(self._give_up)
+
+    def _give_up(self) -> None:
+        """Where another number has come to the place, it is not asked for any more."""
+        if self.field.isVisible() and not self.field.hasFocus():
+            self.field.hide()
+
+    # ------------------------------------------------------------------------------------------- finding
+
+    def cell_at(self, x: float, y: float) -> Cell:
+        """Return what a change calls the number at a point.
+
+        Raises
+        ------
+        CnnvizError
+            If there is none, or it cannot be changed.
+        """
+        frame, moment, lesson = self._stage.frame, self._desk.player.moment, self._desk.lesson
+        if found := frame.at(x, y):
+            return cell_shown(lesson, moment, found[0].array, found[1])
+        spot = frame.spot_at(x, y)
+        if spot and spot.kind == "value":
+            address = address_of(moment.operation.layer, spot.name)
+            cell = lesson.subject.cell_of(address, (), lesson.choice)
+            if cell is not None:
+                return cell
+            raise CnnvizError(tr("{name} is computed; change what it is made of.", name=spot.name))
+        raise CnnvizError(tr("Look at a number first, by F2, or point at one."))
+
+    def _box_at(self, x: float, y: float) -> Box:
+        found = self._stage.frame.at(x, y)
+        if found and (place := found[0].cell_of(found[1])):
+            return found[0].box_of(*place)
+        spot = self._stage.frame.spot_at(x, y)
+        return spot.box if spot else Box(x, y, 0, 0)
+
+    # -------------------------------------------------------------------------------------------- typing
+
+    def edit_at(self, x: float, y: float) -> None:
+        """Ask for another number in the place of the one at a point; if there can be none, say why."""
+        try:
+            cell = self.cell_at(x, y)
+        except CnnvizError as error:
+            self._desk.noted.emit(str(error))
+            return
+        self._desk.player.pause()
+        name, _, value = str(cell).partition("=")  # all digits, so that Enter alone changes nothing
+        self.field.ask(name, value, self._box_at(x, y), partial(self._take, cell))
+
+    def edit(self) -> None:
+        """Ask for another number in the place of the one that is looked at."""
+        at = self._stage.pointer
+        if at is None:
+            self._stage.look()
+        else:
+            self.edit_at(*at)
+
+    def look(self) -> None:
+        """Look at a number by keyboard; where one is looked at already, change it, or say why not."""
+        if self._stage.chosen is None:
+            self._stage.look()
+        else:
+            self.edit_at(*self._stage.chosen.center)
+
+    def _take(self, cell: Cell, text: str) -> bool:
+        value = _number(text)
+        if value is None:
+            self._desk.failed.emit(tr("{text} is no number; write one as in −0.5 or 2e-3.", text=text))
+            return False
+        before = self._desk.lesson
+        self._change(replace(cell, value=value))
+        return value == cell.value or self._desk.lesson is not before
+
+    def _change(self, *cells: Cell, said: str = "", gesture: int = -1) -> None:
+        """Change numbers; the one that the keyboard looks at is looked at further."""
+        chosen, before = self._stage.chosen, self._desk.lesson
+        self._desk.change(*cells, said=said or text_of(cells), gesture=gesture)
+        if chosen is not None and self._desk.lesson is not before:
+            self._stage.choose(chosen)
+
+    # ------------------------------------------------------------------------------- dragging and painting
+
+    def press(self, x: float, y: float, shift: bool) -> bool:
+        """Begin to drag, if there is a number to be changed; return whether there is."""
+        spot, shown = self._stage.frame.spot_at(x, y), self._stage.origin_at(x, y)
+        leads = (spot and spot.kind != "value") or (shown and shown.step is not None and not shift)
+        try:
+            cell = self.cell_at(x, y)
+        except CnnvizError:
+            return False
+        if leads:
+            return False  # a click goes there
+        found = self._stage.frame.at(x, y)
+        limit = found[0].limit if found else abs(cell.value) or 1.0
+        paints = shift or (found is not None and found[0].palette in FROM_ZERO)
+        ink = cell.value
+        if paints and not shift:
+            ink = 0.0 if cell.value > limit / 2 else limit
+        self._drag = _Drag(cell, found[0].array if found else "", x, y, _tenth(limit), paints, ink)
+        return True
+
+    def move(self, x: float, y: float) -> bool:
+        """Go on with what was begun; return whether something was."""
+        drag = self._drag
+        if drag is None:
+            return False
+        if drag.gesture < 0 and max(abs(x - drag.x), abs(y - drag.y)) < _STILL:
+            return True
+        if drag.gesture < 0:
+            drag.gesture = new_gesture()
+            self._desk.player.pause()
+        if drag.paints:
+            self._paint(drag, x, y)
+        else:
+            steps = round(drag.y - y)
+            value = float(f"{drag.cell.value + steps * drag.tick:.12g}")
+            cell = replace(drag.cell, value=value)
+            self._change(cell, gesture=drag.gesture)
+        return True
+
+    def release(self) -> bool:
+        """End what was begun; return whether more than a click was."""
+        drag, self._drag = self._drag, None
+        return drag is not None and drag.gesture >= 0
+
+    def _paint(self, drag: _Drag, x: float, y: float) -> None:
+        """Paint all cells between where the mouse was and where it is."""
+        frame = self._stage.frame
+        (x0, y0), drag.last = drag.last, (x, y)
+        found = frame.at(x, y) or frame.at(x0, y0)
+        if found is None or found[0].array != drag.array:
+            return
+        finest = max(1.0, min(found[0].cell) / 2)
+        count = max(1, round(max(abs(x - x0), abs(y - y0)) / finest))
+        cells: dict[tuple[str, tuple[int, ...]], Cell] = {}
+        for k in range(count + 1):
+            at = x0 + (x - x0) * k / count, y0 + (y - y0) * k / count
+            there = frame.at(*at)
+            if there is None or there[0].array != drag.array:
+                continue
+            try:
+                cell = self.cell_at(*at)
+            except CnnvizError:
+                continue  # padding around what is painted
+            if cell.array == drag.cell.array and cell.value != drag.ink:
+                cells[cell.array, cell.index] = replace(cell, value=drag.ink)
+        if cells:
+            said = tr("{array} painted", array=drag.cell.array)
+            self._change(*cells.values(), said=said, gesture=drag.gesture)
+
+    # ----------------------------------------------------------------------------------- kernels, arguments
+
+    def choose_kernel(self) -> None:
+        """Let the kernel that is looked at be one of those that are known."""
+        cell, at = self._kernel()
+        if cell is None:
+            self._desk.noted.emit(
+                tr("There is no kernel of 3 × 3 or more here; go to a convolution that has one.")
+            )
+            return
+        menu = QMenu(self._stage)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.fill_kernels(menu, cell)
+        menu.setAccessibleName(tr("Kernels for {name}", name=_kernel_name(cell)))
+        menu.popup(self._stage.mapToGlobal(QPoint(*map(round, at))))
+        menu.setActiveAction(menu.actions()[0])
+
+    def fill_kernels(self, menu: QMenu, cell: Cell) -> None:
+        """Put all kernels that are known into a menu, for the one that a cell belongs to."""
+        for name in KERNELS:
+            menu.addAction(tr(name)).triggered.connect(
+                lambda _checked=False, name=name: self.take_kernel(cell, name)
+            )
+
+    def take_kernel(self, cell: Cell, name: str) -> None:
+        """Have a kernel that is known in the place of the one that a cell belongs to."""
+        said = tr("kernel {kernel} for {name}", kernel=tr(name), name=_kernel_name(cell))
+        self._change(*kernel_changes(self._desk.lesson, cell, name), said=said)
+
+    def _kernel(self) -> tuple[Cell | None, tuple[float, float]]:
+        """Return a cell of the kernel that is looked at, else of the first that is seen, and where it is."""
+        lesson, stage = self._desk.lesson, self._stage
+        points = [stage.pointer] if stage.pointer else []
+        points += [
+            mark.box_of(0, 0).center
+            for mark in flat(stage.frame.marks)
+            if isinstance(mark, Cells) and mark.array
+        ]
+        for at in points:
+            try:
+                cell = self.cell_at(*at)
+            except CnnvizError:
+                continue
+            if has_kernel(lesson, cell):
+                return cell, at
+        return None, (0.0, 0.0)
+
+    def ask_for_arguments(self) -> None:
+        """Ask for changes, beginning with all that the operation in hand is made with."""
+        self.ask_for_arguments_of(self._desk.player.cursor.step.operation.name)
+
+    def ask_for_arguments_of(self, operation: str) -> None:
+        """Ask for changes, beginning with all that an operation is made with."""
+        self._desk.player.pause()
+        made = self._desk.player.cursor.program.operation(operation)
+        self._ask(text_of(arguments_shown(self._desk.lesson, made)))
+
+
+class _Drag:
+    """A number that is dragged, or painted with."""
+
+    def __init__(
+        self, cell: Cell, array: str, x: float, y: float, tick: float, paints: bool, ink: float
+    ) -> None:
+        self.cell, self.array, self.x, self.y = cell, array, x, y
+        self.tick, self.paints, self.ink = tick, paints, ink
+        self.gesture = -1
+        self.last = x, y
+
+
+def _tenth(limit: float) -> float:
+    """Return by how much a number changes with a pixel."""
+    return 10.0 ** floor(log10(limit)) / _A_SCALE if limit > 0 else 1 / _A_SCALE
+
+
+def _kernel_name(cell: Cell) -> str:
+    return f"{cell.array}[{','.join(map(str, cell.index[:-2]))}]"
+
+
+def _number(text: str) -> float | None:
+    """Return what was typed; a minus may be one of those that are shown."""
+    try:
+        return float(text.strip().replace("−", "-").replace(",", "."))
+    except ValueError:
+        return None

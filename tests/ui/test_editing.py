@@ -1,0 +1,172 @@
+"""What if, by real keys and the mouse: numbers are typed, dragged and painted where they are shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu
+
+from cnnviz.lesson.changes import text_of
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.marks import Cells, flat
+
+K, LEFT, SHIFT = Qt.Key, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
+
+
+def at(window, array, index):
+    """Where a cell of an array is on the stage."""
+    for mark in flat(window.stage.frame.marks):
+        place = mark.cell_of(index) if isinstance(mark, Cells) and mark.array == array else None
+        if place:
+            return QPoint(*map(round, mark.box_of(*place).center))
+    raise AssertionError((array, index))
+
+
+def drag(window, start, *points, modifiers=Qt.KeyboardModifier.NoModifier):
+    stage = window.stage
+    QTest.mousePress(stage, LEFT, modifiers, start)
+    for point in points:
+        QTest.mouseMove(stage, point)
+    QTest.mouseRelease(stage, LEFT, modifiers, points[-1])
+
+
+def changes(window):
+    return text_of(window.desk.lesson.changes)
+
+
+@pytest.fixture
+def convolution(window):
+    window.player.go_to(window.player.cursor.program.find("conv1", o=0, i=2, j=3, u=1, v=1))
+    return window
+
+
+def test_a_weight_is_typed_over_by_mouse_and_the_place_stays(convolution):
+    window, step = convolution, convolution.player.cursor.index
+    QTest.mouseDClick(window.stage, LEFT, pos=at(window, "w", (0, 0, 1, 1)))
+    field = window.editing.field
+    assert field.hasFocus()
+    assert field.accessibleName() == "New value of conv1.w[0,0,1,1]"
+    assert float(field.text()) == window.desk.lesson.tape["conv1.w"][0, 0, 1, 1]
+    QTest.keyClicks(field, "half")
+    QTest.keyClick(field, K.Key_Return)
+    assert "half is no number" in window.message.sentence.text()
+    assert (field.isVisible(), changes(window)) == (True, ""), "nothing is lost"
+    field.setText("−0,5")  # as numbers are shown
+    QTest.keyClick(field, K.Key_Return)
+    assert not field.isVisible()
+    assert window.stage.hasFocus()
+    assert (changes(window), window.player.cursor.index) == ("conv1.w[0,0,1,1]=-0.5", step)
+    fresh = load_lesson("digits", changes=["conv1.w[0,0,1,1]=-0.5"])
+    assert all(np.array_equal(fresh.tape[key], values) for key, values in window.desk.lesson.tape.items())
+    QTest.keyClick(window.stage, K.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert changes(window) == ""
+
+
+def test_by_keyboard_f2_twice_and_esc_leaves_it_as_it_was(convolution):
+    window = convolution
+    window.stage.choose(None)
+    QTest.keyClick(window.stage, K.Key_F2)
+    place = at(window, "w", (0, 0, 1, 1))
+    box = next(box for box in window.stage.places(window.stage.frame) if box.contains(place.x(), place.y()))
+    window.stage.choose(box)
+    for typed, key, said in (("2", K.Key_Escape, ""), ("2", K.Key_Return, "conv1.w[0,0,1,1]=2")):
+        QTest.keyClick(window.stage, K.Key_F2)
+        QTest.keyClicks(window.editing.field, typed)
+        QTest.keyClick(window.editing.field, key)
+        assert changes(window) == said
+        assert window.stage.chosen == box, "it is looked at further"
+
+
+def test_dragging_up_makes_it_larger_and_is_undone_at_once(convolution):
+    window = convolution
+    place = at(window, "w", (0, 0, 1, 1))
+    before = window.desk.lesson.tape["conv1.w"][0, 0, 1, 1]
+    drag(window, place, *(place - QPoint(0, k) for k in range(2, 42, 2)))
+    after = window.desk.lesson.tape["conv1.w"][0, 0, 1, 1]
+    assert after > before
+    assert window.player.edits.count() == 1
+    window.player.edits.undo()
+    assert window.desk.lesson.tape["conv1.w"][0, 0, 1, 1] == before
+
+
+def test_a_click_alone_changes_nothing(convolution):
+    window = convolution
+    for array, index in (("w", (0, 0, 0, 0)), ("x", (0, 3, 3))):
+        place = at(window, array, index)
+        drag(window, place, place + QPoint(1, 1))
+    assert changes(window) == ""
+
+
+def test_pixels_are_painted_without_gaps_and_a_bright_one_paints_dark(convolution):
+    window = convolution
+    tape = window.desk.lesson.tape
+    column = int(tape["input.y"][0, 2].argmax())
+    first, last = (at(window, "x", (0, 3, k + 1)) for k in (0, 7))  # with a rim of zeros
+    drag(window, first, last)
+    assert set(window.desk.lesson.tape["input.y"][0, 2].tolist()) == {1.0}
+    drag(window, at(window, "x", (0, 3, column + 1)), at(window, "x", (0, 4, column + 1)))
+    assert window.desk.lesson.tape["input.y"][0, 2:4, column].tolist() == [0, 0]
+    assert {change.array for change in window.desk.lesson.changes} == {"input"}
+    assert window.player.edits.count() == 2
+    drag(window, at(window, "w", (0, 0, 0, 0)), at(window, "w", (0, 0, 0, 2)), modifiers=SHIFT)
+    row = window.desk.lesson.tape["conv1.w"][0, 0, 0]
+    assert row.tolist() == [tape["conv1.w"][0, 0, 0, 0]] * 3
+
+
+def test_what_is_computed_is_not_changed_and_it_is_said_why(convolution):
+    window = convolution
+    place = at(window, "y", (0, 2, 3))
+    window.editing.edit_at(place.x(), place.y())
+    assert window.message.sentence.text() == "y[0, 2, 3] is computed by conv1; change what it is made of."
+    corner = at(window, "x", (0, 0, 0))
+    window.editing.edit_at(corner.x(), corner.y())
+    assert "is a zero that conv1 puts in" in window.message.sentence.text()
+    assert not window.editing.field.isVisible()
+
+
+def test_a_known_kernel_is_taken_whole_and_undone_at_once(convolution, monkeypatch):
+    window = convolution
+    monkeypatch.setattr(QMenu, "popup", lambda *_: None)
+    window.actions_by_name["kernel"].trigger()
+    (menu,) = [one for one in window.stage.children() if one.metaObject().className() == "QMenu"]
+    sobel = next(action for action in menu.actions() if action.text() == "Sobel, across")
+    sobel.trigger()
+    w = window.desk.lesson.tape["conv1.w"][0, 0]
+    assert w.tolist() == [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+    window.player.edits.undo()
+    assert changes(window) == ""
+
+
+def test_arguments_are_changed_by_their_names_and_what_does_not_fit_is_said_there(convolution):
+    window = convolution
+    window.actions_by_name["arguments"].trigger()
+    field, said = window.change_strip.field, window.change_strip.sentence
+    assert "conv1.padding=1" in field.text()
+    field.setText(field.text().replace("conv1.padding=1", "conv1.padding=-1"))
+    QTest.keyClick(field, K.Key_Return)
+    assert "padding" in said.text()
+    assert (field.isVisible(), changes(window)) == (True, "")
+    field.setText(field.text().replace("padding=-1", "padding=2").replace("dilation=1", "dilation=2"))
+    QTest.keyClick(field, K.Key_Return)
+    assert (field.isVisible(), changes(window)) == (False, "conv1.dilation=2 conv1.padding=2")
+
+
+def test_values_of_an_expression_and_a_learnt_number(window):
+    window.desk.open("chain-rule")
+    spot = next(
+        mark
+        for mark in flat(window.stage.frame.marks)
+        if getattr(mark, "kind", "") == "value" and mark.name == "x"
+    )
+    QTest.mouseDClick(window.stage, LEFT, pos=QPoint(*map(round, spot.box.center)))
+    QTest.keyClicks(window.editing.field, "7")
+    QTest.keyClick(window.editing.field, K.Key_Return)
+    assert changes(window).startswith("x")
+    window.desk.open("training")
+    window.desk.go_to_iteration(2)
+    window.player.go_to(window.player.cursor.program.find("conv1", o=0, i=2, j=3, u=1, v=1))
+    place = at(window, "w", (0, 0, 1, 1))
+    window.editing.edit_at(place.x(), place.y())
+    assert "go to iteration 0" in window.message.sentence.text()
