@@ -95,11 +95,12 @@ class NumberField(QLineEdit):
         self.hide()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave by Esc."""
+        """Leave by Esc; no key is for what it lies on."""
         if event.key() == Qt.Key.Key_Escape:
             self._leave()
         else:
             super().keyPressEvent(event)
+        event.accept()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Go where something else is clicked; what was typed is not taken then."""
