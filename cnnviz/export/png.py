@@ -76,11 +76,6 @@ class Png:
         # zlib's header: a window of 32 KB, packed as usual; at the end an empty last block.
         stream = [b"\x78\x9c", *(band.packed for band in self._bands)]
         stream += [b"\x03\x00", struct.pack(">I", checksum)]
-            b"\x78\x9c",
-            *(band.packed for band in self._bands),
-            b"\x03\x00",
-            struct.pack(">I", checksum),
-        ]
         size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
         chunks = ((b"IHDR", size), (b"IDAT", b"".join(stream)), (b"IEND", b""))
         return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
