@@ -1,4 +1,4 @@
-"""``cnnviz export``: writes numbered pictures of a lesson's steps."""
+"""``cnnviz export``: writes a lesson's steps as numbered pictures, or as one page for browsers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     from cnnviz.scene.view import View
 
 
+FORMATS = ("png", "html")
+"""What can be written; `cnnviz.export.formats` says how."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what may stand behind the command, and what it does."""
     parser.description = (
         "Write pictures of a lesson's steps into a folder. Each is named after its step, with its operation\n"
         "and where its loops stand: 00060-conv1-o0-i0-j1-c0.png is step 60 of digits.\n\n"
         "An export that was broken off goes on where it was when it is started again. Frames that were\n"
-        "made with other settings are never mixed with new ones: a folder that holds some is refused."
+        "made with other settings are never mixed with new ones: a folder that holds some is refused.\n\n"
+        "As HTML, it is one file that any browser steps by the program's own keys, without a network: all\n"
+        "cells and stops of the lesson; where those are very many, its maps or layers and stops."
     )
     parser.epilog = examples(
         ("cnnviz export digits -o frames", "a picture of every map that is done"),
@@ -38,19 +44,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("cnnviz export convolution -o frames --every cell --letters", "with names in place of numbers"),
         ("cnnviz export digits -o frames --set 'conv1.w[0,0,1,1]=0.5'", "with another weight"),
         (
+            "cnnviz export digits --format html -o digits.html",
+            "as one page that is stepped in any browser",
+        ),
+        (
             "cnnviz export chain-rule -o frames --every stop",
             "of what the lesson speaks of, in all its expressions",
         ),
     )
     lesson_arguments(parser)
     parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="FOLDER", help="the folder to write to"
+        *("-o", "--output"),
+        required=True,
+        type=Path,
+        metavar="FOLDER | FILE",
+        help="the folder to write pictures to; of a page, the file",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="png",
+        dest="form",
+        help="what to write: a folder of PNG pictures, or a page for browsers (default: png)",
     )
     parser.add_argument(
         "--every",
         choices=("line", "term", "cell", "map", "layer", "pass", "stop"),
-        default="map",
-        help="what to make a picture of (default: map)",
+        help="what to make a picture of (default: map; of a page, cell, as far as those are not too many)",
     )
     step = "a step's number, from 0, or a place such as conv1[2,3,4]"
     parser.add_argument(
@@ -113,21 +133,23 @@ def run(arguments: argparse.Namespace) -> int:
     lesson = load(arguments)
     view = View(width, height, display=display, paths=checked_path(lesson.program, arguments.through))
     asked = (arguments.image, arguments.iteration, arguments.input_gradient, arguments.first, arguments.last)
-    tour = arguments.every == "stop" and all(each is None for each in asked) and bool(lesson.sequence)
+    whole = arguments.every == "stop" or arguments.form == "html"
+    tour = whole and all(each is None for each in asked) and bool(lesson.sequence)
     first, last = arguments.first, arguments.last
-    return export_frames(lesson, arguments.output, arguments.every, view, first, last, tour)
+    return export_frames(lesson, arguments.output, arguments.every, view, first, last, tour, arguments.form)
 
 
 def export_frames(
     lesson: Lesson,
     folder: Path,
-    every: str = "map",
+    every: str | None = None,
     view: View | None = None,
     first: str | None = None,
     last: str | None = None,
     tour: bool = False,
+    form: str = "png",
 ) -> int:
-    """Write a lesson's frames into a folder, with progress on stderr, and name the folder at the end.
+    """Write a lesson's frames into a folder or a file, with progress on stderr, and name it at the end.
 
     Progress is a bar on a terminal, and a line every few seconds anywhere else.
 
@@ -137,27 +159,30 @@ def export_frames(
         Steps, as `cnnviz.lesson.place.step_at` takes them.
     tour : bool
         Whether all stops of the lesson are meant, also those of other images, iterations and forms.
+    form : str
+        Of `FORMATS`.
 
     Returns
     -------
     int
         The exit status.
     """
+    from cnnviz.export.formats import DOCUMENTS
     from cnnviz.export.order import order_of
-    from cnnviz.export.writing import export
+    from cnnviz.export.writing import begin
     from cnnviz.lesson.place import step_at
     from cnnviz.scene.view import View
     from cnnviz.trace.stops import Level
 
     program = lesson.program
-    begin = 0 if first is None else step_at(program, first)
+    start = 0 if first is None else step_at(program, first)
     end = len(program) - 1 if last is None else step_at(program, last)
-    order = order_of(lesson, folder, Level(every), begin, end, view or View(), tour)
-    steps = order.steps(lesson)
-    frames = export(order.shown, folder, steps, order.settings(lesson))
+    level = None if every is None else Level(every)
+    order = order_of(lesson, folder, level, start, end, view or View(), tour, form)
+    total, frames = begin(order, lesson)
     before = 0
     try:
-        with progress(len(steps), "frame", tr("{done:,} of {count:,} frames …")) as show:
+        with progress(total, "frame", tr("{done:,} of {count:,} frames …")) as show:
             before = next(frames)
             show(before)
             for done in frames:
@@ -165,13 +190,19 @@ def export_frames(
     except (KeyboardInterrupt, TerminatedError) as stopped:
         frames.close()
         complain(
-            tr(
+            tr("Stopped; {file} is as it was before.", file=folder)
+            if form in DOCUMENTS
+            else tr(
                 "Stopped; what is in {folder} is whole, and the same command goes on from there.",
                 folder=folder,
             )
         )
         return TERMINATED if isinstance(stopped, TerminatedError) else INTERRUPTED
-    if len(steps) == 1:
+    if form in DOCUMENTS:
+        size = f"{folder.stat().st_size / 1e6:.2f}"
+        say(tr("{file} has {count:,} steps, in {size} MB.", file=folder, count=total, size=size))
+        return 0
+    if total == 1:
         say(
             tr(
                 "{folder} holds 1 frame{kept}.",
@@ -183,5 +214,5 @@ def export_frames(
     kept = tr(", 1 of which was there already") if before == 1 else ""
     if before > 1:
         kept = tr(", {count} of which were there already", count=before)
-    say(tr("{folder} holds {count} frames{kept}.", folder=folder, count=len(steps), kept=kept))
+    say(tr("{folder} holds {count} frames{kept}.", folder=folder, count=total, kept=kept))
     return 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import BinaryIO, Protocol
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, BinaryIO, Protocol
+
+from msgspec import Struct
 
 from cnnviz.export.frames import Shown
+from cnnviz.export.page import write_page
 from cnnviz.export.png import Png
 
 
@@ -29,4 +32,23 @@ class Format(Protocol):
         ...
 
 
+class Document(Struct, frozen=True):
+    """A kind of file that holds all frames.
+
+    Attributes
+    ----------
+    suffix : str
+        How the names of its files end, with the dot.
+    write : Callable
+        Takes what is shown and the steps, yields how many are in it as they get there, and returns the file.
+    walks : bool
+        Whether one goes about in it by levels, so that what is shown is a `Walk`.
+    """
+
+    suffix: str
+    write: Callable[[Any, Sequence[int]], Generator[int, None, bytes]]
+    walks: bool = False
+
+
 FORMATS: Mapping[str, Callable[[], Format]] = {"png": Png}
+DOCUMENTS: Mapping[str, Document] = {"html": Document(".html", write_page, walks=True)}

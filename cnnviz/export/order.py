@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from cnnviz import __version__
 from cnnviz.export.frames import Shown, check_size, frame_name, stops
+from cnnviz.export.walk import Walk, seen, walk
 from cnnviz.lesson.changes import Changes
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import Lesson, lesson_of
@@ -31,9 +32,9 @@ class Order(Struct, frozen=True):
     choice : Choice
         Which of its images, iterations and forms.
     folder : Path
-        Where to.
-    every : Level
-        What to make a picture of.
+        Where to; of a document, the file.
+    every : Level or None
+        What to make a picture of; None leaves it to a walk how fine it is.
     first, last : int
         From which step to which one.
     view : View
@@ -41,17 +42,20 @@ class Order(Struct, frozen=True):
     tour : bool
         Whether all stops of the lesson are wanted, also those of other images, iterations and forms. Then
         frames are counted by the numbers of the stops, from 1.
+    form : str
+        In which format, of `FORMATS` and `DOCUMENTS`.
     """
 
     source: str
     changes: Changes
     choice: Choice
     folder: Path
-    every: Level
+    every: Level | None
     first: int
     last: int
     view: View
     tour: bool = False
+    form: str = "png"
 
     def lesson(self) -> Lesson:
         """Load the lesson, with the changes and the choice that are meant."""
@@ -61,26 +65,18 @@ class Order(Struct, frozen=True):
         """Load what is shown in the frames."""
         lesson = self.lesson()
         if self.tour:
-            return Tour(lesson.program, replace(self.seen(lesson), stops=lesson.sequence), lesson, self)
-        return Shown(lesson.program, self.seen(lesson))
-
-    def seen(self, lesson: Lesson) -> View:
-        """Return how a lesson is shown in the frames."""
-        view = self.view
-        return replace(
-            lesson.view,
-            width=view.width,
-            height=view.height,
-            display=view.display,
-            paths=view.paths,
-            folds=view.folds,
-        )
+            return Tour(lesson.program, replace(seen(lesson, self.view), stops=lesson.sequence), lesson, self)
+        return Shown(lesson.program, seen(lesson, self.view))
 
     def steps(self, lesson: Lesson) -> list[int]:
         """Return the steps to be shown, as `stops` does; of a tour, the numbers of its stops."""
         if self.tour:
             return [stop.number for stop in lesson.sequence]
-        return stops(lesson.program, self.every, self.first, self.last, lesson.stops)
+        return stops(lesson.program, self.every or Level.MAP, self.first, self.last, lesson.stops)
+
+    def walk(self, lesson: Lesson) -> Walk:
+        """Return the places to be shown, for a document in which one goes about."""
+        return walk(lesson, self.view, self.every, self.first, None if self.tour else self.last, self.tour)
 
     def settings(self, lesson: Lesson) -> dict[str, str]:
         """Return what the frames are made by, for the folder's manifest."""
@@ -88,7 +84,7 @@ class Order(Struct, frozen=True):
             "cnnviz": __version__,
             "lesson": lesson.identity,
             "image": str(lesson.image),
-            "every": self.every.value,
+            "every": (self.every or Level.MAP).value,
             "from": str(self.first),
             "to": str(self.last),
         }
@@ -122,7 +118,7 @@ class Tour(Shown, frozen=True, eq=False):
         """Return what the frame of a stop shows."""
         there = self._at(index)
         step = there.sequence[index - 1].index
-        return there.program, step, self.order.seen(there).at(there.program[step])
+        return there.program, step, seen(there, self.order.view).at(there.program[step])
 
     def programs(self) -> Iterator[Program]:
         """Yield the programs of all stops, those that lie behind one another in one of them once."""
@@ -159,7 +155,14 @@ class Tour(Shown, frozen=True, eq=False):
 
 
 def order_of(
-    lesson: Lesson, folder: Path, every: Level, first: int, last: int, view: View, tour: bool = False
+    lesson: Lesson,
+    folder: Path,
+    every: Level | None,
+    first: int,
+    last: int,
+    view: View,
+    tour: bool = False,
+    form: str = "png",
 ) -> Order:
     """Order frames of a lesson as it is shown, or of all its stops.
 
@@ -170,4 +173,4 @@ def order_of(
     """
     check_size(int(view.width), int(view.height))
     source, choice = lesson.description.source, FIRST if tour else lesson.choice
-    return Order(source, lesson.changes, choice, folder, every, first, last, view, tour)
+    return Order(source, lesson.changes, choice, folder, every, first, last, view, tour, form)

@@ -1,4 +1,4 @@
-"""Writes frames into a folder of numbered files: whole files only, and never two settings mixed.
+"""Writes frames into a folder or one file: whole files only, and never two settings mixed.
 
 A picture takes some 40 ms to paint, and painting holds Python's lock: many pictures are painted by
 several processes. Nothing here knows of windows; whoever asks for frames counts them as they come.
@@ -18,19 +18,23 @@ from functools import cache
 from multiprocessing import active_children, connection, get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
 from cnnviz.errors import CnnvizError
 from cnnviz.export.folder import alone_in, is_whole, make_folder, manifest, prepare
-from cnnviz.export.formats import FORMATS, Format
+from cnnviz.export.formats import DOCUMENTS, FORMATS, Format
 from cnnviz.export.frames import Shown
+from cnnviz.export.walk import Walk
 from cnnviz.files import write_whole
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QGuiApplication
+
+    from cnnviz.export.order import Order
+    from cnnviz.lesson.lesson import Lesson
 
 _FRAMES_PER_PROCESS = 25  # a process takes a second to start
 
@@ -82,6 +86,50 @@ def export(
         for count in written:
             done += count
             yield done
+
+
+def write_document(shown: Shown, steps: Sequence[int], file: Path, kind: str) -> Generator[int, None, None]:
+    """Write the frames of steps into one file, and yield how many are done.
+
+    The file gets its name when it is whole: closing the iterator before leaves what was there.
+
+    Parameters
+    ----------
+    kind : str
+        Of `DOCUMENTS`.
+
+    Raises
+    ------
+    CnnvizError
+        If it cannot be written.
+    """
+    _screenless()
+    yield 0
+    content = yield from DOCUMENTS[kind].write(shown, steps)
+    write_whole(file, content)
+
+
+class Begun(NamedTuple):
+    """An export: how many frames it has, and what writes them while it is asked how many there are."""
+
+    total: int
+    frames: Generator[int, None, None]
+
+
+def begin(order: Order, lesson: Lesson) -> Begun:
+    """Begin what is ordered of a lesson.
+
+    Raises
+    ------
+    CnnvizError
+        If there is too much of it.
+    """
+    if order.form in DOCUMENTS:
+        shown = order.walk(lesson) if DOCUMENTS[order.form].walks else order.shown()
+        steps: Sequence[int] = range(len(shown.places)) if isinstance(shown, Walk) else order.steps(lesson)
+        return Begun(len(steps), write_document(shown, steps, order.folder, order.form))
+    steps = order.steps(lesson)
+    return Begun(len(steps), export(order.shown, order.folder, steps, order.settings(lesson), order.form))
 
 
 # --------------------------------------------------------------------------------------------- the painting

@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from cnnviz.render.text import SMALLEST, lay_out
 from cnnviz.render.tools import color, hatch, pen, rectangle
 from cnnviz.scene.marks import FROM_ZERO, Cells
-from cnnviz.scene.theme import Theme, luminance, middle, plate, rgb
+from cnnviz.scene.theme import Theme, black_reads_better, plates
 
 
 def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
@@ -84,7 +84,7 @@ def _paint_numbers(
     nonfinite: NDArray[np.bool_] | None,
 ) -> None:
     size = max(SMALLEST, float(round(mark.size)))
-    roles = np.where(_black_reads_better(theme, mark.palette)[indices], 1, 0)
+    roles = np.where(black_reads_better(theme, mark.palette)[indices], 1, 0)
     if mark.faint is not None and mark.palette != "pixel":
         roles[mark.faint] = 2
     if nonfinite is not None:
@@ -95,14 +95,14 @@ def _paint_numbers(
     width, height = mark.cell
     y = mark.box.y + (height - first.height) / 2
     draw, last = painter.drawStaticText, -1
-    plates = _plates(theme, mark.palette)
+    under_numbers = _plates(theme, mark.palette)
     under = np.where(roles < 2, indices.astype(np.intp), -1)  # colours are counted in bytes, which hold no −1
     for row, row_roles, row_under in zip(mark.texts, roles.tolist(), under.tolist(), strict=True):
         x = mark.box.x + width / 2
         for text, role, colour in zip(row, row_roles, row_under, strict=True):
             if text:
-                if colour in plates:
-                    _paint_plate(text, (x, y), size, first.height, plates[colour], painter)
+                if colour in under_numbers:
+                    _paint_plate(text, (x, y), size, first.height, under_numbers[colour], painter)
                 if role != last:
                     painter.setPen(pens[role])
                     last = role
@@ -127,25 +127,9 @@ def _paint_plate(
     )
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _plates(theme: Theme, palette: str) -> dict[int, QColor]:
-    """Return the plates of those colours of a map on which neither black nor white is read well."""
-    found: dict[int, QColor] = {}
-    black = _black_reads_better(theme, palette)
-    for k, packed in enumerate(theme.tables[palette].tolist()):
-        own = packed >> 16 & 255, packed >> 8 & 255, packed & 255
-        made = plate(own, rgb(theme.color("on_light" if black[k] else "on_dark")))
-        if made != own:
-            found[k] = QColor(*made)
-    return found
-
-
-@lru_cache(maxsize=16)
-def _black_reads_better(theme: Theme, palette: str) -> NDArray[np.bool_]:
-    """Return for each colour of a map whether black is read better on it than white."""
-    colours = theme.tables[palette].tolist()
-    between = middle(rgb(theme.color("on_light")), rgb(theme.color("on_dark")))
-    return np.array([luminance((c >> 16 & 255, c >> 8 & 255, c & 255)) >= between for c in colours])
+    return {k: QColor(*colour) for k, colour in plates(theme, palette).items()}
 
 
 @lru_cache(maxsize=16)

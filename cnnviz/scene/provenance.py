@@ -115,6 +115,19 @@ def written_where(moment: Moment, array: str, index: Index) -> Origin:
     return Origin(name, value, _written(maker, step, moment.step.index), step, {})
 
 
+def last_writer(program: Program, operation: Operation, array: str, index: Index) -> tuple[str, int | None]:
+    """Return which operation writes a cell, and its last step that does; else what the cell is, and None."""
+    if array in operation.call.writes:
+        maker, offset = operation, _last_written(operation, array, index)
+    elif (made := program.where_from(operation, array, index)) is not None:
+        maker, offset = made.operation, _last_written(made.operation, made.array, made.index)
+    else:
+        return _from_outside(program, operation, array, index), None
+    if offset is None:
+        return tr("computed by {operation}", operation=maker.name), None
+    return maker.name, program.start(maker.name) + offset
+
+
 def _named(moment: Moment, array: str, index: Index) -> str:
     """Return a cell's name, in letters with what it is called; of what an update replaces, old or new."""
     name = f"{symbol(moment.operation, array)}[{', '.join(str(k) for k in index)}]"

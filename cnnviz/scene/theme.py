@@ -9,7 +9,7 @@ takes one for the other.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import sqrt
 
 import numpy as np
@@ -61,6 +61,10 @@ def rgb(colour: str) -> RGB:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
+def _parts(packed: int) -> RGB:
+    return packed >> 16 & 255, packed >> 8 & 255, packed & 255
+
+
 def luminance(colour: RGB) -> float:
     """Return the relative luminance of a colour, 0 to 1; source: WCAG 2.1."""
     parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
@@ -83,6 +87,26 @@ def plate(colour: RGB, text: RGB) -> RGB:
         if (high + 0.05) / (low + 0.05) >= _READ_BEST:
             break
     return mixed[0], mixed[1], mixed[2]
+
+
+@lru_cache(maxsize=32)
+def black_reads_better(theme: Theme, palette: str) -> NDArray[np.bool_]:
+    """Return for each colour of a palette whether black is read better on it than white."""
+    between = middle(rgb(theme.color("on_light")), rgb(theme.color("on_dark")))
+    return np.array([luminance(_parts(packed)) >= between for packed in theme.tables[palette].tolist()])
+
+
+@lru_cache(maxsize=32)
+def plates(theme: Theme, palette: str) -> Mapping[int, RGB]:
+    """Return the plates of those colours of a palette on which neither black nor white is read well."""
+    found: dict[int, RGB] = {}
+    black = black_reads_better(theme, palette)
+    for k, packed in enumerate(theme.tables[palette].tolist()):
+        own = _parts(packed)
+        made = plate(own, rgb(theme.color("on_light" if black[k] else "on_dark")))
+        if made != own:
+            found[k] = made
+    return found
 
 
 _READ_BEST = 7.0  # WCAG 2.1, level AAA

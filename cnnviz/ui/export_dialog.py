@@ -1,4 +1,4 @@
-"""The dialog that asks what to export: where to, which steps, how large."""
+"""The dialog that asks what to export: as what, where to, which steps, how large."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
+from cnnviz.export.formats import DOCUMENTS
 from cnnviz.export.frames import about_frames
 from cnnviz.export.order import Order, order_of
+from cnnviz.export.walk import MOST_PLACES
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
 from cnnviz.scene.display import OPTIONS, Display
@@ -37,11 +39,15 @@ from cnnviz.ui.reader import Notice
 
 _TOUR = 3  # which of the spans is the whole lesson
 
+_FORMS = (
+    ("png", "pictures in a folder (PNG)"),
+    ("html", "a page for browsers (HTML)"),
+)
 _SIZES = ((1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 
 
 class ExportDialog(QDialog):
-    """Asks what to export: where to, which steps, how large.
+    """Asks what to export: as what, where to, which steps, how large.
 
     Attributes
     ----------
@@ -59,14 +65,17 @@ class ExportDialog(QDialog):
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(tr("Export frames"))
+        self.setWindowTitle(tr("Export"))
         self._lesson, self._view = lesson, view
         program = lesson.program
         here = program[index].operation
         start = program.start(here.name)
         self._spans = ((0, len(program) - 1), (start, start + len(here) - 1))
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        self.folder = QLineEdit(str(Path(pictures or Path.home(), f"cnnviz-{lesson.file_name}")))
+        self._usual = Path(pictures or Path.home(), f"cnnviz-{lesson.file_name}")
+        self.form_choice = _choice([tr(words) for _, words in _FORMS], 0)
+        self.folder = QLineEdit(str(self._usual))
+        self._where = QLabel(tr("Folder"))
         self.every = _choice([tr(level.value) for level in Level], list(Level).index(Level.MAP))
         spans = [tr("the whole program"), tr("{operation} only", operation=here.name), tr("from … to …")]
         self.span = _choice([*spans, tr("all stops of the lesson")] if lesson.sequence else spans, 0)
@@ -85,6 +94,7 @@ class ExportDialog(QDialog):
         self.start_button = self.buttons.addButton(tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
         self._lay_out(parent.height())
         self._take_span(0)
+        self.form_choice.currentIndexChanged.connect(self._take_form)
         self.span.currentIndexChanged.connect(self._take_span)
         self.every.currentIndexChanged.connect(self._take_every)
         for field in (self.first, self.last):
@@ -100,10 +110,11 @@ class ExportDialog(QDialog):
         form = QFormLayout(asked)
         choose = QPushButton(tr("Choose…"))
         choose.setAutoDefault(False)
-        choose.clicked.connect(self._choose_folder)
+        choose.clicked.connect(self._choose_where)
         self.folder.setMinimumWidth(260)
         self.folder.setAccessibleName(tr("Folder"))
-        form.addRow(tr("Folder"), _side_by_side(self.folder, choose))
+        form.addRow(tr("As"), self.form_choice)
+        form.addRow(self._where, _side_by_side(self.folder, choose))
         form.addRow(tr("A picture of every"), self.every)
         form.addRow(tr("Steps"), self.span)
         place = tr("A step's number, or a place such as conv1[2,3,4]")
@@ -147,7 +158,7 @@ class ExportDialog(QDialog):
                 tr("The last step ({last}) is before the first ({first}); swap them.", last=last, first=first)
             )
         if not self.folder.text().strip():
-            raise CnnvizError(tr("Name the folder to write to."))
+            raise CnnvizError(tr("Name the file or the folder to write to."))
         width, height = _SIZES[self.size_choice.currentIndex()]
         return order_of(
             self._lesson,
@@ -157,7 +168,17 @@ class ExportDialog(QDialog):
             last,
             View(width, height, display=self.display, paths=self._view.paths, folds=self._view.folds),
             self.tour,
+            self.form,
         )
+
+    @property
+    def form(self) -> str:
+        """The format that is wanted."""
+        return _FORMS[self.form_choice.currentIndex()][0]
+
+    @property
+    def _walks(self) -> bool:
+        return self.form in DOCUMENTS and DOCUMENTS[self.form].walks
 
     @property
     def tour(self) -> bool:
@@ -170,10 +191,30 @@ class ExportDialog(QDialog):
         chosen = {name: list(OPTIONS[name].values)[box.currentIndex()] for name, box in self.choices.items()}
         return convert(chosen, Display)
 
-    def _choose_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, tr("Export to folder"), self.folder.text())
+    def _choose_where(self) -> None:
+        if self.form in DOCUMENTS:
+            suffix = DOCUMENTS[self.form].suffix
+            path, _ = QFileDialog.getSaveFileName(
+                self, tr("Export to file"), self.folder.text(), f"*{suffix}"
+            )
+        else:
+            path = QFileDialog.getExistingDirectory(self, tr("Export to folder"), self.folder.text())
         if path:
             self.folder.setText(path)
+
+    def _take_form(self) -> None:
+        """Ask for a file where one holds all, and offer by what it is usually stepped."""
+        one = self.form in DOCUMENTS
+        self._where.setText(tr("File") if one else tr("Folder"))
+        self.folder.setAccessibleName(self._where.text())
+        usual = f"{self._usual}{DOCUMENTS[self.form].suffix}" if one else str(self._usual)
+        if self.folder.text().startswith(str(self._usual)):
+            self.folder.setText(usual)
+        if self._walks:
+            program = self._lesson.program
+            few = about_frames(program, Level.CELL, 0, len(program) - 1)[0] <= MOST_PLACES
+            self.every.setCurrentIndex(list(Level).index(Level.CELL if few else Level.MAP))
+        self._take_span(self.span.currentIndex())
 
     def _take_span(self, choice: int) -> None:
         if choice < len(self._spans):
@@ -182,12 +223,12 @@ class ExportDialog(QDialog):
                     field.setText(str(step))
         for field in (self.first, self.last):
             field.setEnabled(not self.tour)
-        if self.tour:
+        if self.tour and not self._walks:
             self.every.setCurrentIndex(list(Level).index(Level.STOP))
         self._count()
 
     def _take_every(self, choice: int) -> None:
-        if self.tour and list(Level)[choice] is not Level.STOP:
+        if self.tour and not self._walks and list(Level)[choice] is not Level.STOP:
             self.span.setCurrentIndex(0)
         self._count()
 
@@ -200,7 +241,12 @@ class ExportDialog(QDialog):
             self.start_button.setEnabled(False)
             return
         lesson = self._lesson
-        frames, exact = about_frames(lesson.program, order.every, order.first, order.last, lesson.stops)
+        every = order.every or Level.MAP
+        frames, exact = about_frames(lesson.program, every, order.first, order.last, lesson.stops)
+        if self._walks and order.tour:
+            self.said.say(tr("All steps by {every}, wherever the lesson has a stop.", every=tr(every.value)))
+            self.start_button.setEnabled(True)
+            return
         if order.tour:
             frames, exact = len(lesson.sequence), True
         if frames == 1:

@@ -13,9 +13,10 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QProgressBar
 
 from cnnviz.errors import CnnvizError, out_of_memory
+from cnnviz.export.formats import DOCUMENTS
 from cnnviz.export.frames import frame_name
 from cnnviz.export.order import Order
-from cnnviz.export.writing import export, no_process
+from cnnviz.export.writing import begin, no_process
 from cnnviz.scene.numbers import count
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
@@ -46,12 +47,15 @@ def write_frames(order: Order, link: Connection) -> None:
 
 def _written(order: Order, link: Connection) -> tuple[str, bool]:
     lesson = order.lesson()
-    steps = order.steps(lesson)
-    frames = export(order.shown, order.folder, steps, order.settings(lesson))
+    total, frames = begin(order, lesson)
+    one = order.form in DOCUMENTS
     for done in frames:
-        link.send((done, len(steps)))
+        link.send((done, total))
         if link.poll():
             frames.close()  # and the frames in work are written
+            if one:
+                return tr("Export cancelled; {file} is as it was before.", file=order.folder), False
+            steps = order.steps(lesson)
             names = {frame_name(lesson.program, index) for index in steps}
             done = len(names.intersection(os.listdir(order.folder)))
             return tr(
@@ -61,9 +65,11 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
                 done=count(done),
                 count=count(len(steps)),
             ), False
-    if len(steps) == 1:
+    if one:
+        return tr("Exported to {file}: {count} steps.", file=order.folder, count=count(total)), False
+    if total == 1:
         return tr("{folder} holds 1 frame.", folder=order.folder), False
-    return tr("{folder} holds {count} frames.", folder=order.folder, count=count(len(steps))), False
+    return tr("{folder} holds {count} frames.", folder=order.folder, count=count(total)), False
 
 
 # ---------------------------------------------------------------------------------------- this process
