@@ -104,6 +104,8 @@ def write_document(shown: Shown, steps: Sequence[int], file: Path, kind: str) ->
         If it cannot be written.
     """
     _screenless()
+    if not file.parent.is_dir():  # before the work, and not after it
+        raise CnnvizError(tr("{file}: there is no such folder; name another.", file=file.parent))
     yield 0
     content = yield from DOCUMENTS[kind].write(shown, steps)
     write_whole(file, content)

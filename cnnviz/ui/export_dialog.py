@@ -39,10 +39,11 @@ from cnnviz.ui.reader import Notice
 
 _TOUR = 3  # which of the spans is the whole lesson
 
-_FORMS = (
+FORMS = (
     ("png", "pictures in a folder (PNG)"),
     ("html", "a page for browsers (HTML)"),
 )
+"""What can be exported, in the order in which it is offered."""
 _SIZES = ((1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 
 
@@ -73,7 +74,7 @@ class ExportDialog(QDialog):
         self._spans = ((0, len(program) - 1), (start, start + len(here) - 1))
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         self._usual = Path(pictures or Path.home(), f"cnnviz-{lesson.file_name}")
-        self.form_choice = _choice([tr(words) for _, words in _FORMS], 0)
+        self.form_choice = _choice([tr(words) for _, words in FORMS], 0)
         self.folder = QLineEdit(str(self._usual))
         self._where = QLabel(tr("Folder"))
         self.every = _choice([tr(level.value) for level in Level], list(Level).index(Level.MAP))
@@ -174,7 +175,7 @@ class ExportDialog(QDialog):
     @property
     def form(self) -> str:
         """The format that is wanted."""
-        return _FORMS[self.form_choice.currentIndex()][0]
+        return FORMS[self.form_choice.currentIndex()][0]
 
     @property
     def _walks(self) -> bool:

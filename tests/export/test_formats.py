@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import ClassVar
 
-from cnnviz.export.formats import FORMATS
+import pytest
+from msgspec.structs import replace
+
+from cnnviz.cli import export as command
+from cnnviz.errors import CnnvizError
+from cnnviz.export.formats import DOCUMENTS, FORMATS
 from cnnviz.export.frames import Shown, stops
-from cnnviz.export.writing import export
+from cnnviz.export.order import order_of
+from cnnviz.export.writing import begin, export
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Label
+from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
+from cnnviz.ui import export_dialog
 
 
 class Words:
@@ -47,3 +56,31 @@ def test_frames_of_another_format_are_named_and_gone_on_with_as_all_are(tmp_path
     Words.encoded.clear()
     assert write() == [len(steps) - 1, len(steps)]
     assert Words.encoded == [steps[2]]
+
+
+def test_every_format_is_offered_on_the_command_line_and_in_the_dialog():
+    assert {*command.FORMATS} == {*FORMATS, *DOCUMENTS} == {form for form, _ in export_dialog.FORMS}
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_a_document_takes_its_place_when_it_is_whole_and_not_before(tmp_path, monkeypatch, kind):
+    """Broken off, on a full disk, in a folder that is gone: what was there is as it was."""
+    lesson, file = load_lesson("relu"), tmp_path / f"relu{DOCUMENTS[kind].suffix}"
+    order = order_of(lesson, file, None, 0, len(lesson.program) - 1, View(640, 360), form=kind)
+    file.write_bytes(b"before")
+    frames = begin(order, lesson).frames
+    assert next(frames) == 0 and next(frames) == 1
+    frames.close()
+    with monkeypatch.context() as patched:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        patched.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(full))
+        with pytest.raises(CnnvizError, match="No space left on device"):
+            list(begin(order, lesson).frames)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
+
+    made = begin(order, lesson)
+    assert list(made.frames)[-1] == made.total
+    assert len(file.read_bytes()) > 1000
+    gone = replace(order, folder=tmp_path / "gone" / file.name)
+    with pytest.raises(CnnvizError, match="gone"):
+        list(begin(gone, lesson).frames)

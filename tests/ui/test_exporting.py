@@ -21,7 +21,7 @@ from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import count
 from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
-from cnnviz.ui.export_dialog import ExportDialog
+from cnnviz.ui.export_dialog import FORMS, ExportDialog
 from cnnviz.ui.exporting import write_frames
 
 LEFT = Qt.MouseButton.LeftButton
@@ -44,6 +44,22 @@ def test_the_button_offers_what_its_menu_says(window):
     texts = [action.text() for action in window.bar.save.menu().actions()]
     assert texts == ["Save frame as picture…", "Export frames…"]
     assert window.bar.save.text() == "Export…"
+
+
+def test_a_page_is_asked_for_a_file_and_written(qtbot, window, tmp_path):
+    dialog = dialog_of(window)
+    folder = dialog.folder.text()
+    dialog.form_choice.setCurrentIndex([form for form, _ in FORMS].index("html"))
+    assert dialog.folder.text() == f"{folder}.html" and dialog.folder.accessibleName() == "File"
+    assert dialog.order().every is Level.CELL
+    dialog.folder.setText(str(tmp_path / "page.html"))
+    ended = []
+    window.pictures.exporter.ended.connect(lambda *told: ended.append(told))
+    dialog.start_button.click()
+    qtbot.waitUntil(lambda: bool(ended), timeout=SOON)
+    (sentence, error) = ended[0]
+    assert not error and "page.html" in sentence
+    assert (tmp_path / "page.html").read_text().startswith("<!DOCTYPE html>")
 
 
 def test_a_key_that_is_held_opens_one_dialog(window):
