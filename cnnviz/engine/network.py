@@ -160,7 +160,7 @@ class Network:
             self._starts,
         )
         self._give_addresses()
-        self._nodes = [self._node(layer) for layer in self.layers]
+        self.nodes = [self._node(layer) for layer in self.layers]
         self._check_fixed()
         self.forward_only = ""
         self.iteration = 1
@@ -227,7 +227,7 @@ class Network:
         return {one.of: () if one.is_joined else (output_gradient_of(one.name),) for one in self.losses}
 
     @cached_property
-    def _shared(self) -> frozenset[str]:
+    def shared(self) -> frozenset[str]:
         """What is computed of all samples of a batch together, beside the mean of losses, and gradients."""
         own = (layer.address(name) for layer in self.layers for name in layer.shared_names)
         return frozenset((*own, *self._shared_of_losses))
@@ -517,7 +517,7 @@ class Network:
                 arrays[output_gradient_of(last)] = self._checked("output", "dy", dy, last, samples)
             if goes_back:
                 gradients = self._backward(parameters, arrays)
-            shared = {key: values for key, values in arrays.items() if key in self._shared}
+            shared = {key: values for key, values in arrays.items() if key in self.shared}
             of_samples = {key: values for key, values in arrays.items() if key not in shared}
             if not samples:
                 of_samples = {key: values[0, ...] for key, values in of_samples.items()}
@@ -575,7 +575,7 @@ class Network:
         for name, values in self._named_inputs(x).items():
             self._check_shape(name, values.shape[1:])
             arrays[output_of(name)] = values
-        for node in each(tr("going forward"), self._nodes):
+        for node in each(tr("going forward"), self.nodes):
             xs = [arrays[address] for address in node.inputs]
             own = {name: parameters[key] for name, key in node.parameters}
             drawn = node.layer.drawn(xs[0].shape, self.iteration) if training else {}
@@ -624,7 +624,7 @@ class Network:
             Whether those of the network's inputs are wanted, too, and what was used is kept.
         """
         gradients: dict[str, Array] = {}
-        for node in each(tr("going back"), self._nodes[::-1]):
+        for node in each(tr("going back"), self.nodes[::-1]):
             name, layer = node.layer.name, node.layer
             if name not in self.gradients or name in self._joined:
                 continue

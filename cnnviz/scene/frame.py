@@ -137,6 +137,8 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     if min(box.w, box.h) < _LEAST_SEEN:
         return []
     em = max(_LEAST_TEXT, min(_TEXT * unit, box.h / _LEAST_STAGE))
+    if at.view.traced is not None:
+        return panels.trace(at.view.traced, box, em)
     inner = box.inset(round(2 * em), round(0.8 * em))
     least, shown = _FROM_AFAR * em if with_formula else max(_READABLE * em, _LEGIBLE), at.pictured
     high = min(arithmetic.height(at, inner.w, em) / em, 0.4 * inner.h / em)

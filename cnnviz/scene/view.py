@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cnnviz.scene.display import Display
+from cnnviz.scene.traced import Traced
 from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.trace.cursor import Bookmark, Stop, stop_holding
 from cnnviz.trace.program import Step
@@ -42,6 +43,9 @@ class View(Struct, frozen=True):
         Of which array another channel than the step's is looked at, and how many after that.
     folds : Folds
         Which blocks of the network are folded, or unfolded, by hand.
+    traced : Traced or None
+        What is shown in place of the step's picture until the next move: what a number is made of, or what it
+        reaches.
     origins : tuple[tuple[str, str], ...]
         Layers, each with what the file of another program calls it, where that is another name.
     """
@@ -58,6 +62,7 @@ class View(Struct, frozen=True):
     front: tuple[str, int] = ("", 0)
     folds: Folds = ()
     origins: tuple[tuple[str, str], ...] = ()
+    traced: Traced | None = None
 
     def origin(self, layer: str) -> str:
         """Return what the file of another program calls a layer; empty where that is its name here."""

@@ -15,6 +15,7 @@ from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from cnnviz.scene.target import Target, cell_target, used_next
+from cnnviz.scene.traced import traced
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import said
@@ -57,6 +58,17 @@ def _go_where_used(desk: Desk, target: Target) -> None:
         desk.noted.emit(tr("No later step reads it: this is the first that does."))
 
 
+def _trace(desk: Desk, target: Target, forward: bool = False) -> None:
+    assert target.cell is not None
+    desk.player.pause()
+    lesson = desk.lesson
+    made = traced(lesson.program, lesson.network, lesson.tape, target.cell, forward)
+    if isinstance(made, str):
+        desk.noted.emit(made)
+    else:
+        desk.player.show_trace(made)
+
+
 def _run_there(desk: Desk, target: Target) -> None:
     assert target.step is not None
     desk.go_to(target.step)
@@ -85,6 +97,10 @@ def _is_number(target: Target) -> bool:
     return target.is_number
 
 
+def _is_cell(target: Target) -> bool:
+    return target.cell is not None
+
+
 def _is_place(target: Target) -> bool:
     return target.step is not None
 
@@ -100,6 +116,8 @@ def _is_any(_: Target) -> bool:
 ENTRIES = (
     Entry("where_from", _go_where_computed, _is_number),
     Entry("where_to", _go_where_used, _is_number),
+    Entry("trace_back", _trace, _is_cell),
+    Entry("trace_forward", partial(_trace, forward=True), _is_cell),
     Entry("run_there", _run_there, _is_place),
     Entry("break_there", _break_there, _has_step),
     Entry("bookmark_there", _bookmark_there, _has_step),

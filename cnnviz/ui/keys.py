@@ -204,6 +204,8 @@ NUMBER = (
     SEPARATOR,
     Key("where_from", "Go to where it was computed", ("F12",)),
     Key("where_to", "Go to where it is used next", ("Shift+F12",)),
+    Key("trace_back", "Trace back: what it is made of, to the pixels", ("Z",)),
+    Key("trace_forward", "Trace forward: what it reaches, to the loss", ("Shift+Z",)),
     Key("run_there", "Run to here", ("Ctrl+F10",)),
     SEPARATOR,
     Key("break_there", "Breakpoint there", ("Shift+F9",)),

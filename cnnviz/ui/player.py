@@ -19,6 +19,7 @@ from cnnviz.scene.frame import moment
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.panels import where
 from cnnviz.scene.paths import adds_gradients, another, count, through
+from cnnviz.scene.traced import Traced
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.alone import in_sample, sample_at
@@ -164,6 +165,10 @@ class Player(QObject):
         front, after = self.view.front
         self._set(replace(self.view, front=(array, (after if front == array else 0) + by)))
 
+    def show_trace(self, traced: Traced | None) -> None:
+        """Show what a number is made of, or what it reaches, until the next move; or the step again."""
+        self._set(replace(self.view, traced=traced))
+
     def follow_path(self, by: int = 1) -> None:
         """Of several paths from the loss to the gradient in hand, follow the one so many after."""
         program, operation = self.cursor.program, self.cursor.step.operation
@@ -214,7 +219,7 @@ class Player(QObject):
             self._lent_level = None  # it is chosen now
         self.cursor = cursor
         self._heed(stop_holding(cursor.stops, cursor.step))
-        self.view = replace(self.view, front=View().front)
+        self.view = replace(self.view, front=View().front, traced=None)
         self.__dict__.pop("moment", None)
         self._shown = False
         self.moved.emit(self.cursor)

@@ -28,6 +28,7 @@ from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
 from cnnviz.scene.spoken import aloud, spoken
 from cnnviz.scene.target import Target, cell_target, variable_target
 from cnnviz.scene.theme import Theme, theme_of
+from cnnviz.scene.traced import Traced
 from cnnviz.text import tr
 from cnnviz.trace.alone import cell_in
 from cnnviz.trace.cursor import stop_holding
@@ -101,6 +102,7 @@ class StagePane(CursorPane):
         self._glide.valueChanged.connect(lambda _: self.update())
         player.moved.connect(self._set_out)
         self._told: Moment | None = None
+        self._traced: Traced | None = None
         self._voice = Timer(self, self._tell)
         self._voice.setSingleShot(True)
         self._edits = player.edits.index()
@@ -329,12 +331,18 @@ class StagePane(CursorPane):
     # --------------------------------------------------------------------------------- what a reader is told
 
     def described(self) -> str:
-        """Return all that is to be said of the step."""
-        return spoken(self.player.moment)
+        """Return all that is to be said of the step, or of the trace that has its place."""
+        shown = self.player.view.traced
+        return aloud(shown.said) if shown else spoken(self.player.moment)
 
     def _wait(self) -> None:
         """Tell where we are in a moment: of steps that follow one another fast, the last."""
-        cursor = self.player.cursor
+        cursor, trace = self.player.cursor, self.player.view.traced
+        if trace is not self._traced:
+            self._traced = trace
+            self.forget_pointer()
+            self.setAccessibleDescription(self.described())
+            tell(self, self.described())
         if self._told and self._told.program is not cursor.program:
             self._told = None  # or it would keep a whole lesson in memory
         if self._told is None or self._told.step.index != cursor.index:

@@ -342,6 +342,8 @@ class Window(QMainWindow):
             self.dialogs.end_tour()
         elif self.blank.isVisible():
             self.blank.hide()
+        elif self.player.view.traced is not None:
+            self.player.show_trace(None)
         elif self.message.is_fault:
             self.message.shut()
             self.lecture.forget_escape()

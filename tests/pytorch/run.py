@@ -59,8 +59,8 @@ from tests.pytorch.recorded import ZERO
 from tests.random_networks import Drawn
 
 
-def torch_arrays(drawn: Drawn) -> dict[str, Array]:
-    """All outputs, the loss, and the gradients of outputs and parameters, by the names on a tape."""
+def torch_outputs(drawn: Drawn) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return all outputs by layer, the inputs among them, and the parameters by address."""
     network = drawn.network
     parameters = {
         key: _leaf(values).requires_grad_(not key.endswith((".mean", ".var")))
@@ -70,7 +70,15 @@ def torch_arrays(drawn: Drawn) -> dict[str, Array]:
     for layer in network.layers:
         xs = [outputs[name] for name in network.inputs[layer.name]]
         own = {name: parameters[f"{layer.name}.{name}"] for name in layer.parameter_shapes}
-        outputs[layer.name] = made = _computed(layer, xs, own)
+        outputs[layer.name] = _computed(layer, xs, own)
+    return outputs, parameters
+
+
+def torch_arrays(drawn: Drawn) -> dict[str, Array]:
+    """All outputs, the loss, and the gradients of outputs and parameters, by the names on a tape."""
+    network = drawn.network
+    outputs, parameters = torch_outputs(drawn)
+    for made in outputs.values():
         made.retain_grad()
     losses = {}
     for one in network.losses:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
@@ -128,6 +131,48 @@ def test_a_layer_and_a_step_of_the_timeline_are_gone_to_and_marked(window):
     assert mark.index_in(window.player.cursor.program) == there
     choose(menu_at(window.timeline, box), "Run to here")
     assert window.player.cursor.index == there
+
+
+def test_a_number_is_traced_to_the_pixels_and_on_to_the_loss_until_esc_or_a_step(window, qtbot):
+    player, program = window.player, window.player.cursor.program
+    operation = program.operation("conv2")
+    written = program.start("conv2") + operation.step_writing("y", (1, 2, 3))
+    player.go_to(written)
+    before = window.stage.grab().toImage()
+    qtbot.keyClick(window.stage, K.Key_Z)
+    shown = player.view.traced
+    (pixels,) = shown.ends
+    assert [tile.name for tile in shown.way] == ["conv1", "relu1", "pool1", "conv2"]
+    # What is written adds up to the number, which is written, too.
+    *parts, whole = (float(text.replace("−", "-")) for text in re.findall("−?[0-9.]*[0-9]", shown.sum))
+    assert sum(parts) == pytest.approx(whole, abs=2e-4)
+    assert whole == pytest.approx(operation.call.writes["y"][1, 2, 3], abs=1e-4)
+    assert parts[0] == pytest.approx(pixels.values.sum(), abs=1e-4)
+    assert window.stage.grab().toImage() != before
+    assert window.stage.accessibleDescription().startswith("Trace back from y at 1, 2, 3 of conv2")
+    qtbot.keyClick(window.stage, K.Key_Escape)
+    assert player.view.traced is None and player.cursor.index == written
+    assert window.stage.grab().toImage() == before
+    qtbot.keyClick(window.stage, K.Key_Z, SHIFT)
+    assert not player.view.traced.way and "ReLU" in player.view.traced.sum  # which clips it
+    largest = np.unravel_index(operation.call.writes["y"].argmax(), operation.call.writes["y"].shape)
+    player.go_to(program.start("conv2") + operation.step_writing("y", largest))
+    qtbot.keyClick(window.stage, K.Key_Z, SHIFT)
+    assert [tile.name for tile in player.view.traced.way][-1] == "softmax"
+    qtbot.keyClick(window.stage, K.Key_Right)
+    assert player.view.traced is None and player.cursor.index != written
+
+
+def test_what_is_not_traced_is_said(window):
+    player, program = window.player, window.player.cursor.program
+    operation = program.operation("conv1.dw")
+    player.go_to(program.start("conv1.dw") + operation.step_writing("dw", (0, 0, 1, 1)))
+    window.actions_by_name["trace_back"].trigger()
+    assert player.view.traced is None and "gradient" in window.message.sentence.text()
+    window.desk.open("gradient-descent")
+    window.player.go_to(30)
+    window.actions_by_name["trace_back"].trigger()
+    assert player.view.traced is None and window.message.isVisible()
 
 
 def test_where_nothing_is_no_menu_opens(window):

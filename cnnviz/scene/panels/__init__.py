@@ -6,6 +6,7 @@ from cnnviz.scene.panels.network_arrays import arrays_of
 from cnnviz.scene.panels.network_said import row_said
 from cnnviz.scene.panels.network_strip import network, network_outline, network_window
 from cnnviz.scene.panels.timeline_bar import timeline, timeline_at, timeline_bar, timeline_step, where
+from cnnviz.scene.panels.trace import trace
 
 __all__ = [
     "arrays_of",
@@ -20,6 +21,7 @@ __all__ = [
     "timeline_at",
     "timeline_bar",
     "timeline_step",
+    "trace",
     "variable_at",
     "variable_said",
     "where",

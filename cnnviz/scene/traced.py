@@ -1,0 +1,183 @@
+"""What a number is made of and what it reaches, through all layers: a record of what a picture shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from cnnviz.engine.address import node_of, output_of, split
+from cnnviz.engine.attribution import trace_back, trace_forward
+from cnnviz.engine.layer import Array
+from cnnviz.engine.network import Network
+from cnnviz.engine.tape import Tape
+from cnnviz.scene.numbers import count, decimals, full, number
+from cnnviz.text import tr
+from cnnviz.trace.program import Made, Program
+
+_LEAST_REST = 1e-9
+"""A rest that is smaller than this part of the number is rounding."""
+
+
+class Tile(Struct, frozen=True, eq=False):
+    """An array on the way.
+
+    Attributes
+    ----------
+    name : str
+        Of its layer, or of the input.
+    values : Array
+        Of each cell what it contributes; or by how much it changes.
+    counts : NDArray[np.bool_]
+        Which cells count: those outside have no part in it.
+    said : str
+        What stands under it.
+    shown : Array or None
+        Its own numbers, where they are to be seen beside.
+    """
+
+    name: str
+    values: Array
+    counts: NDArray[np.bool_]
+    said: str
+    shown: Array | None = None
+
+
+class Traced(Struct, frozen=True, eq=False):
+    """What a trace shows.
+
+    Attributes
+    ----------
+    title : str
+        What is traced.
+    sentence : str
+        What the colours mean.
+    sum : str
+        How the number comes about; or how the loss depends on it.
+    ends : tuple[Tile, ...]
+        Where it begins: the inputs, or going forward the array of the number itself.
+    way : tuple[Tile, ...]
+        All arrays between, in the order in which they are computed.
+    """
+
+    title: str
+    sentence: str
+    sum: str
+    ends: tuple[Tile, ...]
+    way: tuple[Tile, ...]
+
+    @property
+    def said(self) -> str:
+        """All of it in words."""
+        return " ".join((f"{self.title}.", self.sentence, self.sum))
+
+
+def traced(program: Program, network: Network | None, tape: Tape, cell: Made, forward: bool) -> Traced | str:
+    """Return a trace of a cell, back to the inputs or forward to the loss; a sentence where there is none."""
+    port = cell.operation.call.port(cell.array)
+    place = cell.operation.call.own_place(cell.array, cell.index)
+    address = port.before or port.address
+    if network is None:
+        return tr("Numbers are traced through the layers of a network; here there is none.")
+    if port.gradient_of or cell.operation.phase == "update":
+        return tr("A gradient is traced by the chain rule; choose a number that goes forward.")
+    if place is None:
+        return tr("This is padding: nothing is behind it.")
+    outputs = {output_of(node) for node in (*network.input_shapes, *(layer.name for layer in network.layers))}
+    if address not in outputs and not (forward and address in network.parameters):
+        return tr(
+            "Outputs of layers and the input are traced, forward the parameters, too: choose one of these."
+        )
+    node, own = split(address)
+    at = f"[{', '.join(map(str, place))}]"
+    name = node + at
+    if node not in network.input_shapes:
+        name = tr("{cell} of {layer}", cell=own + at, layer=node)
+    if forward:
+        return _forward(program, network, tape, address, place, name)
+    return _back(network, tape, address, place, name)
+
+
+def _back(network: Network, tape: Tape, address: str, place: tuple[int, ...], name: str) -> Traced:
+    found, value = trace_back(network, tape, address, place), float(tape[address][place])
+    inputs = [output_of(one) for one in network.input_shapes]
+    shares = {one: found.contributions(tape, one) for one in _in_order(network, found.gradients)}
+    ends = [one for one in shares if one in inputs]
+    of_inputs = sum(float(shares[one].sum()) for one in ends)
+    biases = sum(found.added.values())
+    rest = value - of_inputs - biases
+    parts = [(tr("the input's cells"), of_inputs)]
+    if biases:
+        parts.append((tr("biases"), biases))
+    curved = abs(rest) > _LEAST_REST * max(abs(value), abs(of_inputs), abs(biases), 1e-300)
+    if curved:
+        parts.append((tr("the rest, which is where curves and means are no straight lines"), rest))
+    numbers = _alike([*(part for _, part in parts), value])
+    said = " + ".join(f"{text} ({what})" for text, (what, _) in zip(numbers, parts, strict=False))
+    sample = place[0] if tape.samples else None
+
+    def tile(one: str, whole: bool) -> Tile:
+        counts: NDArray[np.bool_] = found.gradients[one] != 0
+        told = tr(
+            "{count} of {all} cells: {sum}",
+            count=count(int(counts.sum())),
+            all=count(counts.size),
+            sum=_alike([float(shares[one].sum())])[0],
+        )
+        at = ... if sample is None else sample
+        shown = tape[one][at] if whole else None
+        return Tile(node_of(one), shares[one][at], counts[at], told, shown)
+
+    return Traced(
+        tr("Trace back from {name}", name=f"{name} = {full(value)}"),
+        tr("Each cell shows what it contributes: its value times the gradient of this number to it."),
+        tr("{parts} = {number}, the number.", parts=said, number=numbers[-1]),
+        tuple(tile(one, True) for one in ends),
+        tuple(tile(one, False) for one in shares if one not in inputs),
+    )
+
+
+def _forward(
+    program: Program, network: Network, tape: Tape, address: str, place: tuple[int, ...], name: str
+) -> Traced:
+    found = trace_forward(network, tape, address, place)
+    made = program.gradient(address)
+    said = tr("Here it reaches no loss.")
+    if made is not None:
+        slope = float(np.asarray(tape[made[0].call.port(made[1]).address])[place])
+        said = tr("The loss changes by {slope} for each 1 that it changes.", slope=full(slope))
+    if not any(values.any() for one, values in found.items() if one != address):
+        said = tr("No later number changes with it: a ReLU clips it, or another is larger, or none reads it.")
+    sample = place[0] if tape.samples and address not in network.parameters else None
+    order = _in_order(network, found)
+
+    def tile(one: str, whole: bool) -> Tile:
+        values, shown = found[one], tape[one]
+        counts: NDArray[np.bool_] = values != 0
+        told = tr("{count} of {all} cells", count=count(int(counts.sum())), all=count(counts.size))
+        at = sample or 0 if tape.samples and one not in network.parameters else ...
+        return Tile(node_of(one), values[at], counts[at], told, shown[at] if whole else None)
+
+    return Traced(
+        tr("Trace forward from {name}", name=f"{name} = {full(float(tape[address][place]))}"),
+        tr("Each cell shows by how much it changes for each 1 that this number does; the others stay."),
+        said,
+        (tile(address, True),),
+        tuple(tile(one, False) for one in order if one != address),
+    )
+
+
+def _in_order(network: Network, found: Mapping[str, object]) -> list[str]:
+    """Return addresses in the order in which they are computed, inputs first."""
+    names = (*network.input_shapes, *(layer.name for layer in network.layers))
+    return [one for one in map(output_of, names) if one in found]
+
+
+def _alike(values: Sequence[float]) -> list[str]:
+    """Write numbers with as many decimals each, so that they can be added up."""
+    places, power = decimals(np.array(values))
+    if power:
+        return [full(value) for value in values]
+    return [number(value, max(places, 2) + 1 if places else 0) for value in values]
