@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -99,9 +100,21 @@ def read_data(given: InputPart, beside: Beside) -> Data:
         return _folder(path, given)
     if path.suffix.lower() == ".npz":
         return _npz(path, given)
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in (".csv", ".tsv"):
         return _csv(path, given)
     return _idx(path, given, beside)
+
+
+def holds_samples(path: Path) -> bool:
+    """Return whether a file, or a folder, is taken for samples: by its name, or by those of its arrays."""
+    ending = path.suffix.lower()
+    if ending == ".npz":
+        try:
+            there = array_names(path)
+        except CnnvizError:
+            return False
+        return any(x in there and y in there for x, y in _PAIRS)
+    return path.is_dir() or ending in (".csv", ".tsv") or "idx" in path.name.lower()
 
 
 # ------------------------------------------------------------------------------------------------ shapes
@@ -348,20 +361,26 @@ def _csv(path: Path, given: InputPart) -> Data:
         raise CnnvizError(said) from error
     first = text.partition("\n")[0]
     mark = max(",;\t", key=first.count)
-    lines = [line for line in text.splitlines() if line.strip()]
     wide = prod(given.shape) + 1
-    if len(lines) > MOST_IMAGES + 1:
-        said = tr("{file}: must have at most {most:,} images, has {count:,}")
-        raise CnnvizError(said.format(file=path.name, most=MOST_IMAGES, count=len(lines)))
-    _require_room(path.name, len(lines) * wide * 8)
     try:
-        head, column, cells, numbers = _rows(path.name, given, csv.reader(lines, delimiter=mark), len(lines))
+        count = sum(1 for _ in _records(text, mark))
+        if count > MOST_IMAGES + 1:
+            said = tr("{file}: must have at most {most:,} images, has {count:,}")
+            raise CnnvizError(said.format(file=path.name, most=MOST_IMAGES, count=count))
+        _require_room(path.name, count * wide * 8)
+        head, column, cells, numbers = _rows(path.name, given, _records(text, mark), count)
     except csv.Error as error:
         raise CnnvizError(tr("{file}: cannot be read ({reason})", file=path.name, reason=error)) from error
     labels, classes = _labels_of(path.name, cells)
     how = _check(given, tr("rows"), numbers.shape if cells else (0,), labels.shape)
     called = head[column] if head else tr("column {column}", column=column + 1)
     return _found(given, numbers, how, labels, (tr("rows"), plain(called)), classes)
+
+
+def _records(text: str, mark: str) -> Iterator[list[str]]:
+    """Yield the rows of a table that are not blank; a cell in quotes may have ends of lines in it."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    return (row for row in lines if any(cell.strip() for cell in row))
 
 
 def _rows(
@@ -411,8 +430,14 @@ def _is_number(text: str) -> bool:
 
 
 def _label_column(file: str, given: InputPart, head: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Return which column says what should come out: named so, the one without numbers, or the last."""
+    """Return which column says what should come out: named so, the one without numbers, or the last.
+
+    One that is told has its name or, from 1, its number.
+    """
     if given.labels is not None:
+        wide = len(rows[0]) if rows else 0
+        if given.labels not in head and given.labels.isdecimal() and 1 <= int(given.labels) <= wide:
+            return int(given.labels) - 1
         if given.labels not in head:
             there = plain(", ".join(head))[:_LONGEST_NAME] or tr("no names of columns")
             said = tr("{file}: has no column {name}; there is {there}")

@@ -215,7 +215,7 @@ def read_samples(path: Path, given: InputPart) -> Samples:
 
     if os.path.isabs(given.images):  # a change may name any file; what it names then lies beside that
         path, given = Path(given.images), replace(given, images=DataFile(Path(given.images).name))
-    data = read_data(given, lambda name: file_beside(path, name, folder="." not in name))
+    data = read_data(given, lambda name: file_beside(path, name, folder=name == given.images))
     if data.targets is not None and classes:
         raise CnnvizError(tr("input.classes: names labels, but {file} has none", file=given.images))
     return Samples(
@@ -421,6 +421,10 @@ def with_classes(samples: Samples, described: LessonFile, network: Network) -> S
                 )
     classes = samples.classes or tuple(str(k) for k in range(count))
     if len(classes) != count:
+        if classes == samples.named:
+            said = tr("{file}: has {found} classes, but the network has {count}")
+            file = described.input.images or ""
+            raise CnnvizError(said.format(file=Path(file).name, found=len(classes), count=count))
         raise _other_count(samples, count)
     return replace(samples, classes=classes)
 

@@ -32,6 +32,7 @@ from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.sequence import first_difference
 from cnnviz.lesson.source import UnsteppableError, WeightsOnlyError, is_network, read_source
+from cnnviz.lesson.subject import FIRST, Choice
 from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
 from cnnviz.lesson.weights import UnknownLayoutError
@@ -322,23 +323,40 @@ class Desk(QObject):
         kept = tuple(change for change in self.lesson.changes if change not in changes)
         self._change(kept, tr("{changes} taken back", changes=text_of(changes)))
 
+    def take_samples(self, path: str) -> None:
+        """Show the network other samples, from the first of them on, and say what was recognised."""
+        before = self.lesson
+        own = tuple(change for change in before.changes if change.owner not in ("picture", "input"))
+        kept = tuple(change for change in own if getattr(change, "sample", None) is None)
+        said = tr("samples of {file}", file=Path(path).name)
+        self._change((*kept, Argument("input", "images", path)), said, choice=FIRST)
+        if self.lesson is not before:
+            self._note(self.lesson.subject.notes)
+
     def take_back_changes(self) -> None:
         """Have the lesson as its file has it."""
         self._change((), tr("all changes taken back"))
 
-    def _change(self, changes: Changes, said: str, gesture: int = -1, otherwise: str = "") -> None:
+    def _change(
+        self,
+        changes: Changes,
+        said: str,
+        gesture: int = -1,
+        otherwise: str = "",
+        choice: Choice | None = None,
+    ) -> None:
         try:
-            self._make(changes, said, gesture)
+            self._make(changes, said, gesture, choice)
         except UnknownLayoutError as error:
             told = {place_of(change)[1]: change.value for change in changes}
             self.layout_wanted.emit(str(error), str(told["weights.file"]))
         except CnnvizError as error:
             self.failed.emit(f"{error} {otherwise}".rstrip())
 
-    def _make(self, changes: Changes, said: str, gesture: int = -1) -> None:
+    def _make(self, changes: Changes, said: str, gesture: int = -1, choice: Choice | None = None) -> None:
         """Have these changes and no other, as an edit; raise what does not fit."""
         before = self.draft
-        lesson = self._made(replace(before, changes=changes))
+        lesson = self._made(replace(before, changes=changes, choice=choice or before.choice))
         if lesson.changes != before.changes:
             self.show(lesson, self._same_place(lesson))
             self.player.edits.push(Edit(said, before, self.draft, self._put_draft, gesture))

@@ -15,6 +15,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of, write_whole
 from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.changes import Argument
+from cnnviz.lesson.datasets import holds_samples
 from cnnviz.lesson.inputs import may_go_in
 from cnnviz.lesson.picture_files import takes_pictures
 from cnnviz.lesson.source import is_network, read_source
@@ -70,7 +71,7 @@ class Opening:
         """Open a lesson, or a network of another program.
 
         A picture goes into the network at hand, an array into one of another program; weights alone are given
-        to it.
+        to it, and samples, a folder of pictures among them, take the place of its own.
 
         What is none of these is said in the bar.
         """
@@ -80,6 +81,8 @@ class Opening:
         elif ending == ".txt" and self._desk.lesson.network is not None:
             said = tr("names of classes from {file}", file=Path(path).name)
             self._desk.change(Argument("input", "classes", path), said=said)
+        elif self._desk.lesson.network is not None and holds_samples(Path(path)):
+            self._desk.take_samples(path)
         elif ending == ".npz" and self._are_weights(path):
             self._desk.take_weights(path)
         elif ending in PICTURES and self.takes_pictures:

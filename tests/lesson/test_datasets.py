@@ -158,6 +158,15 @@ def test_csv_with_its_label_anywhere(tmp_path):
         check(lesson, GREY[:, None])
     assert lesson.subject.classes == ("ant", "bee", "cat")
     assert lesson.notes[0].endswith("classes from Species.")
+    (tmp_path / "d.csv").write_text(
+        "\n".join(",".join(map(str, [label, *row])) for label, row in zip(LABELS, flat, strict=True))
+    )
+    first = {"images": "d.csv", "labels": "1"}  # as MNIST is found in tables: the label first, and no names
+    check(load_lesson(lesson_file(tmp_path, (1, 4, 5), first)), GREY[:, None])
+    quoted = [[f'"{name}\r\nof ""it"""', *row] for name, row in zip(names, flat, strict=True)]
+    lesson = written([["label", *head], [" "], *quoted])  # a cell in quotes goes over two lines
+    check(lesson, GREY[:, None])
+    assert len(lesson.subject.classes) == 3
     for text, said in (
         (
             "1,2,3\n",

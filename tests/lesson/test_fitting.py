@@ -7,6 +7,9 @@ from PIL import Image
 from cnnviz import CnnvizError, load_lesson
 from cnnviz.engine.pixels import Fitting
 from cnnviz.lesson.changes import read_change
+from cnnviz.scene.frame import compose
+from cnnviz.scene.marks import Label, flat
+from cnnviz.scene.view import View
 from tests.lesson.conftest import toml
 from tests.trace.test_state import check_states
 
@@ -91,6 +94,23 @@ def test_a_lesson_file_says_how_and_what_is_said_of_it(tmp_path):
     assert changed.program.operations[0].name == "conv"
     assert changed.tape["input.y"][0, 1, 2] == 0.25
     assert changed.tape["input.y"][0, 1, 3] == lesson.tape["input.y"][0, 1, 3]
+
+
+def test_the_stage_says_all_that_is_done_to_a_pixel_and_which_colour_a_channel_is(tmp_path):
+    for more, sign, colour in (
+        ({}, "÷ 255", "red"),
+        ({"invert": True}, "255 −, ÷ 255", "red"),
+        ({"preset": "torchvision", "invert": True}, "255 −, ÷ 255, − mean, ÷ std", "red"),
+        ({"preset": "keras_caffe"}, "− mean", "blue"),
+        ({"preset": "bytes"}, "→", "red"),
+    ):
+        program = load_lesson(lesson_file(tmp_path, 3, more)).program
+        frame = compose(program, program.start("input") + 4, View(1920, 1080))
+        said = [
+            "".join(run.text for run in mark.runs) for mark in flat(frame.marks) if isinstance(mark, Label)
+        ]
+        assert sign in said, (more, said)
+        assert f"{colour}, one of 3 channels" in " ".join(said)
 
 
 def test_a_picture_goes_into_a_lesson_in_the_place_of_one_of_its_images(tmp_path):

@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog
@@ -232,3 +233,39 @@ def test_what_is_dropped_goes_into_the_one_of_several_inputs_that_it_fits(window
     before = desk.lesson
     window.opening.open(str(numbers[2]))
     assert desk.lesson is before
+
+
+def test_samples_that_are_dropped_take_the_place_of_the_lessons_own(window, tmp_path):
+    """Keras' mnist.npz, a folder of pictures by class, a table: recognised, said, undone."""
+    rng = np.random.default_rng(8)
+    images, labels = rng.integers(0, 256, (12, 28, 28), np.uint8), np.arange(12) % 10
+    np.savez(tmp_path / "mnist.npz", x_train=images, y_train=labels, x_test=images[:2], y_test=labels[:2])
+    for image, label in zip(images, labels, strict=True):
+        folder = tmp_path / "my.digits" / f"digit {label}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{image[0, 0]}.png")
+    rows = [",".join(["label", *(f"p{k}" for k in range(784))])]
+    rows += [",".join(map(str, [label, *image.flat])) for image, label in zip(images, labels, strict=True)]
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    window.desk.open("lenet")
+    assert window.desk.lesson.image == 273
+    for name, said in (
+        ("mnist.npz", "mnist.npz: 12 samples of x_train, without an axis of channels; classes from y_train."),
+        ("my.digits", "my.digits: 12 samples of pictures; classes from the names of 10 folders."),
+        ("table.csv", "table.csv: 12 samples of rows, one number after the other; classes from label."),
+    ):
+        before = window.desk.lesson
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(tmp_path / name))])
+        assert window.opening.take(data)
+        assert window.message.sentence.text() == said
+        lesson = window.desk.lesson
+        assert (lesson.image, len(lesson.subject)) == (0, 12)
+        assert lesson.subject.label(0) == ("digit 0" if name == "my.digits" else "0")
+        window.actions_by_name["undo"].trigger()
+        assert (window.desk.lesson.image, window.desk.lesson.changes) == (before.image, before.changes)
+    assert window.desk.lesson.image == 273
+    (tmp_path / "my.digits" / "none").mkdir()
+    window.opening.open(str(tmp_path / "my.digits"))
+    assert "my.digits: has 11 classes, but the network has 10" in window.message.sentence.text()
+    assert window.desk.lesson.changes == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,6 +18,7 @@ from cnnviz.scene.marks import Box, Cells, Mark, Palette, Span, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.sheet import Sheet, head_width, heading, in_front, sheet, shown
 from cnnviz.text import tr
+from cnnviz.trace.assignment import Assignment, assignment
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program_cache import program_cache
 
@@ -71,11 +72,18 @@ def _tint(moment: Moment, number: int) -> Palette:
 
 def _tint_of_channel(moment: Moment, channel: int) -> Palette:
     """Return those of a channel that is made of one of the numbers; else grey."""
-    channels = len(moment.operation.call.writes["x"])
-    if channels == 1:
+    if len(moment.operation.call.writes["x"]) == 1:
         return "pixel"
-    backwards = "D - 1 - c" in moment.operation.tree.source[-1]  # blue comes first
-    return _tint(moment, channels - 1 - channel if backwards else channel)
+    read = _last_line(moment.operation)
+    image = next(operand for operand in read.operands if operand.name == "image")
+    return _tint(moment, image.place({**moment.operation.sizes, "i": 0, "j": 0, "c": channel})[2])
+
+
+def _last_line(operation: Operation) -> Assignment:
+    """Return the line that writes a number of a channel."""
+    read = assignment(operation.tree, len(operation.tree.source))
+    assert read is not None
+    return read
 
 
 def channel_name(palette: Palette) -> str:
@@ -85,10 +93,17 @@ def channel_name(palette: Palette) -> str:
 
 def _sign(moment: Moment) -> str:
     """Return what is done to a number of a pixel, as a sign between the picture and the channel."""
-    line = moment.operation.tree.source[-1].partition(" = ")[2]
-    scaled = re.search(r"/ (?!std)(\S+)", line)
-    said = f"÷ {scaled[1].rstrip(')')}" if scaled else "→"
-    return ", ".join([said, *(["− mean"] if "mean" in line else []), *(["÷ std"] if "std" in line else [])])
+    read = _last_line(moment.operation)
+    node: ast.expr = ast.parse(read.text[read.right :].strip(), mode="eval").body
+    done: list[str] = []
+    while isinstance(node, ast.BinOp):  # from what is done last to what is done first
+        taken_from = isinstance(node.left, ast.Constant)  # 255 − pixel
+        inner, other = (node.right, node.left) if taken_from else (node.left, node.right)
+        name = ast.unparse(other.value if isinstance(other, ast.Subscript) else other)
+        sign = "÷" if isinstance(node.op, ast.Div) else "−"
+        done.append(f"{name} {sign}" if taken_from else f"{sign} {name}")
+        node = inner
+    return ", ".join(reversed(done)) or "→"
 
 
 def _numbers(at: Sheet, pixel: Span, index: tuple[int, int]) -> None:
