@@ -40,9 +40,11 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     front = in_front(moment, "x", c, channels)
     name = channel_name(_tint_of_channel(moment, front))
     said = tr("{name}, one of {depth} channels", name=name, depth=channels) if channels > 1 else name
+    done = _done(moment)
+    said = f"{said}: {', '.join(done)}" if len(done) > 1 else said  # too long for a sign
     channel = shown(moment, grid.plane(moment, "x", (front,), (i, j, 1, 1)), said)
     channel = replace(channel, depth=channels, part=channel.part._replace(behind=channels - 1))
-    left, sign = column(whole, numbers), Sign(_sign(moment))
+    left, sign = column(whole, numbers), Sign(done[0] if len(done) == 1 else "→")
     at = sheet(moment, room, row(left, sign, channel.part), column(row(whole, numbers), channel.part))
     drawn = true_colours(moment.operation, at.place("image.whole").box)
     at.marks += [*heading(over, at.place("image.whole"), at.em), drawn]
@@ -91,8 +93,8 @@ def channel_name(palette: Palette) -> str:
     return tr("grey") if palette == "pixel" else tr(palette)
 
 
-def _sign(moment: Moment) -> str:
-    """Return what is done to a number of a pixel, as a sign between the picture and the channel."""
+def _done(moment: Moment) -> list[str]:
+    """Return what is done to a number of a pixel, one thing after the other."""
     read = _last_line(moment.operation)
     node: ast.expr = ast.parse(read.text[read.right :].strip(), mode="eval").body
     done: list[str] = []
@@ -103,7 +105,7 @@ def _sign(moment: Moment) -> str:
         sign = "÷" if isinstance(node.op, ast.Div) else "−"
         done.append(f"{name} {sign}" if taken_from else f"{sign} {name}")
         node = inner
-    return ", ".join(reversed(done)) or "→"
+    return done[::-1]
 
 
 def _numbers(at: Sheet, pixel: Span, index: tuple[int, int]) -> None:
