@@ -46,12 +46,22 @@ class Place(Struct, frozen=True):
     stop: int
 
 
+class Alone(Struct, frozen=True, eq=False):
+    """A program without a lesson."""
+
+    program: Program
+    title: str = ""
+    view: View = View()
+    stops: tuple[Stop, ...] = ()
+    sequence: tuple[Stop, ...] = ()
+
+
 class Walk(Shown, frozen=True, eq=False):
     """Places of a lesson in order; an index is the number of one, from 0.
 
     Attributes
     ----------
-    lesson : Lesson
+    lesson : Lesson or Alone
         Whose places.
     parts : tuple[Stop or None, ...]
         What leads to each of its programs; None to that of the lesson itself.
@@ -59,15 +69,15 @@ class Walk(Shown, frozen=True, eq=False):
         Where it goes.
     finest : Level
         The finest level by which it can be stepped.
-    at : dict[int, Lesson]
+    at : dict[int, Lesson or Alone]
         The lesson at the part that was shown last.
     """
 
-    lesson: Lesson
+    lesson: Lesson | Alone
     parts: tuple[Stop | None, ...]
     places: tuple[Place, ...]
     finest: Level
-    at: dict[int, Lesson] = field(default_factory=dict)
+    at: dict[int, Lesson | Alone] = field(default_factory=dict)
 
     def scene(self, index: int) -> tuple[Program, int, View]:
         """Return what is shown at a place."""
@@ -81,17 +91,18 @@ class Walk(Shown, frozen=True, eq=False):
         for part in range(len(self.parts)):
             yield self.there(part).program
 
-    def there(self, part: int) -> Lesson:
+    def there(self, part: int) -> Lesson | Alone:
         """Return the lesson at one of its parts."""
         if part not in self.at:
             stop = self.parts[part]
-            found = self.lesson if stop is None else self.lesson.at_stop(stop)
+            lesson = self.lesson
+            found = lesson if stop is None or isinstance(lesson, Alone) else lesson.at_stop(stop)
             self.at.clear()
             self.at[part] = found
         return self.at[part]
 
 
-def seen(lesson: Lesson, view: View) -> View:
+def seen(lesson: Lesson | Alone, view: View) -> View:
     """Return how a lesson is shown in pictures that are wanted like this."""
     return replace(
         lesson.view,
@@ -104,12 +115,13 @@ def seen(lesson: Lesson, view: View) -> View:
 
 
 def walk(
-    lesson: Lesson,
+    lesson: Lesson | Alone,
     view: View,
     every: Level | None = None,
     first: int = 0,
     last: int | None = None,
     tour: bool = False,
+    most: int = MOST_PLACES,
 ) -> Walk:
     """Return the places of a lesson: steps at which a level stops, and all stops of the lesson.
 
@@ -121,15 +133,17 @@ def walk(
         From which step to which one.
     tour : bool
         Whether all images, iterations and forms are wanted of which the lesson speaks.
+    most : int
+        How many places are too many, where no level is given.
 
     Raises
     ------
     CnnvizError
         If there are more than `MOST_IN_ONE`.
     """
-    parts = _turns(lesson) if tour else ()
+    parts = _turns(lesson) if tour and not isinstance(lesson, Alone) else ()
     made = Walk(lesson.program, seen(lesson, view), lesson, parts or (None,), (), every or Level.STOP)
-    finest = every or _finest(made, first, last)
+    finest = every or _finest(made, first, last, most)
     places: list[Place] = []
     for part in range(len(made.parts)):
         if _about(made.there(part).program, finest, first, last) + len(places) > MOST_IN_ONE:
@@ -154,10 +168,10 @@ def _turns(lesson: Lesson) -> tuple[Stop, ...]:
     return tuple(found.values())
 
 
-def _finest(made: Walk, first: int, last: int | None) -> Level:
+def _finest(made: Walk, first: int, last: int | None, most: int) -> Level:
     programs = list(made.programs())
     for level in (Level.CELL, Level.MAP, Level.LAYER):
-        if sum(_about(program, level, first, last) for program in programs) <= MOST_PLACES:
+        if sum(_about(program, level, first, last) for program in programs) <= most:
             return level
     return Level.PASS
 
@@ -167,7 +181,9 @@ def _about(program: Program, level: Level, first: int, last: int | None) -> int:
     return about_frames(program, level, first, end)[0]
 
 
-def _places(lesson: Lesson, part: int, finest: Level, first: int, last: int | None) -> Iterable[Place]:
+def _places(
+    lesson: Lesson | Alone, part: int, finest: Level, first: int, last: int | None
+) -> Iterable[Place]:
     program = lesson.program
     end = len(program) - 1 if last is None else last
     told = {

@@ -103,7 +103,7 @@ def write_document(shown: Shown, steps: Sequence[int], file: Path, kind: str) ->
     CnnvizError
         If it cannot be written.
     """
-    _screenless()
+    screenless()
     if not file.parent.is_dir():  # before the work, and not after it
         raise CnnvizError(tr("{file}: there is no such folder; name another.", file=file.parent))
     yield 0
@@ -138,7 +138,7 @@ def begin(order: Order, lesson: Lesson) -> Begun:
 
 
 def _one_by_one(shown: Shown, folder: Path, steps: Sequence[int], form: Format) -> Iterator[int]:
-    _screenless()
+    screenless()
     for index in steps:
         _write_frame(shown, index, folder, form)
         yield 1
@@ -149,7 +149,7 @@ def _write_frame(shown: Shown, index: int, folder: Path, form: Format) -> None:
 
 
 @cache
-def _screenless() -> QGuiApplication | None:
+def screenless() -> QGuiApplication | None:
     """Start Qt without a screen, unless the program has started it already; text needs it."""
     from PySide6.QtGui import QGuiApplication
 
@@ -253,7 +253,7 @@ def _start(make: Callable[[], Shown], folder: Path, kind: str) -> None:
 @cache
 def _kept() -> tuple[Shown, Format]:
     """Return what this process has for all of its frames."""
-    _screenless()
+    screenless()
     make, _, kind = _arguments
     return make(), FORMATS[kind]()
 

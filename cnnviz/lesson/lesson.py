@@ -30,7 +30,7 @@ from cnnviz.lesson.subject import FIRST, Choice, Computed, Subject
 from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Cursor, Stop
-from cnnviz.trace.program import Program
+from cnnviz.trace.program import Program, notebook
 
 __all__ = ["DEFAULT", "Lesson", "lesson_names", "lesson_of", "load_lesson"]
 
@@ -74,6 +74,9 @@ class Lesson(Struct, frozen=True, eq=False):
     def __repr__(self) -> str:
         at = f", iteration {self.iteration}" if self.run else ""
         return f"<Lesson {self.identity}{at}, image {self.image}, {len(self.program):,} steps>"
+
+    def _repr_html_(self) -> str:
+        return str(notebook().html_of_lesson(self))
 
     @property
     def name(self) -> str:

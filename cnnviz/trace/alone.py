@@ -73,7 +73,7 @@ def step_of(step: Step, program: Program) -> Step:
     alone = program.operation(operation.name)
     batch = operation.call.batch
     offset = step.offset if batch is None else _offset_of(operation, step.offset, alone, batch)
-    return Step(program.start(operation.name) + offset, alone, offset)
+    return Step(program.start(operation.name) + offset, alone, offset, program)
 
 
 def _offset_of(operation: Operation, offset: int, alone: Operation, batch: Batch) -> int:

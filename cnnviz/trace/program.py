@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
+from importlib import import_module
 from itertools import accumulate, groupby
-from typing import SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 from msgspec import Struct
@@ -22,8 +23,16 @@ from cnnviz.trace.flow import offsets_reading
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import State, state
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 _NAMED = 12
 """How many operations a sentence names that are there."""
+
+
+def notebook() -> Any:
+    """Return the module that shows things in notebooks; by its name, since it leans on this one."""
+    return import_module("cnnviz.export.notebook")
 
 
 class Step(Struct, frozen=True):
@@ -37,11 +46,36 @@ class Step(Struct, frozen=True):
         What is being computed.
     offset : int
         Its number in the operation, from 0.
+    program : Program
+        Whose step it is.
     """
 
     index: int
     operation: Operation
     offset: int
+    program: Program
+
+    def __repr__(self) -> str:
+        return f"Step(index={self.index}, operation={self.operation!r}, offset={self.offset})"
+
+    def image(self, size: tuple[int, int] = (1280, 720)) -> Image:
+        """Return its picture; `save` writes it, and a notebook shows it.
+
+        Parameters
+        ----------
+        size : tuple[int, int]
+            Width and height in pixels.
+
+        Raises
+        ------
+        CnnvizError
+            If no picture can be made so large, or so small.
+        """
+        made: Image = notebook().image(self, size)
+        return made
+
+    def _repr_html_(self) -> str:
+        return str(notebook().html_of_step(self))
 
     @property
     def line(self) -> int:
@@ -125,6 +159,9 @@ class Program(Sequence[Step]):
         self.starts: tuple[int, ...] = (0, *accumulate(len(operation) for operation in self.operations))
         self._number = {operation.name: k for k, operation in reversed(list(enumerate(self.operations)))}
 
+    def _repr_html_(self) -> str:
+        return str(notebook().html_of_program(self))
+
     def __len__(self) -> int:
         return self.starts[-1]
 
@@ -137,12 +174,12 @@ class Program(Sequence[Step]):
                 tr("step {index} is out of range; the program has {count} steps", index=i, count=count)
             )
         k = self.number_at(i)
-        return Step(i, self.operations[k], i - self.starts[k])
+        return Step(i, self.operations[k], i - self.starts[k], self)
 
     def __iter__(self) -> Iterator[Step]:
         for start, operation in zip(self.starts, self.operations, strict=False):
             for offset in range(len(operation)):
-                yield Step(start + offset, operation, offset)
+                yield Step(start + offset, operation, offset, self)
 
     @cached_property
     def layers(self) -> list[str]:

@@ -421,7 +421,7 @@ function go(to, quiet = false) {
   if ($("tables").open) fillTables();
   hideCard();
   clearTimeout(remembering);
-  remembering = setTimeout(() => history.replaceState(null, "", `#${at}`), 300);
+  if (location.protocol !== "about:") remembering = setTimeout(() => history.replaceState(null, "", `#${at}`), 300);
 }
 
 const stopBefore = () => data.stops.filter(([k]) => k <= at).length;

@@ -19,11 +19,11 @@ from pathlib import Path
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.export.order import order_of
 from cnnviz.export.png import picture
-from cnnviz.export.writing import _screenless
+from cnnviz.export.writing import screenless
 from cnnviz.scene.view import View
 from cnnviz.trace.stops import Level
 
-application = _screenless()
+application = screenless()
 lesson = load_lesson("digits")
 last = len(lesson.program) - 1
 order = order_of(lesson, Path("frames"), Level.MAP, 0, last, View())
