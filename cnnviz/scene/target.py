@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from msgspec import Struct
 
+from cnnviz.engine.address import split
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.provenance import origin_of_variable, written_where
@@ -12,6 +14,7 @@ from cnnviz.trace.flow import last_set, next_use, offsets_reading
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Made, Program
 from cnnviz.trace.stops import next_run, previous_run
+from cnnviz.trace.watch import array_of_network
 
 Index = tuple[int, ...]
 
@@ -47,6 +50,26 @@ class Target(Struct, frozen=True, eq=False):
     layer: str = ""
     computed: int | None = None
     step: int | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a cell of the network: no zero that was put in around it."""
+        cell = self.cell
+        return bool(cell and cell.index and cell.operation.call.own_place(cell.array, cell.index) is not None)
+
+    def asked(self, program: Program) -> str:
+        """Return how a watch or a condition asks for it: a variable's name, ``conv1.w[0,0,1,1]``."""
+        if self.variable is not None:
+            return self.variable[1]
+        assert self.cell is not None
+        call, array = self.cell.operation.call, self.cell.array
+        port, place = call.port(array), call.own_place(array, self.cell.index)
+        assert place is not None
+        address, own = port.before or port.address, call.own_shape(array)
+        shape = array_of_network(program, *split(address)).shape
+        if shape != own:  # an update sees parameters of any shape as one row
+            place = tuple(int(k) for k in np.unravel_index(np.ravel_multi_index(place, own), shape))
+        return f"{address}[{','.join(map(str, place))}]"
 
     @property
     def is_number(self) -> bool:

@@ -31,6 +31,8 @@ class View(Struct, frozen=True):
         What the network's outputs are called; empty where they have no names.
     breakpoints : tuple[Breakpoint, ...]
         Shown on the timeline and in the listing.
+    watches : tuple[str, ...]
+        What is asked at each step, ``y[o].max()``; shown below the variables.
     stops : tuple[Stop, ...]
         Where the lesson has something to say.
     bookmarks : tuple[Bookmark, ...]
@@ -55,6 +57,7 @@ class View(Struct, frozen=True):
     title: str = ""
     classes: tuple[str, ...] = ()
     breakpoints: tuple[Breakpoint, ...] = ()
+    watches: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
     bookmarks: tuple[Bookmark, ...] = ()
     display: Display = Display()

@@ -14,9 +14,12 @@ from PySide6.QtCore import QObject, QPoint
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
+from cnnviz.errors import CnnvizError
 from cnnviz.scene.target import Target, cell_target, used_next
 from cnnviz.scene.traced import traced
 from cnnviz.text import tr
+from cnnviz.trace.breakpoint import Breakpoint, Kind
+from cnnviz.ui.breakpoints import breakpoint_said
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import said
 from cnnviz.ui.pane import FramePane
@@ -81,6 +84,32 @@ def _break_there(desk: Desk, target: Target) -> None:
         desk.player.toggle_at(step)
 
 
+def _break_at_cell(kind: Kind, desk: Desk, target: Target) -> None:
+    _set(desk, Breakpoint("", 0, kind=kind, what=target.asked(desk.player.cursor.program)))
+
+
+def _break_when_negative(desk: Desk, target: Target) -> None:
+    name = target.variable[0].name if target.variable else ""
+    asked = target.asked(desk.player.cursor.program)
+    _set(desk, Breakpoint(name, 0, kind=Kind.CONDITION, what=f"{asked} < 0"))
+
+
+def _set(desk: Desk, point: Breakpoint) -> None:
+    try:
+        desk.player.set_breakpoint(point)
+    except CnnvizError as error:
+        desk.failed.emit(str(error))
+    else:
+        desk.noted.emit(tr("Breakpoint: {point}.", point=breakpoint_said(point)))
+
+
+def _watch(desk: Desk, target: Target) -> None:
+    try:
+        desk.player.add_watch(target.asked(desk.player.cursor.program))
+    except CnnvizError as error:
+        desk.failed.emit(str(error))
+
+
 def _bookmark_there(desk: Desk, target: Target) -> None:
     desk.toggle_bookmark(_step_of(target))
 
@@ -109,6 +138,18 @@ def _has_step(target: Target) -> bool:
     return _step_of(target) is not None
 
 
+def _is_cell(target: Target) -> bool:
+    return target.is_own
+
+
+def _is_computed_cell(target: Target) -> bool:
+    return target.is_own and target.computed is not None
+
+
+def _is_asked(target: Target) -> bool:
+    return target.is_own or target.variable is not None
+
+
 def _is_any(_: Target) -> bool:
     return True
 
@@ -120,6 +161,10 @@ ENTRIES = (
     Entry("trace_forward", partial(_trace, forward=True), _is_cell),
     Entry("run_there", _run_there, _is_place),
     Entry("break_there", _break_there, _has_step),
+    Entry("break_written", partial(_break_at_cell, Kind.WRITTEN), _is_computed_cell),
+    Entry("break_read", partial(_break_at_cell, Kind.READ), _is_cell),
+    Entry("break_changes", _break_when_negative, _is_asked),
+    Entry("watch_there", _watch, _is_asked),
     Entry("bookmark_there", _bookmark_there, _has_step),
     Entry("copy_value", _copy, _is_any),
 )

@@ -52,6 +52,11 @@ class DebuggerPane(CursorPane):
         )
         line = moment.operation.tree.source[moment.state.line - 1].strip()
         said = tr("Line {number}: {line}", number=moment.state.line, line=line)
+        watched = ", ".join(
+            tr("{name} is {value}", name=aloud(text), value=aloud(panels.watched(moment, text)))
+            for text in moment.view.watches
+        )
+        variables = ". ".join(part for part in (variables, watched) if part)
         return f"{said}. {variables}." if variables else said
 
     def event(self, event: QEvent) -> bool:

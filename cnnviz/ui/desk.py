@@ -541,12 +541,14 @@ class Desk(QObject):
 
     def _remember_breakpoints(self) -> None:
         self.settings.put_record(self._marks_key("breakpoints"), self.player.all_breakpoints)
+        self.settings.put_record(self._marks_key("watches"), self.player.watches)
 
     def _restore_marks(self) -> None:
         """Have the breakpoints and bookmarks that are remembered, and no other."""
         settings, key = self.settings, self._marks_key
         self.player.put_breakpoints(settings.record(key("breakpoints"), Breakpoints, Breakpoints()))
         self.player.put_bookmarks(settings.record(key("bookmarks"), tuple[Bookmark, ...], ()))
+        self.player.put_watches(settings.record(key("watches"), tuple[str, ...], ()))
 
     def _marks_key(self, name: str) -> str:
         """Return where marks are remembered: with the lesson, or with one of its expressions."""

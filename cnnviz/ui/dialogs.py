@@ -141,6 +141,13 @@ class Dialogs(QObject):
         made.finished.connect(self.closed)
         made.open()
 
+    def show_watches(self) -> None:
+        """List what is watched, and what it came to; one goes on stepping meanwhile."""
+        from cnnviz.ui.watch_list import WatchList
+
+        self._desk.player.pause()
+        WatchList(self._window, self._desk).show()
+
     def show_about(self) -> None:
         """Say what this program is, and what is shipped with it."""
         from cnnviz.ui.about import About

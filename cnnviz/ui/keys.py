@@ -164,6 +164,7 @@ STEP = (
     Key("run_back", "Run back to the previous breakpoint", ("J",)),
     Key("breakpoints", "Breakpoints: list, conditions…", ("Ctrl+F9",)),
     Key("clear", "Clear all breakpoints"),
+    Key("watches", "Watches: list, table, curve…", ("Ctrl+Shift+F9",)),
     Key("bookmark", "Bookmark here", ("Ctrl+B",)),
     SEPARATOR,
     Key("next_stop", "Next stop of the lesson", ("N",)),
@@ -209,6 +210,10 @@ NUMBER = (
     Key("run_there", "Run to here", ("Ctrl+F10",)),
     SEPARATOR,
     Key("break_there", "Breakpoint there", ("Shift+F9",)),
+    Key("break_written", "Breakpoint when it is written"),
+    Key("break_read", "Breakpoint when it is read"),
+    Key("break_changes", "Breakpoint when it becomes negative"),
+    Key("watch_there", "Watch it", ("Ctrl+Shift+F12",)),
     Key("bookmark_there", "Bookmark there"),
     Key("copy_value", "Copy the number or the text", ("Ctrl+Shift+C",)),
 )

@@ -29,6 +29,7 @@ from cnnviz.trace.hits import check, hit
 from cnnviz.trace.program import Program
 from cnnviz.trace.program_cache import clear_program_caches
 from cnnviz.trace.stops import Level, next_run, previous_run
+from cnnviz.trace.watch import check_watch, read_watch
 from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints, breakpoint_said, fitting
 from cnnviz.ui.edits import Edit
 from cnnviz.ui.timer import Timer
@@ -36,6 +37,8 @@ from cnnviz.ui.waiting import patiently
 from cnnviz.working import StoppedError
 
 SLOWEST, FASTEST = 1, 60
+MOST_WATCHES = 24
+"""How many watches there may be: each is answered at every step."""
 SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 60)
 """What the slider and its keys choose from."""
 
@@ -136,6 +139,11 @@ class Player(QObject):
     def breakpoints(self) -> tuple[Breakpoint, ...]:
         """Where a run stops."""
         return self.view.breakpoints
+
+    @property
+    def watches(self) -> tuple[str, ...]:
+        """What is asked at each step."""
+        return self.view.watches
 
     @property
     def bookmarks(self) -> tuple[Bookmark, ...]:
@@ -281,6 +289,7 @@ class Player(QObject):
         self.view = replace(
             view,
             breakpoints=fitting(before.breakpoints, program),
+            watches=before.watches,
             bookmarks=before.bookmarks,
             display=before.display,
             paths=before.paths if stays else (),
@@ -477,6 +486,38 @@ class Player(QObject):
         self._waiting = fit.waiting
         self._set(replace(self.view, breakpoints=fit.here))
 
+    def add_watch(self, text: str) -> None:
+        """Ask something at each step from now on.
+
+        Raises
+        ------
+        CnnvizError
+            If it is not understood, the program has no such thing, or there are too many.
+        """
+        text = text.strip()
+        check_watch(self.cursor.program, read_watch(text))
+        if text in self.watches:
+            return
+        if len(self.watches) >= MOST_WATCHES:
+            raise CnnvizError(
+                tr("There are {most} watches, the most there can be; remove some.", most=MOST_WATCHES)
+            )
+        self._edit_watches((*self.watches, text), tr("watch added: {text}", text=text))
+
+    def remove_watch(self, text: str) -> None:
+        """Ask something no more."""
+        rest = tuple(other for other in self.watches if other != text)
+        self._edit_watches(rest, tr("watch removed: {text}", text=text))
+
+    def _edit_watches(self, after: tuple[str, ...], said: str) -> None:
+        before = self.watches
+        self.put_watches(after)
+        self.edits.push(Edit(said, before, after, self.put_watches))
+
+    def put_watches(self, texts: tuple[str, ...]) -> None:
+        """Ask this at each step, and nothing else; what cannot be read is left out."""
+        self._set(replace(self.view, watches=tuple(filter(_is_read, texts))[:MOST_WATCHES]))
+
     def put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         """Have these bookmarks, and no other."""
         self._set(replace(self.view, bookmarks=bookmarks[:MOST_MARKS]))
@@ -521,3 +562,11 @@ class Player(QObject):
 
 def _too_many() -> str:
     return tr("There are {most} breakpoints, the most there can be; clear some of them.", most=MOST_MARKS)
+
+
+def _is_read(text: str) -> bool:
+    try:
+        read_watch(text)
+    except CnnvizError:
+        return False
+    return True

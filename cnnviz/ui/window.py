@@ -253,6 +253,7 @@ class Window(QMainWindow):
             "keys": lambda: self.dialogs.show_keys(self.keymap, self.take_keymap),
             "tour": self.show_around,
             "breakpoints": self.dialogs.show_breakpoints,
+            "watches": self.dialogs.show_watches,
             "about": self.dialogs.show_about,
         }
 

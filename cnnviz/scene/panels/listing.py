@@ -31,6 +31,7 @@ from cnnviz.scene.marks import (
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_sizes
+from cnnviz.scene.panels.watches import parted, watches
 from cnnviz.scene.reduction import reduction
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.substitution import NEW, OLD, scalar_text
@@ -55,8 +56,9 @@ _GUTTER = 42
 
 
 def debugger(moment: Moment, box: Box, unit: float) -> list[Mark]:
-    """Draw the listing with the executing line and its breakpoints, the variables, and the formula."""
+    """Draw the listing with its executing line and breakpoints, variables, formula, what is watched."""
     operation = moment.operation
+    box, below = parted(moment, box, unit)
     start = _start(operation, box, unit, moment.state.line)
     marks: list[Mark] = [_base(operation, box, unit, start), *_variable_names(moment, box, unit)]
     rows = _rows(operation, box, unit, start)
@@ -73,7 +75,8 @@ def debugger(moment: Moment, box: Box, unit: float) -> list[Mark]:
             size = 6 if point.offset is None else 4
             marks.append(Dot(center, size * unit, "stop" if point.on else "muted"))
     formula = formula_section(moment, box, _formula_room(operation, box, unit), unit)
-    return [*marks, *_variable_values(moment, box, unit), *([formula] if formula else [])]
+    marks += [*_variable_values(moment, box, unit), *([formula] if formula else [])]
+    return marks + watches(moment, below, unit)
 
 
 @program_cache(256)
@@ -456,6 +459,7 @@ def variable_said(moment: Moment, box: Box, unit: float, x: float, y: float) -> 
 
 def variable_at(moment: Moment, box: Box, unit: float, x: float, y: float) -> str | _Cell | None:
     """Return the variable, or the cell that the line read or wrote, whose row is at a point."""
+    box, _ = parted(moment, box, unit)
     rows = _variable_boxes(moment.operation, box, unit)
     row = next((k for k, row in enumerate(rows) if row.contains(x, y)), len(rows))
     shown: tuple[str | _Cell, ...] = (
