@@ -138,7 +138,7 @@ def _has_step(target: Target) -> bool:
     return _step_of(target) is not None
 
 
-def _is_cell(target: Target) -> bool:
+def _is_own(target: Target) -> bool:
     return target.is_own
 
 
@@ -162,7 +162,7 @@ ENTRIES = (
     Entry("run_there", _run_there, _is_place),
     Entry("break_there", _break_there, _has_step),
     Entry("break_written", partial(_break_at_cell, Kind.WRITTEN), _is_computed_cell),
-    Entry("break_read", partial(_break_at_cell, Kind.READ), _is_cell),
+    Entry("break_read", partial(_break_at_cell, Kind.READ), _is_own),
     Entry("break_changes", _break_when_negative, _is_asked),
     Entry("watch_there", _watch, _is_asked),
     Entry("bookmark_there", _bookmark_there, _has_step),
