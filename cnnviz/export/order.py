@@ -14,6 +14,7 @@ from cnnviz.export.walk import Walk, seen, walk
 from cnnviz.lesson.changes import Changes
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import Lesson, lesson_of
+from cnnviz.lesson.own_stops import OwnStops
 from cnnviz.lesson.subject import FIRST, Choice
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
@@ -44,6 +45,8 @@ class Order(Struct, frozen=True):
         frames are counted by the numbers of the stops, from 1.
     form : str
         In which format, of `FORMATS` and `DOCUMENTS`.
+    stops : OwnStops, optional
+        What the lesson says, and where, in place of what its file says.
     """
 
     source: str
@@ -56,10 +59,13 @@ class Order(Struct, frozen=True):
     view: View
     tour: bool = False
     form: str = "png"
+    stops: OwnStops | None = None
 
     def lesson(self) -> Lesson:
         """Load the lesson, with the changes and the choice that are meant."""
-        return lesson_of(describe(self.source), self.changes, self.choice)
+        description = describe(self.source)
+        description = description if self.stops is None else description.with_stops(self.stops)
+        return lesson_of(description, self.changes, self.choice)
 
     def shown(self) -> Shown:
         """Load what is shown in the frames."""
@@ -172,5 +178,6 @@ def order_of(
         If frames of this size cannot be made.
     """
     check_size(int(view.width), int(view.height))
+    stops = lesson.description.stops
     source, choice = lesson.description.source, FIRST if tour else lesson.choice
-    return Order(source, lesson.changes, choice, folder, every, first, last, view, tour, form)
+    return Order(source, lesson.changes, choice, folder, every, first, last, view, tour, form, stops)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.errors import CnnvizError
@@ -16,6 +17,7 @@ from cnnviz.files import is_packed, reason_of
 from cnnviz.lesson.changes import Changes
 from cnnviz.lesson.files import from_anywhere, lesson_name, lesson_path, read_file
 from cnnviz.lesson.inputs import Given
+from cnnviz.lesson.own_stops import OwnStops, stops_of_file, with_stops
 from cnnviz.lesson.packing import Place, pack, saved_changes, saved_place
 from cnnviz.lesson.source import is_network, read_source
 from cnnviz.lesson.subject import Choice, Subject
@@ -81,6 +83,19 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         """
         with _of_one_file(self.path):
             return subject_of(self.path, self.file)
+
+    @property
+    def stops(self) -> OwnStops:
+        """What its file says, and where, in the order of the file."""
+        return stops_of_file(self.file)
+
+    def with_stops(self, stops: OwnStops) -> Description:
+        """Return the same with other stops."""
+        if stops == self.stops:
+            return self
+        made = replace(self, file=with_stops(self.file, stops))
+        made.__dict__["subject"] = self.subject.told(made.file)  # which need not be made again
+        return made
 
     def pack(self, changed: Subject, changes: Changes, place: Place) -> bytes:
         """Return it as one file, with changes, which are made in another subject; see `packing`.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from cnnviz.engine.address import name_of
 from cnnviz.engine.layer import Shape, shape_text
@@ -150,7 +151,7 @@ def stops_of(
             said = tr("the network has no convolution whose input gradient is computed")
             faults.append(f"{under}stops[{k}].input_gradient: {said}")
         try:
-            stop = _stop(part, other if other and elsewhere else program)
+            stop = replace(_stop(part, other if other and elsewhere else program), part=k)
             (others if elsewhere else own).append(stop)
         except CnnvizError as error:
             faults.append(f"{under}stops[{k}].at: {error}")

@@ -16,6 +16,7 @@ from cnnviz.engine.pixels import Fitting
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run
 from cnnviz.lesson.changes import Argument, Cell, Change, Changes, Value
+from cnnviz.lesson.tables import AnyFile
 from cnnviz.trace.cursor import Stop
 from cnnviz.trace.program import Program
 
@@ -136,6 +137,9 @@ class Subject(Protocol):
         CnnvizError
             If the file names a place that does not exist; the sentence has all such faults.
         """
+
+    def told(self, described: AnyFile) -> Subject:
+        """Return it with the stops of another file, which says the same else."""
 
     def trained(self, run: Run) -> Subject:
         """Return it with a training that was done before; as it is, if that was another."""

@@ -44,9 +44,9 @@ def write(described: AnyFile) -> tuple[str, Arrays]:
     return "\n".join(_lines(table, ())).strip("\n") + "\n", arrays
 
 
-def write_stops(stops: Any) -> str:
-    """Return the tables of stops alone."""
-    return "\n".join(_lines({"stops": [_table(stop, "", {}) for stop in stops]}, ())).strip("\n")
+def plain_table(part: Struct) -> dict[str, Any]:
+    """Return what a table without long arrays says, as JSON and TOML have it."""
+    return _table(part, "", {})
 
 
 def _table(part: Struct, path: str, arrays: Arrays) -> dict[str, Any]:

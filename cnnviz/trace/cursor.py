@@ -65,6 +65,8 @@ class Stop(Struct, frozen=True):
         By what it asks to be stepped from there on; None if it leaves that as it is.
     display : tuple[tuple[str, bool | str], ...]
         How it asks for things to be shown from there on: options of `Display`, each with its value.
+    part : int
+        Which of the stops of its table it is, from 0.
     """
 
     index: int
@@ -78,6 +80,7 @@ class Stop(Struct, frozen=True):
     notes: str = ""
     level: Level | None = None
     display: tuple[tuple[str, bool | str], ...] = ()
+    part: int = 0
 
     def is_at(self, step: Step) -> bool:
         """Return whether this is a stop at a step, in the form that the step is in."""

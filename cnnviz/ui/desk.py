@@ -30,11 +30,14 @@ from cnnviz.lesson.changes import (
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import Lesson, lesson_of
+from cnnviz.lesson.own_stops import OwnStop, OwnStops, as_text, from_text, number_of, stop_here
+from cnnviz.lesson.packing import Place as SavedPlace
 from cnnviz.lesson.sequence import first_difference
 from cnnviz.lesson.source import UnsteppableError, WeightsOnlyError, is_network, read_source
 from cnnviz.lesson.subject import FIRST, Choice
 from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
+from cnnviz.lesson.tables import ExpressionFile
 from cnnviz.lesson.weights import UnknownLayoutError
 from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import full
@@ -43,9 +46,9 @@ from cnnviz.trace.cursor import LEVELS, Bookmark
 from cnnviz.trace.forms import counterpart
 from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints
 from cnnviz.ui.edits import Draft, Edit
+from cnnviz.ui.loading import is_one_file, load
 from cnnviz.ui.player import Player
 from cnnviz.ui.settings import Settings, lesson_key
-from cnnviz.ui.waiting import opening, patiently
 from cnnviz.working import StoppedError
 
 _LAST = 2**62
@@ -54,7 +57,7 @@ _MOST_KEPT = 64 * 2**20
 
 
 _RECENT = "window/recent"
-_MOST_RECENT = 6
+_MOST_RECENT = 12
 
 
 class Progress(NamedTuple):
@@ -75,6 +78,21 @@ class Progress(NamedTuple):
     done: bool = False
 
 
+class Saved(NamedTuple):
+    """What a lesson is like in its file, with which it is compared to see whether it is saved.
+
+    Attributes
+    ----------
+    changes : Changes
+        What is changed of it.
+    stops : OwnStops
+        What it says, and where.
+    """
+
+    changes: Changes = ()
+    stops: OwnStops = ()
+
+
 class Desk(QObject):
     """Holds the lesson and the player that steps through it.
 
@@ -85,6 +103,8 @@ class Desk(QObject):
 
     Attributes
     ----------
+    saved : Saved
+        What the lesson is like in its file.
     changed : Signal()
         There is another lesson, or another image of it.
     edited : Signal()
@@ -110,6 +130,8 @@ class Desk(QObject):
         super().__init__(parent)
         self.settings = settings
         self.lesson = lesson
+        self.saved = Saved()
+        self._is_discarded = False
         self.player = Player(lesson.program, lesson.view, parent=self)
         self._trained: tuple[Run, int] | None = None  # what the last one that trained has learnt
         self.player.failed.connect(self.failed)
@@ -156,15 +178,11 @@ class Desk(QObject):
             self.tell_notes()
 
     def _opened(self, source: str) -> Lesson:
-        """Return another lesson; a network of another program may be large, and is waited for."""
-        if not is_network(source):
-            description = describe(source)
-            return lesson_of(description, description.changes)
-        self.player.pause()
+        """Return another lesson; one that may be large is waited for."""
+        if is_network(source) or is_one_file(source):
+            self.player.pause()
         over = self.parent()
-        return patiently(
-            lambda: lesson_of(describe(source)), opening(source), over if isinstance(over, QWidget) else None
-        )
+        return load(source, over=over if isinstance(over, QWidget) else None)
 
     def tell_notes(self) -> None:
         """Say what is to be said of the lesson: what its file was, and what it was given."""
@@ -225,7 +243,7 @@ class Desk(QObject):
             self._restore_marks()
         if lesson.run is not before.run or lesson.image != before.image:
             self.changed.emit()
-        elif lesson.iteration != before.iteration or lesson.changes != before.changes:
+        elif _differs(lesson, before):
             self.edited.emit()
 
     def switch_input_gradient(self) -> None:
@@ -375,6 +393,105 @@ class Desk(QObject):
         image = None if choice.image == run.image_of(choice.iteration) else choice.image
         return lesson.at(replace(choice, image=image, iteration=min(choice.iteration, run.last)))
 
+    # ---------------------------------------------------------------------------------------------- stops
+
+    @property
+    def stop_at_hand(self) -> int | None:
+        """Which of the lesson's own stops is at this very step; None if there is none."""
+        stop = self.player.cursor.stop
+        return None if stop is None else number_of(self.lesson.description.stops, stop)
+
+    @property
+    def has_stops_of_images(self) -> bool:
+        """Whether each stop is of one of the lesson's images: of expressions."""
+        return isinstance(self.lesson.description.file, ExpressionFile)
+
+    def new_stop(self, caption: str, notes: str) -> OwnStop:
+        """Return a stop at this very step, as the lesson would have it.
+
+        Raises
+        ------
+        CnnvizError
+            If a stop may not say so.
+        """
+        lesson, cursor = self.lesson, self.player.cursor
+        described = lesson.description.file
+        form = getattr(described, "input_gradient", "")
+        iteration = lesson.iteration if lesson.run is not None else None
+        part = stop_here(
+            cursor.program, cursor.index, caption, form, notes=notes, iteration=iteration or None
+        )
+        return OwnStop(part, lesson.image if self.has_stops_of_images else None)
+
+    def put_stops(self, stops: OwnStops, said: str) -> None:
+        """Have the lesson say other things, or say them elsewhere.
+
+        Parameters
+        ----------
+        said : str
+            What is done, as it can be undone.
+        """
+        before = self.draft
+        description = before.description.with_stops(stops)
+        if description is before.description:
+            return
+        try:
+            lesson = self._made(replace(before, description=description))
+        except CnnvizError as error:
+            self.failed.emit(str(error))
+            return
+        self.show(lesson, self.player.cursor.index)
+        self.player.edits.push(Edit(said, before, self.draft, self._put_draft))
+
+    # --------------------------------------------------------------------------------------------- saving
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether the lesson is not as its file has it."""
+        return (self.lesson.changes, self.lesson.description.stops) != tuple(self.saved)
+
+    @property
+    def place(self) -> SavedPlace:
+        """Where we are, as it is saved with the lesson."""
+        lesson, points = self.lesson, self.player.all_breakpoints
+        return SavedPlace(
+            self.player.cursor.index,
+            lesson.image,
+            lesson.iteration if lesson.run is not None else None,
+            lesson.program.form,
+            self.player.own.level,
+            points.here,
+            points.waiting,
+            self.player.bookmarks,
+        )
+
+    def set_saved(self) -> None:
+        """Note that the lesson's file has it as it is now."""
+        self.saved = Saved(self.lesson.changes, self.lesson.description.stops)
+        self.settings.put(f"{self._key}/saved", _mark_of(self.source))
+        self.remember()
+        self.edited.emit()
+
+    def adopt(self, path: str) -> None:
+        """Go on in the file that the lesson was just saved as; what it was before, its own file says."""
+        description, at, before = describe(path), self.player.cursor.index, self.lesson
+        lesson = self._made(Draft(description, description.changes, before.choice))
+        self._is_discarded = True
+        self.remember()
+        self._is_discarded = False
+        self.lesson = lesson
+        self._load(at)
+        self.player.edits.clear()  # they were made in the other lesson
+        self.set_saved()
+        self.settings.put_record(self._marks_key("bookmarks"), self.player.bookmarks)
+        self.changed.emit()
+
+    def discard(self) -> None:
+        """Remember what is in the file from now on, and not what is shown."""
+        self._is_discarded = True
+
+    # --------------------------------------------------------------------------------------------- places
+
     def _same_place(self, lesson: Lesson) -> int:
         """Return the step of a changed lesson that is where we are, or as near to it as there is one."""
         step = self.player.cursor.step
@@ -390,7 +507,8 @@ class Desk(QObject):
         except CnnvizError as error:  # a file with weights is no longer there
             self.failed.emit(str(error))
             return
-        if draft.description is not self.lesson.description:
+        if draft.description.source != self.lesson.description.source:
+            self.saved = _saved_of(lesson)
             self._put(lesson)
             return
         other = first_difference(
@@ -416,7 +534,9 @@ class Desk(QObject):
         kept = {name: known[name] for name in graph.inputs if name in known and name not in values}
         example = Example(graph, {**kept, **values})
         before = self.draft
-        self._put(lesson_of(describe(example.source)))
+        lesson = lesson_of(describe(example.source))
+        self.saved = _saved_of(lesson)
+        self._put(lesson)
         said = tr("expression {text}", text=example.typed)
         self.player.edits.push(Edit(said, before, self.draft, self._put_draft))
 
@@ -484,7 +604,10 @@ class Desk(QObject):
         if self.lesson.run is None:  # a training begins anew, and its first iteration has an image of its own
             self.settings.put(f"{key}/image", self.lesson.image)
         self.settings.put(f"{key}/input_gradient", self.lesson.program.form)
-        self.settings.put(f"{key}/changes", text_of(self.lesson.changes))
+        own = Saved(self.lesson.changes, self.lesson.description.stops)
+        changes, stops = self.saved if self._is_discarded else own
+        self.settings.put(f"{key}/changes", text_of(changes))
+        self.settings.put(f"{key}/stops", "" if stops == self.saved.stops else as_text(stops))
         stop = self.player.cursor.stop or self.lesson.stop_after(self.player.cursor, backwards=True)
         self.settings.put_record(f"{key}/stop", (stop.number, stop.count) if stop else (0, 0))
         if not is_expression(self.source) and self.source not in lesson_names():
@@ -519,15 +642,43 @@ class Desk(QObject):
     def _as_left(self, lesson: Lesson) -> Lesson:
         """Return a lesson with what was chosen and changed; changes that are asked for come before those."""
         settings, key = self.settings, _key_of(lesson)
+        self.saved = _saved_of(lesson)
+        is_asked = lesson.changes != lesson.description.changes
+        place, mark = lesson.description.place, _mark_of(lesson.description.source)
+        if place is not None and settings.text(f"{key}/saved") != mark:
+            self._take_place(lesson, place, mark)
         image = settings.number(f"{key}/image", lesson.image, 0, len(lesson.subject) - 1)
         form = settings.text(f"{key}/input_gradient")
         form = form if form in FORMS and lesson.program.form else lesson.choice.input_gradient
         choice = replace(lesson.choice, image=image, input_gradient=form)
-        remembered = "" if lesson.changes else settings.text(f"{key}/changes")
-        if remembered:
+        description, changes = lesson.description, lesson.changes
+        with suppress(CnnvizError):  # what is remembered is damaged
+            told = settings.text(f"{key}/stops")
+            description = description.with_stops(from_text(told)) if told else description
+        with suppress(CnnvizError):
+            remembered = read_changes(settings.text(f"{key}/changes").split())
+            changes = changes if is_asked else remembered
+        if description is not lesson.description or changes != lesson.changes:
             with suppress(CnnvizError):  # it is damaged, or its file has been written anew
-                return lesson_of(lesson.description, read_changes(remembered.split()), choice)
+                return self._made(Draft(description, changes, choice))
         return lesson.at(choice)
+
+    def _take_place(self, lesson: Lesson, place: SavedPlace, mark: str) -> None:
+        """Remember where a lesson was left when it was saved as one file, and nothing else of it."""
+        settings, key = self.settings, _key_of(lesson)
+        settings.put(f"{key}/saved", mark)
+        settings.put(f"{key}/step", place.step)
+        settings.put(f"{key}/iteration", place.iteration or 0)
+        settings.put(f"{key}/image", place.image or 0)
+        settings.put(f"{key}/input_gradient", place.input_gradient)
+        settings.put(f"{key}/changes", text_of(lesson.description.changes))
+        settings.put(f"{key}/stops", "")
+        of = "" if lesson.subject.keeps_marks else f"-{lesson.image}"
+        points = Breakpoints(place.breakpoints, place.waiting, place.input_gradient)
+        settings.put_record(f"{key}/breakpoints{of}", points)
+        settings.put_record(f"{key}/bookmarks{of}", place.bookmarks)
+        if place.level is not None:
+            self.player.set_level(place.level)
 
     def _go_back(self) -> None:
         """Go to the step at which the lesson was left, with its breakpoints and bookmarks."""
@@ -586,6 +737,31 @@ class Desk(QObject):
     def _put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         self.player.put_bookmarks(bookmarks)
         self.settings.put_record(self._marks_key("bookmarks"), bookmarks)
+
+
+def _saved_of(lesson: Lesson) -> Saved:
+    """Return what a lesson is like in its file."""
+    return Saved(lesson.description.changes, lesson.description.stops)
+
+
+def _differs(lesson: Lesson, before: Lesson) -> bool:
+    """Return whether a lesson is another than before to whoever shows it."""
+    return (lesson.iteration, lesson.changes, lesson.description) != (
+        before.iteration,
+        before.changes,
+        before.description,
+    )
+
+
+def _mark_of(source: str) -> str:
+    """Return what tells a lesson that is one file from another of its name; empty of all others."""
+    if not is_one_file(source):
+        return ""
+    try:
+        found = os.stat(source)
+    except OSError:
+        return ""
+    return f"{found.st_mtime_ns} {found.st_size}"
 
 
 def _key_of(lesson: Lesson) -> str:

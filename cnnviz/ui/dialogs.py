@@ -119,6 +119,26 @@ class Dialogs(QObject):
 
         self.palette.open_in(self._window.geometry(), commands(self._actions, self._tour))
 
+    def show_stops(self, new: bool = False) -> None:
+        """Let the lesson's stops be edited.
+
+        Parameters
+        ----------
+        new : bool
+            Whether one is made at the step at hand.
+        """
+        from cnnviz.ui.stops_dialog import StopsDialog
+
+        self._desk.player.pause()
+        if self._window.findChild(StopsDialog) is not None:  # a held key asks once
+            return
+        dialog = StopsDialog(self._desk, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.done_with.connect(self._desk.put_stops)
+        dialog.open()
+        if new:
+            dialog.make_here()
+
     def show_keys(self, keymap: Keymap, take: Callable[[Keymap], None]) -> None:
         """Show the keys, and let them be changed."""
         from cnnviz.ui.keys_page import KeysPage

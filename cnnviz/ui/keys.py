@@ -90,6 +90,8 @@ LESSONS = Key("lessons", "Lessons…", ("O",))
 FILE = (
     Key("open", "Open lesson…", ("Ctrl+O",)),
     LESSONS,
+    Key("save_lesson", "Save lesson", ("Ctrl+S",)),
+    Key("save_lesson_as", "Save lesson as…", ("Ctrl+Shift+S",)),
     SEPARATOR,
     Key("image", "Choose image…", ("I",)),
     Key("input", "Input of the network…"),
@@ -115,6 +117,9 @@ EDIT = (
     SEPARATOR,
     Key("changes", "What differs from the lesson…", ("Shift+F2",)),
     Key("take_back", "Take back all changes of the lesson"),
+    SEPARATOR,
+    Key("stop_here", "Make a stop of the lesson here…", ("Ctrl+Shift+N",)),
+    Key("edit_stops", "Edit the stops of the lesson…"),
 )
 VIEW = (
     Key("network", "Network", checkable=True),

@@ -14,13 +14,12 @@ from PySide6.QtWidgets import QApplication
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import DEFAULT, Lesson, load_lesson
-from cnnviz.lesson.source import is_network
 from cnnviz.render import fonts
 from cnnviz.text import tr
 from cnnviz.ui.ending import STATUSES, Ending
+from cnnviz.ui.loading import load
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.style import icon
-from cnnviz.ui.waiting import opening, patiently
 from cnnviz.ui.window import Window
 from cnnviz.working import StoppedError
 
@@ -49,7 +48,7 @@ def open_window(
     ending, hook = Ending(application), sys.excepthook
     try:
         settings = Settings()
-        named = _loaded(lesson, changes) if isinstance(lesson, str) else lesson
+        named = load(lesson, changes) if isinstance(lesson, str) else lesson
         window = Window(named, settings) if named else _where_it_was_left(settings)
         once = Qt.ConnectionType.SingleShotConnection
         if painted is not None:
@@ -75,13 +74,6 @@ def open_window(
         sys.excepthook = hook
 
 
-def _loaded(lesson: str, changes: Sequence[str] = ()) -> Lesson:
-    """Load what the window opens on; a network of another program may be large, and is waited for."""
-    if not is_network(lesson):
-        return load_lesson(lesson, changes=changes)
-    return patiently(lambda: load_lesson(lesson, changes=changes), opening(lesson))
-
-
 def _where_it_was_left(settings: Settings) -> Window:
     """Return the window on the lesson that was open last.
 
@@ -90,7 +82,7 @@ def _where_it_was_left(settings: Settings) -> Window:
     """
     source = settings.text("window/lesson") or DEFAULT
     try:
-        return Window(_loaded(source), settings)
+        return Window(load(source), settings)
     except StoppedError:
         said = tr("{lesson} was not opened: cancelled.", lesson=source)
     except CnnvizError as error:

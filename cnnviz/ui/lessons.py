@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.files import chapters, lesson_words
 from cnnviz.lesson.lesson import Lesson, load_lesson
+from cnnviz.lesson.source import is_network
 from cnnviz.render.image import to_image
 from cnnviz.render.tools import saved
 from cnnviz.scene.frame import sketch
@@ -176,11 +177,14 @@ class LessonChooser(QFrame):
                     title = tr("{title} · start here", title=title)
                 self._add(name, tr("{number}  {title}", number=number, title=title), sentence, past)
         self._files = {source for source, _ in recent}
-        if recent:
-            self._chapters.append((tr("Opened last"), len(recent)))
-            self._add_chapter(tr("Opened last"))
-        for source, title in recent:
-            self._add(source, title, source, progress(source))
+        own = [one for one in recent if not is_network(one[0])]
+        others = [one for one in recent if is_network(one[0])]
+        for chapter, files in ((tr("Lessons of your own"), own), (tr("Networks opened last"), others)):
+            if files:
+                self._chapters.append((chapter, len(files)))
+                self._add_chapter(chapter)
+            for source, title in files:
+                self._add(source, title, source, progress(source))
 
     def _add_chapter(self, name: str) -> None:
         if name:

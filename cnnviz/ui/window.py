@@ -35,6 +35,7 @@ from cnnviz.ui.network_pane import NetworkPane
 from cnnviz.ui.opening import Opening
 from cnnviz.ui.pictures import Pictures
 from cnnviz.ui.player import forget_programs
+from cnnviz.ui.saving import Saving
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.splitter import PANES, PaneSplitter
 from cnnviz.ui.stage_pane import StagePane
@@ -131,6 +132,7 @@ class Window(QMainWindow):
         self.message = MessageStrip(self.middle)
         self.pictures = Pictures(self, self.desk, self.message)
         self.opening = Opening(self.desk, self.message, self)
+        self.saving = Saving(self.desk, self.message, self)
         self.middle.currentChanged.connect(self.message.raise_)  # what is shown next is put on top
         self.training = TrainingPane(self.middle, self.tour, self.actions_by_name)
         panes = {"network": self.network, "debugger": self.debugger, "timeline": self.timeline}
@@ -214,18 +216,22 @@ class Window(QMainWindow):
             "preset": self.opening.ask_for_preset,
             "label": self.opening.ask_for_label,
             "lessons": self.dialogs.show_lessons,
+            "save_lesson": self.saving.save,
+            "save_lesson_as": self.saving.save_as,
             "image": self._show_images,
             "expression": lambda: self._ask(self.expression_strip, self.desk.lesson.typed or None),
             "save": self.pictures.ask_where_to_save,
             "export": self.pictures.ask_what_to_export,
             "copy": self.pictures.copy,
             "paste": self.opening.paste,
-            "quit": self.close,
+            "quit": self._quit,
             "bookmark": self.desk.toggle_bookmark,
             "undo": self.player.edits.undo,
             "redo": self.player.edits.redo,
             "changes": self.dialogs.show_changes,
             "take_back": self.desk.take_back_changes,
+            "stop_here": partial(self.dialogs.show_stops, new=True),
+            "edit_stops": self.dialogs.show_stops,
             "rate_down": lambda: self.desk.shift_rate(-1),
             "rate_up": lambda: self.desk.shift_rate(1),
             **{name: partial(self._toggle_pane, name) for name in PANES},
@@ -267,7 +273,9 @@ class Window(QMainWindow):
 
     def _name_lesson(self) -> None:
         lesson = self.desk.lesson
-        self.setWindowTitle(f"{self._heading()} — cnnviz")  # as Qt joins the two for dialogs
+        # As Qt joins the two for dialogs; it puts its sign of what is not saved in place of [*].
+        self.setWindowTitle(f"{self._heading().replace('[*]', '[*][*]')}[*] — cnnviz")
+        self.setWindowModified(self.desk.is_modified)
         self.bar.show_lesson(lesson)
         subject, many = lesson.subject, len(lesson.subject) > 1
         self.actions_by_name["image"].setEnabled(many)
@@ -491,8 +499,16 @@ class Window(QMainWindow):
         self.actions_by_name[self.player.cursor.level.value].setChecked(True)
         check_choices(self.actions_by_name, self.player.display)
 
+    def _quit(self) -> None:
+        """Close the window, unless something is to be saved first."""
+        if self.saving.may_leave():
+            self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remember the place, sizes and looks."""
+        """Remember the place, sizes and looks; who clicks it away is asked first, and no signal is."""
+        if event.spontaneous() and not self.saving.may_leave():
+            event.ignore()
+            return
         self.rest()
         self.pictures.close()
         self._clock.stop()

@@ -208,11 +208,11 @@ def test_a_changed_lesson_says_so_and_is_taken_back_by_a_command(window):
     action = window.actions_by_name["take_back"]
     assert not action.isEnabled()
     change(window.desk, "conv1.w[0,0,1,1]=0.5", "label=4")
-    assert window.windowTitle() == "Handwritten digits, changed — cnnviz"
+    assert window.windowTitle() == "Handwritten digits, changed[*] — cnnviz"
     assert window.bar.image.text() == "4"
     action.trigger()
     assert window.desk.lesson.changes == ()
-    assert window.windowTitle() == "Handwritten digits — cnnviz"
+    assert window.windowTitle() == "Handwritten digits[*] — cnnviz"
     assert not action.isEnabled()
     QTest.keyClick(window.stage, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert text_of(window.desk.lesson.changes) == "label.182=4 conv1.w[0,0,1,1]=0.5"

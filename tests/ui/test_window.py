@@ -456,7 +456,7 @@ def test_copying_puts_the_frame_on_the_clipboard(window):
 
 def test_titles_are_joined_as_qt_joins_them(window):
     """Qt puts " — cnnviz" after every dialog's title, and after none that ends in cnnviz already."""
-    assert window.windowTitle() == f"{window.desk.lesson.title} — cnnviz"
+    assert window.windowTitle() == f"{window.desk.lesson.title}[*] — cnnviz"
 
 
 # ----------------------------------------------------------------------------------------- remembering

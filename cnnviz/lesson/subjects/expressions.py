@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -123,6 +124,10 @@ class Expressions(Plain, frozen=True, eq=False):
         return in_sequence(
             replace(stop, image=k) for k, example in enumerate(self.examples) for stop in example.stops
         )
+
+    def told(self, described: Any) -> Expressions:
+        """Return the same with what its file says of stops."""
+        return build_expressions(Path(f"{self.name}.toml"), described)
 
     # ------------------------------------------------------------------------------------------- changing
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cnnviz.engine.descent import Descent
 from cnnviz.engine.layer import Array
@@ -80,6 +81,10 @@ class Plain(Struct, frozen=True, eq=False):
     def arguments(self, owner: str) -> tuple[Argument, ...]:
         """Return nothing: nobody has arguments."""
         return ()
+
+    def told(self: Self, described: Any) -> Self:
+        """Return the same with what its file says of stops."""
+        return replace(self, described=described)
 
     def trained(self: Self, run: Run) -> Self:
         """Return the same: it learns nothing."""

@@ -1,0 +1,106 @@
+"""Saves the lesson at hand as a file of one's own, and asks before a file that is not saved is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from cnnviz.errors import CnnvizError
+from cnnviz.files import write_whole
+from cnnviz.packed import ENDING
+from cnnviz.text import tr
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.loading import is_one_file
+from cnnviz.ui.strips import MessageStrip
+from cnnviz.ui.waiting import patiently
+from cnnviz.working import StoppedError
+
+_TOML = ".toml"
+
+
+class Saving:
+    """Writes what lies on the desk.
+
+    What is not saved is remembered, second by second, as the place is: it is there again when the lesson is
+    opened, also after a crash. So it is asked only where a file of one's own is left behind what is shown.
+
+    Parameters
+    ----------
+    desk : Desk
+        Where the lesson lies.
+    message : MessageStrip
+        Says what was written, or why it could not be.
+    parent : QWidget
+        Whose dialogs ask.
+    """
+
+    def __init__(self, desk: Desk, message: MessageStrip, parent: QWidget) -> None:
+        self._desk, self._message, self._parent = desk, message, parent
+
+    def save(self) -> bool:
+        """Write the lesson into its own file, or ask for one; return whether it was written."""
+        return self.write(self._desk.source) if is_one_file(self._desk.source) else self.save_as()
+
+    def save_as(self) -> bool:
+        """Ask for a file, and write the lesson into it."""
+        desk = self._desk
+        desk.player.pause()
+        beside = Path(desk.source).parent if is_one_file(desk.source) else Path.home()
+        kinds = {
+            ENDING: tr("Lesson as one file (*{ending})", ending=ENDING),
+            _TOML: tr("Lesson file, with others beside it (*{ending})", ending=_TOML),
+        }
+        path, kind = QFileDialog.getSaveFileName(
+            self._parent,
+            tr("Save lesson as"),
+            str(beside / f"{desk.lesson.name}{ENDING}"),
+            ";;".join(kinds.values()),
+        )
+        if not path:
+            return False
+        if Path(path).suffix.lower() not in kinds:
+            path += next((ending for ending, words in kinds.items() if words == kind), ENDING)
+        return self.write(path)
+
+    def write(self, path: str) -> bool:
+        """Write the lesson into a file, and go on in it; return whether it was written."""
+        desk, file = self._desk, Path(path)
+        lesson, place = desk.lesson, desk.place
+        try:
+            content = patiently(
+                lambda: lesson.packed(place), tr("Saving {file} …", file=file.name), self._parent
+            )
+            write_whole(file, content)
+            if file.absolute() == Path(desk.source):
+                desk.set_saved()
+            else:
+                desk.adopt(path)
+        except StoppedError:
+            self._message.say(tr("{file} was not written: cancelled.", file=file.name), error=False)
+            return False
+        except CnnvizError as error:
+            self._message.say(str(error))
+            return False
+        self._message.say(tr("Saved as {file}.", file=file.name), error=False)
+        return True
+
+    def may_leave(self) -> bool:
+        """Return whether the window may be closed: a file that is not saved is asked about."""
+        desk = self._desk
+        if not (desk.is_modified and is_one_file(desk.source)):
+            return True
+        box, name = QMessageBox(self._parent), Path(desk.source).name
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(tr("Not saved"))
+        box.setText(tr("{file} is not saved. Save it?", file=name))
+        box.setInformativeText(tr("If you do not, it is as it was saved last when it is opened again."))
+        answers = QMessageBox.StandardButton
+        box.setStandardButtons(answers.Save | answers.Discard | answers.Cancel)
+        box.setDefaultButton(answers.Save)
+        answer = box.exec()
+        if answer == answers.Save:
+            return self.save()
+        if answer == answers.Discard:
+            desk.discard()
+        return answer == answers.Discard

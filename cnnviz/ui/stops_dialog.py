@@ -1,0 +1,247 @@
+"""The dialog in which the stops of a lesson are made, reworded, moved and deleted."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QPlainTextEdit,
+    QPushButton,
+    QWidget,
+)
+
+from cnnviz.errors import CnnvizError
+from cnnviz.lesson.bounds import MOST_STOPS
+from cnnviz.lesson.own_stops import OwnStop, OwnStops, checked, number_of
+from cnnviz.text import short, tr
+from cnnviz.ui.desk import Desk
+from cnnviz.ui.reader import Notice
+
+_LONGEST_SHOWN = 60
+_NEW = "…"
+"""The caption of a stop that says nothing yet."""
+
+
+_KEPT = ("caption", "notes", "letters", "scale", "level")
+"""What a stop still says where it is moved."""
+
+
+class _Row:
+    """A stop in the list, and when its turn is; None where the lesson as it is changed leaves it out."""
+
+    def __init__(self, stop: OwnStop, turn: tuple[int, int, int] | None) -> None:
+        self.stop, self.turn = stop, turn
+
+
+class StopsDialog(QDialog):
+    """Lists the stops of a lesson in their order, which is that of the steps; all is done together by OK.
+
+    Parameters
+    ----------
+    desk : Desk
+        Where the lesson lies; new stops are at the step at hand.
+    parent : QWidget
+        The window.
+
+    Attributes
+    ----------
+    done_with : Signal(object, str)
+        The stops as they are to be, and what was done.
+    """
+
+    done_with = Signal(object, str)
+
+    def __init__(self, desk: Desk, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._room = parent.size()
+        self.setWindowTitle(tr("Stops of the lesson"))
+        self._desk = desk
+        self._before = desk.lesson.description.stops
+        self._rows = _rows(desk)
+        self.list = QListWidget()
+        self.list.setAccessibleName(tr("Stops"))
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.caption, self.notes = QPlainTextEdit(), QPlainTextEdit()
+        self.place, self.said = QLabel(), Notice()
+        self.said.setWordWrap(True)
+        self.new = QPushButton(tr("Make a stop here"))
+        self.move_here = QPushButton(tr("Move it here"))
+        self.delete = QPushButton(tr("Delete it"))
+        buttons = QDialogButtonBox.StandardButton
+        self.buttons = QDialogButtonBox(buttons.Ok | buttons.Cancel, parent=self)
+        self._lay_out()
+        self.list.currentRowChanged.connect(self._show)
+        self.caption.textChanged.connect(self._take_words)
+        self.notes.textChanged.connect(self._take_words)
+        self.new.clicked.connect(self.make_here)
+        self.move_here.clicked.connect(self._move_here)
+        self.delete.clicked.connect(self._delete)
+        self.buttons.accepted.connect(self._accept)
+        self.buttons.rejected.connect(self.reject)
+        here = None if desk.stop_at_hand is None else self._before[desk.stop_at_hand]
+        self._fill(next((k for k, row in enumerate(self._rows) if row.stop is here), 0))
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        for widget in (self.new, self.move_here, self.delete):
+            widget.setAutoDefault(False)
+        for words, field, lines in ((tr("Caption"), self.caption, 4), (tr("Notes"), self.notes, 6)):
+            field.setAccessibleName(words)
+            field.setTabChangesFocus(True)
+            field.setMinimumHeight(lines * self.fontMetrics().lineSpacing() + 12)
+        self.notes.setPlaceholderText(tr("What only the presenter window shows"))
+        grid.addWidget(self.list, 0, 0, 5, 1)
+        grid.addWidget(self.place, 0, 1)
+        grid.addWidget(QLabel(tr("Caption")), 1, 1)
+        grid.addWidget(self.caption, 2, 1)
+        grid.addWidget(QLabel(tr("Notes")), 3, 1)
+        grid.addWidget(self.notes, 4, 1)
+        row = QHBoxLayout()
+        for button in (self.new, self.move_here, self.delete):
+            row.addWidget(button)
+        row.addStretch(1)
+        grid.addLayout(row, 5, 0, 1, 2)
+        grid.addWidget(self.said, 6, 0, 1, 2)
+        grid.addWidget(self.buttons, 7, 0, 1, 2)
+        grid.setColumnStretch(0, 2)
+        grid.setColumnStretch(1, 3)
+        size = self.fontMetrics().lineSpacing()
+        self.resize(QSize(50 * size, 26 * size).boundedTo(self._room - QSize(40, 60)))
+
+    @property
+    def stops(self) -> OwnStops:
+        """The stops as they are in the list."""
+        return tuple(row.stop for row in self._rows)
+
+    # ------------------------------------------------------------------------------------------ showing
+
+    def _fill(self, chosen: int) -> None:
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for number, row in enumerate(self._rows, 1):
+                self.list.addItem(_words(number, row.stop.part.caption))
+            self.list.setCurrentRow(min(chosen, len(self._rows) - 1))
+        self._show(self.list.currentRow())
+
+    def _show(self, chosen: int) -> None:
+        """Show the words of the stop that is chosen."""
+        row = self._rows[chosen] if 0 <= chosen < len(self._rows) else None
+        part = row.stop.part if row else None
+        for field, words in (
+            (self.caption, part.caption if part else ""),
+            (self.notes, part.notes if part else ""),
+        ):
+            with QSignalBlocker(field):
+                field.setPlainText("" if words == _NEW else words)
+            field.setEnabled(part is not None)
+        self.move_here.setEnabled(part is not None)
+        self.delete.setEnabled(part is not None)
+        self.place.setText(_place(row) if row else tr("The lesson has no stops yet."))
+        self._check()
+
+    def _take_words(self) -> None:
+        chosen = self.list.currentRow()
+        if not 0 <= chosen < len(self._rows):
+            return
+        row = self._rows[chosen]
+        caption = " ".join(self.caption.toPlainText().split())
+        part = replace(row.stop.part, caption=caption, notes=self.notes.toPlainText().strip())
+        row.stop = replace(row.stop, part=part)
+        self.list.item(chosen).setText(_words(chosen + 1, caption))
+        self._check()
+
+    def _check(self) -> None:
+        """Say what is wrong with what was typed, if anything is."""
+        fault = ""
+        for number, row in enumerate(self._rows, 1):
+            try:
+                checked(row.stop.part)
+            except CnnvizError as error:
+                fault = tr("Stop {number}: {fault}", number=number, fault=str(error))
+                break
+            if row.stop.part.caption == _NEW:
+                fault = tr("Stop {number} has no caption yet.", number=number)
+                break
+        self.said.say(fault, urgent=bool(fault))
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not fault)
+        self.new.setEnabled(len(self._rows) < MOST_STOPS)
+
+    # ------------------------------------------------------------------------------------------ changing
+
+    def make_here(self) -> None:
+        """Add a stop at the step at hand, and let its words be typed."""
+        self._put(_Row(self._desk.new_stop(_NEW, ""), self._turn_here()))
+        self.caption.setFocus()
+
+    def _move_here(self) -> None:
+        row = self._rows.pop(self.list.currentRow())
+        here = self._desk.new_stop(_NEW, "")
+        kept = {
+            name: getattr(row.stop.part, name) for name in ("caption", "notes", "letters", "scale", "level")
+        }
+        self._put(_Row(replace(here, part=replace(here.part, **kept)), self._turn_here()))
+
+    def _delete(self) -> None:
+        chosen = self.list.currentRow()
+        del self._rows[chosen]
+        self._fill(chosen)
+
+    def _put(self, row: _Row) -> None:
+        """Put a stop where its turn is."""
+        assert row.turn is not None
+        later = (k for k, other in enumerate(self._rows) if other.turn is not None and other.turn > row.turn)
+        at = next(later, len(self._rows))
+        self._rows.insert(at, row)
+        self._fill(at)
+
+    def _turn_here(self) -> tuple[int, int, int]:
+        lesson = self._desk.lesson
+        image = lesson.image if self._desk.has_stops_of_images else 0
+        return image, lesson.iteration, self._desk.player.cursor.index
+
+    def _accept(self) -> None:
+        before, after = self._before, self.stops
+        self.accept()
+        if after != before:
+            words = {1: tr("stop made"), -1: tr("stop deleted")}
+            self.done_with.emit(after, words.get(len(after) - len(before), tr("stops of the lesson")))
+
+
+def _rows(desk: Desk) -> list[_Row]:
+    """Return the stops of the lesson in the order in which it goes through them."""
+    own = desk.lesson.description.stops
+    turns = {
+        number_of(own, stop): (stop.image or 0, stop.iteration or 0, stop.index)
+        for stop in desk.lesson.sequence
+    }
+    rows: list[_Row] = []
+    for k, stop in enumerate(own):
+        turn = turns.get(k)
+        later = (n for n, row in enumerate(rows) if turn and row.turn and row.turn > turn)
+        rows.insert(next(later, len(rows)), _Row(stop, turn))
+    return rows
+
+
+def _words(number: int, caption: str) -> str:
+    return tr("{number}  {caption}", number=number, caption=short(caption, _LONGEST_SHOWN))
+
+
+def _place(row: _Row) -> str:
+    part = row.stop.part
+    at: str = part.at
+    if part.line is not None:
+        at = tr("{at}, line {line}", at=at, line=part.line)
+    if part.where:
+        at = f"{at}, {', '.join(f'{name} = {value}' for name, value in part.where.items())}"
+    if part.iteration is not None:
+        at = tr("{at}, iteration {iteration}", at=at, iteration=part.iteration)
+    if row.turn is None:
+        return tr("At {at}; not said now, since what it speaks of is changed", at=at)
+    return tr("At {at}", at=at)

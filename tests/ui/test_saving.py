@@ -1,0 +1,181 @@
+"""A lesson of one's own: its stops, its file, and what is there again though nobody saved it."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QFileDialog, QMessageBox
+
+from cnnviz.export.order import order_of
+from cnnviz.lesson.changes import Cell
+from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.view import View
+from cnnviz.trace.stops import Level
+from cnnviz.ui.loading import load
+from cnnviz.ui.settings import Settings
+from cnnviz.ui.stops_dialog import StopsDialog
+from cnnviz.ui.window import Window
+
+WEIGHT = Cell("conv1.w", (0, 0, 0, 0), 0.5)
+
+
+@pytest.fixture
+def elsewhere(application, tmp_path):
+    """Open a file in the window of another machine, or of the same one as it was left."""
+    made = []
+
+    def open_there(path, settings="another.ini"):
+        made.append(Window(load(str(path)), Settings(tmp_path / settings)))
+        return made[-1]
+
+    yield open_there
+    for window in made:
+        window.close()
+        window.deleteLater()
+
+
+def said_for(monkeypatch, path):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+
+
+def make_stop(window, caption, notes=""):
+    window.actions_by_name["stop_here"].trigger()
+    dialog = window.findChild(StopsDialog)
+    dialog.caption.setPlainText(caption)
+    dialog.notes.setPlainText(notes)
+    dialog.buttons.buttons()[0].click()
+    dialog.deleteLater()
+    dialog.setParent(None)
+
+
+def test_a_saved_lesson_opens_elsewhere_as_it_was(window, monkeypatch, tmp_path, elsewhere):
+    file = tmp_path / "mine.cnnviz"
+    said_for(monkeypatch, file)
+    window.player.go_to(5000)
+    make_stop(window, "At the edge.", "Ask them.")
+    window.desk.change(WEIGHT, said="weight")
+    window.player.set_level(Level.MAP)
+    window.player.toggle_line(9)
+    window.desk.toggle_bookmark()
+    window.desk.choose(7)
+    window.player.go_to(5005)
+    assert window.isWindowModified()
+    window.actions_by_name["save_lesson"].trigger()
+    assert not window.isWindowModified() and window.desk.source == str(file)
+    first = file.read_bytes()
+    window.actions_by_name["save_lesson"].trigger()
+    assert file.read_bytes() == first
+    there = elsewhere(file)
+    one, other = window.player, there.player
+    assert (other.cursor.index, other.cursor.level) == (5005, Level.MAP)
+    assert there.desk.lesson.image == 7 and there.desk.lesson.changes == (WEIGHT,)
+    assert other.bookmarks == one.bookmarks != () and other.breakpoints == one.breakpoints != ()
+    assert [stop.caption for stop in there.desk.lesson.sequence if stop.notes == "Ask them."] == []
+    there.desk.take_back_changes()
+    assert there.isWindowModified()
+    assert "At the edge." in [stop.caption for stop in there.desk.lesson.sequence]
+    there.player.edits.undo()
+    assert not there.isWindowModified()
+
+
+def test_what_is_not_saved_is_there_again_and_saved_elsewhere_it_is_not(window, tmp_path, elsewhere):
+    file = tmp_path / "mine.cnnviz"
+    assert window.saving.write(str(file))
+    window.desk.change(WEIGHT, said="weight")
+    make_stop(window, "Mine.")
+    window._remember()  # as every second; then the process is killed
+    again = elsewhere(file, "settings.ini")
+    assert again.isWindowModified() and again.desk.lesson.changes == (WEIGHT,)
+    assert "Mine." in [stop.part.caption for stop in again.desk.lesson.description.stops]
+    assert not elsewhere(file).isWindowModified()
+    time.sleep(0.01)
+    file.write_bytes(load_lesson("digits", changes=["label=4"]).packed())  # somebody else's, of the same name
+    assert "label" in str(elsewhere(file, "settings.ini").desk.lesson.changes[0])
+    builtin = elsewhere("digits", "settings.ini")
+    assert not builtin.isWindowModified(), "what was saved elsewhere is not there, too"
+
+
+def test_who_closes_a_file_that_is_not_saved_is_asked(window, monkeypatch, tmp_path, elsewhere):
+    file = tmp_path / "mine.cnnviz"
+    asked = []
+    answer = QMessageBox.StandardButton.Cancel
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: asked.append(box.text()) or answer)
+    window.desk.change(WEIGHT, said="weight")
+    assert window.saving.may_leave() and not asked, "a lesson of the course is remembered"
+    assert window.saving.write(str(file)) and window.saving.may_leave() and not asked
+    window.desk.change(Cell("conv1.b", (0,), 3.0), said="bias")
+    window.actions_by_name["quit"].trigger()
+    assert window.isVisible() and asked == ["mine.cnnviz is not saved. Save it?"]
+    answer = QMessageBox.StandardButton.Save
+    assert window.saving.may_leave() and not window.isWindowModified()
+    window.desk.take_back_changes()
+    answer = QMessageBox.StandardButton.Discard
+    before = file.read_bytes()
+    window.actions_by_name["quit"].trigger()
+    assert not window.isVisible() and file.read_bytes() == before
+    assert len(elsewhere(file, "settings.ini").desk.lesson.changes) == 2
+
+
+def test_what_cannot_be_written_is_said_and_stays_modified(window, tmp_path):
+    file = tmp_path / "mine.cnnviz"
+    assert window.saving.write(str(file))
+    window.desk.change(WEIGHT, said="weight")
+    file.unlink()
+    file.mkdir()
+    assert not window.saving.write(str(file)) and window.isWindowModified()
+    assert window.message.is_fault
+
+
+def test_stops_are_made_moved_reworded_and_deleted_and_undone(window):
+    desk, before = window.desk, window.desk.lesson.sequence
+    window.player.go_to(5000)
+    make_stop(window, "A.")
+    step = desk.lesson.program.start("relu1") + 3
+    window.player.go_to(step)
+    window.dialogs.show_stops()
+    dialog = window.findChild(StopsDialog)
+    assert not dialog.list.item(1).text().endswith("…")
+    dialog.list.setCurrentRow(1)
+    dialog.move_here.click()
+    dialog.caption.setPlainText("")
+    assert not dialog.buttons.buttons()[0].isEnabled() and "caption" in dialog.said.text()
+    dialog.caption.setPlainText("B,\nin two lines.")
+    dialog.list.setCurrentRow(0)
+    dialog.delete.click()
+    dialog.buttons.buttons()[0].click()
+    made = desk.lesson.sequence
+    assert [stop.index for stop in made if stop.caption == "B, in two lines."] == [step]
+    assert len(made) == len(before) and made[0].caption != before[0].caption
+    order = order_of(desk.lesson, Path("x"), Level.STOP, 0, 9, View(1280, 720))
+    assert [stop.caption for stop in order.lesson().sequence] == [stop.caption for stop in made]
+    window.player.edits.undo()
+    window.player.edits.undo()
+    assert desk.lesson.sequence == before and not window.isWindowModified()
+    window.player.edits.redo()
+    assert "A." in [stop.caption for stop in desk.lesson.sequence]
+
+
+def test_stops_in_other_kinds_of_lessons(window):
+    for source in ("chain-rule", "gradient-descent", "image", "training", "backward-conv"):
+        window.desk.open(source)
+        if source == "backward-conv":
+            window.desk.switch_input_gradient()
+        step = len(window.player.cursor.program) // 3
+        window.player.go_to(step)
+        make_stop(window, "Here.")
+        (stop,) = (stop for stop in window.desk.lesson.stops if stop.caption == "Here.")
+        assert 0 <= window.player.cursor.index - stop.index <= 2, source
+
+
+def test_a_click_on_the_cross_asks_and_a_signal_does_not(window, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(type(window.saving), "may_leave", lambda _: asked.append(1) or False)
+    event = QCloseEvent()
+    monkeypatch.setattr(type(event), "spontaneous", lambda _: True)
+    window.closeEvent(event)
+    assert asked and not event.isAccepted()
+    monkeypatch.undo()
+    window.close()
+    assert not window.isVisible() and os.listdir(tmp_path)
