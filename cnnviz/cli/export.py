@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnviz.scene.view import View
 
 
-FORMATS = ("png", "html")
+FORMATS = ("png", "svg", "html")
 """What can be written; `cnnviz.export.formats` says how."""
 
 
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=FORMATS,
         default="png",
         dest="form",
-        help="what to write: a folder of PNG pictures, or a page for browsers (default: png)",
+        help="what to write: a folder of pictures, PNG or SVG, or a page for browsers (default: png)",
     )
     parser.add_argument(
         "--every",

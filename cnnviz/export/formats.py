@@ -10,6 +10,7 @@ from msgspec import Struct
 from cnnviz.export.frames import Shown
 from cnnviz.export.page import write_page
 from cnnviz.export.png import Png
+from cnnviz.export.svg import Svg
 
 
 class Format(Protocol):
@@ -50,5 +51,5 @@ class Document(Struct, frozen=True):
     walks: bool = False
 
 
-FORMATS: Mapping[str, Callable[[], Format]] = {"png": Png}
+FORMATS: Mapping[str, Callable[[], Format]] = {"png": Png, "svg": Svg}
 DOCUMENTS: Mapping[str, Document] = {"html": Document(".html", write_page, walks=True)}

@@ -17,20 +17,8 @@ from cnnviz.scene.theme import Theme, black_reads_better, plates
 
 def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
     """Paint a grid."""
-    indices = colour_indices(mark)
-    if mark.palette == "rgb":
-        pixels = np.ascontiguousarray(mark.values.astype(np.uint32) | 0xFF000000)
-    else:
-        pixels = np.ascontiguousarray(theme.tables[mark.palette][indices])
-    if mark.faint is not None and mark.palette != "pixel":
-        pixels[mark.faint] = _opaque(theme, "faint_cell")
-    nonfinite = None if np.isfinite(mark.values).all() else ~np.isfinite(mark.values)
-    if nonfinite is not None:
-        pixels[nonfinite] = _opaque(theme, "nonfinite_cell")
-        if mark.gap is not None:
-            pixels[np.isnan(mark.values)] = _opaque(theme, mark.gap)
+    pixels = pixels_of(mark, theme)
     if mark.missing is not None and mark.missing.any():
-        pixels[mark.missing] = 0
         _paint_hatch(mark, painter, theme)
     rows, columns = pixels.shape
     image = QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)
@@ -38,7 +26,39 @@ def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
     if mark.lines:
         _paint_rules(mark, painter, theme)
     if mark.texts:
-        _paint_numbers(mark, painter, theme, indices, nonfinite)
+        _paint_numbers(mark, painter, theme)
+
+
+def pixels_of(mark: Cells, theme: Theme) -> NDArray[np.uint32]:
+    """Return each cell's colour, ``0xffrrggbb``; 0 where it is hatched."""
+    if mark.palette == "rgb":
+        pixels = np.ascontiguousarray(mark.values.astype(np.uint32) | 0xFF000000)
+    else:
+        pixels = np.ascontiguousarray(theme.tables[mark.palette][colour_indices(mark)])
+    if mark.faint is not None and mark.palette != "pixel":
+        pixels[mark.faint] = _opaque(theme, "faint_cell")
+    if not np.isfinite(mark.values).all():
+        pixels[~np.isfinite(mark.values)] = _opaque(theme, "nonfinite_cell")
+        if mark.gap is not None:
+            pixels[np.isnan(mark.values)] = _opaque(theme, mark.gap)
+    if mark.missing is not None:
+        pixels[mark.missing] = 0
+    return pixels
+
+
+def number_roles(mark: Cells, theme: Theme) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return which of `NUMBER_ROLES` each number has, and its colour's place in the palette; −1 for none."""
+    indices = colour_indices(mark)
+    roles = np.where(black_reads_better(theme, mark.palette)[indices], 1, 0)
+    if mark.faint is not None and mark.palette != "pixel":
+        roles[mark.faint] = 2
+    if not np.isfinite(mark.values).all():
+        roles[~np.isfinite(mark.values)] = 3
+    # Colours are counted in bytes, which hold no −1.
+    return roles, np.where(roles < 2, indices.astype(np.intp), -1)
+
+
+NUMBER_ROLES = ("on_dark", "on_light", "muted", "nonfinite")
 
 
 def colour_indices(mark: Cells) -> NDArray[np.uint8]:
@@ -76,27 +96,16 @@ def _paint_rules(mark: Cells, painter: QPainter, theme: Theme) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
 
-def _paint_numbers(
-    mark: Cells,
-    painter: QPainter,
-    theme: Theme,
-    indices: NDArray[np.uint8],
-    nonfinite: NDArray[np.bool_] | None,
-) -> None:
+def _paint_numbers(mark: Cells, painter: QPainter, theme: Theme) -> None:
     size = max(SMALLEST, float(round(mark.size)))
-    roles = np.where(black_reads_better(theme, mark.palette)[indices], 1, 0)
-    if mark.faint is not None and mark.palette != "pixel":
-        roles[mark.faint] = 2
-    if nonfinite is not None:
-        roles[nonfinite] = 3
-    pens = [color(theme, role) for role in ("on_dark", "on_light", "muted", "nonfinite")]
+    roles, under = number_roles(mark, theme)
+    pens = [color(theme, role) for role in NUMBER_ROLES]
     first = lay_out("0", "sans", size)
     painter.setFont(first.font)
     width, height = mark.cell
     y = mark.box.y + (height - first.height) / 2
     draw, last = painter.drawStaticText, -1
     under_numbers = _plates(theme, mark.palette)
-    under = np.where(roles < 2, indices.astype(np.intp), -1)  # colours are counted in bytes, which hold no −1
     for row, row_roles, row_under in zip(mark.texts, roles.tolist(), under.tolist(), strict=True):
         x = mark.box.x + width / 2
         for text, role, colour in zip(row, row_roles, row_under, strict=True):

@@ -40,6 +40,11 @@ def paint(mark: Label, painter: QPainter, theme: Theme) -> None:
         x += width
 
 
+def pieces_of(mark: Label) -> tuple[tuple[tuple[Role, Laid], ...], float]:
+    """Return a label's pieces as they are painted, each with its colour, and how wide they are together."""
+    return _fitted(mark.runs, mark.size, mark.family, max(0, int(mark.box.w)))[:2]
+
+
 def fitted_size(mark: Label) -> tuple[float, bool]:
     """Return the size at which a label is painted, and whether all of its text is."""
     pieces, _, size = _fitted(mark.runs, mark.size, mark.family, max(0, int(mark.box.w)))

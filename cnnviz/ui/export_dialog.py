@@ -41,6 +41,7 @@ _TOUR = 3  # which of the spans is the whole lesson
 
 FORMS = (
     ("png", "pictures in a folder (PNG)"),
+    ("svg", "vectors in a folder (SVG)"),
     ("html", "a page for browsers (HTML)"),
 )
 """What can be exported, in the order in which it is offered."""
