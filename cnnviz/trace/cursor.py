@@ -182,23 +182,28 @@ class Cursor(Struct, frozen=True):
                 return number
         return None
 
-    def run_to(
+    def hit(
         self, breakpoints: tuple[Breakpoint, ...], backwards: bool = False, until: int | None = None
-    ) -> Cursor:
-        """Go to the next (or previous) breakpoint; where there is none, to the end (or start).
+    ) -> int | None:
+        """Return the step of the next (or previous) breakpoint; None if there is none.
 
         Parameters
         ----------
         until : int, optional
             The step after which none is looked for, so that it takes less time.
         """
-        outermost = 0 if backwards else len(self.program) - 1
-        end, nearest = outermost if until is None else until, outermost
+        found: int | None = None
+        end = (0 if backwards else len(self.program) - 1) if until is None else until
         for point in breakpoints:
-            found = hit(self.program, point, self.index, end, backwards)
-            if found is not None:
-                end = nearest = found
-        return self.to(nearest)
+            nearer = hit(self.program, point, self.index, end, backwards)
+            if nearer is not None:
+                found = end = nearer
+        return found
+
+    def run_to(self, breakpoints: tuple[Breakpoint, ...], backwards: bool = False) -> Cursor:
+        """Go to the next (or previous) breakpoint; where there is none, to the end (or start)."""
+        found = self.hit(breakpoints, backwards)
+        return self.to((0 if backwards else len(self.program) - 1) if found is None else found)
 
 
 def stop_holding(stops: Sequence[Stop], step: Step) -> Stop | None:

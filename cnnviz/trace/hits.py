@@ -279,6 +279,21 @@ _FINDERS: Mapping[Kind, Callable[[Program, Operation, Breakpoint], Steps]] = {
 }
 
 
+def predicted(program: Program) -> tuple[Breakpoint, list[int]] | None:
+    """Return where the network's prediction is there, and which class that is, for each sample."""
+    forward = [operation for operation in program.operations if operation.phase == "forward"]
+    if not forward:
+        return None
+    last = forward[-1]
+    name = last.call.result
+    scores, offset = np.asarray(last.call.writes[name]), int(last_written(last, name).max())
+    if offset >= len(last):
+        return None
+    rows = scores.reshape(program.samples or 1, -1)
+    classes = rows.argmax(axis=1) if rows.shape[1] > 1 else rows[:, 0] > 0.5  # one number says yes or no
+    return Breakpoint(last.name, last.line_at(offset), offset), [int(k) for k in classes]
+
+
 # --------------------------------------------------------------------------------------------- conditions
 
 

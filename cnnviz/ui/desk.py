@@ -42,14 +42,17 @@ from cnnviz.lesson.weights import UnknownLayoutError
 from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
+from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.cursor import LEVELS, Bookmark
 from cnnviz.trace.forms import counterpart
+from cnnviz.trace.hits import predicted
 from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints
 from cnnviz.ui.edits import Draft, Edit
 from cnnviz.ui.loading import is_one_file, load
 from cnnviz.ui.player import Player
 from cnnviz.ui.settings import Settings, lesson_key
-from cnnviz.working import StoppedError
+from cnnviz.ui.waiting import patiently
+from cnnviz.working import StoppedError, each
 
 _LAST = 2**62
 _MOST_KEPT = 64 * 2**20
@@ -689,6 +692,47 @@ class Desk(QObject):
         self._restore_marks()
 
     # --------------------------------------------------------------------------- breakpoints and bookmarks
+
+    def run(self, backwards: bool = False) -> None:
+        """Go to the next or previous breakpoint, in a training also where the prediction becomes another.
+
+        That is looked for in the iterations that have been trained, each with the image at hand.
+        """
+        run, lesson = self.lesson.run, self.lesson
+        waited_for = any(point.kind is Kind.PREDICTION and point.on for point in self.player.breakpoints)
+        if run is None or not waited_for:
+            self.player.run(backwards)
+            return
+
+        def changed_at(iteration: int) -> tuple[Lesson, Breakpoint] | None:
+            if iteration == 0:
+                return None
+            there = lesson.at_iteration(iteration, lesson.image)
+            before, now = (
+                predicted(lesson.at_iteration(iteration - 1, lesson.image).program),
+                predicted(there.program),
+            )
+            return (there, now[0]) if before and now and before[1] != now[1] else None
+
+        here = changed_at(lesson.iteration)
+        if self.player.run_to_hit(backwards, *([here[1]] if here else [])) is not False:
+            return
+        last = 0 if backwards else run.last
+        ahead = range(lesson.iteration - 1, 0, -1) if backwards else range(lesson.iteration + 1, last + 1)
+
+        def look() -> tuple[Lesson, Breakpoint] | None:
+            return next(filter(None, map(changed_at, each(tr("iterations"), ahead))), None)
+
+        try:
+            found = patiently(look, tr("Looking for another prediction …"))
+        except StoppedError:
+            return
+        if found is None:
+            self.player.go_to(0 if backwards else len(self.player.cursor.program) - 1)
+            self.noted.emit(tr("The prediction stays as it is in the other iterations that there are."))
+        else:
+            there, point = found
+            self.show(there, there.program.start(point.operation) + (point.offset or 0))
 
     def _remember_breakpoints(self) -> None:
         self.settings.put_record(self._marks_key("breakpoints"), self.player.all_breakpoints)

@@ -81,8 +81,6 @@ def moves(player: Player) -> dict[str, Callable[[], object]]:
         "next_pass": going(lambda cursor: cursor.next(Level.PASS)),
         "back_pass": going(lambda cursor: cursor.previous(Level.PASS)),
         "breakpoint": player.toggle_here,
-        "run": player.run,
-        "run_back": partial(player.run, backwards=True),
         "clear": player.clear_breakpoints,
         "end": lambda: player.go_to(len(player.cursor.program) - 1),
         "next_sample": player.follow_sample,

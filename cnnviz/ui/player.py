@@ -365,14 +365,13 @@ class Player(QObject):
         if not self._shown:  # a slow picture makes playing slower, it does not pile steps up
             return
         here, following = self.cursor, self.cursor.next()
-        stop = here.run_to(self.breakpoints, until=following.index) if self.breakpoints else following
-        hit = self.breakpoints and stop.index <= following.index
-        if hit:
-            self.go(stop)
+        stop = here.hit(self.breakpoints, until=following.index)
+        if stop is not None:
+            self.go_to(stop)
         else:
             self.step()
         at_end = following.index == len(here.program) - 1 and here.level is not Level.STOP
-        if hit or at_end or self.cursor == here:
+        if stop is not None or at_end or self.cursor == here:
             self.pause()
 
     # ------------------------------------------------------------------------------------ what was shown
@@ -416,17 +415,19 @@ class Player(QObject):
         """Go to where a breakpoint stops next; where nothing is left, to where it stops first."""
         wanted, last = replace(point, on=True), len(self.cursor.program) - 1
 
-        def next_or_first(cursor: Cursor) -> Cursor:
+        def next_or_first(cursor: Cursor) -> int | None:
             found = hit(cursor.program, wanted, cursor.index, last)
-            found = hit(cursor.program, wanted, -1, last) if found is None else found
-            return cursor if found is None else cursor.to(found)
+            return hit(cursor.program, wanted, -1, last) if found is None else found
 
         self.pause()
-        found = self._looked_for(next_or_first, (point,))
-        if found is not None and found.index == self.cursor.index:
+        try:
+            found = self._looked_for(next_or_first, (point,))
+        except StoppedError:
+            return
+        if found is None or found == self.cursor.index:
             self.noted.emit(tr("There is no other step at which it stops."))
-        elif found is not None:
-            self.go(found)
+        else:
+            self.go_to(found)
 
     def toggle_here(self) -> None:
         """Set a breakpoint at this very step, or take away what a run stops at here: its own, its line's."""
@@ -527,14 +528,29 @@ class Player(QObject):
 
         That is at once, by arithmetic; only conditions on variables may take long, and can be cancelled.
         """
-        self.pause()
-        points = self.breakpoints
-        found = self._looked_for(lambda cursor: cursor.run_to(points, backwards), points)
-        if found is not None:
-            self.go(found)
+        if self.run_to_hit(backwards) is False:
+            self.go_to(0 if backwards else len(self.cursor.program) - 1)
 
-    def _looked_for(self, look: Callable[[Cursor], Cursor], points: tuple[Breakpoint, ...]) -> Cursor | None:
-        """Return where breakpoints stop a run; None if it was cancelled."""
+    def run_to_hit(self, backwards: bool, *more: Breakpoint) -> bool | None:
+        """Go to the next or previous breakpoint, those of more that are not in the list, too.
+
+        Returns
+        -------
+        bool or None
+            Whether there is one; None if it was cancelled.
+        """
+        self.pause()
+        points = (*self.breakpoints, *more)
+        try:
+            found = self._looked_for(lambda cursor: cursor.hit(points, backwards), points)
+        except StoppedError:
+            return None
+        if found is not None:
+            self.go_to(found)
+        return found is not None
+
+    def _looked_for(self, look: Callable[[Cursor], int | None], points: tuple[Breakpoint, ...]) -> int | None:
+        """Return at which step breakpoints stop a run."""
         if all(point.kind is not Kind.CONDITION for point in points):
             return look(self.cursor)
         # It is looked for in a thread of its own, while the panes ask the program for what they paint.
@@ -543,11 +559,7 @@ class Player(QObject):
             self._apart = program, Program([operation.call for operation in program.operations])
         cursor = replace(self.cursor, program=self._apart[1])
         over = QApplication.activeWindow()
-        try:
-            found = patiently(lambda: look(cursor), tr("Looking for the next breakpoint …"), over)
-        except StoppedError:
-            return None
-        return self.cursor.to(found.index)
+        return patiently(lambda: look(cursor), tr("Looking for the next breakpoint …"), over)
 
     def run_to_line(self, line: int) -> None:
         """Go to the next run of a line of the listing at hand; to its last one, if none is left."""

@@ -64,6 +64,7 @@ class WatchList(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("Watches"))
         self.desk, self.player = desk, desk.player
+        self._program = self.player.cursor.program
         self.list, self.field = QListWidget(), QLineEdit()
         self.list.setAccessibleName(tr("Watches"))
         self.field.setAccessibleName(tr("What to watch"))
@@ -101,6 +102,7 @@ class WatchList(QDialog):
         self.table.activated.connect(lambda index: self._go(index.row()))
         self.curve.chosen.connect(self._go)
         desk.changed.connect(self.close)  # another lesson has other steps
+        desk.edited.connect(self._look_again)  # and another number may have other numbers
         self._fill()
 
     def _lay_out(self) -> None:
@@ -174,9 +176,13 @@ class WatchList(QDialog):
         self.rows.show(found, tr("iteration") if chosen == _ITERATIONS else tr("step"), where)
         self.curve.show_history(found)
 
+    def _look_again(self) -> None:
+        if self.over.currentIndex() == _STEPS:
+            self._look()
+
     def _over_steps(self, text: str) -> Callable[[], History]:
         # In a thread of its own, while the panes ask the program for what they paint.
-        program = self.player.cursor.program
+        program = self._program = self.player.cursor.program
         name = self.player.cursor.step.operation.name
         self.over.setItemText(_STEPS, tr("over all steps of {operation}", operation=name))
 
@@ -220,6 +226,8 @@ class WatchList(QDialog):
             self.desk.changed.disconnect(self.close)  # it is the same training
             self.desk.go_to_iteration(int(places[row]))
             self.desk.changed.connect(self.close)
+        elif self._program is not self.player.cursor.program:  # it is in the other form now
+            self._look()
         else:
             self.desk.go_to(int(places[row]))
 

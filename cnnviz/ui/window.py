@@ -258,6 +258,8 @@ class Window(QMainWindow):
             "palette": self.dialogs.show_palette,
             "keys": lambda: self.dialogs.show_keys(self.keymap, self.take_keymap),
             "tour": self.show_around,
+            "run": self.desk.run,
+            "run_back": partial(self.desk.run, backwards=True),
             "breakpoints": self.dialogs.show_breakpoints,
             "watches": self.dialogs.show_watches,
             "about": self.dialogs.show_about,

@@ -103,3 +103,29 @@ def test_all_kinds_are_there_at_the_next_start_and_one_is_waited_for_once(window
     again.player.put_breakpoints(again.player.all_breakpoints)
     again.desk.open("relu")  # which has no conv1
     assert again.player.breakpoints == ()
+
+
+def test_the_prediction_is_another_than_an_iteration_before(window):
+    desk, player = window.desk, window.player
+    desk.open("training")
+    desk.go_to_iteration(40)
+    desk.go_to_iteration(3)
+    image = desk.lesson.image
+
+    def predicted(iteration):
+        program = desk.lesson.at_iteration(iteration, image).program
+        last = [one for one in program.operations if one.phase == "forward"][-1]
+        return int(last.call.writes["y"].argmax())
+
+    classes = [predicted(t) for t in range(41)]
+    changes = [t for t in range(1, 41) if classes[t] != classes[t - 1]]
+    ahead, behind = [t for t in changes if t > 3], [t for t in changes if t <= 3]
+    assert ahead
+    player.set_breakpoint(Breakpoint("", 0, kind=Kind.PREDICTION))
+    for wanted in ahead[:3]:
+        QTest.keyClick(window.stage, K.Key_L)
+        assert (desk.lesson.iteration, desk.lesson.image) == (wanted, image)
+        assert player.moment.state.writes and player.cursor.step.operation.phase == "forward"
+    for wanted in [*ahead[:2][::-1], *behind[::-1][:1]]:
+        QTest.keyClick(window.stage, K.Key_J)
+        assert desk.lesson.iteration == wanted
