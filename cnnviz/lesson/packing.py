@@ -73,6 +73,8 @@ class Place(Struct, frozen=True, omit_defaults=True):
         Those in the form that is shown, and those in the other one.
     bookmarks : tuple[Bookmark, ...]
         The steps to come back to.
+    watches : tuple[str, ...]
+        What is asked at each step.
     """
 
     step: int = 0
@@ -83,6 +85,7 @@ class Place(Struct, frozen=True, omit_defaults=True):
     breakpoints: tuple[Breakpoint, ...] = ()
     waiting: tuple[Breakpoint, ...] = ()
     bookmarks: tuple[Bookmark, ...] = ()
+    watches: tuple[str, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------------- writing

@@ -466,6 +466,7 @@ class Desk(QObject):
             points.here,
             points.waiting,
             self.player.bookmarks,
+            self.player.watches,
         )
 
     def set_saved(self) -> None:
@@ -680,6 +681,7 @@ class Desk(QObject):
         points = Breakpoints(place.breakpoints, place.waiting, place.input_gradient)
         settings.put_record(f"{key}/breakpoints{of}", points)
         settings.put_record(f"{key}/bookmarks{of}", place.bookmarks)
+        settings.put_record(f"{key}/watches{of}", place.watches)
         if place.level is not None:
             self.player.set_level(place.level)
 

@@ -517,7 +517,7 @@ class Player(QObject):
 
     def put_watches(self, texts: tuple[str, ...]) -> None:
         """Ask this at each step, and nothing else; what cannot be read is left out."""
-        self._set(replace(self.view, watches=tuple(filter(_is_read, texts))[:MOST_WATCHES]))
+        self._set(replace(self.view, watches=tuple(filter(_is_read, texts[:MOST_WATCHES]))))
 
     def put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         """Have these bookmarks, and no other."""

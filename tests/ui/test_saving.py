@@ -12,6 +12,7 @@ from cnnviz.export.order import order_of
 from cnnviz.lesson.changes import Cell
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.view import View
+from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.stops import Level
 from cnnviz.ui.loading import load
 from cnnviz.ui.settings import Settings
@@ -59,6 +60,8 @@ def test_a_saved_lesson_opens_elsewhere_as_it_was(window, monkeypatch, tmp_path,
     window.player.set_level(Level.MAP)
     window.player.toggle_line(9)
     window.desk.toggle_bookmark()
+    window.player.add_watch("fc.y.max()")
+    window.player.set_breakpoint(Breakpoint("", 0, kind=Kind.CONDITION, what="acc < 0"))
     window.desk.choose(7)
     window.player.go_to(5005)
     assert window.isWindowModified()
@@ -72,6 +75,7 @@ def test_a_saved_lesson_opens_elsewhere_as_it_was(window, monkeypatch, tmp_path,
     assert (other.cursor.index, other.cursor.level) == (5005, Level.MAP)
     assert there.desk.lesson.image == 7 and there.desk.lesson.changes == (WEIGHT,)
     assert other.bookmarks == one.bookmarks != () and other.breakpoints == one.breakpoints != ()
+    assert other.watches == one.watches == ("fc.y.max()",)
     assert [stop.caption for stop in there.desk.lesson.sequence if stop.notes == "Ask them."] == []
     there.desk.take_back_changes()
     assert there.isWindowModified()
