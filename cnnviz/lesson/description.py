@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.errors import CnnvizError
 from cnnviz.files import is_packed, reason_of
-from cnnviz.lesson.changes import Changes
+from cnnviz.lesson.changes import Change, Changes
+from cnnviz.lesson.changes import Place as FoundPlace
 from cnnviz.lesson.files import from_anywhere, lesson_name, lesson_path, read_file
 from cnnviz.lesson.inputs import Given
 from cnnviz.lesson.own_stops import OwnStops, stops_of_file, with_stops
@@ -31,6 +32,9 @@ from cnnviz.trace.cursor import Stop
 from cnnviz.trace.program import Program
 
 _LONGEST_TITLE = 80
+
+Known = dict[tuple[Change, str], tuple[FoundPlace, Change, bool]]
+"""Changes, each with its place, as it fits, and whether it makes any difference."""
 
 
 class Description(Struct, frozen=True, eq=False, dict=True):
@@ -118,6 +122,11 @@ class Description(Struct, frozen=True, eq=False, dict=True):
             self._told.clear()
             self._told[choice] = program, self.subject.sequence(choice, computed, program)
         return self._told[choice]
+
+    @cached_property
+    def begun(self) -> dict[tuple[int, str], tuple[Subject, Changes, Known]]:
+        """The subject with the last changes of all but cells, and what is known of changes of its cells."""
+        return {}
 
     @cached_property
     def _told(self) -> dict[Choice, tuple[Program, tuple[Stop, ...]]]:

@@ -21,7 +21,7 @@ from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.files import safe_name
 from cnnviz.lesson.changes import Change, Changes, Place, place_of, read_changes, text_of
-from cnnviz.lesson.description import Description, describe
+from cnnviz.lesson.description import Description, Known, describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.inputs import Given
 from cnnviz.lesson.packing import Place as SavedPlace
@@ -39,6 +39,8 @@ DEFAULT = "digits"
 
 _LONGEST_CHANGES = 200
 _LONGEST_IN_FILES = 60
+_LAST_TURN = 2
+_MOST_KNOWN = 100_000
 
 
 class Lesson(Struct, frozen=True, eq=False):
@@ -323,7 +325,7 @@ def lesson_of(description: Description, changes: Changes = (), choice: Choice = 
         If data files are wrong, a change does not fit, or there is no such choice.
     """
     described, choice = description.subject, _as_saved(description, choice)
-    subject, fitting = _changed(described, changes, described.choice(choice).image or 0)
+    subject, fitting = _changed(description, changes, described.choice(choice).image or 0)
     lesson = _shown(description, fitting, subject, subject.choice(choice))
     if choice.input_gradient and not lesson.program.form:
         raise _no_view(description.name, choice.input_gradient)
@@ -339,23 +341,43 @@ def _as_saved(description: Description, asked: Choice) -> Choice:
     return replace(asked, image=image, input_gradient=asked.input_gradient or place.input_gradient)
 
 
-def _changed(subject: Subject, changes: Changes, image: int) -> tuple[Subject, Changes]:
+def _changed(description: Description, changes: Changes, image: int) -> tuple[Subject, Changes]:
     """Return a subject with changes, and the changes in the form of which there is one alone.
 
-    Arguments are changed before it is asked which cells there are, and labels before targets are.
+    Arguments are changed before it is asked which cells there are, and labels before targets are. What is
+    found of cells is kept while nothing else is changed: whoever paints changes one more of a thousand.
     """
-    made: list[Change] = []
-    for _, group in groupby(sorted(changes, key=_turn), _turn):
-        fitting: dict[Place, Change] = {}
-        for change in (subject.fitting(given, image) for given in group):
-            fitting[place_of(change)] = change
-        # As text, since −0 is another number than 0.
-        kept = [fitting[place] for place in sorted(fitting)]
-        kept = [change for change in kept if repr(change.value) != repr(subject.value(change))]
-        if kept:
-            subject = subject.changed(tuple(kept))
-        made += kept
-    return subject, tuple(made)
+    turns = {turn: tuple(group) for turn, group in groupby(sorted(changes, key=_turn), _turn)}
+    cells = turns.pop(_LAST_TURN, ())
+    before = tuple(change for group in turns.values() for change in group)
+    key, begun = (image, text_of(before)), description.begun
+    if key not in begun or any(isinstance(change.value, str) for change in before):  # a file may be new
+        subject = description.subject
+        made: Changes = ()
+        for group in turns.values():
+            kept = _fitting(subject, group, image, {})
+            subject, made = subject.changed(kept) if kept else subject, (*made, *kept)
+        begun.clear()
+        begun[key] = subject, made, {}
+    subject, made, known = begun[key]
+    if len(known) > _MOST_KNOWN:
+        known.clear()
+    kept = _fitting(subject, cells, image, known)
+    return subject.changed(kept) if kept else subject, (*made, *kept)
+
+
+def _fitting(subject: Subject, changes: Changes, image: int, known: Known) -> Changes:
+    """Return changes as they fit a subject, without what it is already; of each place, the last one."""
+    fitting: dict[Place, tuple[Change, bool]] = {}
+    for given in changes:
+        key = given, repr(given.value)  # as text, since −0 is another number than 0
+        if key not in known:
+            change = subject.fitting(given, image)
+            is_other = repr(change.value) != repr(subject.value(change))
+            known[key] = place_of(change), change, is_other
+        place, change, is_other = known[key]
+        fitting[place] = change, is_other
+    return tuple(fitting[place][0] for place in sorted(fitting) if fitting[place][1])
 
 
 def _turn(change: Change) -> int:

@@ -34,11 +34,13 @@ def main() -> None:
     _row(f"any step, to painted frame ({JUMPS:,} jumps)", _told(times))
     _row("the same without painting", _told(_compose_only(window)))
     _row("the next step, to painted frame", _told(_steps_on(window)))
+    _row("a weight changed, computed, to painted frame", _told(edits(window, "conv1.w", (4, 1, 3, 3))))
     _row("the same frames by matplotlib (Agg)", against_matplotlib(window, statistics.median(times)))
     window.close()
     window = _window(str(TINY_VGG))
     _row("any step of Tiny VGG, maps of 64 × 64", _told(jumps(window, JUMPS)))
     _row("the next step of it", _told(_steps_on(window)))
+    _row("a pixel of it painted, computed, to painted frame", _told(edits(window, "input", (3, 64, 64))))
     window.close()
     for layers in (300, 1000):
         window = _window()
@@ -95,6 +97,20 @@ def _compose_only(window) -> list[float]:  # type: ignore[no-untyped-def]
 def _steps_on(window) -> list[float]:  # type: ignore[no-untyped-def]
     window.player.go_to(0)
     return [_timed(window, lambda: window.player.go(window.player.cursor.next())) for _ in range(500)]
+
+
+def edits(window, array: str, shape: tuple[int, ...]) -> list[float]:  # type: ignore[no-untyped-def]
+    """Return the seconds from the change of a number until all is computed anew and painted."""
+    from cnnviz.lesson.changes import Cell
+
+    rng = random.Random(3)
+    window.player.go_to(window.player.cursor.program.starts[1] - 2)
+
+    def change() -> None:
+        cell = Cell(array, tuple(rng.randrange(size) for size in shape), rng.random())
+        window.desk.change(cell, said="painted", gesture=1)
+
+    return [_timed(window, change) for _ in range(320)][20:]
 
 
 def _scrolls(window) -> list[float]:  # type: ignore[no-untyped-def]
