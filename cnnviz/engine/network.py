@@ -588,6 +588,76 @@ class Network:
                     del arrays[address]
         return arrays
 
+    def onward(self, tape: Tape, address: str, values: Array) -> Arrays:
+        """Return what going forward makes of another array in the place of one, up to the losses.
+
+        Only what depends on it is computed, as a batch, as it is kept while going forward; what layers have
+        drawn by lot stays.
+
+        Parameters
+        ----------
+        tape : Tape
+            All that there is otherwise, with a loss; without one, the sum of the last output's numbers, each
+            times its gradient, is taken for it.
+        address : str
+            The array: a parameter, what goes in, or the output of a layer.
+        values : Array
+            What it is, of the shape that it has on the tape.
+
+        Returns
+        -------
+        dict[str, Array]
+            The new arrays by address; the last one is the loss of each sample, ``TOTAL``.
+        """
+
+        def batch(key: str, values: Array) -> Array:
+            is_alone = tape.samples or key in self.parameter_shapes or key in self._shared
+            return values if is_alone else values[None]
+
+        new = {address: batch(address, values)}
+
+        def held(key: str) -> Array:
+            return new[key] if key in new else batch(key, tape[key])
+
+        for node in self._nodes:
+            keys = (*node.inputs, *(key for _, key in node.parameters))
+            if node.output == address or new.keys().isdisjoint(keys):
+                continue
+            own = {name: held(key) for name, key in node.parameters}
+            names = node.layer.drawn_names
+            drawn = {name: held(key) for name, key in node.auxiliary if name in names and key in tape}
+            new[node.output] = node.layer.forward(*map(held, node.inputs), **own, **drawn)
+        if not self.losses:
+            last = self.layers[-1].name
+            products = held(output_of(last)) * batch(output_gradient_of(last), tape[output_gradient_of(last)])
+            return new | {TOTAL: products.sum(keepdims=True).reshape(1)}
+        arrays = {}
+        for one in self.losses:
+            layer = self._by_name[one.of]
+            for key in (one.output, one.target, layer.address(layer.input_names[0])):
+                arrays[key] = held(key)
+        self._lose(arrays, goes_back=False)
+        return new | {TOTAL: arrays[TOTAL]}
+
+    def slopes(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Return what of a gradient of ones each layer without parameters would pass back, by its name.
+
+        Parameters
+        ----------
+        arrays : Mapping[str, Array]
+            What `onward` has returned: the layers that are asked have their output there.
+        """
+        found: dict[str, Array] = {}
+        for node in self._nodes:
+            if node.output not in arrays or len(node.inputs) != 1 or node.inputs[0] not in arrays:
+                continue
+            if node.parameters or node.layer.drawn_names:
+                continue
+            x, y = arrays[node.inputs[0]], arrays[node.output]
+            made = node.layer.auxiliary(x, y=y) if node.auxiliary else {}
+            found[node.layer.name] = node.layer.backward(np.ones_like(y), x, y=y, **made)["dx"]
+        return found
+
     def _lose(self, arrays: Arrays, goes_back: bool = True) -> None:
         """Add the losses of each sample from outputs and targets, and what the way back starts with.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from msgspec.structs import replace
 
+from cnnviz.engine.address import address_of
 from cnnviz.engine.layer import Array
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Argument, Cell
@@ -16,6 +17,9 @@ from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 
 Index = tuple[int, ...]
+
+LEAST_KERNEL = 3
+"""How many rows and columns a kernel must have for those that are known."""
 
 KERNELS: Mapping[str, Array] = {
     "identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.float64),
@@ -29,24 +33,25 @@ KERNELS: Mapping[str, Array] = {
 """Kernels that are known from pictures, of 3 × 3; in a larger one, they stand in the middle of zeros."""
 
 
-def cell_shown(lesson: Lesson, moment: Moment, array: str, index: Index) -> Cell:
-    """Return what a change calls a cell of an array that the stage shows, with the value that it has.
+def cell_shown(lesson: Lesson, moment: Moment, operation: Operation, array: str, index: Index) -> Cell:
+    """Return what a change calls a cell of an array of an operation, with the value that it has.
 
     Parameters
     ----------
     moment : Moment
-        What is shown, of the lesson's program.
+        What is shown, of the lesson's program: what has been replaced by then is no longer what it was.
+    operation : Operation
+        An operation of it.
     array : str
         What the listing calls the array.
     index : tuple[int, ...]
-        Where the cell lies in it; of several samples, in that of the one in hand.
+        Where the cell lies in it, among all samples.
 
     Raises
     ------
     CnnvizError
         If it is computed, or is nothing that could be changed; the sentence says what could.
     """
-    operation = moment.pictured.operation
     call, name = operation.call, f"{array}[{', '.join(map(str, index))}]" if index else array
     port, place = call.port(array), call.own_place(array, index)
     if place is None:
@@ -55,10 +60,14 @@ def cell_shown(lesson: Lesson, moment: Moment, array: str, index: Index) -> Cell
     address = port.before or port.address
     if port.before:
         offset = operation.step_writing(array, index)
-        if offset is not None and offset <= moment.step.offset:
+        now = moment.step.index - moment.program.start(operation.name)
+        if offset is not None and offset <= now:
             address = port.address  # it has been replaced
-    number = moment.sample if moment.program.samples else 0
-    place = _unravelled(lesson, address, place, call.own_shape(array))
+    number, shape, tape = 0, call.own_shape(array), lesson.tape
+    if address in tape.of_samples and len(place) == tape[address].ndim:
+        (number, *rest), shape = place, shape[1:]
+        place = tuple(rest)
+    place = _unravelled(lesson, address, place, shape)
     cell = lesson.subject.cell_of(address, place, lesson.choice, number)
     if cell is None:
         made = moment.program.producer(address)
@@ -78,6 +87,20 @@ def cell_shown(lesson: Lesson, moment: Moment, array: str, index: Index) -> Cell
     return cell
 
 
+def variable_shown(lesson: Lesson, operation: Operation, name: str) -> Cell:
+    """Return what a change calls a variable of an expression, with the value that it has.
+
+    Raises
+    ------
+    CnnvizError
+        If it is computed.
+    """
+    cell = lesson.subject.cell_of(address_of(operation.layer, name), (), lesson.choice)
+    if cell is None:
+        raise CnnvizError(tr("{name} is computed; change what it is made of.", name=name))
+    return cell
+
+
 def _unravelled(lesson: Lesson, address: str, place: Index, shape: Index) -> Index:
     """Return where a cell lies at an address; an update sees parameters of any shape as one row."""
     parameters = lesson.network.parameter_shapes if lesson.network is not None else {}
@@ -91,21 +114,17 @@ def _learnt(lesson: Lesson) -> tuple[str, ...]:
     return tuple(lesson.network.parameter_shapes) if lesson.network is not None else ()
 
 
-def arguments_shown(lesson: Lesson, operation: Operation) -> tuple[Argument, ...]:
-    """Return what an operation is made with and can be changed: a layer's arguments, the optimiser's."""
+def arguments_shown(lesson: Lesson, name: str) -> tuple[Argument, ...]:
+    """Return what an operation, or a layer, is made with and can be changed; of an update, the optimiser."""
+    operation = next((one for one in lesson.program.operations if one.name == name), None)
+    if operation is None:
+        return lesson.subject.arguments(name)
     if operation.phase == "update":
         schedules = (f"schedule_{k}" for k in range(1, 10))
         owners = ("optimiser", "schedule", *schedules)
     else:
         owners = (operation.layer,)
     return tuple(argument for owner in owners for argument in lesson.subject.arguments(owner))
-
-
-def has_kernel(lesson: Lesson, cell: Cell) -> bool:
-    """Return whether a cell is one of a kernel that those in `KERNELS` have room in."""
-    shapes = lesson.network.parameter_shapes if lesson.network is not None else {}
-    shape = shapes.get(cell.array, ())
-    return len(shape) == 4 and min(shape[-2:]) >= 3
 
 
 def kernel_changes(lesson: Lesson, cell: Cell, name: str) -> tuple[Cell, ...]:

@@ -15,6 +15,7 @@ from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from cnnviz.errors import CnnvizError
+from cnnviz.lesson.editing import LEAST_KERNEL
 from cnnviz.scene.target import Target, cell_target, used_next
 from cnnviz.scene.traced import traced
 from cnnviz.text import tr
@@ -114,6 +115,28 @@ def _bookmark_there(desk: Desk, target: Target) -> None:
     desk.toggle_bookmark(_step_of(target))
 
 
+def _asking(name: str) -> Callable[[Desk, Target], None]:
+    """Return what asks, by something that opens over the window, for more than a menu can say."""
+    return lambda desk, target: desk.asked.emit(name, target)
+
+
+def _is_gradient(target: Target) -> bool:
+    cell = target.cell
+    return cell is not None and bool(cell.operation.call.port(cell.array).gradient_of)
+
+
+def _is_of_kernel(target: Target) -> bool:
+    cell = target.cell
+    if cell is None or cell.operation.call.port(cell.array).role != "parameter":
+        return False
+    shape = cell.operation.call.own_shape(cell.array)
+    return len(shape) == 4 and min(shape[-2:]) >= LEAST_KERNEL
+
+
+def _has_operation(target: Target) -> bool:
+    return bool(target.layer or target.cell or target.variable or target.line)
+
+
 def _copy(_: Desk, target: Target) -> None:
     QGuiApplication.clipboard().setText(target.text)
 
@@ -166,6 +189,10 @@ ENTRIES = (
     Entry("break_changes", _break_when_negative, _is_asked),
     Entry("watch_there", _watch, _is_asked),
     Entry("bookmark_there", _bookmark_there, _has_step),
+    Entry("edit", _asking("edit"), _is_number),
+    Entry("kernel", _asking("kernel"), _is_of_kernel),
+    Entry("arguments", _asking("arguments"), _has_operation),
+    Entry("check", _asking("check"), _is_gradient),
     Entry("copy_value", _copy, _is_any),
 )
 """In the order of the menus."""

@@ -118,6 +118,8 @@ class Desk(QObject):
         Weights may lie either way round: why, and their file.
     failed : Signal(str)
         Something could not be opened or done; the sentence says why.
+    asked : Signal(str, Target)
+        More is to be asked about something than a menu can: which entry of it, and about what.
     noted : Signal(str)
         Something is said by the way; what was is no longer so, where it is empty.
     """
@@ -127,6 +129,7 @@ class Desk(QObject):
     failed = Signal(str)
     refused = Signal(str, str)
     layout_wanted = Signal(str, str)
+    asked = Signal(str, object)
     noted = Signal(str)
 
     def __init__(self, lesson: Lesson, settings: Settings, parent: QObject | None = None) -> None:

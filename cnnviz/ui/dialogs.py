@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QWidget
 
+from cnnviz.errors import CnnvizError
+from cnnviz.scene.target import Target
 from cnnviz.scene.theme import theme_of
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keymap import Keymap
@@ -151,6 +153,24 @@ class Dialogs(QObject):
 
         self._desk.player.pause()
         BreakpointList(self._window, self._desk.player).open()
+
+    def ask(self, entry: str, target: Target) -> None:
+        """Check a gradient, if that is what is asked for."""
+        if entry != "check" or target.cell is None:
+            return
+        from cnnviz.lesson.gradient_check import slot_of
+        from cnnviz.ui.gradient_dialog import GradientDialog
+
+        lesson, cell = self._desk.lesson, target.cell
+        self._desk.player.pause()
+        try:
+            slot = slot_of(lesson, cell.operation, cell.array, cell.index)
+        except CnnvizError as error:
+            self._desk.noted.emit(str(error))
+            return
+        made = GradientDialog(self._window, lesson, slot)
+        made.finished.connect(self.closed)
+        made.open()
 
     def show_changes(self) -> None:
         """List what differs from the lesson, and let it be taken back."""

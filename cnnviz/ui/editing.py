@@ -6,17 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from math import floor, log10
 
+import numpy as np
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QMenu, QWidget
 
-from cnnviz.engine.address import address_of
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Cell, text_of
-from cnnviz.lesson.editing import KERNELS, arguments_shown, cell_shown, has_kernel, kernel_changes
+from cnnviz.lesson.editing import KERNELS, arguments_shown, cell_shown, kernel_changes, variable_shown
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, flat
+from cnnviz.scene.target import Target
 from cnnviz.text import tr
+from cnnviz.trace.alone import cell_in, cells_of
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.edits import new_gesture
 from cnnviz.ui.stage_pane import StagePane
@@ -152,14 +154,12 @@ class Editing(QObject):
         """
         frame, moment, lesson = self._stage.frame, self._desk.player.moment, self._desk.lesson
         if found := frame.at(x, y):
-            return cell_shown(lesson, moment, found[0].array, found[1])
+            operation, array = moment.operation, found[0].array
+            index = cell_in(operation, array, found[1], moment.sample)
+            return cell_shown(lesson, moment, operation, array, index)
         spot = frame.spot_at(x, y)
         if spot and spot.kind == "value":
-            address = address_of(moment.operation.layer, spot.name)
-            cell = lesson.subject.cell_of(address, (), lesson.choice)
-            if cell is not None:
-                return cell
-            raise CnnvizError(tr("{name} is computed; change what it is made of.", name=spot.name))
+            return variable_shown(lesson, moment.operation, spot.name)
         raise CnnvizError(tr("Look at a number first, by F2, or point at one."))
 
     def _box_at(self, x: float, y: float) -> Box:
@@ -171,6 +171,50 @@ class Editing(QObject):
 
     # -------------------------------------------------------------------------------------------- typing
 
+    def ask(self, entry: str, target: Target) -> None:
+        """Ask for what an entry of a menu changes, if it is one of these."""
+        if entry == "arguments":
+            self.ask_for_arguments_of(self._operation_of(target))
+        elif entry in ("edit", "kernel"):
+            try:
+                cell = self._cell_of(target)
+            except CnnvizError as error:
+                self._desk.noted.emit(str(error))
+                return
+            box = self._box_of(target)
+            if entry == "edit":
+                self._edit(cell, box)
+            else:
+                self._choose_kernel(cell, box)
+
+    def _operation_of(self, target: Target) -> str:
+        if target.cell is not None:
+            return target.cell.operation.name
+        found = target.variable or target.line
+        return found[0].name if found else target.layer
+
+    def _cell_of(self, target: Target) -> Cell:
+        """Return what a change calls what a menu is about."""
+        lesson, moment = self._desk.lesson, self._desk.player.moment
+        if target.cell is not None:
+            cell = target.cell
+            return cell_shown(lesson, moment, cell.operation, cell.array, cell.index)
+        assert target.variable is not None
+        return variable_shown(lesson, target.variable[0], target.variable[1])
+
+    def _box_of(self, target: Target) -> Box:
+        """Return where something is on the stage, or the middle of it."""
+        moment, stage = self._desk.player.moment, self._stage
+        if target.cell is not None and target.cell.operation is moment.operation:
+            cell = target.cell
+            own = cells_of(cell.operation, cell.array, np.array([cell.index], np.intp), moment.sample)
+            for mark in flat(stage.frame.marks):
+                if len(own) and isinstance(mark, Cells) and mark.array == cell.array:
+                    place = mark.cell_of(tuple(int(k) for k in own[0]))
+                    if place:
+                        return mark.box_of(*place)
+        return Box(stage.width() / 2, stage.height() / 2, 0, 0)
+
     def edit_at(self, x: float, y: float) -> None:
         """Ask for another number in the place of the one at a point; if there can be none, say why."""
         try:
@@ -178,17 +222,12 @@ class Editing(QObject):
         except CnnvizError as error:
             self._desk.noted.emit(str(error))
             return
+        self._edit(cell, self._box_at(x, y))
+
+    def _edit(self, cell: Cell, box: Box) -> None:
         self._desk.player.pause()
         name, _, value = str(cell).partition("=")  # all digits, so that Enter alone changes nothing
-        self.field.ask(name, value, self._box_at(x, y), partial(self._take, cell))
-
-    def edit(self) -> None:
-        """Ask for another number in the place of the one that is looked at."""
-        at = self._stage.pointer
-        if at is None:
-            self._stage.look()
-        else:
-            self.edit_at(*at)
+        self.field.ask(name, value, box, partial(self._take, cell))
 
     def look(self) -> None:
         """Look at a number by keyboard; where one is looked at already, change it, or say why not."""
@@ -285,19 +324,13 @@ class Editing(QObject):
 
     # ----------------------------------------------------------------------------------- kernels, arguments
 
-    def choose_kernel(self) -> None:
-        """Let the kernel that is looked at be one of those that are known."""
-        cell, at = self._kernel()
-        if cell is None:
-            self._desk.noted.emit(
-                tr("There is no kernel of 3 × 3 or more here; go to a convolution that has one.")
-            )
-            return
+    def _choose_kernel(self, cell: Cell, box: Box) -> None:
+        """Let the kernel that a cell belongs to be one of those that are known."""
         menu = QMenu(self._stage)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.aboutToHide.connect(menu.deleteLater)
         self.fill_kernels(menu, cell)
         menu.setAccessibleName(tr("Kernels for {name}", name=_kernel_name(cell)))
-        menu.popup(self._stage.mapToGlobal(QPoint(*map(round, at))))
+        menu.popup(self._stage.mapToGlobal(QPoint(round(box.x), round(box.bottom))))
         menu.setActiveAction(menu.actions()[0])
 
     def fill_kernels(self, menu: QMenu, cell: Cell) -> None:
@@ -312,33 +345,10 @@ class Editing(QObject):
         said = tr("kernel {kernel} for {name}", kernel=tr(name), name=_kernel_name(cell))
         self._change(*kernel_changes(self._desk.lesson, cell, name), said=said)
 
-    def _kernel(self) -> tuple[Cell | None, tuple[float, float]]:
-        """Return a cell of the kernel that is looked at, else of the first that is seen, and where it is."""
-        lesson, stage = self._desk.lesson, self._stage
-        points = [stage.pointer] if stage.pointer else []
-        points += [
-            mark.box_of(0, 0).center
-            for mark in flat(stage.frame.marks)
-            if isinstance(mark, Cells) and mark.array
-        ]
-        for at in points:
-            try:
-                cell = self.cell_at(*at)
-            except CnnvizError:
-                continue
-            if has_kernel(lesson, cell):
-                return cell, at
-        return None, (0.0, 0.0)
-
-    def ask_for_arguments(self) -> None:
-        """Ask for changes, beginning with all that the operation in hand is made with."""
-        self.ask_for_arguments_of(self._desk.player.cursor.step.operation.name)
-
     def ask_for_arguments_of(self, operation: str) -> None:
         """Ask for changes, beginning with all that an operation is made with."""
         self._desk.player.pause()
-        made = self._desk.player.cursor.program.operation(operation)
-        self._ask(text_of(arguments_shown(self._desk.lesson, made)))
+        self._ask(text_of(arguments_shown(self._desk.lesson, operation)))
 
 
 class _Drag:

@@ -111,10 +111,6 @@ EDIT = (
     Key("undo", "Undo", ("Ctrl+Z",)),
     Key("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
     SEPARATOR,
-    Key("edit", "Change the number that is looked at", ("F4",)),
-    Key("arguments", "Change arguments or numbers by their names…", ("Shift+F4",)),
-    Key("kernel", "Kernel: identity, edges, Sobel, sharpen, blur, emboss…"),
-    SEPARATOR,
     Key("changes", "What differs from the lesson…", ("Shift+F2",)),
     Key("take_back", "Take back all changes of the lesson"),
     SEPARATOR,
@@ -220,6 +216,12 @@ NUMBER = (
     Key("break_changes", "Breakpoint when it becomes negative"),
     Key("watch_there", "Watch it", ("Ctrl+Shift+F12",)),
     Key("bookmark_there", "Bookmark there"),
+    SEPARATOR,
+    Key("edit", "Change the number…", ("F4",)),
+    Key("kernel", "Kernel: identity, edges, Sobel, sharpen, blur, emboss…"),
+    Key("arguments", "Change arguments, or anything by its name…", ("Shift+F4",)),
+    Key("check", "Check the gradient…", ("Ctrl+F4",)),
+    SEPARATOR,
     Key("copy_value", "Copy the number or the text", ("Ctrl+Shift+C",)),
 )
 TRAINING = (

@@ -164,6 +164,8 @@ class Window(QMainWindow):
         self.stage.started.connect(self.desk.set_start)
         for pane in (self.network, self.debugger):
             pane.arguments_wanted.connect(self.editing.ask_for_arguments_of)
+        self.desk.asked.connect(self.editing.ask)
+        self.desk.asked.connect(self.dialogs.ask)
         for strip in (self.message, *self.strips):
             strip.closed.connect(self.focus_stage)
         self.pictures.begun.connect(self._show_export)
@@ -207,6 +209,7 @@ class Window(QMainWindow):
             **choices(self.player),
             **self.training.handlers(),
             **self.context.handlers(),
+            "arguments": lambda: self.editing.ask_for_arguments_of(self.player.cursor.step.operation.name),
             "input_gradient": self._switch_input_gradient,
             "next_stop": self.tour.go_to_next_stop,
             "back_stop": partial(self.tour.go_to_next_stop, backwards=True),
@@ -249,9 +252,6 @@ class Window(QMainWindow):
             "back_place": partial(self.history.go, backwards=True),
             "next_place": self.history.go,
             "look": self.editing.look,
-            "edit": self.editing.edit,
-            "arguments": self.editing.ask_for_arguments,
-            "kernel": self.editing.choose_kernel,
             "pin": self.stage.pin,
             "next_channel": self.stage.show_channel,
             "back_channel": partial(self.stage.show_channel, -1),

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu
 from cnnviz.lesson.changes import text_of
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Cells, flat
+from cnnviz.ui.gradient_dialog import GradientDialog
 
 K, LEFT, SHIFT = Qt.Key, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
 
@@ -129,6 +130,8 @@ def test_what_is_computed_is_not_changed_and_it_is_said_why(convolution):
 def test_a_known_kernel_is_taken_whole_and_undone_at_once(convolution, monkeypatch):
     window = convolution
     monkeypatch.setattr(QMenu, "popup", lambda *_: None)
+    place = at(window, "w", (0, 0, 1, 1))
+    window.stage.pointer = place.x(), place.y()
     window.actions_by_name["kernel"].trigger()
     (menu,) = [one for one in window.stage.children() if one.metaObject().className() == "QMenu"]
     sobel = next(action for action in menu.actions() if action.text() == "Sobel, across")
@@ -170,3 +173,36 @@ def test_values_of_an_expression_and_a_learnt_number(window):
     place = at(window, "w", (0, 0, 1, 1))
     window.editing.edit_at(place.x(), place.y())
     assert "go to iteration 0" in window.message.sentence.text()
+
+
+def test_a_gradient_is_checked_with_all_its_numbers_and_then_all_of_its_layer(window, qtbot):
+    program = window.player.cursor.program
+    window.player.go_to(program.find("conv1.dw", o=0, c=0, u=1, v=1) + 20)
+    place = at(window, "dw", (0, 0, 1, 1))
+    window.stage.pointer = place.x(), place.y()
+    window.actions_by_name["check"].trigger()
+    (dialog,) = window.findChildren(GradientDialog)
+    shown = {key: float(label.text().replace("−", "-")) for key, label in dialog.values.items()}
+    tape = window.desk.lesson.tape
+    assert shown["w"] == pytest.approx(tape["conv1.w"][0, 0, 1, 1], rel=1e-11)
+    assert shown["gradient"] == pytest.approx(tape["conv1.dw"][0, 0, 1, 1], rel=1e-11)
+    changed = float(tape["conv1.w"][0, 0, 1, 1]) + 1e-5
+    above = load_lesson("digits", changes=[f"conv1.w[0,0,1,1]={changed!r}"])
+    assert shown["above"] == pytest.approx(above.tape.loss, rel=1e-11)
+    quotient = (shown["above"] - shown["below"]) / 2e-5
+    assert shown["quotient"] == pytest.approx(quotient, rel=1e-4)
+    assert "agree" in dialog.verdict.text()
+    assert dialog.all.text() == "Check all 40 of conv1"
+    QTest.mouseClick(dialog.all, LEFT)
+    qtbot.waitUntil(lambda: dialog.all_said.isVisible(), timeout=20_000)
+    assert dialog.all_said.text().startswith("40 of 40 were checked; ")
+    dialog.epsilon.setCurrentIndex(0)
+    assert "relu1" in dialog.verdict.text() or "ε" in dialog.verdict.text()
+    QTest.mouseClick(dialog.all, LEFT)
+    QTest.mouseClick(dialog.all, LEFT)
+    assert " of 40 were checked" in dialog.all_said.text(), "cancelled, it says how far it was"
+    dialog.close()
+    window.stage.pointer = None
+    window.player.go_to(5)
+    window.actions_by_name["check"].trigger()
+    assert "Point at a number" in window.message.sentence.text()
