@@ -611,7 +611,7 @@ class Network:
         """
 
         def batch(key: str, values: Array) -> Array:
-            is_alone = tape.samples or key in self.parameter_shapes or key in self._shared
+            is_alone = tape.samples or key in self.parameter_shapes or key in self.shared
             return values if is_alone else values[None]
 
         new = {address: batch(address, values)}
@@ -619,7 +619,7 @@ class Network:
         def held(key: str) -> Array:
             return new[key] if key in new else batch(key, tape[key])
 
-        for node in self._nodes:
+        for node in self.nodes:
             keys = (*node.inputs, *(key for _, key in node.parameters))
             if node.output == address or new.keys().isdisjoint(keys):
                 continue
@@ -648,7 +648,7 @@ class Network:
             What `onward` has returned: the layers that are asked have their output there.
         """
         found: dict[str, Array] = {}
-        for node in self._nodes:
+        for node in self.nodes:
             if node.output not in arrays or len(node.inputs) != 1 or node.inputs[0] not in arrays:
                 continue
             if node.parameters or node.layer.drawn_names:
