@@ -200,6 +200,7 @@ class Desk(QObject):
 
     def _put(self, lesson: Lesson) -> None:
         """Put another lesson on the desk, at the step where it was left."""
+        self.player.leaving.emit()
         self._keep_training()
         if self._trained is not None:
             lesson = lesson.trained(*self._trained)
@@ -221,6 +222,7 @@ class Desk(QObject):
         except CnnvizError as error:
             self.failed.emit(str(error))
         else:
+            self.player.leaving.emit()
             self.show(lesson, self.player.cursor.index if lesson is self.lesson else 0)
 
     def go_to_iteration(self, iteration: int) -> None:
@@ -262,8 +264,7 @@ class Desk(QObject):
 
     def go_to(self, index: int) -> None:
         """Go to a step, and stay there."""
-        self.player.pause()
-        self.player.go_to(index)
+        self.player.jump_to(index)
 
     # ------------------------------------------------------------------------------------------- changes
 
@@ -733,7 +734,7 @@ class Desk(QObject):
         except StoppedError:
             return
         if found is None:
-            self.player.go_to(0 if backwards else len(self.player.cursor.program) - 1)
+            self.player.jump_to(0 if backwards else len(self.player.cursor.program) - 1)
             self.noted.emit(tr("The prediction stays as it is in the other iterations that there are."))
         else:
             there, point = found

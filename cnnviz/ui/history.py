@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 from msgspec import Struct
 from PySide6.QtCore import QObject, Signal
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.subject import Choice
-from cnnviz.trace.cursor import Cursor
 from cnnviz.ui.desk import Desk
 
 _MOST = 200
-_TOGETHER = 1.0
-"""Seconds: a jump so soon after another goes on with it, as where the playhead is dragged."""
 
 
 class Place(Struct, frozen=True):
@@ -36,7 +31,7 @@ class Place(Struct, frozen=True):
 
 
 class History(QObject):
-    """Keeps the places that were left by a jump. A step, or another iteration, is none.
+    """Keeps the places that were left by a jump, as who jumps tells. A step, or another iteration, is none.
 
     Parameters
     ----------
@@ -56,28 +51,35 @@ class History(QObject):
         self._desk = desk
         self._back: list[Place] = []
         self._forward: list[Place] = []
-        self._cursor, self._here = desk.player.cursor, self._place()
-        self._going, self._jumped = False, -_TOGETHER
-        desk.player.moved.connect(self._note)
+        self._going = False
+        desk.player.leaving.connect(self._note)
+        desk.player.moved.connect(self.changed)
 
     def can_go(self, backwards: bool = False) -> bool:
         """Return whether there is a place before this one, or after it."""
-        return bool(self._back if backwards else self._forward)
+        return bool(self._others(backwards))
 
     def go(self, backwards: bool = False) -> None:
         """Go to the place before, or to the one that was gone back from."""
-        places, others = (self._back, self._forward) if backwards else (self._forward, self._back)
+        places, others = self._others(backwards), self._back if not backwards else self._forward
         if not places:
             return
-        place, left = places.pop(), self._here
+        place, left = places.pop(), self._place()
         self._going = True
         try:
             self._go_to(place)
         finally:
             self._going = False
-        if self._here != left:  # or it cannot be shown any more, and that is said
+        if self._place() != left:  # or it cannot be shown any more, and that is said
             others.append(left)
         self.changed.emit()
+
+    def _others(self, backwards: bool) -> list[Place]:
+        """Return the places before, or after; a jump that has led nowhere has left none."""
+        places = self._back if backwards else self._forward
+        while places and places[-1] == self._place():
+            places.pop()
+        return places
 
     def _go_to(self, place: Place) -> None:
         desk = self._desk
@@ -95,25 +97,8 @@ class History(QObject):
     def _place(self) -> Place:
         return Place(self._desk.source, self._desk.lesson.choice, self._desk.player.cursor.index)
 
-    def _note(self, cursor: Cursor) -> None:
-        before, left = self._cursor, self._here
-        self._cursor, self._here = cursor, self._place()
-        if self._going or _goes_on(left, self._here, before, cursor):
-            return
-        now = monotonic()
-        if now - self._jumped >= _TOGETHER:
-            self._back = [*self._back, left][-_MOST:]
+    def _note(self) -> None:
+        """Keep the place that is left, and forget those that were gone back from."""
+        if not self._going:
+            self._back = [*self._back, self._place()][-_MOST:]
             self._forward.clear()
-            self.changed.emit()
-        self._jumped = now
-
-
-def _goes_on(left: Place, here: Place, before: Cursor, cursor: Cursor) -> bool:
-    """Return whether one has only gone on: by a step of some size, or to another iteration."""
-    another_iteration = left.choice.iteration != here.choice.iteration  # mostly of another image
-    if left.source != here.source or (left.choice != here.choice and not another_iteration):
-        return False
-    if abs(left.index - here.index) <= 1:
-        return True
-    at = before.at(cursor.level)
-    return cursor.program is before.program and here.index in (at.next().index, at.previous().index)

@@ -82,7 +82,7 @@ def moves(player: Player) -> dict[str, Callable[[], object]]:
         "back_pass": going(lambda cursor: cursor.previous(Level.PASS)),
         "breakpoint": player.toggle_here,
         "clear": player.clear_breakpoints,
-        "end": lambda: player.go_to(len(player.cursor.program) - 1),
+        "end": lambda: player.jump_to(len(player.cursor.program) - 1),
         "next_sample": player.follow_sample,
         "back_sample": partial(player.follow_sample, -1),
         "next_path": player.follow_path,

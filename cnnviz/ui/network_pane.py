@@ -291,8 +291,7 @@ class NetworkPane(FramePane):
         self._tell()
 
     def _go(self, name: str, gradient: bool) -> None:
-        self.player.pause()
-        self.player.go_to(computed_at(self.player.cursor.program, name, gradient))
+        self.player.jump_to(computed_at(self.player.cursor.program, name, gradient))
 
     def _item(self, name: str) -> Item | None:
         """Return the row of a layer or of a block; of what is folded, the block's."""

@@ -80,6 +80,8 @@ class Player(QObject):
     ----------
     moved : Signal(Cursor)
         The cursor is another now.
+    leaving : Signal()
+        One is about to jump elsewhere, and may want to come back.
     stop_asked : Signal(bool)
         Stepping is by stops: whoever holds the lesson goes to its next one, or (True) to its previous one.
     changed : Signal()
@@ -95,6 +97,7 @@ class Player(QObject):
     """
 
     moved = Signal(object)
+    leaving = Signal()
     stop_asked = Signal(bool)
     changed = Signal()
     failed = Signal(str)
@@ -206,8 +209,7 @@ class Player(QObject):
             last = tr("This is the first sample.") if by < 0 else tr("This is the last sample.")
             self.noted.emit(last)
         else:
-            self.pause()
-            self.go_to(self.cursor.index + there - offset)
+            self.jump_to(self.cursor.index + there - offset)
 
     def _set(self, view: View) -> None:
         self.view = view
@@ -255,6 +257,12 @@ class Player(QObject):
     def go_to(self, index: int) -> None:
         """Go to a step of the program at hand, or to the nearest one that there is."""
         self.go(self.cursor.to(index))
+
+    def jump_to(self, index: int) -> None:
+        """Go to a step and stay there; the place that is left can be gone back to."""
+        self.pause()
+        self.leaving.emit()
+        self.go_to(index)
 
     def step(self, backwards: bool = False) -> None:
         """Go on, or back, by the level at hand."""
@@ -427,7 +435,7 @@ class Player(QObject):
         if found is None or found == self.cursor.index:
             self.noted.emit(tr("There is no other step at which it stops."))
         else:
-            self.go_to(found)
+            self.jump_to(found)
 
     def toggle_here(self) -> None:
         """Set a breakpoint at this very step, or take away what a run stops at here: its own, its line's."""
@@ -529,7 +537,7 @@ class Player(QObject):
         That is at once, by arithmetic; only conditions on variables may take long, and can be cancelled.
         """
         if self.run_to_hit(backwards) is False:
-            self.go_to(0 if backwards else len(self.cursor.program) - 1)
+            self.jump_to(0 if backwards else len(self.cursor.program) - 1)
 
     def run_to_hit(self, backwards: bool, *more: Breakpoint) -> bool | None:
         """Go to the next or previous breakpoint, those of more that are not in the list, too.
@@ -546,7 +554,7 @@ class Player(QObject):
         except StoppedError:
             return None
         if found is not None:
-            self.go_to(found)
+            self.jump_to(found)
         return found is not None
 
     def _looked_for(self, look: Callable[[Cursor], int | None], points: tuple[Breakpoint, ...]) -> int | None:
@@ -568,8 +576,7 @@ class Player(QObject):
         if found is None:
             found = previous_run(step.operation, step.offset, line)
         if found is not None:
-            self.pause()
-            self.go_to(step.index - step.offset + found)
+            self.jump_to(step.index - step.offset + found)
 
 
 def _too_many() -> str:

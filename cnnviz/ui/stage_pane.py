@@ -251,11 +251,9 @@ class StagePane(CursorPane):
         elif spot and spot.kind == "channel":
             self.player.bring_to_front(spot.name, spot.line)
         elif spot and spot.kind in ("operation", "step"):
-            self.player.pause()
-            self.player.go_to(self._step_of(spot))
+            self.player.jump_to(self._step_of(spot))
         elif shown and shown.step is not None:
-            self.player.pause()
-            self.player.go_to(shown.step)
+            self.player.jump_to(shown.step)
 
     def _step_of(self, spot: Hotspot) -> int:
         """Return the step that a spot leads to: of an operation, where it is complete."""

@@ -97,8 +97,7 @@ class TimelinePane(CursorPane):
     def press_at(self, x: float, y: float) -> None:
         """Go to the step at a point, or to the very step that is marked there."""
         marked = self._marked_at(x, y)
-        self.player.pause()
-        self.player.go_to(self.step_at(x) if marked is None else marked)
+        self.player.jump_to(self.step_at(x) if marked is None else marked)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on to the step at the pointer while the button is held."""

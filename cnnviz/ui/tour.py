@@ -14,6 +14,7 @@ from cnnviz.lesson.files import lesson_beside
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
+from cnnviz.trace.stops import Level
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import named
 
@@ -145,10 +146,11 @@ class Tour(QObject):
         if cursor.index == 0 or ended:
             self._begin()
         else:
-            self._player.go_to(0)
+            self._player.jump_to(0)
 
     def _begin(self) -> None:
         """Go to where the lesson begins: the first step of what its first stop speaks of."""
+        self._player.leaving.emit()
         first = self.desk.lesson.sequence[:1]
         self.desk.show(self.desk.lesson.at_stop(first[0]) if first else self.desk.lesson, 0)
 
@@ -171,4 +173,6 @@ class Tour(QObject):
         except CnnvizError as error:
             self.desk.failed.emit(str(error))
         else:
+            if self._player.cursor.level is not Level.STOP:  # by stops, that is a step
+                self._player.leaving.emit()
             self.desk.show(there, there.sequence[number - 1].index)

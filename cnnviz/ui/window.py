@@ -345,7 +345,7 @@ class Window(QMainWindow):
 
     def _go_to(self, text: str) -> None:
         number = re.sub(r"[\s,]", "", text)  # as numbers are shown, 70,796, and copied
-        self.player.go_to(step_at(self.player.cursor.program, number if number.isdigit() else text))
+        self.player.jump_to(step_at(self.player.cursor.program, number if number.isdigit() else text))
 
     def _escape(self) -> None:
         """Put away what lies over the stage; where nothing does, the second press leaves the lecture view."""

@@ -1,20 +1,14 @@
 """Back and forward through places, as in a browser."""
 
 import pytest
-from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from cnnviz.trace.stops import Level
-from cnnviz.ui import history
 
 K, ALT = Qt.Key, Qt.KeyboardModifier.AltModifier
-
-
-@pytest.fixture(autouse=True)
-def every_jump_by_itself(monkeypatch):
-    monkeypatch.setattr(history, "_TOGETHER", 0.0)
 
 
 def back(window):
@@ -28,7 +22,7 @@ def forward(window):
 def test_jumps_are_gone_back_from_and_forward_again(window):
     player = window.player
     for index in (5_000, 70_000, 300):
-        player.go_to(index)
+        player.jump_to(index)
     seen = []
     for key in (back, back, back, back, forward, forward, forward, forward):
         key(window)
@@ -39,7 +33,7 @@ def test_jumps_are_gone_back_from_and_forward_again(window):
 @pytest.mark.parametrize("level", list(Level)[:-1])
 def test_steps_are_no_jumps(window, level):
     player = window.player
-    player.go_to(40_000)
+    player.jump_to(40_000)
     player.set_level(level)
     for backwards in (False, False, True):
         player.step(backwards)
@@ -52,14 +46,14 @@ def test_steps_are_no_jumps(window, level):
 
 def test_one_goes_back_to_where_one_was_when_one_jumped_and_a_new_jump_forgets_what_came_after(window):
     player = window.player
-    player.go_to(100)
+    player.jump_to(100)
     player.set_level(Level.LINE)
     player.step()
-    player.go_to(50_000)
+    player.jump_to(50_000)
     back(window)
     assert player.cursor.index == 101
     assert window.actions_by_name["next_place"].isEnabled()
-    player.go_to(7)
+    player.jump_to(7)
     assert not window.actions_by_name["next_place"].isEnabled()
     back(window)
     assert player.cursor.index == 101
@@ -68,9 +62,9 @@ def test_one_goes_back_to_where_one_was_when_one_jumped_and_a_new_jump_forgets_w
 def test_other_images_and_other_lessons_are_places(window):
     player, desk = window.player, window.desk
     first = desk.lesson.image
-    player.go_to(1_234)
+    player.jump_to(1_234)
     desk.choose(3)
-    player.go_to(60_000)
+    player.jump_to(60_000)
     desk.open("edges")
     back(window)
     assert (desk.source, desk.lesson.image, player.cursor.index) == ("digits", 3, 60_000)
@@ -89,7 +83,7 @@ def test_a_place_that_is_gone_is_said_and_passed_over(window, tmp_path):
         'title = "T"\nsentence = "S."\ninput = { shape = [2], values = [1, 2] }\n'
         'layers = [{ name = "act", kind = "relu" }]\n'
     )
-    window.player.go_to(500)
+    window.player.jump_to(500)
     window.desk.open(str(file))
     window.desk.open("edges")
     file.unlink()
@@ -103,7 +97,7 @@ def test_a_place_that_is_gone_is_said_and_passed_over(window, tmp_path):
 def test_a_change_or_another_iteration_is_no_jump(make_window):
     window = make_window()
     window.desk.open("training")
-    window.player.go_to(1_000)
+    window.player.jump_to(1_000)
     window.desk.go_to_iteration(1)
     assert window.player.cursor.index == 1_000
     back(window)
@@ -111,18 +105,29 @@ def test_a_change_or_another_iteration_is_no_jump(make_window):
     assert window.player.cursor.index == 0
 
 
-def test_a_dragged_playhead_is_one_jump(window, monkeypatch):
-    monkeypatch.setattr(history, "_TOGETHER", 60.0)
-    window.player.go_to(10)
-    for index in range(1_000, 9_000, 500):
-        window.player.go_to(index)
+def test_a_dragged_playhead_is_one_jump_and_a_jump_to_where_one_is_is_none(window, qtbot):
+    timeline = window.timeline
+    bar = timeline.bar()
+    places = [QPoint(round(bar.x + part * bar.w), round(bar.center[1])) for part in (0.2, 0.4, 0.6, 0.8)]
+    qtbot.mousePress(timeline, Qt.MouseButton.LeftButton, pos=places[0])
+    for place in places[1:]:
+        at = QPointF(place)
+        move = QMouseEvent(
+            *(QEvent.Type.MouseMove, at, timeline.mapToGlobal(at)),
+            *(Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier),
+        )
+        QApplication.sendEvent(timeline, move)
+    qtbot.mouseRelease(timeline, Qt.MouseButton.LeftButton, pos=places[-1])
+    assert window.player.cursor.index > 0.7 * len(window.player.cursor.program)
+    window.player.jump_to(window.player.cursor.index)
     back(window)
     assert window.player.cursor.index == 0
+    assert not window.actions_by_name["back_place"].isEnabled()
 
 
 @pytest.mark.parametrize("pane", ["stage", "network", "debugger", "timeline"])
 def test_the_buttons_of_a_mouse_do_it_over_every_pane(window, pane):
-    window.player.go_to(5_000)
+    window.player.jump_to(5_000)
     over = getattr(window, pane)
     at = QPointF(over.rect().center())
     for button, index in ((Qt.MouseButton.BackButton, 0), (Qt.MouseButton.ForwardButton, 5_000)):
