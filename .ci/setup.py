@@ -76,8 +76,15 @@ WINDOW_LIBRARIES = {
     "libxcb-xfixes.so.0": "libxcb-xfixes0",
     "libxcb-xkb.so.1": "libxcb-xkb1",
 }
-# What only the tests need: a screen of their own, keys as a keyboard sends them, processes, a browser.
-TEST_PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool", "ps": "procps", "chromium": "chromium"}
+# What only the tests need: a screen of their own, keys as a keyboard sends them, processes, and what
+# opens exported files: a browser, poppler.
+TEST_PROGRAMS = {
+    "Xvfb": "xvfb",
+    "xdotool": "xdotool",
+    "ps": "procps",
+    "chromium": "chromium",
+    "pdftoppm": "poppler-utils",
+}
 
 # What pip says when nothing can be fetched, and what that means. The first that fits counts.
 NO_PACKAGES = {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnviz.scene.view import View
 
 
-FORMATS = ("png", "svg", "html")
+FORMATS = ("png", "svg", "html", "pdf")
 """What can be written; `cnnviz.export.formats` says how."""
 
 
@@ -58,14 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="FOLDER | FILE",
-        help="the folder to write pictures to; of a page, the file",
+        help="the folder to write pictures to; of all else, the file",
     )
     parser.add_argument(
         "--format",
         choices=FORMATS,
         default="png",
         dest="form",
-        help="what to write: a folder of pictures, PNG or SVG, or a page for browsers (default: png)",
+        help="what to write: a folder of pictures, PNG or SVG; or one file, a page for browsers or a PDF "
+        "(default: png)",
     )
     parser.add_argument(
         "--every",

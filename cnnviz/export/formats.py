@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from cnnviz.export.frames import Shown
 from cnnviz.export.page import write_page
+from cnnviz.export.pdf import write_pdf
 from cnnviz.export.png import Png
 from cnnviz.export.svg import Svg
 
@@ -52,4 +53,7 @@ class Document(Struct, frozen=True):
 
 
 FORMATS: Mapping[str, Callable[[], Format]] = {"png": Png, "svg": Svg}
-DOCUMENTS: Mapping[str, Document] = {"html": Document(".html", write_page, walks=True)}
+DOCUMENTS: Mapping[str, Document] = {
+    "html": Document(".html", write_page, walks=True),
+    "pdf": Document(".pdf", write_pdf),
+}

@@ -57,7 +57,7 @@ def shown():
 @pytest.fixture(scope="module")
 def page(shown, tmp_path_factory):
     file = tmp_path_factory.mktemp("page") / "page.html"
-    file.write_bytes(content_of(shown))
+    file.write_bytes(page_of(shown))
     return file
 
 
@@ -68,8 +68,12 @@ def opened(page):
         yield seen
 
 
-def content_of(shown) -> bytes:
-    writing = write_page(shown, range(len(shown.places)))
+def page_of(shown) -> bytes:
+    return content_of(write_page(shown, range(len(shown.places))))
+
+
+def content_of(writing) -> bytes:
+    """Return what a document has written in the end."""
     while True:
         try:
             next(writing)
@@ -83,7 +87,7 @@ def data_of(page: str):
 
 def test_a_page_goes_through_all_that_a_lesson_speaks_of(shown):
     lesson = shown.lesson
-    data = data_of(content_of(shown).decode())
+    data = data_of(page_of(shown).decode())
     forms = {stop.form for stop in lesson.sequence} - {""}
     assert len(forms) == 2 and len(shown.parts) == 2
     assert [caption for _, caption in data["stops"]] == [stop.caption for stop in lesson.sequence]
@@ -105,7 +109,7 @@ def test_of_what_has_too_many_cells_a_page_has_maps_or_layers():
 def test_texts_of_a_lesson_are_data(tmp_path):
     file = tmp_path / "hostile.toml"
     file.write_text(LESSON)
-    page = content_of(walk(load_lesson(file), View(), tour=True)).decode()
+    page = page_of(walk(load_lesson(file), View(), tour=True)).decode()
     assert page.count("<script") == page.count("</script>") == 2
     assert "<img" not in page
     assert data_of(page)["title"] == HOSTILE
@@ -276,7 +280,7 @@ def test_a_narrow_screen_has_an_arrangement_of_its_own_and_old_browsers_unpack_b
 def test_no_text_of_a_lesson_is_run(opened, tmp_path):
     (tmp_path / "hostile.toml").write_text(LESSON)
     file = tmp_path / "hostile.html"
-    file.write_bytes(content_of(walk(load_lesson(tmp_path / "hostile.toml"), View(), tour=True)))
+    file.write_bytes(page_of(walk(load_lesson(tmp_path / "hostile.toml"), View(), tour=True)))
     opened.open(file, READY)
     opened.press("End")
     assert opened.value("document.title") == " ".join(HOSTILE.split())
