@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 60
 SETUP := $(PYTHON) .ci/setup.py
 
-.PHONY: help run test check bench gallery fuzz monkey lecture torch dev clean
+.PHONY: help run test check bench gallery fuzz killed monkey lecture torch dev clean
 
 help:  ## show this list
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -29,6 +29,9 @@ gallery:  ## write telling frames of all lessons to build/gallery; ARGS: lessons
 
 fuzz:  ## damage files for SECONDS, as many as can be; ARGS: kinds of files, or --seed N KIND
 	@$(SETUP) fuzz $(SECONDS) $(ARGS)
+
+killed:  ## kill processes in the middle of saving a lesson; ARGS: how many
+	@$(SETUP) killed $(ARGS)
 
 monkey:  ## press keys and click at random for SECONDS; ARGS: --seed N, --again FILE
 	@$(SETUP) monkey $(SECONDS) $(ARGS)

@@ -22,6 +22,7 @@ from cnnviz.lesson.packing import Place
 from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.trace.cursor import Bookmark
 from cnnviz.trace.stops import Level
+from tests.killed import killed
 
 DATA = Path(__file__).parents[1] / "formats" / "data"
 
@@ -269,3 +270,9 @@ def test_hostile_ones_are_refused_in_a_sentence_and_nothing_else_is_read(tmp_pat
     tracemalloc.stop()
     assert refused > 0.8 * len(cases)
     assert sorted(os.listdir(tmp_path)) == ["h.cnnviz"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are made otherwise there")
+def test_killed_while_it_is_saved_the_old_file_or_the_new_one_is_there(tmp_path):
+    """See `make killed` for more of them."""
+    assert killed(25, tmp_path, 5) > 5
