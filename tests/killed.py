@@ -19,7 +19,7 @@ LONGEST = 0.03
 
 
 def killed(times, folder, seed):
-    """Kill so many processes in the middle of saving; return how many were in the middle of writing a file."""
+    """Kill so many processes in the middle of saving; return how many were writing just then."""
     rng, file = random.Random(seed), folder / "mine.cnnviz"
     versions = [load_lesson("lenet", changes=changes).packed() for changes in ([], ["c1.w[0,0,0,0]=0.5"])]
     file.write_bytes(versions[0])
@@ -49,6 +49,4 @@ if __name__ == "__main__":
     count = int((sys.argv[1:] or ["200"])[0])
     with tempfile.TemporaryDirectory() as name:
         inside = killed(count, Path(name), random.SystemRandom().random())
-    print(
-        f"{count} processes were killed, {inside} of them while a file was written: each time one was there, whole."
-    )
+    print(f"{count} were killed, {inside} of them writing: a whole file was there each time.")

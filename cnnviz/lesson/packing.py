@@ -120,43 +120,54 @@ def pack(described: AnyFile, path: Path, subject: Any, changed: Any, changes: Ch
     return packed(entries)
 
 
-def files_of(described: AnyFile, path: Path, subject: Any) -> Entries:
-    """Return a lesson file and all files beside it, by their names; what it says is the same."""
-    entries: Entries = {}
+def files_of(
+    described: AnyFile, path: Path, subject: Any, own: Entries | None = None, prefix: str = ""
+) -> Entries:
+    """Return a lesson file and all files beside it, by their names; what it says is the same.
+
+    Parameters
+    ----------
+    own : Entries, optional
+        Files that it has already, and are not read again.
+    prefix : str
+        What the names of files beside the lesson file begin with.
+    """
+    entries: Entries = own or {}
     if isinstance(described, LessonFile) and isinstance(subject, SampledNetwork):
-        described = _with_parameters(described, subject.network.parameters, entries)
-        described = _with_samples(described, path, entries)
-    text, arrays = write(described)
+        described = _with_parameters(described, subject.network.parameters, entries, prefix)
+        described = _with_samples(described, path, entries, prefix)
+    text, arrays = write(described, f"{prefix}{ARRAYS}")
     entries[LESSON] = text.encode()
     if arrays:
-        entries[ARRAYS] = npz(arrays)
+        entries[f"{prefix}{ARRAYS}"] = npz(arrays)
     return entries
 
 
 def _with_parameters(
-    described: LessonFile, parameters: Mapping[str, NDArray[Any]], entries: Entries
+    described: LessonFile, parameters: Mapping[str, NDArray[Any]], entries: Entries, prefix: str
 ) -> LessonFile:
     """Return the same with its parameters in `WEIGHTS`; few stand in it, and drawn ones are drawn again."""
     inline = sum(values.size for own in described.parameters.values() for values in own.values())
     few = described.weights is None and inline <= (0 if isinstance(described, NetworkFile) else _MOST_INLINE)
     if described.seed is not None or few:
         return described
-    entries[WEIGHTS] = npz(parameters, is_exact=isinstance(described, NetworkFile))
-    return replace(described, weights=WeightsFile(WEIGHTS), layout=None, parameters={})
+    name = f"{prefix}{WEIGHTS}"
+    entries[name] = npz(parameters, is_exact=isinstance(described, NetworkFile))
+    return replace(described, weights=WeightsFile(name), layout=None, parameters={})
 
 
-def _with_samples(described: LessonFile, path: Path, entries: Entries) -> LessonFile:
-    given = described.input
-    if given.images is not None:
-        entries[IMAGES], classes = _samples(path, given)
+def _with_samples(described: LessonFile, path: Path, entries: Entries, prefix: str) -> LessonFile:
+    given, images, picture = described.input, f"{prefix}{IMAGES}", f"{prefix}{PICTURE}"
+    if given.images is not None and images not in entries:
+        entries[images], classes = _samples(path, given)
         nothing = {"array": None, "labels": None, "data_format": None, "label_mode": None}
-        given = replace(given, images=DataFile(IMAGES), classes=classes, **nothing)
+        given = replace(given, images=DataFile(images), classes=classes, **nothing)
     elif isinstance(given.classes, str):
         given = replace(given, classes=tuple(map(Text, class_names(path, given))))
     if given.picture.file is not None:
         own = Path(given.picture.file)
-        entries[PICTURE] = _pixels(own if own.is_absolute() else file_beside(path, given.picture.file))
-        given = replace(given, picture=replace(given.picture, file=PictureFile(PICTURE)))
+        entries[picture] = _pixels(own if own.is_absolute() else file_beside(path, given.picture.file))
+        given = replace(given, picture=replace(given.picture, file=PictureFile(picture)))
     return replace(described, input=given)
 
 

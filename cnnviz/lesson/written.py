@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from cnnviz.lesson.reader import default_of
 from cnnviz.lesson.tables import AnyFile, LessonFile, NetworkFile, Part
-from cnnviz.packed import ARRAYS
 
 _MOST_INLINE = 200
 """Numbers of an array that stands in the lesson file itself."""
@@ -26,12 +25,25 @@ _OF_NETWORKS = ("notes", "origins", "input_scale", "input_shift")
 Arrays = dict[str, NDArray[Any]]
 
 
-def write(described: AnyFile) -> tuple[str, Arrays]:
-    """Return a lesson file's text, and the arrays that go into the file `ARRAYS` beside it.
+class Beside:
+    """What goes into a file of arrays beside the lesson file.
+
+    Parameters
+    ----------
+    file : str
+        What it is called.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file, self.held = file, Arrays()
+
+
+def write(described: AnyFile, file: str) -> tuple[str, Arrays]:
+    """Return a lesson file's text, and the arrays that go into a file beside it.
 
     What is as it would be without being said is left out.
     """
-    arrays: Arrays = {}
+    arrays = Beside(file)
     table = _table(described, "", arrays)
     if isinstance(described, NetworkFile):
         own = {name: table.pop(name) for name in _OF_NETWORKS if name in table}
@@ -41,15 +53,15 @@ def write(described: AnyFile) -> tuple[str, Arrays]:
         del table["input"]
         if size > 1:
             table = {**table, "input": {"batch_size": size}}
-    return "\n".join(_lines(table, ())).strip("\n") + "\n", arrays
+    return "\n".join(_lines(table, ())).strip("\n") + "\n", arrays.held
 
 
 def plain_table(part: Struct) -> dict[str, Any]:
     """Return what a table without long arrays says, as JSON and TOML have it."""
-    return _table(part, "", {})
+    return _table(part, "", Beside(""))
 
 
-def _table(part: Struct, path: str, arrays: Arrays) -> dict[str, Any]:
+def _table(part: Struct, path: str, arrays: Beside) -> dict[str, Any]:
     """Return what a table says, without what goes without saying."""
     table: dict[str, Any] = {}
     for field in fields(part):
@@ -75,14 +87,14 @@ def _is_same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and not isinstance(value, np.ndarray) and bool(value == default)
 
 
-def _plain(value: Any, path: str, arrays: Arrays) -> Any:
+def _plain(value: Any, path: str, arrays: Beside) -> Any:
     """Return a value as TOML has it."""
     if isinstance(value, Struct):
         return _table(value, path, arrays)
     if isinstance(value, np.ndarray):
         if value.size > _MOST_INLINE:
-            arrays[path] = value
-            return ARRAYS
+            arrays.held[path] = value
+            return arrays.file
         return value.tolist()
     if isinstance(value, Mapping):
         return {key: _plain(own, f"{path}.{key}", arrays) for key, own in value.items()}
@@ -108,8 +120,9 @@ def _lines(table: Mapping[str, Any], under: tuple[str, ...], is_listed: bool = F
     for key, value in inner.items():
         header = ".".join(map(_key, name := (*under, key)))
         for one in value if isinstance(value, list) else [value]:
-            yield ""
-            yield f"[[{header}]]" if isinstance(value, list) else f"[{header}]"
+            if isinstance(value, list) or not one or not all(isinstance(own, dict) for own in one.values()):
+                yield ""
+                yield f"[[{header}]]" if isinstance(value, list) else f"[{header}]"
             yield from _lines(one, name, is_listed or isinstance(value, list))
 
 

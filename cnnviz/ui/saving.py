@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from cnnviz.errors import CnnvizError
 from cnnviz.files import write_whole
-from cnnviz.packed import ENDING
+from cnnviz.lesson.made import files_as_made
+from cnnviz.packed import ENDING, LESSON
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.loading import is_one_file
@@ -37,10 +38,12 @@ class Saving:
 
     def __init__(self, desk: Desk, message: MessageStrip, parent: QWidget) -> None:
         self._desk, self._message, self._parent = desk, message, parent
+        self._written = ""  # a lesson file that may be written again without asking
 
     def save(self) -> bool:
         """Write the lesson into its own file, or ask for one; return whether it was written."""
-        return self.write(self._desk.source) if is_one_file(self._desk.source) else self.save_as()
+        source = self._desk.source
+        return self.write(source) if is_one_file(source) or source == self._written else self.save_as()
 
     def save_as(self) -> bool:
         """Ask for a file, and write the lesson into it."""
@@ -64,15 +67,24 @@ class Saving:
         return self.write(path)
 
     def write(self, path: str) -> bool:
-        """Write the lesson into a file, and go on in it; return whether it was written."""
+        """Write the lesson into a file, and go on in it; return whether it was written.
+
+        A lesson file with others beside it has the changes as if they had always been there.
+        """
         desk, file = self._desk, Path(path)
-        lesson, place = desk.lesson, desk.place
+        lesson, place, is_toml = desk.lesson, desk.place, file.suffix.lower() == _TOML
+
+        def contents() -> dict[str, bytes]:
+            return files_as_made(lesson, file.stem) if is_toml else {LESSON: lesson.packed(place)}
+
         try:
-            content = patiently(
-                lambda: lesson.packed(place), tr("Saving {file} …", file=file.name), self._parent
-            )
-            write_whole(file, content)
-            if file.absolute() == Path(desk.source):
+            made = patiently(contents, tr("Saving {file} …", file=file.name), self._parent)
+            for name in sorted(made, key=lambda name: name == LESSON):  # which names the others
+                write_whole(file if name == LESSON else file.with_name(name), made[name])
+            if is_toml:
+                self._written = str(file.absolute())
+                desk.adopt(path)
+            elif file.absolute() == Path(desk.source):
                 desk.set_saved()
             else:
                 desk.adopt(path)

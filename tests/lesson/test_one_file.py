@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import stat
 import struct
 import tomllib
@@ -18,6 +19,7 @@ from PIL import Image
 from cnnviz.cli import run
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.lesson.made import files_as_made
 from cnnviz.lesson.packing import Place
 from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.trace.cursor import Bookmark
@@ -103,6 +105,34 @@ def test_others_can_read_it(tmp_path, photo):
     assert b"Ada" not in content and b"Exif" not in content and str(tmp_path).encode() not in content
     photo.unlink()
     assert_same(lesson, load_lesson(tmp_path / "a.cnnviz", 273))
+
+
+def test_a_lesson_file_is_written_as_a_person_would(tmp_path, photo):
+    """TOML says it with its changes made: the numbers are those that were seen; long arrays lie beside."""
+    for source, changes, image, files in (
+        ("convolution", ["conv.w[0,0,0,0]=0.5", "conv.stride=1"], None, 0),
+        ("digits", ["conv1.w[0,0,0,0]=0.25", "label=3", "input[0,2,3]=1"], 182, 2),
+        ("lenet", [f"picture.file={photo}", "picture.preset=mnist"], 273, 3),
+        ("training", ["optimiser.lr=0.3"], None, 1),
+        ("chain-rule", ["x=7"], 1, 0),
+        ("gradient-descent", ["walk.lr=0.05"], None, 0),
+        ("image", ["rgb.image[0,0,0]=5"], None, 0),
+        ("batch", ["input.0[1]=3"], None, 0),
+        ("g = x * y   x=2 y=-0.0", ["x=4"], None, 0),
+        (str(DATA / "unet.legacy.onnx"), [], None, 1),
+    ):
+        lesson, folder = load_lesson(source, image, changes=changes), tmp_path / "own"
+        folder.mkdir()
+        for name, content in files_as_made(lesson, "own").items():
+            (folder / name).write_bytes(content)
+        text = (folder / "lesson.toml").read_text("utf-8")
+        assert max(map(len, text.splitlines())) < 600 and text.count("\n") < 400
+        made = load_lesson(folder / "lesson.toml", image)
+        assert not made.changes and len(os.listdir(folder)) == files + 1
+        for name, values in dict(lesson.tape).items():
+            assert np.asarray(values).tobytes() == np.asarray(made.tape[name]).tobytes(), name
+        assert [stop.caption for stop in made.sequence] == [stop.caption for stop in lesson.sequence]
+        shutil.rmtree(folder)
 
 
 def test_pack_and_unpack(tmp_path, capsys):

@@ -101,6 +101,20 @@ def test_what_is_not_saved_is_there_again_and_saved_elsewhere_it_is_not(window, 
     assert not builtin.isWindowModified(), "what was saved elsewhere is not there, too"
 
 
+def test_a_lesson_file_can_be_written_too_with_what_lies_beside_it(window, tmp_path):
+    window.desk.change(WEIGHT, said="weight")
+    make_stop(window, "Mine.")
+    assert window.saving.write(str(tmp_path / "own.toml"))
+    assert {"own.toml", "own-weights.npz", "own-images.npz"} <= set(os.listdir(tmp_path))
+    assert window.desk.source == str(tmp_path / "own.toml") and not window.isWindowModified()
+    assert (
+        not window.desk.lesson.changes and window.desk.lesson.network.parameters["conv1.w"][0, 0, 0, 0] == 0.5
+    )
+    assert "Mine." in (tmp_path / "own.toml").read_text("utf-8")
+    window.player.edits.undo()  # of what was made in another file, nothing is left to be undone
+    assert window.desk.source == str(tmp_path / "own.toml")
+
+
 def test_who_closes_a_file_that_is_not_saved_is_asked(window, monkeypatch, tmp_path, elsewhere):
     file = tmp_path / "mine.cnnviz"
     asked = []
