@@ -395,7 +395,9 @@ def _shown(
     computed = computed or subject.compute(choice)
     program = subject.program(choice, computed)
     if changes:
-        sequence = _still_true(description, subject, choice, program)
+        kept = _still_true(description, subject, choice, program)
+        own = subject.sequence(choice, computed, program)
+        sequence = in_sequence((*kept, *(stop for stop in own if stop.always)))
     else:
         sequence = subject.sequence(choice, computed, program)
     whole = replace(choice, input_gradient=program.form)
@@ -425,7 +427,8 @@ def _still_true(
     return in_sequence(
         moved
         for stop in told
-        if not stop.iteration and (moved := stop_still_true(stop, *compared[stop.image])) is not None
+        if not (stop.iteration or stop.always)
+        and (moved := stop_still_true(stop, *compared[stop.image])) is not None
     )
 
 

@@ -45,7 +45,9 @@ def files_as_made(lesson: Lesson, name: str) -> Entries:
     entries: Entries = {}
     if lesson.changes:
         described = _made(described, subject, lesson, entries, prefix)
-        described = with_stops(described, tuple(stop for k, stop in enumerate(own) if k in said))
+        kept = (stop for k, stop in enumerate(own) if k in said)
+        stops = tuple(replace(stop, part=replace(stop.part, always=False)) for stop in kept)
+        described = with_stops(described, stops)
     return files_of(described, lesson.description.path, subject, entries, prefix)
 
 

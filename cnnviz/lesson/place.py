@@ -154,6 +154,8 @@ def stops_of(
             stop = replace(_stop(part, other if other and elsewhere else program), part=k)
             (others if elsewhere else own).append(stop)
         except CnnvizError as error:
+            if part.always:  # it may be at a place that there is with the changes alone
+                continue
             faults.append(f"{under}stops[{k}].at: {error}")
     others.sort(key=lambda stop: stop.index)
     placed = stops_in(others, other, program) if other else ()
@@ -172,6 +174,7 @@ def _stop(part: StopPart, program: Program) -> Stop:
         part.iteration,
         notes=tr(part.notes),
         level=Level(part.level) if part.level else None,
+        always=part.always,
         display=tuple((name, value) for name, value in asked.items() if value is not None),
     )
 

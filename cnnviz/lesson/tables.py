@@ -327,6 +327,8 @@ class StopPart(Struct, frozen=True):
         What shares a scale of colours there: ``array``, ``layer`` or ``network``.
     level : str, optional
         By what Next steps there: ``line``, ``term``, ``cell``, ``map``, ``layer`` or ``pass``.
+    always : bool
+        Whether it is also said where what it speaks of is changed; others are not.
     """
 
     at: Text
@@ -339,6 +341,7 @@ class StopPart(Struct, frozen=True):
     letters: bool | None = None
     scale: Scale | None = None
     level: ByLevel | None = None
+    always: bool = False
 
 
 Stops = Annotated[tuple[StopPart, ...], AtMost(MOST_STOPS)]

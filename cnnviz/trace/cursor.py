@@ -67,6 +67,8 @@ class Stop(Struct, frozen=True):
         How it asks for things to be shown from there on: options of `Display`, each with its value.
     part : int
         Which of the stops of its table it is, from 0.
+    always : bool
+        Whether it is also said where what it speaks of is changed.
     """
 
     index: int
@@ -81,6 +83,7 @@ class Stop(Struct, frozen=True):
     level: Level | None = None
     display: tuple[tuple[str, bool | str], ...] = ()
     part: int = 0
+    always: bool = False
 
     def is_at(self, step: Step) -> bool:
         """Return whether this is a stop at a step, in the form that the step is in."""

@@ -426,7 +426,13 @@ class Desk(QObject):
         form = getattr(described, "input_gradient", "")
         iteration = lesson.iteration if lesson.run is not None else None
         part = stop_here(
-            cursor.program, cursor.index, caption, form, notes=notes, iteration=iteration or None
+            cursor.program,
+            cursor.index,
+            caption,
+            form,
+            notes=notes,
+            iteration=iteration or None,
+            always=bool(lesson.changes),
         )
         return OwnStop(part, lesson.image if self.has_stops_of_images else None)
 

@@ -77,6 +77,9 @@ def test_a_saved_lesson_opens_elsewhere_as_it_was(window, monkeypatch, tmp_path,
     assert other.bookmarks == one.bookmarks != () and other.breakpoints == one.breakpoints != ()
     assert other.watches == one.watches == ("fc.y.max()",)
     assert [stop.caption for stop in there.desk.lesson.sequence if stop.notes == "Ask them."] == []
+    make_stop(there, "Of a changed weight.")
+    assert "Of a changed weight." in [stop.caption for stop in there.desk.lesson.stops]
+    there.player.edits.undo()
     there.desk.take_back_changes()
     assert there.isWindowModified()
     assert "At the edge." in [stop.caption for stop in there.desk.lesson.sequence]
