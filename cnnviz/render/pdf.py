@@ -154,7 +154,7 @@ class _Page(Vectors):
         """Draw the lines of the hatch, cut off at the box."""
         self.rectangle(box, self._colour("ground"))
         x, y, w, h = box
-        lines, k = [], 8.0
+        lines, k = [], 1.0  # through the middles of the pixels that the painter fills
         while k < w + h:
             begin = (x + k, y) if k <= w else (x + w, y + k - w)
             end = (x, y + k) if k <= h else (x + k - h, y + h)

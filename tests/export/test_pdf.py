@@ -59,5 +59,6 @@ def test_a_page_looks_in_poppler_as_the_painter_paints_it(shown, tmp_path):
             found = np.array(page).astype(float)
             painted = pixels(to_image(compose(seen.program, index, seen.view), theme))
             assert found.shape == painted.shape
-            assert np.abs(found - painted).mean() < 3, (theme, index)
-            assert np.abs(softened(found) - softened(painted)).max() < 80, (theme, index)
+            # Rules straddle the edge of cells there; the painter has them on whole pixels beside it.
+            differing = np.abs(softened(found) - softened(painted))
+            assert differing.mean() < 2 and differing.max() < 80, (theme, index)
