@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnviz.scene.view import View
 
 
-FORMATS = ("png", "svg", "html", "pdf")
+FORMATS = ("png", "svg", "html", "pdf", "gif", "apng")
 """What can be written; `cnnviz.export.formats` says how."""
 
 
@@ -65,8 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=FORMATS,
         default="png",
         dest="form",
-        help="what to write: a folder of pictures, PNG or SVG; or one file, a page for browsers or a PDF "
-        "(default: png)",
+        help="what to write: a folder of pictures, PNG or SVG; or one file, a page for browsers, a PDF, "
+        "a moving GIF or PNG (default: png)",
     )
     parser.add_argument(
         "--every",

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 from msgspec import Struct
 
+from cnnviz.export.animation import write_apng, write_gif
 from cnnviz.export.frames import Shown
 from cnnviz.export.page import write_page
 from cnnviz.export.pdf import write_pdf
@@ -56,4 +57,6 @@ FORMATS: Mapping[str, Callable[[], Format]] = {"png": Png, "svg": Svg}
 DOCUMENTS: Mapping[str, Document] = {
     "html": Document(".html", write_page, walks=True),
     "pdf": Document(".pdf", write_pdf),
+    "gif": Document(".gif", write_gif),
+    "apng": Document(".png", write_apng),
 }

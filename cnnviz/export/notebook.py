@@ -6,13 +6,12 @@ import base64
 from html import escape
 from io import BytesIO
 
-import numpy as np
 from msgspec.structs import replace
 from PIL import Image
 
 from cnnviz.export.frames import Shown, check_size
 from cnnviz.export.page import write_page
-from cnnviz.export.png import picture
+from cnnviz.export.png import as_pillow, picture
 from cnnviz.export.walk import Alone, walk
 from cnnviz.export.writing import screenless
 from cnnviz.lesson.lesson import Lesson
@@ -32,9 +31,7 @@ def image(step: Step, size: tuple[int, int]) -> Image.Image:
     width, height = size
     check_size(width, height)
     screenless()
-    painted = picture(Shown(step.program, View(width, height)), step.index)
-    pixels = np.frombuffer(painted.constBits(), np.uint8).reshape(height, painted.bytesPerLine() // 4, 4)
-    return Image.fromarray(np.ascontiguousarray(pixels[:, :width, 2::-1]))
+    return as_pillow(picture(Shown(step.program, View(width, height)), step.index))
 
 
 def html_of_step(step: Step) -> str:

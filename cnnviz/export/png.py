@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from cnnviz.export.frames import Shown
 from cnnviz.scene.theme import theme_of
@@ -33,6 +34,13 @@ def picture(shown: Shown, index: int) -> QImage:
 
     program, step, view = shown.scene(index)
     return to_image(compose(program, step, view), theme_of(view.display).name)
+
+
+def as_pillow(image: QImage) -> Image.Image:
+    """Return a painted image as Pillow has it."""
+    height, width = image.height(), image.width()
+    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine() // 4, 4)
+    return Image.fromarray(np.ascontiguousarray(pixels[:, :width, 2::-1]))
 
 
 class Png:

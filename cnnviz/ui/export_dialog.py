@@ -44,6 +44,8 @@ FORMS = (
     ("svg", "vectors in a folder (SVG)"),
     ("html", "a page for browsers (HTML)"),
     ("pdf", "a document, a page a frame (PDF)"),
+    ("gif", "a moving picture, in few colours (GIF)"),
+    ("apng", "a moving picture (APNG)"),
 )
 """What can be exported, in the order in which it is offered."""
 _SIZES = ((1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
