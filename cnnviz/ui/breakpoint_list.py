@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -89,6 +90,7 @@ class BreakpointList(QDialog):
         player.changed.connect(self._fill)
         self._fill()
         self._ask()
+        (self.list if player.breakpoints else self.kind).setFocus()
 
     def _lay_out(self) -> None:
         whole, row, buttons = QVBoxLayout(self), QHBoxLayout(), QDialogButtonBox(self)
@@ -109,6 +111,13 @@ class BreakpointList(QDialog):
         buttons.addButton(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         whole.addWidget(buttons)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Have Enter set what is put together; it never closes the list."""
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+        elif self.focusWidget() in (self.kind, self.where):
+            self._add()
 
     @property
     def chosen(self) -> Breakpoint | None:

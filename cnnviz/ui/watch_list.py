@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPaintEvent, QPolygonF
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -104,6 +104,7 @@ class WatchList(QDialog):
         desk.changed.connect(self.close)  # another lesson has other steps
         desk.edited.connect(self._look_again)  # and another number may have other numbers
         self._fill()
+        (self.table if self.player.watches else self.field).setFocus()
 
     def _lay_out(self) -> None:
         whole, sides = QVBoxLayout(self), QHBoxLayout()
@@ -126,6 +127,11 @@ class WatchList(QDialog):
         whole.addLayout(sides, 1)
         whole.addWidget(self.said)
         whole.addWidget(buttons)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave Enter to the field and the table; it never closes the list."""
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
 
     def _fill(self, chosen: str = "") -> None:
         self.list.blockSignals(True)

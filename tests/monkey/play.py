@@ -190,6 +190,7 @@ class Monkey:
             "a breakpoint is not in the program": all(
                 any(point.operation == operation.name for operation in program.operations)
                 for point in player.breakpoints
+                if point.operation  # or it is waited for in all of them
             ),
             **{f"too many {what}": count <= most for what, (count, most) in counted.items()},
         }
