@@ -64,7 +64,7 @@ from cnnviz.engine.losses import (
 from cnnviz.engine.network import Network
 from cnnviz.engine.objective import OutputLoss
 from cnnviz.engine.optim import SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
-from cnnviz.engine.pixels import Album, Fitting, Picture
+from cnnviz.engine.pixels import Album, Fitting, Picture, resized
 from cnnviz.engine.schedules import CosineAnnealingLR, LinearLR, Schedule, Schedules, StepLR
 from cnnviz.engine.sizes import sizes_call
 
@@ -727,7 +727,10 @@ def pixels_calls() -> list[Call]:
             ("colours", "to_grey"), (fitting, to_grey), (3, 1), (album.pictures[0],) * 2, strict=True
         )
     ]
-    return [*album.calls(album.run()), *fitted]
+    columns = resized(album.pictures[0].pixels.astype(np.uint8), "columns", 3, 0, 2)
+    rows = resized(columns.y, "rows", 2, 0, 2)
+    sized = [columns.call("sized", last=False), rows.call("sized", last=True)]
+    return [*album.calls(album.run()), *fitted, *sized]
 
 
 def batch_calls() -> list[Call]:

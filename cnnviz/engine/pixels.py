@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy import floor
 from numpy.typing import NDArray
 
 from cnnviz.engine.address import address_of, output_of
@@ -30,7 +31,30 @@ def read_pixels(image, x, D, H, W):
             for j in range(W):
                 x[c, i, j] = image[i, j, c] / 255
 
+
+def resize_columns(image, p, y, H, W, D, K, V, A, B, F):
+    for i in range(H):
+        for j in range(W):
+            for c in range(D):
+                acc = 0.0
+                for k in range(K):
+                    acc += p[j, k]*image[i, (j*A+B)//F+k, c] if (j*A+B)//F >= -k and (j*A+B)//F < V-k else 0
+                y[i, j, c] = floor(acc + 0.5)
+
+
+def resize_rows(image, p, y, H, W, D, K, V, A, B, F):
+    for i in range(H):
+        for j in range(W):
+            for c in range(D):
+                acc = 0.0
+                for k in range(K):
+                    acc += p[i, k]*image[(i*A+B)//F+k, j, c] if (i*A+B)//F >= -k and (i*A+B)//F < V-k else 0
+                y[i, j, c] = floor(acc + 0.5)
+
 # fmt: on
+
+_PRECISION = 2**22
+"""Weights are whole numbers of such parts, so that sums are the same in any order: as Pillow has them."""
 
 LUMA = (0.299, 0.587, 0.114)
 """How much red, green and blue count in grey: as Pillow, PyTorch and television have it (ITU-R 601)."""
@@ -141,6 +165,92 @@ class Fitting(Struct, frozen=True):
         if channels != depth:
             changes["range(D):\n        for i"] = "range(C):\n        for i"
         return variant(read_pixels, changes, "luma", "mean", "std", "C", "D")
+
+
+class Resizing(Struct, frozen=True, eq=False):
+    """Rows or columns of a picture brought to another number: each new one is a mean of those that it covers.
+
+    The nearer a pixel lies to the middle, the more it counts (bilinear, antialiased). Where a picture is cut,
+    only the part that is left is computed; where bars are put beside it, nothing counts there.
+
+    Attributes
+    ----------
+    along : str
+        ``columns`` or ``rows``.
+    image : NDArray
+        (height, width, depth), from 0 to 255.
+    weight : Array
+        How much each pixel counts: a row for each new column, or row.
+    starts : tuple[int, int, int]
+        A, B and F: pixels count from (j·A + B) // F on, as far as there are any.
+    y : Array
+        What comes of it, whole numbers again.
+    """
+
+    along: str
+    image: NDArray[Any]
+    weight: Array
+    starts: tuple[int, int, int]
+    y: Array
+
+    def call(self, name: str, last: bool) -> Call:
+        """Return the listing; what the last one writes is what pixels are read from."""
+        (height, width, depth), count = self.y.shape, self.weight.shape[1]
+        given: dict[str, Value] = {"image": self.image, "p": self.weight}
+        written = address_of(name, "image" if last else self.along)
+        rows = address_of(name, "columns" if self.along == "rows" else "rows")
+        is_first = self.image.dtype == np.uint8
+        ports = {
+            "image": Port(address_of(name, "picture") if is_first else rows, "source", "image"),
+            "p": Port(address_of(name, f"{self.along}_weight"), "parameter", "p"),
+            "y": Port(written, "result", "y"),
+        }
+        listing = resize_columns if self.along == "columns" else resize_rows
+        there = self.image.shape[int(self.along == "columns")]
+        sizes = {"H": height, "W": width, "D": depth, "K": count, "V": there}
+        given |= sizes | dict(zip("ABF", self.starts, strict=True))
+        own, kind = f"{name}.{self.along}", f"resize_{self.along}"
+        return Call(own, name, "forward", listing, given, {"y": self.y}, ports=ports, kind=kind)
+
+
+def resized(image: NDArray[Any], along: str, full: int, offset: int, count: int) -> Resizing:
+    """Bring rows or columns to another number, and cut some out of them.
+
+    Parameters
+    ----------
+    along : str
+        ``columns`` or ``rows``.
+    full : int
+        To how many they are brought.
+    offset, count : int
+        Which of these are left: so many from this one on. Those that there are not are black.
+    """
+    axis = int(along == "columns")
+    size = image.shape[axis]
+    scale = size / full
+    reach = max(scale, 1.0)
+    place = np.arange(offset, offset + count)
+    middle = (place + 0.5) * scale
+    low = np.clip(np.trunc(middle - reach + 0.5), 0, size).astype(np.intp)
+    high = np.clip(np.trunc(middle + reach + 0.5), 0, size).astype(np.intp)
+    is_there = (place >= 0) & (place < full)
+    # Of ⌊middle − reach + 1/2⌋, as whole numbers.
+    slope, unit = 2 * size, 2 * full
+    begin = (2 * offset - 1) * size + full if scale > 1 else (2 * offset + 1) * size - full
+    first = (np.arange(count) * slope + begin) // unit
+    most = max(1, int((high - first)[is_there].max(initial=1)))
+    k = first[:, None] + np.arange(most)
+    counts = (k >= low[:, None]) & (k < high[:, None]) & is_there[:, None]
+    near = np.where(counts, np.maximum(1 - np.abs((k - middle[:, None] + 0.5) * (1 / reach)), 0), 0)
+    total = np.add.accumulate(near, axis=1)[:, -1:]
+    parts = np.floor(near / np.where(total, total, 1) * _PRECISION + 0.5).astype(np.int32)
+    shape = tuple(count if k == axis else side for k, side in enumerate(image.shape))
+    summed = np.full(shape, _PRECISION // 2, np.int32)  # 255 · 2²² and a half are less than 2³¹
+    pixels = image.astype(np.uint8, copy=False)
+    for part, at in zip(parts.T, np.clip(k, 0, size - 1).T, strict=True):
+        summed += part.reshape((-1, 1, 1) if axis == 0 else (-1, 1)) * np.take(pixels, at, axis)
+    y = (summed >> 22).astype(np.float64)
+    return Resizing(along, image, parts / _PRECISION, (slope, begin, unit), y)
 
 
 class Picture(Struct, frozen=True, eq=False):

@@ -20,6 +20,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import shape_text
+from cnnviz.engine.pixels import Resizing, resized
 from cnnviz.errors import CnnvizError
 from cnnviz.files import read_whole, reason_of
 from cnnviz.lesson.values import PICTURES
@@ -33,6 +34,7 @@ _LARGEST_FILE = 256 * 2**20
 _MOST_PIXELS = 64 * 10**6
 """Then a picture takes 256 MB where it is transparent. Most telephones write 12 million, and few 50."""
 
+_MOST_STEPPED = 16 * 10**6
 _LARGEST_ENLARGED = 2**24
 _TIFF = (b"II", b"MM")
 _PNG, _LAST_OF_PNG = b"\x89PNG\r\n\x1a\n", b"IEND"
@@ -47,10 +49,13 @@ class PictureRead(Struct, frozen=True, eq=False):
         (height, width, depth), from 0 to 255; the depth is 3 in colour and 1 in grey.
     notes : tuple[str, ...]
         What is to be said of it, in sentences: how large it was, and what was taken of it.
+    steps : tuple[Resizing, ...]
+        How it was brought to its size, where that was asked for.
     """
 
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...]
+    steps: tuple[Resizing, ...] = ()
 
 
 def takes_pictures(shape: Sequence[int]) -> bool:
@@ -59,7 +64,11 @@ def takes_pictures(shape: Sequence[int]) -> bool:
 
 
 def read_picture(
-    path: Path, size: tuple[int, int] | None, fit: str = "crop", crop_pct: float = 1.0
+    path: Path,
+    size: tuple[int, int] | None,
+    fit: str = "crop",
+    crop_pct: float = 1.0,
+    stepped: bool = False,
 ) -> PictureRead:
     """Read a picture.
 
@@ -74,6 +83,8 @@ def read_picture(
         ``crop`` takes its middle, ``fit`` all of it with black bars, ``stretch`` pulls it.
     crop_pct : float
         Of ``crop``: which part of the shorter side is kept.
+    stepped : bool
+        Whether it is told, too, how it was brought to its size.
 
     Raises
     ------
@@ -91,7 +102,7 @@ def read_picture(
     with _silent() if content[:2] in _TIFF else nullcontext(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what we say ourselves, or what does no harm
         try:
-            return _read(path.name, content, size, fit, crop_pct)
+            return _read(path.name, content, size, fit, crop_pct, stepped)
         except CnnvizError:
             raise
         except MemoryError as error:
@@ -121,7 +132,9 @@ def _silent() -> Iterator[None]:
         os.close(before)
 
 
-def _read(name: str, content: bytes, size: tuple[int, int] | None, fit: str, crop_pct: float) -> PictureRead:
+def _read(
+    name: str, content: bytes, size: tuple[int, int] | None, fit: str, crop_pct: float, stepped: bool
+) -> PictureRead:
     from PIL import Image, ImageOps
 
     # Bounds of our own: of the size before memory is taken, see below.
@@ -149,10 +162,23 @@ def _read(name: str, content: bytes, size: tuple[int, int] | None, fit: str, cro
             notes.append(tr("It is turned as its camera was held."))
         image = _in_srgb(Image, name, turned)
     notes.insert(0, _size_told(name, image, size, fit, crop_pct))
+    whole = pixels = _deep(image)
     if size is not None:
-        image = _brought(Image, image, size, fit, crop_pct)
+        pixels = _deep(_brought(Image, image, size, fit, crop_pct))
+    steps: tuple[Resizing, ...] = ()
+    if stepped and size is not None and whole.shape[0] * whole.shape[1] <= _MOST_STEPPED:
+        steps = steps_to(whole, pixels, fit, crop_pct)
+    elif stepped and size is not None:
+        most = _MOST_STEPPED
+        notes.append(
+            tr("How it gets its size is not stepped: that is done up to {most:,} pixels.", most=most)
+        )
+    return PictureRead(pixels, tuple(notes), steps)
+
+
+def _deep(image: Image) -> NDArray[np.uint8]:
     pixels = np.array(image, np.uint8)
-    return PictureRead(pixels[:, :, None] if pixels.ndim == 2 else pixels, tuple(notes))
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def _size_told(name: str, image: Image, size: tuple[int, int] | None, fit: str, crop_pct: float) -> str:
@@ -226,29 +252,69 @@ def _from_profile(image: Image, profile: bytes) -> Image:
     return image if made is None else made
 
 
+class Placed(Struct, frozen=True):
+    """How large a picture becomes, and which part of that is left: from where on."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+
+
+def _placed(height: int, width: int, size: tuple[int, int], fit: str, crop_pct: float) -> Placed:
+    """Return how a picture of a height and a width is brought to a size."""
+    high, wide = size
+    if fit == "stretch":
+        return Placed(high, wide, 0, 0)
+    ratios = high / height, wide / width
+    if fit == "fit":
+        scale = min(ratios)
+        tall, broad = max(1, round(height * scale)), max(1, round(width * scale))
+        return Placed(tall, broad, -((high - tall) // 2), -((wide - broad) // 2))
+    # The shorter side as torchvision's Resize has it, the longer one cut off below; then its CenterCrop.
+    if ratios[0] >= ratios[1]:
+        tall = int(high / crop_pct + 1e-6)
+        broad = max(wide, tall * width // height)
+    else:
+        broad = int(wide / crop_pct + 1e-6)
+        tall = max(high, broad * height // width)
+    return Placed(tall, broad, round((tall - high) / 2), round((broad - wide) / 2))
+
+
 def _brought(pil: Any, image: Image, size: tuple[int, int], fit: str, crop_pct: float) -> Image:
     """Return a picture of a size; pixels are means of those that they cover (bilinear, antialiased)."""
     height, width = size
-    by = pil.Resampling.BILINEAR
-    if fit == "stretch":
-        return image.resize((width, height), by)
-    ratios = height / image.height, width / image.width
-    if fit == "fit":
-        scale = min(ratios)
-        sides = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-        made = pil.new(image.mode, (width, height))
-        made.paste(image.resize(sides, by), ((width - sides[0]) // 2, (height - sides[1]) // 2))
-        return made
-    # The shorter side as torchvision's Resize has it, the longer one cut off below; then its CenterCrop.
-    if ratios[0] >= ratios[1]:
-        tall = int(height / crop_pct + 1e-6)
-        sides = max(width, tall * image.width // image.height), tall
-    else:
-        wide = int(width / crop_pct + 1e-6)
-        sides = wide, max(height, wide * image.height // image.width)
-    if sides[0] * sides[1] > _LARGEST_ENLARGED:  # a strip: what falls away anyway is not enlarged first
-        part = width / sides[0] * image.width, height / sides[1] * image.height
+    by, at = pil.Resampling.BILINEAR, _placed(image.height, image.width, size, fit, crop_pct)
+    if at.height * at.width > _LARGEST_ENLARGED:  # a strip: what falls away anyway is not enlarged first
+        part = width / at.width * image.width, height / at.height * image.height
         left, top = (image.width - part[0]) / 2, (image.height - part[1]) / 2
         return image.resize((width, height), by, (left, top, left + part[0], top + part[1]))
-    left, top = round((sides[0] - width) / 2), round((sides[1] - height) / 2)
-    return image.resize(sides, by).crop((left, top, left + width, top + height))
+    whole = image.resize((at.width, at.height), by)
+    return whole.crop((at.left, at.top, at.left + width, at.top + height))
+
+
+def steps_to(
+    whole: NDArray[np.uint8], pixels: NDArray[np.uint8], fit: str, crop_pct: float
+) -> tuple[Resizing, ...]:
+    """Return how a picture as large as it was has become what Pillow made of it, in steps.
+
+    Columns and rows are brought to their number one after the other; which of them first, versions of Pillow
+    do not agree on. Nothing is returned where nothing was to be done, or where Pillow has done it otherwise.
+    """
+    height, width = pixels.shape[:2]
+    at = _placed(whole.shape[0], whole.shape[1], (height, width), fit, crop_pct)
+    ways = {
+        "columns": (at.width, at.left, width),
+        "rows": (at.height, at.top, height),
+    }
+    sides = {"rows": whole.shape[0], "columns": whole.shape[1]}
+    needed = [along for along, (full, _, count) in ways.items() if not sides[along] == full == count]
+    for order in dict.fromkeys((tuple(needed), tuple(needed[::-1]))):
+        steps: list[Resizing] = []
+        image: NDArray[Any] = whole
+        for along in order:
+            steps.append(resized(image, along, *ways[along]))
+            image = steps[-1].y
+        if steps and np.array_equal(image, pixels):
+            return tuple(steps)
+    return ()

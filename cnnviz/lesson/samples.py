@@ -14,11 +14,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, shape_text
+from cnnviz.engine.layer import Array, Call, shape_text
 from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits
 from cnnviz.engine.losses import NLL, BinaryCrossEntropy, CrossEntropy, Hinge, Loss
 from cnnviz.engine.network import Network
-from cnnviz.engine.pixels import Fitting, each_channel
+from cnnviz.engine.pixels import Fitting, Resizing, each_channel
 from cnnviz.errors import CnnvizError
 from cnnviz.files import is_packed, reason_of
 from cnnviz.lesson.class_names import names_in_file
@@ -47,12 +47,22 @@ class Pixels(Struct, frozen=True, eq=False):
         What the network sees.
     notes : tuple[str, ...]
         What is to be said of it.
+    steps : tuple[Resizing, ...]
+        How it was brought to its size.
     """
 
     pixels: NDArray[np.uint8]
     fitting: Fitting
     x: Array
     notes: tuple[str, ...]
+    steps: tuple[Resizing, ...] = ()
+
+    def calls(self, name: str) -> list[Call]:
+        """Return the listings that make an input of a network of it: it is called as that is."""
+        last = len(self.steps) - 1
+        resizing = [step.call(name, k == last) for k, step in enumerate(self.steps)]
+        pixels = self.steps[-1].y if self.steps else self.pixels
+        return [*resizing, self.fitting.call(name, pixels, self.x)]
 
 
 class Samples(Struct, frozen=True, eq=False):
@@ -266,14 +276,14 @@ def with_picture(path: Path, described: LessonFile, samples: Samples) -> Samples
         if name == "std" and 0 in (told if isinstance(told, tuple) else (told,)):
             raise CnnvizError(tr("picture.std: must not be 0, by which nothing can be divided"))
     file = Path(part.file) if os.path.isabs(part.file) else file_beside(path, part.file)
-    read = read_picture(file, (shape[1], shape[2]), part.told("fit"), part.told("crop_pct"))
+    read = read_picture(file, (shape[1], shape[2]), part.told("fit"), part.told("crop_pct"), stepped=True)
     fitting = described.fitting(shape[0])
     with np.errstate(all="ignore"):  # it is told below
         x = _frozen(fitting.of(read.pixels, shape[0]))
     if not np.isfinite(x).all():
         raise CnnvizError(tr("picture: mean, std and scale make numbers of it that are not finite"))
     notes = (*read.notes, _fitting_told(fitting, part.preset, shape[0]))
-    return replace(samples, pictures={index: Pixels(read.pixels, fitting, x, notes)})
+    return replace(samples, pictures={index: Pixels(read.pixels, fitting, x, notes, read.steps)})
 
 
 def _fitting_told(fitting: Fitting, preset: str, channels: int) -> str:

@@ -241,6 +241,8 @@ def _shown(operation: Operation, name: str) -> Array:
     That is what it was if this stands beside it, and the ends that it reaches while it is added to.
     """
     values = final(operation, name)
+    if values.dtype == np.uint8:  # a picture as its file has it: millions of pixels, 256 different numbers
+        return np.unique(values).astype(np.float64)
     before, on_the_way = operation.call.before, operation.call.extremes()
     if name in on_the_way:
         return np.concatenate([values.reshape(-1), on_the_way[name]])

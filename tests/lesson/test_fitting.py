@@ -1,5 +1,7 @@
 """Pictures made to fit a network's input: as the frameworks compute it, by a listing that is true."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,9 +9,12 @@ from PIL import Image
 from cnnviz import CnnvizError, load_lesson
 from cnnviz.engine.pixels import Fitting
 from cnnviz.lesson.changes import read_change
+from cnnviz.lesson.picture_files import read_picture
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Label, flat
 from cnnviz.scene.view import View
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.state import state
 from tests.lesson.conftest import toml
 from tests.trace.test_state import check_states
 
@@ -52,6 +57,45 @@ def test_every_state_of_every_way_to_read_pixels_is_what_python_holds():
             assert np.array_equal(arrays["x"], x), (depth, channels, way)
 
 
+def test_a_picture_gets_its_size_by_listings_that_are_what_pillow_computes(tmp_path):
+    """Each way, with ties of black and white; every state is what Python holds."""
+    black_and_white = (COLOURS[:9, :11] > 127).astype(np.uint8) * 255
+    for pixels in (COLOURS[:11, :7], black_and_white, COLOURS[:3, :2, :1]):
+        Image.fromarray(pixels.squeeze()).save(tmp_path / "a.png")
+        for size in ((4, 5), (12, 3), (13, 17)):
+            for fit, share in (("crop", 1.0), ("crop", 0.7), ("fit", 1.0), ("stretch", 1.0)):
+                read = read_picture(tmp_path / "a.png", size, fit, share, stepped=True)
+                assert len(read.steps) == 2, (pixels.shape, size, fit)
+                image = pixels
+                for step in read.steps:
+                    call = step.call("input", step is read.steps[-1])
+                    assert np.array_equal(call.given["image"], image)
+                    if max(size) == 5:
+                        check_states(call)
+                    image = np.zeros_like(step.y)
+                    call.listing(**{**call.given, "y": image})
+                assert np.array_equal(image, read.pixels), (pixels.shape, size, fit)
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
+    assert read_picture(tmp_path / "b.png", (3, 2), stepped=True).steps == ()
+    program = load_lesson(lesson_file(tmp_path, 3)).program
+    first, then, last = program.operations[:3]
+    for reads, writes in ((then, first), (last, then)):
+        assert program.producer(reads.call.port("image").address) == (writes, "y")
+
+
+def test_a_photo_of_a_telephone_is_stepped_in_bounded_memory(tmp_path):
+    Image.fromarray(np.tile(COLOURS, (42, 42, 1))).save(tmp_path / "photo.png")  # 2,016 × 2,688
+    tracemalloc.start()
+    read = read_picture(tmp_path / "photo.png", (28, 28), stepped=True)
+    assert tracemalloc.get_traced_memory()[1] < 5 * 2016 * 2688 * 3
+    tracemalloc.stop()
+    columns = read.steps[0].call("input", False)
+    operation = Operation(columns)
+    assert len(operation) > 10**7
+    at = operation.step_writing("y", (1000, 3, 2))
+    assert np.array_equal(state(operation, at).arrays["y"][1000, 3], columns.writes["y"][1000, 3])
+
+
 def test_presets_are_what_the_frameworks_do(tmp_path):
     """Written out here as torchvision's and Keras' own code has it, with Pillow as they use it."""
     path, image = lesson_file(tmp_path, 3), Image.fromarray(COLOURS)
@@ -73,7 +117,8 @@ def test_presets_are_what_the_frameworks_do(tmp_path):
     for preset, numbers in wanted.items():
         lesson = load_lesson(path, changes=[f"picture.preset={preset}"])
         assert np.allclose(lesson.tape["input.y"], numbers, rtol=0, atol=1e-12), preset
-        assert lesson.program.operations[0].name == "input"
+        names = ["input.columns", "input.rows", "input", "conv"]
+        assert [operation.name for operation in lesson.program.operations[:4]] == names
         assert lesson.tape["conv.y"].shape == (1, 18, 18)
 
 
@@ -87,7 +132,8 @@ def test_a_lesson_file_says_how_and_what_is_said_of_it(tmp_path):
     )
     program = lesson.program
     assert (
-        program.operations[0].tree.source[-1].strip() == "x[c, i, j] = ((255 - acc) / 255 - mean[c]) / std[c]"
+        program.operation("input").tree.source[-1].strip()
+        == "x[c, i, j] = ((255 - acc) / 255 - mean[c]) / std[c]"
     )
     # A number of what goes in can be other; then it is no longer made of the picture.
     changed = load_lesson(lesson_file(tmp_path, 1, more), changes=["input[0,1,2]=0.25"])
@@ -122,7 +168,7 @@ def test_a_picture_goes_into_a_lesson_in_the_place_of_one_of_its_images(tmp_path
     Image.fromarray(COLOURS).save(file)
     before = load_lesson("digits", image=3)
     lesson = load_lesson("digits", image=3, changes=[f"picture.file={file}", "picture.sample=3"])
-    assert lesson.program.operations[0].name == "input" and len(lesson.changes) == 2
+    assert lesson.program.operations[2].name == "input" and len(lesson.changes) == 2
     assert lesson.tape["loss.t"].tolist() == before.tape["loss.t"].tolist()
     assert lesson.choose(4).program.operations[0].name == "conv1"
     word = str(lesson.changes[0])

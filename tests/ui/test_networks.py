@@ -101,7 +101,9 @@ def test_a_picture_is_dropped_or_pasted_and_taken_back(window, tmp_path, monkeyp
     window.opening.take(dropped)
     assert (window.desk.lesson.tape["input.y"] == 1).all()
     assert window.message.sentence.text().startswith("The middle of clear.png (20 × 30) is brought to 8 × 8.")
-    assert "\\n" not in window.message.sentence.text() and window.player.cursor.step.operation.name == "input"
+    assert "\\n" not in window.message.sentence.text()
+    assert window.player.cursor.index == 0
+    assert window.player.cursor.step.operation.name == "input.columns"
     monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("signed", True))
     window.actions_by_name["preset"].trigger()
     assert (window.desk.lesson.tape["input.y"] == 1).all()

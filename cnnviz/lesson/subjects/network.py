@@ -280,7 +280,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         calls = computed.network.calls(computed.tape, choice.input_gradient)
         read = self.samples.pictures.get(choice.image or 0)
         if read is not None and choice.image not in self.samples.changed_images and not computed.tape.samples:
-            calls.insert(0, read.fitting.call(INPUT, read.pixels, read.x))
+            calls[:0] = read.calls(INPUT)
         for name, layers in self.described.sizes.items():
             gradients = [output_gradient_of(layer) for layer in layers]
             if all(address in computed.tape for address in gradients):

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
-from cnnviz.engine.layer import shape_text
+from cnnviz.engine.layer import Array, shape_text
 from cnnviz.engine.pixels import BRIGHTEST
 from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
@@ -64,6 +65,55 @@ def true_colours(operation: Operation, place: Box) -> Cells:
     red, green, blue = (image[..., min(k, image.shape[2] - 1)] for k in range(3))
     has_lines = place.w >= _LINED * image.shape[1]
     return Cells(place, red * 65536 + green * 256 + blue, palette="rgb", lines=has_lines, cached=True)
+
+
+def resizing(moment: Moment, room: Room) -> list[Mark]:
+    """Draw the picture with the pixels that count for one of the new ones, and what comes of all."""
+    call, v = moment.operation.call, moment.variable
+    given, made = np.asarray(call.given["image"]), np.asarray(moment.state.arrays["y"])
+    along = "columns" if call.name.endswith("columns") else "rows"
+    i, j = v("i"), v("j")
+    slope, begin, unit, there = (int(np.asarray(call.given[name])) for name in "ABFV")
+    first = ((j if along == "columns" else i) * slope + begin) // unit
+    begins = min(max(first, 0), there - 1)
+    count = max(1, min(first + np.shape(call.given["p"])[1], there) - begins)
+    window = (i, begins, 1, count) if along == "columns" else (begins, j, count, 1)
+    told = tr("{shape}: rows × columns × depth", shape=shape_text(given.shape))
+    head = (Span("image", "source", True), Span(told, "muted"))
+    head_of_y = (Span("y", "written", True), Span(shape_text(made.shape), "muted"))
+    before = Map("image.whole", given.shape[0], given.shape[1], head_width(head))
+    after = Map("y.whole", made.shape[0], made.shape[1], head_width(head_of_y))
+    at = sheet(moment, room, row(before, Sign("→"), after), column(before, after))
+    for part, said, values, place, of in (
+        (before, head, given, window, "source_line"),
+        (after, head_of_y, made, (i, j, 1, 1), "written_line"),
+    ):
+        box = at.place(part.name).box
+        missing = ~moment.state.written("y")[..., -1] if part is after else None
+        at.marks += [*heading(said, at.place(part.name), at.em), _thinned(values, box, missing)]
+        if moment.terms_begun:
+            _outlined(at, _box_in(box, values.shape, place), of)
+    return at.marks
+
+
+def _thinned(image: Array, box: Box, missing: NDArray[np.bool_] | None) -> Cells:
+    """Return a picture in its own colours; of many pixels those that are seen."""
+    rows, columns = (
+        np.linspace(0, count, max(1, min(count, round(side))), endpoint=False).astype(int)
+        for count, side in zip(image.shape, (box.h, box.w), strict=False)
+    )
+    seen = image[np.ix_(rows, columns)].astype(np.int64)
+    red, green, blue = (seen[..., min(k, image.shape[2] - 1)] for k in range(3))
+    hidden = None if missing is None else missing[np.ix_(rows, columns)]
+    colours = np.asarray(red * 65536 + green * 256 + blue, np.float64)
+    return Cells(box, colours, palette="rgb", lines=False, missing=hidden)
+
+
+def _box_in(box: Box, shape: tuple[int, ...], window: tuple[int, int, int, int]) -> Box:
+    """Return where a window of a picture lies, large enough to be seen."""
+    high, wide = box.h / shape[0], box.w / shape[1]
+    i, j, rows, columns = window
+    return Box(box.x + j * wide, box.y + i * high, max(columns * wide, 4.0), max(rows * high, 4.0))
 
 
 def _tint(moment: Moment, number: int) -> Palette:
@@ -149,7 +199,32 @@ def _outlined(at: Sheet, box: Box, colour: str) -> None:
     at.marks += [grid.outline(box, "ground", rim), grid.outline(box, colour, STRONG * at.em)]
 
 
+_RESIZED = {
+    "columns": (
+        r"\y{i,j,c} = \left\lfloor \sum_{k} \part{p}{p_{j,k}}\,"
+        r"\part{image}{\mathrm{image}_{i,v+k,c}} + \tfrac{1}{2} \right\rfloor",
+        r"v = \lfloor (jA+B)\,/\,F \rfloor",
+    ),
+    "rows": (
+        r"\y{i,j,c} = \left\lfloor \sum_{k} \part{p}{p_{i,k}}\,"
+        r"\part{image}{\mathrm{image}_{u+k,j,c}} + \tfrac{1}{2} \right\rfloor",
+        r"u = \lfloor (iA+B)\,/\,F \rfloor",
+    ),
+}
+
 KINDS: Mapping[str, Kind] = {
+    **{
+        f"resize_{along}": Kind(
+            sentence="The picture gets its size: each new pixel is a mean of those that it covers; p "
+            "says how much each counts.",
+            title=f"size, {along}",
+            formula=formula,
+            variables={"i": "row", "j": "column", "c": "colour", "k": "pixel that counts", "acc": "sum"},
+            ahead="Each pixel of `y` will be the sum of the pixels of `image` that it covers, by their `p`.",
+            picture=resizing,
+        )
+        for along, formula in _RESIZED.items()
+    },
     "fit_pixels": Kind(
         sentence="The numbers of a pixel, 0 to 255, become what the network takes, as the line says.",
         formula=listing_formulas,
