@@ -1,6 +1,8 @@
 """A lesson of one's own: its stops, its file, and what is there again though nobody saved it."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -102,6 +104,37 @@ def test_what_is_not_saved_is_there_again_and_saved_elsewhere_it_is_not(window, 
     assert "label" in str(elsewhere(file, "settings.ini").desk.lesson.changes[0])
     builtin = elsewhere("digits", "settings.ini")
     assert not builtin.isWindowModified(), "what was saved elsewhere is not there, too"
+
+
+KILLED = """
+import sys
+from cnnviz.lesson.changes import Cell
+from cnnviz.ui.launch import application_of_cnnviz
+from cnnviz.ui.loading import load
+from cnnviz.ui.settings import Settings
+from cnnviz.ui.window import Window
+application = application_of_cnnviz()
+window = Window(load(sys.argv[1]), Settings())
+window.show()
+window.desk.change(Cell("conv1.w", (0, 0, 0, 0), 0.5), said="weight")
+application.exec()
+"""
+
+
+def test_a_process_that_is_killed_loses_seconds_at_most(tmp_path, elsewhere):
+    file, settings = tmp_path / "mine.cnnviz", tmp_path / "killed.json"
+    file.write_bytes(load_lesson("digits").packed())
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "CNNVIZ_SETTINGS": str(settings)}
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(file)], env=environment)
+    try:
+        end = time.monotonic() + 60
+        while not (settings.exists() and b"conv1.w[0,0,0,0]" in settings.read_bytes()):
+            assert time.monotonic() < end and process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    assert elsewhere(file, "killed.json").desk.lesson.changes == (WEIGHT,)
 
 
 def test_a_lesson_file_can_be_written_too_with_what_lies_beside_it(window, tmp_path):
