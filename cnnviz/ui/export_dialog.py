@@ -37,7 +37,7 @@ from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 from cnnviz.ui.reader import Notice
 
-_TOUR = 3  # which of the spans is the whole lesson
+_WHOLE, _OPERATION, _OWN, _TOUR = "whole", "operation", "own", "tour"
 
 FORMS = (
     ("png", "pictures in a folder (PNG)"),
@@ -75,16 +75,22 @@ class ExportDialog(QDialog):
         program = lesson.program
         here = program[index].operation
         start = program.start(here.name)
-        self._spans = ((0, len(program) - 1), (start, start + len(here) - 1))
+        self._spans = {_WHOLE: (0, len(program) - 1), _OPERATION: (start, start + len(here) - 1)}
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         self._usual = Path(pictures or Path.home(), f"cnnviz-{lesson.file_name}")
         self.form_choice = _choice([tr(words) for _, words in FORMS], 0)
         self.folder = QLineEdit(str(self._usual))
         self._where = QLabel(tr("Folder"))
         self.every = _choice([tr(level.value) for level in Level], list(Level).index(Level.MAP))
-        spans = [tr("the whole program"), tr("{operation} only", operation=here.name), tr("from … to …")]
-        self.span = _choice([*spans, tr("all stops of the lesson")] if lesson.sequence else spans, 0)
-        self.first, self.last = QLineEdit(), QLineEdit()
+        spans = {
+            _TOUR: tr("all stops of the lesson"),
+            _WHOLE: tr("the whole program"),
+            _OPERATION: tr("{operation} only", operation=here.name),
+            _OWN: tr("from … to …"),
+        }
+        self._kinds = [kind for kind in spans if kind != _TOUR or lesson.sequence]
+        self.span = _choice([spans[kind] for kind in self._kinds], 0)
+        self.first, self.last = (QLineEdit(str(step)) for step in self._spans[_WHOLE])
         self.size_choice = _choice([f"{width} × {height}" for width, height in _SIZES], 1)
         self.choices = {
             name: _choice(
@@ -103,7 +109,7 @@ class ExportDialog(QDialog):
         self.span.currentIndexChanged.connect(self._take_span)
         self.every.currentIndexChanged.connect(self._take_every)
         for field in (self.first, self.last):
-            field.textEdited.connect(lambda: self.span.setCurrentIndex(2))
+            field.textEdited.connect(lambda: self._choose(_OWN))
             field.textChanged.connect(self._count)
         self.folder.textChanged.connect(self._count)
         self.buttons.accepted.connect(self._accept)
@@ -188,7 +194,7 @@ class ExportDialog(QDialog):
     @property
     def tour(self) -> bool:
         """Whether all stops of the lesson are wanted, those of other images and iterations, too."""
-        return self.span.currentIndex() == _TOUR
+        return self._kinds[self.span.currentIndex()] == _TOUR
 
     @property
     def display(self) -> Display:
@@ -221,20 +227,30 @@ class ExportDialog(QDialog):
             self.every.setCurrentIndex(list(Level).index(Level.CELL if few else Level.MAP))
         self._take_span(self.span.currentIndex())
 
+    def _choose(self, kind: str) -> None:
+        self.span.setCurrentIndex(self._kinds.index(kind))
+
     def _take_span(self, choice: int) -> None:
-        if choice < len(self._spans):
-            for field, step in zip((self.first, self.last), self._spans[choice], strict=True):
-                with QSignalBlocker(field):
-                    field.setText(str(step))
+        kind, levels = self._kinds[choice], list(Level)
+        for field, step in zip((self.first, self.last), self._spans.get(kind, ()), strict=False):
+            with QSignalBlocker(field):
+                field.setText(str(step))
         for field in (self.first, self.last):
             field.setEnabled(not self.tour)
-        if self.tour and not self._walks:
-            self.every.setCurrentIndex(list(Level).index(Level.STOP))
+        stopping = self.every.currentIndex() == levels.index(Level.STOP)
+        if not self._walks and stopping != self.tour:
+            with QSignalBlocker(self.every):
+                self.every.setCurrentIndex(levels.index(Level.STOP if self.tour else Level.MAP))
         self._count()
 
     def _take_every(self, choice: int) -> None:
         if self.tour and not self._walks and list(Level)[choice] is not Level.STOP:
-            self.span.setCurrentIndex(0)
+            with QSignalBlocker(self.span):
+                self._choose(_WHOLE)
+            for field, step in zip((self.first, self.last), self._spans[_WHOLE], strict=True):
+                with QSignalBlocker(field):
+                    field.setText(str(step))
+                field.setEnabled(True)
         self._count()
 
     def _count(self) -> None:

@@ -83,11 +83,13 @@ def test_the_dialog_asks_for_the_whole_program_or_the_operation_in_hand(window):
     start = program.start("conv2")
     window.player.go_to(start + 99)
     dialog = dialog_of(window)
+    assert dialog.span.currentText() == "all stops of the lesson" and dialog.order().tour
+    dialog.span.setCurrentText("the whole program")
     order = dialog.order()
     assert (order.first, order.last, order.every) == (0, len(program) - 1, Level.MAP)
     assert (order.source, order.choice.image) == ("digits", window.desk.lesson.image)
     assert order.view == View(1920, 1080)
-    dialog.span.setCurrentIndex(1)
+    dialog.span.setCurrentText("conv2 only")
     order = dialog.order()
     assert (order.first, order.last) == (start, start + len(program.operation("conv2")) - 1)
     dialog.reject()
@@ -143,6 +145,7 @@ def test_all_stops_of_a_lesson_are_ordered_as_on_the_command_line(make_window, t
 )
 def test_what_is_wrong_in_a_field_is_said_there(window, first, last, said):
     dialog = dialog_of(window)
+    dialog.span.setCurrentText("from … to …")
     dialog.first.setText(first)
     dialog.last.setText(last)
     assert said in dialog.said.text()
