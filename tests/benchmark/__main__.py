@@ -10,7 +10,7 @@ import numpy  # noqa: F401 - so that its BLAS is loaded when the threads are lim
 from threadpoolctl import threadpool_limits
 
 # Each is a module here with a function `main()`, which prints its table.
-PARTS = ["network", "stepping", "states", "changing", "painting", "opening"]
+PARTS = ["network", "stepping", "states", "changing", "tracing", "painting", "opening"]
 
 
 def main(names: list[str]) -> None:
