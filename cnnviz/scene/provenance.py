@@ -108,7 +108,7 @@ def written_where(moment: Moment, array: str, index: Index) -> Origin:
     if made is None:
         return Origin(name, value, _from_outside(moment.program, operation, array, index), None, {})
     maker = made.operation
-    offset = _last_written(maker, made.array, made.index)
+    offset = last_written(maker, made.array, made.index)
     if offset is None:
         return Origin(name, value, tr("computed by {operation}", operation=maker.name), None, {})
     step = moment.program.start(maker.name) + offset
@@ -118,9 +118,9 @@ def written_where(moment: Moment, array: str, index: Index) -> Origin:
 def last_writer(program: Program, operation: Operation, array: str, index: Index) -> tuple[str, int | None]:
     """Return which operation writes a cell, and its last step that does; else what the cell is, and None."""
     if array in operation.call.writes:
-        maker, offset = operation, _last_written(operation, array, index)
+        maker, offset = operation, last_written(operation, array, index)
     elif (made := program.where_from(operation, array, index)) is not None:
-        maker, offset = made.operation, _last_written(made.operation, made.array, made.index)
+        maker, offset = made.operation, last_written(made.operation, made.array, made.index)
     else:
         return _from_outside(program, operation, array, index), None
     if offset is None:
@@ -172,7 +172,7 @@ def _reads(start: int, operation: Operation, offsets: NDArray[np.intp]) -> str:
     )
 
 
-def _last_written(operation: Operation, array: str, index: Index) -> int | None:
+def last_written(operation: Operation, array: str, index: Index) -> int | None:
     """Return the last step at which a cell is written, or None if it never is."""
     if not accumulates(operation, array):
         return operation.step_writing(array, index)

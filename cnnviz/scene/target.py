@@ -6,10 +6,12 @@ import numpy as np
 from msgspec import Struct
 
 from cnnviz.engine.address import split
+from cnnviz.scene.arrays import symbol
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
-from cnnviz.scene.provenance import origin_of_variable, written_where
+from cnnviz.scene.provenance import last_written, origin_of_variable, written_where
 from cnnviz.text import tr
+from cnnviz.trace.alone import cell_in
 from cnnviz.trace.flow import last_set, next_use, offsets_reading
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Made, Program
@@ -82,6 +84,34 @@ def cell_target(moment: Moment, array: str, place: Index) -> Target:
     shown, operation = written_where(moment, array, place), moment.operation
     said = f"{shown.name} = {shown.value}" if shown.known else f"{shown.name}: {shown.value}"
     return Target(said, shown.value, cell=Made(operation, array, place), computed=shown.step)
+
+
+def network_target(moment: Moment, operation: Operation, array: str, place: Index) -> Target | None:
+    """Return what is known of a cell of the network, of an array that an operation of the program has.
+
+    Of several samples, its place is that of the one in hand.
+    """
+    program, number = moment.program, moment.sample
+    own = program.operation(operation.name)
+    placement = operation.call.placement(array)
+    there = place if placement is None else placement.target(place)
+    if there is None:  # it was cut off
+        return None
+    there = cell_in(own, array, there, number)
+    if own is moment.operation:
+        return cell_target(moment, array, there)
+    value = full(float(np.asarray(own.call.value(array))[there]))
+    if array in own.call.writes:
+        written = last_written(own, array, there)
+        computed = None if written is None else program.start(own.name) + written
+    else:
+        made = program.where_from(own, array, there)
+        written = None if made is None else last_written(made.operation, made.array, made.index)
+        computed = None if made is None or written is None else program.start(made.operation.name) + written
+    if computed is not None and computed > moment.step.index:
+        value = tr("not computed yet")
+    name = f"{own.layer} {symbol(own, array)}[{', '.join(map(str, there))}]"
+    return Target(f"{name}: {value}", value, cell=Made(own, array, there), computed=computed)
 
 
 def variable_target(moment: Moment, name: str) -> Target | None:

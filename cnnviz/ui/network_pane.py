@@ -21,7 +21,7 @@ from cnnviz.scene.marks import Box, Frame, Hotspot, Mark, Rect
 from cnnviz.scene.panels.network_rows import Item, Rows
 from cnnviz.scene.panels.network_strip import Window
 from cnnviz.scene.spoken import aloud
-from cnnviz.scene.target import Target
+from cnnviz.scene.target import Target, network_target
 from cnnviz.text import tr
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_stop
@@ -199,7 +199,12 @@ class NetworkPane(FramePane):
         return panels.row_said(self.player.moment.alone, item) if item else ()
 
     def target_at(self, x: float, y: float) -> Target | None:
-        """Return the row at a point, or its gradient."""
+        """Return the number at a point, or the row there, or its gradient."""
+        width, height = self.width(), self.height()
+        box, unit = Box(0, 0, width, height), self.unit(width, height)
+        cell = panels.network_cell(self.player.moment.alone, box, unit, self._top, x, y)
+        if cell is not None and cell[2]:  # a variable has no index
+            return network_target(self.player.moment, *cell)
         spot = self.frame.spot_at(x, y)
         item = self._item(spot.name) if spot and spot.kind not in ("scroll", "lane") else None
         if spot is None or item is None:

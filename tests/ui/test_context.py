@@ -175,6 +175,29 @@ def test_what_is_not_traced_is_said(window):
     assert player.view.traced is None and window.message.isVisible()
 
 
+def test_each_number_of_the_network_pane_is_the_one_that_its_colour_shows(window):
+    """Cell by cell over a row's tiles: the menu's number has the colour under the pointer's value."""
+    player, program = window.player, window.player.cursor.program
+    player.go_to(len(program) - 1)
+    pane = window.network
+    for name, array in (("relu1", "y"), ("conv2", "y"), ("fc", "y")):
+        row = spot(pane, "layer", name=name).box
+        tiles = [mark for mark in flat(pane.frame.marks) if isinstance(mark, Cells)]
+        tile = min((one for one in tiles if row.contains(*one.box.center)), key=lambda one: one.box.x)
+        seen = set()
+        for r, c in np.ndindex(tile.values.shape):
+            if not np.isfinite(tile.values[r, c]):
+                continue
+            found = pane.target_at(*tile.box_of(r, c).center)
+            made = found.cell
+            assert made.operation.name == name and made.array == array
+            assert made.operation.call.writes[array][made.index] == tile.values[r, c]
+            seen.add(made.index)
+        assert len(seen) == np.isfinite(tile.values).sum()
+    choose(menu_at(pane, tile.box_of(0, 3)), "Go to where it was computed")
+    assert player.moment.state.writes == (("y", (3,)),) and player.moment.operation.name == "fc"
+
+
 def test_where_nothing_is_no_menu_opens(window):
     from cnnviz.scene.marks import Box
 

@@ -146,6 +146,33 @@ def network(moment: Moment, box: Box, unit: float, top: int | None = None) -> li
     return marks
 
 
+def network_cell(
+    moment: Moment, box: Box, unit: float, top: int | None, x: float, y: float
+) -> tuple[Operation, str, tuple[int, ...]] | None:
+    """Return the cell at a point, of an array as the network has it, with an operation that has that."""
+    program, window = moment.program, network_window(moment, box, unit, top)
+    room = _room(program, window.rows, box, unit)
+    for k in range(window.seen):
+        item, row = window.rows.items[window.top + k], room.row(k, window.seen)
+        if item.kind == "open" or not row.contains(x, y):
+            continue
+        state = _state(program, item, moment.operation)
+        for source, _, place in _tiles(program, item, room.columns(row), state, unit):
+            # What is laid out in place of the numbers are their own places.
+            places = np.arange(source[1].size, dtype=float).reshape(source[1].shape)
+            operation = arrays.holder(program, _node(program, item), source)
+            style = _look(program, operation, source[2], moment.view.display)
+            tile = _tile(style, places, np.ones(places.shape, bool), place, "panel", unit)
+            if not tile.box.contains(x, y):
+                continue
+            (wide, high), (rows, columns) = tile.cell, tile.values.shape
+            at = min(int((y - tile.box.y) / high), rows - 1), min(int((x - tile.box.x) / wide), columns - 1)
+            if np.isfinite(tile.values[at]):
+                found = np.unravel_index(int(tile.values[at]), source[1].shape)
+                return operation, source[2], tuple(int(k) for k in found)
+    return None
+
+
 @program_cache(256)
 def _in_sight(
     program: Program, operation: Operation, window: Window, room: _Room, display: Display
