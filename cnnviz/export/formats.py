@@ -12,7 +12,9 @@ from cnnviz.export.frames import Shown
 from cnnviz.export.page import write_page
 from cnnviz.export.pdf import write_pdf
 from cnnviz.export.png import Png
+from cnnviz.export.slides import write_pptx
 from cnnviz.export.svg import Svg
+from cnnviz.export.video import write_mp4
 
 
 class Format(Protocol):
@@ -59,4 +61,6 @@ DOCUMENTS: Mapping[str, Document] = {
     "pdf": Document(".pdf", write_pdf),
     "gif": Document(".gif", write_gif),
     "apng": Document(".png", write_apng),
+    "pptx": Document(".pptx", write_pptx),
+    "mp4": Document(".mp4", write_mp4),
 }

@@ -46,6 +46,8 @@ FORMS = (
     ("pdf", "a document, a page a frame (PDF)"),
     ("gif", "a moving picture, in few colours (GIF)"),
     ("apng", "a moving picture (APNG)"),
+    ("pptx", "slides, with words as titles and notes (PPTX)"),
+    ("mp4", "a film (MP4)"),
 )
 """What can be exported, in the order in which it is offered."""
 _SIZES = ((1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
