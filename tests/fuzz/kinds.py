@@ -406,7 +406,7 @@ def _pictures():
 def _picture(folder, content):
     """Read a picture; which format it has, its bytes say."""
     put(folder / "photo.jpg", content)
-    return read_picture(folder / "photo.jpg", (5, 5))
+    return read_picture(folder / "photo.jpg", (5, 5), stepped=True)
 
 
 DATA_LESSON = """\

@@ -220,7 +220,7 @@ KINDS: Mapping[str, Kind] = {
             title=f"size, {along}",
             formula=formula,
             variables={"i": "row", "j": "column", "c": "colour", "k": "pixel that counts", "acc": "sum"},
-            ahead="Each pixel of `y` will be the sum of the pixels of `image` that it covers, by their `p`.",
+            ahead="Each pixel of `y` will be a sum of the pixels of `image` that it covers, weighted by `p`.",
             picture=resizing,
         )
         for along, formula in _RESIZED.items()
