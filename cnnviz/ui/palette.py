@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from msgspec import Struct
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, Signal
@@ -75,9 +76,11 @@ def _of_actions(actions: Mapping[str, QAction]) -> list[Command]:
 
 
 def _of_lessons(desk: Desk) -> list[Command]:
+    course = [(name, lesson_words(name)[0], name) for name in lesson_names()]
+    files = [(source, title, Path(source.partition("?")[0]).name) for source, title in desk.recent]
     return [
-        Command(tr("Lesson: {title}", title=lesson_words(name)[0]), partial(desk.open, name), name)
-        for name in lesson_names()
+        Command(tr("Lesson: {title}", title=title), partial(desk.open, source), name)
+        for source, title, name in (*course, *files)
     ]
 
 

@@ -17,6 +17,7 @@ from cnnviz.scene.view import View
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.stops import Level
 from cnnviz.ui.loading import load
+from cnnviz.ui.palette import commands
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.stops_dialog import StopsDialog
 from cnnviz.ui.window import Window
@@ -170,6 +171,18 @@ def test_who_closes_a_file_that_is_not_saved_is_asked(window, monkeypatch, tmp_p
     window.actions_by_name["quit"].trigger()
     assert not window.isVisible() and file.read_bytes() == before
     assert len(elsewhere(file, "settings.ini").desk.lesson.changes) == 2
+
+
+def test_files_of_ones_own_are_in_the_panel_of_lessons_and_in_the_palette(window, tmp_path):
+    assert window.saving.write(str(tmp_path / "mine.cnnviz"))
+    window.desk.open("relu")
+    chooser = window.dialogs.lessons
+    chooser.fill(window.desk.progress, window.desk.recent)
+    titles = [chooser.list.item(k).text() for k in range(chooser.list.count())]
+    assert titles.index("Handwritten digits") == titles.index("Lessons of your own") + 1
+    (own,) = (one for one in commands(window.actions_by_name, window.tour) if one.detail == "mine.cnnviz")
+    own.do()
+    assert window.desk.source == str(tmp_path / "mine.cnnviz")
 
 
 def test_what_cannot_be_written_is_said_and_stays_modified(window, tmp_path):
