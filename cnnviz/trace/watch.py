@@ -40,6 +40,7 @@ _FEW = 8
 """At so few steps each variable is looked at by itself."""
 
 _CALLED: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, "isnan": np.isnan, "isfinite": np.isfinite}
+_ACCUMULATED = {"max": np.maximum, "min": np.minimum}
 _OPERANDS = {"max": 2, "min": 2}
 _REDUCING = ("max", "min", "sum", "mean", "std", "any", "all", "argmax", "argmin")
 _SIGNS: Mapping[type[ast.AST], Callable[..., Any]] = {
@@ -379,6 +380,10 @@ def _all_cells(program: Program, watch: Watch, operation: Operation) -> bool:
     """Return whether every array in it is asked for one cell only, so that a step takes few numbers."""
     single = set()
     for node in ast.walk(watch.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            array, _ = _array_and_index(node.func.value)
+            if array is not None and node.func.attr in _ACCUMULATED and operation.writes_once:
+                single.add(array)
         if isinstance(node, ast.Subscript):
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             if len(parts) == _axes(program, node.value, operation) and not any(
@@ -533,7 +538,7 @@ class _Answer:
                 pairs = zip(signs, held, held[1:], strict=False)
                 return reduce(_and, (self._joined(_SIGNS[type(s)], one, two) for s, one, two in pairs))
             case ast.Call(func=ast.Attribute(value=part, attr=name)):
-                return _reduced(self._of(part), name)
+                return self._extreme(part, name) or _reduced(self._of(part), name)
             case ast.Call(func=ast.Name(id=name), args=parts):
                 return self._joined(_CALLED[name], *map(self._of, parts))
         raise AssertionError(ast.dump(node))
@@ -562,6 +567,21 @@ class _Answer:
                        text=quoted(self.watch.text), name=ast.unparse(node))
                 )  # fmt: skip
             return array
+        places, inside = self._places(node, array, index)
+        value = _taken(array.value, places)
+        inside = inside.reshape(-1, *[1] * (value.ndim - 1))
+        if array.written is None:
+            return Held(value, inside)
+        steps = self.runs.offsets.reshape(-1, *[1] * (value.ndim - 1))
+        there = _taken(array.written[None], places) <= steps
+        if array.begun is None:
+            return Held(value, inside & there)
+        return Held(np.where(there, value, _taken(array.begun[None], places)), inside)
+
+    def _places(
+        self, node: ast.expr, array: _Array, index: Sequence[ast.expr]
+    ) -> tuple[list[Any], NDArray[np.bool_]]:
+        """Return what subscripts name along each axis, at each step, and whether there are such cells."""
         shape = array.value.shape[1:]
         if len(index) > len(shape):
             raise _UnfitError(
@@ -585,15 +605,42 @@ class _Answer:
             place = np.where(place < 0, place + size, place)
             inside = inside & held.known & (number == np.floor(number)) & (place >= 0) & (place < size)
             places.append(np.clip(place, 0, max(size - 1, 0)))
-        value = _taken(array.value, places)
-        inside = inside.reshape(-1, *[1] * (value.ndim - 1))
-        if array.written is None:
-            return Held(value, inside)
-        steps = self.runs.offsets.reshape(-1, *[1] * (value.ndim - 1))
-        there = _taken(array.written[None], places) <= steps
-        if array.begun is None:
-            return Held(value, inside & there)
-        return Held(np.where(there, value, _taken(array.begun[None], places)), inside)
+        return places, inside
+
+    def _extreme(self, part: ast.expr, name: str) -> Held | None:
+        """Return the largest or smallest cell of an array, or of a part of it, without a part for each step.
+
+        Of the cells that subscripts name, put in the order in which they are written, it is known what it is
+        after each. None where that does not say it.
+        """
+        node, index = _array_and_index(part)
+        if name not in _ACCUMULATED or node is None:
+            return None
+        array = self._array(node)
+        if isinstance(array, Held) or len(array.value) > 1 or array.begun is not None:
+            return None
+        places, inside = self._places(node, array, index)
+        shape, runs = array.value.shape[1:], len(self.runs)
+        if len(places) == len(shape) or 0 in shape or not runs:
+            return None
+        lead = shape[: len(places)]
+        which = np.zeros(1, np.intp)
+        for place, size in zip(places, lead, strict=True):
+            which = which * size + place
+        which = np.broadcast_to(which, runs)
+        cells = array.value[0].reshape(prod(lead), -1)
+        value, known = np.zeros(runs, _float(cells[:0]).dtype), np.zeros(runs, bool)
+        for group in np.unique(which):
+            here = which == group
+            highest, count = _float(cells[group]), np.full(int(here.sum()), cells.shape[1])
+            if array.written is not None:
+                written = array.written.reshape(prod(lead), -1)[group]
+                order = np.argsort(written, kind="stable")
+                highest = highest[order]
+                count = np.searchsorted(written[order], self.runs.offsets[here], "right")
+            highest = _ACCUMULATED[name].accumulate(highest)
+            value[here], known[here] = highest[np.maximum(count - 1, 0)], count > 0
+        return Held(value, known & inside)
 
     def _array(self, node: ast.expr) -> _Array | Held:
         if isinstance(node, ast.Attribute):
@@ -673,6 +720,16 @@ class _Answer:
 def _as_held(found: Sequence[float | None]) -> Held:
     value = np.array([0.0 if number is None else number for number in found], float)
     return Held(value, np.array([number is not None for number in found], bool))
+
+
+def _array_and_index(part: ast.expr) -> tuple[ast.expr | None, Sequence[ast.expr]]:
+    """Return an array and the places of its cells along its first axes; None if a part is anything else."""
+    index: Sequence[ast.expr] = ()
+    if isinstance(part, ast.Subscript):
+        index = part.slice.elts if isinstance(part.slice, ast.Tuple) else [part.slice]
+        part = part.value
+    named = isinstance(part, ast.Name | ast.Attribute) and not any(isinstance(k, ast.Slice) for k in index)
+    return (part if named else None), index
 
 
 def _plain(number: float) -> Held:

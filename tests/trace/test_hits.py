@@ -58,6 +58,8 @@ class Cells:
         self.array, self.written = array, written
 
     def __getitem__(self, place):
+        if np.ndim(self.array[place]):
+            return Cells(self.array[place], self.written[place])
         if not np.all(self.written[place]):
             raise UnknownError
         return self.array[place]
@@ -69,6 +71,9 @@ class Cells:
 
     def max(self):
         return self.known().max()
+
+    def min(self):
+        return self.known().min()
 
     def sum(self):
         return self.known().sum()
@@ -133,6 +138,8 @@ CONDITIONS = (
     "best == 0",
     "k != 0 and v == 1",
     "y.sum() > 10",
+    "y[o].max() > 3",
+    "y[c].min() < 0 and y.max() > 2",
     "dx[c, 1, 1] != 0",
     "acc != acc",
     "w[k] < 0",
