@@ -42,13 +42,14 @@ class Back(Struct, frozen=True, eq=False):
     gradients: Mapping[str, Array]
     added: Mapping[str, float]
 
+    @np.errstate(all="ignore")
     def contributions(self, tape: Tape, address: str) -> Array:
         """Return what each cell of an array contributes to the number."""
-        with np.errstate(all="ignore"):
-            made: Array = self.gradients[address] * tape[address]
+        made: Array = self.gradients[address] * tape[address]
         return made
 
 
+@np.errstate(all="ignore")
 def trace_back(network: Network, tape: Tape, address: str, place: Index) -> Back:
     """Return the gradient of a cell of a layer's output, or of an input, to all that comes before it."""
     seed = np.zeros(tape[address].shape)
@@ -68,6 +69,7 @@ def trace_back(network: Network, tape: Tape, address: str, place: Index) -> Back
     return Back({one: _own(tape, values) for one, values in found.items()}, added)
 
 
+@np.errstate(all="ignore")
 def trace_forward(network: Network, tape: Tape, address: str, place: Index) -> dict[str, Array]:
     """Return by how much each later cell changes for each 1 that a cell does, by address.
 
@@ -113,17 +115,15 @@ def _gone_on(
             *inputs, **{**own, **{name: own[name] + by * to for name, to in moves.items()}}
         )
 
-    with np.errstate(all="ignore"):
-        up, down = moved(part), moved(-part)
-        made: Array = np.where(np.abs(up - down) > _ROUNDING * np.abs(up), (up - down) / (2 * part), 0.0)
+    up, down = moved(part), moved(-part)
+    made: Array = np.where(np.abs(up - down) > _ROUNDING * np.abs(up), (up - down) / (2 * part), 0.0)
     return made
 
 
 def _gradients(network: Network, tape: Tape, node: Node, dy: Array) -> dict[str, Array]:
     """Return what comes back through a layer."""
     xs = [_of(tape, one) for one in node.inputs]
-    with np.errstate(all="ignore"):
-        return node.layer.backward(dy, *xs, y=_of(tape, node.output), **_given(network, tape, node))
+    return node.layer.backward(dy, *xs, y=_of(tape, node.output), **_given(network, tape, node))
 
 
 _ADDED = ("b", "beta")

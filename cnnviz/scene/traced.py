@@ -17,6 +17,9 @@ from cnnviz.scene.numbers import count, decimals, full, number
 from cnnviz.text import tr
 from cnnviz.trace.program import Made, Program
 
+_ROUNDING = 1e-11
+"""A sum that is smaller than this part of what was added up is rounding."""
+
 _LEAST_REST = 1e-9
 """A rest that is smaller than this part of the number is rounding."""
 
@@ -74,6 +77,7 @@ class Traced(Struct, frozen=True, eq=False):
         return " ".join((f"{self.title}.", self.sentence, self.sum))
 
 
+@np.errstate(all="ignore")
 def traced(program: Program, network: Network | None, tape: Tape, cell: Made, forward: bool) -> Traced | str:
     """Return a trace of a cell, back to the inputs or forward to the loss; a sentence where there is none."""
     port = cell.operation.call.port(cell.array)
@@ -105,34 +109,40 @@ def _back(network: Network, tape: Tape, address: str, place: tuple[int, ...], na
     inputs = [output_of(one) for one in network.input_shapes]
     shares = {one: found.contributions(tape, one) for one in _in_order(network, found.gradients)}
     ends = [one for one in shares if one in inputs]
-    of_inputs = sum(float(shares[one].sum()) for one in ends)
+    of_inputs = sum(_total(shares[one]) for one in ends)
     biases = sum(found.added.values())
     rest = value - of_inputs - biases
-    parts = [(tr("the input's cells"), of_inputs)]
+    parts = [(tr("the input"), of_inputs)]
     if biases:
         parts.append((tr("biases"), biases))
     curved = abs(rest) > _LEAST_REST * max(abs(value), abs(of_inputs), abs(biases), 1e-300)
     if curved:
-        parts.append((tr("the rest, which is where curves and means are no straight lines"), rest))
+        parts.append((tr("the rest"), rest))
     numbers = _alike([*(part for _, part in parts), value])
     said = " + ".join(f"{text} ({what})" for text, (what, _) in zip(numbers, parts, strict=False))
     sample = place[0] if tape.samples else None
 
     def tile(one: str, whole: bool) -> Tile:
         counts: NDArray[np.bool_] = found.gradients[one] != 0
+        together = _total(shares[one])
         told = tr(
             "{count} of {all} cells: {sum}",
             count=count(int(counts.sum())),
             all=count(counts.size),
-            sum=_alike([float(shares[one].sum())])[0],
+            sum=_alike([together])[0],
         )
+        if sample is not None and counts.sum() > counts[sample].sum():
+            told = tr("{cells}, in all samples", cells=told)
         at = ... if sample is None else sample
         shown = tape[one][at] if whole else None
         return Tile(node_of(one), shares[one][at], counts[at], told, shown)
 
+    sentence = tr("Each cell shows what it contributes: its value times the gradient of this number to it.")
+    if curved:
+        sentence += " " + tr("Curves and norms leave a rest.")
     return Traced(
         tr("Trace back from {name}", name=f"{name} = {full(value)}"),
-        tr("Each cell shows what it contributes: its value times the gradient of this number to it."),
+        sentence,
         tr("{parts} = {number}, the number.", parts=said, number=numbers[-1]),
         tuple(tile(one, True) for one in ends),
         tuple(tile(one, False) for one in shares if one not in inputs),
@@ -173,6 +183,12 @@ def _in_order(network: Network, found: Mapping[str, object]) -> list[str]:
     """Return addresses in the order in which they are computed, inputs first."""
     names = (*network.input_shapes, *(layer.name for layer in network.layers))
     return [one for one in map(output_of, names) if one in found]
+
+
+def _total(shares: Array) -> float:
+    """Return a sum, and 0 where only rounding is left of it."""
+    found, size = float(shares.sum()), float(np.abs(shares).sum())
+    return 0.0 if abs(found) < _ROUNDING * size else found
 
 
 def _alike(values: Sequence[float]) -> list[str]:

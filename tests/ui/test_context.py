@@ -230,3 +230,20 @@ def test_without_a_menu_the_keys_are_about_what_is_looked_at_or_has_just_been_wr
     qtbot.keyClick(window.stage, K.Key_F12, SHIFT)
     after = window.player.moment
     assert after.operation.name == "pool1" and ("x", (1, 2, 3)) in after.state.reads
+
+
+def test_a_command_of_the_palette_is_about_what_is_looked_at(window, qtbot):
+    player, program = window.player, window.player.cursor.program
+    player.go_to(program.start("relu1") + program.operation("relu1").step_writing("y", (1, 2, 3)))
+    window.stage.look()
+    for _ in range(2):
+        qtbot.keyClick(window.stage, K.Key_Down)
+    _, index = window.stage.frame.at(*window.stage.chosen.center)
+    assert index == (1, 4, 3)
+    window.actions_by_name["palette"].trigger()
+    palette = (
+        QApplication.activePopupWidget() or QApplication.activeModalWidget() or QApplication.activeWindow()
+    )
+    qtbot.keyClicks(palette.focusWidget(), "trace back")
+    qtbot.keyClick(palette.focusWidget(), K.Key_Return)
+    assert player.view.traced.title.startswith("Trace back from y[1, 4, 3] of relu1")

@@ -24,6 +24,7 @@ _LEAST_WRITTEN = 0.75
 """How large the numbers are at least, in parts of the text's size."""
 
 
+@np.errstate(all="ignore")
 def trace(shown: Traced, box: Box, em: float) -> list[Mark]:
     """Draw a trace."""
     inner = box.inset(round(2 * em), round(0.8 * em))
