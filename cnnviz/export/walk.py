@@ -104,8 +104,10 @@ class Walk(Shown, frozen=True, eq=False):
 
 def seen(lesson: Lesson | Alone, view: View) -> View:
     """Return how a lesson is shown in pictures that are wanted like this."""
+    before = lesson.before if view.display.compare and isinstance(lesson, Lesson) else None
     return replace(
         lesson.view,
+        before=before,
         width=view.width,
         height=view.height,
         display=view.display,

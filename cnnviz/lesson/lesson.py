@@ -116,6 +116,16 @@ class Lesson(Struct, frozen=True, eq=False):
         )
 
     @property
+    def before(self) -> Program | None:
+        """What a changed lesson computes as its file has it; None where it has trained or is unchanged."""
+        if not self.changes or self.iteration:
+            return None
+        try:
+            return self.description.told(self.description.subject.choice(self.choice))[0]
+        except CnnvizError:  # its samples are others, and more
+            return None
+
+    @property
     def image(self) -> int:
         """Which of its images, or expressions, is shown."""
         return self.choice.image or 0

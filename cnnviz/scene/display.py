@@ -33,6 +33,8 @@ class Display(Struct, frozen=True):
         Whether all lines and small words are seen on a weak projector, too.
     text : int
         How large words and numbers are, in percent of what zoom makes them; a pane has fewer lines then.
+    compare : bool
+        Whether what a changed lesson computes stands beside what it was, with the difference.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class Display(Struct, frozen=True):
     zoom: int = 100
     high_contrast: bool = False
     text: int = 100
+    compare: bool = False
 
     def __post_init__(self) -> None:
         for option in OPTIONS.values():
@@ -119,6 +122,12 @@ OPTIONS: Mapping[str, Option] = {
             "Text",
             {percent: f"{percent} %" for percent in (100, 125, 150, 175, 200)},
             "how large words and numbers are, with fewer lines in a pane, in percent (default: 100)",
+        ),
+        Option(
+            "compare",
+            "A changed lesson",
+            {False: "as it is", True: "before, after, difference"},
+            "what changes have done: before, after and the difference side by side",
         ),
     )
 }

@@ -12,6 +12,7 @@ import numpy as np
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.chain import has_chain
+from cnnviz.scene.comparison import comparison
 from cnnviz.scene.kinds.generic import picture_of, subtitle
 from cnnviz.scene.layout import Area, Part, Room, column, fitting, row, solve
 from cnnviz.scene.marks import Box, Frame, Hotspot, Label, Mark, Rect, Span, label
@@ -142,6 +143,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
     inner = box.inset(round(2 * em), round(0.8 * em))
     least, shown = _FROM_AFAR * em if with_formula else max(_READABLE * em, _LEGIBLE), at.pictured
     high = min(arithmetic.height(at, inner.w, em) / em, 0.4 * inner.h / em)
+    compared = comparison(shown)
     with np.errstate(all="ignore"):  # a network's numbers may overflow, and so may their products
         parts = _parts(Area("arithmetic", (10, high), (_ALL, high)), has_chain(at.operation), em)
         for layout in fitting(parts, Room(inner, em, em)):
@@ -151,7 +153,7 @@ def stage(at: Moment, box: Box, unit: float, with_formula: bool = False) -> list
                     chain_strip(shown, places["chain"].on_pixels(), em / _TEXT) if "chain" in places else []
                 )
                 area = Box(*(round(side, 3) for side in places["picture"]))  # last bits make no difference
-                drawn = picture_of(shown)(shown, Room(area, em, least))
+                drawn = (compared or picture_of(shown))(shown, Room(area, em, least))
                 break
             except TooSmallError:
                 continue

@@ -132,6 +132,10 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
             self._looks[name] = drawn._replace(letters=True) if self.letters else drawn
         return self._looks[name]
 
+    def give_look(self, name: str, look: Look) -> None:
+        """Have an array drawn like this, in a picture of its own."""
+        self._looks[name] = look._replace(letters=True) if self.letters else look
+
     @cached_property
     def _looks(self) -> dict[str, Look]:
         return {}

@@ -9,7 +9,7 @@ from cnnviz.scene.display import Display
 from cnnviz.scene.traced import Traced
 from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.trace.cursor import Bookmark, Stop, stop_holding
-from cnnviz.trace.program import Step
+from cnnviz.trace.program import Program, Step
 
 Chosen = tuple[str, ...]
 """Of gradients that are added up, the addresses of those that are followed, ``add.dx2``."""
@@ -50,6 +50,8 @@ class View(Struct, frozen=True):
         reaches.
     origins : tuple[tuple[str, str], ...]
         Layers, each with what the file of another program calls it, where that is another name.
+    before : Program or None
+        What a changed lesson was, where it is to be compared with that.
     """
 
     width: float = 1920
@@ -65,6 +67,7 @@ class View(Struct, frozen=True):
     front: tuple[str, int] = ("", 0)
     folds: Folds = ()
     origins: tuple[tuple[str, str], ...] = ()
+    before: Program | None = None
     traced: Traced | None = None
 
     def origin(self, layer: str) -> str:

@@ -143,6 +143,7 @@ class Desk(QObject):
         self.player.failed.connect(self.failed)
         self.player.noted.connect(self.noted)
         self.player.moved.connect(self._note_done)
+        self.player.changed.connect(self._compare)
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
         self.player.show(settings.record("display", Display, Display()))
@@ -652,6 +653,13 @@ class Desk(QObject):
 
     def _load(self, step: int) -> None:
         self.player.load(self.lesson.program, step, self.lesson.view)
+        self._compare()
+
+    def _compare(self) -> None:
+        """Have what the lesson was beside what it is, while that is wanted."""
+        wanted = self.player.display.compare
+        if wanted and self.player.view.before is None and self.lesson.changes:
+            self.player.put_before(self.lesson.before)
 
     def _as_left(self, lesson: Lesson) -> Lesson:
         """Return a lesson with what was chosen and changed; changes that are asked for come before those."""

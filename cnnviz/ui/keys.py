@@ -125,6 +125,7 @@ VIEW = (
     Key("theme", "Light or dark", ("T",), choice=Choice("theme")),
     Key("high_contrast", "High contrast", ("H",), True, Choice("high_contrast")),
     Key("letters", "Letters instead of numbers", ("A",), True, Choice("letters")),
+    Key("compare", "Compare with the lesson: before, after, difference", ("Q",), True, Choice("compare")),
     Key("glide", "Glide between steps", checkable=True),
     SEPARATOR,
     Key("scale_array", "Colour scale: each array by itself", ("7",), True, Choice("scale", "array")),

@@ -527,6 +527,11 @@ class Player(QObject):
         """Ask this at each step, and nothing else; what cannot be read is left out."""
         self._set(replace(self.view, watches=tuple(filter(_is_read, texts[:MOST_WATCHES]))))
 
+    def put_before(self, program: Program | None) -> None:
+        """Have what a changed lesson was, to be compared with."""
+        if program is not self.view.before:
+            self._set(replace(self.view, before=program))
+
     def put_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
         """Have these bookmarks, and no other."""
         self._set(replace(self.view, bookmarks=bookmarks[:MOST_MARKS]))

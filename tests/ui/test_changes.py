@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 
 from cnnviz.lesson.changes import read_change, text_of
 from cnnviz.lesson.lesson import load_lesson
-from cnnviz.scene.marks import flat
+from cnnviz.scene.marks import Label, flat
 from cnnviz.ui.changes_list import ChangesList
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.settings import Settings
@@ -273,3 +273,24 @@ def test_what_is_shown_is_the_changed_number(window):
 
 def _texts(mark):
     return map(str, np.ravel(getattr(mark, "texts", ())))
+
+
+def test_it_is_compared_with_what_it_was_by_a_key(window):
+    window.player.go_to(window.player.cursor.program.start("relu1") + 40)
+    QTest.keyClick(window.stage, Qt.Key.Key_Q)
+    change(window.desk, "conv1.w[0,0,1,1]=0.5")
+    assert {"before", "after", "difference"} <= _words(window)
+    change(window.desk, "conv1.w[0,0,1,1]=0.75")
+    before = window.player.view.before
+    assert before is not None and before.operation("conv1").call.given["w"][0, 0, 1, 1] != 0.75
+    window.actions_by_name["take_back"].trigger()
+    assert "difference" not in _words(window)
+    QTest.keyClick(window.stage, Qt.Key.Key_Q)
+    change(window.desk, "conv1.w[0,0,1,1]=0.5")
+    assert "difference" not in _words(window)
+
+
+def _words(window):
+    window.stage.grab()
+    labels = (mark for mark in flat(window.stage.frame.marks) if isinstance(mark, Label))
+    return {word for mark in labels for run in mark.runs for word in run.text.replace(",", " ").split()}

@@ -1,0 +1,133 @@
+"""What changes have done to an operation: what it was, what it is, and the difference, side by side."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from msgspec.structs import replace
+
+from cnnviz.scene import grid
+from cnnviz.scene.kind import Picture
+from cnnviz.scene.layout import Room
+from cnnviz.scene.look import Look, largest
+from cnnviz.scene.marks import Box, Cells, Group, Mark, Palette
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import decimals, number, rounded_up
+from cnnviz.scene.sheet import sheet, shown
+from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import program_cache
+
+_GAP = 1.6
+"""Between two of them, in lines of text."""
+
+
+def comparison(at: Moment) -> Picture | None:
+    """Return what draws an operation beside what it was; None where that is not wanted, or there is none."""
+    before = _before(at)
+    return None if before is None else partial(_picture, before=before)
+
+
+def _before(at: Moment) -> Moment | None:
+    """Return the same step in the lesson as its file has it, if it has that operation, as large."""
+    program, call = at.view.before, at.operation.call
+    if not at.view.display.compare or program is None or program.samples:
+        return None
+    there = [one for one in program.operations if one.name == at.operation.name]
+    if not there or not call.writes or not at.operation.tree.arrays or len(there[0]) != len(at.operation):
+        return None
+    if np.shape(there[0].call.value(call.result)) != np.shape(call.value(call.result)):
+        return None
+    index = program.start(at.operation.name) + at.step.offset
+    return Moment(program, program[index], program.state(index), at.view)
+
+
+def _picture(at: Moment, room: Room, *, before: Moment) -> list[Mark]:
+    name = at.operation.call.result
+    looks = [one.look(name) for one in (before, at)]
+    limit = max(look.limit for look in looks)
+    same = looks[1]._replace(
+        limit=limit, places=max(look.places for look in looks), width=max(look.width for look in looks)
+    )
+    operation = _difference(before.operation, at.operation)
+    with np.errstate(all="ignore"):
+        states = [np.asarray(one.state.arrays[name], np.float64) for one in (before, at)]
+        arrays = {**at.state.arrays, name: states[1] - states[0]}
+    change = replace(at.state, operation=operation, arrays=arrays)
+    differing = _look_of(np.asarray(operation.call.value(name)), same)
+    moments = [
+        _looking(Moment(before.program, before.step, before.state, at.view), name, same),
+        _looking(Moment(at.program, at.step, at.state, at.view), name, same),
+        _looking(Moment(at.program, replace(at.step, operation=operation), change, at.view), name, differing),
+    ]
+    words = (tr("before"), tr("after"), tr("difference"))
+    marks: list[Mark] = []
+    for k, (one, text, box) in enumerate(zip(moments, words, _boxes(room), strict=True)):
+        drawn = _alone(one, name, text, Room(box, room.em, room.least))
+        marks += drawn if k == 1 else map(_unnamed, drawn)  # only what is now can be gone to, and changed
+    return marks
+
+
+@program_cache(8)
+def _difference(was: Operation, now: Operation) -> Operation:
+    """Return an operation that writes by how much one differs from what it was; pictures are kept by it."""
+    call = now.call
+    values = (np.asarray(one.call.value(call.result), np.float64) for one in (now, was))
+    with np.errstate(all="ignore"):
+        return Operation(replace(call, writes={**call.writes, call.result: np.subtract(*values)}))
+
+
+def _boxes(room: Room) -> list[Box]:
+    """Return three places side by side; under each other where that is larger."""
+    box, gap = room.box, _GAP * room.em
+    if box.w >= box.h:
+        return box.columns([1, 1, 1], gap)
+    high = (box.h - 2 * gap) / 3
+    return [Box(box.x, box.y + k * (high + gap), box.w, high) for k in range(3)]
+
+
+def _alone(at: Moment, name: str, text: str, room: Room) -> list[Mark]:
+    array = np.asarray(at.state.arrays[name])
+    written = next((index for other, index in at.state.writes if other == name), (0,) * array.ndim)
+    in_cell = [at.cell.get(key, 0) for key in list(at.cell)[: max(array.ndim - 2, 0)]]
+    prefix = written[:-2] if any(written) else (*in_cell, *(0,) * array.ndim)[: max(array.ndim - 2, 0)]
+    prefix = tuple(min(k, size - 1) for k, size in zip(prefix, array.shape, strict=False))
+    plane = grid.plane(at, name, prefix, grid.cell_focus((*prefix, *written[-2:])))
+    depth = array.shape[0] if array.ndim == 3 else 1
+    one = shown(at, plane, text, depth)
+    drawn = sheet(at, room, one.part)
+    drawn.show(one)
+    return drawn.marks
+
+
+def _looking(at: Moment, name: str, look: Look) -> Moment:
+    """Return a moment in which an array has a look that is chosen."""
+    at.give_look(name, look)
+    return at
+
+
+def _look_of(values: np.ndarray, like: Look) -> Look:
+    """Return how differences are drawn: signed, with as many digits as they need."""
+    finite = values[np.isfinite(values)]
+    reach = float(largest(finite, 0)) if finite.size else 0.0
+    places, power = decimals(finite) if reach else (like.places, 0)
+    wide = max(len(number(end * reach * 10.0**-power, places)) for end in (1, -1))
+    palette: Palette = "gradient" if like.palette == "gradient" else "value"
+    return like._replace(
+        palette=palette,
+        limit=rounded_up(reach or 1.0),
+        places=places,
+        power=power,
+        width=wide,
+        reach=reach or 1.0,
+        longest=wide,
+        rounding=0.0,
+    )
+
+
+def _unnamed(mark: Mark) -> Mark:
+    """Return a grid that stands for no cells of the operation at hand."""
+    if isinstance(mark, Group):
+        return replace(mark, marks=tuple(map(_unnamed, mark.marks)))
+    return replace(mark, array="") if isinstance(mark, Cells) else mark
