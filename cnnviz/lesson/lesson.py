@@ -406,7 +406,8 @@ def _shown(
     program = subject.program(choice, computed)
     if changes:
         kept = _still_true(description, subject, choice, program)
-        own = subject.sequence(choice, computed, program)
+        always = any(part.always for part in description.file.stops)
+        own = subject.sequence(choice, computed, program, strict=False) if always else ()
         sequence = in_sequence((*kept, *(stop for stop in own if stop.always)))
     else:
         sequence = subject.sequence(choice, computed, program)

@@ -105,7 +105,11 @@ def result_of(program: Program, operation: Operation) -> tuple[str, Shape]:
 
 
 def find_stops(
-    path: Path, described: Sequence[StopPart], program: Program, other: Program | None = None
+    path: Path,
+    described: Sequence[StopPart],
+    program: Program,
+    other: Program | None = None,
+    strict: bool = True,
 ) -> tuple[Stop, ...]:
     """Return the stops that a lesson file describes, in the order of the steps.
 
@@ -114,6 +118,8 @@ def find_stops(
     other : Program, optional
         The program in the other form of the input gradient; the stops that speak of it come after those of
         the same operation that do not.
+    strict : bool
+        Whether a place that does not exist is a fault; else it is left out.
 
     Raises
     ------
@@ -122,7 +128,7 @@ def find_stops(
     """
     faults: list[str] = []
     stops = stops_of(described, program, faults, other=other)
-    if faults:
+    if faults and strict:
         raise wrong(path, faults)
     return stops
 

@@ -129,8 +129,15 @@ class Subject(Protocol):
     def program(self, choice: Choice, computed: Computed) -> Program:
         """Return every step of what was computed for a choice."""
 
-    def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
+    def sequence(
+        self, choice: Choice, computed: Computed, program: Program, strict: bool = True
+    ) -> tuple[Stop, ...]:
         """Return all that its file says of it, with the steps that these places have in a choice's program.
+
+        Parameters
+        ----------
+        strict : bool
+            Whether a place that does not exist is a fault; else it is left out: changes may have taken it.
 
         Raises
         ------

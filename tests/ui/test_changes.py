@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 
 from cnnviz.lesson.changes import read_change, text_of
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.resources import resource
 from cnnviz.scene.marks import Label, flat
 from cnnviz.ui.changes_list import ChangesList
 from cnnviz.ui.desk import Desk
@@ -294,3 +295,13 @@ def _words(window):
     window.stage.grab()
     labels = (mark for mark in flat(window.stage.frame.marks) if isinstance(mark, Label))
     return {word for mark in labels for run in mark.runs for word in run.text.replace(",", " ").split()}
+
+
+def test_what_is_always_said_stays_where_a_change_has_taken_other_places(make_desk, tmp_path):
+    stops = '[[stops]]\nat = "conv[0,0,0]"\ncaption = "Always."\nalways = true\n\n[[stops]]'
+    file = tmp_path / "own.toml"
+    file.write_text(resource("lessons", "convolution.toml").read_text("utf-8").replace("[[stops]]", stops, 1))
+    desk = make_desk(str(file))
+    change(desk, "conv.stride=2", "conv.w[0,0,0,0]=7")
+    assert text_of(desk.lesson.changes) == "conv.stride=2 conv.w[0,0,0,0]=7"
+    assert [stop.caption for stop in desk.lesson.stops] == ["Always."]

@@ -91,9 +91,11 @@ class Descents(Plain, frozen=True, eq=False):
         """Return all descents, one after the other."""
         return Program([part.call() for part in self.parts])
 
-    def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
+    def sequence(
+        self, choice: Choice, computed: Computed, program: Program, strict: bool = True
+    ) -> tuple[Stop, ...]:
         """Find what the file says."""
-        return in_sequence(find_stops(self.path, self.described.stops, program))
+        return in_sequence(find_stops(self.path, self.described.stops, program, strict=strict))
 
     # ------------------------------------------------------------------------------------------- changing
 

@@ -119,7 +119,9 @@ class Expressions(Plain, frozen=True, eq=False):
         """Return its two listings."""
         return Program(self.examples[choice.image or 0].graph.calls(computed.tape))
 
-    def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
+    def sequence(
+        self, choice: Choice, computed: Computed, program: Program, strict: bool = True
+    ) -> tuple[Stop, ...]:
         """Return what the lesson says about all of them."""
         return in_sequence(
             replace(stop, image=k) for k, example in enumerate(self.examples) for stop in example.stops

@@ -287,17 +287,20 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 calls.append(sizes_call(name, [computed.tape[address] for address in gradients]))
         return Program(calls, self.described.symbols, self.letters, choice.iteration)
 
-    def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
+    def sequence(
+        self, choice: Choice, computed: Computed, program: Program, strict: bool = True
+    ) -> tuple[Stop, ...]:
         """Find what the file says, and place it for the form that is chosen."""
         stops, own = self.described.stops, self.described.input_gradient
         asked = {own, *(stop.input_gradient for stop in stops)} - {None, program.form}
         if not program.form or not asked:
-            return in_sequence(find_stops(self.path, stops, program))
+            return in_sequence(find_stops(self.path, stops, program, strict=strict))
         (form,) = asked
         other = self.program(replace(choice, input_gradient=form), computed)
         if program.form == own:
-            return in_sequence(find_stops(self.path, stops, program, other))
-        return stops_in(in_sequence(find_stops(self.path, stops, other, program)), other, program)
+            return in_sequence(find_stops(self.path, stops, program, other, strict))
+        placed = in_sequence(find_stops(self.path, stops, other, program, strict))
+        return stops_in(placed, other, program)
 
     def trained(self, run: Run) -> SampledNetwork:
         """Return the same with a training that has been done before, if it is the same to the last bit."""

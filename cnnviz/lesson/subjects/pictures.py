@@ -63,9 +63,11 @@ class Pictures(Plain, frozen=True, eq=False):
         """Return the listing for each of them."""
         return Program(self.album.calls(computed.tape))
 
-    def sequence(self, choice: Choice, computed: Computed, program: Program) -> tuple[Stop, ...]:
+    def sequence(
+        self, choice: Choice, computed: Computed, program: Program, strict: bool = True
+    ) -> tuple[Stop, ...]:
         """Find what the file says."""
-        return in_sequence(find_stops(self.path, self.described.stops, program))
+        return in_sequence(find_stops(self.path, self.described.stops, program, strict=strict))
 
     # ------------------------------------------------------------------------------------------- changing
 
