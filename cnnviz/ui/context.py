@@ -186,7 +186,7 @@ ENTRIES = (
     Entry("break_there", _break_there, _has_step),
     Entry("break_written", partial(_break_at_cell, Kind.WRITTEN), _is_computed_cell),
     Entry("break_read", partial(_break_at_cell, Kind.READ), _is_own),
-    Entry("break_changes", _break_when_negative, _is_asked),
+    Entry("break_negative", _break_when_negative, _is_asked),
     Entry("watch_there", _watch, _is_asked),
     Entry("bookmark_there", _bookmark_there, _has_step),
     Entry("edit", _asking("edit"), _is_number),

@@ -214,7 +214,7 @@ NUMBER = (
     Key("break_there", "Breakpoint there", ("Shift+F9",)),
     Key("break_written", "Breakpoint when it is written"),
     Key("break_read", "Breakpoint when it is read"),
-    Key("break_changes", "Breakpoint when it becomes negative"),
+    Key("break_negative", "Breakpoint when it becomes negative"),
     Key("watch_there", "Watch it", ("Ctrl+Shift+F12",)),
     Key("bookmark_there", "Bookmark there"),
     SEPARATOR,
