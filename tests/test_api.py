@@ -86,7 +86,7 @@ def test_a_lesson_is_shown_until_its_window_is_closed_one_after_the_other(tmp_pa
         [sys.executable, "-c", SHOWN], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
     first, closed, second, again = done.stdout.splitlines()
-    assert (first.partition(" ")[0], second.partition(" ")[0]) == ("Handwritten", "ReLU")
+    assert (first.partition(" ")[0], second.partition(" ")[0]) == ("Handwritten", "ReLU[*]")
     assert closed == again == "closed True"
     assert done.returncode == 1
     assert "CnnvizError: There is no lesson nonsense" in done.stderr
