@@ -79,4 +79,5 @@ class Edit(QUndoCommand, Generic[State]):
         assert isinstance(other, Edit)
         self._after = other._after
         self.setText(other.text())
+        vars(other).clear()  # PySide never frees a command that was merged, nor all that it holds
         return True

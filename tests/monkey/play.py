@@ -188,7 +188,7 @@ class Monkey:
             "a painter was left open": not any(w.paintingActive() for w in QApplication.allWidgets()),
             "more can be undone than was done": 0 <= player.edits.index() <= player.edits.count(),
             "a breakpoint is not in the program": all(
-                any(point.operation == operation.name for operation in program.operations)
+                not point.operation or any(point.operation == one.name for one in program.operations)
                 for point in player.breakpoints
                 if point.operation  # or it is waited for in all of them
             ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+from types import MethodType
 
 import numpy as np
 import pytest
@@ -99,6 +101,16 @@ def test_one_gesture_is_undone_at_once_and_leads_to_where_one_was(make_desk):
     assert (desk.lesson.changes, desk.lesson.image) == ((), 7)
     desk.player.edits.redo()
     assert (text_of(desk.lesson.changes), desk.lesson.image) == ("input.7[0,0,0]=0.3", 7)
+
+
+def test_a_gesture_leaves_no_more_behind_than_its_first_change(make_desk):
+    """A kernel is painted with the mouse: thousands of changes, each of which would keep a whole lesson."""
+    desk = make_desk("relu")
+    for value in range(8):
+        desk.change(read_change(f"input[0,0,0]={value}"), said=f"pixel {value}", gesture=5)
+    gc.collect()
+    held = [one for one in gc.get_referrers(desk) if isinstance(one, MethodType)]
+    assert len([method for method in held if method.__name__ == "_put_draft"]) == 1
 
 
 # ------------------------------------------------------------------------------- where one is then
