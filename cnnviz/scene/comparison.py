@@ -17,6 +17,7 @@ from cnnviz.scene.numbers import decimals, number, rounded_up
 from cnnviz.scene.sheet import sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
 from cnnviz.trace.program_cache import program_cache
 
 _GAP = 1.6
@@ -30,21 +31,26 @@ def comparison(at: Moment) -> Picture | None:
 
 
 def _before(at: Moment) -> Moment | None:
-    """Return the same step in the lesson as its file has it, if it has that operation, as large."""
+    """Return the end of the operation in the lesson as its file has it, if its result is as large."""
     program, call = at.view.before, at.operation.call
     if not at.view.display.compare or program is None or program.samples:
         return None
     there = [one for one in program.operations if one.name == at.operation.name]
-    if not there or not call.writes or not at.operation.tree.arrays or len(there[0]) != len(at.operation):
+    if not there or not call.writes or not at.operation.tree.arrays:
         return None
     if np.shape(there[0].call.value(call.result)) != np.shape(call.value(call.result)):
         return None
-    index = program.start(at.operation.name) + at.step.offset
+    return _end(program, at)
+
+
+def _end(program: Program, at: Moment) -> Moment:
+    """Return the operation at hand when it is through: what changes have done is seen wherever one is."""
+    index = program.start(at.operation.name) + len(program.operation(at.operation.name)) - 1
     return Moment(program, program[index], program.state(index), at.view)
 
 
 def _picture(at: Moment, room: Room, *, before: Moment) -> list[Mark]:
-    name = at.operation.call.result
+    name, whole = at.operation.call.result, _end(at.program, at)
     looks = [one.look(name) for one in (before, at)]
     limit = max(look.limit for look in looks)
     same = looks[1]._replace(
@@ -52,19 +58,21 @@ def _picture(at: Moment, room: Room, *, before: Moment) -> list[Mark]:
     )
     operation = _difference(before.operation, at.operation)
     with np.errstate(all="ignore"):
-        states = [np.asarray(one.state.arrays[name], np.float64) for one in (before, at)]
-        arrays = {**at.state.arrays, name: states[1] - states[0]}
-    change = replace(at.state, operation=operation, arrays=arrays)
+        states = [np.asarray(one.state.arrays[name], np.float64) for one in (before, whole)]
+        arrays = {**whole.state.arrays, name: states[1] - states[0]}
+    change = replace(whole.state, operation=operation, arrays=arrays)
     differing = _look_of(np.asarray(operation.call.value(name)), same)
     moments = [
-        _looking(Moment(before.program, before.step, before.state, at.view), name, same),
-        _looking(Moment(at.program, at.step, at.state, at.view), name, same),
-        _looking(Moment(at.program, replace(at.step, operation=operation), change, at.view), name, differing),
+        _looking(before, name, same),
+        _looking(whole, name, same),
+        _looking(
+            Moment(at.program, replace(whole.step, operation=operation), change, at.view), name, differing
+        ),
     ]
     words = (tr("before"), tr("after"), tr("difference"))
     marks: list[Mark] = []
     for k, (one, text, box) in enumerate(zip(moments, words, _boxes(room), strict=True)):
-        drawn = _alone(one, name, text, Room(box, room.em, room.least))
+        drawn = _alone(one, name, at, text, Room(box, room.em, room.least))
         marks += drawn if k == 1 else map(_unnamed, drawn)  # only what is now can be gone to, and changed
     return marks
 
@@ -87,17 +95,18 @@ def _boxes(room: Room) -> list[Box]:
     return [Box(box.x, box.y + k * (high + gap), box.w, high) for k in range(3)]
 
 
-def _alone(at: Moment, name: str, text: str, room: Room) -> list[Mark]:
-    array = np.asarray(at.state.arrays[name])
+def _alone(one: Moment, name: str, at: Moment, text: str, room: Room) -> list[Mark]:
+    """Draw the slice of one of the three that the step at hand is in."""
+    array = np.asarray(one.state.arrays[name])
     written = next((index for other, index in at.state.writes if other == name), (0,) * array.ndim)
     in_cell = [at.cell.get(key, 0) for key in list(at.cell)[: max(array.ndim - 2, 0)]]
     prefix = written[:-2] if any(written) else (*in_cell, *(0,) * array.ndim)[: max(array.ndim - 2, 0)]
     prefix = tuple(min(k, size - 1) for k, size in zip(prefix, array.shape, strict=False))
-    plane = grid.plane(at, name, prefix, grid.cell_focus((*prefix, *written[-2:])))
+    plane = grid.plane(one, name, prefix, grid.cell_focus((*prefix, *written[-2:])))
     depth = array.shape[0] if array.ndim == 3 else 1
-    one = shown(at, plane, text, depth)
-    drawn = sheet(at, room, one.part)
-    drawn.show(one)
+    slice_shown = shown(one, plane, text, depth)
+    drawn = sheet(one, room, slice_shown.part)
+    drawn.show(slice_shown)
     return drawn.marks
 
 
