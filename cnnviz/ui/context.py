@@ -237,6 +237,8 @@ class Context(QObject):
                 words = f"{action.text()}\t{said(action)}"
                 menu.addAction(words, partial(entry.do, self._desk, target))
         menu.aboutToHide.connect(menu.deleteLater)
+        for gone in (self._desk.changed, self._desk.edited):  # its target is of another program then
+            gone.connect(menu.close)
         menu.popup(at)
         return menu
 

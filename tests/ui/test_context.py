@@ -247,3 +247,11 @@ def test_a_command_of_the_palette_is_about_what_is_looked_at(window, qtbot):
     qtbot.keyClicks(palette.focusWidget(), "trace back")
     qtbot.keyClick(palette.focusWidget(), K.Key_Return)
     assert player.view.traced.title.startswith("Trace back from y[1, 4, 3] of relu1")
+
+
+def test_a_menu_closes_when_its_number_is_gone(window):
+    """A remote may open another lesson while a menu is open; its entries were about the one before."""
+    menu = menu_at(window.stage, cell(window, "w")[0])
+    assert menu is not None and menu.isVisible()
+    window.desk.open("chain-rule")
+    assert not menu.isVisible()
