@@ -96,7 +96,7 @@ def test_a_zoomed_timeline_shows_those_in_sight(window):
 def test_a_picture_shows_what_the_window_shows(window):
     bookmark_at(window, 4242)
     lesson = window.desk.lesson
-    view = View(1920, 1080, lesson.title, lesson.subject.classes, (), lesson.stops)
+    view = View(1920, 1080, lesson.title, lesson.subject.classes, stops=lesson.stops)
     assert window.pictures.image() != to_image(compose(lesson.program, 4242, view), "light")
 
 

@@ -398,8 +398,8 @@ def test_the_saved_picture_is_the_composed_frame(window, tmp_path):
     window.player.toggle_here()
     window.pictures.save(tmp_path / "frame")
     lesson = window.desk.lesson
-    shown = window.player.breakpoints, lesson.stops
-    view = View(1920, 1080, lesson.title, lesson.subject.classes, *shown)
+    shown = {"breakpoints": window.player.breakpoints, "stops": lesson.stops}
+    view = View(1920, 1080, lesson.title, lesson.subject.classes, **shown)
     expected = to_image(compose(lesson.program, 2558, view), "light")
     assert QImage(str(tmp_path / "frame.png")).convertToFormat(expected.format()) == expected
     assert "frame.png" in window.message.sentence.text()
