@@ -73,7 +73,7 @@ class NetworkPane(FramePane):
         self._names = panels.network_outline(player.cursor.program).names
         self._rows: Rows | None = None
         self._at_work = -1
-        self._colours, self._on_screen = self.theme, False
+        self._as_shown, self._on_screen = (self.theme, player.cursor.program), False
 
     def unit(self, width: float, height: float) -> float:
         """Fit both ways, with less in it where text is larger; zooming is making it wider."""
@@ -130,11 +130,13 @@ class NetworkPane(FramePane):
     def refresh(self) -> None:
         """Repaint what is another picture than before: within an operation, what it writes in its row.
 
+        In other colours, or of another program, all is.
+
         Of several moves before a painting only the first is compared; the others repaint all at once.
         """
-        before, colours, on_screen = self._frame, self._colours, self._on_screen
-        self._colours, self._on_screen = self.theme, False
-        if before is None or not on_screen or colours is not self.theme or not self.isVisible():
+        before, shown, on_screen = self._frame, self._as_shown, self._on_screen
+        self._as_shown, self._on_screen = (self.theme, self.player.cursor.program), False
+        if before is None or not on_screen or shown != self._as_shown or not self.isVisible():
             super().refresh()
             return
         self._frame, region = None, QRegion(self.rect())
