@@ -269,7 +269,7 @@ def test_weights(write, content, tmp_path):
     assert np.allclose(loaded.tape["softmax.y"], lesson.tape["softmax.y"], atol=1e-6)
 
     for key, value, fault in (
-        ("fc.b", None, "w.npz: fc.b is missing"),
+        ("fc.b", None, "w.npz: fc.b (3) is missing"),
         ("fc.b", np.zeros(4), "fc: b has shape 4, but the layer needs 3"),
         ("fc.b", np.full(3, np.nan), "w.npz: fc.b[0] is nan"),
     ):
@@ -290,9 +290,9 @@ def test_a_link_must_not_lead_out(write, content, tmp_path):
         load_lesson(path)
 
 
-def test_a_folder_is_no_file(write, content, tmp_path):
+def test_a_folder_without_pictures_is_no_data(write, content, tmp_path):
     path = write(content)
     (tmp_path / "images.npz").unlink()
     (tmp_path / "images.npz").mkdir()
-    with pytest.raises(CnnvizError, match=r"images\.npz: is not a file"):
+    with pytest.raises(CnnvizError, match=r"images\.npz: has no pictures in it"):
         load_lesson(path)
