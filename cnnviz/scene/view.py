@@ -31,8 +31,6 @@ class View(Struct, frozen=True):
         What the network's outputs are called; empty where they have no names.
     breakpoints : tuple[Breakpoint, ...]
         Shown on the timeline and in the listing.
-    watches : tuple[str, ...]
-        What is asked at each step, ``y[o].max()``; shown below the variables.
     stops : tuple[Stop, ...]
         Where the lesson has something to say.
     bookmarks : tuple[Bookmark, ...]
@@ -52,6 +50,8 @@ class View(Struct, frozen=True):
         Layers, each with what the file of another program calls it, where that is another name.
     before : Program or None
         What a changed lesson was, where it is to be compared with that.
+    watches : tuple[str, ...]
+        What is asked at each step, ``y[o].max()``; shown below the variables.
     """
 
     width: float = 1920
@@ -59,7 +59,6 @@ class View(Struct, frozen=True):
     title: str = ""
     classes: tuple[str, ...] = ()
     breakpoints: tuple[Breakpoint, ...] = ()
-    watches: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
     bookmarks: tuple[Bookmark, ...] = ()
     display: Display = Display()
@@ -69,6 +68,7 @@ class View(Struct, frozen=True):
     origins: tuple[tuple[str, str], ...] = ()
     before: Program | None = None
     traced: Traced | None = None
+    watches: tuple[str, ...] = ()
 
     def origin(self, layer: str) -> str:
         """Return what the file of another program calls a layer; empty where that is its name here."""
