@@ -186,7 +186,11 @@ class Dialogs(QObject):
         from cnnviz.ui.watch_list import WatchList
 
         self._desk.player.pause()
-        WatchList(self._window, self._desk).show()
+        there = self._window.findChild(WatchList)  # it stays open
+        shown = WatchList(self._window, self._desk) if there is None else there
+        shown.show()
+        shown.raise_()
+        shown.activateWindow()
 
     def show_about(self) -> None:
         """Say what this program is, and what is shipped with it."""

@@ -13,8 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QProgressBar
 
 from cnnviz.errors import CnnvizError, out_of_memory
-from cnnviz.export.formats import DOCUMENTS
-from cnnviz.export.frames import frame_name
+from cnnviz.export.formats import DOCUMENTS, FORMATS
 from cnnviz.export.order import Order
 from cnnviz.export.writing import begin, no_process
 from cnnviz.scene.numbers import count
@@ -55,8 +54,8 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
             frames.close()  # and the frames in work are written
             if one:
                 return tr("Export cancelled; {file} is as it was before.", file=order.folder), False
-            steps = order.steps(lesson)
-            names = {frame_name(lesson.program, index) for index in steps}
+            shown, steps = order.shown(), order.steps(lesson)
+            names = {shown.name(index, FORMATS[order.form].suffix) for index in steps}
             done = len(names.intersection(os.listdir(order.folder)))
             return tr(
                 "Export cancelled; {folder} keeps {done} of {count} frames, and the same export goes on from "

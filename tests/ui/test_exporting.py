@@ -17,6 +17,7 @@ from cnnviz.export import writing as exporting
 from cnnviz.export.folder import MANIFEST
 from cnnviz.export.frames import about_frames, frame_name, stops
 from cnnviz.export.order import Order, order_of
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import count
 from cnnviz.scene.view import View
@@ -207,6 +208,25 @@ def test_cancelling_keeps_what_is_done_and_the_window_answers(window, qtbot, ord
     assert f"keeps {len(kept)} of 2,001 frames" in window.message.sentence.text()
     assert not any(QImage(str(path)).isNull() for path in kept)
     assert not list(order.folder.glob(".*.part"))
+
+
+def test_stops_of_all_expressions_that_are_there_are_counted_when_it_is_cancelled(tmp_path):
+    """They are numbers of stops, and no steps of the one expression that is shown."""
+    lesson = load_lesson("chain-rule")
+    order = order_of(lesson, tmp_path / "s", None, 0, 0, View(640, 360), tour=True, form="svg")
+    here, there = Pipe()
+    write_frames(order, there)
+    while here.poll():
+        told = here.recv()
+    files = sorted(order.folder.glob("*.svg"))
+    assert f"{len(files)} frames" in told[0] and len(files) == len(lesson.sequence)
+    for file in files[:2]:
+        file.unlink()
+    here.send("that is enough")
+    write_frames(order, there)
+    while here.poll():
+        told = here.recv()
+    assert f"keeps {len(files) - 2} of {len(files)} frames" in told[0]
 
 
 def test_closing_the_window_ends_the_export(window, qtbot, order):

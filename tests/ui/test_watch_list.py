@@ -48,6 +48,11 @@ def test_the_old_and_the_new_value_stand_in_the_pane(window):
     assert not any(text.startswith("unknown →") for text in written(window))
 
 
+def test_there_is_one_list_however_often_it_is_asked_for(window):
+    assert opened(window) is opened(window)
+    assert len(window.findChildren(WatchList)) == 1
+
+
 def test_a_row_of_the_table_goes_where_it_became_so(window):
     dialog, program = opened(window), window.player.cursor.program
     add(dialog, "y[o].max()")
