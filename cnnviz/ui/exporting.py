@@ -55,7 +55,7 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
             if one:
                 return tr("Export cancelled; {file} is as it was before.", file=order.folder), False
             shown, steps = order.shown(), order.steps(lesson)
-            names = {shown.name(index, FORMATS[order.form].suffix) for index in steps}
+            names = {shown.name(index, FORMATS[order.form]().suffix) for index in steps}
             done = len(names.intersection(os.listdir(order.folder)))
             return tr(
                 "Export cancelled; {folder} keeps {done} of {count} frames, and the same export goes on from "
