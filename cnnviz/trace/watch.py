@@ -40,7 +40,8 @@ _FEW = 8
 """At so few steps each variable is looked at by itself."""
 
 _CALLED: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, "isnan": np.isnan, "isfinite": np.isfinite}
-_ACCUMULATED = {"max": np.maximum, "min": np.minimum}
+_ACCUMULATED = ("max", "min", "sum", "mean", "std", "any", "all")
+_JOINED = {"max": np.maximum, "min": np.minimum, "any": np.logical_or, "all": np.logical_and}
 _OPERANDS = {"max": 2, "min": 2}
 _REDUCING = ("max", "min", "sum", "mean", "std", "any", "all", "argmax", "argmin")
 _SIGNS: Mapping[type[ast.AST], Callable[..., Any]] = {
@@ -381,9 +382,10 @@ def _all_cells(program: Program, watch: Watch, operation: Operation) -> bool:
     single = set()
     for node in ast.walk(watch.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            array, _ = _array_and_index(node.func.value)
-            if array is not None and node.func.attr in _ACCUMULATED and operation.writes_once:
-                single.add(array)
+            part, name = _only_array(node.func.value), node.func.attr
+            kept = name == "std" and bool(operation.call.before)  # what was there before is in it, too
+            if part is not None and name in _ACCUMULATED and operation.writes_once and not kept:
+                single.add(part.value if isinstance(part, ast.Subscript) else part)
         if isinstance(node, ast.Subscript):
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             if len(parts) == _axes(program, node.value, operation) and not any(
@@ -512,10 +514,14 @@ class _Answer:
         self.operation = runs.operation
         self._variables = runs.variables() if watch.names & set(self.operation.tree.variables) else {}
 
+        self._given: tuple[ast.expr, Held] | None = None
+
     def answer(self) -> Held:
         return self._of(self.watch.tree)
 
     def _of(self, node: ast.expr) -> Held:
+        if self._given is not None and node is self._given[0]:
+            return self._given[1]
         match node:
             case ast.Constant(value=value):
                 return _plain(float(value))  # type: ignore[arg-type]
@@ -538,7 +544,7 @@ class _Answer:
                 pairs = zip(signs, held, held[1:], strict=False)
                 return reduce(_and, (self._joined(_SIGNS[type(s)], one, two) for s, one, two in pairs))
             case ast.Call(func=ast.Attribute(value=part, attr=name)):
-                return self._extreme(part, name) or _reduced(self._of(part), name)
+                return self._accumulated(part, name) or _reduced(self._of(part), name)
             case ast.Call(func=ast.Name(id=name), args=parts):
                 return self._joined(_CALLED[name], *map(self._of, parts))
         raise AssertionError(ast.dump(node))
@@ -607,17 +613,18 @@ class _Answer:
             places.append(np.clip(place, 0, max(size - 1, 0)))
         return places, inside
 
-    def _extreme(self, part: ast.expr, name: str) -> Held | None:
-        """Return the largest or smallest cell of an array, or of a part of it, without a part for each step.
+    def _accumulated(self, part: ast.expr, name: str) -> Held | None:
+        """Return one number of the cells of an array that are there, without a part of it for each step.
 
-        Of the cells that subscripts name, put in the order in which they are written, it is known what it is
-        after each. None where that does not say it.
+        Cells that subscripts name, put in the order in which they are written, say what it is after each:
+        sums go in that order, until all are there. None where that does not say it.
         """
-        node, index = _array_and_index(part)
-        if name not in _ACCUMULATED or node is None:
+        inner = _only_array(part)
+        if name not in _ACCUMULATED or inner is None:
             return None
+        node, index = _array_and_index(inner)
         array = self._array(node)
-        if isinstance(array, Held) or len(array.value) > 1 or array.begun is not None:
+        if isinstance(array, Held) or len(array.value) > 1 or (name == "std" and array.begun is not None):
             return None
         places, inside = self._places(node, array, index)
         shape, runs = array.value.shape[1:], len(self.runs)
@@ -628,19 +635,31 @@ class _Answer:
         for place, size in zip(places, lead, strict=True):
             which = which * size + place
         which = np.broadcast_to(which, runs)
-        cells = array.value[0].reshape(prod(lead), -1)
-        value, known = np.zeros(runs, _float(cells[:0]).dtype), np.zeros(runs, bool)
+        cells, begun, written = (
+            None if one is None else one.reshape(prod(lead), -1)
+            for one in (array.value[0], array.begun, array.written)
+        )
+        assert cells is not None
+        value, known = np.zeros(runs), np.ones(runs, bool)
         for group in np.unique(which):
             here = which == group
-            highest, count = _float(cells[group]), np.full(int(here.sum()), cells.shape[1])
-            if array.written is not None:
-                written = array.written.reshape(prod(lead), -1)[group]
-                order = np.argsort(written, kind="stable")
-                highest = highest[order]
-                count = np.searchsorted(written[order], self.runs.offsets[here], "right")
-            highest = _ACCUMULATED[name].accumulate(highest)
-            value[here], known[here] = highest[np.maximum(count - 1, 0)], count > 0
-        return Held(value, known & inside)
+            now = self._each_cell(part, inner, cells[group])
+            if written is None:
+                value[here] = getattr(now, name)()
+                continue
+            order = np.argsort(written[group], kind="stable")
+            count = np.searchsorted(written[group][order], self.runs.offsets[here], "right")
+            old = None if begun is None else self._each_cell(part, inner, begun[group])[order]
+            value[here] = _on_the_way(now[order], old, name, getattr(now, name)())[count]
+            known[here] = (count > 0) | (old is not None)
+        return Held(value.astype(bool) if name in ("any", "all") else value, known & inside)
+
+    def _each_cell(self, part: ast.expr, inner: ast.expr, cells: NDArray[Any]) -> NDArray[Any]:
+        """Return what a part comes to at each cell of the one array in it."""
+        self._given = inner, Held(cells[None], np.ones(1, bool))
+        found = _float(self._of(part).value[0])
+        self._given = None
+        return found
 
     def _array(self, node: ast.expr) -> _Array | Held:
         if isinstance(node, ast.Attribute):
@@ -722,14 +741,66 @@ def _as_held(found: Sequence[float | None]) -> Held:
     return Held(value, np.array([number is not None for number in found], bool))
 
 
-def _array_and_index(part: ast.expr) -> tuple[ast.expr | None, Sequence[ast.expr]]:
-    """Return an array and the places of its cells along its first axes; None if a part is anything else."""
-    index: Sequence[ast.expr] = ()
-    if isinstance(part, ast.Subscript):
-        index = part.slice.elts if isinstance(part.slice, ast.Tuple) else [part.slice]
-        part = part.value
-    named = isinstance(part, ast.Name | ast.Attribute) and not any(isinstance(k, ast.Slice) for k in index)
-    return (part if named else None), index
+def _on_the_way(now: NDArray[Any], old: NDArray[Any] | None, name: str, end: float) -> NDArray[Any]:
+    """Return one number of an array in work, by how many of its cells are written: 0, 1, …, all.
+
+    Parameters
+    ----------
+    now, old : NDArray
+        What the cells become, in the order in which they do, and were before; None where they were not there.
+    end : float
+        What it is when all are written.
+    """
+    if name == "std":
+        return np.concatenate([now[:1], _spread(now)[:-1], [end]])
+    join = _JOINED.get(name, np.add)
+    found = np.append(now[:1], join.accumulate(now))
+    if old is not None:
+        rest = join.accumulate(old[::-1])[::-1]
+        found = np.concatenate([rest[:1], join(found[1:-1], rest[1:]), found[-1:]])
+    if name == "mean":
+        count = len(now) if old is not None else np.maximum(np.arange(len(now) + 1), 1)
+        found = found / count
+    found[-1] = end
+    return found
+
+
+def _spread(cells: NDArray[Any]) -> NDArray[Any]:
+    """Return the standard deviation of the first cells, for each count of them."""
+    count = np.arange(1, len(cells) + 1)
+    means = np.add.accumulate(cells) / count
+    # Each cell adds its own, by how far it is from the mean of those before it: large sums lose nothing.
+    apart = cells - np.append(cells[:1], means[:-1])
+    found = np.sqrt(np.add.accumulate(apart**2 * (count - 1) / count) / count)
+    found = np.where(np.isfinite(means), found, np.inf)  # as NumPy has it, also of what is too large to add
+    return np.where(np.logical_and.accumulate(np.isfinite(cells)), found, np.nan)
+
+
+def _only_array(part: ast.expr) -> ast.expr | None:
+    """Return the one array in a part that goes over its cells, each by itself; None if that is not so."""
+    match part:
+        case ast.Name() | ast.Attribute():
+            return part
+        case ast.Subscript(slice=place):
+            index = place.elts if isinstance(place, ast.Tuple) else [place]
+            return None if any(isinstance(k, ast.Slice) for k in index) else part
+        case ast.UnaryOp(operand=inner):
+            return _only_array(inner)
+        case ast.BinOp(left=left, right=right) | ast.Compare(left=left, comparators=[right]):
+            parts = [left, right]
+        case ast.Call(func=ast.Name(), args=parts):
+            pass
+        case _:
+            return None
+    others = [one for one in parts if not isinstance(one, ast.Constant)]
+    return _only_array(others[0]) if len(others) == 1 else None
+
+
+def _array_and_index(part: ast.expr) -> tuple[ast.expr, Sequence[ast.expr]]:
+    """Return an array and the places of its cells along its first axes."""
+    if not isinstance(part, ast.Subscript):
+        return part, ()
+    return part.value, part.slice.elts if isinstance(part.slice, ast.Tuple) else [part.slice]
 
 
 def _plain(number: float) -> Held:

@@ -78,6 +78,24 @@ class Cells:
     def sum(self):
         return self.known().sum()
 
+    def mean(self):
+        return self.known().mean()
+
+    def std(self):
+        return self.known().std()
+
+    def any(self):
+        return self.known().any()
+
+    def all(self):
+        return self.known().all()
+
+    def __abs__(self):
+        return Cells(abs(self.array), self.written)
+
+    def __lt__(self, other):
+        return Cells(self.array < other, self.written)
+
 
 @cache
 def plain(nan: bool = False, form: str = "gathered"):
@@ -144,6 +162,12 @@ CONDITIONS = (
     "acc != acc",
     "w[k] < 0",
     "E[0] > 0",
+    "y[o].mean() > 1",
+    "abs(y).sum() > 12",
+    "y.std() > 1.5",
+    "(y[c] < -1).any() and not (y < 2).all()",
+    "w.sum() < 0",
+    "w.max() > 2 or w.mean() < -0.5",
 )
 
 
