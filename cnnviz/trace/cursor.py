@@ -203,6 +203,11 @@ class Cursor(Struct, frozen=True):
                 found = end = nearer
         return found
 
+    def stopped_by(self, breakpoints: tuple[Breakpoint, ...]) -> tuple[Breakpoint, ...]:
+        """Return the breakpoints that stop a run at this very step."""
+        program, index = self.program, self.index
+        return tuple(point for point in breakpoints if hit(program, point, index - 1, index) is not None)
+
     def run_to(self, breakpoints: tuple[Breakpoint, ...], backwards: bool = False) -> Cursor:
         """Go to the next (or previous) breakpoint; where there is none, to the end (or start)."""
         found = self.hit(breakpoints, backwards)

@@ -719,8 +719,9 @@ class Desk(QObject):
         That is looked for in the iterations that have been trained, each with the image at hand.
         """
         run, lesson = self.lesson.run, self.lesson
-        waited_for = any(point.kind is Kind.PREDICTION and point.on for point in self.player.breakpoints)
-        if run is None or not waited_for:
+        points = self.player.breakpoints
+        waited_for = next((point for point in points if point.kind is Kind.PREDICTION and point.on), None)
+        if run is None or waited_for is None:
             self.player.run(backwards)
             return
 
@@ -736,6 +737,8 @@ class Desk(QObject):
 
         here = changed_at(lesson.iteration)
         if self.player.run_to_hit(backwards, *([here[1]] if here else [])) is not False:
+            if here is not None and self.player.cursor.stopped_by((here[1],)):
+                self.player.say_stopped(waited_for)
             return
         last = 0 if backwards else run.last
         ahead = range(lesson.iteration - 1, 0, -1) if backwards else range(lesson.iteration + 1, last + 1)
@@ -753,6 +756,7 @@ class Desk(QObject):
         else:
             there, point = found
             self.show(there, there.program.start(point.operation) + (point.offset or 0))
+            self.player.say_stopped(waited_for)
 
     def _remember_breakpoints(self) -> None:
         self.settings.put_record(self._marks_key("breakpoints"), self.player.all_breakpoints)

@@ -376,6 +376,7 @@ class Player(QObject):
         stop = here.hit(self.breakpoints, until=following.index)
         if stop is not None:
             self.go_to(stop)
+            self.say_stopped()
         else:
             self.step()
         at_end = following.index == len(here.program) - 1 and here.level is not Level.STOP
@@ -560,7 +561,15 @@ class Player(QObject):
             return None
         if found is not None:
             self.jump_to(found)
+            self.say_stopped()
         return found is not None
+
+    def say_stopped(self, *more: Breakpoint) -> None:
+        """Say what has stopped a run here, more that have included."""
+        stopping = (*self.cursor.stopped_by(self.breakpoints), *more)
+        if stopping:
+            said = "; ".join(dict.fromkeys(map(breakpoint_said, stopping)))
+            self.noted.emit(tr("Stopped: {point}.", point=said))
 
     def _looked_for(self, look: Callable[[Cursor], int | None], points: tuple[Breakpoint, ...]) -> int | None:
         """Return at which step breakpoints stop a run."""

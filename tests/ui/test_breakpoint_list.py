@@ -31,6 +31,7 @@ def test_stop_where_the_first_relu_clips(window):
     state = window.player.moment.state
     ((_, place),) = state.writes
     assert window.player.cursor.step.operation.name == "relu1"
+    assert window.message.sentence.text() == "Stopped: a ReLU clips."
     x = state.arrays["x"]
     assert x[place] < 0 and state.arrays["y"][place] == 0
     assert not (
@@ -126,6 +127,7 @@ def test_the_prediction_is_another_than_an_iteration_before(window):
         QTest.keyClick(window.stage, K.Key_L)
         assert (desk.lesson.iteration, desk.lesson.image) == (wanted, image)
         assert player.moment.state.writes and player.cursor.step.operation.phase == "forward"
+        assert window.message.sentence.text().startswith("Stopped: the prediction is another")
     for wanted in [*ahead[:2][::-1], *behind[::-1][:1]]:
         QTest.keyClick(window.stage, K.Key_J)
         assert desk.lesson.iteration == wanted
