@@ -18,7 +18,7 @@ from cnnviz.scene.registry import kind_of
 from cnnviz.scene.substitution import (
     before,
     put_in,
-    result_of,
+    result_in,
     role_of,
     scope_of,
     sign_of,
@@ -159,7 +159,7 @@ def _single(
     runs = (Span("= ", "muted"), *_added_to(moment, parts, found))
     return [
         Label(second, runs, 1.4 * em),
-        Label(third, (Span("= ", "muted"), Span(result_of(moment, parts, scope), "written", True)), 1.9 * em),
+        Label(third, (Span("= ", "muted"), result_in(moment, parts, scope)), 1.9 * em),
     ]
 
 

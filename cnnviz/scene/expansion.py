@@ -18,6 +18,7 @@ from cnnviz.scene.reduction import Reduction, terms_of
 from cnnviz.scene.substitution import (
     before,
     name_of,
+    number_of,
     result_of,
     scalar_text,
     scope_of,
@@ -111,7 +112,7 @@ def draw_expansion(
             mark = box.inset(-0.12 * em, 0.06 * (3 - rows) * em)
             marks.append(Rect(mark, "source_fill", "source_line", 0.088 * em, 0.29 * em))
         if k >= found.done:
-            runs = tuple(Span(run.text, "muted") for run in runs)
+            runs = tuple(run._replace(role="muted", bold=False) for run in runs)
         marks.append(Label(box, runs, size, "center"))
         if k + 1 < found.count:
             after = box._replace(x=box.right, w=gap)
@@ -220,7 +221,7 @@ class _Terms:
         if not own:
             return scope
         if k < found.done:
-            there = state(operation, _offset(operation, found.line_of(k), scope))
+            there = state(operation, offset_at(operation, found.line_of(k), scope))
             return scope | {name: there.variables[name] for name in own}
         return {name: value for name, value in scope.items() if name not in own}
 
@@ -230,7 +231,7 @@ class _Terms:
         if self.moment.letters or target.index or self.sign(count) == ",":
             return ()
         scope = self.scope | self.found.variables_of(count - 1)
-        there = state(operation, _offset(operation, self.found.line_of(count - 1), scope))
+        there = state(operation, offset_at(operation, self.found.line_of(count - 1), scope))
         return (Span(scalar_text(self.moment, there.variables[target.name], target.name)),)
 
     def zeros(self, page: range, in_row: int) -> dict[int, int]:
@@ -284,7 +285,7 @@ def _between(box: Box, sign: str, em: float, align: Align = "center") -> Label:
     return label(box, sign, 1.1 * em, "muted", align=align)
 
 
-def _offset(operation: Operation, number: int, scope: dict[str, Any]) -> int:
+def offset_at(operation: Operation, number: int, scope: dict[str, Any]) -> int:
     """Return the step within an operation at which a line is run with these variables."""
     loops, line = operation.path_to(number)
     assert isinstance(line, Line)
@@ -393,12 +394,18 @@ def _sum_so_far(terms: _Terms, box: Box, em: float) -> list[Mark]:
             result = expansion_in_letters(moment, found)
         elif moment.letters and terms.apart:
             result += " + " + "".join(run.text for run in made)
-        marks.append(Label(left, (*runs, Span(result, "written", True)), 1.8 * em, once=True))
+        whole = Span(result, "written", True, number_of(moment, now.target, scope))
+        marks.append(Label(left, (*runs, whole), 1.8 * em, once=True))
     elif not target.index and name in scope:
         text = expansion_in_letters(moment, found) if moment.letters else result_of(moment, lines[0], scope)
         runs = (
             Span(f"{name} = ", "muted"),
-            Span(text, "written" if found.done == found.count else "ink", True),
+            Span(
+                text,
+                "written" if found.done == found.count else "ink",
+                True,
+                number_of(moment, target, scope),
+            ),
         )
         marks.append(Label(left, runs, 1.8 * em, once=True))
     marks.append(label(box, said, 1.1 * em, "muted", align="right"))

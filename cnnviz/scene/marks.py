@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Array
+from cnnviz.scene import measure
 from cnnviz.scene.outline import EM, Outline
 
 Role = str
@@ -105,12 +106,23 @@ class Box(NamedTuple):
         return self.x <= x < self.right and self.y <= y < self.bottom
 
 
+Number = tuple[str, tuple[int, ...]]
+"""A number that a listing knows: an array and the index of a cell; a variable has no index."""
+
+
 class Span(NamedTuple):
-    """A piece of text in one style."""
+    """A piece of text in one style.
+
+    Attributes
+    ----------
+    number : Number or None
+        The cell or the variable that it is.
+    """
 
     text: str
     role: Role = "ink"
     bold: bool = False
+    number: Number | None = None
 
 
 class Label(Struct, frozen=True, eq=False):
@@ -128,6 +140,26 @@ class Label(Struct, frozen=True, eq=False):
     align: Align = "left"
     family: Family = "sans"
     once: bool = False
+
+    def spots(self) -> list[Hotspot]:
+        """Return where the numbers are that are known to the listing."""
+        if not any(run.number for run in self.runs):
+            return []
+        widths = [self.size * measure.width(run.text, run.bold, self.family) for run in self.runs]
+        total = sum(widths)
+        shrunk = min(1.0, self.box.w / total)
+        x = self.box.x + {"left": 0.0, "center": 0.5, "right": 1.0}[self.align] * (
+            self.box.w - shrunk * total
+        )
+        y, h = self.box.center[1] - 0.7 * self.size, 1.4 * self.size
+        found: list[Hotspot] = []
+        for run, width in zip(self.runs, widths, strict=True):
+            if run.number:
+                name, index = run.number
+                box = Box(x, y, shrunk * width, h)
+                found.append(Hotspot(box, "cell" if index else "value", name, index=index))
+            x += shrunk * width
+        return found
 
 
 class Formula(Struct, frozen=True, eq=False):
@@ -321,17 +353,22 @@ class Hotspot(Struct, frozen=True):
     kind : {"layer", "gradient", "fold", "scroll", "gutter", "line", "operation", "value", "start", "step", …}
         A layer's row in the network, its gradient there, a block that is folded or unfolded, rows that are
         out of sight; a line's number in the listing, its text; what an operation computes; a variable's
-        number in the graph of an expression; the axes in which a descent's start can be chosen; a step; a
-        ``stop`` of the lesson; a ``channel`` behind the one in front; a ``path`` of the chain rule, before
-        or after the one that is followed, and the ``lane`` in the network of one that is not.
+        number; a ``cell``; some ``terms`` of the sum in work; the ``scale`` of an array's colours; the axes
+        in which a descent's start can be chosen; a step; a ``stop`` of the lesson; a ``channel`` behind the
+        one in front; a ``path`` of the chain rule, before or after the one that is followed, and the
+        ``lane`` in the network of one that is not.
     name : str
         The layer's name, the block's, the operation's, or the variable's in the listing; of a lane, the
         address of the gradient that comes back on it.
     line : int
-        The line in the listing; of a start, a step or a stop, its number; how many rows are scrolled, or
-        how far behind a channel is.
+        The line in the listing; of a start, a step or a stop, its number; of terms, the first; how many
+        rows are scrolled, or how far behind a channel is.
     low, high : float
         The values that the left and the right edge stand for.
+    index : tuple[int, ...]
+        Of a cell, where it is in the array.
+    count : int
+        How many terms.
     """
 
     box: Box
@@ -345,6 +382,9 @@ class Hotspot(Struct, frozen=True):
         "operation",
         "lane",
         "value",
+        "cell",
+        "terms",
+        "scale",
         "start",
         "step",
         "stop",
@@ -355,6 +395,8 @@ class Hotspot(Struct, frozen=True):
     line: int = 0
     low: float = 0.0
     high: float = 0.0
+    index: tuple[int, ...] = ()
+    count: int = 1
 
     def value_at(self, x: float) -> float:
         """Return the value that a place stands for, rounded to what a hand can aim at."""
@@ -400,8 +442,7 @@ class Frame(Struct, frozen=True, eq=False):
 
     def spot_at(self, x: float, y: float) -> Hotspot | None:
         """Return the topmost spot at a point."""
-        spots = (mark for mark in flat(reversed(self.marks)) if isinstance(mark, Hotspot))
-        return next((spot for spot in spots if spot.box.contains(x, y)), None)
+        return next((spot for spot in spots(reversed(self.marks)) if spot.box.contains(x, y)), None)
 
 
 def flat(marks: Iterable[Mark]) -> Iterator[Mark]:
@@ -411,6 +452,15 @@ def flat(marks: Iterable[Mark]) -> Iterator[Mark]:
             yield from reversed(mark.marks)
         else:
             yield mark
+
+
+def spots(marks: Iterable[Mark]) -> Iterator[Hotspot]:
+    """Yield the spots among marks, and those of the numbers in their text."""
+    for mark in flat(marks):
+        if isinstance(mark, Hotspot):
+            yield mark
+        elif isinstance(mark, Label):
+            yield from mark.spots()
 
 
 def label(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 import numpy as np
 from msgspec import Struct
@@ -10,14 +11,16 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.scene.arrays import role, symbol
-from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Rect, flat, label
+from cnnviz.scene.expansion import offset_at
+from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Number, Rect, flat, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, full
+from cnnviz.scene.reduction import reduction
 from cnnviz.scene.substitution import NEW, OLD, scope_of, with_numbers
 from cnnviz.text import tr
 from cnnviz.trace.alone import cell_in, cells_of
 from cnnviz.trace.assignment import assignment, window
-from cnnviz.trace.flow import names_read, offsets_reading, sources, targets
+from cnnviz.trace.flow import last_set, names_read, next_use, offsets_reading, sources, targets
 from cnnviz.trace.looptree import Line
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
@@ -250,8 +253,10 @@ _readings = program_cache(64)(Program.where_to)
 
 
 def origin_of_variable(moment: Moment, name: str) -> Origin:
-    """Return where a variable of an expression comes from, a value or a gradient as the listings call it."""
-    program = moment.program
+    """Return where a variable comes from: of the listing; of an expression, a value or a gradient."""
+    program, tree = moment.program, moment.operation.tree
+    if tree.arrays and (name in tree.variables or name in moment.operation.scalars):
+        return _of_listing(moment, name)
     own = [other for other in program.operations if other.layer == moment.operation.layer]
     readings = [(other, offsets) for other in own if len(offsets := offsets_reading(other, name, ()))]
     read = [_reads(program.start(other.name), other, offsets) for other, offsets in readings]
@@ -278,6 +283,112 @@ def origin_of_variable(moment: Moment, name: str) -> Origin:
         dict.fromkeys(sorted(names), one),
         readers=told,
     )
+
+
+def terms_in_hand(moment: Moment, first: int, many: int) -> list[tuple[int, list[Number]]]:
+    """Return some terms of the sum in work, of those that have been taken.
+
+    Each with its step, and with the cells that are multiplied.
+    """
+    operation, found = moment.operation, reduction(moment)
+    start, scope, terms = moment.program.start(operation.name), scope_of(moment), []
+    for k in range(first, min(first + many, found.done if found else 0)):
+        assert found is not None
+        parts, own = assignment(operation.tree, found.line_of(k)), {**scope, **found.variables_of(k)}
+        assert parts is not None
+        cells = [(one.name, one.place(own)) for one in parts.operands if one.index]
+        factors = [cell for cell in cells if cell[0] != parts.target.name]
+        terms.append((start + offset_at(operation, found.line_of(k), own), factors))
+    return terms
+
+
+def origin_of_terms(moment: Moment, first: int, many: int) -> Origin | None:
+    """Return what some terms of the sum in work are made of; None where none of them is taken."""
+    terms = terms_in_hand(moment, first, many)
+    if not terms:
+        return None
+    operation, arrays = moment.operation, moment.state.arrays
+    value = sum(prod(float(arrays[name][place]) for name, place in factors) for _, factors in terms)
+    step, factors = terms[-1]
+    if len(terms) == 1:
+        names = [_named(moment, name, place) for name, place in factors]
+        said = tr("taken by {operation} at step {step}", operation=operation.name, step=count(step))
+        values = zip(names, factors, strict=True)
+        told = tuple(f"{name} = {full(float(arrays[array][place]))}" for name, (array, place) in values)
+        name = " · ".join(names)
+    else:
+        name = tr("terms {first} to {last}", first=first + 1, last=first + len(terms))
+        said = tr("the last taken by {operation} at step {step}", operation=operation.name, step=count(step))
+        told = ()
+    made: dict[str, list[tuple[int, ...]]] = {}
+    for _, factors in terms[:_MOST_OUTLINED]:
+        for array, place in factors:
+            made.setdefault(array, []).append(place)
+    sources = {
+        array: cells_of(operation, array, np.array(places, np.intp), moment.sample)
+        for array, places in made.items()
+    }
+    return Origin(name, full(value), said, step, sources, terms=told)
+
+
+def nearest(moment: Moment, array: str, value: float) -> tuple[Index, Index, Index] | None:
+    """Return which cells of a picture's array are nearest to a value, smallest and largest.
+
+    None where no cell has its value yet.
+    """
+    at = moment.pictured
+    values = np.asarray(at.state.arrays[array], float)
+    known = np.isfinite(values)
+    if array in at.operation.call.writes and array not in at.operation.call.before:
+        known = known & at.state.written(array)
+    if not known.any():
+        return None
+    far = np.where(known, np.abs(values - value), np.inf).argmin()
+    least, most = np.where(known, values, np.inf).argmin(), np.where(known, values, -np.inf).argmax()
+    near, low, high = (
+        tuple(int(k) for k in np.unravel_index(flat_at, values.shape)) for flat_at in (far, least, most)
+    )
+    return near, low, high
+
+
+def origin_of_colour(moment: Moment, array: str, value: float) -> Origin | None:
+    """Return what is known of the cell whose value is nearest to a colour's; and the smallest and largest."""
+    found = nearest(moment, array, value)
+    if found is None:
+        return None
+    values, at = moment.pictured.state.arrays[array], moment.pictured
+    low, high = (f"{_named(at, array, place)} = {full(float(values[place]))}" for place in found[1:])
+    return replace(
+        origin(moment, array, found[0]),
+        terms=(
+            tr("nearest to this colour, {value}", value=full(value)),
+            tr("largest: {cell}", cell=high),
+            tr("smallest: {cell}", cell=low),
+        ),
+        sources={array: np.array(found[:1], np.intp)},
+        targets={},
+    )
+
+
+def _of_listing(moment: Moment, name: str) -> Origin:
+    """Return where a variable of the listing at hand comes from: the line that set it last."""
+    operation, start = moment.operation, moment.step.index - moment.step.offset
+    value = full(float(moment.state.variables[name]))
+    offset = last_set(operation, name, moment.step.offset)
+    used = next_use(operation, name, moment.step.offset)
+    readers = (tr("no later step reads it"),) if used is None else _next_read(start + used)
+    if offset is None:
+        return Origin(name, value, tr("given"), None, {}, readers=readers)
+    said = tr("set by {operation} at step {step}", operation=operation.name, step=count(start + offset))
+    sources: Mapping[str, NDArray[np.intp]] = {}
+    if isinstance(operation.locate(offset)[1], Line):
+        read = _read_by(operation, (offset,)).items()
+        sources = {array: cells_of(operation, array, cells, moment.sample) for array, cells in read}
+    return Origin(name, value, said, start + offset, sources, readers=readers)
+
+
+def _next_read(step: int) -> tuple[str, ...]:
+    return (tr("read next at step {step}", step=count(step)),)
 
 
 def _written(operation: Operation, step: int, now: int) -> str:

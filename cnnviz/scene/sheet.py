@@ -448,7 +448,7 @@ def _setting(
     if fill != "partly":
         marks.append(grid.unchanging(of, fill, at, place.size))
     if scaled and not of.look.letters:
-        marks += scale(of.look, Box(at.x, at.y, max(at.w, place.head.right - at.x), at.h), em)
+        marks += scale(of.name, of.look, Box(at.x, at.y, max(at.w, place.head.right - at.x), at.h), em)
     # One more pixel at the left and the right: a grid's outer rule straddles its edge. No more than that,
     # for the sign beside it would be painted over.
     left = min(place.head.x, at.x) - 1
@@ -495,8 +495,11 @@ def _scale_width(look: Look) -> float:
     return width(f"0 … {high}{locked}") + 0.2
 
 
-def scale(look: Look, over: Box, em: float) -> list[Label | Cells]:
-    """Draw the colours' scale under a grid, the values at both ends; without a bar where there is no room."""
+def scale(name: str, look: Look, over: Box, em: float) -> list[Label | Cells | Hotspot]:
+    """Draw the scale of an array's colours under a grid, with the values at both ends.
+
+    Where there is no room for a bar, they are written alone.
+    """
     low, high = _ends(look)
     locked = f", {tr(look.scale)}" if look.scale != "array" else ""
     y, line = over.bottom + 0.75 * em, 1.25 * em
@@ -513,6 +516,7 @@ def scale(look: Look, over: Box, em: float) -> list[Label | Cells]:
     return [
         label(Box(over.x, y, left + 0.1 * em, line), low, em, "muted"),
         Cells(place, colours, palette=look.palette, limit=look.limit, lines=False),
+        Hotspot(place.inset(0, -0.35 * em), "scale", name, low=start, high=look.limit),
         label(Box(place.right + 0.4 * em, y, right + 0.4 * em, line), high + locked, em, "muted"),
     ]
 

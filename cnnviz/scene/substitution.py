@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnviz.scene.arrays import role, symbol
 from cnnviz.scene.letters import as_product, letter
-from cnnviz.scene.marks import Role, Span
+from cnnviz.scene.marks import Number, Role, Span
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import (
     brief,
@@ -29,6 +29,7 @@ from cnnviz.scene.numbers import (
     telling,
 )
 from cnnviz.text import tr
+from cnnviz.trace.alone import cells_of
 from cnnviz.trace.assignment import Assignment, Operand
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
@@ -194,13 +195,35 @@ def put_in(
     moment: Moment, parts: Assignment, operand: Operand, scope: dict[str, Any], bare: bool = False
 ) -> Span:
     """Return what stands in place of a cell or a scalar: its number, or in letters its name."""
-    value = scope.get(operand.name)
+    value, known = scope.get(operand.name), number_of(moment, operand, scope)
     if not moment.letters or (not operand.index and isinstance(value, int | np.integer)):
-        return _value(moment, parts, operand, scope, bare)
+        return _value(moment, parts, operand, scope, bare)._replace(number=known)
     if not operand.index:
-        return Span(operand.name, role_of(moment.operation, operand.name))
+        return Span(operand.name, role_of(moment.operation, operand.name), number=known)
     name, age = moment.names.cell(operand.name, operand.place(scope)), age_of(moment, parts, operand)
-    return Span(name + "′" * (age == NEW), _role_in(moment, parts, operand))
+    return Span(name + "′" * (age == NEW), _role_in(moment, parts, operand), number=known)
+
+
+def number_of(moment: Moment, operand: Operand, scope: dict[str, Any]) -> Number | None:
+    """Return which cell, as the picture has it, or which variable something is that a line names.
+
+    None where the step holds another number there by now, as in what an update has replaced.
+    """
+    name, held = operand.name, moment.state
+    if not operand.index:
+        value = held.variables.get(name)
+        return None if value is None or name not in scope or not _same(scope[name], value) else (name, ())
+    place = operand.place(scope)
+    if not _same(scope[name][place], held.arrays[name][place]):
+        return None
+    if moment.operation.call.batch is None:
+        return name, place
+    own = cells_of(moment.operation, name, np.array([place], np.intp), moment.sample)
+    return (name, tuple(own[0].tolist())) if len(own) else None
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other or (one != one and other != other))
 
 
 def age_of(moment: Moment, parts: Assignment, operand: Operand) -> str:
@@ -357,6 +380,12 @@ def result_of(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> str:
     if isinstance(value, int | np.integer):
         return number(int(value), 0)
     return scalar_text(moment, value, target.name)
+
+
+def result_in(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> Span:
+    """Return what a line has assigned, as it stands at its end."""
+    known = number_of(moment, parts.target, scope)
+    return Span(result_of(moment, parts, scope), "written", True, known)
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,13 @@ from cnnviz.engine.address import split
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
-from cnnviz.scene.provenance import last_written, origin_of_variable, written_where
+from cnnviz.scene.provenance import (
+    last_written,
+    origin_of_terms,
+    origin_of_variable,
+    terms_in_hand,
+    written_where,
+)
 from cnnviz.text import tr
 from cnnviz.trace.alone import cell_in
 from cnnviz.trace.flow import last_set, next_use, offsets_reading
@@ -41,7 +47,10 @@ class Target(Struct, frozen=True, eq=False):
     computed : int or None
         The step that computed its number, or will; None of what comes from outside.
     step : int or None
-        The step that it stands for: of a line its next run, of a layer the step that completes it.
+        The step that it stands for: of a line its next run, of a layer the step that completes it, of a
+        product the one that takes it.
+    parts : tuple[Target, ...]
+        Of a product, its factors.
     """
 
     said: str
@@ -52,6 +61,7 @@ class Target(Struct, frozen=True, eq=False):
     layer: str = ""
     computed: int | None = None
     step: int | None = None
+    parts: tuple[Target, ...] = ()
 
     @property
     def is_own(self) -> bool:
@@ -84,6 +94,16 @@ def cell_target(moment: Moment, array: str, place: Index) -> Target:
     shown, operation = written_where(moment, array, place), moment.operation
     said = f"{shown.name} = {shown.value}" if shown.known else f"{shown.name}: {shown.value}"
     return Target(said, shown.value, cell=Made(operation, array, place), computed=shown.step)
+
+
+def terms_target(moment: Moment, first: int, many: int) -> Target | None:
+    """Return what is known of terms of the sum in work: of one, its factors, too."""
+    shown = origin_of_terms(moment, first, many)
+    if shown is None:
+        return None
+    ((_, factors),) = terms_in_hand(moment, first, 1)
+    parts = tuple(cell_target(moment, *factor) for factor in factors) if many == 1 else ()
+    return Target(f"{shown.name} = {shown.value}", shown.value, step=shown.step, parts=parts)
 
 
 def network_target(moment: Moment, operation: Operation, array: str, place: Index) -> Target | None:

@@ -231,16 +231,22 @@ class Context(QObject):
         menu.setAccessibleName(target.said)
         menu.addAction(target.said.replace("&", "&&")).setEnabled(False)
         menu.addSeparator()
-        for entry in ENTRIES:
-            if entry.fits(target):
-                action = self._actions[entry.name]
-                words = f"{action.text()}\t{said(action)}"
-                menu.addAction(words, partial(entry.do, self._desk, target))
+        self._fill(menu, target)
         menu.aboutToHide.connect(menu.deleteLater)
         for gone in (self._desk.changed, self._desk.edited):  # its target is of another program then
             gone.connect(menu.close)
         menu.popup(at)
         return menu
+
+    def _fill(self, menu: QMenu, target: Target) -> None:
+        """Put in what can be done with something; with what it is made of, in menus of their own."""
+        for part in target.parts:
+            self._fill(menu.addMenu(part.said.replace("&", "&&")), part)
+        for entry in ENTRIES:
+            if entry.fits(target):
+                action = self._actions[entry.name]
+                words = f"{action.text()}\t{said(action)}"
+                menu.addAction(words, partial(entry.do, self._desk, target))
 
     def looked_at(self) -> Target | None:
         """Return what is looked at: by the keyboard, by the mouse; else the cell that the step writes."""

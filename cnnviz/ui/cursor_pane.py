@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 
-from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Rect, flat
+from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, flat, spots
 from cnnviz.ui.pane import FramePane
 from cnnviz.ui.player import Player
 from cnnviz.ui.reader import tell
@@ -69,8 +69,8 @@ class CursorPane(FramePane):
             if isinstance(mark, Cells) and mark.array:
                 rows, columns = mark.values.shape
                 found += [mark.box_of(row, column) for row in range(rows) for column in range(columns)]
-            elif isinstance(mark, Hotspot):
-                found.append(mark.box)
+            else:
+                found += [spot.box for spot in spots((mark,))]
         return found
 
     def first(self, frame: Frame) -> Box | None:

@@ -152,12 +152,12 @@ class Editing(QObject):
         CnnvizError
             If there is none, or it cannot be changed.
         """
-        frame, moment, lesson = self._stage.frame, self._desk.player.moment, self._desk.lesson
-        if found := frame.at(x, y):
-            operation, array = moment.operation, found[0].array
-            index = cell_in(operation, array, found[1], moment.sample)
-            return cell_shown(lesson, moment, operation, array, index)
-        spot = frame.spot_at(x, y)
+        moment, lesson = self._desk.player.moment, self._desk.lesson
+        if cell := self._stage.cell_at(x, y):
+            operation = moment.operation
+            index = cell_in(operation, *cell, moment.sample)
+            return cell_shown(lesson, moment, operation, cell[0], index)
+        spot = self._stage.frame.spot_at(x, y)
         if spot and spot.kind == "value":
             return variable_shown(lesson, moment.operation, spot.name)
         raise CnnvizError(tr("Look at a number first, by F2, or point at one."))
@@ -257,7 +257,9 @@ class Editing(QObject):
     def press(self, x: float, y: float, shift: bool) -> bool:
         """Begin to drag, if there is a number to be changed; return whether there is."""
         spot, shown = self._stage.frame.spot_at(x, y), self._stage.origin_at(x, y)
-        leads = (spot and spot.kind != "value") or (shown and shown.step is not None and not shift)
+        leads = (spot and spot.kind not in ("cell", "value")) or (
+            shown and shown.step is not None and not shift
+        )
         try:
             cell = self.cell_at(x, y)
         except CnnvizError:

@@ -20,13 +20,21 @@ from cnnviz.scene.arrays import role
 from cnnviz.scene.display import OPTIONS
 from cnnviz.scene.frame import stage
 from cnnviz.scene.glide import glide
-from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Rect, flat
+from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Number, Rect, flat
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count, full
 from cnnviz.scene.panels.chain_strip import enlarged
-from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
+from cnnviz.scene.provenance import (
+    Origin,
+    explain,
+    nearest,
+    origin,
+    origin_of_colour,
+    origin_of_terms,
+    origin_of_variable,
+)
 from cnnviz.scene.spoken import aloud, spoken
-from cnnviz.scene.target import Target, cell_target, variable_target
+from cnnviz.scene.target import Target, cell_target, terms_target, variable_target
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.scene.traced import Traced
 from cnnviz.text import tr
@@ -154,23 +162,37 @@ class StagePane(CursorPane):
         if self.glides and self.isVisible() and not hurried:
             self._glide.start()
 
+    def cell_at(self, x: float, y: float) -> Number | None:
+        """Return which cell the number at a point is, in a grid or in the arithmetic."""
+        if found := self.frame.at(x, y):
+            return found[0].array, found[1]
+        spot = self.frame.spot_at(x, y)
+        return (spot.name, spot.index) if spot and spot.kind == "cell" else None
+
     def origin_at(self, x: float, y: float) -> Origin | None:
-        """Return where the number at a point comes from."""
-        found, spot = self.frame.at(x, y), self.frame.spot_at(x, y)
-        if found:
-            return origin(self.player.moment, found[0].array, found[1])
+        """Return where the number at a point comes from, or what lies at a colour of a scale."""
+        moment, cell, spot = self.player.moment, self.cell_at(x, y), self.frame.spot_at(x, y)
+        if cell:
+            return origin(moment, *cell)
         if spot and spot.kind == "value":
-            return origin_of_variable(self.player.moment, spot.name)
+            return origin_of_variable(moment, spot.name)
+        if spot and spot.kind == "terms":
+            return origin_of_terms(moment, spot.line, spot.count)
+        if spot and spot.kind == "scale":
+            return origin_of_colour(moment, spot.name, spot.value_at(x))
         return None
 
     def target_at(self, x: float, y: float) -> Target | None:
         """Return the number at a point, or what is computed where a factor is."""
-        moment, found, spot = self.player.moment, self.frame.at(x, y), self.frame.spot_at(x, y)
-        if found:
-            array, index = found[0].array, found[1]
-            return cell_target(moment, array, cell_in(moment.operation, array, index, moment.sample))
+        moment, cell, spot = self.player.moment, self.cell_at(x, y), self.frame.spot_at(x, y)
+        if spot and spot.kind == "scale" and (near := nearest(moment, spot.name, spot.value_at(x))):
+            cell = spot.name, near[0]
+        if cell:
+            return cell_target(moment, cell[0], cell_in(moment.operation, *cell, moment.sample))
         if spot and spot.kind == "value":
             return variable_target(moment, spot.name)
+        if spot and spot.kind == "terms":
+            return terms_target(moment, spot.line, spot.count)
         if spot and spot.kind in ("operation", "step"):
             said = self.said_at(x, y)
             return Target(said, said, step=self._step_of(spot))

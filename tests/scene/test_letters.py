@@ -211,7 +211,11 @@ def test_the_term_in_hand_is_marked_and_in_its_colours():
     made = lesson("convolution").program
     frame = lettered(made, made.find("conv", line=9, u=1))
     terms = {text: mark for mark in frame.marks if isinstance(mark, Label) for text in said([mark])}
-    assert terms["ey"].runs == (Span("e", "source"), Span("y", "parameter"))
+    cells = ("x", (0, 1, 0)), ("w", (0, 0, 1, 0))
+    assert terms["ey"].runs == (
+        Span("e", "source", number=cells[0]),
+        Span("y", "parameter", number=cells[1]),
+    )
     assert {run.role for run in terms["fz"].runs} == {"muted"}, "it is yet to come"
 
 

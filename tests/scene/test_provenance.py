@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,16 @@ from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.chain import chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import moment, stage
-from cnnviz.scene.marks import Box, Cells, Frame, Label, Mark, Rect, flat
-from cnnviz.scene.numbers import count, full
-from cnnviz.scene.provenance import Origin, explain, origin, origin_of_variable
+from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Label, Mark, Rect, flat
+from cnnviz.scene.numbers import count, full, last_digit, read
+from cnnviz.scene.provenance import (
+    Origin,
+    explain,
+    origin,
+    origin_of_colour,
+    origin_of_terms,
+    origin_of_variable,
+)
 from cnnviz.scene.view import View
 from cnnviz.trace.flow import sources
 from cnnviz.trace.program import Program
@@ -384,3 +392,68 @@ class Anything(dict[str, str]):
 
 def is_card(mark: Mark) -> bool:
     return isinstance(mark, Rect) and mark.fill == "panel"
+
+
+@pytest.mark.parametrize("name", ["digits", "every", "sequences", "residual-block", "given"])
+def test_each_number_of_the_arithmetic_is_the_one_that_its_card_tells(name):
+    """To the last digit that is written; a power of ten may be said elsewhere, once for all."""
+    seen: Counter[bool] = Counter()
+    for at in programs.moments(name, 1):
+        frame = Frame(1140, 878, tuple(stage(at, Box(0, 0, 1140, 878), 1.0)))
+        for mark in (mark for mark in flat(frame.marks) if isinstance(mark, Label)):
+            known = [run for run in mark.runs if run.number]
+            for run, spot in zip(known, mark.spots(), strict=True):
+                assert frame.spot_at(*spot.box.center) == spot
+                array, index = run.number
+                shown = origin(at, array, index) if index else origin_of_variable(at, array)
+                if shown.known:
+                    text = run.text.strip("()")
+                    powers = {1.0, 10.0 ** at.look(array).power} if index else {1.0}
+                    exact = read(shown.value)
+                    far = min(abs(read(text) * power - exact) / power for power in powers)
+                    assert text == shown.value or far <= 0.51 * last_digit(text), (
+                        at.operation.name,
+                        run,
+                        shown.value,
+                    )
+                    seen[bool(index)] += 1
+    assert seen[True] > 20
+
+
+@pytest.mark.parametrize("name", ["digits", "every", "sequences", "scattered"])
+def test_a_product_and_the_sum_of_a_channel_are_what_their_cells_come_to(name):
+    """The picture computes them with whole arrays, the card from the cells of the terms."""
+    products, sums = 0, 0
+    for at in programs.moments(name, 2):
+        frame = Frame(1140, 878, tuple(stage(at, Box(0, 0, 1140, 878), 1.0)))
+        spots = [mark for mark in flat(frame.marks) if isinstance(mark, Hotspot) and mark.kind == "terms"]
+        grids = [mark for mark in flat(frame.marks) if isinstance(mark, Cells) and not mark.array]
+        total = 0.0
+        for spot in spots:
+            shown = origin_of_terms(at, spot.line, spot.count)
+            assert shown is not None and shown.step <= at.step.index
+            (x, y), value = spot.box.center, read(shown.value)
+            grid = next((grid for grid in grids if grid.box.contains(x, y)), None)
+            if grid is None:
+                total += value
+                continue
+            place = int((y - grid.box.y) / grid.cell[1]), int((x - grid.box.x) / grid.cell[0])
+            assert value == pytest.approx(grid.values[place], rel=1e-4, abs=1e-6)
+            products += 1
+        if total and "acc" in at.state.variables:
+            bias = at.state.arrays["b"][at.variable("o")] if "b" in at.state.arrays else 0.0
+            assert total + bias == pytest.approx(at.state.variables["acc"], rel=1e-4, abs=1e-5)
+            sums += 1
+    assert products > 5
+
+
+def test_a_scale_tells_the_cell_nearest_to_a_colour_and_the_smallest_and_largest(program):
+    at = moment(program, program.start("conv1") + 4000)
+    written, values = at.state.written("y"), at.state.arrays["y"]
+    done = values[written]
+    for value in (-1.0, 0.0, 0.3, 9.0):
+        shown = origin_of_colour(at, "y", value)
+        assert read(shown.value) == pytest.approx(done[np.abs(done - value).argmin()], rel=1e-6)
+        ends = [read(text.split(" = ")[1]) for text in shown.terms[1:]]
+        assert ends == pytest.approx([done.max(), done.min()], rel=1e-6)
+    assert origin_of_colour(moment(program, program.start("conv1")), "y", 0.0) is None

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu
 
-from cnnviz.scene.marks import Cells, Hotspot, flat
+from cnnviz.scene.marks import Cells, Hotspot, flat, spots
 from cnnviz.scene.target import cell_target, used_next
 from cnnviz.ui.context import ENTRIES
 from cnnviz.ui.keys import NUMBER
@@ -255,3 +255,31 @@ def test_a_menu_closes_when_its_number_is_gone(window):
     assert menu is not None and menu.isVisible()
     window.desk.open("chain-rule")
     assert not menu.isVisible()
+
+
+def test_a_factor_of_the_arithmetic_is_its_cell_and_a_product_has_menus_of_both(window):
+    player, program = window.player, window.player.cursor.program
+    operation = program.operation("conv2")
+    (line,) = (k for k, text in enumerate(operation.tree.source, 1) if "acc +=" in text)
+    here = program.start("conv2") + next(k for k in range(700, 900) if operation.line_at(k) == line)
+    player.go_to(here)
+    read = dict(player.moment.state.reads)
+    known = list(spots(window.stage.frame.marks))
+    for name in ("x", "w"):
+        box = next(one.box for one in known if (one.name, one.index) == (name, read[name]))
+        menu = menu_at(window.stage, box)
+        assert words(menu)[0].startswith(f"{name}[{', '.join(map(str, read[name]))}] = ")
+        menu.hide()
+    product = max((one for one in known if one.kind == "terms" and one.count == 1), key=lambda one: one.line)
+    menu = menu_at(window.stage, product.box)
+    factors = {action.text()[0]: action.menu() for action in menu.actions() if action.menu()}
+    assert set(factors) == {"x", "w"} and "Run to here" in words(menu)
+    menu.hide()
+    choose(factors["x"], "Go to where it was computed")
+    ((_, at),) = player.moment.state.writes
+    assert player.moment.state.arrays["y"][at] == operation.call.given["x"][read["x"]]
+    assert player.moment.operation.name == "pool1"
+    player.go_to(here)
+    total = next(one.box for one in known if (one.kind, one.name) == ("value", "acc"))
+    choose(menu_at(window.stage, total), "Go to where it is used next")
+    assert player.cursor.index == here + 2  # after the header, the next term

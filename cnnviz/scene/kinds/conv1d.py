@@ -12,7 +12,6 @@ from cnnviz.scene import grid
 from cnnviz.scene.kind import Kind
 from cnnviz.scene.kinds.conv2d import KINDS as OF_MAPS
 from cnnviz.scene.kinds.conv2d import (
-    bias_of,
     channel_sums,
     draw_products,
     largest_product,
@@ -104,7 +103,7 @@ def forward(moment: Moment, room: Room, names: Names = FORWARD) -> list[Mark]:
         if cell is not None:
             at.way(drawn.box, cell, on_y)
     if depth > 1:
-        channel_sums(at, over, names.on, bias_of(moment, o) if "b" in given else None, first)
+        channel_sums(at, over, names.on, o if "b" in given else None, first)
     return at.marks
 
 
@@ -157,7 +156,7 @@ def input_gradient(moment: Moment, room: Room, names: Names = BACK) -> list[Mark
         at.cell(on_dx, (c, p), "written_line")
     if count > 1:
         kernels = slice(first, first + count)
-        bias = bias_of(moment, c) if "b" in call.given else None
+        bias = c if "b" in call.given else None
         channel_sums(at, dy[kernels, places] * w[kernels, place, ::-1], names.on, bias, first)
     return at.marks
 

@@ -19,7 +19,7 @@ from cnnviz.scene.layout import STRONG, THIN, USUAL, Area, Grid, Part, Room, Sig
 from cnnviz.scene.listing_formula import listing_formulas
 from cnnviz.scene.local import Back, Local
 from cnnviz.scene.look import Look, largest
-from cnnviz.scene.marks import Box, Cells, Mark, Rect, Role, Span, label
+from cnnviz.scene.marks import Box, Cells, Hotspot, Mark, Rect, Role, Span, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.reduction import reduction
@@ -93,8 +93,7 @@ def forward(moment: Moment, room: Room) -> list[Mark]:
         if cell is not None:
             at.way(drawn.box, cell, on_y)
     if depth > 1:
-        bias = bias_of(moment, o) if "b" in given else None
-        channel_sums(at, over.reshape(depth, -1), "x", bias, first)
+        channel_sums(at, over.reshape(depth, -1), "x", o if "b" in given else None, first)
     return at.marks
 
 
@@ -122,7 +121,7 @@ def _in_true_colours(operation: Operation, limit: float, room: Box) -> Cells:
     return Cells(place, red * 65536 + green * 256 + blue, palette="rgb", cached=True)
 
 
-def bias_of(moment: Moment, o: int) -> str:
+def _bias(moment: Moment, o: int) -> str:
     """Write the bias that a sum begins with."""
     if moment.letters:
         return moment.cell_text("b", (o,))
@@ -217,7 +216,7 @@ def _in_kernel(moment: Moment) -> tuple[int, int, int, int]:
 
 
 def channel_sums(
-    at: Sheet, products: Array, name: str, bias: str | None = None, from_channel: int = 0
+    at: Sheet, products: Array, name: str, bias: int | None = None, from_channel: int = 0
 ) -> None:
     """Draw what the sum is made of: the bias, then what each channel adds, as far as it is computed.
 
@@ -229,8 +228,8 @@ def channel_sums(
         The terms of the cell in work, a row for each channel of what is summed over.
     name : str
         The array whose channels they are.
-    bias : str, optional
-        What the sum begins with, as written.
+    bias : int, optional
+        The cell of the bias that the sum begins with.
     from_channel : int
         The first of the channels.
     """
@@ -255,7 +254,8 @@ def channel_sums(
     place = Box(box.x + lead - wide - gap, box.y, wide, box.h)
     if bias is not None:
         place = place._replace(x=box.x + lead)
-        _sum_cell(at, place, "b", bias if begun else "", "parameter")
+        _sum_cell(at, place, "b", _bias(moment, bias) if begun else "", "parameter")
+        at.marks.append(Hotspot(place, "cell", "b", index=(bias,)))
     for begin, end in spans:
         place = place._replace(x=place.right + gap)
         if begin > 0 or bias is not None:
@@ -266,6 +266,8 @@ def channel_sums(
         span = f"[{named[0]}]" if end == begin + 1 else f"[{named[0]}–{named[1]}]"
         here = begin == current and len(added) > 0
         _sum_cell(at, place, span, text if len(added) else "", "source", current=here)
+        if len(added):
+            at.marks.append(Hotspot(place, "terms", line=begin * each, count=len(added)))
     last = first + shown >= count
     place = place._replace(x=place.right + (gap if last else 2 * gap))
     if not last:
@@ -275,6 +277,8 @@ def channel_sums(
     _sign_before(at, place, "=")
     roomy = width(tr("sum")) + width(whole, True) + 0.9 <= place.w / em  # else the sign = says it
     _sum_cell(at, place, tr("sum") if roomy else "", whole if complete else "", "written", current=complete)
+    if complete and "acc" in moment.state.variables:
+        at.marks.append(Hotspot(place, "value", "acc"))
 
 
 def _sign_before(at: Sheet, place: Box, sign: str) -> None:
@@ -333,11 +337,13 @@ def _done(moment: Moment, channel: int, count: int) -> int:
 def draw_products(at: Sheet, product: Reckoned, channel: int) -> Cells:
     """Draw products, the last one outlined."""
     drawn, found, count = at.reckon(product), reduction(at.moment), product.values.size
+    first, seen, columns = channel * count, drawn.values.size, drawn.values.shape[1]
     done = _done(at.moment, channel, count)
+    at.marks += [
+        Hotspot(drawn.box_of(*divmod(k, columns)), "terms", line=first + k) for k in range(min(done, seen))
+    ]
     if found and found.current and 0 < done <= count:
-        at.marks.append(
-            grid.outline(drawn.box_of(*divmod(done - 1, drawn.values.shape[1])), "source_line", 0.18 * at.em)
-        )
+        at.marks.append(grid.outline(drawn.box_of(*divmod(done - 1, columns)), "source_line", 0.18 * at.em))
     return drawn
 
 

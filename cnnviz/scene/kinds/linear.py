@@ -14,8 +14,9 @@ from cnnviz.scene.layout import STRONG, THIN, USUAL, Grid, Map, Room, Sign, colu
 from cnnviz.scene.letters import products as in_letters
 from cnnviz.scene.local import Back, Local, ones
 from cnnviz.scene.look import largest
-from cnnviz.scene.marks import Box, Cells, Mark, Span
+from cnnviz.scene.marks import Box, Cells, Hotspot, Mark, Span
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.reduction import reduction
 from cnnviz.scene.sheet import (
     Sheet,
     Shown,
@@ -100,14 +101,12 @@ def _paged(moment: Moment, room: Room) -> list[Mark]:
         at.marks.append(grid.outline(drawn.box_of(n, 0, 1, inputs), "parameter_line", USUAL * em))
         seen = drawn.box_of(n, page.start, 1, len(page))
         at.marks.append(grid.outline(seen, "source_line", USUAL * em))
-    done = moment.variable("m", -1) if moment.terms_begun else -1
-    read = any(name == "x" for name, _ in moment.state.reads) or bool(moment.state.writes)
     w, x = (np.asarray(moment.state.arrays[name]) for name in "wx")
     on = [
         _piece(at, "w", w[:, n], page, "cr", (), n),
         _piece(at, "x", x, page, "c", (), 0),
     ]
-    _products(at, w[:, n] * x, page, done if read else done - 1, on)
+    _products(at, w[:, n] * x, page, on)
     _column_of(at, biases, n)
     _column_of(at, outputs, n)
     return at.marks
@@ -163,11 +162,12 @@ def _piece(
     return drawn
 
 
-def _products(at: Sheet, values: Array, page: range, done: int, factors: list[Cells]) -> None:
+def _products(at: Sheet, values: Array, page: range, factors: list[Cells]) -> None:
     """Draw the products of two rows as far as they are computed, the last one outlined."""
     moment, place = at.moment, at.place("products")
-    piece = values[None, page.start : page.stop]
-    missing = np.arange(page.start, page.stop)[None] > done
+    piece, found = values[None, page.start : page.stop], reduction(moment)
+    done = found.done if found and moment.terms_begun else 0
+    missing = np.arange(page.start, page.stop)[None] >= done
     into = moment.look(moment.operation.call.result)  # what they add up to
     look = into.reaching(_largest_product(moment.operation))
     at.marks += heading((Span(tr("products") + look.factor, "ink", True),), place, at.em)
@@ -184,8 +184,10 @@ def _products(at: Sheet, values: Array, page: range, done: int, factors: list[Ce
         names = [[[(on.array, on.index_of(0, k)) for on in factors] for k in range(len(page))]]
         drawn = in_letters(moment.names, drawn, names, at.em)
     at.marks.append(drawn)
-    if page.start <= done < page.stop:
-        at.marks.append(grid.outline(drawn.box_of(0, done - page.start), "source_line", USUAL * at.em))
+    taken = range(page.start, min(page.stop, done))
+    at.marks += [Hotspot(drawn.box_of(0, k - page.start), "terms", line=k) for k in taken]
+    if page.start < done <= page.stop:
+        at.marks.append(grid.outline(drawn.box_of(0, done - 1 - page.start), "source_line", USUAL * at.em))
 
 
 def _column_of(at: Sheet, what: Shown, k: int) -> None:
@@ -291,11 +293,9 @@ def input_gradient(moment: Moment, room: Room) -> list[Mark]:
     pages = column(weights, come, product, gap=0.3, alike=True)
     at = sheet(moment, room, row(pages, result.part), column(pages, result.part))
     page = page_of(n, neurons, at.place("w").columns)
-    reading = bool(moment.state.reads) or bool(moment.state.writes)
-    done = moment.variable("n", -1 if reading else 0) - (not reading) if moment.terms_begun else -1
     w, dy = (np.asarray(moment.state.arrays[name]) for name in ("w", "dy"))
     on = [_piece(at, "w", w[m], page, "c", (m,), 0), _piece(at, "dy", dy, page, "c", (), 0)]
-    _products(at, w[m] * dy, page, done, on)
+    _products(at, w[m] * dy, page, on)
     _column_of(at, result, m)
     return at.marks
 
