@@ -58,9 +58,10 @@ def source_of(arguments: argparse.Namespace) -> str | None:
         return arguments.lesson
     from msgspec.structs import replace
 
-    from cnnviz.lesson.source import is_network, read_source
+    from cnnviz.lesson.source import is_network, is_one_file, read_source
 
-    if arguments.lesson is None or not is_network(arguments.lesson):
+    asked = arguments.lesson
+    if asked is None or not (is_network(asked) or is_one_file(asked)):
         if told:
             option = f"--{next(iter(told)).replace('_', '-')}"
             if "input" in told and arguments.lesson is not None:
@@ -74,7 +75,7 @@ def source_of(arguments: argparse.Namespace) -> str | None:
                 tr("{option} goes with a network of another program, net.onnx for instance.", option=option)
             )
         return str(arguments.lesson)
-    return str(replace(read_source(arguments.lesson), **told))
+    return str(replace(read_source(asked), **told))
 
 
 _OF_NETWORKS = ("input", "label", "target", "up_to")

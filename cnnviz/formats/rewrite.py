@@ -8,7 +8,7 @@ with how the file's axes lie in it, so that what only moves axes or numbers abou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
 from msgspec.structs import replace
@@ -155,7 +155,7 @@ def _inputs(
         value, axes = _as_input(graph, name, sizes)
         return [(name, value, axes)], batch
     if shape is not None and not isinstance(shape, Mapping):
-        raise CnnvizError(several_wanted(graph))
+        raise CnnvizError(several_wanted(graph.inputs))
     found = []
     for name, told in graph.inputs.items():
         try:
@@ -167,9 +167,9 @@ def _inputs(
     return found, batch
 
 
-def several_wanted(graph: Graph) -> str:
+def several_wanted(inputs: Iterable[str]) -> str:
     """Return the sentence that each of several inputs has a name."""
-    names = [*graph.inputs][:8]
+    names = [*inputs][:8]
     return tr(
         "it takes several inputs ({names}); give each by its name, --input {name}=FILE",
         names=", ".join(map(short, names)),

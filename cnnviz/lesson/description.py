@@ -20,7 +20,7 @@ from cnnviz.lesson.files import from_anywhere, lesson_name, lesson_path, read_fi
 from cnnviz.lesson.inputs import Given
 from cnnviz.lesson.own_stops import OwnStops, stops_of_file, with_stops
 from cnnviz.lesson.packing import Place, pack, saved_changes, saved_place
-from cnnviz.lesson.source import is_network, read_source
+from cnnviz.lesson.source import Source, is_network, is_one_file, read_source
 from cnnviz.lesson.subject import Choice, Subject
 from cnnviz.lesson.subjects import subject_of
 from cnnviz.lesson.tables import AnyFile, ExpressionFile, ExpressionPart, NetworkFile
@@ -72,6 +72,16 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         return self.file.notes if isinstance(self.file, NetworkFile) else ()
 
     @property
+    def is_network(self) -> bool:
+        """Whether it is a network of another program, also one that was saved as one file."""
+        return isinstance(self.file, NetworkFile)
+
+    @property
+    def label(self) -> int:
+        """The class that should come out of a network of another program; 0 where none is said."""
+        return (self.file.input.label or 0) if isinstance(self.file, NetworkFile) else 0
+
+    @property
     def origins(self) -> Mapping[str, str]:
         """What the file of another program calls each layer."""
         return self.file.origins if isinstance(self.file, NetworkFile) else {}
@@ -93,11 +103,17 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         """What its file says, and where, in the order of the file."""
         return stops_of_file(self.file)
 
+    @cached_property
+    def said(self) -> OwnStops:
+        """Its stops before they were edited."""
+        return self.stops
+
     def with_stops(self, stops: OwnStops) -> Description:
         """Return the same with other stops."""
         if stops == self.stops:
             return self
         made = replace(self, file=with_stops(self.file, stops))
+        made.__dict__["said"] = self.said
         made.__dict__["subject"] = self.subject.told(made.file)  # which need not be made again
         return made
 
@@ -157,14 +173,32 @@ def describe(name_or_path: str | os.PathLike[str], array: Given | None = None) -
         source = read_source(name_or_path)
         described = read_network(source, array)
         return Description(str(source.from_anywhere()), Path(source.path), described)
+    saved = read_source(name_or_path) if is_one_file(name_or_path) else None
+    path = lesson_path(name_or_path if saved is None else saved.path)
+    if saved is not None and holder_of(path / LESSON) is not None:
+        return _given(_one_file(path), saved, array)
     if array is not None:
-        raise CnnvizError(
-            tr("An input goes with a network of another program; lessons have inputs of their own.")
-        )
-    path = lesson_path(name_or_path)
-    if holder_of(path / LESSON) is not None:
-        return _one_file(path)
+        raise _no_input()
     return Description(from_anywhere(os.fspath(name_or_path)), path, read_file(path))
+
+
+def _no_input() -> CnnvizError:
+    return CnnvizError(
+        tr("An input goes with a network of another program; lessons have inputs of their own.")
+    )
+
+
+def _given(description: Description, source: Source, array: Given | None) -> Description:
+    """Return a network that was saved as one file, opened with something else that goes in or comes out."""
+    if array is None and str(source) == source.path:
+        return description
+    if not isinstance(description.file, NetworkFile):
+        raise _no_input()
+    from cnnviz.lesson.opened import with_given
+
+    with _of_one_file(description.path):
+        file = with_given(description.file, source, array)
+    return replace(description, source=str(source.from_anywhere()), file=file)
 
 
 def _one_file(holder: Path) -> Description:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from cnnviz.catalogue import LAYERS
 from cnnviz.engine.layer import shape_text
 from cnnviz.engine.pixels import BRIGHTEST
+from cnnviz.engine.wiring import INPUT
 from cnnviz.errors import CnnvizError
 from cnnviz.formats.graph import Graph
-from cnnviz.formats.layers import Fault, Found, FoundLayer
+from cnnviz.formats.layers import Fault, Found, FoundInput, FoundLayer
 from cnnviz.formats.reader import read
 from cnnviz.formats.rewrite import rewrite, several_wanted, up_to
 from cnnviz.lesson.bounds import MOST_FOUND_LAYERS
@@ -92,7 +93,9 @@ def read_network(source: Source, array: Given | None = None) -> NetworkFile:
 
 
 def _described(source: Source, path: Path, graph: Graph, array: Given | None) -> NetworkFile:
-    samples = _samples(source, graph, array)
+    is_whole = _takes_whole_pixels(graph) if source.input else False
+    sizes = {name: tuple(shape[1:]) for name, shape in graph.inputs.items()}
+    samples = _samples(source, sizes, 1.0 if is_whole else float(BRIGHTEST), array)
     found = rewrite(graph, Known(), {name: each.shape[1:] for name, each in samples.items()})
     found = _cut(source, path, found)
     if len(found.layers) > MOST_FOUND_LAYERS:
@@ -110,9 +113,7 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
     }
     missing = [each.origin for each in found.inputs.values() if each.origin not in samples]
     if inputs and missing:
-        notes.append(
-            tr("All zeros go into {names}, because nothing was given (--input).", names=", ".join(missing))
-        )
+        notes.append(_zeros(missing))
     if inputs:
         values = next(iter(inputs.values())).values
         counts = {len(each.values) for each in inputs.values()}
@@ -122,34 +123,27 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
         given_one = next(iter(samples.values()), None)
         values = Numbers(_values(found, "", given_one))
         if given_one is None:
-            notes.append(tr("Its input is all zeros, because none was given (--input)."))
+            notes.append(_zeros())
     parts = [_part(layer) for layer in found.layers]
     classes = names_in_model(graph.metadata)
     given = InputPart(
         found.input_shape,
         values=values,
-        picture=_picture(source, graph, found, array),
+        picture=_picture(source, FittingPart(preset="bytes" if is_whole else "unit"), found, array),
         classes=None if classes is None else tuple(map(Text, classes)),
     )
-    if any(layer.kind == "dropout" or layer.arguments.get("training") for layer in found.layers):
+    if _in_training(found.layers):
         notes.append(
             tr("It is in training mode: batch norms take mean and variance of the mini-batch that goes in.")
         )
         given = replace(given, batch_size=len(values))
-    loss = None
-    losses: tuple[OutputLossPart, ...] = ()
-    if source.label or source.target:
-        loss, given = _judged(source, inputs, parts, given)
-    if inputs and loss is not None and given.target is not None:
-        losses = (OutputLossPart(loss.kind, {}, parts[-1].name, given.target),)
-        loss, given = None, replace(given, target=None)
     arrays = {
         layer.name: {key: Numbers(own) for key, own in layer.arrays.items()}
         for layer in found.layers
         if layer.arrays
     }
     producer = graph.metadata.get("producer") or graph.metadata.get("format", "")
-    return NetworkFile(
+    network = NetworkFile(
         title=Text(short(plain(path.name))),
         sentence=Text(
             short(
@@ -162,9 +156,7 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
         ),
         input=given,
         layers=tuple(parts),
-        loss=loss,
         inputs=inputs,
-        losses=losses,
         parameters=arrays,
         outputs=tuple(map(Name, found.outputs)),
         notes=tuple(notes),
@@ -172,7 +164,131 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
         | {name: each.origin for name, each in found.inputs.items()},
         input_scale=tuple(map(float, found.input_scale.ravel())),
         input_shift=tuple(map(float, found.input_shift.ravel())),
+        input_axes=_axes(found),
     )
+    return _judged(source, network) if source.label or source.target else network
+
+
+def with_given(described: NetworkFile, source: Source, array: Given | None = None) -> NetworkFile:
+    """Return a network that was saved as one file with something else that goes in, or should come out.
+
+    Parameters
+    ----------
+    source : Source
+        The file, and how it is opened.
+    array : NDArray or Mapping[str, NDArray], optional
+        What goes in, as the file of the other program had it; of several inputs each by its name there.
+
+    Raises
+    ------
+    CnnvizError
+        If it cannot be read, or does not fit.
+    """
+    if source.up_to:
+        raise CnnvizError(
+            tr("--up-to goes with the file of another program, and not with one that was saved")
+        )
+    found = _as_found(described)
+    names = {each.origin: name for name, each in found.inputs.items()} or {INPUT: ""}
+    scale = 1.0 if described.input.picture.preset == "bytes" else float(BRIGHTEST)
+    samples = _samples(source, {origin: _sizes(found, name) for origin, name in names.items()}, scale, array)
+    network = described
+    if samples:
+        made = {names[origin]: Numbers(_values(found, names[origin], own)) for origin, own in samples.items()}
+        network = _with_values(described, source, found, made, array)
+    if source.label or source.target:
+        return _judged(source, network)
+    if network.losses or network.loss is not None:
+        before, now = (len(own.input.values) for own in (described, network) if own.input.values is not None)
+        if before != now:
+            raise CnnvizError(
+                tr(
+                    "{count} samples go in, and it was saved with labels of {before}; give --label",
+                    count=now,
+                    before=before,
+                )
+            )
+    return network
+
+
+def _as_found(described: NetworkFile) -> Found:
+    """Return how the file of a network that was saved had its inputs.
+
+    Raises
+    ------
+    CnnvizError
+        If their axes are not those that they have.
+    """
+
+    def axes(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        own = described.input_axes.get(name, tuple(range(len(shape))))
+        left = [size for axis, size in enumerate(shape) if axis not in own]
+        if len(set(own)) < len(own) or not set(own) <= set(range(len(shape))) or set(left) - {1}:
+            raise CnnvizError(tr("network.input_axes.{name}: are not the axes of the input", name=name))
+        return own
+
+    return Found(
+        described.input.shape,
+        () if described.inputs else axes(INPUT, described.input.shape),
+        (),
+        input_scale=np.array(described.input_scale),
+        input_shift=np.array(described.input_shift),
+        inputs={
+            name: FoundInput(part.shape, axes(name, part.shape), described.origins.get(name, name))
+            for name, part in described.inputs.items()
+        },
+    )
+
+
+def _axes(found: Found) -> dict[str, tuple[int, ...]]:
+    """Return how the axes of inputs lie in a file, where they lie elsewhere than in the network."""
+    inputs = {name: (each.axes, each.shape) for name, each in found.inputs.items()}
+    each = inputs or {INPUT: (found.input_axes, found.input_shape)}
+    return {name: axes for name, (axes, shape) in each.items() if axes != tuple(range(len(shape)))}
+
+
+def _sizes(found: Found, name: str) -> tuple[int, ...]:
+    """Return the shape of one sample as the file has it."""
+    own = found.inputs.get(name, FoundInput(found.input_shape, found.input_axes, name))
+    return tuple(own.shape[axis] for axis in own.axes)
+
+
+def _with_values(
+    described: NetworkFile, source: Source, found: Found, made: Mapping[str, Numbers], array: Given | None
+) -> NetworkFile:
+    """Return a network that was saved with other samples."""
+    zeros = _zeros_in(described.inputs, described.origins)
+    inputs = {
+        name: replace(part, values=made.get(name, part.values)) for name, part in described.inputs.items()
+    }
+    if len({len(part.values) for part in inputs.values()}) > 1:
+        raise CnnvizError(tr("each of its inputs must be as many samples"))
+    values = next(iter(inputs.values())).values if inputs else made[""]
+    given = replace(
+        described.input,
+        values=values,
+        picture=_picture(source, replace(described.input.picture, file=None, sample=None), found, array),
+    )
+    if _in_training(described.layers):
+        given = replace(given, batch_size=len(values))
+    left = _zeros_in(inputs, described.origins)
+    notes = [note for note in described.notes if note not in (_zeros(), _zeros(zeros))]
+    return replace(described, input=given, inputs=inputs, notes=(*notes, *([_zeros(left)] if left else [])))
+
+
+def _zeros_in(inputs: Mapping[str, NamedInputPart], origins: Mapping[str, str]) -> list[str]:
+    return [origins.get(name, name) for name, part in inputs.items() if not np.any(part.values)]
+
+
+def _zeros(names: Sequence[str] = ()) -> str:
+    """Say that nothing was given to inputs of these names, or to the only one."""
+    if not names:
+        return tr("Its input is all zeros, because none was given (--input).")
+    return tr("All zeros go into {names}, because nothing was given (--input).", names=", ".join(names))
+
+
+def _in_training(layers: Iterable[FoundLayer | LayerPart]) -> bool:
+    return any(layer.kind == "dropout" or layer.arguments.get("training") for layer in layers)
 
 
 def _weights_only(path: Path, graph: Graph) -> str:
@@ -185,43 +301,51 @@ def _weights_only(path: Path, graph: Graph) -> str:
     )
 
 
-def _samples(source: Source, graph: Graph, array: Given | None) -> dict[str, NDArray[Any]]:
-    """Return what is given to go in, by the names of the inputs in the file."""
-    sizes = {name: shape[1:] for name, shape in graph.inputs.items()}
+def _samples(
+    source: Source, sizes: Mapping[str, Sequence[int | None]], scale: float, array: Given | None
+) -> dict[str, NDArray[Any]]:
+    """Return what is given to go in, by the names of the inputs in the file.
+
+    Parameters
+    ----------
+    sizes : Mapping[str, Sequence[int or None]]
+        The shapes that the file gives a sample, by the names of its inputs.
+    scale : float
+        What the pixels of a picture are divided by.
+    """
     first = next(iter(sizes), "")
     if isinstance(array, Mapping):
-        _require_inputs(graph, array)
+        _require_inputs(sizes, array)
         return {name: as_samples(np.asarray(each), sizes[name], name) for name, each in array.items()}
     if array is None and not source.input:
         return {}
     if len(sizes) > 1:
         if array is not None:
-            raise CnnvizError(several_wanted(graph))
+            raise CnnvizError(several_wanted(sizes))
         files = source.named_inputs
-        _require_inputs(graph, files)
+        _require_inputs(sizes, files)
         return {name: read_input(Path(file), sizes[name], BRIGHTEST) for name, file in files.items()}
     if array is not None:
         return {first: as_samples(np.asarray(array), sizes.get(first, ()), tr("the input"))}
-    scale = 1.0 if _takes_whole_pixels(graph) else float(BRIGHTEST)
     return {first: read_input(Path(source.input), sizes.get(first, ()), scale)}
 
 
-def _picture(source: Source, graph: Graph, found: Found, array: Given | None) -> FittingPart:
+def _picture(source: Source, part: FittingPart, found: Found, array: Given | None) -> FittingPart:
     """Return how a picture goes in, where one goes into maps: then it is read again, as a step of its own."""
     is_picture = Path(source.input).suffix.lower() in PICTURES and array is None and not found.inputs
-    part = FittingPart(preset="bytes" if _takes_whole_pixels(graph) else "unit")
     if not is_picture or len(found.input_shape) != 3 or not found.input_scale.all():
         return part
     return replace(part, file=PictureFile(os.path.abspath(source.input)))
 
 
-def _require_inputs(graph: Graph, given: Mapping[str, Any]) -> None:
+def _require_inputs(inputs: Iterable[str], given: Mapping[str, Any]) -> None:
+    known = [*inputs]
     for name in given:
-        if name not in graph.inputs:
+        if name not in known:
             raise CnnvizError(
-                several_wanted(graph)
+                several_wanted(known)
                 if not name
-                else tr("it has no input {name}", name=short(name)) + hint(name, [*graph.inputs][:8])
+                else tr("it has no input {name}", name=short(name)) + hint(name, known[:8])
             )
 
 
@@ -284,11 +408,11 @@ def _part(layer: FoundLayer) -> LayerPart:
     return LayerPart(layer.kind, dict(layer.arguments), layer.name, layer.inputs)
 
 
-def _judged(
-    source: Source, inputs: Mapping[str, NamedInputPart], parts: list[LayerPart], given: InputPart
-) -> tuple[LossPart, InputPart]:
-    """Return the loss that fits the last layer, and the input with what should come out."""
-    shapes = {name: each.shape for name, each in inputs.items()} or {"input": given.shape}
+def _judged(source: Source, network: NetworkFile) -> NetworkFile:
+    """Return a network with the loss that fits its last layer, and what should come out."""
+    given, parts, inputs = network.input, network.layers, network.inputs
+    given = replace(given, label=None, target=None)
+    shapes = dict(network.input_shapes)
     layers = build_layers(parts, shapes, with_gradients=False, is_found=True)
     for name, layer, sources in layers:
         shapes[name] = layer.output_shape(*(shapes[own] for own in sources))
@@ -307,7 +431,9 @@ def _judged(
                     needed=shape_text(outputs if count == 1 else (count, *outputs)),
                 )
             )
-        return LossPart("mean_squared_error", {}), replace(given, target=target.astype(float))
+        return _with_loss(
+            network, LossPart("mean_squared_error", {}), replace(given, target=target.astype(float))
+        )
     if len(outputs) != 1:
         raise CnnvizError(
             tr("it puts out maps ({shape}), which have no label; give --target", shape=shape_text(outputs))
@@ -338,7 +464,14 @@ def _judged(
         rows = np.eye(classes)[[int(label) for label in labels]]
         given = replace(given, target=rows[:, 1:] if outputs == (1,) else rows)
     of_scores = "binary_cross_entropy_with_logits" if outputs == (1,) else "cross_entropy_with_logits"
-    return LossPart(_LOSS_OF.get(last.kind, of_scores), {}), given
+    return _with_loss(network, LossPart(_LOSS_OF.get(last.kind, of_scores), {}), given)
+
+
+def _with_loss(network: NetworkFile, loss: LossPart, given: InputPart) -> NetworkFile:
+    if network.inputs and given.target is not None:
+        losses = (OutputLossPart(loss.kind, {}, network.layers[-1].name, given.target),)
+        return replace(network, loss=None, losses=losses, input=replace(given, target=None))
+    return replace(network, loss=loss, losses=(), input=given)
 
 
 _LOSS_OF: Mapping[str, str] = {

@@ -15,6 +15,7 @@ from msgspec.structs import asdict, replace
 from cnnviz.errors import CnnvizError
 from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.values import hint
+from cnnviz.packed import ENDING
 from cnnviz.text import tr
 
 
@@ -93,6 +94,18 @@ class WeightsOnlyError(CnnvizError):
     """A file that holds weights alone, for a lesson that has their layers."""
 
 
+def file_of(source: str | os.PathLike[str]) -> str:
+    """Return the file that a text asks for, without how it is opened."""
+    word = os.fspath(source)
+    path, _, words = word.partition("?")
+    return path if words and not os.path.lexists(word.replace("\0", "")) else word
+
+
+def is_one_file(source: str | os.PathLike[str]) -> bool:
+    """Return whether a text, or a path, asks for a lesson that was saved as one file."""
+    return Path(file_of(source)).suffix.lower() == ENDING
+
+
 def is_network(source: str | os.PathLike[str]) -> bool:
     """Return whether a text, or a path, asks for a network of another program."""
     word = os.fspath(source)
@@ -107,10 +120,10 @@ def read_source(source: str | os.PathLike[str]) -> Source:
     CnnvizError
         If it says what is not understood.
     """
-    word = os.fspath(source)
-    path, _, words = word.partition("?")
-    if not words or os.path.lexists(word.replace("\0", "")):
+    word, path = os.fspath(source), file_of(source)
+    if path == word:
         return Source(word)
+    words = word[len(path) + 1 :]
     known = [name for name in Source.__struct_fields__ if name != "path"]
     told = {}
     for part in words.split("&"):

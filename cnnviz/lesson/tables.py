@@ -576,6 +576,9 @@ class NetworkFile(LessonFile, frozen=True):
         What the file calls each layer, and each of several inputs.
     input_scale, input_shift : tuple[float, ...]
         What an input is multiplied by, and what is added then, before the first layer.
+    input_axes : Mapping[str, tuple[int, ...]]
+        Where the axes of an input as that file has it lie in the network's, where they lie elsewhere:
+        ``input``, or one of several by its name.
     """
 
     layers: Annotated[tuple[LayerPart, ...], AtMost(MOST_FOUND_LAYERS)]
@@ -583,6 +586,7 @@ class NetworkFile(LessonFile, frozen=True):
     origins: dict[str, str] = field(default_factory=dict)
     input_scale: tuple[float, ...] = (1.0,)
     input_shift: tuple[float, ...] = (0.0,)
+    input_axes: dict[str, tuple[Count, ...]] = field(default_factory=dict)
 
     def fitting(self, channels: int) -> Fitting:
         """Return what is done to the pixels of a picture, and then what the file does before all else."""

@@ -20,7 +20,7 @@ _MOST_INLINE = 200
 _WIDEST = 110
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
-_OF_NETWORKS = ("notes", "origins", "input_scale", "input_shift")
+_OF_NETWORKS = ("notes", "origins", "input_scale", "input_shift", "input_axes")
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -33,7 +33,14 @@ from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.own_stops import OwnStop, OwnStops, as_text, from_text, number_of, stop_here
 from cnnviz.lesson.packing import Place as SavedPlace
 from cnnviz.lesson.sequence import first_difference
-from cnnviz.lesson.source import UnsteppableError, WeightsOnlyError, is_network, read_source
+from cnnviz.lesson.source import (
+    UnsteppableError,
+    WeightsOnlyError,
+    file_of,
+    is_network,
+    is_one_file,
+    read_source,
+)
 from cnnviz.lesson.subject import FIRST, Choice
 from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
@@ -48,7 +55,7 @@ from cnnviz.trace.forms import counterpart
 from cnnviz.trace.hits import predicted
 from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints
 from cnnviz.ui.edits import Draft, Edit
-from cnnviz.ui.loading import is_one_file, load
+from cnnviz.ui.loading import load
 from cnnviz.ui.player import Player
 from cnnviz.ui.settings import Settings, lesson_key
 from cnnviz.ui.waiting import patiently
@@ -183,6 +190,31 @@ class Desk(QObject):
             self._put(self._as_left(lesson))
             self.player.edits.clear()  # they were made in the other lesson
             self.tell_notes()
+
+    def open_with(self, source: str, said: str) -> None:
+        """Open the network at hand with something else that goes in, or comes out; what it says stays.
+
+        Parameters
+        ----------
+        said : str
+            What is done, as it can be undone.
+        """
+        if not is_one_file(source):
+            self.open(source)
+            return
+        before = self.draft
+        kept = tuple(change for change in before.changes if change.owner not in ("picture", "input"))
+        try:
+            description = self._opened(source).description.with_stops(before.description.stops)
+            self._put_draft(Draft(description, kept, replace(before.choice, image=None)))
+        except StoppedError:
+            self.noted.emit(tr("{file} was not opened: cancelled.", file=Path(file_of(source)).name))
+        except CnnvizError as error:
+            self.failed.emit(str(error))
+        else:
+            if self.source != before.description.source:
+                self.player.edits.push(Edit(said, before, self.draft, self._put_draft))
+                self.tell_notes()
 
     def _opened(self, source: str) -> Lesson:
         """Return another lesson; one that may be large is waited for."""
@@ -462,7 +494,8 @@ class Desk(QObject):
     @property
     def is_modified(self) -> bool:
         """Whether the lesson is not as its file has it."""
-        return (self.lesson.changes, self.lesson.description.stops) != tuple(self.saved)
+        is_as_read = self.source == file_of(self.source) or not is_one_file(self.source)
+        return not is_as_read or (self.lesson.changes, self.lesson.description.stops) != tuple(self.saved)
 
     @property
     def place(self) -> SavedPlace:
@@ -525,6 +558,7 @@ class Desk(QObject):
         if draft.description.source != self.lesson.description.source:
             self.saved = _saved_of(lesson)
             self._put(lesson)
+            self.settings.put(f"{self._key}/saved", _mark_of(self.source))
             return
         other = first_difference(
             self.player.cursor.program, lesson.program, self.player.cursor.step.operation.name
@@ -809,7 +843,7 @@ class Desk(QObject):
 
 def _saved_of(lesson: Lesson) -> Saved:
     """Return what a lesson is like in its file."""
-    return Saved(lesson.description.changes, lesson.description.stops)
+    return Saved(lesson.description.changes, lesson.description.said)
 
 
 def _differs(lesson: Lesson, before: Lesson) -> bool:
@@ -826,7 +860,7 @@ def _mark_of(source: str) -> str:
     if not is_one_file(source):
         return ""
     try:
-        found = os.stat(source)
+        found = os.stat(file_of(source))
     except OSError:
         return ""
     return f"{found.st_mtime_ns} {found.st_size}"

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.lesson import Lesson, load_lesson
-from cnnviz.lesson.source import is_network
-from cnnviz.packed import ENDING
+from cnnviz.lesson.source import is_network, is_one_file
 from cnnviz.ui.waiting import opening, patiently
-
-
-def is_one_file(source: str) -> bool:
-    """Return whether a lesson that was saved as one file is asked for."""
-    return Path(source).suffix.lower() == ENDING
 
 
 def load(source: str, changes: Sequence[str] = (), over: QWidget | None = None) -> Lesson:

@@ -18,7 +18,7 @@ from cnnviz.lesson.changes import Argument
 from cnnviz.lesson.datasets import holds_samples
 from cnnviz.lesson.inputs import may_go_in
 from cnnviz.lesson.picture_files import takes_pictures
-from cnnviz.lesson.source import is_network, read_source
+from cnnviz.lesson.source import read_source
 from cnnviz.lesson.tables import PRESETS
 from cnnviz.lesson.values import PICTURES
 from cnnviz.lesson.weights import has_weights
@@ -53,7 +53,7 @@ class Opening:
     @property
     def is_network(self) -> bool:
         """Whether a network of another program lies on the desk."""
-        return is_network(self._desk.source)
+        return self._desk.lesson.description.is_network
 
     @property
     def takes_pictures(self) -> bool:
@@ -107,7 +107,8 @@ class Opening:
         assert lesson.network is not None
         shapes = lesson.network.input_shapes
         if len(shapes) == 1:
-            self._open_with(input=path)
+            source = replace(read_source(self._desk.source), input=path)
+            self._desk.open_with(str(source), tr("input {file}", file=file.name))
             return
         origins = lesson.description.origins
         try:
@@ -127,7 +128,8 @@ class Opening:
             asked = tr("Which input does {file} go into?", file=plain(file.name))
             name, is_said = QInputDialog.getItem(self._parent, tr("Input"), asked, fitting, 0, False)
         if is_said:
-            self._desk.open(str(read_source(self._desk.source).with_input(name, path)))
+            source = read_source(self._desk.source).with_input(name, path)
+            self._desk.open_with(str(source), tr("input {file}", file=file.name))
 
     def paste(self) -> None:
         """Open the file on the clipboard, or let the picture there into the network."""
@@ -222,7 +224,7 @@ class Opening:
 
     def ask_for_label(self) -> None:
         """Ask for the class that should come out; then the network goes backward, too."""
-        network, told = self._desk.lesson.network, read_source(self._desk.source).label
+        network, label_now = self._desk.lesson.network, self._desk.lesson.description.label
         assert network is not None
         outputs = network.output_shape
         last = max(outputs[0] - 1, 1)
@@ -230,14 +232,10 @@ class Opening:
             self._message.say(tr("The network puts out maps, which have no label."))
             return
         name = tr("The class that should come out, 0 to {last}:", last=last)
-        label, is_said = QInputDialog.getInt(
-            self._parent, tr("Label"), name, int(told) if told.isdecimal() else 0, 0, last
-        )
+        label, is_said = QInputDialog.getInt(self._parent, tr("Label"), name, label_now, 0, last)
         if is_said:
-            self._open_with(label=str(label))
-
-    def _open_with(self, **told: str) -> None:
-        self._desk.open(str(replace(read_source(self._desk.source), **told)))
+            source = replace(read_source(self._desk.source), label=str(label))
+            self._desk.open_with(str(source), tr("label {label}", label=label))
 
     def _asked(self, title: str, kinds: str, endings: tuple[str, ...]) -> str:
         known = " ".join(f"*{ending}" for ending in endings)

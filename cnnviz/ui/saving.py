@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from cnnviz.errors import CnnvizError
 from cnnviz.files import write_whole
 from cnnviz.lesson.made import files_as_made
+from cnnviz.lesson.source import file_of, is_one_file
 from cnnviz.packed import ENDING, LESSON
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.loading import is_one_file
 from cnnviz.ui.strips import MessageStrip
 from cnnviz.ui.waiting import patiently
 from cnnviz.working import StoppedError
@@ -43,7 +43,9 @@ class Saving:
     def save(self) -> bool:
         """Write the lesson into its own file, or ask for one; return whether it was written."""
         source = self._desk.source
-        return self.write(source) if is_one_file(source) or source == self._written else self.save_as()
+        return (
+            self.write(file_of(source)) if is_one_file(source) or source == self._written else self.save_as()
+        )
 
     def save_as(self) -> bool:
         """Ask for a file, and write the lesson into it."""
@@ -102,7 +104,7 @@ class Saving:
         desk = self._desk
         if not (desk.is_modified and is_one_file(desk.source)):
             return True
-        box, name = QMessageBox(self._parent), Path(desk.source).name
+        box, name = QMessageBox(self._parent), Path(file_of(desk.source)).name
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle(tr("Not saved"))
         box.setText(tr("{file} is not saved. Save it?", file=name))

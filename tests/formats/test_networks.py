@@ -259,6 +259,10 @@ def test_each_of_several_inputs_is_given_by_its_name(tmp_path):
     probabilities = np.exp(wanted) / np.exp(wanted).sum()
     assert np.allclose(lesson.tape["right_in.y"], right)
     assert np.allclose(lesson.tape["r.db"], probabilities - [0, 0, 1, 0], rtol=1e-12)
+    one = tmp_path / "one.cnnviz"
+    one.write_bytes(load_lesson(path).packed())
+    kept = load_lesson(str(Source(str(one), input=files, label="2")))
+    assert np.array_equal(kept.tape["r.db"], lesson.tape["r.db"]) and kept.notes == lesson.notes
     again = load_lesson(lesson.description.source)
     assert (again.tape["r.db"] == lesson.tape["r.db"]).all()
     assert load_lesson(path).notes == (

@@ -85,6 +85,46 @@ def test_what_is_saved_is_opened_and_saved_again_the_same(tmp_path, photo):
         assert_same(load_lesson(source), saved(load_lesson(source), tmp_path / "two.cnnviz"))
 
 
+def test_a_network_that_was_saved_takes_labels_and_inputs_as_its_file_does(tmp_path, photo):
+    """Channels last or first, in batches or alone; again of what was saved with them."""
+    one, two, x = tmp_path / "one.cnnviz", tmp_path / "two.cnnviz", tmp_path / "x.npy"
+    for name, labels in (
+        ("keras-sequential.keras", "1"),
+        ("keras-functional.h5", ""),
+        ("keras-sequence.keras", ""),
+        ("unet.legacy.onnx", ""),
+        ("lenet.pt2", "1,4"),
+        ("lenet.pt2", ""),
+    ):
+        file, count = DATA / name, 1 + labels.count(",")
+        with np.load(DATA / f"{name.split('.')[0]}.npz") as arrays:
+            sample = arrays["x"][0] if name.startswith("lenet") else arrays["x"]
+        np.save(x, np.stack([sample * (k + 1) for k in range(count)]) if count > 1 else sample)
+        one.write_bytes(load_lesson(file).packed())
+        words = f"?input={x}" + (f"&label={labels}" if labels else "")
+        wanted, found = load_lesson(f"{file}{words}"), load_lesson(f"{one}{words}")
+        assert_same(wanted, found)
+        assert wanted.notes == found.notes
+        assert_same(wanted, saved(found, two))
+        if count > 1:
+            np.save(x, sample)
+            with pytest.raises(CnnvizError, match=r"two.cnnviz: .*give --label"):
+                load_lesson(f"{two}?input={x}")
+    one.write_bytes(load_lesson(DATA / "vgg.pt2").packed())
+    words = f"?input={photo}&label=1"
+    assert_same(load_lesson(f"{DATA / 'vgg.pt2'}{words}"), load_lesson(f"{one}{words}"))
+    for words, said in (
+        ("?label=99999", "label must be"),
+        ("?up_to=fc", "--up-to"),
+        ("?label=1&input=nothing.npy", "nothing.npy cannot be read"),
+    ):
+        with pytest.raises(CnnvizError, match=said):
+            load_lesson(f"{one}{words}")
+    digits = saved(load_lesson("digits"), tmp_path / "digits.cnnviz").description.source
+    with pytest.raises(CnnvizError, match="inputs of their own"):
+        load_lesson(f"{digits}?label=1")
+
+
 def test_others_can_read_it(tmp_path, photo):
     """A zip archive, TOML, NumPy's arrays, a PNG with no more than pixels."""
     lesson = load_lesson("lenet", changes=[f"picture.file={photo}"])

@@ -6,9 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QFileDialog, QMessageBox
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from cnnviz.export.order import order_of
 from cnnviz.lesson.changes import Cell
@@ -22,6 +23,7 @@ from cnnviz.ui.settings import Settings
 from cnnviz.ui.stops_dialog import StopsDialog
 from cnnviz.ui.window import Window
 
+DATA = Path(__file__).parents[1] / "formats" / "data"
 WEIGHT = Cell("conv1.w", (0, 0, 0, 0), 0.5)
 
 
@@ -183,6 +185,39 @@ def test_files_of_ones_own_are_in_the_panel_of_lessons_and_in_the_palette(window
     (own,) = (one for one in commands(window.actions_by_name, window.tour) if one.detail == "mine.cnnviz")
     own.do()
     assert window.desk.source == str(tmp_path / "mine.cnnviz")
+
+
+def test_a_network_that_was_saved_takes_labels_and_arrays_in_the_window(
+    window, monkeypatch, tmp_path, elsewhere
+):
+    file, x = tmp_path / "net.cnnviz", tmp_path / "x.npy"
+    file.write_bytes(load_lesson(DATA / "lenet.pt2").packed())
+    np.save(x, np.full((1, 12, 12), 0.5))
+    window.desk.open(str(file))
+    make_stop(window, "Mine.")
+    label = window.actions_by_name["label"]
+    assert label.isEnabled()
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *_: (3, True))
+    label.trigger()
+    window.opening.open(str(x))
+    lesson = window.desk.lesson
+    assert "loss" in [operation.name for operation in lesson.program.operations]
+    assert np.all(np.asarray(lesson.tape["input.y"]) == 0.5)
+    assert [stop.part.caption for stop in lesson.description.stops] == ["Mine."]
+    assert window.isWindowModified()
+    window._remember()
+    again = elsewhere(lesson.description.source, "settings.ini")  # as after a crash
+    assert [stop.part.caption for stop in again.desk.lesson.description.stops] == ["Mine."]
+    window.player.edits.undo()
+    window.player.edits.undo()
+    assert window.desk.source == str(file) and window.desk.lesson.description.label == 0
+    window.player.edits.redo()
+    window.player.edits.redo()
+    window.actions_by_name["save_lesson"].trigger()
+    assert window.desk.source == str(file) and not window.isWindowModified()
+    there = elsewhere(file).desk.lesson
+    assert there.description.label == 3 and np.all(np.asarray(there.tape["input.y"]) == 0.5)
+    assert [stop.part.caption for stop in there.description.stops] == ["Mine."]
 
 
 def test_what_cannot_be_written_is_said_and_stays_modified(window, tmp_path):
