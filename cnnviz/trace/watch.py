@@ -26,6 +26,7 @@ from cnnviz.engine.expression.reader import LONGEST, character_of, parsed, quote
 from cnnviz.engine.functions import FUNCTIONS
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
+from cnnviz.trace.added import is_followed, sums_at
 from cnnviz.trace.lanes import assigned
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
@@ -387,11 +388,11 @@ def _all_cells(program: Program, watch: Watch, operation: Operation) -> bool:
             if part is not None and name in _ACCUMULATED and operation.writes_once and not kept:
                 single.add(part.value if isinstance(part, ast.Subscript) else part)
         if isinstance(node, ast.Subscript):
-            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-            if len(parts) == _axes(program, node.value, operation) and not any(
-                isinstance(part, ast.Slice) for part in parts
-            ):
-                single.add(node.value)
+            array, index = _array_and_index(node)
+            local = _local_name(program, array, operation)
+            quick = operation.writes_once or not local or is_followed(operation, local)
+            if quick and _is_cell(index, _axes(program, array, operation)):
+                single.add(array)
     return all(node in single or _axes(program, node, operation) == 0 for node in _arrays(watch))
 
 
@@ -412,6 +413,25 @@ def _axes(program: Program, node: ast.expr, operation: Operation) -> int:
         case ast.Attribute(value=ast.Name(id=layer), attr=name):
             return len(array_of_network(program, layer, name).shape)
     return 0
+
+
+def _local_name(program: Program, node: ast.expr, operation: Operation) -> str:
+    """Return what an operation's listing calls an array that it writes; empty if it is none, or in part."""
+    call, name = operation.call, ""
+    match node:
+        case ast.Name(id=own):
+            name = own
+        case ast.Attribute(value=ast.Name(id=layer), attr=own):
+            array = array_of_network(program, layer, own)
+            name = next((local for made, local in array.made if made is operation), "")
+            if name and (call.placement(name) is not None or call.own_shape(name) != array.shape):
+                return ""
+    return name if name in call.writes and name not in operation.scalars else ""
+
+
+def _is_cell(index: Sequence[ast.expr], axes: int) -> bool:
+    """Return whether subscripts name one cell of an array."""
+    return len(index) == axes and not any(isinstance(part, ast.Slice) for part in index)
 
 
 class OfNetwork(Struct, frozen=True, eq=False):
@@ -565,6 +585,9 @@ class _Answer:
 
     def _cells(self, node: ast.expr, index: Sequence[ast.expr]) -> Held:
         """Return some cells of an array, or a variable."""
+        summed = self._summed(node, index)
+        if summed is not None:
+            return summed
         array = self._array(node)
         if isinstance(array, Held):
             if index and array is not _UNKNOWN:
@@ -573,7 +596,7 @@ class _Answer:
                        text=quoted(self.watch.text), name=ast.unparse(node))
                 )  # fmt: skip
             return array
-        places, inside = self._places(node, array, index)
+        places, inside = self._places(node, array.value.shape[1:], index)
         value = _taken(array.value, places)
         inside = inside.reshape(-1, *[1] * (value.ndim - 1))
         if array.written is None:
@@ -585,10 +608,9 @@ class _Answer:
         return Held(np.where(there, value, _taken(array.begun[None], places)), inside)
 
     def _places(
-        self, node: ast.expr, array: _Array, index: Sequence[ast.expr]
+        self, node: ast.expr, shape: tuple[int, ...], index: Sequence[ast.expr]
     ) -> tuple[list[Any], NDArray[np.bool_]]:
         """Return what subscripts name along each axis, at each step, and whether there are such cells."""
-        shape = array.value.shape[1:]
         if len(index) > len(shape):
             raise _UnfitError(
                 tr("{text}: {name} has {count} axes and not {asked}.", text=quoted(self.watch.text),
@@ -613,6 +635,21 @@ class _Answer:
             places.append(np.clip(place, 0, max(size - 1, 0)))
         return places, inside
 
+    def _summed(self, node: ast.expr, index: Sequence[ast.expr]) -> Held | None:
+        """Return a cell that this very operation adds to; None if it is anything else."""
+        operation = self.operation
+        local = _local_name(self.program, node, operation)
+        if not local or not _is_cell(index, operation.call.writes[local].ndim):
+            return None
+        if not is_followed(operation, local):
+            return None
+        shape, runs = operation.call.writes[local].shape, len(self.runs)
+        places, inside = self._places(node, shape, index)
+        if 0 in shape:
+            return None
+        cells = np.ravel_multi_index([np.broadcast_to(place, runs) for place in places], shape)
+        return Held(sums_at(operation, local, cells, self.runs.offsets), inside)
+
     def _accumulated(self, part: ast.expr, name: str) -> Held | None:
         """Return one number of the cells of an array that are there, without a part of it for each step.
 
@@ -626,7 +663,7 @@ class _Answer:
         array = self._array(node)
         if isinstance(array, Held) or len(array.value) > 1 or (name == "std" and array.begun is not None):
             return None
-        places, inside = self._places(node, array, index)
+        places, inside = self._places(node, array.value.shape[1:], index)
         shape, runs = array.value.shape[1:], len(self.runs)
         if len(places) == len(shape) or 0 in shape or not runs:
             return None

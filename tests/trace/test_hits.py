@@ -159,6 +159,7 @@ CONDITIONS = (
     "y[o].max() > 3",
     "y[c].min() < 0 and y.max() > 2",
     "dx[c, 1, 1] != 0",
+    "not dx[c, i+u, j+v] >= -2",
     "acc != acc",
     "w[k] < 0",
     "E[0] > 0",
