@@ -12,13 +12,13 @@ from cnnviz.ui.pane import FramePane
 from cnnviz.ui.player import Player
 from cnnviz.ui.reader import tell
 
-_ARROWS = {
+ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
     Qt.Key.Key_Up: (0, -1),
     Qt.Key.Key_Down: (0, 1),
 }
-_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class CursorPane(FramePane):
@@ -39,7 +39,7 @@ class CursorPane(FramePane):
         The place that the keyboard is at.
     """
 
-    own_keys = frozenset((*_ARROWS, *_ENTER))
+    own_keys = frozenset((*ARROWS, *ENTER))
 
     def __init__(self, player: Player, name: str) -> None:
         super().__init__(player, name)
@@ -96,9 +96,9 @@ class CursorPane(FramePane):
         key = Qt.Key(event.key())
         if key not in self.own_keys:
             super().keyPressEvent(event)
-        elif key in _ARROWS:
-            self.choose((self.chosen and self._beside(self.chosen, *_ARROWS[key])) or self._start())
-        elif key in _ENTER and self.chosen is not None:
+        elif key in ARROWS:
+            self.choose((self.chosen and self._beside(self.chosen, *ARROWS[key])) or self._start())
+        elif key in ENTER and self.chosen is not None:
             self.enter_at(*self.chosen.center)
         else:
             self.choose(None if key == Qt.Key.Key_Escape else self._start())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from html import escape
 
+import numpy as np
 from PySide6.QtCore import QEvent, QRect, Qt, Signal
 from PySide6.QtGui import (
     QHelpEvent,
@@ -17,7 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip
 
 from cnnviz.scene import panels
-from cnnviz.scene.marks import Box, Frame, Hotspot, Mark, Rect
+from cnnviz.scene.marks import Box, Cells, Frame, Hotspot, Mark, Rect, flat
 from cnnviz.scene.panels.network_rows import Item, Rows
 from cnnviz.scene.panels.network_strip import Window
 from cnnviz.scene.spoken import aloud
@@ -25,6 +26,7 @@ from cnnviz.scene.target import Target, network_target
 from cnnviz.text import tr
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level, next_stop
+from cnnviz.ui.cursor_pane import ARROWS, ENTER, beside
 from cnnviz.ui.pane import FramePane, fitting
 from cnnviz.ui.player import Player
 from cnnviz.ui.reader import tell
@@ -40,7 +42,8 @@ class NetworkPane(FramePane):
     """The layers with their maps and gradients; a click goes to where one is computed.
 
     The wheel scrolls; ↑ and ↓ go from row to row, ← and → fold and unfold a block, Enter goes to where the
-    values are computed, Shift+Enter to where the gradient is.
+    values are computed, Shift+Enter to where the gradient is. In a row that is no block, → leads to its
+    numbers, arrows from one to the next, Enter opens the menu of one.
 
     Attributes
     ----------
@@ -70,10 +73,13 @@ class NetworkPane(FramePane):
         self._top: int | None = None
         self._turned = 0.0
         self._chosen = ""  # the row that the keyboard is at
+        self._number: Box | None = None  # where in it the number is that the keyboard is at
         self._names = panels.network_outline(player.cursor.program).names
         self._rows: Rows | None = None
         self._at_work = -1
         self._as_shown, self._on_screen = (self.theme, player.cursor.program), False
+        player.moved.connect(self._leave_number)
+        player.changed.connect(self._leave_number)
 
     def unit(self, width: float, height: float) -> float:
         """Fit both ways, with less in it where text is larger; zooming is making it wider."""
@@ -218,15 +224,17 @@ class NetworkPane(FramePane):
         return Target(said[0], "; ".join(said), layer=layer, step=step)
 
     def point_looked_at(self) -> tuple[float, float] | None:
-        """Return where the row is that the keyboard is at."""
-        box = self._box_chosen(self.frame) if self.hasFocus() else None
+        """Return where the row or the number is that the keyboard is at."""
+        box = (self._number or self._box_chosen(self.frame)) if self.hasFocus() else None
         return box.center if box else None
 
     # ------------------------------------------------------------------------------------------- the keyboard
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Choose a row, fold or unfold a block, or go to where the row is computed."""
+        """Choose a row, fold or unfold a block, or go to where the row is computed; in a row, its numbers."""
         key = event.key()
+        if self._among_numbers(Qt.Key(key)):
+            return
         by = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Home: -(10**9), Qt.Key.Key_End: 10**9}
         item = self.chosen
         if key in by:
@@ -242,14 +250,65 @@ class NetworkPane(FramePane):
         else:
             super().keyPressEvent(event)
 
+    def _among_numbers(self, key: Qt.Key) -> bool:
+        """Go from number to number of a row, or open the menu of one; return whether the key did that.
+
+        The right arrow leads into a row that is no block, the left one, over its first number, out of it.
+        """
+        at = self._number
+        if at is None:
+            if key != Qt.Key.Key_Right or self.chosen.kind in ("open", "folded"):
+                return False
+            self._choose_number(next(iter(self._numbers()), None))
+        elif key in ARROWS:
+            self._choose_number(beside(self._numbers(), at, *ARROWS[key]))
+        elif key in ENTER:
+            self.ask_for_menu(*at.center)
+        else:
+            return False
+        return True
+
+    def _numbers(self) -> list[Box]:
+        """Return where the numbers of the row are that the keyboard is at, as far as they can be told."""
+        row = self._box_chosen(self.frame)
+        grids = (mark for mark in flat(self.frame.marks) if isinstance(mark, Cells))
+        own = [grid for grid in grids if row is not None and row.contains(*grid.box.center)]
+        return [
+            grid.box_of(int(r), int(c))
+            for grid in sorted(own, key=lambda grid: grid.box.x)
+            for r, c in np.argwhere(np.isfinite(grid.values))
+        ]
+
+    def _choose_number(self, place: Box | None) -> None:
+        """Be at a number, or at its row again, and have it told."""
+        target = self.target_at(*place.center) if place else None
+        self._number = place if target is not None else None
+        self.update()
+        if target is None:
+            self._tell()
+        else:
+            tell(self, aloud(target.said))
+
+    def _leave_number(self) -> None:
+        """Be at the row: its numbers may be others now, or elsewhere."""
+        self._number = None
+
+    def resizeEvent(self, event: QEvent) -> None:
+        """Compose for the new size."""
+        super().resizeEvent(event)
+        self._leave_number()
+
     @property
     def chosen(self) -> Item:
         """The row that the keyboard is at."""
         return self.rows.rows.items[self._number_chosen()]
 
     def over(self, frame: Frame) -> list[Mark]:
-        """Outline the row that the keyboard is at."""
+        """Outline the row that the keyboard is at, and the number."""
         box = self._box_chosen(frame) if self._ring else None
+        if self._number is not None and self.hasFocus():
+            place = self._number.inset(-1)
+            return [Rect(place, stroke="ground", width=5), Rect(place, stroke="accent", width=3)]
         return [Rect(box.inset(0.5), stroke="accent", width=2)] if box else []
 
     def _box_chosen(self, frame: Frame) -> Box | None:
@@ -309,7 +368,7 @@ class NetworkPane(FramePane):
 
     def _keep_shown(self) -> None:
         """Show what was scrolled or folded, where nothing else has moved."""
-        self._frame = None
+        self._frame = self._number = None
         self.update()
 
     def described(self) -> str:

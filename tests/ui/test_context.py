@@ -198,6 +198,30 @@ def test_each_number_of_the_network_pane_is_the_one_that_its_colour_shows(window
     assert player.moment.state.writes == (("y", (3,)),) and player.moment.operation.name == "fc"
 
 
+def test_arrows_lead_to_the_numbers_of_the_network_pane_and_enter_opens_their_menus(window, qtbot):
+    player, program, pane = window.player, window.player.cursor.program, window.network
+    player.go_to(len(program) - 1)
+    pane.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(pane, K.Key_Home)
+    while pane.chosen.name != "fc":
+        qtbot.keyClick(pane, K.Key_Down)
+    seen = []
+    for key in (K.Key_Right, K.Key_Right, K.Key_Right):
+        qtbot.keyClick(pane, key)
+        seen.append(pane.target_at(*pane.point_looked_at()).cell.index)
+    assert seen == [(0,), (1,), (2,)]
+    qtbot.keyClick(pane, K.Key_Return)
+    choose(QApplication.activePopupWidget(), "Go to where it was computed")
+    assert player.moment.operation.name == "fc" and player.moment.state.writes == (("y", (2,)),)
+    row = pane.point_looked_at()
+    qtbot.keyClick(pane, K.Key_Right)
+    assert pane.point_looked_at() != row
+    qtbot.keyClick(pane, K.Key_Left)
+    assert pane.point_looked_at() == row and pane.chosen.name == "fc"
+    qtbot.keyClick(pane, K.Key_Return)  # of a row it goes there, as before
+    assert player.moment.operation.name == "fc"
+
+
 def test_where_nothing_is_no_menu_opens(window):
     from cnnviz.scene.marks import Box
 
