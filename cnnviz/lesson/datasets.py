@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import Shape, shape_text
@@ -73,6 +74,8 @@ class Data(Struct, frozen=True, eq=False):
         What the file calls the classes.
     note : str
         What was recognised, in one sentence; empty where the file is as the program's own are.
+    files : tuple[Path, ...]
+        The pictures that they are made of, where they are.
     """
 
     images: NDArray[Any]
@@ -80,6 +83,7 @@ class Data(Struct, frozen=True, eq=False):
     targets: NDArray[Any] | None = None
     classes: tuple[str, ...] = ()
     note: str = ""
+    files: tuple[Path, ...] = ()
 
 
 Beside = Callable[[str], Path]
@@ -498,10 +502,10 @@ def _folder(path: Path, given: InputPart) -> Data:
         said = tr("{file}: has no pictures in it; put those of each class into a folder of its name")
         raise CnnvizError(said.format(file=given.images))
     how = _check(given, tr("pictures"), (len(files), *shape))
-    _require_room(str(given.images), len(files) * prod(shape) * 4)
+    _require_room(str(given.images), len(files) * prod(shape) * 8)
     part, root = given.picture, path.resolve()
     fitting: Fitting = part.fitting
-    images = np.empty((len(files), *shape), np.float32)
+    images = np.empty((len(files), *shape))
     for k, (file, _) in enumerate(each(tr("reading pictures"), files)):
         if not file.resolve().is_relative_to(root):
             raise CnnvizError(tr("{file}: leads out of the folder; put the picture there", file=file.name))
@@ -509,4 +513,5 @@ def _folder(path: Path, given: InputPart) -> Data:
         images[k] = fitting.of(read.pixels, shape[0])
     labels = np.array([label for _, label in files])
     names = (tr("pictures"), tr("the names of {count} folders", count=len(folders)))
-    return _found(given, images, how, labels, names, tuple(plain(one.name) for one in folders))
+    found = _found(given, images, how, labels, names, tuple(plain(one.name) for one in folders))
+    return replace(found, files=tuple(file for file, _ in files))

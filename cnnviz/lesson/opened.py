@@ -114,6 +114,11 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
     missing = [each.origin for each in found.inputs.values() if each.origin not in samples]
     if inputs and missing:
         notes.append(_zeros(missing))
+    files = source.named_inputs.values() if inputs and array is None else ()
+    if any(Path(file).suffix.lower() in PICTURES for file in files):
+        notes.append(
+            tr("Of several inputs, pictures are made to fit before the first step: that is not stepped.")
+        )
     if inputs:
         values = next(iter(inputs.values())).values
         counts = {len(each.values) for each in inputs.values()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Array, Call, shape_text
+from cnnviz.engine.address import address_of
+from cnnviz.engine.batch import batch_call
+from cnnviz.engine.layer import Array, Call, Shape, shape_text
 from cnnviz.engine.logits import BCEWithLogits, CrossEntropyWithLogits
 from cnnviz.engine.losses import NLL, BinaryCrossEntropy, CrossEntropy, Hinge, Loss
 from cnnviz.engine.network import Network
@@ -24,7 +26,7 @@ from cnnviz.files import is_packed, reason_of
 from cnnviz.lesson.class_names import names_in_file
 from cnnviz.lesson.datasets import read_data
 from cnnviz.lesson.picture_files import read_picture, takes_pictures
-from cnnviz.lesson.tables import InputPart, LessonFile
+from cnnviz.lesson.tables import FittingPart, InputPart, LessonFile
 from cnnviz.lesson.values import DataFile
 from cnnviz.packed import holder_of
 from cnnviz.scene.numbers import brief
@@ -32,6 +34,9 @@ from cnnviz.text import tr
 
 _FEW = 4
 """A sample of so many numbers is told by them."""
+
+MOST_STEPPED_TOGETHER = 16 * 10**6
+"""So many numbers of pictures that go through together are held to step how they get their size."""
 
 
 class Pixels(Struct, frozen=True, eq=False):
@@ -90,6 +95,8 @@ class Samples(Struct, frozen=True, eq=False):
         What the data file calls the classes.
     note : str
         What was recognised of a data file.
+    files : tuple[Path, ...]
+        The pictures that the inputs are made of, where they are a folder's.
     pictures : Mapping[int, Pixels]
         Of those that are pictures from files.
     changed_images, changed_targets : Mapping[int, Array]
@@ -106,6 +113,7 @@ class Samples(Struct, frozen=True, eq=False):
     output_targets: Mapping[str, Array] = {}
     named: tuple[str, ...] = ()
     note: str = ""
+    files: tuple[Path, ...] = ()
     pictures: Mapping[int, Pixels] = {}
     changed_images: Mapping[int, Array] = {}
     changed_targets: Mapping[int, Array] = {}
@@ -236,6 +244,7 @@ def read_samples(path: Path, given: InputPart) -> Samples:
         named=data.classes,
         targets=None if data.targets is None else _frozen(data.targets),
         note=data.note,
+        files=data.files,
     )
 
 
@@ -276,14 +285,53 @@ def with_picture(path: Path, described: LessonFile, samples: Samples) -> Samples
         if name == "std" and 0 in (told if isinstance(told, tuple) else (told,)):
             raise CnnvizError(tr("picture.std: must not be 0, by which nothing can be divided"))
     file = Path(part.file) if os.path.isabs(part.file) else file_beside(path, part.file)
-    read = read_picture(file, (shape[1], shape[2]), part.told("fit"), part.told("crop_pct"), stepped=True)
-    fitting = described.fitting(shape[0])
-    with np.errstate(all="ignore"):  # it is told below
-        x = _frozen(fitting.of(read.pixels, shape[0]))
-    if not np.isfinite(x).all():
+    made = _pixels_of(file, part, shape, described.fitting(shape[0]))
+    if not np.isfinite(made.x).all():
         raise CnnvizError(tr("picture: mean, std and scale make numbers of it that are not finite"))
+    return replace(samples, pictures={index: made})
+
+
+def _pixels_of(file: Path, part: FittingPart, shape: Shape, fitting: Fitting) -> Pixels:
+    """Read a picture for an input of a shape, with how it is made to fit."""
+    read = read_picture(file, (shape[1], shape[2]), part.told("fit"), part.told("crop_pct"), stepped=True)
+    with np.errstate(all="ignore"):  # who asks tells it
+        x = _frozen(fitting.of(read.pixels, shape[0]))
     notes = (*read.notes, _fitting_told(fitting, part.preset, shape[0]))
-    return replace(samples, pictures={index: Pixels(read.pixels, fitting, x, notes, read.steps)})
+    return Pixels(read.pixels, fitting, x, notes, read.steps)
+
+
+def picture_of(described: LessonFile, samples: Samples, index: int) -> Pixels | None:
+    """Return how a sample is made of a picture; None of one that is none, or no longer what its file says.
+
+    A folder's picture is read again for it: all of them, as large as they are, would fill the memory.
+    """
+    if index in samples.changed_images:
+        return None
+    if index in samples.pictures or not samples.files:
+        return samples.pictures.get(index)
+    part = described.input.picture
+    try:
+        made = _pixels_of(samples.files[index], part, described.input.shape, part.fitting)
+    except CnnvizError:
+        return None
+    return made if np.array_equal(made.x, samples.image(index)) else None
+
+
+def reading_calls(name: str, pictures: Sequence[Pixels], of_samples: Collection[str]) -> list[Call]:
+    """Return the listings that make inputs of pictures that go through together, where they are the same."""
+    each = [picture.calls(name) for picture in pictures]
+    size = sum(picture.steps[0].image.size if picture.steps else 0 for picture in pictures)
+    if size > MOST_STEPPED_TOGETHER or len({tuple(map(_sizes_of, calls)) for calls in each}) > 1:
+        each = [calls[-1:] for calls in each]
+    if len({tuple(map(_sizes_of, calls)) for calls in each}) > 1:
+        return []
+    own = {address_of(name, part) for part in ("picture", "columns", "rows", "image")}
+    return [batch_call(same, {*of_samples, *own}) for same in zip(*each, strict=True)]
+
+
+def _sizes_of(call: Call) -> tuple[object, ...]:
+    """Return what calls must have in common to be one for several samples."""
+    return call.listing, *(np.shape(v) if np.ndim(v) else v for v in call.given.values())
 
 
 def _fitting_told(fitting: Fitting, preset: str, channels: int) -> str:

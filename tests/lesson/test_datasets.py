@@ -196,7 +196,7 @@ def test_a_folder_of_pictures_by_class(tmp_path):
     lesson = load_lesson(lesson_file(tmp_path, (3, 4, 5), given))
     check(
         lesson,
-        (COLOURS[order].transpose(0, 3, 1, 2) / 255 - 0.5).astype(np.float32) / np.float32(0.5),
+        (COLOURS[order].transpose(0, 3, 1, 2) / 255 - 0.5) / 0.5,
         ONE_HOT[order],
     )
     assert lesson.subject.classes == ("ant", "bee", "cat")

@@ -177,6 +177,41 @@ def test_a_picture_goes_into_a_lesson_in_the_place_of_one_of_its_images(tmp_path
         load_lesson("digits", changes=[f"picture.file={file}", "picture.sample=100000"])
 
 
+def test_pictures_of_a_folder_are_made_to_fit_step_by_step_alone_and_together(tmp_path):
+    """Together where all are of one size; of other sizes, what is done to pixels; else it is said only."""
+    for name, pixels in (("a", COLOURS), ("b", COLOURS[::-1]), ("c", COLOURS[:40]), ("d", COLOURS[..., 0])):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        Image.fromarray(np.ascontiguousarray(pixels)).save(tmp_path / "pets" / name / "0.png")
+    path = tmp_path / "lesson.toml"
+    tables = {
+        "title": "Pets",
+        "sentence": "They go in.",
+        "seed": 1,
+        "input": {"shape": [3, 20, 20], "images": "pets", "picture": {"preset": "torchvision"}},
+        "layers": [
+            {"name": "conv", "kind": "conv2d", "out_channels": 1, "kernel": 3},
+            {"name": "flatten", "kind": "flatten"},
+            {"name": "fc", "kind": "linear", "neurons": 4},
+        ],
+    }
+    path.write_text(toml(tables))
+    resized = ["input.columns", "input.rows", "input"]
+    for size, image, names in ((1, 3, resized), (2, 0, resized), (2, 1, ["input"]), (2, 2, [])):
+        lesson = load_lesson(path, image=image, changes=[f"input.batch_size={size}"])
+        program = lesson.program
+        assert [one.name for one in program.operations][: len(names) + 1] == [*names, "conv"], (size, image)
+        for operation in program.operations[: len(names)]:
+            call = operation.call
+            made = {name: np.zeros_like(values) for name, values in call.writes.items()}
+            call.listing(**call.given, **made)
+            assert all(np.array_equal(made[name], values) for name, values in call.writes.items())
+        if names:
+            assert np.array_equal(program.operation("input").call.writes["x"], lesson.tape["input.y"])
+            frame = compose(program, program.start("input") + 40, View(1280, 720))
+            assert any(isinstance(mark, Label) for mark in flat(frame.marks))
+        assert ("of one size" in " ".join(lesson.notes)) == (size > 1)
+
+
 def test_what_does_not_fit_is_told(tmp_path):
     path = lesson_file(tmp_path, 3)
     for change, said in (

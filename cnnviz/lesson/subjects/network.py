@@ -12,7 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from cnnviz.engine.address import output_gradient_of, output_of
-from cnnviz.engine.layer import Array, shape_text
+from cnnviz.engine.layer import Array, Call, shape_text
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.network import Network
 from cnnviz.engine.pixels import Fitting
@@ -29,11 +29,14 @@ from cnnviz.lesson.parameters import check_sizes, check_symbols, load_parameters
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.reader import arguments_of, default_of, kind_of, read_argument, read_value
 from cnnviz.lesson.samples import (
+    Pixels,
     Samples,
     check_inputs,
     check_targets,
     class_names,
+    picture_of,
     read_samples,
+    reading_calls,
     require_batch,
     require_some_to_learn_from,
     sample_of,
@@ -127,11 +130,17 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 )
                 for label in map(self.label, self.samples.pictures)
             ]
+        is_read = bool(self.samples.pictures or self.samples.files)
+        together = tr(
+            "How pictures that go through together are made to fit is stepped where all are of one size; "
+            "with batch_size = 1, always."
+        )
         return (
             *([str(self.fitted)] if self.fitted is not None else []),
             *([said] if why else []),
             *([self.samples.note] if self.samples.note else []),
             *pictures,
+            *([together] if is_read and self.described.input.batch_size > 1 else []),
         )
 
     @property
@@ -278,14 +287,24 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         """Return the program in the form that is chosen."""
         assert computed.network is not None
         calls = computed.network.calls(computed.tape, choice.input_gradient)
-        read = self.samples.pictures.get(choice.image or 0)
-        if read is not None and choice.image not in self.samples.changed_images and not computed.tape.samples:
-            calls[:0] = read.calls(INPUT)
+        calls[:0] = self._reading(choice, computed.tape)
         for name, layers in self.described.sizes.items():
             gradients = [output_gradient_of(layer) for layer in layers]
             if all(address in computed.tape for address in gradients):
                 calls.append(sizes_call(name, [computed.tape[address] for address in gradients]))
         return Program(calls, self.described.symbols, self.letters, choice.iteration)
+
+    def _reading(self, choice: Choice, tape: Tape) -> list[Call]:
+        """Return how what goes in is made of pictures, where all of it is."""
+        if not self.samples.pictures and not self.samples.files:
+            return []
+        found: list[Pixels] = []
+        for image in self.batch(choice):
+            picture = picture_of(self.described, self.samples, image)
+            if picture is None:
+                return []
+            found.append(picture)
+        return reading_calls(INPUT, found, tape.of_samples) if tape.samples else found[0].calls(INPUT)
 
     def sequence(
         self, choice: Choice, computed: Computed, program: Program, strict: bool = True
