@@ -152,6 +152,17 @@ def answer_to(pixels: Pixels, network: Network, fitting: Fitting) -> Answer:
     return Answer(np.asarray(y, np.float64), is_whole)
 
 
+def widened(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Return pixels with dark around them, so that they are the middle of a picture of a size."""
+    made: Pixels = np.zeros(size, np.uint8)
+    (high, wide), (top, left) = (
+        pixels.shape,
+        (round((a - b) / 2) for a, b in zip(size, pixels.shape, strict=True)),
+    )
+    made[top : top + high, left : left + wide] = pixels
+    return made
+
+
 def as_shown(pixels: Pixels, fitting: Fitting) -> Pixels:
     """Return pixels as a file has them: dark on light where light and dark change places then."""
     return BRIGHTEST - pixels if fitting.invert else pixels

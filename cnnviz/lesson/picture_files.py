@@ -261,6 +261,12 @@ class Placed(Struct, frozen=True):
     left: int
 
 
+def size_before(size: tuple[int, int], fit: str, crop_pct: float) -> tuple[int, int]:
+    """Return how large a picture is whose middle, of a size, goes in as it is."""
+    high, wide = size
+    return (int(high / crop_pct + 1e-6), int(wide / crop_pct + 1e-6)) if fit == "crop" else (high, wide)
+
+
 def _placed(height: int, width: int, size: tuple[int, int], fit: str, crop_pct: float) -> Placed:
     """Return how a picture of a height and a width is brought to a size."""
     high, wide = size

@@ -82,8 +82,11 @@ class Subject(Protocol):
         """Whether all its images have the same steps, so that breakpoints and bookmarks are those of all."""
 
     @property
-    def drawn(self) -> Fitting | None:
-        """What is done to what is drawn; None where nothing can be: it goes into one input of one channel."""
+    def drawn(self) -> tuple[Fitting, tuple[int, int]] | None:
+        """What is done to what is drawn, and how large it must be, so that its middle is what goes in.
+
+        None where nothing can be drawn: it goes into one input of one channel.
+        """
 
     def __len__(self) -> int:
         """Return how many images, or expressions, can be chosen from."""

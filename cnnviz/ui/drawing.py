@@ -48,6 +48,7 @@ from cnnviz.lesson.drawing import (
     centred,
     draw_line,
     drawn,
+    widened,
 )
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.render.tools import painting
@@ -463,10 +464,10 @@ class DrawingDialog(QDialog):
         text : int
             How large text is, in pixels; as in the window where it is 0.
         """
-        fitting, network = lesson.subject.drawn, lesson.network
-        assert fitting is not None
+        given, network = lesson.subject.drawn, lesson.network
+        assert given is not None
         assert network is not None
-        self._fitting, self._network = fitting, network
+        (self._fitting, self._whole), self._network = given, network
         _, height, width = network.input_shape
         self._size = height, width
         outputs = network.output_shape
@@ -533,7 +534,7 @@ class DrawingDialog(QDialog):
 
     def _take(self) -> None:
         self.field.lift()
-        pixels = np.ascontiguousarray(as_shown(self._seen, self._fitting))
+        pixels = np.ascontiguousarray(as_shown(widened(self._seen, self._whole), self._fitting))
         height, width = pixels.shape
         image = QImage(pixels.data, width, height, width, QImage.Format.Format_Grayscale8).copy()
         self.accept()

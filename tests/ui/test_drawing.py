@@ -59,6 +59,20 @@ def test_a_seven_is_drawn_read_let_in_and_undone(opened, window):
     assert window.desk.lesson.changes == ()
 
 
+def test_what_the_field_shows_goes_in_also_where_the_edges_of_pictures_are_cut_off(window):
+    window.desk.open("lenet")
+    for preset in ("torchvision", "keras_torch"):
+        window.desk.take_changes(f"picture.preset={preset} picture.invert=true picture.crop_pct=0.87")
+        window.actions_by_name["draw"].trigger()
+        opened = window.dialogs.drawing
+        opened.field.clear()
+        stroke(opened.field, *SEVEN)
+        seen = opened.shown._pixels.copy()
+        QTest.keyClick(opened.field, Qt.Key.Key_Return)
+        image = window.desk.lesson.program.operation("input").call.given["image"]
+        assert np.array_equal(255 - image[:, :, 0], seen), preset
+
+
 def test_strokes_are_undone_erased_and_cleared(opened):
     field = opened.field
     stroke(field, *SEVEN)

@@ -1,6 +1,8 @@
 """Networks of other programs in the window: opened, refused with an offer, and as they were left."""
 
+import gzip
 import json
+import struct
 import zipfile
 
 import numpy as np
@@ -18,6 +20,8 @@ from cnnviz.ui.window import Window
 from tests.formats.reference import DATA, close, reference
 from tests.formats.test_networks import with_two_inputs
 from tests.formats.test_weights import LENET, SQUARE
+
+IDX = "train-images-idx3-ubyte"
 
 
 @pytest.fixture
@@ -246,6 +250,12 @@ def test_samples_that_are_dropped_take_the_place_of_the_lessons_own(window, tmp_
         folder = tmp_path / "my.digits" / f"digit {label}"
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"{image[0, 0]}.png")
+    for ending, pack in (("", bytes), (".gz", gzip.compress)):
+        for what, values in (("images-idx3", images), ("labels-idx1", labels.astype(np.uint8))):
+            head = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
+            (tmp_path / f"train-{what}-ubyte{ending}").write_bytes(pack(head + values.tobytes()))
+    idx = "{0}: 12 samples of {0}, without an axis of channels; classes from {1}."
+    idx = [(x, idx.format(x, x.replace("images-idx3", "labels-idx1"))) for x in (IDX, f"{IDX}.gz")]
     rows = [",".join(["label", *(f"p{k}" for k in range(784))])]
     rows += [",".join(map(str, [label, *image.flat])) for image, label in zip(images, labels, strict=True)]
     (tmp_path / "table.csv").write_text("\n".join(rows))
@@ -255,6 +265,7 @@ def test_samples_that_are_dropped_take_the_place_of_the_lessons_own(window, tmp_
         ("mnist.npz", "mnist.npz: 12 samples of x_train, without an axis of channels; classes from y_train."),
         ("my.digits", "my.digits: 12 samples of pictures; classes from the names of 10 folders."),
         ("table.csv", "table.csv: 12 samples of rows, one number after the other; classes from label."),
+        *idx,
     ):
         before = window.desk.lesson
         data = QMimeData()

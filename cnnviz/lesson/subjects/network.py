@@ -26,6 +26,7 @@ from cnnviz.lesson.files import lesson_name, wrong
 from cnnviz.lesson.letters import array_shapes, read_letters
 from cnnviz.lesson.network import build_network
 from cnnviz.lesson.parameters import check_sizes, check_symbols, load_parameters
+from cnnviz.lesson.picture_files import size_before
 from cnnviz.lesson.place import find_stops
 from cnnviz.lesson.reader import arguments_of, default_of, kind_of, read_argument, read_value
 from cnnviz.lesson.samples import (
@@ -149,10 +150,15 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         return True
 
     @property
-    def drawn(self) -> Fitting | None:
-        """What is done to what is drawn, where there is one input, of one channel."""
+    def drawn(self) -> tuple[Fitting, tuple[int, int]] | None:
+        """What is done to what is drawn, and how large that must be: of one input, of one channel."""
         (shape, *others) = self.network.input_shapes.values()
-        return self.described.fitting(1) if len(shape) == 3 and shape[0] == 1 and not others else None
+        if len(shape) != 3 or shape[0] != 1 or others:
+            return None
+        part = self.described.input.picture
+        return self.described.fitting(1), size_before(
+            (shape[1], shape[2]), part.told("fit"), part.told("crop_pct")
+        )
 
     def label(self, image: int) -> str:
         """Return the class of an image, its numbers where these are few, or its number."""

@@ -50,7 +50,7 @@ class Plain(Struct, frozen=True, eq=False):
         return False
 
     @property
-    def drawn(self) -> Fitting | None:
+    def drawn(self) -> tuple[Fitting, tuple[int, int]] | None:
         """It takes no pictures."""
         return None
 
