@@ -62,6 +62,13 @@ def clear() -> None:
     _bytes = 0
 
 
+def forget_numbers() -> None:
+    """Forget all pictures but those of marks that are the same whatever the numbers of a program are."""
+    global _bytes
+    for key in [key for key, (mark, *_) in _pictures.items() if not (type(mark) is Group and mark.lasting)]:
+        _bytes -= _pictures.pop(key)[1].sizeInBytes()
+
+
 def size() -> int:
     """Return how many bytes the kept pictures take."""
     return _bytes

@@ -410,10 +410,20 @@ class Group(Struct, frozen=True, eq=False):
 
     The first one fills the box, and the box's edges are whole pixels; so a kept picture of it is as good
     as painting it anew.
+
+    Attributes
+    ----------
+    box : Box
+        What it fills.
+    marks : tuple[Mark, ...]
+        What is in it.
+    lasting : bool
+        Whether no number of a program is in it, so that it is the same in others.
     """
 
     box: Box
     marks: tuple[Mark, ...]
+    lasting: bool = False
 
 
 Mark = Label | Formula | Rect | Path | Strokes | Dot | Cells | Hotspot | Group

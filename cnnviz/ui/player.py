@@ -12,7 +12,7 @@ from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QApplication
 
 from cnnviz.errors import CnnvizError
-from cnnviz.render.cache import clear as forget_pictures
+from cnnviz.render.cache import forget_numbers
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import moment
@@ -59,9 +59,9 @@ class Own(NamedTuple):
 
 
 def forget_programs() -> None:
-    """Let go of all that was made of the programs shown so far, pictures too."""
+    """Let go of all that was made of the numbers of the programs shown so far, pictures too."""
     clear_program_caches()
-    forget_pictures()
+    forget_numbers()
 
 
 class Player(QObject):

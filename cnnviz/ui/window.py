@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLa
 
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.lesson.place import step_at
+from cnnviz.render.cache import clear as forget_pictures
 from cnnviz.scene.lecture import lecture_unit
 from cnnviz.scene.theme import Theme, theme_of
 from cnnviz.text import tr
@@ -518,6 +519,7 @@ class Window(QMainWindow):
         self.lecture.end()
         super().closeEvent(event)
         forget_programs()  # who asked for the window may go on without it
+        forget_pictures()
 
     def _remember(self) -> None:
         """Note the place, sizes and looks; what has changed is written."""

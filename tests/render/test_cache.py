@@ -14,12 +14,15 @@ import pytest
 from msgspec.structs import replace
 from PySide6.QtGui import QImage, QPainter
 
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render import cache, painter
 from cnnviz.render.image import to_image
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Frame, Group
 from cnnviz.scene.theme import THEMES
+from cnnviz.scene.view import View
+from cnnviz.ui.player import forget_programs
 from tests.render.ink import pixels
 from tests.scene.programs import program, view
 
@@ -212,3 +215,18 @@ def test_memory_is_flat_over_thousands_of_steps():
     assert blocks[3] < 1.0025 * blocks[1], blocks  # a quarter of the walks that 1 % was for
     assert grown < 1 << 19, f"{grown / 2**20:.1f} MB in 50 steps"
     assert sizes[0] == sizes[-1] <= cache._MOST_BYTES
+
+
+def test_of_a_changed_lesson_only_what_its_numbers_are_in_is_painted_anew(monkeypatch):
+    lesson = load_lesson("digits")
+    frames = []
+    for made in (lesson, load_lesson("digits", changes=("conv1.w[0,0,1,1]=0.5", "input[0,5,5]=1"))):
+        forget_programs()
+        frames.append(compose(made.program, 100, View(1920, 1080)))
+        shown = pixels(to_image(frames[-1], "light", 1))
+    before, after = ({id(mark) for mark in frame.marks if isinstance(mark, Group)} for frame in frames)
+    assert len(before & after) > 8, "rows of layers that have not begun"
+    assert np.array_equal(shown, painted_anew(frames[-1], "light", 1, monkeypatch))
+    whole = cache.size()
+    forget_programs()
+    assert 0 < cache.size() < whole / 2, "those with numbers are forgotten"

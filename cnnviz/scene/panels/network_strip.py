@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.address import layer_of
-from cnnviz.engine.layer import Array, shape_text
+from cnnviz.engine.layer import Array, Shape, shape_text
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
 from cnnviz.scene.layout import SMALLEST
@@ -130,7 +131,8 @@ def network(moment: Moment, box: Box, unit: float, top: int | None = None) -> li
     """
     program, window = moment.program, network_window(moment, box, unit, top)
     room = _room(program, window.rows, box, unit)
-    marks: list[Mark] = [_ground(program, window, room)]
+    gradients = "" if arrays.reads_pictures(program) else tr("gradients")
+    marks: list[Mark] = [_ground(_title(program), gradients, more_said(window), room)]
     if min(room.area.w, room.area.h) < _LEAST_SEEN:
         return marks
     if room.gutter:
@@ -233,8 +235,8 @@ def _room(program: Program, rows: Rows, box: Box, unit: float) -> _Room:
     return _Room(box, unit, area, lane * rows.width, lane)
 
 
-@program_cache(64)
-def _ground(program: Program, window: Window, room: _Room) -> Group:
+@lru_cache(64)
+def _ground(title_said: str, gradients: str, more: tuple[str, str], room: _Room) -> Group:
     """Return what is behind the rows: titles, and how many rows are out of sight."""
     box, unit = room.box, room.unit
     marks: list[Mark] = [Rect(box, fill="panel")]
@@ -243,15 +245,14 @@ def _ground(program: Program, window: Window, room: _Room) -> Group:
         Box(inner.x + room.gutter, inner.y, max(0.0, inner.w - room.gutter), 26 * unit)
     )
     title = Box(inner.x + 12 * unit, title.y, max(0.0, title.right - inner.x - 12 * unit), title.h)
-    gradients = "" if arrays.reads_pictures(program) else tr("gradients")
     for column, text, size in zip(
-        (title, *others), (_title(program), tr("values"), gradients), (15, 13, 13), strict=True
+        (title, *others), (title_said, tr("values"), gradients), (15, 13, 13), strict=True
     ):
         marks.append(label(column, text, size * unit, "muted", bold=column is title))
-    for place, text in zip(_more_boxes(room), more_said(window), strict=True):
+    for place, text in zip(_more_boxes(room), more, strict=True):
         if text:
             marks.append(label(place, text, 14 * unit, "muted", align="center"))
-    return Group(box, tuple(marks))
+    return Group(box, tuple(marks), lasting=True)
 
 
 def more_said(window: Window) -> tuple[str, str]:
@@ -471,28 +472,60 @@ def _row(
     display: Display,
 ) -> Group:
     """Return all of a row but what is being computed; marked if it is the one at work."""
-    unit, ground = room.unit, _ground_role(phase)
+    said = "" if item.kind == "open" else _shape(program, item)
+    columns, ground = room.columns(row), _ground_role(phase)
+    tiles = [] if item.kind == "open" else _tiles(program, item, columns, state, room.unit)
+    blank = tuple((source[1].shape, box) for source, known, box in tiles if known == "later")
+    if item.kind != "folded" and not display.letters and all(known != "done" for _, known, _ in tiles):
+        return _without_values(item, row, room, state, phase, said, blank)
+    place, marks = _empty_row(item, row, room, phase, said)
+    if item.kind == "folded":
+        marks += _block(program, item, columns, state, room.unit, display, ground)
+    for source, known, box in tiles:
+        if known == "done":
+            holder = arrays.holder(program, _node(program, item), source)
+            style, there = _look(program, holder, source[2], display), np.full(source[1].shape, True)
+            marks.append(_tile(style, source[1], there, box, ground, room.unit))
+    marks += [_blank(shape, box, ground, room.unit) for shape, box in blank]
+    if state.in_parts:
+        marks += _pluses(columns[2], state, room.unit)
+    return Group(place, tuple(without_numbers(marks) if display.letters else marks))
+
+
+@lru_cache(1024)
+def _without_values(
+    item: Item,
+    row: Box,
+    room: _Room,
+    state: _State,
+    phase: str,
+    said: str,
+    blank: tuple[tuple[Shape, Box], ...],
+) -> Group:
+    """Return a row in which nothing is computed yet: of all programs the same object, and so painted once."""
+    place, marks = _empty_row(item, row, room, phase, said)
+    marks += [_blank(shape, box, _ground_role(phase), room.unit) for shape, box in blank]
+    if state.in_parts:
+        marks += _pluses(room.columns(row)[2], state, room.unit)
+    return Group(place, tuple(marks), lasting=True)
+
+
+def _empty_row(item: Item, row: Box, room: _Room, phase: str, said: str) -> tuple[Box, list[Mark]]:
+    """Return where a row goes, with its ground and its name."""
+    unit = room.unit
     top, bottom = round(row.y), round(row.bottom)
     left = round(row.x) if room.gutter else room.box.x
     place = Box(left, top, room.box.right - left, max(1, bottom - top))
     marks: list[Mark] = [Rect(place, fill="panel")]
     if phase:
         marked = row.inset(2 * unit if room.gutter else 0.0, 2 * unit)
-        marks.append(Rect(marked, ground, phase, 1.5 * unit, 6 * unit))
-    columns = room.columns(row)
-    marks += _name(program, item, row, columns, unit, bold=bool(phase))
-    if item.kind == "folded":
-        marks += _block(program, item, columns, state, unit, display, ground)
-    if item.kind != "open":
-        for source, known, box in _tiles(program, item, columns, state, unit):
-            if known != "now":
-                holder = arrays.holder(program, _node(program, item), source)
-                style = _look(program, holder, source[2], display)
-                values = source[1]
-                marks.append(_tile(style, values, np.full(values.shape, known == "done"), box, ground, unit))
-    if state.in_parts:
-        marks += _pluses(columns[2], state, unit)
-    return Group(place, tuple(without_numbers(marks) if display.letters else marks))
+        marks.append(Rect(marked, _ground_role(phase), phase, 1.5 * unit, 6 * unit))
+    return place, marks + _name(item, row, room.columns(row), unit, said, bold=bool(phase))
+
+
+def _blank(shape: Shape, box: Box, ground: Role, unit: float) -> Cells:
+    """Return the tile of an array of which nothing is computed yet, whatever its numbers will be."""
+    return _tile(None, np.zeros(shape), np.full(shape, False), box, ground, unit)
 
 
 def _node(program: Program, item: Item) -> str:
@@ -565,7 +598,7 @@ def _live(moment: Moment, room: _Room, item: Item, row: Box, state: _State, phas
 
 
 def _name(
-    program: Program, item: Item, row: Box, columns: list[Box], unit: float, bold: bool = False
+    item: Item, row: Box, columns: list[Box], unit: float, shape: str, bold: bool = False
 ) -> list[Mark]:
     """Write a row's name and its shape, or of a block how many layers it has."""
     text = row.inset(0, max(0.0, (row.h - 44 * unit) / 2))
@@ -586,7 +619,7 @@ def _name(
         ]
     return [
         label(first, said, 16 * unit, "ink", bold=bold),
-        label(below, _shape(program, item), 13 * unit, "muted"),
+        label(below, shape, 13 * unit, "muted"),
     ]
 
 
@@ -690,7 +723,9 @@ def _ground_role(phase: str) -> Role:
     return f"{phase}_fill" if phase else "panel"
 
 
-def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground: Role, unit: float) -> Cells:
+def _tile(
+    style: Look | None, values: Array, there: NDArray[np.bool_], box: Box, ground: Role, unit: float
+) -> Cells:
     """Return a heatmap of an array: its first maps as tiles, or its numbers in a row; one number as text."""
     texts: tuple[tuple[str, ...], ...] = ()
     if values.ndim == 3:
@@ -710,8 +745,8 @@ def _tile(style: Look, values: Array, there: NDArray[np.bool_], box: Box, ground
     return Cells(
         place,
         sheet,
-        palette=style.palette,
-        limit=style.limit,
+        palette=style.palette if style else "value",
+        limit=style.limit if style else 1.0,
         texts=texts,
         size=min(height * 0.62, 1.5 * width / max(4, len(texts[0][0]))) if texts else 12.0,
         missing=missing,
