@@ -72,6 +72,26 @@ def hit(program: Program, point: Breakpoint, index: int, until: int, backwards: 
     return found
 
 
+def hit_from_outside(
+    program: Program, before: Program | None, point: Breakpoint, backwards: bool = False
+) -> int | None:
+    """Return the first step, or last, at which a breakpoint stops a run that comes from an iteration beside.
+
+    Parameters
+    ----------
+    before : Program or None
+        The iteration before it: what holds at its end does not become true at the start of the next.
+    """
+    last = len(program) - 1
+    found = hit(program, point, last + 1, 0, True) if backwards else hit(program, point, -1, last)
+    if found != 0 or before is None or point.kind is not Kind.CONDITION or point.operation:
+        return found
+    end = [operation for operation in before.operations if len(operation)][-1]
+    if not _held_before(before, read_watch(point.what), end, point, len(end)):
+        return found
+    return None if backwards else hit(program, point, 0, last)
+
+
 def check(program: Program, point: Breakpoint) -> None:
     """Refuse a breakpoint that a program can never come to, because it has no such thing.
 

@@ -52,7 +52,7 @@ from cnnviz.text import tr
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.cursor import LEVELS, Bookmark
 from cnnviz.trace.forms import counterpart
-from cnnviz.trace.hits import predicted
+from cnnviz.trace.hits import hit_from_outside, predicted
 from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints
 from cnnviz.ui.edits import Draft, Edit
 from cnnviz.ui.loading import load
@@ -62,6 +62,7 @@ from cnnviz.ui.waiting import patiently
 from cnnviz.working import StoppedError, each
 
 _LAST = 2**62
+_RUN_ON = (Kind.CONDITION, Kind.GRADIENT, Kind.NONFINITE, Kind.PREDICTION)  # so in some iterations
 _MOST_KEPT = 64 * 2**20
 """The most memory, in bytes, that a training may take while another lesson lies on the desk."""
 
@@ -748,19 +749,20 @@ class Desk(QObject):
     # --------------------------------------------------------------------------- breakpoints and bookmarks
 
     def run(self, backwards: bool = False) -> None:
-        """Go to the next or previous breakpoint, in a training also where the prediction becomes another.
+        """Go to the next or previous breakpoint, in a training also to one in the iterations that there are.
 
-        That is looked for in the iterations that have been trained, each with the image at hand.
+        What is so in some of them only is looked for there: a condition, a gradient's size, a number that is
+        none, each with the iteration's own image; and another prediction, with the image at hand.
         """
-        run, lesson = self.lesson.run, self.lesson
-        points = self.player.breakpoints
-        waited_for = next((point for point in points if point.kind is Kind.PREDICTION and point.on), None)
-        if run is None or waited_for is None:
-            self.player.run(backwards)
+        run, lesson, player = self.lesson.run, self.lesson, self.player
+        points = tuple(point for point in player.breakpoints if point.on and point.kind in _RUN_ON)
+        if run is None or not points:
+            player.run(backwards)
             return
+        predicting = next((point for point in points if point.kind is Kind.PREDICTION), None)
 
         def changed_at(iteration: int) -> tuple[Lesson, Breakpoint] | None:
-            if iteration == 0:
+            if iteration == 0 or predicting is None:
                 return None
             there = lesson.at_iteration(iteration, lesson.image)
             before, now = (
@@ -770,27 +772,40 @@ class Desk(QObject):
             return (there, now[0]) if before and now and before[1] != now[1] else None
 
         here = changed_at(lesson.iteration)
-        if self.player.run_to_hit(backwards, *([here[1]] if here else [])) is not False:
-            if here is not None and self.player.cursor.stopped_by((here[1],)):
-                self.player.say_stopped(waited_for)
+        if player.run_to_hit(backwards, *([here[1]] if here else [])) is not False:
+            if here is not None and predicting is not None and player.cursor.stopped_by((here[1],)):
+                player.say_stopped(predicting)
             return
-        last = 0 if backwards else run.last
-        ahead = range(lesson.iteration - 1, 0, -1) if backwards else range(lesson.iteration + 1, last + 1)
+        now = lesson.iteration
+        ahead = range(now - 1, -1, -1) if backwards else range(now + 1, run.last + 1)
 
-        def look() -> tuple[Lesson, Breakpoint] | None:
-            return next(filter(None, map(changed_at, each(tr("iterations"), ahead))), None)
+        def stop_in(iteration: int) -> tuple[Lesson, int, tuple[Breakpoint, ...]] | None:
+            there = lesson.at_iteration(iteration)
+            before = lesson.at_iteration(iteration - 1).program if iteration else None
+            hits = (hit_from_outside(there.program, before, point, backwards) for point in points)
+            found = [index for index in hits if index is not None]
+            if found:
+                return there, max(found) if backwards else min(found), ()
+            changed = changed_at(iteration)
+            if changed is None or predicting is None:
+                return None
+            there, point = changed
+            return there, there.program.start(point.operation) + (point.offset or 0), (predicting,)
+
+        def look() -> tuple[Lesson, int, tuple[Breakpoint, ...]] | None:
+            return next(filter(None, map(stop_in, each(tr("iterations"), ahead))), None)
 
         try:
-            found = patiently(look, tr("Looking for another prediction …"))
+            found = patiently(look, tr("Looking in the other iterations …"))
         except StoppedError:
             return
         if found is None:
-            self.player.jump_to(0 if backwards else len(self.player.cursor.program) - 1)
-            self.noted.emit(tr("The prediction stays as it is in the other iterations that there are."))
+            player.jump_to(0 if backwards else len(player.cursor.program) - 1)
+            self.noted.emit(tr("In the other iterations that there are, no breakpoint stops."))
         else:
-            there, point = found
-            self.show(there, there.program.start(point.operation) + (point.offset or 0))
-            self.player.say_stopped(waited_for)
+            there, index, more = found
+            self.show(there, index)
+            player.say_stopped(*more)
 
     def _remember_breakpoints(self) -> None:
         self.settings.put_record(self._marks_key("breakpoints"), self.player.all_breakpoints)

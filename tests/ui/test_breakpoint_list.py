@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
@@ -131,3 +132,43 @@ def test_the_prediction_is_another_than_an_iteration_before(window):
     for wanted in [*ahead[:2][::-1], *behind[::-1][:1]]:
         QTest.keyClick(window.stage, K.Key_J)
         assert desk.lesson.iteration == wanted
+
+
+def test_conditions_run_on_into_the_iterations_that_have_been_trained(window):
+    desk, player = window.desk, window.player
+    desk.open("training")
+    desk.go_to_iteration(12)
+    desk.go_to_iteration(0)
+    calls = [
+        {one.name: one.call for one in desk.lesson.at_iteration(t).program.operations} for t in range(13)
+    ]
+    largest = [abs(each["fc.dw"].writes["dw"]).max() for each in calls]
+    most = sorted(largest)[9]
+    player.set_breakpoint(Breakpoint("", 0, kind=Kind.CONDITION, what=f"abs(fc.dw).max() > {most}"))
+    seen = [t for t in range(13) if largest[t] > most]
+    for t in seen:
+        QTest.keyClick(window.stage, K.Key_L)
+        assert desk.lesson.iteration == t and player.cursor.step.operation.name == "fc.dw"
+        assert window.message.sentence.text().startswith("Stopped: it holds that abs(fc.dw).max()")
+    QTest.keyClick(window.stage, K.Key_L)
+    assert player.cursor.index == len(player.cursor.program) - 1 and desk.lesson.iteration == seen[-1]
+    assert "no breakpoint stops" in window.message.sentence.text()
+    for t in reversed(seen):
+        QTest.keyClick(window.stage, K.Key_J)
+        assert desk.lesson.iteration == t and player.cursor.step.operation.name == "fc.dw"
+    player.clear_breakpoints()
+    # What holds at the end of an iteration does not become true at the start of the next.
+    desk.go_to_iteration(0)
+    player.go_to(1)
+    begun, shape = calls[0]["fc.w"].before["w"], calls[0]["fc"].given["w"].shape
+    k = int((calls[-1]["fc.w"].writes["w"] - begun).argmax())
+    weights = [float(begun[k]), *(float(each["fc.w"].writes["w"][k]) for each in calls)]
+    middle = (weights[0] + weights[-1]) / 2
+    rising = [t for t in range(13) if weights[t] <= middle < weights[t + 1]]
+    cell = ",".join(str(n) for n in np.unravel_index(k, shape))
+    player.set_breakpoint(Breakpoint("", 0, kind=Kind.CONDITION, what=f"fc.w[{cell}] > {middle}"))
+    for t in rising:
+        QTest.keyClick(window.stage, K.Key_L)
+        assert desk.lesson.iteration == t and player.cursor.step.operation.name == "fc.w"
+    QTest.keyClick(window.stage, K.Key_L)
+    assert "no breakpoint stops" in window.message.sentence.text()
