@@ -377,6 +377,10 @@ class Desk(QObject):
         read = (read_change(text),) if is_file_change(text) else read_changes(text.split())
         self._make((*self.lesson.changes, *read), text_of(read))
 
+    def set_changes(self, changes: Changes, said: str) -> None:
+        """Have these changes and no other; raise CnnvizError if one does not fit, and all stays as it is."""
+        self._make(changes, said)
+
     def take_back(self, *changes: Change) -> None:
         """Have some of what is changed as the file has it."""
         kept = tuple(change for change in self.lesson.changes if change not in changes)

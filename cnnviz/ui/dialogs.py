@@ -181,6 +181,15 @@ class Dialogs(QObject):
         made.finished.connect(self.closed)
         made.open()
 
+    def show_data(self) -> None:
+        """Say what was recognised of the samples, and let what is meant be set."""
+        from cnnviz.ui.data_dialog import DataDialog
+
+        made = DataDialog(self._window, self._desk)
+        made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        made.finished.connect(self.closed)
+        made.open()
+
     def show_watches(self) -> None:
         """List what is watched, and what it came to; one goes on stepping meanwhile."""
         from cnnviz.ui.watch_list import WatchList

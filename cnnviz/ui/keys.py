@@ -97,6 +97,7 @@ FILE = (
     Key("input", "Input of the network…"),
     Key("draw", "Draw what goes in…", ("Ctrl+D",)),
     Key("preset", "How the picture is read…"),
+    Key("data", "How the data are read…"),
     Key("label", "Label of the input…"),
     Key("expression", "Type an expression…", ("E",)),
     SEPARATOR,

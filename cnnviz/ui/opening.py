@@ -188,6 +188,12 @@ class Opening:
         """Whether the lesson at hand begins with a picture that is made to fit."""
         return self.takes_pictures and "image" in self._desk.lesson.program.operations[0].call.given
 
+    @property
+    def reads_data(self) -> bool:
+        """Whether the lesson at hand has samples from a file, or a folder."""
+        lesson = self._desk.lesson
+        return lesson.network is not None and bool(lesson.subject.value(Argument("input", "images", "")))
+
     def ask_for_preset(self) -> None:
         """Ask how the pixels of the picture that goes in become numbers."""
         known, now = list(PRESETS), self._desk.lesson.subject.value(Argument("picture", "preset", ""))

@@ -218,6 +218,7 @@ class Window(QMainWindow):
             "input": self.opening.ask_for_input,
             "draw": self._draw,
             "preset": self.opening.ask_for_preset,
+            "data": self.dialogs.show_data,
             "label": self.opening.ask_for_label,
             "lessons": self.dialogs.show_lessons,
             "save_lesson": self.saving.save,
@@ -286,6 +287,7 @@ class Window(QMainWindow):
         self.actions_by_name["input"].setEnabled(self.opening.is_network or self.opening.takes_pictures)
         self.actions_by_name["draw"].setEnabled(self.opening.takes_drawings)
         self.actions_by_name["preset"].setEnabled(self.opening.reads_a_picture)
+        self.actions_by_name["data"].setEnabled(self.opening.reads_data)
         self.actions_by_name["label"].setEnabled(self.opening.is_network)
         for name in ("changes", "take_back"):
             self.actions_by_name[name].setEnabled(bool(lesson.changes))

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Label, flat
 from cnnviz.scene.panels import row_said
+from cnnviz.ui.data_dialog import DataDialog
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.window import Window
 from tests.formats.reference import DATA, close, reference
@@ -278,6 +279,27 @@ def test_samples_that_are_dropped_take_the_place_of_the_lessons_own(window, tmp_
         window.actions_by_name["undo"].trigger()
         assert (window.desk.lesson.image, window.desk.lesson.changes) == (before.image, before.changes)
     assert window.desk.lesson.image == 273
+    # What is meant is set where the sentence stands, and undone.
+    window.opening.open(str(tmp_path / "mnist.npz"))
+    assert window.actions_by_name["data"].isEnabled()
+    window.actions_by_name["data"].trigger()
+    dialog = window.findChild(DataDialog)
+    assert "12 samples of x_train" in dialog.said.text()
+    dialog.array.setText("x_test")
+    dialog.labels.setText("y_test")
+    dialog.scale.setText("255")
+    dialog.take.click()
+    assert dialog.said.text().startswith("mnist.npz: 2 samples of x_test")
+    assert len(window.desk.lesson.subject) == 2
+    assert np.array_equal(window.desk.lesson.tape["input.y"][0], images[0] / 255)
+    dialog.labels.setText("nothing")
+    dialog.take.click()
+    assert "has no array nothing" in dialog.said.text()
+    assert len(window.desk.lesson.subject) == 2
+    window.actions_by_name["undo"].trigger()
+    assert (len(window.desk.lesson.subject), dialog.array.text()) == (12, "")
+    window.actions_by_name["undo"].trigger()
+    dialog.close()
     (tmp_path / "my.digits" / "none").mkdir()
     window.opening.open(str(tmp_path / "my.digits"))
     assert "my.digits: has 11 classes, but the network has 10" in window.message.sentence.text()
