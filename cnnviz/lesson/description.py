@@ -103,17 +103,24 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         """What its file says, and where, in the order of the file."""
         return stops_of_file(self.file)
 
-    @cached_property
-    def said(self) -> OwnStops:
-        """Its stops before they were edited."""
-        return self.stops
+    @property
+    def root(self) -> Description:
+        """The same before its stops were edited."""
+        own: Description = self.__dict__.get("_root", self)
+        return own
+
+    def saved_again(self) -> Description:
+        """Return the same with the changes that its one file holds since it was written anew."""
+        made = replace(self, changes=saved_changes(self.path.parent))
+        made.__dict__["subject"] = self.subject
+        return made
 
     def with_stops(self, stops: OwnStops) -> Description:
         """Return the same with other stops."""
         if stops == self.stops:
             return self
         made = replace(self, file=with_stops(self.file, stops))
-        made.__dict__["said"] = self.said
+        made.__dict__["_root"] = self.root
         made.__dict__["subject"] = self.subject.told(made.file)  # which need not be made again
         return made
 

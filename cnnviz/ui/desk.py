@@ -27,7 +27,7 @@ from cnnviz.lesson.changes import (
     read_changes,
     text_of,
 )
-from cnnviz.lesson.description import describe
+from cnnviz.lesson.description import Description, describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.own_stops import OwnStop, OwnStops, as_text, from_text, number_of, stop_here
@@ -98,10 +98,13 @@ class Saved(NamedTuple):
         What is changed of it.
     stops : OwnStops
         What it says, and where.
+    root : Description, optional
+        What both are of.
     """
 
     changes: Changes = ()
     stops: OwnStops = ()
+    root: Description | None = None
 
 
 class Desk(QObject):
@@ -500,7 +503,7 @@ class Desk(QObject):
     def is_modified(self) -> bool:
         """Whether the lesson is not as its file has it."""
         is_as_read = self.source == file_of(self.source) or not is_one_file(self.source)
-        return not is_as_read or (self.lesson.changes, self.lesson.description.stops) != tuple(self.saved)
+        return not is_as_read or _at_hand(self.lesson) != self.saved
 
     @property
     def place(self) -> SavedPlace:
@@ -520,21 +523,52 @@ class Desk(QObject):
 
     def set_saved(self) -> None:
         """Note that the lesson's file has it as it is now."""
-        self.saved = Saved(self.lesson.changes, self.lesson.description.stops)
+        self.saved = _at_hand(self.lesson)
         self.settings.put(f"{self._key}/saved", _mark_of(self.source))
         self.remember()
         self.edited.emit()
 
+    def adopt_again(self) -> None:
+        """Go on in the file of the lesson, which was just written anew."""
+        before = self.draft
+        description = before.description.root.saved_again()
+        self._move_edits(before, description)
+        self.lesson = replace(self.lesson, description=self._moved(before, description).description)
+        self.set_saved()
+
+    def _moved(self, draft: Draft, description: Description) -> Draft:
+        """Return what the lesson is made of in another file of the same."""
+        return replace(draft, description=description.with_stops(draft.description.stops))
+
+    def _move_edits(self, before: Draft, description: Description) -> None:
+        """Have the edits of the lesson at hand go on in another file of the same."""
+        root, edits = before.description.root, self.player.edits
+
+        def moved(state: object) -> object:
+            is_of_it = isinstance(state, Draft) and state.description.root is root
+            return self._moved(state, description) if is_of_it and isinstance(state, Draft) else state
+
+        for k in range(edits.count()):
+            edit = edits.command(k)
+            if isinstance(edit, Edit):
+                edit.adapt(moved)
+
     def adopt(self, path: str) -> None:
         """Go on in the file that the lesson was just saved as; what it was before, its own file says."""
-        description, at, before = describe(path), self.player.cursor.index, self.lesson
-        lesson = self._made(Draft(description, description.changes, before.choice))
+        description, at, before = describe(path), self.player.cursor.index, self.draft
+        if is_one_file(path):
+            lesson = self._made(self._moved(before, description))
+        else:  # all is as if it had always been there, and nothing is left to be undone
+            lesson = self._made(Draft(description, description.changes, before.choice))
         self._is_discarded = True
         self.remember()
         self._is_discarded = False
         self.lesson = lesson
         self._load(at)
-        self.player.edits.clear()  # they were made in the other lesson
+        if is_one_file(path):
+            self._move_edits(before, description)
+        else:
+            self.player.edits.clear()
         self.set_saved()
         self.settings.put_record(self._marks_key("bookmarks"), self.player.bookmarks)
         self.changed.emit()
@@ -658,10 +692,10 @@ class Desk(QObject):
         if self.lesson.run is None:  # a training begins anew, and its first iteration has an image of its own
             self.settings.put(f"{key}/image", self.lesson.image)
         self.settings.put(f"{key}/input_gradient", self.lesson.program.form)
-        own = Saved(self.lesson.changes, self.lesson.description.stops)
-        changes, stops = self.saved if self._is_discarded else own
+        as_saved = self._is_discarded or not self.is_modified
+        changes, stops, _ = _saved_of(self.lesson) if as_saved else _at_hand(self.lesson)
         self.settings.put(f"{key}/changes", text_of(changes))
-        self.settings.put(f"{key}/stops", "" if stops == self.saved.stops else as_text(stops))
+        self.settings.put(f"{key}/stops", "" if as_saved or stops == self.saved.stops else as_text(stops))
         stop = self.player.cursor.stop or self.lesson.stop_after(self.player.cursor, backwards=True)
         self.settings.put_record(f"{key}/stop", (stop.number, stop.count) if stop else (0, 0))
         if not is_expression(self.source) and self.source not in lesson_names():
@@ -862,7 +896,13 @@ class Desk(QObject):
 
 def _saved_of(lesson: Lesson) -> Saved:
     """Return what a lesson is like in its file."""
-    return Saved(lesson.description.changes, lesson.description.said)
+    root = lesson.description.root
+    return Saved(root.changes, root.stops, root)
+
+
+def _at_hand(lesson: Lesson) -> Saved:
+    """Return what a lesson is like as it is shown."""
+    return Saved(lesson.changes, lesson.description.stops, lesson.description.root)
 
 
 def _differs(lesson: Lesson, before: Lesson) -> bool:

@@ -70,6 +70,10 @@ class Edit(QUndoCommand, Generic[State]):
             self._put(self._after)
         self._done = False
 
+    def adapt(self, adapted: Callable[[object], object]) -> None:
+        """Have other states in place of both: what they are part of has become another."""
+        self._before, self._after = adapted(self._before), adapted(self._after)  # type: ignore[assignment]
+
     def id(self) -> int:
         """Return what edits have in common that are undone together."""
         return self._gesture

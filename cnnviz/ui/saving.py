@@ -87,7 +87,7 @@ class Saving:
                 self._written = str(file.absolute())
                 desk.adopt(path)
             elif file.absolute() == Path(desk.source):
-                desk.set_saved()
+                desk.adopt_again()
             else:
                 desk.adopt(path)
         except StoppedError:

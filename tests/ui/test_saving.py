@@ -92,6 +92,35 @@ def test_a_saved_lesson_opens_elsewhere_as_it_was(window, monkeypatch, tmp_path,
     assert not there.isWindowModified()
 
 
+def test_who_saves_goes_on_undoing(window, tmp_path, elsewhere):
+    """Under a new name and in the same file; the title says what is not as it was saved last."""
+    file, undo, redo = tmp_path / "mine.cnnviz", window.player.edits.undo, window.player.edits.redo
+    desk, bias = window.desk, Cell("conv1.b", (0,), 3.0)
+    desk.change(WEIGHT, said="weight")
+    make_stop(window, "Mine.")
+    desk.change(bias, said="bias")
+    assert window.saving.write(str(file)) and not window.isWindowModified()
+    for name in ("mine.cnnviz", "other.cnnviz"):
+        for _ in range(2):
+            undo()
+        assert desk.lesson.changes == (WEIGHT,) and window.isWindowModified()
+        undo()
+        assert not desk.lesson.changes and desk.source == str(file)
+        for _ in range(3):
+            redo()
+        assert set(desk.lesson.changes) == {WEIGHT, bias} and not window.isWindowModified()
+        undo()
+        file = tmp_path / name
+        assert window.saving.write(str(file)) and desk.source == str(file) and not window.isWindowModified()
+        there = elsewhere(file).desk.lesson
+        assert there.changes == (WEIGHT,)
+        assert "Mine." in [stop.part.caption for stop in there.description.stops]
+        redo()
+        assert window.isWindowModified()
+        assert window.saving.write(str(file))
+    assert not elsewhere(file, "settings.ini").isWindowModified()
+
+
 def test_what_is_not_saved_is_there_again_and_saved_elsewhere_it_is_not(window, tmp_path, elsewhere):
     file = tmp_path / "mine.cnnviz"
     assert window.saving.write(str(file))
