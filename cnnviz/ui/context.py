@@ -264,11 +264,11 @@ class Context(QObject):
         """Open the menu of what the keyboard is at, in the pane that has the focus."""
         focused = QApplication.focusWidget()
         pane = focused if isinstance(focused, FramePane) else self._panes[0]
-        point = pane.point_looked_at() or (pane.width() / 2, pane.height() / 2)
-        if not pane.ask_for_menu(*point):
+        point = pane.point_looked_at()
+        if point is None or not pane.ask_for_menu(*point):
             target = self.looked_at()
             if target is not None:
-                self.show_menu(target, pane.mapToGlobal(QPoint(round(point[0]), round(point[1]))))
+                self.show_menu(target, pane.mapToGlobal(pane.rect().center()))
             else:
                 self._ask_for_one()
 

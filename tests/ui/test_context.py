@@ -222,6 +222,17 @@ def test_arrows_lead_to_the_numbers_of_the_network_pane_and_enter_opens_their_me
     assert player.moment.operation.name == "fc"
 
 
+def test_where_nothing_is_looked_at_the_menu_is_about_what_the_step_has_written(window, qtbot):
+    """Not about what happens to lie in the middle of the stage, where nobody has pointed."""
+    program, operation = window.player.cursor.program, window.player.cursor.program.operation("conv2")
+    window.player.go_to(program.start("conv2") + operation.step_writing("y", (5, 2, 3)))
+    assert window.stage.point_looked_at() is None
+    qtbot.keyClick(window.stage, K.Key_F10, SHIFT)
+    menu = QApplication.activePopupWidget()
+    assert words(menu)[0].startswith("y[5, 2, 3] = ")
+    menu.hide()
+
+
 def test_where_nothing_is_no_menu_opens(window):
     from cnnviz.scene.marks import Box
 
