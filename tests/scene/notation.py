@@ -32,6 +32,7 @@ _CLOSING = {
     r"\ge",
     r"\ne",
     r"\right",
+    r"\rfloor",
     r"\bigr",
     r"\end",
     "",
@@ -73,6 +74,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "log1p": math.log1p,
     "sign": np.sign,
     "sin": math.sin,
+    "floor": math.floor,
     "cos": math.cos,
 }
 
@@ -249,7 +251,7 @@ class _Reader:
             return lambda s: int(value) if value.is_integer() else value
         if self.token == "|":
             return self._absolute()
-        if self.token in ("(", r"\left", r"\bigl"):
+        if self.token in ("(", r"\lfloor", r"\left", r"\bigl"):
             return self._brackets()
         if self.token == "e" and self.text[self.at :].lstrip().startswith("^"):
             self.next()
@@ -305,12 +307,12 @@ class _Reader:
                     return s.numbers[each]
             if under:
                 return cell(s, array, [node(s) for node in nodes])
-            return s.defined[name]() if name in s.defined else whole(s.arrays[array])
+            return s.defined[name](s) if name in s.defined else whole(s.arrays[array])
 
         return value
 
     def _command(self, command: str) -> Node:
-        if command == r"\frac":
+        if command in (r"\frac", r"\tfrac"):
             over, under = self.group(), self.group()
             if over.startswith(r"\partial"):
                 name = plain(under)

@@ -113,6 +113,7 @@ FUNCTIONS: dict[str, Callable[[Interval], Interval]] = {
     "tanh": _rising(math.tanh),
     "erf": _rising(math.erf),
     "np.tanh": _rising(math.tanh),
+    "floor": _rising(math.floor),
     "relu": _rising(lambda x: max(x, 0.0)),
     "sigmoid": _rising(lambda x: 1 / (1 + _exp(-x))),
     "abs": lambda a: of([*map(abs, a), *([0.0] if a.low < 0 < a.high else [])]),

@@ -228,7 +228,7 @@ def _follow(part: str, scope: Scope, call: Call, truth: dict, conditions: list[s
     elif name in scope.arrays or not name.isalpha():
         raise NotUnderstoodError(part)
     else:
-        scope.defined[name] = lambda: node(scope)
+        scope.defined[name] = node  # of the indices that are bound where it stands
 
 
 @pytest.mark.parametrize("name", CALLS)
