@@ -727,8 +727,10 @@ def pixels_calls() -> list[Call]:
             ("colours", "to_grey"), (fitting, to_grey), (3, 1), (album.pictures[0],) * 2, strict=True
         )
     ]
-    columns = resized(album.pictures[0].pixels.astype(np.uint8), "columns", 3, 0, 2)
-    rows = resized(columns.y, "rows", 2, 0, 2)
+    columns = resized(
+        album.pictures[0].pixels.astype(np.uint8), "columns", 3, 0, 4
+    )  # one more than there are, in black
+    rows = resized(columns.y, "rows", 2, -1, 4)
     sized = [columns.call("sized", last=False), rows.call("sized", last=True)]
     return [*album.calls(album.run()), *fitted, *sized]
 

@@ -31,6 +31,7 @@ LIBRARIES = (
         "numpy",
         "msgspec",
         "pillow",
+        "isal",
         "pyqtgraph",
         "colorama",
         "threadpoolctl",

@@ -363,7 +363,7 @@ class _Reader:
         self.expect("_")
         under = self.group()
         named = re.fullmatch(r"[a-z](,[a-z])*", under)
-        names = under.split(",") if named else ["c" if "c,i,j" in under else "n"]
+        names = under.split(",") if named else ["k" if "+k" in under else "c" if "c,i,j" in under else "n"]
         test = _Reader(under, self.called).condition() if under.split(",") != names else None
         # What no loop counts stands for another output, or in maps for another channel, row or column.
         cell = re.search(r"\{([a-z],)*k(,[a-z])*\}", self.text[self.begun :])

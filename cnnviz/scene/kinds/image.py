@@ -201,12 +201,12 @@ def _outlined(at: Sheet, box: Box, colour: str) -> None:
 
 _RESIZED = {
     "columns": (
-        r"\y{i,j,c} = \left\lfloor \sum_{k} \part{p}{p_{j,k}}\,"
+        r"\y{i,j,c} = \left\lfloor \sum_{0\le v+k,\,v+k<V} \part{p}{p_{j,k}}\,"
         r"\part{image}{\mathrm{image}_{i,v+k,c}} + \tfrac{1}{2} \right\rfloor",
         r"v = \lfloor (jA+B)\,/\,F \rfloor",
     ),
     "rows": (
-        r"\y{i,j,c} = \left\lfloor \sum_{k} \part{p}{p_{i,k}}\,"
+        r"\y{i,j,c} = \left\lfloor \sum_{0\le u+k,\,u+k<V} \part{p}{p_{i,k}}\,"
         r"\part{image}{\mathrm{image}_{u+k,j,c}} + \tfrac{1}{2} \right\rfloor",
         r"u = \lfloor (iA+B)\,/\,F \rfloor",
     ),
