@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from cnnviz.cli import dump, export, info, lessons, pack
+from cnnviz.cli import dump, export, info, lessons, pack, sheet
 from cnnviz.cli.loading import source_of
 from cnnviz.cli.output import (
     INTERRUPTED,
@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "info": (info.add_arguments, info.run),
     "dump": (dump.add_arguments, dump.run),
     "export": (export.add_arguments, export.run),
+    "sheet": (sheet.add_arguments, sheet.run),
     "pack": (pack.add_arguments, pack.run),
     "unpack": (pack.add_unpack_arguments, pack.unpack),
 }

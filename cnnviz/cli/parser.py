@@ -28,7 +28,7 @@ def window_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="cnnviz",
         usage="cnnviz [open] [LESSON | FILE] [--set CHANGE …]\n"
-        "       cnnviz {lessons,info,dump,export,pack,unpack} …",
+        "       cnnviz {lessons,info,dump,export,sheet,pack,unpack} …",
         description=cnnviz.__doc__,
         epilog=examples(
             ("cnnviz", "open the window"),
@@ -39,6 +39,7 @@ def window_parser() -> argparse.ArgumentParser:
             ("cnnviz info digits", "say what a lesson computes, and in how many steps"),
             ("cnnviz dump digits -o digits.npz", "write every array of one iteration"),
             ("cnnviz export digits -o frames", "write pictures of its steps"),
+            ("cnnviz sheet convolution -o sheet.pdf", "write a step to be filled in by hand"),
             ("cnnviz pack digits -o mine.cnnviz", "write it as one file, to be mailed"),
         )
         + "\neach command has a --help of its own; a file of that name is opened as ./lessons",
@@ -74,7 +75,7 @@ def lesson_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--image",
-        type=_number,
+        type=whole_number,
         metavar="N",
         help="which of its images, from 0 (default: the one the lesson shows)",
     )
@@ -85,7 +86,7 @@ def lesson_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--iteration",
-        type=_number,
+        type=whole_number,
         metavar="N",
         help="which iteration of its training, from 0; it is trained up to there first (default: 0)",
     )
@@ -122,7 +123,8 @@ def change_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _number(words: str) -> int:
+def whole_number(words: str) -> int:
+    """Read a whole number, 0 or more."""
     if not re.fullmatch(r"\d{1,18}", words):
         raise argparse.ArgumentTypeError(
             tr("must be a whole number, 0 or more, is {words}", words=repr(words[:40]))

@@ -29,7 +29,8 @@ def unheard(monkeypatch):
 
 
 def test_commands_do_what_they_do(unheard, painted, lesson, tmp_path):
-    assert set(COMMANDS) == {"lessons", "info", "dump", "export", "pack", "unpack"}, "each is tried here"
+    tried = {"lessons", "info", "dump", "export", "sheet", "pack", "unpack"}
+    assert set(COMMANDS) == tried, "each is tried here"
     assert unheard("lessons") == 0
     assert unheard("info", lesson) == 0
     assert unheard("dump", lesson, "-o", tmp_path / "a.npz") == 0
@@ -37,6 +38,8 @@ def test_commands_do_what_they_do(unheard, painted, lesson, tmp_path):
         assert arrays["relu1.y"].shape == (2, 2, 2)
     assert unheard("export", lesson, "-o", tmp_path / "f", "--size", "640x360") == 0
     assert len(list((tmp_path / "f").glob("*.png"))) == len(painted) > 0
+    assert unheard("sheet", lesson, "-o", tmp_path / "a.pdf") == 0
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
     assert unheard("pack", lesson, "-o", tmp_path / "a.cnnviz") == 0
     assert unheard("unpack", tmp_path / "a.cnnviz") == 0
     assert (tmp_path / "a" / "lesson.toml").exists()

@@ -1,0 +1,69 @@
+"""``cnnviz sheet``: a step on paper, to be worked out by hand, or as a bank of questions."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cnnviz.cli.loading import load
+from cnnviz.cli.output import say, telling
+from cnnviz.cli.parser import examples, lesson_arguments, whole_number
+from cnnviz.files import write_whole
+from cnnviz.text import tr
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what may stand behind the command, and what it does."""
+    parser.description = (
+        "Write a step as a sheet to be filled in by hand: its picture with blank results, its sentence and\n"
+        "formula, room for working; then a page with the solution. Results that are done by the step are\n"
+        "given. Variants have other inputs and parameters, small round numbers."
+    )
+    parser.epilog = examples(
+        ("cnnviz sheet convolution -o sheet.pdf", "the first cell is the example"),
+        ("cnnviz sheet pooling --step 'max[0,0,1]' -o sheet.pdf", "all cells until this one are given"),
+        ("cnnviz sheet relu --variants 4 --seed 7 --paper letter -o sheets.pdf", "four with other numbers"),
+        ("cnnviz sheet convolution --format moodle --variants 20 -o bank.xml", "questions for Moodle"),
+    )
+    lesson_arguments(parser)
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the file to write")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--step",
+        metavar="STEP",
+        help="a step's number, from 0, or a place such as conv1[2,3,4] (default: the first result)",
+    )
+    where.add_argument("--stop", type=whole_number, metavar="N", help="one of the lesson's stops, from 1")
+    parser.add_argument(
+        "--variants", type=whole_number, default=0, metavar="K", help="so many, with other numbers"
+    )
+    parser.add_argument(
+        "--seed", type=whole_number, default=0, metavar="S", help="other variants for each (default: 0)"
+    )
+    parser.add_argument("--paper", choices=("a4", "letter"), default="a4", help="default: a4")
+    parser.add_argument(
+        "--format", choices=("pdf", "moodle"), default="pdf", dest="form", help="default: pdf"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write sheets or questions."""
+    from cnnviz.export.moodle import write_questions
+    from cnnviz.export.sheets import sheets_of, write_sheets
+
+    lesson = load(arguments)
+    with telling():
+        sheets = sheets_of(lesson, arguments.step, arguments.stop, arguments.variants, arguments.seed)
+        content = (
+            write_questions(sheets) if arguments.form == "moodle" else write_sheets(sheets, arguments.paper)
+        )
+    write_whole(arguments.output, content)
+    say(
+        tr(
+            "Wrote {count} of {lesson} to {file}.",
+            count=len(sheets),
+            lesson=lesson.name,
+            file=arguments.output,
+        )
+    )
+    return 0

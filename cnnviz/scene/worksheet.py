@@ -1,0 +1,256 @@
+"""A step on paper, to be worked out by hand: its picture with the results left out, and with them.
+
+A worksheet is the picture of the step whose result cells are blank, but for those that are done by then: they
+are the example. Its solution is the same picture with all of them, and the arithmetic of the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from textwrap import wrap
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from cnnviz.engine.layer import Call
+from cnnviz.scene import arithmetic, panels
+from cnnviz.scene.kinds.generic import picture_of
+from cnnviz.scene.layout import Room
+from cnnviz.scene.marks import Box, Cells, Frame, Group, Label, Mark, Path, Rect, Span, flat, label
+from cnnviz.scene.measure import width
+from cnnviz.scene.moment import Moment
+from cnnviz.scene.registry import kind_of
+from cnnviz.scene.sheet import TooSmallError
+from cnnviz.text import tr
+from cnnviz.trace.program import Program
+from cnnviz.trace.state import State
+
+PAPERS = {"a4": (793.7, 1122.5), "letter": (816.0, 1056.0)}
+"""Width and height in pixels, of which 96 make an inch."""
+
+_MARGIN, _EM = 57.0, 13.0
+_RULED = 30.0  # between the lines for working: room for handwriting
+_MOST_SUMS = 12
+
+
+class Heading(Struct, frozen=True):
+    """What stands at the top of a worksheet.
+
+    Attributes
+    ----------
+    title : str
+        The lesson's.
+    variant : str
+        Which of several, if there are some.
+    """
+
+    title: str
+    variant: str = ""
+
+
+class _Through(State, frozen=True, eq=False, dict=True):
+    """The state of a step with all cells written."""
+
+    def _written_by_now(self, name: str) -> NDArray[np.bool_]:
+        array = self.arrays[name] if name in self.arrays else self.operation.call.writes[name]
+        return np.ones(array.shape, bool)
+
+
+def worksheet(at: Moment, paper: str, heading: Heading, solved: bool) -> Frame:
+    """Return a page with a step's picture.
+
+    Parameters
+    ----------
+    at : Moment
+        The step. What is written by then is given; where that is all, nothing is.
+    paper : str
+        Of `PAPERS`.
+    solved : bool
+        Whether the results are in it.
+    """
+    wide, high = PAPERS[paper]
+    page = Box(0, 0, wide, high)
+    inner = page.inset(_MARGIN)
+    marks: list[Mark] = [Rect(page, fill="ground"), *_head(inner, heading, solved)]
+    said, top = _said(at, Box(inner.x, inner.y + 70, inner.w, 130))
+    marks += said
+    room = Box(inner.x, top, inner.w, 0.44 * high)
+    finished = _picture(_finished(at), room)
+    marks += finished if solved else _blank(at, _picture(_begun(at).pictured, room), finished)
+    below = Box(inner.x, room.bottom + 18, inner.w, inner.bottom - room.bottom - 18)
+    marks += _sums(at, below) if solved else _working(below)
+    return Frame(wide, high, tuple(marks))
+
+
+def given_cells(at: Moment) -> dict[str, NDArray[np.bool_]]:
+    """Return which cells of its results a worksheet gives: what is done by the step, unless that is all."""
+    names = at.operation.call.writes
+    done = {name: np.asarray(at.state.written(name)) for name in names}
+    partly = at.operation.call.linear is None and not at.operation.call.before
+    if partly and not all(mask.all() for mask in done.values()):
+        return done
+    return {name: np.zeros(mask.shape, bool) for name, mask in done.items()}
+
+
+def results(program: Program, at: Moment) -> Iterator[Moment]:
+    """Yield the steps at which the cells of a step's operation are written, in order."""
+    operation, start, offsets = at.operation, program.start(at.operation.name), set[int]()
+    for name, array in operation.call.writes.items():
+        if name in operation.tree.arrays:
+            first = islice(np.ndindex(np.shape(array)), _MOST_SUMS)
+            found = (operation.step_writing(name, index) for index in first)
+            offsets |= {offset for offset in found if offset is not None}
+    for offset in sorted(offsets):
+        there = start + offset
+        yield Moment(program, program[there], program.state(there), at.view)
+
+
+# ------------------------------------------------------------------------------------------------ the picture
+
+
+def _finished(at: Moment) -> Moment:
+    """Return the step with all that its operation writes."""
+    shown = at.pictured
+    last = shown.program.start(shown.operation.name) + len(shown.operation) - 1
+    end, now = shown.program.state(last), shown.state
+    if not shown.operation.tree.arrays:
+        return Moment(shown.program, shown.program[last], end, shown.view, shown.whole)
+    variables = {**end.variables, **now.variables}
+    state = _Through(now.operation, now.offset, end.arrays, variables, now.reads, now.writes)
+    return Moment(shown.program, shown.step, state, shown.view, shown.whole)
+
+
+def _begun(at: Moment) -> Moment:
+    """Return a step at which some of its operation is still to do: the first one, where all is done."""
+    if any(mask.any() for mask in given_cells(at).values()):
+        return at
+    start = at.program.start(at.operation.name)
+    return Moment(at.program, at.program[start], at.program.state(start), at.view)
+
+
+def _picture(at: Moment, box: Box) -> list[Mark]:
+    for em in (_EM, 0.85 * _EM, 0.7 * _EM):
+        try:
+            with np.errstate(all="ignore"):
+                return list(picture_of(at)(at, Room(box, em, em)))
+        except TooSmallError:
+            continue
+    return [label(box.top(2 * _EM), tr("This step is too large for a page."), _EM, "muted")]
+
+
+def _blank(at: Moment, begun: Iterable[Mark], finished: Iterable[Mark]) -> list[Mark]:
+    """Return the picture of a step with white cells in place of all that it does not hold by then.
+
+    Grids of which it holds nothing are not drawn there; the finished picture has their places.
+    """
+    begun, names = list(begun), at.operation.call.writes
+    seen = {mark.box for mark in flat(begun) if isinstance(mark, Cells)}
+    white = [
+        mark
+        for mark in flat(finished)
+        if isinstance(mark, Cells) and mark.box not in seen and (mark.array in names or not mark.array)
+    ]
+    made = _with_white(begun, at.operation.call)
+    return made + [part for grid in white for part in _without(grid, np.zeros(grid.values.shape, bool))]
+
+
+def _with_white(marks: Iterable[Mark], call: Call) -> list[Mark]:
+    made: list[Mark] = []
+    for mark in marks:
+        if isinstance(mark, Group):
+            made.append(replace(mark, marks=tuple(_with_white(mark.marks, call))))
+        elif isinstance(mark, Cells) and call.linear is not None and mark.array in call.writes:
+            made += _without(mark, np.zeros(mark.values.shape, bool))
+        elif isinstance(mark, Cells) and mark.missing is not None:
+            made += _without(replace(mark, missing=None), ~mark.missing)
+        else:
+            made.append(mark)
+    return made
+
+
+def _without(grid: Cells, kept: NDArray[np.bool_]) -> list[Mark]:
+    """Return a grid with white cells for what is to be found."""
+    rows, columns = grid.values.shape
+    texts = (
+        tuple(
+            tuple(text if stays else "" for text, stays in zip(row, keeps, strict=True))
+            for row, keeps in zip(grid.texts, kept.tolist(), strict=True)
+        )
+        if grid.texts
+        else ()
+    )
+    white = [
+        Rect(grid.box_of(r, c), fill="ground", stroke="line", width=1.0)
+        for r, c in np.ndindex(rows, columns)
+        if not kept[r, c]
+    ]
+    return [replace(grid, texts=texts, cached=False), *white]
+
+
+# ---------------------------------------------------------------------------------------------- around it
+
+
+def _head(box: Box, heading: Heading, solved: bool) -> list[Mark]:
+    right = " · ".join(part for part in (heading.variant, tr("solution") if solved else "") if part)
+    marks: list[Mark] = [
+        label(box.top(26), heading.title, 1.5 * _EM, bold=True),
+        label(box.top(26), right, _EM, "muted", align="right"),
+    ]
+    if not solved:
+        row = box.below(34).top(20)
+        name, date = tr("Name"), tr("Date")
+        middle = box.x + 0.66 * box.w
+        for text, x, end in ((name, box.x, middle - 16), (date, middle, box.right)):
+            begin = x + 1.15 * width(text) * _EM + 6
+            marks.append(label(Box(x, row.y, end - x, row.h), text, _EM, "muted"))
+            marks.append(Path(((begin, row.bottom), (end, row.bottom)), "muted", 0.8))
+    return marks
+
+
+def _said(at: Moment, box: Box) -> tuple[list[Mark], float]:
+    """Write the operation's name, its sentence and its formula; return them with where they end."""
+    said = kind_of(at.operation.call)
+    title = (
+        Span(at.operation.layer, "ink", True),
+        Span("   " + tr(said.title) if said.title else "", "muted"),
+    )
+    marks: list[Mark] = [Label(box.top(22), title, 1.3 * _EM)]
+    y = box.y + 26
+    for line in wrap(tr(said.sentence), int(box.w / (0.5 * _EM))):
+        marks.append(label(Box(box.x, y, box.w, 18), line, _EM))
+        y += 18
+    formula = panels.headline(at, Box(box.x, y + 4, box.w, 46), 0.8)
+    if formula:
+        marks += formula
+        y += 54
+    told = [
+        f"{name} = {value:g}" for name, value in at.operation.call.given.items() if isinstance(value, float)
+    ]
+    if told and at.operation.tree.arrays:
+        marks.append(label(Box(box.x, y - 34, 0.5 * box.w, 18), ", ".join(told), _EM, family="mono"))
+    return marks, y + 10
+
+
+def _working(box: Box) -> list[Mark]:
+    marks: list[Mark] = [label(box.top(18), tr("Working"), _EM, "muted")]
+    y = box.y + 18 + _RULED
+    while y <= box.bottom:
+        marks.append(Path(((box.x, y), (box.right, y)), "panel_line", 0.8))
+        y += _RULED
+    return marks
+
+
+def _sums(at: Moment, box: Box) -> list[Mark]:
+    """Write the arithmetic of the first results, as many as there is room for."""
+    marks: list[Mark] = []
+    y, em = box.y, 0.85 * _EM
+    for one in results(at.program, at):
+        high = arithmetic.height(one, box.w, em)
+        if y + high > box.bottom:
+            break
+        marks += arithmetic.draw(one, Box(box.x, y, box.w, high), em)
+        y += high + 6
+    return marks
