@@ -52,10 +52,7 @@ class DebuggerPane(CursorPane):
         )
         line = moment.operation.tree.source[moment.state.line - 1].strip()
         said = tr("Line {number}: {line}", number=moment.state.line, line=line)
-        watched = ", ".join(
-            tr("{name} is {value}", name=aloud(text), value=aloud(panels.watched(moment, text)))
-            for text in moment.view.watches
-        )
+        watched = ", ".join(aloud(panels.watch_said(moment, text)) for text in moment.view.watches)
         variables = ". ".join(part for part in (variables, watched) if part)
         return f"{said}. {variables}." if variables else said
 
@@ -107,7 +104,7 @@ class DebuggerPane(CursorPane):
                 found += mark.parts()
             elif isinstance(mark, Label) and self._meant_at(*mark.box.center):
                 found.append(mark.box)
-        return found
+        return list(dict.fromkeys(found))  # a watch has two labels in one row
 
     def first(self, frame: Frame) -> Box | None:
         """Return the line that runs."""

@@ -514,6 +514,20 @@ class Player(QObject):
             )
         self._edit_watches((*self.watches, text), tr("watch added: {text}", text=text))
 
+    def replace_watch(self, old: str, text: str) -> None:
+        """Ask something else in the place of what is asked.
+
+        Raises
+        ------
+        CnnvizError
+            If it is not understood, or the program has no such thing.
+        """
+        text = text.strip()
+        check_watch(self.cursor.program, read_watch(text))
+        if text != old:
+            rest = tuple(dict.fromkeys(text if one == old else one for one in self.watches))
+            self._edit_watches(rest, tr("watch changed: {text}", text=text))
+
     def remove_watch(self, text: str) -> None:
         """Ask something no more."""
         rest = tuple(other for other in self.watches if other != text)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListWidget,
+    QListWidgetItem,
     QPushButton,
     QTableView,
     QVBoxLayout,
@@ -66,7 +67,10 @@ class WatchList(QDialog):
         self.desk, self.player = desk, desk.player
         self._program = self.player.cursor.program
         self.list, self.field = QListWidget(), QLineEdit()
-        self.list.setAccessibleName(tr("Watches"))
+        self.list.setAccessibleName(tr("Watches; Enter edits one, Delete removes it"))
+        self.list.setEditTriggers(QListWidget.EditTrigger.NoEditTriggers)
+        self.list.itemActivated.connect(self.list.editItem)
+        self.list.itemChanged.connect(self._edit)
         self.field.setAccessibleName(tr("What to watch"))
         self.field.setPlaceholderText("y[o].max()")
         self.field.setMaxLength(LONGEST)
@@ -129,14 +133,18 @@ class WatchList(QDialog):
         whole.addWidget(buttons)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave Enter to the field and the table; it never closes the list."""
-        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        """Leave Enter to the field and the table; it never closes the list. Delete takes a watch away."""
+        if event.key() == Qt.Key.Key_Delete and self.focusWidget() is self.list:
+            self._remove()
+        elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             super().keyPressEvent(event)
 
     def _fill(self, chosen: str = "") -> None:
         self.list.blockSignals(True)
         self.list.clear()
-        self.list.addItems(self.player.watches)
+        for text in self.player.watches:
+            item = QListWidgetItem(text, self.list)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
         here = self.player.watches.index(chosen) if chosen in self.player.watches else 0
         self.list.setCurrentRow(here if self.player.watches else -1)
         self.list.blockSignals(False)
@@ -150,6 +158,16 @@ class WatchList(QDialog):
             self.said.say(str(error), urgent=True)
             return
         self.field.clear()
+        self._fill(text)
+
+    def _edit(self, item: QListWidgetItem) -> None:
+        old, text = self.player.watches[self.list.row(item)], item.text().strip()
+        try:
+            self.player.replace_watch(old, text)
+        except CnnvizError as error:
+            self._fill(old)
+            self.said.say(str(error), urgent=True)
+            return
         self._fill(text)
 
     def _remove(self) -> None:

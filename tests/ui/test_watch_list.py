@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit
 
 from cnnviz.scene.marks import Label, flat
 from cnnviz.trace.breakpoint import Breakpoint, Kind
@@ -132,3 +133,37 @@ def test_the_menu_of_a_number_has_them(window):
     assert ("x", (0, 0, 3)) in window.player.moment.state.reads
     QTest.keyClick(window.stage, K.Key_J)
     assert window.player.cursor.index == here
+
+
+def test_a_watch_is_edited_and_removed_by_keyboard_and_read_aloud(window):
+    player = window.player
+    for text in ("acc", "y[0, 0, 0]"):
+        player.add_watch(text)
+    dialog = opened(window)
+    dialog.list.setFocus()
+    QTest.keyClick(dialog.list, K.Key_Return)
+    field = dialog.list.findChild(QLineEdit)
+    field.setText("acc * 2")
+    QTest.keyClick(field, K.Key_Return)
+    QTest.qWait(20)  # Qt takes what was typed a moment later
+    assert player.watches == ("acc * 2", "y[0, 0, 0]") and dialog.isVisible()
+    QTest.keyClick(dialog.list, K.Key_Return)
+    field = dialog.list.findChild(QLineEdit)
+    field.setText("acc <")
+    QTest.keyClick(field, K.Key_Return)
+    QTest.qWait(20)  # Qt takes what was typed a moment later
+    assert player.watches[0] == "acc * 2" == dialog.list.item(0).text()
+    assert "missing at the end" in dialog.said.text()
+    dialog.list.setCurrentRow(0)
+    QTest.keyClick(dialog.list, K.Key_Delete)
+    assert player.watches == ("y[0, 0, 0]",)
+    dialog.close()
+    player.edits.undo()
+    assert player.watches == ("acc * 2", "y[0, 0, 0]")
+    player.step()
+    pane = window.debugger
+    pane.refresh()
+    value = player.cursor.program.operation("conv1").call.writes["y"][0, 0, 0]
+    said = [pane.said_at(*box.center) for box in pane.places(pane.frame)]
+    (row,) = [text for text in said if "it was unknown" in text and str(abs(value))[:5] in text]
+    assert row in pane.described()

@@ -7,7 +7,7 @@ from cnnviz.scene.panels.network_said import row_said
 from cnnviz.scene.panels.network_strip import network, network_cell, network_outline, network_window
 from cnnviz.scene.panels.timeline_bar import timeline, timeline_at, timeline_bar, timeline_step, where
 from cnnviz.scene.panels.trace import trace
-from cnnviz.scene.panels.watches import watched
+from cnnviz.scene.panels.watches import watch_said
 
 __all__ = [
     "arrays_of",
@@ -26,6 +26,6 @@ __all__ = [
     "trace",
     "variable_at",
     "variable_said",
-    "watched",
+    "watch_said",
     "where",
 ]

@@ -31,7 +31,7 @@ from cnnviz.scene.marks import (
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import full
 from cnnviz.scene.panels.formula import formula_section, formula_sizes
-from cnnviz.scene.panels.watches import parted, watches
+from cnnviz.scene.panels.watches import parted, rows, watch_said, watches
 from cnnviz.scene.reduction import reduction
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.substitution import NEW, OLD, scalar_text
@@ -449,7 +449,11 @@ def _cells(moment: Moment) -> list[_Cell]:
 
 
 def variable_said(moment: Moment, box: Box, unit: float, x: float, y: float) -> str:
-    """Return all digits of the variable, or cell, whose row is at a point; empty where there is none."""
+    """Return all digits of the variable, or cell, whose row is at a point, or what a watch comes to there."""
+    _, below = parted(moment, box, unit)
+    asked = next((text for text, row in rows(moment, below, unit) if row.contains(x, y)), "")
+    if asked:
+        return "" if moment.letters else watch_said(moment, asked)
     found = None if moment.letters else variable_at(moment, box, unit, x, y)
     if isinstance(found, _Cell):
         return f"{found.name} = {full(found.value)}"

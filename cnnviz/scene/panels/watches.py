@@ -71,6 +71,14 @@ def watched(moment: Moment, text: str, ago: int = 0) -> str:
     return answer_said(_answer(moment.program, text, max(0, moment.step.index - ago)))
 
 
+def watch_said(moment: Moment, text: str) -> str:
+    """Return what is asked in words: what it comes to, and what it was a step before if that is another."""
+    now, old = watched(moment, text), watched(moment, text, ago=1)
+    if now == old:
+        return tr("{name} is {value}", name=text, value=now)
+    return tr("{name} is {value}, it was {old}", name=text, value=now, old=old)
+
+
 def answer_said(answer: Answer) -> str:
     """Write an answer: a number, yes or no, or of many numbers the least and the greatest."""
     if answer is None:
