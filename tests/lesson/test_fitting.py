@@ -11,7 +11,7 @@ from cnnviz.engine.pixels import Fitting
 from cnnviz.lesson.changes import read_change
 from cnnviz.lesson.picture_files import read_picture
 from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Label, flat
+from cnnviz.scene.marks import Cells, Label, flat
 from cnnviz.scene.view import View
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.state import state
@@ -81,6 +81,20 @@ def test_a_picture_gets_its_size_by_listings_that_are_what_pillow_computes(tmp_p
     first, then, last = program.operations[:3]
     for reads, writes in ((then, first), (last, then)):
         assert program.producer(reads.call.port("image").address) == (writes, "y")
+
+
+def test_the_numbers_of_a_new_pixel_stand_under_it_and_can_be_pointed_at(tmp_path):
+    program = load_lesson(lesson_file(tmp_path, 3)).program
+    for name in ("input.columns", "input.rows"):
+        operation = program.operation(name)
+        y = operation.call.writes["y"]
+        frame = compose(
+            program, program.start(name) + operation.step_writing("y", (7, 4, 1)), View(1280, 720)
+        )
+        grids = [mark for mark in flat(frame.marks) if isinstance(mark, Cells) and mark.array == "y"]
+        assert {frame.at(*mark.box.center)[1] for mark in grids} == {(7, 4, 0), (7, 4, 1), (7, 4, 2)}
+        texts = {mark.prefix: mark.texts for mark in grids}
+        assert texts == {(7, 4, k): ((f"{y[7, 4, k]:.0f}",),) if k < 2 else () for k in range(3)}
 
 
 def test_a_photo_of_a_telephone_is_stepped_in_bounded_memory(tmp_path):

@@ -51,7 +51,7 @@ def picture(moment: Moment, room: Room) -> list[Mark]:
     at.marks += [*heading(over, at.place("image.whole"), at.em), drawn]
     if moment.terms_begun:
         _outlined(at, drawn.box_of(i, j), "source_line")
-    _numbers(at, pixel, (i, j))
+    _numbers(at, pixel, (i, j), "image")
     on_x = at.show(channel)
     if moment.terms_begun and (cell := on_x.cell_of((c, i, j))) is not None:
         _outlined(at, on_x.box_of(*cell), "written_line")
@@ -83,7 +83,10 @@ def resizing(moment: Moment, room: Room) -> list[Mark]:
     head_of_y = (Span("y", "written", True), Span(shape_text(made.shape), "muted"))
     before = Map("image.whole", given.shape[0], given.shape[1], head_width(head))
     after = Map("y.whole", made.shape[0], made.shape[1], head_width(head_of_y))
-    at = sheet(moment, room, row(before, Sign("→"), after), column(before, after))
+    pixel = Span(tr("pixel [{i}, {j}]", i=i, j=j), "ink", True)
+    numbers = Grid("pixel", 1, made.shape[2] + 1, grid.figures(moment.look("y")), (9.0, 9.0), scale=2.0)
+    wide, high = row(before, Sign("→"), column(after, numbers)), column(before, row(after, numbers))
+    at = sheet(moment, room, wide, high)
     for part, said, values, place, of in (
         (before, head, given, window, "source_line"),
         (after, head_of_y, made, (i, j, 1, 1), "written_line"),
@@ -93,6 +96,7 @@ def resizing(moment: Moment, room: Room) -> list[Mark]:
         at.marks += [*heading(said, at.place(part.name), at.em), _thinned(values, box, missing)]
         if moment.terms_begun:
             _outlined(at, _box_in(box, values.shape, place), of)
+    _numbers(at, pixel, (i, j), "y")
     return at.marks
 
 
@@ -158,17 +162,20 @@ def _done(moment: Moment) -> list[str]:
     return done[::-1]
 
 
-def _numbers(at: Sheet, pixel: Span, index: tuple[int, int]) -> None:
-    """Draw the pixel in hand and its numbers, one for each channel, the one that is read outlined."""
+def _numbers(at: Sheet, pixel: Span, index: tuple[int, int], array: str) -> None:
+    """Draw the pixel in hand and its numbers, one for each channel, the one at hand outlined."""
     moment, em, place, (i, j) = at.moment, at.em, at.place("pixel"), index
-    image, look = np.asarray(moment.state.arrays["image"]), moment.look("image")
-    colour = true_colours(moment.operation, Box(0.0, 0.0, 1.0, 1.0)).values[i : i + 1, j : j + 1]
+    image, look = np.asarray(moment.state.arrays[array]), moment.look(array)
+    is_missing = np.zeros(image.shape[2], bool) if array == "image" else ~moment.state.written(array)[i, j]
+    numbers = [int(image[i, j, k]) if not is_missing[k] else 0 for k in range(image.shape[2])]
+    red, green, blue = (numbers[min(k, len(numbers) - 1)] for k in range(3))
+    colour = np.full((1, 1), float(red * 65536 + green * 256 + blue))
     box, wide = place.box, place.box.w / place.columns
     first = box._replace(w=wide - em)
     equals = Box(first.right, first.y, em, first.h)
     at.marks += [
         *heading((pixel,), place, em),
-        Cells(first, colour, palette="rgb"),
+        Cells(first, colour, palette="rgb", missing=np.full((1, 1), is_missing.any())),
         label(equals, "=", 1.4 * em, "muted", align="center"),
     ]
     for k in range(image.shape[2]):
@@ -177,12 +184,13 @@ def _numbers(at: Sheet, pixel: Span, index: tuple[int, int]) -> None:
         drawn = Cells(
             cell,
             value,
-            "image",
+            array,
             (i, j, k),
             axes="",
             palette=_tint(moment, k),
             limit=BRIGHTEST,
-            texts=grid.texts(value, look, cell, place.size) if place.size else (),
+            texts=grid.texts(value, look, cell, place.size) if place.size and not is_missing[k] else (),
+            missing=np.full((1, 1), is_missing[k]),
             size=place.size,
         )
         under = Box(cell.x, cell.bottom + 0.2 * em, cell.w, 1.4 * em)
