@@ -315,7 +315,7 @@ def origin_of_terms(moment: Moment, first: int, many: int) -> Origin | None:
         said = tr("taken by {operation} at step {step}", operation=operation.name, step=count(step))
         values = zip(names, factors, strict=True)
         told = tuple(f"{name} = {full(float(arrays[array][place]))}" for name, (array, place) in values)
-        name = " · ".join(names)
+        name = " · ".join(name.partition(" = ")[0] for name in names)  # in letters, what they are called
     else:
         name = tr("terms {first} to {last}", first=first + 1, last=first + len(terms))
         said = tr("the last taken by {operation} at step {step}", operation=operation.name, step=count(step))
