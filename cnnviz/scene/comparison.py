@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from msgspec.structs import replace
 
+from cnnviz.engine.layer import shape_text
 from cnnviz.scene import grid
 from cnnviz.scene.kind import Picture
 from cnnviz.scene.layout import Room
@@ -30,17 +31,43 @@ def comparison(at: Moment) -> Picture | None:
     return None if before is None else partial(_picture, before=before)
 
 
+def not_compared(at: Moment) -> str:
+    """Say why an operation of a changed lesson does not stand beside what it was; empty where it does."""
+    program, call = at.view.before, at.operation.call
+    if not at.view.display.compare or program is None:
+        return ""
+    if program.samples:
+        return tr("Nothing is compared here: several samples go through together.")
+    was = _in_lesson(program, at.operation)
+    if was is None:
+        return tr(
+            "Nothing is compared here: the lesson as its file has it does not compute {name}.", name=call.name
+        )
+    if not call.writes or not at.operation.tree.arrays:
+        return tr("Nothing is compared here: {name} writes no array.", name=call.name)
+    shapes = [np.shape(one.call.value(call.result)) for one in (was, at.operation)]
+    if shapes[0] == shapes[1]:
+        return ""
+    return tr(
+        "Nothing is compared here: the size of {name} is {now}, and was {was}.",
+        name=call.result,
+        now=shape_text(shapes[1]),
+        was=shape_text(shapes[0]),
+    )
+
+
 def _before(at: Moment) -> Moment | None:
     """Return the end of the operation in the lesson as its file has it, if its result is as large."""
-    program, call = at.view.before, at.operation.call
-    if not at.view.display.compare or program is None or program.samples:
-        return None
-    there = [one for one in program.operations if one.name == at.operation.name]
-    if not there or not call.writes or not at.operation.tree.arrays:
-        return None
-    if np.shape(there[0].call.value(call.result)) != np.shape(call.value(call.result)):
+    program = at.view.before
+    if not at.view.display.compare or program is None or not_compared(at):
         return None
     return _end(program, at)
+
+
+def _in_lesson(program: Program, operation: Operation) -> Operation | None:
+    """Return the operation of the same name and result in the lesson as its file has it."""
+    there = [one for one in program.operations if one.name == operation.name]
+    return there[0] if there and operation.call.result in there[0].call.writes else None
 
 
 def _end(program: Program, at: Moment) -> Moment:

@@ -10,7 +10,7 @@ from cnnviz.export.walk import seen
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
-from cnnviz.scene.marks import Cells, flat
+from cnnviz.scene.marks import Cells, Label, flat
 from cnnviz.scene.view import View
 
 VIEW = View(display=Display(compare=True))
@@ -51,5 +51,8 @@ def test_where_there_is_nothing_to_compare_with_the_stage_is_as_ever():
     assert [array for _, array in grids(other, "conv1")] == [
         array for _, array in grids(other, "conv1", View())
     ], "its maps have another size"
+    shown = compose(other.program, 10, replace(seen(other, VIEW), width=1920, height=1080))
+    told = " ".join(span.text for mark in flat(shown.marks) if isinstance(mark, Label) for span in mark.runs)
+    assert "Nothing is compared here: the size of y is 4 × 10 × 10, and was 4 × 8 × 8." in told
     for size in ((640, 360), (600, 1200), (120, 90)):
         grids(now, "conv2", size=size)
