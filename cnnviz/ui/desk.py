@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import FORMS
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
+from cnnviz.files import read_whole, reason_of, write_whole
 from cnnviz.lesson.changes import (
     Argument,
     Change,
@@ -46,6 +48,7 @@ from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
 from cnnviz.lesson.tables import ExpressionFile
 from cnnviz.lesson.weights import UnknownLayoutError
+from cnnviz.packed import MOST_BYTES, holder_of
 from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import full
 from cnnviz.text import tr
@@ -527,6 +530,45 @@ class Desk(QObject):
         self.settings.put(f"{self._key}/saved", _mark_of(self.source))
         self.remember()
         self.edited.emit()
+
+    def keep_files(self, archive: Path) -> None:
+        """Keep the files in an archive that can be come back to by undoing: it is about to be written anew.
+
+        Raises
+        ------
+        CnnvizError
+            If one cannot be kept.
+        """
+        folder, kept, edits = self.settings.folder / "pasted", dict[str, str](), self.player.edits
+
+        def in_place(change: Change) -> Change:
+            value = change.value
+            if not (isinstance(change, Argument) and isinstance(value, str)):
+                return change
+            if holder_of(Path(value)) != archive:
+                return change
+            if value not in kept:
+                content = read_whole(Path(value), MOST_BYTES)
+                path = folder / f"kept-{sha256(content).hexdigest()[:12]}{Path(value).suffix}"
+                folder.mkdir(parents=True, exist_ok=True)
+                write_whole(path, content)
+                kept[value] = str(path)
+            return replace(change, value=kept[value])
+
+        def moved(state: object) -> object:
+            if not isinstance(state, Draft):
+                return state
+            return replace(state, changes=tuple(map(in_place, state.changes)))
+
+        try:
+            for edit in map(edits.command, range(edits.count())):
+                if isinstance(edit, Edit):
+                    edit.adapt(moved)
+            if kept:
+                self.lesson = replace(self.lesson, changes=tuple(map(in_place, self.lesson.changes)))
+        except OSError as error:
+            said = tr("What can be undone cannot be kept: {reason}", reason=reason_of(error))
+            raise CnnvizError(said) from error
 
     def adopt_again(self) -> None:
         """Go on in the file of the lesson, which was just written anew."""

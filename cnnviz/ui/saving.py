@@ -74,6 +74,11 @@ class Saving:
         A lesson file with others beside it has the changes as if they had always been there.
         """
         desk, file = self._desk, Path(path)
+        try:
+            desk.keep_files(file.absolute())
+        except CnnvizError as error:
+            self._message.say(str(error))
+            return False
         lesson, place, is_toml = desk.lesson, desk.place, file.suffix.lower() == _TOML
 
         def contents() -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QImage
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from cnnviz.export.order import order_of
@@ -119,6 +119,22 @@ def test_who_saves_goes_on_undoing(window, tmp_path, elsewhere):
         assert window.isWindowModified()
         assert window.saving.write(str(file))
     assert not elsewhere(file, "settings.ini").isWindowModified()
+
+
+def test_a_picture_that_was_taken_back_is_there_again_after_saving(window, tmp_path):
+    """It lay in the file alone, which was written without it."""
+    picture, file = tmp_path / "p.png", tmp_path / "m.cnnviz"
+    QImage(30, 30, QImage.Format.Format_Grayscale8).save(str(picture))
+    file.write_bytes(load_lesson("lenet", changes=[f"picture.file={picture}"]).packed())
+    picture.unlink()
+    window.desk.open(str(file))
+    before = np.array(window.desk.lesson.tape["input.y"])
+    window.desk.take_back_changes()
+    assert window.saving.write(str(file)) and not window.isWindowModified()
+    window.player.edits.undo()
+    assert window.desk.lesson.changes and np.array_equal(window.desk.lesson.tape["input.y"], before)
+    assert window.saving.write(str(file)) and not window.isWindowModified()
+    assert load_lesson(file).changes
 
 
 def test_what_is_not_saved_is_there_again_and_saved_elsewhere_it_is_not(window, tmp_path, elsewhere):
