@@ -492,7 +492,7 @@ def _row(
     return Group(place, tuple(without_numbers(marks) if display.letters else marks))
 
 
-@lru_cache(1024)
+@lru_cache(256)
 def _without_values(
     item: Item,
     row: Box,
