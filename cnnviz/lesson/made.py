@@ -100,7 +100,7 @@ def _network(subject: SampledNetwork, lesson: Lesson, entries: Entries, prefix: 
 def _with_images(described: LessonFile, subject: SampledNetwork, entries: Entries, file: str) -> LessonFile:
     """Return the same with samples in a file of which some numbers are others."""
     samples, given = subject.samples, described.input
-    images, labels, targets, scale = samples.pixels, samples.labels, samples.targets, given.scale
+    images, labels, targets, scale = samples.pixels, samples.labels, samples.targets, samples.scale
     if samples.changed_images:  # what the network sees is changed, and not what that is made of
         images, scale = _replaced(images / scale, samples.changed_images), 1.0
     if samples.changed_targets:

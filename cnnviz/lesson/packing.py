@@ -174,7 +174,9 @@ def _with_samples(described: LessonFile, path: Path, entries: Entries, prefix: s
 def _samples(path: Path, given: Any) -> tuple[bytes, tuple[Text, ...] | None]:
     """Return samples as an .npz file of the program's own, and what their classes are called."""
     samples = read_samples(path, given)
-    arrays = {"images": samples.pixels, "labels": samples.labels, "targets": samples.targets}
+    # What is read again is divided; pictures of a folder were not.
+    images = samples.pixels if samples.scale == given.scale else samples.pixels * given.scale
+    arrays = {"images": images, "labels": samples.labels, "targets": samples.targets}
     names = samples.classes or None
     return npz({name: own for name, own in arrays.items() if own is not None}), (
         None if names is None else tuple(map(Text, names))

@@ -238,7 +238,7 @@ def read_samples(path: Path, given: InputPart) -> Samples:
         raise CnnvizError(tr("input.classes: names labels, but {file} has none", file=given.images))
     return Samples(
         _frozen(data.images),
-        given.scale,
+        1.0 if data.files else given.scale,  # what is done to pictures, `picture` says
         None if data.labels is None else _frozen(data.labels),
         classes or data.classes,
         named=data.classes,

@@ -276,6 +276,10 @@ def test_samples_that_are_dropped_take_the_place_of_the_lessons_own(window, tmp_
         lesson = window.desk.lesson
         assert (lesson.image, len(lesson.subject)) == (0, 12)
         assert lesson.subject.label(0) == ("digit 0" if name == "my.digits" else "0")
+        first = sorted((tmp_path / "my.digits" / "digit 0").iterdir())[0] if name == "my.digits" else None
+        pixels = images[0] if first is None else np.asarray(Image.open(first))
+        assert np.array_equal(lesson.tape["input.y"][0], pixels / 255), name
+        assert (lesson.program.operations[0].name == "input") == (name == "my.digits")
         window.actions_by_name["undo"].trigger()
         assert (window.desk.lesson.image, window.desk.lesson.changes) == (before.image, before.changes)
     assert window.desk.lesson.image == 273
