@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnviz.scene.view import View
 
 
-FORMATS = ("png", "svg", "html", "pdf", "gif", "apng", "pptx", "mp4")
+FORMATS = ("png", "svg", "tex", "html", "pdf", "gif", "apng", "pptx", "mp4")
 """What can be written; `cnnviz.export.formats` says how."""
 
 
@@ -65,8 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=FORMATS,
         default="png",
         dest="form",
-        help="what to write: a folder of pictures, PNG or SVG; or one file, a page for browsers, a PDF, "
-        "a moving GIF or PNG, slides, or a film (default: png)",
+        help="what to write: a folder of pictures, PNG or SVG, or arithmetic as LaTeX; or one file, a page "
+        "for browsers, a PDF, a moving GIF or PNG, slides, or a film (default: png)",
     )
     parser.add_argument(
         "--every",

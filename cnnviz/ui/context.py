@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.editing import LEAST_KERNEL
+from cnnviz.scene.latex import arithmetic_latex, arithmetic_text, formula_latex
 from cnnviz.scene.target import Target, cell_target, used_next
 from cnnviz.scene.traced import traced
 from cnnviz.text import tr
@@ -37,11 +38,14 @@ class Entry(Struct, frozen=True):
         What it does.
     fits : Callable[[Target], bool]
         Whether there is something of that kind to be done; without it, it is not in the menu.
+    of_step : bool
+        Whether it is about the step, so that by its keys nothing need be looked at.
     """
 
     name: str
     do: Callable[[Desk, Target], object]
     fits: Callable[[Target], bool]
+    of_step: bool = False
 
 
 def _go_where_computed(desk: Desk, target: Target) -> None:
@@ -141,6 +145,15 @@ def _copy(_: Desk, target: Target) -> None:
     QGuiApplication.clipboard().setText(target.text)
 
 
+def _copy_text(desk: Desk, _: Target) -> None:
+    QGuiApplication.clipboard().setText(arithmetic_text(desk.player.moment))
+
+
+def _copy_latex(desk: Desk, _: Target) -> None:
+    moment = desk.player.moment
+    QGuiApplication.clipboard().setText(formula_latex(moment) + arithmetic_latex(moment))
+
+
 def _step_of(target: Target) -> int | None:
     return target.computed if target.step is None else target.step
 
@@ -194,6 +207,8 @@ ENTRIES = (
     Entry("arguments", _asking("arguments"), _has_operation),
     Entry("check", _asking("check"), _is_gradient),
     Entry("copy_value", _copy, _is_any),
+    Entry("copy_text", _copy_text, _is_any, of_step=True),
+    Entry("copy_latex", _copy_latex, _is_any, of_step=True),
 )
 """In the order of the menus."""
 
@@ -273,7 +288,7 @@ class Context(QObject):
                 self._ask_for_one()
 
     def _do(self, entry: Entry) -> None:
-        target = self.looked_at()
+        target = Target("", "") if entry.of_step else self.looked_at()
         if target is None or not entry.fits(target):
             self._ask_for_one()
         else:

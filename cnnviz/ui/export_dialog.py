@@ -42,6 +42,7 @@ _WHOLE, _OPERATION, _OWN, _TOUR = "whole", "operation", "own", "tour"
 FORMS = (
     ("png", "pictures in a folder (PNG)"),
     ("svg", "vectors in a folder (SVG)"),
+    ("tex", "formulas and arithmetic in a folder (LaTeX)"),
     ("html", "a page for browsers (HTML)"),
     ("pdf", "a document, a page a frame (PDF)"),
     ("gif", "a moving picture, in few colours (GIF)"),

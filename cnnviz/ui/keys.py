@@ -225,6 +225,8 @@ NUMBER = (
     Key("check", "Check the gradient…", ("Ctrl+F4",)),
     SEPARATOR,
     Key("copy_value", "Copy the number or the text", ("Ctrl+Shift+C",)),
+    Key("copy_text", "Copy the arithmetic as text"),
+    Key("copy_latex", "Copy the arithmetic as LaTeX"),
 )
 TRAINING = (
     Key("train", "Train, pause", ("G",)),

@@ -318,3 +318,16 @@ def test_a_factor_of_the_arithmetic_is_its_cell_and_a_product_has_menus_of_both(
     total = next(one.box for one in known if (one.kind, one.name) == ("value", "acc"))
     choose(menu_at(window.stage, total), "Go to where it is used next")
     assert player.cursor.index == here + 2  # after the header, the next term
+
+
+def test_the_arithmetic_is_copied_as_text_and_as_latex_from_a_number_and_from_the_palette(window):
+    window.player.go_to(2500)
+    box, clipboard = cell(window, "w")[0], QGuiApplication.clipboard()
+    choose(menu_at(window.stage, box), "Copy the arithmetic as text")
+    text = clipboard.text()
+    assert "acc" in text and "·" in text
+    window.actions_by_name["copy_latex"].trigger()
+    numbers = re.findall(r"\d+\.\d+", text)
+    latex = clipboard.text()
+    assert len(numbers) > 4 and latex.startswith(r"\begin{align*}") and r"\sum" in latex
+    assert re.findall(r"\d+\.\d+", latex)[-len(numbers) :] == numbers
