@@ -206,6 +206,7 @@ def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
         "scale": "each array",
         "theme": "dark",
         "zoom": "100 %",
+        "compare": "as it is",
         "high_contrast": "usual",
         "text": "100 %",
         "compare": "as it is",
