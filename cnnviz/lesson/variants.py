@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -19,8 +20,8 @@ MOST_CELLS = 2000
 def variant(lesson: Lesson, seed: int, number: int) -> Lesson:
     """Return a lesson whose inputs and parameters have other numbers.
 
-    What should come out stays, as do all arguments. Numbers are halves between −2 and 2; an array without
-    negative ones has none, as pixels have none.
+    What should come out stays, as do gradients from outside and all arguments. Numbers are halves between −2
+    and 2; an array without negative ones has none, as pixels have none.
 
     Parameters
     ----------
@@ -35,13 +36,15 @@ def variant(lesson: Lesson, seed: int, number: int) -> Lesson:
     draw, cells = Random(f"{seed} {number}"), list[Cell]()
     for address in _given(lesson):
         array = np.asarray(lesson.tape[address])
-        shape = array.shape[1:] if address in lesson.tape.of_samples else array.shape
+        numbers, shape = range(1), array.shape
+        if address in lesson.tape.of_samples:
+            numbers, shape = range(shape[0]), shape[1:]
         least = -4 if np.any(array < 0) else 0
-        if len(cells) + int(np.prod(shape)) > MOST_CELLS:
+        if len(cells) + array.size > MOST_CELLS:
             said = tr("{lesson} has too many numbers to be reckoned by hand; leave out --variants.")
             raise CnnvizError(said.format(lesson=lesson.name))
-        for index in np.ndindex(shape):
-            cell = lesson.subject.cell_of(address, index, lesson.choice)
+        for sample, index in product(numbers, np.ndindex(shape)):
+            cell = lesson.subject.cell_of(address, index, lesson.choice, sample)
             if cell is None:
                 break
             # A number that stands alone is divided by, or nothing comes of it: it is no zero.
@@ -60,6 +63,6 @@ def _given(lesson: Lesson) -> list[str]:
         for name in call.given:
             port = call.port(name)
             address = port.before or port.address
-            if port.role != "target" and address in lesson.tape:
+            if port.role != "target" and not port.gradient_of and address in lesson.tape:
                 found.setdefault(address)
     return list(found)

@@ -59,6 +59,9 @@ def test_a_seed_gives_its_variants_small_and_round():
     values = np.array([change.value for change in one.changes])
     assert (np.abs(values) <= 2).all() and (values * 2 == np.round(values * 2)).all()
     assert {change.array for change in one.changes} <= {"input", "conv.w", "conv.b", "fc.w", "fc.b"}
+    batch = variant(load_lesson("batch-norm"), 3, 1)  # several samples, and a gradient from outside
+    assert {change.sample for change in batch.changes if change.array == "input"} <= set(range(4))
+    assert np.isin(batch.tape["input.y"] * 2, range(-4, 5)).all()
 
 
 class Tables(HTMLParser):
