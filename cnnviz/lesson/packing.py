@@ -175,7 +175,11 @@ def _samples(path: Path, given: Any) -> tuple[bytes, tuple[Text, ...] | None]:
     """Return samples as an .npz file of the program's own, and what their classes are called."""
     samples = read_samples(path, given)
     # What is read again is divided; pictures of a folder were not.
-    images = samples.pixels if samples.scale == given.scale else samples.pixels * given.scale
+    images = samples.pixels
+    if samples.scale != given.scale:
+        images = images * given.scale
+        pixels = images.clip(0, 255).round().astype(np.uint8)  # as bytes they are the same to the last bit
+        images = pixels if np.array_equal(pixels / given.scale, samples.pixels) else images
     arrays = {"images": images, "labels": samples.labels, "targets": samples.targets}
     names = samples.classes or None
     return npz({name: own for name, own in arrays.items() if own is not None}), (

@@ -191,6 +191,20 @@ def test_pack_and_unpack(tmp_path, capsys):
 RIGHT = {"version.txt": b"1\n", "lesson.toml": b""}
 
 
+def test_a_folder_of_pictures_is_saved_as_what_goes_in(tmp_path):
+    """To the last bit, into a lesson whose own samples are divided by 255."""
+    rng = np.random.default_rng(3)
+    for k in range(10):
+        (tmp_path / "pets" / str(k)).mkdir(parents=True)
+        Image.fromarray(rng.integers(0, 256, (28, 28), np.uint8)).save(tmp_path / "pets" / str(k) / "a.png")
+    lesson = load_lesson("lenet", image=4, changes=[f"input.images={tmp_path / 'pets'}"])
+    saved(lesson, tmp_path / "pets.cnnviz")
+    shutil.rmtree(tmp_path / "pets")
+    again = load_lesson(tmp_path / "pets.cnnviz", image=4)
+    assert np.array_equal(again.tape["input.y"], lesson.tape["input.y"])
+    assert lesson.tape["input.y"].max() == 1
+
+
 def archive_of(entries, kind=zipfile.ZIP_STORED, **attributes):
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", kind) as archive:
