@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
+    QComboBox,
     QLineEdit,
     QSpinBox,
     QToolButton,
@@ -368,6 +369,8 @@ class Gate(QObject):
     def _follow(self, before: QWidget | None, now: QWidget | None) -> None:
         if before is not None:
             before.removeEventFilter(self)
+        if now is not None and isinstance(now.window().parent(), QComboBox):
+            return  # an opened list of choices: Qt has it take Enter where shortcuts are asked for
         around: QObject | None = now
         while around is not None and around is not self._window:
             around = around.parent()

@@ -194,7 +194,7 @@ class WatchList(QDialog):
                 most = count(MOST_ROWS)
                 said = "" if found.whole else tr("These are the first {most} changes.", most=most)
                 if not len(found.places):
-                    said = tr("It is known nowhere here.")
+                    said = tr("It has no value here: what it names belongs to other steps.")
         self.said.say(said)
         where = (lambda row: "") if chosen == _ITERATIONS else self.player.where
         self.rows.show(found, tr("iteration") if chosen == _ITERATIONS else tr("step"), where)

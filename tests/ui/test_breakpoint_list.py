@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.ui.breakpoint_list import BreakpointList
@@ -42,6 +44,22 @@ def test_stop_where_the_first_relu_clips(window):
     further = window.player.cursor.index
     QTest.keyClick(window.stage, K.Key_J)
     assert window.player.cursor.index < further and window.player.moment.state.writes == (("y", place),)
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support", extend=True)  # of popups, offscreen
+def test_a_choice_is_taken_by_enter_from_its_opened_list(window, qtbot):
+    dialog = opened(window)
+    dialog.kind.showPopup()
+    choices = dialog.kind.view()
+    choices.setFocus()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is choices)
+    while choices.currentIndex().row() < dialog.kind.findData(Kind.CLIPS):
+        QTest.keyClick(choices, K.Key_Down)
+    QTest.keyClick(choices, K.Key_Return)
+    qtbot.waitUntil(lambda: not choices.isVisible())
+    assert dialog.kind.currentData() == Kind.CLIPS and not window.player.breakpoints
+    QTest.keyClick(dialog.kind, K.Key_Return)
+    assert [point.kind for point in window.player.breakpoints] == [Kind.CLIPS]
 
 
 def test_a_condition_is_set_switched_off_and_taken_away_and_all_is_undone(window):
