@@ -259,9 +259,9 @@ def before(moment: Moment, parts: Assignment, scope: dict[str, Any]) -> dict[str
 def term(moment: Moment, parts: Assignment, scope: dict[str, Any], bare: bool) -> tuple[Span, ...]:
     """Return one term with its numbers: of a choice what is chosen, of a maximum what is compared.
 
-    In letters nothing is known by which to choose; the first is what a choice is about.
+    In letters no cell is known by which to choose; the first is what such a choice is about.
     """
-    if parts.choice is not None and moment.letters:
+    if parts.choice is not None and moment.letters and not parts.choice.counts_alone(scope):
         return with_numbers(moment, parts, scope, parts.choice.then)
     if parts.choice is not None:
         return with_numbers(moment, parts, scope, parts.choice.taken(scope), bare=bare)

@@ -88,6 +88,10 @@ class Choice(Struct, frozen=True):
         """Where the first value stands."""
         return self.cases[0][1]
 
+    def counts_alone(self, scope: Mapping[str, Any]) -> bool:
+        """Return whether all conditions are about whole numbers, as indices are, which have no letters."""
+        return all(isinstance(scope.get(name), int) for test, _ in self.cases for name in test.co_names)
+
     def taken(self, scope: Mapping[str, Any]) -> tuple[int, int]:
         """Return where the value stands that the conditions pick; what is yet to come lets them hold."""
         for test, span in self.cases:

@@ -88,6 +88,9 @@ class DataDialog(QDialog):
     def fill(self) -> None:
         """Say what was recognised, and show what is set."""
         subject = self._desk.lesson.subject
+        if self._desk.lesson.network is None or not subject.value(Argument("input", "images", "")):
+            self.reject()  # another lesson was opened, which has no data
+            return
         told = {name: subject.value(Argument("input", name, "")) for name in self._texts()}
         self.array.setText(str(told["array"] or ""))
         self.labels.setText(str(told["labels"] or ""))

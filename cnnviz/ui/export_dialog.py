@@ -292,10 +292,17 @@ class ExportDialog(QDialog):
         self.ordered.emit(order)
 
 
+_LETTERS = 20
+"""So many letters of a choice are seen at least."""
+
+
 def _choice(texts: Sequence[str], chosen: int) -> QComboBox:
     box = QComboBox()
     box.addItems(list(texts))
     box.setCurrentIndex(chosen)
+    # Long words must not make the dialog wider than a small window; the opened list has them whole.
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(_LETTERS)
     return box
 
 

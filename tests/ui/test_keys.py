@@ -478,7 +478,7 @@ def test_what_is_copied_is_in_letters_too(window, press):
 
 @pytest.mark.parametrize("key, scale", [(K.Key_8, "layer"), (K.Key_9, "network")])
 def test_a_key_lets_arrays_share_a_scale_of_colours_and_7_has_each_its_own_again(window, press, key, scale):
-    window.player.go_to(5000)
+    window.player.go_to(30_000)  # where there are colours in both panes
     before = [described(pane.frame) for pane in window.panes]
     press(key)
     assert window.actions_by_name[f"scale_{scale}"].isChecked()

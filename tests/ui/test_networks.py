@@ -303,7 +303,9 @@ def test_samples_that_are_dropped_take_the_place_of_the_lessons_own(window, tmp_
     window.actions_by_name["undo"].trigger()
     assert (len(window.desk.lesson.subject), dialog.array.text()) == (12, "")
     window.actions_by_name["undo"].trigger()
-    dialog.close()
+    window.desk.open("image")  # a picture alone has no data to be read
+    assert not dialog.isVisible()
+    window.desk.open("digits")
     (tmp_path / "my.digits" / "none").mkdir()
     window.opening.open(str(tmp_path / "my.digits"))
     assert "my.digits: has 11 classes, but the network has 10" in window.message.sentence.text()

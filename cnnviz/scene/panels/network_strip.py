@@ -476,7 +476,7 @@ def _row(
     columns, ground = room.columns(row), _ground_role(phase)
     tiles = [] if item.kind == "open" else _tiles(program, item, columns, state, room.unit)
     blank = tuple((source[1].shape, box) for source, known, box in tiles if known == "later")
-    if item.kind != "folded" and not display.letters and all(known != "done" for _, known, _ in tiles):
+    if item.kind != "folded" and all(known != "done" for _, known, _ in tiles):
         return _without_values(item, row, room, state, phase, said, blank)
     place, marks = _empty_row(item, row, room, phase, said)
     if item.kind == "folded":
