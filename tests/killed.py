@@ -32,6 +32,9 @@ def killed(times, folder, seed):
                     write_whole(file, versions[1 - k % 2])
             finally:
                 os._exit(1)
+        begins = time.monotonic() + 30
+        while time.monotonic() < begins and os.listdir(folder) == ["mine.cnnviz"]:
+            time.sleep(0)  # until it writes; a busy machine starts it late
         time.sleep(rng.random() * LONGEST)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

@@ -134,7 +134,7 @@ def _refuse_misspelt_command(words: Sequence[str]) -> None:
     So may a command: `cnnviz lesson` means `lessons`, unless there is a file of that name.
     """
     alone = len(words) == 1 and words[0].isalpha() and not os.path.lexists(words[0])
-    if len(words) > 1 or alone:
+    if (len(words) > 1 and not words[0].startswith("-")) or alone:
         near = get_close_matches(words[0], COMMANDS, n=1, cutoff=0.8 if alone else 0.6)
         if near:
             raise CnnvizError(

@@ -11,7 +11,6 @@ from cnnviz.scene.letters import GREEK
 from cnnviz.scene.marks import Box, Label, flat
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.registry import formulas
-from cnnviz.scene.typesetting import to_latex
 
 # The panel that the arithmetic is read off: as wide as that of a frame of 1080 lines.
 _EM = 16.0
@@ -81,6 +80,8 @@ def arithmetic_latex(moment: Moment) -> str:
 
 def formula_latex(moment: Moment) -> str:
     """Return the formulas of the operation of a step as LaTeX; empty if nothing is known of it."""
+    from cnnviz.scene.typesetting import to_latex  # takes long to import
+
     written = formulas(moment.operation.call, moment.state.line)
     return _aligned([re.sub(r"\\textcolor\{#[0-9a-f]{6}\}", "", to_latex(one)[0]) for one in written])
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication
 
 from cnnviz.scene.marks import Box, Cells, Frame, Mark, Rect, flat, spots
 from cnnviz.ui.pane import FramePane
@@ -121,8 +122,8 @@ class CursorPane(FramePane):
         return [outer, Rect(self.chosen.inset(-1), stroke="accent", width=3)]
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Look at nothing that only the mouse has been at."""
-        if self.chosen is None and self.pointer is not None:
+        """Look at nothing that only the mouse has been at; what the palette does is still about it."""
+        if self.chosen is None and self.pointer is not None and QApplication.activePopupWidget() is None:
             self.pointer = None
             self.update()
 

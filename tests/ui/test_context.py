@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu
 
@@ -282,6 +282,19 @@ def test_a_command_of_the_palette_is_about_what_is_looked_at(window, qtbot):
     qtbot.keyClicks(palette.focusWidget(), "trace back")
     qtbot.keyClick(palette.focusWidget(), K.Key_Return)
     assert player.view.traced.title.startswith("Trace back from y[1, 4, 3] of relu1")
+
+
+def test_what_the_palette_does_is_about_the_number_under_the_mouse(window):
+    """It opens over the number, which the pointer leaves by that."""
+    at = cell(window, "w")[0].center
+    window.stage.pointer = at
+    window.actions_by_name["palette"].trigger()
+    QApplication.sendEvent(window.stage, QEvent(QEvent.Type.Leave))
+    window.dialogs.palette.close()
+    window.actions_by_name["copy_value"].trigger()
+    assert QGuiApplication.clipboard().text() == window.stage.target_at(*at).text
+    QApplication.sendEvent(window.stage, QEvent(QEvent.Type.Leave))
+    assert window.stage.pointer is None
 
 
 def test_a_menu_closes_when_its_number_is_gone(window):
