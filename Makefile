@@ -30,7 +30,7 @@ gallery:  ## write telling frames of all lessons to build/gallery; ARGS: lessons
 fuzz:  ## damage files for SECONDS, as many as can be; ARGS: kinds of files, or --seed N KIND
 	@$(SETUP) fuzz $(SECONDS) $(ARGS)
 
-killed:  ## kill processes in the middle of saving a lesson; ARGS: how many
+killed:  ## kill processes in the middle of saving or exporting a lesson; ARGS: how many
 	@$(SETUP) killed $(ARGS)
 
 monkey:  ## press keys and click at random for SECONDS; ARGS: --seed N, --again FILE

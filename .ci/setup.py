@@ -7,7 +7,7 @@
     python3 .ci/setup.py bench [ARGS]            the benchmark
     python3 .ci/setup.py gallery [ARGS]          frames of all lessons, to be looked at
     python3 .ci/setup.py fuzz [SECONDS] [KIND …] damaged files, to be opened or refused
-    python3 .ci/setup.py killed [HOW MANY]         processes that are killed while they save a lesson
+    python3 .ci/setup.py killed [HOW MANY]         processes that are killed while they save or export
     python3 .ci/setup.py monkey [SECONDS] [ARGS] keys, clicks and drags at random, in a window unseen
     python3 .ci/setup.py lecture [PRESSES]       a lecture of that many presses of a remote, unseen
     python3 .ci/setup.py torch [--record]        random networks, compared with PyTorch where it is installed
@@ -421,7 +421,7 @@ def fuzz(rest: Sequence[str]) -> int:
 
 
 def killed(rest: Sequence[str]) -> int:
-    """Kill processes in the middle of saving a lesson."""
+    """Kill processes in the middle of saving a lesson, or exporting one."""
     os.chdir(ROOT)
     return become([str(PYTHON), "-m", "tests.killed", *rest])
 

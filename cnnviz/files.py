@@ -12,7 +12,8 @@ import re
 import secrets
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +29,9 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
 _DEVICES |= {f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"}
 
 _LONGEST_NAME = 60
+
+_STALE_SECONDS = 600
+"""After so long, nobody can still be writing a file."""
 
 _PATIENCE = 1.0
 """Seconds for which a file that takes another's place is refused before that is told."""
@@ -48,19 +52,18 @@ def write_whole(path: Path, content: bytes | memoryview, follow: bool = True) ->
     """
     try:
         path = Path(os.path.realpath(path)) if follow else path
-        part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
         mode = _mode_to_keep(path)
-        try:
-            with part.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+        with _part_of(path) as (part, file):
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
             if mode is not None:
                 with suppress(OSError):  # a file system that has no modes
                     part.chmod(mode)
             _take_place(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        if follow:
+            clear_left(path.parent, path.name)
     except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
         raise CnnvizError(
             tr(
@@ -69,6 +72,85 @@ def write_whole(path: Path, content: bytes | memoryview, follow: bool = True) ->
                 reason=reason_of(error),
             )
         ) from error
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Open a new file beside one, and hold it; if it does not take that one's place, it goes."""
+    part, file, lock = _new_part(path)
+    try:
+        yield part, file
+    except BaseException:
+        with suppress(OSError):  # what went wrong first is told
+            file.close()
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _new_part(path: Path) -> tuple[Path, BinaryIO, int | None]:
+    while True:
+        part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+        file = part.open("xb")
+        lock = os.dup(file.fileno())
+        ours = _lock(lock)
+        if ours:
+            return part, file, lock
+        os.close(lock)  # Windows replaces no file that is open
+        if ours is None:
+            return part, file, None
+        file.close()  # it was taken for one that was left before it could be held
+
+
+def clear_left(folder: Path, name: str | None = None) -> None:
+    """Take away what processes that were killed while they wrote have left in a folder.
+
+    Parameters
+    ----------
+    name : str, optional
+        Of which file; else of all.
+    """
+    of = PART if name is None else re.compile(rf"\.{re.escape(name[:40])}\.[0-9a-f]{{8}}\.part")
+    with suppress(OSError):
+        for part in filter(of.fullmatch, os.listdir(folder)):
+            with suppress(OSError):
+                _clear(folder / part)
+
+
+def _clear(part: Path) -> None:
+    """Take a part away if nobody writes it: if it is not held, or is old where nothing can be held."""
+    if not stat.S_ISREG(part.lstat().st_mode):
+        return
+    lock = os.open(part, os.O_RDWR)
+    try:
+        ours = _lock(lock)
+        if ours:
+            part.unlink()
+    finally:
+        os.close(lock)
+    if ours is None and time.time() - part.stat().st_mtime > _STALE_SECONDS:
+        part.unlink()
+
+
+def _lock(handle: int) -> bool | None:
+    """Return whether a part is held by this handle until it is closed; None where there are no such locks.
+
+    The system drops them with their process. Windows has none, and some network file systems.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return os.fstat(handle).st_nlink > 0
 
 
 def _take_place(part: Path, path: Path) -> None:

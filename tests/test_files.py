@@ -140,3 +140,30 @@ def test_a_safe_name_ends_in_nothing_that_windows_takes_off():
     for length in (58, 59, 60, 61):
         made = safe_name("x" * length + " y. ")
         assert len(made) <= 60 and made == made.rstrip(". ")
+
+
+def test_what_a_killed_process_left_of_a_file_goes_with_the_next_that_is_written(tmp_path, monkeypatch):
+    left, others = (
+        tmp_path / ".a.1234abcd.part",
+        [".a.b.1234abcd.part", ".a.1234ABCD.part", "a.1234abcd.part"],
+    )
+    for name in (left.name, *others):
+        (tmp_path / name).write_text("half")
+    with left.open() as held:  # by a process that still writes
+        fcntl = pytest.importorskip("fcntl")
+        fcntl.flock(held, fcntl.LOCK_EX)
+        write_whole(tmp_path / "a", b"new")
+        assert left.exists()
+    write_whole(tmp_path / "a", b"new")
+    assert sorted(os.listdir(tmp_path)) == sorted(["a", *others])
+
+    def without_locks(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", without_locks)
+    left.write_text("half")
+    write_whole(tmp_path / "a", b"new")
+    assert left.exists()  # it may be in work
+    os.utime(left, (0, 0))
+    write_whole(tmp_path / "a", b"new")
+    assert not left.exists()

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import stat
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +15,13 @@ import numpy as np
 from cnnviz.errors import CnnvizError
 from cnnviz.export.formats import Format
 from cnnviz.export.frames import Shown
-from cnnviz.files import PART, open_regular, read_whole, reason_of, write_whole
+from cnnviz.files import clear_left, open_regular, read_whole, reason_of, write_whole
 from cnnviz.scene.display import OPTIONS
 from cnnviz.text import tr
 
 MANIFEST = "cnnviz-export.json"
 """The file that says what a folder's frames were made with."""
 
-_STALE_SECONDS = 600
 _LONGEST_MANIFEST = 2**16
 _LONGEST_SHOWN = 60
 # Where no path through a graph is chosen, and no block was folded or unfolded.
@@ -69,8 +67,8 @@ def _unusable(folder: Path, error: Exception) -> CnnvizError:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[bool]:
-    """Keep other exports out of a folder, and return whether that is known to hold.
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other exports out of a folder, where the system has locks.
 
     The lock is on the folder itself, so that none is left in it; the system drops it with its process.
     Windows and some network file systems have no such locks.
@@ -83,7 +81,7 @@ def alone_in(folder: Path) -> Iterator[bool]:
     try:
         import fcntl
     except ImportError:
-        yield False
+        yield
         return
     try:
         lock = os.open(folder, os.O_RDONLY)
@@ -92,7 +90,6 @@ def alone_in(folder: Path) -> Iterator[bool]:
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alone = True
         except BlockingIOError as error:
             raise CnnvizError(
                 tr(
@@ -101,27 +98,23 @@ def alone_in(folder: Path) -> Iterator[bool]:
                 )
             ) from error
         except OSError:
-            alone = False
-        yield alone
+            pass  # there are none in this file system
+        yield
     finally:
         os.close(lock)
 
 
-def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str], alone: bool) -> None:
+def prepare(folder: Path, names: Mapping[str, int], wanted: Mapping[str, str]) -> None:
     """Make a folder ready to take frames: with its manifest, and without what a killed export left.
-
-    Where another export may be at work, what it may be writing is left alone.
 
     Raises
     ------
     CnnvizError
         If it holds frames made with other settings, or cannot be read.
     """
+    clear_left(folder)
     try:
         there = set(os.listdir(folder))
-        for name in there:
-            if PART.fullmatch(name) and (alone or _stale(folder / name)):
-                (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise _unusable(folder, error) from error
     if MANIFEST in there:
@@ -156,14 +149,6 @@ def is_whole(path: Path, form: Format, shown: Shown) -> bool:
         return False
     except OSError as error:
         raise _unusable(path.parent, error) from error
-
-
-def _stale(part: Path) -> bool:
-    """Return whether nobody can still be writing a file, which takes a moment."""
-    try:
-        return time.time() - part.stat().st_mtime > _STALE_SECONDS
-    except FileNotFoundError:
-        return False
 
 
 def _check_manifest(folder: Path, wanted: Mapping[str, str]) -> None:

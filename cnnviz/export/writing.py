@@ -72,8 +72,8 @@ def export(
     form = FORMATS[kind]()
     names = {shown.name(index, form.suffix): index for index in steps}
     make_folder(folder)
-    with alone_in(folder) as alone:
-        prepare(folder, names, manifest(shown, settings), alone)
+    with alone_in(folder):
+        prepare(folder, names, manifest(shown, settings))
         missing = [index for name, index in names.items() if not is_whole(folder / name, form, shown)]
         done = len(names) - len(missing)
         yield done

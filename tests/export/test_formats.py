@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from typing import ClassVar
 
@@ -63,19 +62,14 @@ def test_every_format_is_offered_on_the_command_line_and_in_the_dialog():
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_a_document_takes_its_place_when_it_is_whole_and_not_before(tmp_path, monkeypatch, kind):
-    """Broken off, on a full disk, in a folder that is gone: what was there is as it was."""
+def test_a_document_takes_its_place_when_it_is_whole_and_not_before(tmp_path, kind):
+    """Broken off, in a folder that is gone: what was there is as it was; test_faults has failing writes."""
     lesson, file = load_lesson("relu"), tmp_path / f"relu{DOCUMENTS[kind].suffix}"
     order = order_of(lesson, file, None, 0, len(lesson.program) - 1, View(640, 360), form=kind)
     file.write_bytes(b"before")
     frames = begin(order, lesson).frames
     assert next(frames) == 0 and next(frames) == 1
     frames.close()
-    with monkeypatch.context() as patched:
-        full = OSError(errno.ENOSPC, "No space left on device")
-        patched.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(full))
-        with pytest.raises(CnnvizError, match="No space left on device"):
-            list(begin(order, lesson).frames)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
 
     made = begin(order, lesson)

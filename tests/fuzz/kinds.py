@@ -243,7 +243,7 @@ STATE = {
 
 def _state(folder, content):
     put(folder / MANIFEST, content)
-    prepare(folder, {"0-conv1.png": 0}, STATE, alone=True)
+    prepare(folder, {"0-conv1.png": 0}, STATE)
 
 
 REMEMBERED = {

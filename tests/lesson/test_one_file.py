@@ -359,4 +359,4 @@ def test_hostile_ones_are_refused_in_a_sentence_and_nothing_else_is_read(tmp_pat
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are made otherwise there")
 def test_killed_while_it_is_saved_the_old_file_or_the_new_one_is_there(tmp_path):
     """See `make killed` for more of them."""
-    assert killed(25, tmp_path, 5) > 5
+    assert killed("lesson", 25, tmp_path, 5) > 5
