@@ -1,4 +1,4 @@
-"""Whichever write fails, in whichever format: earlier files whole, none half written, a sentence, a way on."""
+"""Whichever write fails, in whichever format: earlier files whole, none half written, one sentence."""
 
 from __future__ import annotations
 
