@@ -44,14 +44,16 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     view: View = View()
     whole: Moment | None = None
 
-    @cached_property
+    @property
     def alone(self) -> Moment:
         """The same of the sample in hand, as if it went alone; itself where it does.
 
         Of what is computed of all samples alone, the mean of their losses, it is what that is made of.
         """
-        if not self.program.samples:
-            return self
+        return self._alone if self.program.samples else self
+
+    @cached_property
+    def _alone(self) -> Moment:
         number = self.sample
         program = program_of(self.program, number)
         if self.operation.call.batch is None or is_shared(self.operation):

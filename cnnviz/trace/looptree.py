@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from bisect import bisect_right
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from types import CodeType
 from weakref import WeakKeyDictionary
@@ -157,13 +157,21 @@ class LoopTree(Struct, frozen=True, eq=False, dict=True, weakref=True):
     sizes: frozenset[str] = frozenset()
 
     def bind(self, sizes: Mapping[str, int]) -> Block:
-        """Return the body with every loop's count, and so all numbers of steps, filled in."""
-        return _bind(self.body, sizes)
+        """Return the body with every loop's count, and so all numbers of steps, filled in.
+
+        For the same sizes it is the same object: an operation is made anew whenever a number is changed.
+        """
+        return _bound(self, tuple(sizes.items()))
 
 
 def walk(node: Line | Loop | Block) -> tuple[Line | Loop | Block, ...]:
     """Return a node and everything in it, in the order of the listing."""
     return (node,) if isinstance(node, Line) else node.nodes
+
+
+@lru_cache(maxsize=4096)
+def _bound(tree: LoopTree, sizes: tuple[tuple[str, int], ...]) -> Block:
+    return _bind(tree.body, dict(sizes))
 
 
 def _bind(block: Block, sizes: Mapping[str, int]) -> Block:

@@ -107,7 +107,7 @@ class Operation:
             return last[1], last[2]
         way, node = self._descend(offset)
         self._located = offset, tuple(way), node
-        return self._located[1], node
+        return tuple(way), node
 
     def _descend(self, offset: int) -> tuple[list[Visit], Line | Loop]:
         way: list[Visit] = []
@@ -166,17 +166,7 @@ class Operation:
         return self._paths[line]
 
     def _path_to(self, line: int) -> tuple[tuple[Loop, ...], Line | Loop]:
-        def search(block: Block, loops: tuple[Loop, ...]) -> tuple[tuple[Loop, ...], Line | Loop] | None:
-            for statement in block.statements:
-                if statement.number == line:
-                    return loops, statement
-                if isinstance(statement, Loop):
-                    found = search(statement.body, (*loops, statement))
-                    if found:
-                        return found
-            return None
-
-        found = search(self.body, ())
+        found = _path_in(self.body, (), line)
         if found is None:
             raise CnnvizError(
                 tr(
@@ -495,6 +485,18 @@ def _part_of(block: Block, statements: list[Line | Loop]) -> Block:
 def _size(value: Value) -> int:
     """Return a whole number as Python's own, which never overflows; −1 for anything else."""
     return int(value) if isinstance(value, int | np.integer) else -1
+
+
+def _path_in(block: Block, loops: tuple[Loop, ...], line: int) -> tuple[tuple[Loop, ...], Line | Loop] | None:
+    """Return the loops around a line in a block, besides those around that, and its node."""
+    for statement in block.statements:
+        if statement.number == line:
+            return loops, statement
+        if isinstance(statement, Loop):
+            found = _path_in(statement.body, (*loops, statement), line)
+            if found:
+                return found
+    return None
 
 
 def _runs(node: Line | Loop | Block, line: Line) -> int:
