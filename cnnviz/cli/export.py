@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnviz.cli.loading import load
 from cnnviz.cli.output import INTERRUPTED, TERMINATED, TerminatedError, complain, progress, say
 from cnnviz.cli.parser import examples, lesson_arguments
+from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _size(words: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})", words)
-    if found is None:
-        raise argparse.ArgumentTypeError(
-            tr("must be a width and a height, as in 1920x1080, is {words}", words=repr(words[:40]))
-        )
-    return int(found[1]), int(found[2])
+    from cnnviz.export.frames import size_of
+
+    try:
+        return size_of(words)
+    except CnnvizError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run(arguments: argparse.Namespace) -> int:

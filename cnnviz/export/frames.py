@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -67,6 +68,22 @@ def check_size(width: int, height: int) -> None:
                 large=" × ".join(map(str, LARGEST)),
             )
         )
+
+
+def size_of(words: str) -> tuple[int, int]:
+    """Return a width and a height in pixels, as in ``1920x1080``.
+
+    Raises
+    ------
+    CnnvizError
+        If it is none.
+    """
+    found = re.fullmatch(r"\s*(\d{1,9})\s*[x×]\s*(\d{1,9})\s*", words)
+    if found is None:
+        raise CnnvizError(
+            tr("A size must be a width and a height, as in 1920x1080, is {words}.", words=repr(words[:40]))
+        )
+    return int(found[1]), int(found[2])
 
 
 def stops(

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from cnnviz import __version__
+from cnnviz.errors import CnnvizError
 from cnnviz.export.frames import Shown, check_size, frame_name, stops
 from cnnviz.export.walk import Walk, seen, walk
 from cnnviz.lesson.changes import Changes
@@ -17,8 +18,12 @@ from cnnviz.lesson.lesson import Lesson, lesson_of
 from cnnviz.lesson.own_stops import OwnStops
 from cnnviz.lesson.subject import FIRST, Choice
 from cnnviz.scene.view import View
+from cnnviz.text import tr
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
+
+OPAQUE = {"html": "A page", "mp4": "A film", "tex": "LaTeX"}
+"""Formats through which nothing shows, as they are called."""
 
 
 class Order(Struct, frozen=True):
@@ -175,9 +180,16 @@ def order_of(
     Raises
     ------
     CnnvizError
-        If frames of this size cannot be made.
+        If frames of this size cannot be made, or nothing shows through what is transparent.
     """
     check_size(int(view.width), int(view.height))
+    if view.display.transparent and form in OPAQUE:
+        raise CnnvizError(
+            tr(
+                "{form} has no transparent ground; take pictures (PNG, SVG), or leave the ground as it is.",
+                form=tr(OPAQUE[form]),
+            )
+        )
     stops = lesson.description.stops
     source, choice = lesson.description.source, FIRST if tour else lesson.choice
     return Order(source, lesson.changes, choice, folder, every, first, last, view, tour, form, stops)

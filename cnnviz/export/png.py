@@ -38,9 +38,7 @@ def picture(shown: Shown, index: int) -> QImage:
 
 def as_pillow(image: QImage) -> Image.Image:
     """Return a painted image as Pillow has it."""
-    height, width = image.height(), image.width()
-    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine() // 4, 4)
-    return Image.fromarray(np.ascontiguousarray(pixels[:, :width, 2::-1]))
+    return Image.fromarray(_bytes(image))
 
 
 class Png:
@@ -84,7 +82,8 @@ class Png:
         # zlib's header: a window of 32 KB, packed as usual; at the end an empty last block.
         stream = [b"\x78\x9c", *(band.packed for band in self._bands)]
         stream += [b"\x03\x00", struct.pack(">I", checksum)]
-        size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
+        colours = 6 if image.hasAlphaChannel() else 2  # RGBA, RGB
+        size = struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)  # of 8 bits each
         chunks = ((b"IHDR", size), (b"IDAT", b"".join(stream)), (b"IEND", b""))
         return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
 
@@ -106,12 +105,23 @@ def _pixels(image: QImage) -> NDArray[np.uint32]:
     return np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), -1)[:, : image.width()]
 
 
+def _bytes(image: QImage) -> NDArray[np.uint8]:
+    """Return an image's red, green and blue, and what shows through it, if anything does."""
+    height, width = image.height(), image.width()
+    each, wanted = 3, image.Format.Format_RGB888
+    if image.hasAlphaChannel():
+        each, wanted = 4, image.Format.Format_RGBA8888
+    made = image.convertToFormat(wanted)
+    rows = np.frombuffer(made.constBits(), np.uint8).reshape(height, -1)
+    return rows[:, : each * width].reshape(height, width, each).copy()  # Qt's goes with its image
+
+
 def _rows(image: QImage, start: int) -> bytes:
-    """Return some rows of an image as PNG has them: red, green and blue after a byte that says no filter."""
+    """Return some rows of an image as PNG has them: colours after a byte that says no filter."""
     height, width = min(_ROWS, image.height() - start), image.width()
-    band = image.copy(0, start, width, height).convertToFormat(image.Format.Format_RGB888)
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)
-    rows[:, 1:] = np.frombuffer(band.constBits(), np.uint8).reshape(height, -1)[:, : 3 * width]
+    pixels = _bytes(image.copy(0, start, width, height)).reshape(height, -1)
+    rows = np.zeros((height, 1 + pixels.shape[1]), np.uint8)
+    rows[:, 1:] = pixels
     return rows.tobytes()
 
 

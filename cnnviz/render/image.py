@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 
 from cnnviz.render.painter import paint
 from cnnviz.render.tools import color, painting
@@ -20,9 +20,10 @@ def to_image(frame: Frame, theme: str = "light", scale: float = 1.0) -> QImage:
     scale : float
         Pixels of the image per pixel of the frame.
     """
-    image = QImage(round(frame.width * scale), round(frame.height * scale), QImage.Format.Format_RGB32)
+    formats = QImage.Format.Format_RGB32, QImage.Format.Format_ARGB32_Premultiplied
+    image = QImage(round(frame.width * scale), round(frame.height * scale), formats[frame.transparent])
     # Between panes whose edges are no whole pixels something of this is seen.
-    image.fill(color(THEMES[theme], "panel"))
+    image.fill(QColor(0, 0, 0, 0) if frame.transparent else color(THEMES[theme], "panel"))
     with painting(image) as painter:
         painter.scale(scale, scale)
         paint(painter, frame, THEMES[theme])

@@ -55,9 +55,9 @@ def _paint_group(mark: Group, painter: QPainter, theme: Theme) -> None:
             else:
                 _PAINT[type(inner)](inner, on, theme)
 
-    first = mark.marks[0]
-    assert isinstance(first, Rect) and first.fill
-    cache.draw(mark, mark.box, painter, theme, anew, color(theme, first.fill))
+    first = next(iter(mark.marks), None)
+    ground = first.fill if isinstance(first, Rect) and first.box == mark.box else None
+    cache.draw(mark, mark.box, painter, theme, anew, color(theme, ground) if ground else None)
 
 
 def _paint_cells(mark: Cells, painter: QPainter, theme: Theme) -> None:

@@ -139,7 +139,8 @@ class _Page(Vectors):
             "/Figure<</MCID 0>>BDC",
             f"{_POINTS} 0 0 {-_POINTS} 0 {_n(frame.height * _POINTS)} cm",
         ]
-        self.rectangle(Box(0, 0, frame.width, frame.height), self._colour("panel"))
+        if not frame.transparent:
+            self.rectangle(Box(0, 0, frame.width, frame.height), self._colour("panel"))
 
     def content(self) -> bytes:
         return "\n".join([*self._parts, "EMC"]).encode()

@@ -51,13 +51,14 @@ class _Writer(Vectors):
         )
         kept = [*self._kept, *(f'<path id="p{k}" d="{path}"/>' for path, k in self._paths.items())]
         width, height = f"{frame.width:g}", f"{frame.height:g}"
+        behind = f'<rect width="100%" height="100%" fill="{self._colour("panel")}"/>\n'
         return (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
             f'height="{height}" role="img" aria-labelledby="title said">\n'
             f'<title id="title">{_plain(title)}</title>\n<desc id="said">{_plain(said)}</desc>\n'
             f"<defs>{hatch}{''.join(kept)}</defs>\n"
-            f'<rect width="100%" height="100%" fill="{self._colour("panel")}"/>\n'
+            + ("" if frame.transparent else behind)
             + "\n".join(self._body)
             + "\n</svg>\n"
         )

@@ -35,6 +35,8 @@ class Display(Struct, frozen=True):
         How large words and numbers are, in percent of what zoom makes them; a pane has fewer lines then.
     compare : bool
         Whether what a changed lesson computes stands beside what it was, with the difference.
+    transparent : bool
+        Whether a picture has no ground of its own, so that what it is laid on shows.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Display(Struct, frozen=True):
     high_contrast: bool = False
     text: int = 100
     compare: bool = False
+    transparent: bool = False
 
     def __post_init__(self) -> None:
         for option in OPTIONS.values():
@@ -128,6 +131,12 @@ OPTIONS: Mapping[str, Option] = {
             "A changed lesson",
             {False: "as it is", True: "before, after, difference"},
             "what changes have done: before, after and the difference side by side",
+        ),
+        Option(
+            "transparent",
+            "Ground",
+            {False: "of its colours", True: "transparent"},
+            "no ground behind the picture, so that it can be laid on another (not for pages and films)",
         ),
     )
 }

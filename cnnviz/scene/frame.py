@@ -107,7 +107,8 @@ def compose(program: Program, index: int, view: View) -> Frame:
         marks += panels.debugger(at, box, min(unit * larger, max(larger * box.h / _HEIGHTS[1], LEAST_UNIT)))
     if "timeline" in panes:
         marks += panels.timeline(at, panes["timeline"], unit * larger)
-    return Frame(view.width, view.height, tuple(marks))
+    frame = Frame(view.width, view.height, tuple(marks))
+    return frame.without_grounds() if view.display.transparent else frame
 
 
 def sketch(program: Program, index: int, classes: tuple[str, ...] = ()) -> Frame:

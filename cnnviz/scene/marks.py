@@ -10,6 +10,7 @@ and tuples are made and hashed several times as fast.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from math import ceil, floor, log10
 from typing import Literal, NamedTuple
 
@@ -430,11 +431,26 @@ Mark = Label | Formula | Rect | Path | Strokes | Dot | Cells | Hotspot | Group
 
 
 class Frame(Struct, frozen=True, eq=False):
-    """A whole picture."""
+    """A whole picture.
+
+    Attributes
+    ----------
+    width, height : float
+        In pixels.
+    marks : tuple[Mark, ...]
+        What is in it, each over those before.
+    transparent : bool
+        Whether what it is laid on shows where there is no mark.
+    """
 
     width: float
     height: float
     marks: tuple[Mark, ...] = field(default=())
+    transparent: bool = False
+
+    def without_grounds(self) -> Frame:
+        """Return it without what is filled behind its marks, to be laid on something else."""
+        return Frame(self.width, self.height, _bare(self.marks), transparent=True)
 
     def at(self, x: float, y: float) -> tuple[Cells, tuple[int, ...]] | None:
         """Return the topmost grid at a point, and the index of the cell there."""
@@ -453,6 +469,25 @@ class Frame(Struct, frozen=True, eq=False):
     def spot_at(self, x: float, y: float) -> Hotspot | None:
         """Return the topmost spot at a point."""
         return next((spot for spot in spots(reversed(self.marks)) if spot.box.contains(x, y)), None)
+
+
+_GROUNDS = ("ground", "panel")
+
+
+def _bare(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
+    """Leave out areas that are filled with a ground alone, in groups as well."""
+    return tuple(
+        _bare_group(mark) if isinstance(mark, Group) else mark for mark in marks if not _is_ground(mark)
+    )
+
+
+@lru_cache(maxsize=512)  # a group that comes again stays the same object, and so its picture is kept
+def _bare_group(group: Group) -> Group:
+    return Group(group.box, _bare(group.marks), group.lasting)
+
+
+def _is_ground(mark: Mark) -> bool:
+    return isinstance(mark, Rect) and mark.fill in _GROUNDS and not mark.stroke and not mark.radius
 
 
 def flat(marks: Iterable[Mark]) -> Iterator[Mark]:

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 
 from cnnviz.errors import CnnvizError
 from cnnviz.export.formats import DOCUMENTS
-from cnnviz.export.frames import about_frames
+from cnnviz.export.frames import about_frames, size_of
 from cnnviz.export.order import Order, order_of
 from cnnviz.export.walk import MOST_PLACES
 from cnnviz.lesson.lesson import Lesson
@@ -95,6 +95,9 @@ class ExportDialog(QDialog):
         self.span = _choice([spans[kind] for kind in self._kinds], 0)
         self.first, self.last = (QLineEdit(str(step)) for step in self._spans[_WHOLE])
         self.size_choice = _choice([f"{width} × {height}" for width, height in _SIZES], 1)
+        self.size_choice.setEditable(True)
+        self.size_choice.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.size_choice.setToolTip(tr("Any size in pixels, as in 1920 × 1080"))
         self.choices = {
             name: _choice(
                 [tr(words) for words in option.values.values()],
@@ -115,6 +118,8 @@ class ExportDialog(QDialog):
             field.textEdited.connect(lambda: self._choose(_OWN))
             field.textChanged.connect(self._count)
         self.folder.textChanged.connect(self._count)
+        self.size_choice.currentTextChanged.connect(self._count)
+        self.choices["transparent"].currentIndexChanged.connect(self._count)
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
 
@@ -173,7 +178,7 @@ class ExportDialog(QDialog):
             )
         if not self.folder.text().strip():
             raise CnnvizError(tr("Name the file or the folder to write to."))
-        width, height = _SIZES[self.size_choice.currentIndex()]
+        width, height = size_of(self.size_choice.currentText())
         return order_of(
             self._lesson,
             Path(os.path.expanduser(self.folder.text().strip())).absolute(),

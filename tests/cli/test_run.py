@@ -54,7 +54,7 @@ def test_lessons_through_main_py():
         (("export", "digits", "-o", "x", "--from", "70797"), "There is no step 70797"),
         (("export", "digits", "-o", "x", "--from", "9", "--to", "8"), "The last step (8) is before"),
         (("export", "digits", "-o", "x", "--every", "step"), "argument --every: invalid choice: 'step'"),
-        (("export", "digits", "-o", "x", "--size", "big"), "argument --size: must be a width and a height"),
+        (("export", "digits", "-o", "x", "--size", "big"), "argument --size: A size must be a width"),
         (("export", "digits", "-o", "x", "--size", "1x1"), "A picture of 1 × 1 cannot be made; take a"),
         (("export", "digits", "-o", "x", "--size", "99999x99"), "A picture of 99999 × 99 cannot be made"),
     ],

@@ -140,6 +140,22 @@ def test_all_stops_of_a_lesson_are_ordered_as_on_the_command_line(make_window, t
     frames.close()
 
 
+def test_any_size_is_typed_and_a_ground_is_left_out(window):
+    dialog = dialog_of(window)
+    dialog.size_choice.setEditText("1000x600")
+    dialog.choices["transparent"].setCurrentText("transparent")
+    order = dialog.order()
+    assert (order.view.width, order.view.height, order.view.display.transparent) == (1000, 600, True)
+    for words, said in (("wide", "must be a width and a height"), ("9 × 9", "cannot be made")):
+        dialog.size_choice.setEditText(words)
+        assert said in dialog.said.text() and not dialog.start_button.isEnabled()
+    dialog.size_choice.setEditText("1000 × 600")
+    assert dialog.start_button.isEnabled()
+    dialog.form_choice.setCurrentIndex([form for form, _ in FORMS].index("mp4"))
+    assert "has no transparent ground" in dialog.said.text() and not dialog.start_button.isEnabled()
+    dialog.reject()
+
+
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [("nothere", "9", "There is no operation nothere"), ("9", "3", "before the first"), ("0", "", "no step")],
