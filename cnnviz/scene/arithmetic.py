@@ -65,7 +65,8 @@ def _rows(moment: Moment, width: float, em: float) -> tuple[float, float, float]
 
 @lru_cache(maxsize=16)
 def _panel(box: Box, em: float) -> Group:
-    return Group(box, (Rect(box, "ground"), Rect(box.inset(0.5), "panel", "panel_line", radius=0.47 * em)))
+    ground, panel = Rect(box, "ground"), Rect(box.inset(0.5), "panel", "panel_line", radius=0.47 * em)
+    return Group(box, (ground, panel), lasting=True)
 
 
 def headline(moment: Moment, parts: Assignment | None, scope: dict[str, Any]) -> tuple[Span, ...]:

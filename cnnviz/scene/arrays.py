@@ -11,7 +11,7 @@ from cnnviz.scene.letters import GREEK, letter
 from cnnviz.scene.marks import Role
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache
 
 
 def symbol(operation: Operation, name: str) -> str:
@@ -27,7 +27,7 @@ def over(port: Port) -> str:
     return f"∂{letter(port.loss or 'E')}/∂"
 
 
-@program_cache(1024)
+@lasting_cache(1024)
 def role(operation: Operation, name: str) -> Role:
     """Return what an array is to an operation: ``written``, ``parameter`` or ``source``."""
     port = operation.call.port(name)

@@ -31,7 +31,7 @@ from cnnviz.text import tr
 from cnnviz.trace.assignment import Assignment, assignment
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache, program_cache
 from cnnviz.trace.state import state
 from cnnviz.trace.writes import additions
 
@@ -266,7 +266,7 @@ def term_in_hand(moment: Moment, found: Reduction) -> str:
     return _Terms(moment, found, scope_of(moment)).text(found.done - 1)
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _own(operation: Operation, header: int, number: int) -> frozenset[str]:
     """Return the scalars that a line reads and that are assigned anew for each of its terms."""
     loop, line = operation.path_to(header)[1], operation.path_to(number)[1]

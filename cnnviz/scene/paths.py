@@ -11,7 +11,7 @@ from cnnviz.scene.view import Chosen
 from cnnviz.text import plain, tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache, program_cache
 
 
 class Link(NamedTuple):
@@ -245,7 +245,7 @@ def _through(nodes: Sequence[Link]) -> str:
     return ", ".join(layers)
 
 
-@program_cache(8)
+@lasting_cache(8)
 def _sums(program: Program) -> frozenset[str]:
     """Return the names of the operations that add up gradients."""
     return frozenset(name for name, over in _made_of(program).items() if len(over) > 1)
@@ -272,7 +272,7 @@ def _made_of(program: Program) -> Mapping[str, tuple[Link, ...]]:
     return found
 
 
-@program_cache(8)
+@lasting_cache(8)
 def _counts(program: Program) -> Mapping[str, int]:
     """Return how many paths lead from the loss to each operation that goes back, by its name."""
     found: dict[str, int] = {}

@@ -13,7 +13,7 @@ from msgspec import Struct
 from cnnviz.scene.moment import Moment
 from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache
 
 
 class Reduction(Struct, frozen=True):
@@ -112,7 +112,7 @@ class _Sum(NamedTuple):
     in_block: bool
 
 
-@program_cache(1024)
+@lasting_cache(1024)
 def _sum_of(operation: Operation, line: int) -> _Sum | None:
     """Return the sum around a line of a listing.
 

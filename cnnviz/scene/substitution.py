@@ -33,7 +33,7 @@ from cnnviz.trace.alone import cells_of
 from cnnviz.trace.assignment import Assignment, Operand
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache, program_cache
 from cnnviz.trace.state import state
 
 _SIGNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
@@ -344,14 +344,14 @@ def scalar_text(moment: Moment, value: float, name: str = "") -> str:
     return scaled(value, finest.places, finest.power, rounding)
 
 
-@program_cache(1024)
+@lasting_cache(1024)
 def _handed_on(operation: Operation) -> frozenset[str]:
     """Return the variables that become a cell of an array as they are, and are rounded as its numbers are."""
     lines = (node for node in walk(operation.body) if isinstance(node, Line) and node.index)
     return frozenset(operation.tree.source[node.number - 1].partition("=")[2].strip() for node in lines)
 
 
-@program_cache(1024)
+@lasting_cache(1024)
 def _chosen_from(operation: Operation, name: str) -> str | None:
     """Return the array whose largest cell a variable is, or comes to be; None for any other variable."""
     arrays: set[str] = set()

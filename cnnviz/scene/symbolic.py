@@ -18,7 +18,7 @@ from cnnviz.scene.moment import Moment
 from cnnviz.trace.assignment import Assignment, assignment
 from cnnviz.trace.looptree import Line, Loop
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache, program_cache
 
 _MOST_TERMS = 9
 # A sum in a cell is read as a line of text, so it may not be as small as a name.
@@ -100,7 +100,7 @@ def _sums(grid: Cells, of: Names, em: float) -> Texts | None:
     return texts if size_of(grid, texts, em) >= least else None
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _summed(operation: Operation) -> tuple[str, Assignment, Assignment, tuple[Loop, ...]] | None:
     """Return how an operation makes each cell as a sum of products, if it does.
 

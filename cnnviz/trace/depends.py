@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
 from cnnviz.trace.looptree import Block, Line, Loop, Visit, walk
-from cnnviz.trace.program_cache import program_cache
 
 Names = frozenset[str]
 
@@ -61,7 +61,7 @@ def needs(way: Sequence[Visit], names: Names) -> list[Need]:
     return found[::-1]
 
 
-@program_cache(_KEPT)
+@lru_cache(maxsize=_KEPT)
 def slice_of(statements: tuple[Line | Loop, ...], need: Names) -> Slice:
     """Return which of some statements must run for some scalars to be right after them."""
     kept: list[tuple[int, Names]] = []
@@ -73,7 +73,7 @@ def slice_of(statements: tuple[Line | Loop, ...], need: Names) -> Slice:
     return Slice(tuple(reversed(kept)), need)
 
 
-@program_cache(_KEPT)
+@lru_cache(maxsize=_KEPT)
 def _before(node: Line | Loop, need: Names) -> Names:
     """Return the scalars that must be right before a node for some to be right after it."""
     if isinstance(node, Line):
@@ -86,7 +86,7 @@ def _before(node: Line | Loop, need: Names) -> Names:
     return (need - _surely(node)) | slice_of(node.body.statements, part).before
 
 
-@program_cache(_KEPT)
+@lru_cache(maxsize=_KEPT)
 def _read_first(node: Line | Loop) -> Names:
     """Return the names that a node may read before it has assigned them itself."""
     if isinstance(node, Line):
@@ -98,13 +98,13 @@ def _read_first(node: Line | Loop) -> Names:
     return found
 
 
-@program_cache(_KEPT)
+@lru_cache(maxsize=_KEPT)
 def assigned(node: Line | Loop) -> Names:
     """Return the scalars that a node may assign."""
     return frozenset(line.target for line in walk(node) if isinstance(line, Line) and not line.index)
 
 
-@program_cache(_KEPT)
+@lru_cache(maxsize=_KEPT)
 def _surely(node: Line | Loop | Block) -> Names:
     """Return the scalars that a node assigns whenever it runs."""
     if isinstance(node, Line):
@@ -114,7 +114,7 @@ def _surely(node: Line | Loop | Block) -> Names:
     return frozenset[str]().union(*map(_surely, node.statements))
 
 
-@program_cache(_KEPT)
+@lru_cache(maxsize=_KEPT)
 def carried(loop: Loop, need: Names) -> Names:
     """Return the scalars that an iteration takes over from the one before, if some depend on them."""
     inside = need

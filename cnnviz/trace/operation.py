@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
@@ -19,6 +19,16 @@ from cnnviz.trace.depends import assigned, carried
 from cnnviz.trace.looptree import Block, Line, Loop, LoopTree, Visit, read_listing, walk
 
 _LONGEST_TOLD = 60
+
+
+class Signature:
+    """What operations, or programs, have in common that differ in their numbers only: an object for each."""
+
+
+@lru_cache(maxsize=4096)
+def signature_of(*parts: Hashable) -> Signature:
+    """Return the one signature of what is told apart by these parts."""
+    return Signature()
 
 
 class Operation:
@@ -69,6 +79,22 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<Operation {self.name}, {self.phase}, {len(self):,} steps>"
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What it has in common with all that compute the same of other numbers.
+
+        That is all of its call but the numbers in its arrays, and those that are not whole: a learning rate.
+        """
+        call, batch = self.call, self.call.batch
+        return signature_of(
+            (call.name, call.layer, call.phase, self.tree, self.body, call.kind, call.form),
+            (call.expression, call.linear_in, call.window, *call.before),
+            tuple(map(_without_numbers, call.given.items())),
+            tuple(map(_without_numbers, call.writes.items())),
+            tuple(call.ports.items()),
+            (len(batch.calls), batch.arrays, *batch.called.items(), batch.mean) if batch else None,
+        )
 
     @property
     def function(self) -> Callable[..., None]:
@@ -480,6 +506,14 @@ def _part_of(block: Block, statements: list[Line | Loop]) -> Block:
     starts = [block.starts[block.statements.index(statement)] for statement in statements]
     steps = sum(statement.steps for statement in statements)
     return Block(tuple(statements), tuple(start - starts[0] for start in starts), steps)
+
+
+def _without_numbers(item: tuple[str, Value]) -> Hashable:
+    """Return the name of an array, its shape and kind; of a size, what it is."""
+    name, value = item
+    if isinstance(value, np.ndarray):
+        return name, value.shape, value.dtype.char
+    return (name, int(value)) if isinstance(value, int | np.integer) else name
 
 
 def _size(value: Value) -> int:

@@ -20,7 +20,7 @@ from cnnviz.engine.placement import Index
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 from cnnviz.trace.flow import offsets_reading
-from cnnviz.trace.operation import Operation
+from cnnviz.trace.operation import Operation, Signature, signature_of
 from cnnviz.trace.state import State, state
 
 if TYPE_CHECKING:
@@ -180,6 +180,12 @@ class Program(Sequence[Step]):
         for start, operation in zip(self.starts, self.operations, strict=False):
             for offset in range(len(operation)):
                 yield Step(start + offset, operation, offset, self)
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What it has in common with all programs that compute the same of other numbers."""
+        own = (operation.signature for operation in self.operations)
+        return signature_of(*own, *self.symbols.items(), *self.names.items())
 
     @cached_property
     def layers(self) -> list[str]:

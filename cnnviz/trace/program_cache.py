@@ -2,23 +2,31 @@
 
 An entry holds on to the arrays of its program. Were entries only pushed out by newer ones, hundreds of
 iterations would stay in memory, each as large as all maps and gradients of its network.
+
+What depends on no number is the same for all programs with one signature: it outlives them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any, TypeVar, cast
+
+from cnnviz.trace.operation import Operation
+from cnnviz.trace.program import Program
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _clearers: list[Callable[[], None]] = []
+_lasting: list[dict[tuple[Any, ...], Any]] = []
+_SIGNED = (Operation, Program)
 
 
 def program_cache(most: int) -> Callable[[_Function], _Function]:
     """Keep results of a function of a program, an operation or their marks, at most `most`.
 
-    For what depends on no program, `functools.lru_cache` does.
+    For what depends on no program, `functools.lru_cache` does; for what does not depend on its numbers,
+    `lasting_cache`.
     """
 
     def decorate(function: _Function) -> _Function:
@@ -27,6 +35,36 @@ def program_cache(most: int) -> Callable[[_Function], _Function]:
         return cast(_Function, cached)
 
     return decorate
+
+
+def lasting_cache(most: int) -> Callable[[_Function], _Function]:
+    """Keep results of a function that depends on no number of a program, an operation: at most `most`.
+
+    They must hold on to neither of these: only the signatures of what it was asked about are kept.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        kept: dict[tuple[Any, ...], Any] = {}
+
+        @wraps(function)
+        def found(*asked: Any) -> Any:
+            key = tuple(one.signature if isinstance(one, _SIGNED) else one for one in asked)
+            if key not in kept:
+                kept[key] = function(*asked)
+                if len(kept) > most:
+                    del kept[next(iter(kept))]
+            return kept[key]
+
+        _lasting.append(kept)
+        return cast(_Function, found)
+
+    return decorate
+
+
+def clear_lasting_caches() -> None:
+    """Let go of what would outlive the programs."""
+    for kept in _lasting:
+        kept.clear()
 
 
 def clear_program_caches() -> None:

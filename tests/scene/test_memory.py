@@ -3,13 +3,17 @@
 import gc
 import weakref
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
 from cnnviz.scene.look import look
 from cnnviz.scene.view import View
-from cnnviz.trace.program_cache import clear_program_caches
+from cnnviz.trace.program import Program
+from cnnviz.trace.program_cache import clear_lasting_caches, clear_program_caches
+from tests.scene.looking import described
 from tests.scene.programs import NAMES, fresh
 
 
@@ -42,3 +46,31 @@ def test_a_program_that_is_forgotten_is_gone_at_once(name, without_collector):
     del program
     clear_program_caches()
     assert seen() is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_outlives_a_program_is_as_if_it_had_not_been_there(name):
+    """After an edit: other numbers, of another size, the same everything else."""
+    first = fresh(name)
+    other = Program([with_other_numbers(op.call) for op in first.operations], first.symbols, first.names)
+    frames, look = [], View(1280, 720, title="One after the other")
+    steps = [part * (len(first) - 1) // 5 for part in range(6)]
+    for before in (first, None):
+        clear_program_caches()
+        clear_lasting_caches()
+        for step in steps if before is not None else ():
+            compose(before, step, look)
+        clear_program_caches()
+        frames.append([described(compose(other, step, look)) for step in steps])
+    assert frames[0] == frames[1]
+
+
+def with_other_numbers(call):
+    def other(arrays):
+        return {name: values * -37.0 if is_real(values) else values for name, values in arrays.items()}
+
+    return replace(call, given=other(call.given), writes=other(call.writes), before=other(call.before))
+
+
+def is_real(values):
+    return isinstance(values, float) or np.issubdtype(np.asarray(values).dtype, np.floating)

@@ -26,7 +26,7 @@ from cnnviz.scene.reduction import reduction
 from cnnviz.scene.sheet import Reckoned, Sheet, TooSmallError, head_width, heading, sheet, shown
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache, program_cache
 from cnnviz.trace.state import ArrayCell
 from cnnviz.trace.windows import Windows, windows_of
 
@@ -156,7 +156,7 @@ def over_sizes(moment: Moment, room: Room, *arranged: Part) -> Sheet:
     return at
 
 
-@program_cache(256)
+@lasting_cache(256)
 def size_formula(operation: Operation) -> str:
     """Write F, S and P, and how large the output is by them: ``(8 − 3 + 2 · 1) / 1 + 1 = 8``."""
     call, windows = operation.call, windows_of(operation.call)

@@ -18,7 +18,7 @@ from cnnviz.scene.registry import formulas
 from cnnviz.text import tr
 from cnnviz.trace.assignment import assignment
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache
 
 # At 1080 lines: the size of letters in the lecture view.
 _HEADLINE = 34
@@ -44,7 +44,7 @@ class Sizes(NamedTuple):
     height: float
 
 
-@program_cache(256)
+@lasting_cache(256)
 def formula_sizes(operation: Operation, width: float, room: float, unit: float) -> Sizes:
     """Return how the formulas of an operation are set.
 
@@ -91,7 +91,7 @@ def headline(moment: Moment, box: Box, unit: float) -> list[Mark]:
 _HEAD_ENDS = re.compile(r"=|\\leftarrow|\\add")
 
 
-@program_cache(1024)
+@lasting_cache(1024)
 def _made(operation: Operation, line: int) -> int:
     """Return which formula says what is assigned from a line on; of an expression it is the whole."""
     if not operation.tree.arrays:
@@ -132,7 +132,7 @@ def part_said(moment: Moment, name: str) -> str:
     return tr("{name}: an array of shape {shape}", name=symbol(moment.operation, name), shape=shape)
 
 
-@program_cache(1024)
+@lasting_cache(1024)
 def _outlines(operation: Operation, line: int) -> tuple[Outline, ...]:
     return tuple(typeset(formula) for formula in formulas(operation.call, line))
 
@@ -142,7 +142,7 @@ def _large(outline: Outline, roles: tuple[tuple[str, Role], ...], box: Box, unit
     size = min(_HEADLINE * unit, box.w * EM / outline.width, box.h * EM / outline.height)
     width = outline.width * size / EM
     ground = Box(box.right - width, box.y, width, box.h).whole()
-    return Group(ground, (Rect(ground, fill="ground"), Formula(ground, outline, size, roles)))
+    return Group(ground, (Rect(ground, fill="ground"), Formula(ground, outline, size, roles)), lasting=True)
 
 
 @lru_cache(maxsize=256)
@@ -167,4 +167,4 @@ def _section(
     for outline, height in zip(outlines, sizes.rows, strict=False):
         marks.append(Formula(Box(inner.x, y, inner.w, height), outline, sizes.size, roles))
         y += height + _GAP * unit
-    return Group(whole, tuple(marks))
+    return Group(whole, tuple(marks), lasting=True)

@@ -39,7 +39,7 @@ from cnnviz.text import tr
 from cnnviz.trace.assignment import assignment
 from cnnviz.trace.looptree import Line, walk
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache
 from cnnviz.trace.state import state
 
 # JetBrains Mono's characters are all this wide, in parts of the text size.
@@ -79,7 +79,7 @@ def debugger(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return marks + watches(moment, below, unit)
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _places(operation: Operation, box: Box, unit: float) -> Mapping[str, Box]:
     """Return where listing, variables and formula go, the same at all steps of an operation.
 
@@ -123,7 +123,7 @@ def _text_size(unit: float) -> float:
     return _TEXT * unit
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _lines(operation: Operation, box: Box, unit: float) -> list[tuple[int, int, str]]:
     return listing_lines(operation, box.inset(18 * unit, 10 * unit).w - _GUTTER * unit, _text_size(unit))
 
@@ -139,7 +139,7 @@ def _start(operation: Operation, box: Box, unit: float, line: int) -> int:
     return max(start for start in _pages(operation, box, unit) if start <= here)
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _pages(operation: Operation, box: Box, unit: float) -> tuple[int, ...]:
     """Return the first row of each page of a listing; a line is on one page with all its rows."""
     lines, most = _lines(operation, box, unit), _most_rows(operation, box, unit)
@@ -151,7 +151,7 @@ def _pages(operation: Operation, box: Box, unit: float) -> tuple[int, ...]:
     return tuple(pages)
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _rows(operation: Operation, box: Box, unit: float, start: int = 0) -> tuple[_Row, ...]:
     inner = box.inset(18 * unit, 10 * unit)
     most, lines = _most_rows(operation, box, unit), _lines(operation, box, unit)[start:]
@@ -168,7 +168,7 @@ def _rows(operation: Operation, box: Box, unit: float, start: int = 0) -> tuple[
     )
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _base(operation: Operation, box: Box, unit: float, start: int) -> Group:
     """Return what the pane shows at every step of an operation: the listing, or a page of it."""
     inner = box.inset(18 * unit, 10 * unit)
@@ -182,7 +182,7 @@ def _base(operation: Operation, box: Box, unit: float, start: int) -> Group:
         marks += _listing_row(operation, row, unit)
     end = _variables_top(operation, box, unit) - 13 * unit
     marks.append(Rect(Box(inner.x, end, inner.w, 1), fill="panel_line"))
-    return Group(box, tuple(marks))
+    return Group(box, tuple(marks), lasting=True)
 
 
 def _formula_room(operation: Operation, box: Box, unit: float) -> float:
@@ -218,7 +218,7 @@ def _executing(operation: Operation, row: _Row, unit: float) -> list[Mark]:
     return marks + _listing_row(operation, row, unit)
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _spots(operation: Operation, box: Box, unit: float, start: int) -> tuple[Hotspot, ...]:
     """Where a click sets a breakpoint (the gutter) and where it runs to a line (the text)."""
     spots: list[Hotspot] = []
@@ -292,7 +292,7 @@ def _short_signature(operation: Operation, room: int) -> str:
     return f"def {operation.tree.name}({', '.join(shown)}, …):"
 
 
-@program_cache(1024)
+@lasting_cache(1024)
 def _coloured(operation: Operation, text: str) -> tuple[Span, ...]:
     """Colour the arrays in a line by what they are: read, parameter or written; without any, variables."""
     coloured = operation.tree.arrays or {*operation.call.given, *operation.call.writes}
@@ -302,7 +302,7 @@ def _coloured(operation: Operation, text: str) -> tuple[Span, ...]:
     return tuple(run for run in runs if run.text)
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _names(operation: Operation) -> tuple[str, ...]:
     """Return every local name: loop variables first, then scalars in the order they are assigned."""
     tree = operation.tree
@@ -311,14 +311,14 @@ def _names(operation: Operation) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*tree.variables, *scalars)))
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _most_cells(operation: Operation) -> int:
     """Return how many cells a line of a listing reads and writes at most."""
     parts = [assignment(operation.tree, k) for k in range(2, len(operation.tree.source) + 1)]
     return max(sum(bool(o.index) for o in (part.target, *part.operands)) for part in parts if part)
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _variable_boxes(operation: Operation, box: Box, unit: float) -> tuple[Box, ...]:
     """Return the rows of the variables: as many at every step, so that none of them moves.
 
@@ -352,7 +352,7 @@ def _variable_names(moment: Moment, box: Box, unit: float) -> list[Mark]:
     return list(_named(operation, _names_shown(operation, box, unit, moment.state.line), box, unit).marks)
 
 
-@program_cache(256)
+@lasting_cache(256)
 def _named(operation: Operation, names: tuple[str, ...], box: Box, unit: float) -> Group:
     rows = _variable_boxes(operation, box, unit)
     if not rows:

@@ -16,7 +16,7 @@ from cnnviz.text import tr
 from cnnviz.trace.looptree import Line
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache, program_cache
 
 Source = tuple[Operation | None, Array, str]
 """What is shown of a row: the operation that writes it (none of what is given), the array, its name."""
@@ -47,26 +47,26 @@ def _expression(program: Program) -> Operation | None:
     return next((one for one in program.operations if one.call.expression and not one.tree.arrays), None)
 
 
-@program_cache(8)
+@lasting_cache(8)
 def variables(program: Program) -> tuple[str, ...]:
     """Return what goes into and comes out of a program that has no arrays; nothing for a network."""
     expression = _expression(program)
     return () if expression is None else (*expression.call.given, *expression.call.writes)
 
 
-@program_cache(8)
+@lasting_cache(8)
 def descends(program: Program) -> bool:
     """Return whether a program walks down curves; its rows are the descents."""
     return any(operation.phase == "descent" for operation in program.operations)
 
 
-@program_cache(8)
+@lasting_cache(8)
 def reads_pictures(program: Program) -> bool:
     """Return whether a program does nothing but read pictures, into which nothing goes."""
     return all(operation.call.kind == "read_pixels" for operation in program.operations)
 
 
-@program_cache(8)
+@lasting_cache(8)
 def names_of(program: Program) -> tuple[str, ...]:
     """Return the names of the rows, top to bottom: layers, or the variables of an expression."""
     if variables(program):
@@ -213,7 +213,7 @@ def progress(program: Program, names: tuple[str, ...], now: int) -> Progress:
     return Progress(bisect_left(forward, now), len(forward), bisect_left(backward, now), len(backward))
 
 
-@program_cache(1024)
+@lasting_cache(1024)
 def _numbers(program: Program, names: tuple[str, ...]) -> tuple[list[int], list[int]]:
     """Return the numbers of the operations of some layers, those forward and those back."""
     of = _by_layer(program)
@@ -225,7 +225,7 @@ def _numbers(program: Program, names: tuple[str, ...]) -> tuple[list[int], list[
     )
 
 
-@program_cache(8)
+@lasting_cache(8)
 def _by_layer(program: Program) -> Mapping[str, list[int]]:
     found: dict[str, list[int]] = {}
     for k, operation in enumerate(program.operations):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
@@ -11,7 +12,6 @@ from msgspec.structs import replace
 
 from cnnviz.scene.view import Folds
 from cnnviz.trace.program import Program
-from cnnviz.trace.program_cache import program_cache
 
 MOST_UNFOLDED = 24
 """A network of more rows begins with its blocks folded."""
@@ -247,7 +247,7 @@ def rows_at(outline: Outline, folds: Folds, row: int) -> Rows:
     return _rows_at(outline, folds, outline.block_of[row] if row >= 0 else -1)
 
 
-@program_cache(64)
+@lru_cache(64)
 def _rows_at(outline: Outline, folds: Folds, block: int) -> Rows:
     said = dict(folds)
     large, here = len(outline.names) > MOST_UNFOLDED, {*outline.around(block)}

@@ -29,7 +29,7 @@ from cnnviz.scene.view import Chosen
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache, program_cache
 
 _MAPS_SHOWN = 8
 # The least height of a row, of a layer and of a variable, at 1080 lines; with less room, rows are scrolled.
@@ -204,7 +204,7 @@ def network_window(moment: Moment, box: Box, unit: float, top: int | None = None
     return Window(rows, max(0, min(top, count - most)), most, at_work)
 
 
-@program_cache(8)
+@lasting_cache(8)
 def network_outline(program: Program) -> Outline:
     """Return all that the pane has rows for, with who reads whom and the blocks that fold."""
     return outline(program, arrays.names_of(program))
@@ -224,7 +224,7 @@ def _area(box: Box, unit: float) -> Box:
     return box.inset(8 * unit, 10 * unit).below(26 * unit)
 
 
-@program_cache(64)
+@lasting_cache(64)
 def _room(program: Program, rows: Rows, box: Box, unit: float) -> _Room:
     area = _area(box, unit)
     if _most_seen(program, len(rows.items), box, unit) < len(rows.items):
@@ -279,7 +279,7 @@ def _title(program: Program) -> str:
 # -------------------------------------------------------------------------------------------------- the lines
 
 
-@program_cache(64)
+@lru_cache(64)
 def _gutter(window: Window, room: _Room, phase: str, followed: frozenset[Edge]) -> Group:
     """Return the lanes: a dot for each row in sight, and a line for each that reads another.
 
@@ -306,10 +306,10 @@ def _gutter(window: Window, room: _Room, phase: str, followed: frozenset[Edge]) 
             marks.append(Rect(Box(x - radius, y - radius, 2 * radius, 2 * radius), fill=role))
         else:
             marks.append(Dot((x, y), radius, role))
-    return Group(place, tuple(marks))
+    return Group(place, tuple(marks), lasting=True)
 
 
-@program_cache(64)
+@lasting_cache(64)
 def _followed(program: Program, operation: Operation, chosen: Chosen, rows: Rows) -> frozenset[Edge]:
     """Return on which lines a gradient comes from the loss: one path is followed, to a sum all."""
     if not has_chain(operation):
@@ -350,7 +350,7 @@ def _edges(program: Program, rows: Rows, addresses: Sequence[str]) -> dict[Edge,
     return found
 
 
-@program_cache(8)
+@lasting_cache(8)
 def _between(program: Program) -> Mapping[str, tuple[int, int]]:
     """Return by the address of each gradient the rows that it comes back between: upper and lower one."""
     number = network_outline(program).number
@@ -366,7 +366,7 @@ def _between(program: Program) -> Mapping[str, tuple[int, int]]:
     }
 
 
-@program_cache(64)
+@lasting_cache(64)
 def _lane_spots(
     program: Program, operation: Operation, chosen: Chosen, window: Window, room: _Room
 ) -> tuple[Hotspot, ...]:
@@ -685,7 +685,7 @@ def _block(
 # ------------------------------------------------------------------------------------------------- the clicks
 
 
-@program_cache(64)
+@lasting_cache(64)
 def _spots(program: Program, window: Window, room: _Room) -> tuple[Hotspot, ...]:
     """Where a click leads to a layer or its gradient, folds a block, or scrolls."""
     spots: list[Hotspot] = []

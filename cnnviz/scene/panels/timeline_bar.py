@@ -17,7 +17,7 @@ from cnnviz.scene.registry import kind_of
 from cnnviz.text import tr
 from cnnviz.trace.breakpoint import Breakpoint
 from cnnviz.trace.program import Program
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache
 
 _BETWEEN = " · "
 
@@ -97,7 +97,7 @@ def _playhead(bar: Box, x: float, unit: float, at_letters: bool) -> list[Mark]:
     return [*line, Dot((x, bar.y - 8 * unit), 7 * unit, "ink")]
 
 
-@program_cache(32)
+@lasting_cache(32)
 def _base(program: Program, box: Box, unit: float, span: tuple[float, float]) -> Group:
     """Return what the timeline shows at every step: the operations and the names of the passes."""
     bar = timeline_bar(box, unit)
@@ -106,7 +106,7 @@ def _base(program: Program, box: Box, unit: float, span: tuple[float, float]) ->
     marks += _phase_names(program, bar, edges, unit)
     for k in range(len(program.operations)):
         marks += _segment(program, k, bar, span, unit)
-    return Group(box, tuple(marks))
+    return Group(box, tuple(marks), lasting=True)
 
 
 def _segment(
@@ -129,7 +129,7 @@ def _has_room(name: str, wide: float, unit: float) -> bool:
     return wide > (8.5 * len(name) + 8) * unit
 
 
-@program_cache(32)
+@lasting_cache(32)
 def _names_of_runs(program: Program, box: Box, unit: float, span: tuple[float, float]) -> tuple[Mark, ...]:
     """Write what operations have in common over those that are too thin for their names: layer, or block."""
     bar = timeline_bar(box, unit)
@@ -153,7 +153,7 @@ def _names_of_runs(program: Program, box: Box, unit: float, span: tuple[float, f
     return tuple(marks)
 
 
-@program_cache(8)
+@lasting_cache(8)
 def _runs(program: Program) -> tuple[tuple[str, range], ...]:
     """Return operations that follow one another in a layer, or in a block of layers, the smaller first."""
     operations, whole = program.operations, network_outline(program)
@@ -211,7 +211,7 @@ def timeline_bar(box: Box, unit: float) -> Box:
     return Box(box.x + 36 * unit, box.y + 46 * unit, box.w - 72 * unit, 34 * unit)
 
 
-@program_cache(64)
+@lasting_cache(64)
 def timeline_edges(program: Program) -> tuple[float, ...]:
     """Return where the operations begin on the bar, 0 to 1: the longer the wider, but none too thin to see.
 
