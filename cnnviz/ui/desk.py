@@ -92,6 +92,31 @@ class Progress(NamedTuple):
     done: bool = False
 
 
+class RecentFile(NamedTuple):
+    """A file that was open, a lesson of one's own or a network.
+
+    Attributes
+    ----------
+    source : str
+        What it was asked for by.
+    title : str
+        What it called itself then.
+    """
+
+    source: str
+    title: str
+
+    @property
+    def path(self) -> str:
+        """The file alone."""
+        return file_of(self.source)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a file now."""
+        return os.path.isfile(self.path)
+
+
 class Saved(NamedTuple):
     """What a lesson is like in its file, with which it is compared to see whether it is saved.
 
@@ -163,6 +188,7 @@ class Desk(QObject):
         self.player.show(settings.record("display", Display, Display()))
         self.lesson = self._as_left(lesson)
         self._go_back()
+        self._note_recent()
 
     @property
     def source(self) -> str:
@@ -247,6 +273,7 @@ class Desk(QObject):
         self.remember()
         self.lesson = lesson
         self._go_back()
+        self._note_recent()
         self.changed.emit()
 
     def _keep_training(self) -> None:
@@ -606,6 +633,7 @@ class Desk(QObject):
         self.remember()
         self._is_discarded = False
         self.lesson = lesson
+        self._note_recent()
         self._load(at)
         if is_one_file(path):
             self._move_edits(before, description)
@@ -740,9 +768,6 @@ class Desk(QObject):
         self.settings.put(f"{key}/stops", "" if as_saved or stops == self.saved.stops else as_text(stops))
         stop = self.player.cursor.stop or self.lesson.stop_after(self.player.cursor, backwards=True)
         self.settings.put_record(f"{key}/stop", (stop.number, stop.count) if stop else (0, 0))
-        if not is_expression(self.source) and self.source not in lesson_names():
-            others = tuple(one for one in self.recent if one[0] != self.source)
-            self.settings.put_record(_RECENT, ((self.source, self.lesson.title), *others)[:_MOST_RECENT])
         self._remember_breakpoints()
         self.settings.put("window/lesson", self.source)
         self.settings.put("player/speed", self.player.speed)
@@ -756,9 +781,20 @@ class Desk(QObject):
             self.settings.put(f"{self._key}/done", 1)
 
     @property
-    def recent(self) -> tuple[tuple[str, str], ...]:
-        """The files that were open last, the last one first, each with its title."""
-        return self.settings.record(_RECENT, tuple[tuple[str, str], ...], ())
+    def recent(self) -> tuple[RecentFile, ...]:
+        """The files that were open last, the last one first; each once, as it was opened last."""
+        return self.settings.record(_RECENT, tuple[RecentFile, ...], ())
+
+    def _note_recent(self) -> None:
+        """Note that the file of the lesson is open."""
+        if not is_expression(self.source) and self.source not in lesson_names():
+            here = RecentFile(self.source, self.lesson.title)
+            others = (file for file in self.recent if not _is_same(file.path, here.path))
+            self.settings.put_record(_RECENT, (here, *others)[:_MOST_RECENT])
+
+    def forget_recent(self) -> None:
+        """Forget which files were open."""
+        self.settings.put_record(_RECENT, ())
 
     def progress(self, source: str) -> Progress:
         """Return how far a lesson has been gone through."""
@@ -954,6 +990,11 @@ def _differs(lesson: Lesson, before: Lesson) -> bool:
         before.changes,
         before.description,
     )
+
+
+def _is_same(path: str, other: str) -> bool:
+    """Return whether two ways lead to one file, however Windows lets them be written."""
+    return os.path.normcase(path) == os.path.normcase(other)
 
 
 def _mark_of(source: str) -> str:

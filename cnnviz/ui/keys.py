@@ -90,6 +90,7 @@ LESSONS = Key("lessons", "Lessons…", ("O",))
 
 FILE = (
     Key("open", "Open lesson…", ("Ctrl+O",)),
+    Key("recent", "Open recent"),
     LESSONS,
     Key("save_lesson", "Save lesson", ("Ctrl+S",)),
     Key("save_lesson_as", "Save lesson as…", ("Ctrl+Shift+S",)),

@@ -33,7 +33,7 @@ from cnnviz.scene.frame import sketch
 from cnnviz.scene.marks import Cells, Frame, flat
 from cnnviz.scene.theme import THEMES, Theme
 from cnnviz.text import tr
-from cnnviz.ui.desk import Progress
+from cnnviz.ui.desk import Progress, RecentFile
 from cnnviz.ui.timer import Timer
 
 # For text whose lines are 16 pixels high; all grows with the text.
@@ -154,15 +154,15 @@ class LessonChooser(QFrame):
         self.list.scrollToItem(self.list.currentItem(), QListWidget.ScrollHint.PositionAtCenter)
         self._turn.start(0)
 
-    def fill(self, progress: Callable[[str], Progress], recent: Sequence[tuple[str, str]]) -> None:
+    def fill(self, progress: Callable[[str], Progress], recent: Sequence[RecentFile]) -> None:
         """List the course, with how far each lesson has been gone through, and the files of one's own.
 
         Parameters
         ----------
         progress : Callable[[str], Progress]
             Says it of a lesson.
-        recent : Sequence[(str, str)]
-            The files that were open last, each with its title.
+        recent : Sequence[RecentFile]
+            The files that were open last.
         """
         self.list.clear()
         number, parts = 0, chapters()
@@ -176,15 +176,16 @@ class LessonChooser(QFrame):
                 if number == 1 and past.stop < 2 and not past.done:
                     title = tr("{title} · start here", title=title)
                 self._add(name, tr("{number}  {title}", number=number, title=title), sentence, past)
-        self._files = {source for source, _ in recent}
-        own = [one for one in recent if not is_network(one[0])]
-        others = [one for one in recent if is_network(one[0])]
+        self._files = {file.source for file in recent}
+        own = [file for file in recent if not is_network(file.source)]
+        others = [file for file in recent if is_network(file.source)]
         for chapter, files in ((tr("Lessons of your own"), own), (tr("Networks opened last"), others)):
             if files:
                 self._chapters.append((chapter, len(files)))
                 self._add_chapter(chapter)
-            for source, title in files:
-                self._add(source, title, source, progress(source))
+            for file in files:
+                title = file.title if file.is_there else tr("{title} · not there", title=file.title)
+                self._add(file.source, title, file.source, progress(file.source))
 
     def _add_chapter(self, name: str) -> None:
         if name:

@@ -77,7 +77,7 @@ def _of_actions(actions: Mapping[str, QAction]) -> list[Command]:
 
 def _of_lessons(desk: Desk) -> list[Command]:
     course = [(name, lesson_words(name)[0], name) for name in lesson_names()]
-    files = [(source, title, Path(source.partition("?")[0]).name) for source, title in desk.recent]
+    files = [(file.source, file.title, Path(file.path).name) for file in desk.recent if file.is_there]
     return [
         Command(tr("Lesson: {title}", title=title), partial(desk.open, source), name)
         for source, title, name in (*course, *files)

@@ -36,6 +36,7 @@ from cnnviz.ui.network_pane import NetworkPane
 from cnnviz.ui.opening import Opening
 from cnnviz.ui.pictures import Pictures
 from cnnviz.ui.player import forget_programs
+from cnnviz.ui.recent import RecentMenu
 from cnnviz.ui.saving import Saving
 from cnnviz.ui.settings import Settings
 from cnnviz.ui.splitter import PANES, PaneSplitter
@@ -94,6 +95,8 @@ class Window(QMainWindow):
         )
         self._assemble()
         self.dialogs = Dialogs(self, self.desk, self.tour, self.actions_by_name)
+        self.recent = RecentMenu(self, self.desk)
+        self.actions_by_name["recent"].setMenu(self.recent)
         connect(self, self.actions_by_name, self._handlers())
         fill_menu_bar(self, self.actions_by_name)
         self._gate = Gate(self.player, self, self.actions_by_name)
@@ -221,6 +224,7 @@ class Window(QMainWindow):
             "data": self.dialogs.show_data,
             "label": self.opening.ask_for_label,
             "lessons": self.dialogs.show_lessons,
+            "recent": self.recent.open,
             "save_lesson": self.saving.save,
             "save_lesson_as": self.saving.save_as,
             "image": self._show_images,

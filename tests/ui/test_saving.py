@@ -1,6 +1,7 @@
 """A lesson of one's own: its stops, its file, and what is there again though nobody saved it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -220,16 +221,36 @@ def test_who_closes_a_file_that_is_not_saved_is_asked(window, monkeypatch, tmp_p
     assert len(elsewhere(file, "settings.ini").desk.lesson.changes) == 2
 
 
-def test_files_of_ones_own_are_in_the_panel_of_lessons_and_in_the_palette(window, tmp_path):
-    assert window.saving.write(str(tmp_path / "mine.cnnviz"))
-    window.desk.open("relu")
+def test_files_of_ones_own_are_in_the_menu_the_panel_of_lessons_and_the_palette(window, tmp_path, elsewhere):
+    recent = window.recent
+    assert [action.isEnabled() for action in recent.actions() if action.text()] == [False]
+    for name in ("mine.cnnviz", "a & b.cnnviz"):
+        assert window.saving.write(str(tmp_path / name))
+    network = shutil.copy(DATA / "lenet.pt2", tmp_path)
+    for source in ("relu", network, f"{network}?label=3", "relu"):
+        window.desk.open(source)
+    assert window.desk.recent[0].source == f"{network}?label=3"
+    (tmp_path / "a & b.cnnviz").unlink()
+    recent.aboutToShow.emit()
+    net, gone, mine = recent.actions()[:3]
+    assert net.text().startswith("&1  ") and net.text().endswith("lenet.pt2")
+    assert "a && b.cnnviz · not there" in gone.text() and not gone.isEnabled()
+    assert mine.text().startswith("&3  Handwritten digits\t") and mine.text().endswith("mine.cnnviz")
     chooser = window.dialogs.lessons
     chooser.fill(window.desk.progress, window.desk.recent)
     titles = [chooser.list.item(k).text() for k in range(chooser.list.count())]
-    assert titles.index("Handwritten digits") == titles.index("Lessons of your own") + 1
-    (own,) = (one for one in commands(window.actions_by_name, window.tour) if one.detail == "mine.cnnviz")
+    at = titles.index("Lessons of your own")
+    assert titles[at + 1 : at + 3] == ["Handwritten digits · not there", "Handwritten digits"]
+    (own,) = (one for one in commands(window.actions_by_name, window.tour) if one.detail.endswith(".cnnviz"))
     own.do()
     assert window.desk.source == str(tmp_path / "mine.cnnviz")
+    window.desk.open("relu")
+    mine.trigger()
+    assert window.desk.source == str(tmp_path / "mine.cnnviz")
+    recent.aboutToShow.emit()
+    recent.actions()[-1].trigger()
+    window._remember()
+    assert not window.desk.recent and not elsewhere("relu", "settings.ini").desk.recent
 
 
 def test_a_network_that_was_saved_takes_labels_and_arrays_in_the_window(
