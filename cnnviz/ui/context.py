@@ -242,14 +242,10 @@ class Context(QObject):
 
     def show_menu(self, target: Target, at: QPoint) -> QMenu:
         """Open the menu of something, at a point of the screen."""
-        menu = QMenu(self._window)
-        menu.setAccessibleName(target.said)
+        menu = menu_of(self._desk, self._window, target.said)
         menu.addAction(target.said.replace("&", "&&")).setEnabled(False)
         menu.addSeparator()
         self._fill(menu, target)
-        menu.aboutToHide.connect(menu.deleteLater)
-        for gone in (self._desk.changed, self._desk.edited):  # its target is of another program then
-            gone.connect(menu.close)
         menu.popup(at)
         return menu
 
@@ -297,3 +293,13 @@ class Context(QObject):
     def _ask_for_one(self) -> None:
         key = said(self._actions["look"])
         self._desk.noted.emit(tr("Point at a number first, or look at one by {key}.", key=key))
+
+
+def menu_of(desk: Desk, parent: QWidget, said: str) -> QMenu:
+    """Return an empty menu about something of a desk's lesson, which closes when the lesson is another."""
+    menu = QMenu(parent)
+    menu.setAccessibleName(said)
+    menu.aboutToHide.connect(menu.deleteLater)
+    for gone in (desk.changed, desk.edited):
+        gone.connect(menu.close)
+    return menu

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Cell, text_of
@@ -19,6 +19,7 @@ from cnnviz.scene.marks import FROM_ZERO, Box, Cells, flat
 from cnnviz.scene.target import Target
 from cnnviz.text import tr
 from cnnviz.trace.alone import cell_in, cells_of
+from cnnviz.ui.context import menu_of
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.edits import new_gesture
 from cnnviz.ui.stage_pane import StagePane
@@ -328,19 +329,11 @@ class Editing(QObject):
 
     def _choose_kernel(self, cell: Cell, box: Box) -> None:
         """Let the kernel that a cell belongs to be one of those that are known."""
-        menu = QMenu(self._stage)
-        menu.aboutToHide.connect(menu.deleteLater)
-        self.fill_kernels(menu, cell)
-        menu.setAccessibleName(tr("Kernels for {name}", name=_kernel_name(cell)))
+        menu = menu_of(self._desk, self._stage, tr("Kernels for {name}", name=_kernel_name(cell)))
+        for name in KERNELS:
+            menu.addAction(tr(name), partial(self.take_kernel, cell, name))
         menu.popup(self._stage.mapToGlobal(QPoint(round(box.x), round(box.bottom))))
         menu.setActiveAction(menu.actions()[0])
-
-    def fill_kernels(self, menu: QMenu, cell: Cell) -> None:
-        """Put all kernels that are known into a menu, for the one that a cell belongs to."""
-        for name in KERNELS:
-            menu.addAction(tr(name)).triggered.connect(
-                lambda _checked=False, name=name: self.take_kernel(cell, name)
-            )
 
     def take_kernel(self, cell: Cell, name: str) -> None:
         """Have a kernel that is known in the place of the one that a cell belongs to."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QApplication, QMenu
 
 from cnnviz.lesson.changes import text_of
 from cnnviz.lesson.lesson import load_lesson
@@ -140,6 +140,18 @@ def test_a_known_kernel_is_taken_whole_and_undone_at_once(convolution, monkeypat
     assert w.tolist() == [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
     window.player.edits.undo()
     assert changes(window) == ""
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support", extend=True)  # of popups, offscreen
+def test_the_menu_of_kernels_goes_with_its_lesson(convolution):
+    window = convolution
+    place = at(window, "w", (0, 0, 1, 1))
+    window.stage.pointer = place.x(), place.y()
+    window.actions_by_name["kernel"].trigger()
+    menu = QApplication.activePopupWidget()
+    assert menu.accessibleName() == "Kernels for conv1.w[0,0]"
+    window.desk.open("gradient-descent")  # which has no kernels at all
+    assert QApplication.activePopupWidget() is None
 
 
 def test_arguments_are_changed_by_their_names_and_what_does_not_fit_is_said_there(convolution):
