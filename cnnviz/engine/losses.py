@@ -11,7 +11,6 @@ Source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 6.2.2.
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from math import prod
@@ -22,6 +21,7 @@ from numpy import exp, log, sign
 from numpy.typing import NDArray
 
 from cnnviz.engine.address import address_of
+from cnnviz.engine.generated import parameters_of
 from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, sizes
 from cnnviz.engine.layers.sigmoid import Sigmoid
 from cnnviz.engine.layers.softmax import Softmax
@@ -104,7 +104,7 @@ class Loss(ABC):
         """Return the listing of the gradient: the last layer's, where the loss is joined with it."""
         layer, result = (last_layer, "dx") if self.follows else ("loss", "dy")
         listing, given = self._listings(y)[1], self._given(y, t)
-        if "y" not in inspect.signature(listing).parameters:
+        if "y" not in parameters_of(listing):
             del given["y"]
         name, kind = address_of(layer, result), f"{self.kind}.{result}"
         return Call(name, layer, "backward", listing, given, {result: gradient}, kind=kind)

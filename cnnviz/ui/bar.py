@@ -51,6 +51,7 @@ class TopBar(FoldingBar):
         self.stops, self.rate = StopControl(tour, actions), RateControl(desk, actions)
         self._theme: Theme | None = None
         self._sign = ("", "")
+        self._seen = b""  # what the button of the image shows
         self.title = Title()
         self.transport = {name: self._button(name) for name in _TRANSPORT}
         self.transport["play"].setProperty("kind", "play")
@@ -196,7 +197,10 @@ class TopBar(FoldingBar):
         seen = subject.picture(lesson.image) if many else None
         text, what = subject.label(lesson.image), subject.choose_words.removesuffix("…")
         self.want(self.image, many)
-        self.image.setIcon(QIcon() if seen is None else thumbnail(seen, 64))
+        key = b"" if seen is None else seen.tobytes()
+        if key != self._seen:  # or the button is painted at every edit
+            self._seen = key
+            self.image.setIcon(QIcon() if seen is None else thumbnail(seen, 64))
         self.image.setText(_short(text))
         self.image.setAccessibleName(tr("{what}; now {text}", what=what, text=text))
         self.want(self.expression, bool(lesson.typed))
@@ -240,11 +244,12 @@ class Title(QLabel):
 
     def set_whole(self, text: str, tooltip: str) -> None:
         """Show a title; its sentence is the tooltip."""
-        self._whole = text
-        self.setAccessibleName(text)
         self.setToolTip(f"{text}\n{tooltip}" if tooltip else text)
-        self.updateGeometry()
-        self._elide()
+        if text != self._whole:
+            self._whole = text
+            self.setAccessibleName(text)
+            self.updateGeometry()
+            self._elide()
 
     def sizeHint(self) -> QSize:
         """Ask for the whole title."""

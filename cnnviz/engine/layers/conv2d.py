@@ -5,7 +5,6 @@ Source of the formulas: Dumoulin and Visin, "A guide to convolution arithmetic f
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from math import prod, sqrt
@@ -14,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from msgspec.structs import replace
 
-from cnnviz.engine.generated import variant
+from cnnviz.engine.generated import parameters_of, variant
 from cnnviz.engine.layer import (
     STATEMENT,
     Array,
@@ -296,7 +295,7 @@ class Conv2d(Layer):
         listing = self._asked(listing)
         arrays, *others = given
         known = {**sizes, **self._steps()}
-        taken = {name: known[name] for name in inspect.signature(listing).parameters if name in known}
+        taken = {name: known[name] for name in parameters_of(listing) if name in known}
         return self.call(result, listing, {**arrays, **taken}, *others, **more)
 
     def _steps(self) -> dict[str, int]:

@@ -5,7 +5,6 @@ Source of the formulas: Dumoulin and Visin, "A guide to convolution arithmetic f
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from math import prod, sqrt
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from cnnviz.engine.generated import variant, with_changes
+from cnnviz.engine.generated import parameters_of, variant, with_changes
 from cnnviz.engine.layer import Array, Call, Cost, Layer, Listing, Shape, pair, positive, require_maps
 from cnnviz.engine.layers.conv2d import Conv2d, conv2d_db
 from cnnviz.engine.layers.windows import Sides, sides, sides_text
@@ -210,7 +209,7 @@ class ConvTranspose2d(Layer):
             **{"C_in": self.in_channels, "H": height, "W": width},
             **{"K_h": self.kernel[0], "K_w": self.kernel[1], "S": down, "S_h": down, "S_w": right},
         }
-        taken = {name: sizes[name] for name in inspect.signature(listing).parameters if name in sizes}
+        taken = {name: sizes[name] for name in parameters_of(listing) if name in sizes}
         return self.call(result, listing, {**given, **taken}, {result: arrays[result]}, placements=placed)
 
 
