@@ -21,7 +21,7 @@ test:  ## run the tests; ARGS: what pytest takes, as in ARGS="-k conv"
 check:  ## ruff, mypy and import-linter
 	@$(SETUP) check
 
-bench:  ## run the benchmark
+bench:  ## measure how fast all is, beside what is wanted, in 4 minutes; ARGS: parts
 	@$(SETUP) bench $(ARGS)
 
 gallery:  ## write telling frames of all lessons to build/gallery; ARGS: lessons, or --every

@@ -1,274 +1,71 @@
-"""How long the window takes: a jump to any step, the same picture by matplotlib, the start.
-
-Run by ``python -m tests.benchmark``, or by itself: ``python -m tests.benchmark.painting``.
-"""
+"""How long the window takes: the next step, any step, an edit, the start."""
 
 from __future__ import annotations
 
 import os
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
+from time import process_time
+from typing import TYPE_CHECKING
 
-from tests.scene.test_network_pane import residual
+from tests.benchmark.machine import matplotlib_ms
+from tests.benchmark.table import LEAST, Row
+from tests.benchmark.timing import in_a_process, nearly_most
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if TYPE_CHECKING:
+    from cnnviz.ui.window import Window
 
-SIZE = (1920, 1080)
-JUMPS = 2000
-STARTS = 7
+SIZE, LARGE_SIZE = (1920, 1080), (3840, 2160)
+JUMPS, STEPS, EDITS, STARTS = 1000, 500, 300, 7
+LONG = 20_000
 TINY_VGG = Path(__file__).parents[1] / "lesson" / "files" / "tiny-vgg.toml"
 
 
-def main() -> None:
-    """Print the table."""
-    print(f"Painting at {SIZE[0]} × {SIZE[1]}, offscreen")
-    window = _window()
-    times = jumps(window, JUMPS)
-    _row(f"any step, to painted frame ({JUMPS:,} jumps)", _told(times))
-    _row("the same without painting", _told(_compose_only(window)))
-    _row("the next step, to painted frame", _told(_steps_on(window)))
-    _row("a weight changed, computed, to painted frame", _told(edits(window, "conv1.w", (4, 1, 3, 3))))
-    _row("the same frames by matplotlib (Agg)", against_matplotlib(window, statistics.median(times)))
+def rows() -> Iterator[Row]:
+    """Yield the rows of stepping and editing in the window."""
+    window = window_on("digits")
+    step, jump = steps_on(window), jumps(window, JUMPS)
+    yield from _both("digits, the next step, painted", step, 1.8, 3)
+    yield _against("digits, matplotlib's frame for the next step", step, 120)
+    yield from _both("digits, any step, painted", jump, 2.5, 5)
+    yield _against("digits, matplotlib's frame for any step", jump, 90)
+    edited = edits(window, "conv1.w", (4, 1, 3, 3))
+    yield Row("digits, a weight edited, computed, painted: 99 in 100", nearly_most(edited) * 1000, 8)
+    window.resize(*LARGE_SIZE)
+    _settled()
+    yield Row("digits, the next step, painted at 3840 × 2160", median(steps_on(window)) * 1000, 3)
     window.close()
-    window = _window(str(TINY_VGG))
-    _row("any step of Tiny VGG, maps of 64 × 64", _told(jumps(window, JUMPS)))
-    _row("the next step of it", _told(_steps_on(window)))
-    _row("a pixel of it painted, computed, to painted frame", _told(edits(window, "input", (3, 64, 64))))
-    window.close()
-    for layers in (300, 1000):
-        window = _window()
-        begun = time.perf_counter()
-        window.player.load(residual(layers // 4, False)[1])
-        _timed(window, lambda window=window: window.player.go_to(1))
-        _row(
-            f"first look at {layers:,} layers with shortcuts",
-            f"{(time.perf_counter() - begun) * 1000:7.1f} ms",
-        )
-        _row(f"any step of {layers:,} layers", _told(jumps(window, JUMPS // 4)))
-        _row("the next step of them", _told(_steps_on(window)))
-        _row("scrolling their pane by three rows", _told(_scrolls(window)))
-        window.close()
-    _row(f"process start to first painting ({STARTS} starts)", _told(starts(STARTS)))
-
-
-def _row(text: str, told: str) -> None:
-    print(f"  {text:<48} {told}", flush=True)
-
-
-def jumps(window, count: int) -> list[float]:  # type: ignore[no-untyped-def]
-    """Return the seconds from `go` until all four panes have been painted, for random steps."""
-    rng = random.Random(1)
-    last = len(window.player.cursor.program) - 1
-    targets = [rng.randint(0, last) for _ in range(count + 50)]
-    return [_timed(window, lambda k=k: window.player.go_to(k)) for k in targets][50:]
-
-
-def _timed(window, move: Callable[[], None]) -> float:  # type: ignore[no-untyped-def]
-    from PySide6.QtWidgets import QApplication
-
-    begun = time.perf_counter()
-    move()
-    QApplication.processEvents()
-    taken = time.perf_counter() - begun
-    assert window.player.shown
-    return taken
-
-
-def _compose_only(window) -> list[float]:  # type: ignore[no-untyped-def]
-    rng = random.Random(2)
-    last = len(window.player.cursor.program) - 1
-    times = []
-    for _ in range(500):
-        window.player.go_to(rng.randint(0, last))
-        begun = time.perf_counter()
-        for pane in window.panes:
-            assert pane.frame.marks
-        times.append(time.perf_counter() - begun)
-    return times
-
-
-def _steps_on(window) -> list[float]:  # type: ignore[no-untyped-def]
-    window.player.go_to(0)
-    return [_timed(window, lambda: window.player.go(window.player.cursor.next())) for _ in range(500)]
-
-
-def edits(window, array: str, shape: tuple[int, ...]) -> list[float]:  # type: ignore[no-untyped-def]
-    """Return the seconds from the change of a number until all is computed anew and painted."""
-    from cnnviz.lesson.changes import Cell
-
-    rng = random.Random(3)
-    window.player.go_to(window.player.cursor.program.starts[1] - 2)
-
-    def change() -> None:
-        cell = Cell(array, tuple(rng.randrange(size) for size in shape), rng.random())
-        window.desk.change(cell, said="painted", gesture=1)
-
-    return [_timed(window, change) for _ in range(320)][20:]
-
-
-def _scrolls(window) -> list[float]:  # type: ignore[no-untyped-def]
-    """Return the seconds from a turn of the wheel until the network pane has been painted."""
-    from PySide6.QtWidgets import QApplication
-
-    times = []
-    for k in range(100):
-        begun = time.perf_counter()
-        window.network.scroll_by(3 if k < 50 else -3)
-        QApplication.processEvents()
-        times.append(time.perf_counter() - begun)
-    return times
-
-
-def starts(count: int) -> list[float]:
-    """Return the seconds from a process's start to its first painting; the first start only warms up."""
-    code = (
-        "import time\n"
-        "from cnnviz.app import open_window\n"
-        "def painted():\n"
-        "    print(time.time())\n"
-        "    from PySide6.QtWidgets import QApplication\n"
-        "    QApplication.quit()\n"
-        "open_window('digits', painted)\n"
+    window = window_on(str(TINY_VGG))
+    yield from _both("Tiny VGG, any step, painted", jumps(window, JUMPS), 4, 8)
+    edited = edits(window, "input", (3, 64, 64))
+    yield Row(
+        "Tiny VGG, a pixel painted, computed, painted: 99 in 100", nearly_most(edited) * 1000, 1000 / 60
     )
-    times = []
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment["CNNVIZ_SETTINGS"] = str(Path(folder) / "settings.ini")
-        environment["PYTHONPYCACHEPREFIX"] = folder  # so that the first start compiles what the others read
-        for _ in range(count + 1):
-            begun = time.time()
-            run = subprocess.run(
-                [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-            )
-            times.append(float(run.stdout) - begun)
-    return times[1:]
+    window.close()
+    long = in_a_process("painting", "memory_of_stepping", LONG)
+    yield Row(f"digits, memory after {LONG:,} steps", long["after"], 220, "MB")
+    yield Row("digits, growth in the second half of them", long["after"] - long["half"], 5, "MB")
+    yield Row("start to first painting, by a bare Qt window with NumPy", _start(), 1.3, "×")
 
 
-# ----------------------------------------------------------------------------------------- matplotlib
+def _both(what: str, times: list[float], middle: float, most: float) -> Iterator[Row]:
+    yield Row(f"{what}: median", median(times) * 1000, middle)
+    yield Row(f"{what}: 99 in 100", nearly_most(times) * 1000, most)
 
 
-def against_matplotlib(window, jump: float) -> str:  # type: ignore[no-untyped-def]
-    """Return how long matplotlib takes for the same marks, against a jump, and against its painting alone."""
-    if find_spec("matplotlib") is None:
-        return "skipped: matplotlib is not installed"
-    from PySide6.QtGui import QImage
-
-    from cnnviz.scene.frame import compose
-    from cnnviz.scene.view import View
-
-    rng = random.Random(3)
-    program, view = window.player.cursor.program, View(*SIZE, "digits")
-    frames = [compose(program, rng.randint(0, len(program) - 1), view) for _ in range(8)]
-    image, figure = QImage(*SIZE, QImage.Format.Format_RGB32), _figure()
-    for frame in frames:  # as in the window, what comes again is kept
-        _paint(image, frame)
-    ours = [_seconds(lambda frame=frame: _paint(image, frame)) for frame in frames]
-    theirs = [_seconds(lambda frame=frame: _draw(figure, frame)) for frame in frames]
-    drawn, painted = statistics.median(theirs[1:]), statistics.median(ours[1:])
-    times = f"{drawn / jump:.0f} times a jump, {drawn / painted:.0f} times our painting of them"
-    return f"median {drawn * 1000:7.1f} ms, {times}"
+def _against(what: str, times: list[float], wanted: float) -> Row:
+    drawn = matplotlib_ms()
+    ratio = drawn and drawn / (median(times) * 1000)
+    return Row(what, ratio, wanted, "×", LEAST, "matplotlib is not installed")
 
 
-def _seconds(do: Callable[[], None]) -> float:
-    begun = time.perf_counter()
-    do()
-    return time.perf_counter() - begun
-
-
-def _paint(image, frame) -> None:  # type: ignore[no-untyped-def]
-    from PySide6.QtGui import QPainter
-
-    from cnnviz.render.painter import paint
-    from cnnviz.scene.theme import LIGHT
-
-    painter = QPainter(image)
-    paint(painter, frame, LIGHT)
-    painter.end()
-
-
-def _figure():  # type: ignore[no-untyped-def]
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(SIZE[0] / 100, SIZE[1] / 100), dpi=100)
-
-
-def _draw(figure, frame) -> None:  # type: ignore[no-untyped-def]
-    """Draw a frame's grids, numbers, rectangles, lines and texts."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    figure.clear()
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, frame.width)
-    axes.set_ylim(frame.height, 0)
-    axes.set_axis_off()
-    for mark in _flat(frame.marks):
-        _draw_mark(axes, mark)
-    FigureCanvasAgg(figure).draw()
-
-
-def _flat(marks):  # type: ignore[no-untyped-def]
-    from cnnviz.scene.marks import Group
-
-    for mark in marks:
-        if isinstance(mark, Group):
-            yield from _flat(mark.marks)
-        else:
-            yield mark
-
-
-def _draw_mark(axes, mark) -> None:  # type: ignore[no-untyped-def]
-    from matplotlib.patches import Circle, Rectangle
-
-    from cnnviz.scene.marks import Cells, Dot, Label, Path, Rect, Strokes
-    from cnnviz.scene.theme import LIGHT
-
-    if isinstance(mark, Cells):
-        box, (wide, high) = mark.box, mark.cell
-        axes.imshow(
-            mark.values,
-            extent=(box.x, box.right, box.bottom, box.y),
-            cmap="coolwarm",
-            vmin=-mark.limit,
-            vmax=mark.limit,
-            aspect="auto",
-        )
-        for r, row in enumerate(mark.texts):
-            for c, text in enumerate(row):
-                place = (box.x + (c + 0.5) * wide, box.y + (r + 0.5) * high)
-                axes.text(*place, text, size=mark.size * 0.72, ha="center", va="center")
-    elif isinstance(mark, Label):
-        text = "".join(run.text for run in mark.runs).replace("$", "")
-        axes.text(mark.box.x, mark.box.center[1], text, size=mark.size * 0.72, va="center")
-    elif isinstance(mark, Rect):
-        fill = LIGHT.color(mark.fill) if mark.fill else "none"
-        edge = LIGHT.color(mark.stroke) if mark.stroke else "none"
-        corner, box = (mark.box.x, mark.box.y), mark.box
-        axes.add_patch(Rectangle(corner, box.w, box.h, facecolor=fill, edgecolor=edge, linewidth=mark.width))
-    elif isinstance(mark, Path):
-        axes.plot(*zip(*mark.points, strict=True), color=LIGHT.color(mark.role), linewidth=mark.width)
-    elif isinstance(mark, Strokes):
-        for x, y, to_x, to_y in mark.lines:
-            axes.plot((x, to_x), (y, to_y), color=LIGHT.color(mark.role), linewidth=mark.width)
-    elif isinstance(mark, Dot):
-        axes.add_patch(Circle(mark.center, mark.radius, color=LIGHT.color(mark.role)))
-
-
-# ---------------------------------------------------------------------------------------------- tools
-
-
-def _window(lesson: str = "digits"):  # type: ignore[no-untyped-def]
-    from PySide6.QtWidgets import QApplication
-
+def window_on(lesson: str = "digits") -> Window:
+    """Return a window of the usual size on a lesson, painted."""
     from cnnviz.lesson.lesson import load_lesson
     from cnnviz.ui.launch import application_of_cnnviz, settle
     from cnnviz.ui.settings import Settings
@@ -279,16 +76,115 @@ def _window(lesson: str = "digits"):  # type: ignore[no-untyped-def]
     window = Window(load_lesson(lesson), Settings(Path(folder) / "settings.ini"))
     window.resize(*SIZE)
     window.show()
-    QApplication.processEvents()
+    _settled()
     settle()
     return window
 
 
-def _told(times: list[float]) -> str:
-    ordered = sorted(times)
-    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    return f"median {statistics.median(ordered) * 1000:7.1f} ms, 99 in 100 within {p99 * 1000:7.1f} ms"
+def _settled() -> None:
+    from PySide6.QtWidgets import QApplication
+
+    QApplication.processEvents()
 
 
-if __name__ == "__main__":
-    main()
+def jumps(window: Window, count: int) -> list[float]:
+    """Return the seconds from `go` until all four panes have been painted, for random steps."""
+    rng = random.Random(1)
+    last = len(window.player.cursor.program) - 1
+    targets = [rng.randint(0, last) for _ in range(count + 50)]
+    return [painted(window, lambda k=k: window.player.go_to(k)) for k in targets][50:]
+
+
+def painted(window: Window, move: Callable[[], object]) -> float:
+    """Return the seconds that a move takes until all of it has been painted."""
+    begun = process_time()
+    move()
+    _settled()
+    taken = process_time() - begun
+    assert window.player.shown
+    return taken
+
+
+def steps_on(window: Window, count: int = STEPS) -> list[float]:
+    """Return the same for one step after the other."""
+    window.player.go_to(0)
+    return [painted(window, lambda: window.player.go(window.player.cursor.next())) for _ in range(count)]
+
+
+def edits(window: Window, array: str, shape: tuple[int, ...]) -> list[float]:
+    """Return the seconds from the change of a number until all is computed anew and painted."""
+    from cnnviz.lesson.changes import Cell
+
+    rng = random.Random(3)
+    window.player.go_to(window.player.cursor.program.starts[1] - 2)
+
+    def change() -> None:
+        cell = Cell(array, tuple(rng.randrange(size) for size in shape), rng.random())
+        window.desk.change(cell, said="painted", gesture=1)
+
+    return [painted(window, change) for _ in range(EDITS + 20)][20:]
+
+
+def memory_of_stepping(count: int) -> dict[str, float]:
+    """Return the megabytes that are held half way through so many steps, and after them."""
+    window = window_on("digits")
+    found = {}
+    for k in range(1, count + 1):
+        painted(window, lambda: window.player.go(window.player.cursor.next()))
+        if k in (count // 2, count):
+            found["half" if k < count else "after"] = megabytes()
+    return found
+
+
+def megabytes() -> float:
+    """Return the memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+# ---------------------------------------------------------------------------------------------- starts
+
+_OURS = """
+import time
+from cnnviz.app import open_window
+def painted():
+    print(time.process_time())
+    from PySide6.QtWidgets import QApplication
+    QApplication.quit()
+open_window('digits', painted)
+"""
+_BARE = """
+import time
+import numpy
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QApplication, QWidget
+class Window(QWidget):
+    def paintEvent(self, event):
+        painter = QPainter(self)
+        painter.drawText(10, 20, 'painted')
+        painter.end()
+        print(time.process_time())
+        application.quit()
+application = QApplication([])
+window = Window()
+window.resize(1440, 900)
+window.show()
+application.exec()
+"""
+
+
+def _start() -> float:
+    """Return how many times as long as a bare window's the program's start takes, to its first painting."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment["CNNVIZ_SETTINGS"] = str(Path(folder) / "settings.ini")
+        environment["PYTHONPYCACHEPREFIX"] = folder  # so that the first start compiles what the others read
+
+        def start(code: str) -> float:
+            run = subprocess.run(
+                [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+            )
+            return float(run.stdout)
+
+        pairs = [(start(_OURS), start(_BARE)) for _ in range(STARTS + 1)][1:]
+    ours, bare = zip(*pairs, strict=True)
+    return median(ours) / median(bare)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
@@ -15,9 +15,8 @@ from cnnviz.trace.cursor import Cursor
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 from tests.benchmark.network import digits
-from tests.benchmark.timing import duration
+from tests.benchmark.table import Row
 
-MOST = 15e-6  # seconds to enter a program of 10¹⁰ steps
 ROUNDS, STEPS = 15, 1000
 
 
@@ -62,28 +61,23 @@ def each(program: Program, act: Callable[[Program, int], object]) -> float:
     rng, times = np.random.default_rng(1), []
     for _ in range(ROUNDS):
         indices = rng.integers(len(program), size=STEPS).tolist()
-        start = perf_counter()
+        start = process_time()
         for index in indices:
             act(program, index)
-        times.append((perf_counter() - start) / STEPS)
+        times.append((process_time() - start) / STEPS)
     return median(times)
 
 
-def main() -> None:
-    """Print the table."""
-    print(f"\n{'program':26}{'steps':>16}   {'at a random step':34}{'time':>9}")
+def rows() -> Iterator[Row]:
+    """Yield how long it takes to be at a random step."""
     huge, small = of_ten_billion_steps(), of_digits()
-    acts: list[tuple[str, Program, Callable[[Program, int], object]]] = [
-        ("line and loop variables", huge, enter),
-        ("next cell", huge, next_cell),
-        ("previous cell", huge, previous_cell),
-        ("line and loop variables", small, enter),
-        ("next cell", small, next_cell),
-        ("all that Python holds", small, Program.state),
+    acts: list[tuple[str, Program, Callable[[Program, int], object], float]] = [
+        ("line and loop variables", huge, enter, 15),
+        ("next cell", huge, next_cell, 100),
+        ("previous cell", huge, previous_cell, 100),
+        ("line and loop variables", small, enter, 15),
+        ("all that Python holds", small, Program.state, 200),
     ]
-    times = [each(program, act) for _, program, act in acts]
-    for (what, program, _), taken in zip(acts, times, strict=True):
-        name = "one large convolution" if program is huge else "digits, one iteration"
-        print(f"{name:26}{len(program):16,}   {what:34}{duration(taken):>9}")
-    verdict = "as meant" if times[0] <= MOST else "TOO SLOW"
-    print(f"Entering the large one takes {duration(times[0])}; at most {duration(MOST)} is meant: {verdict}.")
+    for what, program, act, wanted in acts:
+        name = "a convolution of 4 · 10¹⁰ steps" if program is huge else "digits"
+        yield Row(f"{name}, {what}", each(program, act) * 1e6, wanted, "µs")
