@@ -13,9 +13,8 @@ import time
 from pathlib import Path
 
 from cnnviz.export.formats import DOCUMENTS, FORMATS
-from cnnviz.export.moodle import write_questions
 from cnnviz.export.order import order_of
-from cnnviz.export.sheets import sheets_of, write_sheets
+from cnnviz.export.sheets import SHEETS, sheets_order_of
 from cnnviz.export.writing import begin, screenless
 from cnnviz.files import PART, write_whole
 from cnnviz.lesson.lesson import load_lesson
@@ -33,7 +32,7 @@ def saving(file):
     return lambda turn: write_whole(file, versions[turn % 2])
 
 
-def exporting(form):
+def exporting(form, sheet=False):
     """Return what exports in a format, to files of which each has one content, or two in turns."""
 
     def of(place):
@@ -42,7 +41,11 @@ def exporting(form):
         def write(turn):
             # A folder of frames keeps what is whole; a file is replaced.
             lesson = lessons[0 if form in FORMATS else turn % 2]
-            order = order_of(lesson, place, Level.CELL, 0, 5, View(640, 360), form=form)
+            order = (
+                sheets_order_of(lesson, place, form=form)
+                if sheet
+                else order_of(lesson, place, Level.CELL, 0, 5, View(640, 360), form=form)
+            )
             list(begin(order, lesson).frames)
 
         return write
@@ -50,21 +53,10 @@ def exporting(form):
     return of
 
 
-def sheet(write):
-    """Return what writes sheets, or questions, to a file."""
-
-    def of(place):
-        made = [write(sheets_of(load_lesson("relu"), variants=k)) for k in (1, 2)]
-        return lambda turn: write_whole(place, made[turn % 2])
-
-    return of
-
-
 KINDS = {
     "lesson": saving,
     **{form: exporting(form) for form in (*FORMATS, *DOCUMENTS)},
-    "sheets": sheet(lambda sheets: write_sheets(sheets, "a4")),
-    "questions": sheet(write_questions),
+    **{f"{form} sheets": exporting(form, sheet=True) for form in SHEETS},
 }
 
 

@@ -13,6 +13,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
+    from cnnviz.export.order import Order
     from cnnviz.lesson.lesson import Lesson
     from cnnviz.scene.display import Option
     from cnnviz.scene.view import View
@@ -168,9 +169,7 @@ def export_frames(
     int
         The exit status.
     """
-    from cnnviz.export.formats import DOCUMENTS
     from cnnviz.export.order import order_of
-    from cnnviz.export.writing import begin
     from cnnviz.lesson.place import step_at
     from cnnviz.scene.view import View
     from cnnviz.trace.stops import Level
@@ -180,10 +179,24 @@ def export_frames(
     end = len(program) - 1 if last is None else step_at(program, last)
     level = None if every is None else Level(every)
     order = order_of(lesson, folder, level, start, end, view or View(), tour, form)
+    return write(order, lesson, "frame", tr("{done:,} of {count:,} frames …"))
+
+
+def write(order: Order, lesson: Lesson, unit: str, sentence: str) -> int:
+    """Write what is ordered, with progress, and return the exit status.
+
+    Parameters
+    ----------
+    unit, sentence : str
+        What is counted, and how it is said how far that is.
+    """
+    from cnnviz.export.writing import begin
+
+    folder = order.folder
     total, frames = begin(order, lesson)
     before = 0
     try:
-        with progress(total, "frame", tr("{done:,} of {count:,} frames …")) as show:
+        with progress(total, unit, sentence) as show:
             before = next(frames)
             show(before)
             for done in frames:
@@ -192,16 +205,21 @@ def export_frames(
         frames.close()
         complain(
             tr("Stopped; {file} is as it was before.", file=folder)
-            if form in DOCUMENTS
+            if order.one_file
             else tr(
                 "Stopped; what is in {folder} is whole, and the same command goes on from there.",
                 folder=folder,
             )
         )
         return TERMINATED if isinstance(stopped, TerminatedError) else INTERRUPTED
-    if form in DOCUMENTS:
+    if order.one_file:
         size = f"{folder.stat().st_size / 1e6:.2f}"
-        say(tr("{file} has {count:,} steps, in {size} MB.", file=folder, count=total, size=size))
+        said = {
+            "frame": tr("{file} has {count:,} steps, in {size} MB."),
+            "page": tr("{file} has {count:,} pages, in {size} MB."),
+            "question": tr("{file} has {count:,} questions, in {size} MB."),
+        }
+        say(said[unit].format(file=folder, count=total, size=size))
         return 0
     if total == 1:
         say(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator
 from html import escape
 from typing import Any
 from xml.etree import ElementTree
@@ -11,30 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.errors import CnnvizError
-from cnnviz.export.sheets import Exercise
+from cnnviz.export.sheets import Exercise, SheetOrder
+from cnnviz.lesson.lesson import Lesson
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.worksheet import given_cells
 from cnnviz.text import tr
-
-MOST_GAPS = 100
-"""A question with more gaps than this is no question."""
 
 _TOLERANCE = 0.01  # of an answer that is given to three digits
 _OF_ZERO = 0.001
 
 
-def write_questions(exercises: Sequence[Exercise]) -> bytes:
-    """Return the file, a question for each exercise.
+def write_questions(order: SheetOrder, lesson: Lesson) -> Generator[int, None, bytes]:
+    """Yield how many questions there are, and return the file: one for each exercise.
 
     Raises
     ------
     CnnvizError
-        If a question would have too many gaps, or an answer is no number.
+        If an answer is no number.
     """
     quiz = ElementTree.Element("quiz")
     category = ElementTree.SubElement(quiz, "question", type="category")
-    _text(category, "category", "$course$/cnnviz/" + exercises[0].heading.title.replace("/", "//"))
-    for one in exercises:
+    _text(category, "category", "$course$/cnnviz/" + lesson.title.replace("/", "//"))
+    for done, make in enumerate(order.planned(lesson), 1):
+        one = make()
         question = ElementTree.SubElement(quiz, "question", type="cloze")
         name = " ".join(part for part in (one.at.operation.name, one.heading.variant) if part)
         _text(question, "name", name)
@@ -42,6 +41,7 @@ def write_questions(exercises: Sequence[Exercise]) -> bytes:
         _text(question, "generalfeedback", "", format="html")
         ElementTree.SubElement(question, "penalty").text = "0.3333333"
         ElementTree.SubElement(question, "hidden").text = "0"
+        yield done
     ElementTree.indent(quiz)
     return ElementTree.tostring(quiz, "utf-8", xml_declaration=True) + b"\n"
 
@@ -55,12 +55,6 @@ def _asked(one: Exercise) -> str:
     """Return a question: what happens, the listing, what is given, and gaps for what is to be found."""
     operation, given = one.at.operation, given_cells(one.at)
     call = operation.call
-    gaps = sum(int((~mask).sum()) for mask in given.values())
-    if gaps > MOST_GAPS:
-        said = tr(
-            "{operation} has {count} results, and a question has {most} gaps at most; name a later step."
-        )
-        raise CnnvizError(said.format(operation=operation.name, count=gaps, most=MOST_GAPS))
     parts = [
         f"<p>{escape(tr(kind_of(call).sentence))}</p>",
         f"<pre>{escape(chr(10).join(operation.tree.source))}</pre>",

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from cnnviz import __version__
 from cnnviz.errors import CnnvizError
+from cnnviz.export.formats import FORMATS
 from cnnviz.export.frames import Shown, check_size, frame_name, stops
 from cnnviz.export.walk import Walk, seen, walk
 from cnnviz.lesson.changes import Changes
@@ -65,6 +66,11 @@ class Order(Struct, frozen=True):
     tour: bool = False
     form: str = "png"
     stops: OwnStops | None = None
+
+    @property
+    def one_file(self) -> bool:
+        """Whether all is written into one file, which is replaced when it is whole."""
+        return self.form not in FORMATS
 
     def lesson(self) -> Lesson:
         """Load the lesson, with the changes and the choice that are meant."""

@@ -26,6 +26,8 @@ from cnnviz.errors import CnnvizError
 from cnnviz.export.folder import alone_in, is_whole, make_folder, manifest, prepare
 from cnnviz.export.formats import DOCUMENTS, FORMATS, Format
 from cnnviz.export.frames import Shown
+from cnnviz.export.moodle import write_questions
+from cnnviz.export.sheets import SheetOrder, write_sheets
 from cnnviz.export.walk import Walk
 from cnnviz.files import write_whole
 from cnnviz.text import tr
@@ -88,15 +90,15 @@ def export(
             yield done
 
 
-def write_document(shown: Shown, steps: Sequence[int], file: Path, kind: str) -> Generator[int, None, None]:
-    """Write the frames of steps into one file, and yield how many are done.
+def write_document(content: Generator[int, None, bytes], file: Path) -> Generator[int, None, None]:
+    """Write one file, and yield how many of its parts are done.
 
     The file gets its name when it is whole: closing the iterator before leaves what was there.
 
     Parameters
     ----------
-    kind : str
-        Of `DOCUMENTS`.
+    content : Generator
+        Yields how many there are, and returns the file.
 
     Raises
     ------
@@ -107,8 +109,7 @@ def write_document(shown: Shown, steps: Sequence[int], file: Path, kind: str) ->
     if not file.parent.is_dir():  # before the work, and not after it
         raise CnnvizError(tr("{file}: there is no such folder; name another.", file=file.parent))
     yield 0
-    content = yield from DOCUMENTS[kind].write(shown, steps)
-    write_whole(file, content)
+    write_whole(file, (yield from content))
 
 
 class Begun(NamedTuple):
@@ -126,10 +127,14 @@ def begin(order: Order, lesson: Lesson) -> Begun:
     CnnvizError
         If there is too much of it.
     """
+    if isinstance(order, SheetOrder):
+        write = write_questions if order.form == "moodle" else write_sheets
+        return Begun(order.pages(lesson), write_document(write(order, lesson), order.folder))
     if order.form in DOCUMENTS:
         shown = order.walk(lesson) if DOCUMENTS[order.form].walks else order.shown()
         steps: Sequence[int] = range(len(shown.places)) if isinstance(shown, Walk) else order.steps(lesson)
-        return Begun(len(steps), write_document(shown, steps, order.folder, order.form))
+        content = DOCUMENTS[order.form].write(shown, steps)
+        return Begun(len(steps), write_document(content, order.folder))
     steps = order.steps(lesson)
     return Begun(len(steps), export(order.shown, order.folder, steps, order.settings(lesson), order.form))
 

@@ -1,12 +1,13 @@
 """A step on paper, to be worked out by hand: its picture with the results left out, and with them.
 
 A worksheet is the picture of the step whose result cells are blank, but for those that are done by then: they
-are the example. Its solution is the same picture with all of them, and the arithmetic of the first.
+are the example. Its solution is the same picture with all of them, and the arithmetic of the first. Where the
+picture does not show all numbers that are needed, as it shows one sample of several, tables do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 from textwrap import wrap
 
@@ -15,16 +16,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from cnnviz.engine.layer import Call
-from cnnviz.scene import arithmetic, panels
-from cnnviz.scene.kinds.generic import picture_of
+from cnnviz.engine.descent import PHASE
+from cnnviz.errors import CnnvizError
+from cnnviz.scene import arithmetic, grid, panels
+from cnnviz.scene.kinds.generic import grid_title, picture_of
 from cnnviz.scene.layout import Room
 from cnnviz.scene.marks import Box, Cells, Frame, Group, Label, Mark, Path, Rect, Span, flat, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import count as written
 from cnnviz.scene.registry import kind_of
-from cnnviz.scene.sheet import TooSmallError
+from cnnviz.scene.sheet import TooSmallError, head_width
 from cnnviz.text import tr
+from cnnviz.trace.alone import is_shared
 from cnnviz.trace.program import Program
 from cnnviz.trace.state import State
 
@@ -32,8 +36,12 @@ PAPERS = {"a4": (793.7, 1122.5), "letter": (816.0, 1056.0)}
 """Width and height in pixels, of which 96 make an inch."""
 
 _MARGIN, _EM = 57.0, 13.0
+_SHORT, _TALL = 10, 12  # a vector of so many stands as a row; a column has so many numbers
 _RULED = 30.0  # between the lines for working: room for handwriting
 _MOST_SUMS = 12
+
+MOST_NUMBERS = 200
+"""Of a step that is worked out by hand: what is read and what is written."""
 
 
 class Heading(Struct, frozen=True):
@@ -70,7 +78,16 @@ def worksheet(at: Moment, paper: str, heading: Heading, solved: bool) -> Frame:
         Of `PAPERS`.
     solved : bool
         Whether the results are in it.
+
+    Raises
+    ------
+    CnnvizError
+        If there is too much of it for a page.
     """
+    call = at.operation.call
+    count = sum(np.size(value) for value in (*call.given.values(), *call.writes.values()))
+    if at.operation.tree.arrays and count > MOST_NUMBERS:
+        raise _too_large(at, count)
     wide, high = PAPERS[paper]
     page = Box(0, 0, wide, high)
     inner = page.inset(_MARGIN)
@@ -78,11 +95,25 @@ def worksheet(at: Moment, paper: str, heading: Heading, solved: bool) -> Frame:
     said, top = _said(at, Box(inner.x, inner.y + 70, inner.w, 130))
     marks += said
     room = Box(inner.x, top, inner.w, 0.44 * high)
-    finished = _picture(_finished(at), room)
-    marks += finished if solved else _blank(at, _picture(_begun(at).pictured, room), finished)
+    done = _finished(at)
+    pictured = not is_shared(at.operation) and _is_complete(done, _picture(done, room))
+    drawn = _picture if pictured else _tables
+    finished = drawn(done, room)
+    marks += finished if solved else _blank(at, drawn(_begun(at), room), finished)
     below = Box(inner.x, room.bottom + 18, inner.w, inner.bottom - room.bottom - 18)
     marks += _sums(at, below) if solved else _working(below)
     return Frame(wide, high, tuple(marks))
+
+
+def _too_large(at: Moment, count: int) -> CnnvizError:
+    return CnnvizError(
+        tr(
+            "{operation} reads and writes {count} numbers, which do not fit on a page; name a step of "
+            "another operation, or take a smaller lesson.",
+            operation=at.operation.name,
+            count=written(count),
+        )
+    )
 
 
 def given_cells(at: Moment) -> dict[str, NDArray[np.bool_]]:
@@ -113,14 +144,13 @@ def results(program: Program, at: Moment) -> Iterator[Moment]:
 
 def _finished(at: Moment) -> Moment:
     """Return the step with all that its operation writes."""
-    shown = at.pictured
-    last = shown.program.start(shown.operation.name) + len(shown.operation) - 1
-    end, now = shown.program.state(last), shown.state
-    if not shown.operation.tree.arrays:
-        return Moment(shown.program, shown.program[last], end, shown.view, shown.whole)
+    last = at.program.start(at.operation.name) + len(at.operation) - 1
+    end, now = at.program.state(last), at.state
+    if not at.operation.tree.arrays:
+        return Moment(at.program, at.program[last], end, at.view, at.whole)
     variables = {**end.variables, **now.variables}
     state = _Through(now.operation, now.offset, end.arrays, variables, now.reads, now.writes)
-    return Moment(shown.program, shown.step, state, shown.view, shown.whole)
+    return Moment(at.program, at.step, state, at.view, at.whole)
 
 
 def _begun(at: Moment) -> Moment:
@@ -138,7 +168,63 @@ def _picture(at: Moment, box: Box) -> list[Mark]:
                 return list(picture_of(at)(at, Room(box, em, em)))
         except TooSmallError:
             continue
-    return [label(box.top(2 * _EM), tr("This step is too large for a page."), _EM, "muted")]
+    return []
+
+
+def _is_complete(at: Moment, marks: Iterable[Mark]) -> bool:
+    """Return whether a picture has all numbers that are read, and blanks for what is written."""
+    if at.operation.phase == PHASE:
+        return True  # one of several starts is enough
+    call, shown = at.operation.call, dict[str, set[tuple[int, ...]]]()
+    for mark in flat(marks):
+        if isinstance(mark, Cells) and mark.texts:
+            places = np.ndindex(mark.values.shape)
+            shown.setdefault(mark.array, set()).update(mark.index_of(r, c) for r, c in places)
+    return all(
+        name in call.writes or len(shown.get(name, ())) >= np.size(call.value(name))
+        for name in at.operation.tree.arrays
+    )
+
+
+def _tables(at: Moment, box: Box) -> list[Mark]:
+    """Draw each map of each array, one beside the other, as many as a line takes; of an update, none."""
+    call = at.operation.call
+    for part in () if call.before else (1.8, 1.5, 1.25, 1.0, 0.85):
+        marks = _lines_of_tables(at, box, part * _EM)
+        if marks is not None:
+            return marks
+    raise _too_large(at, sum(np.size(call.value(name)) for name in at.operation.tree.arrays))
+
+
+def _lines_of_tables(at: Moment, box: Box, em: float) -> list[Mark] | None:
+    marks: list[Mark] = []
+    arrays = at.operation.tree.arrays
+    x, y, high = box.x, box.y, 0.0
+    for name in (name for name in at.operation.tree.parameters if name in arrays):
+        shape = np.shape(at.state.arrays[name])
+        short = len(shape) == 1 and shape[0] <= _SHORT
+        tall = shape[0] if len(shape) == 1 and not short else 1
+        # A long vector stands in several columns.
+        for *prefix, first in np.ndindex(*shape[:-2], -(-tall // _TALL)):
+            plane = grid.plane(at, name, tuple(prefix), axes="c" if short else None)
+            rows, columns = plane.values.shape
+            rows = rows if tall == 1 else min(_TALL, tall - first * _TALL)
+            told = f"  {grid_title(at, name)}" if not any(prefix) and tall <= _TALL else ""
+            head = grid.heading(plane.of, f"  {first * _TALL}…" if tall > _TALL else told)
+            inside = Box(0, 0, columns * (grid.figures(plane.of.look) + 1.2) * em, 2 * rows * em)
+            wide = max(inside.w, (head_width(head)[0] + 0.5) * em)
+            if x > box.x and x + wide > box.right:
+                x, y, high = box.x, y + high, 0.0
+            at_top = Box(x, y, wide, 1.6 * em)
+            place = Box(x, at_top.bottom, inside.w, inside.h)
+            if place.right > box.right or place.bottom > box.bottom:
+                return None
+            marks += [
+                Label(at_top, head, em),
+                grid.cells(plane, place, em, (first * _TALL, 0, rows, columns)),
+            ]
+            x, high = x + wide + 1.5 * em, max(high, inside.h + 2.6 * em)
+    return marks
 
 
 def _blank(at: Moment, begun: Iterable[Mark], finished: Iterable[Mark]) -> list[Mark]:
@@ -153,16 +239,18 @@ def _blank(at: Moment, begun: Iterable[Mark], finished: Iterable[Mark]) -> list[
         for mark in flat(finished)
         if isinstance(mark, Cells) and mark.box not in seen and (mark.array in names or not mark.array)
     ]
-    made = _with_white(begun, at.operation.call)
+    # An update writes over what it reads, which is given.
+    blank = {name for name, mask in given_cells(at).items() if not mask.any()} - set(at.operation.call.before)
+    made = _with_white(begun, blank)
     return made + [part for grid in white for part in _without(grid, np.zeros(grid.values.shape, bool))]
 
 
-def _with_white(marks: Iterable[Mark], call: Call) -> list[Mark]:
+def _with_white(marks: Iterable[Mark], blank: Container[str]) -> list[Mark]:
     made: list[Mark] = []
     for mark in marks:
         if isinstance(mark, Group):
-            made.append(replace(mark, marks=tuple(_with_white(mark.marks, call))))
-        elif isinstance(mark, Cells) and call.linear is not None and mark.array in call.writes:
+            made.append(replace(mark, marks=tuple(_with_white(mark.marks, blank))))
+        elif isinstance(mark, Cells) and mark.array in blank:
             made += _without(mark, np.zeros(mark.values.shape, bool))
         elif isinstance(mark, Cells) and mark.missing is not None:
             made += _without(replace(mark, missing=None), ~mark.missing)
@@ -226,8 +314,9 @@ def _said(at: Moment, box: Box) -> tuple[list[Mark], float]:
     if formula:
         marks += formula
         y += 54
+    kinds = (int, float) if is_shared(at.operation) else float  # pictures have their own sizes
     told = [
-        f"{name} = {value:g}" for name, value in at.operation.call.given.items() if isinstance(value, float)
+        f"{name} = {value:g}" for name, value in at.operation.call.given.items() if isinstance(value, kinds)
     ]
     if told and at.operation.tree.arrays:
         marks.append(label(Box(box.x, y - 34, 0.5 * box.w, 18), ", ".join(told), _EM, family="mono"))

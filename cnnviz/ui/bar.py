@@ -85,7 +85,7 @@ class TopBar(FoldingBar):
         self.save.setAccessibleName(tr("Export"))
         self.save.setToolTip(tr("Export this frame or many"))
         menu = QMenu(self.save)
-        for name in ("save", "export"):
+        for name in ("save", "export", "sheets"):
             menu.addAction(self._actions[name])
         self.save.setMenu(menu)
         self.save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -149,7 +149,7 @@ class TopBar(FoldingBar):
             Part(self.speed_text, beside=self.speed),
             self._part(self.speed, "faster", "slower"),
             Part(self.rate.reset),
-            self._part(self.save, "save", "export"),
+            self._part(self.save, "save", "export", "sheets"),
             Part(self.title),
             self._part(segments, *self.levels, title=tr("Step by")),
             self._part(self.rate, "rate_down", "rate_up"),

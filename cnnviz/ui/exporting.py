@@ -13,8 +13,9 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QProgressBar
 
 from cnnviz.errors import CnnvizError, out_of_memory
-from cnnviz.export.formats import DOCUMENTS, FORMATS
+from cnnviz.export.formats import FORMATS
 from cnnviz.export.order import Order
+from cnnviz.export.sheets import SheetOrder
 from cnnviz.export.writing import begin, no_process
 from cnnviz.scene.numbers import count
 from cnnviz.scene.theme import Theme
@@ -47,7 +48,7 @@ def write_frames(order: Order, link: Connection) -> None:
 def _written(order: Order, link: Connection) -> tuple[str, bool]:
     lesson = order.lesson()
     total, frames = begin(order, lesson)
-    one = order.form in DOCUMENTS
+    one = order.one_file
     for done in frames:
         link.send((done, total))
         if link.poll():
@@ -65,6 +66,10 @@ def _written(order: Order, link: Connection) -> tuple[str, bool]:
                 count=count(len(steps)),
             ), False
     if one:
+        if isinstance(order, SheetOrder):
+            said = tr("{file} has 1 question.") if order.form == "moodle" else tr("{file} has {count} pages.")
+            said = tr("{file} has {count} questions.") if order.form == "moodle" and total > 1 else said
+            return said.format(file=order.folder, count=count(total)), False
         return tr("Exported to {file}: {count} steps.", file=order.folder, count=count(total)), False
     if total == 1:
         return tr("{folder} holds 1 frame.", folder=order.folder), False

@@ -105,6 +105,7 @@ FILE = (
     SEPARATOR,
     Key("save", "Save frame as picture…", ("Ctrl+E",)),
     Key("export", "Export frames…", ("Ctrl+Shift+E",)),
+    Key("sheets", "Hand sheets and questions…"),
     Key("copy", "Copy frame", ("Ctrl+C",)),
     Key("paste", "Paste a picture, or a file", ("Ctrl+V",)),
     SEPARATOR,

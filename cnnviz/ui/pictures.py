@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QWidget
 
 from cnnviz.errors import CnnvizError
 from cnnviz.export.png import Png
@@ -23,7 +24,9 @@ from cnnviz.ui.strips import MessageStrip
 
 if TYPE_CHECKING:
     from cnnviz.export.order import Order
+    from cnnviz.ui.export_dialog import ExportDialog
     from cnnviz.ui.exporting import Exporter, ExportStrip
+    from cnnviz.ui.sheet_dialog import SheetDialog
 
 _SIZE = (1920, 1080)
 
@@ -116,14 +119,27 @@ class Pictures(QObject):
         """Open the dialog that asks for an order."""
         from cnnviz.ui.export_dialog import ExportDialog
 
-        for asking in self._window.findChildren(ExportDialog):
+        player = self._desk.player
+        view = replace(player.view, display=player.own.display)
+        self._ask(
+            ExportDialog,
+            lambda: ExportDialog(self._desk.lesson, player.cursor.index, view, self._window),
+        )
+
+    def ask_for_sheets(self) -> None:
+        """Open the dialog that asks for exercises."""
+        from cnnviz.ui.sheet_dialog import SheetDialog
+
+        index = self._desk.player.cursor.index
+        self._ask(SheetDialog, lambda: SheetDialog(self._desk.lesson, index, self._window))
+
+    def _ask(self, kind: type[QDialog], make: Callable[[], ExportDialog | SheetDialog]) -> None:
+        for asking in self._window.findChildren(kind):
             if asking.isVisible():  # a held key asks once
                 asking.activateWindow()
                 return
-        player = self._desk.player
-        player.pause()
-        view = replace(player.view, display=player.own.display)
-        dialog = ExportDialog(self._desk.lesson, player.cursor.index, view, self._window)
+        self._desk.player.pause()
+        dialog = make()
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.ordered.connect(self.export)
         dialog.open()

@@ -173,7 +173,7 @@ class Window(QMainWindow):
         for strip in (self.message, *self.strips):
             strip.closed.connect(self.focus_stage)
         self.pictures.begun.connect(self._show_export)
-        self.pictures.ended.connect(lambda: self.actions_by_name["export"].setEnabled(True))
+        self.pictures.ended.connect(partial(self._offer_export, True))
         self._offer_undo()
         self.history.changed.connect(self._offer_places)
         self._offer_places()
@@ -184,10 +184,14 @@ class Window(QMainWindow):
 
     def _show_export(self, strip: ExportStrip) -> None:
         """Give the strip of an export its place, one export at a time."""
-        self.actions_by_name["export"].setEnabled(False)
+        self._offer_export(False)
         if self._column.indexOf(strip) < 0:
             strip.closed.connect(self.focus_stage)
             self._column.insertWidget(self._column.indexOf(self.bar) + 1, strip)
+
+    def _offer_export(self, on: bool) -> None:
+        for name in ("export", "sheets"):
+            self.actions_by_name[name].setEnabled(on)
 
     def _offer_undo(self) -> None:
         """Let the menu say what would be undone, and offer nothing where there is nothing."""
@@ -231,6 +235,7 @@ class Window(QMainWindow):
             "expression": lambda: self._ask(self.expression_strip, self.desk.lesson.typed or None),
             "save": self.pictures.ask_where_to_save,
             "export": self.pictures.ask_what_to_export,
+            "sheets": self.pictures.ask_for_sheets,
             "copy": self.pictures.copy,
             "paste": self.opening.paste,
             "quit": self._quit,

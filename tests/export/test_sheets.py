@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 from io import BytesIO
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,16 +13,28 @@ from pypdf import PdfReader
 from cnnviz import app
 from cnnviz.errors import CnnvizError
 from cnnviz.export.moodle import write_questions
-from cnnviz.export.sheets import sheets_of, write_sheets
+from cnnviz.export.sheets import sheets_order_of, write_sheets
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.variants import variant
 
 GAP = re.compile(r"\{1:NUMERICAL:=([^:{}]+):([^:{}]+)\}")
 
 
-def pages(lesson, paper="a4", **asked):
-    content = write_sheets(sheets_of(load_lesson(lesson), **asked), paper)
-    return PdfReader(BytesIO(content), strict=True).pages
+def written(write, lesson, **asked):
+    lesson = load_lesson(lesson)
+    order = sheets_order_of(lesson, Path("a"), **asked)
+    counts = write(order, lesson)
+    done = []
+    try:
+        while True:
+            done.append(next(counts))
+    except StopIteration as end:
+        assert done == [*range(1, order.pages(lesson) + 1)]  # as many as are said before
+        return end.value
+
+
+def pages(lesson, **asked):
+    return PdfReader(BytesIO(written(write_sheets, lesson, **asked)), strict=True).pages
 
 
 def test_results_are_left_out_and_stand_in_the_solution(qapp):
@@ -43,7 +56,7 @@ def test_results_are_left_out_and_stand_in_the_solution(qapp):
 
 def test_a_page_is_of_its_paper_and_solutions_come_last(qapp):
     for paper, size in {"a4": (595.28, 841.89), "letter": (612, 792)}.items():
-        made = pages("convolution", paper, variants=2, seed=7)
+        made = pages("convolution", paper=paper, variants=2, seed=7)
         assert len(made) == 4
         for page in made:
             assert np.allclose([float(page.mediabox.width), float(page.mediabox.height)], size, atol=0.5)
@@ -52,16 +65,26 @@ def test_a_page_is_of_its_paper_and_solutions_come_last(qapp):
         assert [f"variant 7.{k}" in made[k - 1].extract_text() for k in (1, 2)] == [True, True]
 
 
-def test_a_seed_gives_its_variants_small_and_round():
+def test_a_seed_gives_its_variants_in_numbers_of_the_lessons_kind():
     lesson = load_lesson("backward-conv")
     one, again, other = (variant(lesson, seed, 1) for seed in (3, 3, 4))
     assert one.changes == again.changes != other.changes != variant(lesson, 4, 2).changes
-    values = np.array([change.value for change in one.changes])
-    assert (np.abs(values) <= 2).all() and (values * 2 == np.round(values * 2)).all()
     assert {change.array for change in one.changes} <= {"input", "conv.w", "conv.b", "fc.w", "fc.b"}
     batch = variant(load_lesson("batch-norm"), 3, 1)  # several samples, and a gradient from outside
     assert {change.sample for change in batch.changes if change.array == "input"} <= set(range(4))
-    assert np.isin(batch.tape["input.y"] * 2, range(-4, 5)).all()
+    kinds = {  # the least and the largest number there may be, and what all are multiples of
+        ("backward-conv", "input.y"): (0, 1, 0.1),  # pixels
+        ("backward-conv", "conv.w"): (-2, 2, 0.5),
+        ("convolution", "conv.w"): (1, 4, 1),
+        ("convolution", "conv.b"): (-2, 2, 1),  # 0 in the lesson
+        ("relu", "input.y"): (-4, 4, 1),
+        ("batch-norm", "bn.var"): (0.1, 20, 0),  # no division by 0
+    }
+    for (name, address), (least, most, unit) in kinds.items():
+        for seed in range(12):
+            numbers = np.asarray(variant(load_lesson(name), seed, 1).tape[address])
+            assert least <= numbers.min() and numbers.max() <= most, (name, address, numbers)
+            assert not unit or np.allclose(numbers / unit, np.round(numbers / unit), atol=1e-9)
 
 
 class Tables(HTMLParser):
@@ -87,7 +110,7 @@ class Tables(HTMLParser):
 
 def questions(lesson, variants=2, **asked):
     """Yield what each question tells, by name, and the results that it asks for, with their tolerance."""
-    quiz = ElementTree.fromstring(write_questions(sheets_of(load_lesson(lesson), variants=variants, **asked)))
+    quiz = ElementTree.fromstring(written(write_questions, lesson, variants=variants, form="moodle", **asked))
     assert quiz.tag == "quiz" and quiz[0].get("type") == "category" and len(quiz) == variants + 1
     for question in quiz[1:]:
         # The elements of a cloze question, as Moodle's documentation of its XML has them.
@@ -135,14 +158,42 @@ def test_answers_are_what_plain_numpy_finds(qapp):
                 assert np.allclose(asks[name], expected, rtol=1e-6, atol=1e-8), (lesson, step, name)
 
 
+def test_of_several_samples_all_are_given_and_nothing_that_is_to_be_found(qapp):
+    """Its picture shows one sample; the sheet has tables."""
+    for step, told, hidden in (("bn.var", "1 2 3 6", "3.50"), ("bn.dgamma", "1 2 3 6", "−1.069")):
+        exercise, solution = (page.extract_text().split() for page in pages("batch-norm", step=step))
+        assert all(number in exercise for number in told.split()), step
+        assert hidden in solution and hidden not in exercise, step
+    exercise, solution = (page.extract_text().split() for page in pages("receptive-field", step="loss"))
+    assert "1.50" in solution and "1.50" not in exercise  # done by its only step
+
+
+def test_each_operation_of_which_a_lesson_speaks_has_a_sheet_variant_by_variant(qapp):
+    lesson = load_lesson("residual")
+    made = pages("residual", tour=True, variants=2, solutions=False)
+    spoken = {lesson.program[stop.index].operation.layer for stop in lesson.sequence}
+    titles = [page.extract_text() for page in made]
+    assert len(made) % 2 == 0 and len(made) / 2 >= len(spoken)
+    assert ["variant 0.1" in title for title in titles] == [True] * (len(made) // 2) + [False] * (
+        len(made) // 2
+    )
+    one = pages("residual", told=(3, 5), solutions=False)
+    assert len(one) == 2
+
+
 def test_what_cannot_be_made_is_said(tmp_path, qapp, capsys):
     convolution = load_lesson("convolution")
     with pytest.raises(CnnvizError, match="has no stop 99"):
-        sheets_of(convolution, stop=99)
-    with pytest.raises(CnnvizError, match="too many numbers"):
-        sheets_of(load_lesson("pooling"), variants=1)
-    with pytest.raises(CnnvizError, match="100 gaps"):
-        write_questions(sheets_of(load_lesson("digits"), step="conv1"))
+        sheets_order_of(convolution, tmp_path, told=(1, 99))
+    for lesson, asked, said in (
+        ("pooling", {"step": "max"}, "32,455 numbers, which do not fit on a page"),
+        ("pooling", {"tour": True}, "Nothing of which pooling speaks"),
+        ("lenet", {"step": "loss", "variants": 1}, "too many numbers"),
+        ("digits", {"step": "conv1", "form": "moodle"}, "100 gaps"),
+    ):
+        write = write_questions if "form" in asked else write_sheets
+        with pytest.raises(CnnvizError, match=said):
+            written(write, lesson, **asked)
     file = tmp_path / "bank.xml"
     assert app.main(["sheet", "convolution", "--format", "moodle", "--stop", "1", "-o", str(file)]) == 0
     assert ElementTree.parse(file).getroot().tag == "quiz"

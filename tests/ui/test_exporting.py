@@ -43,7 +43,7 @@ def dialog_of(window) -> ExportDialog:
 
 def test_the_button_offers_what_its_menu_says(window):
     texts = [action.text() for action in window.bar.save.menu().actions()]
-    assert texts == ["Save frame as picture…", "Export frames…"]
+    assert texts == ["Save frame as picture…", "Export frames…", "Hand sheets and questions…"]
     assert window.bar.save.text() == "Export…"
 
 
