@@ -334,7 +334,7 @@ def lesson_of(description: Description, changes: Changes = (), choice: Choice = 
     CnnvizError
         If data files are wrong, a change does not fit, or there is no such choice.
     """
-    described, choice = description.subject, _as_saved(description, choice)
+    described, choice = description.subject, _as_saved(description, changes, choice)
     subject, fitting = _changed(description, changes, described.choice(choice).image or 0)
     lesson = _shown(description, fitting, subject, subject.choice(choice))
     if choice.input_gradient and not lesson.program.form:
@@ -342,12 +342,18 @@ def lesson_of(description: Description, changes: Changes = (), choice: Choice = 
     return lesson
 
 
-def _as_saved(description: Description, asked: Choice) -> Choice:
-    """Return a choice in which what is left open is as it was when the lesson was saved as one file."""
+def _as_saved(description: Description, changes: Changes, asked: Choice) -> Choice:
+    """Return a choice in which what is left open is as it was when the lesson was saved as one file.
+
+    Which image was shown says nothing of other samples, which may be fewer.
+    """
     place = description.place
     if place is None:
         return asked
-    image = asked.image if asked.image is not None or description.subject.run else place.image
+    others = any(
+        place_of(change)[1] == "input.images" for change in changes if change not in description.changes
+    )
+    image = asked.image if asked.image is not None or description.subject.run or others else place.image
     return replace(asked, image=image, input_gradient=asked.input_gradient or place.input_gradient)
 
 

@@ -160,6 +160,8 @@ def _read(
         turned = _turned(image, ImageOps)
         if turned is not image:
             notes.append(tr("It is turned as its camera was held."))
+        if turned.has_transparency_data:
+            notes.append(tr("What is transparent of it is laid on white."))
         image = _in_srgb(Image, name, turned)
     notes.insert(0, _size_told(name, image, size, fit, crop_pct))
     whole = pixels = _deep(image)

@@ -14,7 +14,7 @@ from cnnviz.engine.layer import shape_text
 from cnnviz.errors import CnnvizError
 from cnnviz.files import reason_of, write_whole
 from cnnviz.formats.reader import ENDINGS
-from cnnviz.lesson.changes import Argument
+from cnnviz.lesson.changes import Argument, Cell
 from cnnviz.lesson.datasets import holds_samples
 from cnnviz.lesson.inputs import may_go_in
 from cnnviz.lesson.picture_files import takes_pictures
@@ -28,6 +28,7 @@ from cnnviz.ui.desk import Desk
 from cnnviz.ui.strips import MessageStrip
 
 _ARRAYS = (".npy", ".npz")
+_TAKES_PICTURES = "lenet"
 _MOST_PASTED = 20
 """So many pictures that were pasted are kept for lessons that are come back to."""
 
@@ -54,6 +55,23 @@ class Opening:
     def is_network(self) -> bool:
         """Whether a network of another program lies on the desk."""
         return self._desk.lesson.description.is_network
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether it can be said which class should come out."""
+        return self.is_network or self._label is not None
+
+    @property
+    def _label(self) -> Cell | None:
+        """The label of a lesson's own sample, as it is changed; None where it has none."""
+        lesson = self._desk.lesson
+        if self.is_network or lesson.network is None:
+            return None
+        try:
+            found = lesson.subject.fitting(Cell("label", (), 0.0), lesson.image)
+        except CnnvizError:
+            return None
+        return found if isinstance(found, Cell) else None
 
     @property
     def takes_pictures(self) -> bool:
@@ -90,7 +108,7 @@ class Opening:
         elif ending in (*PICTURES, *_ARRAYS) and self.is_network:
             self._take_input(path)
         elif ending in PICTURES:
-            self._say_no_pictures()
+            self._say_no_pictures(path)
         else:
             self._message.say(
                 tr(
@@ -207,8 +225,20 @@ class Opening:
             self._desk.change(Argument("picture", "preset", chosen), said=said)
             self._desk.tell_notes()
 
-    def _say_no_pictures(self) -> None:
-        self._message.say(tr("The lesson at hand takes no pictures; open one with a network of maps."))
+    def _say_no_pictures(self, path: str = "") -> None:
+        """Say that no picture goes in here, and offer a lesson that takes the one at hand."""
+
+        def open_with_it() -> None:
+            self._desk.open(_TAKES_PICTURES)
+            self._desk.take_picture(path)
+
+        several = self._desk.lesson.network is not None and len(self._desk.lesson.network.input_shapes) > 1
+        said = (
+            tr("The network at hand has several inputs; a picture goes into one that has one input.")
+            if several
+            else tr("The lesson at hand takes no pictures; open one with a network of maps.")
+        )
+        self._message.say(said, offer=(tr("Open LeNet with it"), open_with_it) if path else None)
 
     def _are_weights(self, path: str) -> bool:
         """Return whether an .npz file holds parameters; a network of another program takes inputs, too."""
@@ -229,9 +259,12 @@ class Opening:
             self.open(path)
 
     def ask_for_label(self) -> None:
-        """Ask for the class that should come out; then the network goes backward, too."""
-        network, label_now = self._desk.lesson.network, self._desk.lesson.description.label
+        """Ask for the class that should come out; a network of another program then goes backward, too."""
+        lesson = self._desk.lesson
+        network, label_now, own = lesson.network, lesson.description.label, self._label
         assert network is not None
+        if own is not None:
+            label_now = int(float(lesson.subject.value(own)))  # type: ignore[arg-type]
         outputs = network.output_shape
         last = max(outputs[0] - 1, 1)
         if len(outputs) != 1:
@@ -239,9 +272,14 @@ class Opening:
             return
         name = tr("The class that should come out, 0 to {last}:", last=last)
         label, is_said = QInputDialog.getInt(self._parent, tr("Label"), name, label_now, 0, last)
-        if is_said:
+        if not is_said:
+            return
+        said = tr("label {label}", label=label)
+        if own is not None:
+            self._desk.change(replace(own, value=float(label)), said=said)
+        else:
             source = replace(read_source(self._desk.source), label=str(label))
-            self._desk.open_with(str(source), tr("label {label}", label=label))
+            self._desk.open_with(str(source), said)
 
     def _asked(self, title: str, kinds: str, endings: tuple[str, ...]) -> str:
         known = " ".join(f"*{ending}" for ending in endings)

@@ -297,7 +297,7 @@ class Window(QMainWindow):
         self.actions_by_name["draw"].setEnabled(self.opening.takes_drawings)
         self.actions_by_name["preset"].setEnabled(self.opening.reads_a_picture)
         self.actions_by_name["data"].setEnabled(self.opening.reads_data)
-        self.actions_by_name["label"].setEnabled(self.opening.is_network)
+        self.actions_by_name["label"].setEnabled(self.opening.takes_labels)
         for name in ("changes", "take_back"):
             self.actions_by_name[name].setEnabled(bool(lesson.changes))
         self.actions_by_name["image"].setText(subject.choose_words)

@@ -191,6 +191,19 @@ def test_pack_and_unpack(tmp_path, capsys):
 RIGHT = {"version.txt": b"1\n", "lesson.toml": b""}
 
 
+def test_a_lesson_that_was_saved_is_given_fewer_samples(tmp_path):
+    """Which image was shown says nothing of them."""
+    digits = np.random.default_rng(4).integers(0, 255, (5, 28, 28), np.uint8)
+    np.savez(tmp_path / "few.npz", x_train=digits, y_train=np.arange(5))
+    file = tmp_path / "mine.cnnviz"
+    file.write_bytes(load_lesson("lenet", image=300).packed())
+    assert load_lesson(file).image == 300
+    few = load_lesson(file, changes=[f"input.images={tmp_path / 'few.npz'}"])
+    assert few.image == 0 and np.array_equal(few.tape["input.y"][0], digits[0] / 255)
+    file.write_bytes(few.choose(3).packed())
+    assert load_lesson(file).image == 3
+
+
 def test_a_folder_of_pictures_is_saved_as_what_goes_in(tmp_path):
     """To the last bit, into a lesson whose own samples are divided by 255."""
     rng = np.random.default_rng(3)

@@ -68,7 +68,9 @@ def test_pictures_are_turned_as_the_camera_was_held(tmp_path):
 
 def test_what_is_transparent_is_white_and_16_bits_are_8(tmp_path):
     clear = np.dstack([COLOURS, np.where(X < 45, 0, 255).astype(np.uint8)])
-    pixels = read_picture(written(tmp_path / "a.png", Image.fromarray(clear)), None).pixels
+    read = read_picture(written(tmp_path / "a.png", Image.fromarray(clear)), None)
+    assert read.notes[1:] == ("What is transparent of it is laid on white.",)
+    pixels = read.pixels
     assert (pixels[:, :45] == 255).all() and (pixels[:, 45:] == COLOURS[:, 45:]).all()
     palette = Image.fromarray(COLOURS).convert("P")
     at = palette.getpixel((0, 0))

@@ -87,6 +87,11 @@ def test_a_picture_dropped_on_an_open_network_goes_into_it(window, tmp_path):
     window.desk.open("chain-rule")
     window.opening.open(str(path))
     assert window.message.sentence.text().startswith("The lesson at hand takes no pictures")
+    window.message.offer.click()
+    assert window.desk.source == "lenet" and abs(window.desk.lesson.tape["input.y"] - 0.2).max() < 1e-12
+    window.desk.open("edges")
+    window.opening.open(str(path))
+    assert window.message.sentence.text().startswith("The network at hand has several inputs")
     window.desk.open(f"{DATA / 'lenet.legacy.onnx'}?label=2")
     window.opening.open(str(path))
     lesson = window.desk.lesson
@@ -133,7 +138,6 @@ def test_a_picture_is_dropped_or_pasted_and_taken_back(window, tmp_path, monkeyp
 
 def test_a_label_can_be_given_at_any_time(window, monkeypatch):
     label = window.actions_by_name["label"]
-    assert not label.isEnabled()
     window.desk.open(str(DATA / "lenet.legacy.onnx"))
     asked = []
 
@@ -147,6 +151,14 @@ def test_a_label_can_be_given_at_any_time(window, monkeypatch):
     assert window.desk.lesson.tape["loss.t"].tolist() == [0, 0, 0, 0, 1]
     label.trigger()
     assert asked[1] == (4, 0, 4)
+    window.desk.open("lenet")  # whose images have labels: a drawn digit is another one
+    label.trigger()
+    assert asked[2] == (3, 0, 9)
+    assert window.desk.lesson.tape["loss.t"].argmax() == 4
+    window.actions_by_name["undo"].trigger()
+    assert window.desk.lesson.tape["loss.t"].argmax() == 3
+    window.desk.open("edges")
+    assert not label.isEnabled()
 
 
 def test_an_input_is_asked_for(window, tmp_path, monkeypatch):

@@ -126,7 +126,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         if self.samples.labels is not None and self.described.input.label is None:
             pictures += [
                 tr(
-                    "What should come out is still {label}, the label of the image that it replaces.",
+                    "What should come out is still {label}, the label of the image that it replaces; "
+                    "“Label of the input…” changes it.",
                     label=label,
                 )
                 for label in map(self.label, self.samples.pictures)
@@ -561,8 +562,9 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             require_some_to_learn_from(described, samples)
             check_sizes(described, network)
         except CnnvizError as error:
-            said = tr("{changes}: {why}", changes=text_of(arguments), why=str(error))
-            raise CnnvizError(as_sentence(said)) from error
+            named = text_of(change for change in arguments if not isinstance(change.value, str))
+            said = tr("{changes}: {why}", changes=named, why=str(error)) if named else str(error)
+            raise CnnvizError(as_sentence(said)) from error  # what is said of a file names it
         before, after = array_shapes(self.network), array_shapes(network)
         letters = {key: row for key, row in self.letters.items() if before[key] == after[key]}
         return replace(self, described=described, network=network, samples=samples, letters=letters)
