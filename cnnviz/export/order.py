@@ -16,10 +16,11 @@ from cnnviz.export.walk import Walk, seen, walk
 from cnnviz.lesson.changes import Changes
 from cnnviz.lesson.description import describe
 from cnnviz.lesson.lesson import Lesson, lesson_of
-from cnnviz.lesson.own_stops import OwnStops
+from cnnviz.lesson.own_stops import Words
 from cnnviz.lesson.subject import FIRST, Choice
 from cnnviz.scene.view import View
 from cnnviz.text import tr
+from cnnviz.trace.cursor import alone
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 
@@ -51,8 +52,8 @@ class Order(Struct, frozen=True):
         frames are counted by the numbers of the stops, from 1.
     form : str
         In which format, of `FORMATS` and `DOCUMENTS`.
-    stops : OwnStops, optional
-        What the lesson says, and where, in place of what its file says.
+    words : Words, optional
+        What the lesson says in place of what its file says.
     """
 
     source: str
@@ -65,7 +66,7 @@ class Order(Struct, frozen=True):
     view: View
     tour: bool = False
     form: str = "png"
-    stops: OwnStops | None = None
+    words: Words | None = None
 
     @property
     def one_file(self) -> bool:
@@ -75,7 +76,7 @@ class Order(Struct, frozen=True):
     def lesson(self) -> Lesson:
         """Load the lesson, with the changes and the choice that are meant."""
         description = describe(self.source)
-        description = description if self.stops is None else description.with_stops(self.stops)
+        description = description if self.words is None else description.with_words(self.words)
         return lesson_of(description, self.changes, self.choice)
 
     def shown(self) -> Shown:
@@ -134,8 +135,9 @@ class Tour(Shown, frozen=True, eq=False):
     def scene(self, index: int) -> tuple[Program, int, View]:
         """Return what the frame of a stop shows."""
         there = self._at(index)
-        step = there.sequence[index - 1].index
-        return there.program, step, seen(there, self.order.view).at(there.program[step])
+        stop, view = there.sequence[index - 1], seen(there, self.order.view)
+        view = replace(view, stops=alone(view.stops, stop))
+        return there.program, stop.index, view.at(there.program[stop.index])
 
     def programs(self) -> Iterator[Program]:
         """Yield the programs of all stops, those that lie behind one another in one of them once."""
@@ -196,6 +198,6 @@ def order_of(
                 form=tr(OPAQUE[form]),
             )
         )
-    stops = lesson.description.stops
+    words = lesson.description.words
     source, choice = lesson.description.source, FIRST if tour else lesson.choice
-    return Order(source, lesson.changes, choice, folder, every, first, last, view, tour, form, stops)
+    return Order(source, lesson.changes, choice, folder, every, first, last, view, tour, form, words)

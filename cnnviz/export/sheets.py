@@ -194,7 +194,7 @@ def sheets_order_of(
         View(),
         tour,
         form,
-        lesson.description.stops,
+        lesson.description.words,
         tuple(told),
         variants,
         seed,

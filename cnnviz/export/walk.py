@@ -12,7 +12,7 @@ from cnnviz.export.frames import Shown, about_frames, stops
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.scene.view import View
 from cnnviz.text import tr
-from cnnviz.trace.cursor import Stop
+from cnnviz.trace.cursor import Stop, alone
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 
@@ -84,6 +84,8 @@ class Walk(Shown, frozen=True, eq=False):
         place = self.places[index]
         there = self.there(place.part)
         shown = seen(there, self.view)
+        told = next((stop for stop in shown.stops if stop.number == place.stop), None)
+        shown = replace(shown, stops=alone(shown.stops, told)) if told else shown
         return there.program, place.step, shown.at(there.program[place.step])
 
     def programs(self) -> Iterator[Program]:
@@ -188,11 +190,10 @@ def _places(
 ) -> Iterable[Place]:
     program = lesson.program
     end = len(program) - 1 if last is None else last
-    told = {
-        stop.index: stop.number
-        for stop in lesson.stops
-        if stop.shown_in(program) and first <= stop.index <= end
-    }
+    told: dict[int, list[int]] = {}
+    for stop in lesson.stops:
+        if stop.shown_in(program) and first <= stop.index <= end:
+            told.setdefault(stop.index, []).append(stop.number)
     levels = dict.fromkeys(sorted(told), 0)
     for bit, level in enumerate(LEVELS):
         if bit >= LEVELS.index(finest) and level is not Level.STOP:
@@ -201,5 +202,7 @@ def _places(
     begin, stop_bit = 2 ** LEVELS.index(Level.STOP) - 1, 1 << LEVELS.index(Level.STOP)
     levels[first] = levels.get(first, 0) | begin
     for step in sorted(levels):
-        at_stop = stop_bit if step in told else 0
-        yield Place(part, step, levels[step] | at_stop, told.get(step, 0))
+        here = told.get(step, [])
+        yield Place(part, step, levels[step] | (stop_bit if here else 0), here[0] if here else 0)
+        for number in here[1:]:  # what else is said there, of which no other level knows
+            yield Place(part, step, stop_bit, number)

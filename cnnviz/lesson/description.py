@@ -18,7 +18,7 @@ from cnnviz.lesson.changes import Change, Changes
 from cnnviz.lesson.changes import Place as FoundPlace
 from cnnviz.lesson.files import from_anywhere, lesson_name, lesson_path, read_file
 from cnnviz.lesson.inputs import Given
-from cnnviz.lesson.own_stops import OwnStops, stops_of_file, with_stops
+from cnnviz.lesson.own_stops import OwnStops, Words, stops_of_file, with_words, words_of_file
 from cnnviz.lesson.packing import Place, pack, saved_changes, saved_place
 from cnnviz.lesson.source import Source, is_network, is_one_file, read_source
 from cnnviz.lesson.subject import Choice, Subject
@@ -104,8 +104,13 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         return stops_of_file(self.file)
 
     @property
+    def words(self) -> Words:
+        """All that its file says."""
+        return words_of_file(self.file)
+
+    @property
     def root(self) -> Description:
-        """The same before its stops were edited."""
+        """The same before its words were edited."""
         own: Description = self.__dict__.get("_root", self)
         return own
 
@@ -115,11 +120,11 @@ class Description(Struct, frozen=True, eq=False, dict=True):
         made.__dict__["subject"] = self.subject
         return made
 
-    def with_stops(self, stops: OwnStops) -> Description:
-        """Return the same with other stops."""
-        if stops == self.stops:
+    def with_words(self, words: Words) -> Description:
+        """Return the same that says something else."""
+        if words == self.words:
             return self
-        made = replace(self, file=with_stops(self.file, stops))
+        made = replace(self, file=with_words(self.file, words))
         made.__dict__["_root"] = self.root
         made.__dict__["subject"] = self.subject.told(made.file)  # which need not be made again
         return made

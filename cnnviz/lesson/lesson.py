@@ -412,13 +412,18 @@ def _shown(
     program = subject.program(choice, computed)
     if changes:
         kept = _still_true(description, subject, choice, program)
-        always = any(part.always for part in description.file.stops)
-        own = subject.sequence(choice, computed, program, strict=False) if always else ()
-        sequence = in_sequence((*kept, *(stop for stop in own if stop.always)))
+        sequence = kept
+        if any(part.always for part in description.file.stops):
+            own, said = subject.sequence(choice, computed, program, strict=False), set(map(_part_of, kept))
+            sequence = in_sequence(stop for stop in own if stop.always or _part_of(stop) in said)
     else:
         sequence = subject.sequence(choice, computed, program)
     whole = replace(choice, input_gradient=program.form)
     return Lesson(description, changes, whole, subject, computed, program, sequence)
+
+
+def _part_of(stop: Stop) -> tuple[int | None, int]:
+    return stop.image, stop.part
 
 
 def _still_true(

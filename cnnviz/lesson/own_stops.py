@@ -1,4 +1,4 @@
-"""The stops that a lesson file describes, as one list that can be edited, whatever it is a lesson of."""
+"""What a lesson file says, as words that can be edited: title, sentence, and stops, of any kind of lesson."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnviz.lesson.bounds import MOST_EXPRESSIONS, MOST_STOPS
 from cnnviz.lesson.place import result_of, step_at
 from cnnviz.lesson.reader import read_value
 from cnnviz.lesson.tables import AnyFile, Count, ExpressionFile, StopPart
-from cnnviz.lesson.values import as_sentence
+from cnnviz.lesson.values import Text, as_sentence
 from cnnviz.lesson.written import plain_table
 from cnnviz.text import tr
 from cnnviz.trace.cursor import Stop
@@ -38,6 +38,22 @@ class OwnStop(Struct, frozen=True):
 OwnStops = tuple[OwnStop, ...]
 
 
+class Words(Struct, frozen=True):
+    """What a lesson says, which can be edited.
+
+    Attributes
+    ----------
+    title, sentence : str
+        What it is called, and what it shows.
+    stops : OwnStops
+        What it says at which steps, in the order of its file.
+    """
+
+    title: Text
+    sentence: Text
+    stops: OwnStops = ()
+
+
 def stops_of_file(described: AnyFile) -> OwnStops:
     """Return all stops that a file describes, in its order."""
     if isinstance(described, ExpressionFile):
@@ -54,6 +70,16 @@ def with_stops(described: AnyFile, stops: OwnStops) -> AnyFile:
         )
         return replace(described, expressions=expressions)
     return replace(described, stops=tuple(stop.part for stop in stops))
+
+
+def words_of_file(described: AnyFile) -> Words:
+    """Return what a file says."""
+    return Words(described.title, described.sentence, stops_of_file(described))
+
+
+def with_words(described: AnyFile, words: Words) -> AnyFile:
+    """Return a file that says something else."""
+    return with_stops(replace(described, title=words.title, sentence=words.sentence), words.stops)
 
 
 def number_of(stops: OwnStops, stop: Stop) -> int:
@@ -135,13 +161,25 @@ def checked(part: StopPart) -> StopPart:
     return read_stop(plain_table(part) | {"caption": part.caption, "notes": part.notes})
 
 
-def as_text(stops: OwnStops) -> str:
-    """Return stops as they are remembered."""
-    return json.dumps([{**plain_table(stop)} for stop in stops])
+def checked_words(title: str, sentence: str, stops: OwnStops) -> Words:
+    """Return what a lesson is to say, as its file would have it.
+
+    Raises
+    ------
+    CnnvizError
+        If the title or the sentence is empty, or too long.
+    """
+    made: Words = read_value({"title": title, "sentence": sentence}, Words, "")
+    return replace(made, stops=stops)
 
 
-def from_text(text: str) -> OwnStops:
-    """Return stops that were remembered.
+def as_text(words: Words) -> str:
+    """Return what a lesson says as it is remembered."""
+    return json.dumps(plain_table(words))
+
+
+def from_text(text: str) -> Words:
+    """Return what was remembered of what a lesson says.
 
     Raises
     ------
@@ -151,7 +189,12 @@ def from_text(text: str) -> OwnStops:
     try:
         told = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CnnvizError(as_sentence(tr("The stops that are remembered are damaged"))) from error
-    if not isinstance(told, list) or len(told) > MOST_STOPS * MOST_EXPRESSIONS:
-        raise CnnvizError(as_sentence(tr("The stops that are remembered are damaged")))
-    return tuple(read_value(one, OwnStop, "stops") for one in told)
+        raise _damaged() from error
+    words: Words = read_value(told, Words, "words")
+    if len(words.stops) > MOST_STOPS * MOST_EXPRESSIONS:
+        raise _damaged()
+    return words
+
+
+def _damaged() -> CnnvizError:
+    return CnnvizError(as_sentence(tr("What is remembered of the lesson's words is damaged")))

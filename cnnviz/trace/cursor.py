@@ -98,12 +98,18 @@ class Cursor(Struct, frozen=True):
     """One step of a program, with the level that Next and Previous move by, and the lesson's stops there.
 
     Every move returns a new cursor; at the program's end and start it returns that last place.
+
+    Attributes
+    ----------
+    turn : int
+        Which of the stops at this very step it is at, from 0: they are told one after the other.
     """
 
     program: Program
     index: int = 0
     level: Level = Level.CELL
     stops: tuple[Stop, ...] = ()
+    turn: int = 0
 
     @property
     def step(self) -> Step:
@@ -113,11 +119,22 @@ class Cursor(Struct, frozen=True):
     @property
     def stop(self) -> Stop | None:
         """The lesson's stop that it stands at; None if there is none."""
-        return stop_at(self.stops, self.step)
+        return stop_at(self.told, self.step)
+
+    @property
+    def told(self) -> tuple[Stop, ...]:
+        """The stops, of those at this very step the one alone whose turn it is."""
+        here = self._stops_at_step(self.stops)
+        return self.stops if len(here) < 2 else alone(self.stops, here[min(self.turn, len(here) - 1)])
 
     def to(self, index: int) -> Cursor:
         """Go to a step, or to the nearest one that there is."""
-        return replace(self, index=max(0, min(index, len(self.program) - 1)))
+        return replace(self, index=max(0, min(index, len(self.program) - 1)), turn=0)
+
+    def telling(self, number: int) -> Cursor:
+        """Stay, and be at the stop of a number, of several at this very step."""
+        numbers = [stop.number for stop in self._stops_at_step(self.stops)]
+        return replace(self, turn=numbers.index(number)) if number in numbers else self
 
     def at(self, level: Level) -> Cursor:
         """Stay, and move by another level from now on."""
@@ -168,6 +185,10 @@ class Cursor(Struct, frozen=True):
         """The level after the one at hand; the last one, if that is it."""
         return LEVELS[min(len(LEVELS) - 1, LEVELS.index(self.level) + 1)]
 
+    def _stops_at_step(self, stops: Sequence[Stop]) -> list[Stop]:
+        step = self.step
+        return [stop for stop in stops if stop.is_at(step)]
+
     def _stops_here(self) -> Iterator[Stop]:
         return (stop for stop in self.stops if stop.shown_in(self.program))
 
@@ -178,10 +199,13 @@ class Cursor(Struct, frozen=True):
         those at its start have been.
         """
         elsewhere_counts = backwards == (self.step.offset == 0)
+        here = self._stops_at_step(stops)
+        untold = here[: self.turn] if backwards else here[self.turn + 1 :]
         for number in range(len(stops))[:: -1 if backwards else 1]:
             stop = stops[number]
             ahead = self.index - stop.index if backwards else stop.index - self.index
-            if ahead > 0 or (ahead == 0 and elsewhere_counts and not stop.shown_in(self.program)):
+            elsewhere = ahead == 0 and elsewhere_counts and not stop.shown_in(self.program)
+            if ahead > 0 or elsewhere or stop in untold:
                 return number
         return None
 
@@ -217,8 +241,13 @@ class Cursor(Struct, frozen=True):
 def stop_holding(stops: Sequence[Stop], step: Step) -> Stop | None:
     """Return the last of some stops that has come in a step's operation, or None: what it asks for holds."""
     start, form = step.index - step.offset, step.operation.call.form
-    there = (stop for stop in stops if start <= stop.index <= step.index and stop.form == form)
+    there = (stop for stop in stops[::-1] if start <= stop.index <= step.index and stop.form == form)
     return max(there, key=lambda stop: stop.index, default=None)
+
+
+def alone(stops: Sequence[Stop], told: Stop) -> tuple[Stop, ...]:
+    """Return stops without the others at the step of one of them."""
+    return tuple(stop for stop in stops if stop is told or (stop.index, stop.form) != (told.index, told.form))
 
 
 def stop_at(stops: Sequence[Stop], step: Step) -> Stop | None:

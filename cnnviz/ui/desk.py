@@ -32,7 +32,7 @@ from cnnviz.lesson.changes import (
 from cnnviz.lesson.description import Description, describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.lesson import Lesson, lesson_of
-from cnnviz.lesson.own_stops import OwnStop, OwnStops, as_text, from_text, number_of, stop_here
+from cnnviz.lesson.own_stops import OwnStop, Words, as_text, from_text, number_of, stop_here
 from cnnviz.lesson.packing import Place as SavedPlace
 from cnnviz.lesson.sequence import first_difference
 from cnnviz.lesson.source import (
@@ -124,14 +124,14 @@ class Saved(NamedTuple):
     ----------
     changes : Changes
         What is changed of it.
-    stops : OwnStops
-        What it says, and where.
+    words : Words, optional
+        What it says.
     root : Description, optional
         What both are of.
     """
 
     changes: Changes = ()
-    stops: OwnStops = ()
+    words: Words | None = None
     root: Description | None = None
 
 
@@ -238,7 +238,7 @@ class Desk(QObject):
         before = self.draft
         kept = tuple(change for change in before.changes if change.owner not in ("picture", "input"))
         try:
-            description = self._opened(source).description.with_stops(before.description.stops)
+            description = self._opened(source).description.with_words(before.description.words)
             self._put_draft(Draft(description, kept, replace(before.choice, image=None)))
         except StoppedError:
             self.noted.emit(tr("{file} was not opened: cancelled.", file=Path(file_of(source)).name))
@@ -507,7 +507,7 @@ class Desk(QObject):
         )
         return OwnStop(part, lesson.image if self.has_stops_of_images else None)
 
-    def put_stops(self, stops: OwnStops, said: str) -> None:
+    def put_words(self, words: Words, said: str) -> None:
         """Have the lesson say other things, or say them elsewhere.
 
         Parameters
@@ -516,7 +516,7 @@ class Desk(QObject):
             What is done, as it can be undone.
         """
         before = self.draft
-        description = before.description.with_stops(stops)
+        description = before.description.with_words(words)
         if description is before.description:
             return
         try:
@@ -555,6 +555,7 @@ class Desk(QObject):
         """Note that the lesson's file has it as it is now."""
         self.saved = _at_hand(self.lesson)
         self.settings.put(f"{self._key}/saved", _mark_of(self.source))
+        self._note_recent()
         self.remember()
         self.edited.emit()
 
@@ -607,7 +608,7 @@ class Desk(QObject):
 
     def _moved(self, draft: Draft, description: Description) -> Draft:
         """Return what the lesson is made of in another file of the same."""
-        return replace(draft, description=description.with_stops(draft.description.stops))
+        return replace(draft, description=description.with_words(draft.description.words))
 
     def _move_edits(self, before: Draft, description: Description) -> None:
         """Have the edits of the lesson at hand go on in another file of the same."""
@@ -633,7 +634,6 @@ class Desk(QObject):
         self.remember()
         self._is_discarded = False
         self.lesson = lesson
-        self._note_recent()
         self._load(at)
         if is_one_file(path):
             self._move_edits(before, description)
@@ -763,9 +763,10 @@ class Desk(QObject):
             self.settings.put(f"{key}/image", self.lesson.image)
         self.settings.put(f"{key}/input_gradient", self.lesson.program.form)
         as_saved = self._is_discarded or not self.is_modified
-        changes, stops, _ = _saved_of(self.lesson) if as_saved else _at_hand(self.lesson)
+        changes, words, _ = _saved_of(self.lesson) if as_saved else _at_hand(self.lesson)
         self.settings.put(f"{key}/changes", text_of(changes))
-        self.settings.put(f"{key}/stops", "" if as_saved or stops == self.saved.stops else as_text(stops))
+        told = "" if as_saved or words is None or words == self.saved.words else as_text(words)
+        self.settings.put(f"{key}/words", told)
         stop = self.player.cursor.stop or self.lesson.stop_after(self.player.cursor, backwards=True)
         self.settings.put_record(f"{key}/stop", (stop.number, stop.count) if stop else (0, 0))
         self._remember_breakpoints()
@@ -826,8 +827,8 @@ class Desk(QObject):
         choice = replace(lesson.choice, image=image, input_gradient=form)
         description, changes = lesson.description, lesson.changes
         with suppress(CnnvizError):  # what is remembered is damaged
-            told = settings.text(f"{key}/stops")
-            description = description.with_stops(from_text(told)) if told else description
+            told = settings.text(f"{key}/words")
+            description = description.with_words(from_text(told)) if told else description
         with suppress(CnnvizError):
             remembered = read_changes(settings.text(f"{key}/changes").split())
             changes = changes if is_asked else remembered
@@ -845,7 +846,7 @@ class Desk(QObject):
         settings.put(f"{key}/image", place.image or 0)
         settings.put(f"{key}/input_gradient", place.input_gradient)
         settings.put(f"{key}/changes", text_of(lesson.description.changes))
-        settings.put(f"{key}/stops", "")
+        settings.put(f"{key}/words", "")
         of = "" if lesson.subject.keeps_marks else f"-{lesson.image}"
         points = Breakpoints(place.breakpoints, place.waiting, place.input_gradient)
         settings.put_record(f"{key}/breakpoints{of}", points)
@@ -975,12 +976,12 @@ class Desk(QObject):
 def _saved_of(lesson: Lesson) -> Saved:
     """Return what a lesson is like in its file."""
     root = lesson.description.root
-    return Saved(root.changes, root.stops, root)
+    return Saved(root.changes, root.words, root)
 
 
 def _at_hand(lesson: Lesson) -> Saved:
     """Return what a lesson is like as it is shown."""
-    return Saved(lesson.changes, lesson.description.stops, lesson.description.root)
+    return Saved(lesson.changes, lesson.description.words, lesson.description.root)
 
 
 def _differs(lesson: Lesson, before: Lesson) -> bool:

@@ -136,7 +136,7 @@ class Dialogs(QObject):
             return
         dialog = StopsDialog(self._desk, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.done_with.connect(self._desk.put_stops)
+        dialog.done_with.connect(self._desk.put_words)
         dialog.open()
         if new:
             dialog.make_here()

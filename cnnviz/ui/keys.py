@@ -119,7 +119,7 @@ EDIT = (
     Key("take_back", "Take back all changes of the lesson"),
     SEPARATOR,
     Key("stop_here", "Make a stop of the lesson here…", ("Ctrl+Shift+N",)),
-    Key("edit_stops", "Edit the stops of the lesson…"),
+    Key("edit_stops", "Edit the title and the stops of the lesson…"),
 )
 VIEW = (
     Key("network", "Network", checkable=True),

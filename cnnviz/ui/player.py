@@ -131,7 +131,9 @@ class Player(QObject):
     @cached_property
     def moment(self) -> Moment:
         """The step with its state: computed once for every move, and only if somebody looks."""
-        return moment(self.cursor.program, self.cursor.index, self.view)
+        told = self.cursor.told
+        view = self.view if told is self.cursor.stops else replace(self.view, stops=told)
+        return moment(self.cursor.program, self.cursor.index, view)
 
     @property
     def stops(self) -> tuple[Stop, ...]:
@@ -228,7 +230,7 @@ class Player(QObject):
         if cursor.level is not self.cursor.level:
             self._lent_level = None  # it is chosen now
         self.cursor = cursor
-        self._heed(stop_holding(cursor.stops, cursor.step))
+        self._heed(stop_holding(cursor.told, cursor.step))
         self.view = replace(self.view, front=View().front, traced=None)
         self.__dict__.pop("moment", None)
         self._shown = False

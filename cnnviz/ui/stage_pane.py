@@ -365,7 +365,7 @@ class StagePane(CursorPane):
             tell(self, self.described())
         if self._told and self._told.program is not cursor.program:
             self._told = None  # or it would keep a whole lesson in memory
-        if self._told is None or self._told.step.index != cursor.index:
+        if self._told is None or (self._told.step.index, self._told.stop) != (cursor.index, cursor.stop):
             self._voice.start(_BREATH)
 
     def _tell(self) -> None:
@@ -380,7 +380,7 @@ class StagePane(CursorPane):
     def _heeded(self, before: Moment | None) -> str:
         """Say what the lesson's stop has taken of what was chosen, and what it has given back."""
         player = self.player
-        here = stop_holding(player.stops, player.cursor.step)
+        here = stop_holding(player.cursor.told, player.cursor.step)
         left = stop_holding(before.view.stops, before.step) if before else None
         if here == left:
             return ""

@@ -176,3 +176,4 @@ class Tour(QObject):
             if self._player.cursor.level is not Level.STOP:  # by stops, that is a step
                 self._player.leaving.emit()
             self.desk.show(there, there.sequence[number - 1].index)
+            self._player.go(self._player.cursor.telling(number))

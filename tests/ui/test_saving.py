@@ -9,13 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QImage
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from cnnviz.export.order import order_of
 from cnnviz.lesson.changes import Cell
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.scene.frame import moment
 from cnnviz.scene.view import View
+from cnnviz.text import short
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.stops import Level
 from cnnviz.ui.loading import load
@@ -323,6 +327,100 @@ def test_stops_are_made_moved_reworded_and_deleted_and_undone(window):
     assert desk.lesson.sequence == before and not window.isWindowModified()
     window.player.edits.redo()
     assert "A." in [stop.caption for stop in desk.lesson.sequence]
+
+
+def test_two_stops_at_one_step_have_an_order_and_are_told_one_after_the_other(window, tmp_path):
+    """By N, in the presenter's order, on the page for browsers and in frames of all stops; undone, too."""
+    desk, tour = window.desk, window.tour
+    at = desk.lesson.sequence[1].index
+    window.player.go_to(at)
+    make_stop(window, "The answer.")
+    make_stop(window, "The question.")
+
+    def captions():
+        return [stop.caption for stop in desk.lesson.sequence if stop.index == at]
+
+    own = captions()[0]
+    assert captions() == [own, "The answer.", "The question."]
+    window.dialogs.show_stops()
+    dialog = window.findChild(StopsDialog)
+    dialog.list.setCurrentRow(3)
+    assert dialog.up.isEnabled() and not dialog.down.isEnabled()
+    dialog.up.click()
+    dialog.up.click()
+    assert dialog.list.currentRow() == 1 and not dialog.up.isEnabled()
+    dialog.list.setCurrentRow(0)
+    assert not dialog.up.isEnabled() and not dialog.down.isEnabled(), "its order is that of the steps"
+    QTest.keyClick(dialog.caption, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert not dialog.isVisible() and captions() == ["The question.", own, "The answer."]
+    dialog.setParent(None)
+    window.actions_by_name["start"].trigger()
+    seen = []
+    for backwards in (False,) * 4 + (True,) * 4:
+        tour.go_to_next_stop(backwards)
+        seen.append((window.player.moment.stop.caption, tour.number))
+    every = [stop.caption for stop in desk.lesson.sequence[:5]]
+    assert seen == [(every[k], k + 1) for k in (1, 2, 3, 4, 3, 2, 1, 0)]
+    window.player.set_level(Level.STOP)
+    for k in (1, 2, 3):
+        window.player.step()
+        assert (window.player.moment.stop.caption, window.player.cursor.index) == (every[k], at)
+    window.player.set_level(Level.CELL)
+    window.player.step()
+    window.player.step(backwards=True)
+    assert window.player.moment.stop.caption == "The question.", "who comes by steps begins with the first"
+    order = order_of(desk.lesson, Path("x"), Level.STOP, 0, 9, View(1280, 720), tour=True)
+    shown, lesson = order.shown(), order.lesson()
+    assert [moment(*shown.scene(k)).stop.caption for k in order.steps(lesson)[:5]] == every
+    places = order.walk(lesson)
+    told = [k for k, place in enumerate(places.places) if place.stop]
+    assert [moment(*places.scene(k)).stop.caption for k in told[:5]] == every
+    window.player.edits.undo()
+    assert captions() == [own, "The answer.", "The question."]
+
+
+def test_title_and_sentence_are_edited_saved_restored_and_undone(window, tmp_path, elsewhere):
+    desk, file = window.desk, tmp_path / "mine.cnnviz"
+    assert window.saving.write(str(file))
+    window.actions_by_name["edit_stops"].trigger()
+    dialog = window.findChild(StopsDialog)
+    dialog.title.clear()
+    assert not dialog.buttons.buttons()[0].isEnabled() and "title" in dialog.said.text()
+    dialog.title.setText(" My first lecture ")
+    dialog.sentence.setText("What a network sees.")
+    QTest.keyClick(dialog.title, Qt.Key.Key_Enter, Qt.KeyboardModifier.ControlModifier)
+    assert (desk.lesson.title, desk.lesson.sentence) == ("My first lecture", "What a network sees.")
+    assert "My first lecture" in window.windowTitle() and window.isWindowModified()
+    window._remember()
+    assert elsewhere(file, "settings.ini").desk.lesson.title == "My first lecture", "as after a crash"
+    assert window.saving.write(str(file)) and not window.isWindowModified()
+    assert elsewhere(file).desk.lesson.sentence == "What a network sees."
+    assert desk.recent[0].title == "My first lecture"
+    window.player.edits.undo()
+    assert desk.lesson.title == "Handwritten digits" and window.isWindowModified()
+    window.player.edits.redo()
+    assert window.saving.write(str(tmp_path / "own.toml"))
+    assert load_lesson(tmp_path / "own.toml").title == "My first lecture"
+
+
+def test_stops_are_numbered_alike_everywhere_when_the_lesson_is_changed(window):
+    """Those that speak of what is changed have no number; those made then come where their step is."""
+    desk = window.desk
+    desk.change(WEIGHT, said="weight")
+    window.player.go_to(desk.lesson.program.start("pool1") + 3)
+    make_stop(window, "Later.")
+    window.player.go_to(5)
+    make_stop(window, "Sooner.")
+    assert [stop.caption for stop in desk.lesson.sequence][:1] == ["Sooner."]
+    assert [stop.index for stop in desk.lesson.sequence] == sorted(
+        stop.index for stop in desk.lesson.sequence
+    )
+    window.dialogs.show_stops()
+    dialog = window.findChild(StopsDialog)
+    rows = [dialog.list.item(k).text() for k in range(dialog.list.count())]
+    numbered = {row.split("  ")[0]: row.split("  ")[1] for row in rows if not row.startswith("−")}
+    assert numbered == {str(stop.number): short(stop.caption, 60) for stop in desk.lesson.sequence}
+    assert any(row.startswith("−") for row in rows)
 
 
 def test_stops_in_other_kinds_of_lessons(window):
