@@ -89,6 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WxH",
         help="of a picture, in pixels (default: 1920x1080)",
     )
+    parser.add_argument(
+        "--about",
+        action="store_true",
+        help="write nothing, and say how many frames there would be, how large and how long they take, "
+        "reckoned from some of them",
+    )
     from cnnviz.scene.display import OPTIONS
 
     for option in OPTIONS.values():
@@ -138,7 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
     whole = arguments.every == "stop" or arguments.form == "html"
     tour = whole and all(each is None for each in asked) and bool(lesson.sequence)
     first, last = arguments.first, arguments.last
-    return export_frames(lesson, arguments.output, arguments.every, view, first, last, tour, arguments.form)
+    order = _order(lesson, arguments.output, arguments.every, view, first, last, tour, arguments.form)
+    return _say_about(order, lesson) if arguments.about else _write_frames(order, lesson)
 
 
 def export_frames(
@@ -169,6 +176,19 @@ def export_frames(
     int
         The exit status.
     """
+    return _write_frames(_order(lesson, folder, every, view, first, last, tour, form), lesson)
+
+
+def _order(
+    lesson: Lesson,
+    folder: Path,
+    every: str | None,
+    view: View | None,
+    first: str | None,
+    last: str | None,
+    tour: bool,
+    form: str,
+) -> Order:
     from cnnviz.export.order import order_of
     from cnnviz.lesson.place import step_at
     from cnnviz.scene.view import View
@@ -178,8 +198,26 @@ def export_frames(
     start = 0 if first is None else step_at(program, first)
     end = len(program) - 1 if last is None else step_at(program, last)
     level = None if every is None else Level(every)
-    order = order_of(lesson, folder, level, start, end, view or View(), tour, form)
-    return write(order, lesson, "frame", tr("{done:,} of {count:,} frames …"))
+    return order_of(lesson, folder, level, start, end, view or View(), tour, form)
+
+
+def _say_about(order: Order, lesson: Lesson) -> int:
+    """Say what an export would come to."""
+    from cnnviz.export.foretold import foretell
+    from cnnviz.export.writing import screenless
+
+    screenless()
+    reckoning = foretell(order, lesson)
+    while True:
+        try:
+            next(reckoning)
+        except StopIteration as done:
+            say(done.value.said)
+            return 0
+
+
+def _write_frames(order: Order, lesson: Lesson) -> int:
+    return write(order, lesson, "frame", tr("{done:,} of {count:,} frames{left} …"))
 
 
 def write(order: Order, lesson: Lesson, unit: str, sentence: str) -> int:

@@ -83,6 +83,6 @@ _OF_NETWORKS = ("input", "label", "target", "up_to")
 
 def _train(run: Run, iteration: int) -> None:
     """Train up to an iteration, with progress on stderr as that of an export."""
-    with progress(iteration, "iteration", tr("{done:,} of {count:,} iterations …")) as show:
+    with progress(iteration, "iteration", tr("{done:,} of {count:,} iterations{left} …")) as show:
         for _ in run.work(iteration):
             show(run.done)

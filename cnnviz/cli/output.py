@@ -14,6 +14,7 @@ from typing import Any
 
 from cnnviz.errors import CnnvizError
 from cnnviz.text import plain, tr
+from cnnviz.working import Pace
 
 MISTAKE, INTERRUPTED, TERMINATED = 2, 130, 143
 
@@ -152,7 +153,7 @@ def progress(count: int, unit: str, sentence: str) -> Iterator[Callable[[int], N
     Parameters
     ----------
     sentence : str
-        The line, with ``{done}`` and ``{count}``.
+        The line, with ``{done}``, ``{count}`` and ``{left}``, how long it will take.
 
     Yields
     ------
@@ -161,14 +162,15 @@ def progress(count: int, unit: str, sentence: str) -> Iterator[Callable[[int], N
     """
     from tqdm import tqdm
 
-    terminal, told = sys.stderr.isatty(), time.monotonic()
+    terminal, told, pace = sys.stderr.isatty(), time.monotonic(), Pace()
     with tqdm(total=count, unit=unit, disable=not terminal, leave=False) as bar:
 
         def show(done: int) -> None:
             nonlocal told
             bar.update(done - bar.n)
+            left = pace.left(done, count)
             if done and not terminal and time.monotonic() - told >= PROGRESS_SECONDS:
-                complain(sentence.format(done=done, count=count))
+                complain(sentence.format(done=done, count=count, left=left))
                 told = time.monotonic()
 
         yield show

@@ -76,4 +76,4 @@ def run(arguments: argparse.Namespace) -> int:
         form=arguments.form,
     )
     unit = "question" if arguments.form == "moodle" else "page"
-    return write(order, lesson, unit, tr("{done:,} of {count:,} …"))
+    return write(order, lesson, unit, tr("{done:,} of {count:,}{left} …"))

@@ -79,9 +79,9 @@ class Order(Struct, frozen=True):
         description = description if self.words is None else description.with_words(self.words)
         return lesson_of(description, self.changes, self.choice)
 
-    def shown(self) -> Shown:
-        """Load what is shown in the frames."""
-        lesson = self.lesson()
+    def shown(self, lesson: Lesson | None = None) -> Shown:
+        """Return what is shown in the frames; the lesson is loaded where it is not given."""
+        lesson = lesson or self.lesson()
         if self.tour:
             return Tour(lesson.program, replace(seen(lesson, self.view), stops=lesson.sequence), lesson, self)
         return Shown(lesson.program, seen(lesson, self.view))

@@ -29,7 +29,7 @@ from cnnviz.export.frames import Shown
 from cnnviz.export.moodle import write_questions
 from cnnviz.export.sheets import SheetOrder, write_sheets
 from cnnviz.export.walk import Walk
-from cnnviz.files import write_whole
+from cnnviz.files import clear_left, write_whole
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from cnnviz.export.order import Order
     from cnnviz.lesson.lesson import Lesson
 
-_FRAMES_PER_PROCESS = 25  # a process takes a second to start
+STARTING = 1.0
+"""Seconds that a process takes to start."""
+
+_FRAMES_PER_PROCESS = 25
 
 
 def export(
@@ -79,15 +82,19 @@ def export(
         missing = [index for name, index in names.items() if not is_whole(folder / name, form, shown)]
         done = len(names) - len(missing)
         yield done
-        processes = min(processes or _cores(), max(1, len(missing) // _FRAMES_PER_PROCESS))
+        processes = processes_for(len(missing), processes)
         written = (
             _one_by_one(shown, folder, missing, form)
             if processes == 1
             else _side_by_side(make, folder, missing, kind, processes)
         )
-        for count in written:
-            done += count
-            yield done
+        try:
+            for count in written:
+                done += count
+                yield done
+        finally:
+            written.close()
+            clear_left(folder)
 
 
 def write_document(content: Generator[int, None, bytes], file: Path) -> Generator[int, None, None]:
@@ -112,6 +119,11 @@ def write_document(content: Generator[int, None, bytes], file: Path) -> Generato
     write_whole(file, (yield from content))
 
 
+def processes_for(frames: int, most: int | None = None) -> int:
+    """Return by how many processes frames are painted: as many as there are cores, and work for."""
+    return min(most or _cores(), max(1, frames // _FRAMES_PER_PROCESS))
+
+
 class Begun(NamedTuple):
     """An export: how many frames it has, and what writes them while it is asked how many there are."""
 
@@ -131,7 +143,7 @@ def begin(order: Order, lesson: Lesson) -> Begun:
         write = write_questions if order.form == "moodle" else write_sheets
         return Begun(order.pages(lesson), write_document(write(order, lesson), order.folder))
     if order.form in DOCUMENTS:
-        shown = order.walk(lesson) if DOCUMENTS[order.form].walks else order.shown()
+        shown = order.walk(lesson) if DOCUMENTS[order.form].walks else order.shown(lesson)
         steps: Sequence[int] = range(len(shown.places)) if isinstance(shown, Walk) else order.steps(lesson)
         content = DOCUMENTS[order.form].write(shown, steps)
         return Begun(len(steps), write_document(content, order.folder))
@@ -142,7 +154,7 @@ def begin(order: Order, lesson: Lesson) -> Begun:
 # --------------------------------------------------------------------------------------------- the painting
 
 
-def _one_by_one(shown: Shown, folder: Path, steps: Sequence[int], form: Format) -> Iterator[int]:
+def _one_by_one(shown: Shown, folder: Path, steps: Sequence[int], form: Format) -> Generator[int, None, None]:
     screenless()
     for index in steps:
         _write_frame(shown, index, folder, form)
@@ -166,8 +178,8 @@ def screenless() -> QGuiApplication | None:
 
 def _side_by_side(
     make: Callable[[], Shown], folder: Path, steps: Sequence[int], kind: str, processes: int
-) -> Iterator[int]:
-    others, waiting = active_children(), set[Future[None]]()
+) -> Generator[int, None, None]:
+    others, waiting, whole = active_children(), set[Future[None]](), False
     with _starting():
         pool = ProcessPoolExecutor(
             processes, mp_context=get_context("spawn"), initializer=_start, initargs=(make, folder, kind)
@@ -182,12 +194,15 @@ def _side_by_side(
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             yield _finished(done)
+        whole = True
     except BrokenProcessPool as error:
         raise CnnvizError(
             tr("A process that painted frames was ended from outside; the same command goes on from there.")
         ) from error
     finally:
         with _no_interrupt():
+            if not whole:  # frames in work are not waited for: what is written has its name, and is whole
+                kill_all_but(others)
             _end(pool, others)
 
 
@@ -204,9 +219,14 @@ def _starting() -> Iterator[None]:
 
 
 def _end(pool: ProcessPoolExecutor, others: Sequence[BaseProcess]) -> None:
-    """Wait for the frames in work; what a pool that was never whole has left behind is killed."""
+    """Wait for its processes to end; what a pool that was never whole has left behind is killed."""
     with suppress(RuntimeError):  # its thread was never started
         pool.shutdown(cancel_futures=True)
+    kill_all_but(others)
+
+
+def kill_all_but(others: Sequence[BaseProcess]) -> None:
+    """End the processes that were started here, but for others."""
     for process in active_children():
         if process not in others:
             process.kill()

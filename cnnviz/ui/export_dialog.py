@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from msgspec import convert
 from PySide6.QtCore import QSignalBlocker, QStandardPaths, Qt, Signal
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnviz.errors import CnnvizError
+from cnnviz.export.foretold import Foretold, foretell, frames_said
 from cnnviz.export.formats import DOCUMENTS
 from cnnviz.export.frames import about_frames, size_of
 from cnnviz.export.order import Order, order_of
@@ -36,6 +38,7 @@ from cnnviz.scene.view import View
 from cnnviz.text import tr
 from cnnviz.trace.stops import Level
 from cnnviz.ui.reader import Notice
+from cnnviz.ui.timer import Timer
 
 _WHOLE, _OPERATION, _OWN, _TOUR = "whole", "operation", "own", "tour"
 
@@ -105,6 +108,9 @@ class ExportDialog(QDialog):
             )
             for name, option in OPTIONS.items()
         }
+        self._reckoning: Generator[None, None, Foretold] | None = None
+        self._reckoner = Timer(self, self._reckon)
+        self._reckoner.failed.connect(lambda: self._reckoner.stop())
         self.said = Notice()
         self.said.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, parent=self)
@@ -262,30 +268,53 @@ class ExportDialog(QDialog):
         self._count()
 
     def _count(self) -> None:
-        """Say how many frames there would be, exactly or about, or what is wrong."""
+        """Say how many frames there would be, exactly or about, or what is wrong; then, how large."""
+        self._reckoner.stop()
         try:
             order = self.order()
         except CnnvizError as error:
             self.said.say(str(error), urgent=True)
             self.start_button.setEnabled(False)
             return
-        lesson = self._lesson
-        every = order.every or Level.MAP
-        frames, exact = about_frames(lesson.program, every, order.first, order.last, lesson.stops)
-        if self._walks and order.tour:
-            self.said.say(tr("All steps by {every}, wherever the lesson has a stop.", every=tr(every.value)))
-            self.start_button.setEnabled(True)
-            return
-        if order.tour:
-            frames, exact = len(lesson.sequence), True
-        if frames == 1:
-            said = tr("1 frame.")
-        elif exact:
-            said = tr("{count} frames.", count=count(frames))
-        else:
-            said = tr("About {count} frames.", count=count(frames))
-        self.said.say(said)
         self.start_button.setEnabled(True)
+        if self._walks and order.tour:
+            every = tr((order.every or Level.CELL).value)
+            self.said.say(tr("All steps by {every}, wherever the lesson has a stop.", every=every))
+        else:
+            self.said.say(self._frames(order))
+        # Iterations of a training would all have to be computed first.
+        if not (order.tour and self._lesson.run is not None):
+            self._reckoning = foretell(order, self._lesson)
+            self._reckoner.start(_RESTS)
+
+    def _frames(self, order: Order) -> str:
+        """Say how many frames there would be."""
+        lesson, every = self._lesson, order.every or Level.MAP
+        if order.tour:
+            return f"{frames_said(len(lesson.sequence))}."
+        frames, exact = about_frames(lesson.program, every, order.first, order.last, lesson.stops)
+        if exact:
+            return f"{frames_said(frames)}."
+        return tr("About {count} frames.", count=count(frames))
+
+    def _reckon(self) -> None:
+        """Write one frame more for nothing; at last say how large all will be, and how long they take."""
+        self._reckoner.setInterval(0)
+        try:
+            if self._reckoning is not None:
+                next(self._reckoning)
+        except StopIteration as done:
+            self._reckoner.stop()
+            self.said.say(done.value.said)
+        except CnnvizError as error:  # a format's package is missing, or there is too much of it
+            self._reckoner.stop()
+            self.said.say(str(error), urgent=True)
+            self.start_button.setEnabled(False)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Leave off reckoning."""
+        self._reckoner.stop()
+        super().hideEvent(event)
 
     def _accept(self) -> None:
         try:
@@ -296,6 +325,9 @@ class ExportDialog(QDialog):
         self.accept()
         self.ordered.emit(order)
 
+
+_RESTS = 300
+"""Milliseconds for which nothing is changed before it is reckoned what comes of it."""
 
 _LETTERS = 20
 """So many letters of a choice are seen at least."""

@@ -209,6 +209,7 @@ def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
         "compare": "as it is",
         "high_contrast": "usual",
         "text": "100 %",
+        "transparent": "of its colours",
         "through": "nearest layer",
         "folded": "as at first",
         "content": "",
@@ -302,7 +303,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(run, painted, lesson
     monkeypatch.setattr(output, "PROGRESS_SECONDS", 0)
     _, _, err = run("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
     opening = ["going forward, 0%", "going forward, 50%"]
-    told = [*opening, *(f"{done} of 4 frames" for done in range(1, 5))]
+    told = [*opening, *(f"{done} of 4 frames, about 1 s left" for done in range(1, 4)), "4 of 4 frames"]
     assert err == "".join(f"cnnviz: {each} …\n" for each in told)
 
 
@@ -383,7 +384,10 @@ def test_ctrl_c_ends_all_processes_cleanly(tmp_path, ctrl_c_is_heard):
     assert (
         stopped == f"cnnviz: Stopped; what is in {folder} is whole, and the same command goes on from there."
     )
-    assert all(re.fullmatch(r"cnnviz: [\d,]+ of [\d,]+ frames …", line) for line in progress)
+    assert all(
+        re.fullmatch(r"cnnviz: [\d,]+ of [\d,]+ frames(, about [\d.]+ \w+ left)? …", line)
+        for line in progress
+    )
     for name in frames_in(folder):
         assert not QImage(str(folder / name)).isNull()
 

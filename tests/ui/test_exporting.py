@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from multiprocessing import Pipe
@@ -34,6 +35,14 @@ def order(lesson, tmp_path) -> Order:
     start = lesson.program.start("fc")
     look = View(640, 360, display=Display(theme="dark"))
     return order_of(lesson, tmp_path / "frames", Level.LINE, start, start + 4, look)
+
+
+@pytest.fixture
+def own_signals():
+    """Give signals back to the tests after what is usually a process of its own."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def dialog_of(window) -> ExportDialog:
@@ -140,6 +149,18 @@ def test_all_stops_of_a_lesson_are_ordered_as_on_the_command_line(make_window, t
     frames.close()
 
 
+def test_before_it_starts_it_is_said_how_large_it_will_be_and_how_long_it_takes(window, qtbot):
+    dialog = dialog_of(window)
+    qtbot.waitUntil(lambda: "about" in dialog.said.text(), timeout=SOON)
+    assert re.fullmatch(r"10 frames, about [\d.]+ MB and [\d.]+ s\.", dialog.said.text())
+    dialog.span.setCurrentText("the whole program")
+    assert dialog.said.text().endswith(" frames."), "what is not reckoned yet is not said"
+    dialog.form_choice.setCurrentIndex([form for form, _ in FORMS].index("pdf"))
+    qtbot.waitUntil(lambda: "about" in dialog.said.text(), timeout=SOON)
+    assert dialog.start_button.isEnabled()
+    dialog.reject()
+
+
 def test_any_size_is_typed_and_a_ground_is_left_out(window):
     dialog = dialog_of(window)
     dialog.size_choice.setEditText("1000x600")
@@ -204,45 +225,75 @@ def pictures(folder: Path) -> list[Path]:
     return list(folder.glob("*.png"))
 
 
-def test_cancelling_keeps_what_is_done_and_the_window_answers(window, qtbot, order):
+def cancelled(window) -> float:
+    """Cancel an export, and return how many seconds that took."""
+    begun = time.perf_counter()
+    window.pictures.strip.close_button.click()
+    while window.pictures.exporter.running:
+        QCoreApplication.processEvents()
+    return time.perf_counter() - begun
+
+
+def test_cancelling_keeps_what_is_done_and_is_over_at_once(window, qtbot, order):
     window.pictures.export(replace(order, last=order.first + 2000))
-    longest = [0.0]
+    longest, said = [0.0], []
 
     def some() -> bool:
         before = time.perf_counter()
         QCoreApplication.processEvents()
         longest[0] = max(longest[0], time.perf_counter() - before)
+        said.append(window.pictures.strip.sentence.text())
         return len(pictures(order.folder)) >= 3
 
     qtbot.waitUntil(some, timeout=SOON)
     assert longest[0] < 0.5
-    qtbot.mouseClick(window.pictures.strip.close_button, LEFT)
-    assert window.pictures.strip.isVisible()  # until the frames in work are whole
-    qtbot.waitUntil(lambda: not window.pictures.exporter.running, timeout=SOON)
-    kept = pictures(order.folder)
-    assert 3 <= len(kept) < 2000
-    assert f"keeps {len(kept)} of 2,001 frames" in window.message.sentence.text()
+    qtbot.waitUntil(lambda: "left" in window.pictures.strip.sentence.text(), timeout=SOON)
+    times = []
+    while not times or (min(times) > 0.2 and len(times) < 4):  # others may be at work on the machine
+        window.pictures.export(replace(order, last=order.first + 2000))
+        qtbot.wait(1500)
+        times.append(cancelled(window))
+        kept = pictures(order.folder)
+        assert f"keeps {len(kept)} of 2,001 frames" in window.message.sentence.text()
+    assert min(times) < 0.2
+    time.sleep(0.2)
+    assert kept == pictures(order.folder) and 3 <= len(kept) < 2000
     assert not any(QImage(str(path)).isNull() for path in kept)
     assert not list(order.folder.glob(".*.part"))
 
 
-def test_stops_of_all_expressions_that_are_there_are_counted_when_it_is_cancelled(tmp_path):
+def test_a_page_is_cancelled_at_once_whatever_is_at_work(window, qtbot, tmp_path):
+    lesson = load_lesson("digits")
+    order = order_of(lesson, tmp_path / "a.html", Level.CELL, 0, 3000, View(640, 360), form="html")
+    order.folder.write_bytes(b"there before")
+    strip = window.pictures.strip
+    times = []
+    for _ in range(3):
+        window.pictures.export(order)
+        qtbot.waitUntil(lambda: strip.progress.value() > 10, timeout=SOON)
+        times.append(cancelled(window))
+        assert "is as it was before" in window.message.sentence.text()
+        assert not list(tmp_path.glob(".*.part"))
+        assert order.folder.read_bytes() == b"there before"
+    assert min(times) < 0.2  # others may be at work on the machine
+
+
+def test_stops_of_all_expressions_that_are_there_are_counted_when_it_is_cancelled(window, qtbot, tmp_path):
     """They are numbers of stops, and no steps of the one expression that is shown."""
     lesson = load_lesson("chain-rule")
     order = order_of(lesson, tmp_path / "s", None, 0, 0, View(640, 360), tour=True, form="svg")
-    here, there = Pipe()
-    write_frames(order, there)
-    while here.poll():
-        told = here.recv()
+    window.pictures.export(order)
+    qtbot.waitUntil(lambda: not window.pictures.exporter.running, timeout=SOON)
     files = sorted(order.folder.glob("*.svg"))
-    assert f"{len(files)} frames" in told[0] and len(files) == len(lesson.sequence)
-    for file in files[:2]:
+    assert f"{len(files)} frames" in window.message.sentence.text() and len(files) == len(lesson.sequence)
+    for file in files[2:]:
         file.unlink()
-    here.send("that is enough")
-    write_frames(order, there)
-    while here.poll():
-        told = here.recv()
-    assert f"keeps {len(files) - 2} of {len(files)} frames" in told[0]
+    window.pictures.export(order)
+    window.pictures.exporter.progressed.connect(lambda *_: window.pictures.exporter.cancel())
+    qtbot.waitUntil(lambda: not window.pictures.exporter.running, timeout=SOON)
+    left = len(list(order.folder.glob("*.svg")))
+    assert 2 <= left < len(files)
+    assert f"keeps {left} of {len(files)} frames" in window.message.sentence.text()
 
 
 def test_closing_the_window_ends_the_export(window, qtbot, order):
@@ -275,7 +326,7 @@ def test_an_export_that_cannot_begin_is_over(window, order, monkeypatch):
     assert window.close()
 
 
-def test_so_is_one_whose_painting_processes_cannot_be_started(order, monkeypatch):
+def test_so_is_one_whose_painting_processes_cannot_be_started(order, monkeypatch, own_signals):
     """In the process that writes the frames for the window; what it sends is said in the bar."""
 
     def refuse(*_, **__):
@@ -283,7 +334,6 @@ def test_so_is_one_whose_painting_processes_cannot_be_started(order, monkeypatch
 
     monkeypatch.setattr(exporting, "ProcessPoolExecutor", refuse)
     monkeypatch.setattr(exporting, "_cores", lambda: 2)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # here it is not a process of its own
     ours, theirs = Pipe()
     with ours, theirs:
         write_frames(replace(order, last=order.first + 99), theirs)
@@ -298,8 +348,7 @@ def test_so_is_one_whose_painting_processes_cannot_be_started(order, monkeypatch
     )
 
 
-def test_a_fault_that_nobody_hears_any_more_is_no_traceback(order, monkeypatch):
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # here it is not a process of its own
+def test_a_fault_that_nobody_hears_any_more_is_no_traceback(order, own_signals):
     Path(order.folder).write_text("a file where the folder should be", "utf-8")
     ours, theirs = Pipe()
     ours.close()
