@@ -162,7 +162,7 @@ class Exporter(QObject):
             self._work.cancelled = True
             with suppress(OSError):  # it has ended, which `_look` will find
                 self._link.send("stop")
-            # A document that is not whole is nothing; of frames those in work end, and what is left behind goes.
+            # A document that is not whole is nothing; of frames, what those in work have left is cleared.
             self._patience.start(0 if self._work.order.one_file else _PATIENCE)
 
     def close(self) -> None:

@@ -348,6 +348,7 @@ def test_so_is_one_whose_painting_processes_cannot_be_started(order, monkeypatch
     )
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it ends amid anything
 def test_a_fault_that_nobody_hears_any_more_is_no_traceback(order, own_signals):
     Path(order.folder).write_text("a file where the folder should be", "utf-8")
     ours, theirs = Pipe()
