@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnnviz.scene.view import View
 
 
-FORMATS = ("png", "svg", "tex", "html", "pdf", "gif", "apng", "pptx", "mp4")
+FORMATS = ("png", "svg", "tex", "tikz", "html", "pdf", "gif", "apng", "pptx", "mp4")
 """What can be written; `cnnviz.export.formats` says how."""
 
 

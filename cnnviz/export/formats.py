@@ -14,7 +14,7 @@ from cnnviz.export.pdf import write_pdf
 from cnnviz.export.png import Png
 from cnnviz.export.slides import write_pptx
 from cnnviz.export.svg import Svg
-from cnnviz.export.tex import Tex
+from cnnviz.export.tex import Tex, Tikz
 from cnnviz.export.video import write_mp4
 
 
@@ -56,7 +56,7 @@ class Document(Struct, frozen=True):
     walks: bool = False
 
 
-FORMATS: Mapping[str, Callable[[], Format]] = {"png": Png, "svg": Svg, "tex": Tex}
+FORMATS: Mapping[str, Callable[[], Format]] = {"png": Png, "svg": Svg, "tex": Tex, "tikz": Tikz}
 DOCUMENTS: Mapping[str, Document] = {
     "html": Document(".html", write_page, walks=True),
     "pdf": Document(".pdf", write_pdf),

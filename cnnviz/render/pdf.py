@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from PySide6.QtGui import QFont
 
-from cnnviz.render.vectors import EM, Pen, Point, Vectors, elements, glyph_of, places_of
+from cnnviz.render.vectors import EM, Pen, Point, Vectors, cubic, elements, glyph_of, hatch_lines, places_of
 from cnnviz.scene.marks import Box, Frame
 from cnnviz.scene.theme import THEMES, Theme
 
@@ -154,14 +154,7 @@ class _Page(Vectors):
     def hatch(self, box: Box) -> None:
         """Draw the lines of the hatch, cut off at the box."""
         self.rectangle(box, self._colour("ground"))
-        x, y, w, h = box
-        lines, k = [], 1.0  # through the middles of the pixels that the painter fills
-        while k < w + h:
-            begin = (x + k, y) if k <= w else (x + w, y + k - w)
-            end = (x, y + k) if k <= h else (x + k - h, y + h)
-            lines.append((*begin, *end))
-            k += 8
-        self.lines(lines, (self._colour("hatch"), 0.8, False))
+        self.lines(hatch_lines(box), (self._colour("hatch"), 0.8, False))
 
     def polygon(self, points: Sequence[Point], fill: str | None, pen: Pen | None = None) -> None:
         first, *others = (f"{_n(x)} {_n(y)}" for x, y in points)
@@ -239,25 +232,10 @@ def _rounded(box: Box, r: float) -> str:
 
 
 def _drawn(path: str) -> str:
-    """Return an outline of M L Q Z as PDF has it, which has cubic curves alone."""
-    words, made, now = iter(path.split()), [], (0.0, 0.0)
-
-    def point() -> Point:
-        return float(next(words)), float(next(words))
-
-    for command in words:
-        if command == "Z":
-            made.append("h")
-        elif command == "Q":
-            handle, end = point(), point()
-            one = [a + 2 / 3 * (b - a) for a, b in zip(now, handle, strict=True)]
-            two = [a + 2 / 3 * (b - a) for a, b in zip(end, handle, strict=True)]
-            made.append(" ".join(_n(side) for side in (*one, *two, *end)) + " c")
-            now = end
-        else:
-            now = point()
-            made.append(f"{_n(now[0])} {_n(now[1])} {command.lower()}")
-    return " ".join(made)
+    """Return an outline as PDF has it."""
+    return " ".join(
+        "h" if kind == "Z" else " ".join(map(_n, sides)) + f" {kind.lower()}" for kind, sides in cubic(path)
+    )
 
 
 def _stream(content: bytes) -> bytes:

@@ -198,6 +198,34 @@ def elements(path: QPainterPath) -> Iterator[tuple[str, tuple[float, ...]]]:
             k += 3
 
 
+def hatch_lines(box: Box) -> list[tuple[float, float, float, float]]:
+    """Return the lines of a hatch, cut off at its box, through the pixels that the painter fills."""
+    x, y, w, h = box
+    lines, k = [], 1.0
+    while k < w + h:
+        begin = (x + k, y) if k <= w else (x + w, y + k - w)
+        end = (x, y + k) if k <= h else (x + k - h, y + h)
+        lines.append((*begin, *end))
+        k += 8
+    return lines
+
+
+def cubic(path: str) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """Yield the parts of an outline of M L Q Z with their coordinates; curves as C, which has two handles."""
+    words, now = iter(path.split()), (0.0, 0.0)
+    for command in words:
+        sides = [float(next(words)) for _ in range({"Z": 0, "Q": 4}.get(command, 2))]
+        if command == "Q":
+            handle, end = sides[:2], sides[2:]
+            one = [a + 2 / 3 * (b - a) for a, b in zip(now, handle, strict=True)]
+            two = [a + 2 / 3 * (b - a) for a, b in zip(end, handle, strict=True)]
+            yield "C", (*one, *two, *end)
+        else:
+            yield command, tuple(sides)
+        if sides:
+            now = sides[-2], sides[-1]
+
+
 def _runs(row: list[int]) -> Iterator[tuple[int, int, int]]:
     """Yield where each run of one colour begins and ends."""
     begin = 0

@@ -17,7 +17,7 @@ _EM = 16.0
 _PANEL = Box(0.0, 0.0, 1200.0, 8 * _EM)
 
 _NAMES = {sign: name for name, sign in GREEK.items()}
-_SMALL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺₀₁₂₃₄₅₆₇₈₉", "0123456789-+0123456789")
+_SMALL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ᵀ₀₁₂₃₄₅₆₇₈₉", "0123456789-+()T0123456789")
 _SIGNS = {
     "·": r"\cdot ",
     "×": r"\times ",
@@ -51,12 +51,32 @@ _ESCAPED = {
     "×": r"$\times$",
     "°": r"$^\circ$",
     "∂": r"$\partial$",
+    **{
+        sign: f"${name}$"
+        for sign, name in {
+            "∗": r"\ast",
+            "⌊": r"\lfloor",
+            "⌋": r"\rfloor",
+            "÷": r"\div",
+            "≈": r"\approx",
+            "±": r"\pm",
+            "∞": r"\infty",
+            "→": r"\to",
+            "←": r"\leftarrow",
+            "≤": r"\le",
+            "≥": r"\ge",
+            "√": r"\surd",
+            "∈": r"\in",
+            "∇": r"\nabla",
+        }.items()
+    },
     **{sign: f"\\{sign}" for sign in "#$%&_{}"},
 }
 _WORDS = {"if", "else", "and", "or", "not", "in"}
 """Of Python's expressions."""
 
-_RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "₀₁₂₃₄₅₆₇₈₉"
+_RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ᵀ", "₀₁₂₃₄₅₆₇₈₉"
+_SCRIPTS = re.compile(rf"[{_RAISED}]+|[{_LOWERED}]+|.", re.DOTALL)
 _WORD = rf"[^\W\d{_RAISED}{_LOWERED}][^\W{_RAISED}{_LOWERED}]*"
 _TOKEN = re.compile(
     rf"(?P<gradient>∂(?P<of>{_WORD})/∂(?P<by>{_WORD}(?:\[[^\[\]]*\])?))"
@@ -88,7 +108,17 @@ def formula_latex(moment: Moment) -> str:
 
 def escaped(words: str) -> str:
     """Return words as LaTeX sets them in a text."""
-    return "".join(_ESCAPED.get(sign, _greek(sign, "$")) for sign in words)
+    return "".join(_escaped(found[0]) for found in _SCRIPTS.finditer(words))
+
+
+def _escaped(text: str) -> str:
+    if text[0] in _RAISED or text[0] in _LOWERED:
+        return f"${_script(text)}$"
+    return _ESCAPED.get(text, _greek(text, "$"))
+
+
+def _script(text: str) -> str:
+    return f"{'^' if text[0] in _RAISED else '_'}{{{text.translate(_SMALL)}}}"
 
 
 def _aligned(rows: list[str]) -> str:
@@ -134,7 +164,7 @@ def _token(found: re.Match[str]) -> str:
         name = _name(found["name"])
         return name if found["index"] is None else f"{{{name}}}_{{{_mathematics(found['index'])}}}"
     if found["above"] or found["below"]:
-        return f"{'^' if found['above'] else '_'}{{{found[0].translate(_SMALL)}}}"
+        return _script(found[0])
     return _SIGNS.get(
         found[0], found[0] if found[0].isascii() and found[0] not in "#$%&_~\\" else escaped(found[0])
     )

@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 from cnnviz.engine.descent import PHASE
 from cnnviz.errors import CnnvizError
 from cnnviz.scene import arithmetic, grid, panels
-from cnnviz.scene.kinds.generic import grid_title, picture_of
-from cnnviz.scene.layout import Room
+from cnnviz.scene.kinds.generic import drawn_in, grid_title
 from cnnviz.scene.marks import Box, Cells, Frame, Group, Label, Mark, Path, Rect, Span, flat, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count as written
 from cnnviz.scene.registry import kind_of
-from cnnviz.scene.sheet import TooSmallError, head_width
+from cnnviz.scene.sheet import head_width
 from cnnviz.text import tr
 from cnnviz.trace.alone import is_shared
 from cnnviz.trace.program import Program
@@ -162,13 +161,7 @@ def _begun(at: Moment) -> Moment:
 
 
 def _picture(at: Moment, box: Box) -> list[Mark]:
-    for em in (_EM, 0.85 * _EM, 0.7 * _EM):
-        try:
-            with np.errstate(all="ignore"):
-                return list(picture_of(at)(at, Room(box, em, em)))
-        except TooSmallError:
-            continue
-    return []
+    return drawn_in(at, box, [part * _EM for part in (1, 0.85, 0.7)])
 
 
 def _is_complete(at: Moment, marks: Iterable[Mark]) -> bool:

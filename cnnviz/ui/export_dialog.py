@@ -46,6 +46,7 @@ FORMS = (
     ("png", "pictures in a folder (PNG)"),
     ("svg", "vectors in a folder (SVG)"),
     ("tex", "formulas and arithmetic in a folder (LaTeX)"),
+    ("tikz", "pictures, formulas and arithmetic in a folder (TikZ)"),
     ("html", "a page for browsers (HTML)"),
     ("pdf", "a document, a page a frame (PDF)"),
     ("gif", "a moving picture, in few colours (GIF)"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cnnviz.engine.address import layer_of, name_of
@@ -12,10 +14,10 @@ from cnnviz.scene.arrays import gradient_to
 from cnnviz.scene.kind import Picture
 from cnnviz.scene.layout import Part, Room, Sign, column, row
 from cnnviz.scene.letters import letter
-from cnnviz.scene.marks import Mark
+from cnnviz.scene.marks import Box, Mark
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.registry import kind_of
-from cnnviz.scene.sheet import sheet, shown
+from cnnviz.scene.sheet import TooSmallError, sheet, shown
 from cnnviz.scene.substitution import scope_of
 from cnnviz.text import tr
 from cnnviz.trace.alone import is_shared
@@ -26,6 +28,17 @@ from cnnviz.trace.looptree import Loop
 def picture_of(moment: Moment) -> Picture:
     """Return what draws a step."""
     return kind_of(moment.operation.call).picture or picture
+
+
+def drawn_in(moment: Moment, box: Box, sizes: Sequence[float]) -> list[Mark]:
+    """Return a step's picture in a box, with text of the first size at which there is room; else nothing."""
+    for em in sizes:
+        try:
+            with np.errstate(all="ignore"):
+                return list(picture_of(moment)(moment, Room(box, em, em)))
+        except TooSmallError:
+            continue
+    return []
 
 
 def picture(moment: Moment, room: Room, sign: str = "") -> list[Mark]:
