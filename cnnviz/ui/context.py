@@ -51,6 +51,8 @@ class Entry(Struct, frozen=True):
 def _go_where_computed(desk: Desk, target: Target) -> None:
     if target.computed is None:
         desk.noted.emit(tr("No step computed it: it comes from outside."))
+    elif target.computed == desk.player.cursor.index:
+        desk.noted.emit(tr("This very step computed it; point at a number that it reads."))
     else:
         desk.go_to(target.computed)
 

@@ -82,6 +82,8 @@ class Player(QObject):
         The cursor is another now.
     leaving : Signal()
         One is about to jump elsewhere, and may want to come back.
+    stopped : Signal()
+        A run has ended, at a breakpoint or where there is no more of the program.
     stop_asked : Signal(bool)
         Stepping is by stops: whoever holds the lesson goes to its next one, or (True) to its previous one.
     changed : Signal()
@@ -98,6 +100,7 @@ class Player(QObject):
 
     moved = Signal(object)
     leaving = Signal()
+    stopped = Signal()
     stop_asked = Signal(bool)
     changed = Signal()
     failed = Signal(str)
@@ -560,6 +563,14 @@ class Player(QObject):
         """
         if self.run_to_hit(backwards) is False:
             self.jump_to(0 if backwards else len(self.cursor.program) - 1)
+            self.stopped.emit()
+            self.noted.emit(self._no_stop_said(backwards))
+
+    def _no_stop_said(self, backwards: bool) -> str:
+        where = tr("this is the start") if backwards else tr("this is the end")
+        if any(point.on for point in self.breakpoints):
+            return tr("No breakpoint stopped on the way: {where}.", where=where)
+        return tr("There is no breakpoint to stop at: {where}.", where=where)
 
     def run_to_hit(self, backwards: bool, *more: Breakpoint) -> bool | None:
         """Go to the next or previous breakpoint, those of more that are not in the list, too.
@@ -582,6 +593,7 @@ class Player(QObject):
 
     def say_stopped(self, *more: Breakpoint) -> None:
         """Say what has stopped a run here, more that have included."""
+        self.stopped.emit()
         stopping = (*self.cursor.stopped_by(self.breakpoints), *more)
         if stopping:
             said = "; ".join(dict.fromkeys(map(breakpoint_said, stopping)))

@@ -65,6 +65,7 @@ class TrainingPane(FoldingBar):
         desk.edited.connect(self.refresh)
         desk.player.moved.connect(self._follow)
         desk.player.changed.connect(self._follow)
+        desk.player.stopped.connect(self._show_stage)
         self.trainer.progressed.connect(self.refresh)
         self.trainer.changed.connect(self._keep_up)
         self.trainer.reached.connect(self._arrive)
@@ -264,7 +265,12 @@ class TrainingPane(FoldingBar):
         stepped = moved and here.program.iteration == before.program.iteration
         if stepped:
             self._goal = 0
-        if (stepped or player.playing) and self._actions["curves"].isChecked():
+        if stepped or player.playing:
+            self._show_stage()
+
+    def _show_stage(self) -> None:
+        """Put the curves away: what is to be seen is a step."""
+        if self._actions["curves"].isChecked():
             self._actions["curves"].setChecked(False)
             self.arrange()
 

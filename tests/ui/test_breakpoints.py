@@ -34,6 +34,21 @@ def test_they_are_there_at_the_next_start_and_stop_a_run(window, make_window):
     assert again.actions_by_name["undo"].text() == "Undo", "coming back is no edit"
 
 
+def test_a_run_that_nothing_stops_says_so(window):
+    window.player.go_to(4242)
+    for name, where, at in (
+        ("run", "the end", len(window.player.cursor.program) - 1),
+        ("run_back", "the start", 0),
+    ):
+        window.actions_by_name[name].trigger()
+        assert window.player.cursor.index == at
+        assert window.message.sentence.text() == f"There is no breakpoint to stop at: this is {where}."
+    window.player.toggle_at(4242)
+    window.player.go_to(5000)
+    window.actions_by_name["run"].trigger()
+    assert window.message.sentence.text() == "No breakpoint stopped on the way: this is the end."
+
+
 def test_those_taken_away_stay_away(window, make_window):
     set_some(window)
     window.close()

@@ -262,6 +262,9 @@ def test_without_a_menu_the_keys_are_about_what_is_looked_at_or_has_just_been_wr
     start = program.start("relu1")
     written = start + program.operation("relu1").step_writing("y", (1, 2, 3))
     window.player.go_to(written)
+    qtbot.keyClick(window.stage, K.Key_F12)
+    assert window.player.cursor.index == written
+    assert window.message.sentence.text().startswith("This very step computed it")
     qtbot.keyClick(window.stage, K.Key_F12, SHIFT)
     after = window.player.moment
     assert after.operation.name == "pool1" and ("x", (1, 2, 3)) in after.state.reads

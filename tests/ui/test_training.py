@@ -16,6 +16,7 @@ from cnnviz.engine.training import Run
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Cells
 from cnnviz.scene.numbers import brief
+from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.ui import desk
 from cnnviz.ui.keys import KEYS
 from cnnviz.ui.settings import Settings
@@ -321,6 +322,13 @@ def test_curves_stand_in_the_stages_place_until_a_step_is_taken(window, qtbot):
     window.player.play()
     assert window.middle.currentWidget() is window.stage
     window.player.pause()
+    window.desk.go_to_iteration(0)
+    window.player.go_to(len(window.player.cursor.program) - 1)
+    window.player.set_breakpoint(Breakpoint("", 0, kind=Kind.GRADIENT, what="1e-9"))
+    press(qtbot, window, K.Key_C, widget=window)
+    press(qtbot, window, K.Key_L, widget=window)  # a breakpoint stops in another iteration
+    assert window.desk.lesson.iteration == 1
+    assert window.middle.currentWidget() is window.stage
 
 
 def test_a_message_lies_over_the_curves_too(window, qtbot):
