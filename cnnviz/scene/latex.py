@@ -46,6 +46,7 @@ _ESCAPED = {
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
     "−": "$-$",
+    "–": "--",
     "…": r"\dots{}",
     "·": r"$\cdot$",
     "×": r"$\times$",
