@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import FORMS
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
-from cnnviz.files import read_whole, reason_of, write_whole
+from cnnviz.files import read_whole, reason_of
 from cnnviz.lesson.changes import (
     Argument,
     Change,
@@ -58,6 +57,7 @@ from cnnviz.trace.forms import counterpart
 from cnnviz.trace.hits import hit_from_outside, predicted
 from cnnviz.ui.breakpoints import MOST_MARKS, Breakpoints
 from cnnviz.ui.edits import Draft, Edit
+from cnnviz.ui.kept import Kept
 from cnnviz.ui.loading import load
 from cnnviz.ui.player import Player
 from cnnviz.ui.settings import Settings, lesson_key
@@ -135,6 +135,24 @@ class Saved(NamedTuple):
     root: Description | None = None
 
 
+class Past(NamedTuple):
+    """What a lesson was before it was saved as a lesson file, which has its changes made.
+
+    Attributes
+    ----------
+    root : Description
+        What the file says.
+    roots : tuple[Description, ...]
+        What it was a lesson of before: what can be undone speaks of these.
+    made : Changes
+        The changes that were made in it.
+    """
+
+    root: Description
+    roots: tuple[Description, ...]
+    made: Changes
+
+
 class Desk(QObject):
     """Holds the lesson and the player that steps through it.
 
@@ -147,6 +165,8 @@ class Desk(QObject):
     ----------
     saved : Saved
         What the lesson is like in its file.
+    kept : Kept
+        Where pictures lie that are no files, and what undoing may need again.
     changed : Signal()
         There is another lesson, or another image of it.
     edited : Signal()
@@ -177,6 +197,8 @@ class Desk(QObject):
         self.lesson = lesson
         self.saved = Saved()
         self._is_discarded = False
+        self._past: Past | None = None
+        self.kept = Kept(settings.beside, settings.names)
         self.player = Player(lesson.program, lesson.view, parent=self)
         self._trained: tuple[Run, int] | None = None  # what the last one that trained has learnt
         self.player.failed.connect(self.failed)
@@ -567,7 +589,7 @@ class Desk(QObject):
         CnnvizError
             If one cannot be kept.
         """
-        folder, kept, edits = self.settings.folder / "pasted", dict[str, str](), self.player.edits
+        kept, edits = dict[str, str](), self.player.edits
 
         def in_place(change: Change) -> Change:
             value = change.value
@@ -577,10 +599,7 @@ class Desk(QObject):
                 return change
             if value not in kept:
                 content = read_whole(Path(value), MOST_BYTES)
-                path = folder / f"kept-{sha256(content).hexdigest()[:12]}{Path(value).suffix}"
-                folder.mkdir(parents=True, exist_ok=True)
-                write_whole(path, content)
-                kept[value] = str(path)
+                kept[value] = str(self.kept.keep(content, "saved", Path(value).suffix))
             return replace(change, value=kept[value])
 
         def moved(state: object) -> object:
@@ -622,13 +641,58 @@ class Desk(QObject):
             edit = edits.command(k)
             if isinstance(edit, Edit):
                 edit.adapt(moved)
+        if self._past is not None and self._past.root is root:
+            self._past = self._past._replace(root=description)
+
+    def _note_past(self, before: Draft, description: Description) -> None:
+        """Note that a lesson file has the changes made: what is undone from now on is undone in it."""
+        past, root = self._past, before.description.root
+        is_longer = past is not None and past.root is root
+        roots, made = (past.roots, past.made) if past is not None and is_longer else ((), ())
+        self._past = Past(description, (*roots, root), (*made, *before.changes))
+
+    def _since(self, draft: Draft) -> Draft:
+        """Return what a lesson was made of before it was saved as a lesson file, as changes of that file.
+
+        The file says only what was true when it was saved; what was said before is said again.
+
+        Raises
+        ------
+        CnnvizError
+            If the file cannot be changed so.
+        """
+        past = self._past
+        is_at_hand = past is not None and past.root is self.lesson.description.root
+        if past is None or not is_at_hand or draft.description.root not in past.roots:
+            return draft
+        old = self._made(draft)
+        try:
+            if _of_files(past.made) != _of_files(draft.changes):
+                raise LookupError
+            were = (replace(c, value=old.subject.value(c)) for c in past.made if not _of_files((c,)))
+            own = tuple(c for c in draft.changes if not _of_files((c,)))
+            there = lesson_of(past.root, (*were, *own), draft.choice)
+        except (CnnvizError, LookupError, AttributeError) as error:  # files, or cells that there are not
+            if draft.description.source != self.source:
+                return draft
+            told = tr("This cannot be undone since the lesson was saved: its file has it from the beginning.")
+            raise CnnvizError(told) from error
+        words = draft.description.words
+        said = {number_of(words.stops, stop) for stop in old.sequence}
+        stops = (
+            replace(stop, part=replace(stop.part, always=bool(there.changes)))
+            for k, stop in enumerate(words.stops)
+            if k in said
+        )
+        words = replace(words, stops=tuple(stops))
+        return Draft(past.root.with_words(words), there.changes, draft.choice)
 
     def adopt(self, path: str) -> None:
         """Go on in the file that the lesson was just saved as; what it was before, its own file says."""
         description, at, before = describe(path), self.player.cursor.index, self.draft
         if is_one_file(path):
             lesson = self._made(self._moved(before, description))
-        else:  # all is as if it had always been there, and nothing is left to be undone
+        else:  # all is as if it had always been there
             lesson = self._made(Draft(description, description.changes, before.choice))
         self._is_discarded = True
         self.remember()
@@ -638,7 +702,7 @@ class Desk(QObject):
         if is_one_file(path):
             self._move_edits(before, description)
         else:
-            self.player.edits.clear()
+            self._note_past(before, description)
         self.set_saved()
         self.settings.put_record(self._marks_key("bookmarks"), self.player.bookmarks)
         self.changed.emit()
@@ -660,6 +724,7 @@ class Desk(QObject):
     def _put_draft(self, draft: Draft) -> None:
         """Have what was undone or done again; if another operation shows it, go there."""
         try:
+            draft = self._since(draft)
             lesson = self._made(draft)
         except CnnvizError as error:  # a file with weights is no longer there
             self.failed.emit(str(error))
@@ -991,6 +1056,11 @@ def _differs(lesson: Lesson, before: Lesson) -> bool:
         before.changes,
         before.description,
     )
+
+
+def _of_files(changes: Changes) -> set[Change]:
+    """Return the changes, of some, that are what a file holds."""
+    return {change for change in changes if change.owner == "weights" or is_file_change(str(change))}
 
 
 def _is_same(path: str, other: str) -> bool:

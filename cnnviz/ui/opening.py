@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -12,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 
 from cnnviz.engine.layer import shape_text
 from cnnviz.errors import CnnvizError
-from cnnviz.files import reason_of, write_whole
+from cnnviz.files import reason_of
 from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.changes import Argument, Cell
 from cnnviz.lesson.datasets import holds_samples
@@ -29,8 +28,6 @@ from cnnviz.ui.strips import MessageStrip
 
 _ARRAYS = (".npy", ".npz")
 _TAKES_PICTURES = "lenet"
-_MOST_PASTED = 20
-"""So many pictures that were pasted are kept for lessons that are come back to."""
 
 
 class Opening:
@@ -187,15 +184,8 @@ class Opening:
         if not image.save(held, "PNG"):  # type: ignore[call-overload]
             self._message.say(tr("The picture cannot be read; save it as a file, and drop that."))
             return
-        content = bytes(held.data().data())
-        folder = self._desk.settings.folder / "pasted"
-        path = folder / f"{named}-{hashlib.sha256(content).hexdigest()[:12]}.png"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
-            older = sorted(folder.glob("*.png"), key=lambda file: file.stat().st_mtime)
-            for file in older[:-_MOST_PASTED]:
-                file.unlink(missing_ok=True)
+            path = self._desk.kept.keep(bytes(held.data().data()), named, ".png")
         except (OSError, CnnvizError) as error:
             self._message.say(tr("The picture cannot be kept: {reason}", reason=reason_of(error)))
             return

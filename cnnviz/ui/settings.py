@@ -68,9 +68,13 @@ class Settings:
     # -------------------------------------------------------------------------------------------- reading
 
     @property
-    def folder(self) -> Path:
-        """Where the file lies."""
-        return self._path.parent
+    def beside(self) -> Path:
+        """The folder for files that belong to what is remembered."""
+        return self._path.with_name(f"{self._path.stem}-files")
+
+    def names(self, file: str) -> bool:
+        """Return whether anything that is remembered names a file; of what cannot be read, it may."""
+        return self._damaged or self._refused or any(file in value for value in self._values.values())
 
     def text(self, key: str, default: str = "") -> str:
         """Return a text."""

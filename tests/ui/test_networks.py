@@ -127,7 +127,7 @@ def test_a_picture_is_dropped_or_pasted_and_taken_back(window, tmp_path, monkeyp
     window.actions_by_name["paste"].trigger()
     assert abs(window.desk.lesson.tape["input.y"] - 0.2).max() < 1e-12
     assert window.desk.lesson.image == 5
-    assert [file.suffix for file in (window.settings.folder / "pasted").iterdir()] == [".png"]
+    assert [file.suffix for file in window.settings.beside.iterdir()] == [".png"]
     window.desk.open("chain-rule")
     window.actions_by_name["paste"].trigger()
     assert window.message.sentence.text().startswith("The lesson at hand takes no pictures")

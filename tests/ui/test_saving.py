@@ -1,5 +1,6 @@
 """A lesson of one's own: its stops, its file, and what is there again though nobody saved it."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -142,6 +143,43 @@ def test_a_picture_that_was_taken_back_is_there_again_after_saving(window, tmp_p
     assert load_lesson(file).changes
 
 
+def test_what_is_kept_for_undoing_goes_when_nothing_names_it_and_nobody_runs(window, tmp_path):
+    """A picture that a lesson is remembered with stays; what only undoing named goes with the next start."""
+    image, folder = QImage(30, 30, QImage.Format.Format_Grayscale8), window.settings.beside
+    image.fill(9)
+    window.desk.open("lenet")
+    window.opening.take_drawing(image)
+    (drawn,) = folder.iterdir()
+    file = tmp_path / "m.cnnviz"
+    file.write_bytes(window.desk.lesson.packed())
+    window.desk.open(str(file))
+    window.desk.take_back_changes()
+    assert window.saving.write(str(file))
+    (saved,) = set(folder.iterdir()) - {drawn}
+    window.desk.open("lenet")
+    window.desk.take_back_changes()
+    window.desk.open("digits")
+    image.fill(8)
+    window.opening.take_drawing(image)
+    window._remember()
+    (remembered,) = set(folder.iterdir()) - {drawn, saved}
+
+    def start():
+        """Begin as another process would, and end."""
+        code = "import sys; from pathlib import Path; from cnnviz.ui.settings import Settings; "
+        code += "from cnnviz.ui.kept import Kept; s = Settings(Path(sys.argv[1])); Kept(s.beside, s.names)"
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / "settings.ini")], check=True, timeout=60)
+        return set(folder.iterdir())
+
+    assert start() == {drawn, saved, remembered}, "the window can still undo"
+    window.close()
+    del window.desk.kept
+    gc.collect()
+    assert start() == {remembered}
+    (tmp_path / "settings.ini").write_text("damaged")
+    assert start() == {remembered}
+
+
 def test_what_is_not_saved_is_there_again_and_saved_elsewhere_it_is_not(window, tmp_path, elsewhere):
     file = tmp_path / "mine.cnnviz"
     assert window.saving.write(str(file))
@@ -200,8 +238,48 @@ def test_a_lesson_file_can_be_written_too_with_what_lies_beside_it(window, tmp_p
         not window.desk.lesson.changes and window.desk.lesson.network.parameters["conv1.w"][0, 0, 0, 0] == 0.5
     )
     assert "Mine." in (tmp_path / "own.toml").read_text("utf-8")
-    window.player.edits.undo()  # of what was made in another file, nothing is left to be undone
-    assert window.desk.source == str(tmp_path / "own.toml")
+
+
+def test_who_saves_a_lesson_file_goes_on_undoing(window, tmp_path):
+    """What is undone is there to the last bit, with all that was said of it, in the file that was saved."""
+    desk, edits, file = window.desk, window.player.edits, tmp_path / "own.toml"
+
+    def state():
+        lesson = desk.lesson
+        arrays = {key: np.array(lesson.tape[key]) for key in lesson.tape}
+        return arrays, [(stop.caption, stop.index) for stop in lesson.sequence]
+
+    states = [state()]
+    window.player.go_to(desk.lesson.program.start("conv1") + 9)
+    changes = (
+        lambda: desk.change(WEIGHT, said="weight"),
+        lambda: make_stop(window, "Mine."),
+        lambda: desk.take_changes("optimiser.lr=0.2 fc.w[0,0]=1 label=5"),
+        lambda: desk.change(Cell("conv1.b", (0,), 3.0), said="bias"),
+    )
+    for number, change in enumerate(changes):
+        change()
+        states.append(state())
+        if number % 2:  # saved anew over itself, too
+            assert window.saving.write(str(file)) and not window.isWindowModified()
+            assert not desk.lesson.changes
+    for run in (range(3, -1, -1), range(1, 5), range(3, -1, -1)):
+        for k in run:
+            (edits.redo if run.step > 0 else edits.undo)()
+            assert desk.source == str(file)
+            arrays, said = state()
+            assert arrays.keys() == states[k][0].keys()
+            assert all(np.array_equal(arrays[key], states[k][0][key]) for key in arrays), k
+            assert said == states[k][1], k
+            assert window.isWindowModified() == (k < 4)
+            exported = order_of(desk.lesson, Path("x"), Level.LAYER, 0, 9, View(1280, 720)).lesson()
+            assert [stop.caption for stop in exported.sequence] == [caption for caption, _ in said]
+            assert all(np.array_equal(exported.tape[key], arrays[key]) for key in arrays)
+    assert window.saving.write(str(file)) and not window.isWindowModified()
+    for key, array in states[0][0].items():
+        assert np.array_equal(load_lesson(file).tape[key], array)
+    edits.redo()
+    assert window.isWindowModified() and state()[1] == states[1][1]
 
 
 def test_who_closes_a_file_that_is_not_saved_is_asked(window, monkeypatch, tmp_path, elsewhere):
