@@ -144,26 +144,27 @@ def _label(text: str) -> str:
     """Return one label as LaTeX: words upright, all else as mathematics."""
     before, colon, after = text.partition(":  ")  # "next:", and what is next
     if colon:
-        return rf"\text{{{escaped(before)}: }} {_mathematics(after)}"
+        return rf"\text{{{escaped(before)}: }} {mathematics(after)}"
     words = re.sub(rf"\b(?:{'|'.join(_WORDS)})\b", "·", " ".join(text.split()))
     counted = re.search(r"^[^\W\d_]{2,} \d", words)  # "after 3 of 4 terms"
     if counted or re.search(r"[^\W\d_]{2,} [^\W\d_]+|[^\W\d_]+:? [^\W\d_]{2,}", words):
         return rf"\text{{{escaped(text)}}}"
-    return _mathematics(text)
+    return mathematics(text)
 
 
-def _mathematics(text: str) -> str:
+def mathematics(text: str) -> str:
+    """Return what is written in plain signs, ``∂E/∂x[0, 1]``, as mathematics."""
     return "".join(_token(found) for found in _TOKEN.finditer(text)).strip()
 
 
 def _token(found: re.Match[str]) -> str:
     if found["gradient"]:
-        return rf"\frac{{\partial {_mathematics(found['of'])}}}{{\partial {_mathematics(found['by'])}}}"
+        return rf"\frac{{\partial {mathematics(found['of'])}}}{{\partial {mathematics(found['by'])}}}"
     if found["name"]:
         if found["name"] in _WORDS:
             return rf"\text{{ {found['name']} }}"
         name = _name(found["name"])
-        return name if found["index"] is None else f"{{{name}}}_{{{_mathematics(found['index'])}}}"
+        return name if found["index"] is None else f"{{{name}}}_{{{mathematics(found['index'])}}}"
     if found["above"] or found["below"]:
         return _script(found[0])
     return _SIGNS.get(

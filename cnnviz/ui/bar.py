@@ -83,7 +83,7 @@ class TopBar(FoldingBar):
         self.save.clicked.disconnect()
         self.save.setText(tr("Export…"))
         self.save.setAccessibleName(tr("Export"))
-        self.save.setToolTip(tr("Export this frame or many"))
+        self.save.setToolTip(tr("Export this frame or many; it can be dragged out of the stage, too"))
         menu = QMenu(self.save)
         for name in ("save", "export", "sheets"):
             menu.addAction(self._actions[name])

@@ -16,8 +16,12 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.editing import LEAST_KERNEL
+from cnnviz.render.image import to_image
+from cnnviz.scene.grid import Plane
 from cnnviz.scene.latex import arithmetic_latex, arithmetic_text, formula_latex
+from cnnviz.scene.table import as_frame, as_latex, as_text, map_of
 from cnnviz.scene.target import Target, cell_target, used_next
+from cnnviz.scene.theme import theme_of
 from cnnviz.scene.traced import traced
 from cnnviz.text import tr
 from cnnviz.trace.breakpoint import Breakpoint, Kind
@@ -156,6 +160,24 @@ def _copy_latex(desk: Desk, _: Target) -> None:
     QGuiApplication.clipboard().setText(formula_latex(moment) + arithmetic_latex(moment))
 
 
+def _map(desk: Desk, target: Target) -> Plane:
+    assert target.cell is not None
+    return map_of(desk.player.moment, target.cell)
+
+
+def _table_text(desk: Desk, target: Target) -> None:
+    QGuiApplication.clipboard().setText(as_text(_map(desk, target)))
+
+
+def _table_latex(desk: Desk, target: Target) -> None:
+    QGuiApplication.clipboard().setText(as_latex(_map(desk, target)))
+
+
+def _table_picture(desk: Desk, target: Target) -> None:
+    theme = theme_of(desk.player.display).name
+    QGuiApplication.clipboard().setImage(to_image(as_frame(_map(desk, target)), theme))
+
+
 def _step_of(target: Target) -> int | None:
     return target.computed if target.step is None else target.step
 
@@ -211,6 +233,9 @@ ENTRIES = (
     Entry("copy_value", _copy, _is_any),
     Entry("copy_text", _copy_text, _is_any, of_step=True),
     Entry("copy_latex", _copy_latex, _is_any, of_step=True),
+    Entry("table_text", _table_text, _is_cell),
+    Entry("table_latex", _table_latex, _is_cell),
+    Entry("table_picture", _table_picture, _is_cell),
 )
 """In the order of the menus."""
 

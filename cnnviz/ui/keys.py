@@ -230,6 +230,9 @@ NUMBER = (
     Key("copy_value", "Copy the number or the text", ("Ctrl+Shift+C",)),
     Key("copy_text", "Copy the arithmetic as text"),
     Key("copy_latex", "Copy the arithmetic as LaTeX"),
+    Key("table_text", "Copy the map that it is in as text, with tabs"),
+    Key("table_latex", "Copy the map that it is in as LaTeX"),
+    Key("table_picture", "Copy the map that it is in as a picture"),
 )
 TRAINING = (
     Key("train", "Train, pause", ("G",)),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QMimeData, QObject, Qt, QUrl, Signal
+from PySide6.QtGui import QDrag, QImage, QPixmap
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QWidget
 
 from cnnviz.errors import CnnvizError
@@ -29,6 +30,46 @@ if TYPE_CHECKING:
     from cnnviz.ui.sheet_dialog import SheetDialog
 
 _SIZE = (1920, 1080)
+
+
+_THUMBNAIL = 240
+"""How wide the frame is under the pointer that drags it, in pixels."""
+
+_IMAGE, _FILES = "application/x-qt-image", "text/uri-list"
+
+
+class FrameData(QMimeData):
+    """A frame for another program: a picture, and a file that is written when it is asked for.
+
+    Parameters
+    ----------
+    shown : QImage
+        The frame.
+    write : Callable
+        Writes it, and returns where it is; None if that cannot be.
+    """
+
+    def __init__(self, shown: QImage, write: Callable[[QImage], Path | None]) -> None:
+        super().__init__()
+        self._shown, self._write = shown, write
+        self._at: Path | None = None
+
+    def formats(self) -> list[str]:
+        """Return what it can be taken as."""
+        return [_IMAGE, _FILES]
+
+    def hasFormat(self, kind: str) -> bool:
+        """Return whether it can be taken as that."""
+        return kind in self.formats()
+
+    def retrieveData(self, kind: str, wanted: Any) -> Any:
+        """Return it as what is wanted."""
+        if kind == _IMAGE:
+            return self._shown
+        if kind != _FILES:
+            return None
+        self._at = self._at or self._write(self._shown)
+        return None if self._at is None else [QUrl.fromLocalFile(self._at)]
 
 
 class Pictures(QObject):
@@ -73,11 +114,35 @@ class Pictures(QObject):
         width, height = _SIZE
         self._message.say(tr("Frame copied ({width} × {height}).", width=width, height=height), error=False)
 
+    def drag_out(self, pane: QWidget) -> None:
+        """Let the frame be dropped on another program: as a picture, or as a file where one is asked for."""
+        drag, shown = QDrag(pane), self.image()
+        drag.setMimeData(FrameData(shown, self._file))
+        drag.setPixmap(QPixmap.fromImage(shown).scaledToWidth(_THUMBNAIL))
+        drag.exec(Qt.DropAction.CopyAction)
+
+    def _file(self, shown: QImage) -> Path | None:
+        """Write a frame for a program that wants a file; it stays until this one ends."""
+        path = Path(self._folder.name, f"{self._name}.png")
+        try:
+            write_whole(path, Png().pack(shown))
+        except CnnvizError as error:
+            self._message.say(str(error))
+            return None
+        return path
+
+    @cached_property
+    def _folder(self) -> TemporaryDirectory[str]:
+        return TemporaryDirectory(prefix="cnnviz-", ignore_cleanup_errors=True)
+
+    @property
+    def _name(self) -> str:
+        return f"{self._desk.lesson.file_name}-{self._desk.player.cursor.index}"
+
     def ask_where_to_save(self) -> None:
         """Ask for a file, and save the frame in it."""
-        usual = f"{self._desk.lesson.file_name}-{self._desk.player.cursor.index}.png"
         path, _ = QFileDialog.getSaveFileName(
-            self._window, tr("Save frame as picture"), usual, tr("Pictures (*.png)")
+            self._window, tr("Save frame as picture"), f"{self._name}.png", tr("Pictures (*.png)")
         )
         if path:
             self.save(Path(path))
@@ -157,9 +222,11 @@ class Pictures(QObject):
             self.strip.setVisible(on)
 
     def close(self) -> None:
-        """End an export, and wait until the frames in work are whole."""
+        """End an export, and take away what was written to be dropped elsewhere."""
         if self.exporting:
             self.exporter.close()
+        if "_folder" in vars(self):
+            self._folder.cleanup()
 
     def _tell_ended(self, sentence: str, error: bool) -> None:
         self.ended.emit()

@@ -9,11 +9,13 @@ from PySide6.QtCore import (
     QAbstractAnimation,
     QEasingCurve,
     QElapsedTimer,
+    QPointF,
     Qt,
     QVariantAnimation,
     Signal,
 )
 from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication
 from shiboken6 import isValid
 
 from cnnviz.scene.arrays import role
@@ -89,11 +91,14 @@ class StagePane(CursorPane):
     ----------
     started : Signal(str, int, float)
         Of this descent, this start is to be at this value: its axes were clicked there.
+    dragged : Signal()
+        The frame is taken hold of where nothing is that could be clicked, and drawn away.
     hand : Hand or None
         What changes numbers by mouse.
     """
 
     started = Signal(str, int, float)
+    dragged = Signal()
     hand: Hand | None = None
 
     def __init__(self, player: Player) -> None:
@@ -102,6 +107,7 @@ class StagePane(CursorPane):
         self.smallest_unit = 0.0
         self.glides = True
         self._composed: Operation | None = None
+        self._held: QPointF | None = None  # where the frame is held by the mouse
         self.pinned: tuple[float, float] | None = None  # the point of the number whose card stays
         self._last: tuple[Operation | None, Frame] | None = None
         self._glide = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=_GLIDE)
@@ -233,6 +239,11 @@ class StagePane(CursorPane):
         at = event.position().x(), event.position().y()
         if self.hand is not None and self.hand.move(*at):
             return
+        if self._held and event.buttons() & Qt.MouseButton.LeftButton:
+            if (event.position() - self._held).manhattanLength() >= QApplication.startDragDistance():
+                self._held = None
+                self.dragged.emit()
+            return
         super().mouseMoveEvent(event)
         before = self.pointer
         self.pointer = at if self.frame.at(*at) or self.frame.spot_at(*at) else None
@@ -247,10 +258,13 @@ class StagePane(CursorPane):
         if event.button() != Qt.MouseButton.LeftButton:
             event.ignore()  # the window has something for other buttons
         elif self.hand is None or not self.hand.press(*at, shift):
+            nothing = self.frame.at(*at) is None and self.frame.spot_at(*at) is None
+            self._held = event.position() if nothing else None
             self.press_at(*at)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Let go of a number; where it was not dragged, it was clicked."""
+        self._held = None
         if self.hand is not None:
             self.hand.release()
 

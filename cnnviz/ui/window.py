@@ -172,6 +172,7 @@ class Window(QMainWindow):
         self.desk.asked.connect(self.dialogs.ask)
         for strip in (self.message, *self.strips):
             strip.closed.connect(self.focus_stage)
+        self.stage.dragged.connect(lambda: self.pictures.drag_out(self.stage))
         self.pictures.begun.connect(self._show_export)
         self.pictures.ended.connect(partial(self._offer_export, True))
         self._offer_undo()
@@ -331,6 +332,8 @@ class Window(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files and pictures, as copies: who is told that they were moved may delete them."""
         data = event.mimeData()
+        if event.source() is not None:  # it is our own frame
+            return
         if (data.hasUrls() or data.hasImage()) and event.possibleActions() & Qt.DropAction.CopyAction:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()

@@ -11,7 +11,8 @@ from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu
 
 from cnnviz.scene.marks import Cells, Hotspot, flat, spots
-from cnnviz.scene.target import cell_target, used_next
+from cnnviz.scene.table import as_text, map_of
+from cnnviz.scene.target import cell_target, network_target, used_next
 from cnnviz.ui.context import ENTRIES
 from cnnviz.ui.keys import NUMBER
 
@@ -347,3 +348,36 @@ def test_the_arithmetic_is_copied_as_text_and_as_latex_from_a_number_and_from_th
     latex = clipboard.text()
     assert len(numbers) > 4 and latex.startswith(r"\begin{align*}") and r"\sum" in latex
     assert re.findall(r"\d+\.\d+", latex)[-len(numbers) :] == numbers
+
+
+def test_the_map_that_a_number_is_in_is_copied_as_a_table_as_latex_and_as_a_picture(window):
+    player, program, clipboard = window.player, window.player.cursor.program, QGuiApplication.clipboard()
+    player.go_to(1415)  # in the middle of a map
+    state = player.moment.state
+    for array in ("w", "y"):
+        box, index = cell(window, array)
+        shown, there = state.arrays[array][index[:-2]], np.ones(state.arrays[array][index[:-2]].shape, bool)
+        if array == "y":
+            there = state.written("y")[index[:-2]]
+            assert there.any() and not there.all()
+        choose(menu_at(window.stage, box), "Copy the map that it is in as text, with tabs")
+        rows = [line.split("\t") for line in clipboard.text().splitlines()]
+        assert np.shape(rows) == shown.shape
+        read = np.array([[float(text or "nan") for text in row] for row in rows])
+        assert np.allclose(read[there], shown[there], rtol=1e-8) and np.isnan(read[~there]).all()
+        choose(menu_at(window.stage, box), "Copy the map that it is in as LaTeX")
+        latex = clipboard.text()
+        assert f"{{{array}}}_{{{', '.join(map(str, index[:-2]))}}} = \\left[" in latex
+        lines = latex.split("}\n", 1)[1].split("\n\\end")[0].split(" \\\\\n")
+        written = [[text.strip() for text in line.split("&")] for line in lines]
+        assert np.shape(written) == shown.shape
+        read = np.array([[float(text or "nan") for text in row] for row in written])
+        assert np.abs(read - shown)[there].max() <= 0.005
+        choose(menu_at(window.stage, box), "Copy the map that it is in as a picture")
+        picture = clipboard.image()
+        assert picture.height() / picture.width() == pytest.approx(shown.shape[0] / shown.shape[1], rel=0.6)
+    player.go_to(program.start("relu1") + 40)
+    target = network_target(player.moment, program.operation("conv1"), "y", (1, 0, 0))
+    assert as_text(map_of(player.moment, target.cell)).count("\t") == 8 * 7, "of another operation, whole"
+    later = network_target(player.moment, program.operation("fc"), "y", (3,))
+    assert as_text(map_of(player.moment, later.cell)).split() == [], "what is still to come is not told"
