@@ -128,22 +128,20 @@ class Check(Struct, frozen=True):
 
 
 def slot_of(lesson: Lesson, operation: Operation, array: str, index: Index) -> Slot:
-    """Return what a cell of a gradient is the gradient of, as an operation of the lesson's program has it.
+    """Return the number to be tried out: a cell of an operation's array, or what that is the gradient of.
 
     Raises
     ------
     CnnvizError
-        If it is no gradient, or none that can be tried out; the sentence says why.
+        If it has no gradient, or none that can be tried out; the sentence says why.
     """
     port, place = operation.call.port(array), operation.call.own_place(array, index)
     network, tape = lesson.network, lesson.tape
-    if not port.gradient_of:
-        raise CnnvizError(tr("{name} is no gradient; choose one of a layer, as dw or dx.", name=array))
     if network is None:
         raise CnnvizError(tr("There is no network here whose loss could be tried out; open one."))
-    address = port.gradient_of
+    address = port.gradient_of or port.before or port.address
     if place is None or address not in tape or _gradient(lesson, address) is None:
-        raise CnnvizError(tr("{address} cannot be tried out.", address=address))
+        raise CnnvizError(tr("{address} has no gradient that can be tried out.", address=address))
     shape = tape[address].shape
     if len(place) != len(shape):  # an update sees parameters as one row
         place = tuple(int(k) for k in np.unravel_index(place[-1], shape))

@@ -130,11 +130,6 @@ def _asking(name: str) -> Callable[[Desk, Target], None]:
     return lambda desk, target: desk.asked.emit(name, target)
 
 
-def _is_gradient(target: Target) -> bool:
-    cell = target.cell
-    return cell is not None and bool(cell.operation.call.port(cell.array).gradient_of)
-
-
 def _is_of_kernel(target: Target) -> bool:
     cell = target.cell
     if cell is None or cell.operation.call.port(cell.array).role != "parameter":
@@ -229,7 +224,7 @@ ENTRIES = (
     Entry("edit", _asking("edit"), _is_number),
     Entry("kernel", _asking("kernel"), _is_of_kernel),
     Entry("arguments", _asking("arguments"), _has_operation),
-    Entry("check", _asking("check"), _is_gradient),
+    Entry("check", _asking("check"), _is_own),
     Entry("copy_value", _copy, _is_any),
     Entry("copy_text", _copy_text, _is_any, of_step=True),
     Entry("copy_latex", _copy_latex, _is_any, of_step=True),
@@ -312,8 +307,11 @@ class Context(QObject):
 
     def _do(self, entry: Entry) -> None:
         target = Target("", "") if entry.of_step else self.looked_at()
-        if target is None or not entry.fits(target):
+        if target is None:
             self._ask_for_one()
+        elif not entry.fits(target):
+            words = self._actions[entry.name].text()
+            self._desk.noted.emit(tr("“{words}” is nothing for {what}.", words=words, what=target.said))
         else:
             entry.do(self._desk, target)
 

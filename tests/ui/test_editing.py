@@ -215,6 +215,20 @@ def test_a_gradient_is_checked_with_all_its_numbers_and_then_all_of_its_layer(wi
     assert " of 40 were checked" in dialog.all_said.text(), "cancelled, it says how far it was"
     dialog.close()
     window.stage.pointer = None
-    window.player.go_to(5)
+    window.player.go_to(0)
     window.actions_by_name["check"].trigger()
     assert "Point at a number" in window.message.sentence.text()
+    place = at(window, "x", (0, 3, 4))
+    window.stage.pointer = place.x(), place.y()
+    window.actions_by_name["kernel"].trigger()
+    assert "Kernel" in (said := window.message.sentence.text()) and " is nothing for x[0, 3, 4] = " in said
+    window.actions_by_name["check"].trigger()
+    dialog = window.findChildren(GradientDialog)[-1]
+    assert dialog.windowTitle() == "Check the gradient of input.y[0, 2, 3]", "of any number, where it stands"
+    assert "agree" in dialog.verdict.text()
+    dialog.close()
+    window.desk.open("convolution")
+    place = at(window, "x", (0, 1, 1))
+    window.stage.pointer = place.x(), place.y()
+    window.actions_by_name["check"].trigger()
+    assert window.message.sentence.text() == "input.y has no gradient that can be tried out."
