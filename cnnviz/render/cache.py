@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from math import ceil, floor
 
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, QRectF, QSizeF
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from cnnviz.render.tools import painting
@@ -96,6 +96,8 @@ def _picture(
     with painting(image) as painter:
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
         painter.translate(-corner)
+        # As within a frame, where Qt paints thin lines in another way than without a clip.
+        painter.setClipRect(QRectF(corner, QSizeF(image.size()) / scale))
         paint(painter)
     return image, corner
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import accumulate, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,12 @@ from PySide6.QtGui import QColor, QImage, QPainter
 
 from cnnviz.render.text import SMALLEST, lay_out
 from cnnviz.render.tools import color, hatch, pen, rectangle
-from cnnviz.scene.marks import FROM_ZERO, Cells
+from cnnviz.scene.marks import FROM_ZERO, Box, Cells
 from cnnviz.scene.theme import Theme, black_reads_better, plates
 
 
-def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
-    """Paint a grid."""
+def paint(mark: Cells, painter: QPainter, theme: Theme, area: Box | None = None) -> None:
+    """Paint a grid; of its numbers, those of cells that an area overlaps, if one is given."""
     pixels = pixels_of(mark, theme)
     if mark.missing is not None and mark.missing.any():
         _paint_hatch(mark, painter, theme)
@@ -26,7 +27,7 @@ def paint(mark: Cells, painter: QPainter, theme: Theme) -> None:
     if mark.lines:
         _paint_rules(mark, painter, theme)
     if mark.texts:
-        _paint_numbers(mark, painter, theme)
+        _paint_numbers(mark, painter, theme, *_overlapped(mark, area))
 
 
 def pixels_of(mark: Cells, theme: Theme) -> NDArray[np.uint32]:
@@ -96,19 +97,34 @@ def _paint_rules(mark: Cells, painter: QPainter, theme: Theme) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
 
-def _paint_numbers(mark: Cells, painter: QPainter, theme: Theme) -> None:
+def _overlapped(mark: Cells, area: Box | None) -> tuple[slice, slice]:
+    """Return the rows and columns that an area overlaps, and one more around them."""
+    if area is None:
+        return slice(None), slice(None)
+    width, height = mark.cell
+    top, left = int((area.y - mark.box.y) // height) - 1, int((area.x - mark.box.x) // width) - 1
+    bottom, right = int((area.bottom - mark.box.y) // height) + 2, int((area.right - mark.box.x) // width) + 2
+    return slice(max(0, top), max(0, bottom)), slice(max(0, left), max(0, right))
+
+
+def _paint_numbers(mark: Cells, painter: QPainter, theme: Theme, rows: slice, columns: slice) -> None:
     size = max(SMALLEST, float(round(mark.size)))
     roles, under = number_roles(mark, theme)
     pens = [color(theme, role) for role in NUMBER_ROLES]
     first = lay_out("0", "sans", size)
     painter.setFont(first.font)
     width, height = mark.cell
-    y = mark.box.y + (height - first.height) / 2
+    many_rows, many = mark.values.shape
+    # Where a number lies does not depend on which others are painted, to the last bit.
+    xs = list(accumulate(repeat(width, many - 1), initial=mark.box.x + width / 2))[columns]
+    ys = list(accumulate(repeat(height, many_rows - 1), initial=mark.box.y + (height - first.height) / 2))[
+        rows
+    ]
     draw, last = painter.drawStaticText, -1
     under_numbers = _plates(theme, mark.palette)
-    for row, row_roles, row_under in zip(mark.texts, roles.tolist(), under.tolist(), strict=True):
-        x = mark.box.x + width / 2
-        for text, role, colour in zip(row, row_roles, row_under, strict=True):
+    part = roles[rows, columns].tolist(), under[rows, columns].tolist()
+    for y, row, row_roles, row_under in zip(ys, mark.texts[rows], *part, strict=True):
+        for x, text, role, colour in zip(xs, row[columns], row_roles, row_under, strict=True):
             if text:
                 if colour in under_numbers:
                     _paint_plate(text, (x, y), size, first.height, under_numbers[colour], painter)
@@ -120,8 +136,6 @@ def _paint_numbers(mark: Cells, painter: QPainter, theme: Theme) -> None:
                 for k, line in enumerate(lines):
                     laid = lay_out(line, "sans", size)
                     draw(QPointF(x - laid.width / 2, top + k * first.height), laid.text)
-            x += width
-        y += height
 
 
 def _paint_plate(

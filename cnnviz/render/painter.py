@@ -22,15 +22,27 @@ from cnnviz.scene.theme import Theme
 _LARGE = 100_000
 
 
-def paint(painter: QPainter, frame: Frame, theme: Theme) -> None:
-    """Paint all marks of a frame, in order."""
+def paint(painter: QPainter, frame: Frame, theme: Theme, area: Box | None = None) -> None:
+    """Paint all marks of a frame, in order.
+
+    Parameters
+    ----------
+    area : Box, optional
+        Where alone something is seen; numbers of grids are painted there only.
+    """
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
     groups = {k: mark.box for k, mark in enumerate(frame.marks) if type(mark) is Group}
-    for k, mark in enumerate(frame.marks):
-        if type(mark) is Rect and _is_large_ground(mark):
-            _fill_around(mark, [box for j, box in groups.items() if j > k], painter, theme)
-        else:
-            _PAINT[type(mark)](mark, painter, theme)
+    with saved(painter):
+        # Always within something: else Qt paints thin lines another way, a shade off.
+        within = area or Box(0, 0, frame.width, frame.height)
+        painter.setClipRect(rectangle(within), Qt.ClipOperation.IntersectClip)
+        for k, mark in enumerate(frame.marks):
+            if type(mark) is Rect and area is None and _is_large_ground(mark):
+                _fill_around(mark, [box for j, box in groups.items() if j > k], painter, theme)
+            elif type(mark) is Cells and not mark.cached:
+                cells.paint(mark, painter, theme, area)
+            else:
+                _PAINT[type(mark)](mark, painter, theme)
 
 
 def _is_large_ground(mark: Rect) -> bool:

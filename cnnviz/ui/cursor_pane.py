@@ -88,7 +88,7 @@ class CursorPane(FramePane):
         """Be at a place, and have it told; at none, look at nothing."""
         self.chosen = place
         self.pointer = place.center if place else None
-        self.update()
+        self.renew()
         if place:
             tell(self, self.said_at(*place.center))
 
@@ -125,7 +125,7 @@ class CursorPane(FramePane):
         """Look at nothing that only the mouse has been at; what the palette does is still about it."""
         if self.chosen is None and self.pointer is not None and QApplication.activePopupWidget() is None:
             self.pointer = None
-            self.update()
+            self.renew()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Look at nothing: the keyboard is elsewhere."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from html import escape
 
 import numpy as np
-from PySide6.QtCore import QEvent, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import (
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
-    QPaintEvent,
-    QRegion,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QToolTip
@@ -77,7 +74,6 @@ class NetworkPane(FramePane):
         self._names = panels.network_outline(player.cursor.program).names
         self._rows: Rows | None = None
         self._at_work = -1
-        self._as_shown, self._on_screen = (self.theme, player.cursor.program), False
         player.moved.connect(self._leave_number)
         player.changed.connect(self._leave_number)
 
@@ -130,31 +126,6 @@ class NetworkPane(FramePane):
         place = before.item_of[first] - self._top
         place = max(0, min(place, window.seen - 1))
         return _nearest(window._replace(top=window.at_work - place), window.at_work)
-
-    # -------------------------------------------------------------------------------------- what is repainted
-
-    def refresh(self) -> None:
-        """Repaint what is another picture than before: within an operation, what it writes in its row.
-
-        In other colours, or of another program, all is.
-
-        Of several moves before a painting only the first is compared; the others repaint all at once.
-        """
-        before, shown, on_screen = self._frame, self._as_shown, self._on_screen
-        self._as_shown, self._on_screen = (self.theme, self.player.cursor.program), False
-        if before is None or not on_screen or shown != self._as_shown or not self.isVisible():
-            super().refresh()
-            return
-        self._frame, region = None, QRegion(self.rect())
-        with suppress(Exception):  # what cannot be composed is told when it is painted
-            region = _changed(before, self.frame)
-        self._on_screen = region.isEmpty()
-        self.update(region)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Note that what is composed is on the screen."""
-        super().paintEvent(event)
-        self._on_screen = self._frame is not None
 
     # ---------------------------------------------------------------------------------------------- the mouse
 
@@ -283,7 +254,7 @@ class NetworkPane(FramePane):
         """Be at a number, or at its row again, and have it told."""
         target = self.target_at(*place.center) if place else None
         self._number = place if target is not None else None
-        self.update()
+        self.renew()
         if target is None:
             self._tell()
         else:
@@ -369,7 +340,7 @@ class NetworkPane(FramePane):
     def _keep_shown(self) -> None:
         """Show what was scrolled or folded, where nothing else has moved."""
         self._frame = self._number = None
-        self.update()
+        self.renew()
 
     def described(self) -> str:
         """Return what is known of the row that the keyboard is at."""
@@ -396,17 +367,6 @@ def _nearest(window: Window, row: int) -> int:
 
 def _is_of(spot: Hotspot, name: str) -> bool:
     return spot.name == name and spot.kind in ("layer", "fold")
-
-
-def _changed(before: Frame, after: Frame) -> QRegion:
-    """Return where two frames differ: their marks are the same objects where they are the same."""
-    old, new = ({id(mark): mark for mark in frame.marks} for frame in (before, after))
-    region = QRegion()
-    for mark in (*(old[k] for k in old.keys() - new.keys()), *(new[k] for k in new.keys() - old.keys())):
-        if not isinstance(mark, Hotspot):
-            box = mark.box.whole()  # type: ignore[union-attr]
-            region |= QRect(int(box.x) - 1, int(box.y) - 1, int(box.w) + 2, int(box.h) + 2)
-    return region
 
 
 def computed_at(program: Program, layer: str, gradient: bool) -> int:

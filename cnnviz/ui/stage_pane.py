@@ -113,7 +113,7 @@ class StagePane(CursorPane):
         self._glide = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=_GLIDE)
         self._since = QElapsedTimer()
         self._glide.setEasingCurve(QEasingCurve.Type.InOutCubic)
-        self._glide.valueChanged.connect(lambda _: self.update())
+        self._glide.valueChanged.connect(lambda _: self.renew())
         player.moved.connect(self._set_out)
         self._told: Moment | None = None
         self._traced: Traced | None = None
@@ -224,7 +224,7 @@ class StagePane(CursorPane):
             self.player.noted.emit(tr("Point at a number first, or look at one by {key}.", key="F2"))
             return
         self.pinned = self.pointer if self.pinned is None else None
-        self.update()
+        self.renew()
 
     def clickable(self, x: float, y: float) -> bool:
         """Return whether a number was written by a step, a factor is there, or a start can be put there."""
@@ -249,7 +249,7 @@ class StagePane(CursorPane):
         self.pointer = at if self.frame.at(*at) or self.frame.spot_at(*at) else None
         self.chosen = None
         if before or self.pointer:
-            self.update()
+            self.renew()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go to the step that writes the number clicked; take hold of one that can be changed."""

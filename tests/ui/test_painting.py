@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QSize, qInstallMessageHandler
-from PySide6.QtGui import QPixmap
+from PySide6.QtCore import QCoreApplication, QPoint, QSize, Qt, QVariantAnimation, qInstallMessageHandler
+from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QApplication, QWidget
 
 from cnnviz.render import cache, painter
+from cnnviz.render.tools import painting
 from cnnviz.scene.marks import Label
 from cnnviz.ui import curves, style
 from cnnviz.ui.lessons import LessonChooser
+from cnnviz.ui.pane import FramePane
 
 _NO_FAULT = "This plugin does not support"
 
@@ -64,6 +66,75 @@ def test_a_pane(window, qtbot, monkeypatch, told, name, where):
     assert {kind for kind, _, _ in raised} == {PaintingError}
     assert painted(pane) == []
     assert told == []
+
+
+def on_screen(pane: FramePane) -> QImage:
+    """What is seen of a pane."""
+    corner = pane.mapTo(pane.window(), QPoint(0, 0))
+    place = corner.x(), corner.y(), pane.width(), pane.height()
+    shown = pane.screen().grabWindow(pane.window().winId(), *place).toImage()
+    if shown.isNull():
+        pytest.skip("this platform cannot grab what is on the screen")
+    return shown
+
+
+def as_painted_whole(pane: FramePane) -> QImage:
+    image = QImage(pane.size(), QImage.Format.Format_RGB32)
+    with painting(image) as on:
+        picture = pane._picture()
+        painter.paint(on, picture.frame, picture.theme)
+    return image
+
+
+@pytest.mark.parametrize("glides", [False, True])
+def test_what_is_painted_in_part_looks_as_if_it_were_painted_whole(make_window, qtbot, glides):
+    """After steps and jumps, also several at once; with what is pointed at, chosen, covered and moved."""
+    window = make_window(glides=glides)
+    player, stage, program = window.player, window.stage, window.player.cursor.program
+
+    def point(x: float, y: float) -> None:
+        qtbot.mouseMove(stage, QPoint(int(x * stage.width()), int(y * stage.height())))
+
+    moves = {
+        "in a convolution": lambda: player.go_to(program.find("conv1", i=2, j=3)),
+        "the next": lambda: player.go(player.cursor.next()),
+        "the next but one": lambda: [player.go(player.cursor.next()) for _ in range(3)],
+        "a row further": lambda: player.go_to(program.find("conv1", i=4, j=1)),
+        "and back": lambda: player.go(player.cursor.previous()),
+        "at a number": lambda: point(0.3, 0.4),
+        "at another": lambda: point(0.33, 0.45),
+        "a step under it": lambda: player.go(player.cursor.next()),
+        "nowhere": lambda: point(0.01, 0.01),
+        "chosen": stage.look,
+        "beside": lambda: qtbot.keyClick(stage, Qt.Key.Key_Down),
+        "another pane": lambda: window.network.setFocus(Qt.FocusReason.TabFocusReason),
+        "a row": lambda: qtbot.keyClick(window.network, Qt.Key.Key_Down),
+        "scrolled": lambda: window.network.scroll_by(1),
+        "elsewhere": lambda: player.go_to(program.find("pool2.dx") + 40),
+        "covered": window.actions_by_name["black"].trigger,
+        "a step that is not seen": lambda: player.go(player.cursor.next()),
+        "uncovered": window.actions_by_name["black"].trigger,
+        "a pane less": lambda: window._toggle_pane("debugger"),
+        "a step without it": lambda: player.go(player.cursor.next()),
+        "there again": lambda: window._toggle_pane("debugger"),
+        "copied before it is painted": lambda: [player.go(player.cursor.next()), stage.grab()],
+        "and painted": lambda: player.go(player.cursor.next()),
+        "dark": window.actions_by_name["theme"].trigger,
+        "a step in the dark": lambda: player.go(player.cursor.next()),
+        "smaller": lambda: window.resize(1200, 700),
+        "the end": lambda: player.go_to(len(program) - 1),
+    }
+    for said, move in moves.items():
+        move()
+        QCoreApplication.processEvents()
+        qtbot.waitUntil(lambda: stage._glide.state() != QVariantAnimation.State.Running)
+        QCoreApplication.processEvents()
+        if said == "covered" or said == "a step that is not seen":
+            continue
+        assert player.shown, said
+        for pane in window.panes:
+            if pane.isVisible():
+                assert on_screen(pane) == as_painted_whole(pane), (said, pane)
 
 
 def test_kernels_under_the_curves(window, qtbot, monkeypatch, told):
