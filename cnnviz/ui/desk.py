@@ -17,7 +17,7 @@ from cnnviz.engine.expression import is_expression, read_typed
 from cnnviz.engine.layer import FORMS
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
-from cnnviz.files import read_whole, reason_of
+from cnnviz.files import clear_left, read_whole, reason_of
 from cnnviz.lesson.changes import (
     Argument,
     Change,
@@ -243,6 +243,8 @@ class Desk(QObject):
         else:
             self.remember()
             self._put(self._as_left(lesson))
+            file = Path(file_of(self.source))
+            clear_left(file.parent, file.name)
             self.player.edits.clear()  # they were made in the other lesson
             self.tell_notes()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from cnnviz.errors import CnnvizError
-from cnnviz.files import write_whole
+from cnnviz.files import clear_left, write_whole
 from cnnviz.lesson.made import files_as_made
 from cnnviz.lesson.source import file_of, is_one_file
 from cnnviz.packed import ENDING, LESSON
@@ -18,6 +18,7 @@ from cnnviz.ui.waiting import patiently
 from cnnviz.working import StoppedError
 
 _TOML = ".toml"
+_SAVING = "window/saving"
 
 
 class Saving:
@@ -39,6 +40,16 @@ class Saving:
     def __init__(self, desk: Desk, message: MessageStrip, parent: QWidget) -> None:
         self._desk, self._message, self._parent = desk, message, parent
         self._written = ""  # a lesson file that may be written again without asking
+        for path in map(Path, desk.settings.record(_SAVING, tuple[str, ...], ())):
+            clear_left(path.parent, path.name)
+        self._note()
+
+    def _note(self, *files: Path) -> None:
+        """Note which files are being written: if this process is killed, the next one clears up after it."""
+        settings, absolute = self._desk.settings, [str(file.absolute()) for file in files]
+        if settings.record(_SAVING, list[str], []) != absolute:
+            settings.put_record(_SAVING, absolute)
+            settings.save()
 
     def save(self) -> bool:
         """Write the lesson into its own file, or ask for one; return whether it was written."""
@@ -86,8 +97,11 @@ class Saving:
 
         try:
             made = patiently(contents, tr("Saving {file} …", file=file.name), self._parent)
-            for name in sorted(made, key=lambda name: name == LESSON):  # which names the others
-                write_whole(file if name == LESSON else file.with_name(name), made[name])
+            names = sorted(made, key=lambda name: name == LESSON)  # which names the others
+            files = {file if name == LESSON else file.with_name(name): made[name] for name in names}
+            self._note(*files)
+            for other, content in files.items():
+                write_whole(other, content)
             if is_toml:
                 self._written = str(file.absolute())
                 desk.adopt(path)
@@ -101,6 +115,8 @@ class Saving:
         except CnnvizError as error:
             self._message.say(str(error))
             return False
+        finally:
+            self._note()
         self._message.say(tr("Saved as {file}.", file=file.name), error=False)
         return True
 

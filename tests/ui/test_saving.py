@@ -228,6 +228,46 @@ def test_a_process_that_is_killed_loses_seconds_at_most(tmp_path, elsewhere):
     assert elsewhere(file, "killed.json").desk.lesson.changes == (WEIGHT,)
 
 
+KILLED_WHILE_SAVING = """
+import os, sys
+import cnnviz.files
+from cnnviz.ui.launch import application_of_cnnviz
+from cnnviz.ui.loading import load
+from cnnviz.ui.settings import Settings
+from cnnviz.ui.window import Window
+application = application_of_cnnviz()
+window = Window(load("digits"), Settings())
+take_place = cnnviz.files._take_place
+cnnviz.files._take_place = lambda part, path: (
+    os.kill(os.getpid(), 9) if path.suffix == ".cnnviz" else take_place(part, path)
+)
+window.saving.write(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_a_process_that_is_killed_while_it_saves_leaves_nothing_for_long(window, tmp_path, elsewhere):
+    """The next start clears up, wherever that was; or who opens the file. What somebody writes stays."""
+    folder, settings = tmp_path / "far away", tmp_path / "killed.json"
+    folder.mkdir()
+    file = folder / "mine.cnnviz"
+    file.write_bytes(before := load_lesson("digits").packed())
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "CNNVIZ_SETTINGS": str(settings)}
+    code = subprocess.run([sys.executable, "-c", KILLED_WHILE_SAVING, str(file)], env=environment, timeout=60)
+    assert code.returncode == -9 and len(os.listdir(folder)) == 2
+    elsewhere("digits", "killed.json")
+    assert os.listdir(folder) == ["mine.cnnviz"] and file.read_bytes() == before
+    left = folder / ".mine.cnnviz.0123abcd.part"
+    with left.open("wb") as held:
+        fcntl = pytest.importorskip("fcntl")
+        fcntl.flock(held, fcntl.LOCK_EX)
+        window.desk.open(str(file))
+        assert left.exists()
+    window.desk.open("digits")
+    window.desk.open(str(file))
+    assert not left.exists()
+
+
 def test_a_lesson_file_can_be_written_too_with_what_lies_beside_it(window, tmp_path):
     window.desk.change(WEIGHT, said="weight")
     make_stop(window, "Mine.")
