@@ -2,14 +2,15 @@
 
 The steps at which a cell is written are known by arithmetic. So what is asked of cells that are written,
 whether a ReLU clips, how large a gradient is, gives its steps directly. A condition on variables is looked at
-wherever one of its names may have changed, slice by slice, each slice as arrays. A condition at a line stops
-at each run of the line at which it holds; one without a line where it becomes true.
+wherever one of its names may have changed, slice by slice, each slice as arrays; of several parts that must
+all hold, those on loop variables alone first, and the others only where these do. A condition at a line
+stops at each run of the line at which it holds; one without a line where it becomes true.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,11 @@ from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.lanes import assigned
-from cnnviz.trace.looptree import Line, Loop
+from cnnviz.trace.looptree import Line, Loop, walk
 from cnnviz.trace.nonfinite import first_nonfinite
 from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
-from cnnviz.trace.runs import Runs, last_written, run_at, runs_between
+from cnnviz.trace.runs import Runs, last_written, run_at, run_numbers, runs_between, runs_where
 from cnnviz.trace.stops import next_run, previous_run
 from cnnviz.trace.watch import (
     Watch,
@@ -30,6 +31,7 @@ from cnnviz.trace.watch import (
     array_of_network,
     changing,
     check_watch,
+    conjuncts,
     place_of_cell,
     read_watch,
     weight,
@@ -354,7 +356,7 @@ def _stops(
     high: int,
 ) -> Steps:
     """Return the steps from ``low`` up to ``high`` at which a condition stops a run."""
-    runs = [runs_between(operation, node, low, high) for node in nodes]
+    runs = [_runs(program, watch, operation, node, low, high) for node in nodes]
     held = [_holds(program, watch, one) for one in runs]
     offsets = np.concatenate([_NONE, *(one.offsets for one in runs)])
     holds = np.concatenate([np.zeros(0, bool), *held])
@@ -365,9 +367,43 @@ def _stops(
     holds = holds[first]
     if not (point.line and point.operation):
         before = _held_before(program, watch, operation, point, low)
-        holds = holds & ~np.append(before, holds)[:-1]
+        still = np.append(before, holds)[:-1]
+        if any(one.chosen for one in runs):  # it did not hold at those between, which were left out
+            earlier = np.append(low - 1, offsets)[:-1]
+            for node in nodes:
+                there = run_numbers(operation, node, offsets) - run_numbers(operation, node, earlier + 1)
+                still &= there == 0
+        holds = holds & ~still
     steps: Steps = offsets[holds]
     return steps
+
+
+def _runs(
+    program: Program, watch: Watch, operation: Operation, node: Line | Loop, low: int, high: int
+) -> Runs:
+    """Return the runs of a node, without those at which loop variables alone deny a condition."""
+    parts = (part for part in conjuncts(watch) if not part.addresses)
+    quick = [part for part in parts if _is_decided(operation, node, part.names)]
+    if not quick:
+        return runs_between(operation, node, low, high)
+
+    def holds(runs: Runs) -> NDArray[np.bool_]:
+        held: NDArray[np.bool_] = np.logical_and.reduce([_holds(program, part, runs) for part in quick])
+        return held
+
+    names = frozenset[str]().union(*(part.names for part in quick))
+    return runs_where(operation, node, low, high, names, holds)
+
+
+def _is_decided(operation: Operation, node: Line | Loop, names: Set[str]) -> bool:
+    """Return whether the loops around a node say what some names are, and nothing inside them does."""
+    loops, _ = operation.path_to(node.number)
+    around = [*loops, node] if isinstance(node, Loop) else loops
+    named = [loop for loop in around if loop.variable in names]
+    if not named:
+        return False
+    inside = [loop.variable for loop in walk(named[0]) if isinstance(loop, Loop)]
+    return all(inside.count(name) == 1 for name in names) and len(named) == len(names)
 
 
 def _holds(program: Program, watch: Watch, runs: Runs) -> NDArray[np.bool_]:

@@ -37,16 +37,23 @@ class Events(Struct, frozen=True, eq=False):
     values: NDArray[Any]
 
 
-def assigned(operation: Operation, name: str, low: int, high: int) -> Events | None:
+def assigned(
+    operation: Operation, name: str, low: int, high: int, at: NDArray[np.intp] | None = None
+) -> Events | None:
     """Return what is assigned to a scalar from ``low`` up to ``high``, and since the cells there began.
 
     None where cells take something from each other, or read what the listing itself writes.
+
+    Parameters
+    ----------
+    at : NDArray, optional
+        The only steps at which it is asked for: cells that have no part in them are left out.
     """
     lines = [node for node in walk(operation.body) if isinstance(node, Line)]
     parts = {id(part): part for part in (operation.cells_of(k.number) for k in lines if k.target == name)}
     offsets, values = [np.zeros(0, np.intp)], [np.zeros(0)]
     for part in parts.values():
-        events = _of_part(operation, part, low, high)
+        events = _of_part(operation, part, low, high, at)
         if events is None:
             return None
         if name in events and len(events[name].offsets):
@@ -59,20 +66,36 @@ def assigned(operation: Operation, name: str, low: int, high: int) -> Events | N
     return Events(steps[order], numbers[order])
 
 
-def _of_part(operation: Operation, part: Cells, low: int, high: int) -> Mapping[str, Events] | None:
+def _of_part(
+    operation: Operation, part: Cells, low: int, high: int, at: NDArray[np.intp] | None
+) -> Mapping[str, Events] | None:
     """Return the events of all scalars of a part; those that were asked for last are kept."""
-    key = _of_part, id(part)
+    cells, key = _asked(operation, part, low, high, at), (_of_part, id(part))
     kept = operation.cache.get(key)
-    if kept is not None and kept[0] == (low, high):
+    if kept is not None and np.array_equal(kept[0], cells):
         found: Mapping[str, Events] | None = kept[1]
         return found
     code_key = _codes, id(part)
     if code_key not in operation.cache:
         operation.cache[code_key] = _codes(operation, part)
     codes: Mapping[int, CodeType] | None = operation.cache[code_key]
-    events = None if codes is None else _Lanes(operation, part, codes).events(low, high)
-    operation.cache[key] = (low, high), events
+    events = None if codes is None else _Lanes(operation, part, codes).events(cells)
+    operation.cache[key] = cells, events
     return events
+
+
+def _asked(
+    operation: Operation, part: Cells, low: int, high: int, at: NDArray[np.intp] | None
+) -> NDArray[np.intp]:
+    """Return the cells of a span, or those of some steps of it, and before each of these the one before."""
+    counts, periods = [loop.count for loop in part.nest], [loop.period for loop in part.nest]
+    start = operation.offset_of(part.nest, part.block.statements[0], [0] * len(part.nest))
+    if at is not None:
+        now = number_from(counts, periods, start, at + 1) - 1
+        return np.unique(np.maximum([now, now - 1], 0))
+    first, end = number_from(counts, periods, start, np.array([low + 1, high])).tolist()
+    first = max(0, first - 1)
+    return np.arange(first, max(first, end))
 
 
 class _Lanes:
@@ -84,15 +107,13 @@ class _Lanes:
         self.inner: dict[str, list[int]] = {}
         self.made: dict[str, list[NDArray[Any]]] = {}
 
-    def events(self, low: int, high: int) -> Mapping[str, Events] | None:
-        """Run the cells of a span."""
+    def events(self, cells: NDArray[np.intp]) -> Mapping[str, Events] | None:
+        """Run some cells."""
         nest, block, operation = self.part.nest, self.part.block, self.operation
-        counts, periods = [loop.count for loop in nest], [loop.period for loop in nest]
+        counts = [loop.count for loop in nest]
         start = operation.offset_of(nest, block.statements[0], [0] * len(nest))
-        first = max(0, number_from(counts, periods, start, low + 1) - 1)
-        end = max(first, number_from(counts, periods, start, high))
-        lanes = np.unravel_index(np.arange(first, end), counts) if nest else ()
-        self.lanes = end - first
+        lanes = np.unravel_index(cells, counts) if nest else ()
+        self.lanes = len(cells)
         starts = np.full(self.lanes, start)
         call = operation.call
         self.scope = {**vars(builtins), **operation.function.__globals__, **call.given, **FOR_ARRAYS}
@@ -125,7 +146,8 @@ class _Lanes:
         value = eval(self.codes[line.number], {"__builtins__": {}}, self.scope)
         self.scope[line.target] = value
         self.inner.setdefault(line.target, []).append(offset)
-        self.made.setdefault(line.target, []).append(np.broadcast_to(value, self.lanes))
+        every = value if np.shape(value) == (self.lanes,) else np.broadcast_to(value, self.lanes)
+        self.made.setdefault(line.target, []).append(every)
 
 
 def _codes(operation: Operation, part: Cells) -> Mapping[int, CodeType] | None:

@@ -5,12 +5,12 @@ All of it is arithmetic on whole arrays of runs, so that a million of them take 
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from math import prod
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.trace.looptree import Line, Loop
@@ -36,6 +36,8 @@ class Runs(Struct, frozen=True, eq=False):
         The steps, counted from the operation's first, in order.
     span : (int, int)
         The steps among which they were looked for: the first, and the one after the last.
+    chosen : bool
+        Whether they are only some of those among these steps.
     """
 
     operation: Operation
@@ -44,6 +46,7 @@ class Runs(Struct, frozen=True, eq=False):
     iterations: tuple[Whole, ...]
     offsets: Whole
     span: tuple[int, int]
+    chosen: bool = False
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -51,15 +54,16 @@ class Runs(Struct, frozen=True, eq=False):
     def part(self, chosen: slice) -> Runs:
         """Return some of the runs."""
         iterations = tuple(iteration[chosen] for iteration in self.iterations)
-        return Runs(self.operation, self.node, self.loops, iterations, self.offsets[chosen], self.span)
+        return replace(self, iterations=iterations, offsets=self.offsets[chosen])
 
-    def variables(self) -> dict[str, tuple[Whole, NDArray[np.bool_]]]:
-        """Return the loop variables just after each run, and whether there is one yet; left-over ones too."""
+    def variables(self, names: Set[str]) -> dict[str, tuple[Whole, NDArray[np.bool_]]]:
+        """Return loop variables just after each run, and whether there is one yet; left-over ones too."""
         found: dict[str, tuple[Whole, NDArray[np.bool_]]] = {}
         every = np.ones(len(self), bool)
 
         def put(values: Mapping[str, int], where: NDArray[np.bool_]) -> None:
-            for name, value in values.items():
+            for name in names & values.keys():
+                value = values[name]
                 old, known = found.get(name, (np.zeros(len(self), np.intp), ~every))
                 found[name] = np.where(where, value, old), known | where
 
@@ -68,7 +72,7 @@ class Runs(Struct, frozen=True, eq=False):
         for loop, iteration in zip((*self.loops, *own), self.iterations, strict=True):
             put(block.left_before[block.statements.index(loop)], every)
             put(loop.left, iteration > 0)
-            if loop.count:
+            if loop.count and loop.variable in names:
                 found[loop.variable] = np.minimum(iteration, loop.count - 1), every
             block = loop.body
         if not own:
@@ -87,28 +91,72 @@ def _periods(operation: Operation, node: Line | Loop) -> tuple[tuple[Loop, ...],
 
 def runs_between(operation: Operation, node: Line | Loop, low: int, high: int) -> Runs:
     """Return the runs of a node among the steps from ``low`` up to ``high``."""
+    first, end = _numbers(operation, node, low, high)
+    return _numbered(operation, node, np.arange(first, end), (low, high))
+
+
+def runs_where(
+    operation: Operation,
+    node: Line | Loop,
+    low: int,
+    high: int,
+    names: Set[str],
+    holds: Callable[[Runs], NDArray[np.bool_]],
+) -> Runs:
+    """Return the runs of a node among some steps at which something holds, which loops around it decide.
+
+    Parameters
+    ----------
+    names : Set[str]
+        The loop variables that decide it; inside the innermost of their loops nothing is looked at.
+    holds : Callable[[Runs], NDArray]
+        Whether it does, at some runs.
+    """
+    loops, counts, _, _ = _periods(operation, node)
+    around = [*loops, node] if isinstance(node, Loop) else loops
+    depth = max(k + 1 for k, loop in enumerate(around) if loop.variable in names)
+    inside = prod(counts[depth:])
+    first, end = _numbers(operation, node, low, high)
+    if first >= end:
+        return runs_between(operation, node, low, high)
+    begun = np.arange(first // inside, (end - 1) // inside + 1)
+    begun = begun[holds(_numbered(operation, node, begun * inside, (low, high)))]
+    numbers = (begun[:, None] * inside + np.arange(inside)).ravel()
+    numbers = numbers[(numbers >= first) & (numbers < end)]
+    return replace(_numbered(operation, node, numbers, (low, high)), chosen=True)
+
+
+def run_numbers(operation: Operation, node: Line | Loop, steps: Whole) -> Whole:
+    """Return how many runs of a node are before each step."""
+    _, counts, periods, start = _periods(operation, node)
+    return number_from(counts, periods, start, steps)
+
+
+def _numbers(operation: Operation, node: Line | Loop, low: int, high: int) -> list[int]:
+    found: list[int] = run_numbers(operation, node, np.array([low, high])).tolist()
+    return found
+
+
+def _numbered(operation: Operation, node: Line | Loop, numbers: Whole, span: tuple[int, int]) -> Runs:
     loops, counts, periods, start = _periods(operation, node)
-    first, end = (number_from(counts, periods, start, step) for step in (low, high))
-    rest, offsets = np.arange(first, end), np.full(end - first, start)
+    rest, offsets = numbers, np.full(len(numbers), start)
     iterations: list[Whole] = []
     for count, period in zip(reversed(counts), reversed(periods), strict=True):
         rest, iteration = np.divmod(rest, max(count, 1))
         offsets += iteration * period
         iterations.append(iteration)
-    return Runs(operation, node, loops, tuple(reversed(iterations)), offsets, (low, high))
+    return Runs(operation, node, loops, tuple(reversed(iterations)), offsets, span)
 
 
-def number_from(counts: Sequence[int], periods: Sequence[int], start: int, step: int) -> int:
-    """Return which run is the first from a step on, of what runs in loops of these counts and periods."""
-
-    def offset(number: int) -> int:
-        found = start
-        for count, period in zip(reversed(counts), reversed(periods), strict=True):
-            number, iteration = divmod(number, count)
-            found += iteration * period
-        return found
-
-    return bisect_left(range(prod(counts)), step, key=offset)
+def number_from(counts: Sequence[int], periods: Sequence[int], start: int, steps: Whole) -> Whole:
+    """Return which run is the first from each step on, of what runs in loops of these counts and periods."""
+    number, rest = np.zeros(len(steps), np.intp), steps - start
+    if 0 in counts:
+        return number
+    for count, period in zip(counts, periods, strict=True):
+        iteration = np.clip(rest // period, 0, count - 1)
+        number, rest = number * count + iteration, rest - iteration * period
+    return number + (rest > 0)
 
 
 def run_at(operation: Operation, offset: int) -> Runs:

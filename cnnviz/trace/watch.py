@@ -150,6 +150,18 @@ def read_watch(text: str) -> Watch:
         refuse(LONGEST, tr("there are at most {most} characters", most=LONGEST))
     tree = parsed(text, refuse)
     _Checker(text, refuse).check(tree)
+    return _watch(text, tree)
+
+
+def conjuncts(watch: Watch) -> Sequence[Watch]:
+    """Return the parts that must all hold, each by itself; the whole, if there are none."""
+    tree = watch.tree
+    if not (isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And)):
+        return (watch,)
+    return tuple(_watch(watch.text, part) for part in tree.values)
+
+
+def _watch(text: str, tree: ast.expr) -> Watch:
     nodes = list(ast.walk(tree))
     called = {node.func for node in nodes if isinstance(node, ast.Call)}
     addresses = {
@@ -532,8 +544,7 @@ class _Answer:
     def __init__(self, program: Program, watch: Watch, runs: Runs) -> None:
         self.program, self.watch, self.runs = program, watch, runs
         self.operation = runs.operation
-        self._variables = runs.variables() if watch.names & set(self.operation.tree.variables) else {}
-
+        self._variables = runs.variables(watch.names)
         self._given: tuple[ast.expr, Held] | None = None
 
     def answer(self) -> Held:
@@ -761,7 +772,9 @@ class _Answer:
     def _scalar(self, name: str) -> Held:
         """Return a variable that lines assign."""
         operation, offsets = self.operation, self.runs.offsets
-        events = assigned(operation, name, *self.runs.span) if len(offsets) > _FEW else None
+        events = None
+        if len(offsets) > _FEW:
+            events = assigned(operation, name, *self.runs.span, offsets if self.runs.chosen else None)
         if events is None:
             return _as_held([state(operation, offset).variables.get(name) for offset in offsets.tolist()])
         latest = np.searchsorted(events.offsets, offsets, "right") - 1

@@ -16,6 +16,7 @@ from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import SGD
 from cnnviz.errors import CnnvizError
+from cnnviz.trace import hits
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.cursor import Cursor
 from cnnviz.trace.hits import check, hit
@@ -171,12 +172,23 @@ CONDITIONS = (
     "w.max() > 2 or w.mean() < -0.5",
 )
 
+NARROWED = (  # loop variables alone say where it cannot be; left-over ones, too
+    "i == 3 and j == 2",
+    "acc > -9 and i == j",
+    "i == j and j >= 2 and acc == acc",
+    "v == 1 and dx[c, i, j] < 9",
+    "c == 0 and u == 0 and acc <= 0",
+    "k != 0 and i == 1",
+    "y[o, i, j] > -9 and o == 1 and 0 < i < 3",
+    "best >= 0 and j == 1",
+)
+
 
 @pytest.mark.parametrize(("nan", "form"), [(False, "gathered"), (True, "scattered")])
 def test_conditions(nan, form):
     made, steps = program(nan, form), plain(nan, form)
     some = 0
-    for text in CONDITIONS:
+    for text in (*CONDITIONS, *NARROWED):
         truths = [holds(text, scope) for _, _, _, scope, _ in steps]
         expected = becomes(truths)
         some += bool(expected)
@@ -190,7 +202,16 @@ def test_conditions(nan, form):
             ]
             point = Breakpoint(name, line, kind=Kind.CONDITION, what=text)
             assert forwards(made, point) == there == backwards(made, point), (text, name)
-    assert some >= len(CONDITIONS) - 2
+    assert some >= len(CONDITIONS) + len(NARROWED) - 2
+
+
+def test_conditions_slice_by_slice(monkeypatch):
+    monkeypatch.setattr(hits, "_FIRST", 61)
+    monkeypatch.setattr(hits, "_MOST", 61)
+    for text in NARROWED:
+        expected = becomes([holds(text, scope) for _, _, _, scope, _ in plain()])
+        point = Breakpoint("", 0, kind=Kind.CONDITION, what=text)
+        assert expected and forwards(program(), point) == expected == backwards(program(), point), text
 
 
 @pytest.mark.parametrize("nan", [False, True])

@@ -23,7 +23,7 @@ def test_runs_and_scalars_are_those_of_each_step_by_itself():
         for node in (node for node in walk(operation.body) if isinstance(node, Line | Loop)):
             runs = runs_between(operation, node, 0, end)
             assert runs.offsets.tolist() == [k for k in range(end) if at[k] is node], label
-            variables = runs.variables()
+            variables = runs.variables(frozenset(operation.tree.variables))
             for n, k in enumerate(runs.offsets.tolist()):
                 held = {name: int(value[n]) for name, (value, known) in variables.items() if known[n]}
                 assert held == operation.variables_at(k), (label, k)
