@@ -20,7 +20,7 @@ from cnnviz.scene.frame import moment
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.view import View
-from cnnviz.scene.worksheet import Heading, given_cells, results, worksheet
+from cnnviz.scene.worksheet import Heading, asked_of, given_cells, results, worksheet
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class SheetOrder(Order, frozen=True):
         if self.form == "pdf":
             worksheet(at, self.paper, Heading(""), solved=True)
             return
-        gaps = sum(int((~mask).sum()) for mask in given_cells(at).values())
+        given = given_cells(at)
+        gaps = sum(int((~given[name]).sum()) for name in asked_of(at))
         if gaps > MOST_GAPS:
             raise CnnvizError(
                 tr(

@@ -7,7 +7,7 @@ picture does not show all numbers that are needed, as it shows one sample of sev
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import islice
 from textwrap import wrap
 
@@ -23,6 +23,7 @@ from cnnviz.scene.kinds.generic import drawn_in, grid_title
 from cnnviz.scene.marks import Box, Cells, Frame, Group, Label, Mark, Path, Rect, Span, flat, label
 from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import brief
 from cnnviz.scene.numbers import count as written
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.sheet import head_width
@@ -35,11 +36,12 @@ PAPERS = {"a4": (793.7, 1122.5), "letter": (816.0, 1056.0)}
 """Width and height in pixels, of which 96 make an inch."""
 
 _MARGIN, _EM = 57.0, 13.0
+_TOLD = 22.0
 _SHORT, _TALL = 10, 12  # a vector of so many stands as a row; a column has so many numbers
 _RULED = 30.0  # between the lines for working: room for handwriting
 _MOST_SUMS = 12
 
-MOST_NUMBERS = 200
+MOST_NUMBERS = 230
 """Of a step that is worked out by hand: what is read and what is written."""
 
 
@@ -94,14 +96,29 @@ def worksheet(at: Moment, paper: str, heading: Heading, solved: bool) -> Frame:
     said, top = _said(at, Box(inner.x, inner.y + 70, inner.w, 130))
     marks += said
     room = Box(inner.x, top, inner.w, 0.44 * high)
-    done = _finished(at)
-    pictured = not is_shared(at.operation) and _is_complete(done, _picture(done, room))
-    drawn = _picture if pictured else _tables
-    finished = drawn(done, room)
-    marks += finished if solved else _blank(at, drawn(_begun(at), room), finished)
+    marks += picture_to_fill(at, room, solved) or _to_fill(at, room, solved, _tables)
     below = Box(inner.x, room.bottom + 18, inner.w, inner.bottom - room.bottom - 18)
     marks += _sums(at, below) if solved else _working(below)
     return Frame(wide, high, tuple(marks))
+
+
+def picture_to_fill(at: Moment, box: Box, solved: bool) -> list[Mark]:
+    """Return the step's picture, results blank or not; nothing if it lacks numbers that are read."""
+    if is_shared(at.operation):
+        return []
+    upper = Box(box.x, box.y, box.w, box.h - _TOLD)
+    values = {name: at.operation.call.value(name) for name in _unshown(at, _picture(_finished(at), upper))}
+    if any(np.ndim(value) > 1 or np.size(value) > _SHORT for value in values.values()):
+        return []
+    # A bias may stand beside its picture.
+    told = "   ".join(f"{name} = {'  '.join(map(brief, np.ravel(value)))}" for name, value in values.items())
+    line = [label(Box(box.x, upper.bottom, box.w, _TOLD), told, _EM, family="mono")] if told else []
+    return [*_to_fill(at, upper if told else box, solved, _picture), *line]
+
+
+def _to_fill(at: Moment, box: Box, solved: bool, draw: Callable[[Moment, Box], list[Mark]]) -> list[Mark]:
+    finished = draw(_finished(at), box)
+    return finished if solved else _blank(at, draw(_begun(at), box), finished)
 
 
 def _too_large(at: Moment, count: int) -> CnnvizError:
@@ -123,6 +140,12 @@ def given_cells(at: Moment) -> dict[str, NDArray[np.bool_]]:
     if partly and not all(mask.all() for mask in done.values()):
         return done
     return {name: np.zeros(mask.shape, bool) for name, mask in done.items()}
+
+
+def asked_of(at: Moment) -> list[str]:
+    """Return the arrays whose cells are to be found; what is written beside a result is not asked for."""
+    call = at.operation.call
+    return [name for name in call.writes if call.port(name).role != "auxiliary"]
 
 
 def results(program: Program, at: Moment) -> Iterator[Moment]:
@@ -164,19 +187,22 @@ def _picture(at: Moment, box: Box) -> list[Mark]:
     return drawn_in(at, box, [part * _EM for part in (1, 0.85, 0.7)])
 
 
-def _is_complete(at: Moment, marks: Iterable[Mark]) -> bool:
-    """Return whether a picture has all numbers that are read, and blanks for what is written."""
+def _unshown(at: Moment, marks: Iterable[Mark]) -> list[str]:
+    """Return the arrays that are read and of which a picture does not have all numbers."""
     if at.operation.phase == PHASE:
-        return True  # one of several starts is enough
+        return []  # one of several starts is enough
     call, shown = at.operation.call, dict[str, set[tuple[int, ...]]]()
     for mark in flat(marks):
         if isinstance(mark, Cells) and mark.texts:
             places = np.ndindex(mark.values.shape)
             shown.setdefault(mark.array, set()).update(mark.index_of(r, c) for r, c in places)
-    return all(
-        name in call.writes or len(shown.get(name, ())) >= np.size(call.value(name))
-        for name in at.operation.tree.arrays
-    )
+    return [
+        name
+        for name in at.operation.tree.parameters
+        if name in at.operation.tree.arrays
+        and name not in call.writes
+        and len(shown.get(name, ())) < np.size(call.value(name))
+    ]
 
 
 def _tables(at: Moment, box: Box) -> list[Mark]:

@@ -1,6 +1,7 @@
 """Sheets as pypdf reads them; questions as an XML and an HTML reader have them, answered by plain NumPy."""
 
 import re
+from base64 import b64decode
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -8,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 from pypdf import PdfReader
 
 from cnnviz import app
@@ -17,7 +19,8 @@ from cnnviz.export.sheets import sheets_order_of, write_sheets
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.lesson.variants import variant
 
-GAP = re.compile(r"\{1:NUMERICAL:=([^:{}]+):([^:{}]+)\}")
+NUMBER = r"-?\d+\.?\d*(?:[eE][-+]?\d+)?"
+GAP = re.compile(rf"\{{1:NUMERICAL:=({NUMBER}):({NUMBER})\}}")
 
 
 def written(write, lesson, **asked):
@@ -108,14 +111,38 @@ class Tables(HTMLParser):
             self.tables[-1][1][-1].append(data)
 
 
+def checked(content):
+    """Return the questions of a file that keeps the rules of Moodle's documentation, and of its reader."""
+    assert content.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<quiz>\n')
+    raw = content.decode()
+    assert raw.count("<text>") == raw.count("<text><![CDATA[") == raw.count("]]></text>")
+    quiz = ElementTree.fromstring(content)
+    category, *found = quiz
+    assert quiz.tag == "quiz" and category.get("type") == "category"
+    place, *path = category.findtext("category/text").replace("//", "\0").split("/")
+    assert place == "$course$" and all(path)
+    for question in found:
+        assert question.get("type") == "cloze" and 0 < len(question.findtext("name/text")) <= 255
+        asked = question.find("questiontext")
+        assert asked.get("format") == question.find("generalfeedback").get("format") == "html"
+        assert 0 <= float(question.findtext("penalty")) <= 1 and question.findtext("hidden") in "01"
+        text = asked.findtext("text")
+        assert len(GAP.findall(text)) == len(re.findall(r"\{[^{}]*\}", text)) == text.count("{")
+        assert not re.search(r"\{#\d", text)  # which are Moodle's own, for gaps
+        files = {file.get("name"): file for file in asked.findall("file")}
+        assert {*re.findall(r'src="@@PLUGINFILE@@/([^"]+)"', text)} == {*files}
+        for file in files.values():
+            assert file.get("encoding") == "base64" and file.get("path") == "/"
+            image = Image.open(BytesIO(b64decode(file.text, validate=True)))
+            assert image.size == (1020, 720) and len(image.convert("L").getcolors()) > 10
+        assert len(files) == text.count("<img ") == text.count(' alt="')
+    return found
+
+
 def questions(lesson, variants=2, **asked):
     """Yield what each question tells, by name, and the results that it asks for, with their tolerance."""
-    quiz = ElementTree.fromstring(written(write_questions, lesson, variants=variants, form="moodle", **asked))
-    assert quiz.tag == "quiz" and quiz[0].get("type") == "category" and len(quiz) == variants + 1
-    for question in quiz[1:]:
-        # The elements of a cloze question, as Moodle's documentation of its XML has them.
-        assert question.get("type") == "cloze" and question.findtext("name/text")
-        assert question.find("questiontext").get("format") == "html"
+    content = written(write_questions, lesson, variants=variants, form="moodle", **asked)
+    for question in checked(content):
         text = question.findtext("questiontext/text")
         reader = Tables()
         reader.feed(text)
@@ -151,6 +178,11 @@ def test_answers_are_what_plain_numpy_finds(qapp):
         ("backward-conv", "fc"): lambda a, n: {"y": a["x"] @ a["w"][0] + a["b"]},
         ("backward-conv", "conv.dw"): lambda a, n: {"dw": [slid(a["x"][0], a["dy"][0])]},
         ("backward-conv", "conv.w"): lambda a, n: {"w": a["w"] - n["lr"] * a["dw"]},
+        ("backward-conv", "loss.dy"): lambda a, n: {"dy": a["y"] - a["t"]},
+        ("geometry", "counted"): lambda a, n: {"y": [slid(a["x"][0], np.ones((3, 3)) / 9)[::2, ::2]]},
+        ("residual", "add"): lambda a, n: {"y": a["x1"] + a["x2"]},
+        ("batch-norm", "bn.var"): lambda a, n: {"var": [a["x"].var(axis=1)[0]]},
+        ("chain-rule", None): lambda a, n: {"f": [[(n["x"] + n["y"]) * n["z"]]]},
     }
     for (lesson, step), answer in cases.items():
         for told, asks, sizes in questions(lesson, step=step):
