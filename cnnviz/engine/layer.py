@@ -41,6 +41,20 @@ class HasShape(Protocol):
         """Its length along each axis."""
 
 
+class Outlined(Mapping[str, Any]):
+    """Arrays that are made when they are asked for, and whose shapes are known before."""
+
+    @abstractmethod
+    def like(self, name: str) -> Value:
+        """Return what has an array's shape; of a size, itself."""
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self, **other}
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**other, **self}
+
+
 class Call(Struct, frozen=True):
     """One listing with what it is called with and what it will have written.
 
@@ -113,6 +127,11 @@ class Call(Struct, frozen=True):
         """Return one of its arrays or sizes; a written array as it is when the listing is through."""
         return self.writes[name] if name in self.writes else self.given[name]
 
+    def like(self, name: str) -> Value:
+        """Return what has the shape of one of its arrays, whose numbers may not be there yet; or a size."""
+        held: Mapping[str, Value] = self.writes if name in self.writes else self.given
+        return held.like(name) if isinstance(held, Outlined) else held[name]
+
     def has(self, name: str) -> bool:
         """Return whether it is given, or writes, something of this name."""
         return name in self.given or name in self.writes
@@ -148,7 +167,7 @@ class Call(Struct, frozen=True):
 
     def own_shape(self, name: str) -> Shape:
         """Return the shape of one of the arrays without zeros put in."""
-        placement, shape = self.placement(name), np.shape(self.value(name))
+        placement, shape = self.placement(name), np.shape(self.like(name))
         return shape if placement is None else (*shape[:-2], *placement.own)
 
     def own_place(self, name: str, index: Index) -> Index | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
+from functools import cache, cached_property, partial
+from typing import TypeVar
 
 import numpy as np
 from msgspec import Struct
@@ -20,6 +22,7 @@ from cnnviz.engine.address import (
 )
 from cnnviz.engine.batch import batch_call, mean_call
 from cnnviz.engine.calls import sum_calls, update_call
+from cnnviz.engine.deferred import deferred, outline
 from cnnviz.engine.layer import (
     Array,
     Call,
@@ -44,13 +47,18 @@ from cnnviz.engine.objective import (
     total,
 )
 from cnnviz.engine.optim import Optimiser, OptimiserState
-from cnnviz.engine.tape import Tape
+from cnnviz.engine.tape import Later, Tape
 from cnnviz.engine.wiring import INPUT, gradients_of, in_order, inputs_of, unknown, unread
 from cnnviz.errors import CnnvizError, ShapeError
 from cnnviz.text import tr
 from cnnviz.working import each
 
 Arrays = dict[str, Array]
+T = TypeVar("T")
+_Making = Callable[[Tape], list[Call]]
+
+_MOST_OUTLINES = 10_000
+"""Of so many calls at most, what depends on no number is kept: there are others in each iteration."""
 
 # Linux gives memory back to the system once much of it is free, and gets it again page by page, which takes a
 # fifth of a training's time. Where a block of this size has been freed once, twice as much is kept.
@@ -163,6 +171,7 @@ class Network:
         self.nodes = [self._node(layer) for layer in self.layers]
         self._check_fixed()
         self.forward_only = ""
+        self._outlines: dict[tuple[object, ...], tuple[Call, ...]] = {}  # shared with those of other numbers
         self.iteration = 1
         self.optimiser_state: dict[str, OptimiserState] = {}
 
@@ -500,7 +509,6 @@ class Network:
         for key, values in self.parameters.items():
             layer, name = split(key)
             require_finite(layer, name, values)
-        gradients: dict[str, Array] = {}
         goes_back = (t if self.losses else dy) is not None and not self.forward_only
         parameters = self.parameters
         if goes_back:  # going forward they are only read, and keep the precision that they have
@@ -515,26 +523,73 @@ class Network:
             elif dy is not None and goes_back:
                 last = self.layers[-1].name
                 arrays[output_gradient_of(last)] = self._checked("output", "dy", dy, last, samples)
-            if goes_back:
-                gradients = self._backward(parameters, arrays)
-            shared = {key: values for key, values in arrays.items() if key in self.shared}
-            of_samples = {key: values for key, values in arrays.items() if key not in shared}
-            if not samples:
-                of_samples = {key: values[0, ...] for key, values in of_samples.items()}
-            made = of_samples | shared
-            held = made | parameters
-            held |= {gradient_of(key): values for key, values in gradients.items()}
-            if goes_back and self.optimiser is not None:
+            made = self._held(arrays, samples)
+            if samples and TOTAL in made:
+                made[MEAN_LOSS] = np.asarray(made[TOTAL].mean())
+        each: dict[str, Shape] = {}
+        later = None
+        if goes_back:
+            each, of_all = self._shapes_back(samples)
+            now = copy(self)  # for it may have learnt more when that is asked for
+            later = Later(
+                each | of_all | self._aliases(each | of_all),
+                lambda: now._go_back(parameters, arrays, samples),
+            )
+        own = (key for key in (*arrays, *each) if key not in self.shared)
+        of_samples = dict.fromkeys(own if samples else ())
+        return Tape(
+            made | parameters | self._aliases(made | parameters),
+            self.iteration,
+            frozenset(of_samples | self._aliases(of_samples)),
+            samples or 0,
+            later,
+        )
+
+    def _held(self, arrays: Arrays, samples: int | None) -> Arrays:
+        """Return arrays of a batch as a tape holds them: of one sample by itself without its axis."""
+        if samples:
+            return dict(arrays)
+        return {key: values if key in self.shared else values[0, ...] for key, values in arrays.items()}
+
+    def _shapes_back(self, samples: int | None) -> tuple[dict[str, Shape], dict[str, Shape]]:
+        """Return what going back and the update make: gradients that each sample has, and all else."""
+        lead = (samples,) if samples else ()
+        each, of_all = dict[str, Shape](), dict[str, Shape]()
+        for node in self.nodes[::-1]:
+            name, layer = node.layer.name, node.layer
+            if name not in self.gradients or name in self._joined:
+                continue
+            for own, source in zip(layer.input_names, self.inputs[name], strict=True):
+                each[gradient_of(address_of(name, own))] = (*lead, *self.shapes[source])
+            for own, key in node.parameters:
+                if own not in layer.buffer_names:
+                    of_all[gradient_of(key)] = layer.parameter_shapes[own]
+        for name, parts in self.gradients.items():
+            if len(parts) > 1:
+                each[output_gradient_of(name)] = (*lead, *self.shapes[name])
+        if self.optimiser is not None:
+            remembered = tuple(self.optimiser.start(np.zeros(0)))
+            for key in self.moving:
+                shape = of_all[gradient_of(key)]
+                held = [state_of(key, part) for part in remembered]
+                of_all |= dict.fromkeys((updated(key), *held, *map(updated, held)), shape)
+        return each, of_all
+
+    def _go_back(self, parameters: Mapping[str, Array], arrays: Arrays, samples: int | None) -> Arrays:
+        """Return all that going back from what went forward and the update make, as a tape holds it."""
+        every = dict(arrays)
+        with np.errstate(all="ignore"):
+            gradients = self._backward(parameters, every)
+            made = self._held({key: every[key] for key in every.keys() - arrays.keys()}, samples)
+            made |= {gradient_of(key): values for key, values in gradients.items()}
+            if self.optimiser is not None:
                 new, state = self._updated(parameters, gradients)
-                held |= {updated(key): values for key, values in new.items()}
+                made |= {updated(key): values for key, values in new.items()}
                 for key, kept in state.items():
                     old = self._state_of(key, parameters[key])
-                    held |= {state_of(key, part): values for part, values in old.items()}
-                    held |= {updated(state_of(key, part)): values for part, values in kept.items()}
-            if samples and TOTAL in held:
-                held[MEAN_LOSS] = np.asarray(held[TOTAL].mean())
-        own = frozenset(of_samples | self._aliases(of_samples)) if samples else frozenset()
-        return Tape(held | self._aliases(held), self.iteration, own, samples or 0)
+                    made |= {state_of(key, part): values for part, values in old.items()}
+                    made |= {updated(state_of(key, part)): values for part, values in kept.items()}
+        return made | self._aliases(made)
 
     def _checked(self, where: str, name: str, values: Array, of: str, samples: int | None) -> Array:
         """Return one sample as a batch of one, or a batch, if all of it fits."""
@@ -543,7 +598,7 @@ class Network:
         require_finite(where, name, values)
         return values if samples else values[None]
 
-    def _aliases(self, held: Mapping[str, Array]) -> dict[str, Array]:
+    def _aliases(self, held: Mapping[str, T]) -> dict[str, T]:
         """Return the arrays that layers call by names of their own: ``conv2.x`` is ``relu1.y``."""
         found = {
             address_of(layer.name, own): held[address]
@@ -764,18 +819,38 @@ class Network:
         calls = [call for layer in self.layers for call in layer.forward_calls(tape.of(layer.name))]
         if TOTAL in tape:
             calls += loss_calls(self.losses, self._by_name, tape, scores)
-        for layer in reversed(self.layers):
-            if output_gradient_of(layer.name) not in tape:
-                continue
-            calls += sum_calls(layer.name, self.gradients[layer.name], tape)
-            arrays, scattered = tape.of(layer.name), input_gradient == "scattered"
-            calls += layer.scattered_calls(arrays) if scattered else layer.backward_calls(arrays)
-        for name in self.input_shapes:
-            calls += sum_calls(name, self.gradients.get(name, ()), tape)
-        if self.optimiser is not None:
-            moved = (key for key in self.moving if updated(key) in tape)
-            calls += [update_call(key, self.optimiser, tape) for key in moved]
+        outlined = tape.outlined()
+        for key, make in self._ways_back(outlined, input_gradient):
+            calls += self._deferred(key, make, tape, outlined)
         return calls
+
+    def _ways_back(self, tape: Tape, input_gradient: str) -> Iterator[tuple[tuple[object, ...], _Making]]:
+        """Yield what makes the calls of going back and of the update from a tape, and a name for each."""
+        for layer in reversed(self.layers):
+            if output_gradient_of(layer.name) in tape:
+                yield ("sum", layer.name), partial(sum_calls, layer.name, self.gradients[layer.name])
+                yield (input_gradient, layer.name), partial(_calls_back, layer, input_gradient)
+        for name in self.input_shapes:
+            yield ("sum", name), partial(sum_calls, name, self.gradients.get(name, ()))
+        if self.optimiser is not None:
+            optimiser = self.optimiser
+            for key in self.moving:
+                if updated(key) in tape:
+                    yield ("update", key, optimiser, tape.iteration), partial(_update_calls, key, optimiser)
+
+    def _deferred(self, key: tuple[object, ...], make: _Making, tape: Tape, outlined: Tape) -> Iterator[Call]:
+        """Yield calls that are made of a tape when their numbers are asked for.
+
+        All else of them is the same for all numbers.
+        """
+        if key not in self._outlines:
+            if len(self._outlines) >= _MOST_OUTLINES:
+                self._outlines.clear()
+            with np.errstate(all="ignore"):
+                self._outlines[key] = tuple(map(outline, make(outlined)))
+        made = cache(lambda: make(tape))
+        for k, known in enumerate(self._outlines[key]):
+            yield deferred(known, lambda k=k: made()[k])  # type: ignore[misc]
 
     def _state_of(self, key: str, w: Array) -> OptimiserState:
         """Return what the optimiser remembers of a parameter; nothing yet, if that is another optimiser's."""
@@ -785,3 +860,13 @@ class Network:
         if kept.keys() != start.keys():
             return start
         return {part: values.astype(w.dtype, copy=False) for part, values in kept.items()}
+
+
+def _calls_back(layer: Layer, input_gradient: str, tape: Tape) -> list[Call]:
+    """Return the gradients' calls of a layer in one of the two forms."""
+    arrays = tape.of(layer.name)
+    return layer.scattered_calls(arrays) if input_gradient == "scattered" else layer.backward_calls(arrays)
+
+
+def _update_calls(key: str, optimiser: Optimiser, tape: Tape) -> list[Call]:
+    return [update_call(key, optimiser, tape)]

@@ -23,7 +23,7 @@ from cnnviz.engine.layers.joining import numbered, scaled_call, total_listing
 from cnnviz.engine.layers.softmax import OverAxis
 from cnnviz.engine.losses import Loss
 from cnnviz.engine.port import Port
-from cnnviz.engine.sequences import as_maps, of_sequences
+from cnnviz.engine.sequences import AsMaps, of_sequences
 from cnnviz.engine.tape import Tape
 from cnnviz.engine.wiring import unknown
 from cnnviz.errors import CnnvizError
@@ -236,11 +236,11 @@ def _calls_of(
     First comes what it reads of all samples. Of several losses, they have what their sum calls it.
     """
     x, own = last.address(last.input_names[0]), one.own_gradient(last)
-    held = {"y": tape[one.output], "t": tape[one.target], "x": tape[x]}
-    held |= {"gradient": tape[own]} if own in tape else {}
+    places = {"y": one.output, "t": one.target, "x": x} | ({"gradient": own} if own in tape else {})
+    held: Mapping[str, Array] = {name: tape[address] for name, address in places.items()}
     of_sequence = held["y"].ndim == 2
     if of_sequence:
-        held = as_maps(held)
+        held = AsMaps(held)
     y, t = held["y"], held["t"]
     shared = {name: tape[one.shared_at(name)] for name in one.loss.shared(t[None])}
     before = [

@@ -7,7 +7,7 @@ of maps without the loops over columns, ``x[c, i, j]`` becomes ``x[c, i]``, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, TypeVar, overload
 
@@ -120,9 +120,24 @@ def _port(port: Port, value: Value) -> Port:
     return replace(port, placement=placement)
 
 
-def as_maps(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Return arrays of sequences, and kernels, as those of maps of one column."""
-    return {name: values[..., None] if np.ndim(values) > 1 else values for name, values in arrays.items()}
+class AsMaps(Mapping[str, Array]):
+    """Arrays of sequences, and kernels, as those of maps of one column, each when it is asked for."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> Array:
+        values = self._arrays[name]
+        return values[..., None] if np.ndim(values) > 1 else values
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
 
 
 def and_sequences(
@@ -134,7 +149,7 @@ def and_sequences(
     def of_any(layer: Own, arrays: Mapping[str, Array]) -> Made:
         if np.ndim(arrays[layer.input_names[0]]) != 2:
             return method(layer, arrays)
-        return of_sequences(method(layer, as_maps(arrays)))
+        return of_sequences(method(layer, AsMaps(arrays)))
 
     return of_any
 
@@ -173,26 +188,26 @@ class OfSequences(Layer):
 
     def forward(self, x: Array, **parameters: Array) -> Array:
         """Compute the outputs of a batch (N, C, L)."""
-        return np.asarray(self._maps.forward(x[..., None], **as_maps(parameters))[..., 0])
+        return np.asarray(self._maps.forward(x[..., None], **AsMaps(parameters))[..., 0])
 
     def auxiliary(self, x: Array, **arrays: Array) -> dict[str, NDArray[Any]]:
         """Return what else the forward listing writes."""
-        made = self._maps.auxiliary(x[..., None], **as_maps(arrays))
+        made = self._maps.auxiliary(x[..., None], **AsMaps(arrays))
         return {name: _column(values) for name, values in made.items()}
 
     def backward(self, dy: Array, x: Array, *, needs_dx: bool = True, **arrays: Array) -> dict[str, Array]:
         """Return the gradients of inputs and parameters."""
-        made = self._maps.backward(dy[..., None], x[..., None], needs_dx=needs_dx, **as_maps(arrays))
+        made = self._maps.backward(dy[..., None], x[..., None], needs_dx=needs_dx, **AsMaps(arrays))
         return {name: _column(values) for name, values in made.items()}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""
-        return of_sequences(self.over_maps.forward_call(as_maps(arrays)))
+        return of_sequences(self.over_maps.forward_call(AsMaps(arrays)))
 
     def backward_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the listings of the gradients."""
-        return of_sequences(self.over_maps.backward_calls(as_maps(arrays)))
+        return of_sequences(self.over_maps.backward_calls(AsMaps(arrays)))
 
     def scattered_calls(self, arrays: Mapping[str, Array]) -> list[Call]:
         """Return the same with the input gradient scattered, where there are both forms of it."""
-        return of_sequences(self.over_maps.scattered_calls(as_maps(arrays)))
+        return of_sequences(self.over_maps.scattered_calls(AsMaps(arrays)))

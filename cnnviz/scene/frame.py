@@ -25,7 +25,7 @@ from cnnviz.scene.sheet import TooSmallError
 from cnnviz.scene.symbolic import in_letters
 from cnnviz.scene.view import View
 from cnnviz.text import plain, tr
-from cnnviz.trace.nonfinite import first_nonfinite
+from cnnviz.trace.nonfinite import NonFinite, first_nonfinite
 from cnnviz.trace.program import Program
 from cnnviz.trace.program_cache import program_cache
 
@@ -212,12 +212,15 @@ def _words(at: Moment, box: Box, em: float, with_formula: bool) -> list[Mark]:
     return marks + (panels.headline(at, formula_box, em / _TEXT) if formula_box else [])
 
 
-_first_nonfinite = program_cache(8)(first_nonfinite)
+@program_cache(64)
+def _first_nonfinite(program: Program, operation: str) -> NonFinite | None:
+    """Return where the first NaN or infinity arises until an operation is through."""
+    return first_nonfinite(program, program.number(operation))
 
 
 def nonfinite_said(at: Moment) -> str:
     """Say where the first NaN or infinity arose, once it has; letters tell no values, and so not this one."""
-    found = _first_nonfinite(at.program)
+    found = _first_nonfinite(at.program, at.operation.name)
     if found is None or found.step > at.step.index or at.letters:
         return ""
     cell = f"[{', '.join(map(str, found.index))}]" if found.index else ""
@@ -232,7 +235,7 @@ def nonfinite_said(at: Moment) -> str:
 
 def _nonfinite_badge(at: Moment, box: Box, em: float) -> list[Rect | Label | Hotspot]:
     """Say where the first NaN or infinity arose, once there is one; a click goes there."""
-    found, text = _first_nonfinite(at.program), nonfinite_said(at)
+    found, text = _first_nonfinite(at.program, at.operation.name), nonfinite_said(at)
     if found is None or not text:
         return []
     size = 1 * em

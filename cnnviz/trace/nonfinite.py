@@ -35,13 +35,18 @@ class NonFinite(Struct, frozen=True):
     value: float
 
 
-def first_nonfinite(program: Program) -> NonFinite | None:
+def first_nonfinite(program: Program, last: int | None = None) -> NonFinite | None:
     """Return where the first NaN or infinity arises, or None if all numbers are finite.
 
     What has been written stays, so whether there is one yet can be halved for.
+
+    Parameters
+    ----------
+    last : int, optional
+        The number of the last operation that is looked at: what comes later may not be computed yet.
     """
-    for operation in program.operations:
-        if all(np.isfinite(values).all() for values in operation.call.writes.values()):
+    for operation in program.operations[: None if last is None else last + 1]:
+        if _is_finite(operation):
             continue
         start = program.start(operation.name)
         steps = range(start, start + len(operation))
@@ -51,6 +56,14 @@ def first_nonfinite(program: Program) -> NonFinite | None:
             )
             return _nonfinite_at(program, operation, steps[first])
     return None
+
+
+def _is_finite(operation: Operation) -> bool:
+    if _is_finite not in operation.cache:
+        written = operation.call.writes.values()
+        operation.cache[_is_finite] = all(np.isfinite(values).all() for values in written)
+    found: bool = operation.cache[_is_finite]
+    return found
 
 
 def _nonfinite_at(program: Program, operation: Operation, step: int) -> NonFinite | None:

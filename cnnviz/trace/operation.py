@@ -90,8 +90,10 @@ class Operation:
         return signature_of(
             (call.name, call.layer, call.phase, self.tree, self.body, call.kind, call.form),
             (call.expression, call.linear_in, call.window, *call.before),
-            tuple(map(_without_numbers, call.given.items())),
-            tuple(map(_without_numbers, call.writes.items())),
+            tuple(
+                (name, *_without_numbers(call.like(name))) for name in call.given if name not in call.writes
+            ),
+            tuple((name, *_without_numbers(call.like(name))) for name in call.writes),
             tuple(call.ports.items()),
             (len(batch.calls), batch.arrays, *batch.called.items(), batch.mean) if batch else None,
         )
@@ -508,12 +510,11 @@ def _part_of(block: Block, statements: list[Line | Loop]) -> Block:
     return Block(tuple(statements), tuple(start - starts[0] for start in starts), steps)
 
 
-def _without_numbers(item: tuple[str, Value]) -> Hashable:
-    """Return the name of an array, its shape and kind; of a size, what it is."""
-    name, value = item
+def _without_numbers(value: Value) -> tuple[Hashable, ...]:
+    """Return the shape and the kind of an array; of a size, what it is."""
     if isinstance(value, np.ndarray):
-        return name, value.shape, value.dtype.char
-    return (name, int(value)) if isinstance(value, int | np.integer) else name
+        return value.shape, value.dtype.char
+    return (int(value),) if isinstance(value, int | np.integer) else ()
 
 
 def _size(value: Value) -> int:

@@ -375,8 +375,8 @@ def computed_at(program: Program, layer: str, gradient: bool) -> int:
     source = shown.gradient if gradient else shown.values
     if source is None:
         return 0
-    operation, array, name = source
+    operation = source.operation
     if operation is None:
         return 0
-    last = operation.step_writing(name, ()) if array.ndim == 0 else next_stop(operation, -1, Level.LAYER)
+    last = next_stop(operation, -1, Level.LAYER) if source.shape else operation.step_writing(source.name, ())
     return program.start(operation.name) + (last or 0)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
-from cnnviz.lesson.changes import text_of
+from cnnviz.lesson.changes import Cell, text_of
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.marks import Cells, flat
 from cnnviz.ui.gradient_dialog import GradientDialog
 
+TINY_VGG = Path(__file__).parents[1] / "lesson" / "files" / "tiny-vgg.toml"
 K, LEFT, SHIFT = Qt.Key, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
 
 
@@ -232,3 +235,16 @@ def test_a_gradient_is_checked_with_all_its_numbers_and_then_all_of_its_layer(wi
     window.stage.pointer = place.x(), place.y()
     window.actions_by_name["check"].trigger()
     assert window.message.sentence.text() == "input.y has no gradient that can be tried out."
+
+
+def test_gradients_are_computed_when_they_are_looked_at_and_are_those_of_a_fresh_load(window, application):
+    window.desk.open(str(TINY_VGG))
+    for k in range(2):  # opened, and edited
+        application.processEvents()
+        assert not window.desk.lesson.tape.is_whole, k
+        window.desk.change(Cell("input", (0, 3, 4 + k), 0.25), said="painted")
+    window.player.go_to(window.player.cursor.program.start("conv1_1.dw") + 5)
+    application.processEvents()
+    found, fresh = window.desk.lesson.tape, load_lesson(str(TINY_VGG), changes=changes(window).split()).tape
+    assert found.is_whole
+    assert {name: found[name].tobytes() for name in found} == {name: fresh[name].tobytes() for name in fresh}

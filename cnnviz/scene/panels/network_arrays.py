@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from cnnviz.engine.address import address_of, layer_of, output_gradient_of, output_of
-from cnnviz.engine.layer import Array
+from cnnviz.engine.layer import Array, Shape
 from cnnviz.engine.wiring import INPUT
 from cnnviz.scene.moment import Moment
 from cnnviz.text import tr
@@ -18,8 +18,35 @@ from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 from cnnviz.trace.program_cache import lasting_cache, program_cache
 
-Source = tuple[Operation | None, Array, str]
-"""What is shown of a row: the operation that writes it (none of what is given), the array, its name."""
+
+class Source(NamedTuple):
+    """An array that is shown of a row; it may not be computed yet.
+
+    Attributes
+    ----------
+    operation : Operation or None
+        The operation that writes it; none of what is given.
+    holder : Operation
+        One that has it: that one, or one that reads it.
+    name : str
+        What that calls it.
+    """
+
+    operation: Operation | None
+    holder: Operation
+    name: str
+
+    @property
+    def values(self) -> Array:
+        """Its numbers."""
+        call = self.holder.call
+        return call.unpadded(self.name, np.asarray(call.value(self.name)))
+
+    @property
+    def shape(self) -> Shape:
+        """Its shape, which is known before it is computed."""
+        return self.holder.call.own_shape(self.name)
+
 
 Known = Literal["done", "now", "later"]
 """Whether an array is there, is being computed, or is not yet begun."""
@@ -107,17 +134,11 @@ def arrays_of(program: Program, name: str) -> Arrays:
     """Return what a row stands for and the gradient of it; a variable is an array of shape ()."""
     expression = _expression(program)
     if expression is not None:
-        own: Source = (
-            (None, np.asarray(expression.call.given[name]), name)
-            if name in expression.call.given
-            else (expression, expression.call.writes[name], name)
-        )
+        own = Source(None if name in expression.call.given else expression, expression, name)
         return Arrays(own, _gradient_of(program, address_of(expression.layer, name)))
     if descends(program):
         operation = program.operation(name)
-        return Arrays(
-            (operation, operation.call.writes["w"], "w"), (operation, operation.call.writes["dw"], "dw")
-        )
+        return Arrays(_written(operation, "w"), _written(operation, "dw"))
     made = _result_of(program, name)
     if made and made[0].phase == "loss":
         return Arrays(_written(*made), None)
@@ -149,7 +170,7 @@ def _results(program: Program) -> Mapping[str, tuple[Operation, str]]:
 
 
 def _written(operation: Operation, name: str) -> Source:
-    return operation, operation.call.unpadded(name, operation.call.writes[name]), name
+    return Source(operation, operation, name)
 
 
 def _gradient_of(program: Program, address: str) -> Source | None:
@@ -161,40 +182,26 @@ def _gradient_of(program: Program, address: str) -> Source | None:
 def _given(program: Program, address: str) -> Source | None:
     """Return an array that no operation makes."""
     read = next(iter(program.readers(address)), None)
-    if read is None:
-        return None
-    operation, name = read
-    return None, operation.call.unpadded(name, np.asarray(operation.call.given[name])), name
+    return None if read is None else Source(None, *read)
 
 
 def _parts(program: Program, gradient: Source | None) -> tuple[Source, ...]:
     """Return the gradients that are added up to one."""
-    if gradient is None or gradient[0] is None:
+    if gradient is None or gradient.operation is None:
         return ()
-    call, name = gradient[0].call, gradient[2]
-    of = call.port(name).gradient_of
-    ports = [call.port(own) for own in gradient[0].tree.parameters if own in call.given]
+    call = gradient.operation.call
+    of = call.port(gradient.name).gradient_of
+    ports = [call.port(own) for own in gradient.operation.tree.parameters if own in call.given]
     added = [port.address for port in ports if port.gradient_of == of and of]
     made = [program.producer(address) for address in added]
     return tuple(_written(*one) for one in made if one) if len(added) > 1 else ()
 
 
-def holder(program: Program, name: str, source: Source) -> Operation:
-    """Return an operation that has an array: the one that writes it, or one that reads it."""
-    if source[0]:
-        return source[0]
-    expression = _expression(program)
-    if expression is not None:
-        return expression
-    read = program.readers(output_of(name)) or program.readers(output_gradient_of(name))
-    return next(operation for operation, own in read if own == source[2])
-
-
 def known(program: Program, source: Source, now: int) -> Known:
     """Return how far an array is computed while the operation with a number is at work."""
-    if source[0] is None:
+    if source.operation is None:
         return "done"
-    number = program.number(source[0].name)
+    number = program.number(source.operation.name)
     return "done" if number < now else "now" if number == now else "later"
 
 
@@ -235,10 +242,10 @@ def _by_layer(program: Program) -> Mapping[str, list[int]]:
 
 def assigned(values: Source) -> str:
     """Return what a listing assigns to a variable: the right-hand side of its line."""
-    operation, _, name = values
+    operation = values.operation
     if operation is None:
         return tr("input")
-    line = operation.writers(name)[0].number
+    line = operation.writers(values.name)[0].number
     return operation.tree.source[line - 1].partition(" = ")[2]
 
 

@@ -40,7 +40,7 @@ def row_said(moment: Moment, item: Item) -> tuple[str, ...]:
     if shown.gradient:
         lines.append(tr("gradient: {where}", where=_where(moment, shown.gradient)))
     if shown.parts:
-        made = (f"{part[0].layer}.{part[2]}" for part in shown.parts if part[0])
+        made = (f"{part.operation.layer}.{part.name}" for part in shown.parts if part.operation)
         lines.append(tr("it is the sum of {parts}", parts=_listed(made)))
     return (*lines, *_taken((moment.whole or moment).program, item))
 
@@ -63,9 +63,9 @@ def _what(program: Program, item: Item, shown: Arrays) -> str:
     if item.kind != "layer":
         return tr("{name}: {count} layers", name=item.name, count=item.last - item.first + 1)
     name = arrays.said(item.name)
-    if shown.values is None or shown.values[1].ndim == 0 or arrays.is_loss(program, item.name):
+    if shown.values is None or not shown.values.shape or arrays.is_loss(program, item.name):
         return name
-    return f"{name}: {shape_text(shown.values[1].shape)}"
+    return f"{name}: {shape_text(shown.values.shape)}"
 
 
 def _joined(program: Program, item: Item) -> list[str]:
@@ -88,7 +88,7 @@ def _joined(program: Program, item: Item) -> list[str]:
 
 def _where(moment: Moment, source: Source) -> str:
     """Say which operation computes an array, at which steps, and how far it is."""
-    operation = source[0]
+    operation = source.operation
     if operation is None:
         return tr("given")
     known = arrays.known(moment.program, source, moment.program.number(moment.operation.name))

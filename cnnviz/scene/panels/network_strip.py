@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -161,17 +162,16 @@ def network_cell(
         state = _state(program, item, moment.operation)
         for source, _, place in _tiles(program, item, room.columns(row), state, unit):
             # What is laid out in place of the numbers are their own places.
-            places = np.arange(source[1].size, dtype=float).reshape(source[1].shape)
-            operation = arrays.holder(program, _node(program, item), source)
-            style = _look(program, operation, source[2], moment.view.display)
+            places = np.arange(prod(source.shape), dtype=float).reshape(source.shape)
+            style = _look(program, source.holder, source.name, moment.view.display)
             tile = _tile(style, places, np.ones(places.shape, bool), place, "panel", unit)
             if not tile.box.contains(x, y):
                 continue
             (wide, high), (rows, columns) = tile.cell, tile.values.shape
             at = min(int((y - tile.box.y) / high), rows - 1), min(int((x - tile.box.x) / wide), columns - 1)
             if np.isfinite(tile.values[at]):
-                found = np.unravel_index(int(tile.values[at]), source[1].shape)
-                return operation, source[2], tuple(int(k) for k in found)
+                found = np.unravel_index(int(tile.values[at]), source.shape)
+                return source.holder, source.name, tuple(int(k) for k in found)
     return None
 
 
@@ -450,14 +450,14 @@ def arrays_shown(program: Program, item: Item) -> Arrays:
     return arrays.arrays_of(program, network_outline(program).names[item.last])
 
 
-def _went_in(program: Program, item: Item) -> tuple[str, Source] | None:
+def _went_in(program: Program, item: Item) -> Source | None:
     """Return what goes into a folded block: the first that it reads from outside."""
     whole = network_outline(program)
     for row in range(item.first, item.last + 1):
         for one in whole.sources[row]:
             values = arrays.arrays_of(program, whole.names[one]).values
             if one < item.first and values:
-                return whole.names[one], values
+                return values
     return None
 
 
@@ -475,7 +475,7 @@ def _row(
     said = "" if item.kind == "open" else _shape(program, item)
     columns, ground = room.columns(row), _ground_role(phase)
     tiles = [] if item.kind == "open" else _tiles(program, item, columns, state, room.unit)
-    blank = tuple((source[1].shape, box) for source, known, box in tiles if known == "later")
+    blank = tuple((source.shape, box) for source, known, box in tiles if known == "later")
     if item.kind != "folded" and all(known != "done" for _, known, _ in tiles):
         return _without_values(item, row, room, state, phase, said, blank)
     place, marks = _empty_row(item, row, room, phase, said)
@@ -483,9 +483,8 @@ def _row(
         marks += _block(program, item, columns, state, room.unit, display, ground)
     for source, known, box in tiles:
         if known == "done":
-            holder = arrays.holder(program, _node(program, item), source)
-            style, there = _look(program, holder, source[2], display), np.full(source[1].shape, True)
-            marks.append(_tile(style, source[1], there, box, ground, room.unit))
+            style, there = _look(program, source.holder, source.name, display), np.full(source.shape, True)
+            marks.append(_tile(style, source.values, there, box, ground, room.unit))
     marks += [_blank(shape, box, ground, room.unit) for shape, box in blank]
     if state.in_parts:
         marks += _pluses(columns[2], state, room.unit)
@@ -589,7 +588,7 @@ def _live(moment: Moment, room: _Room, item: Item, row: Box, state: _State, phas
     marks: list[Mark] = []
     for source, known, box in _tiles(program, item, room.columns(row), state, room.unit):
         if known == "now":
-            name = source[2]
+            name = source.name
             values = call.unpadded(name, moment.state.value(name))
             there = call.unpadded(name, moment.state.written(name))
             style = _look(program, moment.operation, name, moment.view.display)
@@ -630,9 +629,9 @@ def _shape(program: Program, item: Item) -> str:
     values = arrays_shown(program, item).values
     if values is None or arrays.is_loss(program, item.name):
         return tr("one number")
-    if values[1].ndim == 0:
+    if not values.shape:
         return arrays.assigned(values)
-    shape = shape_text(values[1].shape)
+    shape = shape_text(values.shape)
     return shape.replace(" × ", "×") if len(shape) > _WIDE else shape
 
 
@@ -652,14 +651,13 @@ def _block(
     marks: list[Mark] = []
     given = _went_in(program, item)
     if given:
-        name, (maker, values, own) = given
-        here = arrays.holder(program, name, (maker, values, own))
+        values = given.values
         is_there = state.progress is not None and (
-            maker is None or state.progress.forward > 0 or state.values != "later"
+            given.operation is None or state.progress.forward > 0 or state.values != "later"
         )
         marks.append(
             _tile(
-                _look(program, here, own, display),
+                _look(program, given.holder, given.name, display),
                 values,
                 np.full(values.shape, is_there),
                 into,
