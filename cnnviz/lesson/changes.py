@@ -42,12 +42,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.values import as_sentence
+from cnnviz.lesson.values import as_sentence, file_said
 from cnnviz.text import short, tr
 
 Number = int | float
@@ -136,6 +137,14 @@ def place_of(change: Change) -> Place:
                 -1 if change.sample is None else change.sample,
                 change.index,
             )
+
+
+def change_said(change: Change) -> str:
+    """Write a change for who reads it: of a file its name alone, or what a person calls it."""
+    text = str(change)
+    if not isinstance(change.value, str) or not is_file_change(text):
+        return text
+    return f"{text.partition('=')[0]}={file_said(Path(change.value))}"
 
 
 def text_of(changes: Iterable[Change]) -> str:

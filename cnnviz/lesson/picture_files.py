@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cnnviz.engine.layer import shape_text
 from cnnviz.engine.pixels import Resizing, resized
 from cnnviz.errors import CnnvizError
 from cnnviz.files import read_whole, reason_of
-from cnnviz.lesson.values import PICTURES
+from cnnviz.lesson.values import PICTURES, file_said
 from cnnviz.text import tr
 
 if TYPE_CHECKING:
@@ -102,7 +103,10 @@ def read_picture(
     with _silent() if content[:2] in _TIFF else nullcontext(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what we say ourselves, or what does no harm
         try:
-            return _read(path.name, content, size, fit, crop_pct, stepped)
+            read = _read(said := file_said(path), content, size, fit, crop_pct, stepped)
+            told = read.notes[0]
+            is_own = said != path.name  # words, which begin as sentences do
+            return replace(read, notes=(told[0].upper() + told[1:], *read.notes[1:])) if is_own else read
         except CnnvizError:
             raise
         except MemoryError as error:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NewType
 
 import numpy as np
@@ -16,6 +17,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.files import is_reserved
 from cnnviz.formats.reader import ENDINGS
 from cnnviz.lesson.bounds import MOST_AXES
+from cnnviz.packed import holder_of
 from cnnviz.text import tr
 
 _RESERVED = re.compile(r"at|input|loss|optimiser|picture|schedule(_\d+)?|weights")
@@ -276,6 +278,26 @@ def hint(word: str, known: Sequence[str]) -> str:
     if near:
         return tr("; did you mean {word}?", word=near[0])
     return tr("; there is {words}", words=", ".join(known)) if known else ""
+
+
+_OWN = re.compile(r"(drawn|pasted|saved)-[0-9a-f]{12}\.\w+")
+"""What the window calls the files that it keeps for itself."""
+
+
+def file_said(path: Path) -> str:
+    """Return what a person calls a file: its name, or what is in it where the program gave it one."""
+    own, holder = _OWN.fullmatch(path.name), holder_of(path)
+    if own:
+        return {"drawn": tr("your drawing"), "pasted": tr("the pasted picture")}.get(
+            own[1], tr("what was saved before")
+        )
+    if holder is None:
+        return path.name
+    inside = {
+        ".png": tr("the picture in {file}", file=holder.name),
+        ".txt": tr("the names in {file}", file=holder.name),
+    }
+    return inside.get(path.suffix, tr("the numbers in {file}", file=holder.name))
 
 
 def as_sentence(words: str) -> str:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnviz.lesson.changes import change_said
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.scene.theme import Theme
 from cnnviz.text import tr
@@ -192,7 +193,9 @@ class TopBar(FoldingBar):
 
     def show_lesson(self, lesson: Lesson) -> None:
         """Show its title, and which of its images goes through the network, or which expression it is."""
-        self.title.set_whole(lesson.title, "\n".join([lesson.sentence, *map(str, lesson.changes[:9])]))
+        self.title.set_whole(
+            lesson.title, "\n".join([lesson.sentence, *map(change_said, lesson.changes[:9])])
+        )
         subject, many = lesson.subject, len(lesson.subject) > 1
         seen = subject.picture(lesson.image) if many else None
         text, what = subject.label(lesson.image), subject.choose_words.removesuffix("…")

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnviz.lesson.changes import Change
+from cnnviz.lesson.changes import Change, change_said
 from cnnviz.lesson.lesson import Lesson
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
@@ -105,6 +105,6 @@ def told(lesson: Lesson, change: Change) -> str:
     try:
         value = lesson.description.subject.value(change)
     except (LookupError, AttributeError):  # a cell of what a changed argument has made larger
-        return str(change)
-    before = str(replace(change, value=value)).partition("=")[2]
-    return tr("{change}   in the lesson {value}", change=str(change), value=before or tr("none"))
+        return change_said(change)
+    before = change_said(replace(change, value=value)).partition("=")[2]
+    return tr("{change}   in the lesson {value}", change=change_said(change), value=before or tr("none"))

@@ -22,6 +22,7 @@ from cnnviz.lesson.changes import (
     Argument,
     Change,
     Changes,
+    change_said,
     is_file_change,
     place_of,
     read_change,
@@ -46,6 +47,7 @@ from cnnviz.lesson.subject import FIRST, Choice
 from cnnviz.lesson.subjects.descents import rate_beside
 from cnnviz.lesson.subjects.expressions import Example
 from cnnviz.lesson.tables import ExpressionFile
+from cnnviz.lesson.values import file_said
 from cnnviz.lesson.weights import UnknownLayoutError
 from cnnviz.packed import MOST_BYTES, holder_of
 from cnnviz.scene.display import Display
@@ -208,7 +210,7 @@ class Desk(QObject):
         self.player.set_speed(settings.number("player/speed", 4, 1, 60))
         self.player.set_level(LEVELS[settings.number("player/level", 2, 0, len(LEVELS) - 1)])
         self.player.show(settings.record("display", Display, Display()))
-        self.lesson = self._as_left(lesson)
+        self.lesson, self.saved = self._as_left(lesson), _saved_of(lesson)
         self._go_back()
         self._note_recent()
 
@@ -295,7 +297,7 @@ class Desk(QObject):
         if self._trained is not None:
             lesson = lesson.trained(*self._trained)
         self.remember()
-        self.lesson = lesson
+        self.lesson, self.saved = lesson, _saved_of(lesson)
         self._go_back()
         self._note_recent()
         self.changed.emit()
@@ -418,7 +420,7 @@ class Desk(QObject):
         changes = [Argument("picture", "file", path)]
         if len(before.subject) > 1:
             changes.append(Argument("picture", "sample", before.image))
-        self.change(*changes, said=said or tr("picture {file}", file=Path(path).name))
+        self.change(*changes, said=said or tr("picture {file}", file=file_said(Path(path))))
         if self.lesson is not before:
             self.go_to(0)  # where it is read
             self._note(self.lesson.subject.notes)
@@ -441,7 +443,7 @@ class Desk(QObject):
     def take_back(self, *changes: Change) -> None:
         """Have some of what is changed as the file has it."""
         kept = tuple(change for change in self.lesson.changes if change not in changes)
-        self._change(kept, tr("{changes} taken back", changes=text_of(changes)))
+        self._change(kept, tr("{changes} taken back", changes=" ".join(map(change_said, changes))))
 
     def take_samples(self, path: str) -> None:
         """Show the network other samples, from the first of them on, and say what was recognised."""
@@ -732,7 +734,6 @@ class Desk(QObject):
             self.failed.emit(str(error))
             return
         if draft.description.source != self.lesson.description.source:
-            self.saved = _saved_of(lesson)
             self._put(lesson)
             self.settings.put(f"{self._key}/saved", _mark_of(self.source))
             return
@@ -759,9 +760,7 @@ class Desk(QObject):
         kept = {name: known[name] for name in graph.inputs if name in known and name not in values}
         example = Example(graph, {**kept, **values})
         before = self.draft
-        lesson = lesson_of(describe(example.source))
-        self.saved = _saved_of(lesson)
-        self._put(lesson)
+        self._put(lesson_of(describe(example.source)))
         said = tr("expression {text}", text=example.typed)
         self.player.edits.push(Edit(said, before, self.draft, self._put_draft))
 
@@ -883,7 +882,6 @@ class Desk(QObject):
     def _as_left(self, lesson: Lesson) -> Lesson:
         """Return a lesson with what was chosen and changed; changes that are asked for come before those."""
         settings, key = self.settings, _key_of(lesson)
-        self.saved = _saved_of(lesson)
         is_asked = lesson.changes != lesson.description.changes
         place, mark = lesson.description.place, _mark_of(lesson.description.source)
         if place is not None and settings.text(f"{key}/saved") != mark:

@@ -159,14 +159,14 @@ class Opening:
         if paths:
             self.open(paths[0])
         elif data.hasImage():
-            self._take_image(QImage(data.imageData()))
+            self._take_image(QImage(data.imageData()), "pasted", tr("what was pasted"))
         return bool(paths) or data.hasImage()
 
     def take_drawing(self, image: QImage) -> None:
         """Let what was drawn into the network."""
         self._take_image(image, "drawn", tr("what was drawn"))
 
-    def _take_image(self, image: QImage, named: str = "pasted", said: str = "") -> None:
+    def _take_image(self, image: QImage, named: str, said: str) -> None:
         """Keep a picture that is no file, so that it can be undone, exported and come back to; let it in.
 
         Parameters
@@ -174,7 +174,7 @@ class Opening:
         named : str
             What its file's name begins with.
         said : str
-            What is done, as it can be undone; the file's name where it is empty.
+            What is done, as it can be undone.
         """
         if not self.takes_pictures:
             self._say_no_pictures()

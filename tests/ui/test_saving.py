@@ -2,10 +2,12 @@
 
 import gc
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox
 
 from cnnviz.export.order import order_of
 from cnnviz.lesson.changes import Cell
@@ -23,6 +25,7 @@ from cnnviz.scene.view import View
 from cnnviz.text import short
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.stops import Level
+from cnnviz.ui.changes_list import told
 from cnnviz.ui.loading import load
 from cnnviz.ui.palette import commands
 from cnnviz.ui.settings import Settings
@@ -226,6 +229,37 @@ def test_a_process_that_is_killed_loses_seconds_at_most(tmp_path, elsewhere):
         process.kill()
         process.wait()
     assert elsewhere(file, "killed.json").desk.lesson.changes == (WEIGHT,)
+
+
+def test_files_that_the_program_named_are_called_what_they_are(window, tmp_path):
+    """In messages, the list of changes, tooltips and what can be undone; from a saved file as well."""
+    image = QImage(40, 30, QImage.Format.Format_Grayscale8)
+    image.fill(9)
+    seen = []
+
+    def look():
+        lesson = window.desk.lesson
+        seen.extend([*lesson.notes, window.bar.title.toolTip(), *map(partial(told, lesson), lesson.changes)])
+        seen.extend([window.message.sentence.text(), window.player.edits.undoText()])
+        return lesson.notes[0], told(lesson, lesson.changes[0])
+
+    window.desk.open("lenet")
+    window.opening.take_drawing(image)
+    note, change = look()
+    assert note == "The middle of your drawing (30 × 40) is brought to 28 × 28."
+    assert change.startswith("picture.file=your drawing   in the lesson")
+    assert window.saving.write(str(tmp_path / "mine.cnnviz"))
+    window.desk.open("lenet")
+    window.desk.open(str(tmp_path / "mine.cnnviz"))
+    assert not window.isWindowModified()
+    assert look()[0] == "The middle of the picture in mine.cnnviz (30 × 40) is brought to 28 × 28."
+    QApplication.clipboard().setImage(image)
+    window.opening.paste()
+    assert look()[1].startswith("picture.file=the pasted picture")
+    image.save(str(tmp_path / "cat.png"))
+    window.opening.open(str(tmp_path / "cat.png"))
+    assert look()[0].startswith("The middle of cat.png (30 × 40)")
+    assert not [words for words in seen if re.search(r"drawn-|pasted-|saved-|changed-|\.json|/tmp", words)]
 
 
 KILLED_WHILE_SAVING = """
