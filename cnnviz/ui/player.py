@@ -377,8 +377,12 @@ class Player(QObject):
     def _tick(self) -> None:
         if not self._shown:  # a slow picture makes playing slower, it does not pile steps up
             return
-        here, following = self.cursor, self.cursor.next()
-        stop = here.hit(self.breakpoints, until=following.index)
+        here, following, points = self.cursor, self.cursor.next(), self.breakpoints
+        try:
+            stop = self._looked_for(lambda cursor: cursor.hit(points, until=following.index), points)
+        except StoppedError:
+            self.pause()
+            return
         if stop is not None:
             self.go_to(stop)
             self.say_stopped()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from msgspec.structs import replace
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QProgressDialog
 
-from cnnviz.trace.breakpoint import Breakpoint
+from cnnviz.trace import hits
+from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.trace.stops import Level
+from cnnviz.ui import waiting
 from cnnviz.ui.player import Player
+from cnnviz.working import tell
 
 
 def moves(player: Player) -> list[int]:
@@ -69,6 +76,32 @@ def test_playing_stops_at_a_breakpoint_inside_a_step(player, qtbot):
     player.play()
     qtbot.waitUntil(lambda: not player.playing, timeout=3000)
     assert player.cursor.index == 40
+
+
+def test_a_condition_over_a_large_layer_does_not_hold_the_window_while_playing(player, qtbot, monkeypatch):
+    """It is looked for as a run looks for it: the window is painted, and the search can be cancelled."""
+    on = threading.Event()
+    player.moved.connect(player.set_shown)
+    monkeypatch.setattr(waiting, "SHOWN_AFTER", 0.05)
+    monkeypatch.setattr(hits, "tell", lambda *told: (tell(*told), on.wait(20)))
+    player.set_breakpoint(Breakpoint("", 0, kind=Kind.CONDITION, what="acc < -1e9"))
+    player.set_level(Level.LAYER)
+    player.set_speed(60)
+    shown = []
+
+    def cancel():  # after a while in which the timer went on
+        shown.extend(one for one in QApplication.topLevelWidgets() if isinstance(one, QProgressDialog))
+        qtbot.keyClick(shown[0], Qt.Key.Key_Escape)
+
+    QTimer.singleShot(400, cancel)
+    player.play()
+    qtbot.waitUntil(lambda: not player.playing)
+    assert len(shown) == 1, "it is looked for once"
+    assert player.cursor.index == 0
+    on.set()
+    player.play()
+    qtbot.waitUntil(lambda: player.cursor.step.operation.name != "conv1")
+    player.pause()
 
 
 def test_playing_stops_at_the_end_and_starts_again_from_the_start(player, qtbot):
