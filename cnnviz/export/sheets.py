@@ -6,9 +6,11 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from cnnviz.errors import CnnvizError
 from cnnviz.export.order import Order
@@ -18,6 +20,7 @@ from cnnviz.lesson.subject import FIRST
 from cnnviz.lesson.variants import variant
 from cnnviz.scene.frame import moment
 from cnnviz.scene.moment import Moment
+from cnnviz.scene.numbers import brief
 from cnnviz.scene.registry import kind_of
 from cnnviz.scene.view import View
 from cnnviz.scene.worksheet import Heading, asked_of, given_cells, results, worksheet
@@ -247,7 +250,27 @@ def write_sheets(order: SheetOrder, lesson: Lesson) -> Generator[int, None, byte
 
 
 def _add(pdf: Pdf, one: Exercise, paper: str, solved: bool) -> None:
-    sentence = tr(kind_of(one.at.operation.call).sentence)
+    pdf.add(worksheet(one.at, paper, one.heading, solved), "light", _said(one.at, solved))
+
+
+def _said(at: Moment, solved: bool) -> str:
+    """Return a page in words, with all its numbers: who does not see it works them out as well."""
+    call, given = at.operation.call, given_cells(at)
     kind = tr("Solution") if solved else tr("Exercise")
-    said = f"{kind}: {one.at.operation.name}. {sentence}"
-    pdf.add(worksheet(one.at, paper, one.heading, solved), "light", said)
+    parts = [f"{kind}: {at.operation.name}. {tr(kind_of(call).sentence)}"]
+    told = {**call.given, **{name: value for name, value in call.before.items() if name in call.writes}}
+    parts += [_numbers(name, np.asarray(value), True) for name, value in told.items()]
+    parts += [_numbers(name, np.asarray(call.writes[name]), solved or given[name]) for name in asked_of(at)]
+    return "\n".join(parts)
+
+
+def _numbers(name: str, values: NDArray[Any], told: bool | NDArray[np.bool_]) -> str:
+    """Return an array as text, row by row; what is to be found is a blank."""
+    shown = np.broadcast_to(told, values.shape)
+    texts = [
+        brief(value) if there else tr("blank") for value, there in zip(values.flat, shown.flat, strict=True)
+    ]
+    wide = values.shape[-1] if values.ndim else 1
+    rows = [", ".join(texts[k : k + wide]) for k in range(0, len(texts), wide)]
+    size = " × ".join(map(str, values.shape))
+    return f"{name}{f' ({size})' if size else ''}: {'; '.join(rows)}."

@@ -36,7 +36,7 @@ class Pdf:
         self._title = title
         self._objects: list[bytes] = []
         self._catalogue, self._pages, self._fonts = self._later(), self._later(), self._later()
-        self._root, self._info = self._later(), self._later()
+        self._root, self._whole, self._info = self._later(), self._later(), self._later()
         self._kids: list[int] = []
         self._figures: list[int] = []
         self._glyphs: dict[tuple[str, str, int], int] = {}
@@ -55,7 +55,7 @@ class Pdf:
             f"/StructParents {len(self._kids)}/Resources<</Font {self._fonts} 0 R>>>>"
         ).encode()
         self._objects[figure - 1] = (
-            f"<</Type/StructElem/S/Figure/P {self._root} 0 R/Pg {page} 0 R/K 0"
+            f"<</Type/StructElem/S/Figure/P {self._whole} 0 R/Pg {page} 0 R/K 0"
             f"/A<</O/Layout/Placement/Block/BBox{box}>>/Alt{_text(said)}>>"
         ).encode()
         self._kids.append(page)
@@ -75,7 +75,8 @@ class Pdf:
                 "/MarkInfo<</Marked true>>/ViewerPreferences<</DisplayDocTitle true>>>>",
             ),
             (self._pages, f"<</Type/Pages/Kids[{pages}]/Count {len(self._kids)}>>"),
-            (self._root, f"<</Type/StructTreeRoot/K[{figures}]/ParentTree {tree} 0 R>>"),
+            (self._root, f"<</Type/StructTreeRoot/K {self._whole} 0 R/ParentTree {tree} 0 R>>"),
+            (self._whole, f"<</Type/StructElem/S/Document/P {self._root} 0 R/K[{figures}]>>"),
             (self._info, f"<</Title{_text(self._title)}/Producer(cnnviz)>>"),
         ):
             self._objects[number - 1] = told.encode()

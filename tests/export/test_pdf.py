@@ -36,7 +36,9 @@ def test_text_is_text_and_each_page_a_figure_with_the_sentence_of_its_step(shown
     assert reader.metadata.title == shown.view.title
     catalogue = reader.trailer["/Root"]
     assert catalogue["/MarkInfo"]["/Marked"] and catalogue["/Lang"] == "en"
-    figures = [figure.get_object() for figure in catalogue["/StructTreeRoot"]["/K"]]
+    document = catalogue["/StructTreeRoot"]["/K"]  # of which there is one, by ISO 32000-1, 14.8.4.2
+    assert document["/S"] == "/Document"
+    figures = [figure.get_object() for figure in document["/K"]]
     for index, page, figure in zip(STEPS, reader.pages, figures, strict=True):
         assert figure["/S"] == "/Figure" and figure["/Pg"].get_object() == page
         assert figure["/Alt"] == spoken(moment(shown.program, index, shown.view))
@@ -45,6 +47,14 @@ def test_text_is_text_and_each_page_a_figure_with_the_sentence_of_its_step(shown
         words = {run.text for mark in marks if isinstance(mark, Label) for run in mark.runs}
         missing = [text for text in words if "".join(text.split()) not in found]
         assert len(words) > 40 and len(missing) < 5, missing  # but for what is elided
+
+
+@pytest.mark.skipif(not shutil.which("pdfinfo"), reason="poppler is not installed")
+def test_poppler_reads_the_tags_and_the_text_under_them(shown, tmp_path):
+    (tmp_path / "a.pdf").write_bytes(content_of(write_pdf(shown, STEPS)))
+    read = subprocess.run(["pdfinfo", "-struct-text", "a.pdf"], cwd=tmp_path, capture_output=True, text=True)
+    assert not read.stderr and read.stdout.startswith("Document")
+    assert read.stdout.count("Figure") == len(STEPS) and read.stdout.count("Network") >= len(STEPS)
 
 
 @pytest.mark.skipif(not shutil.which("pdftoppm"), reason="poppler is not installed")

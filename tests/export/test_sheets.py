@@ -57,6 +57,21 @@ def test_results_are_left_out_and_stand_in_the_solution(qapp):
             assert whole.search(solution), (lesson, number)
 
 
+def test_who_does_not_see_a_page_is_told_its_numbers_and_where_a_blank_is(qapp):
+    """The alternative text stands for the page, so it has all that is needed to work it out."""
+    reader = PdfReader(BytesIO(written(write_sheets, "convolution")), strict=True)
+    figures = reader.trailer["/Root"]["/StructTreeRoot"]["/K"]["/K"]
+    exercise, solution = (figure.get_object()["/Alt"] for figure in figures)
+    for said in (
+        "x (1 × 3 × 4): 1, 2, 3, 4; 5, 6, 7, 8; 9, 10, 11, 12.",
+        "w (1 × 1 × 2 × 2): 1, 2; 3, 4.",
+        "b (1): 0.",
+    ):
+        assert said in exercise and said in solution
+    assert exercise.startswith("Exercise: conv.") and "y (1 × 2 × 3): 44, blank, blank; blank" in exercise
+    assert "y (1 × 2 × 3): 44, 54, 64; 84, 94, 104." in solution
+
+
 def test_a_page_is_of_its_paper_and_solutions_come_last(qapp):
     for paper, size in {"a4": (595.28, 841.89), "letter": (612, 792)}.items():
         made = pages("convolution", paper=paper, variants=2, seed=7)
