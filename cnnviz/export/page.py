@@ -50,7 +50,7 @@ def write_page(shown: Walk, steps: Sequence[int]) -> Generator[int, None, bytes]
         **gathered.data(),
     }
     packed = base64.b64encode(zlib.compress(msgspec.json.encode(data), 9)).decode()
-    return _html(title, data["places"][0]["said"], packed).encode()
+    return _html(title, gathered.said, packed).encode()
 
 
 def _theme(theme: Theme) -> dict[str, Any]:

@@ -7,13 +7,14 @@ or its texts, is kept beside them and numbered, too. The script's `PAINT` names 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from itertools import chain, pairwise, repeat
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from cnnviz.export.page_packing import Forms, differences, in_order, packed_arrays, packed_frames
 from cnnviz.export.walk import LEVELS, Walk
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.frame import compose, moment
@@ -31,6 +32,7 @@ _LARGE = {"zoom": 150, "text": 200}
 """How it is shown there, so that it is read on a telephone."""
 
 _LEADING = ("layer", "gradient", "operation", "stop", "step")
+_GROUP = 9  # the kind of the mark that holds others
 _MOST_ASKED = 4096  # cells of one grid of which is told who wrote them
 
 
@@ -45,7 +47,8 @@ class Gathered:
         self._asked: dict[Hashable, int] = {}
         # The marks of the step before: most of them come again as the same objects.
         self._known: dict[int, tuple[Mark, int]] = {}
-        self._places: list[dict[str, Any]] = []
+        self._places: list[tuple[Any, ...]] = []
+        self._first: list[tuple[int, int]] = []  # where each mark was first seen: in which layout, and place
         width, height = shown.view.width, shown.view.height
         sizes = [(width, height)] if height > width else [(width, height), NARROW]
         self._layouts: list[dict[str, Any]] = [
@@ -58,24 +61,21 @@ class Gathered:
         place = self._shown.places[index]
         at = moment(program, step, view)
         known: dict[int, tuple[Mark, int]] = {}
-        for layout in self._layouts:
+        for k, layout in enumerate(self._layouts):
             sized = replace(view, width=layout["width"], height=layout["height"])
             if len(self._layouts) > 1 and layout is self._layouts[1]:
                 sized = replace(sized, display=replace(view.display, **_LARGE))
             frame = compose(program, step, sized)
             refs = (self._ref(mark, at, place.part, known) for mark in frame.marks)
             layout["frames"].append([ref for ref in refs if ref >= 0])
+            self._first += [(k, len(self._places))] * (len(self._marks) - len(self._first))
         self._known = known
-        self._places.append(
-            {
-                "part": place.part,
-                "step": step,
-                "of": len(program) - 1,
-                "operation": at.operation.name,
-                "levels": place.levels,
-                "said": spoken(at),
-            }
-        )
+        self._places.append((place.part, step, len(program) - 1, at.operation.name, place.levels, spoken(at)))
+
+    @property
+    def said(self) -> str:
+        """What is said of the first place."""
+        return str(self._places[0][-1])
 
     def data(self) -> dict[str, Any]:
         """Return all places, with the marks that they are made of."""
@@ -85,18 +85,26 @@ class Gathered:
             for k, place in reversed(list(enumerate(shown.places)))
             if place.stop
         }
+        entries = self._marks.entries
+        marks = Forms(entries, self._first)
+        for k, mark in enumerate(entries):
+            if mark[0] == _GROUP:
+                marks.replace(k, (*mark[:2], [marks.numbers[ref] for ref in mark[2]]))
+        for layout in self._layouts:
+            frames = [[marks.numbers[ref] for ref in frame] for frame in layout["frames"]]
+            layout["frames"] = packed_frames(frames)
         return {
             "finest": LEVELS.index(shown.finest),
-            "places": self._places,
+            "places": in_order(self._places),
             "stops": [stops[number] for number in sorted(stops)],
-            "layouts": [layout | {"frames": _packed(layout["frames"])} for layout in self._layouts],
-            "marks": self._marks.entries,
-            "values": self._values.entries,
-            "masks": self._masks.entries,
-            "texts": self._texts.entries,
+            "layouts": self._layouts,
+            "marks": marks.data(),
+            "values": packed_arrays(self._values.entries),
+            "masks": packed_arrays(self._masks.entries),
+            "texts": packed_arrays(self._texts.entries),
             "lines": self._lines.entries,
             "paths": self._paths.entries,
-            "arrays": [dict(array) for array in self._arrays.entries],
+            "arrays": in_order(self._arrays.entries),
         }
 
     def _caption(self, number: int) -> str:
@@ -115,7 +123,7 @@ class Gathered:
 
     def _group(self, mark: Group, at: Moment, part: int, known: dict[int, tuple[Mark, int]]) -> Any:
         refs = (self._ref(inner, at, part, known) for inner in mark.marks)
-        return 9, _box(mark.box), tuple(ref for ref in refs if ref >= 0)
+        return _GROUP, _box(mark.box), tuple(ref for ref in refs if ref >= 0)
 
     def _label(self, mark: Label, *_: Any) -> Any:
         runs = tuple((run.text, run.role, int(run.bold)) for run in mark.runs)
@@ -131,7 +139,7 @@ class Gathered:
 
     def _strokes(self, mark: Strokes, *_: Any) -> Any:
         lines = [self._lines.number(_box(line)) for line in mark.lines]
-        return 4, _differences(lines), mark.role, _short(mark.width)
+        return 4, tuple(differences(lines)), mark.role, _short(mark.width)
 
     def _dot(self, mark: Dot, *_: Any) -> Any:
         return 5, _box(mark.center), _short(mark.radius), mark.role
@@ -177,7 +185,7 @@ class Gathered:
     def _mask(self, mask: NDArray[np.bool_] | None) -> int:
         if mask is None or not mask.any():
             return -1
-        return self._masks.number("".join("01"[bit] for bit in mask.ravel().tolist()))
+        return self._masks.number(tuple(map(int, mask.ravel().tolist())))
 
     def _array(self, mark: Cells, at: Moment, part: int) -> int:
         """Return what a grid's cells are called, and who wrote them."""
@@ -198,13 +206,13 @@ class Gathered:
             steps = [-1 if step is None else step for _, step in told]
             self._asked[key] = self._arrays.number(
                 (
-                    ("symbol", symbol(operation, mark.array)),
-                    ("prefix", mark.prefix),
-                    ("origin", mark.origin),
-                    ("axes", mark.axes),
-                    ("flipped", int(mark.flipped)),
-                    ("writers", tuple(writers) if len(set(writers)) > 1 else tuple(writers[:1])),
-                    ("steps", tuple(steps) if max(steps) >= 0 else ()),
+                    symbol(operation, mark.array),
+                    mark.prefix,
+                    mark.origin,
+                    mark.axes,
+                    int(mark.flipped),
+                    tuple(writers) if len(set(writers)) > 1 else tuple(writers[:1]),
+                    tuple(steps) if max(steps) >= 0 else (),
                 )
             )
         return self._asked[key]
@@ -223,6 +231,9 @@ class _Table:
     def number(self, thing: Hashable) -> int:
         return self._numbers.setdefault(thing, len(self._numbers))
 
+    def __len__(self) -> int:
+        return len(self._numbers)
+
     @property
     def entries(self) -> list[Any]:
         return list(self._numbers)
@@ -239,17 +250,6 @@ _AS_DATA: dict[type, Callable[..., Any]] = {
     Cells: Gathered._cells,
     Hotspot: Gathered._hotspot,
 }
-
-
-def _differences(numbers: list[int]) -> tuple[int, ...]:
-    """Return the first number, and of the others how far each is from the one before: they pack better."""
-    return tuple(numbers[:1]) + tuple(b - a for a, b in pairwise(numbers))
-
-
-def _packed(frames: list[list[int]]) -> list[list[int]]:
-    """Return each frame as what its marks' numbers are more than those in the same places before."""
-    pairs = zip([[], *frames], frames, strict=False)
-    return [[ref - before for ref, before in zip(frame, chain(last, repeat(0)))] for last, frame in pairs]  # noqa: B905
 
 
 def _short(length: float) -> float:

@@ -100,6 +100,104 @@ function inflate(bytes) {
   return out.subarray(0, to);
 }
 
+// ------------------------------------------------------------------------------- what is packed, as it was
+
+// Things by their forms: null stands for a number, in a text a sign; columns have the numbers.
+function forms(packed) {
+  const starts = [0], columns = [], made = [];
+  for (const [, count] of packed) starts.push(starts[starts.length - 1] + count);
+  return (k) => {
+    if (made[k] !== undefined) return made[k];
+    let kind = 0;
+    for (let last = packed.length; last - kind > 1;) {
+      const middle = (kind + last) >> 1;
+      if (starts[middle] <= k) kind = middle;
+      else last = middle;
+    }
+    columns[kind] ??= packed[kind][2].map((column) => (typeof column === "number" ? column : summed(column)));
+    return (made[k] = filled(packed[kind][0], columns[kind], k - starts[kind]));
+  };
+}
+
+function in_order(packed) {
+  const thing = forms(packed.forms);
+  return Array.from(summed(packed.order), (k) => thing(k));
+}
+
+function summed(differences) {
+  let sum = 0;
+  return Float64Array.from(differences, (more) => (sum += more));
+}
+
+function filled(form, columns, row) {
+  let at = 0;
+  const next = () => {
+    const column = columns[at++];
+    return typeof column === "number" ? column : column[row];
+  };
+  const written = (sign, places) => {
+    const number = next();
+    if (sign === "\x01") return number.toLocaleString("en");
+    if (sign === "\x03") return String(number);
+    const digits = String(number).padStart(Number(places) + 1, "0");
+    return `${digits.slice(0, -places)}.${digits.slice(-places)}`;
+  };
+  const fill = (part) => {
+    if (part === null) return next() / 100;
+    if (typeof part === "string") return part.replace(/[\x01\x03]|\x02([0-9])/g, written);
+    return Array.isArray(part) ? part.map(fill) : part;
+  };
+  return fill(form);
+}
+
+// Arrays, whole or by what differs from one before.
+function arrays(packed) {
+  const made = [];
+  return (k) => {
+    if (k < 0) return undefined;
+    const later = [];
+    let from = k;
+    for (; made[from] === undefined && packed[from].length === 3; from -= packed[from][0]) later.push(from);
+    let array = made[from] ?? packed[from][0];
+    if (later.length) array = array.slice();
+    for (const j of later.reverse()) {
+      const [, gaps, values] = packed[j];
+      let at = 0;
+      gaps.forEach((gap, n) => (array[(at += gap)] = values[n]));
+    }
+    return (made[k] = array);
+  };
+}
+
+// Frames: where each has other marks than the one before, and how far on those are.
+function frames({ gaps, steps }) {
+  let frame = new Int32Array(0);
+  return gaps.map((gap, k) => {
+    let at = 0;
+    if (gap[0] === -1) {
+      const [, begin, end] = gap, between = summed(steps[k]), longer = new Int32Array(begin + between.length + end);
+      longer.set(frame.subarray(0, begin));
+      longer.set(between, begin);
+      longer.set(frame.subarray(frame.length - end), begin + between.length);
+      frame = longer;
+    } else {
+      frame = frame.slice();
+      gap.forEach((more, n) => (frame[(at += more)] += steps[k][n]));
+    }
+    return frame;
+  });
+}
+
+function opened_up(packed) {
+  return {
+    ...packed, made: [], marks: forms(packed.marks),
+    places: in_order(packed.places).map(([part, step, of, operation, levels, said]) => ({ part, step, of, operation, levels, said })),
+    values: arrays(packed.values), masks: arrays(packed.masks), texts: arrays(packed.texts),
+    arrays: in_order(packed.arrays).map(([symbol, prefix, origin, axes, flipped, writers, steps]) =>
+      ({ symbol, prefix, origin, axes, flipped, writers, steps })),
+  };
+}
+
 // ---------------------------------------------------------------------------------------------- to paint
 
 const colour = (role) => theme.roles[role];
@@ -279,12 +377,12 @@ function coloured(grid, mark) {
   for (let k = 0; k < count; k++) {
     const value = numeric(values[k]), strange = !Number.isFinite(value);
     const place = Number.isNaN(value) ? 128 : Math.floor(Math.min(255, Math.max(0, value * per + middle)));
-    const light = faint && faint[k] === "1" && palette !== "pixel";
+    const light = faint && faint[k] && palette !== "pixel";
     let packed = palette === "rgb" ? value : table ? table[place] : 0;
     if (light) packed = parseInt(colour("faint_cell").slice(1), 16);
     if (strange) packed = parseInt(colour("nonfinite_cell").slice(1), 16);
     if (gap && Number.isNaN(value)) packed = parseInt(colour(gap).slice(1), 16);
-    pixels[k] = missing && missing[k] === "1" ? 0
+    pixels[k] = missing && missing[k] ? 0
       : 0xff000000 | ((packed & 255) << 16) | (packed & 0xff00) | ((packed >> 16) & 255);
     const plate = !light && !strange && theme.plates[palette] ? theme.plates[palette][place] : undefined;
     const black = theme.black[palette] && theme.black[palette][place] === "1";
@@ -301,7 +399,7 @@ function coloured(grid, mark) {
 const numeric = (value) => (typeof value === "string" ? { nan: NaN, inf: Infinity, "-inf": -Infinity }[value] : value);
 
 function opened(mark) {
-  mark.grid ??= { values: data.values[mark[2]], missing: data.masks[mark[3]], faint: data.masks[mark[4]] };
+  mark.grid ??= { values: data.values(mark[2]), missing: data.masks(mark[3]), faint: data.masks(mark[4]) };
   mark.look ??= { palette: mark[7], limit: mark[8], gap: mark[9] };
   [mark.rows, mark.columns] = mark[6];
   return mark;
@@ -312,9 +410,9 @@ function paintCells(mark) {
   const [left, top, wide, high] = box, w = wide / columns, h = high / rows;
   mark.colours ??= {};
   const { sheet, texts: written } = (mark.colours[theme.name] ??= coloured(grid, mark));
-  const first = grid.missing ? grid.missing.indexOf("1") : -1;
+  const first = grid.missing ? grid.missing.indexOf(1) : -1;
   if (first >= 0) {
-    const from = Math.floor(first / columns), to = Math.floor(grid.missing.lastIndexOf("1") / columns);
+    const from = Math.floor(first / columns), to = Math.floor(grid.missing.lastIndexOf(1) / columns);
     hatch([left, top + from * h, wide, (to - from + 1) * h]);
   }
   context.imageSmoothingEnabled = false;
@@ -325,7 +423,7 @@ function paintCells(mark) {
   }
   if (texts < 0) return;
   const px = Math.max(SMALLEST, even(size)), font = fontOf("sans", px, false), [above, below] = REACH.sans;
-  const height = (above + below) * px, names = data.texts[texts];
+  const height = (above + below) * px, names = data.texts(texts);
   let role = "";
   context.font = font;
   for (let k = 0; k < names.length; k++) {
@@ -356,7 +454,7 @@ function rules({ 1: [left, top, wide, high], rows, columns }, role, thick) {
 }
 
 const PAINT = [null, paintLabel, paintRect, paintPath, paintStrokes, paintDot, paintFormula, paintCells, null,
-  ([, , inner]) => inner.forEach((k) => paintMark(data.marks[k]))];
+  ([, , inner]) => inner.forEach((k) => paintMark(data.marks(k)))];
 
 function paintMark(mark) {
   PAINT[mark[0]]?.(mark);
@@ -366,7 +464,7 @@ function paint() {
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.fillStyle = colour("panel");
   context.fillRect(0, 0, layout.width, layout.height);
-  for (const k of layout.frames[at]) paintMark(data.marks[k]);
+  for (const k of layout.frames[at]) paintMark(data.marks(k));
 }
 
 // ------------------------------------------------------------------------------------------ to go about
@@ -375,6 +473,7 @@ function paint() {
 function fit(sharper = 1) {
   const portrait = innerWidth < innerHeight;
   layout = data.layouts.find((each) => each.height > each.width === portrait) ?? data.layouts[0];
+  if (!Array.isArray(layout.frames)) layout.frames = frames(layout.frames);
   const room = $("room"), wide = room.clientWidth || innerWidth;
   const high = Math.max(innerHeight - room.offsetTop - $("said").offsetHeight - 40, 240);
   const css = Math.min(wide / layout.width, portrait ? Infinity : high / layout.height) * zoom;
@@ -515,7 +614,7 @@ function pressed(event) {
 
 function* flat(frame) {
   for (let k = frame.length - 1; k >= 0; k--) {
-    const mark = data.marks[frame[k]];
+    const mark = data.marks(frame[k]);
     if (mark[0] === 9) yield* flat(mark[2]);
     else yield mark;
   }
@@ -561,8 +660,8 @@ function named(mark, row, column) {
 }
 
 function told({ mark, row, column, k }) {
-  const { writers, steps } = data.arrays[mark[12]], missing = mark.grid.missing?.[k] === "1";
-  const by = writers[k % writers.length], step = steps[k] ?? -1, letters = mark[5] >= 0 ? data.texts[mark[5]][k] : "";
+  const { writers, steps } = data.arrays[mark[12]], missing = mark.grid.missing?.[k];
+  const by = writers[k % writers.length], step = steps[k] ?? -1, letters = mark[5] >= 0 ? data.texts(mark[5])[k] : "";
   const name = named(mark, row, column);
   const how = step < 0 ? by : data.words[mark[13] ? "added" : step <= place().step ? "written" : "later"]
     .replace("{operation}", by).replace("{step}", step.toLocaleString("en"));
@@ -630,7 +729,7 @@ function fillTables() {
       row.append(name);
       for (let c = 0; c < mark.columns; c++) {
         const k = r * mark.columns + c;
-        row.insertCell().textContent = mark.grid.missing?.[k] === "1" ? data.words.missing : data.texts[mark[5]][k] || full(mark.grid.values[k]);
+        row.insertCell().textContent = mark.grid.missing?.[k] ? data.words.missing : data.texts(mark[5])[k] || full(mark.grid.values[k]);
       }
     }
     made.push(table);
@@ -661,11 +760,7 @@ function connect() {
 }
 
 async function begin() {
-  data = await unpack($("data").textContent);
-  data.made = [];
-  for (const { frames } of data.layouts) {
-    frames.forEach((frame, k) => frame.forEach((more, j) => (frame[j] = more + (frames[k - 1]?.[j] ?? 0))));
-  }
+  data = opened_up(await unpack($("data").textContent));
   canvas = $("picture");
   context = canvas.getContext("2d", { alpha: false });
   take(data.theme);

@@ -16,6 +16,7 @@ from PySide6.QtGui import QImage
 
 from cnnviz.export.frames import stops
 from cnnviz.export.page import write_page
+from cnnviz.export.page_packing import Forms, in_order, packed_arrays, packed_frames
 from cnnviz.export.walk import walk
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.render.image import to_image
@@ -96,14 +97,13 @@ def test_a_page_goes_through_all_that_a_lesson_speaks_of(shown):
     first = [place.step for place in shown.places if place.part == 0 and place.levels & 4]
     assert first == stops(shown.there(0).program, Level.CELL)
     assert shown.finest is Level.CELL
-    assert data["places"][-1]["said"] == spoken(moment(*shown.scene(len(shown.places) - 1)))
 
 
 def test_of_what_has_too_many_cells_a_page_has_maps_or_layers():
-    for name, finest in (("digits", Level.CELL), ("pooling", Level.MAP), ("lenet", Level.LAYER)):
+    for name, finest in (("digits", Level.CELL), ("vanishing", Level.CELL), ("lenet", Level.LAYER)):
         found = walk(load_lesson(name), View(), tour=True)
         assert found.finest is finest, name
-        assert len(found.places) < 4000, name
+        assert len(found.places) < 17_000, name
 
 
 def test_texts_of_a_lesson_are_data(tmp_path):
@@ -138,6 +138,49 @@ def seen_at(opened, place: int) -> np.ndarray:
 def softened(image: np.ndarray) -> np.ndarray:
     """Take the mean of 8 × 8 pixels: edges of glyphs are smoothed in other ways by others."""
     return image.reshape(image.shape[0] // 8, 8, image.shape[1] // 8, 8, 3).mean((1, 3))
+
+
+@needs_browser
+def test_what_is_packed_comes_out_as_it_was(opened):
+    texts = [
+        "step 1,415 of 70,796",
+        "0,123",
+        "007",
+        "1.10",
+        "12345678901234",
+        "−0.05·3.1",
+        "1.2.3",
+        "",
+        "10%",
+    ]
+    texts += ["9999999999.25", "0.1234567890123", "1,23", "12,345,678.5", "٣"]
+    things = [[1, [0.25, -3.5, 1 / 3, 1e-12, 2.0], text, [[text, k], 7 * k]] for k, text in enumerate(texts)]
+    things += [[1, [k * 0.01, 100 - k, 1 / 3, 1e-12, 2], f"at {k:,} of {k / 8:.3f}"] for k in (5, 1005, 77)]
+    for places in ((), [(k % 2, k // 3) for k in range(len(things))]):
+        made = Forms(things, places)
+        out = opened.value(f"(get => {made.numbers}.map(get))(forms({json.dumps(made.data())}))")
+        assert out == json.loads(json.dumps(things))
+    assert opened.value(f"in_order({json.dumps(in_order(things))})") == json.loads(json.dumps(things))
+    made.replace(2, [*things[2][:3], [["007", 3], 9]])
+    assert opened.value(f"forms({json.dumps(made.data())})({made.numbers[2]})")[3] == [["007", 3], 9]
+    rows = [
+        [1, 2, 3, 4],
+        [1, 2, 9, 4],
+        [1, 2, 9, 5],
+        ["", "a"],
+        [0, 0, 0, 0],
+        [0, 1, 0, 0],
+        ["", "b"],
+        [5],
+        [6],
+    ]
+    for order in (range(len(rows)), reversed(range(len(rows)))):
+        for k in order:
+            assert opened.value(f"arrays({json.dumps(packed_arrays(rows))})({k})") == rows[k]
+    frames = [[3, 4, 5], [3, 4, 6], [3, 9, 9, 6], [6], [], [7, 8], [7, 8], [1, 7, 8], [7, 8, 1, 1]]
+    unpacked = f"frames({json.dumps(packed_frames(frames))}).map(frame => [...frame])"
+    assert opened.value(unpacked) == frames
+    assert opened.value("arrays([])(-1)") is None
 
 
 @needs_browser
@@ -272,8 +315,8 @@ def test_a_narrow_screen_has_an_arrangement_of_its_own_and_old_browsers_unpack_b
     assert opened.value("layout.width < layout.height && canvas.offsetWidth <= innerWidth")
     assert opened.value("document.documentElement.scrollWidth <= innerWidth")
     packed = "Uint8Array.from(atob($('data').textContent), c => c.charCodeAt(0))"
-    unpacked = "JSON.parse(new TextDecoder().decode(inflate(bytes))).places"
-    same = f"JSON.stringify({unpacked}) === JSON.stringify(data.places)"
+    unpacked = "in_order(JSON.parse(new TextDecoder().decode(inflate(bytes))).places).map(each => each[5])"
+    same = f"JSON.stringify({unpacked}) === JSON.stringify(data.places.map(each => each.said))"
     assert opened.value(f"(bytes => {same})({packed})")
     opened.resize(1920, 1400)
 
