@@ -73,6 +73,7 @@ def deferred(of: Call, make: Callable[[], Call]) -> Call:
 
     return replace(
         of,
+        outline=of,
         given=_Arrays(of.given, lambda: make().given),
         writes=_Arrays(of.writes, lambda: make().writes),
         before=_Arrays(of.before, lambda: make().before) if of.before else of.before,

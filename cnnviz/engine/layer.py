@@ -55,7 +55,7 @@ class Outlined(Mapping[str, Any]):
         return {**other, **self}
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, eq=False):
     """One listing with what it is called with and what it will have written.
 
     Attributes
@@ -98,6 +98,8 @@ class Call(Struct, frozen=True):
         ``conv2d.dw``, ``conv2d.dx.scattered``, ``adam``. By it pictures and words are found.
     batch : Batch or None
         Of what several samples compute together, what it was made of: the calls of each by itself.
+    outline : Call or None
+        Of one whose numbers may not be there yet, the same without them: one object, whatever they are.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Call(Struct, frozen=True):
     window: tuple[float, float] = (0.0, 0.0)
     kind: str = ""
     batch: Batch | None = None
+    outline: Call | None = None
 
     def initial(self, name: str) -> Array:
         """Return a fresh copy of a written array as it is before the first step."""

@@ -816,16 +816,19 @@ class Network:
 
     def _calls(self, tape: Tape, input_gradient: str, scores: Collection[str]) -> list[Call]:
         """Return the same of one sample."""
-        calls = [call for layer in self.layers for call in layer.forward_calls(tape.of(layer.name))]
-        if TOTAL in tape:
-            calls += loss_calls(self.losses, self._by_name, tape, scores)
-        outlined = tape.outlined()
-        for key, make in self._ways_back(outlined, input_gradient):
-            calls += self._deferred(key, make, tape, outlined)
-        return calls
+        ways = self._ways(tape, input_gradient, frozenset(scores))
+        return [call for key, make in ways for call in self._deferred(key, make, tape)]
 
-    def _ways_back(self, tape: Tape, input_gradient: str) -> Iterator[tuple[tuple[object, ...], _Making]]:
-        """Yield what makes the calls of going back and of the update from a tape, and a name for each."""
+    def _ways(
+        self, tape: Tape, input_gradient: str, scores: frozenset[str]
+    ) -> Iterator[tuple[tuple[object, ...], _Making]]:
+        """Yield what makes calls of a tape, in order, each with all that their outlines depend on."""
+        for layer in self.layers:
+            drawn = tuple(name for name in layer.drawn_names if address_of(layer.name, name) in tape)
+            yield ("forward", layer.name, drawn), partial(_calls_forward, layer)
+        if TOTAL in tape:
+            back = all(one.own_gradient(self._by_name[one.of]) in tape for one in self.losses)
+            yield ("loss", back, scores), lambda tape: loss_calls(self.losses, self._by_name, tape, scores)
         for layer in reversed(self.layers):
             if output_gradient_of(layer.name) in tape:
                 yield ("sum", layer.name), partial(sum_calls, layer.name, self.gradients[layer.name])
@@ -838,7 +841,7 @@ class Network:
                 if updated(key) in tape:
                     yield ("update", key, optimiser, tape.iteration), partial(_update_calls, key, optimiser)
 
-    def _deferred(self, key: tuple[object, ...], make: _Making, tape: Tape, outlined: Tape) -> Iterator[Call]:
+    def _deferred(self, key: tuple[object, ...], make: _Making, tape: Tape) -> Iterator[Call]:
         """Yield calls that are made of a tape when their numbers are asked for.
 
         All else of them is the same for all numbers.
@@ -847,7 +850,7 @@ class Network:
             if len(self._outlines) >= _MOST_OUTLINES:
                 self._outlines.clear()
             with np.errstate(all="ignore"):
-                self._outlines[key] = tuple(map(outline, make(outlined)))
+                self._outlines[key] = tuple(map(outline, make(tape.outlined())))
         made = cache(lambda: make(tape))
         for k, known in enumerate(self._outlines[key]):
             yield deferred(known, lambda k=k: made()[k])  # type: ignore[misc]
@@ -860,6 +863,10 @@ class Network:
         if kept.keys() != start.keys():
             return start
         return {part: values.astype(w.dtype, copy=False) for part, values in kept.items()}
+
+
+def _calls_forward(layer: Layer, tape: Tape) -> list[Call]:
+    return layer.forward_calls(tape.of(layer.name))
 
 
 def _calls_back(layer: Layer, input_gradient: str, tape: Tape) -> list[Call]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from cnnviz.trace.depends import Names, carried, slice_of
 from cnnviz.trace.looptree import Block, Line, Loop
 from cnnviz.trace.operation import Operation
+from cnnviz.trace.program_cache import lasting_cache
 
 Values = dict[str, Any]
 
@@ -159,6 +160,7 @@ def _accumulated(terms: list[tuple[np.ufunc, NDArray[Any]]], start: Any, outer: 
 # --------------------------------------------------------------------------------- what NumPy can follow
 
 
+@lasting_cache(1024)
 def accumulation(operation: Operation, loop: Loop, need: Names) -> Accumulation | None:
     """Return how NumPy can tell what a loop carries along of some scalars; None if it cannot."""
     found = _Finder(operation, loop)

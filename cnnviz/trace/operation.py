@@ -31,6 +31,22 @@ def signature_of(*parts: Hashable) -> Signature:
     return Signature()
 
 
+def _signature(tree: LoopTree, body: Block, call: Call) -> Signature:
+    batch = call.batch
+    return signature_of(
+        (call.name, call.layer, call.phase, tree, body, call.kind, call.form),
+        (call.expression, call.linear_in, call.window, *call.before),
+        tuple((name, *_without_numbers(value)) for name, value in call.given.items()),
+        tuple((name, *_without_numbers(value)) for name, value in call.writes.items()),
+        tuple(call.ports.items()),
+        (len(batch.calls), batch.arrays, *batch.called.items(), batch.mean) if batch else None,
+    )
+
+
+# An outline is the same object for all numbers.
+_of_outline = lru_cache(maxsize=4096)(_signature)
+
+
 class Operation:
     """One listing at work: a layer going forward, one of its gradients, the loss, or an update.
 
@@ -86,16 +102,11 @@ class Operation:
 
         That is all of its call but the numbers in its arrays, and those that are not whole: a learning rate.
         """
-        call, batch = self.call, self.call.batch
-        return signature_of(
-            (call.name, call.layer, call.phase, self.tree, self.body, call.kind, call.form),
-            (call.expression, call.linear_in, call.window, *call.before),
-            tuple(
-                (name, *_without_numbers(call.like(name))) for name in call.given if name not in call.writes
-            ),
-            tuple((name, *_without_numbers(call.like(name))) for name in call.writes),
-            tuple(call.ports.items()),
-            (len(batch.calls), batch.arrays, *batch.called.items(), batch.mean) if batch else None,
+        of = self.call.outline
+        return (
+            _signature(self.tree, self.body, self.call)
+            if of is None
+            else _of_outline(self.tree, self.body, of)
         )
 
     @property

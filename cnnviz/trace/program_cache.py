@@ -12,14 +12,10 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import Any, TypeVar, cast
 
-from cnnviz.trace.operation import Operation
-from cnnviz.trace.program import Program
-
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _clearers: list[Callable[[], None]] = []
 _lasting: list[dict[tuple[Any, ...], Any]] = []
-_SIGNED = (Operation, Program)
 
 
 def program_cache(most: int) -> Callable[[_Function], _Function]:
@@ -48,7 +44,7 @@ def lasting_cache(most: int) -> Callable[[_Function], _Function]:
 
         @wraps(function)
         def found(*asked: Any) -> Any:
-            key = tuple(one.signature if isinstance(one, _SIGNED) else one for one in asked)
+            key = tuple(getattr(one, "signature", one) for one in asked)
             if key not in kept:
                 kept[key] = function(*asked)
                 if len(kept) > most:

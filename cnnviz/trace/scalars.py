@@ -151,10 +151,7 @@ class _Replay:
         """Set what a loop carries along as it is after some iterations; False if NumPy cannot tell."""
         if count * loop.body.steps <= _FEW:
             return False
-        asked = (accumulation, loop, need)
-        if asked not in self.cache:
-            self.cache[asked] = accumulation(self.operation, loop, need)
-        way = self.cache[asked]
+        way = accumulation(self.operation, loop, need)
         if way is None:
             return False
         kept: dict[Any, dict[str, NDArray[Any]]] = self.cache.setdefault("sums", {})
