@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
@@ -33,8 +33,12 @@ def tell(what: str, done: int, count: int) -> None:
         listener(what, done, count)
 
 
-def each(what: str, items: Collection[Item]) -> Iterator[Item]:
-    """Go through what is to be done, and say before each of it how far that is."""
+def each(what: str, items: Collection[Item]) -> Iterable[Item]:
+    """Return what is to be done; where somebody listens, how far that is is said before each of it."""
+    return items if _listener.get() is None else _told(what, items)
+
+
+def _told(what: str, items: Collection[Item]) -> Iterator[Item]:
     for done, item in enumerate(items):
         tell(what, done, len(items))
         yield item

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from functools import cache, cached_property, partial
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -63,6 +64,9 @@ _MOST_OUTLINES = 10_000
 # Linux gives memory back to the system once much of it is free, and gets it again page by page, which takes a
 # fifth of a training's time. Where a block of this size has been freed once, twice as much is kept.
 np.empty(31 << 20, np.uint8)
+
+# What overflows is shown as what it becomes. Said here once, for layers and losses compute in passes alone.
+_overflowing = np.errstate(all="ignore")
 
 
 class Node(Struct, frozen=True):
@@ -403,31 +407,33 @@ class Network:
 
     def _named_inputs(self, x: Array | Mapping[str, Array]) -> Mapping[str, Array]:
         """Return all inputs by name, given as that or, where there is one, by itself."""
-        return self._named(x, list(self.input_shapes), tr("input"))
+        return self._named(x, self.input_shapes, INPUT)
 
     def _named_targets(self, t: Array | Mapping[str, Array]) -> Mapping[str, Array]:
         """Return the targets by the layers whose outputs they are of."""
         return self._named(t, [one.of for one in self.losses], LOSS)
 
     def _named(
-        self, given: Array | Mapping[str, Array], names: Sequence[str], where: str
+        self, given: Array | Mapping[str, Array], names: Collection[str], where: str
     ) -> Mapping[str, Array]:
-        found = given if isinstance(given, Mapping) else dict(zip(names, [given], strict=False))
+        found = given if isinstance(given, Mapping) else {name: given for name in islice(names, 1)}
         for name in names:
             if name not in found:
                 raise CnnvizError(
-                    tr("{where}: {name} is missing; give an array for each.", where=where, name=name)
+                    tr("{where}: {name} is missing; give an array for each.", where=tr(where), name=name)
                 )
         return found
 
     # ------------------------------------------------------------------------------------------ the passes
 
+    @_overflowing
     def forward(self, x: Array | Mapping[str, Array]) -> Array:
         """Compute the last layer's outputs for a batch, ``(N, …)``."""
         return self._forward(self.parameters, x, for_backward=False, training=False)[
             output_of(self.layers[-1].name)
         ]
 
+    @_overflowing
     def loss_and_gradients(
         self, x: Array | Mapping[str, Array], t: Array | Mapping[str, Array]
     ) -> tuple[Array, dict[str, Array]]:
@@ -631,18 +637,19 @@ class Network:
             self._check_shape(name, values.shape[1:])
             arrays[output_of(name)] = values
         for node in each(tr("going forward"), self.nodes):
-            xs = [arrays[address] for address in node.inputs]
+            layer, xs = node.layer, [arrays[address] for address in node.inputs]
             own = {name: parameters[key] for name, key in node.parameters}
-            drawn = node.layer.drawn(xs[0].shape, self.iteration) if training else {}
-            arrays[node.output] = y = node.layer.forward(*xs, **own, **drawn)
-            if for_backward and node.auxiliary:
-                made = drawn | node.layer.auxiliary(*xs, y=y, **own)
-                arrays |= {address: made[name] for name, address in node.auxiliary if name in made}
+            drawn = layer.drawn(xs[0].shape, self.iteration) if training and layer.drawn_names else {}
+            arrays[node.output] = y = layer.forward(*xs, **own, **drawn)
             if not for_backward:
                 for address in node.spent:
                     del arrays[address]
+            elif node.auxiliary:
+                made = drawn | layer.auxiliary(*xs, y=y, **own)
+                arrays |= {address: made[name] for name, address in node.auxiliary if name in made}
         return arrays
 
+    @_overflowing
     def onward(self, tape: Tape, address: str, values: Array) -> Arrays:
         """Return what going forward makes of another array in the place of one, up to the losses.
 
@@ -694,6 +701,7 @@ class Network:
         self._lose(arrays, goes_back=False)
         return new | {TOTAL: arrays[TOTAL]}
 
+    @_overflowing
     def slopes(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Return what of a gradient of ones each layer without parameters would pass back, by its name.
 

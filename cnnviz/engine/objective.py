@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
@@ -36,7 +37,7 @@ TOTAL = value_of(LOSS)
 """The address of its value."""
 
 
-class OutputLoss(Struct, frozen=True):
+class OutputLoss(Struct, frozen=True, dict=True):
     """The loss of one output.
 
     Attributes
@@ -56,22 +57,22 @@ class OutputLoss(Struct, frozen=True):
     weight: float = 1.0
     name: str = LOSS
 
-    @property
+    @cached_property
     def output(self) -> str:
         """The address of the output that it is of."""
         return output_of(self.of)
 
-    @property
+    @cached_property
     def target(self) -> str:
         """The address of the target."""
         return address_of(self.name, "t")
 
-    @property
+    @cached_property
     def value(self) -> str:
         """The address of the number that it comes to."""
         return value_of(self.name)
 
-    @property
+    @cached_property
     def is_joined(self) -> bool:
         """Whether it gives the gradient of what goes into its layer, not of what comes out."""
         return self.loss.follows is not None

@@ -85,12 +85,24 @@ class Placement(Struct, frozen=True, dict=True):
 
     def place(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the argument that is made of an array (…, rows, columns); itself if that is all of it."""
-        if self.own == self.shape and self.start == (0, 0) and self.step == (1, 1):
+        if self._is_whole:
             return array
-        rows, columns = self.inside
-        made = np.full((*array.shape[:-2], *self.shape), self.fill, array.dtype)
-        made[..., *self._places] = array[..., rows.start : rows.stop, columns.start : columns.stop]
+        made = np.zeros((*array.shape[:-2], *self.shape), array.dtype)
+        if self.fill:
+            made.fill(self.fill)
+        made[..., *self._places] = array[..., *self._kept]
         return made
+
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether the argument is the array itself."""
+        return self.own == self.shape and self.start == (0, 0) and self.step == (1, 1)
+
+    @cached_property
+    def _kept(self) -> tuple[slice, slice]:
+        """The array's rows and columns that are not cut off."""
+        rows, columns = self.inside
+        return slice(rows.start, rows.stop), slice(columns.start, columns.stop)
 
     @property
     def around(self) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -26,16 +26,15 @@ def tame(*arrays: Array) -> bool:
     """
     limit = _limit(arrays[0].dtype)
     for array in arrays:
-        flat = array.T if array.flags.f_contiguous else array  # of what lies by columns vdot makes a copy
-        if not np.vdot(flat, flat) < limit:
+        flat = array.ravel("K")  # as it lies in memory, which is mostly no copy
+        if not flat.dot(flat) < limit:
             return False
     return True
 
 
 @cache
-def _limit(dtype: np.dtype[Any]) -> np.floating:
-    limit: np.floating = np.finfo(dtype).max / 8
-    return limit
+def _limit(dtype: np.dtype[Any]) -> float:
+    return float(np.finfo(dtype).max / 8)
 
 
 def product(a: Array, b: Array, start: Array | None = None) -> Array:
@@ -70,11 +69,19 @@ def added(terms: Array, start: Array | None = None) -> Array:
     if start is not None:
         terms = np.concatenate((start[:, None], terms), axis=1)
     if tame(terms):
-        return np.asarray(terms.sum(axis=1))
+        return np.asarray(np.add.reduce(terms, axis=1))
     with np.errstate(all="ignore"):
         return np.asarray(np.add.accumulate(terms, axis=1)[:, -1])
 
 
-def masked(mask: NDArray[np.bool_], numbers: Array) -> Array:
-    """Return numbers where a mask is true, else 0."""
-    return numbers * mask if tame(numbers) else np.where(mask, numbers, numbers.dtype.type(0))
+def masked(mask: NDArray[np.bool_], numbers: Array, is_tame: bool | None = None) -> Array:
+    """Return numbers where a mask is true, else 0.
+
+    Parameters
+    ----------
+    is_tame : bool, optional
+        Whether they are tame, where that is known.
+    """
+    if tame(numbers) if is_tame is None else is_tame:
+        return numbers * mask
+    return np.where(mask, numbers, numbers.dtype.type(0))

@@ -97,10 +97,9 @@ class AdaptiveAvgPool2d(Layer):
         """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
         maps, shape = self._placement(x.shape[1:]).place(x), x.shape[1:]
         y = np.zeros((*x.shape[:2], *self.output_size), x.dtype)
-        with np.errstate(all="ignore"):
-            for rows, columns, inside in self._cells(shape):
-                y += np.where(inside, maps[..., rows, columns], 0)
-            return np.asarray(y / self._counts(shape), x.dtype)
+        for rows, columns, inside in self._cells(shape):
+            y += np.where(inside, maps[..., rows, columns], 0)
+        return np.asarray(y / self._counts(shape), x.dtype)
 
     def backward(self, dy: Array, x: Array, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂x: each output's gradient divided among the cells of its window."""
@@ -110,16 +109,14 @@ class AdaptiveAvgPool2d(Layer):
     def _shared_out(self, dy: Array, shape: Shape) -> Array:
         """Return ∂E/∂x of padded maps."""
         dx = np.zeros((*dy.shape[:-2], *self._placement(shape).shape), dy.dtype)
-        with np.errstate(all="ignore"):
-            for cells, share in self._additions(dy, dx, shape):
-                cells += share
+        for cells, share in self._additions(dy, dx, shape):
+            cells += share
         return dx
 
     def _additions(self, dy: Array, dx: Array, shape: Shape) -> Iterator[tuple[Array, Array]]:
         """Yield the cells of each window in ∂E/∂x of padded maps, and what is added to each of them."""
         (tops, rows), (lefts, columns) = self._windows(shape)
-        with np.errstate(all="ignore"):
-            shares = dy / np.asarray(self._counts(shape), dy.dtype)
+        shares = dy / np.asarray(self._counts(shape), dy.dtype)
         for i, j in np.ndindex(*self.output_size):
             cells = dx[..., tops[i] : tops[i] + rows[i], lefts[j] : lefts[j] + columns[j]]
             yield cells, shares[..., i, j, None, None]
@@ -180,6 +177,7 @@ class AdaptiveAvgPool2d(Layer):
         dy, shape, placement = arrays["dy"], arrays["x"].shape, self._placement(arrays["x"].shape)
         listing = self._listing(adaptive_avg_pool2d_dx, shape)
 
+        @np.errstate(all="ignore")
         def linear(given: Mapping[str, Any]) -> dict[str, Array]:
             return {"dx": self._shared_out(given["dy"], shape)}
 

@@ -41,10 +41,9 @@ class AvgPool2d(Pool2d):
         maps = self._placement(x.shape[1:]).place(x)
         cells = self._all_cells(maps)
         y = cells[0].copy()
-        with np.errstate(all="ignore"):
-            for cell in cells[1:]:
-                y += cell
-            y /= self._counts(x.shape[1:], x.dtype)
+        for cell in cells[1:]:
+            y += cell
+        y /= self._counts(x.shape[1:], x.dtype)
         return y
 
     def backward(self, dy: Array, x: Array, **_: Any) -> dict[str, Array]:
@@ -129,10 +128,9 @@ def _share(dy: Array, counts: Array, cells: list[Array]) -> None:
     The windows that a place lies in come one after the other as it is less and less far into them: so what
     is added to each place is added in the order of the listing.
     """
-    with np.errstate(all="ignore"):
-        share = dy / counts
-        for cell in reversed(cells):
-            cell += share
+    share = dy / counts
+    for cell in reversed(cells):
+        cell += share
 
 
 # The listings, set as they are shown.

@@ -169,35 +169,32 @@ class BatchNorm(Layer):
 
     def forward(self, x: Array, gamma: Array, beta: Array, **fixed: Array) -> Array:
         """Move and scale each channel of a batch."""
-        with np.errstate(all="ignore"):
-            mean, var = (fixed["mean"], fixed["var"]) if fixed else _statistics(x)
-            s = (x - over_channels(mean, x)) / self._spread(var, x)
-            return np.asarray(over_channels(gamma, x) * s + over_channels(beta, x))
+        mean, var = (fixed["mean"], fixed["var"]) if fixed else _statistics(x)
+        s = (x - over_channels(mean, x)) / self._spread(var, x)
+        return np.asarray(over_channels(gamma, x) * s + over_channels(beta, x))
 
     def auxiliary(self, x: Array, **_: Any) -> dict[str, NDArray[Any]]:
         """Return mean and variance of the mini-batch, and of how many numbers of each channel they are."""
         if not self.training:
             return {}
-        with np.errstate(all="ignore"):
-            mean, var = _statistics(x)
+        mean, var = _statistics(x)
         return {"mean": mean, "var": var, "count": np.asarray(channels_of(x).shape[1])}
 
     def backward(
         self, dy: Array, x: Array, *, gamma: Array, mean: Array, var: Array, **_: Any
     ) -> dict[str, Array]:
         """Return ∂E/∂x, ∂E/∂γ and ∂E/∂β; in training, what moves mean and variance is taken off ∂E/∂x."""
-        with np.errstate(all="ignore"):
-            spread, moved = self._spread(var, x), x - over_channels(mean, x)
-            dbeta, dgamma = added(channels_of(dy)), added(channels_of(dy * moved / spread))
-            g = dy
-            if self.training:
-                common = over_channels(dbeta, x) + moved / spread * over_channels(dgamma, x)
-                g = dy - common / channels_of(x).shape[1]
-            return {
-                "dbeta": dbeta,
-                "dgamma": dgamma,
-                "dx": np.asarray(g * over_channels(gamma, x) / spread),
-            }
+        spread, moved = self._spread(var, x), x - over_channels(mean, x)
+        dbeta, dgamma = added(channels_of(dy)), added(channels_of(dy * moved / spread))
+        g = dy
+        if self.training:
+            common = over_channels(dbeta, x) + moved / spread * over_channels(dgamma, x)
+            g = dy - common / channels_of(x).shape[1]
+        return {
+            "dbeta": dbeta,
+            "dgamma": dgamma,
+            "dx": np.asarray(g * over_channels(gamma, x) / spread),
+        }
 
     def _spread(self, var: Array, x: Array) -> Array:
         return np.asarray(np.sqrt(over_channels(var, x) + self.eps))

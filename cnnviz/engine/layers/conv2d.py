@@ -27,14 +27,21 @@ from cnnviz.engine.layer import (
     positive,
     require_maps,
 )
-from cnnviz.engine.layers.windows import Sides, padded_by, sides, slid
+from cnnviz.engine.layers.windows import (
+    Sides,
+    Windows,
+    blocks_in,
+    grouped,
+    laid,
+    padded_by,
+    sides,
+    slid,
+    spanned,
+)
 from cnnviz.engine.placement import Placement
 from cnnviz.engine.product import added, product, tame
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
-
-# Small enough for the second-level cache, and for the short cut of BLAS for small matrices.
-_BLOCK_BYTES = 1 << 18
 
 
 class Conv2d(Layer):
@@ -59,6 +66,11 @@ class Conv2d(Layer):
         there are channels, it is a depthwise convolution.
     bias : bool
         Whether each kernel has a bias.
+
+    Attributes
+    ----------
+    window : (int, int)
+        How many rows and columns a kernel spans, those between its dilated cells, too.
     """
 
     kind = "conv2d"
@@ -84,18 +96,13 @@ class Conv2d(Layer):
         positive(self.name, "stride", *self.stride)
         positive(self.name, "dilation", *self.dilation)
         positive(self.name, "groups", groups)
+        self.window = spanned(self.kernel, self.dilation)
         self._is_strided_same = padding == "same" and self.stride != (1, 1)
         self.padding = self._same() if padding == "same" else sides(self.name, padding)
 
     def _same(self) -> Sides:
         (high, wide) = (extent - 1 for extent in self.window)
         return high // 2, high - high // 2, wide // 2, wide - wide // 2
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """How many rows and columns a kernel spans, those between its dilated cells, too."""
-        (kernel_h, kernel_w), (rate_h, rate_w) = self.kernel, self.dilation
-        return (kernel_h - 1) * rate_h + 1, (kernel_w - 1) * rate_w + 1
 
     @property
     def depth(self) -> int:
@@ -122,7 +129,7 @@ class Conv2d(Layer):
         depth, gathered = self.depth * kernel, out[0] // groups * kernel
         places = out[1] * out[2]
         statements = (
-            depth * _blocks_of(depth, *out[1:]) + places + gathered * _blocks_of(gathered, height, width)
+            depth * blocks_in(depth, *out[1:]) + places + gathered * blocks_in(gathered, height, width)
         )
         return Cost(
             3 * (prod(shape) + prod(out) + padded)
@@ -183,22 +190,20 @@ class Conv2d(Layer):
 
     def forward(self, x: Array, w: Array, b: Array | None = None) -> Array:
         """Convolve a batch (N, C_in, H, W) to (N, C_out, H_out, W_out)."""
-        maps = self._padding_of(x).place(x)
-        (height, width), (high, wide), (down, right) = maps.shape[2:], self.window, self.stride
-        out = (height - high) // down + 1, (width - wide) // right + 1
-        return self._slide(w, maps, self.stride, out, None if b is None else b[:, None])
+        return self._slide(w, self._padding_of(x).place(x), self.stride, None if b is None else b[:, None])
 
     def backward(self, dy: Array, x: Array, *, w: Array, needs_dx: bool = True, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂b, ∂E/∂w (the output gradient slid over the input) and ∂E/∂x."""
         db, dw = np.zeros(self.out_channels, w.dtype), np.empty(w.shape, w.dtype)
-        maps = np.ascontiguousarray(self._padding_of(x).place(x))
-        for seen, kernels in self._grouped(self.in_channels, self.out_channels):
-            of_group = np.zeros((w[0].size, kernels.stop - kernels.start), w.dtype)
-            for samples, rows, columns in self._blocks(maps, seen, self.stride, dy.shape[2:]):
-                part = dy[samples, kernels, rows].swapaxes(0, 1).reshape(of_group.shape[1], -1)
+        maps = self._padding_of(x).place(x)
+        for seen, kernels in grouped(self.groups, self.in_channels, self.out_channels):
+            of_group, of_kernels = None, db[kernels]
+            for samples, rows, columns in self._laid(maps, self.stride).blocks_of(maps, seen):
+                part = dy[samples, kernels, rows].swapaxes(0, 1).reshape(len(of_kernels), -1)
                 of_group = product(columns, part.T, of_group)
-                db[kernels] = added(part, db[kernels])
-            dw[kernels] = of_group.T.reshape(dw[kernels].shape)
+                of_kernels = added(part, of_kernels)
+            assert of_group is not None
+            dw[kernels], db[kernels] = of_group.T.reshape(dw[kernels].shape), of_kernels
         gradients = {"db": db, "dw": dw} if self.bias else {"dw": dw}
         if needs_dx:
             gradients["dx"] = self.input_gradient(dy, x.shape[1:], w)
@@ -215,62 +220,23 @@ class Conv2d(Layer):
         grouped = w[:, :, ::-1, ::-1].reshape(self.groups, -1, *w.shape[1:])
         turned = grouped.swapaxes(1, 2).reshape(self.in_channels, -1, *self.kernel)
         spread = self._spreading_of(dy, shape).place(dy)
-        return self._slide(turned, spread, (1, 1), shape[1:], None if start is None else start[:, None])
+        return self._slide(turned, spread, (1, 1), None if start is None else start[:, None])
 
-    def _grouped(self, *counts: int) -> Iterator[tuple[slice, ...]]:
-        """Yield for each group its part of several axes that are cut into groups."""
-        for k in range(self.groups):
-            yield tuple(
-                slice(k * size, (k + 1) * size) for size in (count // self.groups for count in counts)
-            )
-
-    def _slide(
-        self, w: Array, maps: Array, stride: tuple[int, int], out: Shape, b: Array | None = None
-    ) -> Array:
-        """Return b + Σ w[o, c, u, v] · maps[n, c, i·S + u·R, j·S + v·R], of shape (N, C_out, *out)."""
-        y = np.empty((len(maps), len(w), *out), np.result_type(maps, w))
+    def _slide(self, w: Array, maps: Array, stride: tuple[int, int], b: Array | None = None) -> Array:
+        """Return b + Σ w[o, c, u, v] · maps[n, c, i·S + u·R, j·S + v·R], for each n, o, i, j."""
+        laid = self._laid(maps, stride)
+        y = np.empty((len(maps), len(w), *laid.shape[-2:]), np.result_type(maps, w))
         kernels = w.reshape(len(w), -1).astype(y.dtype, copy=False)  # once, and not in each product
-        maps = np.ascontiguousarray(maps)
-        for seen, made in self._grouped(maps.shape[1], len(w)):
+        for seen, made in grouped(self.groups, maps.shape[1], len(w)):
             start = None if b is None else b[made]
-            for samples, rows, columns in self._blocks(maps, seen, stride, out):
+            for samples, rows, columns in laid.blocks_of(maps, seen):
                 part = y[samples, made, rows].swapaxes(0, 1)  # (C_out, n, rows, W_out)
                 part[...] = product(kernels[made], columns, start).reshape(part.shape)
         return y
 
-    def _blocks(
-        self, maps: Array, seen: slice, stride: tuple[int, int], out: Shape
-    ) -> Iterator[tuple[slice, slice, Array]]:
-        """Yield samples and output rows, block by block, with the windows that they look through.
-
-        Each window is one column of a matrix (C · K_h · K_w, windows), so that one matrix product does the
-        sums of all. A block's matrix stays in the cache while it is used, and the next one overwrites it.
-
-        Parameters
-        ----------
-        maps : Array
-            In one piece.
-        seen : slice
-            The channels that are looked at.
-        """
-        (height, width), count, channels = out, len(maps), seen.stop - seen.start
-        n, c, h, w = maps.strides
-        (down, right), (rate_h, rate_w) = stride, self.dilation
-        shape = (channels, *self.kernel, count, height, width)
-        steps = (c, h * rate_h, w * rate_w, n, h * down, w * right)
-        # As as_strided, which takes as long as the product of a small layer.
-        windows = np.ndarray(shape, maps.dtype, maps, c * seen.start, steps)
-        depth = channels * self.kernel[0] * self.kernel[1]
-        most = _rows_of(depth, width, maps.itemsize)
-        samples = max(1, min(most // height, count))
-        rows = _even(height, most)
-        room = np.empty(depth * samples * rows * width, maps.dtype)
-        for k in range(0, count, samples):
-            for i in range(0, height, rows):
-                block = windows[:, :, :, k : k + samples, i : i + rows]
-                columns = room[: block.size].reshape(block.shape)
-                np.copyto(columns, block)
-                yield slice(k, k + samples), slice(i, i + rows), columns.reshape(depth, -1)
+    def _laid(self, maps: Array, stride: tuple[int, int]) -> Windows:
+        """Return how the windows lie in maps that have their padding."""
+        return laid(maps.shape, maps.itemsize, self.groups, self.kernel, self.dilation, stride)
 
     def _cells(self, dx: Array, out: Shape) -> Iterator[tuple[int, int, Array]]:
         """Yield each weight's place in the kernel, and the cells of a padded input that it is laid on.
@@ -379,7 +345,7 @@ class Conv2d(Layer):
             kernels, gradients = (part.reshape(self.out_channels, -1) for part in (w, given["dy"]))
             dx = np.zeros((self.in_channels, *padding.shape))
             one_by_one = not tame(kernels, gradients)
-            for seen, made in self._grouped(self.in_channels, self.out_channels):
+            for seen, made in grouped(self.groups, self.in_channels, self.out_channels):
                 parts = [slice(o, o + 1) for o in range(made.start, made.stop)] if one_by_one else [made]
                 with np.errstate(all="ignore"):
                     for o in parts:
@@ -393,7 +359,7 @@ class Conv2d(Layer):
             dx = np.zeros((self.in_channels, *padding.shape))
             additions = (
                 (cells, dy[o] * w[o, :, u, v][:, None, None])
-                for seen, made in self._grouped(self.in_channels, self.out_channels)
+                for seen, made in grouped(self.groups, self.in_channels, self.out_channels)
                 for o in range(made.start, made.stop)
                 for u, v, cells in self._cells(dx[seen], out)
             )
@@ -416,21 +382,6 @@ def _spreading(
     (height, width), (high, wide), (above, _, left, _) = size, window, padding
     shape, start = (height + high - 1, width + wide - 1), (high - 1 - above, wide - 1 - left)
     return Placement(own, shape, start, stride)
-
-
-def _rows_of(depth: int, width: int, itemsize: int = 8) -> int:
-    """Return how many rows of windows are laid out at once."""
-    return max(1, _BLOCK_BYTES // (depth * width * itemsize))
-
-
-def _blocks_of(depth: int, height: int, width: int) -> int:
-    """Return in how many parts windows are laid out."""
-    return -(-height // _rows_of(depth, width))
-
-
-def _even(total: int, most: int) -> int:
-    """Return the size of parts, at most `most`, that a total is cut into as evenly as can be."""
-    return -(-total // -(-total // most))
 
 
 # In groups, kernel o sees the D channels of its group, of which M kernels are.

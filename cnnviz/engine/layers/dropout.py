@@ -88,13 +88,11 @@ class Dropout(Layer):
 
     def forward(self, x: Array, mask: Array | None = None) -> Array:
         """Let through what a mask keeps; without one, everything."""
-        with np.errstate(all="ignore"):
-            return x if mask is None else np.asarray(x * mask / (1 - self.p), x.dtype)
+        return x if mask is None else np.asarray(x * mask / (1 - self.p), x.dtype)
 
     def backward(self, dy: Array, *_: Array, mask: Array | None = None, **__: Any) -> dict[str, Array]:
         """Return ∂E/∂x, which the same mask lets through."""
-        with np.errstate(all="ignore"):
-            return {"dx": dy if mask is None else np.asarray(dy * mask / (1 - self.p), dy.dtype)}
+        return {"dx": dy if mask is None else np.asarray(dy * mask / (1 - self.p), dy.dtype)}
 
     @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 from msgspec.structs import replace
 
 from cnnviz.engine.layer import Array, Call, Layer, Listing, Shape, Value, require_known, sizes
@@ -49,13 +48,11 @@ class Elementwise(Layer):
 
     def forward(self, x: Array) -> Array:
         """Apply f to every number of a batch."""
-        with np.errstate(all="ignore"):
-            return self.function(x)
+        return self.function(x)
 
     def backward(self, dy: Array, x: Array, *, y: Array, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂x of every number of a batch."""
-        with np.errstate(all="ignore"):
-            return {"dx": self.gradient(dy, x, y)}
+        return {"dx": self.gradient(dy, x, y)}
 
     def _listings(self, x: Array) -> tuple[Listing, Listing]:
         return self.listings if x.ndim == 3 else self.column_listings

@@ -25,10 +25,9 @@ class GlobalAvgPool2d(Layer):
     def forward(self, x: Array) -> Array:
         """Pool a batch (N, C, H, W) to (N, C, 1, 1)."""
         flat = x.reshape(*x.shape[:2], -1)
-        with np.errstate(all="ignore"):
-            # In the listing's order, so that it overflows where that does.
-            total = np.add.accumulate(flat, axis=2)[:, :, -1]
-            return np.asarray(total / flat.shape[2])[:, :, None, None]
+        # In the listing's order, so that it overflows where that does.
+        total = np.add.accumulate(flat, axis=2)[:, :, -1]
+        return np.asarray(total / flat.shape[2])[:, :, None, None]
 
     def backward(self, dy: Array, x: Array, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂x: an equal share of each map's gradient in each of its cells."""

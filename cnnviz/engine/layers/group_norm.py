@@ -136,31 +136,28 @@ class GroupNorm(Layer):
 
     def forward(self, x: Array, gamma: Array, beta: Array) -> Array:
         """Normalise each group of each sample of a batch."""
-        with np.errstate(all="ignore"):
-            mean, var = statistics(x, self.num_groups)
-            scaled = over_channels(gamma, x) * normalised(x, mean, var, self.eps)
-            return np.asarray(scaled + over_channels(beta, x))
+        mean, var = statistics(x, self.num_groups)
+        scaled = over_channels(gamma, x) * normalised(x, mean, var, self.eps)
+        return np.asarray(scaled + over_channels(beta, x))
 
     def auxiliary(self, x: Array, **_: Any) -> dict[str, NDArray[Any]]:
         """Return mean and variance of each group."""
-        with np.errstate(all="ignore"):
-            return dict(zip(self.auxiliary_names, statistics(x, self.num_groups), strict=True))
+        return dict(zip(self.auxiliary_names, statistics(x, self.num_groups), strict=True))
 
     def backward(
         self, dy: Array, x: Array, *, gamma: Array, mean: Array, var: Array, **_: Any
     ) -> dict[str, Array]:
         """Return ∂E/∂x, ∂E/∂γ and ∂E/∂β; every number moves mean and variance of its group."""
-        with np.errstate(all="ignore"):
-            centre, spread = (
-                np.repeat(part, self._size, axis=1).reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
-                for part in (mean, var)
-            )
-            pushed = dy * (x - centre) / np.sqrt(spread + self.eps)
-            return {
-                "dbeta": added(channels_of(dy)),
-                "dgamma": added(channels_of(pushed)),
-                "dx": input_gradient(dy * over_channels(gamma, x), x, mean, var, self.eps),
-            }
+        centre, spread = (
+            np.repeat(part, self._size, axis=1).reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
+            for part in (mean, var)
+        )
+        pushed = dy * (x - centre) / np.sqrt(spread + self.eps)
+        return {
+            "dbeta": added(channels_of(dy)),
+            "dgamma": added(channels_of(pushed)),
+            "dx": input_gradient(dy * over_channels(gamma, x), x, mean, var, self.eps),
+        }
 
     @property
     def _size(self) -> int:

@@ -133,14 +133,12 @@ class Multiply(Joining):
     def forward(self, x1: Array, x2: Array) -> Array:
         """Multiply the inputs of a batch."""
         one, other = _aligned(x1, x2)
-        with np.errstate(all="ignore"):
-            return np.asarray(one * other)
+        return np.asarray(one * other)
 
     def backward(self, dy: Array, x1: Array, x2: Array, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂y times the other input, for each of them; of a weight, the sum over its map."""
         one, other = _aligned(x1, x2)
-        with np.errstate(all="ignore"):
-            return {"dx1": _summed(dy * other, x1), "dx2": _summed(dy * one, x2)}
+        return {"dx1": _summed(dy * other, x1), "dx2": _summed(dy * one, x2)}
 
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
         """Return the forward listing."""

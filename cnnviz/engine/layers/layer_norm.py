@@ -162,28 +162,25 @@ class LayerNorm(Layer):
 
     def forward(self, x: Array, gamma: Array, beta: Array) -> Array:
         """Normalise each sample of a batch."""
-        with np.errstate(all="ignore"):
-            mean, var = statistics(x, 1)
-            return np.asarray(gamma * normalised(x, mean, var, self.eps) + beta)
+        mean, var = statistics(x, 1)
+        return np.asarray(gamma * normalised(x, mean, var, self.eps) + beta)
 
     def auxiliary(self, x: Array, **_: Any) -> dict[str, NDArray[Any]]:
         """Return mean and variance of each sample."""
-        with np.errstate(all="ignore"):
-            return dict(zip(self.auxiliary_names, statistics(x, 1), strict=True))
+        return dict(zip(self.auxiliary_names, statistics(x, 1), strict=True))
 
     def backward(
         self, dy: Array, x: Array, *, gamma: Array, mean: Array, var: Array, **_: Any
     ) -> dict[str, Array]:
         """Return ∂E/∂x, ∂E/∂γ and ∂E/∂β; every number moves mean and variance."""
-        with np.errstate(all="ignore"):
-            own = self.normalized_shape
-            each = len(x), *(1,) * len(own)
-            pushed = dy * (x - mean.reshape(each)) / np.sqrt(var.reshape(each) + self.eps)
-            return {
-                "dbeta": added(dy.reshape(len(dy), -1).T).reshape(own),
-                "dgamma": added(pushed.reshape(len(dy), -1).T).reshape(own),
-                "dx": input_gradient(dy * gamma, x, mean, var, self.eps),
-            }
+        own = self.normalized_shape
+        each = len(x), *(1,) * len(own)
+        pushed = dy * (x - mean.reshape(each)) / np.sqrt(var.reshape(each) + self.eps)
+        return {
+            "dbeta": added(dy.reshape(len(dy), -1).T).reshape(own),
+            "dgamma": added(pushed.reshape(len(dy), -1).T).reshape(own),
+            "dx": input_gradient(dy * gamma, x, mean, var, self.eps),
+        }
 
     @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:

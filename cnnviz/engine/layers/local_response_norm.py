@@ -85,20 +85,17 @@ class LocalResponseNorm(Layer):
 
     def forward(self, x: Array) -> Array:
         """Normalise a batch, (N, C, H, W) or (N, C, L)."""
-        with np.errstate(all="ignore"):
-            return np.asarray(x / self._scale(x) ** self.beta)
+        return np.asarray(x / self._scale(x) ** self.beta)
 
     def auxiliary(self, x: Array, **_: Any) -> dict[str, NDArray[Any]]:
         """Return what each number is divided by, before it is raised to β."""
-        with np.errstate(all="ignore"):
-            return {"s": self._scale(x)}
+        return {"s": self._scale(x)}
 
     def backward(self, dy: Array, x: Array, *, y: Array, s: Array, **_: Any) -> dict[str, Array]:
         """Return ∂E/∂x: its own, less what each number did to those whose windows it lies in."""
-        with np.errstate(all="ignore"):
-            pushed = self._summed(dy * y / s, self._behind)
-            share = 2 * self.alpha * self.beta * x / self.size
-            return {"dx": np.asarray(dy / s**self.beta - share * pushed)}
+        pushed = self._summed(dy * y / s, self._behind)
+        share = 2 * self.alpha * self.beta * x / self.size
+        return {"dx": np.asarray(dy / s**self.beta - share * pushed)}
 
     @property
     def _before(self) -> int:

@@ -72,15 +72,13 @@ class LogSoftmax(OverAxis):
     def forward(self, x: Array) -> Array:
         """Turn a batch of scores, (N, classes) or maps, into logarithms of probabilities."""
         (x,) = self.in_front(x)
-        with np.errstate(all="ignore"):
-            m = largest(x)[:, None]
-            return self.back(x - m - np.log(added(np.exp(x - m)))[:, None])
+        m = largest(x)[:, None]
+        return self.back(x - m - np.log(added(np.exp(x - m)))[:, None])
 
     def backward(self, dy: Array, *_: Array, y: Array, **__: Any) -> dict[str, Array]:
         """Return ∂E/∂x; every score moves every output."""
         dy, y = self.in_front(dy, y)
-        with np.errstate(all="ignore"):
-            return {"dx": self.back(dy - np.exp(y) * added(dy)[:, None])}
+        return {"dx": self.back(dy - np.exp(y) * added(dy)[:, None])}
 
     @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:

@@ -10,9 +10,9 @@ from numpy import inf
 from numpy.typing import NDArray
 
 from cnnviz.engine.generated import with_changes
-from cnnviz.engine.layer import Array, Call, Listing, Shape, Value, extremes_of_sums, pair, positive
+from cnnviz.engine.layer import Array, Call, Listing, Shape, Value, extremes_of_sums
 from cnnviz.engine.layers.pooling import Pool2d, named
-from cnnviz.engine.product import masked
+from cnnviz.engine.product import masked, tame
 
 
 class MaxPool2d(Pool2d):
@@ -39,9 +39,7 @@ class MaxPool2d(Pool2d):
         ceil_mode: bool = False,
         dilation: int | tuple[int, int] = 1,
     ) -> None:
-        super().__init__(kernel, stride, padding, ceil_mode)
-        self.dilation = pair(dilation)
-        positive(self.name, "dilation", *self.dilation)
+        super().__init__(kernel, stride, padding, ceil_mode, dilation)
 
     fill = -inf
     auxiliary_names = ("switch",)
@@ -50,7 +48,7 @@ class MaxPool2d(Pool2d):
         """Pool a batch (N, C, H, W) to (N, C, H_out, W_out)."""
         maps = self._placement(x.shape[1:]).place(x)
         cells = self._all_cells(maps)
-        y = np.fmax(cells[0], x.dtype.type(-inf))
+        y = np.fmax(cells[0], -inf)
         for cell in cells[1:]:
             np.fmax(y, cell, out=y)
         return y
@@ -131,9 +129,9 @@ class MaxPool2d(Pool2d):
 
 def _route(dy: Array, switch: NDArray[Any], cells: list[Array]) -> None:
     """Add each gradient to the cell that its switch names; in the order of the listing, as in an average."""
-    with np.errstate(all="ignore"):
-        for k, cell in reversed(list(enumerate(cells))):
-            cell += masked(switch == k, dy)
+    is_tame = tame(dy)
+    for k, cell in reversed(list(enumerate(cells))):
+        cell += masked(switch == k, dy, is_tame)
 
 
 # The listings, set as they are shown.

@@ -24,7 +24,7 @@ from cnnviz.engine.layer import (
     require_maps,
     shape_text,
 )
-from cnnviz.engine.layers.windows import Sides, sides, sides_text
+from cnnviz.engine.layers.windows import Sides, sides, sides_text, spanned
 from cnnviz.engine.placement import Placement
 from cnnviz.errors import ShapeError
 from cnnviz.text import tr
@@ -44,6 +44,13 @@ class Pool2d(Layer):
         below, left, right.
     ceil_mode : bool
         Whether a last window that is cut off by the end of the maps counts, too.
+    dilation : int or (int, int)
+        R_h and R_w: how far the cells of a window lie apart.
+
+    Attributes
+    ----------
+    window : (int, int)
+        How many rows and columns a window spans, those between its dilated cells, too.
     """
 
     fill = 0.0
@@ -55,6 +62,7 @@ class Pool2d(Layer):
         stride: int | tuple[int, int] | None = None,
         padding: int | tuple[int, int] | tuple[int, int, int, int] = 0,
         ceil_mode: bool = False,
+        dilation: int | tuple[int, int] = 1,
     ) -> None:
         super().__init__()
         self.kernel = pair(kernel)
@@ -62,7 +70,9 @@ class Pool2d(Layer):
         positive(self.name, "kernel", *self.kernel)
         positive(self.name, "stride", *self.stride)
         self.padding, self.ceil_mode = sides(self.name, padding), ceil_mode
-        self.dilation = (1, 1)
+        self.dilation = pair(dilation)
+        positive(self.name, "dilation", *self.dilation)
+        self.window = spanned(self.kernel, self.dilation)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (C, ⌊(H − K_h + P) / S_h⌋ + 1, ⌊(W − K_w + P) / S_w⌋ + 1), with ceil_mode ⌈ ⌉."""
@@ -99,12 +109,6 @@ class Pool2d(Layer):
                 )
             )
         return out
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """How many rows and columns a window spans, those between its dilated cells, too."""
-        (rows, columns), (down, across) = self.kernel, self.dilation
-        return (rows - 1) * down + 1, (columns - 1) * across + 1
 
     def _holds_some(self, size: tuple[int, int], out: Shape) -> bool:
         """Return whether each window holds more than padding."""
@@ -166,6 +170,7 @@ class Pool2d(Layer):
         """
         dy, placement = arrays["dy"], self._placement(arrays["x"].shape)
 
+        @np.errstate(all="ignore")
         def linear(given: Mapping[str, Any]) -> dict[str, Array]:
             dx = np.zeros((1, len(given["dy"]), *placement.shape))
             scatter(given, self._all_cells(dx))

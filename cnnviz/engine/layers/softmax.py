@@ -100,21 +100,18 @@ class Softmax(OverAxis):
     def forward(self, x: Array) -> Array:
         """Turn a batch of scores (N, classes) or (N, classes, height, width) into probabilities."""
         (x,) = self.in_front(x)
-        with np.errstate(all="ignore"):
-            e = _exponentials(x)
-            return self.back(e / added(e)[:, None])
+        e = _exponentials(x)
+        return self.back(e / added(e)[:, None])
 
     def auxiliary(self, x: Array, **_: Any) -> dict[str, NDArray[Any]]:
         """Return the exponentials, not yet divided by their sum."""
         (x,) = self.in_front(x)
-        with np.errstate(all="ignore"):
-            return {"e": self.back(_exponentials(x))}
+        return {"e": self.back(_exponentials(x))}
 
     def backward(self, dy: Array, *_: Array, y: Array, **__: Any) -> dict[str, Array]:
         """Return ∂E/∂x; every score moves every probability."""
         dy, y = self.in_front(dy, y)
-        with np.errstate(all="ignore"):
-            return {"dx": self.back(y * (dy - added(dy * y)[:, None]))}
+        return {"dx": self.back(y * (dy - added(dy * y)[:, None]))}
 
     @and_sequences
     def forward_call(self, arrays: Mapping[str, Array]) -> Call:
