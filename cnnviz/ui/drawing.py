@@ -334,6 +334,10 @@ class Bars(QWidget):
                 painter.drawText(row, middle | Qt.AlignmentFlag.AlignRight, value)
 
 
+def _nothing() -> str:
+    return tr("Nothing is drawn yet.")
+
+
 def written(answer: Answer, k: int) -> str:
     """Return what the network says of a class, as text."""
     value = float(answer.values[k])
@@ -387,6 +391,7 @@ class DrawingDialog(QDialog):
         self.said = QLabel()
         self.said.setObjectName("title")
         self.said.setTextFormat(Qt.TextFormat.PlainText)
+        self.said.setWordWrap(True)
         self.shown_words = QLabel()
         self.pen, self.eraser = self._tool(tr("Pen")), self._tool(tr("Eraser"))
         self.thin, self.usual, self.thick = map(self._tool, (tr("Thin"), tr("Medium"), tr("Thick")))
@@ -477,12 +482,16 @@ class DrawingDialog(QDialog):
         self.setStyleSheet(large if text else "")
         self.ensurePolished()
         room = self._window.size()
-        side = max(160, min(room.height() - 190, round(0.42 * room.width()), 3 * SIDE))
+        self.said.ensurePolished()
+        answer = self.said.fontMetrics().horizontalAdvance(_nothing())
+        answer = round(min(max(answer, 0.19 * room.width()), 0.3 * room.width()))
+        # What is drawn and what is shown of it are as large; the answer has what it needs.
+        side = max(160, min(room.height() - 190, (room.width() - answer - 100) // 2, 3 * SIDE))
         self.field.setFixedSize(side, side)
-        scale = max(1, round(0.5 * side / max(height, width)))
+        scale = max(1, side // max(height, width))
         self.shown.setFixedSize(width * scale, height * scale)
         self.shown_words.setText(tr("The network is shown {height} × {width}:", height=height, width=width))
-        self.bars.setMinimumWidth(round(0.5 * side))
+        self.bars.setMinimumWidth(answer)
         self._show()
         self._ask()
         self.adjustSize()
@@ -519,7 +528,7 @@ class DrawingDialog(QDialog):
 
     def _told(self) -> str:
         if self.answer is None:
-            return tr("Nothing is drawn yet.")
+            return _nothing()
         if not len(self.answer.values):
             return tr("The network puts out maps.")
         best = int(np.nan_to_num(self.answer.values, nan=-np.inf).argmax())

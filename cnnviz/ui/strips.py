@@ -89,14 +89,15 @@ class Strip(QWidget):
 
 
 class MessageStrip(Strip):
-    """Says what happened and what to do, over the upper edge of a widget, so that nothing moves.
+    """Says what happened and what to do, over the lower edge of the window, so that nothing moves.
 
-    It lies at the right, no wider than what it says: what stands there begins at the left.
+    There lies what can be spared for a while: where one is, in words. It lies at the right, no wider than
+    what it says.
 
     Parameters
     ----------
     over : QWidget
-        What it lies on.
+        The window.
 
     Attributes
     ----------
@@ -111,7 +112,7 @@ class MessageStrip(Strip):
         self.setParent(over)
         self.setProperty("place", "over")
         over.installEventFilter(self)
-        self._stage, self._over, self._lecture = over, over, False
+        self._over, self._lecture = over, False
         self._end = Timer(self, self._fade)
         self._end.setSingleShot(True)
         self.sign = QLabel()
@@ -169,21 +170,11 @@ class MessageStrip(Strip):
         return not self.isHidden() and self.property("kind") == "error"
 
     def set_lecture(self, on: bool) -> None:
-        """Write large, and let faults go by themselves, too, while the lecture view is on.
-
-        It lies on the strip under the stage then, for on the stage there is nothing that the class can spare.
-        """
+        """Write large, and let faults go by themselves, too, while the lecture view is on."""
         self._lecture = on
-        shown, over = not self.isHidden(), self._stage.window() if on else self._stage
-        self._over.removeEventFilter(self)
-        self.setParent(over)
-        over.installEventFilter(self)
-        self._over = over
-        if shown:
-            self.show()
-            self.raise_()
+        if not self.isHidden():
+            self._place()
             self._time()
-            self.told.emit(self.sentence.text())
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
         """Keep to the lower right corner of what it lies on; headings and captions are above."""

@@ -133,11 +133,10 @@ class Window(QMainWindow):
         self.context = Context(self, self.desk, stage_first, self.actions_by_name)
         self.middle = QStackedWidget()
         self.middle.addWidget(self.stage)
-        self.message = MessageStrip(self.middle)
+        self.message = MessageStrip(self)
         self.pictures = Pictures(self, self.desk, self.message)
         self.opening = Opening(self.desk, self.message, self)
         self.saving = Saving(self.desk, self.message, self)
-        self.middle.currentChanged.connect(self.message.raise_)  # what is shown next is put on top
         self.training = TrainingPane(self.middle, self.tour, self.actions_by_name)
         panes = {"network": self.network, "debugger": self.debugger, "timeline": self.timeline}
         self.splitter = PaneSplitter(panes, self.middle, self.actions_by_name)

@@ -59,6 +59,19 @@ def test_a_seven_is_drawn_read_let_in_and_undone(opened, window):
     assert window.desk.lesson.changes == ()
 
 
+@pytest.mark.parametrize("size", [(800, 600), (1280, 720), (1920, 1080)])
+def test_what_the_network_is_shown_is_as_large_as_the_field_and_all_has_room(make_window, size):
+    window = make_window(*size)
+    for lesson in ("lenet", "digits"):
+        window.desk.open(lesson)
+        window.actions_by_name["draw"].trigger()
+        dialog = window.dialogs.drawing
+        assert dialog.shown.width() > 0.9 * dialog.field.width()
+        assert dialog.field.width() > 0.3 * size[0]
+        assert dialog.width() <= size[0] and dialog.height() <= size[1] - 60
+        dialog.close()
+
+
 def test_what_the_field_shows_goes_in_also_where_the_edges_of_pictures_are_cut_off(window):
     window.desk.open("lenet")
     for preset in ("torchvision", "keras_torch"):

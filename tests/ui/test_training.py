@@ -337,7 +337,7 @@ def test_a_message_lies_over_the_curves_too(window, qtbot):
     for shown in (window.stage, window.training.curves):
         press(qtbot, window, K.Key_C, widget=window)
         assert window.middle.currentWidget() is shown
-        on_top = window.middle.childAt(window.message.geometry().center())
+        on_top = window.childAt(window.message.geometry().center())
         assert window.message.isAncestorOf(on_top)
 
 
