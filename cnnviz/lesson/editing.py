@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 from msgspec.structs import replace
@@ -10,8 +11,9 @@ from msgspec.structs import replace
 from cnnviz.engine.address import address_of
 from cnnviz.engine.layer import Array
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Argument, Cell
+from cnnviz.lesson.changes import Argument, Cell, Change
 from cnnviz.lesson.lesson import Lesson
+from cnnviz.lesson.samples import has_one_class
 from cnnviz.scene.moment import Moment
 from cnnviz.text import tr
 from cnnviz.trace.operation import Operation
@@ -87,18 +89,38 @@ def cell_shown(lesson: Lesson, moment: Moment, operation: Operation, array: str,
     return cell
 
 
-def variable_shown(lesson: Lesson, operation: Operation, name: str) -> Cell:
-    """Return what a change calls a variable of an expression, with the value that it has.
+def variable_shown(lesson: Lesson, operation: Operation, name: str) -> Change:
+    """Return what a change calls a variable, with the value that it has.
+
+    It is a value of an expression, or a number that a listing is called with: a learning rate, an epsilon.
 
     Raises
     ------
     CnnvizError
-        If it is computed.
+        If it is computed, or counted by a loop.
     """
     cell = lesson.subject.cell_of(address_of(operation.layer, name), (), lesson.choice)
-    if cell is None:
-        raise CnnvizError(tr("{name} is computed; change what it is made of.", name=name))
-    return cell
+    if cell is not None:
+        return cell
+    if name in operation.call.given:
+        made_with = arguments_shown(lesson, operation.name)
+        found = next((argument for argument in made_with if argument.name == name), None)
+        if found is not None:
+            return found
+        said = tr("{name} follows from the arguments of {layer}: {key} changes them.")
+        raise CnnvizError(said.format(name=name, layer=operation.layer, key="Shift+F4"))
+    raise CnnvizError(tr("{name} is computed; change what it is made of.", name=name))
+
+
+def with_value(lesson: Lesson, change: Change, value: float) -> Change:
+    """Return a change that makes a number another; where a target says one class, 1 makes it that class."""
+    if isinstance(change, Cell) and change.array == "target" and value == 1 and lesson.network is not None:
+        label = replace(change, array="label", index=(), value=float(change.index[0]))
+        if has_one_class(lesson.network.loss):
+            with suppress(CnnvizError):  # the target was given as numbers
+                lesson.subject.fitting(label, lesson.choice.image or 0)
+                return label
+    return replace(change, value=value)
 
 
 def _unravelled(lesson: Lesson, address: str, place: Index, shape: Index) -> Index:

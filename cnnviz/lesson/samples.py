@@ -500,7 +500,7 @@ def check_targets(name: str, targets: NDArray[Any], loss: Loss | None) -> None:
     one_hot = np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all()
     if isinstance(loss, Hinge) and not one_hot:
         raise CnnvizError(tr("{name}: must hold a 1 for the right class, and else zeros", name=name))
-    adds_up = isinstance(loss, CrossEntropy | CrossEntropyWithLogits | NLL)
+    adds_up = has_one_class(loss) and not isinstance(loss, Hinge)
     if not (adds_up or isinstance(loss, BinaryCrossEntropy | BCEWithLogits)):
         return
     if targets.min() < 0 or targets.max() > 1:
@@ -509,6 +509,11 @@ def check_targets(name: str, targets: NDArray[Any], loss: Loss | None) -> None:
     if adds_up and abs(sums - 1).max() > 1e-6:
         said = tr("{name}: must hold probabilities that add up to 1, not to {sum:g}")
         raise CnnvizError(said.format(name=name, sum=float(sums.flat[abs(sums - 1).argmax()])))
+
+
+def has_one_class(loss: Loss | None) -> bool:
+    """Return whether a loss takes its target for one class, or for probabilities that add up to 1."""
+    return isinstance(loss, CrossEntropy | CrossEntropyWithLogits | NLL | Hinge)
 
 
 def _require(what: str, found: tuple[int, ...], needed: tuple[int, ...]) -> None:

@@ -27,9 +27,12 @@ class DebuggerPane(CursorPane):
     ----------
     arguments_wanted : Signal(str)
         An operation is to be made with something else: its formula or its heading was double-clicked.
+    edit_wanted : Signal(float, float)
+        The variable at a point is to be another number.
     """
 
     arguments_wanted = Signal(str)
+    edit_wanted = Signal(float, float)
 
     def __init__(self, player: Player) -> None:
         super().__init__(player, tr("Listing, variables and formula"))
@@ -94,7 +97,16 @@ class DebuggerPane(CursorPane):
         found = panels.variable_at(moment, Box(0, 0, width, height), self.unit(width, height), x, y)
         if isinstance(found, str):
             return variable_target(moment, found)
-        return cell_target(moment, found.array, found.place) if found else None
+        if found is not None and found.array in moment.state.arrays:
+            return cell_target(moment, found.array, found.place)
+        return variable_target(moment, found.array) if found else None
+
+    def row_at(self, x: float, y: float) -> Box | None:
+        """Return where the number of the variable, or the cell, at a point is written."""
+        width, height = self.width(), self.height()
+        return panels.variable_row(
+            self.player.moment, Box(0, 0, width, height), self.unit(width, height), x, y
+        )
 
     def places(self, frame: Frame) -> list[Box]:
         """Return lines and their numbers, variables, and the parts of the formula."""
@@ -113,6 +125,12 @@ class DebuggerPane(CursorPane):
         here = next((spot.box for spot in spots if (spot.kind, spot.line) == ("line", line)), None)
         return here or super().first(frame)
 
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Look at the variable under the pointer: the keys of the menu are about it."""
+        super().mouseMoveEvent(event)
+        at = event.position().x(), event.position().y()
+        self.chosen, self.pointer = None, at if self.row_at(*at) is not None else None
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Toggle a breakpoint at a line's number, run to its text."""
         if event.button() == Qt.MouseButton.LeftButton:
@@ -121,9 +139,12 @@ class DebuggerPane(CursorPane):
             event.ignore()  # the window has something for other buttons
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Have the arguments of the operation changed; on a line, it is another click."""
-        if self.frame.spot_at(event.position().x(), event.position().y()):
+        """Have a variable changed, or the arguments of the operation; on a line, it is another click."""
+        at = event.position().x(), event.position().y()
+        if self.frame.spot_at(*at):
             self.mousePressEvent(event)
+        elif event.button() == Qt.MouseButton.LeftButton and self.row_at(*at) is not None:
+            self.edit_wanted.emit(*at)
         elif event.button() == Qt.MouseButton.LeftButton:
             self.arguments_wanted.emit(self.player.cursor.step.operation.name)
 

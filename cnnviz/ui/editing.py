@@ -13,15 +13,17 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from cnnviz.errors import CnnvizError
-from cnnviz.lesson.changes import Cell, text_of
-from cnnviz.lesson.editing import KERNELS, arguments_shown, cell_shown, kernel_changes, variable_shown
+from cnnviz.lesson.changes import Cell, Change, text_of
+from cnnviz.lesson.editing import KERNELS, arguments_shown, cell_shown, kernel_changes, variable_shown, with_value
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, flat
 from cnnviz.scene.target import Target
 from cnnviz.text import tr
 from cnnviz.trace.alone import cell_in, cells_of
 from cnnviz.ui.context import menu_of
+from cnnviz.ui.debugger_pane import DebuggerPane
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.edits import new_gesture
+from cnnviz.ui.pane import FramePane
 from cnnviz.ui.stage_pane import StagePane
 
 _STILL = 4
@@ -40,15 +42,15 @@ class NumberField(QLineEdit):
     Parameters
     ----------
     over : QWidget
-        What it lies on.
+        What it lies on, until it is asked for a number on something else.
 
     Attributes
     ----------
-    left : Signal()
-        It has gone.
+    left : Signal(QWidget)
+        It has gone from what it lay on.
     """
 
-    left = Signal()
+    left = Signal(object)
 
     def __init__(self, over: QWidget) -> None:
         super().__init__(over)
@@ -58,11 +60,13 @@ class NumberField(QLineEdit):
         self.returnPressed.connect(self._accept)
         self.hide()
 
-    def ask(self, name: str, text: str, at: Box, take: Callable[[str], bool]) -> None:
+    def ask(self, over: QWidget, name: str, text: str, at: Box, take: Callable[[str], bool]) -> None:
         """Ask for another number.
 
         Parameters
         ----------
+        over : QWidget
+            What shows the number.
         name : str
             What is changed.
         text : str
@@ -76,7 +80,9 @@ class NumberField(QLineEdit):
         self.setText(text)
         self.setAccessibleName(tr("New value of {name}", name=name))
         self.setToolTip(tr("{name}: Enter takes it, Esc leaves it as it was", name=name))
-        over = self._over
+        if over is not self._over:
+            self._over = over
+            self.setParent(over)
         wide = max(_FIELD[0], round(at.w), self.fontMetrics().horizontalAdvance(text) + 24)
         high = max(_FIELD[1], round(at.h), self.sizeHint().height())
         left = max(0, min(round(at.center[0] - wide / 2), over.width() - wide))
@@ -94,7 +100,7 @@ class NumberField(QLineEdit):
             self.selectAll()
 
     def _leave(self) -> None:
-        self.left.emit()
+        self.left.emit(self._over)
         self.hide()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -115,7 +121,8 @@ class NumberField(QLineEdit):
 class Editing(QObject):
     """Changes what the stage shows, where it is shown.
 
-    A double click, or F2 on a number that is looked at, asks for another in its place. Dragging a number up
+    A double click, or F2 on a number that is looked at, asks for another in its place, on the stage and among
+    the variables. Dragging a number up
     makes it larger, and down smaller. Dragging over pixels paints them: bright, or dark where the first
     was bright; with Shift, dragging over any numbers gives them the value of the first.
 
@@ -125,15 +132,20 @@ class Editing(QObject):
         Whose lesson is changed.
     stage : StagePane
         What shows it.
+    debugger : DebuggerPane
+        What shows its variables.
     ask : Callable[[str], None]
         Asks for changes as text, with some to begin with.
     """
 
-    def __init__(self, desk: Desk, stage: StagePane, ask: Callable[[str], None]) -> None:
+    def __init__(
+        self, desk: Desk, stage: StagePane, debugger: DebuggerPane, ask: Callable[[str], None]
+    ) -> None:
         super().__init__(stage)
-        self._desk, self._stage, self._ask = desk, stage, ask
+        self._desk, self._stage, self._debugger, self._ask = desk, stage, debugger, ask
         self.field = NumberField(stage)
-        self.field.left.connect(lambda: stage.setFocus(Qt.FocusReason.OtherFocusReason))
+        self.field.left.connect(lambda over: over.setFocus(Qt.FocusReason.OtherFocusReason))
+        debugger.edit_wanted.connect(self.edit_variable_at)
         self._drag: _Drag | None = None
         stage.hand = self
         desk.player.moved.connect(self._give_up)
@@ -145,7 +157,7 @@ class Editing(QObject):
 
     # ------------------------------------------------------------------------------------------- finding
 
-    def cell_at(self, x: float, y: float) -> Cell:
+    def change_at(self, x: float, y: float) -> Change:
         """Return what a change calls the number at a point.
 
         Raises
@@ -178,15 +190,14 @@ class Editing(QObject):
             self.ask_for_arguments_of(self._operation_of(target))
         elif entry in ("edit", "kernel"):
             try:
-                cell = self._cell_of(target)
+                change = self._change_of(target)
             except CnnvizError as error:
                 self._desk.noted.emit(str(error))
                 return
-            box = self._box_of(target)
             if entry == "edit":
-                self._edit(cell, box)
-            else:
-                self._choose_kernel(cell, box)
+                self._edit(change, *self._place_of(target))
+            elif isinstance(change, Cell):
+                self._choose_kernel(change, self._box_of(target))
 
     def _operation_of(self, target: Target) -> str:
         if target.cell is not None:
@@ -194,7 +205,7 @@ class Editing(QObject):
         found = target.variable or target.line
         return found[0].name if found else target.layer
 
-    def _cell_of(self, target: Target) -> Cell:
+    def _change_of(self, target: Target) -> Change:
         """Return what a change calls what a menu is about."""
         lesson, moment = self._desk.lesson, self._desk.player.moment
         if target.cell is not None:
@@ -202,6 +213,15 @@ class Editing(QObject):
             return cell_shown(lesson, moment, cell.operation, cell.array, cell.index)
         assert target.variable is not None
         return variable_shown(lesson, target.variable[0], target.variable[1])
+
+    def _place_of(self, target: Target) -> tuple[FramePane, Box]:
+        """Return where something is shown: the row of the variables that is looked at, or the stage."""
+        point = self._debugger.point_looked_at()
+        row = self._debugger.row_at(*point) if point else None
+        there = self._debugger.target_at(*point) if point and row else None
+        if row is not None and there is not None and there.said == target.said:
+            return self._debugger, row
+        return self._stage, self._box_of(target)
 
     def _box_of(self, target: Target) -> Box:
         """Return where something is on the stage, or the middle of it."""
@@ -219,39 +239,56 @@ class Editing(QObject):
     def edit_at(self, x: float, y: float) -> None:
         """Ask for another number in the place of the one at a point; if there can be none, say why."""
         try:
-            cell = self.cell_at(x, y)
+            change = self.change_at(x, y)
         except CnnvizError as error:
             self._desk.noted.emit(str(error))
             return
-        self._edit(cell, self._box_at(x, y))
+        self._edit(change, self._stage, self._box_at(x, y))
 
-    def _edit(self, cell: Cell, box: Box) -> None:
+    def edit_variable_at(self, x: float, y: float) -> None:
+        """Ask for another number for the variable at a point; if there can be none, say why."""
+        target, row = self._debugger.target_at(x, y), self._debugger.row_at(x, y)
+        if target is None or row is None:
+            self._desk.noted.emit(tr("There is no number yet: it comes with a later step."))
+            return
+        try:
+            change = self._change_of(target)
+        except CnnvizError as error:
+            self._desk.noted.emit(str(error))
+            return
+        self._edit(change, self._debugger, row)
+
+    def _edit(self, change: Change, pane: FramePane, box: Box) -> None:
         self._desk.player.pause()
-        name, _, value = str(cell).partition("=")  # all digits, so that Enter alone changes nothing
-        self.field.ask(name, value, box, partial(self._take, cell))
+        name, _, value = str(change).partition("=")  # all digits, so that Enter alone changes nothing
+        self.field.ask(pane, name, value, box, partial(self._take, change))
 
     def look(self) -> None:
         """Look at a number by keyboard; where one is looked at already, change it, or say why not."""
-        if self._stage.chosen is None:
+        if self._debugger.hasFocus() and self._debugger.chosen is not None:
+            self.edit_variable_at(*self._debugger.chosen.center)
+        elif self._stage.chosen is None:
             self._stage.look()
         else:
             self.edit_at(*self._stage.chosen.center)
 
-    def _take(self, cell: Cell, text: str) -> bool:
+    def _take(self, change: Change, text: str) -> bool:
         value = _number(text)
         if value is None:
             self._desk.failed.emit(tr("{text} is no number; write one as in −0.5 or 2e-3.", text=text))
             return False
         before = self._desk.lesson
-        self._change(replace(cell, value=value))
-        return value == cell.value or self._desk.lesson is not before
+        self._change(with_value(self._desk.lesson, change, value))
+        return value == change.value or self._desk.lesson is not before
 
-    def _change(self, *cells: Cell, said: str = "", gesture: int = -1) -> None:
+    def _change(self, *changes: Change, said: str = "", gesture: int = -1) -> None:
         """Change numbers; the one that the keyboard looks at is looked at further."""
-        chosen, before = self._stage.chosen, self._desk.lesson
-        self._desk.change(*cells, said=said or text_of(cells), gesture=gesture)
-        if chosen is not None and self._desk.lesson is not before:
-            self._stage.choose(chosen)
+        chosen = [(pane, pane.chosen) for pane in (self._stage, self._debugger) if pane.chosen is not None]
+        before = self._desk.lesson
+        self._desk.change(*changes, said=said or text_of(changes), gesture=gesture)
+        if self._desk.lesson is not before:
+            for pane, place in chosen:
+                pane.choose(place)
 
     # ------------------------------------------------------------------------------- dragging and painting
 
@@ -262,10 +299,10 @@ class Editing(QObject):
             shown and shown.step is not None and not shift
         )
         try:
-            cell = self.cell_at(x, y)
+            cell = self.change_at(x, y)
         except CnnvizError:
             return False
-        if leads:
+        if leads or not isinstance(cell, Cell):
             return False  # a click goes there
         found = self._stage.frame.at(x, y)
         limit = found[0].limit if found else abs(cell.value) or 1.0
@@ -316,10 +353,10 @@ class Editing(QObject):
             if there is None or there[0].array != drag.array:
                 continue
             try:
-                cell = self.cell_at(*at)
+                cell = self.change_at(*at)
             except CnnvizError:
                 continue  # padding around what is painted
-            if cell.array == drag.cell.array and cell.value != drag.ink:
+            if isinstance(cell, Cell) and cell.array == drag.cell.array and cell.value != drag.ink:
                 cells[cell.array, cell.index] = replace(cell, value=drag.ink)
         if cells:
             said = tr("{array} painted", array=drag.cell.array)

@@ -248,3 +248,74 @@ def test_gradients_are_computed_when_they_are_looked_at_and_are_those_of_a_fresh
     found, fresh = window.desk.lesson.tape, load_lesson(str(TINY_VGG), changes=changes(window).split()).tape
     assert found.is_whole
     assert {name: found[name].tobytes() for name in found} == {name: fresh[name].tobytes() for name in fresh}
+
+
+def row_of(window, said):
+    """Where a variable, or a cell that the line reads, is among the variables."""
+    pane = window.debugger
+    for box in pane.places(pane.frame):
+        target = pane.target_at(*box.center)
+        if pane.row_at(*box.center) is not None and target is not None and target.said.startswith(said):
+            return box
+    raise AssertionError(said)
+
+
+@pytest.mark.parametrize("way", ["double click", "F2", "F4", "menu"])
+def test_among_the_variables_what_is_given_is_changed_where_it_is_shown(window, way):
+    """A bias, γ and β, a learning rate, a target, a pixel; each there, in the place of its row."""
+    window.resize(1920, 1080)
+    places = (  # the line, and which run of it
+        ("digits", "conv1", 5, 128, "b[2]", "conv1.b[2]"),
+        ("digits", "conv1", 9, 175, "x[", "input"),
+        ("digits", "loss", 4, 7, "t[7]", "target.182[7]"),
+        ("digits", "conv1.w", 3, 4, "lr", "optimiser.lr"),
+        ("batch-norm", "bn", 5, 1, "γ[0]", "bn.gamma[0]"),
+        ("batch-norm", "bn", 5, 1, "β[0]", "bn.beta[0]"),
+        ("batch-norm", "bn", 4, 2, "eps", "bn.eps"),
+    )
+    for lesson, operation, line, run, said, wanted in places:
+        window.desk.open(lesson)
+        window.desk.take_back_changes()
+        player, pane, field = window.player, window.debugger, window.editing.field
+        program = player.cursor.program
+        own = program.operation(operation)
+        runs = [k for k in range(len(own)) if own.line_at(k) == line]
+        player.go_to(program.start(operation) + runs[run])
+        box, step = row_of(window, said), player.cursor.index
+        point = QPoint(*map(round, box.center))
+        if way == "double click":
+            QTest.mouseDClick(pane, LEFT, pos=point)
+        elif way == "F2":
+            pane.setFocus()
+            pane.choose(box)
+            QTest.keyClick(pane, K.Key_F2)
+        elif way == "F4":
+            QTest.mouseMove(pane, point)
+            QTest.keyClick(window.stage, K.Key_F4)
+        else:
+            window.editing.ask("edit", pane.target_at(*box.center))
+        assert field.isVisible() and field.parent() is (window.stage if way == "menu" else pane), wanted
+        assert field.accessibleName().startswith(f"New value of {wanted}")
+        if way != "menu":
+            assert pane.row_at(*box.center).contains(*map(float, field.geometry().center().toTuple()))
+        number = "1" if said == "t[7]" else "0.25"
+        field.setText(number)
+        QTest.keyClick(field, K.Key_Return)
+        assert window.desk.lesson.changes, (wanted, window.message.sentence.text())
+        (change,) = window.desk.lesson.changes
+        if said == "t[7]":  # of one class in ten, that it is another
+            assert str(change) == "label.182=7"
+        else:
+            assert str(change).startswith(wanted) and str(change).endswith("=0.25")
+        assert player.cursor.index == step and row_of(window, said), "the place stays"
+        assert (window.stage if way == "menu" else pane).hasFocus() or way == "F4"
+        window.player.edits.undo()
+        assert changes(window) == ""
+
+
+def test_among_the_variables_what_is_computed_says_so(convolution):
+    window = convolution
+    for said, words in (("acc", "acc is computed"), ("i", "i is computed")):
+        window.editing.edit_variable_at(*row_of(window, said).center)
+        assert words in window.message.sentence.text()
+        assert not window.editing.field.isVisible()

@@ -1,7 +1,7 @@
 """The panes around the stage: the network, the debugger and the timeline."""
 
 from cnnviz.scene.panels.formula import headline, part_said
-from cnnviz.scene.panels.listing import debugger, variable_at, variable_said
+from cnnviz.scene.panels.listing import debugger, variable_at, variable_row, variable_said
 from cnnviz.scene.panels.network_arrays import arrays_of
 from cnnviz.scene.panels.network_said import row_said
 from cnnviz.scene.panels.network_strip import network, network_cell, network_outline, network_window
@@ -25,6 +25,7 @@ __all__ = [
     "timeline_step",
     "trace",
     "variable_at",
+    "variable_row",
     "variable_said",
     "watch_said",
     "where",

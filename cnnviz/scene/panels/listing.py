@@ -313,9 +313,21 @@ def _names(operation: Operation) -> tuple[str, ...]:
 
 @lasting_cache(256)
 def _most_cells(operation: Operation) -> int:
-    """Return how many cells a line of a listing reads and writes at most."""
-    parts = [assignment(operation.tree, k) for k in range(2, len(operation.tree.source) + 1)]
-    return max(sum(bool(o.index) for o in (part.target, *part.operands)) for part in parts if part)
+    """Return how many cells, and numbers that are given, a line of a listing reads and writes at most."""
+    lines = range(2, len(operation.tree.source) + 1)
+    parts = [(k, part) for k in lines if (part := assignment(operation.tree, k))]
+    return max(
+        sum(bool(o.index) for o in (part.target, *part.operands)) + len(_given(operation, k))
+        for k, part in parts
+    )
+
+
+@lasting_cache(1024)
+def _given(operation: Operation, line: int) -> tuple[str, ...]:
+    """Return the numbers that a line reads and the listing is called with, sizes left out: a learning rate."""
+    part, given = assignment(operation.tree, line), operation.call.given
+    names = dict.fromkeys(operand.name for operand in part.operands) if part else {}
+    return tuple(name for name in names if isinstance(given.get(name), float) and np.ndim(given[name]) == 0)
 
 
 @lasting_cache(256)
@@ -445,6 +457,10 @@ def _cells(moment: Moment) -> list[_Cell]:
             found.append(_Cell(f"{tr(OLD)} {place}", "parameter", was, old, name, index))
         new = text + "′" * moment.letters
         found.append(_Cell(f"{tr(NEW)} {place}", own, new, value, name, index))
+    for name in _given(moment.operation, state.line):
+        value = float(moment.operation.call.given[name])
+        text = name if moment.letters else full(value)
+        found.append(_Cell(name, "parameter", text, value, name, ()))
     return sorted(found, key=lambda cell: cell.role == "written")  # what is written comes last
 
 
@@ -471,6 +487,15 @@ def variable_at(moment: Moment, box: Box, unit: float, x: float, y: float) -> st
         *_cells(moment),
     )
     return shown[row] if row < min(len(rows), len(shown)) else None
+
+
+def variable_row(moment: Moment, box: Box, unit: float, x: float, y: float) -> Box | None:
+    """Return where the value of the variable, or cell, whose row is at a point is written."""
+    if variable_at(moment, box, unit, x, y) is None:
+        return None
+    box, _ = parted(moment, box, unit)
+    boxes = _variable_boxes(moment.operation, box, unit)
+    return next(_halves(row, unit)[1] for row in boxes if row.contains(x, y))
 
 
 def _float_text(moment: Moment, name: str) -> str:
