@@ -14,7 +14,14 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.changes import Cell, Change, text_of
-from cnnviz.lesson.editing import KERNELS, arguments_shown, cell_shown, kernel_changes, variable_shown, with_value
+from cnnviz.lesson.editing import (
+    KERNELS,
+    arguments_shown,
+    cell_shown,
+    kernel_changes,
+    variable_shown,
+    with_value,
+)
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, flat
 from cnnviz.scene.target import Target
 from cnnviz.text import tr
