@@ -324,7 +324,7 @@ def _most_cells(operation: Operation) -> int:
 
 @lasting_cache(1024)
 def _given(operation: Operation, line: int) -> tuple[str, ...]:
-    """Return the numbers, sizes left out, that a line reads and the listing is called with: a learning rate."""
+    """Return the numbers that a line reads and its listing is called with, without sizes: a learning rate."""
     part, given = assignment(operation.tree, line), operation.call.given
     names = dict.fromkeys(operand.name for operand in part.operands) if part else {}
     return tuple(name for name in names if isinstance(given.get(name), float) and np.ndim(given[name]) == 0)
