@@ -1,12 +1,19 @@
-"""The strip under the stage in the lecture view: how far we are, and where, in letters for the last row."""
+"""The strip under the stage in the lecture view: how far we are, where, and what is watched, for the last row."""
 
 from __future__ import annotations
 
 from cnnviz.scene.marks import Box, Mark, Rect, label
+from cnnviz.scene.measure import width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import count
-from cnnviz.scene.panels import timeline_at, where
+from cnnviz.scene.panels import timeline_at, watched_in, where
 from cnnviz.scene.panels.timeline_bar import timeline_edges
+
+_GAP = 1.5
+"""Between two things in the strip, in parts of the text's size."""
+
+_MOST_WATCHED = 0.6
+"""How much of the strip what is watched takes at most."""
 
 
 def lecture_unit(width: float, height: float) -> float:
@@ -37,13 +44,13 @@ def progress(moment: Moment, box: Box, unit: float) -> list[Mark]:
             marks.append(Rect(Box(left, bar.y, done - left - (done >= right), bar.h), operation.phase))
     line = Box(bar.x, bar.bottom + 6 * unit, bar.w, box.bottom - bar.bottom - 10 * unit)
     step = f"{count(moment.step.index)} / {count(len(program) - 1)}"
-    marks.append(
-        label(
-            Box(line.x, line.y, line.w * 0.8, line.h),
-            where(moment, line.w * 0.8 / (18 * unit)),
-            18 * unit,
-            "muted",
-        )
-    )
-    marks.append(label(line, step, 18 * unit, "muted", align="right"))
+    size = 18 * unit
+    left = line.w - (width(step) + _GAP) * size  # of what is watched and of where we are
+    told = watched_in(moment, _MOST_WATCHED * left / size)
+    beside = Box(line.x, line.y, left, line.h)
+    left = min(left - (width(told) + _GAP) * size if told else left, line.w * 0.8)
+    marks.append(label(Box(line.x, line.y, left, line.h), where(moment, left / size), size, "muted"))
+    if told:
+        marks.append(label(beside, told, size, align="right"))
+    marks.append(label(line, step, size, "muted", align="right"))
     return marks

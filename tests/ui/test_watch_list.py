@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 
 from cnnviz.scene.marks import Label, flat
+from cnnviz.scene.numbers import brief
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.ui.watch_list import WatchList
 
@@ -29,10 +30,11 @@ def add(dialog, text):
     dialog.add_button.click()
 
 
-def written(window):
-    """All that the debugger's pane says."""
-    window.debugger.refresh()
-    marks = flat(window.debugger.frame.marks)
+def written(window, pane=None):
+    """All that a pane says, the debugger's if none is named."""
+    pane = pane or window.debugger
+    pane.refresh()
+    marks = flat(pane.frame.marks)
     return ["".join(run.text for run in mark.runs) for mark in marks if isinstance(mark, Label)]
 
 
@@ -167,3 +169,29 @@ def test_a_watch_is_edited_and_removed_by_keyboard_and_read_aloud(window):
     said = [pane.said_at(*box.center) for box in pane.places(pane.frame)]
     (row,) = [text for text in said if "it was unknown" in text and str(abs(value))[:5] in text]
     assert row in pane.described()
+
+
+def test_the_class_sees_what_is_watched_in_the_lecture_view(window):
+    player = window.player
+    at = player.cursor.program.operation("conv1").step_writing("y", (0, 0, 3))
+    player.go_to(player.cursor.program.start("conv1") + at)
+    tape = window.desk.lesson.tape
+    window.resize(1280, 720)
+    window.actions_by_name["lecture"].trigger()
+
+    def strip():
+        return " ".join(written(window, window.timeline))
+
+    before = strip()
+    assert " = " not in before
+    player.add_watch("conv1.y[0, 0, 3]")
+    for k in range(9):
+        player.add_watch(f"fc.w[0, {k}]")
+    shown = strip()
+    assert f"conv1.y[0, 0, 3] = unknown → {brief(tape['conv1.y'][0, 0, 3])}" in shown
+    assert f"fc.w[0, 0] = {brief(tape['fc.w'][0, 0])}" in shown and "fc.w[0, 8]" not in shown, (
+        "as many as fit"
+    )
+    assert "conv1" in shown and before.split()[-1] == shown.split()[-1], "where we are stays"
+    window.actions_by_name["letters"].trigger()
+    assert " = " not in strip()

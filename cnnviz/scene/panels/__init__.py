@@ -7,7 +7,7 @@ from cnnviz.scene.panels.network_said import row_said
 from cnnviz.scene.panels.network_strip import network, network_cell, network_outline, network_window
 from cnnviz.scene.panels.timeline_bar import timeline, timeline_at, timeline_bar, timeline_step, where
 from cnnviz.scene.panels.trace import trace
-from cnnviz.scene.panels.watches import watch_said
+from cnnviz.scene.panels.watches import watch_said, watched_in
 
 __all__ = [
     "arrays_of",
@@ -28,5 +28,6 @@ __all__ = [
     "variable_row",
     "variable_said",
     "watch_said",
+    "watched_in",
     "where",
 ]

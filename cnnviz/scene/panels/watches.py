@@ -79,6 +79,24 @@ def watch_said(moment: Moment, text: str) -> str:
     return tr("{name} is {value}, it was {old}", name=text, value=now, old=old)
 
 
+def watched_in(moment: Moment, room: float) -> str:
+    """Return what is watched with its values, in one line; of more than there is room for, the first.
+
+    Parameters
+    ----------
+    room : float
+        How wide that may be, in parts of the text's size.
+    """
+    said = ""
+    for text in () if moment.letters else moment.view.watches:
+        now, old = watched(moment, text), watched(moment, text, ago=1)
+        one = f"{text} = {now}" if now == old else f"{text} = {old} → {now}"
+        if width(longer := f"{said}    {one}".lstrip()) > room:
+            break
+        said = longer
+    return said
+
+
 def answer_said(answer: Answer) -> str:
     """Write an answer: a number, yes or no, or of many numbers the least and the greatest."""
     if answer is None:
