@@ -146,6 +146,11 @@ class Lesson(Struct, frozen=True, eq=False):
         return self.computed.network
 
     @property
+    def reads_pictures(self) -> bool:
+        """Whether it begins with how what goes into its network is made of a picture."""
+        return self.network is not None and "image" in self.program.operations[0].call.given
+
+    @property
     def run(self) -> Run | None:
         """Its training, if it has one."""
         return self.subject.run

@@ -1,4 +1,4 @@
-"""The strip under the stage in the lecture view: how far we are, where, and what is watched, for the last row."""
+"""The strip under the stage in the lecture view, in letters for the last row: where we are, and watches."""
 
 from __future__ import annotations
 

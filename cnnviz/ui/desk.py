@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from cnnviz.errors import CnnvizError
 from cnnviz.files import clear_left, read_whole, reason_of
 from cnnviz.lesson.changes import (
     Argument,
+    Cell,
     Change,
     Changes,
     change_said,
@@ -411,6 +412,8 @@ class Desk(QObject):
     def take_picture(self, path: str, said: str = "") -> None:
         """Have a picture go in, in the place of the image at hand, and say what is taken of it.
 
+        What was painted into that image goes with it.
+
         Parameters
         ----------
         said : str
@@ -420,7 +423,15 @@ class Desk(QObject):
         changes = [Argument("picture", "file", path)]
         if len(before.subject) > 1:
             changes.append(Argument("picture", "sample", before.image))
-        self.change(*changes, said=said or tr("picture {file}", file=file_said(Path(path))))
+        inputs = before.network.input_shapes if before.network is not None else {}
+        kept = tuple(
+            change
+            for change in before.changes
+            if not (
+                isinstance(change, Cell) and change.array in inputs and change.sample in (None, before.image)
+            )
+        )
+        self._change((*kept, *changes), said or tr("picture {file}", file=file_said(Path(path))))
         if self.lesson is not before:
             self.go_to(0)  # where it is read
             self._note(self.lesson.subject.notes)
@@ -453,6 +464,8 @@ class Desk(QObject):
         said = tr("samples of {file}", file=Path(path).name)
         self._change((*kept, Argument("input", "images", path)), said, choice=FIRST)
         if self.lesson is not before:
+            if self.lesson.reads_pictures:
+                self.go_to(0)  # where that is done
             self._note(self.lesson.subject.notes)
 
     def take_back_changes(self) -> None:
@@ -477,11 +490,16 @@ class Desk(QObject):
 
     def _make(self, changes: Changes, said: str, gesture: int = -1, choice: Choice | None = None) -> None:
         """Have these changes and no other, as an edit; raise what does not fit."""
-        before = self.draft
+        before, was_read = self.draft, self.lesson.reads_pictures
         lesson = self._made(replace(before, changes=changes, choice=choice or before.choice))
         if lesson.changes != before.changes:
             self.show(lesson, self._same_place(lesson))
             self.player.edits.push(Edit(said, before, self.draft, self._put_draft, gesture))
+            if was_read and not lesson.reads_pictures and any(_cells(set(changes) - set(before.changes))):
+                told = tr(
+                    "What goes in is no longer what its picture says, so how that is read is not stepped."
+                )
+                self.noted.emit(told)
 
     def _made(self, draft: Draft) -> Lesson:
         """Make a lesson; of a training, the last iteration that there is, if it has not come so far."""
@@ -1066,6 +1084,10 @@ def _of_files(changes: Changes) -> set[Change]:
 def _is_same(path: str, other: str) -> bool:
     """Return whether two ways lead to one file, however Windows lets them be written."""
     return os.path.normcase(path) == os.path.normcase(other)
+
+
+def _cells(changes: Iterable[Change]) -> list[Cell]:
+    return [change for change in changes if isinstance(change, Cell)]
 
 
 def _mark_of(source: str) -> str:

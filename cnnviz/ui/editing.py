@@ -154,6 +154,7 @@ class Editing(QObject):
         self.field.left.connect(lambda over: over.setFocus(Qt.FocusReason.OtherFocusReason))
         debugger.edit_wanted.connect(self.edit_variable_at)
         self._drag: _Drag | None = None
+        self._refused: tuple[float, float, str] | None = None  # where what cannot be changed is held, and why
         stage.hand = self
         desk.player.moved.connect(self._give_up)
 
@@ -307,7 +308,8 @@ class Editing(QObject):
         )
         try:
             cell = self.change_at(x, y)
-        except CnnvizError:
+        except CnnvizError as error:
+            self._refused = x, y, str(error)
             return False
         if leads or not isinstance(cell, Cell):
             return False  # a click goes there
@@ -324,6 +326,7 @@ class Editing(QObject):
         """Go on with what was begun; return whether something was."""
         drag = self._drag
         if drag is None:
+            self._say_refused(x, y)
             return False
         if drag.gesture < 0 and max(abs(x - drag.x), abs(y - drag.y)) < _STILL:
             return True
@@ -339,9 +342,17 @@ class Editing(QObject):
             self._change(cell, gesture=drag.gesture)
         return True
 
+    def _say_refused(self, x: float, y: float) -> None:
+        """Say why what is dragged stays as it is, once it is clear that this is no click."""
+        if self._refused is not None:
+            x0, y0, why = self._refused
+            if max(abs(x - x0), abs(y - y0)) >= 3 * _STILL:
+                self._refused = None
+                self._desk.noted.emit(why)
+
     def release(self) -> bool:
         """End what was begun; return whether more than a click was."""
-        drag, self._drag = self._drag, None
+        drag, self._drag, self._refused = self._drag, None, None
         return drag is not None and drag.gesture >= 0
 
     def _paint(self, drag: _Drag, x: float, y: float) -> None:

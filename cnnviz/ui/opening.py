@@ -194,7 +194,7 @@ class Opening:
     @property
     def reads_a_picture(self) -> bool:
         """Whether the lesson at hand begins with a picture that is made to fit."""
-        return self.takes_pictures and "image" in self._desk.lesson.program.operations[0].call.given
+        return self._desk.lesson.reads_pictures
 
     @property
     def reads_data(self) -> bool:

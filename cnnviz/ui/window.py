@@ -159,6 +159,7 @@ class Window(QMainWindow):
         self.desk.changed.connect(self.message.hide)
         self.desk.failed.connect(self.message.say)
         self.desk.noted.connect(self._note)
+        self.player.moved.connect(self.message.update)  # Qt may paint a pane over it that has become larger
         self.desk.edited.connect(self._name_lesson)
         self.lecture.noted.connect(lambda said: self.message.say(said, error=False))
         self.dialogs.closed.connect(self.focus_stage)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
@@ -319,3 +320,22 @@ def test_among_the_variables_what_is_computed_says_so(convolution):
         window.editing.edit_variable_at(*row_of(window, said).center)
         assert words in window.message.sentence.text()
         assert not window.editing.field.isVisible()
+
+
+def test_what_cannot_be_dragged_says_why_and_a_click_says_nothing(window, tmp_path):
+    """The pixels of a picture file are not the lesson's numbers."""
+    path, editing = tmp_path / "grey.png", window.editing
+    image = QImage(QSize(8, 8), QImage.Format.Format_RGB32)
+    image.fill(0)
+    image.save(str(path))
+    window.desk.take_picture(str(path))
+    window.player.go_to(5)
+    window.message.shut()
+    x, y = (at(window, "image", (0, 0, 0)) + QPoint()).toTuple()
+    for near, far in ((2, False), (40, True)):
+        editing.press(x, y, False)
+        editing.move(x + near, y)
+        editing.release()
+        editing.move(x + 40, y)
+        assert window.message.isVisible() is far
+    assert "image" in window.message.sentence.text()

@@ -118,8 +118,13 @@ def test_a_picture_is_dropped_or_pasted_and_taken_back(window, tmp_path, monkeyp
     window.actions_by_name["preset"].trigger()
     assert (window.desk.lesson.tape["input.y"] == 1).all()
     assert "(pixel / 255 − 0.5) / 0.5 (signed)" in window.message.sentence.text()
-    window.actions_by_name["undo"].trigger()
-    window.actions_by_name["undo"].trigger()
+    window.desk.take_changes("input[0,2,3]=0.5")  # painted over it
+    assert not window.desk.lesson.reads_pictures
+    assert "no longer what its picture says" in window.message.sentence.text()
+    window.opening.take(dropped)  # what was painted goes with what it was painted over
+    assert (window.desk.lesson.tape["input.y"] == 1).all() and window.desk.lesson.reads_pictures
+    for _ in range(4):
+        window.actions_by_name["undo"].trigger()
     assert (window.desk.lesson.tape["input.y"] == before).all()
     assert not window.actions_by_name["preset"].isEnabled()
     image.fill(QColor(51, 51, 51))
