@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import accumulate, repeat
+from math import floor
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
@@ -18,16 +20,48 @@ from cnnviz.scene.theme import Theme, black_reads_better, plates
 
 def paint(mark: Cells, painter: QPainter, theme: Theme, area: Box | None = None) -> None:
     """Paint a grid; of its numbers, those of cells that an area overlaps, if one is given."""
-    pixels = pixels_of(mark, theme)
+    thinned, place = (mark, rectangle(mark.box)) if mark.lines or mark.texts else _thinned(mark, painter)
+    pixels = pixels_of(thinned, theme)
     if mark.missing is not None and mark.missing.any():
         _paint_hatch(mark, painter, theme)
     rows, columns = pixels.shape
     image = QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)
-    painter.drawImage(rectangle(mark.box), image)
+    painter.drawImage(place, image)
     if mark.lines:
         _paint_rules(mark, painter, theme)
     if mark.texts:
         _paint_numbers(mark, painter, theme, *_overlapped(mark, area))
+
+
+def _thinned(mark: Cells, painter: QPainter) -> tuple[Cells, QRectF]:
+    """Return a grid of no more cells than there are pixels, and where it lies: Qt would pick the same."""
+    at, box = painter.deviceTransform(), mark.box
+    rows, top, bottom = _picked(mark.values.shape[0], box.y, box.bottom, at.m22(), at.dy())
+    columns, left, right = _picked(mark.values.shape[1], box.x, box.right, at.m11(), at.dx())
+    if rows is None and columns is None:
+        return mark, rectangle(box)
+    part = np.ix_(
+        *(
+            np.arange(many) if cells is None else cells
+            for many, cells in zip(mark.values.shape, (rows, columns), strict=True)
+        )
+    )
+    missing, faint = (None if mask is None else mask[part] for mask in (mark.missing, mark.faint))
+    place = QRectF(QPointF(left, top), QPointF(right, bottom))
+    return replace(mark, values=mark.values[part], missing=missing, faint=faint), place
+
+
+def _picked(
+    many: int, low: float, high: float, scale: float, offset: float
+) -> tuple[NDArray[np.intp] | None, float, float]:
+    """Return which of many cells in a row are seen, and its ends on whole pixels; None where all are."""
+    start, end = low * scale + offset, high * scale + offset
+    first, last = floor(start + 0.5), floor(end + 0.5)
+    if not 0 < last - first < many:
+        return None, low, high
+    way = int(65536 * many / (end - start))  # from one to the next, in parts of a cell, as Qt counts
+    cells = (int((first + 0.5 - start) * way) + np.arange(last - first) * way) >> 16
+    return np.clip(cells, 0, many - 1), (first - offset) / scale, (last - offset) / scale
 
 
 def pixels_of(mark: Cells, theme: Theme) -> NDArray[np.uint32]:

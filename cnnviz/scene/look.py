@@ -13,7 +13,7 @@ from cnnviz.scene.marks import Palette
 from cnnviz.scene.measure import figures, width
 from cnnviz.scene.numbers import (
     FEW,
-    decimals,
+    decimals_of,
     finer,
     in_cell,
     lost,
@@ -22,6 +22,7 @@ from cnnviz.scene.numbers import (
     rounded_up,
     rounding,
     scaled,
+    small_sizes,
     telling,
 )
 from cnnviz.scene.registry import compared, kind_of
@@ -126,29 +127,44 @@ def _look(operation: Operation, name: str, pixels: bool) -> Look:
     written_alike = alike if kind_of(operation.call).added else (name,)
     spans = [_span(operation, other) for other in written_alike]
     low, high, whole = min(s[0] for s in spans), max(s[1] for s in spans), all(s[2] for s in spans)
-    limit, reach = max(-low, high) or 1.0, max(_reach(operation, other) for other in written_alike)
-    values, *others = (_shown(operation, other).reshape(-1) for other in written_alike)
-    values = np.concatenate([values, *others]) if others else values
-    places, power = decimals(np.clip(values, -reach, reach) if reach < limit else values)
+    largest, reach = max(high, -low), max(_reach(operation, other) for other in written_alike)
+    limit, finite = largest or 1.0, _finite(operation, *written_alike)
+    if reach < largest:
+        places, power = decimals_of(np.clip(finite, -reach, reach), reach)
+    else:
+        places, power = decimals_of(finite, largest)
     palette = _palette(operation, name, pixels)
+    small = small_sizes(finite, largest, places, power)
     if palette == "gradient" and operation.phase == "backward" and not power:
-        places, power = finer(values, places)
+        places, power = finer(small, finite, largest, places)
     if operation.phase in ("update", "descent") and places and not power:
         places = max(places, 3, _places_of_change(operation, name))
     ends = (-limit, limit) if low < 0 or not whole else (limit,)
     wide = max(len(number(value * 10.0**-power, places)) for value in ends)
     if not whole:
         wide = max(wide, 4)  # as wide as NaN is written
-    noise, tens = rounding(_shown(operation, name)), 10.0**-power
-    small = np.abs(values[lost(values * tens, places, noise * tens)])
-    long = ceil(width(in_cell(-small.min() * tens, inf)) / figures(1, point=False)) if small.size else 0
+    noise, tens, own = rounding(small, largest), 10.0**-power, _size(operation, name)
+    if len(written_alike) > 1:
+        noise = rounding(small_sizes(_finite(operation, name), own, places, power), own)
+    tiny = small[lost(small * tens, places, noise * tens)]
+    long = ceil(width(in_cell(-tiny.min() * tens, inf)) / figures(1, point=False)) if tiny.size else 0
     longest = max(wide, long)
-    if values.size <= FEW:  # a few numbers have room for two digits and a power of ten
+    if sum(_shown(operation, other).size for other in written_alike) <= FEW:
+        # A few numbers have room for two digits and a power of ten.
         wide = longest
     end = max(_reach(operation, other) for other in alike)
     limit = rounded_up(max(end, 1.0) if pixels else end or 1.0)  # the exact one would give an answer away
     own = _reach(operation, name)
     return Look(palette, limit, places, power, wide, own or 1.0, longest, rounding=noise)
+
+
+def _finite(operation: Operation, *names: str) -> Array:
+    """Return those numbers of some arrays that are finite, in one row."""
+    numbers = [_shown(operation, name).reshape(-1) for name in names]
+    for k, name in enumerate(names):
+        if not _span(operation, name)[2]:  # mostly all are, and millions are not chosen from
+            numbers[k] = numbers[k][np.isfinite(numbers[k])]
+    return np.concatenate(numbers) if len(numbers) > 1 else numbers[0]
 
 
 def _places_of_change(operation: Operation, name: str) -> int:
@@ -212,10 +228,16 @@ def _measured(operation: Operation) -> list[str]:
 
 def _reach(operation: Operation, name: str) -> float:
     """Return how large the finite numbers of an array are; a walk that runs away is not followed."""
-    low, high, _ = _span(operation, name)
+    size = _size(operation, name)
     if operation.phase == "descent":  # else it would take decimals and colours from where it began
-        return min(max(-low, high), max(100.0, 10 * _first_size(_shown(operation, name))))
-    return max(-low, high)
+        return min(size, max(100.0, 10 * _first_size(_shown(operation, name))))
+    return size
+
+
+def _size(operation: Operation, name: str) -> float:
+    """Return how large the finite numbers of an array are."""
+    low, high, _ = _span(operation, name)
+    return max(high, -low)
 
 
 @program_cache(2048)
@@ -251,7 +273,10 @@ def _shown(operation: Operation, name: str) -> Array:
 
 def largest(values: Array, axes: int | tuple[int, ...]) -> Array:
     """Return the size of the largest finite numbers along some axes."""
-    return np.asarray(np.where(np.isfinite(values), np.abs(values), 0.0).max(axes))
+    sizes = np.maximum(values.max(axes), -values.min(axes))
+    if not np.isfinite(sizes).all():
+        sizes = np.where(np.isfinite(values), np.abs(values), 0.0).max(axes)
+    return np.asarray(sizes)
 
 
 def final(operation: Operation, name: str) -> Array:

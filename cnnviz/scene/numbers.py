@@ -26,6 +26,8 @@ _SMALLEST_POWER = -300
 _EXACT = 1e-9
 
 _VERY_MANY = 2_000_000
+# So many numbers are gone through at a time as the processor has close to it.
+_PART = 1 << 16
 
 # What a sum that comes to 0 may be off by, in parts of its array's largest number; and how much is larger.
 _ROUNDING, _MORE_THAN_ROUNDING = 2.0**-49, 2.0**-30
@@ -53,8 +55,12 @@ def decimals(values: Array) -> tuple[int, int]:
     (int, int)
         (2, 0) for 0.12; (1, −5) for numbers written as 3.8, meaning 3.8 · 10⁻⁵.
     """
-    finite = _sizes(values)
-    largest = float(finite.max(initial=0.0))
+    finite = values[np.isfinite(values)]
+    return decimals_of(finite, float(np.abs(finite).max(initial=0.0)))
+
+
+def decimals_of(finite: Array, largest: float) -> tuple[int, int]:
+    """Return the same for finite numbers, of which it is known how large they are."""
     if largest == 0 or (largest < 1e6 and _are_whole(finite)):
         return 0, 0
     for bound, places in ((1000, 0), (100, 1), (0.095, 2), (0.0095, 3)):
@@ -72,40 +78,54 @@ def _are_whole(finite: Array) -> bool:
     return np.array_equal(finite, np.round(finite))
 
 
-def rounding(values: Array) -> float:
+def small_sizes(finite: Array, largest: float, places: int, power: int) -> Array:
+    """Return the sizes of numbers that would read as 0 but are not, or may be rounding: mostly of few."""
+    bound = max(0.5 * 10.0 ** (power - places), _MORE_THAN_ROUNDING * largest)
+    found = []
+    for k in range(0, finite.size, _PART):
+        sizes = np.abs(finite[k : k + _PART])
+        found.append(sizes[(sizes < bound) & (sizes > 0)])
+    return np.concatenate(found) if found else finite
+
+
+def rounding(small: Array, largest: float) -> float:
     """Return the size up to which the numbers of an array are rounding: of sums that came to 0.
 
     Those lie far below all others; where numbers get smaller and smaller, as gradients that vanish, none is.
+
+    Parameters
+    ----------
+    small : Array
+        The small ones among their sizes, without 0.
+    largest : float
+        The largest of them all.
     """
-    sizes = _sizes(values)
-    largest = float(sizes.max(initial=0.0))
-    between = (sizes > _ROUNDING * largest) & (sizes < _MORE_THAN_ROUNDING * largest)
+    between = (small > _ROUNDING * largest) & (small < _MORE_THAN_ROUNDING * largest)
     return 0.0 if between.any() else min(_ROUNDING * largest, _MOST_ROUNDING)
 
 
-def finer(values: Array, places: int) -> tuple[int, int]:
-    """Return the same for gradients, in hundredths where too many of them would read as 0.
+def finer(small: Array, finite: Array, largest: float, places: int) -> tuple[int, int]:
+    """Return the decimals of gradients, in hundredths where too many of them would read as 0.
 
     A few of them are large and most are small beside those: of 0.30 and 0.002, the second would be 0.00.
+
+    Parameters
+    ----------
+    small : Array
+        The small ones among their sizes, without 0.
+    largest : float
+        The largest of these.
     """
-    sizes = _sizes(values)
-    sizes = sizes[sizes > 0]
-    largest = float(sizes.max(initial=0.0))
-    if not places or not 0 < largest < 10 or (lost := _lost(sizes, places, 0)) <= _MOST_LOST:
+    count = int(np.count_nonzero(finite))
+    if not places or not 0 < largest < 10 or (lost := _lost(small, count, places, 0)) <= _MOST_LOST:
         return places, 0
     hundredths = (2 if largest < 0.095 else 1), -2
-    return hundredths if _lost(sizes, *hundredths) <= lost / 2 else (places, 0)
+    return hundredths if _lost(small, count, *hundredths) <= lost / 2 else (places, 0)
 
 
-def _sizes(values: Array) -> Array:
-    """Return the sizes of those numbers that are finite; mostly all are, and millions are not chosen from."""
-    sizes = np.abs(values)
-    return sizes if isfinite(sizes.max(initial=0.0)) else sizes[np.isfinite(sizes)]
-
-
-def _lost(sizes: Array, places: int, power: int) -> float:
-    """Return the share of numbers that would read as 0."""
-    return float(np.mean(sizes < 0.5 * 10.0 ** (power - places)))
+def _lost(small: Array, count: int, places: int, power: int) -> float:
+    """Return the share of numbers that would read as 0 though they are not."""
+    return np.count_nonzero(small < 0.5 * 10.0 ** (power - places)) / count
 
 
 def number(value: Value, places: int) -> str:

@@ -11,7 +11,9 @@ from cnnviz.engine.layers.conv2d import Conv2d
 from cnnviz.engine.layers.flatten import Flatten
 from cnnviz.engine.losses import HalfSquaredError
 from cnnviz.engine.network import Network
+from cnnviz.render import cells
 from cnnviz.render.image import to_image
+from cnnviz.render.tools import rectangle
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Box, Cells, Dot, Frame, Path, Rect
 from cnnviz.scene.numbers import number
@@ -202,3 +204,23 @@ def test_a_dark_picture_stays_dark_wherever_it_is_shown():
     of_input = next(mark for mark in all_marks(frame.marks) if isinstance(mark, Cells) and mark.array == "x")
     x, y = (round(side - 3) for side in (of_input.box.right, of_input.box.bottom))
     assert abs(to_image(frame).pixelColor(x, y).lightnessF() - 0.3) < 0.05
+
+
+@pytest.mark.parametrize("rows, columns", [(400, 1000), (401, 997), (4096, 60), (3, 5000)])
+def test_of_a_large_map_as_many_cells_are_coloured_as_there_are_pixels(rows, columns, monkeypatch):
+    """And the picture is the one that Qt makes of all of them; where it scales, it may take a neighbour."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(rows, columns))
+    values[rng.random(values.shape) < 0.01] = nan
+    mark = Cells(Box(10, 20, 301, 150), values, lines=False, limit=3.0, faint=values > 2, missing=values < -1)
+    coloured = []
+    indices = cells.colour_indices
+    monkeypatch.setattr(cells, "colour_indices", lambda mark: coloured.append(mark.values) or indices(mark))
+    for scale in (1.0, 2.0):
+        ground = Rect(Box(0, 0, 320, 200), "ground")
+        shown = pixels(to_image(Frame(320, 200, (ground, mark)), scale=scale))
+        assert coloured[-1].shape == (min(rows, 150 * scale), min(columns, 301 * scale))
+        with monkeypatch.context() as patch:
+            patch.setattr(cells, "_thinned", lambda mark, _: (mark, rectangle(mark.box)))
+            whole = pixels(to_image(Frame(320, 200, (ground, mark)), scale=scale))
+        assert np.mean(shown != whole) <= (0.0 if scale == 1 else 0.01)

@@ -17,10 +17,22 @@ from cnnviz.scene.numbers import (
     power_of_ten,
     rounding,
     scaled,
+    small_sizes,
     telling,
 )
 
 POWERS = range(-12, 13)
+
+
+def finer_of(values, places: int) -> tuple[int, int]:
+    largest = float(np.abs(values).max())
+    return finer(small_sizes(values, largest, places, 0), values, largest, places)
+
+
+def rounding_of(values) -> float:
+    finite = values[np.isfinite(values)]
+    largest = float(np.abs(finite).max(initial=0.0))
+    return rounding(small_sizes(finite, largest, *decimals(values)), largest)
 
 
 def random_arrays(power: int):
@@ -120,7 +132,7 @@ def test_small_numbers_beside_smaller_ones_are_no_row_of_zeros():
 def test_gradients_of_which_many_would_read_as_0_are_written_in_hundredths():
     """Most of a weight's gradients are small beside a few: 0.30 beside 0.002, which is no 0.00."""
     values = np.array([0.3, -0.002, 0.0013, 0.0, 0.04, -0.0031, 0.11, 0.0])
-    places, power = finer(values, 2)
+    places, power = finer_of(values, 2)
     assert [number(value * 10.0**-power, places) for value in values] == [
         "30.0",
         "−0.2",
@@ -131,11 +143,11 @@ def test_gradients_of_which_many_would_read_as_0_are_written_in_hundredths():
         "11.0",
         "0.0",
     ]
-    assert finer(values / 10, 3) == (2, -2)
+    assert finer_of(values / 10, 3) == (2, -2)
     for as_before in (values[[0, 3, 4, 6]], values * 100, np.array([np.nan, 0.0]), np.array([0.3])):
-        assert finer(as_before, 2) == (2, 0)
-    assert finer(np.array([3.0, 0.0]), 0) == (0, 0)
-    assert scaled(-1.8e-5, *finer(values, 2)) == "−1.8·10⁻⁵"
+        assert finer_of(as_before, 2) == (2, 0)
+    assert finer_of(np.array([3.0, 0.0]), 0) == (0, 0)
+    assert scaled(-1.8e-5, *finer_of(values, 2)) == "−1.8·10⁻⁵"
 
 
 @pytest.mark.parametrize("largest", [5e-324, 1e-310, 1e-300, 1e300, 1.7e308])
@@ -191,11 +203,11 @@ def test_in_arithmetic_only_what_is_0_reads_as_0(value, places, text):
 def test_rounding_is_what_lies_far_below_all_other_numbers():
     """What is left of 0.1 + 0.2 − 0.3 is no number; gradients that vanish from layer to layer are."""
     left, vanishing = np.array([0.5, 0.1 + 0.2 - 0.3, -0.25]), 0.0625 * 100.0 ** -np.arange(10)
-    assert telling(left[1], 2, rounding(left)) == "0.00"
-    assert scaled(-left[1], 2, -1, rounding(left)) == scaled(left[1], 2, 0, rounding(left)) == "0.00"
-    assert rounding(vanishing) == rounding(np.array([nan, 0.0])) == rounding(np.array([])) == 0
-    assert rounding(np.array([1e200, 3.0])) < 1, "beside a walk that runs away"
-    assert telling(vanishing[-1], 4, rounding(vanishing)) == "6.3·10⁻²⁰"
+    assert telling(left[1], 2, rounding_of(left)) == "0.00"
+    assert scaled(-left[1], 2, -1, rounding_of(left)) == scaled(left[1], 2, 0, rounding_of(left)) == "0.00"
+    assert rounding_of(vanishing) == rounding_of(np.array([nan, 0.0])) == rounding_of(np.array([])) == 0
+    assert rounding_of(np.array([1e200, 3.0])) < 1, "beside a walk that runs away"
+    assert telling(vanishing[-1], 4, rounding_of(vanishing)) == "6.3·10⁻²⁰"
 
 
 def test_few_numbers_have_a_decimal_more_so_that_a_pocket_calculator_agrees():
