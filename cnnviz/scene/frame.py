@@ -12,7 +12,7 @@ import numpy as np
 from cnnviz.scene import arithmetic, panels
 from cnnviz.scene.arrays import symbol
 from cnnviz.scene.chain import has_chain
-from cnnviz.scene.comparison import comparison, not_compared
+from cnnviz.scene.comparison import comparison, comparison_said
 from cnnviz.scene.kinds.generic import picture_of, subtitle
 from cnnviz.scene.layout import Area, Part, Room, column, fitting, row, solve
 from cnnviz.scene.marks import Box, Frame, Hotspot, Label, Mark, Rect, Span, label
@@ -208,7 +208,7 @@ def _words(at: Moment, box: Box, em: float, with_formula: bool) -> list[Mark]:
     marks: list[Mark] = [Label(title, head, size * em), *badge]
     if not alone:
         under = Box(box.x, box.y + 2.5 * em, words_box.w, 3.5 * em)
-        marks += _said(at, under, not_compared(at) or tr(said.sentence), em)
+        marks += _said(at, under, comparison_said(at) or tr(said.sentence), em)
     return marks + (panels.headline(at, formula_box, em / _TEXT) if formula_box else [])
 
 
