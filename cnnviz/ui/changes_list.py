@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from cnnviz.lesson.changes import Change, change_said
 from cnnviz.lesson.lesson import Lesson
+from cnnviz.scene.numbers import full
 from cnnviz.text import tr
 from cnnviz.ui.desk import Desk
 
@@ -106,5 +107,8 @@ def told(lesson: Lesson, change: Change) -> str:
         value = lesson.description.subject.value(change)
     except (LookupError, AttributeError):  # a cell of what a changed argument has made larger
         return change_said(change)
-    before = change_said(replace(change, value=value)).partition("=")[2]
+    if isinstance(value, float):
+        before = full(value)
+    else:
+        before = change_said(replace(change, value=value)).partition("=")[2]
     return tr("{change}   in the lesson {value}", change=change_said(change), value=before or tr("none"))

@@ -15,6 +15,7 @@ from cnnviz.lesson.changes import read_change, text_of
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.resources import resource
 from cnnviz.scene.marks import Label, flat
+from cnnviz.scene.numbers import full
 from cnnviz.ui.changes_list import ChangesList
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.settings import Settings
@@ -254,6 +255,8 @@ def test_the_bar_says_how_much_is_changed_and_lists_it(window):
         "conv1.padding=2   in the lesson 1",
         "label.182=4   in the lesson 3",
     ]
+    weight = np.load(resource("lessons/digits-weights.npz"))["conv1.w"][0, 0, 1, 1]
+    assert rows[3] == f"conv1.w[0,0,1,1]=0.5   in the lesson {full(weight)}"
     opened.list.setCurrentRow(2)
     QTest.keyClick(opened.list, Qt.Key.Key_Delete)
     assert "label" not in text_of(window.desk.lesson.changes)
