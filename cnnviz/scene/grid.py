@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,14 @@ from cnnviz.scene.look import Look, final
 from cnnviz.scene.marks import FROM_ZERO, Box, Cells, Mark, Palette, Rect, Role, Span, nearest_pixel
 from cnnviz.scene.moment import Moment
 from cnnviz.trace.operation import Operation
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache, program_cache
 
 LITTLE = 7
 """Arrays up to this many rows and columns are never cut to a page: of a kernel, a part says nothing."""
 
+
+_FEW_BYTES = 1 << 14
+"""Numbers of so many bytes are compared with those of the program before, so as not to be drawn again."""
 
 TINTS: tuple[Palette, ...] = ("red", "green", "blue")
 """The colours of the channels of a coloured picture."""
@@ -52,6 +56,12 @@ class Slice(NamedTuple):
     axes: str
     flipped: bool
     look: Look
+
+    @property
+    def signature(self) -> tuple[object, ...] | None:
+        """What it has in common with slices of other operations that look the same; None of large arrays."""
+        content = _content(self.operation, self.name)
+        return None if content is None else (self.operation.signature, *self[1:], content)
 
     def shaped(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the slice of an array (or of a mask of it) as rows and columns."""
@@ -152,12 +162,23 @@ def cells(shown: Plane, box: Box, size: float, window: tuple[int, int, int, int]
     return unchanging(shown.of, shown.fill, box, size, window)
 
 
-@program_cache(2048)
+@program_cache(256)
+def _content(operation: Operation, name: str) -> bytes | None:
+    """Return what tells the numbers of an array from all others; None where they are many."""
+    values = final(operation, name)
+    return blake2b(values.tobytes(), digest_size=16).digest() if values.nbytes <= _FEW_BYTES else None
+
+
+@lasting_cache(1024)
 def unchanging(
     of: Slice, fill: str, box: Box, size: float, window: tuple[int, int, int, int] | None = None
 ) -> Cells:
-    """Return the grid of a slice that is full or empty: one object for all steps at which it is."""
+    """Return the grid of a slice that is full or empty: one object for all steps at which it is.
+
+    That of few numbers is the same for all programs that have just these, and holds them by itself.
+    """
     values = of.shaped(final(of.operation, of.name))
+    values = values.copy() if values.nbytes <= _FEW_BYTES else values
     shown = Plane(of, values, fill, np.full(values.shape, fill == "empty"))
     return replace(_cells(shown, box, size, window or (0, 0, *values.shape)), cached=True)
 

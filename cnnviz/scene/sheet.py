@@ -42,7 +42,7 @@ from cnnviz.scene.measure import LINE, width
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import brief, number
 from cnnviz.text import tr
-from cnnviz.trace.program_cache import program_cache
+from cnnviz.trace.program_cache import lasting_cache
 from cnnviz.trace.state import ArrayCell as Cell
 
 _BEHIND = 3  # so many channels are drawn behind the one in front, at most
@@ -420,7 +420,7 @@ def _start(at: int, size: int, seen: int, count: int) -> int:
     return min(max(0, at // step * step - margin), count - seen)
 
 
-@program_cache(1024)
+@lasting_cache(1024)
 def _setting(
     of: grid.Slice,
     fill: str,

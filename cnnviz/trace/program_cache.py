@@ -36,15 +36,19 @@ def program_cache(most: int) -> Callable[[_Function], _Function]:
 def lasting_cache(most: int) -> Callable[[_Function], _Function]:
     """Keep results of a function that depends on no number of a program, an operation: at most `most`.
 
-    They must hold on to neither of these: only the signatures of what it was asked about are kept.
+    They must hold on to neither of these: only the signatures of what it was asked about are kept. What has
+    None for its signature is not to be told from others of its kind: its results go with the program.
     """
 
     def decorate(function: _Function) -> _Function:
         kept: dict[tuple[Any, ...], Any] = {}
+        passing = program_cache(most)(function)
 
         @wraps(function)
         def found(*asked: Any) -> Any:
-            key = tuple(getattr(one, "signature", one) for one in asked)
+            key = tuple([getattr(one, "signature", one) for one in asked])
+            if any(one is None and given is not None for one, given in zip(key, asked, strict=True)):
+                return passing(*asked)
             if key not in kept:
                 kept[key] = function(*asked)
                 if len(kept) > most:

@@ -60,8 +60,9 @@ if TYPE_CHECKING:
     from cnnviz.ui.presenter import Presenter
 
 _PICTURE = (1920, 1080)
-_REMEMBERS_EVERY = 1_000
-"""Milliseconds: so long may pass until a change is written, and a crash can cost no more."""
+_LOOKS_EVERY, _LONGEST_IN_MOTION = 500, 20
+"""Milliseconds: after so long without a move or an edit it is written where we are; and after so many looks
+at the latest, so that a crash can cost no more."""
 
 _FRAME = (16, 48)
 """Pixels: what a system's title bar and borders take at most; before a window is shown, Qt does not know."""
@@ -105,8 +106,9 @@ class Window(QMainWindow):
         self._restore()
         self._show_lesson()
         self._save_settings()  # what is damaged is set aside, and it is said
-        self._clock = Timer(self, self._remember)
-        self._clock.start(_REMEMBERS_EVERY)
+        self._at_last_look, self._looks_in_motion = (0, 0), 0
+        self._clock = Timer(self, self._remember_at_rest)
+        self._clock.start(_LOOKS_EVERY)
 
     @property
     def theme(self) -> Theme:
@@ -535,6 +537,14 @@ class Window(QMainWindow):
         super().closeEvent(event)
         forget_programs()  # who asked for the window may go on without it
         forget_pictures()
+
+    def _remember_at_rest(self) -> None:
+        """Write what has changed once nothing moves any more: the disk would hold up what is painted."""
+        here = id(self.player.cursor), id(self.desk.lesson)  # themselves, they would outlive their turn
+        self._looks_in_motion = self._looks_in_motion + 1 if here != self._at_last_look else 0
+        self._at_last_look = here
+        if self._looks_in_motion % _LONGEST_IN_MOTION == 0:
+            self._remember()
 
     def _remember(self) -> None:
         """Note the place, sizes and looks; what has changed is written."""

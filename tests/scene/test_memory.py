@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.display import Display
 from cnnviz.scene.frame import compose
 from cnnviz.scene.look import look
+from cnnviz.scene.marks import Cells, flat
 from cnnviz.scene.view import View
 from cnnviz.trace.program import Program
 from cnnviz.trace.program_cache import clear_lasting_caches, clear_program_caches
@@ -74,3 +76,18 @@ def with_other_numbers(call):
 
 def is_real(values):
     return isinstance(values, float) or np.issubdtype(np.asarray(values).dtype, np.floating)
+
+
+def test_an_array_that_is_not_changed_is_the_same_mark_and_one_that_is_another():
+    """By its numbers: the input of a convolution, when a kernel is edited; and -0 is not 0."""
+    marks, look = [], View(1280, 720)
+    for words in ((), ("conv1.w[0,0,1,1]=0",), ("conv1.w[0,0,1,1]=-0.0",), ("input[0,2,3]=1",)):
+        program = load_lesson("digits", changes=words).program
+        clear_program_caches()
+        frame = compose(program, program.find("conv1", o=0, i=2, j=3, u=1, v=1), look)
+        grids = {mark.array: mark for mark in flat(frame.marks) if isinstance(mark, Cells) and mark.cached}
+        marks.append((grids["x"], grids["w"]))
+    xs, ws = zip(*marks, strict=True)
+    assert [one is xs[0] for one in xs] == [True, True, True, False]
+    assert len({id(one) for one in ws[:3]}) == 3
+    assert ws[3] is ws[0]
