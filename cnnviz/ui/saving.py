@@ -53,16 +53,23 @@ class Saving:
 
     def save(self) -> bool:
         """Write the lesson into its own file, or ask for one; return whether it was written."""
+        return self.write(file_of(self._desk.source)) if self._is_own else self.save_as()
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether the lesson is in a file that was saved here, so that it is written again without asking.
+
+        What somebody wrote by hand is not: remarks in it would be lost.
+        """
         source = self._desk.source
-        return (
-            self.write(file_of(source)) if is_one_file(source) or source == self._written else self.save_as()
-        )
+        return is_one_file(source) or source == self._written
 
     def save_as(self) -> bool:
         """Ask for a file, and write the lesson into it."""
         desk = self._desk
         desk.player.pause()
-        beside = Path(desk.source).parent if is_one_file(desk.source) else Path.home()
+        source = Path(file_of(desk.source))
+        beside = source.parent if source.is_absolute() else Path.home()
         kinds = {
             ENDING: tr("Lesson as one file (*{ending})", ending=ENDING),
             _TOML: tr("Lesson file, with others beside it (*{ending})", ending=_TOML),
@@ -123,7 +130,7 @@ class Saving:
     def may_leave(self) -> bool:
         """Return whether the window may be closed: a file that is not saved is asked about."""
         desk = self._desk
-        if not (desk.is_modified and is_one_file(desk.source)):
+        if not (desk.is_modified and self._is_own):
             return True
         box, name = QMessageBox(self._parent), Path(file_of(desk.source)).name
         box.setIcon(QMessageBox.Icon.Question)

@@ -175,6 +175,49 @@ def test_a_lesson_file_is_written_as_a_person_would(tmp_path, photo):
         shutil.rmtree(folder)
 
 
+def test_whatever_can_be_changed_is_saved_as_one_file_and_as_a_lesson_file(tmp_path, photo):
+    """Each kind of change once, for every image that is shown; neither names a file of this machine."""
+    made, data, weights = np.random.default_rng(1), tmp_path / "mine.npz", tmp_path / "w.npz"
+    (tmp_path / "names.txt").write_text("".join(f"n{k}\n" for k in range(10)))
+    pictures = made.integers(0, 255, (2, 6, 8, 8)).astype(np.uint8)
+    labels = made.integers(0, 10, (2, 6))
+    np.savez(data, x_train=pictures[0], y_train=labels[0], x_test=pictures[1], y_test=labels[1])
+    np.savez(weights, **{key: 2 * values for key, values in load_lesson("digits").network.parameters.items()})
+    several = Path(__file__).parent / "files" / "two-in-two-out.toml"
+    for source, *changes in (
+        ("digits", f"input.images={data}", "label.1=4", "input.2[0,3,3]=0.5", f"weights.file={weights}"),
+        ("digits", f"input.images={data}", "input.array=x_test", "input.labels=y_test", "conv1.b[0]=-0.0"),
+        ("digits", f"input.classes={tmp_path / 'names.txt'}", "optimiser.lr=0.5", "label.7=4"),
+        ("digits", f"picture.file={photo}", "picture.fit=stretch", "picture.sample=2", "label.2=9"),
+        ("convolution", "input[0,1,1]=9", "conv.padding=2"),
+        ("training", "input.3[0,0,0]=0.5"),
+        ("batch", "target.0[0]=0.3"),
+        ("dropout", "dropout.p=0.25"),
+        ("gradient-descent", "walk.starts=1,2", "walk.lr=0.3"),
+        ("chain-rule", "x.1=-2", "x.0=3"),
+        (str(several), "seen[0,0,0]=2", "loss_size.target[0]=3"),
+    ):
+        lesson = load_lesson(source, changes=changes)
+        files = files_as_made(lesson, "own")
+        (tmp_path / "own").mkdir()
+        for name, content in files.items():
+            (tmp_path / "own" / name).write_bytes(content)
+        one = saved(lesson, tmp_path / "one.cnnviz")
+        assert one.packed() == lesson.packed()
+        for content in (lesson.packed(), *files.values()):
+            assert str(tmp_path).encode() not in content
+        for image in range(min(3, len(lesson.subject))) if lesson.run is None else (None,):
+            was = load_lesson(source, image, changes=changes)
+            assert_same(was, load_lesson(tmp_path / "one.cnnviz", image))
+            now = load_lesson(tmp_path / "own" / "lesson.toml", image)
+            assert not now.changes and now.view.classes == was.view.classes
+            for name, values in dict(was.tape).items():
+                assert np.asarray(values).tobytes() == np.asarray(now.tape[name]).tobytes(), (changes, name)
+        now = load_lesson(tmp_path / "own" / "lesson.toml", None if lesson.run else lesson.image)
+        assert [stop.caption for stop in now.sequence] == [stop.caption for stop in lesson.sequence]
+        shutil.rmtree(tmp_path / "own")
+
+
 def test_pack_and_unpack(tmp_path, capsys):
     file, folder = tmp_path / "m.cnnviz", tmp_path / "out"
     assert run(["pack", "vanishing", "-o", str(file), "--at", "5"], None) == 0

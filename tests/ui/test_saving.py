@@ -369,6 +369,11 @@ def test_who_closes_a_file_that_is_not_saved_is_asked(window, monkeypatch, tmp_p
     assert window.isVisible() and asked == ["mine.cnnviz is not saved. Save it?"]
     answer = QMessageBox.StandardButton.Save
     assert window.saving.may_leave() and not window.isWindowModified()
+    assert window.saving.write(str(tmp_path / "mine.toml"))
+    window.desk.change(Cell("conv1.b", (0,), 4.0), said="bias")
+    assert window.saving.may_leave() and asked[-1] == "mine.toml is not saved. Save it?"
+    assert load_lesson(tmp_path / "mine.toml").network.parameters["conv1.b"][0] == 4
+    window.desk.open(str(file))
     window.desk.take_back_changes()
     answer = QMessageBox.StandardButton.Discard
     before = file.read_bytes()
