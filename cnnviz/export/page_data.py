@@ -25,11 +25,11 @@ from cnnviz.scene.spoken import spoken
 from cnnviz.trace.alone import cell_in
 from cnnviz.trace.writes import accumulates
 
-NARROW = 450, 560
+NARROW = 390, 640
 """How large a picture is composed for a screen that is higher than wide, in pixels."""
 
-_LARGE = {"zoom": 150, "text": 200}
-"""How it is shown there, so that it is read on a telephone."""
+_LARGE = {"zoom": 150, "text": 125}
+"""How it is shown there: the stage alone, for which there is room, with numbers that can be read."""
 
 _LEADING = ("layer", "gradient", "operation", "stop", "step")
 _GROUP = 9  # the kind of the mark that holds others

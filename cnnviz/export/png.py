@@ -27,18 +27,19 @@ _ROWS = 16
 _BEGINS, _ENDS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
 
 
-def picture(shown: Shown, index: int) -> QImage:
-    """Paint the frame of a step."""
+def picture(shown: Shown, index: int, on: QImage | None = None) -> QImage:
+    """Paint the frame of a step, over an image that is wanted no more if there is one."""
     from cnnviz.render.image import to_image
     from cnnviz.scene.frame import compose
 
     program, step, view = shown.scene(index)
-    return to_image(compose(program, step, view), theme_of(view.display).name)
+    return to_image(compose(program, step, view), theme_of(view.display).name, on=on)
 
 
 def as_pillow(image: QImage) -> Image.Image:
     """Return a painted image as Pillow has it."""
-    return Image.fromarray(_bytes(image))
+    _kept, colours = _colours(image)
+    return Image.fromarray(colours.reshape(image.height(), image.width(), -1).copy())
 
 
 class Png:
@@ -52,11 +53,12 @@ class Png:
 
     def __init__(self) -> None:
         self._image: QImage | None = None
+        self._spare: QImage | None = None
         self._bands: list[_Band] = []
 
     def encode(self, shown: Shown, index: int) -> bytes:
         """Return the file of a step's frame."""
-        return self.pack(picture(shown, index))
+        return self.pack(picture(shown, index, self._spare))
 
     def is_whole(self, file: BinaryIO, shown: Shown) -> bool:
         """Return whether a file is a picture of this size, from its first byte to its last."""
@@ -68,7 +70,8 @@ class Png:
     def pack(self, image: QImage) -> bytes:
         """Return an image as the bytes of a PNG file."""
         before, self._image = self._image, type(image)(image)  # which the painter of this one leaves
-        now, height, width = _pixels(self._image), image.height(), image.width()
+        self._spare = before
+        now, height, width = _pixels(image), image.height(), image.width()
         then = _pixels(before) if before is not None and before.size() == image.size() else None
         self._bands = [
             self._bands[start // _ROWS]
@@ -91,38 +94,36 @@ class Png:
 class _Band:
     """Some rows of an image, packed."""
 
-    def __init__(self, rows: bytes) -> None:
+    def __init__(self, rows: NDArray[np.uint8]) -> None:
         # Qt leaves the processor in a state in which packing is two to three times slower, until NumPy has
         # computed.
         np.add(np.zeros(16), 1)
         packer = deflate.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
         self.packed = packer.compress(rows) + packer.flush(zlib.Z_FULL_FLUSH)
-        self.length, self.checksum = len(rows), deflate.adler32(rows)
+        self.length, self.checksum = rows.size, deflate.adler32(rows)
 
 
 def _pixels(image: QImage) -> NDArray[np.uint32]:
-    """Return an image's pixels, each a number."""
-    return np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), -1)[:, : image.width()]
+    """Return an image's pixels, each a number; of 32 bits, so that no row has others behind them."""
+    return np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), -1)
 
 
-def _bytes(image: QImage) -> NDArray[np.uint8]:
-    """Return an image's red, green and blue, and what shows through it, if anything does."""
-    height, width = image.height(), image.width()
+def _colours(image: QImage) -> tuple[QImage, NDArray[np.uint8]]:
+    """Return an image's red, green and blue, and what shows through it; they are Qt's own."""
     each, wanted = 3, image.Format.Format_RGB888
     if image.hasAlphaChannel():
         each, wanted = 4, image.Format.Format_RGBA8888
     made = image.convertToFormat(wanted)
-    rows = np.frombuffer(made.constBits(), np.uint8).reshape(height, -1)
-    return rows[:, : each * width].reshape(height, width, each).copy()  # Qt's goes with its image
+    rows = np.frombuffer(made.constBits(), np.uint8).reshape(image.height(), -1)
+    return made, rows[:, : each * image.width()]
 
 
-def _rows(image: QImage, start: int) -> bytes:
+def _rows(image: QImage, start: int) -> NDArray[np.uint8]:
     """Return some rows of an image as PNG has them: colours after a byte that says no filter."""
-    height, width = min(_ROWS, image.height() - start), image.width()
-    pixels = _bytes(image.copy(0, start, width, height)).reshape(height, -1)
-    rows = np.zeros((height, 1 + pixels.shape[1]), np.uint8)
-    rows[:, 1:] = pixels
-    return rows.tobytes()
+    _kept, colours = _colours(image.copy(0, start, image.width(), min(_ROWS, image.height() - start)))
+    rows = np.zeros((len(colours), 1 + colours.shape[1]), np.uint8)
+    rows[:, 1:] = colours
+    return rows
 
 
 def _checksum_of_both(first: int, band: _Band) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QImage
 
 from cnnviz.render.painter import paint
@@ -10,7 +11,7 @@ from cnnviz.scene.marks import Frame
 from cnnviz.scene.theme import THEMES
 
 
-def to_image(frame: Frame, theme: str = "light", scale: float = 1.0) -> QImage:
+def to_image(frame: Frame, theme: str = "light", scale: float = 1.0, on: QImage | None = None) -> QImage:
     """Paint a frame into an image.
 
     Parameters
@@ -19,9 +20,14 @@ def to_image(frame: Frame, theme: str = "light", scale: float = 1.0) -> QImage:
         ``light`` or ``dark``.
     scale : float
         Pixels of the image per pixel of the frame.
+    on : QImage, optional
+        An image that is wanted no more, to be painted over: new memory for one takes as long as half of the
+        painting.
     """
-    formats = QImage.Format.Format_RGB32, QImage.Format.Format_ARGB32_Premultiplied
-    image = QImage(round(frame.width * scale), round(frame.height * scale), formats[frame.transparent])
+    size = QSize(round(frame.width * scale), round(frame.height * scale))
+    opaque, clear = QImage.Format.Format_RGB32, QImage.Format.Format_ARGB32_Premultiplied
+    wanted = clear if frame.transparent else opaque
+    image = on if on is not None and on.size() == size and on.format() == wanted else QImage(size, wanted)
     # Between panes whose edges are no whole pixels something of this is seen.
     image.fill(QColor(0, 0, 0, 0) if frame.transparent else color(THEMES[theme], "panel"))
     with painting(image) as painter:

@@ -754,8 +754,9 @@ function connect() {
   addEventListener("keydown", pressed);
   addEventListener("resize", () => fit());
   visualViewport?.addEventListener("resize", () => fit(visualViewport.scale));
-  addEventListener("beforeprint", () => fit(3));
-  addEventListener("afterprint", () => fit());
+  let own;
+  addEventListener("beforeprint", () => { own = theme.name; if (theme.dark) switchTheme("dark"); fit(3); });
+  addEventListener("afterprint", () => { take(own); fit(); });
   addEventListener("hashchange", () => go(Number(location.hash.slice(1)) || 0));
 }
 

@@ -322,6 +322,18 @@ def test_a_narrow_screen_has_an_arrangement_of_its_own_and_old_browsers_unpack_b
 
 
 @needs_browser
+def test_a_step_is_printed_sharply_and_on_white_whatever_is_shown(opened, page):
+    opened.open(page, READY)
+    opened.press("t")
+    wide = opened.value("canvas.width")
+    opened.value("dispatchEvent(new Event('beforeprint'))")
+    assert opened.value("theme.name") == "light" and opened.value("canvas.width") > 1.5 * wide
+    opened.value("dispatchEvent(new Event('afterprint'))")
+    assert opened.value("[theme.name, canvas.width]") == ["dark", wide]
+    opened.press("t")
+
+
+@needs_browser
 def test_no_text_of_a_lesson_is_run(opened, tmp_path):
     (tmp_path / "hostile.toml").write_text(LESSON)
     file = tmp_path / "hostile.html"
