@@ -54,7 +54,13 @@ def trace_back(network: Network, tape: Tape, address: str, place: Index) -> Back
     """Return the gradient of a cell of a layer's output, or of an input, to all that comes before it."""
     seed = np.zeros(tape[address].shape)
     seed[place] = 1.0
-    found = {address: _batched(tape, seed)}
+    return trace_gradient(network, tape, address, seed)
+
+
+@np.errstate(all="ignore")
+def trace_gradient(network: Network, tape: Tape, address: str, gradient: Array) -> Back:
+    """Return the gradient of a number to all that comes before an array, from its gradient to that array."""
+    found = {address: _batched(tape, gradient)}
     added: dict[str, float] = {}
     for node in reversed(network.nodes):
         if node.output not in found:

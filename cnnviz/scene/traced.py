@@ -9,12 +9,15 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from cnnviz.engine.address import node_of, output_of, split
-from cnnviz.engine.attribution import trace_back, trace_forward
+from cnnviz.engine.attribution import Back, trace_back, trace_forward, trace_gradient
 from cnnviz.engine.layer import Array
 from cnnviz.engine.network import Network
+from cnnviz.engine.port import Port
 from cnnviz.engine.tape import Tape
+from cnnviz.scene.arrays import symbol
 from cnnviz.scene.numbers import count, decimals, full, number
 from cnnviz.text import tr
+from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Made, Program
 
 _ROUNDING = 1e-11
@@ -85,15 +88,13 @@ def traced(program: Program, network: Network | None, tape: Tape, cell: Made, fo
     address = port.before or port.address
     if network is None:
         return tr("Numbers are traced through the layers of a network; here there is none.")
-    if port.gradient_of or cell.operation.phase == "update":
-        return tr("A gradient is traced by the chain rule; choose a number that goes forward.")
     if place is None:
         return tr("This is padding: nothing is behind it.")
     outputs = {output_of(node) for node in (*network.input_shapes, *(layer.name for layer in network.layers))}
+    if cell.operation.phase == "loss" and cell.array == cell.operation.call.result and not port.gradient_of:
+        return _of_loss(program, network, tape, cell, forward)
     if address not in outputs and not (forward and address in network.parameters):
-        return tr(
-            "Outputs of layers and the input are traced, forward the parameters, too: choose one of these."
-        )
+        return _not_traced(network, port, address, symbol(cell.operation, cell.array), cell.operation)
     node, own = split(address)
     at = f"[{', '.join(map(str, place))}]"
     name = node + at
@@ -101,11 +102,46 @@ def traced(program: Program, network: Network | None, tape: Tape, cell: Made, fo
         name = tr("{cell} of {layer}", cell=own + at, layer=node)
     if forward:
         return _forward(program, network, tape, address, place, name)
-    return _back(network, tape, address, place, name)
-
-
-def _back(network: Network, tape: Tape, address: str, place: tuple[int, ...], name: str) -> Traced:
     found, value = trace_back(network, tape, address, place), float(tape[address][place])
+    return _back(network, tape, found, value, name, place[0] if tape.samples else None)
+
+
+def _not_traced(network: Network, port: Port, address: str, called: str, operation: Operation) -> str:
+    """Say why there is no trace of what is no output of a layer, and what can be done in its place."""
+    if port.gradient_of or operation.phase == "update":
+        return tr(
+            "A gradient goes back by the chain rule, whose factors stand above the picture: it is no sum of "
+            "what went in. Choose a number that goes forward."
+        )
+    if address in network.parameters:
+        return tr("{name} is a parameter: nothing is behind it; trace it forward.", name=called)
+    return tr(
+        "{name} is made within {layer}, on the way to its output: trace that output in its place.",
+        name=called,
+        layer=operation.layer,
+    )
+
+
+def _of_loss(program: Program, network: Network, tape: Tape, cell: Made, forward: bool) -> Traced | str:
+    """Trace the loss back by the gradient that it begins going back with."""
+    if forward:
+        return tr("Nothing comes after the loss: from here its gradient goes back.")
+    call = cell.operation.call
+    address = next((call.port(name).address for name in call.given if call.port(name).role == "source"), "")
+    made = program.gradient(address)
+    if made is None:  # the gradient of loss and softmax together is one operation
+        address = next((node.inputs[0] for node in network.nodes if node.output == address), "")
+        made = program.gradient(address)
+    if tape.samples or len(network.losses) != 1 or made is None:
+        return tr(
+            "A loss of several samples or outputs is a mean or a sum: trace one of the outputs in its place."
+        )
+    gradient = np.asarray(tape[made[0].call.port(made[1]).address])
+    found, value = trace_gradient(network, tape, address, gradient), float(call.writes[cell.array].flat[0])
+    return _back(network, tape, found, value, tr("the loss"), None)
+
+
+def _back(network: Network, tape: Tape, found: Back, value: float, name: str, sample: int | None) -> Traced:
     inputs = [output_of(one) for one in network.input_shapes]
     shares = {one: found.contributions(tape, one) for one in _in_order(network, found.gradients)}
     ends = [one for one in shares if one in inputs]
@@ -120,7 +156,6 @@ def _back(network: Network, tape: Tape, address: str, place: tuple[int, ...], na
         parts.append((tr("the rest"), rest))
     numbers = _alike([*(part for _, part in parts), value])
     said = " + ".join(f"{text} ({what})" for text, (what, _) in zip(numbers, parts, strict=False))
-    sample = place[0] if tape.samples else None
 
     def tile(one: str, whole: bool) -> Tile:
         counts: NDArray[np.bool_] = found.gradients[one] != 0
@@ -137,7 +172,10 @@ def _back(network: Network, tape: Tape, address: str, place: tuple[int, ...], na
         shown = tape[one][at] if whole else None
         return Tile(node_of(one), shares[one][at], counts[at], told, shown)
 
-    sentence = tr("Each cell shows what it contributes: its value times the gradient of this number to it.")
+    sentence = tr(
+        "Each cell shows what it contributes: its value times the gradient of this number to it. "
+        "Each array has its own scale."
+    )
     if curved:
         sentence += " " + tr("Curves and norms leave a rest.")
     return Traced(

@@ -12,11 +12,18 @@ from cnnviz.engine.layer import Array
 from cnnviz.scene.look import are_pixels
 from cnnviz.scene.marks import Box, Cells, Mark, Palette, Rect, label
 from cnnviz.scene.measure import width
-from cnnviz.scene.numbers import decimals, number
+from cnnviz.scene.numbers import brief, decimals, number, rounded_up
 from cnnviz.scene.traced import Tile, Traced
 from cnnviz.text import tr
 
 _MOST_MAPS = 12
+
+_WIDE = 1.6
+"""How wide cells are at most, in parts of how high they are."""
+
+_SCALED = 5.0
+"""How high maps are at least to have a scale under them, in parts of the text's size."""
+
 _LEAST_TILE = 11.0
 """How wide the words over a tile are, in parts of the text's size."""
 
@@ -92,17 +99,27 @@ def _maps(values: Array, tile: Tile, box: Box, em: float, palette: Palette = "va
     chosen = np.sort(np.argsort(-weights, kind="stable")[:_MOST_MAPS])
     maps, counts = maps[chosen], counts[chosen]
     finite = np.abs(maps[np.isfinite(maps)])
-    limit = float(finite.max(initial=0.0)) or 1.0
+    limit = rounded_up(float(finite.max(initial=0.0)) or 1.0)
+    scaled = box.h > _SCALED * em and palette != "pixel"
+    if scaled:
+        box = box.top(box.h - 1.7 * em)
     rows, columns = maps.shape[1:]
     gap = 0.5 * em
     per_line, side = _fitted(maps.shape, box, em)
-    texts, size = _written(maps, counts, side, em)
+    wide = side
+    texts, size = _written(maps, counts, side, side, em)
+    widest = min(_WIDE * side, ((box.w + gap) / per_line - gap) / columns)
+    if not any(texts) or palette == "pixel":  # wider cells may have room for numbers
+        wider = _written(maps, counts, widest, side, em)
+        if any(wider[0]):
+            wide, (texts, size) = widest, wider
     marks: list[Mark] = []
+    bottom = box.y
     for k, one in enumerate(maps):
-        left = box.x + k % per_line * (columns * side + gap)
+        left = box.x + k % per_line * (columns * wide + gap)
         top = box.y + k // per_line * (rows * side + gap)
         grid = Cells(
-            Box(left, top, columns * side, rows * side),
+            Box(left, top, columns * wide, rows * side),
             one,
             palette=palette,
             limit=limit,
@@ -112,10 +129,27 @@ def _maps(values: Array, tile: Tile, box: Box, em: float, palette: Palette = "va
             gap="ground",
         )
         marks.append(grid)
+        bottom = grid.box.bottom
         hull = _hull(counts[k])
         if hull is not None and side * max(hull[2], hull[3]) >= 1:
             marks.append(Rect(grid.box_of(*hull), stroke="accent", width=max(1.5, 0.14 * em)))
-    return marks
+    return marks + (_scale(limit, palette, Box(box.x, bottom, box.w, 1.7 * em), em) if scaled else [])
+
+
+def _scale(limit: float, palette: Palette, box: Box, em: float) -> list[Mark]:
+    """Draw what the colours of some maps mean, under them."""
+    low, high, y = brief(-limit), brief(limit), box.y + 0.45 * em
+    left, right = (width(text) * em for text in (low, high))
+    bar = min(6.5 * em, box.w - left - right - 0.8 * em)
+    if bar < 1.6 * em:
+        return [label(Box(box.x, y, box.w, 1.25 * em), f"±{high}", em, "muted")]
+    place = Box(box.x + left + 0.4 * em, y + 0.35 * em, bar, 0.55 * em).on_pixels()
+    colours = np.linspace(-limit, limit, 32)[None]
+    return [
+        label(Box(box.x, y, left + 0.1 * em, 1.25 * em), low, em, "muted"),
+        Cells(place, colours, palette=palette, limit=limit, lines=False),
+        label(Box(place.right + 0.4 * em, y, right + 0.4 * em, 1.25 * em), high, em, "muted"),
+    ]
 
 
 def _fitted(shape: tuple[int, ...], box: Box, em: float) -> tuple[int, float]:
@@ -168,19 +202,22 @@ def _hull(counts: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
 
 
 def _written(
-    maps: Array, counts: NDArray[np.bool_], side: float, em: float
+    maps: Array, counts: NDArray[np.bool_], wide: float, side: float, em: float
 ) -> tuple[list[tuple[tuple[str, ...], ...]], float]:
     """Return the numbers that count of some maps as written, and their size; none where there is no room."""
-    places, power = decimals(maps[np.isfinite(maps)])
+    most, power = decimals(maps[np.isfinite(maps)])
     if power or side < em:
         return [()] * len(maps), em
-    texts = [
-        tuple(
-            tuple(number(float(v), places) if known else "" for v, known in zip(row, there, strict=True))
-            for row, there in zip(one, counted, strict=True)
-        )
-        for one, counted in zip(maps, counts, strict=True)
-    ]
-    longest = max(width(text) for one in texts for row in one for text in row)
-    size = min(em, 0.9 * side / max(longest, 1.0))
-    return (texts, size) if size >= _LEAST_WRITTEN * em else ([()] * len(maps), em)
+    for places in range(most, min(most, 2) - 1, -1):  # with fewer decimals where all have no room
+        texts = [
+            tuple(
+                tuple(number(float(v), places) if known else "" for v, known in zip(row, there, strict=True))
+                for row, there in zip(one, counted, strict=True)
+            )
+            for one, counted in zip(maps, counts, strict=True)
+        ]
+        longest = max(width(text) for one in texts for row in one for text in row)
+        size = min(em, 0.8 * side, 0.9 * wide / max(longest, 1.0))
+        if size >= _LEAST_WRITTEN * em:
+            return texts, size
+    return [()] * len(maps), em
