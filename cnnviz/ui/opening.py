@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -27,6 +29,7 @@ from cnnviz.ui.desk import Desk
 from cnnviz.ui.strips import MessageStrip
 
 _ARRAYS = (".npy", ".npz")
+_OTHER_PICTURES = (".heic", ".heif", ".avif", ".jxl", ".svg")
 _TAKES_PICTURES = "lenet"
 
 
@@ -106,11 +109,17 @@ class Opening:
             self._take_input(path)
         elif ending in PICTURES:
             self._say_no_pictures(path)
+        elif ending in _OTHER_PICTURES:
+            said = tr("{file}: pictures that end so are not read; save it as JPEG or PNG, and drop that.")
+            self._message.say(said.format(file=plain(Path(path).name)))
+        elif self._desk.lesson.network is None and holds_samples(Path(path)):
+            said = tr("The lesson at hand takes no samples; open one with a network.")
+            self._message.say(said, offer=self._offer_of(partial(self._desk.take_samples, path)))
         else:
             self._message.say(
                 tr(
-                    "{file} is neither a lesson nor a network: "
-                    "drop a file that ends in .toml, .cnnviz or {endings}.",
+                    "{file} is neither a lesson nor a network: drop a file that ends in .toml, .cnnviz or "
+                    "{endings}; or a picture, or samples: .npz, .csv, IDX, a folder of pictures by class.",
                     file=Path(path).name,
                     endings=", ".join(ENDINGS),
                 )
@@ -158,9 +167,15 @@ class Opening:
         paths = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
         if paths:
             self.open(paths[0])
+            if len(paths) > 1:
+                count, file = len(paths), plain(Path(paths[0]).name)
+                taken = tr("Of {count} files, {file} was taken.", count=count, file=file)
+                self._message.add(taken, error=self._message.is_fault)
         elif data.hasImage():
             self._take_image(QImage(data.imageData()), "pasted", tr("what was pasted"))
-        return bool(paths) or data.hasImage()
+        elif data.hasUrls():
+            self._message.say(tr("That is not on this computer; save it as a file, and drop that."))
+        return bool(paths) or data.hasImage() or data.hasUrls()
 
     def take_drawing(self, image: QImage) -> None:
         """Let what was drawn into the network."""
@@ -217,18 +232,23 @@ class Opening:
 
     def _say_no_pictures(self, path: str = "") -> None:
         """Say that no picture goes in here, and offer a lesson that takes the one at hand."""
-
-        def open_with_it() -> None:
-            self._desk.open(_TAKES_PICTURES)
-            self._desk.take_picture(path)
-
         several = self._desk.lesson.network is not None and len(self._desk.lesson.network.input_shapes) > 1
         said = (
             tr("The network at hand has several inputs; a picture goes into one that has one input.")
             if several
             else tr("The lesson at hand takes no pictures; open one with a network of maps.")
         )
-        self._message.say(said, offer=(tr("Open LeNet with it"), open_with_it) if path else None)
+        take = partial(self._desk.take_picture, path)
+        self._message.say(said, offer=self._offer_of(take) if path else None)
+
+    def _offer_of(self, take: Callable[[], None]) -> tuple[str, Callable[[], None]]:
+        """Return the offer to open a lesson that takes pictures, and have it take what was dropped."""
+
+        def open_with_it() -> None:
+            self._desk.open(_TAKES_PICTURES)
+            take()
+
+        return tr("Open LeNet with it"), open_with_it
 
     def _are_weights(self, path: str) -> bool:
         """Return whether an .npz file holds parameters; a network of another program takes inputs, too."""

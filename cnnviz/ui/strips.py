@@ -134,11 +134,14 @@ class MessageStrip(Strip):
         offer : tuple[str, Callable], optional
             What a button beside it says, and does.
         """
+        self._say(plain(sentence), error, offer)
+
+    def _say(self, sentence: str, error: bool, offer: tuple[str, Callable[[], None]] | None = None) -> None:
         self.offer.setVisible(offer is not None)
         if offer is not None:
             self.offer.setText(offer[0])
             self._accept = offer[1]
-        kind, sentence = "error" if error else "note", plain(sentence)
+        kind = "error" if error else "note"
         if not self.isHidden() and (self.property("kind"), self.sentence.text()) == (kind, sentence):
             self._time()
             return
@@ -159,10 +162,10 @@ class MessageStrip(Strip):
         self.shut()
         self._accept()
 
-    def add(self, sentence: str) -> None:
+    def add(self, sentence: str, error: bool = True) -> None:
         """Show a sentence, below the one that is shown if there is one."""
-        above = [] if self.isHidden() else self.sentence.text().splitlines()
-        self.say("\n".join([*above, sentence] if sentence not in above else above))
+        above, sentence = [] if self.isHidden() else self.sentence.text().splitlines(), plain(sentence)
+        self._say("\n".join([*above, sentence] if sentence not in above else above), error)
 
     @property
     def is_fault(self) -> bool:

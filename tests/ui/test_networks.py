@@ -92,6 +92,18 @@ def test_a_picture_dropped_on_an_open_network_goes_into_it(window, tmp_path):
     window.desk.open("edges")
     window.opening.open(str(path))
     assert window.message.sentence.text().startswith("The network at hand has several inputs")
+    window.desk.open("digits")
+    dropped = QMimeData()
+    dropped.setUrls([QUrl.fromLocalFile(str(path)), QUrl.fromLocalFile(str(tmp_path / "other.png"))])
+    assert window.opening.take(dropped) and abs(window.desk.lesson.tape["input.y"] - 0.2).max() < 1e-12
+    first, second = window.message.sentence.text().splitlines()
+    assert first.startswith("grey.png (12 × 12)") and second == "Of 2 files, grey.png was taken."
+    assert not window.message.is_fault
+    dropped.setUrls([QUrl("https://example.org/cat.jpg")])
+    assert window.opening.take(dropped)
+    assert window.message.sentence.text().startswith("That is not on this computer")
+    window.opening.open(str(tmp_path / "IMG.HEIC"))
+    assert "save it as JPEG or PNG" in window.message.sentence.text()
     window.desk.open(f"{DATA / 'lenet.legacy.onnx'}?label=2")
     window.opening.open(str(path))
     lesson = window.desk.lesson
@@ -277,7 +289,13 @@ def test_samples_that_are_dropped_take_the_place_of_the_lessons_own(window, tmp_
     rows = [",".join(["label", *(f"p{k}" for k in range(784))])]
     rows += [",".join(map(str, [label, *image.flat])) for image, label in zip(images, labels, strict=True)]
     (tmp_path / "table.csv").write_text("\n".join(rows))
-    window.desk.open("lenet")
+    window.desk.open("chain-rule")
+    window.opening.open(str(tmp_path / "my.digits"))
+    assert window.message.sentence.text() == "The lesson at hand takes no samples; open one with a network."
+    window.message.offer.click()
+    assert window.desk.source == "lenet" and len(window.desk.lesson.subject) == 12
+    assert window.desk.lesson.reads_pictures and window.player.cursor.index == 0
+    window.actions_by_name["undo"].trigger()
     assert window.desk.lesson.image == 273
     for name, said in (
         ("mnist.npz", "mnist.npz: 12 samples of x_train, without an axis of channels; classes from y_train."),

@@ -562,9 +562,10 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             require_some_to_learn_from(described, samples)
             check_sizes(described, network)
         except CnnvizError as error:
-            named = text_of(change for change in arguments if not isinstance(change.value, str))
+            # What is said of samples and pictures names them.
+            named = text_of(change for change in arguments if change.owner not in ("input", "picture"))
             said = tr("{changes}: {why}", changes=named, why=str(error)) if named else str(error)
-            raise CnnvizError(as_sentence(said)) from error  # what is said of a file names it
+            raise CnnvizError(as_sentence(said)) from error
         before, after = array_shapes(self.network), array_shapes(network)
         letters = {key: row for key, row in self.letters.items() if before[key] == after[key]}
         return replace(self, described=described, network=network, samples=samples, letters=letters)
