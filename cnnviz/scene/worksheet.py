@@ -177,25 +177,33 @@ def _finished(at: Moment) -> Moment:
 
 def _begun(at: Moment) -> Moment:
     """Return a step at which some of its operation is still to do: the first one, where all is done."""
-    if any(mask.any() for mask in given_cells(at).values()):
-        return at
-    start = at.program.start(at.operation.name)
-    return Moment(at.program, at.program[start], at.program.state(start), at.view)
+    if not any(mask.any() for mask in given_cells(at).values()):
+        start = at.program.start(at.operation.name)
+        at = Moment(at.program, at.program[start], at.program.state(start), at.view)
+    if not at.operation.tree.arrays:
+        return at  # its variables are its results
+    now = at.state
+    loops = {name: value for name, value in now.variables.items() if name in at.operation.tree.variables}
+    # A sum so far is nobody's result.
+    state = State(now.operation, now.offset, now.arrays, loops, now.reads, now.writes)
+    return Moment(at.program, at.step, state, at.view, at.whole)
 
 
 def _picture(at: Moment, box: Box) -> list[Mark]:
-    return drawn_in(at, box, [part * _EM for part in (1, 0.85, 0.7)])
+    # The table of a descent pages where its text is larger.
+    parts = (0.85, 0.7) if at.operation.phase == PHASE else (1, 0.85, 0.7)
+    return drawn_in(at, box, [part * _EM for part in parts])
 
 
 def _unshown(at: Moment, marks: Iterable[Mark]) -> list[str]:
     """Return the arrays that are read and of which a picture does not have all numbers."""
-    if at.operation.phase == PHASE:
-        return []  # one of several starts is enough
     call, shown = at.operation.call, dict[str, set[tuple[int, ...]]]()
     for mark in flat(marks):
         if isinstance(mark, Cells) and mark.texts:
             places = np.ndindex(mark.values.shape)
             shown.setdefault(mark.array, set()).update(mark.index_of(r, c) for r, c in places)
+    if at.operation.phase == PHASE:  # the walk from one of several starts is enough
+        return [name for name, walks in call.writes.items() if len(shown.get(name, ())) < walks.shape[1]]
     return [
         name
         for name in at.operation.tree.parameters
@@ -329,16 +337,16 @@ def _said(at: Moment, box: Box) -> tuple[list[Mark], float]:
     for line in wrap(tr(said.sentence), int(box.w / (0.5 * _EM))):
         marks.append(label(Box(box.x, y, box.w, 18), line, _EM))
         y += 18
-    formula = panels.headline(at, Box(box.x, y + 4, box.w, 46), 0.8)
+    formula = panels.headline(next(results(at.program, at), at), Box(box.x, y + 4, box.w, 62), 0.8)
     if formula:
         marks += formula
-        y += 54
+        y += 70
     kinds = (int, float) if is_shared(at.operation) else float  # pictures have their own sizes
     told = [
         f"{name} = {value:g}" for name, value in at.operation.call.given.items() if isinstance(value, kinds)
     ]
     if told and at.operation.tree.arrays:
-        marks.append(label(Box(box.x, y - 34, 0.5 * box.w, 18), ", ".join(told), _EM, family="mono"))
+        marks.append(label(Box(box.x, y - 42, 0.5 * box.w, 18), ", ".join(told), _EM, family="mono"))
     return marks, y + 10
 
 

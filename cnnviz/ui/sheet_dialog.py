@@ -164,10 +164,15 @@ class SheetDialog(QDialog):
         """Say how many pages or questions there would be, or what is wrong."""
         try:
             order = self.order()
-            pages = order.pages(self._lesson)
+            # Where other iterations of a training are meant, to look would take seconds.
+            pages = 0 if order.tour or order.told else order.pages(self._lesson)
         except CnnvizError as error:
             self.said.say(str(error), urgent=True)
             self.start_button.setEnabled(False)
+            return
+        self.start_button.setEnabled(True)
+        if not pages:
+            self.said.say(tr("One for each operation that fits on a page.") if order.tour else "")
             return
         one, many = (
             (tr("1 question."), tr("{count} questions."))
@@ -175,7 +180,6 @@ class SheetDialog(QDialog):
             else (tr("1 page."), tr("{count} pages."))
         )
         self.said.say(one if pages == 1 else many.format(count=count(pages)))
-        self.start_button.setEnabled(True)
 
     def _accept(self) -> None:
         try:
