@@ -98,8 +98,9 @@ def connect(
     """Let each action do what its handler does; every one must have one. What is on or off is told."""
 
     def do(name: str, action: QAction) -> None:
+        switches = action.isCheckable()  # asked before: what others do may end the window
         handlers[name]()
-        if action.isCheckable():
+        if switches:
             state = tr("on") if action.isChecked() else tr("off")
             tell(window, tr("{action}: {state}", action=action.text(), state=state))
 
