@@ -49,7 +49,9 @@ def go_on(seconds: float, seed: int) -> int:
 def tell(outcome: Outcome, seed: int) -> int:
     """Say how it went, and what is wrong, made short; return how many faults there are."""
     sizes = [round(size / 2**20) for _, size in outcome.memory]
-    print(f"{len(outcome.actions):,} actions; memory when all is closed, in MB: {sizes}", flush=True)
+    resident = [round(size / 2**20) for size in outcome.resident]
+    print(f"{len(outcome.actions):,} actions; memory held when all is closed, in MB: {sizes}", flush=True)
+    print(f"resident, with what lies unused in between: {resident}", flush=True)
     growth, faults = outcome.growth(), 0
     if growth is not None:
         print(f"memory grows by {growth:.2f} MB a minute after the first two minutes", flush=True)

@@ -21,6 +21,7 @@ import traceback
 import warnings
 from collections import Counter
 from contextlib import suppress
+from functools import _lru_cache_wrapper
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QTimer, QtMsgType, qInstall
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from cnnviz.lesson.lesson import load_lesson
+from cnnviz.trace.program_cache import clear_lasting_caches
 from cnnviz.ui.exporting import Exporter
 from cnnviz.ui.launch import application_of_cnnviz, report_to
 from cnnviz.ui.settings import Settings
@@ -41,6 +43,7 @@ CALM_EVERY = 30.0
 """Seconds from one look at the memory to the next; all is closed before, and a lesson opened."""
 
 MOST_THREADS, MOST_TIMERS, MOST_WINDOWS, MOST_CHILDREN = 24, 80, 60, 4
+_ALLOCATED = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
 _NO_FAULT = ("This plugin does not support",)
 _TESTS = Path(__file__).parent.parent
 
@@ -126,13 +129,13 @@ class Monkey:
         self.window.deleteLater()
 
     def _calm(self) -> None:
-        """Close all, note the memory of what outlives a window, and open a usual one again."""
+        """Close all, note the memory of what outlives it without a bound, and open a usual window again."""
         self._close()
         del self.window  # or it would hold its pictures
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        gc.collect()
+        empty_caches()
         self.calmed = time.monotonic()
-        self._write({"memory": memory(), "at": time.monotonic()})
+        self._write({"memory": held(), "resident": memory(), "at": time.monotonic()})
         self.window = self._opened("digits")
         self.window.showNormal()
         self.window.resize(1280, 720)
@@ -205,8 +208,38 @@ def _innermost(error: Exception) -> str:
     return traceback.extract_tb(error.__traceback__)[-1].filename
 
 
+def empty_caches() -> None:
+    """Let go of all results that are kept up to a bound: they come for longer than a monkey plays."""
+    clear_lasting_caches()
+    gc.collect()
+    for one in gc.get_objects():
+        if isinstance(one, _lru_cache_wrapper) and one.cache_parameters()["maxsize"] is not None:
+            one.cache_clear()
+    gc.collect()
+
+
+class _Allocated(ctypes.Structure):
+    """What glibc says of its memory: ``mallinfo2`` in malloc.h."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in _ALLOCATED.split()]
+
+
+def held() -> int:
+    """How many bytes were asked of the C library and not given back; where it does not say, what is resident.
+
+    Python asks it for every object with PYTHONMALLOC=malloc, as `watch` has it. What lies unused between them
+    differs by tens of MB from look to look.
+    """
+    asked = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if asked is None:
+        return memory()
+    asked.restype = _Allocated
+    allocated = asked()
+    return int(allocated.uordblks + allocated.hblkhd)
+
+
 def memory() -> int:
-    """How many bytes of memory this process holds, without what the C library keeps to give out again."""
+    """How many bytes of memory are resident, without what the C library keeps to give out again."""
     with suppress(OSError, AttributeError):  # of glibc alone
         ctypes.CDLL(None).malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -253,7 +286,8 @@ def play(folder: Path, script: dict[str, Any]) -> int:
     faulthandler.enable()
     application = application_of_cnnviz()
     application.setQuitOnLastWindowClosed(False)
-    import_module("pyqtgraph")  # or the first curves would look like memory that grows
+    for module in ("pyqtgraph", "ziamath"):  # or what is first used would look like memory that grows
+        import_module(module)
     stay_inside(folder, random.Random(script.get("seed", 0)))
     monkey = Monkey(folder, script)
     sys.excepthook = monkey.note

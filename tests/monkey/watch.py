@@ -33,7 +33,9 @@ class Outcome:
     actions : list[Action]
         What was done, the last of it when the fault was found.
     memory : list[tuple[float, int]]
-        Seconds since the start, and bytes held when all was closed.
+        Seconds since the start, and bytes held when all was closed and all caches were empty.
+    resident : list[int]
+        Bytes that were resident then.
     said : str
         The end of what the process wrote on stderr.
     """
@@ -41,6 +43,7 @@ class Outcome:
     fault: str = ""
     actions: list[Action] = field(default_factory=list)
     memory: list[tuple[float, int]] = field(default_factory=list)
+    resident: list[int] = field(default_factory=list)
     said: str = ""
 
     @property
@@ -82,6 +85,7 @@ def played(script: dict[str, Any], prelude: str = "", hangs: float = HANGS) -> O
             "XDG_DATA_HOME": made,
             "PYTHONPATH": str(ROOT),
             "PYTHONHASHSEED": "0",
+            "PYTHONMALLOC": "malloc",  # so that the C library knows of all memory
         }
         start = time.monotonic()
         with (folder / "stderr").open("wb") as stderr:
@@ -129,6 +133,7 @@ def _read(log: Path, start: float) -> Outcome:
             outcome.actions.append(noted)
         elif "memory" in noted:
             outcome.memory.append((noted["at"] - start, noted["memory"]))
+            outcome.resident.append(noted["resident"])
         else:
             outcome.fault = noted["fault"]
     return outcome
