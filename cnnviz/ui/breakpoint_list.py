@@ -6,25 +6,20 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
-    QListWidget,
     QListWidgetItem,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from cnnviz.engine.expression import LONGEST
-from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.ui.breakpoints import WORDS, breakpoint_said
+from cnnviz.ui.list_dialog import ListDialog
 from cnnviz.ui.player import Player
-from cnnviz.ui.reader import Notice
 
 _SIZE = QSize(680, 460)
 
@@ -40,10 +35,8 @@ _PLACED = (Kind.CONDITION, Kind.CLIPS, Kind.WINNER, Kind.GRADIENT)
 """What may be waited for in one operation only."""
 
 
-class BreakpointList(QDialog):
+class BreakpointList(ListDialog):
     """Lists the breakpoints with a check box each, over a row in which another one is put together.
-
-    What is done holds at once, and is undone as all else is.
 
     Parameters
     ----------
@@ -54,70 +47,54 @@ class BreakpointList(QDialog):
     """
 
     def __init__(self, parent: QWidget, player: Player) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("Breakpoints"))
+        super().__init__(parent, tr("Breakpoints"), _SIZE, tr("Set"))
         self.player = player
         step = player.cursor.step
-        self.list = QListWidget()
-        self.list.setAccessibleName(tr("Breakpoints; Space switches one on or off"))
-        self.kind, self.where, self.what = QComboBox(), QComboBox(), QLineEdit()
+        self.list.setAccessibleName(tr("Breakpoints; Space switches one on or off, Delete removes it"))
+        self.kind, self.where = QComboBox(), QComboBox()
         for kind, words in WORDS.items():
             self.kind.addItem(tr(words), kind)
         self.kind.setAccessibleName(tr("Stop where"))
         self.where.setAccessibleName(tr("In which operation"))
-        self.what.setAccessibleName(tr("What is to hold, or the cell, or the size"))
-        self.what.setMaxLength(LONGEST)
+        self.field.setAccessibleName(tr("What is to hold, or the cell, or the size"))
         name = step.operation.name
         self.where.addItem(tr("anywhere"), ("", 0))
         self.where.addItem(tr("in {operation}", operation=name), (name, 0))
         for line in range(2, len(step.operation.tree.source) + 1):
             self.where.addItem(tr("in {operation}, line {line}", operation=name, line=line), (name, line))
-        self.said = Notice()
-        self.said.setWordWrap(True)
-        self.add_button = QPushButton(tr("Set"))
-        self.go_button, self.remove_button = QPushButton(tr("Go there")), QPushButton(tr("Remove"))
+        self.go_button = QPushButton(tr("Go there"))
         self._lay_out()
-        self.resize(_SIZE.boundedTo(parent.size()))
         self.list.itemChanged.connect(self._switch)
         self.list.itemActivated.connect(self._go)
         self.list.currentRowChanged.connect(self._offer)
         self.kind.currentIndexChanged.connect(self._ask)
-        self.add_button.clicked.connect(self._add)
-        self.what.returnPressed.connect(self._add)
         self.go_button.clicked.connect(self._go)
-        self.remove_button.clicked.connect(self._remove)
         player.changed.connect(self._fill)
         self._fill()
         self._ask()
         (self.list if player.breakpoints else self.kind).setFocus()
 
     def _lay_out(self) -> None:
-        whole, row, buttons = QVBoxLayout(self), QHBoxLayout(), QDialogButtonBox(self)
-        for button in (self.go_button, self.remove_button, self.add_button):
-            button.setAutoDefault(False)
+        whole, row = QVBoxLayout(self), QHBoxLayout()
+        self.go_button.setAutoDefault(False)
         whole.addWidget(self.list, 1)
         whole.addWidget(QLabel(tr("Stop where")))
         for part in (self.kind, self.where):
             row.addWidget(part, 1)
         whole.addLayout(row)
-        second = QHBoxLayout()
-        second.addWidget(self.what, 1)
-        second.addWidget(self.add_button)
-        whole.addLayout(second)
+        whole.addLayout(self.entry)
         whole.addWidget(self.said)
-        buttons.addButton(self.go_button, QDialogButtonBox.ButtonRole.ActionRole)
-        buttons.addButton(self.remove_button, QDialogButtonBox.ButtonRole.ActionRole)
-        buttons.addButton(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        whole.addWidget(buttons)
+        self.buttons.addButton(self.go_button, QDialogButtonBox.ButtonRole.ActionRole)
+        self.buttons.addButton(self.remove_button, QDialogButtonBox.ButtonRole.ActionRole)
+        whole.addWidget(self.buttons)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Have Enter set what is put together; it never closes the list."""
-        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        """Have Enter set what is put together, from the choices, too."""
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and self.focusWidget() in (self.kind, self.where):
+            self.add_button.click()
+        else:
             super().keyPressEvent(event)
-        elif self.focusWidget() in (self.kind, self.where):
-            self._add()
 
     @property
     def chosen(self) -> Breakpoint | None:
@@ -145,24 +122,21 @@ class BreakpointList(QDialog):
     def _ask(self) -> None:
         """Ask for what the kind of breakpoint needs, and for nothing else."""
         kind = self.kind.currentData()
-        self.what.setEnabled(kind in _HINTS)
-        self.what.setPlaceholderText(_HINTS.get(kind, ""))
+        self.field.setEnabled(kind in _HINTS)
+        self.field.setPlaceholderText(_HINTS.get(kind, ""))
         self.where.setEnabled(kind in _PLACED or kind is Kind.OPERATION)
         if kind is Kind.OPERATION and self.where.currentIndex() == 0:
             self.where.setCurrentIndex(1)
         told = tr("A condition without a line stops where it becomes true.")
         self.said.say(told if kind is Kind.CONDITION else "")
 
-    def _add(self) -> None:
+    def add(self) -> None:
+        """Set what is put together."""
         kind = Kind(self.kind.currentData())
         operation, line = self.where.currentData() if self.where.isEnabled() else ("", 0)
-        what = self.what.text().strip() if kind in _HINTS else ""
-        try:
-            line = line if kind is Kind.CONDITION else 0
-            self.player.set_breakpoint(Breakpoint(operation, line, kind=kind, what=what))
-        except CnnvizError as error:
-            self.said.say(str(error), urgent=True)
-            return
+        what = self.field.text().strip() if kind in _HINTS else ""
+        line = line if kind is Kind.CONDITION else 0
+        self.player.set_breakpoint(Breakpoint(operation, line, kind=kind, what=what))
         self.list.setCurrentRow(self.list.count() - 1)
         self._ask()
 
@@ -176,7 +150,8 @@ class BreakpointList(QDialog):
             self.accept()
             self.player.go_to_breakpoint(point)
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Take the chosen breakpoint away."""
         point = self.chosen
         if point is not None:
             self.player.remove_breakpoint(point)

@@ -8,24 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPaintEvent, QPolygonF
+from PySide6.QtGui import QMouseEvent, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
-    QDialogButtonBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QLineEdit,
-    QListWidget,
     QListWidgetItem,
-    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from cnnviz.engine.expression import LONGEST
 from cnnviz.errors import CnnvizError
 from cnnviz.render.tools import painting, pen
 from cnnviz.scene.numbers import brief, count
@@ -36,7 +30,7 @@ from cnnviz.trace.program import Program
 from cnnviz.trace.watch import read_watch, value_at
 from cnnviz.trace.watched import MOST_ROWS, History, over_steps
 from cnnviz.ui.desk import Desk
-from cnnviz.ui.reader import Notice
+from cnnviz.ui.list_dialog import ListDialog
 from cnnviz.ui.waiting import patiently
 from cnnviz.working import StoppedError, each
 
@@ -47,7 +41,7 @@ _WHERE = 1  # the column that says where a row is
 AnyIndex = QModelIndex | QPersistentModelIndex
 
 
-class WatchList(QDialog):
+class WatchList(ListDialog):
     """Lists the watches; a row of the table of the chosen one, or a click on its curve, goes there.
 
     It stays open while one goes from row to row.
@@ -61,20 +55,15 @@ class WatchList(QDialog):
     """
 
     def __init__(self, parent: QWidget, desk: Desk) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("Watches"))
+        super().__init__(parent, tr("Watches"), _SIZE, tr("Watch"))
         self.desk, self.player = desk, desk.player
         self._program = self.player.cursor.program
-        self.list, self.field = QListWidget(), QLineEdit()
         self.list.setAccessibleName(tr("Watches; Enter edits one, Delete removes it"))
-        self.list.setEditTriggers(QListWidget.EditTrigger.NoEditTriggers)
+        self.list.setEditTriggers(self.list.EditTrigger.NoEditTriggers)
         self.list.itemActivated.connect(self.list.editItem)
         self.list.itemChanged.connect(self._edit)
         self.field.setAccessibleName(tr("What to watch"))
         self.field.setPlaceholderText("y[o].max()")
-        self.field.setMaxLength(LONGEST)
-        self.add_button, self.remove_button = QPushButton(tr("Watch")), QPushButton(tr("Remove"))
         self.over = QComboBox()
         self.over.setAccessibleName(tr("Over what"))
         self.over.addItem(
@@ -93,13 +82,7 @@ class WatchList(QDialog):
         heading.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         heading.setSectionResizeMode(_WHERE, QHeaderView.ResizeMode.Stretch)
         self.curve = Curve(theme_of(self.player.display))
-        self.said = Notice()
-        self.said.setWordWrap(True)
         self._lay_out()
-        self.resize(_SIZE.boundedTo(parent.size()))
-        self.add_button.clicked.connect(self._add)
-        self.field.returnPressed.connect(self._add)
-        self.remove_button.clicked.connect(self._remove)
         self.list.currentTextChanged.connect(lambda: self._look())
         self.over.currentIndexChanged.connect(lambda: self._look())
         self.table.clicked.connect(lambda index: self._go(index.row()))
@@ -112,32 +95,19 @@ class WatchList(QDialog):
 
     def _lay_out(self) -> None:
         whole, sides = QVBoxLayout(self), QHBoxLayout()
-        left, right, row = QVBoxLayout(), QVBoxLayout(), QHBoxLayout()
-        row.addWidget(self.field, 1)
-        row.addWidget(self.add_button)
-        for button in (self.add_button, self.remove_button):
-            button.setAutoDefault(False)
+        left, right = QVBoxLayout(), QVBoxLayout()
         left.addWidget(QLabel(tr("Watches, shown at each step below the variables")))
         left.addWidget(self.list, 1)
         left.addWidget(self.remove_button)
-        left.addLayout(row)
+        left.addLayout(self.entry)
         right.addWidget(self.over)
         right.addWidget(self.curve, 2)
         right.addWidget(self.table, 3)
         sides.addLayout(left, 2)
         sides.addLayout(right, 3)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, parent=self)
-        buttons.rejected.connect(self.reject)
         whole.addLayout(sides, 1)
         whole.addWidget(self.said)
-        whole.addWidget(buttons)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave Enter to the field and the table; it never closes the list. Delete takes a watch away."""
-        if event.key() == Qt.Key.Key_Delete and self.focusWidget() is self.list:
-            self._remove()
-        elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            super().keyPressEvent(event)
+        whole.addWidget(self.buttons)
 
     def _fill(self, chosen: str = "") -> None:
         self.list.blockSignals(True)
@@ -150,13 +120,10 @@ class WatchList(QDialog):
         self.list.blockSignals(False)
         self._look()
 
-    def _add(self) -> None:
+    def add(self) -> None:
+        """Watch what was typed."""
         text = self.field.text().strip()
-        try:
-            self.player.add_watch(text)
-        except CnnvizError as error:
-            self.said.say(str(error), urgent=True)
-            return
+        self.player.add_watch(text)
         self.field.clear()
         self._fill(text)
 
@@ -170,7 +137,8 @@ class WatchList(QDialog):
             return
         self._fill(text)
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Watch the chosen one no more."""
         item = self.list.currentItem()
         if item is not None:
             self.player.remove_watch(item.text())

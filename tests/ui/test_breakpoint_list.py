@@ -22,7 +22,7 @@ def opened(window):
 def choose(dialog, kind, what="", where=0):
     dialog.kind.setCurrentIndex(dialog.kind.findData(kind))
     dialog.where.setCurrentIndex(where)
-    dialog.what.setText(what)
+    dialog.field.setText(what)
     dialog.add_button.click()
 
 
