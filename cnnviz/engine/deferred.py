@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from msgspec.structs import replace
@@ -57,15 +58,25 @@ def _without_numbers(arrays: Mapping[str, Value]) -> dict[str, Value]:
     }
 
 
-def deferred(of: Call, make: Callable[[], Call]) -> Call:
-    """Return a call that is made when one of its arrays is first asked for.
+def deferred(outlines: Sequence[Call], make: Callable[[], Sequence[Call]]) -> list[Call]:
+    """Return calls, all of which are made when an array of one is first asked for.
 
     Parameters
     ----------
-    of : Call
-        Its outline.
+    outlines : Sequence[Call]
+        What is known of them.
     """
+    kept: list[Sequence[Call]] = []
 
+    def made(k: int) -> Call:
+        if not kept:
+            kept.append(make())
+        return kept[0][k]
+
+    return [_deferred(one, partial(made, k)) for k, one in enumerate(outlines)]
+
+
+def _deferred(of: Call, make: Callable[[], Call]) -> Call:
     def linear(given: Mapping[str, Value]) -> Mapping[str, Array]:
         found = make().linear
         assert found is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import TypeVar
 
@@ -849,8 +849,8 @@ class Network:
                 if updated(key) in tape:
                     yield ("update", key, optimiser, tape.iteration), partial(_update_calls, key, optimiser)
 
-    def _deferred(self, key: tuple[object, ...], make: _Making, tape: Tape) -> Iterator[Call]:
-        """Yield calls that are made of a tape when their numbers are asked for.
+    def _deferred(self, key: tuple[object, ...], make: _Making, tape: Tape) -> list[Call]:
+        """Return calls that are made of a tape when their numbers are asked for.
 
         All else of them is the same for all numbers.
         """
@@ -859,9 +859,7 @@ class Network:
                 self._outlines.clear()
             with np.errstate(all="ignore"):
                 self._outlines[key] = tuple(map(outline, make(tape.outlined())))
-        made = cache(lambda: make(tape))
-        for k, known in enumerate(self._outlines[key]):
-            yield deferred(known, lambda k=k: made()[k])  # type: ignore[misc]
+        return deferred(self._outlines[key], lambda: make(tape))
 
     def _state_of(self, key: str, w: Array) -> OptimiserState:
         """Return what the optimiser remembers of a parameter; nothing yet, if that is another optimiser's."""

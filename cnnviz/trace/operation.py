@@ -43,8 +43,26 @@ def _signature(tree: LoopTree, body: Block, call: Call) -> Signature:
     )
 
 
+def _read(call: Call) -> tuple[LoopTree, Block]:
+    """Return the listing of a call as read, and with its sizes."""
+    tree, given = read_listing(call.listing), call.given
+    sizes = {name: _size(given[name]) for name in tree.sizes if name in given}
+    lacking = [name for name in tree.parameters if name not in given and name not in call.writes]
+    lacking += [name for name, size in sizes.items() if size < 0]
+    if lacking:
+        raise CnnvizError(
+            tr(
+                "{operation}: its listing {listing} was not given {names}.",
+                operation=call.name,
+                listing=tree.name,
+                names=", ".join(lacking),
+            )
+        )
+    return tree, tree.bind(sizes)
+
+
 # An outline is the same object for all numbers.
-_of_outline = lru_cache(maxsize=4096)(_signature)
+_of_outline, _read_outline = lru_cache(maxsize=4096)(_signature), lru_cache(maxsize=4096)(_read)
 
 
 class Operation:
@@ -65,9 +83,8 @@ class Operation:
     def __init__(self, call: Call) -> None:
         self.call = call
         self.name, self.layer, self.phase = call.name, call.layer, call.phase
-        self.tree: LoopTree = read_listing(call.listing)
-        self._check_arguments()
-        self.body: Block = self.tree.bind({name: _size(call.given[name]) for name in self.tree.sizes})
+        outline = call.known
+        self.tree, self.body = _read(call) if outline is None else _read_outline(outline)
         self._orders: dict[int, NDArray[np.intp]] = {}
         self._located: tuple[int, tuple[Visit, ...], Line | Loop] | None = None
         self._paths: dict[int, tuple[tuple[Loop, ...], Line | Loop]] = {}
@@ -75,20 +92,6 @@ class Operation:
         self._ranks: dict[int, NDArray[np.intp]] = {}
         # What others work out about this operation and want to keep as long as it lives.
         self.cache: dict[Any, Any] = {}
-
-    def _check_arguments(self) -> None:
-        given, needed = self.call.given, self.tree.parameters
-        lacking = [name for name in needed if name not in given and name not in self.call.writes]
-        lacking += [name for name in self.tree.sizes if name in given and _size(given[name]) < 0]
-        if lacking:
-            raise CnnvizError(
-                tr(
-                    "{operation}: its listing {listing} was not given {names}.",
-                    operation=self.name,
-                    listing=self.tree.name,
-                    names=", ".join(lacking),
-                )
-            )
 
     def __len__(self) -> int:
         return self.body.steps
@@ -102,7 +105,7 @@ class Operation:
 
         That is all of its call but the numbers in its arrays, and those that are not whole: a learning rate.
         """
-        of = self.call.outline
+        of = self.call.known
         return (
             _signature(self.tree, self.body, self.call)
             if of is None

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from cnnviz.engine.network import Network
 from tests.random_networks import random_network
@@ -51,3 +52,12 @@ def test_numbers_that_are_asked_for_later_are_those_of_then(turns):
     name = next(name for name in later if name.endswith(".dw"))
     with pytest.raises(ValueError, match="read-only"):
         later[name][...] = 0
+
+
+def test_what_is_known_of_a_call_is_not_taken_for_one_that_it_was_made_into():
+    """All samples of a batch together have another listing, and one size more."""
+    drawn = random_network(1, **SMALL, alone=True)
+    (call, *_) = drawn.network.calls(drawn.run())
+    assert call.known is not None
+    for other in ({"listing": abs}, {"given": dict(call.given)}, {"writes": dict(call.writes)}):
+        assert replace(call, **other).known is None

@@ -432,6 +432,7 @@ _Working = tuple[Item, Box, _State, str]
 """A row in which an operation writes: what it is of, where it lies, what is known of it, the phase."""
 
 
+@lasting_cache(4096)
 def _state(program: Program, item: Item, operation: Operation) -> _State:
     if item.kind == "open":
         return _State()
@@ -472,23 +473,38 @@ def _row(
     display: Display,
 ) -> Group:
     """Return all of a row but what is being computed; marked if it is the one at work."""
-    said = "" if item.kind == "open" else _shape(program, item)
+    if without := _not_begun(program, item, row, room, state, phase):
+        return without
     columns, ground = room.columns(row), _ground_role(phase)
-    tiles = [] if item.kind == "open" else _tiles(program, item, columns, state, room.unit)
-    blank = tuple((source.shape, box) for source, known, box in tiles if known == "later")
-    if item.kind != "folded" and all(known != "done" for _, known, _ in tiles):
-        return _without_values(item, row, room, state, phase, said, blank)
-    place, marks = _empty_row(item, row, room, phase, said)
+    tiles = _tiles(program, item, columns, state, room.unit)
+    place, marks = _empty_row(item, row, room, phase, _shape(program, item))
     if item.kind == "folded":
         marks += _block(program, item, columns, state, room.unit, display, ground)
     for source, known, box in tiles:
         if known == "done":
             style, there = _look(program, source.holder, source.name, display), np.full(source.shape, True)
             marks.append(_tile(style, source.values, there, box, ground, room.unit))
-    marks += [_blank(shape, box, ground, room.unit) for shape, box in blank]
+    marks += [
+        _blank(source.shape, box, ground, room.unit) for source, known, box in tiles if known == "later"
+    ]
     if state.in_parts:
         marks += _pluses(columns[2], state, room.unit)
     return Group(place, tuple(without_numbers(marks) if display.letters else marks))
+
+
+@lasting_cache(1024)
+def _not_begun(
+    program: Program, item: Item, row: Box, room: _Room, state: _State, phase: str
+) -> Group | None:
+    """Return a row of which nothing is computed yet; None of all others."""
+    if item.kind == "folded":
+        return None
+    said = "" if item.kind == "open" else _shape(program, item)
+    tiles = [] if item.kind == "open" else _tiles(program, item, room.columns(row), state, room.unit)
+    if any(known == "done" for _, known, _ in tiles):
+        return None
+    blank = tuple((source.shape, box) for source, known, box in tiles if known == "later")
+    return _without_values(item, row, room, state, phase, said, blank)
 
 
 @lru_cache(256)
