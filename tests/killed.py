@@ -82,7 +82,7 @@ def killed(kind, times, folder, seed):
                 os._exit(1)
         begins = time.monotonic() + 30
         while time.monotonic() < begins and not any(PART.fullmatch(path.name) for path in folder.rglob(".*")):
-            time.sleep(0)  # until it writes; a busy machine starts it late
+            time.sleep(0.0005)  # until it writes; a busy machine starts it late
         time.sleep(rng.random() ** 3 * LONGEST)  # most writes are short
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

@@ -60,7 +60,7 @@ def painted(qapp, monkeypatch):
     """Paint quickly, and note the steps that were painted."""
     steps = []
 
-    def picture(shown, index):
+    def picture(shown, index, on=None):
         steps.append(index)
         image = QImage(shown.view.width, shown.view.height, QImage.Format.Format_RGB32)
         image.fill(index)

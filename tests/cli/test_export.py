@@ -274,11 +274,11 @@ def test_what_is_no_picture_is_left_alone(mistake, exported, tmp_path, kind):
 def test_a_link_made_in_the_middle_leads_nowhere(mistake, painted, lesson, tmp_path, monkeypatch):
     paint = png.picture
 
-    def linked(shown, index):
+    def linked(shown, index, on=None):
         name = tmp_path / "f" / frame_name(shown.program, index)
         if len(painted) == 2:
             link(name, tmp_path / "outside.png")
-        return paint(shown, index)
+        return paint(shown, index, on)
 
     monkeypatch.setattr(png, "picture", linked)
     assert "is not a file" in mistake("export", lesson, "-o", tmp_path / "f", "--every", "layer", *SMALL)
@@ -352,7 +352,7 @@ def test_a_full_disk_ends_the_export_and_leaves_whole_frames(run, painted, lesso
     assert len(frames_in(tmp_path / "f")) == 4
 
     monkeypatch.undo()
-    monkeypatch.setattr(png, "picture", lambda s, i: QImage(2, 2, QImage.Format.Format_RGB32))
+    monkeypatch.setattr(png, "picture", lambda s, i, on=None: QImage(2, 2, QImage.Format.Format_RGB32))
     assert run(*command)[1].endswith("holds 18 frames, 4 of which were there already.\n")
 
 
