@@ -13,7 +13,7 @@ from cnnviz.scene import grid
 from cnnviz.scene.kind import CELL, Kind
 from cnnviz.scene.layout import SMALLEST, STRONG, THIN, USUAL, Area, Room, column, row
 from cnnviz.scene.letters import name_width, size_of
-from cnnviz.scene.marks import Box, Cells, Dot, Label, Mark, Path, Rect, Span, Strokes, label
+from cnnviz.scene.marks import Box, Cells, Dot, Group, Label, Mark, Path, Rect, Span, Strokes, label
 from cnnviz.scene.moment import Moment
 from cnnviz.scene.numbers import MINUS, brief, number, rounded_up
 from cnnviz.scene.sheet import Sheet, TooSmallError, heading, sheet, shown
@@ -158,16 +158,17 @@ def _rising(cell: Box, hole: tuple[float, float], shift: float) -> list[Stroke]:
 
 
 def _axes(
-    at: Sheet,
+    em: float,
     bounds: tuple[float, float] | None,
-    source: str,
-    target: str,
+    names: tuple[str, str],
+    letters: bool,
     place: Box,
     on: Callable[[float, float], tuple[float, float]],
     reach: float,
 ) -> list[Mark]:
     """Name both axes, write where the horizontal one ends, and mark the values that are never reached."""
-    size, gap, wide = at.em, 0.35 * at.em, 2.4 * at.em
+    source, target = names
+    size, gap, wide = em, 0.35 * em, 2.4 * em
     high = 1.4 * size
     zero, level = on(0.0, 0.0)
     above = not bounds or bounds[0] < 0  # where the curve leaves room at the left
@@ -176,7 +177,7 @@ def _axes(
     marks: list[Mark] = []
     if not bounds or on(0.0, bounds[1])[1] - place.y >= high:  # else the dashed line would cross the name
         marks.append(label(Box(zero - wide - gap, place.y, wide, high), target, size, align="right"))
-    if at.moment.letters:
+    if letters:
         return [*marks, label(right, source, size, align="right")]
     end = brief(float(f"{reach:.3g}"))
     marks += [
@@ -208,6 +209,48 @@ def _curve(operation: Operation, source: str, target: str, reach: float) -> tupl
     return xs, ys
 
 
+def _ends(
+    operation: Operation, source: str, target: str, reach: float, bounds: tuple[float, float] | None
+) -> tuple[float, float]:
+    """Return between which values a function is drawn."""
+    if bounds:
+        return bounds[0] - 0.25, bounds[1] + 0.25
+    return min(-0.35 * reach, 1.1 * float(_curve(operation, source, target, reach)[1].min())), reach
+
+
+def _point(place: Box, reach: float, low: float, high: float, x: float, y: float) -> tuple[float, float]:
+    """Return where in its place a point of a function is drawn."""
+    across, up = (x + reach) / (2 * reach), (y - low) / (high - low)
+    return place.x + across * place.w, place.bottom - up * place.h
+
+
+@program_cache(64)
+def _drawn(
+    operation: Operation,
+    source: str,
+    target: str,
+    reach: float,
+    bounds: tuple[float, float] | None,
+    place: Box,
+    em: float,
+    letters: bool,
+) -> Group:
+    """Draw a function with its axes: the same at each step."""
+    low, high = _ends(operation, source, target, reach, bounds)
+    on = partial(_point, place, reach, low, high)
+    xs, ys = _curve(operation, source, target, reach)
+    around = place.inset(-1).whole()
+    marks = (
+        Rect(around, "ground"),
+        Rect(place, "panel", "panel_line"),
+        Path((on(-reach, 0), on(reach, 0)), "line", 0.07 * em),
+        Path((on(0, low), on(0, high)), "line", 0.07 * em),
+        *_axes(em, bounds, (source, target), letters, place, on, reach),
+        Path(tuple(on(float(x), float(y)) for x, y in zip(xs, ys, strict=True)), "accent", USUAL * em),
+    )
+    return Group(around, marks)
+
+
 def _graph(at: Sheet, bounds: tuple[float, float] | None, source: str, target: str) -> None:
     """Draw the function with the point (x, y) in hand."""
     moment, em, box = at.moment, at.em, at.place("graph").box
@@ -216,23 +259,9 @@ def _graph(at: Sheet, bounds: tuple[float, float] | None, source: str, target: s
     at.marks += heading(title, at.place("graph"), em)
     side = min(box.w, box.h - 1.6 * em)
     place = Box(box.x, box.y, side, side)
-    xs, ys = _curve(moment.operation, source, target, reach)
-    low, high = min(-0.35 * reach, 1.1 * float(ys.min())), reach
-    if bounds:
-        low, high = bounds[0] - 0.25, bounds[1] + 0.25
-
-    def on(x: float, y: float) -> tuple[float, float]:
-        across, up = (x + reach) / (2 * reach), (y - low) / (high - low)
-        return place.x + across * place.w, place.bottom - up * place.h
-
-    curve = tuple(on(float(x), float(y)) for x, y in zip(xs, ys, strict=True))
-    at.marks += [
-        Rect(place, "panel", "panel_line"),
-        Path((on(-reach, 0), on(reach, 0)), "line", 0.07 * em),
-        Path((on(0, low), on(0, high)), "line", 0.07 * em),
-        *_axes(at, bounds, source, target, place, on, reach),
-        Path(curve, "accent", USUAL * em),
-    ]
+    low, high = _ends(moment.operation, source, target, reach, bounds)
+    on = partial(_point, place, reach, low, high)
+    at.marks.append(_drawn(moment.operation, source, target, reach, bounds, place, em, moment.letters))
     if moment.state.writes:
         index = moment.state.writes[0][1]
         x, y = float(moment.state.arrays[source][index]), float(moment.state.arrays[target][index])
