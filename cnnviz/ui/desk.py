@@ -145,15 +145,16 @@ class Past(NamedTuple):
     ----------
     root : Description
         What the file says.
-    roots : tuple[Description, ...]
-        What it was a lesson of before: what can be undone speaks of these.
-    made : Changes
-        The changes that were made in it.
+    made : tuple[tuple[Description, Changes], ...]
+        What it was a lesson of before, which what can be undone speaks of, and what was changed since.
     """
 
     root: Description
-    roots: tuple[Description, ...]
-    made: Changes
+    made: tuple[tuple[Description, Changes], ...]
+
+    def made_since(self, root: Description) -> Changes | None:
+        """Return what was changed since it was a lesson of that; None if it never was."""
+        return next((changes for one, changes in self.made if one is root), None)
 
 
 class Desk(QObject):
@@ -669,9 +670,9 @@ class Desk(QObject):
     def _note_past(self, before: Draft, description: Description) -> None:
         """Note that a lesson file has the changes made: what is undone from now on is undone in it."""
         past, root = self._past, before.description.root
-        is_longer = past is not None and past.root is root
-        roots, made = (past.roots, past.made) if past is not None and is_longer else ((), ())
-        self._past = Past(description, (*roots, root), (*made, *before.changes))
+        made = past.made if past is not None and past.root is root else ()
+        longer = ((one, (*changes, *before.changes)) for one, changes in made)
+        self._past = Past(description, (*longer, (root, before.changes)))
 
     def _since(self, draft: Draft) -> Draft:
         """Return what a lesson was made of before it was saved as a lesson file, as changes of that file.
@@ -684,14 +685,16 @@ class Desk(QObject):
             If the file cannot be changed so.
         """
         past = self._past
-        is_at_hand = past is not None and past.root is self.lesson.description.root
-        if past is None or not is_at_hand or draft.description.root not in past.roots:
+        if past is None or past.root is not self.lesson.description.root:
+            return draft
+        made = past.made_since(draft.description.root)
+        if made is None:
             return draft
         old = self._made(draft)
         try:
-            if _of_files(past.made) != _of_files(draft.changes):
+            if _of_files(made) != _of_files(draft.changes):
                 raise LookupError
-            were = (replace(c, value=old.subject.value(c)) for c in past.made if not _of_files((c,)))
+            were = (replace(c, value=old.subject.value(c)) for c in made if not _of_files((c,)))
             own = tuple(c for c in draft.changes if not _of_files((c,)))
             there = lesson_of(past.root, (*were, *own), draft.choice)
         except (CnnvizError, LookupError, AttributeError) as error:  # files, or cells that there are not

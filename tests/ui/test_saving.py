@@ -356,6 +356,27 @@ def test_who_saves_a_lesson_file_goes_on_undoing(window, tmp_path):
     assert window.isWindowModified() and state()[1] == states[1][1]
 
 
+def test_a_picture_in_a_lesson_file_stays_and_what_came_after_it_is_undone(window, tmp_path):
+    desk, edits, file = window.desk, window.player.edits, str(tmp_path / "own.toml")
+    image = QImage(9, 9, QImage.Format.Format_Grayscale8)
+    image.fill(9)
+    window.opening.take_drawing(image)
+    assert window.saving.write(file)
+    before = np.array(desk.lesson.tape["softmax.y"])
+    desk.change(WEIGHT, said="weight")
+    assert window.saving.write(file)
+    edits.undo()
+    assert desk.source == file and np.array_equal(desk.lesson.tape["softmax.y"], before)
+    edits.redo()
+    image.fill(99)
+    window.opening.take_drawing(image)
+    assert window.saving.write(file)
+    after = np.array(desk.lesson.tape["softmax.y"])
+    edits.undo()
+    assert np.array_equal(desk.lesson.tape["softmax.y"], after)
+    assert window.message.sentence.text().startswith("This cannot be undone since the lesson was saved")
+
+
 def test_who_closes_a_file_that_is_not_saved_is_asked(window, monkeypatch, tmp_path, elsewhere):
     file = tmp_path / "mine.cnnviz"
     asked = []
