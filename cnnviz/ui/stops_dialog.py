@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from msgspec.structs import replace
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
@@ -23,8 +25,11 @@ from PySide6.QtWidgets import (
 
 from cnnviz.errors import CnnvizError
 from cnnviz.lesson.bounds import MOST_STOPS
-from cnnviz.lesson.own_stops import OwnStop, Words, checked, checked_words, number_of
+from cnnviz.lesson.own_stops import OwnStop, OwnStops, Words, checked, checked_words, number_of
+from cnnviz.lesson.tables import StopPart
+from cnnviz.scene.display import OPTIONS
 from cnnviz.text import short, tr
+from cnnviz.trace.stops import Level
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keys import spelt
 from cnnviz.ui.reader import Notice
@@ -34,7 +39,10 @@ _NEW = "…"
 """The caption of a stop that says nothing yet."""
 
 
-_KEPT = ("caption", "notes", "letters", "scale", "level")
+_ASKED = ("letters", "scale", "level")
+"""How a stop may ask for things to be shown."""
+
+_KEPT = ("caption", "notes", *_ASKED)
 """What a stop still says where it is moved."""
 
 
@@ -77,7 +85,7 @@ class StopsDialog(QDialog):
         self._desk = desk
         self._before = desk.lesson.description.words
         self.title, self.sentence = QLineEdit(self._before.title), QLineEdit(self._before.sentence)
-        self._rows = _rows(desk)
+        self._rows = _rows(desk, self._before.stops)
         self.list = QListWidget()
         self.list.setAccessibleName(tr("Stops"))
         self.list.setWordWrap(True)
@@ -85,6 +93,8 @@ class StopsDialog(QDialog):
         self.caption, self.notes = QPlainTextEdit(), QPlainTextEdit()
         self.place, self.said = QLabel(), Notice()
         self.said.setWordWrap(True)
+        self.asks = QCheckBox()
+        self.asks.setToolTip(tr("Up to the end of its operation, or to the next stop"))
         self.new = QPushButton(tr("Make a stop here"))
         self.move_here = QPushButton(tr("Move it here"))
         self.delete = QPushButton(tr("Delete it"))
@@ -95,6 +105,7 @@ class StopsDialog(QDialog):
         self.list.currentRowChanged.connect(self._show)
         self.caption.textChanged.connect(self._take_words)
         self.notes.textChanged.connect(self._take_words)
+        self.asks.clicked.connect(self._take_asked)
         self.new.clicked.connect(self.make_here)
         self.move_here.clicked.connect(self._move_here)
         self.delete.clicked.connect(self._delete)
@@ -127,19 +138,20 @@ class StopsDialog(QDialog):
             field.setTabChangesFocus(True)
             field.setMinimumHeight(lines * self.fontMetrics().lineSpacing() + 12)
         self.notes.setPlaceholderText(tr("What only the presenter window shows"))
-        grid.addWidget(self.list, 1, 0, 5, 1)
+        grid.addWidget(self.list, 1, 0, 6, 1)
         grid.addWidget(self.place, 1, 1)
         grid.addWidget(QLabel(tr("Caption")), 2, 1)
         grid.addWidget(self.caption, 3, 1)
         grid.addWidget(QLabel(tr("Notes")), 4, 1)
         grid.addWidget(self.notes, 5, 1)
+        grid.addWidget(self.asks, 6, 1)
         row = QHBoxLayout()
         for button in stops:
             row.addWidget(button)
         row.addStretch(1)
-        grid.addLayout(row, 6, 0, 1, 2)
-        grid.addWidget(self.said, 7, 0, 1, 2)
-        grid.addWidget(self.buttons, 8, 0, 1, 2)
+        grid.addLayout(row, 7, 0, 1, 2)
+        grid.addWidget(self.said, 8, 0, 1, 2)
+        grid.addWidget(self.buttons, 9, 0, 1, 2)
         grid.setColumnStretch(0, 2)
         grid.setColumnStretch(1, 3)
         size = self.fontMetrics().lineSpacing()
@@ -202,8 +214,25 @@ class StopsDialog(QDialog):
         self.delete.setEnabled(part is not None)
         self.up.setEnabled(self._may_shift(chosen, -1))
         self.down.setEnabled(self._may_shift(chosen, 1))
+        asked = _asked(part) if part else {}
+        self.asks.setEnabled(part is not None)
+        self.asks.setChecked(bool(asked))
+        self.asks.setText(tr("From there on: {how}", how=_how(asked or self._shown_now())))
         self.place.setText(_place(row) if row else tr("The lesson has no stops yet."))
         self._check()
+
+    def _shown_now(self) -> dict[str, object]:
+        """Return how things are shown in the window."""
+        display, level = self._desk.player.display, self._desk.player.cursor.level
+        asked: dict[str, object] = {"letters": display.letters, "scale": display.scale}
+        return asked if level is Level.STOP else asked | {"level": level.value}
+
+    def _take_asked(self, wanted: bool) -> None:
+        chosen = self.list.currentRow()
+        row, nothing = self._rows[chosen], dict.fromkeys(_ASKED)
+        part = replace(row.stop.part, **(nothing | self._shown_now() if wanted else nothing))
+        row.stop = replace(row.stop, part=part)
+        self._show(chosen)
 
     def _take_words(self) -> None:
         chosen = self.list.currentRow()
@@ -291,9 +320,8 @@ class StopsDialog(QDialog):
         self.done_with.emit(after, said or tr("stops of the lesson"))
 
 
-def _rows(desk: Desk) -> list[_Row]:
+def _rows(desk: Desk, own: OwnStops) -> list[_Row]:
     """Return the stops of the lesson in the order in which it goes through them."""
-    own = desk.lesson.description.stops
     turns = {
         number_of(own, stop): (stop.image or 0, stop.iteration or 0, stop.index)
         for stop in desk.lesson.sequence
@@ -304,6 +332,23 @@ def _rows(desk: Desk) -> list[_Row]:
         later = (n for n, row in enumerate(rows) if turn and row.turn and row.turn > turn)
         rows.insert(next(later, len(rows)), _Row(stop, turn))
     return rows
+
+
+def _asked(part: StopPart) -> dict[str, object]:
+    """Return how a stop asks for things to be shown."""
+    told = {name: getattr(part, name) for name in _ASKED}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _how(asked: Mapping[str, object]) -> str:
+    said = []
+    if "letters" in asked:
+        said.append(tr("letters") if asked["letters"] else tr("numbers"))
+    if "scale" in asked:
+        said.append(tr("the colour scale of {what}", what=tr(OPTIONS["scale"].values[str(asked["scale"])])))
+    if "level" in asked:
+        said.append(tr("steps by {level}", level=tr(str(asked["level"]))))
+    return ", ".join(said)
 
 
 def _words(number: str, caption: str) -> str:

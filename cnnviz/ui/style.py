@@ -117,6 +117,9 @@ QLineEdit {
   border: 1px solid %(line)s; border-radius: %(radius)dpx; padding: 3px 6px; background: %(ground)s;
 }
 QLineEdit:focus { border: 2px solid %(accent)s; padding: 2px 5px; }
+QCheckBox::indicator { width: %(round)dpx; height: %(round)dpx; padding: 2px; border: 1px solid %(line)s; }
+QCheckBox::indicator:checked { background: %(accent)s; background-clip: content; }
+QCheckBox::indicator:focus { border: 2px solid %(accent)s; padding: 1px; }
 """
 
 

@@ -557,6 +557,37 @@ def test_two_stops_at_one_step_have_an_order_and_are_told_one_after_the_other(wi
     assert captions() == [own, "The answer.", "The question."]
 
 
+def test_a_stop_asks_for_things_to_be_shown_as_they_are(window):
+    desk, player = window.desk, window.player
+    player.go_to(5000)
+    for name in ("letters", "scale_layer", "term"):
+        window.actions_by_name[name].trigger()
+    window.actions_by_name["stop_here"].trigger()
+    dialog = window.findChild(StopsDialog)
+    dialog.caption.setPlainText("In letters.")
+    assert not dialog.asks.isChecked()
+    assert dialog.asks.text() == (
+        "From there on: letters, the colour scale of the whole layer, steps by term"
+    )
+    dialog.asks.click()
+    dialog.buttons.buttons()[0].click()
+    dialog.setParent(None)
+    for name in ("letters", "scale_array", "cell"):
+        window.actions_by_name[name].trigger()
+    player.go_to(0)
+    (stop,) = (stop for stop in desk.lesson.sequence if stop.caption == "In letters.")
+    window.tour.go_to_stop(stop.number)
+    assert (player.display.letters, player.display.scale, player.cursor.level) == (True, "layer", Level.TERM)
+    window.dialogs.show_stops()
+    dialog = window.findChild(StopsDialog)
+    assert dialog.asks.isChecked()
+    dialog.asks.click()
+    dialog.buttons.buttons()[0].click()
+    assert not player.display.letters
+    player.edits.undo()
+    assert player.display.letters
+
+
 def test_title_and_sentence_are_edited_saved_restored_and_undone(window, tmp_path, elsewhere):
     desk, file = window.desk, tmp_path / "mine.cnnviz"
     assert window.saving.write(str(file))
