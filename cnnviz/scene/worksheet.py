@@ -264,7 +264,7 @@ def _blank(at: Moment, begun: Iterable[Mark], finished: Iterable[Mark]) -> list[
     white = [
         mark
         for mark in flat(finished)
-        if isinstance(mark, Cells) and mark.box not in seen and (mark.array in names or not mark.array)
+        if isinstance(mark, Cells) and mark.box not in seen and mark.array in names
     ]
     # An update writes over what it reads, which is given.
     blank = {name for name, mask in given_cells(at).items() if not mask.any()} - set(at.operation.call.before)
