@@ -25,8 +25,13 @@ WEIGHTS, IMAGES, ARRAYS, PICTURE = "weights.npz", "images.npz", "arrays.npz", "p
 CHANGED = "changed-"
 """What the names of files begin with that changes name."""
 
+MOST_PICTURES = 8
+"""So many of several inputs can each have a picture in it: the first is ``picture-1.png``."""
+
 NAMES = (
     *(VERSION, LESSON, WEIGHTS, IMAGES, ARRAYS, PICTURE, CHANGES),
+    *(f"picture-{k}.png" for k in range(1, MOST_PICTURES + 1)),
+    *(f"{CHANGED}picture-{k}.png" for k in range(1, MOST_PICTURES + 1)),
     *(f"{CHANGED}weights.npz", f"{CHANGED}images.npz", f"{CHANGED}picture.png", f"{CHANGED}classes.txt"),
     PLACE,
 )

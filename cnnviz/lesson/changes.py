@@ -29,6 +29,7 @@ A change is written as one word, and a tuple of them as words with blanks betwee
     conv1.stride=2  conv1.kernel=3,5  loss.margin=2  optimiser.lr=0.1
     walk.lr=0.2  walk.starts=4,-1
     picture.file=cat.jpg        a picture in the place of the sample that is shown first
+    left.picture=cat.jpg        a picture in one of several inputs
     picture.preset=torchvision  how it is made to fit: picture.fit, picture.mean, and so on
     input.images=mnist.npz      other samples, to be shown and learnt from
     input.labels=y_test         which array, column or file says what should come out
@@ -58,7 +59,8 @@ _LONGEST_SHOWN = 60
 _TRUTHS = {"true": True, "false": False}
 _WORD = re.compile(r"([^\W\d]\w*)(\.[^\W\d]\w*)?(?:\.(\d{1,18}))?(?:\[(\d{1,18}(?:,\d{1,18})*)\])?=(\S+)")
 _TEXT = re.compile(
-    r"\s*((?:picture|weights)\.file|input\.(?:array|classes|images|labels))\s*=\s*(.*\S)\s*", re.DOTALL
+    r"\s*((?:picture|weights)\.file|[^\W\d]\w*\.picture|input\.(?:array|classes|images|labels))\s*=\s*(.*\S)\s*",
+    re.DOTALL,
 )
 """Files, arrays and columns, whose names may hold anything."""
 _WHOLE, _NAME = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[^\W\d]\w*")

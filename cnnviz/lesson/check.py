@@ -11,7 +11,15 @@ from cnnviz.errors import CnnvizError
 from cnnviz.lesson.bounds import MOST_EXPRESSIONS
 from cnnviz.lesson.network import build_layers
 from cnnviz.lesson.reader import AT_THE_TOP, ArraysBeside, Reader, misplaced, written
-from cnnviz.lesson.tables import AnyFile, DescentFile, ExpressionFile, LessonFile, NetworkFile, PicturesFile
+from cnnviz.lesson.tables import (
+    OF_ALL_INPUTS,
+    AnyFile,
+    DescentFile,
+    ExpressionFile,
+    LessonFile,
+    NetworkFile,
+    PicturesFile,
+)
 from cnnviz.lesson.values import hint, shown
 from cnnviz.text import tr
 
@@ -130,7 +138,9 @@ def _first_input(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
     several = _table(content, "inputs")
     first = next(iter(several.values()), None)
     given = _table(content, "input")
-    return {**first, **given} if _is_of_all(given) and isinstance(first, dict) else None
+    if not _is_of_all(given) or not isinstance(first, dict):
+        return None
+    return {**{key: value for key, value in first.items() if key != "picture"}, **given}
 
 
 def _is_one_named_so(content: Mapping[str, Any]) -> bool:
@@ -143,14 +153,14 @@ def _told_elsewhere(fault: str, content: Mapping[str, Any]) -> bool:
     """Return whether a fault need not be told: of several inputs, the first one's is, under its own name."""
     if _is_one_named_so(content):
         return fault.startswith(("input:", "inputs."))
-    if _first_input(content) is None or fault.startswith("input.batch_size"):
+    if _first_input(content) is None or fault.startswith(("input.batch_size", "input.picture")):
         return False
     return fault.startswith(("input.", "input:"))
 
 
 def _is_of_all(given: Mapping[str, Any]) -> bool:
-    """Return whether a table ``[input]`` says no more than how many samples go through together."""
-    return given.keys() <= {"batch_size"}
+    """Return whether a table ``[input]`` says no more than what goes for all of several inputs."""
+    return given.keys() <= OF_ALL_INPUTS
 
 
 def _several(content: Mapping[str, Any]) -> Iterator[str]:

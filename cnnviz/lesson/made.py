@@ -125,7 +125,10 @@ def _with_values(described: LessonFile, subject: SampledNetwork) -> LessonFile:
         told["label"] = int(samples.labels[0])
     inputs = dict(described.inputs)
     for name, part in list(inputs.items()):
-        inputs[name] = replace(part, values=Numbers(samples.others.get(name, told["values"])))
+        values, picture = samples.others.get(name, told["values"]), samples.pictures_of_inputs.get(name)
+        shown = samples.others[name][given.show] if name in samples.others else samples.image(given.show)
+        is_whole = picture is not None and np.array_equal(shown, picture.x)
+        inputs[name] = replace(part, values=Numbers(values), picture=part.picture if is_whole else None)
     losses = tuple(
         replace(part, target=Numbers(samples.output_targets[part.of])) for part in described.losses
     )

@@ -24,6 +24,7 @@ from cnnviz.lesson.bounds import MOST_FOUND_LAYERS
 from cnnviz.lesson.class_names import names_in_model
 from cnnviz.lesson.inputs import Given, as_samples, read_input, read_numbers
 from cnnviz.lesson.network import build_layers
+from cnnviz.lesson.picture_files import takes_pictures
 from cnnviz.lesson.reader import read_argument
 from cnnviz.lesson.source import Source, UnsteppableError, WeightsOnlyError
 from cnnviz.lesson.tables import (
@@ -107,18 +108,16 @@ def _described(source: Source, path: Path, graph: Graph, array: Given | None) ->
             )
         )
     notes = list(found.notes)
+    pictures = _pictures(source, found, array)
     inputs = {
-        name: NamedInputPart(each.shape, Numbers(_values(found, name, samples.get(each.origin))))
+        name: NamedInputPart(
+            each.shape, Numbers(_values(found, name, samples.get(each.origin))), pictures.get(name)
+        )
         for name, each in found.inputs.items()
     }
     missing = [each.origin for each in found.inputs.values() if each.origin not in samples]
     if inputs and missing:
         notes.append(_zeros(missing))
-    files = source.named_inputs.values() if inputs and array is None else ()
-    if any(Path(file).suffix.lower() in PICTURES for file in files):
-        notes.append(
-            tr("Of several inputs, pictures are made to fit before the first step: that is not stepped.")
-        )
     if inputs:
         values = next(iter(inputs.values())).values
         counts = {len(each.values) for each in inputs.values()}
@@ -263,8 +262,10 @@ def _with_values(
 ) -> NetworkFile:
     """Return a network that was saved with other samples."""
     zeros = _zeros_in(described.inputs, described.origins)
+    pictures = _pictures(source, found, array)
     inputs = {
-        name: replace(part, values=made.get(name, part.values)) for name, part in described.inputs.items()
+        name: replace(part, values=made[name], picture=pictures.get(name)) if name in made else part
+        for name, part in described.inputs.items()
     }
     if len({len(part.values) for part in inputs.values()}) > 1:
         raise CnnvizError(tr("each of its inputs must be as many samples"))
@@ -341,6 +342,17 @@ def _picture(source: Source, part: FittingPart, found: Found, array: Given | Non
     if not is_picture or len(found.input_shape) != 3 or not found.input_scale.all():
         return part
     return replace(part, file=PictureFile(os.path.abspath(source.input)))
+
+
+def _pictures(source: Source, found: Found, array: Given | None) -> dict[str, PictureFile]:
+    """Return the pictures that go into several inputs, by the names of these."""
+    files = source.named_inputs if array is None else {}
+    given = {name: files.get(each.origin, "") for name, each in found.inputs.items()}
+    return {
+        name: PictureFile(os.path.abspath(file))
+        for name, file in given.items()
+        if Path(file).suffix.lower() in PICTURES and takes_pictures(found.inputs[name].shape)
+    }
 
 
 def _require_inputs(inputs: Iterable[str], given: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ from cnnviz.packed import (
     CURRENT,
     IMAGES,
     LESSON,
+    MOST_PICTURES,
     NAMES,
     PICTURE,
     PLACE,
@@ -54,6 +55,10 @@ _FILES = {("weights", "file"), ("picture", "file"), ("input", "images"), ("input
 """The changes that name a file."""
 
 Entries = dict[str, bytes]
+
+
+def _names_a_file(change: Argument) -> bool:
+    return (change.owner, change.name) in _FILES or change.name == "picture"
 
 
 class Place(Struct, frozen=True, omit_defaults=True):
@@ -168,7 +173,21 @@ def _with_samples(described: LessonFile, path: Path, entries: Entries, prefix: s
         own = Path(given.picture.file)
         entries[picture] = _pixels(own if own.is_absolute() else file_beside(path, given.picture.file))
         given = replace(given, picture=replace(given.picture, file=PictureFile(picture)))
-    return replace(described, input=given)
+    inputs = dict(described.inputs)
+    for k, (name, part) in enumerate(described.inputs.items(), 1):
+        if part.picture is not None:
+            entry, own = f"{prefix}{_picture_name(k)}", Path(part.picture)
+            entries[entry] = _pixels(own if own.is_absolute() else file_beside(path, part.picture))
+            inputs[name] = replace(part, picture=PictureFile(entry))
+    return replace(described, input=given, inputs=inputs)
+
+
+def _picture_name(number: int) -> str:
+    """Return what the picture of an input is called, of several the first, the second and so on."""
+    if number > MOST_PICTURES:
+        said = tr("Of several inputs, the first {most} can have a picture in a saved lesson.")
+        raise CnnvizError(said.format(most=MOST_PICTURES))
+    return f"picture-{number}.png"
 
 
 def _samples(path: Path, given: Any) -> tuple[bytes, tuple[Text, ...] | None]:
@@ -240,8 +259,13 @@ def _changes_of(changes: Changes, changed: Any) -> tuple[list[Change], Entries]:
     if ("input", "classes") in told:
         names = class_names(changed.path, changed.described.input)
         entries[f"{CHANGED}classes.txt"] = "".join(f"{name}\n" for name in names).encode()
+    inputs = [*changed.described.inputs] if isinstance(changed, SampledNetwork) else []
     for change in changes:
         key = (change.owner, getattr(change, "name", ""))
+        if isinstance(change, Argument) and change.owner in inputs:
+            entry = f"{CHANGED}{_picture_name(inputs.index(change.owner) + 1)}"
+            entries[entry] = _pixels(Path(str(change.value)))
+            change = replace(change, value=entry)
         if key == ("weights", "layout") or (change.owner == "input" and key[1] in of_data):
             continue
         if isinstance(change, Argument) and key in _FILES:
@@ -265,7 +289,7 @@ def saved_changes(holder: Path) -> Changes:
     changes = read_changes(_text(holder / CHANGES).splitlines())
     made: list[Change] = []
     for change in changes:
-        if isinstance(change, Argument) and (change.owner, change.name) in _FILES:
+        if isinstance(change, Argument) and _names_a_file(change):
             name = str(change.value)
             if name not in NAMES or not is_packed(holder / name):
                 raise CnnvizError(tr("{change}: names a file that is not in it", change=str(change)))

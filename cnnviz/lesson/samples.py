@@ -99,6 +99,8 @@ class Samples(Struct, frozen=True, eq=False):
         The pictures that the inputs are made of, where they are a folder's.
     pictures : Mapping[int, Pixels]
         Of those that are pictures from files.
+    pictures_of_inputs : Mapping[str, Pixels]
+        Of several inputs, those whose sample that is shown first is a picture, by name.
     changed_images, changed_targets : Mapping[int, Array]
         Of those that are not as the file has them: what the network sees, and what it should make of it.
     """
@@ -115,6 +117,7 @@ class Samples(Struct, frozen=True, eq=False):
     note: str = ""
     files: tuple[Path, ...] = ()
     pictures: Mapping[int, Pixels] = {}
+    pictures_of_inputs: Mapping[str, Pixels] = {}
     changed_images: Mapping[int, Array] = {}
     changed_targets: Mapping[int, Array] = {}
 
@@ -259,7 +262,11 @@ def with_picture(path: Path, described: LessonFile, samples: Samples) -> Samples
     part, shape = described.input.picture, described.input.shape
     if part.file is None:
         return replace(samples, pictures={})
-    if not takes_pictures(shape) or described.inputs:
+    if described.inputs:
+        first = next(iter(described.inputs))
+        said = tr("picture.file: there are several inputs; say into which, as {name}.picture=…", name=first)
+        raise CnnvizError(said)
+    if not takes_pictures(shape):
         raise CnnvizError(
             tr(
                 "{file}: pictures have 1 or 3 channels, but the network takes {shape}",
@@ -289,6 +296,33 @@ def with_picture(path: Path, described: LessonFile, samples: Samples) -> Samples
     if not np.isfinite(made.x).all():
         raise CnnvizError(tr("picture: mean, std and scale make numbers of it that are not finite"))
     return replace(samples, pictures={index: made})
+
+
+def with_pictures_of_inputs(path: Path, described: LessonFile, samples: Samples) -> Samples:
+    """Put the pictures that several inputs ask for in the place of their sample that is shown first.
+
+    Raises
+    ------
+    CnnvizError
+        If one cannot be read, or an input takes no pictures.
+    """
+    index, made = described.input.show, dict[str, Pixels]()
+    for name, part in described.inputs.items():
+        if part.picture is None:
+            continue
+        if not takes_pictures(part.shape):
+            said = tr("inputs.{name}.picture: pictures have 1 or 3 channels, but it takes {shape}")
+            raise CnnvizError(said.format(name=name, shape=shape_text(part.shape)))
+        file = Path(part.picture) if os.path.isabs(part.picture) else file_beside(path, part.picture)
+        fitting = described.fitting(part.shape[0])
+        made[name] = _pixels_of(file, described.input.picture, part.shape, fitting)
+        if not np.isfinite(made[name].x).all():
+            raise CnnvizError(tr("picture: mean, std and scale make numbers of it that are not finite"))
+        if name in samples.others:
+            samples = samples.with_row(name, index, made[name].x)
+        else:
+            samples = replace(samples, pictures={index: made[name]})
+    return replace(samples, pictures_of_inputs=made)
 
 
 def _pixels_of(file: Path, part: FittingPart, shape: Shape, fitting: Fitting) -> Pixels:

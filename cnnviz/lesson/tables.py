@@ -286,6 +286,10 @@ class InputPart(Struct, frozen=True):
     picture: FittingPart = FittingPart()
 
 
+OF_ALL_INPUTS = {"batch_size", "picture"}
+"""What the table ``[input]`` says where there are several inputs."""
+
+
 class NamedInputPart(Struct, frozen=True):
     """One of the tables ``[inputs.left]``, ``[inputs.right]``: one of several inputs, with its one sample.
 
@@ -295,10 +299,13 @@ class NamedInputPart(Struct, frozen=True):
         (channels, height, width), or (length,) for a column.
     values : Array
         The sample.
+    picture : str, optional
+        A picture in the place of the sample shown first, made to fit as ``[input.picture]`` says.
     """
 
     shape: Annotated[tuple[Size, ...], AtMost(MOST_AXES)]
     values: Numbers
+    picture: PictureFile | None = None
 
 
 class StopPart(Struct, frozen=True):

@@ -12,7 +12,7 @@ from msgspec.structs import fields
 from numpy.typing import NDArray
 
 from cnnviz.lesson.reader import default_of
-from cnnviz.lesson.tables import AnyFile, LessonFile, NetworkFile, Part
+from cnnviz.lesson.tables import OF_ALL_INPUTS, AnyFile, LessonFile, NetworkFile, Part
 
 _MOST_INLINE = 200
 """Numbers of an array that stands in the lesson file itself."""
@@ -49,10 +49,9 @@ def write(described: AnyFile, file: str) -> tuple[str, Arrays]:
         own = {name: table.pop(name) for name in _OF_NETWORKS if name in table}
         table["network"] = own
     if isinstance(described, LessonFile) and described.inputs:  # the first of them, under its own name
-        size = described.input.batch_size
-        del table["input"]
-        if size > 1:
-            table = {**table, "input": {"batch_size": size}}
+        of_all = {key: value for key, value in table.pop("input").items() if key in OF_ALL_INPUTS}
+        if of_all:
+            table = {**table, "input": of_all}
     return "\n".join(_lines(table, ())).strip("\n") + "\n", arrays.held
 
 

@@ -252,19 +252,21 @@ class Desk(QObject):
             self.player.edits.clear()  # they were made in the other lesson
             self.tell_notes()
 
-    def open_with(self, source: str, said: str) -> None:
+    def open_with(self, source: str, said: str, into: str = "") -> None:
         """Open the network at hand with something else that goes in, or comes out; what it says stays.
 
         Parameters
         ----------
         said : str
             What is done, as it can be undone.
+        into : str
+            Which of several inputs it goes into: a picture there goes.
         """
         if not is_one_file(source):
             self.open(source)
             return
         before = self.draft
-        kept = tuple(change for change in before.changes if change.owner not in ("picture", "input"))
+        kept = tuple(change for change in before.changes if change.owner not in ("picture", "input", into))
         try:
             description = self._opened(source).description.with_words(before.description.words)
             self._put_draft(Draft(description, kept, replace(before.choice, image=None)))
@@ -410,7 +412,7 @@ class Desk(QObject):
         if self.lesson is not before:
             self._note(self.lesson.subject.notes)
 
-    def take_picture(self, path: str, said: str = "") -> None:
+    def take_picture(self, path: str, said: str = "", into: str = "") -> None:
         """Have a picture go in, in the place of the image at hand, and say what is taken of it.
 
         What was painted into that image goes with it.
@@ -419,22 +421,26 @@ class Desk(QObject):
         ----------
         said : str
             What is done, as it can be undone; the file's name where it is empty.
+        into : str
+            Which of several inputs it goes into.
         """
         before = self.lesson
-        changes = [Argument("picture", "file", path)]
-        if len(before.subject) > 1:
+        changes = [Argument(into, "picture", path) if into else Argument("picture", "file", path)]
+        if len(before.subject) > 1 and not into:
             changes.append(Argument("picture", "sample", before.image))
-        inputs = before.network.input_shapes if before.network is not None else {}
+        painted = [into] if into else before.network.input_shapes if before.network is not None else ()
         kept = tuple(
             change
             for change in before.changes
             if not (
-                isinstance(change, Cell) and change.array in inputs and change.sample in (None, before.image)
+                isinstance(change, Cell) and change.array in painted and change.sample in (None, before.image)
             )
         )
         self._change((*kept, *changes), said or tr("picture {file}", file=file_said(Path(path))))
         if self.lesson is not before:
-            self.go_to(0)  # where it is read
+            program = self.lesson.program
+            read = (k for k, one in enumerate(program.operations) if into and one.layer == into)
+            self.go_to(program.starts[next(read, 0)])  # where it is read
             self._note(self.lesson.subject.notes)
 
     def take_changes(self, text: str) -> None:

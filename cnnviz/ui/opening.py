@@ -75,10 +75,35 @@ class Opening:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether a picture can go into what lies on the desk: one input, of one channel or of three."""
+        """Whether a picture can go into what lies on the desk."""
+        return bool(self._inputs_of_pictures)
+
+    @property
+    def _inputs_of_pictures(self) -> list[str]:
+        """The inputs of one channel or of three, by name."""
         network = self._desk.lesson.network
-        shapes = [] if network is None else list(network.input_shapes.values())
-        return len(shapes) == 1 and takes_pictures(shapes[0])
+        shapes = {} if network is None else network.input_shapes
+        return [name for name, shape in shapes.items() if takes_pictures(shape)]
+
+    def _take_picture(self, path: str, said: str = "") -> None:
+        """Have a picture go in; of several inputs, into the one that takes pictures, or that is chosen."""
+        lesson, names = self._desk.lesson, self._inputs_of_pictures
+        assert lesson.network is not None
+        if len(lesson.network.input_shapes) == 1:
+            self._desk.take_picture(path, said)
+            return
+        called = {lesson.description.origins.get(name, name): name for name in names}
+        chosen = self._chosen_input(said or Path(path).name, [*called])
+        if chosen:
+            self._desk.take_picture(path, said, called[chosen])
+
+    def _chosen_input(self, file: str, names: list[str]) -> str:
+        """Return which of several inputs a file goes into; nothing, where that is not said."""
+        if len(names) == 1:
+            return names[0]
+        asked = tr("Which input does {file} go into?", file=plain(file))
+        name, is_said = QInputDialog.getItem(self._parent, tr("Input"), asked, names, 0, False)
+        return name if is_said else ""
 
     @property
     def takes_drawings(self) -> bool:
@@ -104,7 +129,7 @@ class Opening:
         elif ending == ".npz" and self._are_weights(path):
             self._desk.take_weights(path)
         elif ending in PICTURES and self.takes_pictures:
-            self._desk.take_picture(path)
+            self._take_picture(path)
         elif ending in (*PICTURES, *_ARRAYS) and self.is_network:
             self._take_input(path)
         elif ending in PICTURES:
@@ -147,13 +172,11 @@ class Opening:
             said = tr("{file} fits none of the inputs: {inputs}.", file=file.name, inputs=plain(each))
             self._message.say(said)
             return
-        name, is_said = fitting[0], True
-        if len(fitting) > 1:
-            asked = tr("Which input does {file} go into?", file=plain(file.name))
-            name, is_said = QInputDialog.getItem(self._parent, tr("Input"), asked, fitting, 0, False)
-        if is_said:
+        name = self._chosen_input(file.name, fitting)
+        if name:
             source = read_source(self._desk.source).with_input(name, path)
-            self._desk.open_with(str(source), tr("input {file}", file=file.name))
+            into = next(own for own in shapes if origins.get(own, own) == name)
+            self._desk.open_with(str(source), tr("input {file}", file=file.name), into)
 
     def paste(self) -> None:
         """Open the file on the clipboard, or let the picture there into the network."""
@@ -204,7 +227,7 @@ class Opening:
         except (OSError, CnnvizError) as error:
             self._message.say(tr("The picture cannot be kept: {reason}", reason=reason_of(error)))
             return
-        self._desk.take_picture(str(path), said)
+        self._take_picture(str(path), said)
 
     @property
     def reads_a_picture(self) -> bool:
@@ -232,12 +255,7 @@ class Opening:
 
     def _say_no_pictures(self, path: str = "") -> None:
         """Say that no picture goes in here, and offer a lesson that takes the one at hand."""
-        several = self._desk.lesson.network is not None and len(self._desk.lesson.network.input_shapes) > 1
-        said = (
-            tr("The network at hand has several inputs; a picture goes into one that has one input.")
-            if several
-            else tr("The lesson at hand takes no pictures; open one with a network of maps.")
-        )
+        said = tr("The lesson at hand takes no pictures; open one with a network of maps.")
         take = partial(self._desk.take_picture, path)
         self._message.say(said, offer=self._offer_of(take) if path else None)
 

@@ -4,6 +4,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnnviz import CnnvizError, load_lesson
 from cnnviz.lesson.source import Source, UnsteppableError
@@ -244,6 +245,28 @@ def with_two_inputs(tmp_path, left=3, right=2):
     path = tmp_path / "two.onnx"
     path.write_bytes(field(7, graph) + field(8, field(2, 17)))
     return path, w, rng
+
+
+def test_pictures_that_go_into_several_inputs_are_stepped(tmp_path):
+    image = np.random.default_rng(1).integers(0, 256, (12, 12), np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    sizes = b"".join(field(1, field(1, size)) for size in (1, 1, 6, 6))
+
+    def info(name):
+        return field(1, name) + field(2, field(1, field(2, sizes)))
+
+    nodes = node("Add", ("left", "right"), ("s",)), node("Relu", ("s",), ("y",))
+    graph = b"".join(field(1, one) for one in nodes)
+    graph += field(11, info("left")) + field(11, info("right")) + field(12, info("y"))
+    path = tmp_path / "pair.onnx"
+    path.write_bytes(field(7, graph) + field(8, field(2, 17)))
+    np.save(tmp_path / "b.npy", np.full((1, 6, 6), -0.25))
+    lesson = load_lesson(f"{path}?input=left={tmp_path / 'a.png'};right={tmp_path / 'b.npy'}")
+    names = [operation.name for operation in lesson.program.operations]
+    assert names[:3] == ["left.columns", "left.rows", "left"] and "right" not in names
+    small = np.asarray(Image.fromarray(image).resize((6, 6), Image.Resampling.BILINEAR)) / 255
+    assert np.allclose(lesson.tape["left.y"][0], small, rtol=0, atol=1e-15)
+    assert np.allclose(output_of(lesson), np.maximum(small - 0.25, 0)[None], atol=1e-12)
 
 
 def test_each_of_several_inputs_is_given_by_its_name(tmp_path):

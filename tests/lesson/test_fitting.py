@@ -9,6 +9,7 @@ from PIL import Image
 from cnnviz import CnnvizError, load_lesson
 from cnnviz.engine.pixels import Fitting
 from cnnviz.lesson.changes import read_change
+from cnnviz.lesson.made import files_as_made
 from cnnviz.lesson.picture_files import read_picture
 from cnnviz.scene.frame import compose
 from cnnviz.scene.marks import Cells, Label, flat
@@ -224,6 +225,50 @@ def test_pictures_of_a_folder_are_made_to_fit_step_by_step_alone_and_together(tm
             frame = compose(program, program.start("input") + 40, View(1280, 720))
             assert any(isinstance(mark, Label) for mark in flat(frame.marks))
         assert ("of one size" in " ".join(lesson.notes)) == (size > 1)
+
+
+def test_pictures_of_several_inputs_are_made_to_fit_step_by_step(tmp_path):
+    """Each by operations of its own, as Pillow does; saved and opened again the same."""
+    wide, high = (RNG.integers(0, 256, size, np.uint8) for size in ((16, 24), (30, 16)))
+    for name, image in (("wide", wide), ("high", high)):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    given = [f"halves.picture={tmp_path / 'wide.png'}", f"square.picture={tmp_path / 'high.png'}"]
+    lesson = load_lesson("edges", changes=[*given, "picture.fit=stretch"])
+    names = [operation.name for operation in lesson.program.operations]
+    assert names[:3] == ["halves.columns", "halves.rows", "halves"]
+    assert {*names[3:5]} == {"square.columns", "square.rows"} and names[5] == "square"
+    for name, image, side in (("halves", wide, 6), ("square", high, 8)):
+        by = Image.Resampling.BILINEAR
+        wanted = np.asarray(Image.fromarray(image).resize((side, side), by)) / 255
+        assert np.array_equal(lesson.tape[f"{name}.y"][0], wanted)
+        assert np.array_equal(lesson.program.operation(name).call.writes["x"][0], wanted)
+    assert {note.split(" (")[0] for note in lesson.notes if ".png" in note} == {"wide.png", "high.png"}
+    made, read = lesson.program.where_from(lesson.program.operation("left_right"), "x", (0, 2, 3)), "halves"
+    assert made is not None and made.operation.name == read
+    saved = tmp_path / "two.cnnviz"
+    saved.write_bytes(lesson.packed())
+    again = load_lesson(saved)
+    assert [operation.name for operation in again.program.operations] == names
+    assert again.packed() == saved.read_bytes()
+    painted = load_lesson("edges", changes=[*given, "square[0,0,0]=0.5"])
+    names = [operation.name for operation in painted.program.operations]
+    assert "square" not in names and names[2] == "halves"
+    (tmp_path / "kept").mkdir()
+    for name, content in files_as_made(painted, "own").items():
+        (tmp_path / "kept" / name).write_bytes(content)
+    kept = load_lesson(tmp_path / "kept" / "lesson.toml")
+    assert not kept.changes
+    assert np.array_equal(kept.tape["halves.y"], painted.tape["halves.y"])
+    assert np.array_equal(kept.tape["square.y"], painted.tape["square.y"])
+    assert [operation.name for operation in kept.program.operations] == names
+    for change, said in (
+        ("square.picture=x.txt", "pictures end in one of"),
+        ("square.picture=/nowhere/x.png", "x.png cannot be read"),
+        (f"picture.file={tmp_path / 'wide.png'}", r"say into which, as halves\.picture="),
+        (f"around.picture={tmp_path / 'wide.png'}", "picture"),
+    ):
+        with pytest.raises(CnnvizError, match=said):
+            load_lesson("edges", changes=[change])
 
 
 def test_what_does_not_fit_is_told(tmp_path):

@@ -321,6 +321,7 @@ def hostile(right):
     for change in (
         "weights.file=/etc/passwd",
         "picture.file=../../cat.png",
+        "left.picture=/etc/cat.png",
         "input.classes=/etc/passwd",
         "input.images=/dev/zero",
         "weights.file=weights.npz",

@@ -79,7 +79,7 @@ def test_it_is_opened_again_as_it_was_left(make_window, settings_file):
     again.close()
 
 
-def test_a_picture_dropped_on_an_open_network_goes_into_it(window, tmp_path):
+def test_a_picture_dropped_on_an_open_network_goes_into_it(window, tmp_path, monkeypatch):
     image = QImage(12, 12, QImage.Format.Format_RGB32)
     image.fill(QColor(51, 51, 51))
     path = tmp_path / "grey.png"
@@ -90,8 +90,16 @@ def test_a_picture_dropped_on_an_open_network_goes_into_it(window, tmp_path):
     window.message.offer.click()
     assert window.desk.source == "lenet" and abs(window.desk.lesson.tape["input.y"] - 0.2).max() < 1e-12
     window.desk.open("edges")
+    window.desk.take_changes("square[0,1,1]=3 halves[0,0,0]=2")
+    asked = []
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *given: asked.append(given[2:4]) or ("square", True))
     window.opening.open(str(path))
-    assert window.message.sentence.text().startswith("The network at hand has several inputs")
+    assert asked == [("Which input does grey.png go into?", ["halves", "square"])]
+    assert abs(window.desk.lesson.tape["square.y"] - 0.2).max() < 1e-12
+    assert window.desk.lesson.tape["halves.y"][0, 0, 0] == 2
+    assert window.player.cursor.step.operation.name in ("square.columns", "square.rows")
+    window.actions_by_name["undo"].trigger()
+    assert window.desk.lesson.tape["square.y"][0, 1, 1] == 3
     window.desk.open("digits")
     dropped = QMimeData()
     dropped.setUrls([QUrl.fromLocalFile(str(path)), QUrl.fromLocalFile(str(tmp_path / "other.png"))])

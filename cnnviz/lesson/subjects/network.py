@@ -45,6 +45,7 @@ from cnnviz.lesson.samples import (
     with_classes,
     with_others,
     with_picture,
+    with_pictures_of_inputs,
 )
 from cnnviz.lesson.sequence import in_sequence
 from cnnviz.lesson.subject import Choice, Computed
@@ -59,7 +60,7 @@ from cnnviz.lesson.tables import (
     Part,
     TrainingPart,
 )
-from cnnviz.lesson.values import LAYOUTS, PICTURES, WEIGHTS, as_sentence, hint, shape_words
+from cnnviz.lesson.values import LAYOUTS, PICTURES, WEIGHTS, PictureFile, as_sentence, hint, shape_words
 from cnnviz.lesson.weights import Fitted, UnknownLayoutError, read_weights
 from cnnviz.scene.numbers import count
 from cnnviz.text import tr
@@ -122,7 +123,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         """What is to be said of its weights' file, of missing gradients, of its data and of its picture."""
         why = self.network.forward_only
         said = tr("It goes forward to its loss, without gradients: {why}", why=as_sentence(why))
-        pictures = [note for picture in self.samples.pictures.values() for note in picture.notes]
+        shown = (self.samples.pictures_of_inputs or self.samples.pictures).values()
+        pictures = [note for picture in shown for note in picture.notes]
         if self.samples.labels is not None and self.described.input.label is None:
             pictures += [
                 tr(
@@ -132,7 +134,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 )
                 for label in map(self.label, self.samples.pictures)
             ]
-        is_read = bool(self.samples.pictures or self.samples.files)
+        is_read = bool(shown or self.samples.files)
         together = tr(
             "How pictures that go through together are made to fit is stepped where all are of one size; "
             "with batch_size = 1, always."
@@ -303,6 +305,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
 
     def _reading(self, choice: Choice, tape: Tape) -> list[Call]:
         """Return how what goes in is made of pictures, where all of it is."""
+        if self.described.inputs:
+            return self._reading_inputs(choice, tape)
         if not self.samples.pictures and not self.samples.files:
             return []
         found: list[Pixels] = []
@@ -312,6 +316,16 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 return []
             found.append(picture)
         return reading_calls(INPUT, found, tape.of_samples) if tape.samples else found[0].calls(INPUT)
+
+    def _reading_inputs(self, choice: Choice, tape: Tape) -> list[Call]:
+        """Return how each of several inputs is made of its picture, where one still goes in, and alone."""
+        pictures = self.samples.pictures_of_inputs if choice.image == self.described.input.show else {}
+        return [
+            call
+            for name, picture in pictures.items()
+            if not tape.samples and np.array_equal(picture.x, tape[output_of(name)])
+            for call in picture.calls(name)
+        ]
 
     def sequence(
         self, choice: Choice, computed: Computed, program: Program, strict: bool = True
@@ -376,6 +390,8 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 return self._fitting_picture(change)
             case Argument(owner="weights"):
                 return self._fitting_weights(change)
+            case Argument(name="picture") if change.owner in self.described.inputs:
+                return self._fitting_file(change)
             case Argument():
                 part = self._parts.get(change.owner)
                 if part is None:
@@ -415,6 +431,11 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             raise CnnvizError(as_sentence(tr("{path}: is not known", path=path) + hint(change.name, known)))
         if change.name != "file":
             return replace(change, value=read_value(change.value, kind_of(FittingPart, change.name), path))
+        return self._fitting_file(change)
+
+    @staticmethod
+    def _fitting_file(change: Argument) -> Argument:
+        """Return a change of the picture that goes in, with its whole path."""
         if not str(change.value).lower().endswith(PICTURES):
             raise refused(change, tr("pictures end in one of {known}", known=", ".join(PICTURES)))
         return replace(change, value=os.path.abspath(str(change.value)))
@@ -504,6 +525,9 @@ class SampledNetwork(Plain, frozen=True, eq=False):
                 return told
             case Argument(owner="weights"):
                 return ""
+            case Argument(name="picture") if change.owner in self.described.inputs:
+                file: Value = self.described.inputs[change.owner].picture  # type: ignore[assignment]
+                return file
             case Argument():
                 return self._argument(self._parts[change.owner], change.name)
             case Cell():
@@ -529,8 +553,12 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         return replace(made, run=run)
 
     def _with_arguments(self, arguments: list[Argument]) -> SampledNetwork:
-        parts, given = self._parts, self.described.input
+        parts, given, inputs = self._parts, self.described.input, dict(self.described.inputs)
         for change in arguments:
+            if change.owner in inputs:
+                picture = PictureFile(str(change.value))
+                inputs[change.owner] = replace(inputs[change.owner], picture=picture)
+                continue
             if change.owner == "input":
                 given = replace(given, **{change.name: change.value})
                 given = replace(given, show=0) if change.name == "images" else given
@@ -543,7 +571,7 @@ class SampledNetwork(Plain, frozen=True, eq=False):
         others = {name: parts[name] for name in _WITH_ARGUMENTS if name in parts}
         losses = tuple(parts[part.name] for part in self.described.losses)
         schedules = tuple(parts[f"schedule_{k}"] for k, _ in enumerate(self.described.schedules, 1))
-        several = {"losses": losses, "schedules": schedules}
+        several = {"losses": losses, "schedules": schedules, "inputs": inputs}
         described = replace(self.described, input=given, layers=layers, **several, **others)
         try:
             network = build_network(described)
@@ -558,12 +586,15 @@ class SampledNetwork(Plain, frozen=True, eq=False):
             samples = with_classes(replace(samples, classes=classes), described, network)
             samples = with_others(samples, described, network)
             samples = with_picture(self.path, described, samples)
+            samples = with_pictures_of_inputs(self.path, described, samples)
             require_batch(described, samples)
             require_some_to_learn_from(described, samples)
             check_sizes(described, network)
         except CnnvizError as error:
             # What is said of samples and pictures names them.
-            named = text_of(change for change in arguments if change.owner not in ("input", "picture"))
+            named = text_of(
+                change for change in arguments if change.owner not in ("input", "picture", *inputs)
+            )
             said = tr("{changes}: {why}", changes=named, why=str(error)) if named else str(error)
             raise CnnvizError(as_sentence(said)) from error
         before, after = array_shapes(self.network), array_shapes(network)
@@ -665,6 +696,7 @@ def _build(path: Path, described: LessonFile) -> tuple[Network, Samples]:
             require_batch(described, samples)
         if network is not None:
             samples = with_others(with_classes(samples, described, network), described, network)
+            samples = with_pictures_of_inputs(path, described, samples)
     if faults or network is None or samples is None:
         raise wrong(path, faults)
     return network, samples
