@@ -9,7 +9,6 @@ from typing import NamedTuple
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
-from PySide6.QtWidgets import QApplication
 
 from cnnviz.errors import CnnvizError
 from cnnviz.render.cache import forget_numbers
@@ -612,8 +611,7 @@ class Player(QObject):
         if self._apart is None or self._apart[0] is not program:
             self._apart = program, Program([operation.call for operation in program.operations])
         cursor = replace(self.cursor, program=self._apart[1])
-        over = QApplication.activeWindow()
-        return patiently(lambda: look(cursor), tr("Looking for the next breakpoint …"), over)
+        return patiently(lambda: look(cursor), tr("Looking for the next breakpoint …"))
 
     def run_to_line(self, line: int) -> None:
         """Go to the next run of a line of the listing at hand; to its last one, if none is left."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import QEventLoop, Qt
-from PySide6.QtWidgets import QProgressDialog, QWidget
+from PySide6.QtWidgets import QApplication, QProgressDialog, QWidget
 
 from cnnviz.text import tr
 from cnnviz.ui.timer import Timer
@@ -32,7 +32,7 @@ def patiently(work: Callable[[], Result], title: str, parent: QWidget | None = N
     title : str
         What is being done.
     parent : QWidget, optional
-        The window in front of which that is said.
+        The window in front of which that is said; the one at hand, if none is named.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def patiently(work: Callable[[], Result], title: str, parent: QWidget | None = N
     thread.start()
     thread.join(SHOWN_AFTER)
     if thread.is_alive():
-        _wait(thread, title, parent)
+        _wait(thread, title, parent or QApplication.activeWindow())
     if thread.is_alive():
         thread.stopped = True
         raise StoppedError

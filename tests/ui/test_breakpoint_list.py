@@ -9,9 +9,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from cnnviz.trace.breakpoint import Breakpoint, Kind
+from cnnviz.ui import waiting
 from cnnviz.ui.breakpoint_list import BreakpointList
 
 K = Qt.Key
+
+
+@pytest.fixture(autouse=True)
+def no_dialog(monkeypatch):
+    """On a busy machine it says how far it is; offscreen, no window is active after it, and keys go nowhere."""
+    monkeypatch.setattr(waiting, "SHOWN_AFTER", 30)
 
 
 def opened(window):
