@@ -17,7 +17,7 @@ K = Qt.Key
 
 @pytest.fixture(autouse=True)
 def no_dialog(monkeypatch):
-    """On a busy machine it says how far it is; offscreen, no window is active after it, and keys go nowhere."""
+    """On a busy machine one says how far it is; offscreen, no window is active after it, and keys are lost."""
     monkeypatch.setattr(waiting, "SHOWN_AFTER", 30)
 
 
