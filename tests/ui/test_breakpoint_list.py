@@ -17,7 +17,7 @@ K = Qt.Key
 
 @pytest.fixture(autouse=True)
 def no_dialog(monkeypatch):
-    """On a busy machine one says how far it is; offscreen, no window is active after it, and keys are lost."""
+    """On a busy machine one says how far it is; offscreen, no window is active after that: keys are lost."""
     monkeypatch.setattr(waiting, "SHOWN_AFTER", 30)
 
 
