@@ -123,9 +123,10 @@ class Call(Struct, frozen=True, eq=False):
     @property
     def known(self) -> Call | None:
         """Its outline, unless something was put in the place of what that tells of."""
-        of, held = self.outline, (self.given, self.writes)
-        is_as_made = all(isinstance(arrays, Outlined) for arrays in held)
-        return of if of is not None and is_as_made and of.listing is self.listing else None
+        of = self.outline
+        if of is None or of.listing is not self.listing or not isinstance(self.given, Outlined):
+            return None
+        return of if isinstance(self.writes, Outlined) else None
 
     def initial(self, name: str) -> Array:
         """Return a fresh copy of a written array as it is before the first step."""

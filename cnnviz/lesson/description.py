@@ -33,8 +33,8 @@ from cnnviz.trace.program import Program
 
 _LONGEST_TITLE = 80
 
-Known = dict[tuple[Change, str], tuple[FoundPlace, Change, bool]]
-"""Changes, each with its place, as it fits, and whether it makes any difference."""
+Known = dict[int, tuple[Change, FoundPlace, Change, bool]]
+"""By their ids, changes, each with its place, as it fits, and whether it makes any difference."""
 
 
 class Description(Struct, frozen=True, eq=False, dict=True):

@@ -20,7 +20,7 @@ from cnnviz.engine.tape import Tape
 from cnnviz.engine.training import Run
 from cnnviz.errors import CnnvizError
 from cnnviz.files import safe_name
-from cnnviz.lesson.changes import Change, Changes, Place, place_of, read_changes, text_of
+from cnnviz.lesson.changes import Argument, Change, Changes, Place, place_of, read_changes, text_of
 from cnnviz.lesson.description import Description, Known, describe
 from cnnviz.lesson.files import lesson_names
 from cnnviz.lesson.inputs import Given
@@ -391,18 +391,22 @@ def _fitting(subject: Subject, changes: Changes, image: int, known: Known) -> Ch
     """Return changes as they fit a subject, without what it is already; of each place, the last one."""
     fitting: dict[Place, tuple[Change, bool]] = {}
     for given in changes:
-        key = given, repr(given.value)  # as text, since −0 is another number than 0
-        if key not in known:
+        found = known.get(id(given))
+        if found is None:
             change = subject.fitting(given, image)
-            is_other = repr(change.value) != repr(subject.value(change))
-            known[key] = place_of(change), change, is_other
-        place, change, is_other = known[key]
+            is_other = repr(change.value) != repr(
+                subject.value(change)
+            )  # as text: −0 is another number than 0
+            found = known[id(given)] = given, place_of(change), change, is_other
+            known.setdefault(id(change), (change, *found[1:]))  # the next edit comes with this one
+        _, place, change, is_other = found
         fitting[place] = change, is_other
     return tuple(fitting[place][0] for place in sorted(fitting) if fitting[place][1])
 
 
 def _turn(change: Change) -> int:
-    return place_of(change)[0]
+    """Return when a change is made, as `place_of` has it."""
+    return 0 if isinstance(change, Argument) else _LAST_TURN if change.index else 1
 
 
 def _shown(

@@ -83,8 +83,8 @@ class Operation:
     def __init__(self, call: Call) -> None:
         self.call = call
         self.name, self.layer, self.phase = call.name, call.layer, call.phase
-        outline = call.known
-        self.tree, self.body = _read(call) if outline is None else _read_outline(outline)
+        self._outline = call.known
+        self.tree, self.body = _read(call) if self._outline is None else _read_outline(self._outline)
         self._orders: dict[int, NDArray[np.intp]] = {}
         self._located: tuple[int, tuple[Visit, ...], Line | Loop] | None = None
         self._paths: dict[int, tuple[tuple[Loop, ...], Line | Loop]] = {}
@@ -105,7 +105,7 @@ class Operation:
 
         That is all of its call but the numbers in its arrays, and those that are not whole: a learning rate.
         """
-        of = self.call.known
+        of = self._outline
         return (
             _signature(self.tree, self.body, self.call)
             if of is None

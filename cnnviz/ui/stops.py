@@ -60,13 +60,16 @@ class StopControl(QWidget):
         for name, button in (("back-stop", self.back), ("next-stop", self.next)):
             button.setIcon(icon(name, theme.color("accent")))
             button.setIconSize(QSize(side, side))
+        self.number.clear()  # in a font of another size
         self.refresh()
 
     def refresh(self) -> None:
         """Show how far we have come."""
         count = len(self._tour.desk.lesson.sequence)
         number = self._tour.number
-        self.number.setText(f"{number} / {count}")
+        if (text := f"{number} / {count}") == self.number.text():
+            return
+        self.number.setText(text)
         said = tr("Stop {number} of {count}", number=number, count=count)
         self.number.setAccessibleName(said)
         widest = self.number.fontMetrics().horizontalAdvance(f"{count} / {count}")
