@@ -54,14 +54,22 @@ def product(a: Array, b: Array, start: Array | None = None) -> Array:
 
 
 def _multiplied(a: Array, b: Array) -> Array:
-    """Return a @ b; of two precisions the lower one is raised part by part: NumPy would take long."""
+    """Return a @ b; of two precisions the lower one is raised part by part: NumPy would take long.
+
+    Numbers as they lie in another program's file may be anywhere. NumPy copies such ones each time, and may
+    then add in another order than it does where they come from a file of ours.
+    """
     if a.dtype == b.dtype:
-        whole: Array = a @ b
+        whole: Array = _aligned(a) @ _aligned(b)
         return whole
     dtype = np.result_type(a, b)
     width = max(1, _AT_ONCE // len(b))
     parts = (b[:, k : k + width].astype(dtype) for k in range(0, b.shape[1], width))
     return np.concatenate([a.astype(dtype, copy=False) @ part for part in parts], axis=1)
+
+
+def _aligned(array: Array) -> Array:
+    return array if array.flags.aligned else array.copy("A")
 
 
 def added(terms: Array, start: Array | None = None) -> Array:
