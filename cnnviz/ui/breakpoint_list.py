@@ -44,11 +44,15 @@ class BreakpointList(ListDialog):
         The window over which it is.
     player : Player
         Whose breakpoints they are.
+    run, back : str
+        The keys that run to the next one, and back to the one before.
     """
 
-    def __init__(self, parent: QWidget, player: Player) -> None:
-        super().__init__(parent, tr("Breakpoints"), _SIZE, tr("Set"))
+    def __init__(self, parent: QWidget, player: Player, run: str, back: str) -> None:
+        hint = tr("Nothing stops a run yet. Choose below where it is to stop, and set that.")
+        super().__init__(parent, tr("Breakpoints"), _SIZE, tr("Set"), hint)
         self.player = player
+        self._runs = tr("It is set: {run} runs to where it stops next, {back} back.", run=run, back=back)
         step = player.cursor.step
         self.list.setAccessibleName(tr("Breakpoints; Space switches one on or off, Delete removes it"))
         self.kind, self.where = QComboBox(), QComboBox()
@@ -139,6 +143,7 @@ class BreakpointList(ListDialog):
         self.player.set_breakpoint(Breakpoint(operation, line, kind=kind, what=what))
         self.list.setCurrentRow(self.list.count() - 1)
         self._ask()
+        self.said.say(self._runs)
 
     def _switch(self, item: QListWidgetItem) -> None:
         point = self.player.breakpoints[self.list.row(item)]

@@ -15,6 +15,7 @@ from cnnviz.scene.target import Target
 from cnnviz.scene.theme import theme_of
 from cnnviz.ui.desk import Desk
 from cnnviz.ui.keymap import Keymap
+from cnnviz.ui.keys import named
 from cnnviz.ui.tour import Tour
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ class Dialogs(QObject):
         from cnnviz.ui.breakpoint_list import BreakpointList
 
         self._desk.player.pause()
-        BreakpointList(self._window, self._desk.player).open()
+        run, back = (named(self._actions[name]) for name in ("run", "run_back"))
+        BreakpointList(self._window, self._desk.player, run, back).open()
 
     def ask(self, entry: str, target: Target) -> None:
         """Check a gradient, if that is what is asked for."""

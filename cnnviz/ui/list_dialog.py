@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -16,8 +16,37 @@ from PySide6.QtWidgets import (
 
 from cnnviz.engine.expression import LONGEST
 from cnnviz.errors import CnnvizError
+from cnnviz.render.tools import painting
 from cnnviz.text import tr
 from cnnviz.ui.reader import Notice
+
+_MARGIN = 24
+
+
+class HintedList(QListWidget):
+    """A list that says what it is for while there is nothing in it.
+
+    Parameters
+    ----------
+    hint : str
+        What it says.
+    """
+
+    def __init__(self, hint: str) -> None:
+        super().__init__()
+        self.hint = hint
+        self.setAccessibleDescription(hint)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the items, or the hint."""
+        super().paintEvent(event)
+        if self.count():
+            return
+        room = self.viewport().rect().adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+        with painting(self.viewport()) as painter:
+            painter.setPen(self.palette().color(self.foregroundRole()))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(room, flags, self.hint)
 
 
 class ListDialog(QDialog):
@@ -35,6 +64,8 @@ class ListDialog(QDialog):
         How large it is, where the window is.
     add : str
         What the button says that sets another one.
+    hint : str
+        What the list says while nothing is set.
 
     Attributes
     ----------
@@ -42,11 +73,11 @@ class ListDialog(QDialog):
         What is to be known of the field, or why something was not taken.
     """
 
-    def __init__(self, parent: QWidget, title: str, size: QSize, add: str) -> None:
+    def __init__(self, parent: QWidget, title: str, size: QSize, add: str, hint: str) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
-        self.list, self.field, self.said = QListWidget(), QLineEdit(), Notice()
+        self.list, self.field, self.said = HintedList(hint), QLineEdit(), Notice()
         self.field.setMaxLength(LONGEST)
         self.said.setWordWrap(True)
         self.add_button, self.remove_button = QPushButton(add), QPushButton(tr("Remove"))

@@ -55,7 +55,8 @@ class WatchList(ListDialog):
     """
 
     def __init__(self, parent: QWidget, desk: Desk) -> None:
-        super().__init__(parent, tr("Watches"), _SIZE, tr("Watch"))
+        hint = tr("Nothing is watched yet. Type a variable, a cell or more below, as y[o].max().")
+        super().__init__(parent, tr("Watches"), _SIZE, tr("Watch"), hint)
         self.desk, self.player = desk, desk.player
         self._program = self.player.cursor.program
         self.list.setAccessibleName(tr("Watches; Enter edits one, Delete removes it"))

@@ -26,6 +26,12 @@ def opened(window):
     return next(each for each in window.findChildren(BreakpointList) if each.isVisible())
 
 
+def press(window, key):
+    """Press a key; a moment later it can be pressed again, and is not taken for one that is held."""
+    QTest.keyClick(window.stage, key)
+    QTest.qWait(2)
+
+
 def choose(dialog, kind, what="", where=0):
     dialog.kind.setCurrentIndex(dialog.kind.findData(kind))
     dialog.where.setCurrentIndex(where)
@@ -35,9 +41,11 @@ def choose(dialog, kind, what="", where=0):
 
 def test_stop_where_the_first_relu_clips(window):
     dialog = opened(window)
+    assert dialog.list.accessibleDescription().startswith("Nothing stops a run yet.")
     choose(dialog, Kind.CLIPS)
+    assert dialog.said.text() == "It is set: L runs to where it stops next, J back."
     dialog.reject()
-    QTest.keyClick(window.stage, K.Key_L)
+    press(window, K.Key_L)
     state = window.player.moment.state
     ((_, place),) = state.writes
     assert window.player.cursor.step.operation.name == "relu1"
@@ -47,9 +55,9 @@ def test_stop_where_the_first_relu_clips(window):
     assert not (
         x.ravel()[: int(sum(k * s for k, s in zip(place, (x[0].size, x[0, 0].size, 1), strict=True)))] < 0
     ).any()
-    QTest.keyClick(window.stage, K.Key_L)
+    press(window, K.Key_L)
     further = window.player.cursor.index
-    QTest.keyClick(window.stage, K.Key_J)
+    press(window, K.Key_J)
     assert window.player.cursor.index < further and window.player.moment.state.writes == (("y", place),)
 
 
@@ -84,7 +92,7 @@ def test_a_condition_is_set_switched_off_and_taken_away_and_all_is_undone(window
     dialog.list.item(0).setCheckState(Qt.CheckState.Unchecked)
     assert not player.breakpoints[0].on
     dialog.reject()
-    QTest.keyClick(window.stage, K.Key_J)
+    press(window, K.Key_J)
     assert player.cursor.index == 0, "one that is off stops nothing"
     dialog = opened(window)
     dialog.remove_button.click()
@@ -93,7 +101,7 @@ def test_a_condition_is_set_switched_off_and_taken_away_and_all_is_undone(window
     player.edits.undo()
     player.edits.undo()
     assert player.breakpoints == (point,)
-    QTest.keyClick(window.stage, K.Key_L)
+    press(window, K.Key_L)
     assert 0 < player.cursor.index <= here
 
 
@@ -150,12 +158,12 @@ def test_the_prediction_is_another_than_an_iteration_before(window):
     assert ahead
     player.set_breakpoint(Breakpoint("", 0, kind=Kind.PREDICTION))
     for wanted in ahead[:3]:
-        QTest.keyClick(window.stage, K.Key_L)
+        press(window, K.Key_L)
         assert (desk.lesson.iteration, desk.lesson.image) == (wanted, image)
         assert player.moment.state.writes and player.cursor.step.operation.phase == "forward"
         assert window.message.sentence.text().startswith("Stopped: the prediction is another")
     for wanted in [*ahead[:2][::-1], *behind[::-1][:1]]:
-        QTest.keyClick(window.stage, K.Key_J)
+        press(window, K.Key_J)
         assert desk.lesson.iteration == wanted
 
 
@@ -172,14 +180,14 @@ def test_conditions_run_on_into_the_iterations_that_have_been_trained(window):
     player.set_breakpoint(Breakpoint("", 0, kind=Kind.CONDITION, what=f"abs(fc.dw).max() > {most}"))
     seen = [t for t in range(13) if largest[t] > most]
     for t in seen:
-        QTest.keyClick(window.stage, K.Key_L)
+        press(window, K.Key_L)
         assert desk.lesson.iteration == t and player.cursor.step.operation.name == "fc.dw"
         assert window.message.sentence.text().startswith("Stopped: it holds that abs(fc.dw).max()")
-    QTest.keyClick(window.stage, K.Key_L)
+    press(window, K.Key_L)
     assert player.cursor.index == len(player.cursor.program) - 1 and desk.lesson.iteration == seen[-1]
     assert "no breakpoint stops" in window.message.sentence.text()
     for t in reversed(seen):
-        QTest.keyClick(window.stage, K.Key_J)
+        press(window, K.Key_J)
         assert desk.lesson.iteration == t and player.cursor.step.operation.name == "fc.dw"
     player.clear_breakpoints()
     # What holds at the end of an iteration does not become true at the start of the next.
@@ -193,7 +201,7 @@ def test_conditions_run_on_into_the_iterations_that_have_been_trained(window):
     cell = ",".join(str(n) for n in np.unravel_index(k, shape))
     player.set_breakpoint(Breakpoint("", 0, kind=Kind.CONDITION, what=f"fc.w[{cell}] > {middle}"))
     for t in rising:
-        QTest.keyClick(window.stage, K.Key_L)
+        press(window, K.Key_L)
         assert desk.lesson.iteration == t and player.cursor.step.operation.name == "fc.w"
-    QTest.keyClick(window.stage, K.Key_L)
+    press(window, K.Key_L)
     assert "no breakpoint stops" in window.message.sentence.text()
