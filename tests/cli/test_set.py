@@ -9,7 +9,17 @@ from cnnviz import app
 from cnnviz.lesson.lesson import load_lesson
 
 KINDS = {
-    "digits": ["conv1.w[0,0,1,1]=0.5", "label=4"],
+    "digits": [
+        "conv1.w[0,0,1,1]=0.5",
+        "conv1.b[2]=1",
+        "conv1.padding=2",
+        "conv1.dilation=2",
+        "input[0,2,3]=0.25",
+        "optimiser.lr=0.2",
+        "label=4",
+    ],
+    "batch-norm": ["bn.beta[0]=-1", "bn.gamma[0]=2"],
+    "stride-padding": ["padded.padding=2", "strided.stride=1"],
     "training": ["optimiser.lr=0.25"],
     "chain-rule": ["x=5"],
     "gradient-descent": ["walk.lr=0.2", "walk.starts=4,-1"],
