@@ -76,6 +76,8 @@ class Key(Struct, frozen=True):
         Whether it is on or off.
     choice : Choice, optional
         What it changes of how things are shown, if that is all that it does.
+    also : str
+        Other words that the palette finds it by.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Key(Struct, frozen=True):
     keys: tuple[str, ...] = ()
     checkable: bool = False
     choice: Choice | None = None
+    also: str = ""
 
 
 SEPARATOR = Key("", "")
@@ -115,7 +118,7 @@ EDIT = (
     Key("undo", "Undo", ("Ctrl+Z",)),
     Key("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
     SEPARATOR,
-    Key("changes", "What differs from the lesson…", ("Shift+F2",)),
+    Key("changes", "What differs from the lesson…", ("Shift+F2",), also="edits badge revert modified"),
     Key("take_back", "Take back all changes of the lesson"),
     SEPARATOR,
     Key("stop_here", "Make a stop of the lesson here…", ("Ctrl+Shift+N",)),
@@ -129,7 +132,14 @@ VIEW = (
     Key("theme", "Light or dark", ("T",), choice=Choice("theme")),
     Key("high_contrast", "High contrast", ("H",), True, Choice("high_contrast")),
     Key("letters", "Letters instead of numbers", ("A",), True, Choice("letters")),
-    Key("compare", "Compare with the lesson: before, after, difference", ("Q",), True, Choice("compare")),
+    Key(
+        "compare",
+        "Compare with the lesson: before, after, difference",
+        ("Q",),
+        True,
+        Choice("compare"),
+        also="diff what if side by side",
+    ),
     Key("glide", "Glide between steps", checkable=True),
     SEPARATOR,
     Key("scale_array", "Colour scale: each array by itself", ("7",), True, Choice("scale", "array")),
@@ -166,11 +176,21 @@ STEP = (
     Key("back_pass", "Previous pass", ("Ctrl+Left",)),
     SEPARATOR,
     Key("breakpoint", "Breakpoint here", ("F9",)),
-    Key("run", "Run to the next breakpoint", ("L",)),
-    Key("run_back", "Run back to the previous breakpoint", ("J",)),
-    Key("breakpoints", "Breakpoints: list, conditions…", ("Ctrl+F9",)),
+    Key("run", "Run to the next breakpoint", ("L",), also="continue go on"),
+    Key("run_back", "Run back to the previous breakpoint", ("J",), also="continue reverse"),
+    Key(
+        "breakpoints",
+        "Breakpoints: list, conditions…",
+        ("Ctrl+F9",),
+        also="conditional stop when ReLU clips NaN infinity prediction expression debugger",
+    ),
     Key("clear", "Clear all breakpoints"),
-    Key("watches", "Watches: list, table, curve…", ("Ctrl+Shift+F9",)),
+    Key(
+        "watches",
+        "Watches: list, table, curve…",
+        ("Ctrl+Shift+F9",),
+        also="expression variable plot history debugger",
+    ),
     Key("bookmark", "Bookmark here", ("Ctrl+B",)),
     SEPARATOR,
     Key("next_stop", "Next stop of the lesson", ("N",)),
@@ -185,8 +205,8 @@ STEP = (
     Key("start", "Go to the start", ("Home",)),
     Key("end", "Go to the end", ("End",)),
     Key("go", "Go to a step or cell…", ("Ctrl+G",)),
-    Key("back_place", "Back to the place before", ("Alt+Left",)),
-    Key("next_place", "Forward to the place after", ("Alt+Right",)),
+    Key("back_place", "Back to the place before", ("Alt+Left",), also="history"),
+    Key("next_place", "Forward to the place after", ("Alt+Right",), also="history"),
     Key("next_channel", "Bring the next channel to the front", ("M",)),
     Key("back_channel", "Bring the previous channel to the front", ("Shift+M",)),
     Key("pin", "Pin the card at a number; again: take it away", ("Y",)),
@@ -209,23 +229,43 @@ STEP = (
 NUMBER = (
     Key("menu", "What can be done with what is looked at…", ("Shift+F10", "Menu")),
     SEPARATOR,
-    Key("where_from", "Go to where it was computed", ("F12",)),
-    Key("where_to", "Go to where it is used next", ("Shift+F12",)),
-    Key("trace_back", "Trace back: what it is made of, to the pixels", ("Z",)),
-    Key("trace_forward", "Trace forward: what it reaches, to the loss", ("Shift+Z",)),
-    Key("run_there", "Run to here", ("Ctrl+F10",)),
+    Key("where_from", "Go to where it was computed", ("F12",), also="origin source definition precedents"),
+    Key("where_to", "Go to where it is used next", ("Shift+F12",), also="readers references dependents"),
+    Key(
+        "trace_back",
+        "Trace back: what it is made of, to the pixels",
+        ("Z",),
+        also="receptive field contributions attribution precedents heatmap",
+    ),
+    Key(
+        "trace_forward",
+        "Trace forward: what it reaches, to the loss",
+        ("Shift+Z",),
+        also="influence reaches dependents heatmap",
+    ),
+    Key("run_there", "Run to here", ("Ctrl+F10",), also="continue to cursor"),
     SEPARATOR,
     Key("break_there", "Breakpoint there", ("Shift+F9",)),
     Key("break_written", "Breakpoint when it is written"),
     Key("break_read", "Breakpoint when it is read"),
-    Key("break_negative", "Breakpoint when it becomes negative"),
+    Key("break_negative", "Breakpoint when it becomes negative", also="condition"),
     Key("watch_there", "Watch it", ("Ctrl+Shift+F12",)),
     Key("bookmark_there", "Bookmark there"),
     SEPARATOR,
-    Key("edit", "Change the number…", ("F4",)),
-    Key("kernel", "Kernel: identity, edges, Sobel, sharpen, blur, emboss…"),
-    Key("arguments", "Change arguments, or anything by its name…", ("Shift+F4",)),
-    Key("check", "Check the gradient…", ("Ctrl+F4",)),
+    Key(
+        "edit",
+        "Change the number…",
+        ("F4",),
+        also="edit weight bias pixel target label gamma learning rate value what if",
+    ),
+    Key("kernel", "Kernel: identity, edges, Sobel, sharpen, blur, emboss…", also="filter preset edit"),
+    Key(
+        "arguments",
+        "Change arguments, or anything by its name…",
+        ("Shift+F4",),
+        also="edit stride padding dilation learning rate optimiser what if",
+    ),
+    Key("check", "Check the gradient…", ("Ctrl+F4",), also="finite difference numerical gradient epsilon"),
     SEPARATOR,
     Key("copy_value", "Copy the number or the text", ("Ctrl+Shift+C",)),
     Key("copy_text", "Copy the arithmetic as text"),

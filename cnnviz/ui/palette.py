@@ -52,11 +52,14 @@ class Command(Struct, frozen=True):
         What it does.
     detail : str
         What stands at its right: the keys of an action, the step that a place is at.
+    also : str
+        Other words that it is found by.
     """
 
     text: str
     do: Callable[[], object]
     detail: str = ""
+    also: str = ""
 
 
 def commands(actions: Mapping[str, QAction], tour: Tour) -> list[Command]:
@@ -68,10 +71,12 @@ def commands(actions: Mapping[str, QAction], tour: Tour) -> list[Command]:
 
 def _of_actions(actions: Mapping[str, QAction]) -> list[Command]:
     return [
-        Command(f"{tr(title)}: {action.text()}", action.trigger, said(action))
+        Command(
+            f"{tr(title)}: {action.text()}", action.trigger, said(action), tr(key.also) if key.also else ""
+        )
         for title, keys in LISTED
-        for name, action in ((key.name, actions[key.name]) for key in keys if key.name)
-        if name != "palette" and action.isEnabled()
+        for key, action in ((key, actions[key.name]) for key in keys if key.name)
+        if key.name != "palette" and action.isEnabled()
     ]
 
 
@@ -130,19 +135,22 @@ def found(commands: Sequence[Command], typed: str) -> list[Command]:
     """Return the commands that have every word typed, the best first; all of them if nothing is typed.
 
     A word that a command begins with counts more than one that a word of it begins with, and that more
-    than one in the middle of a word; among equals the order stays.
+    than one in the middle of a word, or among the other words that it is found by; among equals the order
+    stays.
     """
     wanted = typed.casefold().split()
-    ranked = [(_rank(command.text.casefold(), wanted), command) for command in commands]
+    ranked = [
+        (_rank(command.text.casefold(), command.also.casefold(), wanted), command) for command in commands
+    ]
     there = [(rank, command) for rank, command in ranked if rank is not None]
     return [command for _, command in sorted(there, key=lambda pair: pair[0])]
 
 
-def _rank(text: str, wanted: Sequence[str]) -> int | None:
+def _rank(text: str, also: str, wanted: Sequence[str]) -> int | None:
     """Return how far a text is from what is wanted, 0 the nearest; None if a word does not occur."""
     rank = 0
     for word in wanted:
-        if word not in text:
+        if word not in text and word not in also:
             return None
         if not text.startswith(word):
             rank += 1 if re.search(rf"(?<!\w){re.escape(word)}", text) else 10

@@ -6,10 +6,22 @@ import pytest
 from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QHeaderView,
+    QLineEdit,
+    QMenu,
+    QTableView,
+)
 
 from cnnviz.lesson.files import lesson_names, lesson_words
-from cnnviz.ui.palette import Command, found
+from cnnviz.ui.context import ENTRIES
+from cnnviz.ui.keys import LISTED
+from cnnviz.ui.palette import Command, commands, found
 
 K = Qt.Key
 CONTROL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
@@ -204,3 +216,78 @@ def test_while_it_is_closed_it_holds_no_lesson(window):
     palette.hide()
     assert rows(palette) == []
     assert palette._commands == ()
+
+
+def test_what_a_debugger_offers_is_found_by_the_words_that_people_bring(window):
+    """Each by its own words and by others; with a key or in a menu; and it has words for screen readers."""
+    table = {
+        "where_from": ("where it was computed", "precedents"),
+        "where_to": ("used next", "references"),
+        "trace_back": ("trace back", "receptive field", "contributions"),
+        "trace_forward": ("trace forward", "dependents"),
+        "back_place": ("place before", "history"),
+        "next_place": ("place after", "history"),
+        "run_there": ("run to here", "to cursor"),
+        "breakpoint": ("breakpoint here",),
+        "breakpoints": ("conditions", "conditional breakpoint", "relu clips", "nan"),
+        "run": ("next breakpoint", "continue"),
+        "run_back": ("previous breakpoint", "continue"),
+        "break_written": ("breakpoint written",),
+        "break_read": ("breakpoint read",),
+        "break_negative": ("negative", "break condition"),
+        "watches": ("watches", "watch plot", "expression"),
+        "watch_there": ("watch it",),
+        "edit": ("change number", "edit weight", "edit bias", "learning rate", "target", "pixel"),
+        "kernel": ("sobel", "filter"),
+        "arguments": ("stride", "padding", "dilation", "learning rate", "edit stride"),
+        "changes": ("differs", "edits"),
+        "take_back": ("take back",),
+        "compare": ("compare", "what if", "diff"),
+        "check": ("check gradient", "finite difference", "numerical"),
+        "undo": ("undo",),
+        "redo": ("redo",),
+    }
+    window.desk.take_changes("conv1.w[0,0,1,1]=0.5")
+    window.player.jump_to(300)
+    for name in ("undo", "redo", "back_place", "next_place"):  # now and then there is nothing for them
+        window.actions_by_name[name].setEnabled(True)
+    all_of_them = commands(window.actions_by_name, window.tour)
+    keyed = {key.name: key for _, keys in LISTED for key in keys}
+    in_menus = {action for menu in window.menuBar().findChildren(QMenu) for action in menu.actions()}
+    for name, typed in table.items():
+        action = window.actions_by_name[name]
+        assert action.text() and action.text() == action.text().strip(), name
+        assert action in in_menus, name
+        assert keyed[name].keys or name in {entry.name for entry in ENTRIES} or name == "take_back", name
+        for words in typed:
+            best = [command.text for command in found(all_of_them, words)][:6]
+            assert any(text.endswith(f": {action.text()}") for text in best), (name, words, best)
+
+
+def test_each_control_of_what_a_debugger_opens_has_a_name_and_is_reached_by_tab(window):
+    window.desk.take_changes("conv1.w[0,0,1,1]=0.5")
+    for name in ("breakpoints", "watches", "changes", "check", "arguments"):
+        start = window.player.cursor.program.start("conv1.dw") + 3000
+        window.player.go_to(start)
+        window.actions_by_name[name].trigger()
+        opened = [
+            one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()
+        ]
+        shown = opened or [window.change_strip]
+        controls = [
+            one
+            for where in shown
+            for kind in (QLineEdit, QComboBox, QAbstractItemView, QAbstractButton)
+            for one in where.findChildren(kind)
+            if one.isVisibleTo(where)
+            and not isinstance(one, QHeaderView)
+            and type(one.parent()) is not QTableView
+        ]
+        assert len(controls) > 1, name
+        for one in controls:
+            said = one.accessibleName() or (one.text() if isinstance(one, QAbstractButton) else "")
+            assert said or one.toolTip(), (name, one)
+            assert one.focusPolicy() & Qt.FocusPolicy.TabFocus or not one.isEnabled(), (name, one)
+        for dialog in opened:
+            dialog.close()
+            dialog.deleteLater()
