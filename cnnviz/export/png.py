@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,13 +71,13 @@ class Png:
         """Return an image as the bytes of a PNG file."""
         before, self._image = self._image, type(image)(image)  # which the painter of this one leaves
         self._spare = before
-        now, height, width = _pixels(image), image.height(), image.width()
-        then = _pixels(before) if before is not None and before.size() == image.size() else None
+        height, width = image.height(), image.width()
+        bands = range(0, height, _ROWS)
+        same = _same_bands(image, before) if before is not None and before.size() == image.size() else ()
+        # A band at a time: what is larger gets new memory each time, which takes as long as all else.
         self._bands = [
-            self._bands[start // _ROWS]
-            if then is not None and np.array_equal(now[start : start + _ROWS], then[start : start + _ROWS])
-            else _Band(_rows(image, start))
-            for start in range(0, height, _ROWS)
+            self._bands[k] if same and same[k] else _packed(_rows(image, start))
+            for k, start in enumerate(bands)
         ]
         checksum = 1
         for band in self._bands:
@@ -91,21 +91,39 @@ class Png:
         return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
 
 
-class _Band:
-    """Some rows of an image, packed."""
+class _Band(NamedTuple):
+    """Some rows of an image, packed; how long they were, and their checksum."""
 
-    def __init__(self, rows: NDArray[np.uint8]) -> None:
-        # Qt leaves the processor in a state in which packing is two to three times slower, until NumPy has
-        # computed.
-        np.add(np.zeros(16), 1)
-        packer = deflate.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
-        self.packed = packer.compress(rows) + packer.flush(zlib.Z_FULL_FLUSH)
-        self.length, self.checksum = rows.size, deflate.adler32(rows)
+    packed: bytes
+    length: int
+    checksum: int
 
 
-def _pixels(image: QImage) -> NDArray[np.uint32]:
-    """Return an image's pixels, each a number; of 32 bits, so that no row has others behind them."""
-    return np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), -1)
+def _packed(rows: NDArray[np.uint8]) -> _Band:
+    # Qt leaves the processor in a state in which packing is two to three times slower, until NumPy computes.
+    np.add(np.zeros(16), 1)
+    packer = deflate.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = packer.compress(rows) + packer.flush(zlib.Z_FULL_FLUSH)
+    return _Band(packed, rows.size, deflate.adler32(rows))
+
+
+def _same_bands(image: QImage, before: QImage) -> list[bool]:
+    """Return which bands of two images of one size have the same pixels."""
+    now, then = _pixels(image), _pixels(before)
+    equal = np.empty((_ROWS, now.shape[1]), bool)
+    same = []
+    for start in range(0, len(now), _ROWS):
+        part = now[start : start + _ROWS]
+        found = equal[: len(part)]
+        np.equal(part, then[start : start + _ROWS], out=found)
+        same.append(bool(found.all()))
+    return same
+
+
+def _pixels(image: QImage) -> NDArray[Any]:
+    """Return an image's pixels, two by two where a row has as many: they are only compared."""
+    kind = np.uint64 if image.width() % 2 == 0 else np.uint32
+    return np.frombuffer(image.constBits(), kind).reshape(image.height(), -1)
 
 
 def _colours(image: QImage) -> tuple[QImage, NDArray[np.uint8]]:
@@ -119,9 +137,10 @@ def _colours(image: QImage) -> tuple[QImage, NDArray[np.uint8]]:
 
 
 def _rows(image: QImage, start: int) -> NDArray[np.uint8]:
-    """Return some rows of an image as PNG has them: colours after a byte that says no filter."""
+    """Return a band of an image as PNG has it: colours after a byte that says no filter."""
     _kept, colours = _colours(image.copy(0, start, image.width(), min(_ROWS, image.height() - start)))
-    rows = np.zeros((len(colours), 1 + colours.shape[1]), np.uint8)
+    rows = np.empty((len(colours), 1 + colours.shape[1]), np.uint8)
+    rows[:, 0] = 0
     rows[:, 1:] = colours
     return rows
 

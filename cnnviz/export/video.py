@@ -37,16 +37,16 @@ def write_mp4(shown: Shown, steps: Sequence[int]) -> Generator[int, None, bytes]
         width, height = (int(side) // 2 * 2 for side in (shown.view.width, shown.view.height))
         stream = film.add_stream("libx264", rate=Fraction(FRAMES_A_SECOND), options=_CODING)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        image = None
         for done, index in enumerate(steps, 1):
-            image = picture(shown, index)
-            rows = np.frombuffer(image.constBits(), np.uint8)
-            pixels = rows.reshape(image.height(), image.bytesPerLine() // 4, 4)[:height, :width]
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="bgra")
+            image = picture(shown, index, image)
+            rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1, 4)
+            frame = av.VideoFrame.from_numpy_buffer(rows[:height, :width], format="bgra")
             film.mux(stream.encode(frame))
             yield done
         film.mux(stream.encode(None))
     return file.getvalue()
 
 
-# Text stays sharp.
-_CODING = {"preset": "veryfast", "crf": "16", "tune": "stillimage"}
+# Text stays sharp. With less haste ("veryfast") files are a third smaller, and take a tenth more time in all.
+_CODING = {"preset": "superfast", "crf": "16", "tune": "stillimage"}

@@ -45,13 +45,15 @@ def test_a_slide_is_a_stop_with_its_caption_as_title_and_its_notes_as_notes(show
 
 def test_a_film_shows_each_frame_for_half_a_second(shown):
     steps = range(6)
-    with av.open(BytesIO(content_of(write_mp4(shown, steps)))) as film:
+    odd = Shown(shown.program, replace(shown.view, width=641, height=361))
+    with av.open(BytesIO(content_of(write_mp4(odd, steps)))) as film:
         stream = film.streams.video[0]
         assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 640, 360)
         frames = [(float(frame.time), frame.to_ndarray(format="rgb24")) for frame in film.decode(video=0)]
     assert [time for time, _ in frames] == [k / 2 for k in steps]
     for index, (_, found) in zip(steps, frames, strict=True):
-        assert np.abs(found.astype(float) - pixels(picture(shown, index))).mean() < 6, index
+        painted = pixels(picture(odd, index))[:360, :640]
+        assert np.abs(found.astype(float) - painted).mean() < 6, index
 
 
 @pytest.mark.parametrize(
