@@ -65,7 +65,7 @@ print(sorted({"numpy", "msgspec", "PySide6"} & set(sys.modules)))
 
 
 def test_opening_the_window_loads_nothing_that_is_wanted_later(tmp_path):
-    """Other processes for an export, plots for a training, typesetting for typed expressions, the palette."""
+    """Processes for an export, plots of a training, typesetting of typed expressions, the palette, Pillow."""
     code = """
 import sys
 import cnnviz.app
@@ -75,7 +75,7 @@ def painted():
     opened.append(True)
     QTimer.singleShot(0, QCoreApplication.quit)
 cnnviz.app.open_window("training", painted)
-later = {"multiprocessing", "concurrent.futures", "pyqtgraph", "ziamath", "tqdm", "cnnviz.ui.palette"}
+later = {"multiprocessing", "concurrent.futures", "pyqtgraph", "ziamath", "tqdm", "PIL", "cnnviz.ui.palette"}
 print(opened, sorted(later & set(sys.modules)))
 """
     settings = {"QT_QPA_PLATFORM": "offscreen", "CNNVIZ_SETTINGS": str(tmp_path / "settings.ini")}

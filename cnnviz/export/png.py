@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from cnnviz.export.frames import Shown
 from cnnviz.scene.theme import theme_of
@@ -20,6 +19,7 @@ except ImportError:  # there is none for this processor
     import zlib as deflate  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PySide6.QtGui import QImage
 
 _ROWS = 16
@@ -36,8 +36,10 @@ def picture(shown: Shown, index: int, on: QImage | None = None) -> QImage:
     return to_image(compose(program, step, view), theme_of(view.display).name, on=on)
 
 
-def as_pillow(image: QImage) -> Image.Image:
+def as_pillow(image: QImage) -> Image:
     """Return a painted image as Pillow has it."""
+    from PIL import Image
+
     _kept, colours = _colours(image)
     return Image.fromarray(colours.reshape(image.height(), image.width(), -1).copy())
 

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from errno import EFBIG
+from functools import cache
 from pathlib import Path
 
 from cnnviz.errors import CnnvizError
@@ -54,6 +55,7 @@ def _built_in() -> set[str]:
     return {path.stem for path in resource("lessons").glob("*.toml")}
 
 
+@cache  # they are part of the program; the palette asks for all of them each time it opens
 def lesson_words(name: str) -> tuple[str, str]:
     """Return the title and the sentence of a built-in lesson; the rest of its file is not looked at."""
     content = tomllib.loads(_content(lesson_path(name)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -66,7 +67,8 @@ class Shown:
     """The arithmetic of one step, as a reader takes it in."""
 
     def __init__(self, at: Moment) -> None:
-        (head, middle, last), in_hand = panel_rows(at)
+        self.rows, in_hand = panel_rows(at)
+        head, middle, last = self.rows
         self.headline = text(head[0])
         self.is_sum = bool(last) and text(last[-1]).endswith(("terms", "term"))
         self.middle, self.last = middle, last
@@ -132,9 +134,10 @@ class Shown:
 one = Interval(1, 1)
 
 
-def equations(at: Moment, before: Moment | None) -> Iterator[tuple[str, Interval, Interval]]:
+def equations(
+    at: Moment, shown: Shown, before: Callable[[], Shown] | None
+) -> Iterator[tuple[str, Interval, Interval]]:
     """What is said to be equal at a step: a name for it, and both sides."""
-    shown = Shown(at)
     if not shown.is_sum:
         if shown.last and text(shown.last[0]).startswith("= "):
             yield (
@@ -164,7 +167,7 @@ def equations(at: Moment, before: Moment | None) -> Iterator[tuple[str, Interval
         yield "sum", plus(first, total), sides[0]
     elif before is not None and shown.in_hand:
         (mark,) = shown.in_hand
-        previous = Shown(before)
+        previous = before()
         same = previous.is_sum and text(previous.last[0]).partition(" = ")[0] == name  # not another sum
         if same and len(previous.last) == 2 and len(previous.sides) == 1:
             own = times(shown.reckon(shown.text(mark)), shown.power)
@@ -177,6 +180,11 @@ def previous_sign(row: list[Label], mark: Label) -> Label:
     return row[row.index(mark) - 1] if row.index(mark) else mark
 
 
+@lru_cache(4)  # what one step looks back at was shown at the step before
+def shown_at(program: Program, step: int) -> Shown:
+    return Shown(moment(program, step))
+
+
 def assert_reckoned(program: Program) -> None:
     """Reckon telling steps of each operation again, whatever is wrong told together."""
     wrong: list[str] = []
@@ -184,13 +192,14 @@ def assert_reckoned(program: Program) -> None:
         count = 0
         for offset in telling_offsets(operation, 2):
             step = program.start(operation.name) + offset
-            at, before = moment(program, step), moment(program, step - 1) if offset else None
-            assert not [mark for row in panel_rows(at)[0] for mark in row if MINUS_ZERO.search(text(mark))]
-            for kind, left, right in equations(at, before):
+            at, before = moment(program, step), partial(shown_at, program, step - 1) if offset else None
+            shown = shown_at(program, step)
+            said = [text(mark) for row in shown.rows for mark in row]
+            assert not [words for words in said if MINUS_ZERO.search(words)]
+            for kind, left, right in equations(at, shown, before):
                 count += 1
                 if not left.meets(right):
-                    seen = [text(mark) for row in panel_rows(at)[0] for mark in row]
-                    wrong.append(f"{operation.name}, step {offset}, {kind}: {left} is not {right}, in {seen}")
+                    wrong.append(f"{operation.name}, step {offset}, {kind}: {left} is not {right}, in {said}")
         assert count, f"nothing of {operation.name} was reckoned"
     assert not wrong, "\n".join(wrong)
 
