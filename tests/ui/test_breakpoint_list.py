@@ -27,9 +27,9 @@ def opened(window):
 
 
 def press(window, key):
-    """Press a key; a moment later it can be pressed again, and is not taken for one that is held."""
+    """Press a key that may be pressed again: of two clicks at one time, the window takes it for held."""
     QTest.keyClick(window.stage, key)
-    QTest.qWait(2)
+    QTest.keyRelease(window.stage, K.Key_Shift)
 
 
 def choose(dialog, kind, what="", where=0):
