@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from cnnviz.engine.layer import Call
+from cnnviz.engine.layer import Array
 from cnnviz.trace.cursor import Cursor, Stop
+from cnnviz.trace.operation import Operation
 from cnnviz.trace.program import Program
 
 Turn = tuple[int, int]
@@ -62,23 +63,44 @@ def stop_still_true(stop: Stop, was: Program, now: Program) -> Stop | None:
     """
     before = was.operations[was.number_at(stop.index)]
     for after, start in zip(now.operations, now.starts, strict=False):
-        if after.name == before.name and _computes_the_same(before.call, after.call):
+        if after.name == before.name and _computes_the_same(was, before, now, after):
             return replace(stop, index=start + stop.index - was.start(before.name))
     return None
 
 
 def first_difference(was: Program, now: Program, here: str) -> int | None:
     """Return where a changed program first computes something else; None if it does in operation `here`."""
-    before = {operation.name: operation.call for operation in was.operations}
-    differing = [
-        (operation.name, start)
-        for operation, start in zip(now.operations, now.starts, strict=False)
-        if operation.name not in before or not _computes_the_same(before[operation.name], operation.call)
-    ]
-    return None if here in dict(differing) or not differing else differing[0][1]
+    before = {operation.name: operation for operation in was.operations}
+
+    def differs(one: Operation) -> bool:
+        return one.name not in before or not _computes_the_same(was, before[one.name], now, one)
+
+    if any(one.name == here and differs(one) for one in now.operations):
+        return None
+    pairs = zip(now.operations, now.starts, strict=False)
+    return next((start for one, start in pairs if differs(one)), None)
 
 
-def _computes_the_same(one: Call, other: Call) -> bool:
+def _computes_the_same(was: Program, before: Operation, now: Program, after: Operation) -> bool:
+    """Return whether an operation reads the same numbers in both; an update, what it moves, too."""
+    one, other = before.call, after.call
     if one.listing is not other.listing or one.given.keys() != other.given.keys():
         return False
+    if before.phase in (
+        "backward",
+        "update",
+    ):  # where what went forward differs, these are not computed for it
+        addresses = [port.before or port.address for port in one.ports.values()]
+        forward = ((_going_forward(was, address), _going_forward(now, address)) for address in addresses)
+        if any(a is not None and b is not None and not np.array_equal(a, b) for a, b in forward):
+            return False
     return all(np.array_equal(value, other.given[name]) for name, value in one.given.items())
+
+
+def _going_forward(program: Program, address: str) -> Array | None:
+    """Return what is read at an address, if it is a parameter or was made on the way forward."""
+    found = program.producer(address) or next(iter(program.readers(address)), None)
+    if found is None or found[0].phase != "forward":
+        return None
+    call, name = found[0].call, found[1]
+    return call.unpadded(name, np.asarray(call.value(name)))

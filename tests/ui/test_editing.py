@@ -339,3 +339,16 @@ def test_what_cannot_be_dragged_says_why_and_a_click_says_nothing(window, tmp_pa
         editing.move(x + 40, y)
         assert window.message.isVisible() is far
     assert "image" in window.message.sentence.text()
+
+
+def test_captions_about_gradients_need_none_where_what_went_forward_tells_that_they_are_no_longer_true(
+    convolution,
+):
+    window = convolution
+    window.desk.change(Cell("conv1.w", (0, 0, 1, 1), 0.5), said="edited")
+    window.player.edits.undo()
+    window.player.edits.redo()
+    assert not window.desk.lesson.tape.is_whole
+    told = {stop.caption for stop in window.desk.lesson.stops}
+    assert told == {stop.caption for stop in load_lesson("digits", changes=changes(window).split()).stops}
+    assert window.desk.lesson.tape["conv1.dw"].any()
