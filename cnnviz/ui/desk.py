@@ -876,7 +876,8 @@ class Desk(QObject):
 
     @property
     def recent(self) -> tuple[RecentFile, ...]:
-        """The files that were open last, the last one first; each once, as it was opened last."""
+        """The files that were open last, in any window, the last one first; each once, as it was last."""
+        self.settings.renew(_RECENT)
         return self.settings.record(_RECENT, tuple[RecentFile, ...], ())
 
     def _note_recent(self) -> None:

@@ -90,6 +90,12 @@ class Settings:
             return default
         return value if lowest <= value <= highest else default
 
+    def renew(self, key: str) -> None:
+        """Take what another window has written of a key since, unless it was changed here."""
+        written = self._read() if key not in self._changed and not self._refused else {}
+        if key in written:
+            self._values[key] = written[key]
+
     def flag(self, key: str, default: bool) -> bool:
         """Return yes or no."""
         return bool(self.number(key, int(default), 0, 1))

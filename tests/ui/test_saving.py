@@ -432,7 +432,14 @@ def test_files_of_ones_own_are_in_the_menu_the_panel_of_lessons_and_the_palette(
     recent.aboutToShow.emit()
     recent.actions()[-1].trigger()
     window._remember()
-    assert not window.desk.recent and not elsewhere("relu", "settings.ini").desk.recent
+    other = elsewhere("relu", "settings.ini")
+    assert not window.desk.recent and not other.desk.recent
+    for one, name in ((window, "one.cnnviz"), (other, "two.cnnviz"), (window, "three.cnnviz")):
+        assert one.saving.write(str(tmp_path / name))
+        one._remember()
+    names = ["three.cnnviz", "two.cnnviz", "one.cnnviz"]
+    for one in (window, other):
+        assert [Path(file.path).name for file in one.desk.recent] == names
 
 
 def test_a_network_that_was_saved_takes_labels_and_arrays_in_the_window(
