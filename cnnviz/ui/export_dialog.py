@@ -147,6 +147,9 @@ class ExportDialog(QDialog):
         for field, name in ((self.first, tr("From")), (self.last, tr("To"))):
             field.setToolTip(place)
             field.setAccessibleName(name)
+        typed = self.size_choice.lineEdit()
+        assert typed is not None
+        typed.setAccessibleName(tr("Size"))
         form.addRow(tr("From"), _side_by_side(self.first, QLabel(tr("to")), self.last))
         form.addRow(tr("Size"), self.size_choice)
         for name, box in self.choices.items():
