@@ -212,6 +212,8 @@ def number_of(moment: Moment, operand: Operand, scope: dict[str, Any]) -> Number
     name, held = operand.name, moment.state
     if not operand.index:
         value = held.variables.get(name)
+        if isinstance(moment.operation.call.given.get(name), float):  # as a learning rate is
+            return name, ()
         return None if value is None or name not in scope or not _same(scope[name], value) else (name, ())
     place = operand.place(scope)
     if not _same(scope[name][place], held.arrays[name][place]):

@@ -314,6 +314,26 @@ def test_among_the_variables_what_is_given_is_changed_where_it_is_shown(window, 
         assert changes(window) == ""
 
 
+def test_a_learning_rate_is_changed_in_the_arithmetic_and_on_the_stage_gamma_is(window):
+    for lesson, operation, offset, wanted in (
+        ("digits", "conv1.w", 7, "optimiser.lr=0.5"),
+        ("batch-norm", "bn", 5, "bn.gamma[0]=0.5"),
+    ):
+        window.desk.open(lesson)
+        window.player.go_to(window.player.cursor.program.start(operation) + offset)
+        stage, asked = window.stage, set()
+        for box in stage.places(stage.frame):
+            QTest.mouseDClick(stage, LEFT, pos=QPoint(*map(round, box.center)))
+            if window.editing.field.isVisible():
+                asked.add(window.editing.field.accessibleName())
+                if window.editing.field.accessibleName().endswith(wanted.partition("=")[0]):
+                    window.editing.field.setText("0.5")
+                    QTest.keyClick(window.editing.field, K.Key_Return)
+                    break
+                QTest.keyClick(window.editing.field, K.Key_Escape)
+        assert changes(window) == wanted, asked
+
+
 def test_among_the_variables_what_is_computed_says_so(convolution):
     window = convolution
     for said, words in (("acc", "acc is computed"), ("i", "i is computed")):
