@@ -474,7 +474,7 @@ class Network:
         self.parameters = self.parameters | new
         self.optimiser_state = self.optimiser_state | state
         self.iteration += 1
-        return float(losses.mean())
+        return float(np.add.reduce(losses) / len(losses))  # as its mean, at half the price of a call
 
     def run(
         self,

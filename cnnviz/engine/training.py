@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cnnviz.engine.layer import Array, Call
 from cnnviz.engine.network import Network
 from cnnviz.engine.optim import OptimiserState
+from cnnviz.engine.product import tame
 from cnnviz.errors import CnnvizError
 from cnnviz.text import tr
 
@@ -248,7 +249,9 @@ class Run:
         loss = float(self.losses[t])
         if not isfinite(loss):
             what = tr("its loss is NaN") if isnan(loss) else tr("its loss is infinite")
-        elif not all(np.isfinite(values).all() for values in network.parameters.values()):
+        elif not tame(*network.parameters.values()) and not all(
+            np.isfinite(values).all() for values in network.parameters.values()
+        ):
             what = tr("its update is not finite")
         else:
             return ""
@@ -287,7 +290,7 @@ def stacked(samples: Iterable[tuple[Named, Named | None]]) -> tuple[Named, Named
 def _stacked(each: Sequence[Named]) -> Named:
     if isinstance(each[0], Mapping):
         return {name: _stacked([one[name] for one in each]) for name in each[0]}  # type: ignore[call-overload,misc]
-    return np.stack([np.asarray(one, np.float64) for one in each])
+    return np.array(each, np.float64)
 
 
 def _is_same(one: Named, other: Named) -> bool:
