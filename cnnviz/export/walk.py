@@ -16,7 +16,7 @@ from cnnviz.trace.cursor import Stop, alone
 from cnnviz.trace.program import Program
 from cnnviz.trace.stops import Level
 
-MOST_PLACES = 10_000
+MOST_PLACES = 7_000
 """Where nobody says what is wanted, cells are left out if there are more of them."""
 
 MOST_IN_ONE = 50_000
