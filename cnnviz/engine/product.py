@@ -27,7 +27,7 @@ def tame(*arrays: Array) -> bool:
     limit = _limit(arrays[0].dtype)
     for array in arrays:
         flat = array.ravel("K")  # as it lies in memory, which is mostly no copy
-        if not np.vdot(flat, flat) < limit:  # which says nothing of an overflow
+        if not float(np.vdot(flat, flat)) < limit:  # neither tells of an overflow
             return False
     return True
 
