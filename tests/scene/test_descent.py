@@ -270,7 +270,7 @@ def test_the_pane_at_the_left_has_a_row_for_every_descent():
     whole = made("descents")
     assert list(panels.network_outline(whole).names) == ["valleys", "away", "steep"]
     values, gradients, _ = panels.arrays_of(whole, "valleys")
-    assert (values[1].shape, gradients[1].shape) == ((2, 15), (2, 14))
+    assert (values.shape, gradients.shape) == ((2, 15), (2, 14))
     frame: Frame = compose(whole, 40, View())
     assert {"2 × 15", "2 × 10", "5 × 5", "Descents"} <= set(said(in_pane(frame, "network")))
     assert all(isfinite(mark.box.w) for mark in frame.marks if isinstance(mark, Cells))

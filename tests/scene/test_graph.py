@@ -272,7 +272,7 @@ def test_the_pane_at_the_left_has_a_row_for_every_node():
     assert list(panels.network_outline(whole).names) == ["x", "y", "z", "q", "f"]
     for name, value, gradient in (("x", -2, -4), ("q", 3, -4), ("f", -12, 1)):
         values, gradients, _ = panels.arrays_of(whole, name)
-        assert (float(values[1]), float(gradients[1])) == (value, gradient)
+        assert (float(values.values), float(gradients.values)) == (value, gradient)
 
 
 @pytest.mark.parametrize("index", range(7))
