@@ -63,6 +63,7 @@ def test_a_page_is_asked_for_a_file_and_written(qtbot, window, tmp_path):
     assert dialog.folder.text() == f"{folder}.html" and dialog.folder.accessibleName() == "File"
     assert dialog.order().every is Level.CELL
     dialog.folder.setText(str(tmp_path / "page.html"))
+    dialog.span.setCurrentText("conv1 only")
     ended = []
     window.pictures.exporter.ended.connect(lambda *told: ended.append(told))
     dialog.start_button.click()
