@@ -62,6 +62,7 @@ def test_a_page_is_asked_for_a_file_and_written(qtbot, window, tmp_path):
     dialog.form_choice.setCurrentIndex([form for form, _ in FORMS].index("html"))
     assert dialog.folder.text() == f"{folder}.html" and dialog.folder.accessibleName() == "File"
     assert dialog.order().every is Level.CELL
+    dialog.every.setCurrentText("layer")  # of all cells it takes half a minute
     dialog.folder.setText(str(tmp_path / "page.html"))
     dialog.span.setCurrentText("conv1 only")
     ended = []
@@ -254,8 +255,11 @@ def test_cancelling_keeps_what_is_done_and_is_over_at_once(window, qtbot, order)
         window.pictures.export(replace(order, last=order.first + 2000))
         qtbot.wait(1500)
         times.append(cancelled(window))
+        time.sleep(0.2)
         kept = pictures(order.folder)
-        assert f"keeps {len(kept)} of 2,001 frames" in window.message.sentence.text()
+        said = int(re.search(r"keeps (\d+) of 2,001 frames", window.message.sentence.text())[1])
+        # What was too busy to hear is killed, and may have finished a frame while they were counted.
+        assert said <= len(kept) <= said + 2
     assert min(times) < 0.2
     time.sleep(0.2)
     assert kept == pictures(order.folder) and 3 <= len(kept) < 2000
