@@ -858,7 +858,7 @@ class Network:
             if len(self._outlines) >= _MOST_OUTLINES:
                 self._outlines.clear()
             with np.errstate(all="ignore"):
-                self._outlines[key] = tuple(map(outline, make(tape.outlined())))
+                self._outlines[key] = tuple(map(outline, make(tape.outlined)))
         return deferred(self._outlines[key], lambda: make(tape))
 
     def _state_of(self, key: str, w: Array) -> OptimiserState:

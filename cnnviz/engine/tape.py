@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from threading import RLock
 from typing import NamedTuple
 
@@ -109,8 +110,9 @@ class Tape(Mapping[str, Array]):
             self.iteration,
         )
 
+    @cached_property
     def outlined(self) -> Tape:
-        """Return it with zeros, which take no memory, in the place of what is not made yet."""
+        """It with zeros, which take no memory, in the place of what is not made yet."""
         later = self._later
         shapes = {} if later is None else later.shapes
         zeros = {name: np.broadcast_to(0.0, shape) for name, shape in shapes.items()}
