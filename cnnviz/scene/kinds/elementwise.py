@@ -239,7 +239,7 @@ def _drawn(
     low, high = _ends(operation, source, target, reach, bounds)
     on = partial(_point, place, reach, low, high)
     xs, ys = _curve(operation, source, target, reach)
-    around = place.inset(-1).whole()
+    around = place.inset(-0.4 * em).whole()  # lines reach out of it by half of their width
     marks = (
         Rect(around, "ground"),
         Rect(place, "panel", "panel_line"),
@@ -256,12 +256,12 @@ def _graph(at: Sheet, bounds: tuple[float, float] | None, source: str, target: s
     moment, em, box = at.moment, at.em, at.place("graph").box
     reach = max(4.0 if bounds else 1.0, rounded_up(moment.look(source).reach))
     title = (Span(tr("{kind}, the function", kind=moment.operation.layer), "ink", True),)
-    at.marks += heading(title, at.place("graph"), em)
     side = min(box.w, box.h - 1.6 * em)
     place = Box(box.x, box.y, side, side)
     low, high = _ends(moment.operation, source, target, reach, bounds)
     on = partial(_point, place, reach, low, high)
     at.marks.append(_drawn(moment.operation, source, target, reach, bounds, place, em, moment.letters))
+    at.marks += heading(title, at.place("graph"), em)
     if moment.state.writes:
         index = moment.state.writes[0][1]
         x, y = float(moment.state.arrays[source][index]), float(moment.state.arrays[target][index])
