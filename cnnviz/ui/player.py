@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
-from cnnviz.errors import CnnvizError
+from cnnviz.errors import CnnvizError, out_of_memory
 from cnnviz.render.cache import forget_numbers
 from cnnviz.scene.chain import has_chain
 from cnnviz.scene.display import Display
@@ -55,6 +55,13 @@ class Own(NamedTuple):
 
     display: Display
     level: Level
+
+
+def _last_forward(program: Program) -> int:
+    """Return the last step before any gradient is computed."""
+    phases = [operation.call.phase for operation in program.operations]
+    back = next((k for k, phase in enumerate(phases) if phase in ("backward", "update")), 0)
+    return max(0, program.starts[back] - 1)
 
 
 def forget_programs() -> None:
@@ -121,6 +128,7 @@ class Player(QObject):
         self._lent_level: Level | None = None
         self.edits = QUndoStack(self)
         self._apart: tuple[Program, Program] | None = None  # the program, and what is looked through of it
+        self._gone_back: Program | None = None  # the one whose gradients have been computed
         self._shown = True
         self._timer = Timer(self, self._tick)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -225,8 +233,11 @@ class Player(QObject):
         return where(moment(self.cursor.program, index, self.view))
 
     def go(self, cursor: Cursor) -> None:
-        """Go to a place; the one way there is."""
-        if cursor == self.cursor:
+        """Go to a place; the one way there is.
+
+        Gradients that nobody has looked at yet are computed first, unless that is cancelled.
+        """
+        if cursor == self.cursor or not self._is_computed(cursor):
             return
         before = self.display
         if cursor.level is not self.cursor.level:
@@ -239,6 +250,32 @@ class Player(QObject):
         self.moved.emit(self.cursor)
         if self.display != before:
             self.changed.emit()
+
+    def _is_computed(self, cursor: Cursor) -> bool:
+        """Return whether the numbers at a place are there, after having them computed; if not, say why."""
+        if cursor.step.operation.call.phase not in ("backward", "update"):
+            return True
+        try:
+            self._compute_gradients(cursor.program)
+        except StoppedError:
+            self.noted.emit(tr("The gradients were not computed: cancelled."))
+        except MemoryError:
+            self.failed.emit(out_of_memory())
+        return self._gone_back is cursor.program
+
+    def _compute_gradients(self, program: Program) -> None:
+        """Have all gradients of a program computed: who looks at one has them all made.
+
+        Raises
+        ------
+        StoppedError
+            If that was cancelled.
+        """
+        if program is self._gone_back:
+            return
+        last = program.operations[-1].call
+        patiently(lambda: [last.value(name) for name in last.writes], tr("Computing the gradients …"))
+        self._gone_back = program
 
     @property
     def own(self) -> Own:
@@ -295,6 +332,11 @@ class Player(QObject):
         """
         self.pause()
         self._apart = None
+        there = Cursor(program, 0, self.cursor.level, view.stops).to(index)
+        if not self._is_computed(there):
+            there = there.to(_last_forward(program))
+        if self._gone_back is not program:
+            self._gone_back = None
         if program is not self.cursor.program:  # all that was made of the other one is of no use any more
             forget_programs()
         before, stays = self.view, program.layers == self.cursor.program.layers
@@ -307,7 +349,7 @@ class Player(QObject):
             paths=before.paths if stays else (),
             folds=before.folds if stays else (),
         )
-        self.go(Cursor(program, 0, self.cursor.level, view.stops).to(index))
+        self.go(there)
         self._heed(stop_holding(view.stops, self.cursor.step))
         self._set(self.view)
 
@@ -604,7 +646,10 @@ class Player(QObject):
 
     def _looked_for(self, look: Callable[[Cursor], int | None], points: tuple[Breakpoint, ...]) -> int | None:
         """Return at which step breakpoints stop a run."""
-        if all(point.kind is not Kind.CONDITION for point in points):
+        kinds = {point.kind for point in points if point.on}
+        if kinds & {Kind.GRADIENT, Kind.NONFINITE}:
+            self._compute_gradients(self.cursor.program)
+        if Kind.CONDITION not in kinds:
             return look(self.cursor)
         # It is looked for in a thread of its own, while the panes ask the program for what they paint.
         program = self.cursor.program

@@ -7,9 +7,13 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from cnnviz import working
+from cnnviz.engine.network import Network
+from cnnviz.errors import out_of_memory
+from cnnviz.lesson.changes import Cell
 from cnnviz.ui import waiting
 from cnnviz.working import StoppedError, tell
 from tests.formats.reference import DATA
+from tests.ui.test_editing import TINY_VGG
 
 
 @pytest.fixture
@@ -62,3 +66,49 @@ def test_what_takes_its_time_is_opened(window, stuck):
     assert window.desk.lesson.name == "lenet.legacy"
     window.desk.open(str(DATA / "none.onnx"))
     assert "none.onnx: there is no such file" in window.message.sentence.text()
+
+
+def test_gradients_of_a_large_network_can_be_cancelled_and_may_not_fit_in_memory(
+    window, stuck, qtbot, monkeypatch
+):
+    on, ended = stuck
+    desk, player, said = window.desk, window.player, []
+
+    def cancel():  # as soon as it says what is done
+        dialog = QApplication.activeModalWidget()
+        if dialog is not None and dialog.isVisible() and dialog.maximum():
+            ticks.stop()
+            said.append(dialog.labelText())
+            qtbot.mouseClick(dialog.findChild(QPushButton), Qt.MouseButton.LeftButton)
+
+    ticks = QTimer(window)
+    ticks.timeout.connect(cancel)
+
+    def is_cancelled(work):
+        on.clear()
+        ended.clear()
+        window.message.say("")
+        ticks.start(60)
+        work()
+        assert said.pop() == "Computing the gradients …\ngoing back"
+        assert window.message.sentence.text() == "The gradients were not computed: cancelled."
+        assert not desk.lesson.tape.is_whole
+        on.set()
+        assert ended.wait(10), "what was cancelled goes on"
+
+    desk.open(str(TINY_VGG))
+    back, before = player.cursor.program.start("conv1_1.dw") + 5, player.cursor
+    is_cancelled(lambda: player.go_to(back))
+    assert player.cursor == before
+    player.go_to(back)
+    assert player.cursor.index == back
+    # What is edited there is edited, and seen where that needs no gradient.
+    is_cancelled(lambda: desk.change(Cell("input", (0, 3, 4), 0.25), said="painted"))
+    assert player.cursor.program is desk.lesson.program
+    assert player.cursor.step.operation.call.phase == "loss"
+    assert window.stage.grab().height() > 0
+    with monkeypatch.context() as patched:
+        patched.setattr(Network, "_backward", lambda *asked: (_ for _ in ()).throw(MemoryError))
+        player.go_to(back)
+    assert window.message.sentence.text() == out_of_memory()
+    assert player.cursor.step.operation.call.phase == "loss"
