@@ -71,7 +71,7 @@ def _writing(program: Program, operation: Operation, words: str, index: str, arr
     """Return the step of an operation at which a cell of its result is written, or of an array beside it."""
     result, shape = result_of(program, operation)
     if array and array != result:
-        result, shape = array, operation.call.writes[array].shape
+        result, shape = array, np.shape(operation.call.like(array))
     cell = tuple(int(k) for k in re.findall(r"\d+", index) if len(k) < 20)
     if len(cell) != len(shape) or any(k >= size for k, size in zip(cell, shape, strict=True)):
         raise CnnvizError(
@@ -83,7 +83,7 @@ def _writing(program: Program, operation: Operation, words: str, index: str, arr
                 last=str([size - 1 for size in shape]).replace(" ", ""),
             )
         )
-    if operation.call.writes[result].shape != shape:
+    if np.shape(operation.call.like(result)) != shape:
         cell = (int(np.ravel_multi_index(cell, shape)),)
     offset = operation.step_writing(result, cell)
     if offset is None:
@@ -101,7 +101,7 @@ def result_of(program: Program, operation: Operation) -> tuple[str, Shape]:
     call = operation.call
     if operation.phase == "update":
         return call.result, np.shape(program.operation(operation.layer).call.given[name_of(call.moved)])
-    return call.result, call.writes[call.result].shape
+    return call.result, np.shape(call.like(call.result))
 
 
 def find_stops(

@@ -459,33 +459,32 @@ class Operation:
     def _writes_in_order(self, line: Line) -> bool:
         loops, _ = self.path_to(line.number)
         return line.plain_index == tuple(loop.variable for loop in loops) and (
-            self.call.writes[line.target].shape == tuple(loop.count for loop in loops)
+            np.shape(self.call.like(line.target)) == tuple(loop.count for loop in loops)
         )
 
     def _write_order(self, line: Line) -> NDArray[np.intp]:
         loops, _ = self.path_to(line.number)
         counts = tuple(loop.count for loop in loops)
-        shape = self.call.writes[line.target].shape
+        shape = np.shape(self.call.like(line.target))
         if not line.index:
             return np.zeros(prod(counts), np.intp)
         variables = tuple(loop.variable for loop in loops)
         if line in self._in_order:
             return np.arange(prod(shape))
         grids = dict(zip(variables, np.indices(counts, sparse=True) if counts else (), strict=True))
-        scope = {**self.call.given, **grids}
+        asked = {name for code in line.index for name in code.co_names}  # all else may not be made yet
+        scope = {name: self.call.given[name] for name in asked & self.call.given.keys()} | grids
         index = [np.broadcast_to(eval(code, {"__builtins__": {}}, scope), counts) for code in line.index]
         return np.asarray(np.ravel_multi_index(index, shape)).reshape(-1)
 
     def step_writing(self, name: str, index: tuple[int, ...]) -> int | None:
         """Return the last step at which a cell of an array is written, or None if it never is."""
-        array = self.call.writes.get(name)
-        if (
-            array is None
-            or len(index) != array.ndim
-            or any(not 0 <= k < n for k, n in zip(index, array.shape, strict=True))
-        ):
+        if name not in self.call.writes:
             return None
-        flat = np.ravel_multi_index(index, array.shape) if array.ndim else 0
+        shape = np.shape(self.call.like(name))
+        if len(index) != len(shape) or any(not 0 <= k < n for k, n in zip(index, shape, strict=True)):
+            return None
+        flat = np.ravel_multi_index(index, shape) if shape else 0
         found: list[int] = []
         for line in self.writers(name):
             runs = np.flatnonzero(self.write_order(line) == flat)

@@ -421,7 +421,7 @@ def _arrays(watch: Watch) -> Iterator[ast.expr]:
 def _axes(program: Program, node: ast.expr, operation: Operation) -> int:
     match node:
         case ast.Name(id=name) if operation.call.has(name):
-            return int(np.ndim(operation.call.value(name)))
+            return int(np.ndim(operation.call.like(name)))
         case ast.Attribute(value=ast.Name(id=layer), attr=name):
             return len(array_of_network(program, layer, name).shape)
     return 0
@@ -650,11 +650,11 @@ class _Answer:
         """Return a cell that this very operation adds to; None if it is anything else."""
         operation = self.operation
         local = _local_name(self.program, node, operation)
-        if not local or not _is_cell(index, operation.call.writes[local].ndim):
+        if not local or not _is_cell(index, np.ndim(operation.call.like(local))):
             return None
         if not is_followed(operation, local):
             return None
-        shape, runs = operation.call.writes[local].shape, len(self.runs)
+        shape, runs = np.shape(operation.call.like(local)), len(self.runs)
         places, inside = self._places(node, shape, index)
         if 0 in shape:
             return None

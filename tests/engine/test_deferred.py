@@ -5,6 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from cnnviz.engine.network import Network
+from cnnviz.lesson.lesson import load_lesson
 from tests.random_networks import random_network
 
 SMALL = {"layers": 5, "largest": 8, "side": 3}
@@ -61,3 +62,11 @@ def test_what_is_known_of_a_call_is_not_taken_for_one_that_it_was_made_into():
     assert call.known is not None
     for other in ({"listing": abs}, {"given": dict(call.given)}, {"writes": dict(call.writes)}):
         assert replace(call, **other).known is None
+
+
+def test_stops_that_speak_of_gradients_are_found_by_shapes(turns):
+    for name in ("digits", "lenet", "residual", "backward-conv"):
+        lesson = load_lesson(name)
+        phases = {lesson.program[stop.index].operation.phase for stop in lesson.sequence}
+        assert phases & {"backward", "update"}, name
+    assert not turns
