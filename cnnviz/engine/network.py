@@ -854,12 +854,13 @@ class Network:
 
         All else of them is the same for all numbers.
         """
-        if key not in self._outlines:
+        outlines = self._outlines.get(key)
+        if outlines is None:
             if len(self._outlines) >= _MOST_OUTLINES:
                 self._outlines.clear()
             with np.errstate(all="ignore"):
-                self._outlines[key] = tuple(map(outline, make(tape.outlined)))
-        return deferred(self._outlines[key], lambda: make(tape))
+                outlines = self._outlines[key] = tuple(map(outline, make(tape.outlined)))
+        return deferred(outlines, lambda: make(tape))
 
     def _state_of(self, key: str, w: Array) -> OptimiserState:
         """Return what the optimiser remembers of a parameter; nothing yet, if that is another optimiser's."""

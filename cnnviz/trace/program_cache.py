@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+_MISSING = object()
 _clearers: list[Callable[[], None]] = []
 _lasting: list[dict[tuple[Any, ...], Any]] = []
 
@@ -49,11 +50,12 @@ def lasting_cache(most: int) -> Callable[[_Function], _Function]:
             key = tuple([getattr(one, "signature", one) for one in asked])
             if any(one is None and given is not None for one, given in zip(key, asked, strict=True)):
                 return passing(*asked)
-            if key not in kept:
-                kept[key] = function(*asked)
-                if len(kept) > most:
-                    del kept[next(iter(kept))]
-            return kept[key]
+            result = kept.get(key, _MISSING)
+            if result is _MISSING:
+                result = kept[key] = function(*asked)
+                if len(kept) > most:  # what is looked for in another thread may just have taken it away
+                    kept.pop(next(iter(kept)), None)
+            return result
 
         _lasting.append(kept)
         return cast(_Function, found)
