@@ -35,6 +35,7 @@ from cnnviz.ui.timer import Timer
 from cnnviz.ui.waiting import patiently
 from cnnviz.working import StoppedError
 
+_BACK = ("backward", "update")
 SLOWEST, FASTEST = 1, 60
 MOST_WATCHES = 24
 """How many watches there may be: each is answered at every step."""
@@ -59,8 +60,7 @@ class Own(NamedTuple):
 
 def _last_forward(program: Program) -> int:
     """Return the last step before any gradient is computed."""
-    phases = [operation.call.phase for operation in program.operations]
-    back = next((k for k, phase in enumerate(phases) if phase in ("backward", "update")), 0)
+    back = next((k for k, one in enumerate(program.operations) if one.call.phase in _BACK), 0)
     return max(0, program.starts[back] - 1)
 
 
@@ -252,30 +252,21 @@ class Player(QObject):
             self.changed.emit()
 
     def _is_computed(self, cursor: Cursor) -> bool:
-        """Return whether the numbers at a place are there, after having them computed; if not, say why."""
-        if cursor.step.operation.call.phase not in ("backward", "update"):
-            return True
-        try:
-            self._compute_gradients(cursor.program)
-        except StoppedError:
-            self.noted.emit(tr("The gradients were not computed: cancelled."))
-        except MemoryError:
-            self.failed.emit(out_of_memory())
-        return self._gone_back is cursor.program
+        """Return whether the numbers at a place are there, after having them computed."""
+        return cursor.step.operation.call.phase not in _BACK or self._has_gradients(cursor.program)
 
-    def _compute_gradients(self, program: Program) -> None:
-        """Have all gradients of a program computed: who looks at one has them all made.
-
-        Raises
-        ------
-        StoppedError
-            If that was cancelled.
-        """
-        if program is self._gone_back:
-            return
-        last = program.operations[-1].call
-        patiently(lambda: [last.value(name) for name in last.writes], tr("Computing the gradients …"))
-        self._gone_back = program
+    def _has_gradients(self, program: Program) -> bool:
+        """Return whether the gradients of a program are there, after having all computed; if not, say why."""
+        if program is not self._gone_back:
+            last = program.operations[-1].call
+            try:
+                patiently(lambda: [last.value(name) for name in last.writes], tr("Computing the gradients …"))
+                self._gone_back = program
+            except StoppedError:
+                self.noted.emit(tr("The gradients were not computed: cancelled."))
+            except MemoryError:
+                self.failed.emit(out_of_memory())
+        return program is self._gone_back
 
     @property
     def own(self) -> Own:
@@ -607,9 +598,11 @@ class Player(QObject):
         That is at once, by arithmetic; only conditions on variables may take long, and can be cancelled.
         """
         if self.run_to_hit(backwards) is False:
-            self.jump_to(0 if backwards else len(self.cursor.program) - 1)
-            self.stopped.emit()
-            self.noted.emit(self._no_stop_said(backwards))
+            end = 0 if backwards else len(self.cursor.program) - 1
+            self.jump_to(end)
+            if self.cursor.index == end:
+                self.stopped.emit()
+                self.noted.emit(self._no_stop_said(backwards))
 
     def _no_stop_said(self, backwards: bool) -> str:
         where = tr("this is the start") if backwards else tr("this is the end")
@@ -633,6 +626,8 @@ class Player(QObject):
             return None
         if found is not None:
             self.jump_to(found)
+            if self.cursor.index != found:
+                return None
             self.say_stopped()
         return found is not None
 
@@ -647,8 +642,8 @@ class Player(QObject):
     def _looked_for(self, look: Callable[[Cursor], int | None], points: tuple[Breakpoint, ...]) -> int | None:
         """Return at which step breakpoints stop a run."""
         kinds = {point.kind for point in points if point.on}
-        if kinds & {Kind.GRADIENT, Kind.NONFINITE}:
-            self._compute_gradients(self.cursor.program)
+        if kinds & {Kind.GRADIENT, Kind.NONFINITE} and not self._has_gradients(self.cursor.program):
+            raise StoppedError
         if Kind.CONDITION not in kinds:
             return look(self.cursor)
         # It is looked for in a thread of its own, while the panes ask the program for what they paint.

@@ -10,6 +10,7 @@ from cnnviz import working
 from cnnviz.engine.network import Network
 from cnnviz.errors import out_of_memory
 from cnnviz.lesson.changes import Cell
+from cnnviz.trace.breakpoint import Breakpoint, Kind
 from cnnviz.ui import waiting
 from cnnviz.working import StoppedError, tell
 from tests.formats.reference import DATA
@@ -100,6 +101,8 @@ def test_gradients_of_a_large_network_can_be_cancelled_and_may_not_fit_in_memory
     back, before = player.cursor.program.start("conv1_1.dw") + 5, player.cursor
     is_cancelled(lambda: player.go_to(back))
     assert player.cursor == before
+    is_cancelled(player.run)  # to the end, where it would say that it has come
+    assert player.cursor == before
     player.go_to(back)
     assert player.cursor.index == back
     # What is edited there is edited, and seen where that needs no gradient.
@@ -107,8 +110,12 @@ def test_gradients_of_a_large_network_can_be_cancelled_and_may_not_fit_in_memory
     assert player.cursor.program is desk.lesson.program
     assert player.cursor.step.operation.call.phase == "loss"
     assert window.stage.grab().height() > 0
+    player.set_breakpoint(Breakpoint("", 0, kind=Kind.NONFINITE))
+    is_cancelled(player.run)  # which looks through the gradients, too
     with monkeypatch.context() as patched:
         patched.setattr(Network, "_backward", lambda *asked: (_ for _ in ()).throw(MemoryError))
-        player.go_to(back)
-    assert window.message.sentence.text() == out_of_memory()
+        for work in (lambda: player.go_to(back), player.run):
+            window.message.say("")
+            work()
+            assert window.message.sentence.text() == out_of_memory()
     assert player.cursor.step.operation.call.phase == "loss"
