@@ -37,13 +37,26 @@ def stuck(monkeypatch):
     on.set()
 
 
+def as_soon_as_it_is_stuck(window, work):
+    """Have something done with the dialog that says so."""
+
+    def look():
+        dialog = QApplication.activeModalWidget()
+        if dialog is not None and dialog.isActiveWindow() and dialog.value() == 2:
+            ticks.stop()
+            work(dialog)
+
+    ticks = QTimer(window)
+    ticks.timeout.connect(look)
+    ticks.start(60)
+
+
 @pytest.mark.parametrize("by_mouse", [True, False])
 def test_opening_shows_how_far_it_is_and_can_be_cancelled(window, stuck, qtbot, by_mouse):
     on, ended = stuck
     before, said = window.desk.lesson, []
 
-    def cancel():
-        dialog = QApplication.activeModalWidget()
+    def cancel(dialog):
         said.append((dialog.labelText(), dialog.value(), dialog.maximum()))
         assert dialog.windowTitle() == "Opening lenet.legacy.onnx …", "a reader says it first"
         if by_mouse:
@@ -51,7 +64,7 @@ def test_opening_shows_how_far_it_is_and_can_be_cancelled(window, stuck, qtbot, 
         else:
             qtbot.keyClick(dialog, Qt.Key.Key_Escape)
 
-    QTimer.singleShot(300, cancel)
+    as_soon_as_it_is_stuck(window, cancel)
     window.opening.open(str(DATA / "lenet.legacy.onnx"))
     assert said == [("Opening lenet.legacy.onnx …\nreading its numbers", 2, 8)]
     assert window.desk.lesson is before
@@ -75,21 +88,15 @@ def test_gradients_of_a_large_network_can_be_cancelled_and_may_not_fit_in_memory
     on, ended = stuck
     desk, player, said = window.desk, window.player, []
 
-    def cancel():  # as soon as it says what is done
-        dialog = QApplication.activeModalWidget()
-        if dialog is not None and dialog.isVisible() and dialog.maximum():
-            ticks.stop()
-            said.append(dialog.labelText())
-            qtbot.mouseClick(dialog.findChild(QPushButton), Qt.MouseButton.LeftButton)
-
-    ticks = QTimer(window)
-    ticks.timeout.connect(cancel)
+    def cancel(dialog):
+        said.append(dialog.labelText())
+        qtbot.mouseClick(dialog.findChild(QPushButton), Qt.MouseButton.LeftButton)
 
     def is_cancelled(work):
         on.clear()
         ended.clear()
         window.message.say("")
-        ticks.start(60)
+        as_soon_as_it_is_stuck(window, cancel)
         work()
         assert said.pop() == "Computing the gradients …\ngoing back"
         assert window.message.sentence.text() == "The gradients were not computed: cancelled."
