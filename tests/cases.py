@@ -519,6 +519,7 @@ def backward(
     return layer.backward(dy, x, y=y, needs_dx=needs_dx, **parameters, **auxiliary)
 
 
+@np.errstate(all="ignore")  # as in a network's passes
 def arrays_of(layer: Layer, parameters: dict[str, Array], x: Array, dy: Array) -> dict[str, Array]:
     """All arrays of one sample, as a tape would hold them."""
     drawn = layer.drawn((1, *x.shape), 3)

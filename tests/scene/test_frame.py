@@ -259,7 +259,7 @@ def panel(frame: Frame):
         group.box
         for group in groups
         if any(
-            isinstance(mark, Rect) and (mark.fill, mark.stroke) == ("panel", "panel_line")
+            isinstance(mark, Rect) and mark.radius and (mark.fill, mark.stroke) == ("panel", "panel_line")
             for mark in group.marks
         )
     ]

@@ -15,6 +15,7 @@ from cnnviz.scene.kinds import update
 from cnnviz.scene.registry import formulas, kind_of, kinds, recorded_as
 from cnnviz.text import use_language
 from cnnviz.trace.looptree import Loop, read_listing
+from cnnviz.trace.program_cache import clear_lasting_caches
 from tests.cases import ALL_CALLS, OPTIMISERS, scheduled
 from tests.scene.looking import in_pane, said
 from tests.scene.programs import CLASSES, fresh, telling_offsets, view
@@ -143,9 +144,11 @@ def german() -> Iterator[dict[str, str]]:
     ]
     catalogue = {text: f"<{text}>" for text in told if text}
     catalogue |= {"step {index} of {count}": "Schritt {index} von {count}", "kernel": "Kern"}
+    clear_lasting_caches()  # a program begins in its language
     use_language(catalogue)
     yield catalogue
     use_language({})
+    clear_lasting_caches()
 
 
 def test_another_language_is_seen_in_the_frame(german):
@@ -169,12 +172,19 @@ class Everything:
         return f"⟨{sentence}⟩"
 
 
+@pytest.fixture
+def in_brackets(monkeypatch) -> Iterator[None]:
+    clear_lasting_caches()
+    monkeypatch.setattr(cnnviz.text, "_catalogue", Everything())
+    yield
+    clear_lasting_caches()
+
+
 @pytest.mark.parametrize(
     "name", ["digits", "every", "large", "one", "columns", "tiny", "scattered", "unknown"]
 )
-def test_no_word_of_a_frame_is_left_untranslated(name, monkeypatch):
+def test_no_word_of_a_frame_is_left_untranslated(name, in_brackets):
     """What is not in brackets is a name, a number or code."""
-    monkeypatch.setattr(cnnviz.text, "_catalogue", Everything())
     made = fresh(name)
     for operation in made.operations:
         known = set(re.findall(r"\w+", " ".join([*operation.tree.source, *CLASSES, "A lesson NaN"])))
