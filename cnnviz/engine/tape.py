@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from math import prod
 from threading import RLock
 from typing import NamedTuple
 
@@ -64,9 +65,9 @@ class Tape(Mapping[str, Array]):
         self._making = RLock()
 
     @property
-    def is_whole(self) -> bool:
-        """Whether all arrays have been made."""
-        return self._later is None
+    def unmade(self) -> int:
+        """How many numbers have not been asked for yet; the first that is has all of them made."""
+        return sum(map(prod, self._later.shapes.values())) if self._later is not None else 0
 
     def _make_all(self) -> None:
         with self._making:

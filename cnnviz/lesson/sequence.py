@@ -86,10 +86,8 @@ def _computes_the_same(was: Program, before: Operation, now: Program, after: Ope
     one, other = before.call, after.call
     if one.listing is not other.listing or one.given.keys() != other.given.keys():
         return False
-    if before.phase in (
-        "backward",
-        "update",
-    ):  # where what went forward differs, these are not computed for it
+    if before.phase in ("backward", "update"):
+        # Where what went forward differs, these are not computed to find that out.
         addresses = [port.before or port.address for port in one.ports.values()]
         forward = ((_going_forward(was, address), _going_forward(now, address)) for address in addresses)
         if any(a is not None and b is not None and not np.array_equal(a, b) for a, b in forward):

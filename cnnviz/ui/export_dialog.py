@@ -286,8 +286,9 @@ class ExportDialog(QDialog):
             self.said.say(tr("All steps by {every}, wherever the lesson has a stop.", every=every))
         else:
             self.said.say(self._frames(order))
-        # Iterations of a training would all have to be computed first.
-        if not (order.tour and self._lesson.run is not None):
+        # Iterations of a training would all have to be computed first, or many gradients.
+        is_long = order.tour and self._lesson.run is not None
+        if not is_long and self._lesson.tape.unmade <= _MOST_MADE:
             self._reckoning = foretell(order, self._lesson)
             self._reckoner.start(_RESTS)
 
@@ -332,6 +333,8 @@ class ExportDialog(QDialog):
 
 _RESTS = 300
 """Milliseconds for which nothing is changed before it is reckoned what comes of it."""
+_MOST_MADE = 2_000_000
+"""Numbers of gradients that are computed, in a tenth of a second, to say how large an export would be."""
 
 _LETTERS = 20
 """So many letters of a choice are seen at least."""

@@ -242,12 +242,12 @@ def test_gradients_are_computed_when_they_are_looked_at_and_are_those_of_a_fresh
     window.desk.open(str(TINY_VGG))
     for k in range(2):  # opened, and edited
         application.processEvents()
-        assert not window.desk.lesson.tape.is_whole, k
+        assert window.desk.lesson.tape.unmade, k
         window.desk.change(Cell("input", (0, 3, 4 + k), 0.25), said="painted")
     window.player.go_to(window.player.cursor.program.start("conv1_1.dw") + 5)
     application.processEvents()
     found, fresh = window.desk.lesson.tape, load_lesson(str(TINY_VGG), changes=changes(window).split()).tape
-    assert found.is_whole
+    assert not found.unmade
     assert {name: found[name].tobytes() for name in found} == {name: fresh[name].tobytes() for name in fresh}
 
 
@@ -368,7 +368,7 @@ def test_captions_about_gradients_need_none_where_what_went_forward_tells_that_t
     window.desk.change(Cell("conv1.w", (0, 0, 1, 1), 0.5), said="edited")
     window.player.edits.undo()
     window.player.edits.redo()
-    assert not window.desk.lesson.tape.is_whole
+    assert window.desk.lesson.tape.unmade
     told = {stop.caption for stop in window.desk.lesson.stops}
     assert told == {stop.caption for stop in load_lesson("digits", changes=changes(window).split()).stops}
     assert window.desk.lesson.tape["conv1.dw"].any()

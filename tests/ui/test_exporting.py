@@ -18,6 +18,7 @@ from cnnviz.export import writing as exporting
 from cnnviz.export.folder import MANIFEST
 from cnnviz.export.frames import about_frames, frame_name, stops
 from cnnviz.export.order import Order, order_of
+from cnnviz.lesson.changes import read_change
 from cnnviz.lesson.lesson import load_lesson
 from cnnviz.scene.display import Display
 from cnnviz.scene.numbers import count
@@ -160,6 +161,17 @@ def test_before_it_starts_it_is_said_how_large_it_will_be_and_how_long_it_takes(
     dialog.form_choice.setCurrentIndex([form for form, _ in FORMS].index("pdf"))
     qtbot.waitUntil(lambda: "about" in dialog.said.text(), timeout=SOON)
     assert dialog.start_button.isEnabled()
+    dialog.reject()
+
+
+def test_gradients_of_a_large_network_are_not_computed_to_say_that(window, qtbot, monkeypatch):
+    window.desk.change(read_change("conv1.w[0,0,1,1]=2"), said="another")
+    assert window.desk.lesson.tape.unmade
+    monkeypatch.setattr("cnnviz.ui.export_dialog._MOST_MADE", 10)
+    dialog = dialog_of(window)
+    qtbot.wait(600)
+    assert dialog.said.text() == "888 frames." and dialog.start_button.isEnabled()
+    assert window.desk.lesson.tape.unmade
     dialog.reject()
 
 

@@ -100,7 +100,7 @@ def test_gradients_of_a_large_network_can_be_cancelled_and_may_not_fit_in_memory
         work()
         assert said.pop() == "Computing the gradients …\ngoing back"
         assert window.message.sentence.text() == "The gradients were not computed: cancelled."
-        assert not desk.lesson.tape.is_whole
+        assert desk.lesson.tape.unmade
         on.set()
         assert ended.wait(10), "what was cancelled goes on"
 
