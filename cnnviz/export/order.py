@@ -194,7 +194,7 @@ def order_of(
     if view.display.transparent and form in OPAQUE:
         raise CnnvizError(
             tr(
-                "{form} has no transparent ground; take pictures (PNG, SVG), or leave the ground as it is.",
+                "{form} has no transparent background; take pictures (PNG, SVG), or leave it filled.",
                 form=tr(OPAQUE[form]),
             )
         )

@@ -134,9 +134,9 @@ OPTIONS: Mapping[str, Option] = {
         ),
         Option(
             "transparent",
-            "Ground",
-            {False: "of its colours", True: "transparent"},
-            "no ground behind the picture, so that it can be laid on another (not for pages and films)",
+            "Background",
+            {False: "filled", True: "transparent"},
+            "no background, so that the picture can be laid on another (not for pages and films)",
         ),
     )
 }

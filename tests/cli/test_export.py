@@ -209,7 +209,7 @@ def test_the_manifest_says_what_the_frames_are(run, painted, lesson, tmp_path):
         "compare": "as it is",
         "high_contrast": "usual",
         "text": "100 %",
-        "transparent": "of its colours",
+        "transparent": "filled",
         "through": "nearest layer",
         "folded": "as at first",
         "content": "",

@@ -74,5 +74,5 @@ def test_where_nothing_can_show_through_it_is_said(tmp_path, capsys):
     for form in ("html", "mp4"):
         file = tmp_path / f"a.{form}"
         assert main(["export", "convolution", "--format", form, "--transparent", "-o", str(file)]) != 0
-        assert "has no transparent ground" in capsys.readouterr().err
+        assert "has no transparent background" in capsys.readouterr().err
         assert not file.exists()

@@ -187,7 +187,7 @@ def test_any_size_is_typed_and_a_ground_is_left_out(window):
     dialog.size_choice.setEditText("1000 × 600")
     assert dialog.start_button.isEnabled()
     dialog.form_choice.setCurrentIndex([form for form, _ in FORMS].index("mp4"))
-    assert "has no transparent ground" in dialog.said.text() and not dialog.start_button.isEnabled()
+    assert "has no transparent background" in dialog.said.text() and not dialog.start_button.isEnabled()
     dialog.reject()
 
 
