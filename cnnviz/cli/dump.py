@@ -50,15 +50,15 @@ def run(arguments: argparse.Namespace) -> int:
     from cnnviz.lesson.place import step_at
 
     lesson = load(arguments)
-    arrays = dict(lesson.tape)
-    if arguments.at is not None:
-        index = step_at(lesson.program, arguments.at)
-        state = lesson.program.state(index)
-        arrays["at"] = np.asarray(index)
-        arrays |= {
-            f"at.{name}": np.asarray(value) for name, value in {**state.arrays, **state.variables}.items()
-        }
     with telling():
+        arrays = dict(lesson.tape)  # gradients, too, which are computed for it
+        if arguments.at is not None:
+            index = step_at(lesson.program, arguments.at)
+            state = lesson.program.state(index)
+            arrays["at"] = np.asarray(index)
+            arrays |= {
+                f"at.{name}": np.asarray(value) for name, value in {**state.arrays, **state.variables}.items()
+            }
         packed = _packed(arrays)
     write_whole(arguments.output, packed)
     say(tr("Wrote {count} arrays to {file}.", count=len(arrays), file=arguments.output))
